@@ -1,0 +1,118 @@
+//! Ids as newtypes: a job is never taken for a worker, an epoch never for an attempt.
+//!
+//! ```compile_fail
+//! use deepclone_core::ids::{JobId, WorkerId};
+//! fn cancel(_: JobId) {}
+//! fn mix(worker: WorkerId) { cancel(worker); }
+//! ```
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+/// One sync; also the sync id in the replica's log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct JobId(pub Uuid);
+
+/// One worker process: derived from its name and its incarnation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WorkerId(pub Uuid);
+
+impl WorkerId {
+    /// The id of the process `incarnation` of the worker `name`: always the same for the same pair.
+    #[must_use]
+    pub fn derive(name: &str, incarnation: &[u8]) -> Self {
+        let digest = Sha256::new()
+            .chain_update((name.len() as u64).to_be_bytes())
+            .chain_update(name.as_bytes())
+            .chain_update(incarnation)
+            .finalize();
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&digest[..16]);
+        Self(uuid::Builder::from_custom_bytes(bytes).into_uuid())
+    }
+}
+
+/// Names a task by its content: the SHA-256 of its ordered (key, size, part range).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TaskFingerprint(pub [u8; 32]);
+
+/// Names a target table, so that two jobs never write to one at once.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TargetKey(pub [u8; 32]);
+
+/// Names a connection as one machine resolves it: its name and the fingerprint of its settings.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionKey(pub [u8; 32]);
+
+impl ConnectionKey {
+    /// The key of the connection `name` whose settings have this `fingerprint`.
+    #[must_use]
+    pub fn derive(name: &str, fingerprint: &[u8; 32]) -> Self {
+        let digest = Sha256::new()
+            .chain_update((name.len() as u64).to_be_bytes())
+            .chain_update(name.as_bytes())
+            .chain_update(fingerprint)
+            .finalize();
+        Self(digest.into())
+    }
+}
+
+/// Identifies a plan: two plans with one digest have the same tasks in the same order.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PlanDigest(pub [u8; 32]);
+
+/// The n-th try of a task, from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Attempt(pub u32);
+
+/// The term of a leading coordinator; answers of lower epochs are ignored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Epoch(pub u64);
+
+/// The place of a task in its job's plan, from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TaskIndex(pub u32);
+
+/// One grant of one task: what a worker holds, reports and is told to abandon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TaskKey {
+    /// The sync that the task belongs to.
+    pub job: JobId,
+    /// The task's content.
+    pub fingerprint: TaskFingerprint,
+    /// Which try of it.
+    pub attempt: Attempt,
+    /// The term in which it was granted.
+    pub epoch: Epoch,
+}
+
+impl fmt::Display for JobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.hyphenated().fmt(f)
+    }
+}
+
+impl fmt::Display for WorkerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.hyphenated().fmt(f)
+    }
+}
+
+macro_rules! short_hex {
+    ($($name:ident),+) => {$(
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "("))?;
+                for byte in &self.0[..6] {
+                    write!(f, "{byte:02x}")?;
+                }
+                write!(f, ")")
+            }
+        }
+    )+};
+}
+
+short_hex!(TaskFingerprint, TargetKey, ConnectionKey, PlanDigest);

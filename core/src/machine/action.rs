@@ -1,0 +1,63 @@
+//! Everything that the machine can ask for: a closed vocabulary.
+
+use std::time::Duration;
+
+use crate::ids::{JobId, TaskIndex, TaskKey, WorkerId};
+use crate::machine::Fact;
+
+/// Something to do. The driver makes every [`Action::Record`] of a batch of steps durable in one
+/// transaction before it releases any other action of that batch (I4).
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Make this durable.
+    Record(Fact),
+    /// Read both logs and plan: ends in `Planned`, `UpToDate` or `PlanFailed`.
+    Plan {
+        /// The job.
+        job: JobId,
+    },
+    /// The answer to `TasksWanted`.
+    Grant {
+        /// To whom.
+        worker: WorkerId,
+        /// What: empty at the question's deadline or when the worker drains.
+        leases: Vec<Grant>,
+    },
+    /// The answer to `Heartbeat`.
+    Beat {
+        /// To whom.
+        worker: WorkerId,
+        /// Grants that are not wanted any more: stop at once.
+        abandon: Vec<TaskKey>,
+        /// End your work and leave.
+        drain: bool,
+        /// False: the worker must register again.
+        known: bool,
+    },
+    /// Write the commit: ends in `PublishEnded`.
+    Publish {
+        /// The job.
+        job: JobId,
+    },
+    /// The job's state or progress changed: tell its watchers.
+    Changed {
+        /// The job.
+        job: JobId,
+    },
+    /// The job is over: free what the driver holds for it.
+    Ended {
+        /// The job.
+        job: JobId,
+    },
+}
+
+/// One task given to one worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// What the worker reports under.
+    pub task: TaskKey,
+    /// The task's place in the plan.
+    pub index: TaskIndex,
+    /// How long it holds without a heartbeat. A duration: clocks differ.
+    pub ttl: Duration,
+}

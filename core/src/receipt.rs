@@ -1,0 +1,63 @@
+//! What a worker says of a task: evidence, or the kind of its failure.
+
+/// Evidence that every object of a task was seen whole at the target.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Receipt {
+    /// One for each object of the task, in the task's order.
+    pub objects: Vec<ObjectReceipt>,
+    /// Bytes read from the source, repeats included.
+    pub bytes_read: u64,
+    /// Bytes written to the target, repeats included.
+    pub bytes_written: u64,
+    /// Requests sent to both stores, repeats included.
+    pub requests: u32,
+}
+
+/// Evidence for one object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectReceipt {
+    /// Length in bytes.
+    pub size: u64,
+    /// CRC-64/NVME of the bytes.
+    pub crc64nvme: u64,
+    /// The source's entity tag, where it has one.
+    pub source_etag: String,
+    /// The target's entity tag, where it has one.
+    pub target_etag: String,
+    /// True when the target had it already, with the same bytes.
+    pub existed: bool,
+}
+
+/// Why a try of a task failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskFailure {
+    /// The object's place in the task; none: the task as a whole.
+    pub index: Option<u32>,
+    /// What kind: decides whether another try makes sense.
+    pub kind: TaskFailureKind,
+    /// One line, naming the object, without secrets.
+    pub message: String,
+}
+
+/// The kinds of failure of a copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TaskFailureKind {
+    /// A time-out, reset or 5xx: try again.
+    Transient,
+    /// 429 or 503: try again, slower.
+    Throttled,
+    /// The source has no such object.
+    SourceNotFound,
+    /// The source object is not the one that was planned (size, etag).
+    SourceChanged,
+    /// The source refuses our credentials, or has no such bucket.
+    SourceDenied,
+    /// The target refuses our credentials, or has no such bucket.
+    TargetDenied,
+    /// The target has other bytes under this key.
+    TargetConflict,
+    /// Bytes differ from their digest.
+    Corrupt,
+    /// The lease ended before the copy did.
+    LeaseExpired,
+}

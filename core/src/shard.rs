@@ -1,0 +1,1 @@
+//! Objects packed into tasks.
