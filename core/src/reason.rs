@@ -49,6 +49,8 @@ pub enum Reason {
     CoordinatorUnavailable,
     /// `verify` found a difference.
     VerifyDifference,
+    /// More than the coordinator takes on at once: try later.
+    Overloaded,
 }
 
 /// A row of the table.
@@ -93,6 +95,7 @@ pub const REASONS: &[ReasonRow] = &[
     row(Reason::Interrupted, "INTERRUPTED", 130, 1),
     row(Reason::CoordinatorUnavailable, "COORDINATOR_UNAVAILABLE", 5, 14),
     row(Reason::VerifyDifference, "VERIFY_DIFFERENCE", 6, 9),
+    row(Reason::Overloaded, "OVERLOADED", 5, 8),
 ];
 
 impl Reason {
@@ -121,6 +124,6 @@ mod tests {
             assert_eq!(Reason::from_name(row.name), Some(row.reason));
             assert!((0..=16).contains(&row.grpc) && row.grpc != 0);
         }
-        assert_eq!(REASONS.len(), Reason::VerifyDifference as usize + 1);
+        assert_eq!(REASONS.len(), Reason::Overloaded as usize + 1);
     }
 }
