@@ -5,6 +5,7 @@
 //! * [`spec`]: what a client asks for (`CloneSpec`).
 //! * [`ids`]: newtypes for every id; none is minted here.
 //! * [`shard`]: objects packed into tasks, and the names (fingerprints) of tasks.
+//! * [`task`]: a task as a worker gets it, and its lease.
 //! * [`receipt`]: the worker's evidence for a task, or the kind of its failure.
 //! * [`machine`]: the life of a sync: `Machine::step(now, event, &mut actions)`.
 //! * [`reason`]: the one table reason → exit code → gRPC code.
@@ -19,3 +20,4 @@ pub mod reason;
 pub mod receipt;
 pub mod shard;
 pub mod spec;
+pub mod task;

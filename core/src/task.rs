@@ -1,0 +1,57 @@
+//! A task as a worker gets it: what to copy from where to where, and for how long it is leased.
+//!
+//! Two rungs of the ladder: `TaskSpec → Lease`. Paths live here and in the plan's arena only; the
+//! machine knows tasks by number.
+
+use std::time::Duration;
+
+use crate::ids::TaskKey;
+use crate::spec::Verification;
+
+/// The grant of a task to a worker for a duration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// What the worker reports under.
+    pub task: TaskKey,
+    /// How long it holds without a heartbeat. A duration: clocks differ.
+    pub ttl: Duration,
+    /// What to do.
+    pub spec: TaskSpec,
+}
+
+/// A bounded piece of copying.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskSpec {
+    /// Read from here.
+    pub source: TaskSide,
+    /// Write to here.
+    pub target: TaskSide,
+    /// How copied bytes are proved.
+    pub verification: Verification,
+    /// What to copy, in the order that receipts follow.
+    pub objects: Vec<ObjectCopy>,
+}
+
+/// One side of a task: a table's folder in a connection that the worker resolves itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskSide {
+    /// The connection's name.
+    pub connection: String,
+    /// The fingerprint of its settings; the worker refuses the task when its own differs.
+    pub fingerprint: [u8; 32],
+    /// The table's folder below the connection's root, decoded; empty: the root itself.
+    pub root: String,
+}
+
+/// One object to copy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectCopy {
+    /// Its key below the source table's folder, decoded.
+    pub source_path: String,
+    /// Its key below the target table's folder, decoded.
+    pub target_path: String,
+    /// Its length in bytes.
+    pub size: u64,
+    /// True when the log only bounds the length (deletion vectors): then `size` is the least.
+    pub size_is_minimum: bool,
+}

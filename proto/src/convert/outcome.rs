@@ -1,0 +1,158 @@
+//! What a worker says of a task, and a failure as it leaves the system.
+
+use deepclone_core::failure::Failure;
+use deepclone_core::ids::TaskKey;
+use deepclone_core::machine::TaskOutcome;
+use deepclone_core::reason::Reason;
+use deepclone_core::receipt::{ObjectReceipt, Receipt, TaskFailure, TaskFailureKind};
+
+use super::{WireError, required, unknown_enum};
+use crate::v1;
+
+/// The wire form of one reported outcome.
+#[must_use]
+pub fn outcome_to_wire(task: &TaskKey, outcome: &TaskOutcome) -> v1::TaskOutcome {
+    let outcome = match outcome {
+        TaskOutcome::Done(receipt) => v1::task_outcome::Outcome::Receipt(receipt.into()),
+        TaskOutcome::Failed(failure) => v1::task_outcome::Outcome::Failure(failure.into()),
+    };
+    v1::TaskOutcome { task: Some(task.into()), outcome: Some(outcome) }
+}
+
+/// One reported outcome.
+///
+/// # Errors
+/// A missing or invalid field.
+pub fn outcome_from_wire(wire: v1::TaskOutcome) -> Result<(TaskKey, TaskOutcome), WireError> {
+    let task = required(wire.task, "task")?.try_into()?;
+    let outcome = match required(wire.outcome, "outcome")? {
+        v1::task_outcome::Outcome::Receipt(receipt) => TaskOutcome::Done(receipt.into()),
+        v1::task_outcome::Outcome::Failure(failure) => TaskOutcome::Failed(failure.try_into()?),
+    };
+    Ok((task, outcome))
+}
+
+impl From<&Receipt> for v1::Receipt {
+    fn from(receipt: &Receipt) -> Self {
+        Self {
+            objects: receipt.objects.iter().map(Into::into).collect(),
+            bytes_read: receipt.bytes_read,
+            bytes_written: receipt.bytes_written,
+            requests: receipt.requests,
+        }
+    }
+}
+
+// Every value of every field means something, so nothing can be refused.
+impl From<v1::Receipt> for Receipt {
+    fn from(receipt: v1::Receipt) -> Self {
+        Self {
+            objects: receipt.objects.into_iter().map(Into::into).collect(),
+            bytes_read: receipt.bytes_read,
+            bytes_written: receipt.bytes_written,
+            requests: receipt.requests,
+        }
+    }
+}
+
+impl From<&ObjectReceipt> for v1::ObjectReceipt {
+    fn from(receipt: &ObjectReceipt) -> Self {
+        Self {
+            size: receipt.size,
+            crc64nvme: receipt.crc64nvme,
+            source_etag: receipt.source_etag.clone(),
+            target_etag: receipt.target_etag.clone(),
+            existed: receipt.existed,
+        }
+    }
+}
+
+impl From<v1::ObjectReceipt> for ObjectReceipt {
+    fn from(receipt: v1::ObjectReceipt) -> Self {
+        Self {
+            size: receipt.size,
+            crc64nvme: receipt.crc64nvme,
+            source_etag: receipt.source_etag,
+            target_etag: receipt.target_etag,
+            existed: receipt.existed,
+        }
+    }
+}
+
+impl From<&TaskFailure> for v1::TaskFailure {
+    fn from(failure: &TaskFailure) -> Self {
+        Self {
+            index: failure.index,
+            kind: kind_to_wire(failure.kind).into(),
+            message: failure.message.clone(),
+        }
+    }
+}
+
+impl TryFrom<v1::TaskFailure> for TaskFailure {
+    type Error = WireError;
+
+    fn try_from(failure: v1::TaskFailure) -> Result<Self, WireError> {
+        let kind = kind_from_wire(failure.kind)?;
+        Ok(Self { index: failure.index, kind, message: failure.message })
+    }
+}
+
+/// The wire form of a kind of failure.
+#[must_use]
+pub fn kind_to_wire(kind: TaskFailureKind) -> v1::task_failure::Kind {
+    use v1::task_failure::Kind as Wire;
+    match kind {
+        TaskFailureKind::Transient => Wire::Transient,
+        TaskFailureKind::Throttled => Wire::Throttled,
+        TaskFailureKind::SourceNotFound => Wire::SourceNotFound,
+        TaskFailureKind::SourceChanged => Wire::SourceChanged,
+        TaskFailureKind::SourceDenied => Wire::SourceDenied,
+        TaskFailureKind::TargetDenied => Wire::TargetDenied,
+        TaskFailureKind::TargetConflict => Wire::TargetConflict,
+        TaskFailureKind::Corrupt => Wire::Corrupt,
+        TaskFailureKind::LeaseExpired => Wire::LeaseExpired,
+    }
+}
+
+/// The kind of failure of this number.
+///
+/// # Errors
+/// Unspecified or unknown.
+pub fn kind_from_wire(number: i32) -> Result<TaskFailureKind, WireError> {
+    use v1::task_failure::Kind as Wire;
+    match Wire::try_from(number).map_err(|_| unknown_enum("kind", number))? {
+        Wire::Unspecified => Err(WireError::Missing { field: "kind" }),
+        Wire::Transient => Ok(TaskFailureKind::Transient),
+        Wire::Throttled => Ok(TaskFailureKind::Throttled),
+        Wire::SourceNotFound => Ok(TaskFailureKind::SourceNotFound),
+        Wire::SourceChanged => Ok(TaskFailureKind::SourceChanged),
+        Wire::SourceDenied => Ok(TaskFailureKind::SourceDenied),
+        Wire::TargetDenied => Ok(TaskFailureKind::TargetDenied),
+        Wire::TargetConflict => Ok(TaskFailureKind::TargetConflict),
+        Wire::Corrupt => Ok(TaskFailureKind::Corrupt),
+        Wire::LeaseExpired => Ok(TaskFailureKind::LeaseExpired),
+    }
+}
+
+impl From<&Failure> for v1::Failure {
+    fn from(failure: &Failure) -> Self {
+        let row = failure.reason.row();
+        Self {
+            code: row.grpc,
+            reason: row.name.to_owned(),
+            message: failure.message.clone(),
+            details: failure.details.clone(),
+        }
+    }
+}
+
+impl TryFrom<v1::Failure> for Failure {
+    type Error = WireError;
+
+    fn try_from(failure: v1::Failure) -> Result<Self, WireError> {
+        let reason = Reason::from_name(&failure.reason)
+            .ok_or_else(|| WireError::invalid("reason", format!("unknown: {}", failure.reason)))?;
+        Ok(Self { reason, message: failure.message, details: failure.details })
+    }
+}

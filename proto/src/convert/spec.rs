@@ -1,0 +1,168 @@
+//! What a client asks for: `CloneSpec` and its policies.
+
+use deepclone_core::spec::{
+    CloneSpec, DivergencePolicy, Mode, SourcePoint, SourceReplacedPolicy, TableRef, Verification,
+};
+
+use super::time::{timestamp_from_wire, timestamp_to_wire};
+use super::{WireError, required, unknown_enum};
+use crate::v1;
+
+impl From<&CloneSpec> for v1::CloneSpec {
+    fn from(spec: &CloneSpec) -> Self {
+        Self {
+            source: Some((&spec.source).into()),
+            target: Some((&spec.target).into()),
+            mode: mode_to_wire(spec.mode).into(),
+            source_point: source_point_to_wire(spec.source_point),
+            partition_filter: spec.partition_filter.clone().unwrap_or_default(),
+            properties: spec.properties.clone(),
+            verification: verification_to_wire(spec.verification).into(),
+            divergence_policy: divergence_to_wire(spec.divergence_policy).into(),
+            allowed_features: spec.allowed_features.clone(),
+            source_replaced_policy: replaced_to_wire(spec.source_replaced_policy).into(),
+        }
+    }
+}
+
+impl TryFrom<v1::CloneSpec> for CloneSpec {
+    type Error = WireError;
+
+    fn try_from(spec: v1::CloneSpec) -> Result<Self, WireError> {
+        Ok(Self {
+            source: table_from_wire(spec.source, "spec.source")?,
+            target: table_from_wire(spec.target, "spec.target")?,
+            mode: mode_from_wire(spec.mode)?,
+            source_point: source_point_from_wire(spec.source_point)?,
+            partition_filter: Some(spec.partition_filter).filter(|filter| !filter.is_empty()),
+            properties: spec.properties,
+            verification: match verification_from_client(spec.verification) {
+                Some(verification) => verification,
+                None => return Err(unknown_enum("spec.verification", spec.verification)),
+            },
+            divergence_policy: divergence_from_wire(spec.divergence_policy)?,
+            allowed_features: spec.allowed_features,
+            source_replaced_policy: replaced_from_wire(spec.source_replaced_policy)?,
+        })
+    }
+}
+
+impl From<&TableRef> for v1::TableRef {
+    fn from(table: &TableRef) -> Self {
+        Self { uri: table.uri.clone(), connection: table.connection.clone().unwrap_or_default() }
+    }
+}
+
+fn table_from_wire(
+    table: Option<v1::TableRef>,
+    field: &'static str,
+) -> Result<TableRef, WireError> {
+    let table = required(table, field)?;
+    if table.uri.is_empty() {
+        return Err(WireError::invalid(field, "it has no uri"));
+    }
+    let connection = Some(table.connection).filter(|name| !name.is_empty());
+    Ok(TableRef { uri: table.uri, connection })
+}
+
+fn source_point_to_wire(point: SourcePoint) -> Option<v1::clone_spec::SourcePoint> {
+    use v1::clone_spec::SourcePoint as Wire;
+    match point {
+        SourcePoint::Newest => None,
+        // Versions of a Delta log are signed 64-bit numbers.
+        SourcePoint::Version(version) => {
+            Some(Wire::Version(i64::try_from(version).unwrap_or(i64::MAX)))
+        }
+        SourcePoint::Timestamp(time_ms) => Some(Wire::Timestamp(timestamp_to_wire(time_ms))),
+    }
+}
+
+fn source_point_from_wire(
+    point: Option<v1::clone_spec::SourcePoint>,
+) -> Result<SourcePoint, WireError> {
+    use v1::clone_spec::SourcePoint as Wire;
+    match point {
+        None => Ok(SourcePoint::Newest),
+        Some(Wire::Version(version)) => u64::try_from(version)
+            .map(SourcePoint::Version)
+            .map_err(|_| WireError::invalid("spec.version", format!("{version} is negative"))),
+        Some(Wire::Timestamp(timestamp)) => {
+            Ok(SourcePoint::Timestamp(timestamp_from_wire(timestamp, "spec.timestamp")?))
+        }
+    }
+}
+
+fn mode_to_wire(mode: Mode) -> v1::clone_spec::Mode {
+    match mode {
+        Mode::Clone => v1::clone_spec::Mode::Clone,
+        Mode::Mirror => v1::clone_spec::Mode::Mirror,
+    }
+}
+
+fn mode_from_wire(number: i32) -> Result<Mode, WireError> {
+    use v1::clone_spec::Mode as Wire;
+    match Wire::try_from(number) {
+        Ok(Wire::Unspecified | Wire::Clone) => Ok(Mode::Clone),
+        Ok(Wire::Mirror) => Err(WireError::NotBuilt { field: "spec.mode", value: "MIRROR" }),
+        Err(_) => Err(unknown_enum("spec.mode", number)),
+    }
+}
+
+/// The wire form of a verification.
+pub(super) fn verification_to_wire(verification: Verification) -> v1::Verification {
+    match verification {
+        Verification::Size => v1::Verification::Size,
+        Verification::Digest => v1::Verification::Digest,
+        Verification::ReadBack => v1::Verification::ReadBack,
+    }
+}
+
+/// The verification of this number; unspecified is the default; none: unknown.
+fn verification_from_client(number: i32) -> Option<Verification> {
+    match v1::Verification::try_from(number).ok()? {
+        v1::Verification::Unspecified => Some(Verification::default()),
+        v1::Verification::Size => Some(Verification::Size),
+        v1::Verification::Digest => Some(Verification::Digest),
+        v1::Verification::ReadBack => Some(Verification::ReadBack),
+    }
+}
+
+/// The verification between our own processes: unspecified is refused.
+pub(super) fn verification_from_peer(number: i32) -> Result<Verification, WireError> {
+    if number == i32::from(v1::Verification::Unspecified) {
+        return Err(WireError::Missing { field: "verification" });
+    }
+    verification_from_client(number).ok_or_else(|| unknown_enum("verification", number))
+}
+
+fn divergence_to_wire(policy: DivergencePolicy) -> v1::clone_spec::DivergencePolicy {
+    match policy {
+        DivergencePolicy::Fail => v1::clone_spec::DivergencePolicy::Fail,
+        DivergencePolicy::Overwrite => v1::clone_spec::DivergencePolicy::Overwrite,
+    }
+}
+
+fn divergence_from_wire(number: i32) -> Result<DivergencePolicy, WireError> {
+    use v1::clone_spec::DivergencePolicy as Wire;
+    match Wire::try_from(number) {
+        Ok(Wire::Unspecified | Wire::Fail) => Ok(DivergencePolicy::Fail),
+        Ok(Wire::Overwrite) => Ok(DivergencePolicy::Overwrite),
+        Err(_) => Err(unknown_enum("spec.divergence_policy", number)),
+    }
+}
+
+fn replaced_to_wire(policy: SourceReplacedPolicy) -> v1::clone_spec::SourceReplacedPolicy {
+    match policy {
+        SourceReplacedPolicy::Fail => v1::clone_spec::SourceReplacedPolicy::Refuse,
+        SourceReplacedPolicy::Reclone => v1::clone_spec::SourceReplacedPolicy::Reclone,
+    }
+}
+
+fn replaced_from_wire(number: i32) -> Result<SourceReplacedPolicy, WireError> {
+    use v1::clone_spec::SourceReplacedPolicy as Wire;
+    match Wire::try_from(number) {
+        Ok(Wire::Unspecified | Wire::Refuse) => Ok(SourceReplacedPolicy::Fail),
+        Ok(Wire::Reclone) => Ok(SourceReplacedPolicy::Reclone),
+        Err(_) => Err(unknown_enum("spec.source_replaced_policy", number)),
+    }
+}

@@ -1,0 +1,163 @@
+//! What a worker gets: `TaskKey`, `Lease`, `TaskSpec`, `HeldTask`.
+
+use deepclone_core::ids::{Attempt, Epoch, JobId, TaskFingerprint, TaskKey};
+use deepclone_core::machine::HeldTask;
+use deepclone_core::task::{Lease, ObjectCopy, TaskSide, TaskSpec};
+use uuid::Uuid;
+
+use super::spec::{verification_from_peer, verification_to_wire};
+use super::time::{duration_from_wire, duration_to_wire};
+use super::{WireError, fixed_bytes, required};
+use crate::v1;
+
+impl From<&TaskKey> for v1::TaskKey {
+    fn from(key: &TaskKey) -> Self {
+        Self {
+            job_id: key.job.0.as_bytes().to_vec(),
+            fingerprint: key.fingerprint.0.to_vec(),
+            attempt: key.attempt.0,
+            granted_epoch: key.epoch.0,
+        }
+    }
+}
+
+impl TryFrom<v1::TaskKey> for TaskKey {
+    type Error = WireError;
+
+    fn try_from(key: v1::TaskKey) -> Result<Self, WireError> {
+        if key.attempt == 0 {
+            return Err(WireError::Missing { field: "attempt" });
+        }
+        Ok(Self {
+            job: JobId(Uuid::from_bytes(fixed_bytes(&key.job_id, "job_id")?)),
+            fingerprint: TaskFingerprint(fixed_bytes(&key.fingerprint, "fingerprint")?),
+            attempt: Attempt(key.attempt),
+            epoch: Epoch(key.granted_epoch),
+        })
+    }
+}
+
+impl From<&Lease> for v1::Lease {
+    fn from(lease: &Lease) -> Self {
+        Self {
+            task: Some((&lease.task).into()),
+            ttl: Some(duration_to_wire(lease.ttl)),
+            spec: Some((&lease.spec).into()),
+        }
+    }
+}
+
+impl TryFrom<v1::Lease> for Lease {
+    type Error = WireError;
+
+    fn try_from(lease: v1::Lease) -> Result<Self, WireError> {
+        Ok(Self {
+            task: required(lease.task, "task")?.try_into()?,
+            ttl: duration_from_wire(lease.ttl, "ttl")?,
+            spec: required(lease.spec, "spec")?.try_into()?,
+        })
+    }
+}
+
+impl From<&TaskSpec> for v1::TaskSpec {
+    fn from(spec: &TaskSpec) -> Self {
+        let objects = spec.objects.iter().map(Into::into).collect();
+        Self {
+            source_connection: spec.source.connection.clone(),
+            source_fingerprint: spec.source.fingerprint.to_vec(),
+            target_connection: spec.target.connection.clone(),
+            target_fingerprint: spec.target.fingerprint.to_vec(),
+            source_root: spec.source.root.clone(),
+            target_root: spec.target.root.clone(),
+            verification: verification_to_wire(spec.verification).into(),
+            work: Some(v1::task_spec::Work::Batch(v1::ObjectBatch { objects })),
+        }
+    }
+}
+
+impl TryFrom<v1::TaskSpec> for TaskSpec {
+    type Error = WireError;
+
+    fn try_from(spec: v1::TaskSpec) -> Result<Self, WireError> {
+        let v1::task_spec::Work::Batch(batch) = required(spec.work, "work")?;
+        if batch.objects.is_empty() {
+            return Err(WireError::Missing { field: "batch.objects" });
+        }
+        Ok(Self {
+            source: side(
+                spec.source_connection,
+                "source_connection",
+                &spec.source_fingerprint,
+                "source_fingerprint",
+                spec.source_root,
+            )?,
+            target: side(
+                spec.target_connection,
+                "target_connection",
+                &spec.target_fingerprint,
+                "target_fingerprint",
+                spec.target_root,
+            )?,
+            verification: verification_from_peer(spec.verification)?,
+            objects: batch.objects.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+fn side(
+    connection: String,
+    connection_field: &'static str,
+    fingerprint: &[u8],
+    fingerprint_field: &'static str,
+    root: String,
+) -> Result<TaskSide, WireError> {
+    if connection.is_empty() {
+        return Err(WireError::Missing { field: connection_field });
+    }
+    let fingerprint = fixed_bytes(fingerprint, fingerprint_field)?;
+    Ok(TaskSide { connection, fingerprint, root })
+}
+
+impl From<&ObjectCopy> for v1::ObjectCopy {
+    fn from(object: &ObjectCopy) -> Self {
+        Self {
+            source_path: object.source_path.clone(),
+            target_path: object.target_path.clone(),
+            size: object.size,
+            size_is_minimum: object.size_is_minimum,
+        }
+    }
+}
+
+impl TryFrom<v1::ObjectCopy> for ObjectCopy {
+    type Error = WireError;
+
+    fn try_from(object: v1::ObjectCopy) -> Result<Self, WireError> {
+        if object.source_path.is_empty() {
+            return Err(WireError::Missing { field: "source_path" });
+        }
+        if object.target_path.is_empty() {
+            return Err(WireError::Missing { field: "target_path" });
+        }
+        Ok(Self {
+            source_path: object.source_path,
+            target_path: object.target_path,
+            size: object.size,
+            size_is_minimum: object.size_is_minimum,
+        })
+    }
+}
+
+impl From<&HeldTask> for v1::HeldTask {
+    fn from(held: &HeldTask) -> Self {
+        Self { task: Some((&held.task).into()), bytes_done: held.bytes_done }
+    }
+}
+
+impl TryFrom<v1::HeldTask> for HeldTask {
+    type Error = WireError;
+
+    fn try_from(held: v1::HeldTask) -> Result<Self, WireError> {
+        Ok(Self { task: required(held.task, "task")?.try_into()?, bytes_done: held.bytes_done })
+    }
+}

@@ -1,0 +1,236 @@
+//! Round trips of every conversion, and every refusal.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use deepclone_core::failure::Failure;
+use deepclone_core::ids::{Attempt, Epoch, JobId, TaskFingerprint, TaskKey};
+use deepclone_core::machine::{HeldTask, TaskOutcome};
+use deepclone_core::reason::Reason;
+use deepclone_core::receipt::{ObjectReceipt, Receipt, TaskFailure, TaskFailureKind};
+use deepclone_core::spec::{
+    CloneSpec, DivergencePolicy, Mode, SourcePoint, SourceReplacedPolicy, TableRef, Verification,
+};
+use deepclone_core::task::{Lease, ObjectCopy, TaskSide, TaskSpec};
+use uuid::Uuid;
+
+use super::outcome::{kind_from_wire, kind_to_wire, outcome_from_wire, outcome_to_wire};
+use super::time::{timestamp_from_wire, timestamp_to_wire};
+use super::{WireError, fixed_bytes};
+use crate::v1;
+
+fn spec() -> CloneSpec {
+    CloneSpec {
+        source: TableRef { uri: "s3://a/t".into(), connection: Some("prod".into()) },
+        target: TableRef { uri: "az://b/t".into(), connection: None },
+        mode: Mode::Clone,
+        source_point: SourcePoint::Version(7),
+        partition_filter: Some("day > '2026-01-01'".into()),
+        properties: BTreeMap::from([("a".into(), "b".into())]),
+        verification: Verification::ReadBack,
+        divergence_policy: DivergencePolicy::Overwrite,
+        allowed_features: vec!["newFeature".into()],
+        source_replaced_policy: SourceReplacedPolicy::Reclone,
+    }
+}
+
+fn task_key() -> TaskKey {
+    TaskKey {
+        job: JobId(Uuid::from_u128(7)),
+        fingerprint: TaskFingerprint([3; 32]),
+        attempt: Attempt(2),
+        epoch: Epoch(4),
+    }
+}
+
+fn lease() -> Lease {
+    let side = |name: &str, byte| TaskSide {
+        connection: name.to_owned(),
+        fingerprint: [byte; 32],
+        root: "lake/t".to_owned(),
+    };
+    Lease {
+        task: task_key(),
+        ttl: Duration::from_millis(30_500),
+        spec: TaskSpec {
+            source: side("a", 1),
+            target: side("b", 2),
+            verification: Verification::Digest,
+            objects: vec![ObjectCopy {
+                source_path: "p=1/x y.parquet".into(),
+                target_path: "p=1/x y.parquet".into(),
+                size: 9,
+                size_is_minimum: true,
+            }],
+        },
+    }
+}
+
+#[test]
+fn specs_survive_the_wire() {
+    let newest = CloneSpec { source_point: SourcePoint::Newest, partition_filter: None, ..spec() };
+    let at_time = CloneSpec { source_point: SourcePoint::Timestamp(-1), ..spec() };
+    let sized = CloneSpec { verification: Verification::Size, ..spec() };
+    for spec in [spec(), newest, at_time, sized] {
+        assert_eq!(CloneSpec::try_from(v1::CloneSpec::from(&spec)), Ok(spec));
+    }
+}
+
+#[test]
+fn what_a_client_leaves_out_is_the_command_lines_default() {
+    let table = |uri: &str| Some(v1::TableRef { uri: uri.into(), connection: String::new() });
+    let wire = v1::CloneSpec { source: table("s3://a"), target: table("s3://b"), ..<_>::default() };
+    let spec = CloneSpec::try_from(wire).unwrap();
+    assert_eq!(spec.mode, Mode::Clone);
+    assert_eq!(spec.source_point, SourcePoint::Newest);
+    assert_eq!(spec.verification, Verification::Digest);
+    assert_eq!(spec.divergence_policy, DivergencePolicy::Fail);
+    assert_eq!(spec.source_replaced_policy, SourceReplacedPolicy::Fail);
+    assert_eq!(spec.partition_filter, None);
+}
+
+#[test]
+fn what_a_client_cannot_mean_is_refused_by_field() {
+    let wire = || v1::CloneSpec::from(&spec());
+    let cases: [(v1::CloneSpec, Reason, &str); 9] = [
+        (v1::CloneSpec { source: None, ..wire() }, Reason::InvalidArgument, "spec.source"),
+        (
+            v1::CloneSpec { target: Some(<_>::default()), ..wire() },
+            Reason::InvalidArgument,
+            "spec.target",
+        ),
+        (v1::CloneSpec { mode: 2, ..wire() }, Reason::Unimplemented, "spec.mode"),
+        (v1::CloneSpec { mode: 9, ..wire() }, Reason::InvalidArgument, "spec.mode"),
+        (v1::CloneSpec { verification: 9, ..wire() }, Reason::InvalidArgument, "spec.verification"),
+        (
+            v1::CloneSpec { divergence_policy: 9, ..wire() },
+            Reason::InvalidArgument,
+            "spec.divergence_policy",
+        ),
+        (
+            v1::CloneSpec { source_replaced_policy: 9, ..wire() },
+            Reason::InvalidArgument,
+            "spec.source_replaced_policy",
+        ),
+        (
+            v1::CloneSpec {
+                source_point: Some(v1::clone_spec::SourcePoint::Version(-1)),
+                ..wire()
+            },
+            Reason::InvalidArgument,
+            "spec.version",
+        ),
+        (
+            v1::CloneSpec {
+                source_point: Some(v1::clone_spec::SourcePoint::Timestamp(
+                    prost_types::Timestamp { seconds: i64::MAX, nanos: 0 },
+                )),
+                ..wire()
+            },
+            Reason::InvalidArgument,
+            "spec.timestamp",
+        ),
+    ];
+    for (wire, reason, field) in cases {
+        let failure = Failure::from(CloneSpec::try_from(wire).unwrap_err());
+        assert_eq!(failure.reason, reason, "{failure}");
+        assert_eq!(failure.details["field"], field);
+        assert!(failure.message.contains(field), "{failure}");
+    }
+}
+
+#[test]
+fn leases_survive_the_wire() {
+    assert_eq!(Lease::try_from(v1::Lease::from(&lease())), Ok(lease()));
+    let held = HeldTask { task: task_key(), bytes_done: 5 };
+    assert_eq!(HeldTask::try_from(v1::HeldTask::from(&held)), Ok(held));
+}
+
+#[test]
+fn a_lease_has_no_default_for_a_missing_field() {
+    type Break = fn(&mut v1::Lease);
+    let cases: [(Break, &str); 8] = [
+        (|lease| lease.task = None, "task"),
+        (|lease| lease.ttl = None, "ttl"),
+        (|lease| lease.spec = None, "spec"),
+        (|lease| lease.task.as_mut().unwrap().attempt = 0, "attempt"),
+        (|lease| lease.spec.as_mut().unwrap().work = None, "work"),
+        (|lease| lease.spec.as_mut().unwrap().verification = 0, "verification"),
+        (|lease| lease.spec.as_mut().unwrap().source_connection.clear(), "source_connection"),
+        (
+            |lease| {
+                lease.spec.as_mut().unwrap().work =
+                    Some(v1::task_spec::Work::Batch(v1::ObjectBatch { objects: vec![] }))
+            },
+            "batch.objects",
+        ),
+    ];
+    for (break_it, field) in cases {
+        let mut wire = v1::Lease::from(&lease());
+        break_it(&mut wire);
+        assert_eq!(Lease::try_from(wire), Err(WireError::Missing { field }));
+    }
+    let mut wire = v1::Lease::from(&lease());
+    wire.spec.as_mut().unwrap().target_fingerprint.pop();
+    let error = Lease::try_from(wire).unwrap_err();
+    assert!(error.to_string().contains("target_fingerprint"), "{error}");
+}
+
+#[test]
+fn outcomes_survive_the_wire() {
+    let object = ObjectReceipt {
+        size: 1,
+        crc64nvme: u64::MAX,
+        source_etag: "a".into(),
+        target_etag: "b".into(),
+        existed: true,
+    };
+    let receipt = Receipt { objects: vec![object], bytes_read: 2, bytes_written: 3, requests: 4 };
+    let failure = TaskFailure {
+        index: Some(0),
+        kind: TaskFailureKind::TargetConflict,
+        message: "other bytes".into(),
+    };
+    let whole = TaskFailure { index: None, ..failure.clone() };
+    for outcome in
+        [TaskOutcome::Done(receipt), TaskOutcome::Failed(failure), TaskOutcome::Failed(whole)]
+    {
+        let wire = outcome_to_wire(&task_key(), &outcome);
+        assert_eq!(outcome_from_wire(wire), Ok((task_key(), outcome)));
+    }
+    let empty = v1::TaskOutcome { task: Some((&task_key()).into()), outcome: None };
+    assert_eq!(outcome_from_wire(empty), Err(WireError::Missing { field: "outcome" }));
+}
+
+#[test]
+fn every_kind_of_failure_survives_and_no_other_enters() {
+    for number in 1..=9 {
+        let kind = kind_from_wire(number).unwrap();
+        assert_eq!(i32::from(kind_to_wire(kind)), number);
+    }
+    assert_eq!(kind_from_wire(0), Err(WireError::Missing { field: "kind" }));
+    assert!(kind_from_wire(10).is_err());
+}
+
+#[test]
+fn failures_survive_the_wire() {
+    let failure = Failure::new(Reason::ObjectVanished, "x is gone").with("key", "x");
+    let wire = v1::Failure::from(&failure);
+    assert_eq!((wire.code, wire.reason.as_str()), (9, "OBJECT_VANISHED"));
+    assert_eq!(Failure::try_from(wire), Ok(failure));
+    let unknown = v1::Failure { reason: "NEW".into(), ..<_>::default() };
+    assert!(Failure::try_from(unknown).is_err());
+}
+
+#[test]
+fn times_before_1970_keep_their_milliseconds() {
+    for time_ms in [-1_500, -1, 0, 1_999, 1_700_000_000_123] {
+        assert_eq!(timestamp_from_wire(timestamp_to_wire(time_ms), "t"), Ok(time_ms));
+    }
+}
+
+#[test]
+fn fixed_bytes_names_both_lengths() {
+    let error = fixed_bytes::<16>(&[1, 2], "incarnation").unwrap_err();
+    assert_eq!(error.to_string(), "the field incarnation is not valid: 2 bytes, not 16");
+}

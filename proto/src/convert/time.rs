@@ -1,0 +1,51 @@
+//! Durations and timestamps. Wall clock times are milliseconds since 1970 (UTC) in `core`.
+
+use std::time::Duration;
+
+use prost_types::Timestamp;
+
+use super::WireError;
+
+/// The wire form of a duration.
+#[must_use]
+pub fn duration_to_wire(duration: Duration) -> prost_types::Duration {
+    prost_types::Duration {
+        seconds: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
+        // Under 10⁹, so always exact.
+        nanos: i32::try_from(duration.subsec_nanos()).unwrap_or(0),
+    }
+}
+
+/// The duration of a field that must be there.
+///
+/// # Errors
+/// Absent or negative.
+pub fn duration_from_wire(
+    duration: Option<prost_types::Duration>,
+    field: &'static str,
+) -> Result<Duration, WireError> {
+    let wire = super::required(duration, field)?;
+    Duration::try_from(wire).map_err(|_| WireError::invalid(field, "a negative duration"))
+}
+
+/// The wire form of a time in milliseconds since 1970 (UTC).
+#[must_use]
+pub fn timestamp_to_wire(time_ms: i64) -> Timestamp {
+    Timestamp {
+        seconds: time_ms.div_euclid(1000),
+        nanos: i32::try_from(time_ms.rem_euclid(1000) * 1_000_000).unwrap_or(0),
+    }
+}
+
+/// Milliseconds since 1970 (UTC), rounded down.
+///
+/// # Errors
+/// A time out of the range of `google.protobuf.Timestamp`.
+pub fn timestamp_from_wire(timestamp: Timestamp, field: &'static str) -> Result<i64, WireError> {
+    // 0001-01-01 to 9999-12-31, as google/protobuf/timestamp.proto says.
+    let seconds = -62_135_596_800..=253_402_300_799;
+    if !seconds.contains(&timestamp.seconds) || !(0..1_000_000_000).contains(&timestamp.nanos) {
+        return Err(WireError::invalid(field, "out of the range of google.protobuf.Timestamp"));
+    }
+    Ok(timestamp.seconds * 1000 + i64::from(timestamp.nanos) / 1_000_000)
+}
