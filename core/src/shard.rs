@@ -140,3 +140,115 @@ impl Pack {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    type Objects = BTreeMap<Vec<u8>, (u64, bool)>;
+
+    fn sizes(objects: &Objects) -> Vec<ObjectSize<'_>> {
+        objects
+            .iter()
+            .map(|(key, &(size, size_is_minimum))| ObjectSize { key, size, size_is_minimum })
+            .collect()
+    }
+
+    fn objects() -> impl Strategy<Value = Objects> {
+        let size = prop_oneof![0..1_u64 << 10, 0..1_u64 << 26, 0..1_u64 << 40, Just(u64::MAX)];
+        proptest::collection::btree_map(
+            proptest::collection::vec(any::<u8>(), 0..4),
+            (size, any::<bool>()),
+            0..700,
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40))]
+
+        #[test]
+        fn every_object_is_in_exactly_one_bounded_task(objects in objects()) {
+            let sizes = sizes(&objects);
+            let shards = shard(&sizes).unwrap();
+            let mut places: Vec<usize> = shards.iter().flat_map(|s| s.objects.clone()).collect();
+            places.sort_unstable();
+            prop_assert!(places.into_iter().eq(0..sizes.len()));
+            for task in &shards {
+                let bytes = task.objects.iter().map(|&place| sizes[place].size).sum::<u64>();
+                prop_assert_eq!(task.bytes, bytes);
+                let large = sizes[task.objects[0]].size >= limits::LARGE_OBJECT_BYTES_MIN;
+                prop_assert!(task.objects.len() <= limits::TASK_OBJECTS_MAX);
+                prop_assert!(task.bytes <= limits::TASK_BYTES_MAX || task.objects.len() == 1);
+                prop_assert!(!large || task.objects.len() == 1);
+                prop_assert!(task.objects.is_sorted());
+            }
+            prop_assert!(shards.is_sorted_by_key(|task| task.objects[0]));
+            prop_assert_eq!(&shard(&sizes).unwrap(), &shards);
+        }
+
+        #[test]
+        fn another_content_is_another_name(
+            objects in objects(), pick in any::<prop::sample::Index>(), change in 0..3,
+        ) {
+            prop_assume!(!objects.is_empty());
+            let before = shard(&sizes(&objects)).unwrap();
+            let mut objects = objects;
+            let key = pick.get(&objects.keys().cloned().collect::<Vec<_>>()).clone();
+            let (size, is_minimum) = objects.remove(&key).unwrap();
+            match change {
+                0 => objects.insert(key, (size ^ 1, is_minimum)),
+                1 => objects.insert(key, (size, !is_minimum)),
+                _ => objects.insert([&key[..], b"longer"].concat(), (size, is_minimum)),
+            };
+            let after = shard(&sizes(&objects)).unwrap();
+            let identity = PlanIdentity { source_version: 1, replica_version: None, options: b"" };
+            prop_assert_ne!(plan_digest(&identity, &before), plan_digest(&identity, &after));
+            let names = |shards: &[Shard]| -> Vec<_> {
+                shards.iter().map(|task| task.fingerprint).collect()
+            };
+            prop_assert_ne!(names(&before), names(&after));
+        }
+    }
+
+    #[test]
+    fn a_large_object_does_not_end_the_pack_around_it() {
+        let large = limits::LARGE_OBJECT_BYTES_MIN;
+        let sized = |key: &'static [u8], size| ObjectSize { key, size, size_is_minimum: false };
+        let shards =
+            shard(&[sized(b"a", 1), sized(b"b", large), sized(b"c", 2), sized(b"d", large - 1)]);
+        let packs: Vec<_> = shards.unwrap().into_iter().map(|task| task.objects).collect();
+        assert_eq!(packs, [vec![0, 2, 3], vec![1]]);
+    }
+
+    #[test]
+    fn unsorted_and_repeated_keys_are_refused() {
+        let sized = |key: &'static [u8]| ObjectSize { key, size: 1, size_is_minimum: false };
+        for keys in [[b"b", b"a"], [b"a", b"a"]] {
+            let refused = shard(&[sized(keys[0]), sized(keys[1])]).unwrap_err();
+            assert_eq!(refused, ShardError::NotSorted { index: 1, key: "a".to_owned() });
+        }
+    }
+
+    #[test]
+    fn a_plan_is_identified_by_everything_that_decides_it() {
+        let identity = |source_version, replica_version, options| PlanIdentity {
+            source_version,
+            replica_version,
+            options,
+        };
+        let identities = [
+            identity(1, None, &b""[..]),
+            identity(2, None, b""),
+            identity(1, Some(0), b""),
+            identity(1, Some(1), b""),
+            identity(1, None, b"x"),
+        ];
+        let digests: std::collections::BTreeSet<_> =
+            identities.iter().map(|identity| plan_digest(identity, &[])).collect();
+        assert_eq!(digests.len(), identities.len());
+    }
+}

@@ -1,0 +1,318 @@
+//! Who gets which task, and how grants live and end without a report.
+//!
+//! Fair between jobs (the one with the least bytes in flight is next), largest first within a
+//! job. Waiting workers are dealt one task at a time, so that a small job spreads over them.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use super::job::{Job, State};
+use super::tasks::{Lease, TaskState, Tasks};
+use super::worker::{Room, answer_with_nothing};
+use super::{Action, Grant, HeldTask, Machine, Moment, WorkerState};
+use crate::failure::Failure;
+use crate::ids::{Attempt, JobId, TaskIndex, TaskKey, WorkerId};
+use crate::reason::Reason;
+
+/// How many ready tasks are looked at for one that fits into the objects that are free.
+const CANDIDATES_MAX: usize = 64;
+
+/// What one answer may still take.
+struct Hand {
+    room: Room,
+    tasks_left: usize,
+    objects_left: usize,
+    leases: Vec<Grant>,
+}
+
+impl Machine {
+    pub(super) fn tasks_wanted(&mut self, id: WorkerId, room: Room, actions: &mut Vec<Action>) {
+        let soon = self.now.after(self.limits.heartbeat_interval);
+        let Some(worker) = self.hear(id) else {
+            // Its next heartbeat tells it to register.
+            actions.push(Action::Grant { worker: id, leases: Vec::new() });
+            return;
+        };
+        worker.waiting = Some(match worker.state {
+            WorkerState::Active => room,
+            // Not at once: it would ask again in a hot loop until it hears that it drains.
+            WorkerState::Draining | WorkerState::Lost => {
+                Room { deadline: room.deadline.min(soon), ..room }
+            }
+        });
+        self.serve(&[id], actions);
+    }
+
+    /// Answers waiting workers for which there is work.
+    pub(super) fn serve_waiting(&mut self, actions: &mut Vec<Action>) {
+        let mut waiting: Vec<(usize, WorkerId)> = self
+            .workers
+            .iter()
+            .filter(|(_, worker)| worker.waiting.is_some())
+            .map(|(&id, worker)| (worker.held.len(), id))
+            .collect();
+        waiting.sort_unstable();
+        let ids: Vec<WorkerId> = waiting.into_iter().map(|(_, id)| id).collect();
+        self.serve(&ids, actions);
+    }
+
+    /// Deals to these workers, one task at a time.
+    fn serve(&mut self, ids: &[WorkerId], actions: &mut Vec<Action>) {
+        if self.grant_from.is_some() {
+            return;
+        }
+        let share = self.share();
+        let mut hands: BTreeMap<WorkerId, Hand> = BTreeMap::new();
+        let mut dealt = true;
+        while dealt {
+            dealt = false;
+            for &id in ids {
+                let Some(room) = self.workers.get(&id).and_then(|worker| worker.waiting) else {
+                    continue;
+                };
+                let hand = hands.entry(id).or_insert_with(|| Hand {
+                    room,
+                    tasks_left: share,
+                    objects_left: self.limits.grant_objects_max,
+                    leases: Vec::new(),
+                });
+                dealt |= self.deal(id, hand);
+            }
+        }
+        for (id, hand) in hands {
+            if hand.leases.is_empty() {
+                continue;
+            }
+            if let Some(worker) = self.workers.get_mut(&id) {
+                worker.waiting = None;
+            }
+            actions.push(Action::Grant { worker: id, leases: hand.leases });
+        }
+    }
+
+    /// Tasks in one answer: no more than its part, so that the last ones spread over the workers.
+    fn share(&self) -> usize {
+        let takers = self.workers.values().filter(|worker| worker.state == WorkerState::Active);
+        let ready: usize =
+            self.active().filter_map(|(_, job)| job.copying()).map(|tasks| tasks.ready.len()).sum();
+        ready.div_ceil(takers.count().max(1)).clamp(1, self.limits.grant_tasks_max)
+    }
+
+    /// Grants one more task. False when none fits.
+    fn deal(&mut self, worker: WorkerId, hand: &mut Hand) -> bool {
+        if hand.tasks_left == 0 {
+            return false;
+        }
+        let Some((id, index)) = self.pick(worker, hand) else { return false };
+        let (epoch, ttl) = (self.epoch, self.limits.lease_ttl);
+        let expires_at = self.now.after(ttl);
+        let Some(job) = self.jobs.get_mut(&id) else { return false };
+        job.spent.attempts += 1;
+        let Some(task) = job.copying_mut().and_then(|tasks| tasks.get_mut(index)) else {
+            return false;
+        };
+        task.attempts += 1;
+        let attempt = Attempt(task.attempts);
+        let (bytes, objects, fingerprint) = (task.bytes, task.objects, task.fingerprint);
+        let lease = Lease { worker, attempt, epoch, expires_at, bytes_done: 0 };
+        hand.tasks_left -= 1;
+        hand.objects_left = hand.objects_left.saturating_sub(objects as usize);
+        hand.room.bytes_free = hand.room.bytes_free.saturating_sub(bytes);
+        hand.room.objects_free = hand.room.objects_free.saturating_sub(objects);
+        let task = TaskKey { job: id, fingerprint, attempt, epoch };
+        hand.leases.push(Grant { task, index, ttl });
+        self.set_task(id, index, TaskState::Leased(lease));
+        true
+    }
+
+    /// The next task for a worker: of the job with the least bytes in flight that has one.
+    fn pick(&self, worker: WorkerId, hand: &Hand) -> Option<(JobId, TaskIndex)> {
+        let known = self.workers.get(&worker)?;
+        let mut jobs: Vec<(u64, usize, JobId, &Job, &Tasks)> = self
+            .active()
+            .filter(|(_, job)| known.takes(&job.route))
+            .filter_map(|(id, job)| Some((id, job, job.copying()?)))
+            .filter(|(_, _, tasks)| !tasks.ready.is_empty())
+            .map(|(id, job, tasks)| (tasks.leased_bytes, tasks.leased.len(), id, job, tasks))
+            .collect();
+        jobs.sort_unstable_by_key(|&(bytes, leases, id, _, _)| (bytes, leases, id));
+        let idle = known.held.is_empty();
+        jobs.into_iter().find_map(|(_, _, id, job, tasks)| {
+            let others = self
+                .workers
+                .iter()
+                .any(|(&other, known)| other != worker && known.takes(&job.route));
+            let avoids = |index: TaskIndex| {
+                let avoid = tasks.get(index).and_then(|task| task.avoid);
+                others && avoid.is_some_and(|(who, until)| who == worker && self.now < until)
+            };
+            Some((id, candidate(tasks, hand, idle, avoids)?))
+        })
+    }
+
+    pub(super) fn heartbeat(&mut self, id: WorkerId, held: &[HeldTask], actions: &mut Vec<Action>) {
+        let Some(worker) = self.hear(id) else {
+            let (abandon, drain, known) = (Vec::new(), false, false);
+            actions.push(Action::Beat { worker: id, abandon, drain, known });
+            return;
+        };
+        let drain = worker.state == WorkerState::Draining;
+        let mut abandon = Vec::new();
+        for held in held {
+            if !self.renew(id, held) {
+                abandon.push(held.task);
+            }
+        }
+        actions.push(Action::Beat { worker: id, abandon, drain, known: true });
+    }
+
+    /// Renews a grant. False when it is not current.
+    fn renew(&mut self, worker: WorkerId, held: &HeldTask) -> bool {
+        let expires_at = self.now.after(self.limits.lease_ttl);
+        let key = &held.task;
+        let Some(job) = self.jobs.get_mut(&key.job) else { return false };
+        match &mut job.state {
+            State::Planning { announced } => match announced.get_mut(&key.fingerprint) {
+                Some(lease) if lease.is(worker, key) => {
+                    lease.expires_at = expires_at;
+                    lease.bytes_done = held.bytes_done;
+                    true
+                }
+                Some(_) | None => false,
+            },
+            State::Copying(tasks) => {
+                let current = tasks
+                    .find(key.fingerprint)
+                    .filter(|&index| tasks.lease(index).is_some_and(|lease| lease.is(worker, key)));
+                let Some(index) = current else { return false };
+                tasks.renew(index, expires_at, held.bytes_done);
+                self.touched.insert(key.job);
+                true
+            }
+            State::Queued | State::Publishing(_) | State::Ended { .. } => false,
+        }
+    }
+
+    /// Everything that is due by time alone.
+    pub(super) fn deadline_reached(&mut self, actions: &mut Vec<Action>) {
+        if self.grant_from.is_some_and(|from| from <= self.now) {
+            self.grant_from = None;
+        }
+        if self.tick_at.is_some_and(|tick| tick <= self.now) {
+            self.lose_silent_workers(actions);
+            self.expire_leases(actions);
+            self.tick_at = None;
+            self.wake_at_tick();
+            self.recount_due = true;
+        }
+        self.end_backoffs();
+        self.serve_waiting(actions);
+        self.work_appeared = false;
+        let now = self.now;
+        for (&id, worker) in &mut self.workers {
+            if worker.waiting.is_some_and(|room| room.deadline <= now) {
+                answer_with_nothing(id, worker.waiting.take(), actions);
+            }
+        }
+    }
+
+    /// Awaits the next look at leases and silent workers, while there is any worker.
+    pub(super) fn wake_at_tick(&mut self) {
+        if self.tick_at.is_none() && self.workers.values().any(super::worker::Worker::is_live) {
+            self.tick_at = Some(self.now.after(self.limits.heartbeat_interval / 2));
+        }
+    }
+
+    fn expire_leases(&mut self, actions: &mut Vec<Action>) {
+        let now = self.now;
+        let mut expired = Vec::new();
+        for (&id, job) in &mut self.jobs {
+            match &mut job.state {
+                State::Planning { announced } => announced.retain(|_, l| l.expires_at > now),
+                State::Copying(tasks) => {
+                    let due = tasks.leases().filter(|(_, lease)| lease.expires_at <= now);
+                    expired.extend(due.map(|(index, _)| (id, index)));
+                }
+                State::Queued | State::Publishing(_) | State::Ended { .. } => {}
+            }
+        }
+        for (id, index) in expired {
+            self.lose_lease(id, index, actions);
+        }
+    }
+
+    /// Ends a lease without a word of its holder: the task is ready again, up to a budget.
+    pub(super) fn lose_lease(&mut self, id: JobId, index: TaskIndex, actions: &mut Vec<Action>) {
+        let most = self.limits.task_losses_max;
+        let Some(tasks) = self.jobs.get_mut(&id).and_then(Job::copying_mut) else { return };
+        let Some(task) = tasks.get_mut(index) else { return };
+        task.losses += 1;
+        if task.losses > most {
+            let message =
+                format!("a task of {} objects lost its worker {most} times", task.objects);
+            self.fail(id, Failure::new(Reason::StorageUnavailable, message), actions);
+            return;
+        }
+        self.set_task(id, index, TaskState::Ready);
+    }
+
+    fn end_backoffs(&mut self) {
+        let mut over = Vec::new();
+        for (id, job) in self.active() {
+            let Some(tasks) = job.copying() else { continue };
+            let due = tasks.backoff.iter().take_while(|(until, _)| *until <= self.now);
+            over.extend(due.map(|&(_, index)| (id, index)));
+        }
+        for (id, index) in over {
+            self.set_task(id, index, TaskState::Ready);
+        }
+    }
+
+    /// A gap in the driver's loop is nobody's fault: what runs against the clock gets it back.
+    pub(super) fn forgive(&mut self, gap_ms: u64) {
+        let forgiven = |moment: Moment| Moment(moment.0.saturating_add(gap_ms));
+        for worker in self.workers.values_mut() {
+            worker.last_seen = forgiven(worker.last_seen);
+        }
+        self.grant_from = self.grant_from.map(forgiven);
+        for job in self.jobs.values_mut() {
+            match &mut job.state {
+                State::Planning { announced } => {
+                    for lease in announced.values_mut() {
+                        lease.expires_at = forgiven(lease.expires_at);
+                    }
+                }
+                State::Copying(tasks) => {
+                    let leases: Vec<(TaskIndex, Lease)> = tasks.leases().collect();
+                    for (index, lease) in leases {
+                        tasks.renew(index, forgiven(lease.expires_at), lease.bytes_done);
+                    }
+                }
+                State::Queued | State::Publishing(_) | State::Ended { .. } => {}
+            }
+        }
+    }
+}
+
+/// The largest ready task that fits; the largest of all for an empty hand of an idle worker.
+fn candidate(
+    tasks: &Tasks,
+    hand: &Hand,
+    idle: bool,
+    avoids: impl Fn(TaskIndex) -> bool,
+) -> Option<TaskIndex> {
+    let wanted = |&&(_, index): &&(Reverse<u64>, TaskIndex)| !avoids(index);
+    if idle && hand.leases.is_empty() {
+        return tasks.ready.iter().find(wanted).map(|&(_, index)| index);
+    }
+    let objects_free = hand.objects_left.min(hand.room.objects_free as usize);
+    tasks
+        .ready
+        .range((Reverse(hand.room.bytes_free), TaskIndex(0))..)
+        .filter(wanted)
+        .take(CANDIDATES_MAX)
+        .find(|&&(_, index)| {
+            tasks.get(index).is_some_and(|task| task.objects as usize <= objects_free)
+        })
+        .map(|&(_, index)| index)
+}
