@@ -2,6 +2,21 @@
 //!
 //! Layout:
 //!
+//! * [`config`]: `deepclone.toml`, one form for all three binaries.
+//! * [`secret`]: a value that never prints.
+//! * [`connections`]: names and URIs → stores; the only place that reads credentials.
 //! * [`table_store`]: a table's folder in an object store.
+//! * [`http_client`]: stall time-outs and request counts below every store.
+//! * [`store_errors`]: the one classification of what stores answer.
+//! * [`telemetry`], [`shutdown`], [`listener`], [`http`]: what every process needs around its work.
 
+pub mod config;
+pub mod connections;
+pub mod http;
+pub mod http_client;
+pub mod listener;
+pub mod secret;
+pub mod shutdown;
+pub mod store_errors;
 pub mod table_store;
+pub mod telemetry;

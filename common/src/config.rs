@@ -1,0 +1,200 @@
+//! `deepclone.toml`: one form for the three binaries; unknown keys are refused.
+//!
+//! Defaults < this file < environment < flags: the binaries lay their flags over it.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use deepclone_core::failure::Failure;
+use deepclone_core::reason::Reason;
+use serde::{Deserialize, Deserializer};
+
+use crate::connections::Side;
+use crate::secret::Secret;
+
+/// The whole file.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// `[connections.NAME]`
+    pub connections: BTreeMap<String, ConnectionSettings>,
+    /// `[listen]`
+    pub listen: Listen,
+    /// `[database]`
+    pub database: Database,
+    /// `[limits]`
+    pub limits: Limits,
+    /// `[prices]`: no key of it is used yet.
+    pub prices: Prices,
+}
+
+/// A connection as the file writes it; [`crate::connections`] checks it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ConnectionSettings {
+    /// The root: nothing outside it is read or written.
+    pub url: String,
+    /// What it may be used for.
+    pub roles: Vec<Side>,
+    /// Tells equal endpoints apart in the fingerprint; none: the endpoint.
+    #[serde(default)]
+    pub identity: Option<String>,
+    /// Storage settings under their `object_store` names, and `<key>_file` for secret ones.
+    #[serde(flatten)]
+    pub options: BTreeMap<String, Secret>,
+}
+
+/// Where the coordinator listens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Listen {
+    /// gRPC.
+    pub grpc: Option<SocketAddr>,
+    /// `/livez`, `/readyz`, `/metrics`.
+    pub http: Option<SocketAddr>,
+}
+
+/// Where the coordinator keeps its facts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Database {
+    /// `sqlite:FILE`
+    pub url: Option<Secret>,
+}
+
+/// Bounds that a machine's owner sets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Bytes of objects that a worker holds in memory at once.
+    pub memory: Option<ByteSize>,
+}
+
+/// Prices of storage requests and traffic.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Prices {}
+
+/// A number of bytes, written `512MiB`, `1GiB`, `65536`, …
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ByteSize(pub u64);
+
+/// A text that is not a number of bytes.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is not a size: write a number with B, KiB, MiB, GiB or TiB")]
+pub struct ByteSizeError {
+    text: String,
+}
+
+impl std::str::FromStr for ByteSize {
+    type Err = ByteSizeError;
+
+    fn from_str(text: &str) -> Result<Self, ByteSizeError> {
+        let error = || ByteSizeError { text: text.to_owned() };
+        let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let (number, unit) = text.split_at(digits);
+        let shift = match unit.trim() {
+            "" | "B" => 0,
+            "KiB" => 10,
+            "MiB" => 20,
+            "GiB" => 30,
+            "TiB" => 40,
+            _ => return Err(error()),
+        };
+        let number: u64 = number.parse().map_err(|_| error())?;
+        number.checked_mul(1 << shift).map(Self).ok_or_else(error)
+    }
+}
+
+impl<'de> Deserialize<'de> for ByteSize {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl Config {
+    /// Reads the file; without a path, the defaults.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` naming the file and the line; never with a value from it.
+    pub fn load(path: Option<&Path>) -> Result<Self, Failure> {
+        let Some(path) = path else { return Ok(Self::default()) };
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            let message = format!("cannot read the configuration {}: {error}", path.display());
+            Failure::new(Reason::InvalidArgument, message)
+        })?;
+        Self::parse(&text).map_err(|failure| {
+            let message = format!("{}: {}", path.display(), failure.message);
+            Failure::new(Reason::InvalidArgument, message)
+        })
+    }
+
+    /// Parses the text of a file.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` with the line; never with a value from it.
+    pub fn parse(text: &str) -> Result<Self, Failure> {
+        toml::from_str(text).map_err(|error| {
+            // Display would quote the line, and with it a secret.
+            let start = error.span().map_or(0, |span| span.start.min(text.len()));
+            let line = text.as_bytes()[..start].iter().filter(|byte| **byte == b'\n').count() + 1;
+            let message = format!("line {line}: {}", error.message().replace('\n', " "));
+            Failure::new(Reason::InvalidArgument, message)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_with_everything_is_read() {
+        let config = Config::parse(
+            r#"
+            [connections.lake]
+            url = "s3://bucket/prefix"
+            roles = ["source", "target"]
+            aws_access_key_id = "id"
+            aws_unsigned_payload = true
+            [listen]
+            grpc = "127.0.0.1:7420"
+            [limits]
+            memory = "512MiB"
+            "#,
+        )
+        .unwrap();
+        assert_eq!(config.connections["lake"].options["aws_unsigned_payload"].expose(), "true");
+        assert_eq!(config.limits.memory, Some(ByteSize(512 << 20)));
+        assert_eq!(config.listen.http, None);
+    }
+
+    #[test]
+    fn unknown_keys_are_refused_and_no_value_is_shown() {
+        for (text, part) in [
+            ("[limits]\nmemmory = \"1MiB\"", "memmory"),
+            ("[price]\n", "price"),
+            ("[prices]\negress = 1", "egress"),
+            ("[listen]\ngrpc = 5", "line 2"),
+            ("[connections.a]\nurl = \"s3://b\"\nroles = [\"reader\"]", "reader"),
+            ("[connections.a]\nroles = [\"source\"]", "url"),
+            ("[connections.a]\naws_secret_access_key = \"hunter2\nurl = \"\"", "line 2"),
+            ("[connections.a]\nurl=\"s3://b\"\nroles=[]\nkey = [\"hunter2\"]", "a text"),
+            ("[limits]\nmemory = \"much\"", "not a size"),
+        ] {
+            let failure = Config::parse(text).unwrap_err();
+            assert!(failure.message.contains(part), "{text}: {failure}");
+            assert!(!failure.message.contains("hunter2"), "{text}: {failure}");
+            assert!(!failure.message.contains('\n'), "{text}: {failure}");
+        }
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let text = "[connections.a]\nurl=\"s3://b\"\nroles=[]\naws_secret_access_key=\"hunter2\"\n\
+                    [database]\nurl = \"postgres://u:hunter2@host\"";
+        let shown = format!("{:?}", Config::parse(text).unwrap());
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+}

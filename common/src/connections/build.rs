@@ -1,0 +1,210 @@
+//! Typed options → an object store, and the fingerprint of its settings.
+//!
+//! Every store: no retries of its own (its user repeats what is safe to repeat), no time-out over
+//! a whole request, the stall time-outs of [`crate::http_client`], put-if-absent on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey as S3Key, Checksum, S3ConditionalPut};
+use object_store::azure::{AzureConfigKey as AzureKey, MicrosoftAzureBuilder};
+use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey as GcsKey};
+use object_store::local::LocalFileSystem;
+use object_store::{ClientConfigKey, ClientOptions, ObjectStore, RetryConfig};
+use sha2::{Digest, Sha256};
+
+use super::error::ConnectionError;
+use super::location::Location;
+use super::settings::{Options, Pairs};
+use crate::http_client::TimedConnector;
+use crate::store_errors::StoreError;
+
+/// How long a connection may take to open.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// What emulators of Azure's store call their account.
+const EMULATOR_ACCOUNT: &str = "devstoreaccount1";
+/// Their account's key: public, the same everywhere.
+const EMULATOR_KEY: &str = concat!(
+    "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq",
+    "/K1SZFPTOtr/KBHBeksoGMGw=="
+);
+/// Where Azurite listens unless told otherwise.
+const EMULATOR_ENDPOINT: &str = "http://127.0.0.1:10000/devstoreaccount1";
+
+/// A store and what its fingerprint is made of.
+pub(super) struct Built {
+    pub(super) store: Arc<dyn ObjectStore>,
+    pub(super) fingerprint: [u8; 32],
+    pub(super) account: Option<String>,
+}
+
+/// What the fingerprint covers besides the URL.
+#[derive(Default)]
+struct Facts {
+    region: String,
+    account: String,
+    endpoint: String,
+}
+
+/// Builds the store of a connection; nothing is read from the environment.
+pub(super) fn build(
+    name: &str,
+    location: &Location,
+    options: &Options,
+    identity: Option<&str>,
+) -> Result<Built, ConnectionError> {
+    let (store, facts) = match options {
+        Options::S3(pairs) => s3(name, location, pairs)?,
+        Options::Azure(pairs) => azure(name, location, pairs)?,
+        Options::Gcs(pairs) => gcs(name, location, pairs)?,
+        Options::File => {
+            let store = LocalFileSystem::new().with_fsync(true);
+            (Arc::new(store) as Arc<dyn ObjectStore>, Facts::default())
+        }
+    };
+    let identity = identity.unwrap_or(&facts.endpoint);
+    let mut digest = Sha256::new();
+    for text in [&location.uri(), &facts.region, &facts.account, identity] {
+        digest.update((text.len() as u64).to_be_bytes());
+        digest.update(text.as_bytes());
+    }
+    let account = Some(facts.account).filter(|account| !account.is_empty());
+    Ok(Built { store, fingerprint: digest.finalize().into(), account })
+}
+
+fn no_retries() -> RetryConfig {
+    RetryConfig { max_retries: 0, ..RetryConfig::default() }
+}
+
+fn client_options(endpoint: &str) -> ClientOptions {
+    ClientOptions::new()
+        .with_timeout_disabled()
+        .with_connect_timeout(CONNECT_TIMEOUT)
+        .with_allow_http(endpoint.starts_with("http://"))
+}
+
+fn value<K: Copy + Eq>(pairs: &Pairs<K>, key: K) -> Option<&str> {
+    pairs.iter().find(|(other, _)| *other == key).map(|(_, value)| value.expose())
+}
+
+fn bad_key(name: &str, key: &str, why: &str) -> ConnectionError {
+    ConnectionError::BadKey { name: name.to_owned(), key: key.to_owned(), why: why.to_owned() }
+}
+
+/// An endpoint enters the fingerprint and messages: it may hold no user and no query.
+fn checked_endpoint(name: &str, key: &str, endpoint: &str) -> Result<String, ConnectionError> {
+    let known = endpoint.starts_with("https://") || endpoint.starts_with("http://");
+    if !known || endpoint.contains(['@', '?', '#']) {
+        return Err(bad_key(name, key, "write http:// or https://, host, port and path alone"));
+    }
+    Ok(endpoint.trim_end_matches('/').to_owned())
+}
+
+fn refused(name: &str, error: object_store::Error) -> ConnectionError {
+    let why = StoreError::from(error).message;
+    ConnectionError::Settings { name: name.to_owned(), why }
+}
+
+type Store = (Arc<dyn ObjectStore>, Facts);
+
+fn s3(name: &str, at: &Location, pairs: &Pairs<S3Key>) -> Result<Store, ConnectionError> {
+    let role = value(pairs, S3Key::RoleArn).is_some();
+    if role && value(pairs, S3Key::WebIdentityTokenFile).is_none() {
+        let why = "it needs aws_web_identity_token_file: assuming a role from other credentials \
+                   is not built yet";
+        return Err(bad_key(name, "aws_role_arn", why));
+    }
+    let endpoint = value(pairs, S3Key::S3Endpoint).or(value(pairs, S3Key::Endpoint));
+    let endpoint = match endpoint {
+        Some(endpoint) => checked_endpoint(name, "aws_endpoint_url", endpoint)?,
+        None => String::new(),
+    };
+    let mut builder = AmazonS3Builder::new()
+        .with_bucket_name(&at.bucket)
+        .with_client_options(client_options(&endpoint))
+        .with_retry(no_retries())
+        .with_http_connector(TimedConnector)
+        .with_unsigned_payload(true)
+        .with_checksum_algorithm(Checksum::CRC64NVME)
+        .with_conditional_put(S3ConditionalPut::ETagMatch);
+    for (key, value) in pairs {
+        if !is_allow_http(matches!(key, S3Key::Client(ClientConfigKey::AllowHttp)), &endpoint) {
+            builder = builder.with_config(*key, value.expose());
+        }
+    }
+    let region = value(pairs, S3Key::Region).or(value(pairs, S3Key::DefaultRegion));
+    let region = region.unwrap_or_default().to_owned();
+    let store = builder.build().map_err(|error| refused(name, error))?;
+    Ok((Arc::new(store), Facts { region, account: String::new(), endpoint }))
+}
+
+/// `allow_http = false` beside an http endpoint would only break it: the endpoint decides.
+fn is_allow_http(is_key: bool, endpoint: &str) -> bool {
+    is_key && !endpoint.is_empty()
+}
+
+fn azure(name: &str, at: &Location, pairs: &Pairs<AzureKey>) -> Result<Store, ConnectionError> {
+    let emulator = matches!(value(pairs, AzureKey::UseEmulator), Some("true" | "1" | "yes"));
+    let named = value(pairs, AzureKey::AccountName);
+    if let (Some(named), Some(in_url)) = (named, at.account.as_deref())
+        && named != in_url
+    {
+        return Err(bad_key(name, "azure_storage_account_name", "the url names another account"));
+    }
+    let account = at.account.as_deref().or(named).or(emulator.then_some(EMULATOR_ACCOUNT));
+    let Some(account) = account else {
+        let why = "it is missing, and the url names no account";
+        return Err(bad_key(name, "azure_storage_account_name", why));
+    };
+    let endpoint = match (value(pairs, AzureKey::Endpoint), &at.azure_suffix) {
+        (Some(endpoint), _) => checked_endpoint(name, "azure_storage_endpoint", endpoint)?,
+        // The client would look for the emulator's address in the environment.
+        (None, _) if emulator => EMULATOR_ENDPOINT.to_owned(),
+        (None, Some(suffix)) if suffix != "core.windows.net" => {
+            format!("https://{account}.blob.{suffix}")
+        }
+        _ => String::new(),
+    };
+    let mut builder = MicrosoftAzureBuilder::new()
+        .with_account(account)
+        .with_container_name(&at.bucket)
+        .with_client_options(client_options(&endpoint))
+        .with_retry(no_retries())
+        .with_http_connector(TimedConnector);
+    let has_key = pairs
+        .iter()
+        .any(|(key, _)| matches!(key, AzureKey::AccessKey | AzureKey::SasKey | AzureKey::Token));
+    if emulator && !has_key {
+        builder = builder.with_access_key(EMULATOR_KEY);
+    }
+    for (key, value) in pairs {
+        let decided = matches!(key, AzureKey::UseEmulator | AzureKey::AccountName);
+        let allow_http = matches!(key, AzureKey::Client(ClientConfigKey::AllowHttp));
+        if !decided && !is_allow_http(allow_http, &endpoint) {
+            builder = builder.with_config(*key, value.expose());
+        }
+    }
+    if !endpoint.is_empty() {
+        builder = builder.with_endpoint(endpoint.clone());
+    }
+    let store = builder.build().map_err(|error| refused(name, error))?;
+    Ok((Arc::new(store), Facts { region: String::new(), account: account.to_owned(), endpoint }))
+}
+
+fn gcs(name: &str, at: &Location, pairs: &Pairs<GcsKey>) -> Result<Store, ConnectionError> {
+    let endpoint = match value(pairs, GcsKey::BaseUrl) {
+        Some(endpoint) => checked_endpoint(name, "google_base_url", endpoint)?,
+        None => String::new(),
+    };
+    let mut builder = GoogleCloudStorageBuilder::new()
+        .with_bucket_name(&at.bucket)
+        // The client's metadata server is reached over http.
+        .with_client_options(client_options(&endpoint).with_allow_http(true))
+        .with_retry(no_retries())
+        .with_http_connector(TimedConnector);
+    for (key, value) in pairs {
+        builder = builder.with_config(*key, value.expose());
+    }
+    let store = builder.build().map_err(|error| refused(name, error))?;
+    Ok((Arc::new(store), Facts { endpoint, ..Facts::default() }))
+}

@@ -1,0 +1,294 @@
+//! Connections: named, typed storage settings with a root URL and credentials, resolved on each
+//! machine and never sent.
+//!
+//! Words: a *root* is the connection's URL, and nothing outside it is touched (I10); a *role* is a
+//! side that it may be used for; its *fingerprint* tells two machines that they mean one store.
+//!
+//! Flow: `deepclone.toml` → [`Connections::from_config`] → [`Connections::resolve`] (a table's URI)
+//! → [`Connections::open`]; on a worker [`Connections::open_by`] with what the task names. The
+//! command line adds [`Connections::with_ad_hoc`], the only reader of environment settings.
+
+mod build;
+mod error;
+mod location;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use deepclone_core::spec::TableRef;
+use object_store::ObjectStore;
+use object_store::path::Path;
+use serde::Deserialize;
+
+pub use error::ConnectionError;
+pub use location::absolute_uri;
+use location::{Location, Scheme};
+
+use crate::config::{Config, ConnectionSettings};
+use crate::table_store::TableStore;
+
+/// A side of a clone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Side {
+    /// Read from.
+    Source,
+    /// Written to.
+    Target,
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Source => "source",
+            Self::Target => "target",
+        })
+    }
+}
+
+/// A table's place: what a task carries of it (all but the URI).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resolved {
+    /// The connection's name.
+    pub connection: String,
+    /// The fingerprint of its settings.
+    pub fingerprint: [u8; 32],
+    /// The table's path below the connection's root, decoded; empty: the root itself.
+    pub root: String,
+    /// The table's URI in its canonical form: one table, one URI.
+    pub uri: String,
+}
+
+/// What a worker tells the coordinator of a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// The connection's name.
+    pub name: String,
+    /// The fingerprint of its settings.
+    pub fingerprint: [u8; 32],
+    /// It has the role `source`.
+    pub can_read: bool,
+    /// It has the role `target`.
+    pub can_write: bool,
+}
+
+/// A table's folder as a worker opens it.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// The store and the folder in it.
+    pub table: TableStore,
+    /// The folder on this machine's disk, for files.
+    pub directory: Option<PathBuf>,
+}
+
+/// All connections that this process knows.
+#[derive(Clone, Debug, Default)]
+pub struct Connections {
+    by_name: BTreeMap<String, Connection>,
+}
+
+#[derive(Clone)]
+struct Connection {
+    location: Location,
+    roles: Vec<Side>,
+    fingerprint: [u8; 32],
+    store: Arc<dyn ObjectStore>,
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("url", &self.location.uri())
+            .field("roles", &self.roles)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Connections {
+    /// The connections of the configuration file; the environment is not read.
+    ///
+    /// # Errors
+    /// A connection that cannot be meant, named with the key at fault.
+    pub fn from_config(config: &Config) -> Result<Self, ConnectionError> {
+        let mut by_name = BTreeMap::new();
+        for (name, settings) in &config.connections {
+            by_name.insert(name.clone(), named(name, settings)?);
+        }
+        Ok(Self { by_name })
+    }
+
+    /// Also one connection for each table that no named one holds, its root the table itself and
+    /// its settings from `variables`: for the command line, which runs everything in one process.
+    /// They are called `@source` and `@target`, which no file can say.
+    ///
+    /// # Errors
+    /// A URI or a setting that cannot be meant.
+    pub fn with_ad_hoc(
+        mut self,
+        tables: &[(&TableRef, Side)],
+        variables: &BTreeMap<String, String>,
+    ) -> Result<Self, ConnectionError> {
+        for (table, side) in tables {
+            if table.connection.is_some() {
+                continue;
+            }
+            match self.resolve(table, *side) {
+                Err(ConnectionError::NoConnection { .. }) => {}
+                Ok(_) => continue,
+                Err(error) => return Err(error),
+            }
+            let name = format!("@{side}");
+            let location = Location::parse(&table.uri)?;
+            let options = settings::from_environment(&name, location.scheme, *side, variables)?;
+            let connection = connection(&name, location, vec![*side], &options, None)?;
+            self.by_name.insert(name, connection);
+        }
+        Ok(self)
+    }
+
+    /// Finds a table's connection: the named one, or the one with the longest root above the URI.
+    ///
+    /// # Errors
+    /// No such connection, a role or a root that does not fit, or a bad URI.
+    pub fn resolve(&self, table: &TableRef, side: Side) -> Result<Resolved, ConnectionError> {
+        let location = Location::parse(&table.uri)?;
+        let (name, connection) = match &table.connection {
+            Some(name) => {
+                let found = self.by_name.get_key_value(name);
+                found.ok_or_else(|| ConnectionError::Unknown { name: name.clone() })?
+            }
+            None => self.longest_root(&location, side)?,
+        };
+        if !connection.roles.contains(&side) {
+            return Err(ConnectionError::Role { name: name.clone(), side });
+        }
+        let Some(root) = connection.location.path_below(&location) else {
+            return Err(ConnectionError::OutsideRoot { uri: location.uri(), name: name.clone() });
+        };
+        // The connection's own spelling of store and account: one table, one URI.
+        let uri = Location { path: location.path, ..connection.location.clone() }.uri();
+        let fingerprint = connection.fingerprint;
+        Ok(Resolved { connection: name.clone(), fingerprint, root, uri })
+    }
+
+    fn longest_root(
+        &self,
+        location: &Location,
+        side: Side,
+    ) -> Result<(&String, &Connection), ConnectionError> {
+        let uri = || location.uri();
+        let mut above: Vec<_> = self
+            .by_name
+            .iter()
+            .filter(|(_, connection)| connection.location.path_below(location).is_some())
+            .collect();
+        let Some((any, _)) = above.first().copied() else {
+            return Err(ConnectionError::NoConnection { uri: uri() });
+        };
+        above.retain(|(_, connection)| connection.roles.contains(&side));
+        above.sort_by_key(|(_, connection)| std::cmp::Reverse(connection.location.path.len()));
+        match above[..] {
+            [] => Err(ConnectionError::Role { name: any.clone(), side }),
+            [(first, one), (second, other), ..]
+                if one.location.path.len() == other.location.path.len() =>
+            {
+                let (first, second) = (first.clone(), second.clone());
+                Err(ConnectionError::Ambiguous { uri: uri(), first, second })
+            }
+            [best, ..] => Ok(best),
+        }
+    }
+
+    /// Opens a table that [`Self::resolve`] found.
+    ///
+    /// # Errors
+    /// A connection that is not this process's.
+    pub fn open(&self, table: &Resolved) -> Result<TableStore, ConnectionError> {
+        self.open_by(&table.connection, &table.fingerprint, &table.root).map(|opened| opened.table)
+    }
+
+    /// Opens a table as a task names it.
+    ///
+    /// # Errors
+    /// An unknown connection, another fingerprint, or a path that could leave the root.
+    pub fn open_by(
+        &self,
+        name: &str,
+        fingerprint: &[u8; 32],
+        root: &str,
+    ) -> Result<Opened, ConnectionError> {
+        let Some(connection) = self.by_name.get(name) else {
+            return Err(ConnectionError::Unknown { name: name.to_owned() });
+        };
+        if connection.fingerprint != *fingerprint {
+            return Err(ConnectionError::Fingerprint { name: name.to_owned() });
+        }
+        let outside =
+            || ConnectionError::OutsideRoot { uri: root.to_owned(), name: name.to_owned() };
+        location::check_path(root).map_err(|_| outside())?;
+        let base = &connection.location.path;
+        let path = if base.is_empty() || root.is_empty() {
+            format!("{base}{root}")
+        } else {
+            format!("{base}/{root}")
+        };
+        let location = Location { path, ..connection.location.clone() };
+        let directory =
+            (location.scheme == Scheme::File).then(|| PathBuf::from(format!("/{}", location.path)));
+        let root = Path::parse(&location.path).map_err(|_| outside())?;
+        let uri = location.uri();
+        let table = TableStore { store: Arc::clone(&connection.store), root, uri };
+        Ok(Opened { table, directory })
+    }
+
+    /// What a worker of this process can reach, by name.
+    #[must_use]
+    pub fn offers(&self) -> Vec<Offer> {
+        self.by_name
+            .iter()
+            .map(|(name, connection)| Offer {
+                name: name.clone(),
+                fingerprint: connection.fingerprint,
+                can_read: connection.roles.contains(&Side::Source),
+                can_write: connection.roles.contains(&Side::Target),
+            })
+            .collect()
+    }
+}
+
+fn named(name: &str, settings: &ConnectionSettings) -> Result<Connection, ConnectionError> {
+    let bad_key = |key: &str, why: &str| ConnectionError::BadKey {
+        name: name.to_owned(),
+        key: key.to_owned(),
+        why: why.to_owned(),
+    };
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if name.is_empty() || !name.chars().all(plain) {
+        return Err(bad_key("name", "a name has letters, digits, '-', '_' and '.' alone"));
+    }
+    if settings.roles.is_empty() {
+        return Err(bad_key("roles", "write [\"source\"], [\"target\"] or both"));
+    }
+    let location = Location::parse(&settings.url)?;
+    let options = settings::from_keys(name, location.scheme, &settings.options)?;
+    let roles = settings.roles.clone();
+    connection(name, location, roles, &options, settings.identity.as_deref())
+}
+
+fn connection(
+    name: &str,
+    mut location: Location,
+    roles: Vec<Side>,
+    options: &settings::Options,
+    identity: Option<&str>,
+) -> Result<Connection, ConnectionError> {
+    let built = build::build(name, &location, options, identity)?;
+    // A URI that names the account belongs to a connection whose settings name it.
+    location.account = location.account.or(built.account);
+    Ok(Connection { location, roles, fingerprint: built.fingerprint, store: built.store })
+}

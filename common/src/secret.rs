@@ -1,0 +1,80 @@
+//! A value that never prints: no log, error, `Debug` output or serialised form shows it.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Visitor};
+
+/// A credential or a setting that may hold one. There is no `Serialize`.
+///
+/// ```
+/// use deepclone_common::secret::Secret;
+/// let secret = Secret::new("hunter2");
+/// assert_eq!(format!("{secret:?} {secret}"), "[secret] [secret]");
+/// ```
+///
+/// ```compile_fail
+/// fn wants<T: serde::Serialize>(_: T) {}
+/// wants(deepclone_common::secret::Secret::new("hunter2"));
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a value.
+    #[must_use]
+    pub fn new(value: impl Into<String>) -> Self {
+        Self(value.into())
+    }
+
+    /// The value itself: only to hand it to the client that needs it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+impl fmt::Display for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ScalarVisitor)
+    }
+}
+
+/// Takes a text, a boolean or a whole number: what a storage setting can be in TOML.
+struct ScalarVisitor;
+
+impl Visitor<'_> for ScalarVisitor {
+    type Value = Secret;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text, a boolean or a whole number")
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Secret, E> {
+        Ok(Secret::new(value))
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Secret, E> {
+        Ok(Secret::new(value.to_string()))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Secret, E> {
+        Ok(Secret::new(value.to_string()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Secret, E> {
+        Ok(Secret::new(value.to_string()))
+    }
+}

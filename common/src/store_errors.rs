@@ -1,0 +1,201 @@
+//! What stores answer, classified in one place, and told without secrets.
+//!
+//! `object_store` has a variant for a few statuses; the others (a missing bucket, throttling,
+//! time-outs) are found in its causes and, where it keeps them private, in their texts.
+
+use object_store::Error;
+use object_store::client::{HttpError, HttpErrorKind};
+
+/// What to do about an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum StoreErrorKind {
+    /// No object at this key.
+    NotFound,
+    /// No such bucket or container.
+    BucketMissing,
+    /// Credentials that are wrong, missing or not sufficient.
+    Denied,
+    /// 429 or 503: slower.
+    Throttled,
+    /// Put-if-absent: somebody was first, or we were and did not hear it.
+    AlreadyExists,
+    /// `If-Match`: another object is there now.
+    Precondition,
+    /// A time-out, a cut connection or a 5xx: again.
+    Transient,
+    /// Anything else: again makes no sense.
+    Other,
+}
+
+/// A store's answer: its kind and one line without secrets.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct StoreError {
+    /// What to do about it.
+    pub kind: StoreErrorKind,
+    /// One line for people. It does not name the object: its user does.
+    pub message: String,
+}
+
+/// The longest message; a store's page of HTML says nothing more.
+const MESSAGE_CHARS_MAX: usize = 240;
+
+impl From<Error> for StoreError {
+    fn from(error: Error) -> Self {
+        Self::of(&error)
+    }
+}
+
+impl StoreError {
+    /// Classifies an error.
+    #[must_use]
+    pub fn of(error: &Error) -> Self {
+        let text = innermost_text(error);
+        let kind = kind_of(error, &text);
+        Self { kind, message: message_of(kind, &text) }
+    }
+
+    /// True when the same request may succeed later.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        matches!(self.kind, StoreErrorKind::Transient | StoreErrorKind::Throttled)
+    }
+}
+
+fn kind_of(error: &Error, text: &str) -> StoreErrorKind {
+    use StoreErrorKind as Kind;
+    match error {
+        Error::NotFound { .. } if is_bucket_missing(text) => Kind::BucketMissing,
+        Error::NotFound { .. } => Kind::NotFound,
+        Error::AlreadyExists { .. } if text.contains("ConditionalRequestConflict") => {
+            Kind::Transient
+        }
+        Error::AlreadyExists { .. } => Kind::AlreadyExists,
+        Error::Precondition { .. } | Error::NotModified { .. } => Kind::Precondition,
+        Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => Kind::Denied,
+        Error::Generic { .. } => generic_kind(error, text),
+        _ => Kind::Other,
+    }
+}
+
+fn is_bucket_missing(text: &str) -> bool {
+    ["NoSuchBucket", "ContainerNotFound", "The specified bucket does not exist"]
+        .iter()
+        .any(|mark| text.contains(mark))
+}
+
+fn generic_kind(error: &Error, text: &str) -> StoreErrorKind {
+    use StoreErrorKind as Kind;
+    if let Some(status) = status_in(text) {
+        return match status {
+            429 | 503 => Kind::Throttled,
+            408 | 500..=599 => Kind::Transient,
+            401 | 403 => Kind::Denied,
+            404 if is_bucket_missing(text) => Kind::BucketMissing,
+            404 => Kind::NotFound,
+            400 if is_denied_code(text) => Kind::Denied,
+            _ => Kind::Other,
+        };
+    }
+    if text.contains("SlowDown") {
+        return Kind::Throttled;
+    }
+    if text.contains("InternalError") {
+        return Kind::Transient;
+    }
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(current) = cause {
+        if let Some(http) = current.downcast_ref::<HttpError>() {
+            return match http.kind() {
+                HttpErrorKind::Decode => Kind::Other,
+                _ => Kind::Transient,
+            };
+        }
+        if let Some(io) = current.downcast_ref::<std::io::Error>() {
+            return match io.kind() {
+                std::io::ErrorKind::PermissionDenied => Kind::Denied,
+                std::io::ErrorKind::AlreadyExists => Kind::AlreadyExists,
+                std::io::ErrorKind::TimedOut | std::io::ErrorKind::Interrupted => Kind::Transient,
+                _ => Kind::Other,
+            };
+        }
+        cause = current.source();
+    }
+    Kind::Other
+}
+
+fn is_denied_code(text: &str) -> bool {
+    ["ExpiredToken", "InvalidToken", "AuthorizationHeaderMalformed", "InvalidAccessKeyId"]
+        .iter()
+        .any(|code| text.contains(code))
+}
+
+/// The text of the cause that says most: the last one in the chain that is not empty, with the
+/// answer's status and body where there was an answer.
+fn innermost_text(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(current) = cause {
+        let next = current.to_string();
+        if status_in(&text).is_none() && !next.is_empty() {
+            text = next;
+        }
+        cause = current.source();
+    }
+    text
+}
+
+fn status_in(text: &str) -> Option<u16> {
+    let (_, rest) = text.split_once("status code: ")?;
+    rest.get(..3)?.parse().ok()
+}
+
+fn message_of(kind: StoreErrorKind, text: &str) -> String {
+    if text.contains("169.254.") {
+        return "no credentials are configured, and this machine's metadata service gives none"
+            .to_owned();
+    }
+    let mut parts = Vec::new();
+    if let Some(status) = status_in(text) {
+        parts.push(format!("status {status}"));
+    }
+    match (between(text, "<Code>", "</Code>"), between(text, "<Message>", "</Message>")) {
+        (None, None) if !parts.is_empty() => {}
+        (None, None) => parts.push(scrubbed(text)),
+        (code, message) => {
+            let both = [code, message].into_iter().flatten();
+            // Azure's messages go on with ids and times on further lines.
+            parts.extend(both.map(|part| scrubbed(part.lines().next().unwrap_or_default())));
+        }
+    }
+    let message = parts.join(": ");
+    match kind {
+        StoreErrorKind::BucketMissing => {
+            format!("the bucket or container does not exist: {message}")
+        }
+        StoreErrorKind::Denied => format!("the store refuses our credentials: {message}"),
+        _ => message,
+    }
+}
+
+fn between<'a>(text: &'a str, open: &str, close: &str) -> Option<&'a str> {
+    let (_, rest) = text.split_once(open)?;
+    rest.split_once(close).map(|(inner, _)| inner)
+}
+
+/// One line; the queries of URLs (where signatures stand) and their users cut away.
+fn scrubbed(text: &str) -> String {
+    let words = text.split_whitespace().map(|word| match word.split_once("://") {
+        Some((scheme, rest)) => {
+            let rest = rest.split('?').next().unwrap_or_default();
+            let rest = rest.rsplit('@').next().unwrap_or_default();
+            format!("{scheme}://{rest}")
+        }
+        None if ["sig=", "Signature=", "X-Amz-"].iter().any(|mark| word.contains(mark)) => {
+            "…".to_owned()
+        }
+        None => word.to_owned(),
+    });
+    let line = words.collect::<Vec<_>>().join(" ");
+    line.chars().take(MESSAGE_CHARS_MAX).collect()
+}
