@@ -1,10 +1,52 @@
 //! The actions of a Delta log, without loss: fields that we do not know survive as raw JSON.
 //!
 //! Shapes: <https://github.com/delta-io/delta/blob/master/PROTOCOL.md#actions>
+//!
+//! Flow: [`parse_commit`] (a stream of JSON values, [`Action::from_json`] for each) → actions →
+//! [`Action::to_json`]. A field that is null counts as absent.
+
+mod fields;
+mod parse;
+mod write;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
 use serde_json::value::RawValue;
+
+/// Why a piece of JSON is no action: the field and what is wrong with it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ParseError(pub(crate) String);
+
+impl ParseError {
+    fn json(place: &str, error: &serde_json::Error) -> Self {
+        Self(format!("{place}: {error}"))
+    }
+}
+
+/// The actions of a commit: a stream of JSON values, not always one a line.
+///
+/// # Errors
+/// When the text is not UTF-8 or JSON, or a value is no action; the value's number from 1 is named.
+pub fn parse_commit(bytes: &[u8]) -> Result<Vec<Action>, ParseError> {
+    let values = serde_json::Deserializer::from_slice(bytes)
+        .into_iter::<&RawValue>()
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| ParseError(error.to_string()))?;
+    values
+        .par_iter()
+        .with_min_len(1024)
+        .enumerate()
+        .map(|(index, raw)| {
+            Action::from_json(raw.get())
+                .map_err(|error| ParseError(format!("action {}: {error}", index + 1)))
+        })
+        .collect()
+}
 
 /// Fields that this reader does not know: name → JSON text, verbatim.
 pub type Unknown = BTreeMap<String, Box<RawValue>>;

@@ -1,0 +1,151 @@
+//! From JSON to actions.
+
+use serde_json::value::RawValue;
+
+use super::fields::{Fields, Texts};
+use super::{
+    Action, Add, DeletionVector, DomainMetadata, Metadata, ParseError, Protocol, Remove, Txn,
+};
+
+impl Action {
+    /// The action in `text`: an object with one field, its name.
+    ///
+    /// # Errors
+    /// When the text is no such object, a required field is missing or has another type.
+    pub fn from_json(text: &str) -> Result<Self, ParseError> {
+        let mut fields = Fields::parse("action", text)?;
+        let names: Vec<String> = fields.names().map(str::to_owned).collect();
+        let [name] = names.as_slice() else {
+            return Err(ParseError(match names.len() {
+                0 => "an object without an action".to_owned(),
+                _ => format!("one object with several actions: {}", names.join(", ")),
+            }));
+        };
+        let Some(raw) = fields.raw(name) else {
+            return Err(ParseError(format!("{name} is missing")));
+        };
+        Self::from_named(name, raw)
+    }
+
+    fn from_named(name: &str, raw: &RawValue) -> Result<Self, ParseError> {
+        let text = raw.get();
+        Ok(match name {
+            "add" => Self::Add(add(text)?),
+            "remove" => Self::Remove(remove(text)?),
+            "metaData" => Self::Metadata(metadata(text)?),
+            "protocol" => Self::Protocol(protocol(text)?),
+            "txn" => Self::Txn(txn(text)?),
+            "domainMetadata" => Self::DomainMetadata(domain_metadata(text)?),
+            "commitInfo" => {
+                Fields::parse("commitInfo", text)?;
+                Self::CommitInfo(raw.to_owned())
+            }
+            "cdc" => {
+                Fields::parse("cdc", text)?;
+                Self::Cdc(raw.to_owned())
+            }
+            _ => Self::Other(name.to_owned(), raw.to_owned()),
+        })
+    }
+}
+
+fn add(text: &str) -> Result<Add, ParseError> {
+    let mut fields = Fields::parse("add", text)?;
+    Ok(Add {
+        path: fields.required("path")?,
+        partition_values: fields.optional::<Texts>("partitionValues")?.unwrap_or_default(),
+        size: fields.required("size")?,
+        modification_time: fields.required("modificationTime")?,
+        data_change: fields.required("dataChange")?,
+        stats: fields.optional("stats")?,
+        tags: fields.optional("tags")?,
+        deletion_vector: deletion_vector(&mut fields, "add.deletionVector")?,
+        base_row_id: fields.optional("baseRowId")?,
+        default_row_commit_version: fields.optional("defaultRowCommitVersion")?,
+        clustering_provider: fields.optional("clusteringProvider")?,
+        unknown: fields.unknown(),
+    })
+}
+
+fn remove(text: &str) -> Result<Remove, ParseError> {
+    let mut fields = Fields::parse("remove", text)?;
+    Ok(Remove {
+        path: fields.required("path")?,
+        deletion_timestamp: fields.optional("deletionTimestamp")?,
+        // Absent in old logs; Spark reads it as true.
+        data_change: fields.optional("dataChange")?.unwrap_or(true),
+        extended_file_metadata: fields.optional("extendedFileMetadata")?,
+        partition_values: fields.optional("partitionValues")?,
+        size: fields.optional("size")?,
+        stats: fields.optional("stats")?,
+        tags: fields.optional("tags")?,
+        deletion_vector: deletion_vector(&mut fields, "remove.deletionVector")?,
+        base_row_id: fields.optional("baseRowId")?,
+        default_row_commit_version: fields.optional("defaultRowCommitVersion")?,
+        unknown: fields.unknown(),
+    })
+}
+
+fn deletion_vector(
+    fields: &mut Fields<'_>,
+    place: &'static str,
+) -> Result<Option<DeletionVector>, ParseError> {
+    let Some(raw) = fields.raw("deletionVector") else { return Ok(None) };
+    let mut fields = Fields::parse(place, raw.get())?;
+    Ok(Some(DeletionVector {
+        storage_type: fields.required("storageType")?,
+        path_or_inline: fields.required("pathOrInlineDv")?,
+        offset: fields.optional("offset")?,
+        size_in_bytes: fields.required("sizeInBytes")?,
+        cardinality: fields.required("cardinality")?,
+        unknown: fields.unknown(),
+    }))
+}
+
+fn metadata(text: &str) -> Result<Metadata, ParseError> {
+    let mut fields = Fields::parse("metaData", text)?;
+    let configuration: Texts = fields.optional("configuration")?.unwrap_or_default();
+    Ok(Metadata {
+        id: fields.required("id")?,
+        name: fields.optional("name")?,
+        description: fields.optional("description")?,
+        format: fields.required("format")?,
+        schema_string: fields.required("schemaString")?,
+        partition_columns: fields.optional("partitionColumns")?.unwrap_or_default(),
+        created_time: fields.optional("createdTime")?,
+        // A property that is null is not set.
+        configuration: configuration.into_iter().filter_map(|(k, v)| Some((k, v?))).collect(),
+        unknown: fields.unknown(),
+    })
+}
+
+fn protocol(text: &str) -> Result<Protocol, ParseError> {
+    let mut fields = Fields::parse("protocol", text)?;
+    Ok(Protocol {
+        min_reader_version: fields.required("minReaderVersion")?,
+        min_writer_version: fields.required("minWriterVersion")?,
+        reader_features: fields.optional("readerFeatures")?,
+        writer_features: fields.optional("writerFeatures")?,
+        unknown: fields.unknown(),
+    })
+}
+
+fn txn(text: &str) -> Result<Txn, ParseError> {
+    let mut fields = Fields::parse("txn", text)?;
+    Ok(Txn {
+        app_id: fields.required("appId")?,
+        version: fields.required("version")?,
+        last_updated: fields.optional("lastUpdated")?,
+        unknown: fields.unknown(),
+    })
+}
+
+fn domain_metadata(text: &str) -> Result<DomainMetadata, ParseError> {
+    let mut fields = Fields::parse("domainMetadata", text)?;
+    Ok(DomainMetadata {
+        domain: fields.required("domain")?,
+        configuration: fields.optional("configuration")?.unwrap_or_default(),
+        removed: fields.optional("removed")?.unwrap_or_default(),
+        unknown: fields.unknown(),
+    })
+}

@@ -1,0 +1,91 @@
+//! Actions survive reading and writing.
+
+use super::*;
+
+fn round_trip(text: &str) -> String {
+    Action::from_json(text).unwrap().to_json()
+}
+
+#[test]
+fn actions_in_the_stable_order_survive_to_the_byte() {
+    let cases = [
+        r#"{"add":{"path":"a%20b","partitionValues":{"p":null,"q":"x"},"size":9007199254740993,"modificationTime":-1,"dataChange":true,"stats":"{\"numRecords\":1}","tags":{"k":"v","n":null},"deletionVector":{"storageType":"u","pathOrInlineDv":"ab","offset":0,"sizeInBytes":3,"cardinality":4,"maxRowIndex":9},"baseRowId":5,"defaultRowCommitVersion":6,"clusteringProvider":"liquid","zebra":{"n":1.00000000000000000001}}}"#,
+        r#"{"add":{"path":"a","partitionValues":{},"size":0,"modificationTime":0,"dataChange":false,"deletionVector":{"storageType":"i","pathOrInlineDv":"\\\"","sizeInBytes":3,"cardinality":4}}}"#,
+        r#"{"remove":{"path":"a","deletionTimestamp":3,"dataChange":true,"extendedFileMetadata":true,"partitionValues":{},"size":1,"stats":"{}","tags":{},"baseRowId":1,"defaultRowCommitVersion":2,"future":[1e400]}}"#,
+        r#"{"metaData":{"id":"i","name":"n","description":"d\u0001é\n","format":{"provider":"parquet","options":{},"x":1.0},"schemaString":"{}","partitionColumns":["a","b"],"configuration":{"a":"b"},"createdTime":7,"later":[]}}"#,
+        r#"{"protocol":{"minReaderVersion":3,"minWriterVersion":7,"readerFeatures":[],"writerFeatures":["x"]}}"#,
+        r#"{"protocol":{"minReaderVersion":1,"minWriterVersion":2}}"#,
+        r#"{"txn":{"appId":"a","version":-1,"lastUpdated":2}}"#,
+        r#"{"domainMetadata":{"domain":"d","configuration":"{\"a\":1}","removed":true}}"#,
+        r#"{"commitInfo":{"inCommitTimestamp":1, "x":1.50}}"#,
+        r#"{"cdc":{"path":"_change_data/x","size":1}}"#,
+        r#"{"novelty":[1,2.0]}"#,
+    ];
+    for text in cases {
+        assert_eq!(round_trip(text), text);
+    }
+}
+
+#[test]
+fn nulls_are_absent_and_absent_is_not_zero() {
+    let text = r#"{"txn":null,"add":{"path":"a","partitionValues":null,"size":1,"modificationTime":2,"dataChange":true,"stats":null,"tags":null,"deletionVector":null,"new":null}}"#;
+    assert_eq!(
+        round_trip(text),
+        r#"{"add":{"path":"a","partitionValues":{},"size":1,"modificationTime":2,"dataChange":true}}"#
+    );
+    let Action::Remove(remove) = Action::from_json(r#"{"remove":{"path":"a"}}"#).unwrap() else {
+        panic!("not a remove");
+    };
+    assert!(remove.data_change && remove.size.is_none() && remove.deletion_timestamp.is_none());
+}
+
+#[test]
+fn escaped_names_are_the_same_names() {
+    assert_eq!(
+        round_trip(r#"{"t\u0078n":{"app\u0049d":"\ud83d\ude00","version":1}}"#),
+        r#"{"txn":{"appId":"😀","version":1}}"#
+    );
+}
+
+#[test]
+fn broken_actions_name_the_field() {
+    let cases = [
+        ("[]", "expected an object"),
+        ("{}", "without an action"),
+        (r#"{"add":null}"#, "without an action"),
+        (r#"{"add":{},"remove":{}}"#, "several actions"),
+        (r#"{"add":{}}"#, "add.path is missing"),
+        (r#"{"add":{"path":"a","size":-1}}"#, "add.size"),
+        (r#"{"add":{"path":"a","path":"b"}}"#, "add.path is there twice"),
+        (r#"{"add":{"path":"a","size":1.5}}"#, "add.size"),
+        (r#"{"remove":{"path":"a","deletionVector":{}}}"#, "remove.deletionVector.storageType"),
+        (r#"{"protocol":{"minReaderVersion":1}}"#, "protocol.minWriterVersion is missing"),
+        (r#"{"commitInfo":3}"#, "commitInfo"),
+    ];
+    for (text, wanted) in cases {
+        let error = Action::from_json(text).unwrap_err().to_string();
+        assert!(error.contains(wanted), "{text}: {error}");
+    }
+}
+
+#[test]
+fn a_commit_is_a_stream_of_values() {
+    let pretty = "{\n \"txn\": {\n \"appId\": \"a\",\n \"version\": 1 }\n}\n\n  {\"txn\":\
+                  {\"appId\":\"b\",\"version\":2}}{\"x\":{\n}}  \r\n";
+    let actions = parse_commit(pretty.as_bytes()).unwrap();
+    let lines: Vec<String> = actions.iter().map(Action::to_json).collect();
+    assert_eq!(
+        lines,
+        [
+            r#"{"txn":{"appId":"a","version":1}}"#,
+            r#"{"txn":{"appId":"b","version":2}}"#,
+            r#"{"x":{}}"#
+        ]
+    );
+    let cut = parse_commit(b"{\"txn\":{\"appId\":\"a\",\"ver").unwrap_err().to_string();
+    assert!(cut.contains("EOF"), "{cut}");
+    let second = parse_commit(b"{\"x\":1}\n{\"txn\":{}}").unwrap_err().to_string();
+    assert!(second.starts_with("action 2: txn.appId"), "{second}");
+    assert!(parse_commit(b"{\"x\":\"\xff\"}").is_err());
+    assert!(parse_commit(b"").unwrap().is_empty());
+}

@@ -1,0 +1,269 @@
+//! From actions to JSON: fields in the order in which Spark writes them, then the unknown ones by
+//! name. An absent field is left out, never written as null.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use super::{
+    Action, Add, DeletionVector, DomainMetadata, Metadata, Protocol, Remove, Txn, Unknown,
+};
+
+impl Action {
+    /// One line of JSON, without the line feed.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let mut out = String::with_capacity(256);
+        out.push('{');
+        text(&mut out, self.name());
+        out.push(':');
+        self.write_value(&mut out);
+        out.push('}');
+        out
+    }
+
+    /// The action's name in the log.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Add(_) => "add",
+            Self::Remove(_) => "remove",
+            Self::Metadata(_) => "metaData",
+            Self::Protocol(_) => "protocol",
+            Self::Txn(_) => "txn",
+            Self::DomainMetadata(_) => "domainMetadata",
+            Self::CommitInfo(_) => "commitInfo",
+            Self::Cdc(_) => "cdc",
+            Self::Other(name, _) => name,
+        }
+    }
+
+    fn write_value(&self, out: &mut String) {
+        match self {
+            Self::Add(add) => add.write(out),
+            Self::Remove(remove) => remove.write(out),
+            Self::Metadata(metadata) => metadata.write(out),
+            Self::Protocol(protocol) => protocol.write(out),
+            Self::Txn(txn) => txn.write(out),
+            Self::DomainMetadata(domain) => domain.write(out),
+            // Pretty-printed values would break "one action a line".
+            Self::CommitInfo(raw) | Self::Cdc(raw) | Self::Other(_, raw) => {
+                one_line(out, raw.get());
+            }
+        }
+    }
+}
+
+impl Add {
+    fn write(&self, out: &mut String) {
+        let mut object = Object::open(out);
+        object.text("path", &self.path);
+        object.texts("partitionValues", Some(&self.partition_values));
+        object.number("size", Some(self.size));
+        object.number("modificationTime", Some(self.modification_time));
+        object.number("dataChange", Some(self.data_change));
+        object.optional_text("stats", self.stats.as_deref());
+        object.texts("tags", self.tags.as_ref());
+        object.deletion_vector(self.deletion_vector.as_ref());
+        object.number("baseRowId", self.base_row_id);
+        object.number("defaultRowCommitVersion", self.default_row_commit_version);
+        object.optional_text("clusteringProvider", self.clustering_provider.as_deref());
+        object.close(&self.unknown);
+    }
+}
+
+impl Remove {
+    fn write(&self, out: &mut String) {
+        let mut object = Object::open(out);
+        object.text("path", &self.path);
+        object.number("deletionTimestamp", self.deletion_timestamp);
+        object.number("dataChange", Some(self.data_change));
+        object.number("extendedFileMetadata", self.extended_file_metadata);
+        object.texts("partitionValues", self.partition_values.as_ref());
+        object.number("size", self.size);
+        object.optional_text("stats", self.stats.as_deref());
+        object.texts("tags", self.tags.as_ref());
+        object.deletion_vector(self.deletion_vector.as_ref());
+        object.number("baseRowId", self.base_row_id);
+        object.number("defaultRowCommitVersion", self.default_row_commit_version);
+        object.close(&self.unknown);
+    }
+}
+
+impl DeletionVector {
+    fn write(&self, out: &mut String) {
+        let mut object = Object::open(out);
+        object.text("storageType", &self.storage_type);
+        object.text("pathOrInlineDv", &self.path_or_inline);
+        object.number("offset", self.offset);
+        object.number("sizeInBytes", Some(self.size_in_bytes));
+        object.number("cardinality", Some(self.cardinality));
+        object.close(&self.unknown);
+    }
+}
+
+impl Metadata {
+    fn write(&self, out: &mut String) {
+        let mut object = Object::open(out);
+        object.text("id", &self.id);
+        object.optional_text("name", self.name.as_deref());
+        object.optional_text("description", self.description.as_deref());
+        object.key("format");
+        one_line(object.out, self.format.get());
+        object.text("schemaString", &self.schema_string);
+        object.list("partitionColumns", Some(&self.partition_columns));
+        object.key("configuration");
+        let entries = self.configuration.iter().map(|(key, value)| (key, Some(value.as_str())));
+        map(object.out, entries);
+        object.number("createdTime", self.created_time);
+        object.close(&self.unknown);
+    }
+}
+
+impl Protocol {
+    fn write(&self, out: &mut String) {
+        let mut object = Object::open(out);
+        object.number("minReaderVersion", Some(self.min_reader_version));
+        object.number("minWriterVersion", Some(self.min_writer_version));
+        object.list("readerFeatures", self.reader_features.as_deref());
+        object.list("writerFeatures", self.writer_features.as_deref());
+        object.close(&self.unknown);
+    }
+}
+
+impl Txn {
+    fn write(&self, out: &mut String) {
+        let mut object = Object::open(out);
+        object.text("appId", &self.app_id);
+        object.number("version", Some(self.version));
+        object.number("lastUpdated", self.last_updated);
+        object.close(&self.unknown);
+    }
+}
+
+impl DomainMetadata {
+    fn write(&self, out: &mut String) {
+        let mut object = Object::open(out);
+        object.text("domain", &self.domain);
+        object.text("configuration", &self.configuration);
+        object.number("removed", Some(self.removed));
+        object.close(&self.unknown);
+    }
+}
+
+/// An object being written: opened, filled field by field, closed with what is unknown.
+struct Object<'a> {
+    out: &'a mut String,
+    first: bool,
+}
+
+impl<'a> Object<'a> {
+    fn open(out: &'a mut String) -> Self {
+        out.push('{');
+        Self { out, first: true }
+    }
+
+    fn key(&mut self, name: &str) {
+        if !self.first {
+            self.out.push(',');
+        }
+        self.first = false;
+        text(self.out, name);
+        self.out.push(':');
+    }
+
+    fn text(&mut self, name: &str, value: &str) {
+        self.key(name);
+        text(self.out, value);
+    }
+
+    fn optional_text(&mut self, name: &str, value: Option<&str>) {
+        if let Some(value) = value {
+            self.text(name, value);
+        }
+    }
+
+    /// A number or a boolean: their text is their JSON.
+    fn number(&mut self, name: &str, value: Option<impl std::fmt::Display>) {
+        if let Some(value) = value {
+            self.key(name);
+            // Writing to a String cannot fail.
+            let _ = write!(self.out, "{value}");
+        }
+    }
+
+    fn texts(&mut self, name: &str, value: Option<&BTreeMap<String, Option<String>>>) {
+        if let Some(value) = value {
+            self.key(name);
+            map(self.out, value.iter().map(|(key, value)| (key, value.as_deref())));
+        }
+    }
+
+    fn list(&mut self, name: &str, value: Option<&[String]>) {
+        let Some(value) = value else { return };
+        self.key(name);
+        self.out.push('[');
+        for (index, item) in value.iter().enumerate() {
+            if index > 0 {
+                self.out.push(',');
+            }
+            text(self.out, item);
+        }
+        self.out.push(']');
+    }
+
+    fn deletion_vector(&mut self, value: Option<&DeletionVector>) {
+        if let Some(value) = value {
+            self.key("deletionVector");
+            value.write(self.out);
+        }
+    }
+
+    fn close(mut self, unknown: &Unknown) {
+        for (name, raw) in unknown {
+            self.key(name);
+            one_line(self.out, raw.get());
+        }
+        self.out.push('}');
+    }
+}
+
+fn map<'a>(out: &mut String, entries: impl Iterator<Item = (&'a String, Option<&'a str>)>) {
+    out.push('{');
+    for (index, (key, value)) in entries.enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        text(out, key);
+        out.push(':');
+        match value {
+            Some(value) => text(out, value),
+            None => out.push_str("null"),
+        }
+    }
+    out.push('}');
+}
+
+/// JSON text without its line breaks: outside strings they are white space, inside they are
+/// always escaped.
+fn one_line(out: &mut String, raw: &str) {
+    out.extend(raw.chars().filter(|c| !matches!(c, '\n' | '\r')));
+}
+
+/// A JSON string.
+pub(crate) fn text(out: &mut String, value: &str) {
+    out.push('"');
+    for c in value.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            c if c < ' ' => {
+                let _ = write!(out, "\\u{:04x}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+}

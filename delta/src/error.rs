@@ -1,0 +1,127 @@
+//! Why a table cannot be read or published; each variant names the file, feature or key.
+
+use deepclone_core::failure::Failure;
+use deepclone_core::reason::Reason;
+
+/// What went wrong with a table's log or its store.
+#[derive(Debug, thiserror::Error)]
+pub enum DeltaError {
+    /// No folder, or a folder without a log.
+    #[error("{uri} is not a delta table: it has no _delta_log with commits")]
+    NotATable {
+        /// The table.
+        uri: String,
+    },
+    /// The log contradicts itself, or a file of it cannot be read.
+    #[error("the log is damaged: {file}: {problem}")]
+    Damaged {
+        /// The log file, relative to the table's folder.
+        file: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The table needs something that cannot be carried.
+    #[error("the table uses {features}, which cannot be cloned{hint}", features = features.join(", "))]
+    Unsupported {
+        /// The names of the features, or what stands in their place.
+        features: Vec<String>,
+        /// What to do; empty, or starting with `: `.
+        hint: &'static str,
+    },
+    /// A path in the log that cannot be followed.
+    #[error("the path {path:?} cannot be cloned: {problem}")]
+    Path {
+        /// As the log spells it.
+        path: String,
+        /// Why not.
+        problem: &'static str,
+    },
+    /// A version or timestamp that the log does not hold, or a predicate that cannot be meant.
+    #[error("{0}")]
+    Invalid(String),
+    /// A request to the store failed for good.
+    #[error("{operation} {key}: {cause}")]
+    Storage {
+        /// `reading`, `listing`, `writing`.
+        operation: &'static str,
+        /// The object or folder, with the table's URI.
+        key: String,
+        /// The innermost cause, in one line.
+        cause: String,
+        /// True when the credentials are refused.
+        denied: bool,
+    },
+    /// A decision of the publishing side: already a failure with its own reason.
+    #[error("{0}")]
+    Refused(#[from] Failure),
+}
+
+impl DeltaError {
+    /// The log file `file` cannot be right because of `problem`.
+    pub fn damaged(file: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self::Damaged { file: file.into(), problem: problem.into() }
+    }
+
+    /// The error as it leaves the system.
+    #[must_use]
+    pub fn failure(&self) -> Failure {
+        let message = self.to_string().replace(['\n', '\r'], " ");
+        match self {
+            Self::NotATable { .. } => Failure::new(Reason::NotADeltaTable, message),
+            Self::Damaged { file, .. } => {
+                Failure::new(Reason::DamagedLog, message).with("file", file.as_str())
+            }
+            Self::Unsupported { features, .. } => Failure::new(Reason::UnsupportedFeature, message)
+                .with("feature", features.join(",")),
+            Self::Path { path, .. } => {
+                Failure::new(Reason::UnsupportedFeature, message).with("path", path.as_str())
+            }
+            Self::Invalid(_) => Failure::new(Reason::InvalidArgument, message),
+            Self::Storage { key, denied, .. } => {
+                let reason =
+                    if *denied { Reason::PermissionDenied } else { Reason::StorageUnavailable };
+                Failure::new(reason, message).with("key", key.as_str())
+            }
+            Self::Refused(failure) => failure.clone(),
+        }
+    }
+}
+
+impl From<DeltaError> for Failure {
+    fn from(error: DeltaError) -> Self {
+        error.failure()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_error_has_its_reason_and_one_line() {
+        let storage = |denied| DeltaError::Storage {
+            operation: "reading",
+            key: "k".into(),
+            cause: "two\nlines".into(),
+            denied,
+        };
+        let cases = [
+            (DeltaError::NotATable { uri: "file:///t".into() }, Reason::NotADeltaTable),
+            (DeltaError::damaged("_delta_log/0.json", "empty"), Reason::DamagedLog),
+            (
+                DeltaError::Unsupported { features: vec!["x".into()], hint: "" },
+                Reason::UnsupportedFeature,
+            ),
+            (DeltaError::Path { path: "../x".into(), problem: "y" }, Reason::UnsupportedFeature),
+            (DeltaError::Invalid("no".into()), Reason::InvalidArgument),
+            (storage(true), Reason::PermissionDenied),
+            (storage(false), Reason::StorageUnavailable),
+            (Failure::new(Reason::TargetNotOurs, "no").into(), Reason::TargetNotOurs),
+        ];
+        for (error, reason) in cases {
+            let failure = error.failure();
+            assert_eq!(failure.reason, reason);
+            assert!(!failure.message.contains('\n'), "{failure}");
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! Table features: which tables can be carried, by name.
+//!
+//! A copier need not understand a constraint to carry it; it refuses what puts data or commits
+//! elsewhere, and what it has never heard of (it may bring a new kind of file).
+//!
+//! <https://github.com/delta-io/delta/blob/master/PROTOCOL.md#table-features>
+
+use std::collections::BTreeSet;
+
+use crate::actions::{Metadata, Protocol};
+use crate::error::DeltaError;
+
+/// Features that need nothing but verbatim carrying, with or without `-preview`.
+const CARRIED: &[&str] = &[
+    "allowColumnDefaults",
+    "appendOnly",
+    "changeDataFeed",
+    "checkConstraints",
+    "checkpointProtection",
+    "clustering",
+    "collations",
+    "columnMapping",
+    "columnMappingUsageTracking",
+    "deletionVectors",
+    "domainMetadata",
+    "generatedColumns",
+    "geospatial",
+    "icebergCompatV1",
+    "icebergCompatV2",
+    "icebergCompatV3",
+    "icebergWriterCompatV1",
+    "identityColumns",
+    "inCommitTimestamp",
+    "invariants",
+    // The first name of `clustering` on Databricks.
+    "liquid",
+    "materializePartitionColumns",
+    "rowTracking",
+    "timestampNtz",
+    "typeWidening",
+    "v2Checkpoint",
+    "vacuumProtocolCheck",
+    "variantShredding",
+    "variantType",
+];
+
+/// Features that readers must know too: listed for readers and writers, or for neither.
+const READER_WRITER: &[&str] = &[
+    "columnMapping",
+    "deletionVectors",
+    "timestampNtz",
+    "typeWidening",
+    "v2Checkpoint",
+    "vacuumProtocolCheck",
+    "variantShredding",
+    "variantType",
+];
+
+/// The newest commits, or the data, are not in the table's folder: never carried, never allowed.
+const ELSEWHERE: &[&str] = &[
+    "adaptiveMetadata",
+    "catalogManaged",
+    "catalogOwned",
+    "coordinatedCommits",
+    "managedCommit",
+    "redirect",
+];
+
+/// Properties that show a table to be elsewhere even where the protocol is silent.
+const ELSEWHERE_PROPERTIES: &[&str] = &[
+    "delta.coordinatedCommits.",
+    "delta.feature.adaptiveMetadata",
+    "delta.feature.catalogManaged",
+    "delta.feature.catalogOwned",
+    "delta.feature.coordinatedCommits",
+    "delta.feature.redirect",
+    "delta.redirect",
+];
+
+/// The features of a protocol, those that its versions imply included.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FeatureSet {
+    /// What readers must know.
+    pub reader: BTreeSet<String>,
+    /// What writers must know.
+    pub writer: BTreeSet<String>,
+}
+
+/// Whether a table with this protocol and metadata can be carried.
+///
+/// # Errors
+/// Names every feature that is unsupported, or unknown and not in `allowed`; or the protocol's
+/// impossible shape.
+pub fn check(
+    protocol: &Protocol,
+    metadata: &Metadata,
+    allowed: &[String],
+) -> Result<(), DeltaError> {
+    let mut refused = BTreeSet::new();
+    let mut unknown = false;
+    for (side, version, newest) in
+        [("reader", protocol.min_reader_version, 3), ("writer", protocol.min_writer_version, 7)]
+    {
+        if version > newest {
+            refused.insert(format!("{side} version {version}"));
+        }
+    }
+    let lists = [&protocol.reader_features, &protocol.writer_features];
+    for name in lists.into_iter().flatten().flatten() {
+        if is_elsewhere(name) {
+            refused.insert(name.clone());
+        } else if !is_carried(name) && !allowed.contains(name) {
+            refused.insert(name.clone());
+            unknown = true;
+        }
+    }
+    for name in metadata.configuration.keys() {
+        if is_elsewhere_property(name) {
+            refused.insert(format!("the property {name}"));
+        }
+    }
+    if !refused.is_empty() {
+        let hint = match unknown {
+            true => ": an unknown feature can be carried unseen with --allow-feature",
+            false => "",
+        };
+        return Err(DeltaError::Unsupported { features: refused.into_iter().collect(), hint });
+    }
+    check_shape(protocol).map_err(|problem| DeltaError::damaged("protocol action", problem))
+}
+
+/// The features that `protocol` lists or implies.
+#[must_use]
+pub fn features(protocol: &Protocol) -> FeatureSet {
+    let list = |features: &Option<Vec<String>>| features.iter().flatten().cloned().collect();
+    let mut set = FeatureSet {
+        reader: list(&protocol.reader_features),
+        writer: list(&protocol.writer_features),
+    };
+    if protocol.min_reader_version == 2 {
+        set.reader.insert("columnMapping".to_owned());
+    }
+    let version = protocol.min_writer_version;
+    let implied = [
+        (2, "appendOnly"),
+        (2, "invariants"),
+        (3, "checkConstraints"),
+        (4, "changeDataFeed"),
+        (4, "generatedColumns"),
+        (5, "columnMapping"),
+        (6, "identityColumns"),
+    ];
+    if version < 7 {
+        let names = implied.iter().filter(|(since, _)| *since <= version);
+        set.writer.extend(names.map(|(_, name)| (*name).to_owned()));
+    }
+    set
+}
+
+/// Whether `name` must be listed for readers as well as for writers.
+#[must_use]
+pub fn is_reader_writer(name: &str) -> bool {
+    READER_WRITER.contains(&name.trim_end_matches("-preview"))
+}
+
+fn is_carried(name: &str) -> bool {
+    CARRIED.contains(&name.strip_suffix("-preview").unwrap_or(name))
+}
+
+fn is_elsewhere(name: &str) -> bool {
+    ELSEWHERE.iter().any(|prefix| starts_with_ignoring_case(name, prefix))
+}
+
+fn is_elsewhere_property(name: &str) -> bool {
+    ELSEWHERE_PROPERTIES.iter().any(|prefix| starts_with_ignoring_case(name, prefix))
+}
+
+fn starts_with_ignoring_case(text: &str, prefix: &str) -> bool {
+    text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+}
+
+/// <https://github.com/delta-io/delta/blob/master/PROTOCOL.md#table-features-for-new-and-existing-tables>
+fn check_shape(protocol: &Protocol) -> Result<(), String> {
+    let Protocol { min_reader_version: reader, min_writer_version: writer, .. } = protocol;
+    if *reader == 0 || *writer == 0 {
+        return Err(format!("versions ({reader},{writer}) do not exist"));
+    }
+    if *reader == 3 && *writer < 7 {
+        return Err(format!("reader version 3 needs writer version 7, not {writer}"));
+    }
+    for (side, version, newest, list) in [
+        ("reader", *reader, 3, &protocol.reader_features),
+        ("writer", *writer, 7, &protocol.writer_features),
+    ] {
+        let listed = list.as_ref().is_some_and(|list| !list.is_empty());
+        if version == newest && list.is_none() {
+            return Err(format!("{side} version {version} without {side}Features"));
+        }
+        if version < newest && listed {
+            return Err(format!("{side} version {version} with {side}Features"));
+        }
+    }
+    let names = |list: &Option<Vec<String>>| list.iter().flatten().cloned().collect();
+    let (readers, writers): (BTreeSet<String>, BTreeSet<String>) =
+        (names(&protocol.reader_features), names(&protocol.writer_features));
+    if let Some(name) = readers.difference(&writers).next() {
+        return Err(format!("the feature {name} is in readerFeatures only"));
+    }
+    let lost = writers.difference(&readers).find(|name| is_reader_writer(name));
+    match lost {
+        Some(name) if *reader == 3 => Err(format!("the feature {name} is in writerFeatures only")),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,246 @@
+//! Requests to a table's store, with bounded, jittered retries: the clients below never retry.
+//!
+//! Retried: 5xx, 429, time-outs, broken connections. Never retried: absent, denied, malformed; and
+//! never a put-if-absent, whose unknown outcome only a read settles (I5).
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use deepclone_common::table_store::TableStore;
+use deepclone_core::limits::{BACKOFF_MAX, BACKOFF_MIN};
+use futures::TryStreamExt;
+use object_store::client::{HttpError, HttpErrorKind};
+use object_store::path::Path;
+use object_store::{
+    Error, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload,
+};
+
+use crate::error::DeltaError;
+
+/// Tries of one request.
+const TRIES_MAX: u32 = 5;
+
+/// An object with what the store says about it.
+#[derive(Clone, Debug)]
+pub struct Fetched {
+    /// The whole object.
+    pub bytes: Bytes,
+    /// When it was last written, in milliseconds since 1970.
+    pub modified_ms: i64,
+}
+
+/// What became of a put-if-absent.
+#[derive(Debug)]
+pub enum PutOutcome {
+    /// The object is ours.
+    Written,
+    /// It may be ours, another's or absent: read it back.
+    Unsettled(DeltaError),
+}
+
+/// The key of `relative` below the table's folder; `relative` is not encoded again.
+///
+/// # Errors
+/// When a store cannot name it (empty, `.` or `..` segments).
+pub fn key(table: &TableStore, relative: &str) -> Result<Path, DeltaError> {
+    let whole = match table.root.as_ref() {
+        "" => relative.to_owned(),
+        root => format!("{root}/{relative}"),
+    };
+    Path::parse(&whole).map_err(|_| DeltaError::Path {
+        path: relative.to_owned(),
+        problem: "no object store can name this key",
+    })
+}
+
+/// The object at `relative`, or `None` when it is absent.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn get(table: &TableStore, relative: &str) -> Result<Option<Fetched>, DeltaError> {
+    let key = key(table, relative)?;
+    let fetch = async || {
+        let result = table.store.get(&key).await?;
+        let modified_ms = result.meta.last_modified.timestamp_millis();
+        Ok(Fetched { bytes: result.bytes().await?, modified_ms })
+    };
+    match retrying(fetch).await {
+        Ok(fetched) => Ok(Some(fetched)),
+        Err(Error::NotFound { .. }) => Ok(None),
+        Err(error) => Err(storage("reading", table, relative, &error)),
+    }
+}
+
+/// The objects below the folder `relative` whose keys come after `after` (a name in that folder),
+/// with keys relative to the folder. A store may answer with more than asked: callers filter.
+///
+/// # Errors
+/// When the store cannot be listed; a missing bucket is one of these.
+pub async fn list(
+    table: &TableStore,
+    relative: &str,
+    after: Option<&str>,
+) -> Result<Vec<(String, ObjectMeta)>, DeltaError> {
+    let folder = key(table, relative)?;
+    let offset = after.map(|name| key(table, &format!("{relative}/{name}"))).transpose()?;
+    let fetch = async || {
+        let stream = match &offset {
+            Some(offset) => table.store.list_with_offset(Some(&folder), offset),
+            None => table.store.list(Some(&folder)),
+        };
+        stream.try_collect::<Vec<_>>().await
+    };
+    let metas =
+        retrying(fetch).await.map_err(|error| storage("listing", table, relative, &error))?;
+    let prefix = format!("{folder}/");
+    Ok(metas
+        .into_iter()
+        .filter_map(|meta| {
+            let name = meta.location.as_ref().strip_prefix(&prefix)?.to_owned();
+            Some((name, meta))
+        })
+        .collect())
+}
+
+/// Writes the object at `relative` unless something is there: one try.
+///
+/// # Errors
+/// When the store refuses for a reason that leaves no doubt (denied, not supported).
+pub async fn put_if_absent(
+    table: &TableStore,
+    relative: &str,
+    payload: PutPayload,
+) -> Result<PutOutcome, DeltaError> {
+    let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+    match table.store.put_opts(&key(table, relative)?, payload, options).await {
+        Ok(_) => Ok(PutOutcome::Written),
+        Err(error) => {
+            let unsettled = is_transient(&error)
+                || matches!(error, Error::AlreadyExists { .. } | Error::Precondition { .. });
+            let error = storage("writing", table, relative, &error);
+            if unsettled { Ok(PutOutcome::Unsettled(error)) } else { Err(error) }
+        }
+    }
+}
+
+/// Writes the object at `relative` over whatever is there: for hints and checkpoints.
+///
+/// # Errors
+/// When the store cannot be written.
+pub async fn put(
+    table: &TableStore,
+    relative: &str,
+    payload: PutPayload,
+) -> Result<(), DeltaError> {
+    let key = key(table, relative)?;
+    retrying(async || table.store.put(&key, payload.clone()).await)
+        .await
+        .map(|_| ())
+        .map_err(|error| storage("writing", table, relative, &error))
+}
+
+/// Deletes the object at `relative`; absent is fine.
+///
+/// # Errors
+/// When the store refuses.
+pub async fn delete(table: &TableStore, relative: &str) -> Result<(), DeltaError> {
+    let key = key(table, relative)?;
+    match retrying(async || table.store.delete(&key).await).await {
+        Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
+        Err(error) => Err(storage("deleting", table, relative, &error)),
+    }
+}
+
+async fn retrying<T>(request: impl AsyncFn() -> Result<T, Error>) -> Result<T, Error> {
+    let mut pause_max = BACKOFF_MIN;
+    for _ in 1..TRIES_MAX {
+        match request().await {
+            Err(error) if is_transient(&error) => {
+                tracing::debug!(%error, "a request failed and is tried again");
+            }
+            settled => return settled,
+        }
+        tokio::time::sleep(jittered(pause_max)).await;
+        pause_max = (pause_max * 2).min(BACKOFF_MAX);
+    }
+    request().await
+}
+
+/// Between half and all of `pause_max`.
+fn jittered(pause_max: Duration) -> Duration {
+    let random = uuid::Uuid::new_v4().as_bytes()[0];
+    pause_max / 2 + pause_max / 2 * u32::from(random) / 255
+}
+
+/// True when the same request may well succeed in a moment.
+fn is_transient(error: &Error) -> bool {
+    let Error::Generic { source, .. } = error else { return false };
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(source.as_ref());
+    while let Some(error) = cause {
+        if let Some(status) = status_of(error) {
+            return status >= 500 || matches!(status, 408 | 429);
+        }
+        if let Some(http) = error.downcast_ref::<HttpError>() {
+            return matches!(
+                http.kind(),
+                HttpErrorKind::Connect
+                    | HttpErrorKind::Request
+                    | HttpErrorKind::Timeout
+                    | HttpErrorKind::Interrupted
+                    | HttpErrorKind::Decode
+            );
+        }
+        cause = error.source();
+    }
+    false
+}
+
+/// The HTTP status in an error's text: object_store keeps the type that holds it to itself.
+fn status_of(error: &(dyn std::error::Error + 'static)) -> Option<u16> {
+    let text = error.to_string();
+    let rest = text.strip_prefix("Server returned non-2xx status code: ")?;
+    rest.get(..3)?.parse().ok()
+}
+
+/// The failure of `operation` on `relative`, with the innermost cause only: outer layers repeat
+/// URLs, which may carry signatures.
+fn storage(
+    operation: &'static str,
+    table: &TableStore,
+    relative: &str,
+    error: &Error,
+) -> DeltaError {
+    let denied = matches!(error, Error::PermissionDenied { .. } | Error::Unauthenticated { .. });
+    DeltaError::Storage {
+        operation,
+        key: format!("{}/{relative}", table.uri.trim_end_matches('/')),
+        cause: cause_of(error),
+        denied,
+    }
+}
+
+fn cause_of(error: &Error) -> String {
+    let mut cause: &(dyn std::error::Error + 'static) = error;
+    loop {
+        if let Some(status) = status_of(cause) {
+            let text = cause.to_string();
+            let code = error_code(&text).unwrap_or_default();
+            return format!("the store answered {status} {code}").trim_end().to_owned();
+        }
+        match cause.source() {
+            Some(inner) => cause = inner,
+            None => break,
+        }
+    }
+    // reqwest puts the URL, and with it a SAS token, into its text.
+    let text = cause.to_string();
+    let text = text.split(" for url").next().unwrap_or_default();
+    text.split('?').next().unwrap_or_default().to_owned()
+}
+
+/// `NoSuchBucket` of `<Code>NoSuchBucket</Code>`.
+fn error_code(body: &str) -> Option<&str> {
+    let (_, rest) = body.split_once("<Code>")?;
+    let (code, _) = rest.split_once("</Code>")?;
+    code.chars().all(|c| c.is_ascii_alphanumeric()).then_some(code)
+}

@@ -1,0 +1,215 @@
+//! Paths of the log as keys of the store: decoded exactly once, checked, relative to the table.
+//!
+//! The action keeps the log's own spelling; the key is for matching and copying. Two spellings of
+//! one object (`%3a` and `%3A`, relative and absolute) meet in one key. A key goes to object_store
+//! by `Path::parse`, never by `Path::from`, which would encode it again; its clients encode keys
+//! once on the wire (S3, Azure, GCS) or take them as they are (local files), so `%25` in the log
+//! is the object `%` in every store. Local stores cannot name a file that ends in `#` and digits.
+//!
+//! <https://github.com/delta-io/delta/blob/master/PROTOCOL.md#add-file-and-remove-file>
+
+use percent_encoding::percent_decode_str;
+
+use crate::actions::{Add, DeletionVector, Remove};
+use crate::dv;
+use crate::error::DeltaError;
+
+/// The folder of the log.
+pub const LOG_FOLDER: &str = "_delta_log";
+/// The folder of ours beside a replica.
+const OUR_FOLDER: &str = "_deepclone";
+const SIDECAR_FOLDER: &str = "_delta_log/_sidecars";
+
+/// The key of a logical file.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileKey {
+    /// Decoded, relative to the table's root.
+    pub path: String,
+    /// The deletion vector's unique id.
+    pub dv: Option<String>,
+}
+
+/// A path of the log after its one decoding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DecodedPath {
+    /// The object's key, relative to the table's root.
+    pub key: String,
+}
+
+impl FileKey {
+    /// The key of `add` in the table at `root_uri`.
+    ///
+    /// # Errors
+    /// When its path cannot be followed.
+    pub fn of_add(root_uri: &str, add: &Add) -> Result<Self, DeltaError> {
+        Self::new(root_uri, &add.path, add.deletion_vector.as_ref())
+    }
+
+    /// The key of the file that `remove` takes away from the table at `root_uri`.
+    ///
+    /// # Errors
+    /// When its path cannot be followed.
+    pub fn of_remove(root_uri: &str, remove: &Remove) -> Result<Self, DeltaError> {
+        Self::new(root_uri, &remove.path, remove.deletion_vector.as_ref())
+    }
+
+    fn new(
+        root_uri: &str,
+        path: &str,
+        vector: Option<&DeletionVector>,
+    ) -> Result<Self, DeltaError> {
+        Ok(Self { path: decode(root_uri, path)?.key, dv: vector.map(dv::unique_id) })
+    }
+}
+
+/// The key that `path`, as the log of the table at `root_uri` spells it, means.
+///
+/// # Errors
+/// When the path leaves the table, or names nothing that a store can hold.
+pub fn decode(root_uri: &str, path: &str) -> Result<DecodedPath, DeltaError> {
+    let refuse = |problem| DeltaError::Path { path: path.to_owned(), problem };
+    let key = if let Some(location) = Location::parse(path).map_err(refuse)? {
+        below_root(root_uri, &location).map_err(refuse)?
+    } else {
+        decode_text(path).map_err(refuse)?
+    };
+    check_key(&key).map_err(refuse)?;
+    Ok(DecodedPath { key })
+}
+
+/// The key of a sidecar named `path` in a checkpoint of the table at `root_uri`; a relative path
+/// stands below the sidecars' folder.
+///
+/// # Errors
+/// When the path leaves that folder.
+pub fn decode_sidecar(root_uri: &str, path: &str) -> Result<String, DeltaError> {
+    let refuse = |problem| DeltaError::Path { path: path.to_owned(), problem };
+    let key = match Location::parse(path).map_err(refuse)? {
+        Some(location) => below_root(root_uri, &location).map_err(refuse)?,
+        None => format!("{SIDECAR_FOLDER}/{}", decode_text(path).map_err(refuse)?),
+    };
+    check_segments(&key).map_err(refuse)?;
+    match key.strip_prefix(SIDECAR_FOLDER) {
+        Some(name) if name.starts_with('/') => Ok(key),
+        _ => Err(refuse("a sidecar lies in _delta_log/_sidecars")),
+    }
+}
+
+/// Whether data may lie at `key` (decoded, relative to the table's root).
+///
+/// # Errors
+/// Why not.
+pub fn check_key(key: &str) -> Result<(), &'static str> {
+    check_segments(key)?;
+    match key.split('/').next() {
+        Some(LOG_FOLDER) => Err("data cannot lie in the log's folder"),
+        Some(OUR_FOLDER) => Err("data cannot lie in the folder _deepclone"),
+        _ => Ok(()),
+    }
+}
+
+fn check_segments(key: &str) -> Result<(), &'static str> {
+    if key.is_empty() {
+        return Err("it is empty");
+    }
+    if key.chars().any(char::is_control) {
+        return Err("it holds a control character");
+    }
+    for segment in key.split('/') {
+        match segment {
+            ".." => return Err("it climbs with a .. segment"),
+            "." | "" => return Err("no object store can name a key with a . or an empty segment"),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn decode_text(text: &str) -> Result<String, &'static str> {
+    if text.contains(['?', '#']) {
+        return Err("it holds a ? or # that is not encoded");
+    }
+    let decoded = percent_decode_str(text).decode_utf8();
+    decoded.map(String::from).map_err(|_| "it is not UTF-8 after decoding")
+}
+
+/// An absolute path or URI, not decoded.
+struct Location<'a> {
+    /// Empty for a bare path: the scheme and authority of the table then.
+    scheme: &'a str,
+    authority: &'a str,
+    /// With a leading `/`.
+    path: &'a str,
+}
+
+impl<'a> Location<'a> {
+    /// The parts of `text`, or `None` when it is a relative path.
+    fn parse(text: &'a str) -> Result<Option<Self>, &'static str> {
+        if text.starts_with("//") {
+            return Err("a path cannot start with two slashes");
+        }
+        if text.starts_with('/') {
+            return Ok(Some(Self { scheme: "", authority: "", path: text }));
+        }
+        let Some((scheme, rest)) = text.split_once(':') else { return Ok(None) };
+        let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+            && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
+        if !is_scheme {
+            return Ok(None);
+        }
+        let (authority, path) = match rest.strip_prefix("//") {
+            Some(rest) => rest.split_at(rest.find('/').unwrap_or(rest.len())),
+            None if rest.starts_with('/') => ("", rest),
+            None => return Err("it looks like a URI with neither host nor path"),
+        };
+        Ok(Some(Self { scheme, authority, path }))
+    }
+
+    /// Which store: spellings of one scheme and the bucket or container.
+    fn store(&self) -> (String, String, Option<String>) {
+        let scheme = self.scheme.to_ascii_lowercase();
+        match scheme.as_str() {
+            "s3" | "s3a" | "s3n" => ("s3".into(), self.authority.into(), None),
+            "gs" | "gcs" => ("gs".into(), self.authority.into(), None),
+            "az" | "azure" | "adl" | "abfs" | "abfss" | "wasb" | "wasbs" => {
+                match self.authority.split_once('@') {
+                    Some((container, host)) => {
+                        let account = host.split('.').next().unwrap_or_default();
+                        ("az".into(), container.into(), Some(account.into()))
+                    }
+                    None => ("az".into(), self.authority.into(), None),
+                }
+            }
+            "" | "file" => {
+                let host = if self.authority == "localhost" { "" } else { self.authority };
+                ("file".into(), host.into(), None)
+            }
+            _ => (scheme, self.authority.into(), None),
+        }
+    }
+}
+
+/// The decoded key of `location` relative to the root.
+fn below_root(root_uri: &str, location: &Location<'_>) -> Result<String, &'static str> {
+    const OUTSIDE: &str = "it lies outside the table's folder";
+    let root = Location::parse(root_uri)?.ok_or(OUTSIDE)?;
+    if !location.scheme.is_empty() {
+        let (root_kind, root_name, root_account) = root.store();
+        let (kind, name, account) = location.store();
+        let accounts_differ = root_account.zip(account).is_some_and(|(a, b)| a != b);
+        if kind != root_kind || name != root_name || accounts_differ {
+            return Err(OUTSIDE);
+        }
+    }
+    let path = decode_text(location.path)?;
+    // A root may be given encoded or not: a folder named by either spelling is the same one.
+    let roots = [root.path.to_owned(), decode_text(root.path).unwrap_or_default()];
+    roots
+        .iter()
+        .find_map(|root| path.strip_prefix(root.trim_end_matches('/'))?.strip_prefix('/'))
+        .map(str::to_owned)
+        .ok_or(OUTSIDE)
+}
+
+#[cfg(test)]
+mod tests;
