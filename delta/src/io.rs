@@ -3,11 +3,14 @@
 //! Retried: 5xx, 429, time-outs, broken connections. Never retried: absent, denied, malformed; and
 //! never a put-if-absent, whose unknown outcome only a read settles (I5).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use deepclone_common::table_store::TableStore;
+use deepclone_core::failure::Failure;
 use deepclone_core::limits::{BACKOFF_MAX, BACKOFF_MIN};
+use deepclone_core::reason::Reason;
 use futures::TryStreamExt;
 use object_store::client::{HttpError, HttpErrorKind};
 use object_store::path::Path;
@@ -59,10 +62,13 @@ pub fn key(table: &TableStore, relative: &str) -> Result<Path, DeltaError> {
 /// When the store cannot be read.
 pub async fn get(table: &TableStore, relative: &str) -> Result<Option<Fetched>, DeltaError> {
     let key = key(table, relative)?;
-    let fetch = async || {
-        let result = table.store.get(&key).await?;
-        let modified_ms = result.meta.last_modified.timestamp_millis();
-        Ok(Fetched { bytes: result.bytes().await?, modified_ms })
+    let fetch = || {
+        let (store, key) = (Arc::clone(&table.store), key.clone());
+        async move {
+            let result = store.get(&key).await?;
+            let modified_ms = result.meta.last_modified.timestamp_millis();
+            Ok(Fetched { bytes: result.bytes().await?, modified_ms })
+        }
     };
     match retrying(fetch).await {
         Ok(fetched) => Ok(Some(fetched)),
@@ -83,12 +89,12 @@ pub async fn list(
 ) -> Result<Vec<(String, ObjectMeta)>, DeltaError> {
     let folder = key(table, relative)?;
     let offset = after.map(|name| key(table, &format!("{relative}/{name}"))).transpose()?;
-    let fetch = async || {
+    let fetch = || {
         let stream = match &offset {
             Some(offset) => table.store.list_with_offset(Some(&folder), offset),
             None => table.store.list(Some(&folder)),
         };
-        stream.try_collect::<Vec<_>>().await
+        stream.try_collect::<Vec<_>>()
     };
     let metas =
         retrying(fetch).await.map_err(|error| storage("listing", table, relative, &error))?;
@@ -133,10 +139,11 @@ pub async fn put(
     payload: PutPayload,
 ) -> Result<(), DeltaError> {
     let key = key(table, relative)?;
-    retrying(async || table.store.put(&key, payload.clone()).await)
-        .await
-        .map(|_| ())
-        .map_err(|error| storage("writing", table, relative, &error))
+    let write = || {
+        let (store, key, payload) = (Arc::clone(&table.store), key.clone(), payload.clone());
+        async move { store.put(&key, payload).await }
+    };
+    retrying(write).await.map(|_| ()).map_err(|error| storage("writing", table, relative, &error))
 }
 
 /// Deletes the object at `relative`; absent is fine.
@@ -145,13 +152,34 @@ pub async fn put(
 /// When the store refuses.
 pub async fn delete(table: &TableStore, relative: &str) -> Result<(), DeltaError> {
     let key = key(table, relative)?;
-    match retrying(async || table.store.delete(&key).await).await {
+    let delete = || {
+        let (store, key) = (Arc::clone(&table.store), key.clone());
+        async move { store.delete(&key).await }
+    };
+    match retrying(delete).await {
         Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
         Err(error) => Err(storage("deleting", table, relative, &error)),
     }
 }
 
-async fn retrying<T>(request: impl AsyncFn() -> Result<T, Error>) -> Result<T, Error> {
+/// Runs `work`, which takes long and waits for nothing, away from the async threads.
+///
+/// # Errors
+/// What `work` says.
+pub async fn compute<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, DeltaError> + Send + 'static,
+) -> Result<T, DeltaError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => {
+            Err(Failure::new(Reason::Internal, format!("reading the log stopped: {error}")).into())
+        }
+    }
+}
+
+async fn retrying<T, F: Future<Output = Result<T, Error>>>(
+    request: impl Fn() -> F,
+) -> Result<T, Error> {
     let mut pause_max = BACKOFF_MIN;
     for _ in 1..TRIES_MAX {
         match request().await {

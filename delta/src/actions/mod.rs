@@ -17,6 +17,8 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 use serde_json::value::RawValue;
 
+pub(crate) use write::text as json_text;
+
 /// Why a piece of JSON is no action: the field and what is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]

@@ -1,0 +1,175 @@
+//! Checkpoints of every form as actions.
+//!
+//! A Parquet row becomes JSON text and then an action like any other, so that columns which we do
+//! not know survive. `stats_parsed` and `partitionValues_parsed` repeat what other fields say:
+//! they are left out, but for the number of records where `stats` is missing.
+//!
+//! <https://github.com/delta-io/delta/blob/master/PROTOCOL.md#checkpoints>
+
+use bytes::Bytes;
+use deepclone_common::table_store::TableStore;
+use futures::{StreamExt, TryStreamExt, stream};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+};
+use rayon::prelude::*;
+use serde::Deserialize;
+
+use super::row;
+use super::segment::CheckpointFiles;
+use crate::actions::{self, Action, Add};
+use crate::error::DeltaError;
+use crate::io;
+use crate::paths;
+
+/// Files of one checkpoint that are fetched and parsed at once.
+const FILES_AT_ONCE_MAX: usize = 8;
+/// Rows that are converted at once.
+const ROWS_PER_BATCH: usize = 8192;
+
+/// The actions of `checkpoint`, its sidecars' included.
+///
+/// # Errors
+/// When a file of it is missing or cannot be read; the file is named.
+pub(crate) async fn read(
+    table: &TableStore,
+    checkpoint: &CheckpointFiles,
+) -> Result<Vec<Action>, DeltaError> {
+    let files = checkpoint.files.iter().map(|entry| super::log_path(&entry.name)).collect();
+    let found = read_files(table, files).await?;
+    let mut actions = Vec::with_capacity(found.len());
+    let mut sidecars = Vec::new();
+    for action in found {
+        match action {
+            Action::Other(name, raw) if name == "sidecar" => {
+                sidecars.push(sidecar(table, checkpoint, raw.get())?);
+            }
+            Action::Other(name, raw) if name == "checkpointMetadata" => {
+                check_version(checkpoint, raw.get())?;
+            }
+            Action::CommitInfo(_) | Action::Cdc(_) => {}
+            action => actions.push(action),
+        }
+    }
+    actions.extend(read_files(table, sidecars).await?);
+    Ok(actions)
+}
+
+async fn read_files(table: &TableStore, files: Vec<String>) -> Result<Vec<Action>, DeltaError> {
+    let reads = files.into_iter().map(|path| read_file(table, path));
+    let found: Vec<Vec<Action>> =
+        stream::iter(reads).buffered(FILES_AT_ONCE_MAX).try_collect().await?;
+    Ok(found.into_iter().flatten().collect())
+}
+
+async fn read_file(table: &TableStore, path: String) -> Result<Vec<Action>, DeltaError> {
+    let fetched = io::get(table, &path).await?;
+    let bytes = fetched.ok_or_else(|| DeltaError::damaged(&path, "it is missing"))?.bytes;
+    io::compute(move || parse(&path, &bytes)).await
+}
+
+fn parse(path: &str, bytes: &Bytes) -> Result<Vec<Action>, DeltaError> {
+    let parsed = match path.ends_with(".json") {
+        true => actions::parse_commit(bytes).map_err(|error| error.to_string()),
+        false => parse_parquet(bytes),
+    };
+    let mut actions = parsed.map_err(|problem| DeltaError::damaged(path, problem))?;
+    if actions.is_empty() && path.ends_with(".json") {
+        return Err(DeltaError::damaged(path, "the checkpoint is empty"));
+    }
+    for action in &mut actions {
+        if let Action::Add(add) = action {
+            drop_parsed(add);
+        }
+    }
+    Ok(actions)
+}
+
+fn parse_parquet(bytes: &Bytes) -> Result<Vec<Action>, String> {
+    let text = |error: parquet::errors::ParquetError| error.to_string();
+    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+    let metadata = ArrowReaderMetadata::load(bytes, options).map_err(text)?;
+    let parquet = metadata.metadata();
+    let schema = parquet.file_metadata().schema_descr();
+    let wanted = (0..schema.num_columns()).filter(|leaf| is_wanted(schema.column(*leaf).path()));
+    let mask = ProjectionMask::leaves(schema, wanted);
+    let groups: Vec<Vec<Action>> = (0..parquet.num_row_groups())
+        .into_par_iter()
+        .map(|group| {
+            let reader =
+                ParquetRecordBatchReaderBuilder::new_with_metadata(bytes.clone(), metadata.clone())
+                    .with_projection(mask.clone())
+                    .with_row_groups(vec![group])
+                    .with_batch_size(ROWS_PER_BATCH)
+                    .build()
+                    .map_err(text)?;
+            let mut actions = Vec::new();
+            for batch in reader {
+                row::append_actions(&mut actions, &batch.map_err(|error| error.to_string())?)?;
+            }
+            Ok(actions)
+        })
+        .collect::<Result<_, String>>()?;
+    Ok(groups.into_iter().flatten().collect())
+}
+
+/// Whether the leaf column at `path` says anything that no other column says.
+fn is_wanted(path: &parquet::schema::types::ColumnPath) -> bool {
+    match path.parts() {
+        [_, column, leaf @ ..] if column == "stats_parsed" => {
+            matches!(leaf, [name] if name == "numRecords")
+        }
+        [_, column, ..] => column != "partitionValues_parsed",
+        _ => true,
+    }
+}
+
+/// Takes the struct forms of other fields away.
+fn drop_parsed(add: &mut Add) {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Parsed {
+        num_records: Option<i64>,
+    }
+    add.unknown.remove("partitionValues_parsed");
+    let Some(raw) = add.unknown.remove("stats_parsed") else { return };
+    if add.stats.is_none()
+        && let Ok(Parsed { num_records: Some(records) }) = serde_json::from_str(raw.get())
+    {
+        add.stats = Some(format!("{{\"numRecords\":{records}}}"));
+    }
+}
+
+fn sidecar(
+    table: &TableStore,
+    checkpoint: &CheckpointFiles,
+    text: &str,
+) -> Result<String, DeltaError> {
+    #[derive(Deserialize)]
+    struct Sidecar {
+        path: String,
+    }
+    let Sidecar { path } = serde_json::from_str(text)
+        .map_err(|error| DeltaError::damaged(name(checkpoint), format!("sidecar: {error}")))?;
+    paths::decode_sidecar(&table.uri, &path)
+}
+
+fn check_version(checkpoint: &CheckpointFiles, text: &str) -> Result<(), DeltaError> {
+    #[derive(Deserialize)]
+    struct CheckpointMetadata {
+        version: u64,
+    }
+    let CheckpointMetadata { version } = serde_json::from_str(text).map_err(|error| {
+        DeltaError::damaged(name(checkpoint), format!("checkpointMetadata: {error}"))
+    })?;
+    if version != checkpoint.version {
+        let problem = format!("its checkpointMetadata is of version {version}");
+        return Err(DeltaError::damaged(name(checkpoint), problem));
+    }
+    Ok(())
+}
+
+fn name(checkpoint: &CheckpointFiles) -> String {
+    super::log_path(checkpoint.files.first().map_or("", |entry| &entry.name))
+}

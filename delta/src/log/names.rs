@@ -1,0 +1,108 @@
+//! The names of the files in `_delta_log`.
+//!
+//! <https://github.com/delta-io/delta/blob/master/PROTOCOL.md#delta-log-entries>
+
+use uuid::Uuid;
+
+/// What a file of the log is, by its name. Names of no meaning to a reader (`.crc`, compactions,
+/// `_last_checkpoint`, sidecars, staged commits, leftovers) are no [`LogFile`].
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum LogFile {
+    /// `<version>.json`
+    Commit { version: u64 },
+    /// A whole checkpoint in one file, perhaps with sidecars.
+    Checkpoint { version: u64, kind: Single },
+    /// `<version>.checkpoint.<part>.<parts>.parquet`
+    Part { version: u64, part: u32, parts: u32 },
+}
+
+/// The forms of a checkpoint in one file, the most widely tried last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Single {
+    /// `<version>.checkpoint.<uuid>.json`
+    V2Json,
+    /// `<version>.checkpoint.<uuid>.parquet`
+    V2Parquet,
+    /// `<version>.checkpoint.parquet`
+    Classic,
+}
+
+impl LogFile {
+    /// What the file `name`, relative to `_delta_log`, is.
+    pub(super) fn parse(name: &str) -> Option<Self> {
+        let (version, rest) = name.split_once('.')?;
+        let version = digits(version, 20)?;
+        let pieces: Vec<&str> = rest.split('.').collect();
+        match pieces.as_slice() {
+            ["json"] => Some(Self::Commit { version }),
+            ["checkpoint", "parquet"] => Some(Self::Checkpoint { version, kind: Single::Classic }),
+            ["checkpoint", id, "json"] if is_uuid(id) => {
+                Some(Self::Checkpoint { version, kind: Single::V2Json })
+            }
+            ["checkpoint", id, "parquet"] if is_uuid(id) => {
+                Some(Self::Checkpoint { version, kind: Single::V2Parquet })
+            }
+            ["checkpoint", part, parts, "parquet"] => {
+                let part = u32::try_from(digits(part, 10)?).ok()?;
+                let parts = u32::try_from(digits(parts, 10)?).ok()?;
+                (1..=parts).contains(&part).then_some(Self::Part { version, part, parts })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The name of the commit `version`.
+pub(super) fn commit_name(version: u64) -> String {
+    format!("{version:020}.json")
+}
+
+fn digits(text: &str, length: usize) -> Option<u64> {
+    let well_formed = text.len() == length && text.bytes().all(|byte| byte.is_ascii_digit());
+    well_formed.then(|| text.parse().ok())?
+}
+
+fn is_uuid(text: &str) -> bool {
+    text.len() == 36 && Uuid::try_parse(text).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_mean_what_the_protocol_says() {
+        let v = "00000000000000000010";
+        let id = "80a083e8-7026-4e79-81be-64bd76c43a11";
+        let single = |kind| Some(LogFile::Checkpoint { version: 10, kind });
+        let cases = [
+            (format!("{v}.json"), Some(LogFile::Commit { version: 10 })),
+            (format!("{v}.checkpoint.parquet"), single(Single::Classic)),
+            (format!("{v}.checkpoint.{id}.parquet"), single(Single::V2Parquet)),
+            (format!("{v}.checkpoint.{id}.json"), single(Single::V2Json)),
+            (
+                format!("{v}.checkpoint.0000000001.0000000003.parquet"),
+                Some(LogFile::Part { version: 10, part: 1, parts: 3 }),
+            ),
+            (format!("{v}.checkpoint.0000000004.0000000003.parquet"), None),
+            (format!("{v}.checkpoint.0000000000.0000000003.parquet"), None),
+            (format!("{v}.checkpoint.1.3.parquet"), None),
+            (format!("{v}.crc"), None),
+            (format!("{v}.00000000000000000012.compacted.json"), None),
+            (format!("{v}.json.tmp"), None),
+            (format!(".{v}.json.crc"), None),
+            (format!(".tmp/{v}.json"), None),
+            (format!("_staged_commits/{v}.{id}.json"), None),
+            (format!("{v}.{id}.json"), None),
+            (format!("_sidecars/{id}.parquet"), None),
+            (format!("{v}.checkpoint.not-a-uuid.parquet"), None),
+            ("_last_checkpoint".to_owned(), None),
+            ("10.json".to_owned(), None),
+            ("99999999999999999999.json".to_owned(), None),
+            ("+0000000000000000010.json".to_owned(), None),
+        ];
+        for (name, wanted) in cases {
+            assert_eq!(LogFile::parse(&name), wanted, "{name}");
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! From a listing to the files that give one version: a pure decision.
+//!
+//! Never a shorter table: a hole between the checkpoint and the version is an error, not an end.
+
+use std::collections::BTreeMap;
+
+use super::names::{LogFile, Single, commit_name};
+
+/// A file of the log as a listing shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogEntry {
+    /// Relative to `_delta_log`.
+    pub name: String,
+    /// Bytes.
+    pub size: u64,
+    /// When it was last written, in milliseconds since 1970.
+    pub modified_ms: i64,
+}
+
+/// A checkpoint that a listing shows whole (its sidecars are not looked at yet).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckpointFiles {
+    /// The version that it holds.
+    pub version: u64,
+    /// One file, or all parts in order.
+    pub files: Vec<LogEntry>,
+}
+
+/// What a log holds, as far as it was listed.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Listing {
+    pub(super) commits: BTreeMap<u64, LogEntry>,
+    /// Whole ones, the best first: newest, then the most widely tried form.
+    pub(super) checkpoints: Vec<CheckpointFiles>,
+}
+
+/// Why a listing does not give a version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Gap {
+    /// Neither commits nor checkpoints.
+    Nothing,
+    /// This commit is needed and not there.
+    Missing(String),
+    /// The log does not hold this version; it holds those from the first to the second.
+    NotHeld(u64, u64),
+}
+
+/// The files that give one version of a table.
+#[derive(Clone, Debug)]
+pub struct LogSegment {
+    /// The version that they give.
+    pub version: u64,
+    /// Checkpoints that may be the start, the best first; only the first is read unless it is
+    /// damaged.
+    pub checkpoints: Vec<CheckpointFiles>,
+    /// The commits that the log holds up to `version`, oldest first, without holes; those at and
+    /// below a checkpoint serve when it is damaged, and for the times of commits.
+    pub commits: Vec<(u64, LogEntry)>,
+}
+
+impl Listing {
+    pub(super) fn new(entries: impl IntoIterator<Item = LogEntry>) -> Self {
+        let mut commits = BTreeMap::new();
+        let mut singles: Vec<(u64, Single, LogEntry)> = Vec::new();
+        let mut parts: BTreeMap<(u64, u32), BTreeMap<u32, LogEntry>> = BTreeMap::new();
+        for entry in entries {
+            match LogFile::parse(&entry.name) {
+                Some(LogFile::Commit { version }) => {
+                    commits.insert(version, entry);
+                }
+                Some(LogFile::Checkpoint { version, kind }) => {
+                    singles.push((version, kind, entry));
+                }
+                Some(LogFile::Part { version, part, parts: count }) => {
+                    parts.entry((version, count)).or_default().insert(part, entry);
+                }
+                None => {}
+            }
+        }
+        singles.sort_by(|a, b| (b.0, b.1, &a.2.name).cmp(&(a.0, a.1, &b.2.name)));
+        let whole_parts = parts
+            .into_iter()
+            .filter(|((_, count), found)| usize::try_from(*count) == Ok(found.len()))
+            .map(|((version, _), found)| CheckpointFiles {
+                version,
+                files: found.into_values().collect(),
+            });
+        let mut checkpoints: Vec<_> = singles
+            .into_iter()
+            .map(|(version, _, entry)| CheckpointFiles { version, files: vec![entry] })
+            .chain(whole_parts)
+            .collect();
+        checkpoints.sort_by_key(|checkpoint| std::cmp::Reverse(checkpoint.version));
+        Self { commits, checkpoints }
+    }
+
+    /// The newest version that the listing shows.
+    pub(super) fn newest(&self) -> Option<u64> {
+        let commit = self.commits.keys().next_back().copied();
+        let checkpoint = self.checkpoints.first().map(|checkpoint| checkpoint.version);
+        commit.max(checkpoint)
+    }
+
+    /// The files that give `upto`, or the newest version.
+    pub(super) fn segment(self, upto: Option<u64>) -> Result<LogSegment, Gap> {
+        let newest = self.newest().ok_or(Gap::Nothing)?;
+        let version = upto.unwrap_or(newest);
+        let oldest = self.oldest(newest);
+        if let Some(version) = upto {
+            let held = self.commits.contains_key(&version)
+                || self.checkpoints.iter().any(|checkpoint| checkpoint.version == version);
+            if !held || oldest.is_some_and(|oldest| version < oldest) {
+                return Err(Gap::NotHeld(oldest.unwrap_or(newest), newest));
+            }
+        }
+        let checkpoints: Vec<_> =
+            self.checkpoints.into_iter().filter(|found| found.version <= version).collect();
+        let needed_from = checkpoints.first().map_or(0, |checkpoint| checkpoint.version + 1);
+        for needed in needed_from..=version {
+            if !self.commits.contains_key(&needed) {
+                return Err(Gap::Missing(commit_name(needed)));
+            }
+        }
+        let mut commits: Vec<_> = self.commits.into_iter().filter(|(v, _)| *v <= version).collect();
+        let hole = commits.windows(2).rposition(|pair| pair[1].0 != pair[0].0 + 1);
+        commits.drain(..hole.map_or(0, |at| at + 1));
+        Ok(LogSegment { version, checkpoints, commits })
+    }
+
+    /// The oldest version that can be given.
+    fn oldest(&self, newest: u64) -> Option<u64> {
+        let first_commit = self.commits.keys().next().copied().filter(|version| *version == 0);
+        let first_checkpoint = self.checkpoints.last().map(|checkpoint| checkpoint.version);
+        first_commit.or(first_checkpoint).filter(|oldest| *oldest <= newest)
+    }
+}
+
+impl LogSegment {
+    /// The commits after `checkpoint` (none: all from version 0).
+    ///
+    /// # Errors
+    /// The name of the first commit that is needed and not there.
+    pub fn commits_after(&self, checkpoint: Option<u64>) -> Result<&[(u64, LogEntry)], String> {
+        let first = checkpoint.map_or(0, |version| version + 1);
+        let start = self.commits.partition_point(|(version, _)| *version < first);
+        let found = &self.commits[start..];
+        if first <= self.version && found.first().map(|(version, _)| *version) != Some(first) {
+            return Err(commit_name(first));
+        }
+        Ok(found)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,190 @@
+//! The state of a table at one version: a checkpoint and the commits after it, replayed.
+//!
+//! Flow: a point (newest, version, time) → a log segment → actions, oldest first → a [`Snapshot`].
+//! A damaged checkpoint gives way to an older one only if every commit after that one is there.
+//!
+//! <https://github.com/delta-io/delta/blob/master/PROTOCOL.md#action-reconciliation>
+
+mod replay;
+mod time;
+
+use std::collections::BTreeMap;
+
+use deepclone_common::table_store::TableStore;
+use deepclone_core::spec::SourcePoint;
+use futures::{StreamExt, TryStreamExt, stream};
+
+use crate::actions::{Add, DomainMetadata, Metadata, Protocol, Remove, Txn};
+use crate::error::DeltaError;
+use crate::log::{self, CheckpointFiles, Commit, LogEntry, LogSegment};
+use crate::paths::FileKey;
+use replay::Replay;
+
+/// Commits that are fetched at once.
+const COMMITS_AT_ONCE_MAX: usize = 16;
+
+/// The state of a table at one version.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// The version.
+    pub version: u64,
+    /// The protocol in force.
+    pub protocol: Protocol,
+    /// The metadata in force.
+    pub metadata: Metadata,
+    /// The newest progress of each application.
+    pub txns: BTreeMap<String, Txn>,
+    /// The live domains.
+    pub domains: BTreeMap<String, DomainMetadata>,
+    /// The live files.
+    pub files: BTreeMap<FileKey, Add>,
+    /// When the version was committed, in milliseconds since 1970: its in-commit timestamp where
+    /// that is enabled, else when its file was written (later than that of the version before).
+    pub commit_ms: i64,
+    /// Its in-commit timestamp, where that is enabled.
+    pub ict: Option<i64>,
+}
+
+/// A snapshot and the removed files whose tombstones the log still holds.
+#[derive(Clone, Debug)]
+pub struct WithTombstones {
+    /// The snapshot.
+    pub snapshot: Snapshot,
+    /// The newest `remove` of each file that is not live. A path that leaves the table stands in
+    /// its key as the log spells it.
+    pub tombstones: BTreeMap<FileKey, Remove>,
+}
+
+/// The state of `table` at `point`.
+///
+/// # Errors
+/// No log, a damaged one, a point that it does not hold, or a store that does not answer.
+pub async fn read(table: &TableStore, point: &SourcePoint) -> Result<Snapshot, DeltaError> {
+    Ok(read_with_tombstones(table, point).await?.snapshot)
+}
+
+/// The state of `table` at `point`, and its tombstones.
+///
+/// # Errors
+/// As [`read`].
+pub async fn read_with_tombstones(
+    table: &TableStore,
+    point: &SourcePoint,
+) -> Result<WithTombstones, DeltaError> {
+    let version = match point {
+        SourcePoint::Newest => None,
+        SourcePoint::Version(version) => Some(*version),
+        SourcePoint::Timestamp(at_ms) => {
+            let newest = read_version(table, None).await?.snapshot;
+            Some(time::version_at(table, &newest, *at_ms).await?)
+        }
+    };
+    read_version(table, version).await
+}
+
+async fn read_version(
+    table: &TableStore,
+    version: Option<u64>,
+) -> Result<WithTombstones, DeltaError> {
+    let bounded = match log::list(table, version).await {
+        Ok(segment) => read_segment(table, &segment).await,
+        Err(error) => Err(error),
+    };
+    match bounded {
+        // The hint may have hidden an older checkpoint, and the log may have been cleaned between
+        // the listing and the reads: a second look at all of it settles both.
+        Err(DeltaError::Damaged { .. }) => {
+            let segment = log::list_whole(table, version).await?;
+            read_segment(table, &segment).await
+        }
+        settled => settled,
+    }
+}
+
+async fn read_segment(
+    table: &TableStore,
+    segment: &LogSegment,
+) -> Result<WithTombstones, DeltaError> {
+    let mut damage = None;
+    let starts = segment.checkpoints.iter().map(Some).chain([None]);
+    for start in starts {
+        // The listing proves that the commits after the first start are whole; for the others
+        // this decides.
+        let Ok(commits) = segment.commits_after(start.map(|found| found.version)) else {
+            continue;
+        };
+        let replay = match start {
+            Some(checkpoint) => start_at(table, checkpoint).await,
+            None => Ok(Replay::default()),
+        };
+        match replay {
+            Ok(replay) => return go_on(table, segment, replay, commits).await,
+            Err(error @ DeltaError::Damaged { .. }) => {
+                tracing::warn!(%error, table = table.uri, "a checkpoint is damaged");
+                damage.get_or_insert(error);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Err(damage.unwrap_or_else(|| DeltaError::NotATable { uri: table.uri.clone() }))
+}
+
+async fn start_at(table: &TableStore, checkpoint: &CheckpointFiles) -> Result<Replay, DeltaError> {
+    let actions = log::checkpoint::read(table, checkpoint).await?;
+    let file = log::log_path(checkpoint.files.first().map_or("", |entry| &entry.name));
+    let mut replay = Replay::default();
+    replay.apply(&table.uri, &file, actions);
+    if !replay.has_protocol_and_metadata() {
+        return Err(DeltaError::damaged(file, "it holds no protocol or no metadata"));
+    }
+    Ok(replay)
+}
+
+async fn go_on(
+    table: &TableStore,
+    segment: &LogSegment,
+    mut replay: Replay,
+    commits: &[(u64, LogEntry)],
+) -> Result<WithTombstones, DeltaError> {
+    let mut last_commit = None;
+    let versions: Vec<u64> = commits.iter().map(|(version, _)| *version).collect();
+    let mut reads = stream::iter(versions)
+        .map(|version| read_listed(table, version))
+        .buffered(COMMITS_AT_ONCE_MAX);
+    while let Some(mut commit) = reads.try_next().await? {
+        let actions = std::mem::take(&mut commit.actions);
+        last_commit = log::in_commit_timestamp(&actions);
+        replay.apply(&table.uri, &log::commit_path(commit.version), actions);
+    }
+    drop(reads);
+    let state = replay.finish(&table.uri, &log::commit_path(segment.version))?;
+    let ict = match time::is_in_commit(&state.protocol, &state.metadata) {
+        true if commits.is_empty() => log::read_commit(table, segment.version)
+            .await?
+            .and_then(|commit| commit.in_commit_timestamp()),
+        true => last_commit,
+        false => None,
+    };
+    let written_ms = time::written_ms(segment);
+    Ok(WithTombstones {
+        snapshot: Snapshot {
+            version: segment.version,
+            protocol: state.protocol,
+            metadata: state.metadata,
+            txns: state.txns,
+            domains: state.domains,
+            files: state.files,
+            commit_ms: ict.unwrap_or(written_ms),
+            ict,
+        },
+        tombstones: state.tombstones,
+    })
+}
+
+async fn read_listed(table: &TableStore, version: u64) -> Result<Commit, DeltaError> {
+    let commit = log::read_commit(table, version).await?;
+    commit.ok_or_else(|| DeltaError::damaged(log::commit_path(version), "it is missing"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,247 @@
+//! Snapshots of small logs in memory.
+
+use std::sync::Arc;
+
+use deepclone_core::reason::Reason;
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use object_store::{ObjectStoreExt, PutPayload};
+
+use super::*;
+
+const PROTOCOL: &str = r#"{"protocol":{"minReaderVersion":1,"minWriterVersion":2}}"#;
+const METADATA: &str = r#"{"metaData":{"id":"i","format":{"provider":"parquet","options":{}},"schemaString":"{}","partitionColumns":[],"configuration":{}}}"#;
+
+fn add(path: &str, vector: &str) -> String {
+    let vector = match vector {
+        "" => String::new(),
+        inline => format!(
+            r#","deletionVector":{{"storageType":"i","pathOrInlineDv":"{inline}","sizeInBytes":1,"cardinality":1}}"#
+        ),
+    };
+    format!(
+        r#"{{"add":{{"path":"{path}","partitionValues":{{}},"size":1,"modificationTime":0,"dataChange":true{vector}}}}}"#
+    )
+}
+
+fn remove(path: &str, vector: &str) -> String {
+    let text = add(path, vector);
+    text.replacen("add", "remove", 1)
+}
+
+async fn table(files: &[(&str, String)]) -> TableStore {
+    let store = InMemory::new();
+    for (name, text) in files {
+        let name = match name.parse::<u64>() {
+            Ok(version) => format!("{version:020}.json"),
+            Err(_) => (*name).to_owned(),
+        };
+        let key = Path::parse(format!("t/_delta_log/{name}")).unwrap();
+        store.put(&key, PutPayload::from(text.clone())).await.unwrap();
+    }
+    TableStore { store: Arc::new(store), root: Path::from("t"), uri: "memory:///t".to_owned() }
+}
+
+fn lines(actions: &[String]) -> String {
+    actions.join("\n")
+}
+
+fn first(more: &[String]) -> String {
+    format!("{PROTOCOL}\n{METADATA}\n{}", lines(more))
+}
+
+/// The live files of the newest version, or the error.
+async fn live(files: &[(&str, String)]) -> Result<Vec<String>, String> {
+    let table = table(files).await;
+    match read(&table, &SourcePoint::Newest).await {
+        Ok(snapshot) => Ok(snapshot
+            .files
+            .keys()
+            .map(|key| format!("{}{}", key.path, key.dv.as_deref().unwrap_or_default()))
+            .collect()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+#[tokio::test]
+async fn the_newest_reference_to_a_logical_file_wins() {
+    let cases: Vec<(Vec<String>, Result<Vec<&str>, &str>)> = vec![
+        (vec![add("a", ""), remove("a", "")], Ok(vec![])),
+        (vec![add("a", ""), remove("a", ""), add("a", "")], Ok(vec!["a"])),
+        (vec![add("a", ""), lines(&[remove("a", ""), add("a", "x")])], Ok(vec!["aix"])),
+        (vec![add("a", ""), lines(&[add("a", "x"), remove("a", "")])], Ok(vec!["aix"])),
+        (vec![add("a", ""), add("a", "")], Ok(vec!["a"])),
+        (vec![remove("zz", "")], Ok(vec![])),
+        (vec![add("a%3Ab", ""), remove("a%3ab", "")], Ok(vec![])),
+        (vec![add("a", ""), remove("memory:///t/a", "")], Ok(vec![])),
+        (vec![add("/else/a", ""), remove("/else/a", "")], Ok(vec![])),
+        (vec![remove("/else/a", "")], Ok(vec![])),
+        (vec![add("/else/a", "")], Err("outside")),
+        (vec![add("../a", "")], Err("climbs")),
+        (vec![add("a", ""), add("a", "x")], Err("twice")),
+        (vec![add("a", "x"), remove("a", "")], Ok(vec!["aix"])),
+        (vec![lines(&[add("a", ""), remove("a", "")])], Err("both adds and removes a")),
+        (vec![lines(&[remove("a", ""), add("a", "")])], Err("both adds and removes a")),
+        (vec![lines(&[remove("a", ""), add("a", "")]), remove("a", "")], Ok(vec![])),
+    ];
+    for (commits, wanted) in cases {
+        let mut files = vec![("0", first(&[]))];
+        let names = ["1", "2", "3"];
+        files.extend(names.into_iter().zip(commits.iter().cloned()));
+        match (live(&files).await, wanted) {
+            (Ok(found), Ok(wanted)) => assert_eq!(found, wanted, "{commits:?}"),
+            (Err(error), Err(wanted)) => assert!(error.contains(wanted), "{commits:?}: {error}"),
+            (found, wanted) => panic!("{commits:?}: {found:?}, not {wanted:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn damaged_logs_are_refused_with_the_file() {
+    let zero = || ("0", first(&[add("a", "")]));
+    let cases: Vec<(Vec<(&str, String)>, Reason, &str)> = vec![
+        (vec![], Reason::NotADeltaTable, "memory:///t"),
+        (vec![("x.txt", "x".into())], Reason::NotADeltaTable, "memory:///t"),
+        (vec![zero(), ("2", add("b", ""))], Reason::DamagedLog, "1.json"),
+        (vec![("1", first(&[]))], Reason::DamagedLog, "0.json"),
+        (vec![zero(), ("1", "{\"add\":".into())], Reason::DamagedLog, "1.json"),
+        (vec![zero(), ("1", "hello".into())], Reason::DamagedLog, "1.json"),
+        (vec![zero(), ("1", String::new())], Reason::DamagedLog, "1.json"),
+        (vec![("0", METADATA.into())], Reason::DamagedLog, "no protocol"),
+        (vec![("0", PROTOCOL.into())], Reason::DamagedLog, "no metadata"),
+    ];
+    for (files, reason, wanted) in cases {
+        let table = table(&files).await;
+        let failure = read(&table, &SourcePoint::Newest).await.unwrap_err().failure();
+        assert_eq!(failure.reason, reason, "{files:?}: {failure}");
+        assert!(failure.message.contains(wanted), "{files:?}: {failure}");
+    }
+}
+
+const CHECKPOINT: &str =
+    "00000000000000000001.checkpoint.80a083e8-7026-4e79-81be-64bd76c43a11.json";
+
+#[tokio::test]
+async fn a_hint_only_hints() {
+    let commits = || {
+        vec![
+            ("0", first(&[add("a", "")])),
+            ("1", add("b", "")),
+            ("2", add("c", "")),
+            (CHECKPOINT, first(&[add("a", ""), add("b", "")])),
+        ]
+    };
+    for hint in [
+        "",
+        "{}",
+        "garbage",
+        r#"{"version":0}"#,
+        r#"{"version":1}"#,
+        r#"{"version":2}"#,
+        r#"{"version":77}"#,
+        r#"{"version":18446744073709551615}"#,
+    ] {
+        let mut files = commits();
+        files.push(("_last_checkpoint", hint.to_owned()));
+        assert_eq!(live(&files).await.unwrap(), ["a", "b", "c"], "{hint}");
+        let table = table(&files).await;
+        assert_eq!(log::head(&table).await.unwrap(), Some(2), "{hint}");
+        for version in 0..=2 {
+            let snapshot = read(&table, &SourcePoint::Version(version)).await.unwrap();
+            assert_eq!(snapshot.files.len() as u64, version + 1, "{hint}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_checkpoint_gives_way_only_to_the_whole_truth() {
+    let whole = vec![
+        ("0", first(&[add("a", "")])),
+        ("1", add("b", "")),
+        ("2", add("c", "")),
+        ("_last_checkpoint", r#"{"version":1}"#.to_owned()),
+    ];
+    for damage in [
+        "",
+        "{\"add\":",
+        PROTOCOL,
+        "{\"checkpointMetadata\":{\"version\":9}}",
+        "{\"sidecar\":{\"path\":\"gone.parquet\"}}",
+    ] {
+        let mut files = whole.clone();
+        files.push((CHECKPOINT, damage.to_owned()));
+        assert_eq!(live(&files).await.unwrap(), ["a", "b", "c"], "{damage}");
+        files.remove(0);
+        let error = live(&files).await.unwrap_err();
+        assert!(error.contains("damaged"), "{damage}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_held_in_a_version_is_named() {
+    let table = table(&[("0", first(&[])), ("1", add("b", ""))]).await;
+    let error = read(&table, &SourcePoint::Version(2)).await.unwrap_err().failure();
+    assert_eq!(error.reason, Reason::InvalidArgument);
+    assert!(error.message.contains("it holds 0 to 1"), "{error}");
+    let error = read(&table, &SourcePoint::Timestamp(5)).await.unwrap_err().failure();
+    assert_eq!(error.reason, Reason::InvalidArgument);
+    assert!(error.message.contains("1970-01-01"), "{error}");
+    let newest = read(&table, &SourcePoint::Timestamp(i64::MAX)).await.unwrap();
+    assert_eq!(newest.version, 1);
+    let zero = read(&table, &SourcePoint::Version(0)).await.unwrap();
+    let at_zero = read(&table, &SourcePoint::Timestamp(zero.commit_ms)).await.unwrap();
+    assert_eq!(at_zero.version, 0);
+}
+
+#[tokio::test]
+async fn in_commit_timestamps_tell_the_time() {
+    let protocol = r#"{"protocol":{"minReaderVersion":1,"minWriterVersion":7,"writerFeatures":["inCommitTimestamp"]}}"#;
+    let metadata = METADATA.replace(
+        "\"configuration\":{}",
+        "\"configuration\":{\"delta.enableInCommitTimestamps\":\"true\"}",
+    );
+    let info = |at: i64| format!("{{\"commitInfo\":{{\"inCommitTimestamp\":{at}}}}}");
+    let table = table(&[
+        ("0", lines(&[info(1000), protocol.to_owned(), metadata])),
+        ("1", lines(&[info(2000), add("a", "")])),
+        ("2", lines(&[info(3000), add("b", "")])),
+    ])
+    .await;
+    for (at, version) in [(1000, 0), (1999, 0), (2000, 1), (2999, 1), (3000, 2), (9999, 2)] {
+        let snapshot = read(&table, &SourcePoint::Timestamp(at)).await.unwrap();
+        assert_eq!(snapshot.version, version, "{at}");
+    }
+    assert!(read(&table, &SourcePoint::Timestamp(999)).await.is_err());
+    let newest = read(&table, &SourcePoint::Newest).await.unwrap();
+    assert_eq!((newest.commit_ms, newest.ict), (3000, Some(3000)));
+}
+
+#[tokio::test]
+async fn the_newest_of_each_kind_wins_and_tombstones_are_kept_apart() {
+    let domain = |removed| {
+        format!(
+            "{{\"domainMetadata\":{{\"domain\":\"d\",\"configuration\":\"c\",\"removed\":{removed}}}}}"
+        )
+    };
+    let txn = |version| format!("{{\"txn\":{{\"appId\":\"x\",\"version\":{version}}}}}");
+    let table = table(&[
+        ("0", first(&[domain(false), txn(7), add("a", "")])),
+        ("1", lines(&[txn(3), remove("a", "")])),
+        ("2", domain(true)),
+    ])
+    .await;
+    let at_one = read(&table, &SourcePoint::Version(1)).await.unwrap();
+    assert_eq!((at_one.domains.len(), at_one.txns["x"].version), (1, 3));
+    let both = read_with_tombstones(&table, &SourcePoint::Newest).await.unwrap();
+    assert!(both.snapshot.domains.is_empty() && both.snapshot.files.is_empty());
+    assert_eq!(both.tombstones.keys().map(|key| key.path.as_str()).collect::<Vec<_>>(), ["a"]);
+}
+
+/// The coordinator reads on a runtime with several threads.
+#[test]
+fn reading_can_move_between_threads() {
+    fn assert_send<T: Send>(_: impl FnOnce(&'static TableStore) -> T) {}
+    assert_send(|table| read(table, &SourcePoint::Newest));
+    assert_send(log::head);
+    assert_send(|table| log::list(table, None));
+}

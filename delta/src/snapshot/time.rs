@@ -1,0 +1,143 @@
+//! When a version was committed, and which version a time means.
+//!
+//! With in-commit timestamps the commit itself says; before they were enabled, and without them,
+//! the time is when its file was written, made to grow as Spark does: at least a millisecond more
+//! than the version before.
+//!
+//! <https://github.com/delta-io/delta/blob/master/PROTOCOL.md#in-commit-timestamps>
+
+use deepclone_common::table_store::TableStore;
+
+use super::Snapshot;
+use crate::actions::{Metadata, Protocol};
+use crate::error::DeltaError;
+use crate::log::{self, LogSegment};
+
+/// Whether the table's newest commits carry in-commit timestamps.
+pub(super) fn is_in_commit(protocol: &Protocol, metadata: &Metadata) -> bool {
+    let listed = protocol
+        .writer_features
+        .iter()
+        .flatten()
+        .any(|name| matches!(name.as_str(), "inCommitTimestamp" | "inCommitTimestamp-preview"));
+    let property = |name| metadata.configuration.get(name).is_some_and(|value| value == "true");
+    listed
+        && (property("delta.enableInCommitTimestamps")
+            || property("delta.enableInCommitTimestamps-preview"))
+}
+
+/// When the segment's version was written, as far as its files tell.
+pub(super) fn written_ms(segment: &LogSegment) -> i64 {
+    match growing(segment).last() {
+        Some((version, written_ms)) if version == segment.version => written_ms,
+        // Only the checkpoint is left.
+        _ => segment
+            .checkpoints
+            .first()
+            .and_then(|checkpoint| checkpoint.files.first())
+            .map_or(0, |entry| entry.modified_ms),
+    }
+}
+
+/// The newest version of the table that was committed at or before `at_ms`.
+pub(super) async fn version_at(
+    table: &TableStore,
+    newest: &Snapshot,
+    at_ms: i64,
+) -> Result<u64, DeltaError> {
+    if at_ms >= newest.commit_ms {
+        return Ok(newest.version);
+    }
+    let segment = log::list_whole(table, Some(newest.version)).await?;
+    let oldest = oldest_version(&segment);
+    let in_commit_from = in_commit_from(newest, at_ms);
+    let found = match in_commit_from {
+        Some(Era::InCommit(first)) => {
+            in_commit_at(table, first.max(oldest), newest.version, at_ms).await?
+        }
+        Some(Era::Before(first)) => written_at(&segment, oldest, first, at_ms),
+        None => written_at(&segment, oldest, newest.version + 1, at_ms),
+    };
+    found.ok_or_else(|| {
+        let at = chrono::DateTime::from_timestamp_millis(at_ms)
+            .map_or_else(|| at_ms.to_string(), |at| at.to_rfc3339());
+        DeltaError::Invalid(format!(
+            "the timestamp {at} is before the oldest version, {oldest}, that the log of {} holds",
+            table.uri
+        ))
+    })
+}
+
+/// Which clock tells the version of a time.
+enum Era {
+    /// In-commit timestamps, from this version on.
+    InCommit(u64),
+    /// The files' own times, for the versions before this one.
+    Before(u64),
+}
+
+/// The era of `at_ms`; `None` when the table has no in-commit timestamps.
+fn in_commit_from(newest: &Snapshot, at_ms: i64) -> Option<Era> {
+    newest.ict?;
+    let property = |name| newest.metadata.configuration.get(name)?.parse::<i64>().ok();
+    let version = property("delta.inCommitTimestampEnablementVersion")
+        .and_then(|version| u64::try_from(version).ok());
+    let enabled_ms = property("delta.inCommitTimestampEnablementTimestamp");
+    Some(match (version, enabled_ms) {
+        (Some(version), Some(enabled_ms)) if at_ms < enabled_ms => Era::Before(version),
+        (Some(version), Some(_)) => Era::InCommit(version),
+        _ => Era::InCommit(0),
+    })
+}
+
+/// The newest version in `first..=last` whose in-commit timestamp is not after `at_ms`: they grow,
+/// so half of what is left falls away with each commit read.
+async fn in_commit_at(
+    table: &TableStore,
+    first: u64,
+    last: u64,
+    at_ms: i64,
+) -> Result<Option<u64>, DeltaError> {
+    let (mut low, mut high) = (first, last + 1);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let path = log::commit_path(middle);
+        let commit = log::read_commit(table, middle)
+            .await?
+            .ok_or_else(|| DeltaError::damaged(&path, "it is missing"))?;
+        let ict = commit
+            .in_commit_timestamp()
+            .ok_or_else(|| DeltaError::damaged(&path, "it has no in-commit timestamp"))?;
+        if ict <= at_ms {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    Ok(low.checked_sub(1).filter(|version| *version >= first))
+}
+
+/// The newest version in `oldest..before` whose file was written at or before `at_ms`.
+fn written_at(segment: &LogSegment, oldest: u64, before: u64, at_ms: i64) -> Option<u64> {
+    growing(segment)
+        .filter(|(version, written_ms)| (oldest..before).contains(version) && *written_ms <= at_ms)
+        .map(|(version, _)| version)
+        .last()
+}
+
+/// The oldest version that can be given whole.
+fn oldest_version(segment: &LogSegment) -> u64 {
+    match segment.commits.first() {
+        Some((0, _)) => 0,
+        _ => segment.checkpoints.last().map_or(segment.version, |found| found.version),
+    }
+}
+
+/// The segment's commits with times that grow.
+fn growing(segment: &LogSegment) -> impl Iterator<Item = (u64, i64)> + '_ {
+    let mut previous_ms = i64::MIN;
+    segment.commits.iter().map(move |(version, entry)| {
+        previous_ms = entry.modified_ms.max(previous_ms.saturating_add(1));
+        (*version, previous_ms)
+    })
+}
