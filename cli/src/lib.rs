@@ -1,1 +1,82 @@
-//! x
+//! The `deepclone` command.
+//!
+//! Layout, in the order of a command's life:
+//!
+//! * [`args`]: the command line, and its one checked conversion.
+//! * [`commands`]: what each command does.
+//! * [`embedded`]: a coordinator and workers in this process, for a command without one elsewhere.
+//! * [`client`]: the gRPC client; the only folder that sees wire types.
+//! * [`signals`]: Ctrl-C and SIGTERM.
+//! * [`render`]: answers, progress and errors, as text and as JSON.
+
+pub mod args;
+pub mod client;
+pub mod commands;
+pub mod embedded;
+pub mod render;
+pub mod signals;
+
+use std::ffi::OsString;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+use deepclone_core::failure::Failure;
+use deepclone_core::reason::Reason;
+
+use args::{Arguments, OutputFormat};
+use render::{error, output};
+
+/// Runs the command line `arguments`, the program's name first; gives the exit code.
+pub async fn run(arguments: Vec<OsString>) -> u8 {
+    let parsed = match Arguments::try_parse_from(&arguments) {
+        Ok(parsed) => parsed,
+        Err(refusal) => return refused(&refusal, &arguments),
+    };
+    let format = parsed.global.output;
+    let answer = match commands::run(parsed).await {
+        Ok(answer) => answer,
+        Err(failure) => return error::report(&failure, format),
+    };
+    let shown = match format {
+        OutputFormat::Text => output::answer(&answer.text),
+        OutputFormat::Json => output::answer(&answer.json),
+    };
+    match shown {
+        Ok(()) => answer.exit,
+        Err(failure) => error::report(&failure, OutputFormat::Text),
+    }
+}
+
+/// What clap did not accept, or was asked to show (help, version).
+fn refused(refusal: &clap::Error, arguments: &[OsString]) -> u8 {
+    let text = refusal.render();
+    match refusal.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            // A reader that went away has seen enough.
+            let _ = refusal.print();
+            0
+        }
+        _ if wants_json(arguments) => {
+            let message = first_paragraph(&text.to_string());
+            error::report(&Failure::new(Reason::InvalidArgument, message), OutputFormat::Json)
+        }
+        _ => {
+            let _ = refusal.print();
+            Reason::InvalidArgument.row().exit
+        }
+    }
+}
+
+/// True when `--output json` stands in a command line that could not be parsed.
+fn wants_json(arguments: &[OsString]) -> bool {
+    let pairs = arguments.windows(2);
+    pairs.into_iter().any(|pair| pair[0] == "--output" && pair[1] == "json")
+        || arguments.iter().any(|argument| argument == "--output=json")
+}
+
+/// What clap says first, on one line; the usage and tips below it are for people.
+fn first_paragraph(text: &str) -> String {
+    let paragraph = text.split("\n\n").next().unwrap_or_default();
+    let words = paragraph.strip_prefix("error: ").unwrap_or(paragraph).split_whitespace();
+    words.collect::<Vec<_>>().join(" ")
+}

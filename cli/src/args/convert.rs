@@ -1,0 +1,147 @@
+//! The one checked conversion: dumb arguments → `CloneSpec` and the few things beside it.
+//!
+//! Everything that can be refused without reading a table is refused here, in one line that
+//! names the flag.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use deepclone_core::failure::Failure;
+use deepclone_core::reason::Reason;
+use deepclone_core::spec::{
+    CloneSpec, DivergencePolicy, Mode, SourcePoint, SourceReplacedPolicy, TableRef, Verification,
+};
+use uuid::Uuid;
+
+use super::location::{Side, refuse_overlap, table_uri};
+use super::{ModeArgument, OnDivergence, OnSourceReplaced, SpecArguments, VerifyLevel};
+
+/// What the user asks for, checked; `current_dir` is the base of relative paths.
+///
+/// # Errors
+/// `INVALID_ARGUMENT` or `UNIMPLEMENTED`, naming the argument.
+pub fn clone_spec(arguments: &SpecArguments, current_dir: &Path) -> Result<CloneSpec, Failure> {
+    if arguments.mode == ModeArgument::Mirror {
+        return Err(not_built_yet("--mode mirror"));
+    }
+    let (source, target) = tables(
+        (&arguments.source, arguments.source_connection.as_deref()),
+        (&arguments.target, arguments.target_connection.as_deref()),
+        current_dir,
+    )?;
+    Ok(CloneSpec {
+        source,
+        target,
+        mode: Mode::Clone,
+        source_point: source_point(arguments)?,
+        partition_filter: partition_filter(arguments)?,
+        properties: properties(&arguments.property)?,
+        verification: match arguments.verify {
+            VerifyLevel::Size => Verification::Size,
+            VerifyLevel::Digest => Verification::Digest,
+            VerifyLevel::ReadBack => Verification::ReadBack,
+        },
+        divergence_policy: match arguments.on_divergence {
+            OnDivergence::Fail => DivergencePolicy::Fail,
+            OnDivergence::Overwrite => DivergencePolicy::Overwrite,
+        },
+        allowed_features: allowed_features(&arguments.allow_feature)?,
+        source_replaced_policy: match arguments.on_source_replaced {
+            OnSourceReplaced::Fail => SourceReplacedPolicy::Fail,
+            OnSourceReplaced::Reclone => SourceReplacedPolicy::Reclone,
+        },
+    })
+}
+
+/// Both tables of a command, each as typed with its connection's name.
+///
+/// # Errors
+/// `INVALID_ARGUMENT` when one cannot be meant, or lies inside the other.
+pub fn tables(
+    source: (&str, Option<&str>),
+    target: (&str, Option<&str>),
+    current_dir: &Path,
+) -> Result<(TableRef, TableRef), Failure> {
+    let source = table(Side::Source, source.0, source.1, current_dir)?;
+    let target = table(Side::Target, target.0, target.1, current_dir)?;
+    refuse_overlap(&source.uri, &target.uri)?;
+    Ok((source, target))
+}
+
+/// One table as typed, with its connection's name.
+///
+/// # Errors
+/// `INVALID_ARGUMENT` when it cannot be meant.
+pub fn table(
+    side: Side,
+    typed: &str,
+    connection: Option<&str>,
+    current_dir: &Path,
+) -> Result<TableRef, Failure> {
+    let uri = table_uri(side, typed, current_dir)?;
+    Ok(TableRef { uri, connection: connection.map(ToOwned::to_owned) })
+}
+
+/// The id of a job as typed: bare, or with the `jobs/` of its resource name.
+///
+/// # Errors
+/// `INVALID_ARGUMENT` when it is no UUID.
+pub fn job_id(typed: &str) -> Result<Uuid, Failure> {
+    let bare = typed.strip_prefix("jobs/").unwrap_or(typed);
+    bare.parse().map_err(|_| invalid(format!("{typed:?} is not a job's id: expected a UUID")))
+}
+
+/// The refusal of a part of the fixed command line that is not there yet.
+#[must_use]
+pub fn not_built_yet(what: &str) -> Failure {
+    Failure::new(Reason::Unimplemented, format!("{what} is not built yet"))
+}
+
+/// The refusal of an argument.
+#[must_use]
+pub fn invalid(message: impl Into<String>) -> Failure {
+    Failure::new(Reason::InvalidArgument, message)
+}
+
+fn source_point(arguments: &SpecArguments) -> Result<SourcePoint, Failure> {
+    if let Some(version) = arguments.version {
+        return match i64::try_from(version) {
+            Ok(_) => Ok(SourcePoint::Version(version)),
+            Err(_) => Err(invalid(format!("--version {version} is too large"))),
+        };
+    }
+    let Some(text) = &arguments.timestamp else { return Ok(SourcePoint::Newest) };
+    let time = chrono::DateTime::parse_from_rfc3339(text).map_err(|_| {
+        let example = "2024-05-01T00:00:00Z";
+        invalid(format!("--timestamp {text:?} is not an RFC 3339 time such as {example}"))
+    })?;
+    Ok(SourcePoint::Timestamp(time.timestamp_millis()))
+}
+
+fn partition_filter(arguments: &SpecArguments) -> Result<Option<String>, Failure> {
+    match arguments.partition_filter.as_deref().map(str::trim) {
+        Some("") => Err(invalid("--where is empty: leave it out to sync all partitions")),
+        other => Ok(other.map(ToOwned::to_owned)),
+    }
+}
+
+fn properties(typed: &[String]) -> Result<BTreeMap<String, String>, Failure> {
+    let mut properties = BTreeMap::new();
+    for property in typed {
+        let Some((key, value)) = property.split_once('=').filter(|(key, _)| !key.is_empty()) else {
+            return Err(invalid(format!("--property {property:?} is not KEY=VALUE")));
+        };
+        if properties.insert(key.to_owned(), value.to_owned()).is_some_and(|old| old != value) {
+            return Err(invalid(format!("--property {key} is given twice, with two values")));
+        }
+    }
+    Ok(properties)
+}
+
+fn allowed_features(typed: &[String]) -> Result<Vec<String>, Failure> {
+    if typed.iter().any(|name| name.trim().is_empty()) {
+        return Err(invalid("--allow-feature is empty: give the name of a table feature"));
+    }
+    let names: BTreeSet<String> = typed.iter().cloned().collect();
+    Ok(names.into_iter().collect())
+}

@@ -1,0 +1,101 @@
+//! The examples and notes at the end of each `--help`: what a newcomer types first.
+
+/// `deepclone --help`.
+pub const TOP: &str = "\
+Examples:
+  deepclone clone ./orders ./orders-replica         the first time everything, then what changed
+  deepclone plan s3://lake/orders gs://dr/orders    what that would move; moves nothing
+  deepclone verify ./orders ./orders-replica        is the replica what the source is?
+  deepclone history ./orders-replica                which versions it has held, and since when
+
+Without --coordinator the copying happens inside this process.
+
+Exit codes: 0 done, or already up to date; 1 unexpected; 2 wrong usage; 3 the source cannot be
+cloned; 4 the target is refused; 5 storage or permission failure; 6 verify found a difference;
+130 interrupted (the replica is unchanged, what was copied stays).";
+
+/// `deepclone clone --help`.
+pub const CLONE: &str = "\
+Examples:
+  deepclone clone ./orders /backup/orders
+  deepclone clone s3://lake/orders abfss://dr@account.dfs.core.windows.net/orders
+  deepclone clone s3://lake/orders ./orders --where \"country = 'DE' AND year >= 2024\"
+  deepclone clone s3://lake/orders ./orders --timestamp 2024-05-01T00:00:00Z
+  deepclone clone s3://lake/orders s3://dr/orders --config deepclone.toml --coordinator \\
+      http://coordinator:7420
+
+The target is new, or a replica that deepclone made. Readers of the replica see one version of
+the source, whole, at every instant: a sync becomes visible by one atomic commit.
+
+Credentials: from a connection in the configuration file, or from the environment by the names
+that other Delta tools use (AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL, AZURE_STORAGE_ACCOUNT_NAME,
+GOOGLE_SERVICE_ACCOUNT, …). Where the two sides differ, put SOURCE_ or TARGET_ before the name:
+SOURCE_AWS_ENDPOINT_URL. They never belong in a URI.
+
+Ctrl-C ends the sync: the replica is unchanged, and the same command goes on from what was
+copied. With --coordinator it detaches, and the job goes on there.";
+
+/// `deepclone plan --help`.
+pub const PLAN: &str = "\
+Examples:
+  deepclone plan ./orders /backup/orders
+  deepclone plan s3://lake/orders gs://dr/orders --where \"year = 2024\" --output json
+
+Reads both logs; moves and writes nothing. `deepclone clone --dry-run` does the same.";
+
+/// `deepclone verify --help`.
+pub const VERIFY: &str = "\
+Examples:
+  deepclone verify ./orders /backup/orders
+  deepclone verify s3://lake/orders gs://dr/orders --output json
+
+Compares the replica's newest version with the version of the source that it holds: schema,
+properties, the list of files, and the size of every object. Exit code 6 when they differ.";
+
+/// `deepclone history --help`.
+pub const HISTORY: &str = "\
+Examples:
+  deepclone history /backup/orders
+  deepclone history s3://dr/orders --output json
+
+Newest first: the replica's version, the source's version that it holds, when it was published,
+and the job that made it.";
+
+/// `deepclone job --help`.
+pub const JOB: &str = "\
+Examples:
+  export DEEPCLONE_COORDINATOR=http://127.0.0.1:7420
+  deepclone job create s3://lake/orders gs://dr/orders
+  deepclone job list
+  deepclone job watch 0190a6b4-5d3e-7c21-9f0a-2b1c3d4e5f60
+
+Needs a coordinator: --coordinator URL or DEEPCLONE_COORDINATOR.";
+
+/// `deepclone job create --help`.
+pub const JOB_CREATE: &str = "\
+Examples:
+  deepclone job create s3://lake/orders gs://dr/orders --coordinator http://127.0.0.1:7420
+  deepclone job watch \"$(deepclone job create … --output json | jq -r .job_id)\"
+
+The tables lie below the roots of connections that the coordinator and its workers know.";
+
+/// `deepclone job list --help`.
+pub const JOB_LIST: &str = "\
+Examples:
+  deepclone job list
+  deepclone job list --limit 10 --output json";
+
+/// `deepclone worker --help`.
+pub const WORKER: &str = "\
+Examples:
+  deepclone worker list --coordinator http://127.0.0.1:7420
+  deepclone worker drain worker-7
+
+Needs a coordinator: --coordinator URL or DEEPCLONE_COORDINATOR.";
+
+/// `deepclone completions --help`.
+pub const COMPLETIONS: &str = "\
+Examples:
+  deepclone completions bash > ~/.local/share/bash-completion/completions/deepclone
+  deepclone completions zsh  > ~/.zfunc/_deepclone
+  deepclone completions fish > ~/.config/fish/completions/deepclone.fish";

@@ -1,0 +1,194 @@
+//! What a user types for a table, made into a URI: local paths become absolute `file://` URIs.
+//!
+//! A URI never carries a credential: one with a password, a query (where SAS tokens live) or a
+//! fragment is refused, and [`scrub`] takes them out of any text before it is printed.
+
+use std::path::{Component, Path, PathBuf};
+
+use deepclone_common::connections::absolute_uri;
+use deepclone_core::failure::Failure;
+use deepclone_core::reason::Reason;
+use percent_encoding::percent_decode_str;
+
+use super::convert::not_built_yet;
+
+/// Which of the two tables: for messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// The table copied from.
+    Source,
+    /// Where to.
+    Target,
+}
+
+impl Side {
+    fn word(self) -> &'static str {
+        match self {
+            Side::Source => "source",
+            Side::Target => "target",
+        }
+    }
+}
+
+/// The URI of what the user typed. `current_dir` is the base of relative paths.
+///
+/// # Errors
+/// `INVALID_ARGUMENT` when it cannot be meant: empty, an unknown scheme, a credential inside.
+pub fn table_uri(side: Side, typed: &str, current_dir: &Path) -> Result<String, Failure> {
+    if typed.trim().is_empty() {
+        return Err(refuse(side, "is empty: give a path or a URI"));
+    }
+    if typed.chars().any(char::is_control) {
+        return Err(refuse(side, "holds a control character"));
+    }
+    match scheme(typed) {
+        Some((name, rest)) => remote_uri(side, &name.to_ascii_lowercase(), rest),
+        None => canonical(side, &absolute(Path::new(typed), current_dir).to_string_lossy()),
+    }
+}
+
+/// The folder of a `file://` URI; none for other schemes.
+#[must_use]
+pub fn local_path(uri: &str) -> Option<PathBuf> {
+    let path = uri.strip_prefix("file://")?;
+    Some(PathBuf::from(percent_decode_str(path).decode_utf8_lossy().into_owned()))
+}
+
+/// Refuses one table inside the other, also through symbolic links and URIs spelled alike.
+///
+/// # Errors
+/// `INVALID_ARGUMENT`, naming both.
+pub fn refuse_overlap(source: &str, target: &str) -> Result<(), Failure> {
+    let keys = [source, target].map(comparable);
+    let message = if keys[0] == keys[1] {
+        format!("source and target are the same table: {}", scrub(source))
+    } else if inside(&keys[1], &keys[0]) {
+        format!("target {} lies inside source {}", scrub(target), scrub(source))
+    } else if inside(&keys[0], &keys[1]) {
+        format!("source {} lies inside target {}", scrub(source), scrub(target))
+    } else {
+        return Ok(());
+    };
+    Err(Failure::new(Reason::InvalidArgument, message))
+}
+
+/// The same text without passwords and queries of the URIs in it.
+#[must_use]
+pub fn scrub(text: &str) -> String {
+    let mut scrubbed = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("://") {
+        let (before, after) = rest.split_at(at + 3);
+        scrubbed.push_str(before);
+        let end = after
+            .find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | ')' | ',' | ';'))
+            .unwrap_or(after.len());
+        scrubbed.push_str(&scrub_one(&after[..end]));
+        rest = &after[end..];
+    }
+    scrubbed.push_str(rest);
+    scrubbed
+}
+
+/// What follows `://`, without its password and query.
+fn scrub_one(uri: &str) -> String {
+    let authority_end = uri.find(['/', '?', '#']).unwrap_or(uri.len());
+    let (authority, path) = uri.split_at(authority_end);
+    let authority = match authority.rsplit_once('@') {
+        Some((user, host)) if user.contains(':') => format!("***@{host}"),
+        _ => authority.to_owned(),
+    };
+    match path.split_once('?') {
+        Some((path, _)) => format!("{authority}{path}?***"),
+        None => format!("{authority}{path}"),
+    }
+}
+
+fn scheme(typed: &str) -> Option<(&str, &str)> {
+    let (name, rest) = typed.split_once(':')?;
+    let is_scheme = name.len() > 1
+        && name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'));
+    let is_uri = rest.starts_with("//") || name.eq_ignore_ascii_case("file");
+    (is_scheme && is_uri).then_some((name, rest))
+}
+
+/// Checks what the shared parser of URIs cannot say as well, because it must not show it.
+fn remote_uri(side: Side, scheme: &str, rest: &str) -> Result<String, Failure> {
+    if scheme == "share" {
+        return Err(not_built_yet(&format!("the scheme share:// of the {}", side.word())));
+    }
+    if rest.contains(['?', '#']) {
+        return Err(refuse(
+            side,
+            "has a query or fragment: credentials belong to a connection or the environment \
+             (write %3F or %23 for a ? or # in a key)",
+        ));
+    }
+    let rest = match rest.trim_start_matches('/') {
+        // `file:/path` and `file://localhost/path` are other spellings of `file:///path`.
+        path if scheme == "file" && !rest.starts_with("//") => format!("/{path}"),
+        path if scheme == "file" && path.starts_with("localhost/") => path[9..].to_owned(),
+        _ => rest.strip_prefix("//").unwrap_or(rest).to_owned(),
+    };
+    let authority = rest.split('/').next().unwrap_or_default();
+    let user = authority.rsplit_once('@').map(|(user, _)| user);
+    if user.is_some_and(|user| user.contains(':') || !scheme.starts_with("abfs")) {
+        return Err(refuse(
+            side,
+            "carries credentials: they belong to a connection or the environment",
+        ));
+    }
+    canonical(side, &format!("{scheme}://{rest}"))
+}
+
+/// The one way to write a URI or an absolute path.
+fn canonical(side: Side, text: &str) -> Result<String, Failure> {
+    absolute_uri(text).map_err(|error| {
+        let failure = error.failure();
+        Failure { message: format!("{}: {}", side.word(), failure.message), ..failure }
+    })
+}
+
+/// Absolute, without `.` and `..`; a `..` after a symbolic link leaves the folder it points to.
+fn absolute(path: &Path, current_dir: &Path) -> PathBuf {
+    let mut clean = PathBuf::new();
+    for component in current_dir.join(path).components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                clean = clean.canonicalize().unwrap_or(clean);
+                clean.pop();
+            }
+            other => clean.push(other),
+        }
+    }
+    clean
+}
+
+/// A form in which two spellings of one place are equal: scheme and host, then the path.
+fn comparable(uri: &str) -> String {
+    if let Some(path) = local_path(uri) {
+        return format!("file://{}", resolve_links(&path).to_string_lossy());
+    }
+    percent_decode_str(uri).decode_utf8_lossy().into_owned()
+}
+
+/// Follows the links of the longest part of `path` that exists.
+fn resolve_links(path: &Path) -> PathBuf {
+    for ancestor in path.ancestors() {
+        if let (Ok(real), Ok(rest)) = (ancestor.canonicalize(), path.strip_prefix(ancestor)) {
+            return real.components().chain(rest.components()).collect();
+        }
+    }
+    path.to_path_buf()
+}
+
+fn inside(inner: &str, outer: &str) -> bool {
+    let outer = outer.trim_end_matches('/');
+    inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'))
+}
+
+fn refuse(side: Side, what: &str) -> Failure {
+    Failure::new(Reason::InvalidArgument, format!("{} {what}", side.word()))
+}

@@ -1,0 +1,223 @@
+//! Tables of command lines: what they mean, and how they are refused.
+
+use std::path::Path;
+
+use clap::{CommandFactory, Parser};
+use deepclone_core::failure::Failure;
+use deepclone_core::reason::Reason;
+use deepclone_core::spec::{
+    CloneSpec, DivergencePolicy, Mode, SourcePoint, SourceReplacedPolicy, TableRef, Verification,
+};
+
+use super::convert::{clone_spec, job_id};
+use super::location::{Side, refuse_overlap, scrub, table_uri};
+use super::{Arguments, Command};
+
+const BASE: &str = "/base/dir";
+
+/// The spec of `deepclone clone …`; `Err(None)` when clap refuses it.
+fn spec(arguments: &str) -> Result<CloneSpec, Option<Failure>> {
+    // Words by '|', so that a predicate may hold blanks.
+    let words = ["deepclone", "clone"].into_iter().chain(arguments.split('|'));
+    let parsed = Arguments::try_parse_from(words).map_err(|_| None)?;
+    let Command::Clone(arguments) = parsed.command else { panic!("not clone") };
+    clone_spec(&arguments.spec, Path::new(BASE)).map_err(Some)
+}
+
+fn plain_spec() -> CloneSpec {
+    CloneSpec {
+        source: TableRef { uri: "s3://a/t".into(), connection: None },
+        target: TableRef { uri: "gs://b/t".into(), connection: None },
+        mode: Mode::Clone,
+        source_point: SourcePoint::Newest,
+        partition_filter: None,
+        properties: [].into(),
+        verification: Verification::Digest,
+        divergence_policy: DivergencePolicy::Fail,
+        allowed_features: Vec::new(),
+        source_replaced_policy: SourceReplacedPolicy::Fail,
+    }
+}
+
+#[test]
+fn the_definition_is_consistent() {
+    Arguments::command().debug_assert();
+}
+
+#[test]
+fn every_flag_has_its_place_in_the_spec() {
+    let cases: [(&str, fn(&mut CloneSpec)); 14] = [
+        ("", |_| {}),
+        ("|--mode|clone", |_| {}),
+        ("|--version|7", |s| s.source_point = SourcePoint::Version(7)),
+        ("|--timestamp|1970-01-01T01:00:00.250+01:00", |s| {
+            s.source_point = SourcePoint::Timestamp(250);
+        }),
+        ("|--where| year = 2024 AND x IN ('a b') ", |s| {
+            s.partition_filter = Some("year = 2024 AND x IN ('a b')".into());
+        }),
+        ("|--property|a.b=c=d|--property|e=", |s| {
+            s.properties = [("a.b".into(), "c=d".into()), ("e".into(), String::new())].into();
+        }),
+        ("|--verify|size", |s| s.verification = Verification::Size),
+        ("|--verify|digest", |_| {}),
+        ("|--verify|read-back", |s| s.verification = Verification::ReadBack),
+        ("|--on-divergence|overwrite", |s| s.divergence_policy = DivergencePolicy::Overwrite),
+        ("|--on-source-replaced|reclone", |s| {
+            s.source_replaced_policy = SourceReplacedPolicy::Reclone;
+        }),
+        ("|--allow-feature|y|--allow-feature|x|--allow-feature|y", |s| {
+            s.allowed_features = vec!["x".into(), "y".into()];
+        }),
+        ("|--source-connection|prod", |s| s.source.connection = Some("prod".into())),
+        ("|--target-connection|dr", |s| s.target.connection = Some("dr".into())),
+    ];
+    for (flags, change) in cases {
+        let mut wanted = plain_spec();
+        change(&mut wanted);
+        assert_eq!(spec(&format!("s3://a/t|gs://b/t{flags}")), Ok(wanted), "{flags}");
+    }
+}
+
+#[test]
+fn what_cannot_be_meant_is_refused_and_named() {
+    use Reason::{InvalidArgument, Unimplemented};
+    let cases = [
+        ("|--mode|mirror", Unimplemented, "--mode mirror is not built yet"),
+        ("|--timestamp|2024-05-01", InvalidArgument, "--timestamp \"2024-05-01\" is not an RFC"),
+        ("|--version|18446744073709551615", InvalidArgument, "--version 18446744073709551615"),
+        ("|--where|  ", InvalidArgument, "--where is empty"),
+        ("|--property|novalue", InvalidArgument, "--property \"novalue\" is not KEY=VALUE"),
+        ("|--property|=v", InvalidArgument, "--property \"=v\" is not KEY=VALUE"),
+        ("|--property|k=1|--property|k=2", InvalidArgument, "--property k is given twice"),
+        ("|--allow-feature| ", InvalidArgument, "--allow-feature is empty"),
+    ];
+    for (flags, reason, message) in cases {
+        let failure = spec(&format!("s3://a/t|gs://b/t{flags}")).unwrap_err().expect(flags);
+        assert_eq!(failure.reason, reason, "{flags}");
+        assert!(failure.message.starts_with(message), "{flags}: {}", failure.message);
+    }
+    let by_clap = [
+        "|--version|-1",
+        "|--version|1|--timestamp|2024-05-01T00:00:00Z",
+        "|--verify|md5",
+        "|--workers|0",
+        "|--unknown",
+    ];
+    for flags in by_clap {
+        assert_eq!(spec(&format!("s3://a/t|gs://b/t{flags}")), Err(None), "{flags}");
+    }
+}
+
+#[test]
+fn locations_become_canonical_uris() {
+    let cases = [
+        ("table", "file:///base/dir/table"),
+        ("./a/../table/", "file:///base/dir/table"),
+        ("/abs//table/.", "file:///abs/table"),
+        ("with space%20#?é", "file:///base/dir/with%20space%2520%23%3F%C3%A9"),
+        ("c:drive", "file:///base/dir/c:drive"),
+        ("file:///abs/a%20b/", "file:///abs/a%20b"),
+        ("file:/abs/t", "file:///abs/t"),
+        ("file://localhost/abs/t", "file:///abs/t"),
+        ("s3://bucket/table/", "s3://bucket/table"),
+        ("S3://bucket", "s3://bucket"),
+        ("gs://bucket/a b", "gs://bucket/a%20b"),
+        ("abfss://c@acc.dfs.core.windows.net/t", "abfss://c@acc.dfs.core.windows.net/t"),
+    ];
+    for (typed, wanted) in cases {
+        assert_eq!(table_uri(Side::Source, typed, Path::new(BASE)).as_deref(), Ok(wanted));
+    }
+}
+
+#[test]
+fn locations_that_cannot_be_meant_are_refused_without_showing_a_secret() {
+    use Reason::{InvalidArgument, Unimplemented};
+    let cases = [
+        ("", InvalidArgument, "target is empty"),
+        ("a\nb", InvalidArgument, "target holds a control character"),
+        ("share://profile#share.schema.t", Unimplemented, "the scheme share:// of the target"),
+        ("ftp://host/t", InvalidArgument, "target: "),
+        ("s3:///t", InvalidArgument, "target: "),
+        ("file://host/t", InvalidArgument, "target: "),
+        ("s3://id:SECRET@bucket/t", InvalidArgument, "target carries credentials"),
+        ("s3://SECRET@bucket/t", InvalidArgument, "target carries credentials"),
+        ("abfss://c:SECRET@acc.dfs.core.windows.net/t", InvalidArgument, "target carries"),
+        ("az://c/t?sv=1&sig=SECRET", InvalidArgument, "target has a query"),
+    ];
+    for (typed, reason, message) in cases {
+        let failure = table_uri(Side::Target, typed, Path::new(BASE)).unwrap_err();
+        assert_eq!(failure.reason, reason, "{typed}");
+        assert!(failure.message.starts_with(message), "{typed}: {}", failure.message);
+        assert!(!failure.message.contains("SECRET"), "{}", failure.message);
+    }
+}
+
+#[test]
+fn one_table_inside_the_other_is_refused() {
+    let cases = [
+        ("s3://b/t", "s3://b/t", Some("are the same table")),
+        ("s3://b/t", "s3://b/t/replica", Some("lies inside source")),
+        ("s3://b/t/x", "s3://b/t", Some("lies inside target")),
+        ("s3://b", "s3://b/t", Some("lies inside source")),
+        ("file:///", "file:///t", Some("lies inside source")),
+        ("s3://b/a%20b", "s3://b/a b/c", Some("lies inside source")),
+        ("s3://b/t", "s3://b/t2", None),
+        ("s3://b/t", "gs://b/t", None),
+    ];
+    for (source, target, wanted) in cases {
+        let refusal = refuse_overlap(source, target).err();
+        assert_eq!(refusal.is_some(), wanted.is_some(), "{source} {target}: {refusal:?}");
+        if let (Some(refusal), Some(wanted)) = (refusal, wanted) {
+            assert_eq!(refusal.reason, Reason::InvalidArgument);
+            assert!(refusal.message.contains(wanted), "{}", refusal.message);
+        }
+    }
+}
+
+#[test]
+fn a_link_does_not_hide_that_one_table_is_inside_the_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("source");
+    std::fs::create_dir(&source).unwrap();
+    std::os::unix::fs::symlink(&source, folder.path().join("link")).unwrap();
+    let uri = |name: &str| table_uri(Side::Source, name, folder.path()).unwrap();
+    assert!(refuse_overlap(&uri("source"), &uri("link")).is_err());
+    assert!(refuse_overlap(&uri("source"), &uri("link/not/there/yet")).is_err());
+    assert!(refuse_overlap(&uri("source"), &uri("other")).is_ok());
+    // `..` after a link leaves the folder that it points to.
+    assert_eq!(uri("link/../source2"), uri("source2"));
+}
+
+#[test]
+fn secrets_of_uris_are_taken_out_of_any_text() {
+    let cases = [
+        ("cannot read s3://id:key@bucket/t: denied", "cannot read s3://***@bucket/t: denied"),
+        ("GET \"https://h/p?sig=abc&x=1\" failed", "GET \"https://h/p?***\" failed"),
+        ("abfss://c@acc.dfs.core.windows.net/t", "abfss://c@acc.dfs.core.windows.net/t"),
+        ("a (http://u:p@h), s3://b/k", "a (http://***@h), s3://b/k"),
+        ("no uri: a?b@c", "no uri: a?b@c"),
+    ];
+    for (text, wanted) in cases {
+        assert_eq!(scrub(text), wanted);
+    }
+}
+
+#[test]
+fn a_jobs_id_is_a_uuid_with_or_without_its_resource_name() {
+    let id = "0190a6b4-5d3e-7c21-9f0a-2b1c3d4e5f60";
+    assert_eq!(job_id(id).unwrap().to_string(), id);
+    assert_eq!(job_id(&format!("jobs/{id}")).unwrap().to_string(), id);
+    assert_eq!(job_id("x").unwrap_err().reason, Reason::InvalidArgument);
+}
+
+#[test]
+fn the_command_that_is_not_built_yet_is_hidden_and_takes_anything() {
+    for words in [vec![], vec!["apply"], vec!["--flag", "x"]] {
+        let words = ["deepclone", "replication"].into_iter().chain(words);
+        let parsed = Arguments::try_parse_from(words).unwrap();
+        assert!(matches!(parsed.command, Command::Replication(_)));
+    }
+    let help = Arguments::command().render_long_help().to_string();
+    assert!(!help.contains("replication"), "{help}");
+}

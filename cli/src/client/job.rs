@@ -1,0 +1,272 @@
+//! A job as a client sees it, made from the wire's with nothing guessed: a state or field that
+//! this version does not know is an error that says so.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use deepclone_core::failure::Failure;
+use deepclone_core::reason::Reason;
+use deepclone_core::spec::CloneSpec;
+use deepclone_proto::v1;
+use uuid::Uuid;
+
+/// One sync.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Job {
+    /// Its id, also the sync id in the replica's log.
+    pub id: Uuid,
+    /// What was asked for.
+    pub spec: CloneSpec,
+    /// Where it is, and how it ended.
+    pub state: State,
+    /// How far it is; from COPYING on.
+    pub progress: Progress,
+    /// In milliseconds since 1970.
+    pub create_time_ms: Option<i64>,
+    /// In milliseconds since 1970; once it has ended.
+    pub end_time_ms: Option<i64>,
+}
+
+/// Where a job is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum State {
+    /// Waits for an earlier job of the same target.
+    Queued,
+    /// Reads both logs.
+    Planning,
+    /// Has tasks, and no worker that knows its connections.
+    WaitingForWorkers,
+    /// Workers copy objects.
+    Copying,
+    /// The commit is on its way.
+    Publishing,
+    /// Was asked to end, and has not yet.
+    Cancelling,
+    /// The replica is at the source's version.
+    Succeeded(JobResult),
+    /// Refused or failed; the replica is unchanged.
+    Failed(Failure),
+    /// Ended before it was published; the replica is unchanged.
+    Cancelled,
+}
+
+impl State {
+    /// Its name on the wire and in JSON.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            State::Queued => "QUEUED",
+            State::Planning => "PLANNING",
+            State::WaitingForWorkers => "WAITING_FOR_WORKERS",
+            State::Copying => "COPYING",
+            State::Publishing => "PUBLISHING",
+            State::Cancelling => "CANCELLING",
+            State::Succeeded(_) => "SUCCEEDED",
+            State::Failed(_) => "FAILED",
+            State::Cancelled => "CANCELLED",
+        }
+    }
+
+    /// True when it changes no more.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        matches!(self, State::Succeeded(_) | State::Failed(_) | State::Cancelled)
+    }
+}
+
+/// How far a sync is, or what it would move.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// The source's version that it leads to.
+    pub source_version: i64,
+    /// Objects new to the replica.
+    pub objects_total: i64,
+    /// Those of them that are at the target.
+    pub objects_copied: i64,
+    /// Bytes of the objects new to the replica.
+    pub bytes_total: i64,
+    /// Bytes of those that are at the target or on their way.
+    pub bytes_copied: i64,
+    /// Tasks that the objects are packed into.
+    pub tasks_total: i32,
+    /// Those of them that are done.
+    pub tasks_done: i32,
+    /// Workers that hold tasks of it now.
+    pub workers: i32,
+    /// Remarks for people, one line each.
+    pub notices: Vec<String>,
+}
+
+/// What a sync did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JobResult {
+    /// The source's version.
+    pub source_version: i64,
+    /// The replica's version that shows it.
+    pub target_version: i64,
+    /// True when there was nothing to do: no commit was written.
+    pub up_to_date: bool,
+    /// Objects that workers wrote to the target.
+    pub objects_copied: i64,
+    /// Objects that the target had already, with evidence.
+    pub objects_skipped: i64,
+    /// Bytes read from the source, repeats included.
+    pub bytes_read: i64,
+    /// Bytes written to the target, repeats included.
+    pub bytes_written: i64,
+    /// Databricks' six figures, as far as they are known.
+    pub clone_metrics: BTreeMap<String, i64>,
+    /// Tasks that the objects were packed into.
+    pub tasks: i64,
+    /// Workers that did tasks of it.
+    pub workers: i32,
+    /// From creation to end.
+    pub duration: Duration,
+}
+
+/// What a sync would do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Change {
+    /// What it would move.
+    pub progress: Progress,
+    /// Requests that copying would send to the source, without retries.
+    pub source_requests: i64,
+    /// Requests that copying and publishing would send to the target, without retries.
+    pub target_requests: i64,
+    /// Databricks' six figures, as far as they are known.
+    pub clone_metrics: BTreeMap<String, i64>,
+    /// True when there is nothing to do.
+    pub up_to_date: bool,
+    /// The replica's version now; none: no replica yet.
+    pub target_version: Option<i64>,
+}
+
+/// The resource name of a job.
+#[must_use]
+pub fn name(job: Uuid) -> String {
+    format!("jobs/{job}")
+}
+
+impl TryFrom<v1::Job> for Job {
+    type Error = Failure;
+
+    fn try_from(wire: v1::Job) -> Result<Self, Failure> {
+        let id = wire.name.strip_prefix("jobs/").and_then(|id| id.parse().ok());
+        let id = id.ok_or_else(|| malformed(format!("Job.name is {:?}", wire.name)))?;
+        let spec = wire.spec.ok_or_else(|| malformed("Job.spec is missing"))?;
+        let spec = CloneSpec::try_from(spec)
+            .map_err(|error| malformed(format!("Job.spec cannot be read: {error}")))?;
+        let state = wire.state;
+        Ok(Self {
+            id,
+            spec,
+            state: state_of(state, wire.result, wire.failure)?,
+            progress: wire.progress.map(Progress::from).unwrap_or_default(),
+            create_time_ms: wire.create_time.as_ref().map(milliseconds),
+            end_time_ms: wire.end_time.as_ref().map(milliseconds),
+        })
+    }
+}
+
+fn state_of(
+    state: i32,
+    result: Option<v1::Result>,
+    failure: Option<v1::Failure>,
+) -> Result<State, Failure> {
+    use v1::job::State as Wire;
+    let known = Wire::try_from(state)
+        .map_err(|_| malformed(format!("Job.state {state} is not known to this version")))?;
+    Ok(match known {
+        Wire::Unspecified => return Err(malformed("Job.state is not set")),
+        Wire::Queued => State::Queued,
+        Wire::Planning => State::Planning,
+        Wire::Copying => State::Copying,
+        Wire::Publishing => State::Publishing,
+        Wire::Cancelling => State::Cancelling,
+        Wire::Cancelled => State::Cancelled,
+        Wire::WaitingForWorkers => State::WaitingForWorkers,
+        Wire::Succeeded => {
+            let result = result.ok_or_else(|| malformed("Job.result is missing"))?;
+            State::Succeeded(JobResult::try_from(result)?)
+        }
+        Wire::Failed => {
+            let failure = failure.ok_or_else(|| malformed("Job.failure is missing"))?;
+            State::Failed(failure_of(failure))
+        }
+    })
+}
+
+fn failure_of(wire: v1::Failure) -> Failure {
+    let reason = Reason::from_name(&wire.reason).unwrap_or(Reason::Internal);
+    Failure { reason, message: wire.message, details: wire.details.into_iter().collect() }
+}
+
+impl From<v1::Progress> for Progress {
+    fn from(wire: v1::Progress) -> Self {
+        Self {
+            source_version: wire.source_version,
+            objects_total: wire.objects_total,
+            objects_copied: wire.objects_copied,
+            bytes_total: wire.bytes_total,
+            bytes_copied: wire.bytes_copied,
+            tasks_total: wire.tasks_total,
+            tasks_done: wire.tasks_done,
+            workers: wire.workers,
+            notices: wire.notices,
+        }
+    }
+}
+
+impl TryFrom<v1::Result> for JobResult {
+    type Error = Failure;
+
+    fn try_from(wire: v1::Result) -> Result<Self, Failure> {
+        let duration = wire.duration.ok_or_else(|| malformed("Result.duration is missing"))?;
+        Ok(Self {
+            source_version: wire.source_version,
+            target_version: wire.target_version,
+            up_to_date: wire.up_to_date,
+            objects_copied: wire.objects_copied,
+            objects_skipped: wire.objects_skipped,
+            bytes_read: wire.bytes_read,
+            bytes_written: wire.bytes_written,
+            clone_metrics: wire.clone_metrics.into_iter().collect(),
+            tasks: wire.tasks,
+            workers: wire.workers,
+            duration: Duration::try_from(duration)
+                .map_err(|_| malformed("Result.duration is negative"))?,
+        })
+    }
+}
+
+impl TryFrom<v1::PlanCloneResponse> for Change {
+    type Error = Failure;
+
+    /// # Errors
+    /// The refusal that the sync would end with.
+    fn try_from(wire: v1::PlanCloneResponse) -> Result<Self, Failure> {
+        if let Some(refusal) = wire.refusal {
+            return Err(failure_of(refusal));
+        }
+        let change = wire.change.ok_or_else(|| malformed("PlanCloneResponse.change is missing"))?;
+        Ok(Self {
+            progress: change.into(),
+            source_requests: wire.source_requests,
+            target_requests: wire.target_requests,
+            clone_metrics: wire.clone_metrics.into_iter().collect(),
+            up_to_date: wire.up_to_date,
+            target_version: wire.target_version,
+        })
+    }
+}
+
+/// A time of the wire in milliseconds since 1970.
+pub(super) fn milliseconds(time: &prost_types::Timestamp) -> i64 {
+    time.seconds.saturating_mul(1000).saturating_add(i64::from(time.nanos) / 1_000_000)
+}
+
+/// An answer that this version cannot read.
+pub(super) fn malformed(what: impl std::fmt::Display) -> Failure {
+    let message = format!("the coordinator's answer cannot be understood: {what}");
+    Failure::new(Reason::Internal, message)
+}

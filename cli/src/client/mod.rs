@@ -1,0 +1,228 @@
+//! The client's side of the gRPC services: the only folder that sees wire types.
+//!
+//! Words: a [`Coordinator`] is a channel to one, over the network or over the in-memory duplex
+//! of an embedded one; what comes back is made into [`job`] and [`worker`] values, and an error
+//! into a `Failure` ([`status`]).
+
+pub mod job;
+pub mod status;
+pub mod worker;
+
+use std::time::Duration;
+
+use deepclone_core::failure::Failure;
+use deepclone_core::limits::MESSAGE_BYTES_MAX;
+use deepclone_core::reason::Reason;
+use deepclone_core::spec::CloneSpec;
+use deepclone_proto::v1;
+use deepclone_proto::v1::job_service_client::JobServiceClient;
+use deepclone_proto::v1::worker_service_client::WorkerServiceClient;
+use tonic::Streaming;
+use tonic::transport::{Channel, Endpoint};
+use uuid::Uuid;
+
+use crate::args::convert::{invalid, not_built_yet};
+use job::{Change, Job};
+use status::failure;
+use worker::Worker;
+
+/// How long a connection may take to open.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Jobs and workers that one page asks for.
+const PAGE_SIZE: i32 = 200;
+
+/// A channel to a coordinator.
+#[derive(Clone, Debug)]
+pub struct Coordinator {
+    jobs: JobServiceClient<Channel>,
+    workers: WorkerServiceClient<Channel>,
+}
+
+impl Coordinator {
+    /// Speaks to the coordinator at the other end of `channel`.
+    #[must_use]
+    pub fn over(channel: Channel) -> Self {
+        let bytes = MESSAGE_BYTES_MAX;
+        Self {
+            jobs: JobServiceClient::new(channel.clone()).max_decoding_message_size(bytes),
+            workers: WorkerServiceClient::new(channel).max_decoding_message_size(bytes),
+        }
+    }
+
+    /// Connects to the coordinator at `url`.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` when the URL cannot be meant, `COORDINATOR_UNAVAILABLE` when nobody
+    /// answers there.
+    pub async fn connect(url: &str) -> Result<Self, Failure> {
+        let url = checked_url(url)?;
+        let endpoint = Endpoint::from_shared(url.clone())
+            .map_err(|_| invalid(format!("--coordinator {url:?} is not a URL")))?
+            .connect_timeout(CONNECT_TIMEOUT)
+            .http2_keep_alive_interval(Duration::from_secs(20))
+            .keep_alive_while_idle(true);
+        let channel = endpoint.connect().await.map_err(|_| {
+            let message = format!("no coordinator answers at {url}");
+            Failure::new(Reason::CoordinatorUnavailable, message)
+        })?;
+        Ok(Self::over(channel))
+    }
+
+    /// Creates a job; the same `request` again gives the same job.
+    ///
+    /// # Errors
+    /// What the coordinator refuses, or that it does not answer.
+    pub async fn create(&mut self, spec: &CloneSpec, request: Uuid) -> Result<Job, Failure> {
+        let job = v1::Job { spec: Some(spec.into()), ..v1::Job::default() };
+        let request = v1::CreateJobRequest {
+            job: Some(job),
+            request_id: request.to_string(),
+            validate_only: false,
+        };
+        let answer = self.jobs.create_job(request).await.map_err(failure)?;
+        Job::try_from(answer.into_inner())
+    }
+
+    /// Shows a job.
+    ///
+    /// # Errors
+    /// `JOB_NOT_FOUND`, or that the coordinator does not answer.
+    pub async fn get(&mut self, job: Uuid) -> Result<Job, Failure> {
+        let request = v1::GetJobRequest { name: job::name(job) };
+        let answer = self.jobs.get_job(request).await.map_err(failure)?;
+        Job::try_from(answer.into_inner())
+    }
+
+    /// The newest `limit` jobs, newest first.
+    ///
+    /// # Errors
+    /// That the coordinator does not answer.
+    pub async fn list(&mut self, limit: usize) -> Result<Vec<Job>, Failure> {
+        let mut jobs = Vec::new();
+        let mut page_token = String::new();
+        while jobs.len() < limit {
+            let left = i32::try_from(limit - jobs.len()).unwrap_or(PAGE_SIZE).min(PAGE_SIZE);
+            let request =
+                v1::ListJobsRequest { page_size: left, page_token, filter: String::new() };
+            let page = self.jobs.list_jobs(request).await.map_err(failure)?.into_inner();
+            for job in page.jobs {
+                jobs.push(Job::try_from(job)?);
+            }
+            page_token = page.next_page_token;
+            if page_token.is_empty() {
+                break;
+            }
+        }
+        jobs.truncate(limit);
+        Ok(jobs)
+    }
+
+    /// Follows a job from its state now to its end.
+    ///
+    /// # Errors
+    /// `JOB_NOT_FOUND`, or that the coordinator does not answer.
+    pub async fn watch(&mut self, job: Uuid) -> Result<Watch, Failure> {
+        let request = v1::WatchJobRequest { name: job::name(job) };
+        let answer = self.jobs.watch_job(request).await.map_err(failure)?;
+        Ok(Watch { stream: answer.into_inner() })
+    }
+
+    /// Asks a job to end.
+    ///
+    /// # Errors
+    /// `JOB_NOT_FOUND`, or that the coordinator does not answer.
+    pub async fn cancel(&mut self, job: Uuid) -> Result<Job, Failure> {
+        let request = v1::CancelJobRequest { name: job::name(job) };
+        let answer = self.jobs.cancel_job(request).await.map_err(failure)?;
+        Job::try_from(answer.into_inner())
+    }
+
+    /// What a sync would move.
+    ///
+    /// # Errors
+    /// Why the sync would be refused, or that the coordinator does not answer.
+    pub async fn plan(&mut self, spec: &CloneSpec) -> Result<Change, Failure> {
+        let request = v1::PlanCloneRequest { spec: Some(spec.into()) };
+        let answer = self.jobs.plan_clone(request).await.map_err(failure)?;
+        Change::try_from(answer.into_inner())
+    }
+
+    /// All workers that the coordinator knows.
+    ///
+    /// # Errors
+    /// That the coordinator does not answer.
+    pub async fn workers(&mut self) -> Result<Vec<Worker>, Failure> {
+        let mut workers = Vec::new();
+        let mut page_token = String::new();
+        loop {
+            let request = v1::ListWorkersRequest { page_size: PAGE_SIZE, page_token };
+            let page = self.workers.list_workers(request).await.map_err(failure)?.into_inner();
+            for worker in page.workers {
+                workers.push(Worker::try_from(worker)?);
+            }
+            page_token = page.next_page_token;
+            if page_token.is_empty() {
+                return Ok(workers);
+            }
+        }
+    }
+
+    /// Lets a worker end its work and take nothing new.
+    ///
+    /// # Errors
+    /// `WORKER_NOT_FOUND`, or that the coordinator does not answer.
+    pub async fn drain(&mut self, worker: Uuid) -> Result<Worker, Failure> {
+        let request = v1::DrainWorkerRequest { name: worker::name(worker) };
+        let answer = self.workers.drain_worker(request).await.map_err(failure)?;
+        Worker::try_from(answer.into_inner())
+    }
+}
+
+/// A job that is followed.
+#[derive(Debug)]
+pub struct Watch {
+    stream: Streaming<v1::WatchJobResponse>,
+}
+
+impl Watch {
+    /// The job after its next change; none once the coordinator ended the stream.
+    ///
+    /// # Errors
+    /// That the coordinator does not answer any more.
+    pub async fn next(&mut self) -> Result<Option<Job>, Failure> {
+        let Some(change) = self.stream.message().await.map_err(failure)? else { return Ok(None) };
+        let job = change.job.ok_or_else(|| job::malformed("WatchJobResponse.job is missing"))?;
+        Job::try_from(job).map(Some)
+    }
+}
+
+/// The URL with its scheme; without TLS and credentials, which are not there yet.
+fn checked_url(typed: &str) -> Result<String, Failure> {
+    let typed = typed.trim_end_matches('/');
+    if typed.contains('@') {
+        return Err(invalid("--coordinator carries credentials: they don't belong in a URL"));
+    }
+    match typed.split_once("://") {
+        None => Ok(format!("http://{typed}")),
+        Some(("http", _)) => Ok(typed.to_owned()),
+        Some(("https", _)) => Err(not_built_yet("https:// for --coordinator")),
+        Some(_) => Err(invalid(format!("--coordinator {typed:?} is not an http:// URL"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_coordinators_url_is_http_and_holds_no_secret() {
+        let check = |typed: &str| checked_url(typed).map_err(|failure| failure.reason);
+        assert_eq!(check("http://127.0.0.1:7420/"), Ok("http://127.0.0.1:7420".to_owned()));
+        assert_eq!(check("localhost:7420"), Ok("http://localhost:7420".to_owned()));
+        assert_eq!(check("https://host"), Err(Reason::Unimplemented));
+        assert_eq!(check("ftp://host"), Err(Reason::InvalidArgument));
+        let refusal = checked_url("http://user:secret@host").unwrap_err();
+        assert_eq!(refusal.reason, Reason::InvalidArgument);
+        assert!(!refusal.message.contains("secret"), "{}", refusal.message);
+    }
+}

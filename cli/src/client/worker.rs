@@ -1,0 +1,79 @@
+//! A worker as a client sees it.
+
+use deepclone_core::failure::Failure;
+use deepclone_proto::v1;
+use uuid::Uuid;
+
+use super::job::{malformed, milliseconds};
+
+/// One worker process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Worker {
+    /// Derived from its name and the process's incarnation.
+    pub id: Uuid,
+    /// The name that it was started with.
+    pub name: String,
+    /// What state it is in.
+    pub state: WorkerState,
+    /// Its version of Deepclone.
+    pub version: String,
+    /// The connections that it knows.
+    pub connections: Vec<String>,
+    /// In milliseconds since 1970.
+    pub last_seen_time_ms: Option<i64>,
+}
+
+/// What state a worker is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WorkerState {
+    /// Takes tasks.
+    Active,
+    /// Ends its tasks, takes no more.
+    Draining,
+    /// Was not heard of for longer than a lease.
+    Lost,
+}
+
+impl WorkerState {
+    /// Its name on the wire and in JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            WorkerState::Active => "ACTIVE",
+            WorkerState::Draining => "DRAINING",
+            WorkerState::Lost => "LOST",
+        }
+    }
+}
+
+/// The resource name of a worker.
+#[must_use]
+pub fn name(worker: Uuid) -> String {
+    format!("workers/{worker}")
+}
+
+impl TryFrom<v1::Worker> for Worker {
+    type Error = Failure;
+
+    fn try_from(wire: v1::Worker) -> Result<Self, Failure> {
+        use v1::worker::State as Wire;
+        let id = wire.name.strip_prefix("workers/").and_then(|id| id.parse().ok());
+        let id = id.ok_or_else(|| malformed(format!("Worker.name is {:?}", wire.name)))?;
+        let state = match Wire::try_from(wire.state) {
+            Ok(Wire::Active) => WorkerState::Active,
+            Ok(Wire::Draining) => WorkerState::Draining,
+            Ok(Wire::Lost) => WorkerState::Lost,
+            Ok(Wire::Unspecified) | Err(_) => {
+                return Err(malformed(format!("Worker.state is {}", wire.state)));
+            }
+        };
+        Ok(Self {
+            id,
+            name: wire.display_name,
+            state,
+            version: wire.version,
+            connections: wire.connections,
+            last_seen_time_ms: wire.last_seen_time.as_ref().map(milliseconds),
+        })
+    }
+}

@@ -1,0 +1,58 @@
+//! `deepclone clone`: one sync, from its job's creation to its summary.
+
+use deepclone_core::failure::Failure;
+use deepclone_core::reason::Reason;
+use uuid::Uuid;
+
+use super::follow::to_its_end;
+use super::session::Session;
+use super::{Context, plan};
+use crate::args::CloneArguments;
+use crate::args::convert::{clone_spec, invalid};
+use crate::client::job::{Job, JobResult};
+use crate::render::error::HINT;
+use crate::render::{self, Answer};
+use crate::signals::Interrupts;
+
+/// Workers inside this process, when not asked for otherwise.
+const WORKERS: u16 = 2;
+
+/// Runs it.
+///
+/// # Errors
+/// Why the sync failed, was refused, or was interrupted.
+pub async fn run(arguments: &CloneArguments, context: &Context) -> Result<Answer, Failure> {
+    if arguments.workers.is_some() && context.coordinator_url().is_some() {
+        return Err(invalid("--workers is for copying in this process: leave out --coordinator"));
+    }
+    if arguments.dry_run {
+        return plan::run(&arguments.spec, context).await;
+    }
+    let spec = clone_spec(&arguments.spec, &context.current_dir)?;
+    let mut interrupts = Interrupts::catch()?;
+    let workers = arguments.workers.unwrap_or(WORKERS);
+    let mut session = Session::with_workers(context, &spec, workers).await?;
+    let done = sync(&mut session, &spec, &mut interrupts).await;
+    session.close().await;
+    let (job, result) = done?;
+    render::clone::answer(&job, &result)
+}
+
+async fn sync(
+    session: &mut Session,
+    spec: &deepclone_core::spec::CloneSpec,
+    interrupts: &mut Interrupts,
+) -> Result<(Job, JobResult), Failure> {
+    let home = session.home;
+    let job = tokio::select! {
+        job = session.coordinator.create(spec, Uuid::new_v4()) => job?,
+        () = interrupts.next() => return Err(before_the_answer()),
+    };
+    to_its_end(&mut session.coordinator, job, home, interrupts).await
+}
+
+fn before_the_answer() -> Failure {
+    let message = "interrupted before the coordinator answered";
+    Failure::new(Reason::Interrupted, message)
+        .with(HINT, "run the same command again; `deepclone job list` shows a coordinator's jobs")
+}

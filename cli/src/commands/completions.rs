@@ -1,0 +1,25 @@
+//! `deepclone completions`: the script of a shell, made from the same definition as `--help`.
+
+use clap::CommandFactory;
+use deepclone_core::failure::Failure;
+
+use crate::args::{Arguments, CompletionsArguments};
+use crate::render::Answer;
+
+/// The script.
+///
+/// # Errors
+/// As [`Answer::new`].
+pub fn run(arguments: &CompletionsArguments) -> Result<Answer, Failure> {
+    #[derive(serde::Serialize)]
+    struct Object<'a> {
+        shell: String,
+        script: &'a str,
+    }
+    let mut script = Vec::new();
+    let mut command = Arguments::command();
+    clap_complete::generate(arguments.shell, &mut command, "deepclone", &mut script);
+    let script = String::from_utf8_lossy(&script).trim_end().to_owned();
+    let object = Object { shell: arguments.shell.to_string(), script: &script };
+    Answer::new(script.clone(), &object)
+}

@@ -1,0 +1,208 @@
+//! Following a job to its end: shows its progress, and says truly what an interrupt did.
+//!
+//! Flow: watch → (first interrupt) the embedded job is cancelled and waited for briefly, a job of
+//! a coordinator elsewhere goes on without us → (second interrupt) out at once. A job that was
+//! published all the same is a success. A coordinator elsewhere that restarts is waited for.
+
+use std::time::Duration;
+
+use deepclone_core::failure::Failure;
+use deepclone_core::reason::Reason;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::client::Coordinator;
+use crate::client::job::{Job, JobResult, State};
+use crate::render::error::HINT;
+use crate::render::progress::ProgressLine;
+use crate::signals::Interrupts;
+
+/// How long a cancelled job may take to end before we leave all the same.
+const CANCEL_WAIT_MAX: Duration = Duration::from_secs(15);
+/// How long a coordinator elsewhere may be away (a restart) before we stop watching.
+const AWAY_MAX: Duration = Duration::from_secs(60);
+/// Between two tries to reach it again.
+const AWAY_PAUSE: Duration = Duration::from_millis(500);
+
+/// Who runs the coordinator: decides what an interrupt does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Home {
+    /// This process: the job ends with it.
+    Here,
+    /// Another process: the job goes on.
+    Elsewhere,
+}
+
+/// Follows `job` until it ended well.
+///
+/// # Errors
+/// How it failed; `CANCELLED` when somebody cancelled it; `INTERRUPTED` with what that means.
+pub async fn to_its_end(
+    coordinator: &mut Coordinator,
+    job: Job,
+    home: Home,
+    interrupts: &mut Interrupts,
+) -> Result<(Job, JobResult), Failure> {
+    let mut line = ProgressLine::new();
+    let id = job.id;
+    let ended = match until_interrupted(coordinator, job, home, interrupts, &mut line).await? {
+        Watched::Ended(job) => return outcome(job),
+        Watched::Interrupted(job) if home == Home::Elsewhere => return Err(detached(job.id)),
+        Watched::Interrupted(job) => {
+            line.note("interrupted: ending the sync (again: leave at once)");
+            cancelled(coordinator, job, interrupts, &mut line).await?
+        }
+    };
+    line.clear();
+    match ended.state {
+        State::Cancelled => Err(unchanged(id)),
+        State::Succeeded(_) => {
+            line.note("note: the interrupt came too late: the sync was published all the same");
+            outcome(ended)
+        }
+        _ => outcome(ended),
+    }
+}
+
+/// How watching ended.
+enum Watched {
+    Ended(Job),
+    Interrupted(Job),
+}
+
+async fn until_interrupted(
+    coordinator: &mut Coordinator,
+    mut job: Job,
+    home: Home,
+    interrupts: &mut Interrupts,
+    line: &mut ProgressLine,
+) -> Result<Watched, Failure> {
+    let id = job.id;
+    let mut away_since: Option<Instant> = None;
+    line.show(&job);
+    while !job.state.is_final() {
+        let watching = changes(coordinator, id, |changed| {
+            line.show(&changed);
+            job = changed;
+            away_since = None;
+        });
+        let watched = tokio::select! {
+            watched = watching => watched,
+            () = interrupts.next() => return Ok(Watched::Interrupted(job)),
+        };
+        match watched {
+            Ok(()) => {}
+            Err(failure) if home == Home::Elsewhere && is_away(&failure) => {
+                let since = *away_since.get_or_insert_with(Instant::now);
+                if since.elapsed() > AWAY_MAX {
+                    return Err(failure.with(HINT, goes_on(id)));
+                }
+            }
+            Err(failure) => return Err(failure),
+        }
+        if !job.state.is_final() {
+            tokio::select! {
+                () = tokio::time::sleep(AWAY_PAUSE) => {}
+                () = interrupts.next() => return Ok(Watched::Interrupted(job)),
+            }
+        }
+    }
+    Ok(Watched::Ended(job))
+}
+
+/// Gives every change of the job to `each`, until the stream ends.
+async fn changes(
+    coordinator: &mut Coordinator,
+    job: Uuid,
+    mut each: impl FnMut(Job),
+) -> Result<(), Failure> {
+    let mut watch = coordinator.watch(job).await?;
+    while let Some(job) = watch.next().await? {
+        let is_final = job.state.is_final();
+        each(job);
+        if is_final {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Cancels the job of our own coordinator and waits for its end, but not for ever.
+async fn cancelled(
+    coordinator: &mut Coordinator,
+    job: Job,
+    interrupts: &mut Interrupts,
+    line: &mut ProgressLine,
+) -> Result<Job, Failure> {
+    let id = job.id;
+    let mut last = job;
+    let ending = async {
+        last = coordinator.cancel(id).await?;
+        while !last.state.is_final() {
+            changes(coordinator, id, |changed| {
+                line.show(&changed);
+                last = changed;
+            })
+            .await?;
+        }
+        Ok::<(), Failure>(())
+    };
+    let left_early = tokio::select! {
+        ended = tokio::time::timeout(CANCEL_WAIT_MAX, ending) => match ended {
+            Ok(ended) => ended.map(|()| false)?,
+            Err(_) => true,
+        },
+        () = interrupts.next() => true,
+    };
+    match left_early && !last.state.is_final() {
+        true => Err(unknown(&last)),
+        false => Ok(last),
+    }
+}
+
+fn outcome(job: Job) -> Result<(Job, JobResult), Failure> {
+    match job.state.clone() {
+        State::Succeeded(result) => Ok((job, result)),
+        State::Failed(failure) => Err(failure),
+        State::Cancelled => {
+            let message = format!("job {} was cancelled: the replica is unchanged", job.id);
+            Err(Failure::new(Reason::Cancelled, message))
+        }
+        _ => Err(Failure::new(Reason::Internal, format!("job {} has not ended", job.id))),
+    }
+}
+
+fn is_away(failure: &Failure) -> bool {
+    failure.reason == Reason::CoordinatorUnavailable
+}
+
+fn goes_on(job: Uuid) -> String {
+    format!("`deepclone job watch {job}` follows it, `deepclone job cancel {job}` ends it")
+}
+
+fn detached(job: Uuid) -> Failure {
+    let message = format!("interrupted: job {job} goes on at the coordinator");
+    Failure::new(Reason::Interrupted, message).with(HINT, goes_on(job))
+}
+
+fn unchanged(job: Uuid) -> Failure {
+    let message = format!("interrupted: job {job} was ended, the replica is unchanged");
+    Failure::new(Reason::Interrupted, message)
+        .with(HINT, "run the same command again to go on: what was copied stays")
+}
+
+/// Left before the job had ended: only while publishing can the replica have changed.
+fn unknown(job: &Job) -> Failure {
+    let target = &job.spec.target.uri;
+    match job.state {
+        State::Publishing => {
+            let message = format!(
+                "interrupted while publishing: job {} may or may not be in the replica's log",
+                job.id
+            );
+            let hint = format!("`deepclone history {target}` tells; or run the same command again");
+            Failure::new(Reason::Interrupted, message).with(HINT, hint)
+        }
+        _ => unchanged(job.id),
+    }
+}

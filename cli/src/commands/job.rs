@@ -1,0 +1,48 @@
+//! `deepclone job …`: the jobs of a coordinator elsewhere.
+
+use deepclone_core::failure::Failure;
+use uuid::Uuid;
+
+use super::Context;
+use super::follow::{Home, to_its_end};
+use crate::args::JobCommand;
+use crate::args::convert::{clone_spec, job_id};
+use crate::render::{self, Answer};
+use crate::signals::Interrupts;
+
+/// Runs one of them.
+///
+/// # Errors
+/// What the coordinator refuses; for `watch` also how the job failed.
+pub async fn run(command: &JobCommand, context: &Context) -> Result<Answer, Failure> {
+    match command {
+        JobCommand::Create(arguments) => {
+            let spec = clone_spec(arguments, &context.current_dir)?;
+            let mut coordinator = context.coordinator("job create").await?;
+            render::job::one(&coordinator.create(&spec, Uuid::new_v4()).await?)
+        }
+        JobCommand::Get(name) => {
+            let id = job_id(&name.job)?;
+            let mut coordinator = context.coordinator("job get").await?;
+            render::job::one(&coordinator.get(id).await?)
+        }
+        JobCommand::List(arguments) => {
+            let mut coordinator = context.coordinator("job list").await?;
+            render::job::many(&coordinator.list(usize::from(arguments.limit)).await?)
+        }
+        JobCommand::Watch(name) => {
+            let id = job_id(&name.job)?;
+            let mut coordinator = context.coordinator("job watch").await?;
+            let mut interrupts = Interrupts::catch()?;
+            let job = coordinator.get(id).await?;
+            let home = Home::Elsewhere;
+            let (job, result) = to_its_end(&mut coordinator, job, home, &mut interrupts).await?;
+            render::clone::answer(&job, &result)
+        }
+        JobCommand::Cancel(name) => {
+            let id = job_id(&name.job)?;
+            let mut coordinator = context.coordinator("job cancel").await?;
+            render::job::one(&coordinator.cancel(id).await?)
+        }
+    }
+}

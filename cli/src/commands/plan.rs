@@ -1,0 +1,21 @@
+//! `deepclone plan`: what a sync would move.
+
+use deepclone_core::failure::Failure;
+
+use super::Context;
+use super::session::Session;
+use crate::args::SpecArguments;
+use crate::args::convert::clone_spec;
+use crate::render::{self, Answer};
+
+/// Runs it.
+///
+/// # Errors
+/// Why the sync would be refused, or why the logs cannot be read.
+pub async fn run(arguments: &SpecArguments, context: &Context) -> Result<Answer, Failure> {
+    let spec = clone_spec(arguments, &context.current_dir)?;
+    let mut session = Session::without_workers(context, &spec).await?;
+    let change = session.coordinator.plan(&spec).await;
+    session.close().await;
+    render::plan::answer(&spec, &change?)
+}

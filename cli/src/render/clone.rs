@@ -1,0 +1,134 @@
+//! The summary of a sync: `clone`, and `job watch` at its end.
+
+use std::collections::BTreeMap;
+
+use deepclone_core::failure::Failure;
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::{Answer, table, units};
+use crate::client::job::{Job, JobResult};
+
+/// The object of a sync that ended well. Its keys are fixed: others build on them.
+#[derive(Debug, Serialize)]
+struct Object {
+    #[serde(flatten)]
+    metrics: Metrics,
+    job_id: Uuid,
+    mode: &'static str,
+    source_version: i64,
+    target_version: i64,
+    up_to_date: bool,
+    objects_copied: i64,
+    objects_skipped: i64,
+    bytes_read: i64,
+    bytes_written: i64,
+    tasks: i64,
+    workers: i32,
+    duration_ms: u64,
+}
+
+/// Databricks' six figures of a clone; one that is not known is null.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Metrics {
+    /// Bytes of the source's files at the synced version.
+    pub source_table_size: Option<i64>,
+    /// The source's files at the synced version.
+    pub source_num_of_files: Option<i64>,
+    /// Logical files removed from the replica.
+    pub num_removed_files: Option<i64>,
+    /// Logical files added to the replica.
+    pub num_copied_files: Option<i64>,
+    /// Bytes of the removed files.
+    pub removed_files_size: Option<i64>,
+    /// Bytes of the added files.
+    pub copied_files_size: Option<i64>,
+}
+
+impl Metrics {
+    /// The figures of a change. When up to date nothing was removed and nothing copied.
+    #[must_use]
+    pub fn of(known: &BTreeMap<String, i64>, up_to_date: bool) -> Self {
+        let source = |name: &str| known.get(name).copied();
+        let change = |name: &str| source(name).or(up_to_date.then_some(0));
+        Self {
+            source_table_size: source("source_table_size"),
+            source_num_of_files: source("source_num_of_files"),
+            num_removed_files: change("num_removed_files"),
+            num_copied_files: change("num_copied_files"),
+            removed_files_size: change("removed_files_size"),
+            copied_files_size: change("copied_files_size"),
+        }
+    }
+}
+
+/// The answer for a job that ended well.
+///
+/// # Errors
+/// As [`Answer::new`].
+pub fn answer(job: &Job, result: &JobResult) -> Result<Answer, Failure> {
+    let metrics = Metrics::of(&result.clone_metrics, result.up_to_date);
+    let text = text(job, result, &metrics);
+    let object = Object {
+        metrics,
+        job_id: job.id,
+        mode: super::job::mode(job.spec.mode),
+        source_version: result.source_version,
+        target_version: result.target_version,
+        up_to_date: result.up_to_date,
+        objects_copied: result.objects_copied,
+        objects_skipped: result.objects_skipped,
+        bytes_read: result.bytes_read,
+        bytes_written: result.bytes_written,
+        tasks: result.tasks,
+        workers: result.workers,
+        duration_ms: u64::try_from(result.duration.as_millis()).unwrap_or(u64::MAX),
+    };
+    Answer::new(text, &object)
+}
+
+fn text(job: &Job, result: &JobResult, metrics: &Metrics) -> String {
+    let head = match result.up_to_date {
+        true => "already up to date: nothing copied, no commit written",
+        false => "synced",
+    };
+    let place = |uri: &str, version: i64| format!("{uri}  (version {version})");
+    let mut rows = vec![
+        ("source", place(&job.spec.source.uri, result.source_version)),
+        ("target", place(&job.spec.target.uri, result.target_version)),
+    ];
+    if let (Some(files), Some(size)) = (metrics.source_num_of_files, metrics.source_table_size) {
+        rows.push(("table", format!("{}, {}", units::count(files, "file"), units::bytes(size))));
+    }
+    if !result.up_to_date {
+        rows.push(("added", files(metrics.num_copied_files, metrics.copied_files_size)));
+        rows.push(("removed", files(metrics.num_removed_files, metrics.removed_files_size)));
+        rows.push(("copied", copied(result)));
+    }
+    rows.push(("duration", duration(result)));
+    rows.push(("job", job.id.to_string()));
+    format!("{head}\n{}", table::pairs(&rows))
+}
+
+/// `3 files, 1.2 MiB`.
+pub(super) fn files(number: Option<i64>, size: Option<i64>) -> String {
+    let number = number.map_or_else(|| "? files".to_owned(), |n| units::count(n, "file"));
+    size.map_or(number.clone(), |size| format!("{number}, {}", units::bytes(size)))
+}
+
+fn copied(result: &JobResult) -> String {
+    let objects = units::count(result.objects_copied, "object");
+    let copied = format!("{objects}, {}", units::bytes(result.bytes_written));
+    match result.objects_skipped {
+        0 => copied,
+        skipped => format!("{copied} ({skipped} more were there already)"),
+    }
+}
+
+fn duration(result: &JobResult) -> String {
+    let took = units::duration(result.duration);
+    match units::rate(result.bytes_written, result.duration).filter(|_| result.bytes_written > 0) {
+        Some(rate) => format!("{took}, {rate}"),
+        None => took,
+    }
+}

@@ -1,0 +1,83 @@
+//! A failure as people and programs see it: one line and maybe a hint on stderr, or one object.
+
+use deepclone_core::failure::Failure;
+use deepclone_core::reason::Reason;
+use serde::Serialize;
+
+use crate::args::OutputFormat;
+use crate::args::location::scrub;
+use crate::render::output;
+use crate::render::table::plain;
+
+/// The detail that holds a hint made where more was known than the reason.
+pub const HINT: &str = "hint";
+
+/// Prints a failure; gives its exit code. Secrets that a URI in it may hold are taken out.
+#[must_use]
+pub fn report(failure: &Failure, format: OutputFormat) -> u8 {
+    let exit = failure.reason.row().exit;
+    match format {
+        OutputFormat::Text => output::aside(&text(failure)),
+        // When stdout is closed the exit code still tells.
+        OutputFormat::Json => drop(output::answer(&json(failure))),
+    }
+    exit
+}
+
+/// `error: …`, and `hint: …` where one helps.
+#[must_use]
+pub fn text(failure: &Failure) -> String {
+    let line = format!("error: {}", plain(&scrub(&failure.message)));
+    match hint(failure) {
+        Some(hint) => format!("{line}\n hint: {}", plain(&scrub(hint))),
+        None => line,
+    }
+}
+
+/// `{"error":{"code","reason","message"}}`; the code is the exit code.
+#[must_use]
+pub fn json(failure: &Failure) -> String {
+    #[derive(Serialize)]
+    struct Object<'a> {
+        error: Inner<'a>,
+    }
+    #[derive(Serialize)]
+    struct Inner<'a> {
+        code: u8,
+        reason: &'a str,
+        message: String,
+    }
+    let row = failure.reason.row();
+    let message = scrub(&failure.message);
+    let object = Object { error: Inner { code: row.exit, reason: row.name, message } };
+    serde_json::to_string(&object).unwrap_or_default()
+}
+
+/// What to do next, where the message alone does not say it.
+fn hint(failure: &Failure) -> Option<&str> {
+    if let Some(hint) = failure.details.get(HINT) {
+        return Some(hint);
+    }
+    match failure.reason {
+        Reason::UnsupportedFeature if failure.details.contains_key("feature") => Some(
+            "a feature that changes nothing about files can be carried with --allow-feature NAME",
+        ),
+        Reason::SourceReplaced => {
+            Some("--on-source-replaced reclone starts the replica anew from this source")
+        }
+        Reason::TargetDiverged => {
+            Some("--on-divergence overwrite makes the replica the source's state again")
+        }
+        Reason::TargetNotOurs => Some("give a target that is empty, or a replica of this source"),
+        Reason::PermissionDenied => Some(
+            "check the connection in the configuration file, or the variables of the environment \
+             (`deepclone clone --help` names them)",
+        ),
+        Reason::CoordinatorUnavailable => {
+            Some("is it running, and is --coordinator (DEEPCLONE_COORDINATOR) its address?")
+        }
+        Reason::NoWorkers => Some("`deepclone worker list` shows the workers and connections"),
+        Reason::TargetBusy => Some("another sync of this target is at work: try again later"),
+        _ => None,
+    }
+}

@@ -1,0 +1,186 @@
+//! Jobs as `job create`, `job get` and `job list` show them.
+
+use std::collections::BTreeMap;
+
+use deepclone_core::failure::Failure;
+use deepclone_core::spec::Mode;
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::{Answer, table, units};
+use crate::args::location::scrub;
+use crate::client::job::{Job, Progress, State};
+
+/// A job's object: the same in `create`, `get`, `cancel` and, in a list, `list`.
+#[derive(Debug, Serialize)]
+struct Object<'a> {
+    job_id: Uuid,
+    state: &'static str,
+    source: &'a str,
+    target: &'a str,
+    mode: &'static str,
+    create_time: Option<String>,
+    end_time: Option<String>,
+    progress: ProgressObject<'a>,
+    result: Option<ResultObject>,
+    failure: Option<FailureObject>,
+}
+
+#[derive(Debug, Serialize)]
+struct ProgressObject<'a> {
+    source_version: i64,
+    objects_total: i64,
+    objects_copied: i64,
+    bytes_total: i64,
+    bytes_copied: i64,
+    tasks_total: i32,
+    tasks_done: i32,
+    workers: i32,
+    notices: &'a [String],
+}
+
+#[derive(Debug, Serialize)]
+struct ResultObject {
+    source_version: i64,
+    target_version: i64,
+    up_to_date: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct FailureObject {
+    code: u8,
+    reason: &'static str,
+    message: String,
+    details: BTreeMap<String, String>,
+}
+
+/// `--mode` as it is typed.
+#[must_use]
+pub fn mode(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Clone => "clone",
+        Mode::Mirror => "mirror",
+    }
+}
+
+/// The answer for one job.
+///
+/// # Errors
+/// As [`Answer::new`].
+pub fn one(job: &Job) -> Result<Answer, Failure> {
+    Answer::new(text(job), &object(job))
+}
+
+/// The answer for several.
+///
+/// # Errors
+/// As [`Answer::new`].
+pub fn many(jobs: &[Job]) -> Result<Answer, Failure> {
+    #[derive(Serialize)]
+    struct List<'a> {
+        jobs: Vec<Object<'a>>,
+    }
+    let rows: Vec<_> = jobs.iter().map(row).collect();
+    let text = match rows.is_empty() {
+        true => "no jobs".to_owned(),
+        false => table::grid(["JOB", "STATE", "CREATED", "SOURCE", "TARGET"], &rows),
+    };
+    Answer::new(text, &List { jobs: jobs.iter().map(object).collect() })
+}
+
+fn object(job: &Job) -> Object<'_> {
+    let progress = &job.progress;
+    Object {
+        job_id: job.id,
+        state: job.state.name(),
+        source: &job.spec.source.uri,
+        target: &job.spec.target.uri,
+        mode: mode(job.spec.mode),
+        create_time: job.create_time_ms.and_then(units::time),
+        end_time: job.end_time_ms.and_then(units::time),
+        progress: ProgressObject {
+            source_version: progress.source_version,
+            objects_total: progress.objects_total,
+            objects_copied: progress.objects_copied,
+            bytes_total: progress.bytes_total,
+            bytes_copied: progress.bytes_copied,
+            tasks_total: progress.tasks_total,
+            tasks_done: progress.tasks_done,
+            workers: progress.workers,
+            notices: &progress.notices,
+        },
+        result: match &job.state {
+            State::Succeeded(result) => Some(ResultObject {
+                source_version: result.source_version,
+                target_version: result.target_version,
+                up_to_date: result.up_to_date,
+            }),
+            _ => None,
+        },
+        failure: match &job.state {
+            State::Failed(failure) => Some(failure_object(failure)),
+            _ => None,
+        },
+    }
+}
+
+fn failure_object(failure: &Failure) -> FailureObject {
+    let row = failure.reason.row();
+    FailureObject {
+        code: row.exit,
+        reason: row.name,
+        message: scrub(&failure.message),
+        details: failure.details.iter().map(|(k, v)| (k.clone(), scrub(v))).collect(),
+    }
+}
+
+fn row(job: &Job) -> [String; 5] {
+    [
+        job.id.to_string(),
+        job.state.name().to_owned(),
+        job.create_time_ms.and_then(units::time).unwrap_or_default(),
+        job.spec.source.uri.clone(),
+        job.spec.target.uri.clone(),
+    ]
+}
+
+fn text(job: &Job) -> String {
+    let mut rows = vec![
+        ("job", job.id.to_string()),
+        ("state", job.state.name().to_owned()),
+        ("source", job.spec.source.uri.clone()),
+        ("target", job.spec.target.uri.clone()),
+    ];
+    rows.extend(job.create_time_ms.and_then(units::time).map(|time| ("created", time)));
+    rows.extend(job.end_time_ms.and_then(units::time).map(|time| ("ended", time)));
+    match &job.state {
+        State::Succeeded(result) => {
+            let versions = (result.source_version, result.target_version);
+            let shows =
+                format!("target version {} shows source version {}", versions.1, versions.0);
+            rows.push(("result", shows));
+        }
+        State::Failed(failure) => {
+            let failed = format!("{} ({})", scrub(&failure.message), failure.reason.row().name);
+            rows.push(("failure", failed));
+        }
+        _ => {}
+    }
+    if job.progress.objects_total > 0 {
+        rows.push(("progress", progress(&job.progress)));
+    }
+    rows.extend(job.progress.notices.iter().map(|notice| ("note", notice.clone())));
+    table::pairs(&rows)
+}
+
+/// `3/12 objects, 1.0 MiB of 2.0 MiB, 2 workers`.
+fn progress(progress: &Progress) -> String {
+    format!(
+        "{}/{} objects, {} of {}, {}",
+        progress.objects_copied,
+        progress.objects_total,
+        units::bytes(progress.bytes_copied),
+        units::bytes(progress.bytes_total),
+        units::count(i64::from(progress.workers), "worker"),
+    )
+}

@@ -1,0 +1,114 @@
+//! How far a sync is, on a terminal: phase, bytes, rate, time left, objects. Quiet otherwise.
+
+use std::collections::BTreeSet;
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::output;
+use super::table::plain;
+use crate::client::job::{Job, State};
+
+const COPYING: &str =
+    "{msg:<12} {bar:24} {bytes}/{total_bytes}  {prefix}  {bytes_per_sec}  {eta} left";
+const WAITING: &str = "{spinner} {msg} {elapsed}";
+const TICK: Duration = Duration::from_millis(120);
+
+/// The line of a sync that is followed.
+#[derive(Debug)]
+pub struct ProgressLine {
+    bar: ProgressBar,
+    notices: BTreeSet<String>,
+}
+
+impl ProgressLine {
+    /// A line on stderr, when that is a terminal.
+    #[must_use]
+    pub fn new() -> Self {
+        let bar = match std::io::stderr().is_terminal() {
+            true => ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()),
+            false => ProgressBar::hidden(),
+        };
+        bar.set_style(style(WAITING));
+        bar.set_message("starting");
+        bar.enable_steady_tick(TICK);
+        Self { bar, notices: BTreeSet::new() }
+    }
+
+    /// Shows where the job is now; a notice is told once, also where there is no terminal.
+    pub fn show(&mut self, job: &Job) {
+        for notice in &job.progress.notices {
+            if self.notices.insert(notice.clone()) {
+                self.note(&format!("note: {notice}"));
+            }
+        }
+        let progress = &job.progress;
+        let copying = matches!(job.state, State::Copying) && progress.bytes_total > 0;
+        if copying && self.bar.length().is_none() {
+            self.bar.disable_steady_tick();
+            self.bar.set_style(style(COPYING));
+            self.bar.reset_eta();
+        }
+        if copying {
+            self.bar.set_length(progress.bytes_total.unsigned_abs());
+            self.bar.set_position(progress.bytes_copied.unsigned_abs());
+            let objects = (progress.objects_copied, progress.objects_total);
+            self.bar.set_prefix(format!("{}/{} objects", objects.0, objects.1));
+        } else if self.bar.length().is_some() && !job.state.is_final() {
+            self.bar.unset_length();
+            self.bar.set_style(style(WAITING));
+            self.bar.enable_steady_tick(TICK);
+        }
+        self.bar.set_message(phase(&job.state));
+    }
+
+    /// A line for people beside the bar, which is drawn again below it.
+    pub fn note(&self, text: &str) {
+        self.bar.suspend(|| output::aside(&plain(text)));
+    }
+
+    /// Takes the line away.
+    pub fn clear(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Drop for ProgressLine {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+fn phase(state: &State) -> &'static str {
+    match state {
+        State::Queued => "waiting for an earlier job of this target",
+        State::Planning => "reading the logs",
+        State::WaitingForWorkers => "waiting for a worker that knows both connections",
+        State::Copying => "copying",
+        State::Publishing => "publishing",
+        State::Cancelling => "ending",
+        State::Succeeded(_) => "done",
+        State::Failed(_) => "failed",
+        State::Cancelled => "cancelled",
+    }
+}
+
+/// Our templates are constant and tested; the default style is there for the impossible.
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template)
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("=> ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_templates_are_well_formed() {
+        for template in [COPYING, WAITING] {
+            assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Workers as `worker list` and `worker drain` show them.
+
+use deepclone_core::failure::Failure;
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::{Answer, table, units};
+use crate::client::worker::Worker;
+
+#[derive(Debug, Serialize)]
+struct Object<'a> {
+    worker_id: Uuid,
+    name: &'a str,
+    state: &'static str,
+    version: &'a str,
+    connections: &'a [String],
+    last_seen_time: Option<String>,
+}
+
+/// The answer for one worker.
+///
+/// # Errors
+/// As [`Answer::new`].
+pub fn one(worker: &Worker) -> Result<Answer, Failure> {
+    Answer::new(grid(std::slice::from_ref(worker)), &object(worker))
+}
+
+/// The answer for several.
+///
+/// # Errors
+/// As [`Answer::new`].
+pub fn many(workers: &[Worker]) -> Result<Answer, Failure> {
+    #[derive(Serialize)]
+    struct List<'a> {
+        workers: Vec<Object<'a>>,
+    }
+    let text = match workers.is_empty() {
+        true => "no workers".to_owned(),
+        false => grid(workers),
+    };
+    Answer::new(text, &List { workers: workers.iter().map(object).collect() })
+}
+
+fn object(worker: &Worker) -> Object<'_> {
+    Object {
+        worker_id: worker.id,
+        name: &worker.name,
+        state: worker.state.name(),
+        version: &worker.version,
+        connections: &worker.connections,
+        last_seen_time: worker.last_seen_time_ms.and_then(units::time),
+    }
+}
+
+fn grid(workers: &[Worker]) -> String {
+    let row = |worker: &Worker| {
+        [
+            worker.name.clone(),
+            worker.state.name().to_owned(),
+            worker.version.clone(),
+            worker.last_seen_time_ms.and_then(units::time).unwrap_or_default(),
+            worker.connections.join(", "),
+            worker.id.to_string(),
+        ]
+    };
+    let rows: Vec<_> = workers.iter().map(row).collect();
+    table::grid(["NAME", "STATE", "VERSION", "LAST SEEN", "CONNECTIONS", "ID"], &rows)
+}
