@@ -10,12 +10,24 @@
 //! * [`features`]: which tables can be carried.
 //! * [`log`]: the log's files: which of them give a version, checkpoints, commits.
 //! * [`snapshot`]: the state of a table at one version.
+//! * [`changes`]: what a sync must do.
+//! * `commit`: the CLONE commit.
+//! * [`publish`]: making a sync visible.
+//! * [`history`]: the syncs that a replica's log records.
+//! * [`validate`]: the strict validator, a test tool.
+//! * [`verify`]: is the replica what its last sync says.
 
 pub mod actions;
+pub mod changes;
+mod commit;
 pub mod dv;
 pub mod error;
 pub mod features;
+pub mod history;
 pub mod io;
 pub mod log;
 pub mod paths;
+pub mod publish;
 pub mod snapshot;
+pub mod validate;
+pub mod verify;

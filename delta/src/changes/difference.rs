@@ -1,0 +1,103 @@
+//! The set difference of two live maps: one action a key, never a `remove` of a key outside R.
+
+use std::collections::BTreeMap;
+
+use deepclone_core::failure::Failure;
+use deepclone_core::reason::Reason;
+
+use super::CloneMetrics;
+use super::equality::same_fields;
+use crate::actions::Add;
+use crate::paths::FileKey;
+
+/// What joins, leaves and changes.
+#[derive(Debug, Default)]
+pub(super) struct Difference {
+    /// S∖R.
+    pub(super) joins: Vec<(FileKey, Add)>,
+    /// R∖S, as the replica knows them.
+    pub(super) leaves: Vec<Add>,
+    /// Shared keys whose other fields differ: the source's fields under the replica's spelling of
+    /// the path.
+    pub(super) re_adds: Vec<Add>,
+}
+
+/// The difference from `replica` (R) to `source` (S), in the order of the keys.
+///
+/// # Errors
+/// DAMAGED_LOG when the source lists one path twice at once; TARGET_CONFLICT when a path has
+/// another size than at the replica: a Delta file is never overwritten.
+pub(super) fn difference(
+    replica: &BTreeMap<FileKey, Add>,
+    source: &BTreeMap<FileKey, Add>,
+) -> Result<Difference, Failure> {
+    one_live_file_a_path(source)?;
+    let sizes: BTreeMap<&str, u64> =
+        replica.iter().map(|(key, add)| (key.path.as_str(), add.size)).collect();
+    let mut difference = Difference::default();
+    for (key, add) in source {
+        if let Some(size) = sizes.get(key.path.as_str())
+            && *size != add.size
+        {
+            return Err(other_size(&key.path, *size, add.size));
+        }
+        match replica.get(key) {
+            None => difference.joins.push((key.clone(), add.clone())),
+            Some(known) if same_fields(known, add) => {}
+            Some(known) => difference.re_adds.push(re_add(known, add)),
+        }
+    }
+    difference.leaves = replica
+        .iter()
+        .filter(|(key, _)| !source.contains_key(key))
+        .map(|(_, add)| add.clone())
+        .collect();
+    Ok(difference)
+}
+
+/// The six figures.
+pub(super) fn metrics(source: &BTreeMap<FileKey, Add>, difference: &Difference) -> CloneMetrics {
+    let bytes = |adds: &mut dyn Iterator<Item = &Add>| adds.map(|add| add.size).sum();
+    CloneMetrics {
+        source_table_size: bytes(&mut source.values()),
+        source_num_of_files: source.len() as u64,
+        num_removed_files: difference.leaves.len() as u64,
+        num_copied_files: difference.joins.len() as u64,
+        removed_files_size: bytes(&mut difference.leaves.iter()),
+        copied_files_size: bytes(&mut difference.joins.iter().map(|(_, add)| add)),
+    }
+}
+
+/// Readers that key on the path's text must see the live spelling again, not a second file.
+fn re_add(known: &Add, source: &Add) -> Add {
+    let stats = source.stats.clone().or_else(|| known.stats.clone());
+    Add { path: known.path.clone(), stats, data_change: false, ..source.clone() }
+}
+
+/// The keys are sorted by path first: two live files of one path are neighbours.
+fn one_live_file_a_path(source: &BTreeMap<FileKey, Add>) -> Result<(), Failure> {
+    for (left, right) in source.keys().zip(source.keys().skip(1)) {
+        if left.path == right.path {
+            return Err(Failure::new(
+                Reason::DamagedLog,
+                format!(
+                    "the source's log is damaged: {} is live twice, with two deletion vectors",
+                    left.path
+                ),
+            )
+            .with("key", left.path.as_str()));
+        }
+    }
+    Ok(())
+}
+
+fn other_size(path: &str, replica: u64, source: u64) -> Failure {
+    Failure::new(
+        Reason::TargetConflict,
+        format!(
+            "{path} is {replica} bytes long at the replica and {source} at the source: a data \
+             file was overwritten in place; remove it from the replica or clone into a new folder"
+        ),
+    )
+    .with("key", path)
+}

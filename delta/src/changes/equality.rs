@@ -1,0 +1,198 @@
+//! Do two `add`s of one logical file say the same?
+//!
+//! Statistics and unknown fields are compared by value, not by text: key order, white space and
+//! the spelling of numbers do not matter, every digit does. `dataChange` is not part of the file.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde_json::value::RawValue;
+
+use crate::actions::{Add, DeletionVector, Unknown};
+
+/// True when the replica's `add` needs no re-add to say what the source's says.
+pub(super) fn same_fields(replica: &Add, source: &Add) -> bool {
+    replica.size == source.size
+        && replica.modification_time == source.modification_time
+        && replica.base_row_id == source.base_row_id
+        && replica.default_row_commit_version == source.default_row_commit_version
+        && replica.clustering_provider == source.clustering_provider
+        && same_partition(&replica.partition_values, &source.partition_values)
+        && same_tags(replica, source)
+        && same_vector(replica.deletion_vector.as_ref(), source.deletion_vector.as_ref())
+        && same_unknown(&replica.unknown, &source.unknown)
+        && same_stats(replica.stats.as_deref(), source.stats.as_deref())
+}
+
+/// The JSON text in one spelling: keys sorted, no white space, numbers as digits and exponent.
+/// None when it is not JSON.
+pub(crate) fn canonical(json: &str) -> Option<String> {
+    let mut out = String::with_capacity(json.len());
+    write_canonical(&mut out, json.trim())?;
+    Some(out)
+}
+
+/// In a partition value the empty text means null.
+fn same_partition(
+    left: &BTreeMap<String, Option<String>>,
+    right: &BTreeMap<String, Option<String>>,
+) -> bool {
+    let value = |value: &Option<String>| value.clone().filter(|text| !text.is_empty());
+    left.len() == right.len()
+        && left.iter().zip(right).all(|((left_key, left), (right_key, right))| {
+            left_key == right_key && (left == right || value(left) == value(right))
+        })
+}
+
+fn same_tags(left: &Add, right: &Add) -> bool {
+    let tags = |add: &Add| add.tags.clone().filter(|tags| !tags.is_empty());
+    left.tags == right.tags || tags(left) == tags(right)
+}
+
+fn same_vector(left: Option<&DeletionVector>, right: Option<&DeletionVector>) -> bool {
+    match (left, right) {
+        (None, None) => true,
+        (Some(left), Some(right)) => {
+            left.size_in_bytes == right.size_in_bytes
+                && left.cardinality == right.cardinality
+                && same_unknown(&left.unknown, &right.unknown)
+        }
+        _ => false,
+    }
+}
+
+fn same_unknown(left: &Unknown, right: &Unknown) -> bool {
+    left.len() == right.len()
+        && left.iter().zip(right).all(|((left_key, left), (right_key, right))| {
+            left_key == right_key && same_json(left.get(), right.get())
+        })
+}
+
+fn same_json(left: &str, right: &str) -> bool {
+    left == right || canonical(left).is_some_and(|left| Some(left) == canonical(right))
+}
+
+/// A source whose checkpoint keeps its statistics in a form that we read as a row count only says
+/// less than before, not something else: the replica keeps what it has.
+fn same_stats(replica: Option<&str>, source: Option<&str>) -> bool {
+    match (replica, source) {
+        (None, Some(_)) => false,
+        (_, None) => true,
+        (Some(replica), Some(source)) => {
+            same_json(replica, source)
+                || only_row_count(source).is_some_and(|rows| row_count(replica) == Some(rows))
+        }
+    }
+}
+
+fn only_row_count(stats: &str) -> Option<String> {
+    let fields: BTreeMap<String, Box<RawValue>> = serde_json::from_str(stats).ok()?;
+    (fields.len() == 1).then(|| row_count(stats)).flatten()
+}
+
+fn row_count(stats: &str) -> Option<String> {
+    let fields: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_str(stats).ok()?;
+    canonical(fields.get("numRecords")?.get())
+}
+
+fn write_canonical(out: &mut String, json: &str) -> Option<()> {
+    match json.bytes().next()? {
+        b'{' => {
+            let fields: BTreeMap<String, Box<RawValue>> = serde_json::from_str(json).ok()?;
+            out.push('{');
+            for (name, value) in fields {
+                out.push_str(&serde_json::to_string(&name).ok()?);
+                out.push(':');
+                write_canonical(out, value.get())?;
+                out.push(',');
+            }
+            out.push('}');
+        }
+        b'[' => {
+            let items: Vec<&RawValue> = serde_json::from_str(json).ok()?;
+            out.push('[');
+            for item in items {
+                write_canonical(out, item.get())?;
+                out.push(',');
+            }
+            out.push(']');
+        }
+        b'"' => {
+            let text: String = serde_json::from_str(json).ok()?;
+            out.push_str(&serde_json::to_string(&text).ok()?);
+        }
+        b'-' | b'0'..=b'9' => out.push_str(&exact_number(json)?),
+        _ => out.push_str(json),
+    }
+    Some(())
+}
+
+/// `12.50` → `125e-1`, `0.0` → `0`: every digit kept, one spelling.
+fn exact_number(text: &str) -> Option<String> {
+    let (sign, text) = match text.strip_prefix('-') {
+        Some(rest) => ("-", rest),
+        None => ("", text),
+    };
+    let (digits, exponent) = match text.split_once(['e', 'E']) {
+        Some((digits, exponent)) => (digits, exponent.parse::<i64>().ok()?),
+        None => (text, 0),
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let all = format!("{whole}{fraction}");
+    let significant = all.trim_start_matches('0');
+    let mantissa = significant.trim_end_matches('0');
+    if mantissa.is_empty() {
+        return Some("0".to_owned());
+    }
+    let dropped = i64::try_from(significant.len() - mantissa.len()).ok()?;
+    let scale = i64::try_from(fraction.len()).ok()?;
+    Some(format!("{sign}{mantissa}e{}", exponent.checked_add(dropped)?.checked_sub(scale)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_keep_every_digit_in_one_spelling() {
+        for (text, expect) in [
+            ("0", "0"),
+            ("-0.00", "0"),
+            ("12.50", "125e-1"),
+            ("1.25E1", "125e-1"),
+            ("9007199254740993", "9007199254740993e0"),
+            ("100", "1e2"),
+            ("-1e-3", "-1e-3"),
+            ("0.001", "1e-3"),
+        ] {
+            assert_eq!(exact_number(text).as_deref(), Some(expect), "{text}");
+        }
+    }
+
+    #[test]
+    fn statistics_are_compared_by_value() {
+        let full = r#"{"numRecords":3,"minValues":{"a":1.50,"b":"x"},"maxValues":{"a":2}}"#;
+        for (replica, source, same) in [
+            (Some(full), Some(full), true),
+            (
+                Some(full),
+                Some(
+                    r#"{"maxValues":{"a":2.0}, "minValues":{"b":"\u0078","a":1.5},"numRecords":3}"#,
+                ),
+                true,
+            ),
+            (Some(full), Some(r#"{"numRecords":3}"#), true),
+            (Some(full), Some(r#"{"numRecords":4}"#), false),
+            (Some(full), None, true),
+            (None, Some(full), false),
+            (Some(r#"{"numRecords":3}"#), Some(full), false),
+            (
+                Some(r#"{"maxValues":{"a":9007199254740993},"numRecords":1}"#),
+                Some(r#"{"maxValues":{"a":9007199254740992},"numRecords":1}"#),
+                false,
+            ),
+        ] {
+            assert_eq!(same_stats(replica, source), same, "{replica:?} {source:?}");
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Whose table stands at the target, and did somebody else write to it since our last sync?
+//!
+//! The marker says where our last sync is; when it is lost, our newest CLONE commit in the log
+//! does; when that is gone too, `_deepclone/replica.json` may still name the table. Anything else
+//! was never ours and is refused, whatever it holds.
+
+use deepclone_common::table_store::TableStore;
+use deepclone_core::failure::Failure;
+use deepclone_core::reason::Reason;
+use deepclone_core::spec::DivergencePolicy;
+
+use super::identity::{Marker, live_marker};
+use super::record::SyncRecord;
+use crate::actions::Action;
+use crate::error::DeltaError;
+use crate::log::{self, Commit};
+use crate::publish::hint::{self, ReplicaHint};
+use crate::snapshot::Snapshot;
+
+/// Our last sync as the target tells it.
+#[derive(Clone, Debug)]
+pub(super) struct LastSync {
+    /// The lineage that the replica follows.
+    pub(super) lineage: String,
+    /// The scope that it was synced with.
+    pub(super) scope: String,
+    /// The source's version that it has.
+    pub(super) source_version: u64,
+    /// The record in the log; none when its commit is gone.
+    pub(super) record: Option<SyncRecord>,
+    /// The hint beside the log, when the record is gone.
+    pub(super) hint: Option<ReplicaHint>,
+    /// True when somebody else's commits stand above it: the policy allowed to go on.
+    pub(super) diverged: bool,
+    /// What an operator should know.
+    pub(super) notices: Vec<String>,
+}
+
+/// Judges the target's head.
+///
+/// # Errors
+/// TARGET_NOT_OURS, and TARGET_DIVERGED when the policy is to fail.
+pub(super) async fn last_sync(
+    target: &TableStore,
+    replica: &Snapshot,
+    policy: DivergencePolicy,
+) -> Result<LastSync, DeltaError> {
+    if let Some(marker) = live_marker(&replica.txns) {
+        let at = marker.at;
+        let mut last = marked(marker, record_at(target, at).await?);
+        if last.record.is_none() {
+            last.hint = hint::read(target).await?.filter(|hint| hint.version == at);
+        }
+        return judge_newer(target, replica, at, policy, last).await;
+    }
+    if let Some(record) = newest_record(target, replica.version).await? {
+        let at = record.version;
+        let marker = Marker {
+            lineage: record.body.lineage.clone(),
+            scope: record.body.scope.clone(),
+            source_version: record.body.source_version,
+            at,
+        };
+        let last = marked(marker, Some(record));
+        return judge_newer(target, replica, at, policy, last).await;
+    }
+    match hint::read(target).await?.filter(|hint| hint.table_id == replica.metadata.id) {
+        Some(hint) => by_hint(target, hint, policy),
+        None => Err(never_ours(target)),
+    }
+}
+
+/// The record of the sync that made the commit `version`; none when the file is gone or is not
+/// ours.
+pub(crate) async fn record_at(
+    target: &TableStore,
+    version: u64,
+) -> Result<Option<SyncRecord>, DeltaError> {
+    Ok(log::read_commit(target, version).await?.as_ref().and_then(record_of))
+}
+
+/// The record in the commit.
+pub(crate) fn record_of(commit: &Commit) -> Option<SyncRecord> {
+    commit.actions.iter().find_map(|action| match action {
+        Action::CommitInfo(info) => SyncRecord::parse(commit.version, info.get()),
+        _ => None,
+    })
+}
+
+/// True when the commit changes nothing: VACUUM leaves such commits at its start and end.
+pub(crate) fn is_harmless(commit: &Commit) -> bool {
+    commit.actions.iter().all(|action| matches!(action, Action::CommitInfo(_)))
+}
+
+/// The operation that a commit names.
+pub(crate) fn operation(commit: &Commit) -> String {
+    let named = commit.actions.iter().find_map(|action| match action {
+        Action::CommitInfo(info) => {
+            let info: serde_json::Value = serde_json::from_str(info.get()).ok()?;
+            Some(info.get("operation")?.as_str()?.to_owned())
+        }
+        _ => None,
+    });
+    named.unwrap_or_else(|| "an unnamed operation".to_owned())
+}
+
+/// Somebody else's commit stands at `version`.
+pub(crate) fn diverged(target: &TableStore, version: u64, operation: &str) -> Failure {
+    Failure::new(
+        Reason::TargetDiverged,
+        format!(
+            "the replica {} was changed by somebody else: version {version} is {operation}; \
+             use --on-divergence overwrite to make it the source's state again",
+            target.uri
+        ),
+    )
+    .with("version", version.to_string())
+    .with("operation", operation)
+}
+
+fn marked(marker: Marker, record: Option<SyncRecord>) -> LastSync {
+    // A RESTORE or a copied folder can leave a commit there that tells of another sync.
+    let record = record.filter(|record| {
+        record.body.lineage == marker.lineage
+            && record.body.scope == marker.scope
+            && record.body.source_version == marker.source_version
+    });
+    LastSync {
+        lineage: marker.lineage,
+        scope: marker.scope,
+        source_version: marker.source_version,
+        record,
+        hint: None,
+        diverged: false,
+        notices: Vec::new(),
+    }
+}
+
+async fn judge_newer(
+    target: &TableStore,
+    replica: &Snapshot,
+    at: u64,
+    policy: DivergencePolicy,
+    mut last: LastSync,
+) -> Result<LastSync, DeltaError> {
+    for version in at.saturating_add(1)..=replica.version {
+        let commit = log::read_commit(target, version).await?;
+        let operation = match &commit {
+            Some(commit) if is_harmless(commit) => continue,
+            Some(commit) => operation(commit),
+            None => "a commit that was cleaned up".to_owned(),
+        };
+        if policy == DivergencePolicy::Fail {
+            return Err(diverged(target, version, &operation).into());
+        }
+        last.diverged = true;
+        last.notices.push(format!(
+            "the replica's version {version} ({operation}) is not ours: overwritten"
+        ));
+    }
+    Ok(last)
+}
+
+/// Our newest CLONE commit at or below `head`, as far down as the log goes.
+async fn newest_record(target: &TableStore, head: u64) -> Result<Option<SyncRecord>, DeltaError> {
+    for version in (0..=head).rev() {
+        let Some(commit) = log::read_commit(target, version).await? else { return Ok(None) };
+        if let Some(record) = record_of(&commit) {
+            return Ok(Some(record));
+        }
+    }
+    Ok(None)
+}
+
+fn by_hint(
+    target: &TableStore,
+    hint: ReplicaHint,
+    policy: DivergencePolicy,
+) -> Result<LastSync, DeltaError> {
+    if policy == DivergencePolicy::Fail {
+        return Err(Failure::new(
+            Reason::TargetDiverged,
+            format!(
+                "the replica {} lost its record of the last sync: somebody else rewrote its \
+                 log; use --on-divergence overwrite to make it the source's state again",
+                target.uri
+            ),
+        )
+        .into());
+    }
+    Ok(LastSync {
+        lineage: hint.lineage.clone(),
+        scope: hint.scope.clone(),
+        source_version: hint.source_version,
+        record: None,
+        notices: vec!["the replica lost its record of the last sync: overwritten".to_owned()],
+        hint: Some(hint),
+        diverged: true,
+    })
+}
+
+fn never_ours(target: &TableStore) -> DeltaError {
+    Failure::new(
+        Reason::TargetNotOurs,
+        format!(
+            "{} holds a delta table that deepclone never wrote: choose another target folder",
+            target.uri
+        ),
+    )
+    .into()
+}

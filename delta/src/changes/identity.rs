@@ -1,0 +1,224 @@
+//! Whose replica is it: lineage, scope, markers.
+//!
+//! Two `txn` actions stand in each CLONE commit: `deepclone:<lineage>:<scope>` holds the source's
+//! version, `deepclone.at:<lineage>:<scope>` the replica's version. They survive checkpoints and
+//! foreign commits. A version of −1 reads as no marker.
+
+use std::collections::BTreeMap;
+
+use deepclone_core::spec::{CloneSpec, Mode};
+use sha2::{Digest, Sha256};
+
+use super::Configuration;
+use super::record::RecordBody;
+use crate::actions::{Txn, Unknown};
+
+/// Where a sync comes from and what it is for: all that its record tells but its id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The source's URI, without credentials.
+    pub source_uri: String,
+    /// What the record will tell; its sync id is set when the commit is built.
+    pub(crate) body: RecordBody,
+}
+
+/// A marker as the replica's head holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Marker {
+    pub(super) lineage: String,
+    pub(super) scope: String,
+    /// The source's version that was synced.
+    pub(super) source_version: u64,
+    /// The replica's version of that sync.
+    pub(super) at: u64,
+}
+
+const SOURCE_PREFIX: &str = "deepclone:";
+const AT_PREFIX: &str = "deepclone.at:";
+
+/// So far in the future that no retention rule drops it; Spark drops markers without a time,
+/// delta-rs and kernel drop old ones.
+const LAST_UPDATED_MS: i64 = 253_402_300_799_000;
+
+/// True for markers of ours, whatever their lineage: never carried from a source.
+pub(super) fn is_ours(app_id: &str) -> bool {
+    app_id.starts_with(SOURCE_PREFIX) || app_id.starts_with(AT_PREFIX)
+}
+
+/// The live marker of the newest sync; none when there is none or it is incomplete.
+pub(super) fn live_marker(txns: &BTreeMap<String, Txn>) -> Option<Marker> {
+    let markers = txns.values().filter_map(|txn| {
+        let name = txn.app_id.strip_prefix(SOURCE_PREFIX)?;
+        let (lineage, scope) = name.rsplit_once(':')?;
+        let at = txns.get(&format!("{AT_PREFIX}{name}"))?;
+        Some(Marker {
+            lineage: lineage.to_owned(),
+            scope: scope.to_owned(),
+            source_version: u64::try_from(txn.version).ok()?,
+            at: u64::try_from(at.version).ok()?,
+        })
+    });
+    markers.max_by_key(|marker| marker.at)
+}
+
+/// The markers of a commit: ours, and every other live one set to −1.
+pub(super) fn marker_txns(marker: &Marker, replica: &BTreeMap<String, Txn>) -> Vec<Txn> {
+    let name = format!("{}:{}", marker.lineage, marker.scope);
+    let ours = [
+        (format!("{SOURCE_PREFIX}{name}"), marker.source_version),
+        (format!("{AT_PREFIX}{name}"), marker.at),
+    ];
+    let retired = replica
+        .values()
+        .filter(|txn| is_ours(&txn.app_id) && txn.version >= 0)
+        .filter(|txn| ours.iter().all(|(app_id, _)| *app_id != txn.app_id))
+        .map(|txn| (txn.app_id.clone(), -1));
+    let live = ours
+        .iter()
+        .map(|(app_id, version)| (app_id.clone(), i64::try_from(*version).unwrap_or(i64::MAX)));
+    live.chain(retired)
+        .map(|(app_id, version)| Txn {
+            app_id,
+            version,
+            last_updated: Some(LAST_UPDATED_MS),
+            unknown: Unknown::new(),
+        })
+        .collect()
+}
+
+/// The hash of what part of the source is kept, and in which mode.
+pub(crate) fn scope(spec: &CloneSpec) -> String {
+    let mode = mode_name(spec.mode);
+    let filter = spec.partition_filter.as_deref().map(one_spacing).unwrap_or_default();
+    short_hash(["scope", mode, &filter])
+}
+
+/// The hash of the properties set over the source's.
+pub(crate) fn settings(properties: &Configuration) -> String {
+    let parts = properties.iter().flat_map(|(key, value)| [key.as_str(), value.as_str()]);
+    short_hash(std::iter::once("settings").chain(parts))
+}
+
+/// The mode's name on the command line.
+pub(crate) fn mode_name(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Clone => "clone",
+        Mode::Mirror => "mirror",
+    }
+}
+
+/// White space outside quotes is one blank: the predicate's meaning does not hang on it.
+fn one_spacing(predicate: &str) -> String {
+    let mut out = String::with_capacity(predicate.len());
+    let mut quote = None;
+    for c in predicate.trim().chars() {
+        match quote {
+            Some(open) => {
+                out.push(c);
+                if c == open {
+                    quote = None;
+                }
+            }
+            None if c.is_whitespace() => {
+                if !out.ends_with(' ') {
+                    out.push(' ');
+                }
+            }
+            None => {
+                out.push(c);
+                if matches!(c, '\'' | '"' | '`') {
+                    quote = Some(c);
+                }
+            }
+        }
+    }
+    out
+}
+
+fn short_hash<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    hex(&hash.finalize()[..16])
+}
+
+/// Lower-case hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A URI without user, password, query and fragment: fit for logs and for the replica's log.
+pub(crate) fn without_credentials(uri: &str) -> String {
+    let end = uri.find(['?', '#']).unwrap_or(uri.len());
+    let uri = if uri.starts_with('/') || uri.starts_with("file:") { uri } else { &uri[..end] };
+    let Some((scheme, rest)) = uri.split_once("://") else { return uri.to_owned() };
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    // Azure writes `container@account`: not a credential. A user info with a colon is one.
+    match authority.rsplit_once('@') {
+        Some((user, host)) if user.contains(':') || !scheme.starts_with("abfs") => {
+            format!("{scheme}://{host}{path}")
+        }
+        _ => uri.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uris_lose_their_credentials_and_nothing_else() {
+        for (uri, expect) in [
+            ("s3://bucket/a/b", "s3://bucket/a/b"),
+            ("s3://key:secret@bucket/a", "s3://bucket/a"),
+            (
+                "abfss://box@account.dfs.core.windows.net/t",
+                "abfss://box@account.dfs.core.windows.net/t",
+            ),
+            (
+                "https://account.blob.core.windows.net/box/t?sig=x&se=y",
+                "https://account.blob.core.windows.net/box/t",
+            ),
+            ("file:///data/a#b?c", "file:///data/a#b?c"),
+            ("/data/a?b", "/data/a?b"),
+        ] {
+            assert_eq!(without_credentials(uri), expect);
+        }
+    }
+
+    #[test]
+    fn a_scope_hangs_on_the_predicate_not_on_its_spacing() {
+        assert_eq!(one_spacing("  a  =\n 'x  y' "), "a = 'x  y'");
+        assert_ne!(short_hash(["ab", "c"]), short_hash(["a", "bc"]));
+    }
+
+    #[test]
+    fn a_marker_needs_both_halves_and_minus_one_is_none() {
+        let txn = |app_id: &str, version: i64| {
+            let last_updated = Some(LAST_UPDATED_MS);
+            let txn =
+                Txn { app_id: app_id.to_owned(), version, last_updated, unknown: Unknown::new() };
+            (app_id.to_owned(), txn)
+        };
+        let whole = BTreeMap::from([txn("deepclone:l:s", 7), txn("deepclone.at:l:s", 3)]);
+        let marker = live_marker(&whole).unwrap();
+        assert_eq!((marker.source_version, marker.at), (7, 3));
+        let retired = BTreeMap::from([txn("deepclone:l:s", -1), txn("deepclone.at:l:s", -1)]);
+        assert_eq!(live_marker(&retired), None);
+        assert_eq!(live_marker(&BTreeMap::from([txn("deepclone:l:s", 7)])), None);
+        let next = Marker { scope: "t".into(), at: 4, ..marker };
+        let versions: Vec<(String, i64)> =
+            marker_txns(&next, &whole).into_iter().map(|t| (t.app_id, t.version)).collect();
+        assert_eq!(
+            versions,
+            [
+                ("deepclone:l:t".to_owned(), 7),
+                ("deepclone.at:l:t".to_owned(), 4),
+                ("deepclone.at:l:s".to_owned(), -1),
+                ("deepclone:l:s".to_owned(), -1),
+            ]
+        );
+    }
+}

@@ -1,0 +1,161 @@
+//! The replica's metadata: the source's, without what belongs to the source alone, with the
+//! properties that were asked for, under the replica's own id.
+
+use std::collections::BTreeMap;
+
+use deepclone_core::failure::Failure;
+use deepclone_core::ids::JobId;
+use deepclone_core::reason::Reason;
+use sha2::{Digest, Sha256};
+
+use super::equality::canonical;
+use super::protocol::{activated, supported};
+use super::{CommitTime, Configuration};
+use crate::actions::{Metadata, Protocol};
+use crate::snapshot::Snapshot;
+
+/// Properties of the source that mean nothing at the replica, by prefix.
+const STRIPPED: &[&str] = &[
+    "delta.universalFormat.",
+    "io.unitycatalog.",
+    "delta.requireCheckpointProtectionBeforeVersion",
+    "delta.coordinatedCommits.",
+    ENABLEMENT_VERSION,
+    ENABLEMENT_TIMESTAMP,
+];
+
+/// Properties that engines manage themselves, by prefix: nobody sets them from outside.
+const RESERVED: &[&str] = &[
+    "delta.columnMapping.",
+    "delta.constraints.",
+    "delta.feature.",
+    "delta.identity.",
+    "delta.minReaderVersion",
+    "delta.minWriterVersion",
+    "delta.redirect",
+    "delta.rowTracking.",
+    ROW_TRACKING_SUSPENDED,
+];
+
+/// The version in which in-commit timestamps were turned on.
+pub(crate) const ENABLEMENT_VERSION: &str = "delta.inCommitTimestampEnablementVersion";
+/// The in-commit timestamp of that version.
+pub(crate) const ENABLEMENT_TIMESTAMP: &str = "delta.inCommitTimestampEnablementTimestamp";
+const IN_COMMIT: &str = "delta.enableInCommitTimestamps";
+const ROW_TRACKING_SUSPENDED: &str = "delta.rowTrackingSuspended";
+
+/// The source's properties as the replica shall have them, without its own time keeping.
+pub(super) fn configuration(
+    source: &Metadata,
+    overrides: &Configuration,
+) -> Result<Configuration, Failure> {
+    let mut result: Configuration = source
+        .configuration
+        .iter()
+        .filter(|(key, _)| !starts_with_any(key, STRIPPED))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
+    let before = activated(&result, "");
+    for (key, value) in overrides {
+        if starts_with_any(key, STRIPPED) || starts_with_any(key, RESERVED) {
+            return Err(refused(key, "it is managed by the table format, not by users"));
+        }
+        result.insert(key.clone(), value.clone());
+        if let Some(family) = activated(&result, "").difference(&before).next() {
+            let feature = family.first().copied().unwrap_or_default();
+            let why = format!("it would activate the table feature {feature}");
+            return Err(refused(key, &why).with("feature", feature));
+        }
+    }
+    Ok(result)
+}
+
+/// Row tracking that the source dropped and the replica still lists is suspended: our `add`s
+/// carry no row ids.
+pub(super) fn suspend_row_tracking(
+    configuration: &mut Configuration,
+    source: &Protocol,
+    replica: &Protocol,
+) {
+    let lists = |protocol: &Protocol| supported(protocol).writer.contains("rowTracking");
+    if lists(replica) && !lists(source) {
+        configuration.insert(ROW_TRACKING_SUSPENDED.to_owned(), "true".to_owned());
+    }
+}
+
+/// How the commit tells its time, and the replica's own enablement properties carried over.
+pub(super) fn commit_time(
+    configuration: &mut Configuration,
+    replica: Option<&Snapshot>,
+) -> CommitTime {
+    if !is_on(configuration) {
+        return CommitTime::FileTime;
+    }
+    let Some(replica) = replica else {
+        return CommitTime::InCommit { above_ms: 0 };
+    };
+    let above_ms = replica.ict.unwrap_or(replica.commit_ms);
+    if !is_on(&replica.metadata.configuration) {
+        return CommitTime::TurnsOn { above_ms };
+    }
+    for key in [ENABLEMENT_VERSION, ENABLEMENT_TIMESTAMP] {
+        if let Some(value) = replica.metadata.configuration.get(key) {
+            configuration.insert(key.to_owned(), value.clone());
+        }
+    }
+    CommitTime::InCommit { above_ms }
+}
+
+/// The metadata action under the replica's own id: kept once there is one, else derived from the
+/// sync that makes the replica.
+pub(super) fn build(
+    source: &Metadata,
+    configuration: Configuration,
+    replica: Option<&Metadata>,
+    sync: JobId,
+) -> Metadata {
+    Metadata {
+        id: replica.map_or_else(|| new_id(sync), |replica| replica.id.clone()),
+        created_time: replica.and_then(|replica| replica.created_time),
+        configuration,
+        ..source.clone()
+    }
+}
+
+/// True when the two say the same.
+pub(super) fn same(left: &Metadata, right: &Metadata) -> bool {
+    let unknown = |metadata: &Metadata| -> BTreeMap<String, Option<String>> {
+        metadata.unknown.iter().map(|(key, raw)| (key.clone(), canonical(raw.get()))).collect()
+    };
+    left.id == right.id
+        && left.name == right.name
+        && left.description == right.description
+        && canonical(left.format.get()) == canonical(right.format.get())
+        && left.schema_string == right.schema_string
+        && left.partition_columns == right.partition_columns
+        && left.configuration == right.configuration
+        && unknown(left) == unknown(right)
+}
+
+fn new_id(sync: JobId) -> String {
+    let digest = Sha256::new().chain_update(b"replica\0").chain_update(sync.0).finalize();
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    uuid::Builder::from_random_bytes(bytes).into_uuid().hyphenated().to_string()
+}
+
+fn is_on(configuration: &Configuration) -> bool {
+    configuration.get(IN_COMMIT).is_some_and(|value| value.trim().eq_ignore_ascii_case("true"))
+}
+
+fn starts_with_any(key: &str, prefixes: &[&str]) -> bool {
+    prefixes.iter().any(|prefix| key.starts_with(prefix))
+}
+
+fn refused(key: &str, why: &str) -> Failure {
+    Failure::new(
+        Reason::InvalidArgument,
+        format!("the property {key} cannot be set on a replica: {why}"),
+    )
+    .with("property", key)
+}

@@ -1,0 +1,188 @@
+//! What a sync must do: the difference between the source's live files and the replica's.
+//!
+//! Words: R is the live map of the replica's head, S that of the source at the version wanted,
+//! both keyed by logical file. A *record* is what a sync of ours left in its commit's
+//! `commitInfo`; a *marker* is the pair of `txn` actions that carries the same through
+//! checkpoints; *lineage* is the source's id at the first sync, *scope* the hash of what part of
+//! the source is kept.
+//!
+//! Flow: [`plan_sync`] lists both logs; when the replica's head is ours and says that it has this
+//! very source commit, there is nothing to do ([`up_to_date`]). Else both tables are read, the
+//! target is classified ([`head`]), the source identified ([`identity`]), and the difference
+//! taken ([`difference`]): files, objects to copy, protocol, metadata, domains, transactions.
+
+use std::collections::BTreeMap;
+
+use deepclone_common::table_store::TableStore;
+use deepclone_core::ids::JobId;
+use deepclone_core::spec::CloneSpec;
+
+use crate::actions::{Add, DomainMetadata, Metadata, Protocol, Txn};
+use crate::error::DeltaError;
+
+pub mod containment;
+mod difference;
+mod equality;
+pub(crate) mod filter;
+pub(crate) mod head;
+mod identity;
+mod metadata;
+mod objects;
+mod plan;
+mod protocol;
+pub mod record;
+mod relocate;
+mod state;
+mod up_to_date;
+
+pub use identity::Identity;
+pub(crate) use metadata::{ENABLEMENT_TIMESTAMP, ENABLEMENT_VERSION};
+pub(crate) use protocol::{activated, is_reader_writer, supported};
+pub(crate) use state::{ROW_TRACKING_DOMAIN, row_id_mark};
+
+/// What a sync must do.
+#[derive(Clone, Debug)]
+pub enum SyncPlan {
+    /// The replica has this very source commit already.
+    UpToDate(UpToDate),
+    /// This sync's own commit is in the replica's log: it was published before a crash.
+    Published(PublishedAlready),
+    /// There is something to do.
+    Change(Box<ChangeSet>),
+}
+
+/// The replica has the source's state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpToDate {
+    /// The source's version.
+    pub source_version: u64,
+    /// The replica's newest version.
+    pub replica_version: u64,
+    /// The source's figures as our last commit tells them.
+    pub metrics: Option<SourceFigures>,
+}
+
+/// What our last commit says of the source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SourceFigures {
+    /// Bytes of the live data files.
+    pub source_table_size: u64,
+    /// Live logical files.
+    pub source_num_of_files: u64,
+}
+
+/// This sync's own commit was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublishedAlready {
+    /// The source's version.
+    pub source_version: u64,
+    /// The version of the commit in the replica's log.
+    pub replica_version: u64,
+    /// The figures that the commit tells.
+    pub metrics: Option<CloneMetrics>,
+}
+
+/// The six figures of a clone, under Databricks' names. Sizes in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CloneMetrics {
+    /// Bytes of the source's live data files (those that the filter keeps).
+    pub source_table_size: u64,
+    /// The source's live logical files (those that the filter keeps).
+    pub source_num_of_files: u64,
+    /// Logical files that leave the replica.
+    pub num_removed_files: u64,
+    /// Logical files that join the replica.
+    pub num_copied_files: u64,
+    /// Bytes of the data files of the logical files that leave.
+    pub removed_files_size: u64,
+    /// Bytes of the data files of the logical files that join.
+    pub copied_files_size: u64,
+}
+
+/// An object that the replica's head does not reference yet.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CopyObject {
+    /// The key relative to the target table's folder, decoded.
+    pub target_path: String,
+    /// The key relative to the source table's folder, decoded.
+    pub source_path: String,
+    /// Bytes.
+    pub size: u64,
+    /// True for deletion vectors: the log only tells how long the object is at the least.
+    pub size_is_minimum: bool,
+}
+
+/// Everything that one CLONE commit changes, and the objects that must be there before it.
+#[derive(Clone, Debug)]
+pub struct ChangeSet {
+    /// The source's version that the commit leads to.
+    pub source_version: u64,
+    /// The replica's head that it starts from; none: no replica yet.
+    pub replica_version: Option<u64>,
+    /// Objects new to the replica's head, sorted by target path, each once.
+    pub objects: Vec<CopyObject>,
+    /// The six figures.
+    pub metrics: CloneMetrics,
+    /// What an operator should know, one line each.
+    pub notices: Vec<String>,
+    /// Where the commit comes from and what it is for.
+    pub(crate) identity: Identity,
+    /// The new protocol; none: unchanged.
+    pub(crate) protocol: Option<Protocol>,
+    /// The new metadata; none: unchanged.
+    pub(crate) metadata: Option<Metadata>,
+    /// In-commit timestamps.
+    pub(crate) commit_time: CommitTime,
+    /// Markers and the source's transactions, by application.
+    pub(crate) txns: Vec<Txn>,
+    /// Domains to set and to remove.
+    pub(crate) domains: Vec<DomainMetadata>,
+    /// Live files of the replica that leave, as it knows them.
+    pub(crate) removes: Vec<Add>,
+    /// Files that join, and shared files whose other fields changed (those with `data_change`
+    /// false).
+    pub(crate) adds: Vec<Add>,
+    /// The `dataChange` of the removes.
+    pub(crate) data_change: bool,
+    /// True when the replica lists row tracking.
+    pub(crate) row_tracking: bool,
+}
+
+impl ChangeSet {
+    /// True when the commit would say nothing but that the sync took place.
+    pub(crate) fn changes_nothing(&self) -> bool {
+        self.protocol.is_none()
+            && self.metadata.is_none()
+            && self.domains.is_empty()
+            && self.removes.is_empty()
+            && self.adds.is_empty()
+            && self.txns.iter().all(|txn| identity::is_ours(&txn.app_id))
+    }
+}
+
+/// How the commit tells its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CommitTime {
+    /// The table has no in-commit timestamps.
+    FileTime,
+    /// It has, from an earlier version or from version 0 on; the new one is above this.
+    InCommit { above_ms: i64 },
+    /// This commit turns them on above version 0: its version and time become properties.
+    TurnsOn { above_ms: i64 },
+}
+
+/// Plans the sync of `target` to what `spec` asks of `source`.
+///
+/// # Errors
+/// Everything that the source, the target or the spec can have against it, each with its reason.
+pub async fn plan_sync(
+    source: &TableStore,
+    target: &TableStore,
+    spec: &CloneSpec,
+    sync: JobId,
+) -> Result<SyncPlan, DeltaError> {
+    plan::plan(source, target, spec, sync).await
+}
+
+/// Column → value.
+pub(crate) type Configuration = BTreeMap<String, String>;

@@ -1,0 +1,342 @@
+//! The plan of one sync: its phases, in order.
+
+use deepclone_common::table_store::TableStore;
+use deepclone_core::failure::Failure;
+use deepclone_core::ids::JobId;
+use deepclone_core::reason::Reason;
+use deepclone_core::spec::{CloneSpec, Mode, SourceReplacedPolicy};
+
+use super::difference::{self, Difference};
+use super::head::{self, LastSync};
+use super::identity::{self, Identity, Marker};
+use super::objects::{self, Evidence, Live};
+use super::record::RecordBody;
+use super::{ChangeSet, SyncPlan, filter, metadata, protocol, relocate, state, up_to_date};
+use crate::actions::{Action, Add};
+use crate::error::DeltaError;
+use crate::snapshot::{self, Snapshot};
+use crate::{features, log};
+
+/// The two sides.
+#[derive(Clone, Copy)]
+struct Tables<'a> {
+    source: &'a TableStore,
+    target: &'a TableStore,
+}
+
+/// The replica as the plan found it.
+struct Replica {
+    snapshot: Snapshot,
+    last: LastSync,
+    continuity: Continuity,
+}
+
+/// Is the source the one that was synced before?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Continuity {
+    /// The same table: the lineage goes on.
+    Same,
+    /// Another one, and the policy allows it: a new lineage begins.
+    Replaced,
+}
+
+pub(super) async fn plan(
+    source: &TableStore,
+    target: &TableStore,
+    spec: &CloneSpec,
+    sync: JobId,
+) -> Result<SyncPlan, DeltaError> {
+    if spec.mode == Mode::Mirror {
+        return Err(Failure::new(Reason::Unimplemented, "mode mirror is not built yet").into());
+    }
+    if let Some(plan) = up_to_date::quick(source, target, spec, sync).await? {
+        return Ok(plan);
+    }
+    let mut wanted = snapshot::read(source, &spec.source_point).await?;
+    features::check(&wanted.protocol, &wanted.metadata, &spec.allowed_features)?;
+    let replica = read_replica(source, target, &wanted, spec).await?;
+    if let Some(plan) = replica.as_ref().and_then(|replica| decided(replica, &wanted, sync)) {
+        return Ok(plan);
+    }
+    refuse_older(replica.as_ref(), &wanted)?;
+    filter::keep_matching(&mut wanted, spec.partition_filter.as_deref())?;
+    wanted.files = relocate::relative(&source.uri, wanted.files)?;
+    let tables = Tables { source, target };
+    let change_set = change_set(tables, &wanted, replica.as_ref(), spec, sync).await?;
+    Ok(match &replica {
+        Some(replica) if nothing_to_do(replica, &wanted, &change_set, spec) => {
+            nothing(replica, &change_set)
+        }
+        _ => SyncPlan::Change(Box::new(change_set)),
+    })
+}
+
+async fn read_replica(
+    source: &TableStore,
+    target: &TableStore,
+    wanted: &Snapshot,
+    spec: &CloneSpec,
+) -> Result<Option<Replica>, DeltaError> {
+    if log::head(target).await?.is_none() {
+        return Ok(None);
+    }
+    let snapshot = snapshot::read(target, &Default::default()).await?;
+    let last = head::last_sync(target, &snapshot, spec.divergence_policy).await?;
+    features::check(&snapshot.protocol, &snapshot.metadata, &spec.allowed_features)?;
+    let continuity = match is_same_source(source, wanted, &last).await? {
+        true => Continuity::Same,
+        false if spec.source_replaced_policy == SourceReplacedPolicy::Reclone => {
+            Continuity::Replaced
+        }
+        false => return Err(replaced(&last, wanted).into()),
+    };
+    Ok(Some(Replica { snapshot, last, continuity }))
+}
+
+/// Identity is history: the synced commit's JSON is still there and has its hash, whatever the
+/// table's id; only when it is gone must the id be the same.
+async fn is_same_source(
+    source: &TableStore,
+    wanted: &Snapshot,
+    last: &LastSync,
+) -> Result<bool, DeltaError> {
+    let known_id = match (&last.record, &last.hint) {
+        (Some(record), _) => &record.body.source_id,
+        (None, Some(hint)) => &hint.source_id,
+        (None, None) => &last.lineage,
+    };
+    let known_hash = match (&last.record, &last.hint) {
+        (Some(record), _) => record.body.source_commit_sha256.as_ref(),
+        (None, hint) => hint.as_ref().and_then(|hint| hint.source_commit_sha256.as_ref()),
+    };
+    if let Some(known_hash) = known_hash
+        && let Some(commit) = log::read_commit(source, last.source_version).await?
+    {
+        return Ok(identity::hex(&commit.sha256) == *known_hash);
+    }
+    Ok(wanted.metadata.id == *known_id)
+}
+
+/// This sync was published before a crash.
+fn decided(replica: &Replica, _wanted: &Snapshot, sync: JobId) -> Option<SyncPlan> {
+    let record = replica.last.record.as_ref()?;
+    (record.sync() == sync).then(|| up_to_date::published(record))
+}
+
+fn refuse_older(replica: Option<&Replica>, wanted: &Snapshot) -> Result<(), DeltaError> {
+    match replica {
+        Some(replica)
+            if replica.continuity == Continuity::Same
+                && wanted.version < replica.last.source_version =>
+        {
+            Err(DeltaError::Invalid(format!(
+                "the replica has the source's version {} already: it cannot go back to {}",
+                replica.last.source_version, wanted.version
+            )))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// True when the replica has this version of this part of the source, nobody else wrote to it,
+/// and no file, domain, transaction or property differs.
+fn nothing_to_do(
+    replica: &Replica,
+    wanted: &Snapshot,
+    change_set: &ChangeSet,
+    spec: &CloneSpec,
+) -> bool {
+    let last = &replica.last;
+    last.source_version == wanted.version
+        && replica.continuity == Continuity::Same
+        && !last.diverged
+        && last.record.as_ref().is_some_and(|record| up_to_date::same_request(record, spec))
+        && change_set.changes_nothing()
+}
+
+fn nothing(replica: &Replica, change_set: &ChangeSet) -> SyncPlan {
+    SyncPlan::UpToDate(super::UpToDate {
+        source_version: change_set.source_version,
+        replica_version: replica.snapshot.version,
+        metrics: Some(super::SourceFigures {
+            source_table_size: change_set.metrics.source_table_size,
+            source_num_of_files: change_set.metrics.source_num_of_files,
+        }),
+    })
+}
+
+async fn change_set(
+    Tables { source, target }: Tables<'_>,
+    wanted: &Snapshot,
+    replica: Option<&Replica>,
+    spec: &CloneSpec,
+    sync: JobId,
+) -> Result<ChangeSet, DeltaError> {
+    let nothing = Default::default();
+    let head = replica.map(|replica| &replica.snapshot);
+    let live = head.map_or(&nothing, |head| &head.files);
+    let evidence = match replica {
+        Some(Replica { continuity: Continuity::Replaced, .. }) => Evidence::Nothing,
+        _ => Evidence::LiveKeys,
+    };
+    let difference = difference::difference(live, &wanted.files)?;
+    let objects = objects::new_objects(
+        Live { uri: &target.uri, files: live },
+        Live { uri: &source.uri, files: &wanted.files },
+        evidence,
+    )?;
+    let metrics = difference::metrics(&wanted.files, &difference);
+    let data_change = data_change(source, wanted, replica, spec, &difference).await?;
+    let identity = identity_of(source, wanted, replica, spec).await?;
+
+    let mut change_set = ChangeSet {
+        source_version: wanted.version,
+        replica_version: head.map(|head| head.version),
+        objects,
+        metrics,
+        notices: replica.map(|replica| replica.last.notices.clone()).unwrap_or_default(),
+        txns: transactions(&identity, wanted, head),
+        identity,
+        protocol: None,
+        metadata: None,
+        commit_time: super::CommitTime::FileTime,
+        domains: Vec::new(),
+        removes: difference.leaves,
+        adds: adds(difference.joins, difference.re_adds, data_change),
+        data_change,
+        row_tracking: false,
+    };
+    describe(&mut change_set, wanted, head, spec, sync)?;
+    Ok(change_set)
+}
+
+/// Protocol, metadata and domains: each only where it differs from the replica's.
+fn describe(
+    change_set: &mut ChangeSet,
+    wanted: &Snapshot,
+    head: Option<&Snapshot>,
+    spec: &CloneSpec,
+    sync: JobId,
+) -> Result<(), DeltaError> {
+    let mut configuration = metadata::configuration(&wanted.metadata, &spec.properties)?;
+    let head_protocol = head.map(|head| &head.protocol);
+    let merged = protocol::merge(
+        &wanted.protocol,
+        head_protocol,
+        &configuration,
+        &wanted.metadata.schema_string,
+    );
+    metadata::suspend_row_tracking(&mut configuration, &wanted.protocol, &merged);
+    change_set.commit_time = metadata::commit_time(&mut configuration, head);
+    let head_metadata = head.map(|head| &head.metadata);
+    let described = metadata::build(&wanted.metadata, configuration, head_metadata, sync);
+    let features = protocol::supported(&merged).writer;
+    if features.contains("domainMetadata") {
+        let known = head.map(|head| head.domains.clone()).unwrap_or_default();
+        change_set.domains = state::domains(&wanted.domains, &known)?;
+    }
+    change_set.row_tracking = features.contains("rowTracking");
+    change_set.metadata =
+        head_metadata.is_none_or(|known| !metadata::same(known, &described)).then_some(described);
+    change_set.protocol =
+        head_protocol.is_none_or(|known| !protocol::same(known, &merged)).then_some(merged);
+    Ok(())
+}
+
+fn adds(
+    joins: Vec<(crate::paths::FileKey, Add)>,
+    re_adds: Vec<Add>,
+    data_change: bool,
+) -> Vec<Add> {
+    let joins = joins.into_iter().map(|(_, add)| Add { data_change, ..add });
+    joins.chain(re_adds).collect()
+}
+
+fn transactions(
+    identity: &Identity,
+    wanted: &Snapshot,
+    head: Option<&Snapshot>,
+) -> Vec<crate::actions::Txn> {
+    let known = head.map(|head| head.txns.clone()).unwrap_or_default();
+    let marker = Marker {
+        lineage: identity.body.lineage.clone(),
+        scope: identity.body.scope.clone(),
+        source_version: wanted.version,
+        at: head.map_or(0, |head| head.version + 1),
+    };
+    let mut txns = identity::marker_txns(&marker, &known);
+    txns.extend(state::transactions(&wanted.txns, &known));
+    txns
+}
+
+/// False when the source only rearranged rows since the last sync: streams on the replica must
+/// not see them twice. Only known when the replica is exactly that state of the same part.
+async fn data_change(
+    source: &TableStore,
+    wanted: &Snapshot,
+    replica: Option<&Replica>,
+    spec: &CloneSpec,
+    difference: &Difference,
+) -> Result<bool, DeltaError> {
+    let Some(replica) = replica else { return Ok(true) };
+    let follows = replica.continuity == Continuity::Same
+        && !replica.last.diverged
+        && replica.last.scope == identity::scope(spec);
+    if !follows || difference.joins.is_empty() || difference.leaves.is_empty() {
+        return Ok(true);
+    }
+    for version in replica.last.source_version + 1..=wanted.version {
+        let Some(commit) = log::read_commit(source, version).await? else { return Ok(true) };
+        let changes = commit.actions.iter().any(|action| match action {
+            Action::Add(add) => add.data_change,
+            Action::Remove(remove) => remove.data_change,
+            _ => false,
+        });
+        if changes {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+async fn identity_of(
+    source: &TableStore,
+    wanted: &Snapshot,
+    replica: Option<&Replica>,
+    spec: &CloneSpec,
+) -> Result<Identity, DeltaError> {
+    let commit = log::read_commit(source, wanted.version).await?;
+    let lineage = match replica {
+        Some(replica) if replica.continuity == Continuity::Same => replica.last.lineage.clone(),
+        _ => wanted.metadata.id.clone(),
+    };
+    Ok(Identity {
+        source_uri: identity::without_credentials(&source.uri),
+        body: RecordBody {
+            sync_id: uuid::Uuid::nil(),
+            mode: identity::mode_name(spec.mode).to_owned(),
+            lineage,
+            scope: identity::scope(spec),
+            settings: identity::settings(&spec.properties),
+            source_id: wanted.metadata.id.clone(),
+            source_version: wanted.version,
+            source_commit_sha256: commit.map(|commit| identity::hex(&commit.sha256)),
+            source_commit_time: wanted.commit_ms,
+            partition_filter: spec.partition_filter.clone(),
+        },
+    })
+}
+
+fn replaced(last: &LastSync, wanted: &Snapshot) -> Failure {
+    Failure::new(
+        Reason::SourceReplaced,
+        format!(
+            "the target is a replica of another table than this source (lineage {}, synced at \
+             version {}; the source's id is {}): use --on-source-replaced reclone to start anew, \
+             or choose another target folder",
+            last.lineage, last.source_version, wanted.metadata.id
+        ),
+    )
+    .with("lineage", last.lineage.as_str())
+    .with("source_id", wanted.metadata.id.as_str())
+}

@@ -1,0 +1,118 @@
+//! What a sync of ours tells in its commit's `commitInfo`: the nested object `deepclone`.
+//!
+//! The object carries what identifies the sync and the source commit that it brought; the six
+//! figures stand in `operationMetrics` and the source's URI in `operationParameters`, where other
+//! engines look for them.
+
+use std::collections::BTreeMap;
+
+use deepclone_core::ids::JobId;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::CloneMetrics;
+
+/// One sync as the replica's log records it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SyncRecord {
+    /// The replica's version.
+    pub version: u64,
+    /// When the commit was made: milliseconds since 1970.
+    pub timestamp_ms: i64,
+    /// The source's URI, without credentials.
+    pub source_uri: String,
+    /// Who and what.
+    pub body: RecordBody,
+    /// The six figures; none when the commit does not tell them.
+    pub metrics: Option<CloneMetrics>,
+}
+
+/// The object `deepclone` of a `commitInfo`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RecordBody {
+    /// The sync's id: the job's.
+    pub sync_id: Uuid,
+    /// `clone`.
+    pub mode: String,
+    /// The source's table id at the first sync.
+    pub lineage: String,
+    /// Hash of what part of the source is kept.
+    pub scope: String,
+    /// Hash of the table properties that were set over the source's.
+    pub settings: String,
+    /// The source's table id.
+    pub source_id: String,
+    /// The source's version.
+    pub source_version: u64,
+    /// SHA-256 of the source commit's JSON file, in hex; none when the file was gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_commit_sha256: Option<String>,
+    /// The source commit's time: milliseconds since 1970.
+    pub source_commit_time: i64,
+    /// The partition predicate, as it was given.
+    #[serde(default, rename = "where", skip_serializing_if = "Option::is_none")]
+    pub partition_filter: Option<String>,
+}
+
+impl SyncRecord {
+    /// The record in the `commitInfo` of the commit `version`; none when it is not one of ours.
+    #[must_use]
+    pub fn parse(version: u64, commit_info: &str) -> Option<Self> {
+        let info: CommitInfo = serde_json::from_str(commit_info).ok()?;
+        let body = info.deepclone?;
+        Some(Self {
+            version,
+            timestamp_ms: info.in_commit_timestamp.or(info.timestamp).unwrap_or_default(),
+            source_uri: info.operation_parameters.source.unwrap_or_default(),
+            metrics: info.operation_metrics.as_ref().and_then(metrics),
+            body,
+        })
+    }
+
+    /// The sync's id.
+    #[must_use]
+    pub fn sync(&self) -> JobId {
+        JobId(self.body.sync_id)
+    }
+}
+
+/// The figures under the names that Spark's CLONE uses: all values are texts.
+pub(crate) fn metrics_texts(metrics: &CloneMetrics) -> BTreeMap<&'static str, String> {
+    BTreeMap::from([
+        ("sourceTableSize", metrics.source_table_size.to_string()),
+        ("sourceNumOfFiles", metrics.source_num_of_files.to_string()),
+        ("numRemovedFiles", metrics.num_removed_files.to_string()),
+        ("numCopiedFiles", metrics.num_copied_files.to_string()),
+        ("removedFilesSize", metrics.removed_files_size.to_string()),
+        ("copiedFilesSize", metrics.copied_files_size.to_string()),
+    ])
+}
+
+fn metrics(texts: &BTreeMap<String, serde_json::Value>) -> Option<CloneMetrics> {
+    let figure = |name: &str| texts.get(name)?.as_str()?.parse::<u64>().ok();
+    Some(CloneMetrics {
+        source_table_size: figure("sourceTableSize")?,
+        source_num_of_files: figure("sourceNumOfFiles")?,
+        num_removed_files: figure("numRemovedFiles")?,
+        num_copied_files: figure("numCopiedFiles")?,
+        removed_files_size: figure("removedFilesSize")?,
+        copied_files_size: figure("copiedFilesSize")?,
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct CommitInfo {
+    timestamp: Option<i64>,
+    in_commit_timestamp: Option<i64>,
+    #[serde(default)]
+    operation_parameters: OperationParameters,
+    operation_metrics: Option<BTreeMap<String, serde_json::Value>>,
+    deepclone: Option<RecordBody>,
+}
+
+#[derive(Default, Deserialize)]
+struct OperationParameters {
+    source: Option<String>,
+}

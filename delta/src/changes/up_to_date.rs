@@ -1,0 +1,85 @@
+//! Nothing to do? Decided before anything is replayed, by four requests: a listing of each log,
+//! the replica's head commit, and the source commit that it names.
+
+use deepclone_common::table_store::TableStore;
+use deepclone_core::ids::JobId;
+use deepclone_core::spec::{CloneSpec, SourcePoint};
+
+use super::head::{is_harmless, record_of};
+use super::record::SyncRecord;
+use super::{PublishedAlready, SourceFigures, SyncPlan, UpToDate, identity};
+use crate::error::DeltaError;
+use crate::log;
+
+/// Commits above our last sync that change nothing (VACUUM's) and are looked through.
+const HARMLESS_MAX: u64 = 16;
+
+/// What the heads of the two logs alone can tell; none: both tables must be read.
+pub(super) async fn quick(
+    source: &TableStore,
+    target: &TableStore,
+    spec: &CloneSpec,
+    sync: JobId,
+) -> Result<Option<SyncPlan>, DeltaError> {
+    let (source_head, replica_head) =
+        futures::future::try_join(log::head(source), log::head(target)).await?;
+    let (Some(source_head), Some(replica_head)) = (source_head, replica_head) else {
+        return Ok(None);
+    };
+    let wanted = match spec.source_point {
+        SourcePoint::Newest => source_head,
+        SourcePoint::Version(version) if version <= source_head => version,
+        SourcePoint::Version(_) | SourcePoint::Timestamp(_) => return Ok(None),
+    };
+    let Some(record) = head_record(target, replica_head).await? else { return Ok(None) };
+    if record.sync() == sync {
+        return Ok(Some(published(&record)));
+    }
+    if record.body.source_version != wanted || !same_request(&record, spec) {
+        return Ok(None);
+    }
+    let Some(expected) = &record.body.source_commit_sha256 else { return Ok(None) };
+    let commit = log::read_commit(source, wanted).await?;
+    let same = commit.is_some_and(|commit| identity::hex(&commit.sha256) == *expected);
+    Ok(same.then(|| SyncPlan::UpToDate(up_to_date(&record, replica_head))))
+}
+
+/// The answer when the record's own commit is this sync's.
+pub(super) fn published(record: &SyncRecord) -> SyncPlan {
+    SyncPlan::Published(PublishedAlready {
+        source_version: record.body.source_version,
+        replica_version: record.version,
+        metrics: record.metrics,
+    })
+}
+
+/// The answer when the replica, whose head is `replica_version`, has what is asked for.
+pub(super) fn up_to_date(record: &SyncRecord, replica_version: u64) -> UpToDate {
+    UpToDate {
+        source_version: record.body.source_version,
+        replica_version,
+        metrics: record.metrics.map(|metrics| SourceFigures {
+            source_table_size: metrics.source_table_size,
+            source_num_of_files: metrics.source_num_of_files,
+        }),
+    }
+}
+
+/// True when the record was made for the same part of the source with the same properties.
+pub(super) fn same_request(record: &SyncRecord, spec: &CloneSpec) -> bool {
+    record.body.scope == identity::scope(spec)
+        && record.body.settings == identity::settings(&spec.properties)
+}
+
+async fn head_record(target: &TableStore, head: u64) -> Result<Option<SyncRecord>, DeltaError> {
+    for version in (head.saturating_sub(HARMLESS_MAX)..=head).rev() {
+        let Some(commit) = log::read_commit(target, version).await? else { return Ok(None) };
+        if let Some(record) = record_of(&commit) {
+            return Ok(Some(record));
+        }
+        if !is_harmless(&commit) {
+            return Ok(None);
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,93 @@
+//! After the commit: checkpoint, then the hints. The replica is right without any of them.
+
+use bytes::Bytes;
+use deepclone_common::table_store::TableStore;
+use deepclone_core::failure::Failure;
+use deepclone_core::reason::Reason;
+use deepclone_core::spec::SourcePoint;
+
+use super::checkpoint::{self, Policy, State};
+use super::hint::{self, LastCheckpoint};
+use crate::changes::head::record_of;
+use crate::error::DeltaError;
+use crate::io::{self, PutOutcome};
+use crate::log;
+use crate::snapshot::{self, WithTombstones};
+
+/// A commit with more actions gets its checkpoint at once: readers need not parse it twice.
+const LARGE_COMMIT_ACTIONS: usize = 50_000;
+
+/// What was written beside the commit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Finished {
+    /// True when a checkpoint of this version is there now.
+    pub checkpoint: bool,
+}
+
+/// Writes what is due after the commit `version` of ours.
+///
+/// # Errors
+/// Any of a store; the caller tells of it and goes on.
+pub async fn finish(target: &TableStore, version: u64) -> Result<Finished, DeltaError> {
+    let commit = log::read_commit(target, version).await?.ok_or_else(|| gone(target, version))?;
+    let record = record_of(&commit).ok_or_else(|| gone(target, version))?;
+    let WithTombstones { snapshot: state, tombstones } =
+        snapshot::read_with_tombstones(target, &SourcePoint::Version(version)).await?;
+    let policy = Policy::of(&state.metadata);
+    let due = version > 0 && version.is_multiple_of(policy.interval);
+    let mut finished = Finished::default();
+    let table_id = state.metadata.id.clone();
+    if due || commit.actions.len() > LARGE_COMMIT_ACTIONS {
+        // The commit's own time: what is expired does not hang on when this runs.
+        let now_ms = record.timestamp_ms;
+        let state = State {
+            protocol: state.protocol,
+            metadata: state.metadata,
+            txns: state.txns.into_values().filter(|txn| policy.keeps_txn(txn, now_ms)).collect(),
+            domains: state.domains.into_values().collect(),
+            removes: tombstones
+                .into_values()
+                .filter(|remove| policy.keeps_remove(remove, now_ms))
+                .collect(),
+            adds: state.files.into_values().collect(),
+        };
+        finished.checkpoint = write_checkpoint(target, version, &state).await?;
+    }
+    hint::write(target, &table_id, &record).await?;
+    Ok(finished)
+}
+
+/// True when it is there: written, or written by somebody else who holds the same state.
+async fn write_checkpoint(
+    target: &TableStore,
+    version: u64,
+    state: &State,
+) -> Result<bool, DeltaError> {
+    let Some(encoded) = checkpoint::encode(state)? else { return Ok(false) };
+    let size_in_bytes = encoded.bytes.len() as u64;
+    let name = format!("_delta_log/{version:020}.checkpoint.parquet");
+    let payload = Bytes::from(encoded.bytes).into();
+    if let PutOutcome::Unsettled(error) = io::put_if_absent(target, &name, payload).await? {
+        // Whole or not at all: an object under this name is a whole checkpoint.
+        let there = io::get(target, &name).await?;
+        if there.is_none_or(|there| there.bytes.len() as u64 != size_in_bytes) {
+            return Err(error);
+        }
+    }
+    let last = LastCheckpoint {
+        version,
+        size: encoded.actions,
+        size_in_bytes: Some(size_in_bytes),
+        num_of_add_files: Some(encoded.adds),
+    };
+    hint::point_at(target, &last).await?;
+    Ok(true)
+}
+
+fn gone(target: &TableStore, version: u64) -> DeltaError {
+    Failure::new(
+        Reason::Internal,
+        format!("version {version} of {} is not a commit of ours", target.uri),
+    )
+    .into()
+}

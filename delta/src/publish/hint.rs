@@ -1,0 +1,98 @@
+//! The two hints beside the commits: `_last_checkpoint`, and our own `_deepclone/replica.json`.
+//! Neither is ever trusted alone.
+
+use bytes::Bytes;
+use deepclone_common::table_store::TableStore;
+use serde::{Deserialize, Serialize};
+
+use crate::changes::record::SyncRecord;
+use crate::error::DeltaError;
+use crate::io;
+
+const REPLICA_HINT: &str = "_deepclone/replica.json";
+const LAST_CHECKPOINT: &str = "_delta_log/_last_checkpoint";
+
+/// Whose replica this is, for the day when the log lost our markers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ReplicaHint {
+    /// The replica's table id.
+    pub(crate) table_id: String,
+    /// The source's table id at the first sync.
+    pub(crate) lineage: String,
+    /// Hash of what part of the source is kept.
+    pub(crate) scope: String,
+    /// The source's URI, without credentials.
+    pub(crate) source: String,
+    /// The source's table id.
+    pub(crate) source_id: String,
+    /// The source's version.
+    pub(crate) source_version: u64,
+    /// SHA-256 of the source commit's JSON file, in hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) source_commit_sha256: Option<String>,
+    /// The replica's version.
+    pub(crate) version: u64,
+}
+
+/// Reads our hint; a damaged one is as good as none.
+pub(crate) async fn read(target: &TableStore) -> Result<Option<ReplicaHint>, DeltaError> {
+    let fetched = io::get(target, REPLICA_HINT).await?;
+    Ok(fetched.and_then(|fetched| serde_json::from_slice(&fetched.bytes).ok()))
+}
+
+/// Writes our hint: after the commit that it tells of.
+pub(super) async fn write(
+    target: &TableStore,
+    table_id: &str,
+    record: &SyncRecord,
+) -> Result<(), DeltaError> {
+    let hint = ReplicaHint {
+        table_id: table_id.to_owned(),
+        lineage: record.body.lineage.clone(),
+        scope: record.body.scope.clone(),
+        source: record.source_uri.clone(),
+        source_id: record.body.source_id.clone(),
+        source_version: record.body.source_version,
+        source_commit_sha256: record.body.source_commit_sha256.clone(),
+        version: record.version,
+    };
+    put_json(target, REPLICA_HINT, &hint).await
+}
+
+/// `_last_checkpoint` as readers want it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct LastCheckpoint {
+    /// The checkpoint's version.
+    pub(crate) version: u64,
+    /// Its actions.
+    pub(crate) size: u64,
+    /// Its bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) size_in_bytes: Option<u64>,
+    /// Its live files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) num_of_add_files: Option<u64>,
+}
+
+/// Points readers at a checkpoint that is there whole; never backwards.
+pub(super) async fn point_at(target: &TableStore, last: &LastCheckpoint) -> Result<(), DeltaError> {
+    let fetched = io::get(target, LAST_CHECKPOINT).await?;
+    let known: Option<LastCheckpoint> =
+        fetched.and_then(|fetched| serde_json::from_slice(&fetched.bytes).ok());
+    if known.is_some_and(|known| known.version >= last.version) {
+        return Ok(());
+    }
+    put_json(target, LAST_CHECKPOINT, last).await
+}
+
+async fn put_json(
+    target: &TableStore,
+    name: &str,
+    value: &impl Serialize,
+) -> Result<(), DeltaError> {
+    let json = serde_json::to_vec(value)
+        .map_err(|error| DeltaError::damaged(name, format!("cannot be written: {error}")))?;
+    io::put(target, name, Bytes::from(json).into()).await
+}

@@ -1,0 +1,46 @@
+//! Making a sync visible: one conditional write, then the comforts around it.
+//!
+//! Flow: [`publish`] writes the commit by put-if-absent at the version after the plan's head, and
+//! settles what it cannot know by reading the version back. [`finish`] then writes a checkpoint
+//! when one is due, the hint `_last_checkpoint`, and our own hint `_deepclone/replica.json`: its
+//! failures are warnings, the replica is right without them.
+
+use deepclone_common::table_store::TableStore;
+use deepclone_core::ids::JobId;
+
+use crate::changes::ChangeSet;
+use crate::error::DeltaError;
+
+mod checkpoint;
+mod finish;
+pub(crate) mod hint;
+mod settle;
+
+pub use finish::{Finished, finish};
+
+/// How publishing ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PublishResult {
+    /// The commit is in the replica's log.
+    Published {
+        /// Its version.
+        version: u64,
+    },
+    /// Another sync of ours, or a commit that changed nothing, took the version: plan again.
+    Rebase,
+}
+
+/// Writes the commit of `change_set` for the sync `sync`, at the time `now_ms` (milliseconds
+/// since 1970), unless its version is taken.
+///
+/// # Errors
+/// TARGET_DIVERGED when somebody else's commit took the version; a storage error when the outcome
+/// stays unknown.
+pub async fn publish(
+    target: &TableStore,
+    change_set: &ChangeSet,
+    sync: JobId,
+    now_ms: i64,
+) -> Result<PublishResult, DeltaError> {
+    settle::publish(target, change_set, sync, now_ms).await
+}

@@ -1,0 +1,251 @@
+//! The rules of one commit against the state before it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{LogState, count};
+use crate::actions::{Action, Add, Remove};
+use crate::changes::{ROW_TRACKING_DOMAIN, activated, row_id_mark, supported};
+use crate::log::Commit;
+use crate::paths::FileKey;
+
+/// What is wrong with the commit; `state` is the state after it.
+pub(super) fn validate(root_uri: &str, state: &mut LogState, commit: &Commit) -> Vec<String> {
+    let mut problems = Vec::new();
+    singles(commit, &mut problems);
+    table(state, commit, &mut problems);
+    features(state, &mut problems);
+    in_commit_time(state, commit, &mut problems);
+    domains(state, commit, &mut problems);
+    files(root_uri, state, commit, &mut problems);
+    problems
+}
+
+/// At most one protocol, metadata and commitInfo, one transaction an application, one action a
+/// domain.
+fn singles(commit: &Commit, problems: &mut Vec<String>) {
+    for (name, number) in [
+        ("protocol", count(commit, |action| matches!(action, Action::Protocol(_)))),
+        ("metaData", count(commit, |action| matches!(action, Action::Metadata(_)))),
+        ("commitInfo", count(commit, |action| matches!(action, Action::CommitInfo(_)))),
+    ] {
+        if number > 1 {
+            problems.push(format!("{number} actions {name}"));
+        }
+    }
+    let mut names = BTreeSet::new();
+    for action in &commit.actions {
+        let name = match action {
+            Action::Txn(txn) => format!("txn {}", txn.app_id),
+            Action::DomainMetadata(domain) => format!("domainMetadata {}", domain.domain),
+            _ => continue,
+        };
+        if !names.insert(name.clone()) {
+            problems.push(format!("two actions {name}"));
+        }
+    }
+}
+
+fn table(state: &mut LogState, commit: &Commit, problems: &mut Vec<String>) {
+    for action in &commit.actions {
+        match action {
+            Action::Protocol(protocol) => {
+                if let Some(before) = &state.protocol {
+                    let (before, after) = (supported(before), supported(protocol));
+                    for lost in before.writer.difference(&after.writer) {
+                        problems.push(format!("the protocol loses the feature {lost}"));
+                    }
+                }
+                state.protocol = Some(protocol.clone());
+            }
+            Action::Metadata(metadata) => state.metadata = Some(metadata.clone()),
+            _ => {}
+        }
+    }
+    if state.protocol.is_none() || state.metadata.is_none() {
+        problems.push("the table has no protocol or no metadata".to_owned());
+    }
+}
+
+/// Lists that fit their versions, and every active feature listed, on both sides where readers
+/// must know it.
+fn features(state: &LogState, problems: &mut Vec<String>) {
+    let (Some(protocol), Some(metadata)) = (&state.protocol, &state.metadata) else { return };
+    if protocol.reader_features.is_some() != (protocol.min_reader_version >= 3)
+        || protocol.writer_features.is_some() != (protocol.min_writer_version >= 7)
+        || (protocol.min_reader_version >= 3 && protocol.min_writer_version < 7)
+    {
+        problems.push("the protocol's lists do not fit its versions".to_owned());
+    }
+    let listed = supported(protocol);
+    for name in listed.reader.difference(&listed.writer) {
+        problems.push(format!("the feature {name} is listed for readers only"));
+    }
+    for name in &listed.writer {
+        if crate::changes::is_reader_writer(name) && !listed.reader.contains(name) {
+            problems.push(format!("the feature {name} is listed for writers only"));
+        }
+    }
+    for family in activated(&metadata.configuration, &metadata.schema_string) {
+        if !family.iter().any(|name| listed.writer.contains(*name)) {
+            problems.push(format!("the feature {} is active but not listed", family.join(" or ")));
+        }
+    }
+}
+
+fn in_commit_time(state: &mut LogState, commit: &Commit, problems: &mut Vec<String>) {
+    let on = state.metadata.as_ref().is_some_and(|metadata| {
+        metadata.configuration.get("delta.enableInCommitTimestamps").map(String::as_str)
+            == Some("true")
+    });
+    if !on {
+        return;
+    }
+    let Some(Action::CommitInfo(info)) = commit.actions.first() else {
+        problems.push("commitInfo is not the first action".to_owned());
+        return;
+    };
+    let time_ms = serde_json::from_str::<serde_json::Value>(info.get())
+        .ok()
+        .and_then(|info| info.get("inCommitTimestamp")?.as_i64());
+    match (time_ms, state.in_commit_ms) {
+        (None, _) => problems.push("the in-commit timestamp is missing".to_owned()),
+        (Some(time_ms), Some(before)) if time_ms <= before => {
+            problems.push(format!("the in-commit timestamp {time_ms} is not above {before}"));
+        }
+        _ => {}
+    }
+    state.in_commit_ms = time_ms.or(state.in_commit_ms);
+}
+
+fn domains(state: &mut LogState, commit: &Commit, problems: &mut Vec<String>) {
+    for action in &commit.actions {
+        let Action::DomainMetadata(domain) = action else { continue };
+        let listed = state
+            .protocol
+            .as_ref()
+            .is_some_and(|protocol| supported(protocol).writer.contains("domainMetadata"));
+        if !listed {
+            problems.push(format!("the domain {} needs domainMetadata", domain.domain));
+        }
+        if domain.removed {
+            if domain.configuration.is_empty() {
+                problems.push(format!(
+                    "the tombstone of the domain {} has no configuration",
+                    domain.domain
+                ));
+            }
+            if !state.domains.remove(&domain.domain) {
+                problems.push(format!("the domain {} was not there to remove", domain.domain));
+            }
+        } else {
+            state.domains.insert(domain.domain.clone());
+        }
+        if domain.domain == ROW_TRACKING_DOMAIN {
+            match (row_id_mark(domain), state.row_id_mark) {
+                (Err(error), _) => problems.push(error.message),
+                (Ok(mark), Some(before)) if mark < before => {
+                    problems.push(format!("the row id mark goes down from {before} to {mark}"));
+                }
+                (Ok(mark), _) => state.row_id_mark = Some(mark),
+            }
+        }
+    }
+}
+
+/// The file actions of one commit by key.
+#[derive(Default)]
+struct Files {
+    adds: BTreeMap<FileKey, Add>,
+    removes: BTreeMap<FileKey, Remove>,
+}
+
+fn files(root_uri: &str, state: &mut LogState, commit: &Commit, problems: &mut Vec<String>) {
+    let files = collect(root_uri, commit, problems);
+    for key in files.adds.keys().filter(|key| files.removes.contains_key(key)) {
+        problems.push(format!("add and remove of {}", shown(key)));
+    }
+    for (key, remove) in &files.removes {
+        if state.live.remove(key).is_none() {
+            problems.push(format!("remove of {}, which is not live", shown(key)));
+        }
+        if remove.deletion_timestamp.is_none() || remove.extended_file_metadata != Some(true) {
+            problems.push(format!("the remove of {} is not complete", shown(key)));
+        }
+        forget(state, key);
+    }
+    for (key, add) in files.adds {
+        let vectors = state.paths.entry(key.path.clone()).or_default();
+        vectors.insert(key.dv.clone());
+        if vectors.len() > 1 {
+            problems.push(format!(
+                "add of {} while the path is live with another deletion vector",
+                shown(&key)
+            ));
+        }
+        if add.path.starts_with('/') || add.path.contains("://") || add.path.starts_with("file:") {
+            problems.push(format!("the path {} is absolute", add.path));
+        }
+        row_ids(state, &key, &add, problems);
+        state.live.insert(key, add);
+    }
+}
+
+fn collect(root_uri: &str, commit: &Commit, problems: &mut Vec<String>) -> Files {
+    let mut files = Files::default();
+    for action in &commit.actions {
+        let (key, twice) = match action {
+            Action::Add(add) => match FileKey::of_add(root_uri, add) {
+                Ok(key) => (key.clone(), files.adds.insert(key, add.clone()).is_some()),
+                Err(error) => {
+                    problems.push(error.to_string());
+                    continue;
+                }
+            },
+            Action::Remove(remove) => match FileKey::of_remove(root_uri, remove) {
+                Ok(key) => (key.clone(), files.removes.insert(key, remove.clone()).is_some()),
+                Err(error) => {
+                    problems.push(error.to_string());
+                    continue;
+                }
+            },
+            _ => continue,
+        };
+        if twice {
+            problems.push(format!("two {} of {}", action.name(), shown(&key)));
+        }
+    }
+    files
+}
+
+/// With row tracking on, every live file has its first row id, below the mark.
+fn row_ids(state: &LogState, key: &FileKey, add: &Add, problems: &mut Vec<String>) {
+    let on = state.metadata.as_ref().is_some_and(|metadata| {
+        metadata.configuration.get("delta.enableRowTracking").map(String::as_str) == Some("true")
+    });
+    if !on {
+        return;
+    }
+    match add.base_row_id {
+        None => problems.push(format!("{} has no first row id", shown(key))),
+        Some(first) if state.row_id_mark.is_none_or(|mark| first > mark) => {
+            problems.push(format!("the first row id of {} is above the mark", shown(key)));
+        }
+        Some(_) => {}
+    }
+}
+
+fn forget(state: &mut LogState, key: &FileKey) {
+    if let Some(vectors) = state.paths.get_mut(&key.path) {
+        vectors.remove(&key.dv);
+        if vectors.is_empty() {
+            state.paths.remove(&key.path);
+        }
+    }
+}
+
+fn shown(key: &FileKey) -> String {
+    match &key.dv {
+        Some(dv) => format!("{} with deletion vector {dv}", key.path),
+        None => key.path.clone(),
+    }
+}
