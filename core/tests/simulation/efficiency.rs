@@ -1,0 +1,51 @@
+//! Nothing is copied again without a reason: a failed try, a lost worker or lease, a vacuum.
+
+use std::collections::BTreeMap;
+
+use deepclone_core::ids::{JobId, TaskFingerprint, TaskKey};
+use deepclone_core::limits::TASK_LOSSES_MAX;
+use deepclone_core::receipt::TaskFailureKind;
+
+use crate::scenario::Kind;
+use crate::world::World;
+
+/// What copying took, for each task of each job.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Spent {
+    /// Copies that began.
+    began: BTreeMap<(JobId, TaskFingerprint), u64>,
+    /// Copies that failed, or that died with their worker.
+    excused: BTreeMap<(JobId, TaskFingerprint), u64>,
+}
+
+/// A worker begins to copy a task, which may be bound to fail.
+pub(crate) fn copy_began(world: &mut World, key: &TaskKey, failure: Option<TaskFailureKind>) {
+    let task = (key.job, key.fingerprint);
+    *world.spent.began.entry(task).or_default() += 1;
+    *world.spent.excused.entry(task).or_default() += u64::from(failure.is_some());
+}
+
+/// A worker dies with what it worked on.
+pub(crate) fn worker_died(world: &mut World, number: u64) {
+    for key in world.work_of(number) {
+        *world.spent.excused.entry((key.job, key.fingerprint)).or_default() += 1;
+    }
+}
+
+/// When all is over. While the network is good, a task is copied once, and once more for each
+/// copy that failed or died: never because the coordinator died or stood still.
+pub(crate) fn at_the_end(world: &World) {
+    for (task, &began) in &world.spent.began {
+        let excused = world.spent.excused.get(task).copied().unwrap_or(0);
+        let most = match world.scenario.kind {
+            Kind::Calm | Kind::Restarts | Kind::Stalls => 1,
+            Kind::Losses => 1 + excused,
+            // A lease that is lost with a message costs a copy too, up to the budget.
+            Kind::Chaos => {
+                let stale = u64::from(world.seen.stale.contains(&task.1));
+                1 + excused + u64::from(TASK_LOSSES_MAX) * (1 + stale)
+            }
+        };
+        assert!(began <= most, "{task:?} was copied {began} times, {excused} of them in vain");
+    }
+}

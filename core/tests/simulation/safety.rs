@@ -1,0 +1,125 @@
+//! Never: a commit without its objects, two commits of a job, a done task granted, an end undone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use deepclone_core::ids::{JobId, TaskFingerprint};
+use deepclone_core::machine::{Action, End, Fact};
+
+use crate::effects::fingerprint;
+use crate::scenario::task_objects;
+use crate::world::World;
+
+/// A plan as the effect made it: the head that it starts from, and its tasks.
+pub(crate) type Planned = (Option<u64>, Vec<u8>);
+
+/// What is checked against.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Seen {
+    /// The newest plan of each job.
+    pub(crate) plans: BTreeMap<JobId, Planned>,
+    /// Durable evidence.
+    done: BTreeSet<(JobId, TaskFingerprint)>,
+    /// Tasks whose evidence a vacuum once made stale.
+    pub(crate) stale: BTreeSet<TaskFingerprint>,
+    intended: BTreeSet<JobId>,
+    ends: BTreeMap<JobId, End>,
+}
+
+/// A fact becomes durable.
+pub(crate) fn recorded(world: &mut World, fact: &Fact) {
+    let job = match fact {
+        Fact::Created { job, .. }
+        | Fact::Planned { job, .. }
+        | Fact::TaskDone { job, .. }
+        | Fact::TaskFailed { job, .. }
+        | Fact::CancelRequested { job }
+        | Fact::PublishIntended { job }
+        | Fact::Published { job, .. }
+        | Fact::Ended { job, .. } => *job,
+    };
+    let seen = &mut world.seen;
+    assert!(!seen.ends.contains_key(&job), "a fact after the end: {fact:?}");
+    match fact {
+        Fact::TaskDone { fingerprint, receipt, .. } => {
+            let first = seen.done.insert((job, *fingerprint));
+            assert!(first || seen.stale.contains(fingerprint), "done twice: {fingerprint:?}");
+            let objects = task_objects(fingerprint.0[1]) as usize;
+            assert_eq!(receipt.objects.len(), objects, "evidence for every object");
+        }
+        Fact::PublishIntended { .. } => {
+            seen.intended.insert(job);
+        }
+        Fact::Ended { end, .. } => {
+            seen.ends.insert(job, end.clone());
+        }
+        Fact::Created { .. }
+        | Fact::Planned { .. }
+        | Fact::TaskFailed { .. }
+        | Fact::CancelRequested { .. }
+        | Fact::Published { .. } => {}
+    }
+}
+
+/// An action leaves, after the facts of its batch.
+pub(crate) fn released(world: &mut World, action: &Action) {
+    let seen = &world.seen;
+    match action {
+        Action::Publish { job } => {
+            assert!(seen.intended.contains(job), "published before the intent is durable");
+            let target = world.jobs[job].target;
+            for &number in &seen.plans[job].1 {
+                let name = fingerprint(target, number);
+                assert!(seen.done.contains(&(*job, name)), "published without task {number}");
+            }
+        }
+        Action::Grant { leases, .. } => {
+            for grant in leases {
+                let name = grant.task.fingerprint;
+                let done = seen.done.contains(&(grant.task.job, name));
+                assert!(!done || seen.stale.contains(&name), "a done task is granted: {name:?}");
+                assert_eq!(grant.task.epoch.0, world.life, "granted in another term");
+            }
+        }
+        Action::Record(_)
+        | Action::Plan { .. }
+        | Action::Beat { .. }
+        | Action::Changed { .. }
+        | Action::Ended { .. } => {}
+    }
+}
+
+/// A conditional write of a commit reaches the store.
+pub(crate) fn commit_lands(world: &World, job: JobId, base: Option<u64>, tasks: &[u8]) {
+    let target = world.jobs[&job].target;
+    if world.store.head(target) == base {
+        assert_eq!(world.store.version_of(target, job), None, "two commits of one job");
+        for &number in tasks {
+            let whole = world.store.objects.contains(&(target, number));
+            assert!(whole, "a commit references task {number}, which is not at the target");
+        }
+    }
+}
+
+/// When all is over: every end tells the truth, and nothing was written twice.
+pub(crate) fn at_the_end(world: &World) {
+    for (&job, end) in &world.seen.ends {
+        let version = world.store.version_of(world.jobs[&job].target, job);
+        match end {
+            End::Succeeded { replica_version, up_to_date: false, .. } => {
+                assert_eq!(version, Some(*replica_version), "succeeded without its commit");
+            }
+            End::Succeeded { .. } | End::Failed(_) | End::Cancelled => {
+                assert_eq!(version, None, "{job} has a commit and ended with {end:?}");
+            }
+        }
+    }
+    for (key, &writes) in &world.store.writes {
+        let eaten = world.store.eaten.get(key).copied().unwrap_or(0);
+        assert!(writes <= 1 + eaten, "{key:?} was written {writes} times and eaten {eaten}");
+    }
+}
+
+/// How each job ended.
+pub(crate) fn ends(world: &World) -> &BTreeMap<JobId, End> {
+    &world.seen.ends
+}

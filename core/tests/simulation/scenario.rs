@@ -1,0 +1,120 @@
+//! What a seed decides before the first step: jobs, workers, and which faults there are.
+
+use crate::random::Random;
+
+/// When the faults stop, in milliseconds.
+pub(crate) const FAULTS_UNTIL_MS: u64 = 60_000;
+
+/// Which faults there are. Chances are per mille.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Faults {
+    /// A message is lost.
+    pub(crate) drop: u64,
+    /// A message comes twice.
+    pub(crate) duplicate: u64,
+    /// A message is late by seconds.
+    pub(crate) delay: u64,
+    /// A task fails at the worker.
+    pub(crate) task_failure: u64,
+    /// Each second, for each worker.
+    pub(crate) worker_death: u64,
+    /// For each batch: the coordinator dies in the middle of it.
+    pub(crate) crash: u64,
+    /// For each publishing: a foreign sync wins the version.
+    pub(crate) foreign_commit: u64,
+    /// For each publishing: a vacuum eats one copied object.
+    pub(crate) vacuum: u64,
+    /// For each job: a client cancels it.
+    pub(crate) cancel: u64,
+    /// Each second: the driver stands still for a while.
+    pub(crate) stall: u64,
+}
+
+/// Which kind of run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Nothing goes wrong.
+    Calm,
+    /// Only the coordinator dies.
+    Restarts,
+    /// The driver stands still now and then, for less than a lease.
+    Stalls,
+    /// Workers die, tasks fail, the coordinator dies; the network is good.
+    Losses,
+    /// Everything goes wrong.
+    Chaos,
+}
+
+/// One run.
+#[derive(Clone, Debug)]
+pub(crate) struct Scenario {
+    pub(crate) kind: Kind,
+    pub(crate) faults: Faults,
+    pub(crate) workers: u64,
+    pub(crate) jobs: Vec<JobPlan>,
+}
+
+/// One job: when it is submitted, to which target, and what its source holds.
+#[derive(Clone, Debug)]
+pub(crate) struct JobPlan {
+    pub(crate) submit_ms: u64,
+    pub(crate) target: u8,
+    /// Numbers of tasks, out of a pool of the target.
+    pub(crate) tasks: Vec<u8>,
+    pub(crate) cancel_ms: Option<u64>,
+}
+
+impl Scenario {
+    /// The run of this seed.
+    pub(crate) fn new(kind: Kind, random: &mut Random) -> Self {
+        let faults = match kind {
+            Kind::Calm => Faults::default(),
+            Kind::Restarts => Faults { crash: 15, ..Faults::default() },
+            Kind::Stalls => Faults { stall: 60, ..Faults::default() },
+            Kind::Losses => Faults {
+                crash: random.within(0..12),
+                task_failure: random.within(0..150),
+                worker_death: random.within(0..30),
+                ..Faults::default()
+            },
+            Kind::Chaos => Faults {
+                drop: random.within(0..150),
+                duplicate: random.within(0..150),
+                delay: random.within(0..100),
+                task_failure: random.within(0..150),
+                worker_death: random.within(0..30),
+                crash: random.within(0..12),
+                foreign_commit: random.within(0..300),
+                vacuum: random.within(0..300),
+                cancel: random.within(0..300),
+                stall: random.within(0..40),
+            },
+        };
+        let jobs = random.within(1..6);
+        let jobs = (0..jobs).map(|_| Self::job(&faults, random)).collect();
+        Self { kind, faults, workers: random.within(1..5), jobs }
+    }
+
+    fn job(faults: &Faults, random: &mut Random) -> JobPlan {
+        let submit_ms = random.within(0..30_000);
+        let first = random.within(0..20) as u8;
+        let tasks = random.within(0..12) as u8;
+        let cancel = random.chance(faults.cancel);
+        JobPlan {
+            submit_ms,
+            target: random.within(0..3) as u8,
+            tasks: (first..first + tasks).collect(),
+            cancel_ms: cancel.then(|| submit_ms + random.within(0..30_000)),
+        }
+    }
+}
+
+/// Bytes of a task of a pool.
+pub(crate) fn task_bytes(number: u8) -> u64 {
+    (u64::from(number % 7) * 40 + 1) << 20
+}
+
+/// Objects of a task of a pool.
+pub(crate) fn task_objects(number: u8) -> u32 {
+    u32::from(number % 3) + 1
+}

@@ -1,0 +1,226 @@
+//! A model worker: registers, asks, copies, beats, reports until it is told that it was heard.
+
+use std::collections::BTreeMap;
+
+use deepclone_core::ids::{Epoch, TaskKey, WorkerId};
+use deepclone_core::machine::{Event, Grant, HeldTask, Moment, TaskOutcome};
+use deepclone_core::receipt::{ObjectReceipt, Receipt, TaskFailure, TaskFailureKind};
+
+use crate::random::Random;
+use crate::scenario::{Faults, task_bytes, task_objects};
+use crate::store::Store;
+
+const HEARTBEAT_MS: u64 = 5_000;
+const RETRY_MS: u64 = 500;
+const LEASE_MS: u64 = 30_000;
+const ROOM_BYTES: u64 = 512 << 20;
+
+/// One worker process.
+#[derive(Clone, Debug)]
+pub(crate) struct Worker {
+    pub(crate) id: WorkerId,
+    /// The highest term heard of; none: not registered.
+    pub(crate) epoch: Option<Epoch>,
+    work: BTreeMap<TaskKey, Work>,
+    /// Ended and not known to be heard.
+    unheard: BTreeMap<TaskKey, TaskOutcome>,
+    register_at: u64,
+    beat_at: u64,
+    ask_at: u64,
+    report_at: u64,
+}
+
+/// A copy under way.
+#[derive(Clone, Debug)]
+pub(crate) struct Work {
+    ends_at: u64,
+    deadline: u64,
+    failure: Option<TaskFailureKind>,
+}
+
+/// What the coordinator sends.
+#[derive(Clone, Debug)]
+pub(crate) enum Answer {
+    Registered(Epoch),
+    Granted(Epoch, Vec<Grant>),
+    Beat { epoch: Epoch, abandon: Vec<TaskKey>, known: bool },
+    Heard(Vec<TaskKey>),
+}
+
+impl Worker {
+    pub(crate) fn new(number: u64, incarnation: u64, now: u64) -> Self {
+        Self {
+            id: WorkerId::derive(&format!("w{number}"), &incarnation.to_be_bytes()),
+            epoch: None,
+            work: BTreeMap::new(),
+            unheard: BTreeMap::new(),
+            register_at: now,
+            beat_at: now,
+            ask_at: now,
+            report_at: now,
+        }
+    }
+
+    /// What it works on, or has not been heard on.
+    pub(crate) fn unfinished(&self) -> Vec<TaskKey> {
+        self.work.keys().chain(self.unheard.keys()).copied().collect()
+    }
+
+    /// The next moment at which it does something by itself.
+    pub(crate) fn next(&self) -> u64 {
+        let work = self.work.values().map(|work| work.ends_at.min(work.deadline));
+        let reports = (!self.unheard.is_empty()).then_some(self.report_at);
+        let own =
+            if self.epoch.is_none() { self.register_at } else { self.beat_at.min(self.ask_at) };
+        work.chain(reports).fold(own, u64::min)
+    }
+
+    /// Does what is due; returns what it sends.
+    pub(crate) fn act(
+        &mut self,
+        now: u64,
+        store: &mut Store,
+        target_of: impl Fn(&TaskKey) -> u8,
+    ) -> Vec<Event> {
+        let mut sent = Vec::new();
+        self.end_work(now, store, target_of);
+        let worker = self.id;
+        if self.epoch.is_none() {
+            if self.register_at <= now {
+                self.register_at = now + RETRY_MS;
+                let held = self.unfinished();
+                let both = crate::world::connections();
+                let (readable, writable) = (both.clone(), both);
+                sent.push(Event::WorkerRegistered { worker, readable, writable, held });
+            }
+        } else {
+            if self.beat_at <= now {
+                // Unheard, it is sent again soon; the answer moves it to the next interval.
+                self.beat_at = now + RETRY_MS;
+                let held = |task: &TaskKey| HeldTask { task: *task, bytes_done: 1 };
+                let held = self.unfinished().iter().map(held).collect();
+                sent.push(Event::Heartbeat { worker, held });
+            }
+            if self.ask_at <= now {
+                self.ask_at = now + 3_000;
+                let taken: u64 = self.work.keys().map(|key| task_bytes(key.fingerprint.0[1])).sum();
+                sent.push(Event::TasksWanted {
+                    worker,
+                    bytes_free: ROOM_BYTES.saturating_sub(taken),
+                    objects_free: 300,
+                    deadline: Moment(now + 2_500),
+                });
+            }
+        }
+        if !self.unheard.is_empty() && self.report_at <= now {
+            self.report_at = now + RETRY_MS;
+            let outcomes = self.unheard.iter().map(|(key, end)| (*key, end.clone())).collect();
+            sent.push(Event::Reported { worker, outcomes });
+        }
+        sent
+    }
+
+    fn end_work(&mut self, now: u64, store: &mut Store, target_of: impl Fn(&TaskKey) -> u8) {
+        let due = |work: &Work| work.ends_at.min(work.deadline) <= now;
+        let ended: Vec<TaskKey> =
+            self.work.iter().filter(|(_, work)| due(work)).map(|(key, _)| *key).collect();
+        for key in ended {
+            let work = self.work.remove(&key).unwrap();
+            let late = work.deadline <= work.ends_at;
+            let failure = if late { Some(TaskFailureKind::LeaseExpired) } else { work.failure };
+            let outcome = match failure {
+                Some(kind) => {
+                    let message = "injected".to_owned();
+                    TaskOutcome::Failed(TaskFailure { index: Some(0), kind, message })
+                }
+                None => {
+                    let number = key.fingerprint.0[1];
+                    let existed = store.put((target_of(&key), number));
+                    TaskOutcome::Done(receipt(number, existed))
+                }
+            };
+            self.unheard.insert(key, outcome);
+            self.report_at = now;
+            self.ask_at = now;
+        }
+    }
+
+    /// Takes an answer in; returns the tasks that it begins, and as what they will fail.
+    pub(crate) fn hear(
+        &mut self,
+        now: u64,
+        answer: Answer,
+        faults: &Faults,
+        random: &mut Random,
+    ) -> Vec<(TaskKey, Option<TaskFailureKind>)> {
+        let mut begun = Vec::new();
+        match answer {
+            Answer::Registered(epoch) if self.epoch.is_none_or(|known| known <= epoch) => {
+                self.epoch = Some(epoch);
+                self.beat_at = now;
+                self.ask_at = now;
+            }
+            Answer::Granted(epoch, grants) if self.epoch == Some(epoch) => {
+                for Grant { task, .. } in grants {
+                    if self.work.contains_key(&task) || self.unheard.contains_key(&task) {
+                        continue;
+                    }
+                    let rate = random.within(5..80) << 20;
+                    let copy_ms = 100 + task_bytes(task.fingerprint.0[1]) * 1_000 / rate;
+                    let kind = match random.within(0..3) {
+                        0 => TaskFailureKind::Transient,
+                        1 => TaskFailureKind::Throttled,
+                        _ => TaskFailureKind::Corrupt,
+                    };
+                    let failure = random.chance(faults.task_failure).then_some(kind);
+                    let (ends_at, deadline) = (now + copy_ms, now + LEASE_MS);
+                    self.work.insert(task, Work { ends_at, deadline, failure });
+                    begun.push((task, failure));
+                }
+                self.ask_at = now;
+            }
+            Answer::Beat { epoch, abandon, known } => {
+                if self.epoch.is_some_and(|own| own > epoch) {
+                    return begun;
+                }
+                if !known {
+                    self.epoch = None;
+                    self.register_at = now;
+                    return begun;
+                }
+                for key in abandon {
+                    self.work.remove(&key);
+                }
+                self.beat_at = now + HEARTBEAT_MS;
+                for work in self.work.values_mut() {
+                    work.deadline = work.deadline.max(now + LEASE_MS - 1_000);
+                }
+            }
+            Answer::Heard(keys) => {
+                for key in keys {
+                    self.unheard.remove(&key);
+                }
+            }
+            Answer::Registered(_) | Answer::Granted(..) => {}
+        }
+        begun
+    }
+}
+
+fn receipt(number: u8, existed: bool) -> Receipt {
+    let objects = task_objects(number);
+    let bytes = task_bytes(number);
+    let object = |index: u32| ObjectReceipt {
+        size: if index == 0 { bytes } else { 0 },
+        crc64nvme: 7,
+        source_etag: String::new(),
+        target_etag: String::new(),
+        existed,
+    };
+    Receipt {
+        objects: (0..objects).map(object).collect(),
+        bytes_read: bytes,
+        bytes_written: if existed { 0 } else { bytes },
+        requests: objects * 2,
+    }
+}
