@@ -36,6 +36,7 @@ pub(super) struct Built {
     pub(super) store: Arc<dyn ObjectStore>,
     pub(super) fingerprint: [u8; 32],
     pub(super) account: Option<String>,
+    pub(super) endpoint: String,
 }
 
 /// What the fingerprint covers besides the URL.
@@ -69,7 +70,8 @@ pub(super) fn build(
         digest.update(text.as_bytes());
     }
     let account = Some(facts.account).filter(|account| !account.is_empty());
-    Ok(Built { store, fingerprint: digest.finalize().into(), account })
+    let (fingerprint, endpoint) = (digest.finalize().into(), facts.endpoint);
+    Ok(Built { store, fingerprint, account, endpoint })
 }
 
 fn no_retries() -> RetryConfig {

@@ -97,6 +97,7 @@ struct Connection {
     location: Location,
     roles: Vec<Side>,
     fingerprint: [u8; 32],
+    endpoint: String,
     store: Arc<dyn ObjectStore>,
 }
 
@@ -246,6 +247,22 @@ impl Connections {
         Ok(Opened { table, directory })
     }
 
+    /// True when two tables lie in one bucket, container or file system, so that their URIs tell
+    /// whether one is inside the other: two servers may have buckets of one name.
+    #[must_use]
+    pub fn is_one_store(&self, one: &Resolved, other: &Resolved) -> bool {
+        let (Some(one), Some(other)) =
+            (self.by_name.get(&one.connection), self.by_name.get(&other.connection))
+        else {
+            return false;
+        };
+        let base = |connection: &Connection| Location {
+            path: String::new(),
+            ..connection.location.clone()
+        };
+        one.endpoint == other.endpoint && base(one).uri() == base(other).uri()
+    }
+
     /// What a worker of this process can reach, by name.
     #[must_use]
     pub fn offers(&self) -> Vec<Offer> {
@@ -290,5 +307,6 @@ fn connection(
     let built = build::build(name, &location, options, identity)?;
     // A URI that names the account belongs to a connection whose settings name it.
     location.account = location.account.or(built.account);
-    Ok(Connection { location, roles, fingerprint: built.fingerprint, store: built.store })
+    let (fingerprint, endpoint) = (built.fingerprint, built.endpoint);
+    Ok(Connection { location, roles, fingerprint, endpoint, store: built.store })
 }

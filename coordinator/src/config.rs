@@ -1,0 +1,145 @@
+//! Flags, environment and file → settings that are checked before a port is bound.
+//!
+//! Defaults < file < environment < flags.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use clap::Parser;
+use deepclone_common::config::Config;
+use deepclone_common::connections::Connections;
+use deepclone_common::listener::{Exposure, check};
+use deepclone_core::failure::Failure;
+use deepclone_core::reason::Reason;
+
+use crate::state::Place;
+
+const GRPC_PORT: u16 = 7420;
+const HTTP_PORT: u16 = 7421;
+const DATABASE: &str = "sqlite:deepclone.db";
+
+/// Decides and publishes the syncs of Delta tables; workers copy.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "deepclone-coordinator", version)]
+pub struct Args {
+    /// Address for gRPC; port 0 takes a free one [default: 127.0.0.1:7420]
+    #[arg(long, value_name = "ADDRESS", env = "DEEPCLONE_LISTEN")]
+    pub listen: Option<SocketAddr>,
+    /// Address for /livez, /readyz and /metrics [default: 127.0.0.1:7421]
+    #[arg(long, value_name = "ADDRESS", env = "DEEPCLONE_HTTP_LISTEN")]
+    pub http_listen: Option<SocketAddr>,
+    /// Where the state lives: sqlite:FILE [default: sqlite:deepclone.db]
+    #[arg(long, value_name = "URL", env = "DEEPCLONE_DATABASE", hide_env_values = true)]
+    pub database: Option<String>,
+    /// The configuration file with the connections
+    #[arg(long, value_name = "FILE", env = "DEEPCLONE_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Listen beyond loopback without TLS and authentication
+    #[arg(long)]
+    pub insecure: bool,
+}
+
+/// What a coordinator needs to know.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Address for gRPC.
+    pub listen: SocketAddr,
+    /// Address for HTTP.
+    pub http_listen: SocketAddr,
+    /// Who may reach both.
+    pub exposure: Exposure,
+    /// Where the state lives.
+    pub place: Place,
+    /// The connections of the file.
+    pub connections: Connections,
+}
+
+impl Settings {
+    /// Lays the flags over the file that they name, and checks all.
+    ///
+    /// # Errors
+    /// The flag or key at fault.
+    pub fn load(args: &Args) -> Result<Self, Failure> {
+        let config = Config::load(args.config.as_deref())?;
+        let default = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let listen = args.listen.or(config.listen.grpc).unwrap_or(default(GRPC_PORT));
+        let http_listen = args.http_listen.or(config.listen.http).unwrap_or(default(HTTP_PORT));
+        let exposure = Exposure::from_flag(args.insecure);
+        check(listen, exposure)?;
+        check(http_listen, exposure)?;
+        let file_url = config.database.url.as_ref().map(|url| url.expose());
+        let place = place(args.database.as_deref().or(file_url).unwrap_or(DATABASE))?;
+        let connections = Connections::from_config(&config).map_err(|error| error.failure())?;
+        Ok(Self { listen, http_listen, exposure, place, connections })
+    }
+}
+
+/// The place of a database URL. The URL may hold a password: no error repeats it.
+fn place(url: &str) -> Result<Place, Failure> {
+    if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+        let message = "--database: postgres:// is not built yet, use sqlite:FILE";
+        return Err(Failure::new(Reason::Unimplemented, message));
+    }
+    let path = url.strip_prefix("sqlite:").map(|path| path.strip_prefix("//").unwrap_or(path));
+    match path {
+        Some(":memory:") => Ok(Place::Private),
+        Some(path) if !path.is_empty() && !path.contains('?') => Ok(Place::File(path.into())),
+        _ => Err(Failure::new(Reason::InvalidArgument, "--database: write sqlite:FILE")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    fn load(flags: &[&str]) -> Result<Settings, Failure> {
+        let program = std::iter::once(&"deepclone-coordinator");
+        Settings::load(&Args::try_parse_from(program.chain(flags)).unwrap())
+    }
+
+    #[test]
+    fn databases_have_one_form_and_errors_keep_secrets() {
+        assert_eq!(place("sqlite:a.db"), Ok(Place::File("a.db".into())));
+        assert_eq!(place("sqlite:///var/a.db"), Ok(Place::File("/var/a.db".into())));
+        assert_eq!(place("sqlite::memory:"), Ok(Place::Private));
+        for (url, reason) in [
+            ("postgres://u:hunter2@h/d", Reason::Unimplemented),
+            ("postgresql://u:hunter2@h/d", Reason::Unimplemented),
+            ("mysql://u:hunter2@h/d", Reason::InvalidArgument),
+            ("sqlite:", Reason::InvalidArgument),
+            ("a.db", Reason::InvalidArgument),
+        ] {
+            let failure = place(url).unwrap_err();
+            assert_eq!(failure.reason, reason, "{url}");
+            assert_eq!(failure.reason.row().exit, 2);
+            assert!(!failure.message.contains("hunter2"));
+        }
+    }
+
+    #[test]
+    fn flags_win_over_the_file_and_the_file_over_defaults() {
+        let settings = load(&[]).unwrap();
+        assert_eq!(settings.listen, "127.0.0.1:7420".parse().unwrap());
+        assert_eq!(settings.http_listen, "127.0.0.1:7421".parse().unwrap());
+        assert_eq!(settings.place, Place::File("deepclone.db".into()));
+
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        writeln!(file, "[listen]\ngrpc = \"127.0.0.1:1\"\nhttp = \"127.0.0.1:2\"").unwrap();
+        let path = file.path().to_str().unwrap();
+        let settings = load(&["--config", path, "--http-listen", "127.0.0.1:3"]).unwrap();
+        assert_eq!(settings.listen.port(), 1);
+        assert_eq!(settings.http_listen.port(), 3);
+    }
+
+    #[test]
+    fn no_listener_leaves_loopback_unless_asked() {
+        for flag in ["--listen", "--http-listen"] {
+            let failure = load(&[flag, "0.0.0.0:0"]).unwrap_err();
+            assert_eq!(failure.reason.row().exit, 2);
+            assert!(failure.message.contains("--insecure"));
+            assert!(load(&[flag, "0.0.0.0:0", "--insecure"]).is_ok());
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! The one loop that owns the machine: messages in, facts durable, then everything else (I4).
+//!
+//! Flow of a turn: wait → up to 512 messages, each stepped → the facts of all in one transaction
+//! → the actions released, the questions answered. Slow work is spawned and comes back as a
+//! message. Nothing here decides: the machine does.
+//!
+//! * [`message`]: what it is told.
+//! * [`book`]: what it knows of jobs beside the machine.
+//! * `take`: a message → an event, and what to answer once the turn is durable.
+//! * `release`: actions → spawned effects and answers.
+
+pub mod book;
+mod handle;
+pub mod message;
+mod release;
+mod take;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use deepclone_core::failure::Failure;
+use deepclone_core::ids::{Epoch, JobId, WorkerId};
+use deepclone_core::limits::{EVENTS_PER_BATCH_MAX, Limits};
+use deepclone_core::machine::{Action, Event, Fact, Machine, Moment};
+use deepclone_core::task::Lease;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::effects::job_plan::JobPlan;
+use crate::effects::{Context, wall_clock_ms};
+use crate::http::Gauges;
+use crate::state::{Batch, Entry, PlanNote, StoreError};
+use book::Book;
+pub use handle::Handle;
+use message::{Beat, Message, Reply, WorkerCard};
+use take::Answer;
+pub(crate) use take::unknown_worker;
+
+/// Messages that wait for the driver at the most.
+const MESSAGES_MAX: usize = 1_024;
+/// Tries to commit a batch before the process gives up.
+const COMMIT_ATTEMPTS_MAX: u32 = 5;
+/// The pause after the first failed try; it doubles.
+const COMMIT_PAUSE: Duration = Duration::from_millis(100);
+/// How old the gauges may be.
+const GAUGES_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The owner of the truth.
+pub struct Driver {
+    machine: Machine,
+    context: Context,
+    epoch: Epoch,
+    started: Instant,
+    book: Book,
+    plans: BTreeMap<JobId, Arc<JobPlan>>,
+    notes: BTreeMap<JobId, PlanNote>,
+    cards: BTreeMap<WorkerId, WorkerCard>,
+    waiting: BTreeMap<WorkerId, Reply<Vec<Lease>>>,
+    beats: BTreeMap<WorkerId, Vec<Reply<Beat>>>,
+    messages: mpsc::Receiver<Message>,
+    sender: mpsc::Sender<Message>,
+    gauges: Arc<Gauges>,
+    /// When the gauges are to be shown again; none: they are right.
+    gauges_due: Option<Instant>,
+}
+
+/// Takes the lead, replays the facts, and starts the loop. It ends at `shutdown`, or with the
+/// failure that keeps facts from becoming durable.
+///
+/// # Errors
+/// The state cannot be read.
+pub async fn start(
+    context: Context,
+    limits: Limits,
+    gauges: Arc<Gauges>,
+    shutdown: CancellationToken,
+) -> Result<(Handle, tokio::task::JoinHandle<Result<(), Failure>>), StoreError> {
+    let epoch = context.store.lead().await?;
+    let entries = context.store.load().await?;
+    let mut book = Book::default();
+    for entry in &entries {
+        book.apply(entry)?;
+    }
+    let mut actions = Vec::new();
+    let facts = entries.into_iter().map(|entry| entry.fact);
+    let machine = Machine::recover(epoch, limits, Moment(0), facts, &mut actions);
+    book.prune(&machine);
+    let (sender, messages) = mpsc::channel(MESSAGES_MAX);
+    let driver = Driver {
+        machine,
+        context,
+        epoch,
+        started: Instant::now(),
+        book,
+        plans: BTreeMap::new(),
+        notes: BTreeMap::new(),
+        cards: BTreeMap::new(),
+        waiting: BTreeMap::new(),
+        beats: BTreeMap::new(),
+        messages,
+        sender: sender.clone(),
+        gauges,
+        gauges_due: None,
+    };
+    let running = tokio::spawn(driver.run(actions, shutdown));
+    Ok((Handle::new(sender, epoch), running))
+}
+
+impl Driver {
+    async fn run(
+        mut self,
+        recovered: Vec<Action>,
+        shutdown: CancellationToken,
+    ) -> Result<(), Failure> {
+        self.end_turn(recovered, Vec::new()).await?;
+        let mut queue = Vec::with_capacity(EVENTS_PER_BATCH_MAX);
+        loop {
+            let deadline = self.machine.next_deadline().map(|moment| self.instant(moment));
+            let deadline = deadline.into_iter().chain(self.gauges_due).min();
+            let due = async {
+                match deadline {
+                    Some(deadline) => tokio::time::sleep_until(deadline).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                // Queued messages before timers.
+                biased;
+                () = shutdown.cancelled() => return Ok(()),
+                _ = self.messages.recv_many(&mut queue, EVENTS_PER_BATCH_MAX) => {}
+                () = due => {}
+            }
+            let mut actions = Vec::new();
+            let mut answers = Vec::new();
+            for message in queue.drain(..) {
+                self.take(message, &mut actions, &mut answers);
+            }
+            let now = self.now();
+            if self.machine.next_deadline().is_some_and(|deadline| deadline <= now) {
+                self.machine.step(now, Event::DeadlineReached, &mut actions);
+            }
+            self.end_turn(actions, answers).await?;
+        }
+    }
+
+    /// Makes the facts durable; only then does anything else leave.
+    async fn end_turn(
+        &mut self,
+        actions: Vec<Action>,
+        answers: Vec<Answer>,
+    ) -> Result<(), Failure> {
+        let recorded_ms = wall_clock_ms();
+        let mut batch = Batch::default();
+        let mut released = Vec::new();
+        for action in actions {
+            match action {
+                Action::Record(fact) => self.enter(fact, recorded_ms, &mut batch),
+                other => released.push(other),
+            }
+        }
+        if !batch.entries.is_empty() {
+            self.commit(&batch).await?;
+        }
+        for entry in &batch.entries {
+            self.book.apply(entry).map_err(|error| error.failure())?;
+        }
+        for action in released {
+            self.release(action);
+        }
+        for answer in answers {
+            self.answer(answer);
+        }
+        self.show_gauges();
+        Ok(())
+    }
+
+    /// Shows the gauges at most once a second: counting costs a walk over all jobs.
+    fn show_gauges(&mut self) {
+        let now = Instant::now();
+        let due = *self.gauges_due.get_or_insert(now + GAUGES_INTERVAL);
+        if due <= now {
+            self.gauges.show(&self.machine);
+            self.gauges_due = None;
+        }
+    }
+
+    fn enter(&self, fact: Fact, recorded_ms: i64, batch: &mut Batch) {
+        let mut note = None;
+        match &fact {
+            Fact::TaskDone { job, fingerprint, receipt } => {
+                // Without a plan (a task of an earlier term) publishing sees the objects again.
+                if let Some(plan) = self.plans.get(job)
+                    && let Some(seen) = plan.evidence(*job, *fingerprint, receipt, recorded_ms)
+                {
+                    batch.evidence.extend(seen.into_iter().map(|seen| (plan.target, seen)));
+                }
+            }
+            Fact::Planned { job, .. } | Fact::Ended { job, .. } => {
+                note = self.notes.get(job).cloned();
+            }
+            _ => {}
+        }
+        batch.entries.push(Entry { fact, note, recorded_ms });
+    }
+
+    async fn commit(&self, batch: &Batch) -> Result<(), Failure> {
+        let mut pause = COMMIT_PAUSE;
+        for attempt in 1.. {
+            let error = match self.context.store.append(self.epoch, batch).await {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            };
+            let is_final = matches!(error, StoreError::Deposed) || attempt == COMMIT_ATTEMPTS_MAX;
+            let mut failure = error.failure();
+            if is_final {
+                failure.message =
+                    format!("stopping: facts cannot be made durable: {}", failure.message);
+                return Err(failure);
+            }
+            tracing::warn!(attempt, "facts are not durable yet: {failure}");
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+        }
+        Ok(())
+    }
+
+    fn now(&self) -> Moment {
+        Moment(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX))
+    }
+
+    fn instant(&self, moment: Moment) -> Instant {
+        self.started + Duration::from_millis(moment.0)
+    }
+}

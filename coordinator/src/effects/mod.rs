@@ -1,0 +1,77 @@
+//! The slow work that the machine asks for: planning and publishing. Each is spawned and comes
+//! back to the driver as a message; a panic comes back as a failure.
+//!
+//! * [`job_plan`]: a plan's arena: the change set, the tasks' objects.
+//! * [`plan`]: both logs → change set → tasks, those marked that evidence says are there.
+//! * [`publish`]: old evidence seen again → the commit → checkpoint and hints.
+
+pub mod job_plan;
+pub mod plan;
+pub mod publish;
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use deepclone_common::connections::{Connections, Resolved};
+use deepclone_common::table_store::TableStore;
+use deepclone_core::failure::Failure;
+use deepclone_core::ids::TargetKey;
+use deepclone_core::reason::Reason;
+use futures::FutureExt as _;
+use sha2::{Digest as _, Sha256};
+
+use crate::state::Store;
+
+/// What effects work with.
+#[derive(Clone)]
+pub struct Context {
+    /// The connections of this process.
+    pub connections: Arc<Connections>,
+    /// Where evidence is found.
+    pub store: Arc<dyn Store>,
+}
+
+impl Context {
+    /// Opens a table that was resolved before.
+    ///
+    /// # Errors
+    /// The connection is not this process's any more.
+    pub fn open(&self, table: &Resolved) -> Result<TableStore, Failure> {
+        self.connections.open(table).map_err(|error| error.failure())
+    }
+}
+
+/// Names a target, so that its jobs run one after another and find each other's evidence.
+#[must_use]
+pub fn target_key(target: &Resolved) -> TargetKey {
+    // A local folder is one folder whatever connection leads to it.
+    let store = if target.uri.starts_with("file:") { [0; 32] } else { target.fingerprint };
+    TargetKey(Sha256::new().chain_update(store).chain_update(&target.uri).finalize().into())
+}
+
+/// Milliseconds since 1970 (UTC).
+#[must_use]
+pub fn wall_clock_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Runs an effect; its panic is a failure like any other.
+///
+/// # Errors
+/// The effect's failure, or `Internal` when it panicked.
+pub async fn guarded<T>(effect: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    match AssertUnwindSafe(effect).catch_unwind().await {
+        Ok(outcome) => outcome,
+        Err(panic) => {
+            let what = panic
+                .downcast_ref::<&str>()
+                .map(ToString::to_string)
+                .or_else(|| panic.downcast_ref::<String>().cloned())
+                .unwrap_or_default();
+            let message = format!("a step of the sync panicked, which is a bug: {what}");
+            Err(Failure::new(Reason::Internal, message.replace('\n', " ")))
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! A coordinator inside another process: the same services over memory, without a port.
+//!
+//! The command line starts one beside its workers; both speak to it through [`Embedded::channel`].
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use deepclone_common::connections::Connections;
+use deepclone_core::failure::Failure;
+use deepclone_core::limits::Limits;
+use deepclone_core::reason::Reason;
+use hyper_util::rt::TokioIo;
+use tokio::io::DuplexStream;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::{Channel, Endpoint, Server};
+
+use crate::effects::Context;
+use crate::http::Gauges;
+use crate::state::{Place, SqliteStore, Store, StoreError};
+use crate::{driver, rpc};
+
+/// Bytes in flight on a connection in memory.
+const DUPLEX_BYTES: usize = 256 << 10;
+/// Connections that wait to be accepted.
+const ACCEPT_MAX: usize = 16;
+
+/// A coordinator of this process.
+#[derive(Debug)]
+pub struct Embedded {
+    channel: Channel,
+    stop: CancellationToken,
+    driver: JoinHandle<Result<(), Failure>>,
+}
+
+impl Embedded {
+    /// Starts one with these connections. Its state lives in `database`; when that is none, or
+    /// another process's, in memory.
+    ///
+    /// # Errors
+    /// The state cannot be used.
+    pub async fn start(
+        connections: Arc<Connections>,
+        database: Option<PathBuf>,
+    ) -> Result<Self, Failure> {
+        let place = database.map_or(Place::Private, Place::File);
+        let store = match SqliteStore::open(&place).await {
+            Err(StoreError::Locked { path }) => {
+                tracing::info!("{path} is another process's: the state stays in memory");
+                SqliteStore::open(&Place::Private).await
+            }
+            other => other,
+        };
+        let store = store.map_err(|error| error.failure())?;
+        Self::start_with(connections, Arc::new(store), Limits::default()).await
+    }
+
+    /// Starts one over this state, with these limits.
+    ///
+    /// # Errors
+    /// The state cannot be used.
+    pub async fn start_with(
+        connections: Arc<Connections>,
+        store: Arc<dyn Store>,
+        limits: Limits,
+    ) -> Result<Self, Failure> {
+        let context = Context { connections, store };
+        let stop = CancellationToken::new();
+        let gauges = Arc::new(Gauges::default());
+        let (handle, driver) = driver::start(context.clone(), limits, gauges, stop.clone())
+            .await
+            .map_err(|error| error.failure())?;
+        let routes = rpc::routes(handle, context).await?;
+        let (dial, incoming) = mpsc::channel::<Result<DuplexStream, std::io::Error>>(ACCEPT_MAX);
+        let server = Server::builder().add_routes(routes).serve_with_incoming_shutdown(
+            ReceiverStream::new(incoming),
+            stop.clone().cancelled_owned(),
+        );
+        tokio::spawn(server);
+        Ok(Self { channel: channel(dial), stop, driver })
+    }
+
+    /// The way to it, for clients and workers of this process.
+    #[must_use]
+    pub fn channel(&self) -> Channel {
+        self.channel.clone()
+    }
+
+    /// Ends it; running calls get `COORDINATOR_UNAVAILABLE`.
+    ///
+    /// # Errors
+    /// What ended it before.
+    pub async fn stop(self) -> Result<(), Failure> {
+        self.stop.cancel();
+        self.driver.await.map_err(|error| {
+            Failure::new(Reason::Internal, format!("the driver panicked, which is a bug: {error}"))
+        })?
+    }
+}
+
+fn channel(dial: mpsc::Sender<Result<DuplexStream, std::io::Error>>) -> Channel {
+    // The address is never looked up: the connector answers for every one.
+    Endpoint::from_static("http://embedded").connect_with_connector_lazy(tower::service_fn(
+        move |_| {
+            let dial = dial.clone();
+            async move {
+                let (ours, theirs) = tokio::io::duplex(DUPLEX_BYTES);
+                dial.send(Ok(theirs)).await.map_err(std::io::Error::other)?;
+                Ok::<_, std::io::Error>(TokioIo::new(ours))
+            }
+        },
+    ))
+}

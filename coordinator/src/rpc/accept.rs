@@ -1,0 +1,67 @@
+//! A spec as it is accepted: both sides resolved to named connections and paths below them (I10),
+//! and neither table inside the other.
+
+use deepclone_common::connections::{Connections, Resolved, Side};
+use deepclone_core::failure::Failure;
+use deepclone_core::ids::{ConnectionKey, JobId};
+use deepclone_core::machine::Route;
+use deepclone_core::spec::CloneSpec;
+use deepclone_delta::changes::containment::refuse_overlap;
+use deepclone_proto::convert::WireError;
+use deepclone_proto::v1;
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use crate::driver::message::Submission;
+use crate::effects::target_key;
+use crate::state::JobSpec;
+
+/// The longest request id, in bytes.
+const REQUEST_ID_BYTES_MAX: usize = 128;
+
+/// Resolves and checks what a client asks for.
+///
+/// # Errors
+/// The field, connection or table at fault.
+pub fn order(connections: &Connections, spec: v1::CloneSpec) -> Result<JobSpec, Failure> {
+    let spec = CloneSpec::try_from(spec)?;
+    let resolve = |table, side| {
+        connections.resolve(table, side).map_err(|error| {
+            let field = format!("spec.{side}");
+            error.failure().with("field", field)
+        })
+    };
+    let source = resolve(&spec.source, Side::Source)?;
+    let target = resolve(&spec.target, Side::Target)?;
+    // Two servers may have buckets of one name: only within one store do URIs tell tables apart.
+    if connections.is_one_store(&source, &target) {
+        refuse_overlap(&source.uri, &target.uri)?;
+    }
+    Ok(JobSpec { spec, source, target })
+}
+
+/// The submission of an order.
+#[must_use]
+pub fn submission(job: JobId, order: JobSpec) -> Submission {
+    let key = |side: &Resolved| ConnectionKey::derive(&side.connection, &side.fingerprint);
+    let route = Route { source: key(&order.source), target: key(&order.target) };
+    Submission { job, target: target_key(&order.target), route, order }
+}
+
+/// The id of the job that a request makes: the same for the same request id.
+///
+/// # Errors
+/// A request id that is too long.
+pub fn job_id(request_id: &str) -> Result<JobId, WireError> {
+    if request_id.is_empty() {
+        return Ok(JobId(Uuid::now_v7()));
+    }
+    if request_id.len() > REQUEST_ID_BYTES_MAX {
+        let why = format!("it is longer than {REQUEST_ID_BYTES_MAX} bytes");
+        return Err(WireError::invalid("request_id", why));
+    }
+    let digest = Sha256::new().chain_update("request id:").chain_update(request_id).finalize();
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    Ok(JobId(uuid::Builder::from_custom_bytes(bytes).into_uuid()))
+}

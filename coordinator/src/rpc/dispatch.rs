@@ -1,0 +1,185 @@
+//! `DispatchService`: workers register, acquire, report, live and leave.
+
+use std::collections::BTreeSet;
+
+use deepclone_core::ids::{ConnectionKey, TaskKey, WorkerId};
+use deepclone_core::limits::{ACQUIRE_WAIT_MAX, HEARTBEAT_INTERVAL, LEASE_TTL};
+use deepclone_proto::DISPATCH_PROTOCOLS;
+use deepclone_proto::convert::outcome::outcome_from_wire;
+use deepclone_proto::convert::time::{duration_from_wire, duration_to_wire};
+use deepclone_proto::convert::{WireError, fixed_bytes};
+use deepclone_proto::v1::{self, dispatch_service_server::DispatchService};
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+
+use super::{body, refused, status};
+use crate::driver::Handle;
+use crate::driver::message::{Message, Registration, Room, WorkerCard};
+
+/// The longest name of a worker, in bytes.
+const WORKER_NAME_BYTES_MAX: usize = 128;
+
+/// The service.
+pub struct Dispatch {
+    handle: Handle,
+}
+
+impl Dispatch {
+    /// The service over this driver.
+    #[must_use]
+    pub fn new(handle: Handle) -> Self {
+        Self { handle }
+    }
+
+    fn epoch(&self) -> u64 {
+        self.handle.epoch().0
+    }
+}
+
+#[tonic::async_trait]
+impl DispatchService for Dispatch {
+    async fn register_worker(
+        &self,
+        request: Request<v1::RegisterWorkerRequest>,
+    ) -> Result<Response<v1::RegisterWorkerResponse>, Status> {
+        let request = body(request);
+        let protocol = protocol(&request).map_err(refused)?;
+        let registration = registration(request).map_err(refused)?;
+        let worker = registration.worker;
+        let epoch = self
+            .handle
+            .ask(|reply| Message::Register(registration, reply))
+            .await
+            .map_err(status)?;
+        Ok(Response::new(v1::RegisterWorkerResponse {
+            leader_epoch: epoch.0,
+            protocol,
+            heartbeat_interval: Some(duration_to_wire(HEARTBEAT_INTERVAL)),
+            lease_ttl: Some(duration_to_wire(LEASE_TTL)),
+            worker_id: worker.to_string(),
+        }))
+    }
+
+    async fn acquire_tasks(
+        &self,
+        request: Request<v1::AcquireTasksRequest>,
+    ) -> Result<Response<v1::AcquireTasksResponse>, Status> {
+        let request = body(request);
+        let wait = duration_from_wire(request.wait, "wait").map_err(refused)?;
+        let room = Room {
+            worker: worker_id(&request.worker_id).map_err(refused)?,
+            bytes_free: request.bytes_free,
+            objects_free: request.objects_free,
+            wait: wait.min(ACQUIRE_WAIT_MAX),
+        };
+        let leases =
+            self.handle.ask(|reply| Message::Acquire(room, reply)).await.map_err(status)?;
+        Ok(Response::new(v1::AcquireTasksResponse {
+            leader_epoch: self.epoch(),
+            leases: leases.iter().map(Into::into).collect(),
+        }))
+    }
+
+    async fn report_tasks(
+        &self,
+        request: Request<v1::ReportTasksRequest>,
+    ) -> Result<Response<v1::ReportTasksResponse>, Status> {
+        let request = body(request);
+        let worker = worker_id(&request.worker_id).map_err(refused)?;
+        let outcomes = request
+            .outcomes
+            .into_iter()
+            .map(outcome_from_wire)
+            .collect::<Result<_, _>>()
+            .map_err(refused)?;
+        self.handle.ask(|reply| Message::Report(worker, outcomes, reply)).await.map_err(status)?;
+        Ok(Response::new(v1::ReportTasksResponse { leader_epoch: self.epoch() }))
+    }
+
+    async fn send_heartbeat(
+        &self,
+        request: Request<v1::SendHeartbeatRequest>,
+    ) -> Result<Response<v1::SendHeartbeatResponse>, Status> {
+        let request = body(request);
+        let worker = worker_id(&request.worker_id).map_err(refused)?;
+        let held = request
+            .held
+            .into_iter()
+            .map(TryInto::try_into)
+            .collect::<Result<_, _>>()
+            .map_err(refused)?;
+        let beat = self
+            .handle
+            .ask(|reply| Message::Heartbeat(worker, held, reply))
+            .await
+            .map_err(status)?;
+        Ok(Response::new(v1::SendHeartbeatResponse {
+            leader_epoch: self.epoch(),
+            abandon: beat.abandon.iter().map(Into::into).collect(),
+            drain: beat.drain,
+        }))
+    }
+
+    async fn deregister_worker(
+        &self,
+        request: Request<v1::DeregisterWorkerRequest>,
+    ) -> Result<Response<v1::DeregisterWorkerResponse>, Status> {
+        let request = body(request);
+        let worker = worker_id(&request.worker_id).map_err(refused)?;
+        let returned = keys(request.returned).map_err(refused)?;
+        self.handle.ask(|reply| Message::Leave(worker, returned, reply)).await.map_err(status)?;
+        Ok(Response::new(v1::DeregisterWorkerResponse {}))
+    }
+}
+
+/// The highest version of the protocol that both speak.
+fn protocol(request: &v1::RegisterWorkerRequest) -> Result<u32, WireError> {
+    let (ours_min, ours_max) = (*DISPATCH_PROTOCOLS.start(), *DISPATCH_PROTOCOLS.end());
+    let (theirs_min, theirs_max) = (request.protocol_min, request.protocol_max);
+    let common = ours_max.min(theirs_max);
+    if common < ours_min.max(theirs_min) {
+        let why = format!(
+            "the worker speaks {theirs_min} to {theirs_max}, the coordinator {ours_min} to \
+             {ours_max}: run versions that overlap"
+        );
+        return Err(WireError::invalid("protocol_max", why));
+    }
+    Ok(common)
+}
+
+fn registration(request: v1::RegisterWorkerRequest) -> Result<Registration, WireError> {
+    if request.name.is_empty() || request.name.len() > WORKER_NAME_BYTES_MAX {
+        let why = format!("a worker's name has 1 to {WORKER_NAME_BYTES_MAX} bytes");
+        return Err(WireError::invalid("name", why));
+    }
+    let incarnation: [u8; 16] = fixed_bytes(&request.incarnation, "incarnation")?;
+    let (mut readable, mut writable) = (BTreeSet::new(), BTreeSet::new());
+    let mut connections = Vec::new();
+    for offer in request.connections {
+        let fingerprint = fixed_bytes(&offer.fingerprint, "connections.fingerprint")?;
+        let key = ConnectionKey::derive(&offer.name, &fingerprint);
+        if offer.can_read {
+            readable.insert(key);
+        }
+        if offer.can_write {
+            writable.insert(key);
+        }
+        connections.push(offer.name);
+    }
+    Ok(Registration {
+        worker: WorkerId::derive(&request.name, &incarnation),
+        card: WorkerCard { name: request.name, version: request.version, connections },
+        readable,
+        writable,
+        held: keys(request.held)?,
+    })
+}
+
+fn keys(keys: Vec<v1::TaskKey>) -> Result<Vec<TaskKey>, WireError> {
+    keys.into_iter().map(TryInto::try_into).collect()
+}
+
+fn worker_id(text: &str) -> Result<WorkerId, WireError> {
+    let id = Uuid::parse_str(text);
+    id.map(WorkerId).map_err(|_| WireError::invalid("worker_id", "it is no UUID"))
+}

@@ -1,0 +1,212 @@
+//! `JobService`: clients create, show, watch and cancel syncs.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use deepclone_core::failure::Failure;
+use deepclone_core::ids::JobId;
+use deepclone_core::machine::Plan;
+use deepclone_core::reason::Reason;
+use deepclone_proto::convert::WireError;
+use deepclone_proto::v1::{self, job_service_server::JobService};
+use futures::{Stream, stream};
+use tokio::sync::watch;
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+
+use super::{accept, body, names, refused, show, status};
+use crate::driver::Handle;
+use crate::driver::book::JobSnapshot;
+use crate::driver::message::Message;
+use crate::effects::job_plan::JobPlan;
+use crate::effects::plan::{Outcome, plan, requests};
+use crate::effects::{Context, guarded, target_key};
+use crate::state::PlanNote;
+
+/// The service.
+pub struct Jobs {
+    handle: Handle,
+    context: Context,
+}
+
+impl Jobs {
+    /// The service over this driver.
+    #[must_use]
+    pub fn new(handle: Handle, context: Context) -> Self {
+        Self { handle, context }
+    }
+
+    async fn plan_clone_inner(
+        &self,
+        spec: Option<v1::CloneSpec>,
+    ) -> Result<v1::PlanCloneResponse, Failure> {
+        let spec = spec.ok_or(WireError::Missing { field: "spec" })?;
+        let order = Arc::new(accept::order(&self.context.connections, spec)?);
+        let target = target_key(&order.target);
+        // The id of a sync that is never made: no log holds it.
+        let sync = JobId(Uuid::now_v7());
+        Ok(match guarded(plan(&self.context, sync, order, target)).await {
+            Ok(outcome) => planned(&outcome),
+            Err(failure) => {
+                v1::PlanCloneResponse { refusal: Some((&failure).into()), ..Default::default() }
+            }
+        })
+    }
+}
+
+#[tonic::async_trait]
+impl JobService for Jobs {
+    async fn create_job(
+        &self,
+        request: Request<v1::CreateJobRequest>,
+    ) -> Result<Response<v1::Job>, Status> {
+        let request = body(request);
+        let job = request.job.ok_or(WireError::Missing { field: "job" }).map_err(refused)?;
+        let spec = only_spec(job).map_err(refused)?;
+        let id = accept::job_id(&request.request_id).map_err(refused)?;
+        let order = accept::order(&self.context.connections, spec).map_err(status)?;
+        if request.validate_only {
+            let spec = Some((&order.spec).into());
+            return Ok(Response::new(v1::Job { spec, ..Default::default() }));
+        }
+        let asked = order.clone();
+        let submission = accept::submission(id, order);
+        let snapshot =
+            self.handle.ask(|reply| Message::Submit(submission, reply)).await.map_err(status)?;
+        if *snapshot.order != asked {
+            let why = "it made another job already: use a new one for another spec";
+            return Err(refused(WireError::invalid("request_id", why)));
+        }
+        Ok(Response::new(show::job(&snapshot)))
+    }
+
+    async fn get_job(
+        &self,
+        request: Request<v1::GetJobRequest>,
+    ) -> Result<Response<v1::Job>, Status> {
+        let job = names::job(&body(request).name).map_err(refused)?;
+        let snapshot = self.handle.ask(|reply| Message::Job(job, reply)).await.map_err(status)?;
+        Ok(Response::new(show::job(&snapshot)))
+    }
+
+    async fn list_jobs(
+        &self,
+        request: Request<v1::ListJobsRequest>,
+    ) -> Result<Response<v1::ListJobsResponse>, Status> {
+        let request = body(request);
+        let state = names::state_filter(&request.filter).map_err(refused)?;
+        let mut all = self.handle.ask(Message::Jobs).await.map_err(status)?;
+        all.retain(|job| state.is_none_or(|state| show::state(job.state) == state));
+        let name = |job: &Arc<JobSnapshot>| job.job.0;
+        let (page, next_page_token) =
+            names::page(all, request.page_size, &request.page_token, name).map_err(refused)?;
+        let jobs = page.iter().map(|job| show::job(job)).collect();
+        Ok(Response::new(v1::ListJobsResponse { jobs, next_page_token }))
+    }
+
+    type WatchJobStream = Pin<Box<dyn Stream<Item = Result<v1::WatchJobResponse, Status>> + Send>>;
+
+    async fn watch_job(
+        &self,
+        request: Request<v1::WatchJobRequest>,
+    ) -> Result<Response<Self::WatchJobStream>, Status> {
+        let job = names::job(&body(request).name).map_err(refused)?;
+        let changes = self.handle.ask(|reply| Message::Watch(job, reply)).await.map_err(status)?;
+        Ok(Response::new(Box::pin(stream::unfold(Some((changes, true)), next_change))))
+    }
+
+    async fn cancel_job(
+        &self,
+        request: Request<v1::CancelJobRequest>,
+    ) -> Result<Response<v1::Job>, Status> {
+        let job = names::job(&body(request).name).map_err(refused)?;
+        let snapshot =
+            self.handle.ask(|reply| Message::Cancel(job, reply)).await.map_err(status)?;
+        Ok(Response::new(show::job(&snapshot)))
+    }
+
+    async fn plan_clone(
+        &self,
+        request: Request<v1::PlanCloneRequest>,
+    ) -> Result<Response<v1::PlanCloneResponse>, Status> {
+        let spec = body(request).spec;
+        self.plan_clone_inner(spec).await.map(Response::new).map_err(status)
+    }
+}
+
+type Changes = Option<(watch::Receiver<Arc<JobSnapshot>>, bool)>;
+
+/// The first message is the job as it is; the last one its final state.
+async fn next_change(state: Changes) -> Option<(Result<v1::WatchJobResponse, Status>, Changes)> {
+    let (mut changes, is_first) = state?;
+    if !is_first && changes.changed().await.is_err() {
+        let message = "the coordinator is stopping: watch again";
+        let failure = Failure::new(Reason::CoordinatorUnavailable, message);
+        return Some((Err(status(failure)), None));
+    }
+    let now = Arc::clone(&changes.borrow_and_update());
+    let sequence = i64::try_from(now.sequence).unwrap_or(i64::MAX);
+    let change = v1::WatchJobResponse { sequence, job: Some(show::job(&now)) };
+    let rest = (!now.state.is_final()).then_some((changes, false));
+    Some((Ok(change), rest))
+}
+
+/// The spec of a job that a client sends; what only the coordinator sets is refused.
+fn only_spec(job: v1::Job) -> Result<v1::CloneSpec, WireError> {
+    let set = [
+        ("job.name", !job.name.is_empty()),
+        ("job.state", job.state != 0),
+        ("job.failure", job.failure.is_some()),
+        ("job.progress", job.progress.is_some()),
+        ("job.result", job.result.is_some()),
+        ("job.create_time", job.create_time.is_some()),
+        ("job.end_time", job.end_time.is_some()),
+    ];
+    if let Some((field, _)) = set.into_iter().find(|(_, is_set)| *is_set) {
+        return Err(WireError::invalid(field, "only the coordinator sets it"));
+    }
+    job.spec.ok_or(WireError::Missing { field: "job.spec" })
+}
+
+fn planned(outcome: &Outcome) -> v1::PlanCloneResponse {
+    match outcome {
+        Outcome::UpToDate { source_version, replica_version, note } => v1::PlanCloneResponse {
+            change: Some(v1::Progress {
+                source_version: show::signed(*source_version),
+                ..Default::default()
+            }),
+            clone_metrics: note.clone_metrics.clone(),
+            up_to_date: true,
+            target_version: Some(show::signed(*replica_version)),
+            ..Default::default()
+        },
+        // A fresh id is in no log.
+        Outcome::Published { version, .. } => v1::PlanCloneResponse {
+            up_to_date: true,
+            target_version: Some(show::signed(*version)),
+            ..Default::default()
+        },
+        Outcome::Ready { plan, tasks, note } => ready(plan, tasks, note),
+    }
+}
+
+fn ready(plan: &JobPlan, tasks: &Plan, note: &PlanNote) -> v1::PlanCloneResponse {
+    let objects = &plan.change_set.objects;
+    let (source_requests, target_requests) = requests(objects);
+    let bytes = tasks.tasks.iter().map(|task| task.bytes).sum();
+    v1::PlanCloneResponse {
+        change: Some(v1::Progress {
+            source_version: show::signed(tasks.source_version),
+            objects_total: show::signed(objects.len() as u64),
+            bytes_total: show::signed(bytes),
+            tasks_total: show::short(tasks.tasks.len() as u64),
+            notices: note.notices.clone(),
+            ..Default::default()
+        }),
+        source_requests: show::signed(source_requests),
+        target_requests: show::signed(target_requests),
+        clone_metrics: note.clone_metrics.clone(),
+        target_version: tasks.replica_version.map(show::signed),
+        ..Default::default()
+    }
+}

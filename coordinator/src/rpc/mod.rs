@@ -1,0 +1,83 @@
+//! The gRPC faces: wire types in, checked; the driver asked; wire types out. No decisions.
+//!
+//! * [`jobs`]: `JobService`, for clients.
+//! * [`workers`]: `WorkerService`, for operators.
+//! * [`dispatch`]: `DispatchService`, for workers.
+//! * [`accept`]: a spec resolved and checked before anything else happens.
+//! * `show`: the driver's snapshots as wire types.
+//! * `names`: resource names, pages.
+
+pub mod accept;
+pub mod dispatch;
+pub mod jobs;
+mod names;
+mod show;
+pub mod workers;
+
+use deepclone_core::failure::Failure;
+use deepclone_core::limits::MESSAGE_BYTES_MAX;
+use deepclone_core::reason::Reason;
+use deepclone_proto::FILE_DESCRIPTOR_SET;
+use deepclone_proto::convert::WireError;
+use deepclone_proto::status::to_status;
+use deepclone_proto::v1::dispatch_service_server::DispatchServiceServer;
+use deepclone_proto::v1::job_service_server::JobServiceServer;
+use deepclone_proto::v1::worker_service_server::WorkerServiceServer;
+use tonic::service::Routes;
+use tonic::{Request, Status};
+use tonic_reflection::server::Builder;
+
+use crate::driver::Handle;
+use crate::effects::Context;
+
+/// Every service of the coordinator, with health and reflection.
+///
+/// # Errors
+/// Descriptors that do not fit together: a bug.
+pub async fn routes(handle: Handle, context: Context) -> Result<Routes, Failure> {
+    let jobs = JobServiceServer::new(jobs::Jobs::new(handle.clone(), context))
+        .max_decoding_message_size(MESSAGE_BYTES_MAX);
+    let workers = WorkerServiceServer::new(workers::Workers::new(handle.clone()))
+        .max_decoding_message_size(MESSAGE_BYTES_MAX);
+    let dispatch = DispatchServiceServer::new(dispatch::Dispatch::new(handle))
+        .max_decoding_message_size(MESSAGE_BYTES_MAX);
+    let (reporter, health) = tonic_health::server::health_reporter();
+    reporter.set_serving::<JobServiceServer<jobs::Jobs>>().await;
+    reporter.set_serving::<WorkerServiceServer<workers::Workers>>().await;
+    reporter.set_serving::<DispatchServiceServer<dispatch::Dispatch>>().await;
+    let broken = |error: tonic_reflection::server::Error| {
+        Failure::new(Reason::Internal, format!("the descriptors are broken: {error}"))
+    };
+    let mut routes = Routes::default();
+    routes = routes
+        .add_service(jobs)
+        .add_service(workers)
+        .add_service(dispatch)
+        .add_service(health)
+        .add_service(descriptors().build_v1().map_err(broken)?)
+        .add_service(descriptors().build_v1alpha().map_err(broken)?);
+    Ok(routes)
+}
+
+fn descriptors<'a>() -> Builder<'a> {
+    Builder::configure()
+        .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+        // The details that errors carry.
+        .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+}
+
+/// A failure as the status of a call.
+fn status(failure: Failure) -> Status {
+    to_status(&failure)
+}
+
+/// A field at fault as the status of a call.
+fn refused(error: WireError) -> Status {
+    to_status(&error.into())
+}
+
+/// What a request holds.
+fn body<T>(request: Request<T>) -> T {
+    request.into_inner()
+}

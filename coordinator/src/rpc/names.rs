@@ -1,0 +1,111 @@
+//! Resource names, pages and filters.
+
+use deepclone_core::ids::{JobId, WorkerId};
+use deepclone_proto::convert::WireError;
+use deepclone_proto::v1;
+use uuid::Uuid;
+
+/// The page of a caller who does not say.
+const PAGE_SIZE_DEFAULT: usize = 50;
+/// The largest page.
+const PAGE_SIZE_MAX: usize = 1_000;
+
+/// The job of `jobs/{uuid}`.
+pub(super) fn job(name: &str) -> Result<JobId, WireError> {
+    id(name, "jobs/", "a job's name is jobs/{uuid}").map(JobId)
+}
+
+/// The worker of `workers/{uuid}`.
+pub(super) fn worker(name: &str) -> Result<WorkerId, WireError> {
+    id(name, "workers/", "a worker's name is workers/{uuid}").map(WorkerId)
+}
+
+fn id(name: &str, collection: &str, form: &str) -> Result<Uuid, WireError> {
+    let invalid = || WireError::invalid("name", form);
+    let id = name.strip_prefix(collection).ok_or_else(invalid)?;
+    Uuid::parse_str(id).map_err(|_| invalid())
+}
+
+/// The page after `token` of `items`, and the token of the next. `name` names an item.
+pub(super) fn page<T>(
+    items: Vec<T>,
+    size: i32,
+    token: &str,
+    name: impl Fn(&T) -> Uuid,
+) -> Result<(Vec<T>, String), WireError> {
+    let size = match usize::try_from(size) {
+        Ok(0) => PAGE_SIZE_DEFAULT,
+        Ok(size) => size.min(PAGE_SIZE_MAX),
+        Err(_) => return Err(WireError::invalid("page_size", "it is negative")),
+    };
+    let start = if token.is_empty() {
+        0
+    } else {
+        let last = Uuid::parse_str(token)
+            .map_err(|_| WireError::invalid("page_token", "it is none of ours"))?;
+        let at = items.iter().position(|item| name(item) == last);
+        at.ok_or_else(|| WireError::invalid("page_token", "it is too old: list again"))? + 1
+    };
+    let is_more = items.len() > start + size;
+    let items: Vec<T> = items.into_iter().skip(start).take(size).collect();
+    let next = items.last().filter(|_| is_more).map(|item| name(item).to_string());
+    Ok((items, next.unwrap_or_default()))
+}
+
+/// The state that a filter asks for; none: every state.
+pub(super) fn state_filter(filter: &str) -> Result<Option<v1::job::State>, WireError> {
+    if filter.trim().is_empty() {
+        return Ok(None);
+    }
+    let invalid = || WireError::invalid("filter", "write `state = NAME`, with a name of Job.State");
+    let (field, value) = filter.split_once('=').ok_or_else(invalid)?;
+    if field.trim() != "state" {
+        return Err(invalid());
+    }
+    let value = value.trim().trim_matches('"');
+    v1::job::State::from_str_name(value).map(Some).ok_or_else(invalid)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_have_one_form() {
+        let id = Uuid::from_u128(7);
+        assert_eq!(job(&format!("jobs/{id}")), Ok(JobId(id)));
+        assert_eq!(worker(&format!("workers/{id}")), Ok(WorkerId(id)));
+        for name in ["", "jobs/", "jobs/x", "workers/", &id.to_string()] {
+            assert!(job(name).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn pages_follow_each_other_and_end() {
+        let all: Vec<Uuid> = (0..5).map(Uuid::from_u128).collect();
+        let mut seen = Vec::new();
+        let mut token = String::new();
+        loop {
+            let (items, next) = page(all.clone(), 2, &token, |id| *id).unwrap();
+            seen.extend(items);
+            token = next;
+            if token.is_empty() {
+                break;
+            }
+        }
+        assert_eq!(seen, all);
+        assert!(page(all.clone(), -1, "", |id| *id).is_err());
+        assert!(page(all.clone(), 1, "no", |id| *id).is_err());
+        assert!(page(all, 1, &Uuid::max().to_string(), |id| *id).is_err());
+    }
+
+    #[test]
+    fn the_filter_knows_states_only() {
+        assert_eq!(state_filter(" "), Ok(None));
+        assert_eq!(state_filter("state = FAILED"), Ok(Some(v1::job::State::Failed)));
+        assert_eq!(state_filter("state=\"QUEUED\""), Ok(Some(v1::job::State::Queued)));
+        for filter in ["state", "state = DONE", "name = x"] {
+            assert!(state_filter(filter).is_err(), "{filter}");
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! The driver's snapshots as wire types.
+
+use std::time::Duration;
+
+use deepclone_core::machine::{End, JobState, Progress, WorkerState};
+use deepclone_proto::convert::time::{duration_to_wire, timestamp_to_wire};
+use deepclone_proto::v1;
+
+use crate::driver::book::JobSnapshot;
+use crate::driver::message::WorkerSnapshot;
+
+/// A job as clients see it.
+pub(super) fn job(snapshot: &JobSnapshot) -> v1::Job {
+    let is_planned = snapshot.source_version.is_some();
+    v1::Job {
+        name: format!("jobs/{}", snapshot.job),
+        spec: Some((&snapshot.order.spec).into()),
+        state: state(snapshot.state).into(),
+        failure: match &snapshot.end {
+            Some(End::Failed(failure)) => Some(failure.into()),
+            _ => None,
+        },
+        progress: is_planned.then(|| progress(snapshot)),
+        result: result(snapshot),
+        create_time: Some(timestamp_to_wire(snapshot.created_ms)),
+        end_time: snapshot.ended_ms.map(timestamp_to_wire),
+    }
+}
+
+/// The wire name of a state.
+pub(super) fn state(state: JobState) -> v1::job::State {
+    match state {
+        JobState::Queued => v1::job::State::Queued,
+        JobState::Planning => v1::job::State::Planning,
+        JobState::Copying => v1::job::State::Copying,
+        JobState::WaitingForWorkers => v1::job::State::WaitingForWorkers,
+        JobState::Publishing => v1::job::State::Publishing,
+        JobState::Succeeded => v1::job::State::Succeeded,
+        JobState::Failed => v1::job::State::Failed,
+        JobState::Cancelling => v1::job::State::Cancelling,
+        JobState::Cancelled => v1::job::State::Cancelled,
+    }
+}
+
+fn progress(snapshot: &JobSnapshot) -> v1::Progress {
+    let figures = &snapshot.progress;
+    v1::Progress {
+        source_version: snapshot.source_version.map_or(0, signed),
+        objects_total: signed(figures.objects_total),
+        objects_copied: signed(figures.objects_done),
+        bytes_total: signed(figures.bytes_total),
+        bytes_copied: signed(figures.bytes_done.saturating_add(figures.bytes_moving)),
+        tasks_total: short(figures.tasks_total),
+        tasks_done: short(figures.tasks_done),
+        workers: short(u64::from(figures.workers)),
+        notices: snapshot.note.notices.clone(),
+    }
+}
+
+fn result(snapshot: &JobSnapshot) -> Option<v1::Result> {
+    let Some(End::Succeeded { source_version, replica_version, up_to_date }) = &snapshot.end else {
+        return None;
+    };
+    let Progress { objects_copied, objects_skipped, bytes_read, bytes_written, .. } =
+        snapshot.progress;
+    let ended_ms = snapshot.ended_ms.unwrap_or(snapshot.created_ms);
+    let duration_ms = u64::try_from(ended_ms - snapshot.created_ms).unwrap_or(0);
+    Some(v1::Result {
+        source_version: signed(*source_version),
+        target_version: signed(*replica_version),
+        up_to_date: *up_to_date,
+        objects_copied: signed(objects_copied),
+        objects_skipped: signed(objects_skipped),
+        bytes_read: signed(bytes_read),
+        bytes_written: signed(bytes_written),
+        clone_metrics: snapshot.note.clone_metrics.clone(),
+        tasks: signed(snapshot.progress.tasks_total),
+        workers: short(u64::from(snapshot.progress.workers_used)),
+        duration: Some(duration_to_wire(Duration::from_millis(duration_ms))),
+    })
+}
+
+/// A worker as operators see it.
+pub(super) fn worker(snapshot: &WorkerSnapshot) -> v1::Worker {
+    let state = match snapshot.state {
+        WorkerState::Active => v1::worker::State::Active,
+        WorkerState::Draining => v1::worker::State::Draining,
+        WorkerState::Lost => v1::worker::State::Lost,
+    };
+    v1::Worker {
+        name: format!("workers/{}", snapshot.worker),
+        state: state.into(),
+        version: snapshot.card.version.clone(),
+        connections: snapshot.card.connections.clone(),
+        last_seen_time: Some(timestamp_to_wire(snapshot.last_seen_ms)),
+        display_name: snapshot.card.name.clone(),
+    }
+}
+
+/// Counters on the wire are signed, as AIP-141 asks.
+pub(super) fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// Likewise for small ones.
+pub(super) fn short(count: u64) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
+}

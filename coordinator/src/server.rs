@@ -1,0 +1,109 @@
+//! A coordinator as a process: listeners, the ready line, an end in good order.
+
+use std::io::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use deepclone_common::http;
+use deepclone_common::listener::bind;
+use deepclone_core::failure::Failure;
+use deepclone_core::limits::Limits;
+use deepclone_core::reason::Reason;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_stream::wrappers::TcpListenerStream;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Server;
+
+use crate::config::Settings;
+use crate::effects::Context;
+use crate::http::Gauges;
+use crate::state::SqliteStore;
+use crate::{driver, rpc};
+
+/// How long calls may take to end once the coordinator stops.
+const DRAIN_MAX: Duration = Duration::from_secs(5);
+/// How often an idle connection is asked whether it lives.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
+
+/// Bound sockets.
+#[derive(Debug)]
+pub struct Listeners {
+    /// For gRPC.
+    pub grpc: TcpListener,
+    /// For HTTP.
+    pub http: TcpListener,
+}
+
+impl Listeners {
+    /// Binds both.
+    ///
+    /// # Errors
+    /// The address that cannot be had.
+    pub async fn bind(settings: &Settings) -> Result<Self, Failure> {
+        Ok(Self {
+            grpc: bind(settings.listen, settings.exposure).await?,
+            http: bind(settings.http_listen, settings.exposure).await?,
+        })
+    }
+}
+
+/// Serves until `shutdown`, then ends in good order: no new call, the running ones answered.
+///
+/// # Errors
+/// The state cannot be used (any more), or a socket failed.
+pub async fn run(
+    settings: Settings,
+    listeners: Listeners,
+    shutdown: CancellationToken,
+) -> Result<(), Failure> {
+    let store = SqliteStore::open(&settings.place).await.map_err(|error| error.failure())?;
+    let context = Context { connections: Arc::new(settings.connections), store: Arc::new(store) };
+    let gauges = Arc::new(Gauges::default());
+    let stop = shutdown.child_token();
+    let (handle, driver) =
+        driver::start(context.clone(), Limits::default(), Arc::clone(&gauges), stop.clone())
+            .await
+            .map_err(|error| error.failure())?;
+    let routes = rpc::routes(handle, context).await?;
+    let (ready, is_ready) = watch::channel(true);
+    let (grpc_address, http_address) = (address(&listeners.grpc)?, address(&listeners.http)?);
+    let http = tokio::spawn(http::serve(listeners.http, gauges.registry(), is_ready, stop.clone()));
+    let grpc = tokio::spawn(
+        Server::builder()
+            .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
+            .add_routes(routes)
+            .serve_with_incoming_shutdown(
+                TcpListenerStream::new(listeners.grpc),
+                stop.clone().cancelled_owned(),
+            ),
+    );
+    announce(&format!("listening on {grpc_address} http={http_address}"))?;
+    // Ends at the shutdown, or because facts cannot be made durable.
+    let outcome = driver.await.map_err(|error| {
+        Failure::new(Reason::Internal, format!("the driver panicked, which is a bug: {error}"))
+    });
+    ready.send_replace(false);
+    stop.cancel();
+    let drained = async {
+        let _ended = futures::join!(grpc, http);
+    };
+    if tokio::time::timeout(DRAIN_MAX, drained).await.is_err() {
+        tracing::warn!("stopping although some calls have not ended");
+    }
+    outcome?
+}
+
+fn address(listener: &TcpListener) -> Result<std::net::SocketAddr, Failure> {
+    listener.local_addr().map_err(|error| {
+        Failure::new(Reason::Internal, format!("a socket has no address: {error}"))
+    })
+}
+
+/// Prints the one line of stdout, for those who started this process.
+fn announce(line: &str) -> Result<(), Failure> {
+    let mut stdout = std::io::stdout().lock();
+    writeln!(stdout, "{line}")
+        .and_then(|()| stdout.flush())
+        .map_err(|error| Failure::new(Reason::Internal, format!("cannot write to stdout: {error}")))
+}

@@ -1,0 +1,217 @@
+//! Facts as rows: a kind and a message of `deepclone.state.v1`. Its types go no further.
+
+use deepclone_common::connections::Resolved;
+use deepclone_core::failure::Failure;
+use deepclone_core::ids::{ConnectionKey, JobId, PlanDigest, TargetKey, TaskFingerprint};
+use deepclone_core::machine::{End, Fact, Route};
+use deepclone_core::spec::CloneSpec;
+use deepclone_proto::convert::outcome::{kind_from_wire, kind_to_wire};
+use deepclone_proto::convert::{WireError, fixed_bytes};
+use deepclone_proto::state::v1 as wire;
+use prost::Message;
+
+use super::{Entry, JobSpec, PlanNote, StoreError};
+
+/// Why a row cannot be read.
+#[derive(Debug, thiserror::Error)]
+enum RowError {
+    #[error(transparent)]
+    Protobuf(#[from] prost::DecodeError),
+    #[error(transparent)]
+    Field(#[from] WireError),
+    #[error("this version does not know the kind")]
+    Kind,
+}
+
+/// A job's order as the engine's opaque spec.
+#[must_use]
+pub fn encode_spec(spec: &JobSpec) -> Vec<u8> {
+    let side = |side: &Resolved| {
+        Some(wire::Side {
+            connection: side.connection.clone(),
+            fingerprint: side.fingerprint.to_vec(),
+            root: side.root.clone(),
+            uri: side.uri.clone(),
+        })
+    };
+    wire::JobSpec {
+        spec: Some((&spec.spec).into()),
+        source: side(&spec.source),
+        target: side(&spec.target),
+    }
+    .encode_to_vec()
+}
+
+/// The order that [`encode_spec`] encoded.
+///
+/// # Errors
+/// Bytes that are none.
+pub fn decode_spec(bytes: &[u8]) -> Result<JobSpec, StoreError> {
+    let read = || -> Result<JobSpec, RowError> {
+        let order = wire::JobSpec::decode(bytes)?;
+        Ok(JobSpec {
+            spec: CloneSpec::try_from(order.spec.ok_or(missing("spec"))?)?,
+            source: side(order.source, "source")?,
+            target: side(order.target, "target")?,
+        })
+    };
+    read().map_err(|error| StoreError::Damaged { kind: "spec".to_owned(), why: error.to_string() })
+}
+
+fn side(side: Option<wire::Side>, field: &'static str) -> Result<Resolved, RowError> {
+    let side = side.ok_or(missing(field))?;
+    let fingerprint = fixed_bytes(&side.fingerprint, "fingerprint")?;
+    Ok(Resolved { connection: side.connection, fingerprint, root: side.root, uri: side.uri })
+}
+
+fn missing(field: &'static str) -> WireError {
+    WireError::Missing { field }
+}
+
+/// The job, kind and body of an entry's row.
+pub(super) fn encode(entry: &Entry) -> (JobId, &'static str, Vec<u8>) {
+    let note = entry.note.as_ref().map(note_to_wire);
+    match &entry.fact {
+        Fact::Created { job, target, route, spec } => {
+            let body = wire::Created {
+                target: target.0.to_vec(),
+                source_connection: route.source.0.to_vec(),
+                target_connection: route.target.0.to_vec(),
+                spec: spec.clone(),
+            };
+            (*job, "created", body.encode_to_vec())
+        }
+        Fact::Planned { job, digest, source_version, replica_version } => {
+            let body = wire::Planned {
+                digest: digest.0.to_vec(),
+                source_version: *source_version,
+                replica_version: *replica_version,
+                note,
+            };
+            (*job, "planned", body.encode_to_vec())
+        }
+        Fact::TaskDone { job, fingerprint, receipt } => {
+            let fingerprint = fingerprint.0.to_vec();
+            let body = wire::TaskDone { fingerprint, receipt: Some(receipt.into()) };
+            (*job, "task_done", body.encode_to_vec())
+        }
+        Fact::TaskFailed { job, fingerprint, kind } => {
+            let fingerprint = fingerprint.0.to_vec();
+            let body = wire::TaskFailed { fingerprint, kind: kind_to_wire(*kind).into() };
+            (*job, "task_failed", body.encode_to_vec())
+        }
+        Fact::CancelRequested { job } => {
+            (*job, "cancel_requested", wire::CancelRequested {}.encode_to_vec())
+        }
+        Fact::PublishIntended { job } => {
+            (*job, "publish_intended", wire::PublishIntended {}.encode_to_vec())
+        }
+        Fact::Published { job, version } => {
+            (*job, "published", wire::Published { version: *version }.encode_to_vec())
+        }
+        Fact::Ended { job, end } => {
+            let body = wire::Ended { end: Some(end_to_wire(end)), note };
+            (*job, "ended", body.encode_to_vec())
+        }
+    }
+}
+
+/// The entry of a row.
+pub(super) fn decode(
+    job: JobId,
+    kind: &str,
+    body: &[u8],
+    recorded_ms: i64,
+) -> Result<Entry, StoreError> {
+    match decode_fact(job, kind, body) {
+        Ok((fact, note)) => Ok(Entry { fact, note: note.map(note_from_wire), recorded_ms }),
+        Err(error) => Err(StoreError::Damaged { kind: kind.to_owned(), why: error.to_string() }),
+    }
+}
+
+fn decode_fact(
+    job: JobId,
+    kind: &str,
+    body: &[u8],
+) -> Result<(Fact, Option<wire::PlanNote>), RowError> {
+    let fingerprint = |bytes: &[u8]| fixed_bytes(bytes, "fingerprint").map(TaskFingerprint);
+    let fact = match kind {
+        "created" => {
+            let row = wire::Created::decode(body)?;
+            let source = ConnectionKey(fixed_bytes(&row.source_connection, "source_connection")?);
+            let target = ConnectionKey(fixed_bytes(&row.target_connection, "target_connection")?);
+            Fact::Created {
+                job,
+                target: TargetKey(fixed_bytes(&row.target, "target")?),
+                route: Route { source, target },
+                spec: row.spec,
+            }
+        }
+        "planned" => {
+            let row = wire::Planned::decode(body)?;
+            let digest = PlanDigest(fixed_bytes(&row.digest, "digest")?);
+            let (source_version, replica_version) = (row.source_version, row.replica_version);
+            return Ok((Fact::Planned { job, digest, source_version, replica_version }, row.note));
+        }
+        "task_done" => {
+            let row = wire::TaskDone::decode(body)?;
+            let receipt = row.receipt.ok_or(missing("receipt"))?.into();
+            Fact::TaskDone { job, fingerprint: fingerprint(&row.fingerprint)?, receipt }
+        }
+        "task_failed" => {
+            let row = wire::TaskFailed::decode(body)?;
+            let kind = kind_from_wire(row.kind)?;
+            Fact::TaskFailed { job, fingerprint: fingerprint(&row.fingerprint)?, kind }
+        }
+        "cancel_requested" => {
+            wire::CancelRequested::decode(body)?;
+            Fact::CancelRequested { job }
+        }
+        "publish_intended" => {
+            wire::PublishIntended::decode(body)?;
+            Fact::PublishIntended { job }
+        }
+        "published" => Fact::Published { job, version: wire::Published::decode(body)?.version },
+        "ended" => {
+            let row = wire::Ended::decode(body)?;
+            let end = end_from_wire(row.end.ok_or(missing("end"))?)?;
+            return Ok((Fact::Ended { job, end }, row.note));
+        }
+        _ => return Err(RowError::Kind),
+    };
+    Ok((fact, None))
+}
+
+fn end_to_wire(end: &End) -> wire::ended::End {
+    match end {
+        End::Succeeded { source_version, replica_version, up_to_date } => {
+            wire::ended::End::Succeeded(wire::Succeeded {
+                source_version: *source_version,
+                replica_version: *replica_version,
+                up_to_date: *up_to_date,
+            })
+        }
+        End::Failed(failure) => wire::ended::End::Failed(failure.into()),
+        End::Cancelled => wire::ended::End::Cancelled(wire::Cancelled {}),
+    }
+}
+
+fn end_from_wire(end: wire::ended::End) -> Result<End, RowError> {
+    Ok(match end {
+        wire::ended::End::Succeeded(row) => End::Succeeded {
+            source_version: row.source_version,
+            replica_version: row.replica_version,
+            up_to_date: row.up_to_date,
+        },
+        wire::ended::End::Failed(failure) => End::Failed(Failure::try_from(failure)?),
+        wire::ended::End::Cancelled(_) => End::Cancelled,
+    })
+}
+
+fn note_to_wire(note: &PlanNote) -> wire::PlanNote {
+    wire::PlanNote { clone_metrics: note.clone_metrics.clone(), notices: note.notices.clone() }
+}
+
+fn note_from_wire(note: wire::PlanNote) -> PlanNote {
+    PlanNote { clone_metrics: note.clone_metrics, notices: note.notices }
+}

@@ -1,0 +1,160 @@
+//! What survives a crash of the coordinator: facts, evidence of objects, and who leads.
+//!
+//! Words: an *entry* is a fact with its time and a note; a *batch* is what one transaction makes
+//! durable; *evidence* is an object that a receipt saw whole at a target.
+//!
+//! Flow: [`Store::lead`] once, [`Store::load`] once, then [`Store::append`] batch by batch (I4).
+//! Every append checks the term of the writer, so that an old leader loses, never the facts.
+
+mod encoding;
+mod lock;
+mod sqlite;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use deepclone_common::connections::Resolved;
+use deepclone_core::failure::Failure;
+use deepclone_core::ids::{Epoch, JobId, TargetKey};
+use deepclone_core::machine::Fact;
+use deepclone_core::reason::Reason;
+use deepclone_core::spec::CloneSpec;
+use futures::future::BoxFuture;
+
+pub use encoding::{decode_spec, encode_spec};
+pub use sqlite::{Place, SqliteStore};
+
+/// A durable state. Implementations pass one conformance suite.
+pub trait Store: Send + Sync + 'static {
+    /// Takes the lead in a new term.
+    fn lead(&self) -> BoxFuture<'_, Result<Epoch, StoreError>>;
+    /// Every entry, in the order in which they were appended.
+    fn load(&self) -> BoxFuture<'_, Result<Vec<Entry>, StoreError>>;
+    /// Makes a batch durable, whole or not at all.
+    fn append<'a>(
+        &'a self,
+        epoch: Epoch,
+        batch: &'a Batch,
+    ) -> BoxFuture<'a, Result<(), StoreError>>;
+    /// Evidence for the keys of a target from `keys.0` to `keys.1`, recorded at `since_ms` or
+    /// later, by key.
+    fn evidence<'a>(
+        &'a self,
+        target: TargetKey,
+        keys: (&'a str, &'a str),
+        since_ms: i64,
+    ) -> BoxFuture<'a, Result<Vec<Evidence>, StoreError>>;
+    /// Drops the evidence for these keys: their objects turned out to be gone.
+    fn forget<'a>(
+        &'a self,
+        target: TargetKey,
+        keys: &'a [String],
+    ) -> BoxFuture<'a, Result<(), StoreError>>;
+}
+
+/// A fact as it is kept.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// What happened.
+    pub fact: Fact,
+    /// What the engine does not see of a plan; with `Planned` and `Ended` facts only.
+    pub note: Option<PlanNote>,
+    /// When, in milliseconds since 1970 (UTC).
+    pub recorded_ms: i64,
+}
+
+/// What people are told of a plan.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PlanNote {
+    /// Databricks' figures under their own names; sizes in bytes.
+    pub clone_metrics: BTreeMap<String, i64>,
+    /// Remarks, one line each.
+    pub notices: Vec<String>,
+}
+
+/// What one transaction makes durable.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Batch {
+    /// Facts, in order.
+    pub entries: Vec<Entry>,
+    /// What the receipts among them saw.
+    pub evidence: Vec<(TargetKey, Evidence)>,
+}
+
+/// An object that a receipt saw whole at a target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    /// Its key below the target's folder.
+    pub key: String,
+    /// Its length in bytes.
+    pub size: u64,
+    /// The job whose receipt saw it.
+    pub job: JobId,
+    /// When, in milliseconds since 1970 (UTC).
+    pub recorded_ms: i64,
+}
+
+/// A job's order as it was accepted: the spec and both sides as they were resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobSpec {
+    /// What was asked for.
+    pub spec: CloneSpec,
+    /// The table copied from.
+    pub source: Resolved,
+    /// Where to.
+    pub target: Resolved,
+}
+
+/// Why the durable state cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database is another process's.
+    #[error("the database {path} is used by another coordinator: stop that one, or name another")]
+    Locked {
+        /// The file.
+        path: String,
+    },
+    /// Another coordinator leads now.
+    #[error("another coordinator took the lead of this database")]
+    Deposed,
+    /// What was read means nothing.
+    #[error("the database holds a {kind} that cannot be read: {why}")]
+    Damaged {
+        /// The kind of the fact.
+        kind: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// The file of the database or its lock.
+    #[error("cannot open the database {path}")]
+    File {
+        /// The file.
+        path: String,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// The database's own error.
+    #[error("the database failed")]
+    Database(#[from] sqlx::Error),
+    /// The schema could not be brought up to date.
+    #[error("the database's schema cannot be brought up to date")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+}
+
+impl StoreError {
+    /// The error as it leaves the process.
+    #[must_use]
+    pub fn failure(&self) -> Failure {
+        let reason = match self {
+            Self::Locked { .. } | Self::File { .. } => Reason::InvalidArgument,
+            Self::Deposed => Reason::CoordinatorUnavailable,
+            Self::Damaged { .. } | Self::Database(_) | Self::Migrate(_) => Reason::Internal,
+        };
+        let message = match std::error::Error::source(self) {
+            Some(cause) => format!("{self}: {cause}"),
+            None => self.to_string(),
+        };
+        Failure::new(reason, message.replace('\n', " "))
+    }
+}
