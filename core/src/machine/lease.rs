@@ -138,13 +138,13 @@ impl Machine {
         jobs.sort_unstable_by_key(|&(bytes, leases, id, _, _)| (bytes, leases, id));
         let idle = known.held.is_empty();
         jobs.into_iter().find_map(|(_, _, id, job, tasks)| {
-            let others = self
-                .workers
-                .iter()
-                .any(|(&other, known)| other != worker && known.takes(&job.route));
             let avoids = |index: TaskIndex| {
                 let avoid = tasks.get(index).and_then(|task| task.avoid);
-                others && avoid.is_some_and(|(who, until)| who == worker && self.now < until)
+                avoid.is_some_and(|(who, until)| who == worker && self.now < until)
+                    && self
+                        .workers
+                        .iter()
+                        .any(|(&id, other)| id != worker && other.takes(&job.route))
             };
             Some((id, candidate(tasks, hand, idle, avoids)?))
         })

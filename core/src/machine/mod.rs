@@ -3,6 +3,11 @@
 //! Events in, actions out: [`Machine::step`]. The three closed enums [`Event`], [`Action`] and
 //! [`Fact`] are the vocabulary of the system. Time is an argument ([`Moment`]).
 //!
+//! What the driver owes it: ids that are never minted twice; all queued events before
+//! [`Event::DeadlineReached`], which comes at [`Machine::next_deadline`] at the latest; facts
+//! durable before the other actions of their batch; one end for every `Plan` and `Publish`; an
+//! answer of its own to a question for tasks that a newer one of the same worker replaced.
+//!
 //! * `life`: a job is submitted, planned, copied, published, ended; `job` holds its states.
 //! * `lease`: who gets which task; `tasks` holds the tasks of one plan.
 //! * `report`: what workers report; `retry` decides about another try.

@@ -3,6 +3,8 @@
 //! Leases are not facts. Every first job of a target is planned again, and nothing is granted
 //! for one heartbeat: by then workers have re-announced what they hold.
 
+use std::collections::btree_map::Entry;
+
 use super::job::{Job, State};
 use super::{Action, End, Fact, Machine, Moment};
 use crate::ids::{Epoch, JobId};
@@ -46,8 +48,8 @@ impl Machine {
             | Fact::Ended { job, .. } => *job,
         };
         if let Fact::Created { target, route, spec, .. } = fact {
-            if !self.jobs.contains_key(&id) {
-                self.jobs.insert(id, Job::new(target, route, spec));
+            if let Entry::Vacant(place) = self.jobs.entry(id) {
+                place.insert(Job::new(target, route, spec));
                 self.targets.entry(target).or_default().push_back(id);
             }
             return;
