@@ -10,6 +10,7 @@
 //! * [`features`]: which tables can be carried.
 //! * [`log`]: the log's files: which of them give a version, checkpoints, commits.
 //! * [`snapshot`]: the state of a table at one version.
+//! * [`predicate`]: which partitions of it are wanted.
 //! * [`changes`]: what a sync must do.
 //! * `commit`: the CLONE commit.
 //! * [`publish`]: making a sync visible.
@@ -27,6 +28,7 @@ pub mod history;
 pub mod io;
 pub mod log;
 pub mod paths;
+pub mod predicate;
 pub mod publish;
 pub mod snapshot;
 pub mod validate;

@@ -7,14 +7,21 @@ use super::{
     Action, Add, DeletionVector, DomainMetadata, Metadata, ParseError, Protocol, Remove, Txn,
 };
 
+const KNOWN: &[&str] =
+    &["add", "cdc", "commitInfo", "domainMetadata", "metaData", "protocol", "remove", "txn"];
+
 impl Action {
-    /// The action in `text`: an object with one field, its name.
+    /// The action in `text`: an object with one field, its name. Beside an action that we know,
+    /// fields that nobody knows are ignored, as all readers do.
     ///
     /// # Errors
     /// When the text is no such object, a required field is missing or has another type.
     pub fn from_json(text: &str) -> Result<Self, ParseError> {
         let mut fields = Fields::parse("action", text)?;
-        let names: Vec<String> = fields.names().map(str::to_owned).collect();
+        let mut names: Vec<String> = fields.names().map(str::to_owned).collect();
+        if names.iter().any(|name| KNOWN.contains(&name.as_str())) {
+            names.retain(|name| KNOWN.contains(&name.as_str()));
+        }
         let [name] = names.as_slice() else {
             return Err(ParseError(match names.len() {
                 0 => "an object without an action".to_owned(),
@@ -110,7 +117,8 @@ fn metadata(text: &str) -> Result<Metadata, ParseError> {
         name: fields.optional("name")?,
         description: fields.optional("description")?,
         format: fields.required("format")?,
-        schema_string: fields.required("schemaString")?,
+        // Databricks pipelines create tables without one; the snapshot refuses a lasting lack.
+        schema_string: fields.optional("schemaString")?.unwrap_or_default(),
         partition_columns: fields.optional("partitionColumns")?.unwrap_or_default(),
         created_time: fields.optional("createdTime")?,
         // A property that is null is not set.

@@ -40,6 +40,15 @@ fn nulls_are_absent_and_absent_is_not_zero() {
 }
 
 #[test]
+fn what_nobody_knows_beside_an_action_is_ignored() {
+    assert_eq!(
+        round_trip(r#"{"new":{"a":1},"txn":{"appId":"a","version":1},"newer":2}"#),
+        r#"{"txn":{"appId":"a","version":1}}"#
+    );
+    assert!(Action::from_json(r#"{"new":1,"newer":2}"#).is_err());
+}
+
+#[test]
 fn escaped_names_are_the_same_names() {
     assert_eq!(
         round_trip(r#"{"t\u0078n":{"app\u0049d":"\ud83d\ude00","version":1}}"#),

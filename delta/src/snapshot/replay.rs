@@ -95,6 +95,9 @@ impl Replay {
         let metadata = self
             .metadata
             .ok_or_else(|| DeltaError::damaged(file, "no metadata up to this version"))?;
+        if metadata.schema_string.is_empty() {
+            return Err(DeltaError::damaged(file, "the metadata in force has no schemaString"));
+        }
         if let Some((key, commit)) = undecided.into_iter().next() {
             let problem = format!("it both adds and removes {}", key.path);
             return Err(DeltaError::damaged(commit, problem));
