@@ -72,10 +72,10 @@ def ensure(keep: bool) -> None:
     state = read_state()
     running = state.get("services", {})
     wanted = {*services.CLOUDS, "azure"}
-    healthy = set(running) == wanted and all(map(services.healthy, running.values()))
-    if not healthy:
+    ready = state.get("ready") and set(running) == wanted
+    if not ready or not all(map(services.healthy, running.values())):
         stop()
-        state = {"keep": False, "services": start(paths)}
+        state = {"keep": False, "ready": True, "services": start(paths)}
     state["tools"] = paths
     state["keep"] = state["keep"] or keep
     write_state(state)
@@ -90,9 +90,11 @@ def start(paths: dict[str, str]) -> dict[str, dict]:
                for name in services.CLOUDS}
     started["azure"] = services.start_azure(paths["azurite"], folder)
     # Written before they are healthy: whatever happens next, `down` finds them.
-    write_state({"keep": False, "services": started})
+    write_state({"keep": False, "ready": False, "services": started})
     with ThreadPoolExecutor() as pool:
         list(pool.map(services.wait_healthy, started, started.values()))
+    for service in started.values():
+        services.make_bucket(service)
     return started
 
 

@@ -5,6 +5,8 @@ never leads to somebody else's process. Credentials are made anew at every start
 """
 
 import base64
+import email.utils
+import hmac
 import json
 import os
 import pathlib
@@ -18,6 +20,8 @@ import urllib.error
 import urllib.request
 
 CLOUDS = ("north", "south")
+# The bucket of each cloud and the container of Azurite. SeaweedFS makes no other by itself.
+BUCKET = "lake"
 HEALTHY_WITHIN_S = 120
 STOPPED_WITHIN_S = 15
 # Ports below the range from which the kernel takes those of outgoing connections. SeaweedFS
@@ -46,7 +50,7 @@ def start_cloud(name: str, weed: str, folder: pathlib.Path) -> dict:
         f"-volume.port={volume}", "-volume.max=0", "-volume.minFreeSpace=1",
         f"-filer.port={filer}", "-s3", f"-s3.port={s3}", f"-s3.config={config}",
         f"-s3.port.lance={lance}", f"-s3.port.iceberg={iceberg}",
-        "-s3.allowDeleteBucketNotEmpty=true",
+        "-s3.autoCreateBucket=false",
     ], {"WEED_MASTER_VOLUME_GROWTH_COPY_1": "2"})
     return {
         **process,
@@ -54,6 +58,8 @@ def start_cloud(name: str, weed: str, folder: pathlib.Path) -> dict:
         "region": "us-east-1",
         "access_key_id": key,
         "secret_access_key": secret,
+        # A bucket is a folder of the filer.
+        "bucket": f"http://127.0.0.1:{filer}/buckets/{BUCKET}/",
         "health": [
             f"http://127.0.0.1:{master}/dir/assign",
             f"http://127.0.0.1:{filer}/healthz",
@@ -75,6 +81,7 @@ def start_azure(azurite: str, folder: pathlib.Path) -> dict:
         "endpoint": f"http://127.0.0.1:{port}/{account}",
         "account": account,
         "key": key,
+        "bucket": f"http://127.0.0.1:{port}/{account}/{BUCKET}?restype=container",
         "health": [f"http://127.0.0.1:{port}/{account}?comp=list"],
     }
 
@@ -88,6 +95,29 @@ def wait_healthy(name: str, service: dict) -> None:
         if time.monotonic() > deadline:
             raise RuntimeError(f"{name} is not healthy: see {service['log']}")
         time.sleep(0.1)
+
+
+def make_bucket(service: dict) -> None:
+    """Makes the one bucket or container of a healthy store."""
+    if "account" in service:
+        request = urllib.request.Request(service["bucket"], method="PUT",
+                                         headers=signed_headers(service))
+    else:
+        request = urllib.request.Request(service["bucket"], method="POST", data=b"",
+                                         headers={"Content-Type": ""})
+    urllib.request.urlopen(request, timeout=30).close()
+
+
+def signed_headers(service: dict) -> dict[str, str]:
+    """The headers of Azure's shared-key scheme for the making of the container."""
+    account = service["account"]
+    headers = {"x-ms-date": email.utils.formatdate(usegmt=True), "x-ms-version": "2021-12-02"}
+    lines = ["PUT", *[""] * 11, *(f"{key}:{value}" for key, value in headers.items()),
+             f"/{account}/{account}/{BUCKET}", "restype:container"]
+    key = base64.b64decode(service["key"])
+    signature = hmac.digest(key, "\n".join(lines).encode(), "sha256")
+    signed = f"SharedKey {account}:{base64.b64encode(signature).decode()}"
+    return {**headers, "Authorization": signed}
 
 
 def healthy(service: dict) -> bool:

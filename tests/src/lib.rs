@@ -1,1 +1,21 @@
-//! Placeholder.
+//! What the end-to-end tests share: stores, processes, readers, writers and a proxy that breaks.
+//!
+//! * `environment` – where the two clouds, Azurite and the tools are
+//! * `process`     – our binaries and the command line as real processes
+//! * `lines`       – a client of the JSON-line servers in `tests/env/`
+//! * `readers`     – independent readers, and the comparison of two tables by them
+//! * `writers`     – real writers of source tables
+//! * `listing`     – what lies in a folder or a store, to the byte
+//! * `proxy`       – counts, delays and breaks what passes to a store
+//!
+//! A harness that fails is a failed test: it panics and says what to do.
+
+#![expect(clippy::expect_used, clippy::panic, reason = "a harness that fails is a failed test")]
+
+pub mod environment;
+pub mod lines;
+pub mod listing;
+pub mod process;
+pub mod proxy;
+pub mod readers;
+pub mod writers;

@@ -1,0 +1,186 @@
+//! The running test environment, as `tests/env/environment.py` describes it in its file.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use object_store::ObjectStore;
+use object_store::aws::AmazonS3Builder;
+use object_store::azure::MicrosoftAzureBuilder;
+use serde::Deserialize;
+
+/// The bucket of each cloud and the container of Azurite; tests keep apart by their prefixes.
+pub const BUCKET: &str = "lake";
+
+/// Everything that a test may reach.
+#[derive(Deserialize)]
+pub struct Environment {
+    /// The stores.
+    pub services: Services,
+    /// The installed tools.
+    pub tools: Tools,
+}
+
+/// Two clouds with credentials of their own, and Azurite.
+#[derive(Deserialize)]
+pub struct Services {
+    /// The cloud that usually holds the source.
+    pub north: Cloud,
+    /// The cloud that usually holds the replica.
+    pub south: Cloud,
+    /// An emulator of Azure's blob store.
+    pub azure: Azure,
+}
+
+/// An S3 server.
+#[derive(Clone, Deserialize)]
+pub struct Cloud {
+    /// `http://ADDR:PORT`
+    pub endpoint: String,
+    /// The region that its signatures name.
+    pub region: String,
+    /// The one identity that it knows.
+    pub access_key_id: String,
+    /// The identity's secret, made at the start of the environment.
+    pub secret_access_key: String,
+}
+
+/// A blob store of Azure's kind.
+#[derive(Clone, Deserialize)]
+pub struct Azure {
+    /// `http://ADDR:PORT/ACCOUNT`
+    pub endpoint: String,
+    /// The account's name.
+    pub account: String,
+    /// The account's key in base64.
+    pub key: String,
+}
+
+/// Paths of programs and libraries.
+#[derive(Deserialize)]
+pub struct Tools {
+    /// The interpreter that has the readers and writers.
+    pub python: PathBuf,
+    /// The peer of the benches.
+    pub rclone: PathBuf,
+    /// The folder of the jars that Spark is given.
+    pub jars: PathBuf,
+}
+
+/// The environment that runs now.
+///
+/// # Panics
+/// When none runs: it says how to start one.
+pub fn environment() -> &'static Environment {
+    static LOADED: OnceLock<Environment> = OnceLock::new();
+    LOADED.get_or_init(|| {
+        let file = state_file();
+        let text = std::fs::read_to_string(&file).unwrap_or_else(|error| {
+            panic!(
+                "no test environment at {} ({error}): use `make test`, or start one with \
+                 `tests/env/environment.py up`",
+                file.display()
+            )
+        });
+        serde_json::from_str(&text).expect("the environment's file is whole")
+    })
+}
+
+/// The folder of the environment's programs.
+pub(crate) fn scripts() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("env")
+}
+
+fn state_file() -> PathBuf {
+    if let Some(file) = std::env::var_os("DEEPCLONE_TEST_ENVIRONMENT") {
+        return file.into();
+    }
+    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).unwrap_or_else(|| {
+        PathBuf::from(std::env::var_os("HOME").expect("HOME is set")).join(".cache")
+    });
+    cache.join("deepclone/run/environment.json")
+}
+
+impl Cloud {
+    /// The same cloud behind another address, such as a proxy's.
+    #[must_use]
+    pub fn at(&self, endpoint: &str) -> Self {
+        Self { endpoint: endpoint.to_owned(), ..self.clone() }
+    }
+
+    /// The cloud's bucket as a store.
+    #[must_use]
+    pub fn store(&self) -> Box<dyn ObjectStore> {
+        let store = AmazonS3Builder::new()
+            .with_endpoint(&self.endpoint)
+            .with_allow_http(true)
+            .with_region(&self.region)
+            .with_access_key_id(&self.access_key_id)
+            .with_secret_access_key(&self.secret_access_key)
+            .with_bucket_name(BUCKET)
+            .build();
+        Box::new(store.expect("a cloud's settings are complete"))
+    }
+
+    /// The names and values of delta-rs's and `object_store`'s settings, for an environment
+    /// (`prefix` is empty, `SOURCE_` or `TARGET_`) or for storage options.
+    #[must_use]
+    pub fn settings(&self, prefix: &str) -> Vec<(String, String)> {
+        [
+            ("AWS_ENDPOINT_URL", self.endpoint.as_str()),
+            ("AWS_REGION", &self.region),
+            ("AWS_ACCESS_KEY_ID", &self.access_key_id),
+            ("AWS_SECRET_ACCESS_KEY", &self.secret_access_key),
+            ("AWS_ALLOW_HTTP", "true"),
+        ]
+        .map(|(key, value)| (format!("{prefix}{key}"), value.to_owned()))
+        .to_vec()
+    }
+
+    /// A named connection of the configuration file, with a root below the bucket.
+    #[must_use]
+    pub fn connection(&self, name: &str, prefix: &str) -> String {
+        let mut text = format!("[connections.{name}]\nurl = \"s3://{BUCKET}/{prefix}\"\n");
+        for (key, value) in self.settings("") {
+            text.push_str(&format!("{} = \"{value}\"\n", key.to_lowercase()));
+        }
+        text
+    }
+}
+
+impl Azure {
+    /// The container as a store.
+    #[must_use]
+    pub fn store(&self) -> Box<dyn ObjectStore> {
+        let store = MicrosoftAzureBuilder::new()
+            .with_endpoint(self.endpoint.clone())
+            .with_allow_http(true)
+            .with_account(&self.account)
+            .with_access_key(&self.key)
+            .with_container_name(BUCKET)
+            .build();
+        Box::new(store.expect("the account's settings are complete"))
+    }
+
+    /// Like [`Cloud::settings`].
+    #[must_use]
+    pub fn settings(&self, prefix: &str) -> Vec<(String, String)> {
+        [
+            ("AZURE_STORAGE_ENDPOINT", self.endpoint.as_str()),
+            ("AZURE_STORAGE_ACCOUNT_NAME", &self.account),
+            ("AZURE_STORAGE_ACCOUNT_KEY", &self.key),
+            ("AZURE_ALLOW_HTTP", "true"),
+        ]
+        .map(|(key, value)| (format!("{prefix}{key}"), value.to_owned()))
+        .to_vec()
+    }
+
+    /// Like [`Cloud::connection`].
+    #[must_use]
+    pub fn connection(&self, name: &str, prefix: &str) -> String {
+        let mut text = format!("[connections.{name}]\nurl = \"az://{BUCKET}/{prefix}\"\n");
+        for (key, value) in self.settings("") {
+            text.push_str(&format!("{} = \"{value}\"\n", key.to_lowercase()));
+        }
+        text
+    }
+}
