@@ -2,13 +2,21 @@
 //!
 //! [`run`] serves a coordinator over any channel: the binary gives it URLs, the command line the
 //! coordinator inside its own process.
+//!
+//! Layout: [`start`] is the binary, `session` talks to the coordinator, `held` keeps what was granted, `copy` moves the
+//! bytes; `budget` and `lease` bound it in memory and time; [`metrics`] counts it.
 
-use std::sync::Arc;
+mod budget;
+mod copy;
+mod held;
+mod lease;
+pub mod metrics;
+mod session;
+pub mod start;
 
-use deepclone_common::connections::Connections;
-use deepclone_core::failure::Failure;
-use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
+pub use session::run;
+
+use metrics::Metrics;
 use tonic::transport::Channel;
 
 /// What a worker is.
@@ -18,6 +26,8 @@ pub struct WorkerOptions {
     pub name: String,
     /// Bytes of objects that it holds in memory at once.
     pub memory_bytes: u64,
+    /// Where it counts.
+    pub metrics: Metrics,
 }
 
 /// A coordinator that it may serve.
@@ -27,22 +37,4 @@ pub struct Coordinator {
     pub url: String,
     /// The way to it; reconnects by itself.
     pub channel: Channel,
-}
-
-/// Serves whichever of `coordinators` leads until `shutdown`, then finishes or returns its leases
-/// and leaves. `registered` shows the URL of the coordinator that knows the worker, none while
-/// there is none.
-///
-/// # Errors
-/// A coordinator that refuses this worker for good. One that is away is waited for.
-pub async fn run(
-    options: WorkerOptions,
-    coordinators: Vec<Coordinator>,
-    connections: Arc<Connections>,
-    registered: watch::Sender<Option<String>>,
-    shutdown: CancellationToken,
-) -> Result<(), Failure> {
-    let _unused = (options, coordinators, connections, registered);
-    shutdown.cancelled().await;
-    Ok(())
 }

@@ -1,0 +1,66 @@
+//! Why a copy failed: the kind that decides about another try, and one line naming the object.
+
+use deepclone_common::store_errors::{StoreError, StoreErrorKind};
+use deepclone_core::receipt::TaskFailureKind;
+
+/// A failed copy of one object.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct CopyError {
+    pub(crate) kind: TaskFailureKind,
+    pub(crate) message: String,
+}
+
+impl CopyError {
+    pub(crate) fn new(kind: TaskFailureKind, message: String) -> Self {
+        Self { kind, message }
+    }
+
+    /// The source did not give the object.
+    pub(crate) fn source(key: &str, error: &StoreError) -> Self {
+        let kind = match error.kind {
+            StoreErrorKind::NotFound => {
+                let message = format!("the source has no object {key}");
+                return Self::new(TaskFailureKind::SourceNotFound, message);
+            }
+            StoreErrorKind::Precondition => TaskFailureKind::SourceChanged,
+            StoreErrorKind::BucketMissing | StoreErrorKind::Denied => TaskFailureKind::SourceDenied,
+            StoreErrorKind::Throttled => TaskFailureKind::Throttled,
+            _ => TaskFailureKind::Transient,
+        };
+        Self::new(kind, format!("cannot read {key} from the source: {error}"))
+    }
+
+    /// The target did not take the object, or does not give it back.
+    pub(crate) fn target(key: &str, error: &StoreError) -> Self {
+        let kind = match error.kind {
+            StoreErrorKind::BucketMissing | StoreErrorKind::Denied => TaskFailureKind::TargetDenied,
+            StoreErrorKind::Throttled => TaskFailureKind::Throttled,
+            _ => TaskFailureKind::Transient,
+        };
+        Self::new(kind, format!("cannot write {key} to the target: {error}"))
+    }
+
+    /// The source's object is not the planned one.
+    pub(crate) fn changed(key: &str, why: &str) -> Self {
+        Self::new(TaskFailureKind::SourceChanged, format!("the source object {key} {why}"))
+    }
+
+    /// The target has something else under the key.
+    pub(crate) fn conflict(key: &str, why: &str) -> Self {
+        let message = format!("the target has another object under {key}: {why}");
+        Self::new(TaskFailureKind::TargetConflict, message)
+    }
+
+    /// No write may start any more.
+    pub(crate) fn lease_expired(key: &str) -> Self {
+        let message = format!("the lease ended before {key} was copied");
+        Self::new(TaskFailureKind::LeaseExpired, message)
+    }
+
+    /// A key that no store of ours can name.
+    pub(crate) fn bad_key(key: &str) -> Self {
+        let message = format!("the key {key:?} cannot be named at a store");
+        Self::new(TaskFailureKind::SourceNotFound, message)
+    }
+}

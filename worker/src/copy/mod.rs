@@ -1,0 +1,100 @@
+//! Copying the objects of one task: read, digest, write if absent, prove.
+//!
+//! Words: a *part* is a range of an object, whole in memory before it is written; its size is a
+//! function of the object's length alone. The *budget* is the bytes that the worker holds at once.
+//!
+//! Flow: [`task::copy_task`] → [`object::copy_object`] → [`read`] → one put, or parts through a
+//! [`sink`] → [`proof`] where the target has the key already, or where a read-back is asked for.
+
+pub(crate) mod error;
+pub(crate) mod object;
+pub(crate) mod proof;
+pub(crate) mod read;
+pub(crate) mod sink;
+pub(crate) mod task;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+
+use deepclone_common::table_store::TableStore;
+use deepclone_core::spec::Verification;
+use object_store::path::Path;
+use tokio_util::sync::CancellationToken;
+
+use crate::budget::Budget;
+use crate::lease::LeaseClock;
+use error::CopyError;
+
+/// Tries of one request before the task fails and backs off at the coordinator.
+pub(crate) const TRIES_MAX: u32 = 4;
+/// The first pause after a failed request; it doubles, with jitter.
+const PAUSE_MIN: Duration = Duration::from_millis(100);
+
+/// One side of a task.
+#[derive(Clone, Debug)]
+pub(crate) struct Side {
+    /// The table's folder.
+    pub(crate) table: TableStore,
+    /// The folder on this machine's disk, for files.
+    pub(crate) directory: Option<PathBuf>,
+}
+
+impl Side {
+    /// The object of a decoded key below the table's folder.
+    pub(crate) fn object(&self, key: &str) -> Result<Path, CopyError> {
+        let root = self.table.root.as_ref();
+        let path = if root.is_empty() { key.to_owned() } else { format!("{root}/{key}") };
+        Path::parse(&path).map_err(|_| CopyError::bad_key(key))
+    }
+}
+
+/// What every copy of a task shares.
+#[derive(Clone, Debug)]
+pub(crate) struct Context {
+    pub(crate) source: Side,
+    pub(crate) target: Side,
+    pub(crate) verification: Verification,
+    pub(crate) budget: Budget,
+    pub(crate) lease: Arc<LeaseClock>,
+    pub(crate) stop: CancellationToken,
+    pub(crate) counts: Arc<Counts>,
+}
+
+/// What a task has done so far.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) bytes_read: AtomicU64,
+    pub(crate) bytes_written: AtomicU64,
+    pub(crate) requests: AtomicU32,
+}
+
+impl Counts {
+    pub(crate) fn request(&self) {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn read(&self, bytes: usize) {
+        self.bytes_read.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn wrote(&self, bytes: u64) {
+        self.bytes_written.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
+/// Waits before try number `failed + 1`: doubling, with jitter from half to the whole.
+pub(crate) async fn pause(failed: u32) {
+    let longest = PAUSE_MIN.saturating_mul(1 << failed.min(6));
+    tokio::time::sleep(jittered(longest)).await;
+}
+
+/// Between half of a duration and all of it.
+pub(crate) fn jittered(longest: Duration) -> Duration {
+    let [low, high, ..] = *uuid::Uuid::new_v4().as_bytes();
+    let share = f64::from(u16::from_be_bytes([low, high])) / f64::from(u16::MAX);
+    longest.mul_f64(0.5 + share / 2.0)
+}

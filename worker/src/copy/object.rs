@@ -1,0 +1,349 @@
+//! One object: small ones by one GET and one PUT, large ones by parts.
+
+use std::sync::atomic::Ordering;
+
+use crc_fast::Digest;
+use deepclone_common::store_errors::{StoreError, StoreErrorKind};
+use deepclone_core::receipt::{ObjectReceipt, TaskFailureKind};
+use deepclone_core::spec::Verification;
+use deepclone_core::task::ObjectCopy;
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+use object_store::path::Path;
+use object_store::{ObjectStoreExt, PutMode};
+
+use super::error::CopyError;
+use super::proof::{Expected, Found, compare};
+use super::read::{Length, Outcome, Piece, Want, new_digest, read};
+use super::sink::{Finished, Sink, payload};
+use super::{Context, TRIES_MAX, pause};
+use crate::budget::Reserved;
+
+/// The longest object that is one PUT.
+pub(crate) const SINGLE_PUT_BYTES_MAX: u64 = 16 << 20;
+/// Parts of one object that are read or written at once.
+const PARTS_IN_FLIGHT: usize = 4;
+/// What the log does not say of a deletion-vector file: its other vectors.
+const MINIMUM_SLACK_BYTES: u64 = 1 << 20;
+
+/// The length of an object's parts: a function of its length alone, so that any try makes the
+/// same ones. At most 9 000, for stores take 10 000.
+pub(crate) fn part_bytes(size: u64) -> u64 {
+    const MIB: u64 = 1 << 20;
+    size.div_ceil(9_000).next_multiple_of(MIB).max(16 * MIB)
+}
+
+/// Copies one object and proves it.
+pub(crate) async fn copy_object(
+    context: &Context,
+    object: &ObjectCopy,
+) -> Result<ObjectReceipt, CopyError> {
+    let paths = Paths {
+        source: context.source.object(&object.source_path)?,
+        target: context.target.object(&object.target_path)?,
+    };
+    let length = if object.size_is_minimum {
+        Length::AtLeast(object.size)
+    } else {
+        Length::Exact(object.size)
+    };
+    let receipt = copy_whole(context, object, &paths, length).await?;
+    if context.verification == Verification::ReadBack && !receipt.existed {
+        let expected = Expected { size: receipt.size, crc64nvme: receipt.crc64nvme };
+        let key = &object.target_path;
+        let store = &*context.target.table.store;
+        match compare(store, &paths.target, key, expected, &context.counts).await? {
+            Found::Equal { .. } => {}
+            Found::Different { why } => {
+                let message = format!("{key} was written and is not what it should be: {why}");
+                return Err(CopyError::new(TaskFailureKind::Corrupt, message));
+            }
+            Found::Nothing => {
+                let message = format!("{key} was written and is not there");
+                return Err(CopyError::new(TaskFailureKind::Corrupt, message));
+            }
+        }
+    }
+    Ok(receipt)
+}
+
+struct Paths {
+    source: Path,
+    target: Path,
+}
+
+async fn copy_whole(
+    context: &Context,
+    object: &ObjectCopy,
+    paths: &Paths,
+    length: Length,
+) -> Result<ObjectReceipt, CopyError> {
+    let mut room = match length {
+        Length::Exact(size) => size,
+        Length::AtLeast(size) => size + MINIMUM_SLACK_BYTES,
+    }
+    .min(SINGLE_PUT_BYTES_MAX);
+    loop {
+        if let Length::Exact(size) = length
+            && size > SINGLE_PUT_BYTES_MAX
+        {
+            return copy_parts(context, object, paths, size, String::new()).await;
+        }
+        let reserved = context.budget.reserve(room).await;
+        let want = Want::Whole { length, most: room };
+        let store = &*context.source.table.store;
+        let key = &object.source_path;
+        match read(store, &paths.source, key, &want, &context.counts).await? {
+            Outcome::Read(piece) => {
+                return put_whole(context, object, paths, piece, reserved).await;
+            }
+            Outcome::Larger { size, etag } if size > SINGLE_PUT_BYTES_MAX => {
+                drop(reserved);
+                return copy_parts(context, object, paths, size, etag).await;
+            }
+            Outcome::Larger { size, .. } => room = size,
+        }
+    }
+}
+
+async fn put_whole(
+    context: &Context,
+    object: &ObjectCopy,
+    paths: &Paths,
+    piece: Piece,
+    reserved: Reserved,
+) -> Result<ObjectReceipt, CopyError> {
+    let key = &object.target_path;
+    let store = &*context.target.table.store;
+    let body = payload(&piece.chunks);
+    let mut failed = 0;
+    let target = loop {
+        context.lease.check().map_err(|_| CopyError::lease_expired(key))?;
+        context.counts.request();
+        let error = match store.put_opts(&paths.target, body.clone(), PutMode::Create.into()).await
+        {
+            Ok(result) => {
+                context.counts.wrote(piece.size);
+                break (result.e_tag.unwrap_or_default(), false);
+            }
+            Err(error) => StoreError::from(error),
+        };
+        if matches!(error.kind, StoreErrorKind::AlreadyExists | StoreErrorKind::Precondition)
+            && let Some(etag) = settle(context, key, &paths.target, &piece.digest).await?
+        {
+            break (etag, true);
+        }
+        failed += 1;
+        let again = error.is_retryable() || error.kind == StoreErrorKind::AlreadyExists;
+        if !again || failed >= TRIES_MAX {
+            return Err(CopyError::target(key, &error));
+        }
+        pause(failed).await;
+    };
+    drop(reserved);
+    Ok(receipt(&piece.digest, piece.etag, target))
+}
+
+fn receipt(digest: &Digest, source_etag: String, target: (String, bool)) -> ObjectReceipt {
+    let (target_etag, existed) = target;
+    let (size, crc64nvme) = (digest.get_amount(), digest.finalize());
+    ObjectReceipt { size, crc64nvme, source_etag, target_etag, existed }
+}
+
+/// The target says "exists": its tag when it is these bytes, none when it is gone again.
+async fn settle(
+    context: &Context,
+    key: &str,
+    path: &Path,
+    digest: &Digest,
+) -> Result<Option<String>, CopyError> {
+    let expected = Expected { size: digest.get_amount(), crc64nvme: digest.finalize() };
+    match compare(&*context.target.table.store, path, key, expected, &context.counts).await? {
+        Found::Equal { etag } => Ok(Some(etag)),
+        Found::Different { why } => Err(CopyError::conflict(key, &why)),
+        Found::Nothing => Ok(None),
+    }
+}
+
+/// Copies a large object by parts, or proves the one that is there.
+async fn copy_parts(
+    context: &Context,
+    object: &ObjectCopy,
+    paths: &Paths,
+    size: u64,
+    etag: String,
+) -> Result<ObjectReceipt, CopyError> {
+    let key = &object.target_path;
+    let store = &*context.target.table.store;
+    let there = exists(context, key, &paths.target).await?;
+    let mut sink = None;
+    if !there {
+        context.lease.check().map_err(|_| CopyError::lease_expired(key))?;
+        context.counts.request();
+        let opened = match &context.target.directory {
+            Some(directory) => Sink::file(directory.clone(), key.clone()).await,
+            None => Sink::upload(store, &paths.target).await,
+        };
+        sink = Some(opened.map_err(|error| CopyError::target(key, &error))?);
+    }
+    let etag = match etag {
+        etag if etag.is_empty() => head_source(context, object, paths, size).await?,
+        etag => etag,
+    };
+    let source = Source { path: &paths.source, key: &object.source_path, size, etag: &etag };
+    let copied = tokio::select! {
+        copied = pump(context, &source, key, sink.as_mut()) => copied,
+        () = context.stop.cancelled() => Err(CopyError::lease_expired(key)),
+    };
+    let digest = match copied {
+        Ok(digest) => digest,
+        Err(error) => {
+            if let Some(sink) = sink {
+                sink.abort().await;
+            }
+            return Err(error);
+        }
+    };
+    let target = match sink {
+        None => None,
+        Some(sink) => finish(context, key, sink).await?,
+    };
+    let target = match target {
+        Some(etag) => (etag, false),
+        None => match settle(context, key, &paths.target, &digest).await? {
+            Some(etag) => (etag, true),
+            None => {
+                let message = format!("the upload of {key} ended and left no object");
+                return Err(CopyError::new(TaskFailureKind::Transient, message));
+            }
+        },
+    };
+    Ok(receipt(&digest, etag, target))
+}
+
+/// Completes the object. None: something is there, and its bytes must tell whether it is ours.
+async fn finish(context: &Context, key: &str, sink: Sink) -> Result<Option<String>, CopyError> {
+    context.lease.check().map_err(|_| CopyError::lease_expired(key))?;
+    context.counts.request();
+    match sink.finish().await {
+        Ok(Finished::Written { etag }) => Ok(Some(etag)),
+        Ok(Finished::Exists) => Ok(None),
+        Err(error) if matches!(error.kind, StoreErrorKind::Denied) => {
+            Err(CopyError::target(key, &error))
+        }
+        // An answer that was lost, or an upload that was completed by its first answer.
+        Err(error) => {
+            tracing::info!(key, %error, "the end of an upload is unknown: reading the object back");
+            Ok(None)
+        }
+    }
+}
+
+async fn exists(context: &Context, key: &str, path: &Path) -> Result<bool, CopyError> {
+    let mut failed = 0;
+    loop {
+        context.counts.request();
+        let error = match context.target.table.store.head(path).await {
+            Ok(_) => return Ok(true),
+            Err(error) => StoreError::from(error),
+        };
+        failed += 1;
+        match error.kind {
+            StoreErrorKind::NotFound => return Ok(false),
+            _ if error.is_retryable() && failed < TRIES_MAX => pause(failed).await,
+            _ => return Err(CopyError::target(key, &error)),
+        }
+    }
+}
+
+/// The tag of the source's object, which must have the planned length.
+async fn head_source(
+    context: &Context,
+    object: &ObjectCopy,
+    paths: &Paths,
+    size: u64,
+) -> Result<String, CopyError> {
+    let key = &object.source_path;
+    let mut failed = 0;
+    loop {
+        context.counts.request();
+        let error = match context.source.table.store.head(&paths.source).await {
+            Ok(meta) if meta.size == size => return Ok(meta.e_tag.unwrap_or_default()),
+            Ok(meta) => {
+                let why = format!("has {} bytes, and the table's log says {size}", meta.size);
+                return Err(CopyError::changed(key, &why));
+            }
+            Err(error) => StoreError::from(error),
+        };
+        failed += 1;
+        if !error.is_retryable() || failed >= TRIES_MAX {
+            return Err(CopyError::source(key, &error));
+        }
+        pause(failed).await;
+    }
+}
+
+struct Source<'a> {
+    path: &'a Path,
+    key: &'a str,
+    size: u64,
+    etag: &'a str,
+}
+
+/// Reads all parts, in parallel and given on in order, into the sink; without one it only digests.
+async fn pump(
+    context: &Context,
+    source: &Source<'_>,
+    key: &str,
+    mut sink: Option<&mut Sink>,
+) -> Result<Digest, CopyError> {
+    let part = part_bytes(source.size);
+    let starts = (0..source.size.div_ceil(part)).map(|number| number * part);
+    let reads: Vec<_> = starts
+        .map(|start| read_part(context, source, start..(start + part).min(source.size)).boxed())
+        .collect();
+    let mut pieces = stream::iter(reads).buffered(PARTS_IN_FLIGHT);
+    let mut writes = FuturesUnordered::new();
+    let mut digest = new_digest();
+    while let Some((piece, reserved)) = pieces.try_next().await? {
+        digest.combine(&piece.digest);
+        context.lease.check().map_err(|_| CopyError::lease_expired(key))?;
+        let bytes = piece.digest.get_amount();
+        match sink.as_deref_mut() {
+            None => {}
+            Some(Sink::File(file)) => {
+                file.append(piece.chunks).await.map_err(|e| CopyError::target(key, &e))?;
+                context.counts.wrote(bytes);
+            }
+            Some(Sink::Upload(upload)) => {
+                context.counts.request();
+                let sent = upload.put_part(payload(&piece.chunks));
+                writes.push(async move {
+                    let result = sent.await;
+                    context.counts.bytes_written.fetch_add(bytes, Ordering::Relaxed);
+                    drop(reserved);
+                    result.map_err(|error| CopyError::target(key, &error.into()))
+                });
+            }
+        }
+        while writes.len() >= PARTS_IN_FLIGHT {
+            writes.try_next().await?;
+        }
+    }
+    while writes.try_next().await?.is_some() {}
+    Ok(digest)
+}
+
+async fn read_part(
+    context: &Context,
+    source: &Source<'_>,
+    range: std::ops::Range<u64>,
+) -> Result<(Piece, Reserved), CopyError> {
+    let reserved = context.budget.reserve(range.end - range.start).await;
+    let want = Want::Part { range, etag: source.etag.to_owned(), size: source.size };
+    let store = &*context.source.table.store;
+    match read(store, source.path, source.key, &want, &context.counts).await? {
+        Outcome::Read(piece) => Ok((piece, reserved)),
+        Outcome::Larger { .. } => Err(CopyError::changed(source.key, "changed its length")),
+    }
+}

@@ -1,0 +1,142 @@
+//! Where the parts of a large object go: a multipart upload, or a temporary file that becomes the
+//! object by a hard link (a rename would overwrite).
+
+use std::fs::File;
+use std::io::{ErrorKind, Write};
+use std::path::{Path as FilePath, PathBuf};
+
+use bytes::Bytes;
+use deepclone_common::store_errors::{StoreError, StoreErrorKind};
+use object_store::path::Path;
+use object_store::{MultipartUpload, ObjectStore, PutMultipartOptions, PutPayload};
+
+/// The folder of temporary files below a table's; readers and VACUUM leave it alone.
+const TEMPORARY: &str = "_deepclone/tmp";
+
+/// A large object being written. Parts come in order.
+pub(crate) enum Sink {
+    /// At an object store.
+    Upload(Box<dyn MultipartUpload>),
+    /// On this machine's disk.
+    File(StagedFile),
+}
+
+/// How [`Sink::finish`] ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Finished {
+    /// The object is there, under this tag.
+    Written {
+        /// Empty where there is none.
+        etag: String,
+    },
+    /// Something is there already.
+    Exists,
+}
+
+/// A temporary file; removed when it is dropped.
+pub(crate) struct StagedFile {
+    file: Option<File>,
+    staged: PathBuf,
+    object: PathBuf,
+}
+
+impl Drop for StagedFile {
+    fn drop(&mut self) {
+        // What cannot be removed lies in our own folder and harms nobody.
+        let _result = std::fs::remove_file(&self.staged);
+    }
+}
+
+impl Sink {
+    /// Opens an upload at a store.
+    pub(crate) async fn upload(store: &dyn ObjectStore, path: &Path) -> Result<Self, StoreError> {
+        Ok(Self::Upload(store.put_multipart_opts(path, PutMultipartOptions::default()).await?))
+    }
+
+    /// Opens a temporary file for the object `key` of the table in `directory`.
+    pub(crate) async fn file(directory: PathBuf, key: String) -> Result<Self, StoreError> {
+        blocking(move || {
+            let folder = directory.join(TEMPORARY);
+            std::fs::create_dir_all(&folder)?;
+            let staged = folder.join(uuid::Uuid::new_v4().to_string());
+            let file = File::create_new(&staged)?;
+            Ok(Self::File(StagedFile { file: Some(file), staged, object: directory.join(key) }))
+        })
+        .await
+    }
+
+    /// Makes the object of all parts.
+    pub(crate) async fn finish(self) -> Result<Finished, StoreError> {
+        match self {
+            Self::Upload(mut upload) => {
+                let result = upload.complete().await?;
+                Ok(Finished::Written { etag: result.e_tag.unwrap_or_default() })
+            }
+            Self::File(staged) => blocking(move || staged.link()).await,
+        }
+    }
+
+    /// Gives up: nothing is left, as far as the store allows.
+    pub(crate) async fn abort(self) {
+        if let Self::Upload(mut upload) = self {
+            // An upload that cannot be aborted is swept up by the bucket's lifecycle rule.
+            if let Err(error) = upload.abort().await {
+                tracing::warn!(error = %StoreError::from(error), "cannot abort an upload");
+            }
+        }
+    }
+}
+
+impl StagedFile {
+    /// Appends a part.
+    pub(crate) async fn append(&mut self, chunks: Vec<Bytes>) -> Result<(), StoreError> {
+        let Some(mut file) = self.file.take() else { return Err(lost_file()) };
+        let file = blocking(move || {
+            for chunk in &chunks {
+                file.write_all(chunk)?;
+            }
+            Ok(file)
+        })
+        .await?;
+        self.file = Some(file);
+        Ok(())
+    }
+
+    fn link(self) -> std::io::Result<Finished> {
+        if let Some(file) = &self.file {
+            file.sync_all()?;
+        }
+        let folder = self.object.parent().unwrap_or(FilePath::new("/"));
+        std::fs::create_dir_all(folder)?;
+        match std::fs::hard_link(&self.staged, &self.object) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(Finished::Exists),
+            Err(error) => return Err(error),
+        }
+        File::open(folder)?.sync_all()?;
+        Ok(Finished::Written { etag: String::new() })
+    }
+}
+
+fn lost_file() -> StoreError {
+    let message = "the temporary file was lost after a failed write".to_owned();
+    StoreError { kind: StoreErrorKind::Other, message }
+}
+
+/// The payload of chunks, without a copy.
+pub(crate) fn payload(chunks: &[Bytes]) -> PutPayload {
+    chunks.iter().cloned().collect()
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+) -> Result<T, StoreError> {
+    let done = tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(error.into()));
+    done.map_err(|error| {
+        let kind = match error.kind() {
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => StoreErrorKind::Denied,
+            _ => StoreErrorKind::Other,
+        };
+        StoreError { kind, message: error.to_string() }
+    })
+}

@@ -1,0 +1,46 @@
+//! All objects of one task, several at once; the first failure ends it.
+
+use std::sync::atomic::Ordering;
+
+use deepclone_core::machine::TaskOutcome;
+use deepclone_core::receipt::{ObjectReceipt, Receipt, TaskFailure};
+use deepclone_core::task::ObjectCopy;
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+
+use super::Context;
+use super::error::CopyError;
+use super::object::copy_object;
+
+/// Objects of one task that are copied at once.
+const OBJECTS_IN_FLIGHT: usize = 32;
+
+/// Copies every object of a task.
+pub(crate) async fn copy_task(context: &Context, objects: &[ObjectCopy]) -> TaskOutcome {
+    let copies: Vec<_> =
+        objects.iter().enumerate().map(|numbered| copy_one(context, numbered).boxed()).collect();
+    let receipts = stream::iter(copies).buffered(OBJECTS_IN_FLIGHT).try_collect::<Vec<_>>().await;
+    match receipts {
+        Ok(objects) => TaskOutcome::Done(Receipt {
+            objects,
+            bytes_read: context.counts.bytes_read.load(Ordering::Relaxed),
+            bytes_written: context.counts.bytes_written.load(Ordering::Relaxed),
+            requests: context.counts.requests.load(Ordering::Relaxed),
+        }),
+        Err((index, error)) => TaskOutcome::Failed(failure(u32::try_from(index).ok(), error)),
+    }
+}
+
+async fn copy_one(
+    context: &Context,
+    (index, object): (usize, &ObjectCopy),
+) -> Result<ObjectReceipt, (usize, CopyError)> {
+    if context.stop.is_cancelled() {
+        return Err((index, CopyError::lease_expired(&object.target_path)));
+    }
+    copy_object(context, object).await.map_err(|error| (index, error))
+}
+
+/// A failure as it is reported.
+pub(crate) fn failure(index: Option<u32>, error: CopyError) -> TaskFailure {
+    TaskFailure { index, kind: error.kind, message: error.message }
+}

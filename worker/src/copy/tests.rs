@@ -1,0 +1,424 @@
+//! The copy engine over memory and disk, with a store between that breaks on order.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use bytes::Bytes;
+use deepclone_core::machine::TaskOutcome;
+use deepclone_core::receipt::{Receipt, TaskFailureKind};
+use deepclone_core::task::ObjectCopy;
+use futures::stream::BoxStream;
+use futures::{FutureExt, StreamExt, stream};
+use object_store::memory::InMemory;
+use object_store::{
+    CopyOptions, Error, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload,
+    ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions, PutPayload,
+    PutResult, Result,
+};
+use tokio::time::Instant;
+
+use super::object::{SINGLE_PUT_BYTES_MAX, part_bytes};
+use super::task::copy_task;
+use super::*;
+
+/// What happens to the n-th request of a kind (`get`, `put`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    /// The answer is 503.
+    Throttle,
+    /// A GET's body ends in an error after this many bytes.
+    Cut(usize),
+    /// A GET's body ends without an error after this many bytes.
+    Short(usize),
+    /// The write is done and its answer lost.
+    LoseAnswer,
+    /// A GET shows another tag.
+    OtherTag,
+}
+
+#[derive(Debug)]
+struct Faulty {
+    inner: InMemory,
+    faults: Mutex<BTreeMap<(&'static str, u32), Fault>>,
+    seen: Mutex<BTreeMap<&'static str, u32>>,
+}
+
+impl std::fmt::Display for Faulty {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("faulty")
+    }
+}
+
+fn broken(text: &str) -> Error {
+    Error::Generic { store: "faulty", source: text.to_owned().into() }
+}
+
+fn unavailable() -> Error {
+    broken("Server returned non-2xx status code: 503 Service Unavailable: ")
+}
+
+impl Faulty {
+    fn new(faults: &[(&'static str, u32, Fault)]) -> Arc<Self> {
+        let faults = faults.iter().map(|(kind, number, fault)| ((*kind, *number), *fault));
+        Arc::new(Self {
+            inner: InMemory::new(),
+            faults: Mutex::new(faults.collect()),
+            seen: Mutex::default(),
+        })
+    }
+
+    fn fault(&self, kind: &'static str) -> Option<Fault> {
+        let mut seen = self.seen.lock().unwrap();
+        let number = seen.entry(kind).or_default();
+        *number += 1;
+        self.faults.lock().unwrap().remove(&(kind, *number))
+    }
+
+    fn count(&self, kind: &str) -> u32 {
+        self.seen.lock().unwrap().get(kind).copied().unwrap_or(0)
+    }
+}
+
+#[async_trait::async_trait]
+impl ObjectStore for Faulty {
+    async fn put_opts(&self, at: &Path, body: PutPayload, how: PutOptions) -> Result<PutResult> {
+        assert_eq!(how.mode, PutMode::Create, "an object may be overwritten");
+        match self.fault("put") {
+            Some(Fault::Throttle) => Err(unavailable()),
+            Some(Fault::LoseAnswer) => {
+                self.inner.put_opts(at, body, how).await?;
+                Err(unavailable())
+            }
+            _ => self.inner.put_opts(at, body, how).await,
+        }
+    }
+
+    async fn put_multipart_opts(
+        &self,
+        at: &Path,
+        how: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
+        self.fault("upload");
+        self.inner.put_multipart_opts(at, how).await
+    }
+
+    async fn get_opts(&self, at: &Path, how: GetOptions) -> Result<GetResult> {
+        if how.head {
+            self.fault("head");
+            return self.inner.get_opts(at, how).await;
+        }
+        let fault = self.fault("get");
+        if fault == Some(Fault::Throttle) {
+            return Err(unavailable());
+        }
+        let mut answer = self.inner.get_opts(at, how).await?;
+        let (meta, range) = (answer.meta.clone(), answer.range.clone());
+        match fault {
+            Some(Fault::OtherTag) => answer.meta.e_tag = Some("other".to_owned()),
+            Some(Fault::Cut(after) | Fault::Short(after)) => {
+                let attributes = answer.attributes.clone();
+                let bytes = answer.bytes().await?.slice(..after);
+                let mut frames = vec![Ok(bytes)];
+                if matches!(fault, Some(Fault::Cut(_))) {
+                    frames.push(Err(unavailable()));
+                }
+                let payload = GetResultPayload::Stream(stream::iter(frames).boxed());
+                let extensions = <_>::default();
+                return Ok(GetResult { payload, meta, range, attributes, extensions });
+            }
+            _ => {}
+        }
+        Ok(answer)
+    }
+
+    fn delete_stream(
+        &self,
+        at: BoxStream<'static, Result<Path>>,
+    ) -> BoxStream<'static, Result<Path>> {
+        self.inner.delete_stream(at)
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.fault("list");
+        self.inner.list(prefix)
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        self.inner.list_with_delimiter(prefix).await
+    }
+
+    async fn copy_opts(&self, from: &Path, to: &Path, how: CopyOptions) -> Result<()> {
+        self.inner.copy_opts(from, to, how).await
+    }
+}
+
+fn side(store: Arc<Faulty>) -> Side {
+    let table = TableStore { store, root: Path::from("lake/t"), uri: "memory:t".to_owned() };
+    Side { table, directory: None }
+}
+
+struct Case {
+    source: Arc<Faulty>,
+    target: Arc<Faulty>,
+    context: Context,
+}
+
+const KEY: &str = "p=1/a%20b.parquet";
+
+fn at() -> Path {
+    Path::parse(format!("lake/t/{KEY}")).unwrap()
+}
+
+type Faults<'a> = &'a [(&'static str, u32, Fault)];
+
+fn case(source: Faults<'_>, target: Faults<'_>) -> Case {
+    let (source, target) = (Faulty::new(source), Faulty::new(target));
+    let context = Context {
+        source: side(Arc::clone(&source)),
+        target: side(Arc::clone(&target)),
+        verification: Verification::Digest,
+        budget: Budget::new(256 << 20),
+        lease: Arc::new(LeaseClock::new(Instant::now(), Duration::from_secs(3600))),
+        stop: CancellationToken::new(),
+        counts: Arc::default(),
+    };
+    Case { source, target, context }
+}
+
+fn bytes_of(size: usize) -> Bytes {
+    (0..size).map(|index| (index * 31 + index / 251) as u8).collect::<Vec<_>>().into()
+}
+
+fn object(size: u64) -> ObjectCopy {
+    let path = KEY.to_owned();
+    ObjectCopy { source_path: path.clone(), target_path: path, size, size_is_minimum: false }
+}
+
+impl Case {
+    async fn run(&self, size: u64) -> TaskOutcome {
+        copy_task(&self.context, &[object(size)]).await
+    }
+
+    async fn done(&self, body: &Bytes) -> Receipt {
+        self.source.inner.put(&at(), body.clone().into()).await.unwrap();
+        match self.run(body.len() as u64).await {
+            TaskOutcome::Done(receipt) => {
+                let target = self.target.inner.get(&at()).await.unwrap().bytes().await.unwrap();
+                assert!(target == *body, "other bytes at the target");
+                assert_eq!(receipt.objects[0].size, body.len() as u64);
+                let digest = crc_fast::checksum(crc_fast::CrcAlgorithm::Crc64Nvme, body);
+                assert_eq!(receipt.objects[0].crc64nvme, digest);
+                receipt
+            }
+            TaskOutcome::Failed(failure) => panic!("{failure:?}"),
+        }
+    }
+
+    async fn failed(&self, size: u64) -> (TaskFailureKind, String) {
+        match self.run(size).await {
+            TaskOutcome::Failed(failure) => {
+                assert_eq!(failure.index, Some(0));
+                assert!(failure.message.contains(KEY), "{}", failure.message);
+                (failure.kind, failure.message)
+            }
+            TaskOutcome::Done(receipt) => panic!("{receipt:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_small_object_costs_two_requests() {
+    for size in [0, 1, 100_000] {
+        let case = case(&[], &[]);
+        let receipt = case.done(&bytes_of(size)).await;
+        assert_eq!((case.source.count("get"), case.target.count("put")), (1, 1));
+        for (store, kind) in [(&case.source, "head"), (&case.target, "head"), (&case.target, "get")]
+        {
+            assert_eq!(store.count(kind), 0, "{kind}");
+        }
+        assert_eq!(receipt.requests, 2);
+        assert_eq!((receipt.bytes_read, receipt.bytes_written), (size as u64, size as u64));
+        assert!(!receipt.objects[0].existed);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_breaks_on_the_way_is_mended() {
+    let body = bytes_of(100_000);
+    let cases: [(Faults<'_>, Faults<'_>, u32, bool); 6] = [
+        (&[("get", 1, Fault::Throttle)], &[], 3, false),
+        (&[("get", 1, Fault::Cut(40_000))], &[], 3, false),
+        (&[("get", 1, Fault::Short(40_000))], &[], 3, false),
+        (&[("get", 1, Fault::Cut(10)), ("get", 2, Fault::Cut(10))], &[], 4, false),
+        (&[], &[("put", 1, Fault::Throttle)], 3, false),
+        // The write was done: its twin says "exists", and the bytes say that it is ours.
+        (&[], &[("put", 1, Fault::LoseAnswer)], 4, true),
+    ];
+    for (source, target, requests, existed) in cases {
+        let case = case(source, target);
+        let receipt = case.done(&body).await;
+        assert_eq!(receipt.requests, requests, "{source:?} {target:?}");
+        assert_eq!(receipt.objects[0].existed, existed, "{source:?} {target:?}");
+        assert_eq!(receipt.bytes_read, body.len() as u64, "{source:?}: resumed, not repeated");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_stays_broken_fails_the_task_after_bounded_tries() {
+    let faults: Vec<_> = (1..20).map(|number| ("get", number, Fault::Throttle)).collect();
+    let case = case(&faults, &[]);
+    case.source.inner.put(&at(), bytes_of(10).into()).await.unwrap();
+    let (kind, _) = case.failed(10).await;
+    assert_eq!(kind, TaskFailureKind::Throttled);
+    assert_eq!(case.source.count("get"), TRIES_MAX);
+    assert_eq!(case.target.count("put"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_is_not_the_planned_one_is_named() {
+    let missing = case(&[], &[]);
+    assert_eq!(missing.failed(10).await.0, TaskFailureKind::SourceNotFound);
+
+    let shorter = case(&[], &[]);
+    shorter.source.inner.put(&at(), bytes_of(9).into()).await.unwrap();
+    let (kind, message) = shorter.failed(10).await;
+    assert_eq!(kind, TaskFailureKind::SourceChanged);
+    assert!(message.contains("9 bytes") && message.contains("10"), "{message}");
+
+    let replaced = case(&[("get", 1, Fault::Cut(4)), ("get", 2, Fault::OtherTag)], &[]);
+    replaced.source.inner.put(&at(), bytes_of(10).into()).await.unwrap();
+    assert_eq!(replaced.failed(10).await.0, TaskFailureKind::SourceChanged);
+    for case in [missing, shorter, replaced] {
+        assert_eq!(case.target.count("put"), 0);
+    }
+}
+
+#[tokio::test]
+async fn an_object_that_is_there_is_compared_and_never_overwritten() {
+    let large = usize::try_from(SINGLE_PUT_BYTES_MAX).unwrap() + 5;
+    for size in [1_000, large] {
+        let body = bytes_of(size);
+        let equal = case(&[], &[]);
+        equal.target.inner.put(&at(), body.clone().into()).await.unwrap();
+        assert!(equal.done(&body).await.objects[0].existed);
+        assert_eq!(equal.target.count("upload"), 0);
+
+        let mut other_bytes = body.to_vec();
+        other_bytes[size - 1] ^= 1;
+        for other in [Bytes::from(other_bytes), body.slice(1..)] {
+            let case = case(&[], &[]);
+            case.source.inner.put(&at(), body.clone().into()).await.unwrap();
+            case.target.inner.put(&at(), other.clone().into()).await.unwrap();
+            assert_eq!(case.failed(size as u64).await.0, TaskFailureKind::TargetConflict);
+            let kept = case.target.inner.get(&at()).await.unwrap().bytes().await.unwrap();
+            assert!(kept == other);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_large_object_goes_by_parts_of_one_tag() {
+    let size = usize::try_from(SINGLE_PUT_BYTES_MAX * 3).unwrap() + 7;
+    let body = bytes_of(size);
+    let good = case(&[("get", 2, Fault::Cut(1_000)), ("get", 3, Fault::Throttle)], &[]);
+    let receipt = good.done(&body).await;
+    assert_eq!((good.target.count("upload"), good.target.count("put")), (1, 0));
+    assert_eq!(receipt.bytes_read, size as u64);
+
+    let changed = case(&[("get", 3, Fault::OtherTag)], &[]);
+    changed.source.inner.put(&at(), body.clone().into()).await.unwrap();
+    assert_eq!(changed.failed(size as u64).await.0, TaskFailureKind::SourceChanged);
+    assert!(changed.target.inner.head(&at()).await.is_err());
+}
+
+#[tokio::test]
+async fn a_length_that_the_log_only_bounds_is_read_as_it_is() {
+    for (least, real) in [(10, 11), (10, 3 << 20), (10, (16 << 20) + 1)] {
+        let case = case(&[], &[]);
+        let body = bytes_of(real);
+        case.source.inner.put(&at(), body.clone().into()).await.unwrap();
+        let object = ObjectCopy { size_is_minimum: true, ..object(least) };
+        let TaskOutcome::Done(receipt) = copy_task(&case.context, &[object]).await else {
+            panic!("{real}");
+        };
+        assert_eq!(receipt.objects[0].size, real as u64);
+        let target = case.target.inner.get(&at()).await.unwrap().bytes().await.unwrap();
+        assert!(target == body);
+    }
+    let case = case(&[], &[]);
+    case.source.inner.put(&at(), bytes_of(9).into()).await.unwrap();
+    let object = ObjectCopy { size_is_minimum: true, ..object(10) };
+    let outcome = copy_task(&case.context, &[object]).await;
+    let TaskOutcome::Failed(failure) = outcome else { panic!("{outcome:?}") };
+    assert_eq!(failure.kind, TaskFailureKind::SourceChanged);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_write_starts_after_the_lease() {
+    for size in [10, SINGLE_PUT_BYTES_MAX + 1] {
+        let mut case = case(&[], &[]);
+        let lease = LeaseClock::new(Instant::now(), Duration::from_secs(1));
+        case.context.lease = Arc::new(lease);
+        tokio::time::advance(Duration::from_secs(2)).await;
+        let body = bytes_of(usize::try_from(size).unwrap());
+        case.source.inner.put(&at(), body.into()).await.unwrap();
+        assert_eq!(case.failed(size).await.0, TaskFailureKind::LeaseExpired);
+        assert_eq!((case.target.count("put"), case.target.count("upload")), (0, 0));
+        case.context.lease.extend(Instant::now(), Duration::from_secs(1));
+        assert!(matches!(case.run(size).await, TaskOutcome::Done(_)));
+    }
+}
+
+#[tokio::test]
+async fn read_back_reads_the_target() {
+    let mut case = case(&[], &[]);
+    case.context.verification = Verification::ReadBack;
+    case.done(&bytes_of(1_000)).await;
+    assert_eq!(case.target.count("get"), 1);
+}
+
+#[tokio::test]
+async fn on_disk_a_large_object_is_linked_and_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = Path::from_absolute_path(folder.path()).unwrap();
+    let store = Arc::new(object_store::local::LocalFileSystem::new());
+    let table = TableStore { store, root, uri: "file:t".to_owned() };
+    let mut case = case(&[], &[]);
+    case.context.target = Side { table, directory: Some(folder.path().to_owned()) };
+    let size = SINGLE_PUT_BYTES_MAX * 2 + 3;
+    let body = bytes_of(usize::try_from(size).unwrap());
+    case.source.inner.put(&at(), body.clone().into()).await.unwrap();
+    for existed in [false, true] {
+        let outcome = case.run(size).await;
+        let TaskOutcome::Done(receipt) = outcome else { panic!("{outcome:?}") };
+        assert_eq!(receipt.objects[0].existed, existed);
+    }
+    assert!(std::fs::read(folder.path().join(KEY)).unwrap() == body);
+    let temporary = std::fs::read_dir(folder.path().join("_deepclone/tmp")).unwrap();
+    assert_eq!(temporary.count(), 0);
+
+    std::fs::write(folder.path().join(KEY), b"other").unwrap();
+    assert_eq!(case.failed(size).await.0, TaskFailureKind::TargetConflict);
+    assert_eq!(std::fs::read(folder.path().join(KEY)).unwrap(), b"other");
+}
+
+#[test]
+fn parts_are_few_enough_and_large_enough() {
+    for size in [1, 16 << 20, 1 << 30, 141 << 30, 5 << 40] {
+        let part = part_bytes(size);
+        assert!(part >= 16 << 20 && part.is_multiple_of(1 << 20));
+        assert!(size.div_ceil(part) <= 9_000, "{size}");
+    }
+}
+
+#[tokio::test]
+async fn the_budget_bounds_what_is_held() {
+    let budget = Budget::new(10 << 10);
+    let first = budget.reserve(8 << 10).await;
+    assert!(budget.reserve(8 << 10).now_or_never().is_none(), "more than the budget was given");
+    drop(first);
+    // More than all of it takes all of it, and does not wait for ever.
+    let _all = budget.reserve(1 << 30).await;
+    assert!(budget.reserve(1).now_or_never().is_none());
+}

@@ -1,0 +1,215 @@
+//! What this worker was granted: copied in the background, held until its report is answered.
+//!
+//! It outlives any one connection to a coordinator: what is held is announced again, and outcomes
+//! wait until somebody takes them.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use deepclone_common::connections::{ConnectionError, Connections};
+use deepclone_core::ids::TaskKey;
+use deepclone_core::machine::{HeldTask, TaskOutcome};
+use deepclone_core::receipt::{TaskFailure, TaskFailureKind};
+use deepclone_core::task::{Lease, TaskSide, TaskSpec};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::budget::Budget;
+use crate::copy::task::copy_task;
+use crate::copy::{Context, Counts, Side};
+use crate::lease::LeaseClock;
+use crate::metrics::Metrics;
+
+/// Objects that are taken on at once.
+const OBJECTS_HELD_MAX: u32 = 2048;
+/// Memory budgets' worth of bytes that are taken on at once: enough to hide the way to the
+/// coordinator, not so much that others have nothing to do.
+const BUDGETS_HELD: u64 = 2;
+
+/// Everything that is granted; clones share it.
+#[derive(Clone, Debug)]
+pub(crate) struct HeldTasks {
+    connections: Arc<Connections>,
+    budget: Budget,
+    bytes_max: u64,
+    metrics: Metrics,
+    /// Woken when a task ends.
+    changed: Arc<Notify>,
+    tasks: Arc<Mutex<BTreeMap<TaskKey, Task>>>,
+}
+
+#[derive(Debug)]
+struct Task {
+    lease: Arc<LeaseClock>,
+    stop: CancellationToken,
+    counts: Arc<Counts>,
+    bytes: u64,
+    objects: u32,
+    /// None while it is copied.
+    outcome: Option<TaskOutcome>,
+}
+
+/// Room for more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Room {
+    pub(crate) bytes: u64,
+    pub(crate) objects: u32,
+}
+
+impl HeldTasks {
+    pub(crate) fn new(connections: Arc<Connections>, memory_bytes: u64, metrics: Metrics) -> Self {
+        Self {
+            connections,
+            budget: Budget::new(memory_bytes),
+            bytes_max: memory_bytes.saturating_mul(BUDGETS_HELD),
+            metrics,
+            changed: Arc::new(Notify::new()),
+            tasks: Arc::default(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<TaskKey, Task>> {
+        self.tasks.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Starts to copy a grant whose answer came at `came_at`. One that is held already goes on.
+    pub(crate) fn start(&self, lease: Lease, came_at: Instant) {
+        let mut tasks = self.lock();
+        if let Some(task) = tasks.get(&lease.task) {
+            task.lease.extend(came_at, lease.ttl);
+            return;
+        }
+        let task = Task {
+            lease: Arc::new(LeaseClock::new(came_at, lease.ttl)),
+            stop: CancellationToken::new(),
+            counts: Arc::default(),
+            bytes: lease.spec.objects.iter().map(|object| object.size).sum(),
+            objects: u32::try_from(lease.spec.objects.len()).unwrap_or(u32::MAX),
+            outcome: None,
+        };
+        let (clock, stop) = (Arc::clone(&task.lease), task.stop.clone());
+        let counts = Arc::clone(&task.counts);
+        tasks.insert(lease.task, task);
+        self.metrics.hold(tasks.len());
+        drop(tasks);
+        let held = self.clone();
+        tokio::spawn(async move {
+            let outcome = match held.context(&lease.spec, clock, stop.clone(), counts) {
+                Ok(context) => copy_task(&context, &lease.spec.objects).await,
+                Err(failure) => TaskOutcome::Failed(failure),
+            };
+            held.end(lease.task, outcome);
+        });
+    }
+
+    fn context(
+        &self,
+        spec: &TaskSpec,
+        lease: Arc<LeaseClock>,
+        stop: CancellationToken,
+        counts: Arc<Counts>,
+    ) -> Result<Context, TaskFailure> {
+        let open = |side: &TaskSide, kind| {
+            let opened = self.connections.open_by(&side.connection, &side.fingerprint, &side.root);
+            opened.map(|opened| Side { table: opened.table, directory: opened.directory }).map_err(
+                |error: ConnectionError| TaskFailure {
+                    index: None,
+                    kind,
+                    message: error.to_string(),
+                },
+            )
+        };
+        Ok(Context {
+            source: open(&spec.source, TaskFailureKind::SourceDenied)?,
+            target: open(&spec.target, TaskFailureKind::TargetDenied)?,
+            verification: spec.verification,
+            budget: self.budget.clone(),
+            lease,
+            stop,
+            counts,
+        })
+    }
+
+    fn end(&self, key: TaskKey, outcome: TaskOutcome) {
+        self.metrics.count(&outcome);
+        let mut tasks = self.lock();
+        if let Some(task) = tasks.get_mut(&key) {
+            if let TaskOutcome::Failed(failure) = &outcome {
+                tracing::warn!(task = ?key, kind = ?failure.kind, "{}", failure.message);
+            }
+            task.outcome = Some(outcome);
+        }
+        drop(tasks);
+        self.changed.notify_waiters();
+    }
+
+    /// What more can be taken on.
+    pub(crate) fn room(&self) -> Room {
+        let mut room = Room { bytes: self.bytes_max, objects: OBJECTS_HELD_MAX };
+        for task in self.lock().values().filter(|task| task.outcome.is_none()) {
+            let done = task.counts.bytes_written.load(Ordering::Relaxed);
+            room.bytes = room.bytes.saturating_sub(task.bytes.saturating_sub(done));
+            room.objects = room.objects.saturating_sub(task.objects);
+        }
+        room
+    }
+
+    /// Every grant, ended ones whose report is not answered included.
+    pub(crate) fn all(&self) -> Vec<HeldTask> {
+        let tasks = self.lock();
+        let held = tasks.iter().map(|(key, task)| HeldTask {
+            task: *key,
+            bytes_done: task.counts.bytes_written.load(Ordering::Relaxed),
+        });
+        held.collect()
+    }
+
+    /// The heartbeat sent at `sent_at` with these grants was answered.
+    pub(crate) fn extend(&self, held: &[HeldTask], sent_at: Instant, ttl: Duration) {
+        let tasks = self.lock();
+        for task in held.iter().filter_map(|held| tasks.get(&held.task)) {
+            task.lease.extend(sent_at, ttl);
+        }
+    }
+
+    /// Up to `most` outcomes that wait to be reported.
+    pub(crate) fn outcomes(&self, most: usize) -> Vec<(TaskKey, TaskOutcome)> {
+        let tasks = self.lock();
+        let ended = tasks.iter().filter_map(|(key, task)| Some((*key, task.outcome.clone()?)));
+        ended.take(most).collect()
+    }
+
+    /// These are not held any more: reported, returned or not wanted.
+    pub(crate) fn forget(&self, keys: impl IntoIterator<Item = TaskKey>) {
+        let mut tasks = self.lock();
+        for key in keys {
+            if let Some(task) = tasks.remove(&key) {
+                task.stop.cancel();
+            }
+        }
+        self.metrics.hold(tasks.len());
+        drop(tasks);
+        self.changed.notify_waiters();
+    }
+
+    /// True when nothing is held.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+
+    /// Ends when `done` holds; it is asked again whenever a task ends or is forgotten.
+    pub(crate) async fn until(&self, done: impl Fn(&Self) -> bool) {
+        loop {
+            let mut changed = std::pin::pin!(self.changed.notified());
+            // Registered before the question: no change is missed in between.
+            changed.as_mut().enable();
+            if done(self) {
+                return;
+            }
+            changed.await;
+        }
+    }
+}

@@ -1,0 +1,321 @@
+//! The talk with a coordinator: register, then acquire, heartbeat and report side by side.
+//!
+//! A coordinator that is away, or knows us no more, ends the session: what is held goes on until
+//! its leases end, and is announced again at the next registration. Answers of a lower epoch than
+//! one already seen come from a coordinator that leads no more: they are ignored.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use deepclone_common::connections::Connections;
+use deepclone_core::failure::Failure;
+use deepclone_core::ids::TaskKey;
+use deepclone_core::limits::{ACQUIRE_WAIT_MAX, MESSAGE_BYTES_MAX};
+use deepclone_core::task::Lease;
+use deepclone_proto::convert::outcome::outcome_to_wire;
+use deepclone_proto::convert::time::{duration_from_wire, duration_to_wire};
+use deepclone_proto::v1::dispatch_service_client::DispatchServiceClient;
+use deepclone_proto::{DISPATCH_PROTOCOLS, status, v1};
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Channel;
+use tonic::{Code, Response, Status};
+
+use crate::copy::jittered;
+use crate::held::HeldTasks;
+use crate::{Coordinator, WorkerOptions};
+
+/// The longest wait for an answer that needs no waiting.
+const ANSWER_WAIT_MAX: Duration = Duration::from_secs(10);
+/// The first pause when no coordinator answers; it doubles up to the next.
+const AWAY_MIN: Duration = Duration::from_millis(100);
+/// The longest pause when no coordinator answers.
+const AWAY_MAX: Duration = Duration::from_secs(5);
+/// How long a worker that leaves goes on with what it holds.
+const DRAIN_MAX: Duration = Duration::from_secs(20);
+/// Outcomes in one report: at 256 objects each, far below a message's bound.
+const OUTCOMES_PER_REPORT: usize = 32;
+
+/// What lasts over sessions.
+struct Worker {
+    options: WorkerOptions,
+    incarnation: uuid::Uuid,
+    connections: Arc<Connections>,
+    held: HeldTasks,
+    /// The highest epoch seen.
+    epoch: AtomicU64,
+    /// The coordinator wants us to leave.
+    draining: AtomicBool,
+    shutdown: CancellationToken,
+}
+
+/// One registration.
+struct Session {
+    client: DispatchServiceClient<Channel>,
+    worker_id: String,
+    heartbeat_interval: Duration,
+    lease_ttl: Duration,
+}
+
+/// Why a session ended.
+enum End {
+    /// All is done or returned: the worker may go.
+    Left,
+    /// The coordinator is away, or does not know us: register again.
+    Lost(Status),
+}
+
+/// Serves whichever of `coordinators` leads until `shutdown` (or until it is told to drain), then
+/// finishes or returns its leases and leaves. `registered` shows the URL of the coordinator that
+/// knows the worker, none while there is none.
+///
+/// # Errors
+/// A coordinator that refuses this worker for good. One that is away is waited for.
+pub async fn run(
+    options: WorkerOptions,
+    coordinators: Vec<Coordinator>,
+    connections: Arc<Connections>,
+    registered: watch::Sender<Option<String>>,
+    shutdown: CancellationToken,
+) -> Result<(), Failure> {
+    let metrics = options.metrics.clone();
+    let held = HeldTasks::new(Arc::clone(&connections), options.memory_bytes, metrics);
+    let worker = Worker {
+        options,
+        incarnation: uuid::Uuid::new_v4(),
+        connections,
+        held,
+        epoch: AtomicU64::new(0),
+        draining: AtomicBool::new(false),
+        shutdown,
+    };
+    let mut away = AWAY_MIN;
+    loop {
+        for coordinator in &coordinators {
+            let session = tokio::select! {
+                session = worker.register(coordinator) => session,
+                () = worker.shutdown.cancelled() => return Ok(()),
+            };
+            match session {
+                Ok(session) => {
+                    tracing::info!(coordinator = coordinator.url, "registered");
+                    registered.send_replace(Some(coordinator.url.clone()));
+                    let end = worker.serve(&session).await;
+                    registered.send_replace(None);
+                    away = AWAY_MIN;
+                    match end {
+                        End::Left => return Ok(()),
+                        End::Lost(status) => {
+                            tracing::warn!(code = ?status.code(), "{}", status.message());
+                        }
+                    }
+                }
+                Err(status) if is_final(&status) => return Err(status::from_status(&status)),
+                Err(status) => {
+                    let url = &coordinator.url;
+                    tracing::debug!(url, code = ?status.code(), "{}", status.message());
+                }
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(jittered(away)) => {}
+            () = worker.shutdown.cancelled() => return Ok(()),
+        }
+        away = (away * 2).min(AWAY_MAX);
+    }
+}
+
+/// Refused for good: another try would get the same answer.
+fn is_final(status: &Status) -> bool {
+    let code = status.code();
+    matches!(code, Code::InvalidArgument | Code::PermissionDenied | Code::Unauthenticated)
+        || code == Code::FailedPrecondition
+}
+
+/// An answer, or the status of none in time.
+async fn answer<T>(
+    wait: Duration,
+    call: impl Future<Output = Result<Response<T>, Status>>,
+) -> Result<T, Status> {
+    match tokio::time::timeout(wait, call).await {
+        Ok(answer) => answer.map(Response::into_inner),
+        Err(_) => Err(Status::unavailable("the coordinator did not answer in time")),
+    }
+}
+
+fn bad_answer(error: impl std::fmt::Display) -> Status {
+    Status::unavailable(format!("the coordinator's answer means nothing here: {error}"))
+}
+
+impl Worker {
+    async fn register(&self, coordinator: &Coordinator) -> Result<Session, Status> {
+        let mut client = DispatchServiceClient::new(coordinator.channel.clone())
+            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(MESSAGE_BYTES_MAX);
+        let offers = self.connections.offers().into_iter().map(|offer| v1::ConnectionOffer {
+            name: offer.name,
+            fingerprint: offer.fingerprint.to_vec(),
+            can_read: offer.can_read,
+            can_write: offer.can_write,
+        });
+        let request = v1::RegisterWorkerRequest {
+            name: self.options.name.clone(),
+            protocol_min: *DISPATCH_PROTOCOLS.start(),
+            protocol_max: *DISPATCH_PROTOCOLS.end(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            connections: offers.collect(),
+            held: self.held.all().iter().map(|held| (&held.task).into()).collect(),
+            incarnation: self.incarnation.as_bytes().to_vec(),
+        };
+        let known = answer(ANSWER_WAIT_MAX, client.register_worker(request)).await?;
+        if !self.is_current(known.leader_epoch) {
+            return Err(Status::unavailable("the coordinator leads no more"));
+        }
+        if !DISPATCH_PROTOCOLS.contains(&known.protocol) {
+            let message = format!("the coordinator speaks protocol {}", known.protocol);
+            return Err(Status::failed_precondition(message));
+        }
+        let interval = duration_from_wire(known.heartbeat_interval, "heartbeat_interval");
+        Ok(Session {
+            client,
+            worker_id: known.worker_id,
+            heartbeat_interval: interval.map_err(bad_answer)?,
+            lease_ttl: duration_from_wire(known.lease_ttl, "lease_ttl").map_err(bad_answer)?,
+        })
+    }
+
+    /// Notes an answer's epoch; false when it is of a lower one than was seen.
+    fn is_current(&self, epoch: u64) -> bool {
+        self.epoch.fetch_max(epoch, Ordering::Relaxed) <= epoch
+    }
+
+    async fn serve(&self, session: &Session) -> End {
+        let lost = tokio::select! {
+            lost = self.acquire(session) => lost,
+            lost = self.beat(session) => lost,
+            lost = self.report(session) => lost,
+            () = self.left(session) => return End::Left,
+        };
+        End::Lost(lost)
+    }
+
+    /// Asks for tasks while there is room and nobody wants us to leave.
+    async fn acquire(&self, session: &Session) -> Status {
+        let mut client = session.client.clone();
+        loop {
+            self.held
+                .until(|held| {
+                    let room = held.room();
+                    room.bytes > 0 && room.objects > 0
+                })
+                .await;
+            if self.is_leaving() {
+                return std::future::pending().await;
+            }
+            let room = self.held.room();
+            let request = v1::AcquireTasksRequest {
+                worker_id: session.worker_id.clone(),
+                bytes_free: room.bytes,
+                objects_free: room.objects,
+                wait: Some(duration_to_wire(ACQUIRE_WAIT_MAX)),
+            };
+            let wait = ACQUIRE_WAIT_MAX + ANSWER_WAIT_MAX;
+            let granted = tokio::select! {
+                granted = answer(wait, client.acquire_tasks(request)) => granted,
+                () = self.shutdown.cancelled() => return std::future::pending().await,
+            };
+            match granted {
+                Ok(granted) if self.is_current(granted.leader_epoch) => {
+                    let came_at = Instant::now();
+                    for lease in granted.leases {
+                        match Lease::try_from(lease) {
+                            Ok(lease) => self.held.start(lease, came_at),
+                            Err(error) => return bad_answer(error),
+                        }
+                    }
+                }
+                Ok(_) => return Status::unavailable("the coordinator leads no more"),
+                Err(status) => return status,
+            }
+        }
+    }
+
+    /// Says that we live and on what we work.
+    async fn beat(&self, session: &Session) -> Status {
+        let mut client = session.client.clone();
+        let mut ticks = tokio::time::interval(session.heartbeat_interval);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            let held = self.held.all();
+            let sent_at = Instant::now();
+            let request = v1::SendHeartbeatRequest {
+                worker_id: session.worker_id.clone(),
+                held: held.iter().map(Into::into).collect(),
+            };
+            match answer(ANSWER_WAIT_MAX, client.send_heartbeat(request)).await {
+                Ok(beat) if self.is_current(beat.leader_epoch) => {
+                    let abandon = beat.abandon.into_iter().map(TaskKey::try_from);
+                    match abandon.collect::<Result<Vec<_>, _>>() {
+                        Ok(abandon) => self.held.forget(abandon),
+                        Err(error) => return bad_answer(error),
+                    }
+                    self.held.extend(&held, sent_at, session.lease_ttl);
+                    if beat.drain && !self.draining.swap(true, Ordering::Relaxed) {
+                        tracing::info!("draining: the coordinator asks for it");
+                        self.held.forget([]);
+                    }
+                }
+                Ok(_) => return Status::unavailable("the coordinator leads no more"),
+                Err(status) => return status,
+            }
+        }
+    }
+
+    /// Reports ended tasks until the coordinator has answered.
+    async fn report(&self, session: &Session) -> Status {
+        let mut client = session.client.clone();
+        loop {
+            self.held.until(|held| !held.outcomes(1).is_empty()).await;
+            let outcomes = self.held.outcomes(OUTCOMES_PER_REPORT);
+            let request = v1::ReportTasksRequest {
+                worker_id: session.worker_id.clone(),
+                outcomes: outcomes.iter().map(|(key, how)| outcome_to_wire(key, how)).collect(),
+            };
+            match answer(ANSWER_WAIT_MAX, client.report_tasks(request)).await {
+                Ok(taken) if self.is_current(taken.leader_epoch) => {
+                    self.held.forget(outcomes.iter().map(|(key, _)| *key));
+                }
+                Ok(_) => return Status::unavailable("the coordinator leads no more"),
+                Err(status) => return status,
+            }
+        }
+    }
+
+    fn is_leaving(&self) -> bool {
+        self.shutdown.is_cancelled() || self.draining.load(Ordering::Relaxed)
+    }
+
+    /// Ends when we should leave and have left: all is reported, or returned after a while.
+    async fn left(&self, session: &Session) {
+        tokio::select! {
+            () = self.shutdown.cancelled() => {}
+            () = self.held.until(|_| self.draining.load(Ordering::Relaxed)) => {}
+        }
+        let finished = self.held.until(HeldTasks::is_empty);
+        let _in_time = tokio::time::timeout(DRAIN_MAX, finished).await;
+        let returned: Vec<TaskKey> = self.held.all().iter().map(|held| held.task).collect();
+        self.held.forget(returned.iter().copied());
+        let request = v1::DeregisterWorkerRequest {
+            worker_id: session.worker_id.clone(),
+            returned: returned.iter().map(Into::into).collect(),
+        };
+        let mut client = session.client.clone();
+        // A coordinator that does not hear it notices by the heartbeats that stop.
+        if let Err(status) = answer(ANSWER_WAIT_MAX, client.deregister_worker(request)).await {
+            tracing::info!(code = ?status.code(), "left without an answer");
+        }
+    }
+}
