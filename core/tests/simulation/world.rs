@@ -70,6 +70,8 @@ pub(crate) struct World {
     inbox: Vec<Event>,
     draining: bool,
     stalled_until: u64,
+    /// When the driver wakes by itself.
+    alarm_at: Option<u64>,
     queue: BTreeMap<(u64, u64), Occurrence>,
     age: u64,
     trace: DefaultHasher,
@@ -99,6 +101,7 @@ impl World {
             inbox: Vec::new(),
             draining: false,
             stalled_until: 0,
+            alarm_at: None,
             queue: BTreeMap::new(),
             age: 0,
             trace: DefaultHasher::new(),
@@ -289,7 +292,10 @@ impl World {
     fn await_deadline(&mut self) {
         if let Some(deadline) = self.machine.as_ref().and_then(Machine::next_deadline) {
             let at = deadline.0.max(self.now + 1).max(self.stalled_until);
-            self.at(at, Occurrence::Drains(self.life));
+            if self.alarm_at.is_none_or(|alarm| alarm <= self.now || at < alarm) {
+                self.alarm_at = Some(at);
+                self.at(at, Occurrence::Drains(self.life));
+            }
         }
     }
 
@@ -350,6 +356,7 @@ impl World {
             }
         }
         self.machine = None;
+        self.alarm_at = None;
         self.draining = false;
         self.life += 1;
         let pause = self.random.within(300..12_000);
@@ -390,6 +397,7 @@ impl World {
     /// The driver stands still: what would happen to it happens later.
     fn stall(&mut self, until: u64) {
         self.stalled_until = until;
+        self.alarm_at = None;
         let drains = |occurrence: &Occurrence| matches!(occurrence, Occurrence::Drains(_));
         let due = self.queue.iter().filter(|(_, occurrence)| drains(occurrence));
         let due: Vec<_> = due.map(|(&key, _)| key).filter(|&(at, _)| at < until).collect();
