@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use deepclone_common::connections::Connections;
 use deepclone_core::failure::Failure;
@@ -14,7 +15,7 @@ use tokio::io::DuplexStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_stream::wrappers::ReceiverStream;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::transport::{Channel, Endpoint, Server};
 
 use crate::effects::Context;
@@ -24,6 +25,8 @@ use crate::{driver, rpc};
 
 /// Bytes in flight on a connection in memory.
 const DUPLEX_BYTES: usize = 256 << 10;
+/// How long calls may take to end once it stops.
+const DRAIN_MAX: Duration = Duration::from_secs(2);
 /// Connections that wait to be accepted.
 const ACCEPT_MAX: usize = 16;
 
@@ -31,8 +34,9 @@ const ACCEPT_MAX: usize = 16;
 #[derive(Debug)]
 pub struct Embedded {
     channel: Channel,
-    stop: CancellationToken,
+    stop: DropGuard,
     driver: JoinHandle<Result<(), Failure>>,
+    server: JoinHandle<Result<(), tonic::transport::Error>>,
 }
 
 impl Embedded {
@@ -66,7 +70,7 @@ impl Embedded {
         store: Arc<dyn Store>,
         limits: Limits,
     ) -> Result<Self, Failure> {
-        let context = Context { connections, store };
+        let context = Context::new(connections, store);
         let stop = CancellationToken::new();
         let gauges = Arc::new(Gauges::default());
         let (handle, driver) = driver::start(context.clone(), limits, gauges, stop.clone())
@@ -78,8 +82,8 @@ impl Embedded {
             ReceiverStream::new(incoming),
             stop.clone().cancelled_owned(),
         );
-        tokio::spawn(server);
-        Ok(Self { channel: channel(dial), stop, driver })
+        let server = tokio::spawn(server);
+        Ok(Self { channel: channel(dial), stop: stop.drop_guard(), driver, server })
     }
 
     /// The way to it, for clients and workers of this process.
@@ -88,15 +92,22 @@ impl Embedded {
         self.channel.clone()
     }
 
-    /// Ends it; running calls get `COORDINATOR_UNAVAILABLE`.
+    /// Ends it, and frees its state; running calls get `COORDINATOR_UNAVAILABLE`. Dropping it
+    /// ends it too, a little later.
     ///
     /// # Errors
     /// What ended it before.
     pub async fn stop(self) -> Result<(), Failure> {
-        self.stop.cancel();
-        self.driver.await.map_err(|error| {
+        let Self { channel, stop, driver, mut server } = self;
+        drop((channel, stop));
+        let outcome = driver.await.map_err(|error| {
             Failure::new(Reason::Internal, format!("the driver panicked, which is a bug: {error}"))
-        })?
+        });
+        if tokio::time::timeout(DRAIN_MAX, &mut server).await.is_err() {
+            server.abort();
+            let _aborted = server.await;
+        }
+        outcome?
     }
 }
 

@@ -7,7 +7,7 @@
 //! * [`driver`]: the one loop that owns the machine.
 //! * [`effects`]: planning and publishing.
 //! * [`state`]: facts that survive a crash.
-//! * [`http`]: metrics.
+//! * [`http`]: what `/metrics` tells.
 //! * [`server`]: a coordinator as a process.
 //! * [`embedded`]: a coordinator inside another process.
 

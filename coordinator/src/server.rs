@@ -58,7 +58,7 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> Result<(), Failure> {
     let store = SqliteStore::open(&settings.place).await.map_err(|error| error.failure())?;
-    let context = Context { connections: Arc::new(settings.connections), store: Arc::new(store) };
+    let context = Context::new(Arc::new(settings.connections), Arc::new(store));
     let gauges = Arc::new(Gauges::default());
     let stop = shutdown.child_token();
     let (handle, driver) =

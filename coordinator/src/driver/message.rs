@@ -20,7 +20,7 @@ pub type Reply<T> = oneshot::Sender<Result<T, Failure>>;
 /// Something that the driver is told.
 pub enum Message {
     /// A client asks for a sync.
-    Submit(Submission, Reply<Arc<JobSnapshot>>),
+    Submit(Box<Submission>, Reply<Arc<JobSnapshot>>),
     /// A client asks to end one.
     Cancel(JobId, Reply<Arc<JobSnapshot>>),
     /// A client asks for one.

@@ -40,7 +40,7 @@ impl Driver {
         let event = match message {
             Message::Submit(submission, reply) => {
                 answers.push(Answer::Job(submission.job, reply));
-                submitted(submission)
+                submitted(*submission)
             }
             Message::Cancel(job, reply) => {
                 answers.push(Answer::Job(job, reply));

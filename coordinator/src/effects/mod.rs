@@ -20,8 +20,12 @@ use deepclone_core::ids::TargetKey;
 use deepclone_core::reason::Reason;
 use futures::FutureExt as _;
 use sha2::{Digest as _, Sha256};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::state::Store;
+
+/// Plans that are made at once: each holds two tables' logs in memory.
+const PLANS_AT_ONCE_MAX: usize = 4;
 
 /// What effects work with.
 #[derive(Clone)]
@@ -30,9 +34,23 @@ pub struct Context {
     pub connections: Arc<Connections>,
     /// Where evidence is found.
     pub store: Arc<dyn Store>,
+    /// Bounds the memory of planning (I8).
+    planning: Arc<Semaphore>,
 }
 
 impl Context {
+    /// Effects over these.
+    #[must_use]
+    pub fn new(connections: Arc<Connections>, store: Arc<dyn Store>) -> Self {
+        Self { connections, store, planning: Arc::new(Semaphore::new(PLANS_AT_ONCE_MAX)) }
+    }
+
+    /// Waits for a turn to plan; it ends when the permit is dropped.
+    pub(crate) async fn turn_to_plan(&self) -> Option<SemaphorePermit<'_>> {
+        // Never closed, so never refused.
+        self.planning.acquire().await.ok()
+    }
+
     /// Opens a table that was resolved before.
     ///
     /// # Errors

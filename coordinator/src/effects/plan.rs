@@ -68,6 +68,7 @@ pub async fn plan(
     order: Arc<JobSpec>,
     target: TargetKey,
 ) -> Result<Outcome, Failure> {
+    let _turn = context.turn_to_plan().await;
     let source_table = context.open(&order.source)?;
     let target_table = context.open(&order.target)?;
     let found = plan_sync(&source_table, &target_table, &order.spec, job)

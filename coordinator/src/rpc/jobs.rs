@@ -70,7 +70,7 @@ impl JobService for Jobs {
             return Ok(Response::new(v1::Job { spec, ..Default::default() }));
         }
         let asked = order.clone();
-        let submission = accept::submission(id, order);
+        let submission = Box::new(accept::submission(id, order));
         let snapshot =
             self.handle.ask(|reply| Message::Submit(submission, reply)).await.map_err(status)?;
         if *snapshot.order != asked {

@@ -1,0 +1,92 @@
+//! A database that fails: nothing leaves before the facts are durable (I4), and without them the
+//! coordinator stops.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use deepclone_coordinator::state::{Batch, Entry, Evidence, Place, SqliteStore, Store, StoreError};
+use deepclone_core::ids::{Epoch, TargetKey};
+use deepclone_core::reason::Reason;
+use deepclone_proto::v1::job::State;
+use futures::future::BoxFuture;
+
+use crate::support::{Lake, Running, Worker};
+
+/// A store whose next appends fail.
+struct Failing {
+    inner: SqliteStore,
+    failures_left: AtomicU32,
+}
+
+impl Failing {
+    async fn new(failures: u32) -> Arc<Self> {
+        let inner = SqliteStore::open(&Place::Private).await.unwrap();
+        Arc::new(Self { inner, failures_left: AtomicU32::new(failures) })
+    }
+}
+
+impl Store for Failing {
+    fn lead(&self) -> BoxFuture<'_, Result<Epoch, StoreError>> {
+        self.inner.lead()
+    }
+
+    fn load(&self) -> BoxFuture<'_, Result<Vec<Entry>, StoreError>> {
+        self.inner.load()
+    }
+
+    fn append<'a>(
+        &'a self,
+        epoch: Epoch,
+        batch: &'a Batch,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        let left = &self.failures_left;
+        let less =
+            left.try_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        if less.is_ok() {
+            return Box::pin(async { Err(StoreError::Database(sqlx::Error::WorkerCrashed)) });
+        }
+        self.inner.append(epoch, batch)
+    }
+
+    fn evidence<'a>(
+        &'a self,
+        target: TargetKey,
+        keys: (&'a str, &'a str),
+        since_ms: i64,
+    ) -> BoxFuture<'a, Result<Vec<Evidence>, StoreError>> {
+        self.inner.evidence(target, keys, since_ms)
+    }
+
+    fn forget<'a>(
+        &'a self,
+        target: TargetKey,
+        keys: &'a [String],
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.inner.forget(target, keys)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_fails_for_a_while_is_waited_for() {
+    let lake = Lake::new();
+    lake.commit("source", 0, &[("a.parquet", b"a")]);
+    let store = Failing::new(2).await;
+    let mut running = Running::over(&lake, Arc::<Failing>::clone(&store)).await;
+    let job = running.create(lake.spec("source", "target")).await.unwrap();
+    assert_eq!(store.load().await.unwrap().len(), 1);
+    let _working = Worker::register(&running, &lake, "w").await.work();
+    assert_eq!(running.finish(&job.name).await.state(), State::Succeeded);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_durable_facts_nothing_is_answered_and_the_coordinator_stops() {
+    let lake = Lake::new();
+    lake.commit("source", 0, &[("a.parquet", b"a")]);
+    let mut running = Running::over(&lake, Failing::new(u32::MAX).await).await;
+    let failure = running.create(lake.spec("source", "target")).await.unwrap_err();
+    assert_eq!(failure.reason, Reason::CoordinatorUnavailable, "{failure}");
+    let failure = running.embedded.stop().await.unwrap_err();
+    assert_eq!(failure.reason, Reason::Internal);
+    assert!(failure.message.starts_with("stopping: facts cannot be made durable"), "{failure}");
+    assert!(!lake.path("target").exists());
+}

@@ -1,0 +1,21 @@
+//! The coordinator from outside: its services over memory, small workers, tables on local disk.
+//!
+//! * [`support`]: a lake, a coordinator over it, a worker that copies files.
+//! * [`jobs`]: create, plan, watch, cancel, list; refusals.
+//! * [`workers`]: leases, lost and draining workers.
+//! * [`recovery`]: a coordinator that starts again; evidence of earlier jobs.
+//! * [`durability`]: a database that fails.
+//! * [`faces`]: reflection, health, the process itself.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod durability;
+mod faces;
+mod jobs;
+mod recovery;
+mod support;
+mod workers;

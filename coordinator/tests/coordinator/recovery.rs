@@ -1,0 +1,108 @@
+//! A coordinator that starts again, and evidence of earlier jobs.
+
+use std::fs;
+
+use deepclone_coordinator::state::Place;
+use deepclone_proto::v1;
+use deepclone_proto::v1::job::State;
+
+use crate::support::{Lake, Running, Worker, objects};
+
+/// Enough files for two tasks: a task holds 256 objects at the most.
+fn big_commit(lake: &Lake) {
+    let names: Vec<_> = (0..300).map(|number| format!("f{number:03}.parquet")).collect();
+    let files: Vec<_> = names.iter().map(|name| (name.as_str(), b"x".as_slice())).collect();
+    lake.commit("source", 0, &files);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_goes_on_and_copies_nothing_twice() {
+    let lake = Lake::new();
+    big_commit(&lake);
+    let place = Place::File(lake.path("state.db"));
+    let mut running = Running::start(&lake, &place).await;
+    let mut worker = Worker::register(&running, &lake, "w").await;
+    let job = running.create(lake.spec("source", "target")).await.unwrap();
+    let leases = worker.acquire_room(256).await.unwrap();
+    assert_eq!(leases.len(), 1);
+    let first = objects(&leases[0]);
+    worker.report(vec![worker.copy(&leases[0])]).await;
+    let Running { embedded, .. } = running;
+    embedded.stop().await.unwrap();
+
+    let mut running = Running::start(&lake, &place).await;
+    let shown = v1::GetJobRequest { name: job.name.clone() };
+    let shown = running.jobs.get_job(shown).await.unwrap().into_inner();
+    assert_eq!(shown.spec, job.spec);
+    assert_eq!(shown.create_time, job.create_time);
+    worker.move_to(&running, vec![]).await;
+    let leases = worker.acquire().await.unwrap();
+    assert_eq!(leases.iter().map(objects).sum::<usize>(), 300 - first);
+    let outcomes = leases.iter().map(|lease| worker.copy(lease)).collect();
+    worker.report(outcomes).await;
+    let done = running.finish(&job.name).await;
+    assert_eq!(done.state(), State::Succeeded, "{done:?}");
+    let result = done.result.unwrap();
+    assert_eq!((result.objects_copied, result.bytes_read), (300, 300));
+    running.embedded.stop().await.unwrap();
+
+    // What ended stays as it was told.
+    let mut running = Running::start(&lake, &place).await;
+    let shown = v1::GetJobRequest { name: job.name.clone() };
+    let shown = running.jobs.get_job(shown).await.unwrap().into_inner();
+    assert_eq!(shown.state(), State::Succeeded);
+    assert_eq!(shown.result.unwrap().clone_metrics["num_copied_files"], 300);
+    assert_eq!(lake.versions("target").len(), 1);
+}
+
+/// Copies the first task of a job, then cancels it.
+async fn leave_half(lake: &Lake, running: &mut Running, worker: &mut Worker) -> usize {
+    let job = running.create(lake.spec("source", "target")).await.unwrap();
+    let leases = worker.acquire_room(256).await.unwrap();
+    worker.report(vec![worker.copy(&leases[0])]).await;
+    running.jobs.cancel_job(v1::CancelJobRequest { name: job.name.clone() }).await.unwrap();
+    assert_eq!(running.finish(&job.name).await.state(), State::Cancelled);
+    objects(&leases[0])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_earlier_job_copied_is_not_copied_again() {
+    let lake = Lake::new();
+    big_commit(&lake);
+    let mut running = Running::start(&lake, &Place::Private).await;
+    let mut worker = Worker::register(&running, &lake, "w").await;
+    let copied = leave_half(&lake, &mut running, &mut worker).await;
+
+    let job = running.create(lake.spec("source", "target")).await.unwrap();
+    let leases = worker.acquire().await.unwrap();
+    assert_eq!(leases.iter().map(objects).sum::<usize>(), 300 - copied);
+    let outcomes = leases.iter().map(|lease| worker.copy(lease)).collect();
+    worker.report(outcomes).await;
+    let done = running.finish(&job.name).await;
+    assert_eq!(done.state(), State::Succeeded, "{done:?}");
+    let result = done.result.unwrap();
+    assert_eq!(usize::try_from(result.objects_skipped).unwrap(), copied);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn evidence_that_a_vacuum_made_stale_is_found_before_the_commit() {
+    let lake = Lake::new();
+    big_commit(&lake);
+    let mut running = Running::start(&lake, &Place::Private).await;
+    let mut worker = Worker::register(&running, &lake, "w").await;
+    let copied = leave_half(&lake, &mut running, &mut worker).await;
+    fs::remove_file(lake.path("target").join("f000.parquet")).unwrap();
+
+    let job = running.create(lake.spec("source", "target")).await.unwrap();
+    let leases = worker.acquire().await.unwrap();
+    let outcomes = leases.iter().map(|lease| worker.copy(lease)).collect();
+    worker.report(outcomes).await;
+    // The task with the missing object comes back before anything is published.
+    let leases = worker.acquire().await.unwrap();
+    assert_eq!(leases.iter().map(objects).sum::<usize>(), copied);
+    assert!(lake.versions("target").is_empty());
+    let outcomes = leases.iter().map(|lease| worker.copy(lease)).collect();
+    worker.report(outcomes).await;
+    assert_eq!(running.finish(&job.name).await.state(), State::Succeeded);
+    assert!(lake.path("target").join("f000.parquet").exists());
+}

@@ -1,0 +1,311 @@
+//! A lake of two tables on local disk, a coordinator over it, and a worker that copies files.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use deepclone_common::config::Config;
+use deepclone_common::connections::Connections;
+use deepclone_coordinator::embedded::Embedded;
+use deepclone_coordinator::state::{Place, SqliteStore, Store};
+use deepclone_core::failure::Failure;
+use deepclone_core::limits::Limits;
+use deepclone_proto::status::from_status;
+use deepclone_proto::v1;
+use deepclone_proto::v1::dispatch_service_client::DispatchServiceClient;
+use deepclone_proto::v1::job_service_client::JobServiceClient;
+use deepclone_proto::v1::worker_service_client::WorkerServiceClient;
+use tempfile::TempDir;
+use tonic::transport::Channel;
+
+/// Short enough for tests, and in the same order as the real ones.
+pub(crate) const LIMITS: fn() -> Limits = || Limits {
+    heartbeat_interval: Duration::from_millis(200),
+    lease_ttl: Duration::from_millis(800),
+    backoff_min: Duration::from_millis(10),
+    backoff_max: Duration::from_millis(50),
+    ..Limits::default()
+};
+
+/// A folder that the connection `lake` leads to.
+pub(crate) struct Lake {
+    pub(crate) folder: TempDir,
+}
+
+impl Lake {
+    pub(crate) fn new() -> Self {
+        Self { folder: TempDir::new().unwrap() }
+    }
+
+    pub(crate) fn path(&self, table: &str) -> PathBuf {
+        self.folder.path().canonicalize().unwrap().join(table)
+    }
+
+    pub(crate) fn uri(&self, table: &str) -> String {
+        format!("file://{}", self.path(table).display())
+    }
+
+    /// Writes the commit `version` of a table: its files with their bytes.
+    pub(crate) fn commit(&self, table: &str, version: u64, files: &[(&str, &[u8])]) {
+        let log = self.path(table).join("_delta_log");
+        fs::create_dir_all(&log).unwrap();
+        let mut lines = vec![format!(
+            r#"{{"commitInfo":{{"timestamp":{},"operation":"WRITE","operationParameters":{{}}}}}}"#,
+            1_700_000_000_000 + version
+        )];
+        if version == 0 {
+            lines.push(r#"{"protocol":{"minReaderVersion":1,"minWriterVersion":2}}"#.to_owned());
+            lines.push(METADATA.to_owned());
+        }
+        for (name, bytes) in files {
+            fs::write(self.path(table).join(name), bytes).unwrap();
+            lines.push(format!(
+                concat!(
+                    r#"{{"add":{{"path":"{}","partitionValues":{{}},"size":{},"#,
+                    r#""modificationTime":1700000000000,"dataChange":true,"#,
+                    r#""stats":"{{\"numRecords\":1}}"}}}}"#,
+                ),
+                name,
+                bytes.len()
+            ));
+        }
+        fs::write(log.join(format!("{version:020}.json")), lines.join("\n") + "\n").unwrap();
+    }
+
+    pub(crate) fn connections(&self) -> Arc<Connections> {
+        let text = format!(
+            "[connections.lake]\nurl = \"file://{}\"\nroles = [\"source\", \"target\"]\n",
+            self.folder.path().canonicalize().unwrap().display()
+        );
+        Arc::new(Connections::from_config(&Config::parse(&text).unwrap()).unwrap())
+    }
+
+    pub(crate) fn spec(&self, source: &str, target: &str) -> v1::CloneSpec {
+        let table = |name| v1::TableRef { uri: self.uri(name), connection: String::new() };
+        v1::CloneSpec {
+            source: Some(table(source)),
+            target: Some(table(target)),
+            ..Default::default()
+        }
+    }
+
+    /// The versions in a table's log.
+    pub(crate) fn versions(&self, table: &str) -> Vec<String> {
+        let Ok(log) = fs::read_dir(self.path(table).join("_delta_log")) else { return vec![] };
+        let names = log.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<_> = names.filter(|name| name.ends_with(".json")).collect();
+        names.sort();
+        names
+    }
+}
+
+const METADATA: &str = concat!(
+    r#"{"metaData":{"id":"5b6c9f7c-6a53-4f9d-8d1b-0f4e0f1c2d3e","#,
+    r#""format":{"provider":"parquet","options":{}},"#,
+    r#""schemaString":"{\"type\":\"struct\",\"fields\":[{\"name\":\"id\",\"type\":\"long\","#,
+    r#"\"nullable\":true,\"metadata\":{}}]}","#,
+    r#""partitionColumns":[],"configuration":{},"createdTime":1700000000000}}"#,
+);
+
+/// A coordinator over a lake, with its clients.
+pub(crate) struct Running {
+    pub(crate) embedded: Embedded,
+    pub(crate) jobs: JobServiceClient<Channel>,
+    pub(crate) workers: WorkerServiceClient<Channel>,
+}
+
+impl Running {
+    pub(crate) async fn start(lake: &Lake, place: &Place) -> Self {
+        let store = Arc::new(SqliteStore::open(place).await.unwrap());
+        Self::over(lake, store).await
+    }
+
+    pub(crate) async fn over(lake: &Lake, store: Arc<dyn Store>) -> Self {
+        let embedded = Embedded::start_with(lake.connections(), store, LIMITS()).await.unwrap();
+        let jobs = JobServiceClient::new(embedded.channel());
+        let workers = WorkerServiceClient::new(embedded.channel());
+        Self { embedded, jobs, workers }
+    }
+
+    pub(crate) async fn create(&mut self, spec: v1::CloneSpec) -> Result<v1::Job, Failure> {
+        self.create_as(spec, "").await
+    }
+
+    pub(crate) async fn create_as(
+        &mut self,
+        spec: v1::CloneSpec,
+        request_id: &str,
+    ) -> Result<v1::Job, Failure> {
+        let request = v1::CreateJobRequest {
+            job: Some(v1::Job { spec: Some(spec), ..Default::default() }),
+            request_id: request_id.to_owned(),
+            validate_only: false,
+        };
+        let answer = self.jobs.create_job(request).await;
+        answer.map(tonic::Response::into_inner).map_err(|status| from_status(&status))
+    }
+
+    /// Every change of a job until its final state.
+    pub(crate) async fn watch(&mut self, name: &str) -> Vec<v1::WatchJobResponse> {
+        let request = v1::WatchJobRequest { name: name.to_owned() };
+        let mut stream = self.jobs.watch_job(request).await.unwrap().into_inner();
+        let mut changes = Vec::new();
+        while let Some(change) = stream.message().await.unwrap() {
+            changes.push(change);
+        }
+        changes
+    }
+
+    /// The job in its final state.
+    pub(crate) async fn finish(&mut self, name: &str) -> v1::Job {
+        let changes = tokio::time::timeout(Duration::from_secs(60), self.watch(name)).await;
+        changes.expect("the job does not end").pop().unwrap().job.unwrap()
+    }
+
+    /// Waits until a job is in this state.
+    pub(crate) async fn reach(&mut self, name: &str, state: v1::job::State) {
+        let request = v1::WatchJobRequest { name: name.to_owned() };
+        let mut stream = self.jobs.watch_job(request).await.unwrap().into_inner();
+        while let Some(change) = stream.message().await.unwrap() {
+            if change.job.unwrap().state() == state {
+                return;
+            }
+        }
+        panic!("{name} ended before it was {state:?}");
+    }
+}
+
+/// A worker that copies files, one call at a time.
+pub(crate) struct Worker {
+    pub(crate) client: DispatchServiceClient<Channel>,
+    pub(crate) id: String,
+    folder: PathBuf,
+    registration: v1::RegisterWorkerRequest,
+}
+
+impl Worker {
+    pub(crate) async fn register(running: &Running, lake: &Lake, name: &str) -> Self {
+        let registration = v1::RegisterWorkerRequest {
+            name: name.to_owned(),
+            protocol_min: 1,
+            protocol_max: 1,
+            version: "test".to_owned(),
+            connections: lake
+                .connections()
+                .offers()
+                .into_iter()
+                .map(|offer| v1::ConnectionOffer {
+                    name: offer.name,
+                    fingerprint: offer.fingerprint.to_vec(),
+                    can_read: offer.can_read,
+                    can_write: offer.can_write,
+                })
+                .collect(),
+            held: vec![],
+            incarnation: uuid::Uuid::new_v4().as_bytes().to_vec(),
+        };
+        let client = DispatchServiceClient::new(running.embedded.channel());
+        let folder = lake.folder.path().canonicalize().unwrap();
+        let mut worker = Self { client, id: String::new(), folder, registration };
+        worker.announce(vec![]).await;
+        worker
+    }
+
+    /// Registers (again), holding these.
+    pub(crate) async fn announce(&mut self, held: Vec<v1::TaskKey>) {
+        let request = v1::RegisterWorkerRequest { held, ..self.registration.clone() };
+        self.id = self.client.register_worker(request).await.unwrap().into_inner().worker_id;
+    }
+
+    /// The same process, over another coordinator.
+    pub(crate) async fn move_to(&mut self, running: &Running, held: Vec<v1::TaskKey>) {
+        self.client = DispatchServiceClient::new(running.embedded.channel());
+        self.announce(held).await;
+    }
+
+    /// Lives and asks until there are tasks.
+    pub(crate) async fn acquire(&mut self) -> Result<Vec<v1::Lease>, Failure> {
+        self.acquire_room(u32::MAX).await
+    }
+
+    /// Likewise, with room for so many objects.
+    pub(crate) async fn acquire_room(&mut self, objects: u32) -> Result<Vec<v1::Lease>, Failure> {
+        let patient = async {
+            loop {
+                self.heartbeat(vec![]).await?;
+                let leases = self.acquire_once(objects).await?;
+                if !leases.is_empty() {
+                    return Ok(leases);
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), patient).await.expect("no task comes")
+    }
+
+    /// Asks once.
+    pub(crate) async fn acquire_once(&mut self, objects: u32) -> Result<Vec<v1::Lease>, Failure> {
+        let request = v1::AcquireTasksRequest {
+            worker_id: self.id.clone(),
+            bytes_free: u64::MAX,
+            objects_free: objects,
+            wait: Some(prost_types::Duration { seconds: 0, nanos: 200_000_000 }),
+        };
+        let answer = self.client.acquire_tasks(request).await;
+        answer.map(|answer| answer.into_inner().leases).map_err(|status| from_status(&status))
+    }
+
+    /// Copies a task's objects, as a real worker would see them.
+    pub(crate) fn copy(&self, lease: &v1::Lease) -> v1::TaskOutcome {
+        let spec = lease.spec.as_ref().unwrap();
+        let Some(v1::task_spec::Work::Batch(batch)) = &spec.work else { panic!("no batch") };
+        let file = |root: &str, path: &str| self.folder.join(root).join(path);
+        let mut receipt = v1::Receipt::default();
+        for object in &batch.objects {
+            let target = file(&spec.target_root, &object.target_path);
+            fs::create_dir_all(target.parent().unwrap()).unwrap();
+            let existed = Path::exists(&target);
+            let size = fs::copy(file(&spec.source_root, &object.source_path), target).unwrap();
+            receipt.bytes_read += size;
+            receipt.bytes_written += if existed { 0 } else { size };
+            receipt.objects.push(v1::ObjectReceipt { size, existed, ..Default::default() });
+        }
+        let outcome = Some(v1::task_outcome::Outcome::Receipt(receipt));
+        v1::TaskOutcome { task: lease.task.clone(), outcome }
+    }
+
+    pub(crate) async fn report(&mut self, outcomes: Vec<v1::TaskOutcome>) {
+        let request = v1::ReportTasksRequest { worker_id: self.id.clone(), outcomes };
+        self.client.report_tasks(request).await.unwrap();
+    }
+
+    pub(crate) async fn heartbeat(
+        &mut self,
+        held: Vec<v1::HeldTask>,
+    ) -> Result<v1::SendHeartbeatResponse, Failure> {
+        let request = v1::SendHeartbeatRequest { worker_id: self.id.clone(), held };
+        let answer = self.client.send_heartbeat(request).await;
+        answer.map(tonic::Response::into_inner).map_err(|status| from_status(&status))
+    }
+
+    /// Copies whatever it is given, until the coordinator stops; returns the objects copied.
+    pub(crate) fn work(mut self) -> tokio::task::JoinHandle<usize> {
+        tokio::spawn(async move {
+            let mut copied = 0;
+            while let Ok(leases) = self.acquire().await {
+                let outcomes: Vec<_> = leases.iter().map(|lease| self.copy(lease)).collect();
+                copied += leases.iter().map(objects).sum::<usize>();
+                self.report(outcomes).await;
+            }
+            copied
+        })
+    }
+}
+
+/// How many objects a lease has.
+pub(crate) fn objects(lease: &v1::Lease) -> usize {
+    match &lease.spec.as_ref().unwrap().work {
+        Some(v1::task_spec::Work::Batch(batch)) => batch.objects.len(),
+        None => 0,
+    }
+}
