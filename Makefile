@@ -1,0 +1,40 @@
+# run    the command line             make run ARGS="clone examples/trips /tmp/trips"
+# test   every test, in the test environment, which is started and stopped
+# check  the one gate: what continuous integration runs
+# bench  the side-by-side with rclone
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+CACHE := $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/deepclone
+# Tests share no build with an editor's: its features differ, and each would undo the other's.
+export CARGO_TARGET_DIR ?= $(CACHE)/target
+ENVIRONMENT := tests/env/environment.py
+# One build and test at a time: another would replace the binaries under a running test.
+ALONE := mkdir -p $(CACHE) && flock $(CACHE)/build.lock
+
+.PHONY: run test check lint tidy deny bench
+
+run:
+	cargo run --release -- $(ARGS)
+
+test:
+	$(ALONE) bash -euo pipefail -c '\
+	  cargo build --workspace --locked --bins && \
+	  cargo test --workspace --locked --no-run && \
+	  python3 $(ENVIRONMENT) run -- cargo test --workspace --locked $(TESTS)'
+
+check: lint tidy deny test
+
+lint:
+	cargo fmt --all --check
+	$(ALONE) cargo clippy --workspace --all-targets --locked -- -D warnings
+
+tidy:
+	$(ALONE) cargo test --locked -p deepclone-tests --test tidy
+
+deny:
+	"$$(python3 $(ENVIRONMENT) deny)" check licenses bans sources
+
+bench:
+	cargo build --release --locked -p deepclone
+	python3 $(ENVIRONMENT) run -- python3 benches/side_by_side.py $(ARGS)
