@@ -21,7 +21,7 @@ pub enum DeltaError {
         problem: String,
     },
     /// The table needs something that cannot be carried.
-    #[error("the table uses {features}, which cannot be cloned{hint}", features = features.join(", "))]
+    #[error("the table uses {}, which cannot be cloned{hint}", .features.join(", "))]
     Unsupported {
         /// The names of the features, or what stands in their place.
         features: Vec<String>,

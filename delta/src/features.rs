@@ -179,7 +179,7 @@ fn starts_with_ignoring_case(text: &str, prefix: &str) -> bool {
     text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
 }
 
-/// <https://github.com/delta-io/delta/blob/master/PROTOCOL.md#table-features-for-new-and-existing-tables>
+/// <https://github.com/delta-io/delta/blob/master/PROTOCOL.md#table-features>
 fn check_shape(protocol: &Protocol) -> Result<(), String> {
     let Protocol { min_reader_version: reader, min_writer_version: writer, .. } = protocol;
     if *reader == 0 || *writer == 0 {

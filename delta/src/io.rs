@@ -223,10 +223,13 @@ fn is_transient(error: &Error) -> bool {
     false
 }
 
+/// How object_store opens the text of an answer that is an error.
+const PREFIX: &str = "Server returned non-2xx status code: ";
+
 /// The HTTP status in an error's text: object_store keeps the type that holds it to itself.
 fn status_of(error: &(dyn std::error::Error + 'static)) -> Option<u16> {
     let text = error.to_string();
-    let rest = text.strip_prefix("Server returned non-2xx status code: ")?;
+    let rest = text.strip_prefix(PREFIX)?;
     rest.get(..3)?.parse().ok()
 }
 
@@ -271,4 +274,54 @@ fn error_code(body: &str) -> Option<&str> {
     let (_, rest) = body.split_once("<Code>")?;
     let (code, _) = rest.split_once("</Code>")?;
     code.chars().all(|c| c.is_ascii_alphanumeric()).then_some(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    fn answered(text: &str) -> Error {
+        Error::Generic { store: "S3", source: text.to_owned().into() }
+    }
+
+    #[test]
+    fn only_passing_failures_are_tried_again() {
+        let status = |status: &str| answered(&format!("{PREFIX}{status}"));
+        for (error, wanted) in [
+            (status("503 Service Unavailable: <Code>SlowDown</Code>"), true),
+            (status("500 Internal Server Error"), true),
+            (status("429 Too Many Requests"), true),
+            (status("400 Bad Request"), false),
+            (answered("anything else"), false),
+            (Error::NotFound { path: "k".into(), source: "x".into() }, false),
+            (Error::PermissionDenied { path: "k".into(), source: "503".into() }, false),
+            (Error::AlreadyExists { path: "k".into(), source: "x".into() }, false),
+        ] {
+            assert_eq!(is_transient(&error), wanted, "{error}");
+        }
+    }
+
+    #[test]
+    fn causes_hold_no_signatures() {
+        let slow = answered(&format!("{PREFIX}503 X: <Code>SlowDown</Code><Host>h</Host>"));
+        assert_eq!(cause_of(&slow), "the store answered 503 SlowDown");
+        let url = answered("connect failed for url (https://x/y?sig=SECRET)");
+        assert_eq!(cause_of(&url), "connect failed");
+        assert!(!cause_of(&answered("https://x/y?sig=SECRET")).contains("SECRET"));
+    }
+
+    #[tokio::test]
+    async fn a_request_is_tried_again_until_it_settles() {
+        let tries = AtomicU32::new(0);
+        let request = || async {
+            match tries.fetch_add(1, Ordering::Relaxed) {
+                0 => Err(answered(&format!("{PREFIX}503 Service Unavailable"))),
+                _ => Err::<(), _>(answered("final")),
+            }
+        };
+        assert!(retrying(request).await.unwrap_err().to_string().contains("final"));
+        assert_eq!(tries.load(Ordering::Relaxed), 2);
+    }
 }

@@ -9,11 +9,24 @@ fn round_trip(text: &str) -> String {
 #[test]
 fn actions_in_the_stable_order_survive_to_the_byte() {
     let cases = [
-        r#"{"add":{"path":"a%20b","partitionValues":{"p":null,"q":"x"},"size":9007199254740993,"modificationTime":-1,"dataChange":true,"stats":"{\"numRecords\":1}","tags":{"k":"v","n":null},"deletionVector":{"storageType":"u","pathOrInlineDv":"ab","offset":0,"sizeInBytes":3,"cardinality":4,"maxRowIndex":9},"baseRowId":5,"defaultRowCommitVersion":6,"clusteringProvider":"liquid","zebra":{"n":1.00000000000000000001}}}"#,
-        r#"{"add":{"path":"a","partitionValues":{},"size":0,"modificationTime":0,"dataChange":false,"deletionVector":{"storageType":"i","pathOrInlineDv":"\\\"","sizeInBytes":3,"cardinality":4}}}"#,
-        r#"{"remove":{"path":"a","deletionTimestamp":3,"dataChange":true,"extendedFileMetadata":true,"partitionValues":{},"size":1,"stats":"{}","tags":{},"baseRowId":1,"defaultRowCommitVersion":2,"future":[1e400]}}"#,
-        r#"{"metaData":{"id":"i","name":"n","description":"d\u0001é\n","format":{"provider":"parquet","options":{},"x":1.0},"schemaString":"{}","partitionColumns":["a","b"],"configuration":{"a":"b"},"createdTime":7,"later":[]}}"#,
-        r#"{"protocol":{"minReaderVersion":3,"minWriterVersion":7,"readerFeatures":[],"writerFeatures":["x"]}}"#,
+        "{\"add\":{\"path\":\"a%20b\",\"partitionValues\":{\"p\":null,\"q\":\"x\"},\"size\":90\
+            07199254740993,\"modificationTime\":-1,\"dataChange\":true,\"stats\":\"{\\\"numRec\
+            ords\\\":1}\",\"tags\":{\"k\":\"v\",\"n\":null},\"deletionVector\":{\"storageType\
+            \":\"u\",\"pathOrInlineDv\":\"ab\",\"offset\":0,\"sizeInBytes\":3,\"cardinality\":\
+            4,\"maxRowIndex\":9},\"baseRowId\":5,\"defaultRowCommitVersion\":6,\"clusteringPro\
+            vider\":\"liquid\",\"zebra\":{\"n\":1.00000000000000000001}}}",
+        "{\"add\":{\"path\":\"a\",\"partitionValues\":{},\"size\":0,\"modificationTime\":0,\"d\
+            ataChange\":false,\"deletionVector\":{\"storageType\":\"i\",\"pathOrInlineDv\":\"\
+            \\\\\\\"\",\"sizeInBytes\":3,\"cardinality\":4}}}",
+        "{\"remove\":{\"path\":\"a\",\"deletionTimestamp\":3,\"dataChange\":true,\"extendedFil\
+            eMetadata\":true,\"partitionValues\":{},\"size\":1,\"stats\":\"{}\",\"tags\":{},\"\
+            baseRowId\":1,\"defaultRowCommitVersion\":2,\"future\":[1e400]}}",
+        "{\"metaData\":{\"id\":\"i\",\"name\":\"n\",\"description\":\"d\\u0001é\\n\",\"format\
+            \":{\"provider\":\"parquet\",\"options\":{},\"x\":1.0},\"schemaString\":\"{}\",\"p\
+            artitionColumns\":[\"a\",\"b\"],\"configuration\":{\"a\":\"b\"},\"createdTime\":7,\
+            \"later\":[]}}",
+        "{\"protocol\":{\"minReaderVersion\":3,\"minWriterVersion\":7,\"readerFeatures\":[],\"\
+            writerFeatures\":[\"x\"]}}",
         r#"{"protocol":{"minReaderVersion":1,"minWriterVersion":2}}"#,
         r#"{"txn":{"appId":"a","version":-1,"lastUpdated":2}}"#,
         r#"{"domainMetadata":{"domain":"d","configuration":"{\"a\":1}","removed":true}}"#,
@@ -28,10 +41,13 @@ fn actions_in_the_stable_order_survive_to_the_byte() {
 
 #[test]
 fn nulls_are_absent_and_absent_is_not_zero() {
-    let text = r#"{"txn":null,"add":{"path":"a","partitionValues":null,"size":1,"modificationTime":2,"dataChange":true,"stats":null,"tags":null,"deletionVector":null,"new":null}}"#;
+    let text = "{\"txn\":null,\"add\":{\"path\":\"a\",\"partitionValues\":null,\"size\":1,\"mo\
+        dificationTime\":2,\"dataChange\":true,\"stats\":null,\"tags\":null,\"deletionVector\"\
+        :null,\"new\":null}}";
     assert_eq!(
         round_trip(text),
-        r#"{"add":{"path":"a","partitionValues":{},"size":1,"modificationTime":2,"dataChange":true}}"#
+        "{\"add\":{\"path\":\"a\",\"partitionValues\":{},\"size\":1,\"modificationTime\":2,\"d\
+            ataChange\":true}}"
     );
     let Action::Remove(remove) = Action::from_json(r#"{"remove":{"path":"a"}}"#).unwrap() else {
         panic!("not a remove");

@@ -23,7 +23,8 @@ fn metadata(configuration: &str) -> Metadata {
 
 fn listed(reader: &[&str], writer: &[&str]) -> String {
     format!(
-        r#"{{"minReaderVersion":3,"minWriterVersion":7,"readerFeatures":{reader:?},"writerFeatures":{writer:?}}}"#
+        "{{\"minReaderVersion\":3,\"minWriterVersion\":7,\"readerFeatures\":{reader:?},\"write\
+            rFeatures\":{writer:?}}}"
     )
 }
 

@@ -114,3 +114,80 @@ fn separate(out: &mut String, first: &mut bool) {
         out.push(',');
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{
+        ArrayRef, Int32Array, Int64Array, MapBuilder, StringArray, StringBuilder, StructArray,
+    };
+    use arrow::datatypes::Field;
+
+    use super::*;
+
+    fn structure(columns: Vec<(&str, ArrayRef)>, valid: Vec<bool>) -> ArrayRef {
+        let (fields, arrays): (Vec<_>, Vec<_>) = columns
+            .into_iter()
+            .map(|(name, array)| (Field::new(name, array.data_type().clone(), true), array))
+            .unzip();
+        Arc::new(StructArray::new(fields.into(), arrays, Some(valid.into())))
+    }
+
+    #[test]
+    fn rows_become_actions_with_all_their_columns() {
+        let mut partitions = MapBuilder::new(None, StringBuilder::new(), StringBuilder::new());
+        partitions.keys().append_value("p");
+        partitions.values().append_null();
+        partitions.append(true).unwrap();
+        partitions.append(true).unwrap();
+        let texts = |values: [Option<&str>; 2]| -> ArrayRef {
+            Arc::new(StringArray::from(values.to_vec()))
+        };
+        let longs =
+            |values: [Option<i64>; 2]| -> ArrayRef { Arc::new(Int64Array::from(values.to_vec())) };
+        let ints =
+            |values: [Option<i32>; 2]| -> ArrayRef { Arc::new(Int32Array::from(values.to_vec())) };
+        let flags: ArrayRef = Arc::new(arrow::array::BooleanArray::from(vec![false, false]));
+        let vector = structure(
+            vec![
+                ("storageType", texts([Some("i"), None])),
+                ("pathOrInlineDv", texts([Some("x"), None])),
+                ("offset", ints([None, None])),
+                ("sizeInBytes", ints([Some(1), None])),
+                ("cardinality", longs([Some(2), None])),
+            ],
+            vec![true, false],
+        );
+        let add = structure(
+            vec![
+                ("path", texts([Some("a\"b"), None])),
+                ("partitionValues", Arc::new(partitions.finish())),
+                ("size", longs([Some(9_007_199_254_740_993), None])),
+                ("modificationTime", longs([Some(0), None])),
+                ("dataChange", flags),
+                ("deletionVector", vector),
+                ("future", longs([Some(7), None])),
+            ],
+            vec![true, false],
+        );
+        let txn = structure(
+            vec![("appId", texts([None, Some("t")])), ("version", longs([None, Some(1)]))],
+            vec![false, true],
+        );
+        let batch = RecordBatch::try_from_iter([("add", add), ("txn", txn)]).unwrap();
+        let mut actions = Vec::new();
+        append_actions(&mut actions, &batch).unwrap();
+        let lines: Vec<_> = actions.iter().map(Action::to_json).collect();
+        assert_eq!(
+            lines,
+            [
+                "{\"add\":{\"path\":\"a\\\"b\",\"partitionValues\":{\"p\":null},\"size\":90071\
+                    99254740993,\"modificationTime\":0,\"dataChange\":false,\"deletionVector\"\
+                    :{\"storageType\":\"i\",\"pathOrInlineDv\":\"x\",\"sizeInBytes\":1,\"cardi\
+                    nality\":2},\"future\":7}}",
+                r#"{"txn":{"appId":"t","version":1}}"#
+            ]
+        );
+    }
+}

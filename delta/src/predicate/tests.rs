@@ -197,9 +197,15 @@ fn connectives_are_three_valued() {
 #[test]
 fn columns_come_from_the_schema() {
     let metadata = |mode: &str| {
-        let schema = r#"{\"type\":\"struct\",\"fields\":[{\"name\":\"P\",\"type\":\"decimal(10,2)\",\"nullable\":true,\"metadata\":{\"delta.columnMapping.physicalName\":\"col-1\"}},{\"name\":\"x\",\"type\":{\"type\":\"struct\",\"fields\":[]},\"nullable\":true,\"metadata\":{}}]}"#;
+        let schema = "{\\\"type\\\":\\\"struct\\\",\\\"fields\\\":[{\\\"name\\\":\\\"P\\\",\\\
+            \"type\\\":\\\"decimal(10,2)\\\",\\\"nullable\\\":true,\\\"metadata\\\":{\\\"delta\
+            .columnMapping.physicalName\\\":\\\"col-1\\\"}},{\\\"name\\\":\\\"x\\\",\\\"type\\\
+            \":{\\\"type\\\":\\\"struct\\\",\\\"fields\\\":[]},\\\"nullable\\\":true,\\\"metad\
+            ata\\\":{}}]}";
         let json = format!(
-            r#"{{"metaData":{{"id":"i","format":{{}},"schemaString":"{schema}","partitionColumns":["P"],"configuration":{{"delta.columnMapping.mode":"{mode}"}}}}}}"#
+            "{{\"metaData\":{{\"id\":\"i\",\"format\":{{}},\"schemaString\":\"{schema}\",\"par\
+                titionColumns\":[\"P\"],\"configuration\":{{\"delta.columnMapping.mode\":\"{mo\
+                de}\"}}}}}}"
         );
         match crate::actions::Action::from_json(&json).unwrap() {
             crate::actions::Action::Metadata(metadata) => metadata,

@@ -10,17 +10,20 @@ use object_store::{ObjectStoreExt, PutPayload};
 use super::*;
 
 const PROTOCOL: &str = r#"{"protocol":{"minReaderVersion":1,"minWriterVersion":2}}"#;
-const METADATA: &str = r#"{"metaData":{"id":"i","format":{"provider":"parquet","options":{}},"schemaString":"{}","partitionColumns":[],"configuration":{}}}"#;
+const METADATA: &str = "{\"metaData\":{\"id\":\"i\",\"format\":{\"provider\":\"parquet\",\"opt\
+    ions\":{}},\"schemaString\":\"{}\",\"partitionColumns\":[],\"configuration\":{}}}";
 
 fn add(path: &str, vector: &str) -> String {
     let vector = match vector {
         "" => String::new(),
         inline => format!(
-            r#","deletionVector":{{"storageType":"i","pathOrInlineDv":"{inline}","sizeInBytes":1,"cardinality":1}}"#
+            ",\"deletionVector\":{{\"storageType\":\"i\",\"pathOrInlineDv\":\"{inline}\",\"siz\
+                eInBytes\":1,\"cardinality\":1}}"
         ),
     };
     format!(
-        r#"{{"add":{{"path":"{path}","partitionValues":{{}},"size":1,"modificationTime":0,"dataChange":true{vector}}}}}"#
+        "{{\"add\":{{\"path\":\"{path}\",\"partitionValues\":{{}},\"size\":1,\"modificationTim\
+            e\":0,\"dataChange\":true{vector}}}}}"
     )
 }
 
@@ -195,7 +198,8 @@ async fn what_cannot_be_held_in_a_version_is_named() {
 
 #[tokio::test]
 async fn in_commit_timestamps_tell_the_time() {
-    let protocol = r#"{"protocol":{"minReaderVersion":1,"minWriterVersion":7,"writerFeatures":["inCommitTimestamp"]}}"#;
+    let protocol = "{\"protocol\":{\"minReaderVersion\":1,\"minWriterVersion\":7,\"writerFeatu\
+        res\":[\"inCommitTimestamp\"]}}";
     let metadata = METADATA.replace(
         "\"configuration\":{}",
         "\"configuration\":{\"delta.enableInCommitTimestamps\":\"true\"}",
@@ -220,7 +224,8 @@ async fn in_commit_timestamps_tell_the_time() {
 async fn the_newest_of_each_kind_wins_and_tombstones_are_kept_apart() {
     let domain = |removed| {
         format!(
-            "{{\"domainMetadata\":{{\"domain\":\"d\",\"configuration\":\"c\",\"removed\":{removed}}}}}"
+            "{{\"domainMetadata\":{{\"domain\":\"d\",\"configuration\":\"c\",\
+             \"removed\":{removed}}}}}"
         )
     };
     let txn = |version| format!("{{\"txn\":{{\"appId\":\"x\",\"version\":{version}}}}}");
