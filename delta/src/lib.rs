@@ -17,6 +17,7 @@
 //! * [`history`]: the syncs that a replica's log records.
 //! * [`validate`]: the strict validator, a test tool.
 //! * [`verify`]: is the replica what its last sync says.
+//! * `second_opinion`: what delta-rs says of it.
 
 pub mod actions;
 pub mod changes;
@@ -30,6 +31,7 @@ pub mod log;
 pub mod paths;
 pub mod predicate;
 pub mod publish;
+mod second_opinion;
 pub mod snapshot;
 pub mod validate;
 pub mod verify;

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use crate::actions::{Add, DeletionVector, Unknown};
 
 /// True when the replica's `add` needs no re-add to say what the source's says.
-pub(super) fn same_fields(replica: &Add, source: &Add) -> bool {
+pub(crate) fn same_fields(replica: &Add, source: &Add) -> bool {
     replica.size == source.size
         && replica.modification_time == source.modification_time
         && replica.base_row_id == source.base_row_id

@@ -19,28 +19,28 @@ use crate::snapshot::Snapshot;
 
 /// Our last sync as the target tells it.
 #[derive(Clone, Debug)]
-pub(super) struct LastSync {
+pub(crate) struct LastSync {
     /// The lineage that the replica follows.
-    pub(super) lineage: String,
+    pub(crate) lineage: String,
     /// The scope that it was synced with.
-    pub(super) scope: String,
+    pub(crate) scope: String,
     /// The source's version that it has.
-    pub(super) source_version: u64,
+    pub(crate) source_version: u64,
     /// The record in the log; none when its commit is gone.
-    pub(super) record: Option<SyncRecord>,
+    pub(crate) record: Option<SyncRecord>,
     /// The hint beside the log, when the record is gone.
-    pub(super) hint: Option<ReplicaHint>,
+    pub(crate) hint: Option<ReplicaHint>,
     /// True when somebody else's commits stand above it: the policy allowed to go on.
-    pub(super) diverged: bool,
+    pub(crate) diverged: bool,
     /// What an operator should know.
-    pub(super) notices: Vec<String>,
+    pub(crate) notices: Vec<String>,
 }
 
 /// Judges the target's head.
 ///
 /// # Errors
 /// TARGET_NOT_OURS, and TARGET_DIVERGED when the policy is to fail.
-pub(super) async fn last_sync(
+pub(crate) async fn last_sync(
     target: &TableStore,
     replica: &Snapshot,
     policy: DivergencePolicy,

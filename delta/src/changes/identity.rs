@@ -6,12 +6,13 @@
 
 use std::collections::BTreeMap;
 
-use deepclone_core::spec::{CloneSpec, Mode};
+use deepclone_core::spec::Mode;
 use sha2::{Digest, Sha256};
 
 use super::Configuration;
 use super::record::RecordBody;
 use crate::actions::{Txn, Unknown};
+use crate::predicate::Predicate;
 
 /// Where a sync comes from and what it is for: all that its record tells but its id.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,10 +88,9 @@ pub(super) fn marker_txns(marker: &Marker, replica: &BTreeMap<String, Txn>) -> V
 }
 
 /// The hash of what part of the source is kept, and in which mode.
-pub(crate) fn scope(spec: &CloneSpec) -> String {
-    let mode = mode_name(spec.mode);
-    let filter = spec.partition_filter.as_deref().map(one_spacing).unwrap_or_default();
-    short_hash(["scope", mode, &filter])
+pub(crate) fn scope(mode: Mode, predicate: Option<&Predicate>) -> String {
+    let filter = predicate.map(Predicate::canonical).unwrap_or_default();
+    short_hash(["scope", mode_name(mode), &filter])
 }
 
 /// The hash of the properties set over the source's.
@@ -105,34 +105,6 @@ pub(crate) fn mode_name(mode: Mode) -> &'static str {
         Mode::Clone => "clone",
         Mode::Mirror => "mirror",
     }
-}
-
-/// White space outside quotes is one blank: the predicate's meaning does not hang on it.
-fn one_spacing(predicate: &str) -> String {
-    let mut out = String::with_capacity(predicate.len());
-    let mut quote = None;
-    for c in predicate.trim().chars() {
-        match quote {
-            Some(open) => {
-                out.push(c);
-                if c == open {
-                    quote = None;
-                }
-            }
-            None if c.is_whitespace() => {
-                if !out.ends_with(' ') {
-                    out.push(' ');
-                }
-            }
-            None => {
-                out.push(c);
-                if matches!(c, '\'' | '"' | '`') {
-                    quote = Some(c);
-                }
-            }
-        }
-    }
-    out
 }
 
 fn short_hash<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
@@ -189,8 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scope_hangs_on_the_predicate_not_on_its_spacing() {
-        assert_eq!(one_spacing("  a  =\n 'x  y' "), "a = 'x  y'");
+    fn a_hash_tells_where_a_part_ends() {
         assert_ne!(short_hash(["ab", "c"]), short_hash(["a", "bc"]));
     }
 

@@ -45,7 +45,7 @@ const IN_COMMIT: &str = "delta.enableInCommitTimestamps";
 const ROW_TRACKING_SUSPENDED: &str = "delta.rowTrackingSuspended";
 
 /// The source's properties as the replica shall have them, without its own time keeping.
-pub(super) fn configuration(
+pub(crate) fn configuration(
     source: &Metadata,
     overrides: &Configuration,
 ) -> Result<Configuration, Failure> {

@@ -17,6 +17,14 @@ use crate::error::DeltaError;
 use crate::snapshot::{self, Snapshot};
 use crate::{features, log};
 
+/// What is asked for.
+struct Request<'a> {
+    spec: &'a CloneSpec,
+    /// The hash of the part of the source that is kept.
+    scope: String,
+    sync: JobId,
+}
+
 /// The two sides.
 #[derive(Clone, Copy)]
 struct Tables<'a> {
@@ -55,18 +63,19 @@ pub(super) async fn plan(
     let mut wanted = snapshot::read(source, &spec.source_point).await?;
     features::check(&wanted.protocol, &wanted.metadata, &spec.allowed_features)?;
     let replica = read_replica(source, target, &wanted, spec).await?;
-    if let Some(plan) = replica.as_ref().and_then(|replica| decided(replica, &wanted, sync)) {
+    if let Some(plan) = replica.as_ref().and_then(|replica| decided(replica, sync)) {
         return Ok(plan);
     }
     refuse_older(replica.as_ref(), &wanted)?;
-    filter::keep_matching(&mut wanted, spec.partition_filter.as_deref())?;
+    let predicate = filter::parse(spec.partition_filter.as_deref(), &wanted.metadata)?;
+    filter::keep_matching(&mut wanted, predicate.as_ref())?;
+    let scope = identity::scope(spec.mode, predicate.as_ref());
     wanted.files = relocate::relative(&source.uri, wanted.files)?;
     let tables = Tables { source, target };
-    let change_set = change_set(tables, &wanted, replica.as_ref(), spec, sync).await?;
+    let request = Request { spec, scope, sync };
+    let change_set = change_set(tables, &wanted, replica.as_ref(), &request).await?;
     Ok(match &replica {
-        Some(replica) if nothing_to_do(replica, &wanted, &change_set, spec) => {
-            nothing(replica, &change_set)
-        }
+        Some(replica) if nothing_to_do(replica, &change_set) => nothing(replica, &change_set),
         _ => SyncPlan::Change(Box::new(change_set)),
     })
 }
@@ -83,23 +92,29 @@ async fn read_replica(
     let snapshot = snapshot::read(target, &Default::default()).await?;
     let last = head::last_sync(target, &snapshot, spec.divergence_policy).await?;
     features::check(&snapshot.protocol, &snapshot.metadata, &spec.allowed_features)?;
-    let continuity = match is_same_source(source, wanted, &last).await? {
-        true => Continuity::Same,
-        false if spec.source_replaced_policy == SourceReplacedPolicy::Reclone => {
+    let continuity = match refuse_other_source(source, wanted, &last).await {
+        Ok(()) => Continuity::Same,
+        Err(DeltaError::Refused(failure))
+            if failure.reason == Reason::SourceReplaced
+                && spec.source_replaced_policy == SourceReplacedPolicy::Reclone =>
+        {
             Continuity::Replaced
         }
-        false => return Err(replaced(&last, wanted).into()),
+        Err(error) => return Err(error),
     };
     Ok(Some(Replica { snapshot, last, continuity }))
 }
 
 /// Identity is history: the synced commit's JSON is still there and has its hash, whatever the
 /// table's id; only when it is gone must the id be the same.
-async fn is_same_source(
+///
+/// # Errors
+/// SOURCE_REPLACED when `source` is another table than the one synced last.
+pub(crate) async fn refuse_other_source(
     source: &TableStore,
     wanted: &Snapshot,
     last: &LastSync,
-) -> Result<bool, DeltaError> {
+) -> Result<(), DeltaError> {
     let known_id = match (&last.record, &last.hint) {
         (Some(record), _) => &record.body.source_id,
         (None, Some(hint)) => &hint.source_id,
@@ -112,13 +127,17 @@ async fn is_same_source(
     if let Some(known_hash) = known_hash
         && let Some(commit) = log::read_commit(source, last.source_version).await?
     {
-        return Ok(identity::hex(&commit.sha256) == *known_hash);
+        let same = identity::hex(&commit.sha256) == *known_hash;
+        return if same { Ok(()) } else { Err(replaced(last, wanted).into()) };
     }
-    Ok(wanted.metadata.id == *known_id)
+    match wanted.metadata.id == *known_id {
+        true => Ok(()),
+        false => Err(replaced(last, wanted).into()),
+    }
 }
 
 /// This sync was published before a crash.
-fn decided(replica: &Replica, _wanted: &Snapshot, sync: JobId) -> Option<SyncPlan> {
+fn decided(replica: &Replica, sync: JobId) -> Option<SyncPlan> {
     let record = replica.last.record.as_ref()?;
     (record.sync() == sync).then(|| up_to_date::published(record))
 }
@@ -140,17 +159,14 @@ fn refuse_older(replica: Option<&Replica>, wanted: &Snapshot) -> Result<(), Delt
 
 /// True when the replica has this version of this part of the source, nobody else wrote to it,
 /// and no file, domain, transaction or property differs.
-fn nothing_to_do(
-    replica: &Replica,
-    wanted: &Snapshot,
-    change_set: &ChangeSet,
-    spec: &CloneSpec,
-) -> bool {
-    let last = &replica.last;
-    last.source_version == wanted.version
+fn nothing_to_do(replica: &Replica, change_set: &ChangeSet) -> bool {
+    let (last, wanted) = (&replica.last, &change_set.identity.body);
+    last.source_version == wanted.source_version
         && replica.continuity == Continuity::Same
         && !last.diverged
-        && last.record.as_ref().is_some_and(|record| up_to_date::same_request(record, spec))
+        && last.record.as_ref().is_some_and(|record| {
+            record.body.scope == wanted.scope && record.body.settings == wanted.settings
+        })
         && change_set.changes_nothing()
 }
 
@@ -169,8 +185,7 @@ async fn change_set(
     Tables { source, target }: Tables<'_>,
     wanted: &Snapshot,
     replica: Option<&Replica>,
-    spec: &CloneSpec,
-    sync: JobId,
+    request: &Request<'_>,
 ) -> Result<ChangeSet, DeltaError> {
     let nothing = Default::default();
     let head = replica.map(|replica| &replica.snapshot);
@@ -186,8 +201,8 @@ async fn change_set(
         evidence,
     )?;
     let metrics = difference::metrics(&wanted.files, &difference);
-    let data_change = data_change(source, wanted, replica, spec, &difference).await?;
-    let identity = identity_of(source, wanted, replica, spec).await?;
+    let data_change = data_change(source, wanted, replica, &request.scope, &difference).await?;
+    let identity = identity_of(source, wanted, replica, request).await?;
 
     let mut change_set = ChangeSet {
         source_version: wanted.version,
@@ -206,7 +221,7 @@ async fn change_set(
         data_change,
         row_tracking: false,
     };
-    describe(&mut change_set, wanted, head, spec, sync)?;
+    describe(&mut change_set, wanted, head, request)?;
     Ok(change_set)
 }
 
@@ -215,10 +230,10 @@ fn describe(
     change_set: &mut ChangeSet,
     wanted: &Snapshot,
     head: Option<&Snapshot>,
-    spec: &CloneSpec,
-    sync: JobId,
+    request: &Request<'_>,
 ) -> Result<(), DeltaError> {
-    let mut configuration = metadata::configuration(&wanted.metadata, &spec.properties)?;
+    let properties = &request.spec.properties;
+    let mut configuration = metadata::configuration(&wanted.metadata, properties)?;
     let head_protocol = head.map(|head| &head.protocol);
     let merged = protocol::merge(
         &wanted.protocol,
@@ -229,7 +244,7 @@ fn describe(
     metadata::suspend_row_tracking(&mut configuration, &wanted.protocol, &merged);
     change_set.commit_time = metadata::commit_time(&mut configuration, head);
     let head_metadata = head.map(|head| &head.metadata);
-    let described = metadata::build(&wanted.metadata, configuration, head_metadata, sync);
+    let described = metadata::build(&wanted.metadata, configuration, head_metadata, request.sync);
     let features = protocol::supported(&merged).writer;
     if features.contains("domainMetadata") {
         let known = head.map(|head| head.domains.clone()).unwrap_or_default();
@@ -275,13 +290,13 @@ async fn data_change(
     source: &TableStore,
     wanted: &Snapshot,
     replica: Option<&Replica>,
-    spec: &CloneSpec,
+    scope: &str,
     difference: &Difference,
 ) -> Result<bool, DeltaError> {
     let Some(replica) = replica else { return Ok(true) };
     let follows = replica.continuity == Continuity::Same
         && !replica.last.diverged
-        && replica.last.scope == identity::scope(spec);
+        && replica.last.scope == scope;
     if !follows || difference.joins.is_empty() || difference.leaves.is_empty() {
         return Ok(true);
     }
@@ -303,7 +318,7 @@ async fn identity_of(
     source: &TableStore,
     wanted: &Snapshot,
     replica: Option<&Replica>,
-    spec: &CloneSpec,
+    Request { spec, scope, .. }: &Request<'_>,
 ) -> Result<Identity, DeltaError> {
     let commit = log::read_commit(source, wanted.version).await?;
     let lineage = match replica {
@@ -316,7 +331,7 @@ async fn identity_of(
             sync_id: uuid::Uuid::nil(),
             mode: identity::mode_name(spec.mode).to_owned(),
             lineage,
-            scope: identity::scope(spec),
+            scope: scope.clone(),
             settings: identity::settings(&spec.properties),
             source_id: wanted.metadata.id.clone(),
             source_version: wanted.version,

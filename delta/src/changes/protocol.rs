@@ -98,6 +98,11 @@ pub(super) fn same(left: &Protocol, right: &Protocol) -> bool {
         && supported(left) == supported(right)
 }
 
+/// True for features of the source that no replica has.
+pub(crate) fn is_dropped(name: &str) -> bool {
+    name == DROPPED
+}
+
 /// True for features that readers and writers must both list.
 pub(crate) fn is_reader_writer(name: &str) -> bool {
     READER_WRITER.contains(&name)

@@ -33,7 +33,7 @@ const ENCODED: &AsciiSet = &CONTROLS
 const VECTOR_NAME: &str = "deletion_vector_";
 
 /// The live map with relative paths and relative deletion vectors only.
-pub(super) fn relative(
+pub(crate) fn relative(
     source_uri: &str,
     files: BTreeMap<FileKey, Add>,
 ) -> Result<BTreeMap<FileKey, Add>, DeltaError> {

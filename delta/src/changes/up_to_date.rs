@@ -65,9 +65,11 @@ pub(super) fn up_to_date(record: &SyncRecord, replica_version: u64) -> UpToDate 
     }
 }
 
-/// True when the record was made for the same part of the source with the same properties.
-pub(super) fn same_request(record: &SyncRecord, spec: &CloneSpec) -> bool {
-    record.body.scope == identity::scope(spec)
+/// True when the record was made for the same part of the source with the same properties. The
+/// predicate's text decides here: another spelling of it is known once the schema is read.
+fn same_request(record: &SyncRecord, spec: &CloneSpec) -> bool {
+    record.body.partition_filter == spec.partition_filter
+        && record.body.mode == identity::mode_name(spec.mode)
         && record.body.settings == identity::settings(&spec.properties)
 }
 

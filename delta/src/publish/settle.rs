@@ -5,10 +5,11 @@
 //! are put again; our sync id, it was us; another sync of ours or a commit that changes nothing,
 //! the plan is made again on top of it; anything else is somebody else's.
 
+use std::time::Duration;
+
 use deepclone_common::table_store::TableStore;
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::JobId;
-use deepclone_core::limits::{BACKOFF_MAX, BACKOFF_MIN};
 use deepclone_core::reason::Reason;
 
 use super::PublishResult;
@@ -20,6 +21,9 @@ use crate::{commit, log};
 
 /// Puts of one commit before its outcome counts as unknown for good.
 const PUTS_MAX: u32 = 6;
+
+/// The pause before the second put; it doubles. Shorter than a task's: readers wait for it.
+const PAUSE_MIN: Duration = Duration::from_millis(100);
 
 /// The largest commit that one request writes: a single put's limit is 5 GiB on S3, and the
 /// readers of the log hold a commit in memory.
@@ -37,12 +41,12 @@ pub(super) async fn publish(
         return Err(too_large(body.len()).into());
     }
     let name = log::commit_path(version);
-    let mut pause = BACKOFF_MIN;
+    let mut pause = PAUSE_MIN;
     let mut last_error = None;
     for attempt in 0..PUTS_MAX {
         if attempt > 0 {
             tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(BACKOFF_MAX);
+            pause *= 2;
         }
         match io::put_if_absent(target, &name, body.clone().into()).await? {
             PutOutcome::Written => return Ok(PublishResult::Published { version }),

@@ -19,6 +19,8 @@ use crate::paths::FileKey;
 mod commit;
 mod objects;
 
+pub(crate) use objects::sizes as object_sizes;
+
 /// What the commits so far amount to.
 #[derive(Clone, Debug, Default)]
 pub struct LogState {

@@ -4,6 +4,15 @@
 //! that version with the same filter; live keys, sizes, protocol and metadata are compared; the
 //! target's objects are listed once and their sizes compared; delta-rs reads the replica too.
 
+use deepclone_common::table_store::TableStore;
+use deepclone_core::spec::{DivergencePolicy, SourcePoint};
+
+use crate::changes::{self, filter, head};
+use crate::error::DeltaError;
+use crate::{log, second_opinion, snapshot};
+
+mod compare;
+
 /// What `verify` found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifyReport {
@@ -69,4 +78,48 @@ pub enum SecondOpinion {
         /// Why, in one line.
         reason: String,
     },
+}
+
+/// Compares the replica at `target` with `source` at the version that the replica claims to be.
+///
+/// # Errors
+/// TARGET_NOT_OURS, SOURCE_REPLACED, NOT_A_DELTA_TABLE for either side, a damaged log, a version
+/// that the source does not hold any more, a storage error. Differences are no errors.
+pub async fn verify(source: &TableStore, target: &TableStore) -> Result<VerifyReport, DeltaError> {
+    if log::head(target).await?.is_none() {
+        return Err(DeltaError::NotATable { uri: target.uri.clone() });
+    }
+    let replica = snapshot::read(target, &SourcePoint::Newest).await?;
+    let last = head::last_sync(target, &replica, DivergencePolicy::Overwrite).await?;
+    let mut wanted = snapshot::read(source, &SourcePoint::Version(last.source_version)).await?;
+    changes::refuse_other_source(source, &wanted, &last).await?;
+    let text = last.record.as_ref().and_then(|record| record.body.partition_filter.as_deref());
+    let predicate = filter::parse(text, &wanted.metadata)?;
+    filter::keep_matching(&mut wanted, predicate.as_ref())?;
+    wanted.files = changes::relative(&source.uri, wanted.files)?;
+
+    let mut differences: Vec<Difference> = last
+        .notices
+        .iter()
+        .map(|notice| Difference {
+            kind: DifferenceKind::Diverged,
+            subject: target.uri.clone(),
+            detail: notice.clone(),
+        })
+        .collect();
+    compare::files(&wanted, &replica, &mut differences);
+    compare::protocol(&wanted, &replica, &mut differences);
+    compare::metadata(&wanted, &replica, last.record.as_ref(), &mut differences)?;
+    let objects = compare::objects(target, &replica, &mut differences).await?;
+    let second_opinion = second_opinion::judge(target, &replica, &mut differences).await;
+    differences.sort();
+    Ok(VerifyReport {
+        source_version: wanted.version,
+        replica_version: replica.version,
+        files: wanted.files.len() as u64,
+        objects: objects.count,
+        bytes: objects.bytes,
+        differences,
+        second_opinion,
+    })
 }

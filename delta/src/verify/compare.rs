@@ -1,0 +1,124 @@
+//! The comparisons: each adds what it finds.
+
+use std::collections::BTreeMap;
+
+use deepclone_common::table_store::TableStore;
+
+use super::{Difference, DifferenceKind};
+use crate::changes::record::SyncRecord;
+use crate::changes::{self, same_fields, supported, vector_object};
+use crate::error::DeltaError;
+use crate::snapshot::Snapshot;
+use crate::validate::object_sizes;
+
+/// What was looked at.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seen {
+    pub(super) count: u64,
+    pub(super) bytes: u64,
+}
+
+/// Live keys, and the fields of shared ones.
+pub(super) fn files(source: &Snapshot, replica: &Snapshot, found: &mut Vec<Difference>) {
+    let mut tell = |kind, path: &str, detail: &str| {
+        found.push(Difference { kind, subject: path.to_owned(), detail: detail.to_owned() });
+    };
+    for (key, add) in &source.files {
+        match replica.files.get(key) {
+            None => {
+                tell(
+                    DifferenceKind::FileMissing,
+                    &key.path,
+                    "live at the source, not at the replica",
+                );
+            }
+            Some(known) if !same_fields(known, add) => {
+                tell(DifferenceKind::FileDiffers, &key.path, "a field other than the path differs");
+            }
+            Some(_) => {}
+        }
+    }
+    for key in replica.files.keys().filter(|key| !source.files.contains_key(key)) {
+        tell(DifferenceKind::FileUnexpected, &key.path, "live at the replica, not at the source");
+    }
+}
+
+/// Every feature of the source but the ones that are never carried.
+pub(super) fn protocol(source: &Snapshot, replica: &Snapshot, found: &mut Vec<Difference>) {
+    let (source, replica) = (supported(&source.protocol), supported(&replica.protocol));
+    for name in source.writer.difference(&replica.writer) {
+        if !changes::is_dropped(name) {
+            found.push(Difference {
+                kind: DifferenceKind::Protocol,
+                subject: name.clone(),
+                detail: "the source's protocol lists it, the replica's does not".to_owned(),
+            });
+        }
+    }
+}
+
+/// Schema, partitioning, texts; properties when none were set over the source's.
+pub(super) fn metadata(
+    source: &Snapshot,
+    replica: &Snapshot,
+    record: Option<&SyncRecord>,
+    found: &mut Vec<Difference>,
+) -> Result<(), DeltaError> {
+    let (wanted, has) = (&source.metadata, &replica.metadata);
+    let mut tell = |subject: &str, same: bool| {
+        if !same {
+            found.push(Difference {
+                kind: DifferenceKind::Metadata,
+                subject: subject.to_owned(),
+                detail: "differs from the source's".to_owned(),
+            });
+        }
+    };
+    tell("schemaString", wanted.schema_string == has.schema_string);
+    tell("partitionColumns", wanted.partition_columns == has.partition_columns);
+    tell("name", wanted.name == has.name);
+    tell("description", wanted.description == has.description);
+    let nothing = BTreeMap::new();
+    let plain = changes::settings(&nothing);
+    if record.is_some_and(|record| record.body.settings == plain) {
+        for (key, value) in changes::configuration(wanted, &nothing)? {
+            tell(&key, has.configuration.get(&key) == Some(&value));
+        }
+    }
+    Ok(())
+}
+
+/// Every object that the replica's live files name is there with its size: one listing.
+pub(super) async fn objects(
+    target: &TableStore,
+    replica: &Snapshot,
+    found: &mut Vec<Difference>,
+) -> Result<Seen, DeltaError> {
+    let sizes = object_sizes(target).await?;
+    let mut wanted: BTreeMap<String, (u64, bool)> = BTreeMap::new();
+    for (key, add) in &replica.files {
+        wanted.insert(key.path.clone(), (add.size, false));
+        if let Some((path, least)) = vector_object(&target.uri, add)? {
+            let (known, _) = wanted.entry(path).or_insert((least, true));
+            *known = least.max(*known);
+        }
+    }
+    let mut seen = Seen { count: 0, bytes: 0 };
+    for (path, (size, is_minimum)) in wanted {
+        seen.count += 1;
+        let (kind, detail) = match sizes.get(&path) {
+            None => (DifferenceKind::ObjectMissing, "not at the target".to_owned()),
+            Some(there) if *there == size || (is_minimum && *there > size) => {
+                seen.bytes += there;
+                continue;
+            }
+            Some(there) => {
+                let least = if is_minimum { "at least " } else { "" };
+                let detail = format!("{there} bytes at the target, {least}{size} in the log");
+                (DifferenceKind::ObjectSize, detail)
+            }
+        };
+        found.push(Difference { kind, subject: path, detail });
+    }
+    Ok(seen)
+}

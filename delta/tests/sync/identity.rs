@@ -1,0 +1,228 @@
+//! Whose replica is it: refusals, divergence, lost markers, replaced sources.
+
+use deepclone_core::reason::Reason;
+use deepclone_core::spec::{CloneSpec, SourcePoint, SourceReplacedPolicy};
+use serde_json::json;
+
+use crate::support::*;
+
+async fn synced() -> (Table, Table) {
+    let source = small_source().await;
+    let target = Table::new("target");
+    sync_equal(&source, &target, &spec()).await;
+    (source, target)
+}
+
+async fn reason(source: &Table, target: &Table, spec: &CloneSpec) -> Reason {
+    let before = target.head().await;
+    let reason = sync(source, target, spec).await.unwrap_err();
+    assert_eq!(target.head().await, before, "a refusal writes nothing");
+    reason
+}
+
+#[tokio::test]
+async fn a_table_that_was_never_ours_is_refused_whatever_the_policy() {
+    let source = small_source().await;
+    let mut target = Table::new("target");
+    target.commit(&[protocol(1, 2), metadata("theirs", json!({})), add("x1")]).await;
+    assert_eq!(reason(&source, &target, &spec()).await, Reason::TargetNotOurs);
+    assert_eq!(reason(&source, &target, &overwrite()).await, Reason::TargetNotOurs);
+}
+
+#[tokio::test]
+async fn a_source_without_a_log_is_no_table() {
+    let (source, target) = (Table::new("source"), Table::new("target"));
+    let error = sync(&source, &target, &spec()).await.unwrap_err();
+    assert_eq!(error, Reason::NotADeltaTable);
+}
+
+#[tokio::test]
+async fn vacuum_commits_on_the_replica_are_harmless() {
+    let (mut source, mut target) = synced().await;
+    target.commit(&[info("VACUUM START")]).await;
+    target.commit(&[info("VACUUM END")]).await;
+    assert!(matches!(sync(&source, &target, &spec()).await, Ok(Did::UpToDate)));
+    source.commit(&[add("c1")]).await;
+    let Did::Published { version, .. } = sync_equal(&source, &target, &spec()).await else {
+        unreachable!()
+    };
+    assert_eq!(version, 3);
+}
+
+#[tokio::test]
+async fn somebody_elses_commit_is_refused_or_overwritten() {
+    for foreign in [vec![info("WRITE"), add("x1")], vec![info("OPTIMIZE"), remove("a1"), add("a2")]]
+    {
+        let (mut source, mut target) = synced().await;
+        target.commit(&foreign).await;
+        source.commit(&[add("c1")]).await;
+        assert_eq!(reason(&source, &target, &spec()).await, Reason::TargetDiverged);
+        let Did::Published { change_set, .. } = sync_equal(&source, &target, &overwrite()).await
+        else {
+            unreachable!()
+        };
+        assert_eq!(change_set.notices.len(), 1);
+        assert!(change_set.notices[0].contains("version 1"), "{:?}", change_set.notices);
+        // From here on the replica is ours again.
+        assert!(matches!(sync(&source, &target, &spec()).await, Ok(Did::UpToDate)));
+    }
+}
+
+#[tokio::test]
+async fn a_restore_on_the_replica_is_not_taken_for_the_source() {
+    let (mut source, mut target) = synced().await;
+    source.commit(&[add("c1")]).await;
+    sync_equal(&source, &target, &spec()).await;
+    target.commit(&[info("RESTORE"), remove("c1")]).await;
+    // The marker still says that the replica is at the source's version.
+    assert_eq!(reason(&source, &target, &spec()).await, Reason::TargetDiverged);
+    let did = sync_equal(&source, &target, &overwrite()).await;
+    assert_eq!(did.objects(), ["p=c/c1.parquet"]);
+}
+
+#[tokio::test]
+async fn a_lost_marker_is_found_in_the_history() {
+    let (mut source, mut target) = synced().await;
+    retire_markers(&mut target).await;
+    source.commit(&[add("c1")]).await;
+    assert_eq!(reason(&source, &target, &spec()).await, Reason::TargetDiverged);
+    sync_equal(&source, &target, &overwrite()).await;
+}
+
+/// A foreign commit that drops our markers, as another engine's retention may.
+async fn retire_markers(target: &mut Table) {
+    let txns: Vec<serde_json::Value> = target
+        .snapshot()
+        .await
+        .txns
+        .keys()
+        .map(|app| json!({"txn": {"appId": app, "version": -1}}))
+        .collect();
+    target.commit(&txns).await;
+}
+
+#[tokio::test]
+async fn a_lost_history_is_known_by_the_hint_alone() {
+    let (source, mut target) = synced().await;
+    let id = target.snapshot().await.metadata.id;
+    target.delete("_delta_log/00000000000000000000.json").await;
+    target.commit(&[protocol(1, 2), metadata(&id, json!({})), add("a1")]).await;
+    assert_eq!(reason(&source, &target, &spec()).await, Reason::TargetDiverged);
+    sync_equal(&source, &target, &overwrite()).await;
+    // The hint names another table: never ours.
+    let other = Table::new("target");
+    let hint = target.get("_deepclone/replica.json").await.unwrap();
+    other.put("_deepclone/replica.json", hint).await;
+    let mut other = other;
+    other.commit(&[protocol(1, 2), metadata("theirs", json!({}))]).await;
+    assert_eq!(reason(&source, &other, &overwrite()).await, Reason::TargetNotOurs);
+}
+
+#[tokio::test]
+async fn another_source_is_refused_or_recloned() {
+    let (_, target) = synced().await;
+    let mut other = Table::new("source");
+    // The same file name with the same size: only its bytes could tell.
+    other.commit(&[protocol(1, 2), metadata("other-id", json!({})), add("a1"), add("c1")]).await;
+    assert_eq!(reason(&other, &target, &spec()).await, Reason::SourceReplaced);
+    let reclone = CloneSpec { source_replaced_policy: SourceReplacedPolicy::Reclone, ..spec() };
+    let did = sync_equal(&other, &target, &reclone).await;
+    assert_eq!(did.objects(), ["p=a/a1.parquet", "p=c/c1.parquet"]);
+    let snapshot = target.snapshot().await;
+    let live: Vec<&str> = snapshot
+        .txns
+        .values()
+        .filter(|txn| txn.version >= 0)
+        .filter_map(|txn| txn.app_id.split(':').nth(1))
+        .collect();
+    assert_eq!(live, ["other-id", "other-id"]);
+    assert!(matches!(sync(&other, &target, &spec()).await, Ok(Did::UpToDate)));
+}
+
+#[tokio::test]
+async fn a_cleaned_up_source_is_known_by_its_id() {
+    // A replica as the source of another: it has checkpoints, so its commits can go.
+    let mut first = small_source().await;
+    let (source, target) = (Table::new("source"), Table::new("target"));
+    sync_equal(&first, &source, &spec()).await;
+    sync_equal(&source, &target, &spec()).await;
+    for n in 1..=10 {
+        first.commit(&[add(&format!("c{n}"))]).await;
+        sync_equal(&first, &source, &spec()).await;
+    }
+    for version in 0..=9 {
+        source.delete(&format!("_delta_log/{version:020}.json")).await;
+    }
+    let did = sync_equal(&source, &target, &spec()).await;
+    assert_eq!(did.objects().len(), 10);
+    // Its own markers were not carried.
+    let txns = target.snapshot().await.txns;
+    assert!(txns.keys().all(|app| !app.contains("source-id")), "{txns:?}");
+}
+
+#[tokio::test]
+async fn versions_that_cannot_be_meant_are_refused() {
+    let (mut source, target) = synced().await;
+    source.commit(&[add("c1")]).await;
+    source.commit(&[add("d1")]).await;
+    let at = |version| CloneSpec { source_point: SourcePoint::Version(version), ..spec() };
+    sync(&source, &target, &at(1)).await.unwrap();
+    assert_eq!(reason(&source, &target, &at(0)).await, Reason::InvalidArgument);
+    assert_eq!(reason(&source, &target, &at(9)).await, Reason::InvalidArgument);
+    assert!(matches!(sync(&source, &target, &at(1)).await, Ok(Did::UpToDate)));
+    sync_equal(&source, &target, &spec()).await;
+}
+
+#[tokio::test]
+async fn properties_are_set_and_those_that_activate_features_are_refused() {
+    let source = small_source().await;
+    let target = Table::new("target");
+    let with = |key: &str, value: &str| CloneSpec {
+        properties: [(key.to_owned(), value.to_owned())].into(),
+        ..spec()
+    };
+    for (key, value) in [
+        ("delta.enableDeletionVectors", "true"),
+        ("delta.appendOnly", "true"),
+        ("delta.checkpointPolicy", "v2"),
+        ("delta.constraints.c", "id > 0"),
+        ("delta.columnMapping.mode", "none"),
+        ("delta.universalFormat.enabledFormats", "iceberg"),
+        ("delta.inCommitTimestampEnablementVersion", "1"),
+    ] {
+        let refused = sync(&source, &target, &with(key, value)).await;
+        assert_eq!(refused.unwrap_err(), Reason::InvalidArgument, "{key}");
+    }
+    let mine = with("delta.logRetentionDuration", "interval 9 days");
+    sync_equal(&source, &target, &mine).await;
+    assert!(matches!(sync(&source, &target, &mine).await, Ok(Did::UpToDate)));
+    let configuration = target.snapshot().await.metadata.configuration;
+    assert_eq!(configuration["delta.logRetentionDuration"], "interval 9 days");
+    // Without it the property goes again.
+    sync_equal(&source, &target, &spec()).await;
+    assert!(target.snapshot().await.metadata.configuration.is_empty());
+}
+
+#[tokio::test]
+async fn damage_in_the_source_is_named() {
+    let cases = [vec![
+        features(&["deletionVectors"], &["deletionVectors"]),
+        metadata("source-id", json!({})),
+        add("a1"),
+        add_with("a1", json!({"deletionVector": vector(1)})),
+    ]];
+    for actions in cases {
+        let mut source = Table::new("source");
+        source.commit(&actions).await;
+        let target = Table::new("target");
+        let error = sync(&source, &target, &spec()).await.unwrap_err();
+        assert_eq!(error, Reason::DamagedLog);
+    }
+}
+
+#[tokio::test]
+async fn a_file_overwritten_in_place_is_a_conflict() {
+    let (mut source, target) = synced().await;
+    source.commit(&[add_with("a1", json!({"size": 99}))]).await;
+    assert_eq!(reason(&source, &target, &spec()).await, Reason::TargetConflict);
+}

@@ -1,0 +1,9 @@
+//! Syncs over hand-written logs: what is copied, what the commit says, what is refused.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod faults;
+mod identity;
+mod outcomes;
+mod scenarios;
+mod support;
+mod verifying;

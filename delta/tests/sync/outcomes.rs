@@ -1,0 +1,141 @@
+//! The one conditional write: unknown outcomes, races, and how little a no-op costs.
+
+use std::sync::Arc;
+
+use deepclone_core::ids::JobId;
+use deepclone_core::reason::Reason;
+use deepclone_delta::changes::{ChangeSet, SyncPlan, plan_sync};
+use deepclone_delta::publish::{PublishResult, publish};
+use object_store::memory::InMemory;
+use uuid::Uuid;
+
+use crate::faults::{Fault, Watched};
+use crate::support::*;
+
+async fn planned(source: &Table, target: &Table, job: JobId) -> Box<ChangeSet> {
+    match plan_sync(&source.store, &target.store, &spec(), job).await.unwrap() {
+        SyncPlan::Change(change_set) => {
+            copy(source, target, &change_set).await;
+            change_set
+        }
+        plan => panic!("{plan:?}"),
+    }
+}
+
+fn job(n: u128) -> JobId {
+    JobId(Uuid::from_u128(n))
+}
+
+#[tokio::test]
+async fn a_put_whose_outcome_is_unknown_is_settled_by_reading_back() {
+    for faults in [
+        vec![Fault::AppliedButExists],
+        vec![Fault::AppliedButPrecondition],
+        vec![Fault::AbsentButExists],
+        vec![Fault::AppliedButExists, Fault::AbsentButExists, Fault::AbsentButExists],
+    ] {
+        let source = small_source().await;
+        let watched = Watched::new(Arc::new(InMemory::new()));
+        let target = Table::on(watched.clone(), "target");
+        let change_set = planned(&source, &target, job(1)).await;
+        *watched.faults.lock().unwrap() = faults.clone();
+        let result = publish(&target.store, &change_set, job(1), NOW_MS).await.unwrap();
+        assert_eq!(result, PublishResult::Published { version: 0 }, "{faults:?}");
+        assert_eq!(watched.faults.lock().unwrap().len(), 0);
+        assert_equal(&source, &target).await;
+        assert_valid(&target).await;
+    }
+}
+
+#[tokio::test]
+async fn an_outcome_that_stays_unknown_is_an_error() {
+    let source = small_source().await;
+    let watched = Watched::new(Arc::new(InMemory::new()));
+    let target = Table::on(watched.clone(), "target");
+    let change_set = planned(&source, &target, job(1)).await;
+    *watched.faults.lock().unwrap() = vec![Fault::AbsentButExists; 20];
+    let error = publish(&target.store, &change_set, job(1), NOW_MS).await.unwrap_err();
+    assert_eq!(error.failure().reason, Reason::StorageUnavailable);
+    assert_eq!(watched.faults.lock().unwrap().len(), 14, "six puts, no more");
+}
+
+#[tokio::test]
+async fn of_two_syncs_one_wins_and_the_other_rebases() {
+    let mut source = small_source().await;
+    let target = Table::new("target");
+    sync_equal(&source, &target, &spec()).await;
+    source.commit(&[add("c1")]).await;
+    let first = planned(&source, &target, job(1)).await;
+    source.commit(&[add("d1")]).await;
+    let second = planned(&source, &target, job(2)).await;
+    let won = publish(&target.store, &second, job(2), NOW_MS).await.unwrap();
+    assert_eq!(won, PublishResult::Published { version: 1 });
+    let lost = publish(&target.store, &first, job(1), NOW_MS).await.unwrap();
+    assert_eq!(lost, PublishResult::Rebase);
+    // Planning again finds nothing left to do.
+    let again = plan_sync(&source.store, &target.store, &spec(), job(1)).await.unwrap();
+    assert!(matches!(again, SyncPlan::UpToDate(_)), "{again:?}");
+    assert_equal(&source, &target).await;
+    assert_valid(&target).await;
+}
+
+#[tokio::test]
+async fn somebody_elses_commit_at_our_version_is_told_apart() {
+    for (foreign, reason) in [
+        (vec![info("VACUUM START")], None),
+        (vec![info("WRITE"), add("x1")], Some(Reason::TargetDiverged)),
+    ] {
+        let mut source = small_source().await;
+        let mut target = Table::new("target");
+        sync_equal(&source, &target, &spec()).await;
+        source.commit(&[add("c1")]).await;
+        let change_set = planned(&source, &target, job(1)).await;
+        target.commit(&foreign).await;
+        let result = publish(&target.store, &change_set, job(1), NOW_MS).await;
+        match reason {
+            None => assert_eq!(result.unwrap(), PublishResult::Rebase),
+            Some(reason) => assert_eq!(result.unwrap_err().failure().reason, reason),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_sync_that_was_published_before_a_crash_is_found_again() {
+    let mut source = small_source().await;
+    let target = Table::new("target");
+    let change_set = planned(&source, &target, job(7)).await;
+    publish(&target.store, &change_set, job(7), NOW_MS).await.unwrap();
+    source.commit(&[add("c1")]).await;
+    let plan = plan_sync(&source.store, &target.store, &spec(), job(7)).await.unwrap();
+    let SyncPlan::Published(found) = plan else { panic!("{plan:?}") };
+    assert_eq!((found.source_version, found.replica_version), (0, 0));
+    assert_eq!(found.metrics, Some(change_set.metrics));
+}
+
+#[tokio::test]
+async fn nothing_to_do_is_decided_by_four_requests() {
+    let source_store = Watched::new(Arc::new(InMemory::new()));
+    let target_store = Watched::new(Arc::new(InMemory::new()));
+    let mut source = Table::on(source_store.clone(), "source");
+    let target = Table::on(target_store.clone(), "target");
+    source.commit(&[protocol(1, 2), metadata("source-id", serde_json::json!({})), add("a1")]).await;
+    for n in 1..=11 {
+        source.commit(&[add(&format!("b{n}"))]).await;
+        sync_equal(&source, &target, &spec()).await;
+    }
+    let (_, _) = (source_store.take(), target_store.take());
+    let plan = plan_sync(&source.store, &target.store, &spec(), job(1)).await.unwrap();
+    let SyncPlan::UpToDate(found) = plan else { panic!("{plan:?}") };
+    assert_eq!((found.source_version, found.replica_version), (11, 10));
+    assert_eq!(found.metrics.map(|metrics| metrics.source_num_of_files), Some(12));
+    let source_requests = source_store.take();
+    let target_requests = target_store.take();
+    assert_eq!(
+        source_requests,
+        ["LIST source/_delta_log", "GET source/_delta_log/00000000000000000011.json"]
+    );
+    assert_eq!(
+        target_requests,
+        ["LIST target/_delta_log", "GET target/_delta_log/00000000000000000010.json"]
+    );
+}
