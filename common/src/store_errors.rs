@@ -199,3 +199,71 @@ fn scrubbed(text: &str) -> String {
     let line = words.collect::<Vec<_>>().join(" ");
     line.chars().take(MESSAGE_CHARS_MAX).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn generic(text: &str) -> Error {
+        Error::Generic { store: "S3", source: text.to_owned().into() }
+    }
+
+    fn status(line: &str, body: &str) -> Error {
+        generic(&format!(
+            "Error performing GET https://h/b/k?X-Amz-Signature=hunter2 in 1ms - Server returned \
+             non-2xx status code: {line}: {body}"
+        ))
+    }
+
+    #[test]
+    fn answers_are_told_apart_and_show_no_secret() {
+        use StoreErrorKind as Kind;
+        let path = || "k".to_owned();
+        let http = HttpError::new(HttpErrorKind::Timeout, std::io::Error::other("slow"));
+        for (error, kind, part) in [
+            (status("503 Service Unavailable", ""), Kind::Throttled, "status 503"),
+            (status("429 Too Many", "<Code>SlowDown</Code>"), Kind::Throttled, "SlowDown"),
+            (status("500 Internal", "<html>"), Kind::Transient, "status 500"),
+            (status("400 Bad", "<Code>ExpiredToken</Code>"), Kind::Denied, "ExpiredToken"),
+            (status("400 Bad", "<Code>BadDigest</Code>"), Kind::Other, "BadDigest"),
+            (
+                Error::NotFound { path: path(), source: "<Code>NoSuchBucket</Code>".into() },
+                Kind::BucketMissing,
+                "does not exist",
+            ),
+            (Error::NotFound { path: path(), source: "x".into() }, Kind::NotFound, ""),
+            (
+                Error::PermissionDenied {
+                    path: path(),
+                    source: "x <Code>SignatureDoesNotMatch</Code><Message>a\nb</Message> \
+                             <StringToSign>hunter2</StringToSign>"
+                        .into(),
+                },
+                Kind::Denied,
+                "refuses our credentials: SignatureDoesNotMatch: a",
+            ),
+            (Error::AlreadyExists { path: path(), source: "x".into() }, Kind::AlreadyExists, ""),
+            (
+                Error::AlreadyExists {
+                    path: path(),
+                    source: "<Code>ConditionalRequestConflict</Code>".into(),
+                },
+                Kind::Transient,
+                "ConditionalRequestConflict",
+            ),
+            (Error::Precondition { path: path(), source: "x".into() }, Kind::Precondition, ""),
+            (Error::Generic { store: "S3", source: Box::new(http) }, Kind::Transient, "slow"),
+            (
+                generic("cannot reach https://u:hunter2@h/b?sig=hunter2\n now"),
+                Kind::Other,
+                "h/b now",
+            ),
+        ] {
+            let found = StoreError::of(&error);
+            assert_eq!(found.kind, kind, "{error}");
+            assert!(found.message.contains(part), "{error}: {found}");
+            assert!(!found.message.contains("hunter2"), "{found}");
+            assert!(!found.message.contains('\n'), "{found}");
+        }
+    }
+}

@@ -4,6 +4,9 @@
 //! its leases end, and is announced again at the next registration. Answers of a lower epoch than
 //! one already seen come from a coordinator that leads no more: they are ignored.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;

@@ -1,0 +1,286 @@
+//! A whole worker against a coordinator made of cardboard, over an in-memory connection.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::path::Path;
+use std::sync::Mutex;
+
+use deepclone_common::config::Config;
+use deepclone_common::connections::Side;
+use deepclone_core::ids::{Attempt, Epoch, JobId, TaskFingerprint};
+use deepclone_core::spec::{TableRef, Verification};
+use deepclone_core::task::{ObjectCopy, TaskSide, TaskSpec};
+use deepclone_proto::v1::dispatch_service_server::{DispatchService, DispatchServiceServer};
+use tokio::sync::Notify;
+use tonic::Request;
+
+use super::*;
+use crate::metrics::Metrics;
+
+type Answer<T> = Result<Response<T>, Status>;
+
+/// Grants what it has, and keeps what it is told.
+#[derive(Default)]
+struct Fake {
+    epoch: AtomicU64,
+    leases: Mutex<VecDeque<Lease>>,
+    registered_with: Mutex<Vec<Vec<TaskKey>>>,
+    outcomes: Mutex<Vec<v1::TaskOutcome>>,
+    left_with: Mutex<Option<Vec<v1::TaskKey>>>,
+    reports_to_refuse: AtomicU64,
+    drain: AtomicBool,
+    changed: Notify,
+}
+
+impl Fake {
+    fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Relaxed)
+    }
+
+    async fn until(&self, done: impl Fn(&Self) -> bool) {
+        let wait = async {
+            loop {
+                let mut changed = std::pin::pin!(self.changed.notified());
+                changed.as_mut().enable();
+                if done(self) {
+                    return;
+                }
+                changed.await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), wait).await.expect("it never came");
+    }
+}
+
+struct Service(Arc<Fake>);
+
+#[tonic::async_trait]
+impl DispatchService for Service {
+    async fn register_worker(
+        &self,
+        request: Request<v1::RegisterWorkerRequest>,
+    ) -> Answer<v1::RegisterWorkerResponse> {
+        let held = request.into_inner().held.into_iter().map(|key| key.try_into().unwrap());
+        self.0.registered_with.lock().unwrap().push(held.collect());
+        self.0.changed.notify_waiters();
+        Ok(Response::new(v1::RegisterWorkerResponse {
+            worker_id: "w".to_owned(),
+            leader_epoch: self.0.epoch(),
+            protocol: 1,
+            heartbeat_interval: Some(duration_to_wire(Duration::from_millis(20))),
+            lease_ttl: Some(duration_to_wire(Duration::from_secs(30))),
+        }))
+    }
+
+    async fn acquire_tasks(
+        &self,
+        _request: Request<v1::AcquireTasksRequest>,
+    ) -> Answer<v1::AcquireTasksResponse> {
+        loop {
+            let lease = self.0.leases.lock().unwrap().pop_front();
+            if let Some(lease) = lease {
+                let leases = vec![(&lease).into()];
+                let leader_epoch = self.0.epoch();
+                return Ok(Response::new(v1::AcquireTasksResponse { leader_epoch, leases }));
+            }
+            self.0.changed.notified().await;
+        }
+    }
+
+    async fn report_tasks(
+        &self,
+        request: Request<v1::ReportTasksRequest>,
+    ) -> Answer<v1::ReportTasksResponse> {
+        let refused = self.0.reports_to_refuse.load(Ordering::Relaxed);
+        if refused > 0 {
+            self.0.reports_to_refuse.store(refused - 1, Ordering::Relaxed);
+            return Err(Status::not_found("the worker is not known"));
+        }
+        self.0.outcomes.lock().unwrap().extend(request.into_inner().outcomes);
+        self.0.changed.notify_waiters();
+        Ok(Response::new(v1::ReportTasksResponse { leader_epoch: self.0.epoch() }))
+    }
+
+    async fn send_heartbeat(
+        &self,
+        _request: Request<v1::SendHeartbeatRequest>,
+    ) -> Answer<v1::SendHeartbeatResponse> {
+        Ok(Response::new(v1::SendHeartbeatResponse {
+            leader_epoch: self.0.epoch(),
+            abandon: Vec::new(),
+            drain: self.0.drain.load(Ordering::Relaxed),
+        }))
+    }
+
+    async fn deregister_worker(
+        &self,
+        request: Request<v1::DeregisterWorkerRequest>,
+    ) -> Answer<v1::DeregisterWorkerResponse> {
+        *self.0.left_with.lock().unwrap() = Some(request.into_inner().returned);
+        self.0.changed.notify_waiters();
+        Ok(Response::new(v1::DeregisterWorkerResponse {}))
+    }
+}
+
+/// A channel to the fake over a pipe in memory; a new pipe for each connection.
+fn channel(fake: &Arc<Fake>) -> Channel {
+    let fake = Arc::clone(fake);
+    let connector = tower::service_fn(move |_uri: tonic::codegen::http::Uri| {
+        let (ours, theirs) = tokio::io::duplex(1 << 16);
+        let service = DispatchServiceServer::new(Service(Arc::clone(&fake)));
+        let incoming = tokio_stream::once(Ok::<_, std::io::Error>(theirs));
+        let server = tonic::transport::Server::builder().add_service(service);
+        tokio::spawn(server.serve_with_incoming(incoming));
+        async move { Ok::<_, std::io::Error>(hyper_util::rt::TokioIo::new(ours)) }
+    });
+    tonic::transport::Endpoint::from_static("http://fake").connect_with_connector_lazy(connector)
+}
+
+fn connections(folder: &Path) -> Connections {
+    let text = format!(
+        "[connections.disk]\nurl = \"file://{}\"\nroles = [\"source\", \"target\"]",
+        folder.display()
+    );
+    Connections::from_config(&Config::parse(&text).unwrap()).unwrap()
+}
+
+fn lease(connections: &Connections, folder: &Path, number: u8) -> Lease {
+    let side = |name: &str, side| {
+        let uri = format!("file://{}/{name}", folder.display());
+        let found = connections.resolve(&TableRef { uri, connection: None }, side).unwrap();
+        let Offered { connection, fingerprint, root } = Offered::from(found);
+        TaskSide { connection, fingerprint, root }
+    };
+    let path = format!("f{number}");
+    Lease {
+        task: TaskKey {
+            job: JobId(uuid::Uuid::from_u128(1)),
+            fingerprint: TaskFingerprint([number; 32]),
+            attempt: Attempt(1),
+            epoch: Epoch(5),
+        },
+        ttl: Duration::from_secs(30),
+        spec: TaskSpec {
+            source: side("s", Side::Source),
+            target: side("t", Side::Target),
+            verification: Verification::Digest,
+            objects: vec![ObjectCopy {
+                source_path: path.clone(),
+                target_path: path,
+                size: 3,
+                size_is_minimum: false,
+            }],
+        },
+    }
+}
+
+struct Offered {
+    connection: String,
+    fingerprint: [u8; 32],
+    root: String,
+}
+
+impl From<deepclone_common::connections::Resolved> for Offered {
+    fn from(found: deepclone_common::connections::Resolved) -> Self {
+        Self { connection: found.connection, fingerprint: found.fingerprint, root: found.root }
+    }
+}
+
+struct Running {
+    fake: Arc<Fake>,
+    folder: tempfile::TempDir,
+    shutdown: CancellationToken,
+    worker: tokio::task::JoinHandle<Result<(), Failure>>,
+}
+
+fn running(setup: impl Fn(&Fake)) -> Running {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("s")).unwrap();
+    let connections = connections(folder.path());
+    let fake = Arc::new(Fake { epoch: AtomicU64::new(5), ..Fake::default() });
+    for number in 0..3 {
+        std::fs::write(folder.path().join(format!("s/f{number}")), [number; 3]).unwrap();
+        fake.leases.lock().unwrap().push_back(lease(&connections, folder.path(), number));
+    }
+    setup(&fake);
+    let metrics = Metrics::default();
+    let options = WorkerOptions { name: "w".to_owned(), memory_bytes: 1 << 20, metrics };
+    let shutdown = CancellationToken::new();
+    let coordinator = Coordinator { url: "http://fake".to_owned(), channel: channel(&fake) };
+    let (registered, _) = watch::channel(None);
+    let worker = tokio::spawn(run(
+        options,
+        vec![coordinator],
+        Arc::new(connections),
+        registered,
+        shutdown.clone(),
+    ));
+    Running { fake, folder, shutdown, worker }
+}
+
+impl Running {
+    fn reported(&self) -> BTreeSet<Vec<u8>> {
+        let outcomes = self.fake.outcomes.lock().unwrap();
+        let done = outcomes.iter().filter(|outcome| {
+            matches!(outcome.outcome, Some(v1::task_outcome::Outcome::Receipt(_)))
+        });
+        done.map(|outcome| outcome.task.clone().unwrap().fingerprint).collect()
+    }
+
+    async fn all_reported(&self) {
+        self.fake.until(|fake| fake.outcomes.lock().unwrap().len() >= 3).await;
+        assert_eq!(self.reported().len(), 3);
+        for number in 0..3 {
+            let copied = std::fs::read(self.folder.path().join(format!("t/f{number}"))).unwrap();
+            assert_eq!(copied, [number; 3]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_granted_is_copied_and_reported_and_the_worker_leaves_when_told() {
+    let running = running(|_| {});
+    running.all_reported().await;
+    running.shutdown.cancel();
+    running.worker.await.unwrap().unwrap();
+    assert_eq!(running.fake.left_with.lock().unwrap().clone(), Some(Vec::new()));
+}
+
+#[tokio::test]
+async fn a_drain_by_the_coordinator_ends_it_too() {
+    let running = running(|_| {});
+    running.all_reported().await;
+    running.fake.drain.store(true, Ordering::Relaxed);
+    running.worker.await.unwrap().unwrap();
+    assert_eq!(running.fake.left_with.lock().unwrap().clone(), Some(Vec::new()));
+}
+
+#[tokio::test]
+async fn reports_survive_a_lost_coordinator_and_what_is_held_is_announced_again() {
+    let running = running(|fake| fake.reports_to_refuse.store(2, Ordering::Relaxed));
+    running.all_reported().await;
+    let registered = running.fake.registered_with.lock().unwrap().clone();
+    assert_eq!(registered.len(), 3);
+    assert!(registered[0].is_empty());
+    assert!(!registered[1].is_empty() && !registered[2].is_empty(), "{registered:?}");
+    running.shutdown.cancel();
+    running.worker.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn answers_of_a_lower_epoch_are_ignored() {
+    let running = running(|_| {});
+    running.all_reported().await;
+    running.fake.epoch.store(4, Ordering::Relaxed);
+    running.fake.outcomes.lock().unwrap().clear();
+    // A coordinator that leads no more grants in vain: nothing of it is copied or reported.
+    let connections = connections(running.folder.path());
+    let stale = lease(&connections, running.folder.path(), 0);
+    running.fake.leases.lock().unwrap().push_back(stale);
+    let before = running.fake.registered_with.lock().unwrap().len();
+    running.fake.changed.notify_waiters();
+    let again = |fake: &Fake| fake.registered_with.lock().unwrap().len() > before + 1;
+    running.fake.until(again).await;
+    assert!(running.fake.outcomes.lock().unwrap().is_empty());
+    running.shutdown.cancel();
+    running.worker.await.unwrap().unwrap();
+}
