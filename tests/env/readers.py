@@ -30,6 +30,7 @@ DIGEST_BITS = 128
 def read(location: str, version: int | None = None, readers: list[str] | None = None,
          options: dict | None = None) -> dict:
     """What each reader sees at a version, by default the newest."""
+    location = plain(location)
     return {name: lines_of_reader(name, location, version, options)
             for name in readers or usable(options)}
 
@@ -37,8 +38,13 @@ def read(location: str, version: int | None = None, readers: list[str] | None = 
 def rows(location: str, reader: str, version: int | None = None, limit: int = 20,
          options: dict | None = None) -> list[str]:
     """The first rows in the order of their texts."""
-    _, texts = READERS[reader](location, version, options)
+    _, texts = READERS[reader](plain(location), version, options)
     return sorted(texts)[:limit]
+
+
+def plain(location: str) -> str:
+    """A local path without `..`, which the kernel's paths do not have; a URI as it is."""
+    return location if "://" in location else str(pathlib.Path(location).resolve())
 
 
 def usable(options: dict | None) -> list[str]:
