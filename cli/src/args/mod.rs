@@ -28,18 +28,35 @@ pub struct Arguments {
     pub command: Command,
 }
 
+/// Where `--help` shows what every command understands.
+const GLOBAL: &str = "Options of every command";
+
 /// What every command understands.
 #[derive(Clone, Debug, Args)]
 pub struct Global {
     /// Text for people, or one JSON object on stdout (everything else goes to stderr)
     #[arg(long, global = true, value_enum, value_name = "FORMAT", default_value_t)]
+    #[arg(help_heading = GLOBAL)]
     pub output: OutputFormat,
     /// Use this coordinator, such as http://127.0.0.1:7420, instead of one inside this process
-    #[arg(long, global = true, value_name = "URL", env = "DEEPCLONE_COORDINATOR")]
-    #[arg(hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "DEEPCLONE_COORDINATOR",
+        hide_env_values = true
+    )]
+    #[arg(help_heading = GLOBAL)]
     pub coordinator: Option<String>,
     /// The file with named connections (deepclone.toml)
-    #[arg(long, global = true, value_name = "FILE", env = "DEEPCLONE_CONFIG")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "DEEPCLONE_CONFIG",
+        hide_env_values = true
+    )]
+    #[arg(help_heading = GLOBAL)]
     pub config: Option<PathBuf>,
 }
 
@@ -113,7 +130,7 @@ pub struct SpecArguments {
     #[arg(long, value_name = "KEY=VALUE")]
     pub property: Vec<String>,
     /// How copied bytes are proved: their size, a CRC-64 digest, or also reading them back
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_enum, default_value_t, value_name = "LEVEL")]
     pub verify: VerifyLevel,
     /// When somebody else changed the replica: refuse, or make it the source's state again
     #[arg(long, value_enum, default_value_t, value_name = "POLICY")]

@@ -46,7 +46,8 @@ fn the_definition_is_consistent() {
 
 #[test]
 fn every_flag_has_its_place_in_the_spec() {
-    let cases: [(&str, fn(&mut CloneSpec)); 14] = [
+    type Change = fn(&mut CloneSpec);
+    let cases: [(&str, Change); 14] = [
         ("", |_| {}),
         ("|--mode|clone", |_| {}),
         ("|--version|7", |s| s.source_point = SourcePoint::Version(7)),

@@ -6,9 +6,11 @@
 pub mod clone;
 pub mod completions;
 pub mod follow;
+pub mod history;
 pub mod job;
 pub mod plan;
 pub mod session;
+pub mod verify;
 pub mod worker;
 
 use std::path::PathBuf;
@@ -57,7 +59,9 @@ impl Context {
     /// `UNIMPLEMENTED`, naming the command.
     pub fn refuse_coordinator(&self, command: &str) -> Result<(), Failure> {
         match self.coordinator_url() {
-            Some(_) => Err(not_built_yet(&format!("`deepclone {command}` with --coordinator"))),
+            Some(_) => Err(not_built_yet(&format!(
+                "`deepclone {command}` with --coordinator (or DEEPCLONE_COORDINATOR)"
+            ))),
             None => Ok(()),
         }
     }
@@ -75,8 +79,8 @@ pub async fn run(arguments: Arguments) -> Result<Answer, Failure> {
     match &command {
         Command::Clone(arguments) => clone::run(arguments, &context).await,
         Command::Plan(arguments) => plan::run(arguments, &context).await,
-        Command::Verify(_) => Err(not_built_yet("`deepclone verify`")),
-        Command::History(_) => Err(not_built_yet("`deepclone history`")),
+        Command::Verify(arguments) => verify::run(arguments, &context).await,
+        Command::History(arguments) => history::run(arguments, &context).await,
         Command::Job(command) => job::run(command, &context).await,
         Command::Worker(command) => worker::run(command, &context).await,
         Command::Replication(_) => Err(not_built_yet("`deepclone replication`")),

@@ -4,13 +4,19 @@ use std::collections::BTreeMap;
 
 use deepclone_common::config::Config;
 use deepclone_common::connections::{Connections, Side};
+use deepclone_common::table_store::TableStore;
 use deepclone_core::failure::Failure;
 use deepclone_core::spec::{CloneSpec, TableRef};
 
 use super::Context;
 use super::follow::Home;
+use crate::args::location::refuse_overlap;
 use crate::client::Coordinator;
-use crate::embedded::Embedded;
+use crate::embedded::state_file::{of_target, state_home};
+use crate::embedded::{Embedded, Settings};
+
+/// Bytes of objects that the embedded workers together hold in memory, unless configured.
+const MEMORY_BYTES: u64 = 512 << 20;
 
 /// A coordinator to speak to: in this process or elsewhere.
 #[derive(Debug)]
@@ -36,9 +42,8 @@ impl Session {
             let coordinator = Coordinator::connect(url).await?;
             return Ok(Self { coordinator, home: Home::Elsewhere, embedded: None });
         }
-        let sides = [(&spec.source, Side::Source), (&spec.target, Side::Target)];
-        let connections = connections(context, &sides)?;
-        let (embedded, coordinator) = Embedded::start(connections, spec, workers).await?;
+        let settings = settings(context, spec, workers)?;
+        let (embedded, coordinator) = Embedded::start(settings).await?;
         Ok(Self { coordinator, home: Home::Here, embedded: Some(embedded) })
     }
 
@@ -58,6 +63,26 @@ impl Session {
     }
 }
 
+/// What the embedded coordinator and workers are given for `spec`.
+fn settings(context: &Context, spec: &CloneSpec, workers: u16) -> Result<Settings, Failure> {
+    let sides = [(&spec.source, Side::Source), (&spec.target, Side::Target)];
+    let connections = connections(context, &sides)?;
+    let resolved = |table, side| connections.resolve(table, side).map_err(|error| error.failure());
+    // The canonical URIs see more than the typed ones: two accounts' names, a connection's root.
+    let source = resolved(&spec.source, Side::Source)?;
+    let target = resolved(&spec.target, Side::Target)?;
+    refuse_overlap(&source.uri, &target.uri)?;
+    // Planning keeps no facts.
+    let home = state_home(|name| std::env::var(name).ok()).filter(|_| workers > 0);
+    let limits = Config::load(context.global.config.as_deref())?.limits;
+    Ok(Settings {
+        database: home.and_then(|home| of_target(&target.uri, &home)),
+        workers,
+        memory_bytes: limits.memory.map_or(MEMORY_BYTES, |memory| memory.0),
+        connections,
+    })
+}
+
 /// The connections of the configuration file; for a table that none of them holds, one from the
 /// environment.
 ///
@@ -70,6 +95,19 @@ pub fn connections(
     let config = Config::load(context.global.config.as_deref())?;
     let connections = Connections::from_config(&config).map_err(|error| error.failure())?;
     connections.with_ad_hoc(tables, &environment()).map_err(|error| error.failure())
+}
+
+/// Opens a table to read it in this process.
+///
+/// # Errors
+/// A connection that does not fit.
+pub fn open(
+    connections: &Connections,
+    table: &TableRef,
+    side: Side,
+) -> Result<TableStore, Failure> {
+    let resolved = connections.resolve(table, side).map_err(|error| error.failure())?;
+    connections.open(&resolved).map_err(|error| error.failure())
 }
 
 /// This process's variables; those that are no UTF-8 can be no setting.

@@ -1,31 +1,128 @@
 //! A coordinator and its workers inside this process, for a command without `--coordinator`.
+//!
+//! The same services and the same worker as in the two other binaries, over memory instead of a
+//! port. Flow: start the coordinator on the target's state file → end what a process that died
+//! left unfinished (what it copied is kept as evidence) → start the workers.
 
 pub mod state_file;
 
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
 use deepclone_common::connections::Connections;
 use deepclone_core::failure::Failure;
-use deepclone_core::spec::CloneSpec;
+use deepclone_worker::WorkerOptions;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
-use crate::args::convert::not_built_yet;
 use crate::client::Coordinator;
+
+/// How long workers and coordinator may take to end in good order.
+const STOP_WAIT_MAX: Duration = Duration::from_secs(3);
+/// Jobs that a process that died can have left: jobs of one target, one after another.
+const LEFT_MAX: usize = 100;
+
+/// What the embedded ones are given.
+#[derive(Debug)]
+pub struct Settings {
+    /// Which connections there are.
+    pub connections: Connections,
+    /// The target's state file; none: the state stays in memory.
+    pub database: Option<PathBuf>,
+    /// How many workers.
+    pub workers: u16,
+    /// Bytes of objects that all workers together hold in memory.
+    pub memory_bytes: u64,
+}
 
 /// A coordinator and workers of this process.
 #[derive(Debug)]
-pub struct Embedded {}
+pub struct Embedded {
+    coordinator: deepclone_coordinator::embedded::Embedded,
+    workers: JoinSet<Result<(), Failure>>,
+    stop_workers: CancellationToken,
+}
 
 impl Embedded {
-    /// Starts them for `spec`.
+    /// Starts them.
     ///
     /// # Errors
-    /// What keeps them from starting.
-    pub async fn start(
-        _connections: Connections,
-        _spec: &CloneSpec,
-        _workers: u16,
-    ) -> Result<(Self, Coordinator), Failure> {
-        Err(not_built_yet("a command without --coordinator"))
+    /// What keeps the coordinator from starting.
+    pub async fn start(settings: Settings) -> Result<(Self, Coordinator), Failure> {
+        let connections = Arc::new(settings.connections);
+        let coordinator = start_coordinator(&connections, settings.database).await?;
+        let mut client = Coordinator::over(coordinator.channel());
+        if settings.workers > 0 {
+            end_leftovers(&mut client).await?;
+        }
+        let stop_workers = CancellationToken::new();
+        let mut workers = JoinSet::new();
+        for number in 1..=settings.workers {
+            let options = WorkerOptions {
+                name: format!("embedded-{number}"),
+                memory_bytes: settings.memory_bytes / u64::from(settings.workers),
+                metrics: deepclone_worker::metrics::Metrics::default(),
+            };
+            let channel = coordinator.channel();
+            let served =
+                vec![deepclone_worker::Coordinator { url: "embedded".to_owned(), channel }];
+            let connections = Arc::clone(&connections);
+            let (registered, _) = watch::channel(None);
+            let stop = stop_workers.clone();
+            workers.spawn(async move {
+                deepclone_worker::run(options, served, connections, registered, stop).await
+            });
+        }
+        Ok((Self { coordinator, workers, stop_workers }, client))
     }
 
-    /// Ends them.
-    pub async fn stop(self) {}
+    /// Ends them; what does not end in good order is dropped: copies are safe to break off.
+    pub async fn stop(mut self) {
+        self.stop_workers.cancel();
+        let stopped = async {
+            while self.workers.join_next().await.is_some() {}
+            self.coordinator.stop().await
+        };
+        match tokio::time::timeout(STOP_WAIT_MAX, stopped).await {
+            Ok(Ok(())) => {}
+            Ok(Err(failure)) => tracing::warn!(%failure, "the embedded coordinator ended badly"),
+            Err(_) => tracing::info!("the embedded workers were broken off"),
+        }
+    }
+}
+
+/// Starts the coordinator on the state file; on none when the file cannot be used.
+async fn start_coordinator(
+    connections: &Arc<Connections>,
+    database: Option<PathBuf>,
+) -> Result<deepclone_coordinator::embedded::Embedded, Failure> {
+    use deepclone_coordinator::embedded::Embedded;
+    let has_file = database.is_some();
+    match Embedded::start(Arc::clone(connections), database).await {
+        Err(failure) if has_file => {
+            tracing::warn!(%failure, "the state file cannot be used: the state stays in memory");
+            Embedded::start(Arc::clone(connections), None).await
+        }
+        other => other,
+    }
+}
+
+/// Ends the jobs that a process that died left unfinished: they may want another version, or
+/// another source, than the user wants now.
+async fn end_leftovers(client: &mut Coordinator) -> Result<(), Failure> {
+    for job in client.list(LEFT_MAX).await? {
+        if job.state.is_final() {
+            continue;
+        }
+        client.cancel(job.id).await?;
+        let mut watch = client.watch(job.id).await?;
+        while let Some(job) = watch.next().await? {
+            if job.state.is_final() {
+                break;
+            }
+        }
+    }
+    Ok(())
 }

@@ -1,72 +1,26 @@
-//! Where the embedded coordinator keeps its facts: one file for each target, locked.
+//! Where the embedded coordinator keeps its facts: one file for each target.
 //!
-//! `${XDG_STATE_HOME:-~/.local/state}/deepclone/<hash of the target>.db`. A second process on the
-//! same target, and one without a usable home, gets a private file that goes with the process:
-//! what it forgets costs a look at the target, never correctness.
+//! `${XDG_STATE_HOME:-~/.local/state}/deepclone/<hash of the target>.db`. The coordinator locks it;
+//! a second process on the same target, and one without a usable home, keeps its facts in memory:
+//! what is forgotten costs a look at the target, never correctness.
 
-use std::fs::{DirBuilder, File, OpenOptions};
-use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use deepclone_core::failure::Failure;
-use deepclone_core::reason::Reason;
 use sha2::{Digest, Sha256};
-use tempfile::TempDir;
 
-/// A state file that no other process uses, for as long as this lives.
-#[derive(Debug)]
-pub struct StateFile {
-    path: PathBuf,
-    _held: Held,
-}
-
-/// What keeps others out.
-#[derive(Debug)]
-enum Held {
-    /// The lock of the target's own file; the system drops it with the process.
-    Locked(#[expect(dead_code, reason = "held for its lock")] File),
-    /// A folder that nobody else knows, removed at the end.
-    Private(#[expect(dead_code, reason = "held for its removal")] TempDir),
-}
-
-impl StateFile {
-    /// The file of the target with this URI below `state_home`, else a private one.
-    ///
-    /// # Errors
-    /// `INTERNAL` when not even a private one can be made.
-    pub fn of_target(target_uri: &str, state_home: Option<&Path>) -> Result<Self, Failure> {
-        let shared =
-            state_home.and_then(|home| match locked(&home.join("deepclone"), target_uri) {
-                Ok(file) => file,
-                Err(error) => {
-                    tracing::debug!(%error, "the state folder cannot be used: a private file is");
-                    None
-                }
-            });
-        match shared {
-            Some(file) => Ok(file),
-            None => Self::private(),
+/// The file of the target with this URI below `state_home`, its folder made; none when there can
+/// be none.
+#[must_use]
+pub fn of_target(target_uri: &str, state_home: &Path) -> Option<PathBuf> {
+    let folder = state_home.join("deepclone");
+    match DirBuilder::new().recursive(true).mode(0o700).create(&folder) {
+        Ok(()) => Some(folder.join(format!("{}.db", name(target_uri)))),
+        Err(error) => {
+            tracing::info!(%error, "the state folder cannot be made: the state stays in memory");
+            None
         }
-    }
-
-    /// A file that nobody else knows and that goes with this value.
-    ///
-    /// # Errors
-    /// `INTERNAL` when it cannot be made.
-    pub fn private() -> Result<Self, Failure> {
-        let folder = tempfile::Builder::new().prefix("deepclone-").tempdir().map_err(|error| {
-            let folder = std::env::temp_dir();
-            let message = format!("no state file can be made in {}: {error}", folder.display());
-            Failure::new(Reason::Internal, message)
-        })?;
-        Ok(Self { path: folder.path().join("state.db"), _held: Held::Private(folder) })
-    }
-
-    /// Where it is.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
     }
 }
 
@@ -78,24 +32,7 @@ pub fn state_home(variable: impl Fn(&str) -> Option<String>) -> Option<PathBuf> 
     absolute("XDG_STATE_HOME").or_else(|| Some(absolute("HOME")?.join(".local/state")))
 }
 
-/// The target's own file, locked; none when another process holds it.
-fn locked(folder: &Path, target_uri: &str) -> io::Result<Option<StateFile>> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let name = file_name(target_uri);
-    // Beside the database, not on it: SQLite's own locks are on the file itself.
-    let lock_path = folder.join(format!("{name}.lock"));
-    let lock =
-        OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(lock_path)?;
-    match lock.try_lock() {
-        Ok(()) => {}
-        Err(std::fs::TryLockError::WouldBlock) => return Ok(None),
-        Err(std::fs::TryLockError::Error(error)) => return Err(error),
-    }
-    let path = folder.join(format!("{name}.db"));
-    Ok(Some(StateFile { path, _held: Held::Locked(lock) }))
-}
-
-fn file_name(target_uri: &str) -> String {
+fn name(target_uri: &str) -> String {
     let digest = Sha256::digest(target_uri.as_bytes());
     digest[..16].iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -105,34 +42,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_second_of_one_target_gets_a_private_file_and_another_target_its_own() {
+    fn each_target_has_its_own_file_always_the_same() {
         let home = tempfile::tempdir().unwrap();
-        let open = |uri: &str| StateFile::of_target(uri, Some(home.path())).unwrap();
-        let first = open("file:///a");
-        let second = open("file:///a");
-        let other = open("file:///b");
-        assert!(first.path().starts_with(home.path()), "{first:?}");
-        assert!(!second.path().starts_with(home.path()), "{second:?}");
-        assert!(other.path().starts_with(home.path()));
-        assert_ne!(first.path(), other.path());
-        let shared_path = first.path().to_owned();
-        drop(first);
-        assert_eq!(open("file:///a").path(), shared_path);
+        let file = |uri: &str| of_target(uri, home.path()).unwrap();
+        assert_eq!(file("file:///a"), file("file:///a"));
+        assert_ne!(file("file:///a"), file("file:///b"));
+        assert!(file("file:///a").starts_with(home.path().join("deepclone")));
+        assert!(home.path().join("deepclone").is_dir());
     }
 
     #[test]
-    fn a_private_file_goes_with_its_process() {
-        let file = StateFile::of_target("file:///a", None).unwrap();
-        let folder = file.path().parent().unwrap().to_owned();
-        assert!(folder.exists());
-        drop(file);
-        assert!(!folder.exists());
-    }
-
-    #[test]
-    fn a_folder_that_cannot_be_used_is_no_failure() {
-        let file = StateFile::of_target("file:///a", Some(Path::new("/dev/null"))).unwrap();
-        assert!(!file.path().starts_with("/dev/null"));
+    fn a_folder_that_cannot_be_made_is_no_failure() {
+        assert_eq!(of_target("file:///a", Path::new("/dev/null")), None);
     }
 
     #[test]

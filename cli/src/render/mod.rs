@@ -6,12 +6,14 @@
 
 pub mod clone;
 pub mod error;
+pub mod history;
 pub mod job;
 pub mod output;
 pub mod plan;
 pub mod progress;
 pub mod table;
 pub mod units;
+pub mod verify;
 pub mod worker;
 
 use deepclone_core::failure::Failure;

@@ -25,7 +25,7 @@ pub struct ProgressLine {
 impl ProgressLine {
     /// A line on stderr, when that is a terminal.
     #[must_use]
-    pub fn new() -> Self {
+    pub fn start() -> Self {
         let bar = match std::io::stderr().is_terminal() {
             true => ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()),
             false => ProgressBar::hidden(),

@@ -43,7 +43,7 @@ pub async fn to_its_end(
     home: Home,
     interrupts: &mut Interrupts,
 ) -> Result<(Job, JobResult), Failure> {
-    let mut line = ProgressLine::new();
+    let mut line = ProgressLine::start();
     let id = job.id;
     let ended = match until_interrupted(coordinator, job, home, interrupts, &mut line).await? {
         Watched::Ended(job) => return outcome(job),
@@ -206,3 +206,6 @@ fn unknown(job: &Job) -> Failure {
         _ => unchanged(job.id),
     }
 }
+
+#[cfg(test)]
+mod tests;

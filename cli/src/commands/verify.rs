@@ -1,0 +1,32 @@
+//! `deepclone verify`: replica and source compared, read by this process itself.
+
+use deepclone_common::connections::Side;
+use deepclone_core::failure::Failure;
+
+use super::{Context, session};
+use crate::args::VerifyArguments;
+use crate::args::convert::{not_built_yet, tables};
+use crate::render::{self, Answer};
+
+/// Runs it.
+///
+/// # Errors
+/// Why one of the tables cannot be read. A difference is no error but an answer.
+pub async fn run(arguments: &VerifyArguments, context: &Context) -> Result<Answer, Failure> {
+    if arguments.deep {
+        return Err(not_built_yet("`deepclone verify --deep`"));
+    }
+    context.refuse_coordinator("verify")?;
+    let (source, target) = tables(
+        (&arguments.source, arguments.source_connection.as_deref()),
+        (&arguments.target, arguments.target_connection.as_deref()),
+        &context.current_dir,
+    )?;
+    let sides = [(&source, Side::Source), (&target, Side::Target)];
+    let connections = session::connections(context, &sides)?;
+    let source = session::open(&connections, &source, Side::Source)?;
+    let target = session::open(&connections, &target, Side::Target)?;
+    let report =
+        deepclone_delta::verify::verify(&source, &target).await.map_err(|error| error.failure())?;
+    render::verify::answer(&source.uri, &target.uri, &report)
+}

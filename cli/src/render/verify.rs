@@ -1,0 +1,122 @@
+//! What `verify` found.
+
+use deepclone_core::failure::Failure;
+use deepclone_core::reason::Reason;
+use deepclone_delta::verify::{Difference, DifferenceKind, SecondOpinion, VerifyReport};
+use serde::Serialize;
+
+use super::{Answer, table, units};
+
+/// Differences that the text shows; the object holds them all.
+const SHOWN_MAX: usize = 20;
+
+#[derive(Debug, Serialize)]
+struct Object<'a> {
+    source: &'a str,
+    target: &'a str,
+    equal: bool,
+    source_version: u64,
+    target_version: u64,
+    files: u64,
+    objects: u64,
+    bytes: u64,
+    second_opinion: Opinion<'a>,
+    differences: Vec<DifferenceObject<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Opinion<'a> {
+    verdict: &'static str,
+    reason: Option<&'a str>,
+}
+
+#[derive(Debug, Serialize)]
+struct DifferenceObject<'a> {
+    kind: &'static str,
+    subject: &'a str,
+    detail: &'a str,
+}
+
+/// The answer for a report; its exit code tells whether there is a difference.
+///
+/// # Errors
+/// As [`Answer::new`].
+pub fn answer(source: &str, target: &str, report: &VerifyReport) -> Result<Answer, Failure> {
+    let equal = report.differences.is_empty();
+    let object = Object {
+        source,
+        target,
+        equal,
+        source_version: report.source_version,
+        target_version: report.replica_version,
+        files: report.files,
+        objects: report.objects,
+        bytes: report.bytes,
+        second_opinion: opinion(&report.second_opinion),
+        differences: report.differences.iter().map(difference).collect(),
+    };
+    let mut answer = Answer::new(text(source, target, report), &object)?;
+    if !equal {
+        answer.exit = Reason::VerifyDifference.row().exit;
+    }
+    Ok(answer)
+}
+
+fn text(source: &str, target: &str, report: &VerifyReport) -> String {
+    let differences = report.differences.len();
+    let head = match i64::try_from(differences) {
+        Ok(0) => "the replica is what the source is".to_owned(),
+        Ok(number) => format!("the replica differs: {}", units::count(number, "difference")),
+        Err(_) => "the replica differs".to_owned(),
+    };
+    let bytes = i64::try_from(report.bytes).unwrap_or(i64::MAX);
+    let opinion = match &report.second_opinion {
+        SecondOpinion::Agrees => "agrees".to_owned(),
+        SecondOpinion::Disagrees => "disagrees".to_owned(),
+        SecondOpinion::Skipped { reason } => format!("skipped: {reason}"),
+    };
+    let rows = [
+        ("source", format!("{source}  (version {})", report.source_version)),
+        ("target", format!("{target}  (version {})", report.replica_version)),
+        ("files", report.files.to_string()),
+        ("objects", format!("{}, {}", report.objects, units::bytes(bytes))),
+        ("delta-rs", opinion),
+    ];
+    let mut lines = vec![head, table::pairs(&rows)];
+    for found in report.differences.iter().take(SHOWN_MAX) {
+        let kind = kind_name(found.kind);
+        lines.push(table::plain(&format!("{kind}  {}: {}", found.subject, found.detail)));
+    }
+    if differences > SHOWN_MAX {
+        let more = differences - SHOWN_MAX;
+        lines.push(format!("… and {more} more: --output json lists them all"));
+    }
+    lines.join("\n")
+}
+
+fn opinion(opinion: &SecondOpinion) -> Opinion<'_> {
+    match opinion {
+        SecondOpinion::Agrees => Opinion { verdict: "AGREES", reason: None },
+        SecondOpinion::Disagrees => Opinion { verdict: "DISAGREES", reason: None },
+        SecondOpinion::Skipped { reason } => Opinion { verdict: "SKIPPED", reason: Some(reason) },
+    }
+}
+
+fn difference(found: &Difference) -> DifferenceObject<'_> {
+    let kind = kind_name(found.kind);
+    DifferenceObject { kind, subject: &found.subject, detail: &found.detail }
+}
+
+fn kind_name(kind: DifferenceKind) -> &'static str {
+    match kind {
+        DifferenceKind::FileMissing => "FILE_MISSING",
+        DifferenceKind::FileUnexpected => "FILE_UNEXPECTED",
+        DifferenceKind::FileDiffers => "FILE_DIFFERS",
+        DifferenceKind::ObjectMissing => "OBJECT_MISSING",
+        DifferenceKind::ObjectSize => "OBJECT_SIZE",
+        DifferenceKind::Protocol => "PROTOCOL",
+        DifferenceKind::Metadata => "METADATA",
+        DifferenceKind::Diverged => "DIVERGED",
+        DifferenceKind::SecondOpinion => "SECOND_OPINION",
+    }
+}
