@@ -246,3 +246,112 @@ fn build(wanted: Features, source: &Protocol) -> Protocol {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn legacy(reader: u32, writer: u32) -> Protocol {
+        Protocol {
+            min_reader_version: reader,
+            min_writer_version: writer,
+            reader_features: None,
+            writer_features: None,
+            unknown: Default::default(),
+        }
+    }
+
+    fn lists(reader: &[&str], writer: &[&str]) -> Protocol {
+        let texts = |names: &[&str]| Some(names.iter().map(|name| (*name).to_owned()).collect());
+        Protocol { reader_features: texts(reader), writer_features: texts(writer), ..legacy(3, 7) }
+    }
+
+    fn shown(protocol: &Protocol) -> String {
+        let Protocol { min_reader_version: reader, min_writer_version: writer, .. } = protocol;
+        let list = |names: &Option<Vec<String>>| match names {
+            Some(names) => format!("[{}]", names.join(" ")),
+            None => "-".to_owned(),
+        };
+        let (readers, writers) = (list(&protocol.reader_features), list(&protocol.writer_features));
+        format!("{reader},{writer} {readers} {writers}")
+    }
+
+    #[test]
+    fn the_protocol_is_the_sources_or_a_union_that_never_goes_below() {
+        let dv = ["deletionVectors"];
+        let none = "{}";
+        let ntz = r#"{"type":"struct","fields":[{"name":"a","type":"timestamp_ntz"}]}"#;
+        type Case = (Protocol, Option<Protocol>, &'static [Property], &'static str, &'static str);
+        type Property = (&'static str, &'static str);
+        let cases: &[Case] = &[
+            (legacy(1, 2), None, &[], none, "1,2 - -"),
+            (legacy(1, 2), Some(legacy(1, 2)), &[], none, "1,2 - -"),
+            (lists(&dv, &dv), None, &[], none, "3,7 [deletionVectors] [deletionVectors]"),
+            // The source dropped a feature: the replica keeps it.
+            (
+                legacy(1, 2),
+                Some(lists(&dv, &["appendOnly", "deletionVectors", "invariants"])),
+                &[],
+                none,
+                "3,7 [deletionVectors] [appendOnly deletionVectors invariants]",
+            ),
+            // Legacy meets lists: the implied features are spelled out.
+            (
+                lists(&dv, &dv),
+                Some(legacy(1, 3)),
+                &[],
+                none,
+                "3,7 [deletionVectors] [appendOnly checkConstraints deletionVectors invariants]",
+            ),
+            (
+                legacy(2, 5),
+                Some(lists(&dv, &dv)),
+                &[],
+                none,
+                "3,7 [columnMapping deletionVectors] [appendOnly changeDataFeed checkConstraints \
+                 columnMapping deletionVectors generatedColumns invariants]",
+            ),
+            // Listed on one side only.
+            (
+                lists(&[], &["columnMapping"]),
+                None,
+                &[],
+                none,
+                "3,7 [columnMapping] [columnMapping]",
+            ),
+            // Active, but not listed.
+            (legacy(1, 2), None, &[("delta.enableChangeDataFeed", "true")], none, "1,4 - -"),
+            (
+                lists(&[], &[]),
+                None,
+                &[("delta.enableRowTracking", "true")],
+                ntz,
+                "3,7 [timestampNtz] [domainMetadata rowTracking timestampNtz]",
+            ),
+            (
+                legacy(1, 2),
+                None,
+                &[],
+                ntz,
+                "3,7 [timestampNtz] [appendOnly invariants timestampNtz]",
+            ),
+            // The barrier is a version of the source's log.
+            (
+                lists(&[], &["appendOnly", "checkpointProtection"]),
+                None,
+                &[],
+                none,
+                "3,7 [] [appendOnly]",
+            ),
+        ];
+        for (source, replica, properties, schema, expect) in cases {
+            let configuration: Configuration =
+                properties.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
+            let merged = merge(source, replica.as_ref(), &configuration, schema);
+            assert_eq!(shown(&merged), *expect, "{} {replica:?}", shown(source));
+            // A second time there is nothing more to do.
+            let again = merge(source, Some(&merged), &configuration, schema);
+            assert!(same(&again, &merged), "{} {}", shown(&again), shown(&merged));
+        }
+    }
+}

@@ -5,7 +5,7 @@
 //! that begins with the version. [`validate_table`] reads a table's log from version 0 on (or
 //! from the oldest commit, with the checkpoint before it as the base) and checks its objects too.
 //!
-//! Rules: <https://github.com/delta-io/delta/blob/master/PROTOCOL.md#additional-requirements-for-writers>
+//! <https://github.com/delta-io/delta/blob/master/PROTOCOL.md#additional-requirements-for-writers>
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,6 +18,8 @@ use crate::paths::FileKey;
 
 mod commit;
 mod objects;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use objects::sizes as object_sizes;
 

@@ -14,7 +14,7 @@ use object_store::{
 
 /// What happens to the next put-if-absent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// It is applied, and "already exists" is answered (S3 after a retried request).
     AppliedButExists,
     /// It is applied, and a precondition failure is answered.
@@ -25,14 +25,14 @@ pub enum Fault {
 
 /// Passes everything on; notes every request.
 #[derive(Debug)]
-pub struct Watched {
+pub(crate) struct Watched {
     inner: Arc<dyn ObjectStore>,
-    pub requests: Mutex<Vec<String>>,
-    pub faults: Mutex<Vec<Fault>>,
+    pub(crate) requests: Mutex<Vec<String>>,
+    pub(crate) faults: Mutex<Vec<Fault>>,
 }
 
 impl Watched {
-    pub fn new(inner: Arc<dyn ObjectStore>) -> Arc<Self> {
+    pub(crate) fn new(inner: Arc<dyn ObjectStore>) -> Arc<Self> {
         Arc::new(Self { inner, requests: Mutex::default(), faults: Mutex::default() })
     }
 
@@ -41,7 +41,7 @@ impl Watched {
     }
 
     /// The requests so far, hints aside; starts over.
-    pub fn take(&self) -> Vec<String> {
+    pub(crate) fn take(&self) -> Vec<String> {
         let all = std::mem::take(&mut *self.requests.lock().unwrap());
         all.into_iter().filter(|request| !request.ends_with("_last_checkpoint")).collect()
     }

@@ -23,28 +23,32 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 /// Well after every in-memory file's own time, so that in-commit timestamps never need lifting.
-pub const NOW_MS: i64 = 4_000_000_000_000;
+pub(crate) const NOW_MS: i64 = 4_000_000_000_000;
 
-pub const SCHEMA: &str = r#"{"type":"struct","fields":[{"name":"id","type":"long","nullable":true,"metadata":{}},{"name":"p","type":"string","nullable":true,"metadata":{}}]}"#;
+pub(crate) const SCHEMA: &str = concat!(
+    r#"{"type":"struct","fields":["#,
+    r#"{"name":"id","type":"long","nullable":true,"metadata":{}},"#,
+    r#"{"name":"p","type":"string","nullable":true,"metadata":{}}]}"#
+);
 
 /// A table and the next version of its hand-written log.
-pub struct Table {
-    pub store: TableStore,
+pub(crate) struct Table {
+    pub(crate) store: TableStore,
     next: u64,
 }
 
 impl Table {
-    pub fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         Self::on(Arc::new(InMemory::new()), name)
     }
 
-    pub fn on(store: Arc<dyn ObjectStore>, name: &str) -> Self {
+    pub(crate) fn on(store: Arc<dyn ObjectStore>, name: &str) -> Self {
         let root = Path::parse(name).unwrap();
         Self { store: TableStore { store, root, uri: format!("s3://{name}/{name}") }, next: 0 }
     }
 
     /// Writes the next commit and the objects of its `add`s, as another engine does.
-    pub async fn commit(&mut self, actions: &[Value]) -> u64 {
+    pub(crate) async fn commit(&mut self, actions: &[Value]) -> u64 {
         let version = log::head(&self.store).await.unwrap().map_or(self.next, |head| head + 1);
         self.next = version + 1;
         for action in actions {
@@ -71,37 +75,37 @@ impl Table {
     }
 
     /// An object whose bytes tell its name.
-    pub async fn object(&self, key: &str, size: u64) {
+    pub(crate) async fn object(&self, key: &str, size: u64) {
         let bytes = key.bytes().cycle().take(usize::try_from(size).unwrap()).collect();
         self.put(key, bytes).await;
     }
 
-    pub async fn put(&self, key: &str, bytes: Vec<u8>) {
+    pub(crate) async fn put(&self, key: &str, bytes: Vec<u8>) {
         self.store.store.put(&self.path(key), bytes.into()).await.unwrap();
     }
 
-    pub async fn delete(&self, key: &str) {
+    pub(crate) async fn delete(&self, key: &str) {
         self.store.store.delete(&self.path(key)).await.unwrap();
     }
 
-    pub async fn get(&self, key: &str) -> Option<Vec<u8>> {
+    pub(crate) async fn get(&self, key: &str) -> Option<Vec<u8>> {
         let found = self.store.store.get(&self.path(key)).await.ok()?;
         Some(found.bytes().await.unwrap().to_vec())
     }
 
-    pub fn path(&self, key: &str) -> Path {
+    pub(crate) fn path(&self, key: &str) -> Path {
         Path::parse(format!("{}/{key}", self.store.root)).unwrap()
     }
 
-    pub async fn snapshot(&self) -> Snapshot {
+    pub(crate) async fn snapshot(&self) -> Snapshot {
         snapshot::read(&self.store, &SourcePoint::Newest).await.unwrap()
     }
 
-    pub async fn read(&self, version: u64) -> Commit {
+    pub(crate) async fn read(&self, version: u64) -> Commit {
         log::read_commit(&self.store, version).await.unwrap().unwrap()
     }
 
-    pub async fn head(&self) -> u64 {
+    pub(crate) async fn head(&self) -> u64 {
         log::head(&self.store).await.unwrap().unwrap()
     }
 }
@@ -119,14 +123,14 @@ fn decoded(path: &str) -> String {
 
 /// What a sync of these tests did.
 #[derive(Debug)]
-pub enum Did {
+pub(crate) enum Did {
     UpToDate,
     Published { version: u64, objects: Vec<String>, change_set: Box<ChangeSet> },
 }
 
 impl Did {
     /// The objects that were copied.
-    pub fn objects(&self) -> Vec<&str> {
+    pub(crate) fn objects(&self) -> Vec<&str> {
         match self {
             Self::UpToDate => Vec::new(),
             Self::Published { objects, .. } => objects.iter().map(String::as_str).collect(),
@@ -135,13 +139,10 @@ impl Did {
 }
 
 /// One sync: plan, copy, publish, finish; then the replica is judged.
-pub async fn sync(source: &Table, target: &Table, spec: &CloneSpec) -> Result<Did, Reason> {
+pub(crate) async fn sync(source: &Table, target: &Table, spec: &CloneSpec) -> Result<Did, Reason> {
     let job = JobId(Uuid::new_v4());
     let plan = plan_sync(&source.store, &target.store, spec, job).await;
-    let plan = plan.map_err(|error| {
-        println!("{error}");
-        error.failure().reason
-    })?;
+    let plan = plan.map_err(|error| error.failure().reason)?;
     let change_set = match plan {
         SyncPlan::UpToDate(_) => return Ok(Did::UpToDate),
         SyncPlan::Published(found) => panic!("a new sync was published already: {found:?}"),
@@ -160,7 +161,7 @@ pub async fn sync(source: &Table, target: &Table, spec: &CloneSpec) -> Result<Di
 }
 
 /// Copies what the plan lists, as workers do: never over another object.
-pub async fn copy(source: &Table, target: &Table, change_set: &ChangeSet) {
+pub(crate) async fn copy(source: &Table, target: &Table, change_set: &ChangeSet) {
     for object in &change_set.objects {
         let bytes = source.get(&object.source_path).await.expect("an object of the source");
         match object.size_is_minimum {
@@ -175,20 +176,20 @@ pub async fn copy(source: &Table, target: &Table, change_set: &ChangeSet) {
 }
 
 /// The strict validator finds nothing.
-pub async fn assert_valid(target: &Table) {
+pub(crate) async fn assert_valid(target: &Table) {
     let violations = validate_table(&target.store).await.unwrap();
     assert_eq!(violations, Vec::<String>::new());
 }
 
 /// A sync that must publish, after which the replica has the source's files and metadata.
-pub async fn sync_equal(source: &Table, target: &Table, spec: &CloneSpec) -> Did {
+pub(crate) async fn sync_equal(source: &Table, target: &Table, spec: &CloneSpec) -> Did {
     let did = sync(source, target, spec).await.unwrap();
     assert!(matches!(did, Did::Published { .. }), "{did:?}");
     assert_equal(source, target).await;
     did
 }
 
-pub async fn assert_equal(source: &Table, target: &Table) {
+pub(crate) async fn assert_equal(source: &Table, target: &Table) {
     let (source, target) = (source.snapshot().await, target.snapshot().await);
     assert_eq!(files(&target), files(&source));
     assert_eq!(target.metadata.schema_string, source.metadata.schema_string);
@@ -196,18 +197,18 @@ pub async fn assert_equal(source: &Table, target: &Table) {
 }
 
 /// Every live file with all its fields, `dataChange` aside.
-pub fn files(snapshot: &Snapshot) -> BTreeMap<String, String> {
+pub(crate) fn files(snapshot: &Snapshot) -> BTreeMap<String, String> {
     let shown = |add: &Add| Action::Add(Add { data_change: true, ..add.clone() }).to_json();
     snapshot.files.iter().map(|(key, add)| (format!("{key:?}"), shown(add))).collect()
 }
 
 /// A growing clock.
-pub fn tick() -> i64 {
+pub(crate) fn tick() -> i64 {
     static CLOCK: AtomicI64 = AtomicI64::new(NOW_MS);
     CLOCK.fetch_add(1000, Ordering::Relaxed)
 }
 
-pub fn spec() -> CloneSpec {
+pub(crate) fn spec() -> CloneSpec {
     let table = |uri: &str| TableRef { uri: uri.to_owned(), connection: None };
     CloneSpec {
         source: table("s3://source/source"),
@@ -223,12 +224,12 @@ pub fn spec() -> CloneSpec {
     }
 }
 
-pub fn overwrite() -> CloneSpec {
+pub(crate) fn overwrite() -> CloneSpec {
     CloneSpec { divergence_policy: DivergencePolicy::Overwrite, ..spec() }
 }
 
 /// The adds and removes of a commit, by path.
-pub fn file_actions(commit: &Commit) -> (Vec<Add>, Vec<Remove>) {
+pub(crate) fn file_actions(commit: &Commit) -> (Vec<Add>, Vec<Remove>) {
     let (mut adds, mut removes) = (Vec::new(), Vec::new());
     for action in &commit.actions {
         match action {
@@ -241,35 +242,35 @@ pub fn file_actions(commit: &Commit) -> (Vec<Add>, Vec<Remove>) {
 }
 
 /// The names of a commit's actions, each once.
-pub fn action_names(commit: &Commit) -> BTreeSet<String> {
+pub(crate) fn action_names(commit: &Commit) -> BTreeSet<String> {
     commit.actions.iter().map(|action| action.name().to_owned()).collect()
 }
 
-pub fn protocol(reader: u32, writer: u32) -> Value {
+pub(crate) fn protocol(reader: u32, writer: u32) -> Value {
     json!({"protocol": {"minReaderVersion": reader, "minWriterVersion": writer}})
 }
 
-pub fn features(reader: &[&str], writer: &[&str]) -> Value {
+pub(crate) fn features(reader: &[&str], writer: &[&str]) -> Value {
     json!({"protocol": {"minReaderVersion": 3, "minWriterVersion": 7,
         "readerFeatures": reader, "writerFeatures": writer}})
 }
 
-pub fn metadata(id: &str, configuration: Value) -> Value {
+pub(crate) fn metadata(id: &str, configuration: Value) -> Value {
     json!({"metaData": {"id": id, "format": {"provider": "parquet", "options": {}},
         "schemaString": SCHEMA, "partitionColumns": ["p"], "configuration": configuration,
         "createdTime": 1, "name": "n", "description": "d"}})
 }
 
-pub fn info(operation: &str) -> Value {
+pub(crate) fn info(operation: &str) -> Value {
     json!({"commitInfo": {"timestamp": 5, "operation": operation}})
 }
 
-pub fn add(name: &str) -> Value {
+pub(crate) fn add(name: &str) -> Value {
     add_with(name, json!({}))
 }
 
 /// An `add` in the partition `p=<first letter>`, with more fields.
-pub fn add_with(name: &str, more: Value) -> Value {
+pub(crate) fn add_with(name: &str, more: Value) -> Value {
     let partition = &name[..1];
     let mut fields = json!({"path": format!("p={partition}/{name}.parquet"),
         "partitionValues": {"p": partition}, "size": 10 + name.len(), "modificationTime": 7,
@@ -280,11 +281,11 @@ pub fn add_with(name: &str, more: Value) -> Value {
     json!({"add": fields})
 }
 
-pub fn remove(name: &str) -> Value {
+pub(crate) fn remove(name: &str) -> Value {
     remove_with(name, json!({}))
 }
 
-pub fn remove_with(name: &str, more: Value) -> Value {
+pub(crate) fn remove_with(name: &str, more: Value) -> Value {
     let mut fields = json!({"path": format!("p={}/{name}.parquet", &name[..1]),
         "deletionTimestamp": 9, "dataChange": true});
     for (key, value) in more.as_object().unwrap() {
@@ -294,16 +295,17 @@ pub fn remove_with(name: &str, more: Value) -> Value {
 }
 
 /// A deletion vector at `offset` of the one object that these tests use.
-pub fn vector(offset: i32) -> Value {
+pub(crate) fn vector(offset: i32) -> Value {
     json!({"storageType": "u", "pathOrInlineDv": "ab^-aqEH.-t@S}K{vb[*k^", "offset": offset,
         "sizeInBytes": 30, "cardinality": 2})
 }
 
 /// The object of [`vector`].
-pub const VECTOR_OBJECT: &str = "ab/deletion_vector_d2c639aa-8816-431a-aaf6-d3fe2512ff61.bin";
+pub(crate) const VECTOR_OBJECT: &str =
+    "ab/deletion_vector_d2c639aa-8816-431a-aaf6-d3fe2512ff61.bin";
 
 /// A source with two files.
-pub async fn small_source() -> Table {
+pub(crate) async fn small_source() -> Table {
     let mut source = Table::new("source");
     source.commit(&[protocol(1, 2), metadata("source-id", json!({})), add("a1"), add("b1")]).await;
     source

@@ -14,6 +14,8 @@ use crate::error::DeltaError;
 
 mod columns;
 mod file;
+#[cfg(test)]
+mod tests;
 
 /// What the checkpoint holds, in the order of its rows.
 #[derive(Debug)]
@@ -132,7 +134,7 @@ fn duration_ms(text: &str) -> Option<i64> {
     let lower = text.to_ascii_lowercase();
     let words: Vec<&str> = lower.split_whitespace().collect();
     let words = words.strip_prefix(&["interval"]).unwrap_or(&words);
-    if words.is_empty() || words.len() % 2 != 0 {
+    if words.is_empty() || !words.len().is_multiple_of(2) {
         return None;
     }
     let units = BTreeMap::from([
