@@ -95,7 +95,7 @@ async fn copy_whole(
         let key = &object.source_path;
         match read(store, &paths.source, key, &want, &context.counts).await? {
             Outcome::Read(piece) => {
-                return put_whole(context, object, paths, piece, reserved).await;
+                return put_whole(context, object, paths, *piece, reserved).await;
             }
             Outcome::Larger { size, etag } if size > SINGLE_PUT_BYTES_MAX => {
                 drop(reserved);
@@ -343,7 +343,7 @@ async fn read_part(
     let want = Want::Part { range, etag: source.etag.to_owned(), size: source.size };
     let store = &*context.source.table.store;
     match read(store, source.path, source.key, &want, &context.counts).await? {
-        Outcome::Read(piece) => Ok((piece, reserved)),
+        Outcome::Read(piece) => Ok((*piece, reserved)),
         Outcome::Larger { .. } => Err(CopyError::changed(source.key, "changed its length")),
     }
 }

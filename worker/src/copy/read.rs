@@ -74,7 +74,7 @@ pub(crate) enum Want {
 #[derive(Clone, Debug)]
 pub(crate) enum Outcome {
     /// The bytes.
-    Read(Piece),
+    Read(Box<Piece>),
     /// There are more bytes than room: nothing of them was kept.
     Larger {
         /// The object's length.
@@ -101,7 +101,7 @@ pub(crate) async fn read(
         match read_on(store, path, key, want, &mut piece, counts).await {
             Ok(None) => {
                 let piece = piece.ok_or_else(|| CopyError::changed(key, "gave no answer"))?;
-                return Ok(Outcome::Read(piece));
+                return Ok(Outcome::Read(Box::new(piece)));
             }
             Ok(Some(larger)) => return Ok(larger),
             Err(Cut::Final(error)) => return Err(error),

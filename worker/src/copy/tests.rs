@@ -187,7 +187,7 @@ fn case(source: Faults<'_>, target: Faults<'_>) -> Case {
 }
 
 fn bytes_of(size: usize) -> Bytes {
-    (0..size).map(|index| (index * 31 + index / 251) as u8).collect::<Vec<_>>().into()
+    (0..size).map(|index| (index * 31 + index / 251).to_le_bytes()[0]).collect::<Vec<_>>().into()
 }
 
 fn object(size: u64) -> ObjectCopy {
