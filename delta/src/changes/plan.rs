@@ -14,6 +14,7 @@ use super::record::RecordBody;
 use super::{ChangeSet, SyncPlan, filter, metadata, protocol, relocate, state, up_to_date};
 use crate::actions::{Action, Add};
 use crate::error::DeltaError;
+use crate::publish::checkpoint_interval;
 use crate::snapshot::{self, Snapshot};
 use crate::{features, log};
 
@@ -245,6 +246,8 @@ fn describe(
     change_set.commit_time = metadata::commit_time(&mut configuration, head);
     let head_metadata = head.map(|head| &head.metadata);
     let described = metadata::build(&wanted.metadata, configuration, head_metadata, request.sync);
+    change_set.identity.body.table_id = described.id.clone();
+    change_set.identity.body.checkpoint_interval = checkpoint_interval(&described);
     let features = protocol::supported(&merged).writer;
     if features.contains("domainMetadata") {
         let known = head.map(|head| head.domains.clone()).unwrap_or_default();
@@ -330,6 +333,9 @@ async fn identity_of(
         body: RecordBody {
             sync_id: uuid::Uuid::nil(),
             mode: identity::mode_name(spec.mode).to_owned(),
+            // Both are known once the metadata is described.
+            table_id: String::new(),
+            checkpoint_interval: 0,
             lineage,
             scope: scope.clone(),
             settings: identity::settings(&spec.properties),

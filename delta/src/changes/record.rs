@@ -35,6 +35,10 @@ pub struct RecordBody {
     pub sync_id: Uuid,
     /// `clone`.
     pub mode: String,
+    /// The replica's table id.
+    pub table_id: String,
+    /// Every how many versions the replica wants a checkpoint.
+    pub checkpoint_interval: u64,
     /// The source's table id at the first sync.
     pub lineage: String,
     /// Hash of what part of the source is kept.

@@ -31,30 +31,32 @@ pub struct Finished {
 pub async fn finish(target: &TableStore, version: u64) -> Result<Finished, DeltaError> {
     let commit = log::read_commit(target, version).await?.ok_or_else(|| gone(target, version))?;
     let record = record_of(&commit).ok_or_else(|| gone(target, version))?;
-    let WithTombstones { snapshot: state, tombstones } =
-        snapshot::read_with_tombstones(target, &SourcePoint::Version(version)).await?;
-    let policy = Policy::of(&state.metadata);
-    let due = version > 0 && version.is_multiple_of(policy.interval);
+    let interval = record.body.checkpoint_interval;
+    let due = version > 0 && version.checked_rem(interval) == Some(0);
     let mut finished = Finished::default();
-    let table_id = state.metadata.id.clone();
     if due || commit.actions.len() > LARGE_COMMIT_ACTIONS {
-        // The commit's own time: what is expired does not hang on when this runs.
-        let now_ms = record.timestamp_ms;
-        let state = State {
-            protocol: state.protocol,
-            metadata: state.metadata,
-            txns: state.txns.into_values().filter(|txn| policy.keeps_txn(txn, now_ms)).collect(),
-            domains: state.domains.into_values().collect(),
-            removes: tombstones
-                .into_values()
-                .filter(|remove| policy.keeps_remove(remove, now_ms))
-                .collect(),
-            adds: state.files.into_values().collect(),
-        };
+        let state = state_at(target, version, record.timestamp_ms).await?;
         finished.checkpoint = write_checkpoint(target, version, &state).await?;
     }
-    hint::write(target, &table_id, &record).await?;
+    hint::write(target, &record).await?;
     Ok(finished)
+}
+
+/// What the checkpoint of `version` holds. What is expired is told by `now_ms`, the commit's own
+/// time: it does not hang on when this runs.
+async fn state_at(target: &TableStore, version: u64, now_ms: i64) -> Result<State, DeltaError> {
+    let WithTombstones { snapshot, tombstones } =
+        snapshot::read_with_tombstones(target, &SourcePoint::Version(version)).await?;
+    let policy = Policy::of(&snapshot.metadata);
+    let (txns, removes) = (snapshot.txns.into_values(), tombstones.into_values());
+    Ok(State {
+        protocol: snapshot.protocol,
+        metadata: snapshot.metadata,
+        txns: txns.filter(|txn| policy.keeps_txn(txn, now_ms)).collect(),
+        domains: snapshot.domains.into_values().collect(),
+        removes: removes.filter(|remove| policy.keeps_remove(remove, now_ms)).collect(),
+        adds: snapshot.files.into_values().collect(),
+    })
 }
 
 /// True when it is there: written, or written by somebody else who holds the same state.

@@ -42,13 +42,9 @@ pub(crate) async fn read(target: &TableStore) -> Result<Option<ReplicaHint>, Del
 }
 
 /// Writes our hint: after the commit that it tells of.
-pub(super) async fn write(
-    target: &TableStore,
-    table_id: &str,
-    record: &SyncRecord,
-) -> Result<(), DeltaError> {
+pub(super) async fn write(target: &TableStore, record: &SyncRecord) -> Result<(), DeltaError> {
     let hint = ReplicaHint {
-        table_id: table_id.to_owned(),
+        table_id: record.body.table_id.clone(),
         lineage: record.body.lineage.clone(),
         scope: record.body.scope.clone(),
         source: record.source_uri.clone(),

@@ -8,6 +8,7 @@
 use deepclone_common::table_store::TableStore;
 use deepclone_core::ids::JobId;
 
+use crate::actions::Metadata;
 use crate::changes::ChangeSet;
 use crate::error::DeltaError;
 
@@ -17,6 +18,11 @@ pub(crate) mod hint;
 mod settle;
 
 pub use finish::{Finished, finish};
+
+/// Every how many versions a table with this metadata wants a checkpoint.
+pub(crate) fn checkpoint_interval(metadata: &Metadata) -> u64 {
+    checkpoint::Policy::of(metadata).interval
+}
 
 /// How publishing ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

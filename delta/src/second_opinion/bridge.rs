@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use deepclone_common::table_store::TableStore;
 use futures::stream::BoxStream;
-use futures::{StreamExt, TryStreamExt};
+use futures::{StreamExt, TryFutureExt, TryStreamExt};
 use object_store as ours;
 use object_store::ObjectStore as _;
 use object_store_013 as theirs;
@@ -89,7 +89,14 @@ impl ObjectStore for Bridge {
         };
         let root = self.root.to_string();
         let listed = self.store.list(Some(&prefix)).map_err(outwards_error);
-        listed.and_then(move |meta| std::future::ready(Self::outwards(&root, meta))).boxed()
+        let listed = listed.and_then(move |meta| std::future::ready(Self::outwards(&root, meta)));
+        // Local stores list in any order; delta-rs wants keys in theirs.
+        let sorted = async {
+            let mut metas: Vec<ObjectMeta> = listed.try_collect().await?;
+            metas.sort_by(|left, right| left.location.cmp(&right.location));
+            Ok::<_, theirs::Error>(futures::stream::iter(metas.into_iter().map(Ok)))
+        };
+        sorted.try_flatten_stream().boxed()
     }
 
     async fn list_with_delimiter(
