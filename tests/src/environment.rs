@@ -11,6 +11,9 @@ use serde::Deserialize;
 /// The bucket of each cloud and the container of Azurite; tests keep apart by their prefixes.
 pub const BUCKET: &str = "lake";
 
+/// A test's connection may be either side.
+const ROLES: &str = "roles = [\"source\", \"target\"]\n";
+
 /// Everything that a test may reach.
 #[derive(Deserialize)]
 pub struct Environment {
@@ -139,7 +142,7 @@ impl Cloud {
     /// A named connection of the configuration file, with a root below the bucket.
     #[must_use]
     pub fn connection(&self, name: &str, prefix: &str) -> String {
-        let mut text = format!("[connections.{name}]\nurl = \"s3://{BUCKET}/{prefix}\"\n");
+        let mut text = format!("[connections.{name}]\nurl = \"s3://{BUCKET}/{prefix}\"\n{ROLES}");
         for (key, value) in self.settings("") {
             text.push_str(&format!("{} = \"{value}\"\n", key.to_lowercase()));
         }
@@ -177,7 +180,7 @@ impl Azure {
     /// Like [`Cloud::connection`].
     #[must_use]
     pub fn connection(&self, name: &str, prefix: &str) -> String {
-        let mut text = format!("[connections.{name}]\nurl = \"az://{BUCKET}/{prefix}\"\n");
+        let mut text = format!("[connections.{name}]\nurl = \"az://{BUCKET}/{prefix}\"\n{ROLES}");
         for (key, value) in self.settings("") {
             text.push_str(&format!("{} = \"{value}\"\n", key.to_lowercase()));
         }

@@ -17,11 +17,11 @@ pub struct Server {
     readers: Vec<JoinHandle<()>>,
 }
 
-/// Starts a coordinator on free ports; `arguments` follow those.
+/// Starts a coordinator on an address (port 0 takes a free one); `arguments` follow.
 #[track_caller]
-pub fn coordinator(arguments: &[&str]) -> Server {
+pub fn coordinator(listen: &str, arguments: &[&str]) -> Server {
     let mut command = Command::new(binary("deepclone-coordinator"));
-    command.args(["--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0"]).args(arguments);
+    command.args(["--listen", listen, "--http-listen", "127.0.0.1:0"]).args(arguments);
     Server::start(command, "listening on ")
 }
 

@@ -12,14 +12,15 @@ use crate::render::table::plain;
 /// The detail that holds a hint made where more was known than the reason.
 pub const HINT: &str = "hint";
 
-/// Prints a failure; gives its exit code. Secrets that a URI in it may hold are taken out.
+/// Prints a failure, for people on stderr and, when asked, for programs on stdout; gives its exit
+/// code. Secrets that a URI in it may hold are taken out.
 #[must_use]
 pub fn report(failure: &Failure, format: OutputFormat) -> u8 {
     let exit = failure.reason.row().exit;
-    match format {
-        OutputFormat::Text => output::aside(&text(failure)),
+    output::aside(&text(failure));
+    if format == OutputFormat::Json {
         // When stdout is closed the exit code still tells.
-        OutputFormat::Json => drop(output::answer(&json(failure))),
+        drop(output::answer(&json(failure)));
     }
     exit
 }

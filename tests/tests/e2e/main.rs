@@ -1,0 +1,27 @@
+//! End to end: real processes, real stores, real readers and writers.
+//!
+//! * `place`      – where a table lies, and how each process is told
+//! * `sync`       – one clone, embedded or through a coordinator and workers
+//! * `table`      – tables made by hand, and what a table's log says is live
+//! * `replica`    – what must hold of every replica
+//! * `routes`     – every way from store to store
+//! * `incremental`– real writers change the source between syncs
+//! * `up_to_date` – a sync with nothing to do
+//! * `chaos`      – workers and coordinators killed in mid-copy, stores that fail
+//! * `race`       – two clones to one target
+//! * `bad_input`  – refusals: one line, the right exit code, nothing written
+//! * `golden`     – real tables of many writers
+
+#![expect(clippy::expect_used, clippy::panic, reason = "a test that fails, fails")]
+
+mod bad_input;
+mod chaos;
+mod golden;
+mod incremental;
+mod place;
+mod race;
+mod replica;
+mod routes;
+mod sync;
+mod table;
+mod up_to_date;

@@ -1,0 +1,73 @@
+//! Tables made by hand, and what a table's log says is live.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use deepclone_common::table_store::TableStore;
+use deepclone_core::spec::SourcePoint;
+use deepclone_delta::{dv, snapshot};
+use object_store::local::LocalFileSystem;
+
+/// Writes a table of `objects` files with `bytes` each: a real log over data that no one reads.
+pub(crate) fn synthetic(folder: &Path, objects: usize, bytes: usize) {
+    fs::create_dir_all(folder.join("_delta_log")).expect("a new folder");
+    let mut log = String::from(concat!(
+        r#"{"commitInfo":{"timestamp":1700000000000,"operation":"WRITE"}}"#,
+        "\n",
+        r#"{"protocol":{"minReaderVersion":1,"minWriterVersion":2}}"#,
+        "\n",
+        r#"{"metaData":{"id":"5fba94ed-9794-4965-ba6e-6ee3c0d22af9","format":{"#,
+        r#""provider":"parquet","options":{}},"schemaString":"{\"type\":\"struct\",\"fields\":[]}","#,
+        r#""partitionColumns":[],"configuration":{},"createdTime":1700000000000}}"#,
+        "\n",
+    ));
+    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+    for number in 0..objects {
+        let mut data = Vec::with_capacity(bytes + 8);
+        while data.len() < bytes {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            data.extend(state.to_le_bytes());
+        }
+        data.truncate(bytes);
+        let name = name(number);
+        fs::write(folder.join(&name), data).expect("a new file");
+        log.push_str(&format!(
+            r#"{{"add":{{"path":"{name}","partitionValues":{{}},"size":{bytes},"#
+        ));
+        log.push_str("\"modificationTime\":1700000000000,\"dataChange\":true}}\n");
+    }
+    fs::write(folder.join("_delta_log/00000000000000000000.json"), log).expect("a new file");
+}
+
+/// The key of a synthetic table's n-th file.
+pub(crate) fn name(number: usize) -> String {
+    format!("part-{number:05}.parquet")
+}
+
+/// A local table as the library takes it.
+pub(crate) fn store(folder: &Path) -> TableStore {
+    let store = LocalFileSystem::new_with_prefix(folder).expect("an existing folder");
+    TableStore {
+        store: Arc::new(store),
+        root: object_store::path::Path::default(),
+        uri: format!("file://{}", folder.display()),
+    }
+}
+
+/// The keys of all objects that a table's newest version names: data and deletion vectors.
+pub(crate) async fn live_objects(folder: &Path) -> BTreeSet<String> {
+    let snapshot =
+        snapshot::read(&store(folder), &SourcePoint::Newest).await.expect("a readable table");
+    let mut objects = BTreeSet::new();
+    for (key, add) in &snapshot.files {
+        objects.insert(key.path.clone());
+        if let Some(vector) = &add.deletion_vector {
+            objects.extend(dv::object_path("", vector).expect("a readable descriptor"));
+        }
+    }
+    objects
+}

@@ -1,0 +1,31 @@
+//! A sync with nothing to do: it says so, writes nothing, and asks for almost nothing.
+
+use deepclone_tests::proxy::Proxy;
+
+use crate::place::Place;
+use crate::sync;
+use crate::table;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_no_op_takes_four_requests_and_writes_nothing() {
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    table::synthetic(folder.path(), 3, 100);
+    let (source, target) = (Place::north("noop"), Place::south("noop"));
+    source.put(folder.path()).await;
+    sync::embedded(&source, &target, &[]).await.succeeded();
+    let before = target.listing().await;
+
+    let north = Proxy::start(source.endpoint()).await;
+    let south = Proxy::start(target.endpoint()).await;
+    let proxied_source = source.at(&north.endpoint(source.endpoint()));
+    let proxied_target = target.at(&south.endpoint(target.endpoint()));
+    let again = sync::embedded(&proxied_source, &proxied_target, &[]).await.succeeded();
+    assert_eq!(again.json["up_to_date"], true);
+    assert_eq!(again.number("objects_copied"), 0);
+    assert_eq!(target.listing().await, before);
+
+    let all: Vec<_> = north.seen().into_iter().chain(south.seen()).collect();
+    let counted: Vec<_> = all.iter().filter(|seen| !seen.target.contains("checkpoint")).collect();
+    assert!((1..=4).contains(&counted.len()), "{all:#?}");
+    assert!(all.iter().all(|seen| seen.method == "GET"), "{all:#?}");
+}
