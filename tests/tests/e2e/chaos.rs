@@ -36,7 +36,7 @@ async fn a_sync_goes_on_without_a_killed_worker() {
     // What the dead worker had put but not reported lies there already: it is compared, not lost.
     let seen = ended.number("objects_copied") + ended.number("objects_skipped");
     assert_eq!(seen, OBJECTS as u64);
-    assert_same_objects(&source, &target).await;
+    replica::assert_same_objects(&source, &target, 1).await;
     drop(heir);
 }
 
@@ -66,7 +66,7 @@ async fn a_killed_coordinator_goes_on_where_it_was() {
     gate.open();
     let ended = watch(&deployment, &job).await;
     assert_eq!(ended["state"], "SUCCEEDED", "{ended}");
-    assert_same_objects(&source, &target).await;
+    replica::assert_same_objects(&source, &target, 1).await;
 
     let reads = counts(&north.seen(), "GET");
     let writes = counts(&south.seen(), "PUT");
@@ -99,7 +99,7 @@ async fn failing_stores_are_asked_again() {
     .await
     .succeeded();
     assert_eq!(ended.number("target_version"), 0);
-    assert_same_objects(&source, &target).await;
+    replica::assert_same_objects(&source, &target, 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -116,17 +116,7 @@ async fn a_sync_that_fails_leaves_the_replica_and_the_next_one_ends_it() {
     assert_eq!(replica::commits(&target.listing().await).len(), 0);
     proxy.clear();
     sync::embedded(&source, &proxied, &[]).await.succeeded();
-    assert_same_objects(&source, &target).await;
-}
-
-/// Every object of the source lies at the target with the same bytes, and no other.
-async fn assert_same_objects(source: &Place, target: &Place) {
-    let (source, target) = (source.listing().await, target.listing().await);
-    assert_eq!(replica::objects(&source), replica::objects(&target));
-    for key in replica::objects(&source) {
-        assert_eq!(source[&key], target[&key], "{key}");
-    }
-    assert_eq!(replica::commits(&target).len(), 1);
+    replica::assert_same_objects(&source, &target, 1).await;
 }
 
 /// Waits until the only job has so many tasks done; gives its name.

@@ -1,6 +1,7 @@
 //! What must hold of every replica that a test makes.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use deepclone_delta::validate;
 use deepclone_tests::listing::Listing;
@@ -13,9 +14,25 @@ use crate::table;
 /// Gives the readers that judged.
 pub(crate) async fn assert_equal(source: &Place, target: &Place) -> Vec<String> {
     let (source, replica) = (source.local_copy().await, target.local_copy().await);
-    let violations = validate::validate_table(&table::store(&replica.folder)).await;
-    assert_eq!(violations.expect("a readable replica"), Vec::<String>::new());
+    assert_valid(&replica.folder).await;
     readers::assert_same_rows(source.location(), replica.location())
+}
+
+/// The objects of a table whose rows no one reads: the same bytes under the same keys, no other,
+/// and a log without violations that has so many commits.
+pub(crate) async fn assert_same_objects(source: &Place, target: &Place, commits_made: usize) {
+    assert_valid(&target.local_copy().await.folder).await;
+    let (source, target) = (source.listing().await, target.listing().await);
+    assert_eq!(objects(&source), objects(&target));
+    for key in objects(&source) {
+        assert_eq!(source[&key], target[&key], "{key}");
+    }
+    assert_eq!(commits(&target).len(), commits_made, "{:?}", target.keys());
+}
+
+async fn assert_valid(replica: &Path) {
+    let violations = validate::validate_table(&table::store(replica)).await;
+    assert_eq!(violations.expect("a readable replica"), Vec::<String>::new());
 }
 
 /// Only the objects, not the log and not what is ours.
@@ -27,8 +44,8 @@ pub(crate) fn objects(listing: &Listing) -> BTreeSet<String> {
 /// The commits of a log.
 pub(crate) fn commits(listing: &Listing) -> BTreeSet<String> {
     let commit = |key: &&String| {
-        key.starts_with("_delta_log/0") && key.ends_with("0.json")
-            || key.starts_with("_delta_log/0") && key.len() == "_delta_log/".len() + 25
+        let name = key.strip_prefix("_delta_log/").and_then(|name| name.strip_suffix(".json"));
+        name.is_some_and(|name| name.len() == 20 && name.bytes().all(|b| b.is_ascii_digit()))
     };
     listing.keys().filter(commit).cloned().collect()
 }
