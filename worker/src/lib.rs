@@ -3,8 +3,9 @@
 //! [`run`] serves a coordinator over any channel: the binary gives it URLs, the command line the
 //! coordinator inside its own process.
 //!
-//! Layout: [`start`] is the binary, `session` talks to the coordinator, `held` keeps what was granted, `copy` moves the
-//! bytes; `budget` and `lease` bound it in memory and time; [`metrics`] counts it.
+//! Layout: [`start`] is the binary, `session` talks to the coordinator, `held` keeps what was
+//! granted, `copy` moves the bytes; `budget` and `lease` bound it in memory and time; [`metrics`]
+//! counts it.
 
 mod budget;
 mod copy;

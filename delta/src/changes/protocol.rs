@@ -276,14 +276,15 @@ mod tests {
         format!("{reader},{writer} {readers} {writers}")
     }
 
+    /// The source's protocol, the replica's, its properties, its schema, and what is made of them.
+    type Case = (Protocol, Option<Protocol>, &'static [Property], &'static str, &'static str);
+    type Property = (&'static str, &'static str);
+
     #[test]
     fn the_protocol_is_the_sources_or_a_union_that_never_goes_below() {
         let dv = ["deletionVectors"];
         let none = "{}";
-        let ntz = r#"{"type":"struct","fields":[{"name":"a","type":"timestamp_ntz"}]}"#;
-        type Case = (Protocol, Option<Protocol>, &'static [Property], &'static str, &'static str);
-        type Property = (&'static str, &'static str);
-        let cases: &[Case] = &[
+        assert_merged(&[
             (legacy(1, 2), None, &[], none, "1,2 - -"),
             (legacy(1, 2), Some(legacy(1, 2)), &[], none, "1,2 - -"),
             (lists(&dv, &dv), None, &[], none, "3,7 [deletionVectors] [deletionVectors]"),
@@ -311,6 +312,14 @@ mod tests {
                 "3,7 [columnMapping deletionVectors] [appendOnly changeDataFeed checkConstraints \
                  columnMapping deletionVectors generatedColumns invariants]",
             ),
+        ]);
+    }
+
+    #[test]
+    fn what_is_active_is_listed_where_it_must_be() {
+        let none = "{}";
+        let ntz = r#"{"type":"struct","fields":[{"name":"a","type":"timestamp_ntz"}]}"#;
+        assert_merged(&[
             // Listed on one side only.
             (
                 lists(&[], &["columnMapping"]),
@@ -343,7 +352,11 @@ mod tests {
                 none,
                 "3,7 [] [appendOnly]",
             ),
-        ];
+        ]);
+    }
+
+    #[track_caller]
+    fn assert_merged(cases: &[Case]) {
         for (source, replica, properties, schema, expect) in cases {
             let configuration: Configuration =
                 properties.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();

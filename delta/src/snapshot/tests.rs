@@ -68,7 +68,8 @@ async fn live(files: &[(&str, String)]) -> Result<Vec<String>, String> {
 
 #[tokio::test]
 async fn the_newest_reference_to_a_logical_file_wins() {
-    let cases: Vec<(Vec<String>, Result<Vec<&str>, &str>)> = vec![
+    type Case = (Vec<String>, Result<Vec<&'static str>, &'static str>);
+    let cases: Vec<Case> = vec![
         (vec![add("a", ""), remove("a", "")], Ok(vec![])),
         (vec![add("a", ""), remove("a", ""), add("a", "")], Ok(vec!["a"])),
         (vec![add("a", ""), lines(&[remove("a", ""), add("a", "x")])], Ok(vec!["aix"])),
@@ -102,7 +103,8 @@ async fn the_newest_reference_to_a_logical_file_wins() {
 #[tokio::test]
 async fn damaged_logs_are_refused_with_the_file() {
     let zero = || ("0", first(&[add("a", "")]));
-    let cases: Vec<(Vec<(&str, String)>, Reason, &str)> = vec![
+    type Case = (Vec<(&'static str, String)>, Reason, &'static str);
+    let cases: Vec<Case> = vec![
         (vec![], Reason::NotADeltaTable, "memory:///t"),
         (vec![("x.txt", "x".into())], Reason::NotADeltaTable, "memory:///t"),
         (vec![zero(), ("2", add("b", ""))], Reason::DamagedLog, "1.json"),

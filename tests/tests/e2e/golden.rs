@@ -10,7 +10,6 @@ use crate::replica;
 use crate::sync;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[expect(clippy::print_stderr, reason = "which tables were judged belongs to the output")]
 async fn golden_tables_are_cloned_or_refused_by_name() {
     let Some(root) = std::env::var_os("DEEPCLONE_GOLDEN").map(PathBuf::from) else {
         eprintln!("DEEPCLONE_GOLDEN is not set: there are no golden tables to clone");

@@ -19,7 +19,8 @@ pub(crate) fn synthetic(folder: &Path, objects: usize, bytes: usize) {
         r#"{"protocol":{"minReaderVersion":1,"minWriterVersion":2}}"#,
         "\n",
         r#"{"metaData":{"id":"5fba94ed-9794-4965-ba6e-6ee3c0d22af9","format":{"#,
-        r#""provider":"parquet","options":{}},"schemaString":"{\"type\":\"struct\",\"fields\":[]}","#,
+        r#""provider":"parquet","options":{}},"#,
+        r#""schemaString":"{\"type\":\"struct\",\"fields\":[]}","#,
         r#""partitionColumns":[],"configuration":{},"createdTime":1700000000000}}"#,
         "\n",
     ));
