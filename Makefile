@@ -17,10 +17,11 @@ ALONE := mkdir -p $(CACHE) && flock $(CACHE)/build.lock
 run:
 	cargo run --release -- $(ARGS)
 
+# The binaries and the tests are one build: the tests' own dependencies turn on features, and
+# binaries built without them would be built a second time.
 test:
 	$(ALONE) bash -euo pipefail -c '\
-	  cargo build --workspace --locked --bins && \
-	  cargo test --workspace --locked --no-run && \
+	  cargo build --workspace --locked --bins --tests && \
 	  python3 $(ENVIRONMENT) run -- cargo test --workspace --locked $(TESTS)'
 
 check: lint tidy deny test
@@ -30,7 +31,7 @@ lint:
 	$(ALONE) cargo clippy --workspace --all-targets --locked -- -D warnings
 
 tidy:
-	$(ALONE) cargo test --locked -p deepclone-tests --test tidy
+	$(ALONE) cargo test --workspace --locked --test tidy
 
 deny:
 	"$$(python3 $(ENVIRONMENT) deny)" check licenses bans sources
