@@ -7,7 +7,7 @@ FROM debian:bookworm-slim AS base
 RUN test -e /etc/ssl/certs/ca-certificates.crt || { apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates \
     && rm -rf /var/lib/apt/lists/*; }
-RUN useradd --system --uid 7420 --create-home --home-dir /var/lib/deepclone deepclone
+RUN useradd --uid 7420 --create-home --home-dir /var/lib/deepclone deepclone
 USER deepclone
 WORKDIR /var/lib/deepclone
 ENV DEEPCLONE_CONFIG=/etc/deepclone/deepclone.toml
