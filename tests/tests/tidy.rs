@@ -54,6 +54,9 @@ const ALL: &[&str] = &[
 /// Everything that the pure crate may depend on outside its tests.
 const CORE_DEPENDENCIES: &[&str] = &["serde", "sha2", "thiserror", "uuid"];
 
+/// What the build script's code needs, and no file of ours names.
+const ONLY_IN_GENERATED_CODE: &[&str] = &["tonic-prost"];
+
 /// A worker never sees a table log, so nothing that reads one may reach it.
 const NEVER_IN_A_WORKER: &[&str] =
     &["deltalake", "deltalake-core", "arrow", "arrow-array", "parquet", "deepclone-delta"];
@@ -130,6 +133,44 @@ fn our_packages_depend_only_along_the_allowed_arrows() {
             }
         }
     }
+    none(&broken);
+}
+
+#[test]
+fn every_dependency_is_used() {
+    let metadata = cargo_metadata();
+    let mut broken = Vec::new();
+    let mut named = BTreeSet::new();
+    for package in array(&metadata["packages"]) {
+        let name = text(&package["name"]);
+        let folder = Path::new(text(&package["manifest_path"])).parent().expect("a folder");
+        let code: String = sources(&["rs"])
+            .iter()
+            .filter(|file| file.starts_with(folder))
+            .flat_map(|file| read(file).lines().map(str::to_owned).collect::<Vec<_>>())
+            .filter(|line| !line.trim_start().starts_with("//"))
+            .collect();
+        for dependency in array(&package["dependencies"]) {
+            let on = dependency["rename"].as_str().unwrap_or(text(&dependency["name"]));
+            named.insert(on.to_owned());
+            let library = on.replace('-', "_");
+            let used = ["::", " as "].iter().any(|end| code.contains(&format!("{library}{end}")));
+            if !used && !ONLY_IN_GENERATED_CODE.contains(&on) {
+                broken.push(format!("{name} does not use {on}"));
+            }
+        }
+    }
+    let versions = read(&root().join("Cargo.toml"));
+    broken.extend(
+        versions
+            .lines()
+            .skip_while(|line| *line != "[workspace.dependencies]")
+            .skip(1)
+            .take_while(|line| !line.starts_with('['))
+            .filter_map(|line| line.split_once(" = "))
+            .filter(|(on, _)| !named.contains(*on))
+            .map(|(on, _)| format!("no member names {on} of the version table")),
+    );
     none(&broken);
 }
 
