@@ -6,7 +6,7 @@
 //! * `replica`    – what must hold of every replica
 //! * `routes`     – every way from store to store
 //! * `incremental`– real writers change the source between syncs
-//! * `up_to_date` – a sync with nothing to do
+//! * `requests`   – what a sync asks of the stores, to the request
 //! * `chaos`      – workers and coordinators killed in mid-copy, stores that fail
 //! * `race`       – two clones to one target
 //! * `bad_input`  – refusals: one line, the right exit code, nothing written
@@ -21,7 +21,7 @@ mod incremental;
 mod place;
 mod race;
 mod replica;
+mod requests;
 mod routes;
 mod sync;
 mod table;
-mod up_to_date;

@@ -1,4 +1,4 @@
-//! A sync with nothing to do: it says so, writes nothing, and asks for almost nothing.
+//! What a sync asks of the stores, to the request.
 
 use deepclone_tests::proxy::Proxy;
 
@@ -28,4 +28,28 @@ async fn a_no_op_takes_four_requests_and_writes_nothing() {
     let counted: Vec<_> = all.iter().filter(|seen| !seen.target.contains("checkpoint")).collect();
     assert!((1..=4).contains(&counted.len()), "{all:#?}");
     assert!(all.iter().all(|seen| seen.method == "GET"), "{all:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_small_object_is_one_get_and_one_put() {
+    const OBJECTS: usize = 300;
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    table::synthetic(folder.path(), OBJECTS, 1000);
+    let (source, target) = (Place::north("requests"), Place::south("requests"));
+    source.put(folder.path()).await;
+    let north = Proxy::start(source.endpoint()).await;
+    let south = Proxy::start(target.endpoint()).await;
+    sync::embedded(
+        &source.at(&north.endpoint(source.endpoint())),
+        &target.at(&south.endpoint(target.endpoint())),
+        &[],
+    )
+    .await
+    .succeeded();
+    assert_eq!((north.count("GET", "part-"), north.count("", "part-")), (OBJECTS, OBJECTS));
+    assert_eq!((south.count("PUT", "part-"), south.count("", "part-")), (OBJECTS, OBJECTS));
+    // The logs: a handful, however many objects there are.
+    let others = |proxy: &Proxy| proxy.seen().len() - OBJECTS;
+    assert!(others(&north) <= 6, "{:#?}", north.seen());
+    assert!(others(&south) <= 8, "{:#?}", south.seen());
 }
