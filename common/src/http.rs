@@ -12,22 +12,26 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::store_counts::StoreRequests;
+
 #[derive(Clone)]
 struct Face {
     registry: Arc<Registry>,
     ready: watch::Receiver<bool>,
 }
 
-/// Serves until `shutdown`. `ready` is what `/readyz` answers.
+/// Serves until `shutdown`. `ready` is what `/readyz` answers; `/metrics` shows the registry and how
+/// stores answer.
 ///
 /// # Errors
 /// The listener broke.
 pub async fn serve(
     listener: TcpListener,
-    registry: Registry,
+    mut registry: Registry,
     ready: watch::Receiver<bool>,
     shutdown: CancellationToken,
 ) -> std::io::Result<()> {
+    registry.register_collector(Box::new(StoreRequests));
     let router = Router::new()
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(readiness))

@@ -1,4 +1,4 @@
-//! What lies between every store and the network: stall time-outs and counts.
+//! What lies between every store and the network: stall time-outs, and the place where it counts.
 //!
 //! A time-out over a whole request punishes slow links: a part that takes longer is sent again and
 //! again, whole. Here a request may take as long as its body needs at the floor rate, and an answer
@@ -7,7 +7,6 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -20,25 +19,12 @@ use object_store::client::{
 };
 use tokio::time::{Instant, Sleep};
 
+use crate::store_counts;
+
 /// The longest wait for the head of an answer once the request's body is sent, and for each frame.
 pub const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// A body slower than this is given up.
 pub const FLOOR_BYTES_PER_SECOND: u64 = 64 << 10;
-
-static REQUESTS: AtomicU64 = AtomicU64::new(0);
-static THROTTLED: AtomicU64 = AtomicU64::new(0);
-
-/// Requests that this process has sent to stores, credentials' ones included.
-#[must_use]
-pub fn requests_sent() -> u64 {
-    REQUESTS.load(Ordering::Relaxed)
-}
-
-/// Answers 429 and 503 that this process has got from stores.
-#[must_use]
-pub fn answers_throttled() -> u64 {
-    THROTTLED.load(Ordering::Relaxed)
-}
 
 /// How long `bytes` may take before they are given up.
 #[must_use]
@@ -75,14 +61,12 @@ fn stalled(after: Duration) -> HttpError {
 #[async_trait::async_trait]
 impl HttpService for TimedService {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        REQUESTS.fetch_add(1, Ordering::Relaxed);
+        let host = request.uri().authority().map(ToString::to_string).unwrap_or_default();
         let limit = deadline_for(request.body().content_length() as u64);
         let answer = tokio::time::timeout(limit, self.inner.execute(request)).await;
-        let answer = answer.map_err(|_| stalled(limit))??;
-        if matches!(answer.status().as_u16(), 429 | 503) {
-            THROTTLED.fetch_add(1, Ordering::Relaxed);
-        }
-        let (parts, body) = answer.into_parts();
+        let answer = answer.unwrap_or_else(|_| Err(stalled(limit)));
+        store_counts::count(&host, &answer);
+        let (parts, body) = answer?.into_parts();
         let timer = Box::pin(tokio::time::sleep(STALL_TIMEOUT));
         let body = HttpResponseBody::new(TimedBody { inner: body, timer });
         Ok(HttpResponse::from_parts(parts, body))

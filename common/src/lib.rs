@@ -6,7 +6,7 @@
 //! * [`secret`]: a value that never prints.
 //! * [`connections`]: names and URIs → stores; the only place that reads credentials.
 //! * [`table_store`]: a table's folder in an object store.
-//! * [`http_client`]: stall time-outs and request counts below every store.
+//! * [`http_client`]: stall time-outs below every store; `store_counts` counts its answers.
 //! * [`store_errors`]: the one classification of what stores answer.
 //! * [`telemetry`], [`shutdown`], [`listener`], [`http`]: what every process needs around its work.
 
@@ -17,6 +17,7 @@ pub mod http_client;
 pub mod listener;
 pub mod secret;
 pub mod shutdown;
+mod store_counts;
 pub mod store_errors;
 pub mod table_store;
 pub mod telemetry;
