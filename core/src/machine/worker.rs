@@ -108,6 +108,10 @@ impl Machine {
         let expires_at = self.now.after(self.limits.lease_ttl);
         let (attempt, epoch) = (key.attempt, key.epoch);
         let lease = Lease { worker, attempt, epoch, expires_at, bytes_done: 0 };
+        // One that this term cannot have given: the worker is told to drop it.
+        if epoch > self.epoch || (epoch == self.epoch && self.grant_from.is_some()) {
+            return;
+        }
         let Some(job) = self.jobs.get_mut(&key.job) else { return };
         match &mut job.state {
             State::Planning { announced } => {

@@ -65,6 +65,17 @@ fn a_commit_that_was_on_its_way_is_found_in_the_log() {
 }
 
 #[test]
+fn a_grant_that_this_term_never_gave_is_not_adopted() {
+    let mut rig = Rig::new();
+    rig.submit(1, 1);
+    rig.restart();
+    rig.planned(1, vec![task(1, 10)]);
+    let forged = [key(1, 1, 2), key(1, 1, 9)];
+    rig.register(1, forged.to_vec());
+    assert_eq!(rig.beat(1, &forged), forged);
+}
+
+#[test]
 fn ends_queues_and_failures_survive() {
     let (mut rig, keys) = Rig::copying(vec![task(1, 10)], MIB);
     rig.submit(2, 1);
