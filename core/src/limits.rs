@@ -14,8 +14,9 @@ pub const EVENTS_PER_BATCH_MAX: usize = 512;
 pub const TASK_BYTES_MAX: u64 = 256 << 20;
 /// Objects that a task holds at the most.
 pub const TASK_OBJECTS_MAX: usize = 256;
-/// Tries of a task before the sync fails.
-pub const TASK_ATTEMPTS_MAX: u32 = 6;
+/// Tries of a task before the sync fails: with their pauses more than a minute, for stores that
+/// throttle that long.
+pub const TASK_ATTEMPTS_MAX: u32 = 10;
 /// Times that a sync is planned again because another sync of the same target won.
 pub const REBASES_MAX: u32 = 5;
 /// The first pause after a failed try; it doubles, with jitter.

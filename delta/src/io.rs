@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use deepclone_common::store_errors::{StoreError, StoreErrorKind};
 use deepclone_common::table_store::TableStore;
 use deepclone_core::failure::Failure;
 use deepclone_core::limits::{BACKOFF_MAX, BACKOFF_MIN};
@@ -22,6 +23,8 @@ use crate::error::DeltaError;
 
 /// Tries of one request.
 const TRIES_MAX: u32 = 5;
+/// Tries of one that the store throttles: with their pauses more than half a minute.
+const TRIES_THROTTLED_MAX: u32 = 8;
 
 /// An object with what the store says about it.
 #[derive(Clone, Debug)]
@@ -181,17 +184,25 @@ async fn retrying<T, F: Future<Output = Result<T, Error>>>(
     request: impl Fn() -> F,
 ) -> Result<T, Error> {
     let mut pause_max = BACKOFF_MIN;
-    for _ in 1..TRIES_MAX {
+    let mut tries = 1;
+    loop {
         match request().await {
-            Err(error) if is_transient(&error) => {
-                tracing::debug!(%error, "a request failed and is tried again");
+            Err(error) if is_transient(&error) && tries < tries_max(&error) => {
+                tracing::debug!(tries, cause = cause_of(&error), "a request is tried again");
             }
             settled => return settled,
         }
         tokio::time::sleep(jittered(pause_max)).await;
         pause_max = (pause_max * 2).min(BACKOFF_MAX);
+        tries += 1;
     }
-    request().await
+}
+
+fn tries_max(error: &Error) -> u32 {
+    match StoreError::of(error).kind {
+        StoreErrorKind::Throttled => TRIES_THROTTLED_MAX,
+        _ => TRIES_MAX,
+    }
 }
 
 /// Between half and all of `pause_max`.
@@ -310,6 +321,17 @@ mod tests {
         let url = answered("connect failed for url (https://x/y?sig=SECRET)");
         assert_eq!(cause_of(&url), "connect failed");
         assert!(!cause_of(&answered("https://x/y?sig=SECRET")).contains("SECRET"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_store_that_throttles_for_half_a_minute_is_waited_for() {
+        for (status, seconds_min) in [("503 Slow Down", 30), ("500 Internal", 3)] {
+            let begun = tokio::time::Instant::now();
+            let request = || async { Err::<(), _>(answered(&format!("{PREFIX}{status}"))) };
+            retrying(request).await.unwrap_err();
+            let waited = begun.elapsed().as_secs();
+            assert!((seconds_min..seconds_min * 3).contains(&waited), "{status}: {waited} s");
+        }
     }
 
     #[tokio::test]

@@ -208,6 +208,14 @@ fn failures_that_heal_are_tried_again_elsewhere_and_the_others_fail_the_job() {
             rig.report(holder, keys[0], failed(kind));
             rig.report(holder, keys[0], failed(kind));
             (holder, other) = (other, holder);
+            if attempt > 6 {
+                // A longer pause than a question waits.
+                for pause in [0, 11_000] {
+                    rig.wait(pause);
+                    rig.beat(1, &[]);
+                    rig.beat(2, &[]);
+                }
+            }
             let grants = [rig.ask(other, MIB), rig.ask(holder, MIB), rig.wait(19_000)].concat();
             let to_holder = |action: &&Action| {
                 matches!(action, Action::Grant { worker: to, leases }
