@@ -1,8 +1,12 @@
-//! What lies between every store and the network: stall time-outs, and the place where it counts.
+//! What lies between every store and the network: stall time-outs, the condition of completions,
+//! and the place where it counts.
 //!
 //! A time-out over a whole request punishes slow links: a part that takes longer is sent again and
 //! again, whole. Here a request may take as long as its body needs at the floor rate, and an answer
 //! as long as each of its frames comes in time.
+//!
+//! The client completes multipart uploads over whatever is there. S3 and Azure take
+//! `If-None-Match: *` with a completion: it is added to each, so that nothing is overwritten.
 
 use std::fmt;
 use std::future::Future;
@@ -11,8 +15,11 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::Method;
+use http::header::{AUTHORIZATION, HeaderValue, IF_NONE_MATCH};
 use http_body::{Body, Frame, SizeHint};
 use object_store::ClientOptions;
+use object_store::azure::{AzureAccessKey, AzureAuthorizer, AzureCredential};
 use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse,
     HttpResponseBody, HttpService, ReqwestConnector,
@@ -32,20 +39,76 @@ pub fn deadline_for(bytes: u64) -> Duration {
     STALL_TIMEOUT + Duration::from_secs(bytes / FLOOR_BYTES_PER_SECOND)
 }
 
+/// How a store is asked to complete an upload only where nothing is.
+#[derive(Clone)]
+pub enum Completion {
+    /// It cannot be asked.
+    Overwrites,
+    /// S3: the header, which needs no signature.
+    S3,
+    /// Azure: the header, which an account's key signs.
+    Azure {
+        /// The account.
+        account: String,
+        /// Its key; none: a token authorizes, and signs no header.
+        key: Option<AzureAccessKey>,
+    },
+}
+
+impl fmt::Debug for Completion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Overwrites => "Overwrites",
+            Self::S3 => "S3",
+            Self::Azure { .. } => "Azure",
+        })
+    }
+}
+
+impl Completion {
+    /// Adds the condition, if `request` completes an upload.
+    fn make_conditional(&self, request: &mut HttpRequest) -> Result<(), HttpError> {
+        let query = request.uri().query().unwrap_or_default();
+        let has = |name: &str| query.split('&').any(|pair| pair.starts_with(name));
+        let completes = match self {
+            Self::Overwrites => false,
+            Self::S3 => request.method() == Method::POST && has("uploadId="),
+            Self::Azure { .. } => request.method() == Method::PUT && has("comp=blocklist"),
+        };
+        if !completes {
+            return Ok(());
+        }
+        request.headers_mut().insert(IF_NONE_MATCH, HeaderValue::from_static("*"));
+        if let Self::Azure { account, key: Some(key) } = self
+            && request.headers_mut().remove(AUTHORIZATION).is_some()
+        {
+            let credential = AzureCredential::AccessKey(key.clone());
+            AzureAuthorizer::new(&credential, account)
+                .try_authorize(request)
+                .map_err(|error| HttpError::new(HttpErrorKind::Unknown, error))?;
+        }
+        Ok(())
+    }
+}
+
 /// Makes clients with the time-outs of this module.
 #[derive(Debug)]
-pub struct TimedConnector;
+pub struct TimedConnector {
+    /// What is done to completions.
+    pub completion: Completion,
+}
 
 impl HttpConnector for TimedConnector {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
         let inner = ReqwestConnector::default().connect(options)?;
-        Ok(HttpClient::new(TimedService { inner }))
+        Ok(HttpClient::new(TimedService { inner, completion: self.completion.clone() }))
     }
 }
 
 #[derive(Debug)]
 struct TimedService {
     inner: HttpClient,
+    completion: Completion,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -60,7 +123,8 @@ fn stalled(after: Duration) -> HttpError {
 
 #[async_trait::async_trait]
 impl HttpService for TimedService {
-    async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+    async fn call(&self, mut request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        self.completion.make_conditional(&mut request)?;
         let host = request.uri().authority().map(ToString::to_string).unwrap_or_default();
         let limit = deadline_for(request.body().content_length() as u64);
         let answer = tokio::time::timeout(limit, self.inner.execute(request)).await;

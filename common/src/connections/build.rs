@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey as S3Key, Checksum, S3ConditionalPut};
-use object_store::azure::{AzureConfigKey as AzureKey, MicrosoftAzureBuilder};
+use object_store::azure::{AzureAccessKey, AzureConfigKey as AzureKey, MicrosoftAzureBuilder};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey as GcsKey};
 use object_store::local::LocalFileSystem;
 use object_store::{ClientConfigKey, ClientOptions, ObjectStore, RetryConfig};
@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use super::error::ConnectionError;
 use super::location::Location;
 use super::settings::{Options, Pairs};
-use crate::http_client::TimedConnector;
+use crate::http_client::{Completion, TimedConnector};
 use crate::store_errors::StoreError;
 
 /// How long a connection may take to open.
@@ -125,7 +125,7 @@ fn s3(name: &str, at: &Location, pairs: &Pairs<S3Key>) -> Result<Store, Connecti
         .with_bucket_name(&at.bucket)
         .with_client_options(client_options(&endpoint))
         .with_retry(no_retries())
-        .with_http_connector(TimedConnector)
+        .with_http_connector(TimedConnector { completion: Completion::S3 })
         .with_unsigned_payload(true)
         .with_checksum_algorithm(Checksum::CRC64NVME)
         .with_conditional_put(S3ConditionalPut::ETagMatch);
@@ -167,17 +167,22 @@ fn azure(name: &str, at: &Location, pairs: &Pairs<AzureKey>) -> Result<Store, Co
         }
         _ => String::new(),
     };
+    let has_key = pairs
+        .iter()
+        .any(|(key, _)| matches!(key, AzureKey::AccessKey | AzureKey::SasKey | AzureKey::Token));
+    let emulator_key = (emulator && !has_key).then_some(EMULATOR_KEY);
+    let key = value(pairs, AzureKey::AccessKey).or(emulator_key);
+    let key = key.map(AzureAccessKey::try_new).transpose();
+    let key = key.map_err(|error| refused(name, error.into()))?;
+    let completion = Completion::Azure { account: account.to_owned(), key };
     let mut builder = MicrosoftAzureBuilder::new()
         .with_account(account)
         .with_container_name(&at.bucket)
         .with_client_options(client_options(&endpoint))
         .with_retry(no_retries())
-        .with_http_connector(TimedConnector);
-    let has_key = pairs
-        .iter()
-        .any(|(key, _)| matches!(key, AzureKey::AccessKey | AzureKey::SasKey | AzureKey::Token));
-    if emulator && !has_key {
-        builder = builder.with_access_key(EMULATOR_KEY);
+        .with_http_connector(TimedConnector { completion });
+    if let Some(key) = emulator_key {
+        builder = builder.with_access_key(key);
     }
     for (key, value) in pairs {
         let decided = matches!(key, AzureKey::UseEmulator | AzureKey::AccountName);
@@ -203,7 +208,7 @@ fn gcs(name: &str, at: &Location, pairs: &Pairs<GcsKey>) -> Result<Store, Connec
         // The client's metadata server is reached over http.
         .with_client_options(client_options(&endpoint).with_allow_http(true))
         .with_retry(no_retries())
-        .with_http_connector(TimedConnector);
+        .with_http_connector(TimedConnector { completion: Completion::Overwrites });
     for (key, value) in pairs {
         builder = builder.with_config(*key, value.expose());
     }
