@@ -16,6 +16,7 @@ use deepclone_core::task::{Lease, TaskSide, TaskSpec};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::budget::Budget;
 use crate::copy::task::copy_task;
@@ -39,6 +40,8 @@ pub(crate) struct HeldTasks {
     /// Woken when a task ends.
     changed: Arc<Notify>,
     tasks: Arc<Mutex<BTreeMap<TaskKey, Task>>>,
+    /// What runs, forgotten ones included.
+    copies: TaskTracker,
 }
 
 #[derive(Debug)]
@@ -68,6 +71,7 @@ impl HeldTasks {
             metrics,
             changed: Arc::new(Notify::new()),
             tasks: Arc::default(),
+            copies: TaskTracker::new(),
         }
     }
 
@@ -96,7 +100,7 @@ impl HeldTasks {
         self.metrics.hold(tasks.len());
         drop(tasks);
         let held = self.clone();
-        tokio::spawn(async move {
+        self.copies.spawn(async move {
             let outcome = match held.context(&lease.spec, clock, stop.clone(), counts) {
                 Ok(context) => copy_task(&context, &lease.spec.objects).await,
                 Err(failure) => TaskOutcome::Failed(failure),
@@ -193,6 +197,12 @@ impl HeldTasks {
         self.metrics.hold(tasks.len());
         drop(tasks);
         self.changed.notify_waiters();
+    }
+
+    /// Ends when no copy runs any more; none may be started afterwards.
+    pub(crate) async fn given_up(&self) {
+        self.copies.close();
+        self.copies.wait().await;
     }
 
     /// True when nothing is held.

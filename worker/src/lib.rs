@@ -17,6 +17,8 @@ pub mod start;
 
 pub use session::run;
 
+use std::time::Duration;
+
 use metrics::Metrics;
 use tonic::transport::Channel;
 
@@ -27,6 +29,9 @@ pub struct WorkerOptions {
     pub name: String,
     /// Bytes of objects that it holds in memory at once.
     pub memory_bytes: u64,
+    /// How long it goes on with what it holds once it should leave; what is not done then is given
+    /// back.
+    pub drain_max: Duration,
     /// Where it counts.
     pub metrics: Metrics,
 }

@@ -36,10 +36,10 @@ const ANSWER_WAIT_MAX: Duration = Duration::from_secs(10);
 const AWAY_MIN: Duration = Duration::from_millis(100);
 /// The longest pause when no coordinator answers.
 const AWAY_MAX: Duration = Duration::from_secs(5);
-/// How long a worker that leaves goes on with what it holds.
-const DRAIN_MAX: Duration = Duration::from_secs(20);
-/// Outcomes in one report: at 256 objects each, far below a message's bound.
-const OUTCOMES_PER_REPORT: usize = 32;
+/// How long copies that are given up may take to clean up behind them.
+const GIVE_UP_MAX: Duration = Duration::from_secs(1);
+/// Outcomes in one report: at 256 objects each, below a message's bound with tags of 1 KiB.
+const OUTCOMES_PER_REPORT: usize = 8;
 
 /// What lasts over sessions.
 struct Worker {
@@ -308,9 +308,10 @@ impl Worker {
             () = self.held.until(|_| self.draining.load(Ordering::Relaxed)) => {}
         }
         let finished = self.held.until(HeldTasks::is_empty);
-        let _in_time = tokio::time::timeout(DRAIN_MAX, finished).await;
+        let _in_time = tokio::time::timeout(self.options.drain_max, finished).await;
         let returned: Vec<TaskKey> = self.held.all().iter().map(|held| held.task).collect();
         self.held.forget(returned.iter().copied());
+        let _in_time = tokio::time::timeout(GIVE_UP_MAX, self.held.given_up()).await;
         let request = v1::DeregisterWorkerRequest {
             worker_id: session.worker_id.clone(),
             returned: returned.iter().map(Into::into).collect(),

@@ -24,6 +24,8 @@ use crate::{Coordinator, WorkerOptions, run};
 const MEMORY_BYTES: u64 = 512 << 20;
 /// How long a connection to a coordinator may take to open.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a worker that leaves goes on with what it holds: under what most supervisors wait.
+const DRAIN_MAX: Duration = Duration::from_secs(20);
 
 /// Copies what a coordinator grants, from the source's store to the target's.
 #[derive(Debug, Parser)]
@@ -85,7 +87,7 @@ pub async fn start(arguments: Arguments) -> Result<(), Failure> {
             }
         }
     });
-    let options = WorkerOptions { name, memory_bytes: memory, metrics };
+    let options = WorkerOptions { name, memory_bytes: memory, drain_max: DRAIN_MAX, metrics };
     run(options, coordinators, Arc::new(connections), registered, stop).await
 }
 

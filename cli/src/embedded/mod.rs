@@ -63,6 +63,8 @@ impl Embedded {
             let options = WorkerOptions {
                 name: format!("embedded-{number}"),
                 memory_bytes: settings.memory_bytes / u64::from(settings.workers),
+                // They leave when their job is over: done, or given up with all that it copies.
+                drain_max: Duration::ZERO,
                 metrics: deepclone_worker::metrics::Metrics::default(),
             };
             let channel = coordinator.channel();

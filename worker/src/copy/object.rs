@@ -15,7 +15,7 @@ use object_store::{ObjectStoreExt, PutMode};
 use super::error::CopyError;
 use super::proof::{Expected, Found, compare};
 use super::read::{Length, Outcome, Piece, Want, new_digest, read};
-use super::sink::{Finished, Sink, payload};
+use super::sink::{Finished, Sink, payload, put_file};
 use super::{Context, TRIES_MAX, pause};
 use crate::budget::Reserved;
 
@@ -114,19 +114,16 @@ async fn put_whole(
     reserved: Reserved,
 ) -> Result<ObjectReceipt, CopyError> {
     let key = &object.target_path;
-    let store = &*context.target.table.store;
-    let body = payload(&piece.chunks);
     let mut failed = 0;
     let target = loop {
         context.lease.check().map_err(|_| CopyError::lease_expired(key))?;
         context.counts.request();
-        let error = match store.put_opts(&paths.target, body.clone(), PutMode::Create.into()).await
-        {
-            Ok(result) => {
+        let error = match put_once(context, key, &paths.target, &piece).await {
+            Ok(etag) => {
                 context.counts.wrote(piece.size);
-                break (result.e_tag.unwrap_or_default(), false);
+                break (etag, false);
             }
-            Err(error) => StoreError::from(error),
+            Err(error) => error,
         };
         if matches!(error.kind, StoreErrorKind::AlreadyExists | StoreErrorKind::Precondition)
             && let Some(etag) = settle(context, key, &paths.target, &piece.digest).await?
@@ -142,6 +139,28 @@ async fn put_whole(
     };
     drop(reserved);
     Ok(receipt(&piece.digest, piece.etag, target))
+}
+
+/// One try to write a whole object where nothing is; gives its tag.
+async fn put_once(
+    context: &Context,
+    key: &str,
+    path: &Path,
+    piece: &Piece,
+) -> Result<String, StoreError> {
+    if let Some(directory) = &context.target.directory {
+        let chunks = piece.chunks.clone();
+        return match put_file(directory.clone(), key.to_owned(), chunks).await? {
+            Finished::Written { etag } => Ok(etag),
+            Finished::Exists => Err(StoreError {
+                kind: StoreErrorKind::AlreadyExists,
+                message: "something is there already".to_owned(),
+            }),
+        };
+    }
+    let (store, body) = (&context.target.table.store, payload(&piece.chunks));
+    let result = store.put_opts(path, body, PutMode::Create.into()).await?;
+    Ok(result.e_tag.unwrap_or_default())
 }
 
 fn receipt(digest: &Digest, source_etag: String, target: (String, bool)) -> ObjectReceipt {
@@ -305,7 +324,16 @@ async fn pump(
     let mut pieces = stream::iter(reads).buffered(PARTS_IN_FLIGHT);
     let mut writes = FuturesUnordered::new();
     let mut digest = new_digest();
-    while let Some((piece, reserved)) = pieces.try_next().await? {
+    loop {
+        // Both at once: what is written holds the memory that the next reads wait for.
+        let next = tokio::select! {
+            Some(written) = writes.next() => {
+                let () = written?;
+                continue;
+            }
+            next = pieces.try_next(), if writes.len() < PARTS_IN_FLIGHT => next?,
+        };
+        let Some((piece, reserved)) = next else { break };
         digest.combine(&piece.digest);
         context.lease.check().map_err(|_| CopyError::lease_expired(key))?;
         let bytes = piece.digest.get_amount();
@@ -325,9 +353,6 @@ async fn pump(
                     result.map_err(|error| CopyError::target(key, &error.into()))
                 });
             }
-        }
-        while writes.len() >= PARTS_IN_FLIGHT {
-            writes.try_next().await?;
         }
     }
     while writes.try_next().await?.is_some() {}

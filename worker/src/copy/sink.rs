@@ -1,5 +1,8 @@
-//! Where the parts of a large object go: a multipart upload, or a temporary file that becomes the
-//! object by a hard link (a rename would overwrite).
+//! Where bytes go: a multipart upload, or a temporary file that becomes the object by a hard link
+//! (a rename would overwrite, and a file that grows in place is seen before it is whole).
+//!
+//! A temporary file is locked for as long as somebody writes it, so that the ones that a killed
+//! process left are known by their free locks: [`sweep`].
 
 use std::fs::File;
 use std::io::{ErrorKind, Write};
@@ -55,22 +58,27 @@ impl Sink {
 
     /// Opens a temporary file for the object `key` of the table in `directory`.
     pub(crate) async fn file(directory: PathBuf, key: String) -> Result<Self, StoreError> {
-        blocking(move || {
-            let folder = directory.join(TEMPORARY);
-            std::fs::create_dir_all(&folder)?;
-            let staged = folder.join(uuid::Uuid::new_v4().to_string());
-            let file = File::create_new(&staged)?;
-            Ok(Self::File(StagedFile { file: Some(file), staged, object: directory.join(key) }))
-        })
-        .await
+        blocking(move || Ok(Self::File(StagedFile::create(&directory, &key)?))).await
     }
 
     /// Makes the object of all parts.
     pub(crate) async fn finish(self) -> Result<Finished, StoreError> {
         match self {
             Self::Upload(mut upload) => {
-                let result = upload.complete().await?;
-                Ok(Finished::Written { etag: result.e_tag.unwrap_or_default() })
+                let error = match upload.complete().await {
+                    Ok(result) => {
+                        return Ok(Finished::Written { etag: result.e_tag.unwrap_or_default() });
+                    }
+                    Err(error) => StoreError::from(error),
+                };
+                match error.kind {
+                    // Refused: the parts lie there until they are thrown away.
+                    StoreErrorKind::AlreadyExists | StoreErrorKind::Precondition => {
+                        Self::Upload(upload).abort().await;
+                        Ok(Finished::Exists)
+                    }
+                    _ => Err(error),
+                }
             }
             Self::File(staged) => blocking(move || staged.link()).await,
         }
@@ -87,7 +95,51 @@ impl Sink {
     }
 }
 
+/// Writes the object `key` of the table in `directory`, unless something is there.
+pub(crate) async fn put_file(
+    directory: PathBuf,
+    key: String,
+    chunks: Vec<Bytes>,
+) -> Result<Finished, StoreError> {
+    blocking(move || {
+        let mut staged = StagedFile::create(&directory, &key)?;
+        if let Some(file) = &mut staged.file {
+            for chunk in &chunks {
+                file.write_all(chunk)?;
+            }
+        }
+        staged.link()
+    })
+    .await
+}
+
+/// Removes the temporary files that nobody writes any more from the table in `directory`.
+pub(crate) async fn sweep(directory: PathBuf) {
+    let work = move || {
+        for entry in std::fs::read_dir(directory.join(TEMPORARY))? {
+            let path = entry?.path();
+            // The lock of one that is written is taken; where there are no locks, nothing is done.
+            if File::open(&path)?.try_lock().is_ok() {
+                std::fs::remove_file(&path)?;
+            }
+        }
+        Ok(())
+    };
+    // None yet, or another one sweeps too: what is left is found again.
+    let _swept = blocking(work).await;
+}
+
 impl StagedFile {
+    fn create(directory: &FilePath, key: &str) -> std::io::Result<Self> {
+        let folder = directory.join(TEMPORARY);
+        std::fs::create_dir_all(&folder)?;
+        let staged = folder.join(uuid::Uuid::new_v4().to_string());
+        let file = File::create_new(&staged)?;
+        // Refused by a sweep, which removes the file then: its link is made by the next try.
+        let _locked = file.try_lock();
+        Ok(Self { file: Some(file), staged, object: directory.join(key) })
+    }
+
     /// Appends a part.
     pub(crate) async fn append(&mut self, chunks: Vec<Bytes>) -> Result<(), StoreError> {
         let Some(mut file) = self.file.take() else { return Err(lost_file()) };
@@ -135,6 +187,8 @@ async fn blocking<T: Send + 'static>(
     done.map_err(|error| {
         let kind = match error.kind() {
             ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => StoreErrorKind::Denied,
+            // A folder or a temporary file that somebody removed under us.
+            ErrorKind::NotFound | ErrorKind::Interrupted => StoreErrorKind::Transient,
             _ => StoreErrorKind::Other,
         };
         StoreError { kind, message: error.to_string() }

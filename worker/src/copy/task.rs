@@ -9,13 +9,17 @@ use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 
 use super::Context;
 use super::error::CopyError;
-use super::object::copy_object;
+use super::object::{SINGLE_PUT_BYTES_MAX, copy_object};
+use super::sink::sweep;
 
 /// Objects of one task that are copied at once.
 const OBJECTS_IN_FLIGHT: usize = 32;
 
 /// Copies every object of a task.
 pub(crate) async fn copy_task(context: &Context, objects: &[ObjectCopy]) -> TaskOutcome {
+    if let Some(directory) = &context.target.directory {
+        sweep(directory.clone()).await;
+    }
     let copies: Vec<_> =
         objects.iter().enumerate().map(|numbered| copy_one(context, numbered).boxed()).collect();
     let receipts = stream::iter(copies).buffered(OBJECTS_IN_FLIGHT).try_collect::<Vec<_>>().await;
@@ -37,7 +41,15 @@ async fn copy_one(
     if context.stop.is_cancelled() {
         return Err((index, CopyError::lease_expired(&object.target_path)));
     }
-    copy_object(context, object).await.map_err(|error| (index, error))
+    // A large one ends its upload itself.
+    let is_small = !object.size_is_minimum && object.size <= SINGLE_PUT_BYTES_MAX;
+    let copied = tokio::select! {
+        copied = copy_object(context, object) => copied,
+        () = context.stop.cancelled(), if is_small => {
+            Err(CopyError::lease_expired(&object.target_path))
+        }
+    };
+    copied.map_err(|error| (index, error))
 }
 
 /// A failure as it is reported.

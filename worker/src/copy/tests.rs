@@ -395,12 +395,52 @@ async fn on_disk_a_large_object_is_linked_and_leaves_nothing_behind() {
         assert_eq!(receipt.objects[0].existed, existed);
     }
     assert!(std::fs::read(folder.path().join(KEY)).unwrap() == body);
-    let temporary = std::fs::read_dir(folder.path().join("_deepclone/tmp")).unwrap();
-    assert_eq!(temporary.count(), 0);
+    assert_eq!(files(&folder.path().join("_deepclone/tmp")), 0);
 
     std::fs::write(folder.path().join(KEY), b"other").unwrap();
     assert_eq!(case.failed(size).await.0, TaskFailureKind::TargetConflict);
     assert_eq!(std::fs::read(folder.path().join(KEY)).unwrap(), b"other");
+}
+
+fn files(folder: &std::path::Path) -> usize {
+    std::fs::read_dir(folder).unwrap().count()
+}
+
+#[tokio::test]
+async fn on_disk_temporary_files_that_nobody_writes_are_swept_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = Path::from_absolute_path(folder.path()).unwrap();
+    let store = Arc::new(object_store::local::LocalFileSystem::new());
+    let table = TableStore { store, root, uri: "file:t".to_owned() };
+    let mut case = case(&[], &[]);
+    case.context.target = Side { table, directory: Some(folder.path().to_owned()) };
+    let temporary = folder.path().join("_deepclone/tmp");
+    std::fs::create_dir_all(&temporary).unwrap();
+    std::fs::write(temporary.join("of-a-killed-process"), "x").unwrap();
+    let written = std::fs::File::create(temporary.join("of-a-living-one")).unwrap();
+    written.lock().unwrap();
+
+    let body = bytes_of(100);
+    case.source.inner.put(&at(), body.clone().into()).await.unwrap();
+    assert!(matches!(case.run(100).await, TaskOutcome::Done(_)));
+    assert!(std::fs::read(folder.path().join(KEY)).unwrap() == body);
+    assert!(temporary.join("of-a-living-one").exists());
+    assert_eq!(files(&temporary), 1);
+    // Nothing but the object itself lies in its folder.
+    assert_eq!(files(folder.path().join(KEY).parent().unwrap()), 1);
+
+    std::fs::write(folder.path().join(KEY), b"other").unwrap();
+    assert_eq!(case.failed(100).await.0, TaskFailureKind::TargetConflict);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_budget_of_two_parts_copies_any_number_of_them() {
+    let size = usize::try_from(SINGLE_PUT_BYTES_MAX * 5).unwrap();
+    let mut case = case(&[], &[]);
+    case.context.budget = Budget::new(2 * SINGLE_PUT_BYTES_MAX);
+    let body = bytes_of(size);
+    let copied = case.done(&body);
+    tokio::time::timeout(Duration::from_secs(60), copied).await.expect("it hangs");
 }
 
 #[test]

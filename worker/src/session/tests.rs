@@ -203,7 +203,8 @@ fn running(setup: impl Fn(&Fake)) -> Running {
     }
     setup(&fake);
     let metrics = Metrics::default();
-    let options = WorkerOptions { name: "w".to_owned(), memory_bytes: 1 << 20, metrics };
+    let (name, drain_max) = ("w".to_owned(), Duration::from_secs(5));
+    let options = WorkerOptions { name, memory_bytes: 1 << 20, drain_max, metrics };
     let shutdown = CancellationToken::new();
     let coordinator = Coordinator { url: "http://fake".to_owned(), channel: channel(&fake) };
     let (registered, _) = watch::channel(None);
