@@ -151,6 +151,12 @@ impl Cloud {
 }
 
 impl Azure {
+    /// The same account behind another address, such as a proxy's.
+    #[must_use]
+    pub fn at(&self, endpoint: &str) -> Self {
+        Self { endpoint: endpoint.to_owned(), ..self.clone() }
+    }
+
     /// The container as a store.
     #[must_use]
     pub fn store(&self) -> Box<dyn ObjectStore> {

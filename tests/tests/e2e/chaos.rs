@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use deepclone_tests::proxy::{Fault, Gate, Proxy, Rule, Seen};
+use serde_json::Value;
 
 use crate::place::Place;
 use crate::replica;
@@ -59,13 +60,12 @@ async fn a_killed_coordinator_goes_on_where_it_was() {
     let worker = deployment.worker("patient");
     let mut follower = deployment.command(&[]).spawn().expect("the command starts");
     gate.arrived(1).await;
-    let job = wait_for_tasks(&deployment, 2).await;
+    wait_for_tasks(&deployment, 2).await;
     deployment.coordinator.kill();
-    follower.wait().expect("the command ends");
     deployment.restart();
     gate.open();
-    let ended = watch(&deployment, &job).await;
-    assert_eq!(ended["state"], "SUCCEEDED", "{ended}");
+    // It waits for the coordinator's return, and tells the end.
+    assert!(follower.wait().expect("the command ends").success());
     replica::assert_same_objects(&source, &target, 1).await;
 
     let reads = counts(&north.seen(), "GET");
@@ -119,25 +119,38 @@ async fn a_sync_that_fails_leaves_the_replica_and_the_next_one_ends_it() {
     replica::assert_same_objects(&source, &target, 1).await;
 }
 
-/// Waits until the only job has so many tasks done; gives its name.
-async fn wait_for_tasks(deployment: &Deployment, tasks: u64) -> String {
+/// The id of the only job.
+pub(crate) async fn only_job(deployment: &Deployment) -> String {
     let listed = client(deployment, &["job", "list"]).await;
-    let name = listed["jobs"][0]["job_id"].as_str().expect("one job").to_owned();
-    loop {
-        let job = client(deployment, &["job", "get", &name]).await;
-        if job["progress"]["tasks_done"].as_u64() >= Some(tasks) {
-            return name;
+    listed["jobs"][0]["job_id"].as_str().expect("one job").to_owned()
+}
+
+/// Waits until the only job has so many tasks done.
+async fn wait_for_tasks(deployment: &Deployment, tasks: u64) {
+    let job = only_job(deployment).await;
+    let done = |job: &Value| job["progress"]["tasks_done"].as_u64() >= Some(tasks);
+    wait_for(deployment, &job, done).await;
+}
+
+/// Waits until a job is in this state; gives it.
+pub(crate) async fn wait_for_state(deployment: &Deployment, job: &str, state: &str) -> Value {
+    wait_for(deployment, job, |job| job["state"] == state).await
+}
+
+async fn wait_for(deployment: &Deployment, job: &str, holds: impl Fn(&Value) -> bool) -> Value {
+    let wait = async {
+        loop {
+            let job = client(deployment, &["job", "get", job]).await;
+            if holds(&job) {
+                return job;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    };
+    tokio::time::timeout(Duration::from_secs(60), wait).await.expect("it never came")
 }
 
-async fn watch(deployment: &Deployment, job: &str) -> serde_json::Value {
-    client(deployment, &["job", "watch", job]).await;
-    client(deployment, &["job", "get", job]).await
-}
-
-async fn client(deployment: &Deployment, arguments: &[&str]) -> serde_json::Value {
+pub(crate) async fn client(deployment: &Deployment, arguments: &[&str]) -> Value {
     let mut command = deepclone_tests::process::deepclone();
     command.args(arguments);
     command.args(["--coordinator", &deployment.coordinator.url(), "--output", "json"]);

@@ -8,6 +8,8 @@
 //! * `incremental`– real writers change the source between syncs
 //! * `requests`   – what a sync asks of the stores, to the request
 //! * `chaos`      – workers and coordinators killed in mid-copy, stores that fail
+//! * `publishing` – coordinators killed and cancelled while they publish
+//! * `objects`    – objects of all names and lengths, and ones that are not what is said of them
 //! * `race`       – two clones to one target
 //! * `bad_input`  – refusals: one line, the right exit code, nothing written
 //! * `golden`     – real tables of many writers
@@ -18,7 +20,9 @@ mod bad_input;
 mod chaos;
 mod golden;
 mod incremental;
+mod objects;
 mod place;
+mod publishing;
 mod race;
 mod replica;
 mod requests;

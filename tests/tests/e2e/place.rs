@@ -39,15 +39,17 @@ impl Place {
     pub(crate) fn at(&self, endpoint: &str) -> Self {
         match self {
             Self::Cloud(cloud, prefix) => Self::Cloud(cloud.at(endpoint), prefix.clone()),
-            Self::Local(_) | Self::Azure(..) => panic!("only a cloud has a proxy"),
+            Self::Azure(azure, prefix) => Self::Azure(azure.at(endpoint), prefix.clone()),
+            Self::Local(_) => panic!("only a store has a proxy"),
         }
     }
 
-    /// The endpoint of a cloud.
+    /// The endpoint of a store.
     pub(crate) fn endpoint(&self) -> &str {
         match self {
             Self::Cloud(cloud, _) => &cloud.endpoint,
-            Self::Local(_) | Self::Azure(..) => panic!("only a cloud has a proxy"),
+            Self::Azure(azure, _) => &azure.endpoint,
+            Self::Local(_) => panic!("only a store has a proxy"),
         }
     }
 

@@ -12,6 +12,12 @@ use object_store::local::LocalFileSystem;
 
 /// Writes a table of `objects` files with `bytes` each: a real log over data that no one reads.
 pub(crate) fn synthetic(folder: &Path, objects: usize, bytes: usize) {
+    let names: Vec<String> = (0..objects).map(name).collect();
+    named(folder, names.iter().map(|name| (name.as_str(), name.as_str(), bytes)));
+}
+
+/// The same, with each file's key, its path in the log and its length.
+pub(crate) fn named<'a>(folder: &Path, files: impl IntoIterator<Item = (&'a str, &'a str, usize)>) {
     fs::create_dir_all(folder.join("_delta_log")).expect("a new folder");
     let mut log = String::from(concat!(
         r#"{"commitInfo":{"timestamp":1700000000000,"operation":"WRITE"}}"#,
@@ -25,7 +31,7 @@ pub(crate) fn synthetic(folder: &Path, objects: usize, bytes: usize) {
         "\n",
     ));
     let mut state = 0x9E37_79B9_7F4A_7C15_u64;
-    for number in 0..objects {
+    for (key, path, bytes) in files {
         let mut data = Vec::with_capacity(bytes + 8);
         while data.len() < bytes {
             state ^= state << 13;
@@ -34,10 +40,11 @@ pub(crate) fn synthetic(folder: &Path, objects: usize, bytes: usize) {
             data.extend(state.to_le_bytes());
         }
         data.truncate(bytes);
-        let name = name(number);
-        fs::write(folder.join(&name), data).expect("a new file");
+        let file = folder.join(key);
+        fs::create_dir_all(file.parent().expect("it has a folder")).expect("a new folder");
+        fs::write(file, data).expect("a new file");
         log.push_str(&format!(
-            r#"{{"add":{{"path":"{name}","partitionValues":{{}},"size":{bytes},"#
+            r#"{{"add":{{"path":"{path}","partitionValues":{{}},"size":{bytes},"#
         ));
         log.push_str("\"modificationTime\":1700000000000,\"dataChange\":true}}\n");
     }
