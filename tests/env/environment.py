@@ -18,6 +18,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -49,6 +50,8 @@ def main(arguments: list[str]) -> int:
 
 def run(command: list[str]) -> int:
     """Runs a command within the environment and returns its exit code."""
+    # Told to end, it leaves as it would otherwise: without the stores that it started.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     users = open_lock("users")
     try:
         with locked("change"):
