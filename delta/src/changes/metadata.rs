@@ -12,6 +12,7 @@ use super::equality::canonical;
 use super::protocol::{activated, supported};
 use super::{CommitTime, Configuration};
 use crate::actions::{Metadata, Protocol};
+use crate::publish::checkpoint::duration_ms;
 use crate::snapshot::Snapshot;
 
 /// Properties of the source that mean nothing at the replica, by prefix.
@@ -60,6 +61,9 @@ pub(crate) fn configuration(
         if starts_with_any(key, STRIPPED) || starts_with_any(key, RESERVED) {
             return Err(refused(key, "it is managed by the table format, not by users"));
         }
+        if let Some(expected) = misspelled(key, value) {
+            return Err(refused(key, &format!("{value:?} is not {expected}")));
+        }
         result.insert(key.clone(), value.clone());
         if let Some(family) = activated(&result, "").difference(&before).next() {
             let feature = family.first().copied().unwrap_or_default();
@@ -68,6 +72,35 @@ pub(crate) fn configuration(
         }
     }
     Ok(result)
+}
+
+/// What the property's value should be and is not: Spark cannot read a table any more that keeps a
+/// duration or number which it cannot parse.
+fn misspelled(key: &str, value: &str) -> Option<&'static str> {
+    let number = |min: i64| value.trim().parse::<i64>().is_ok_and(|number| number >= min);
+    let (fits, expected) = match key {
+        "delta.checkpointInterval" | "delta.randomPrefixLength" => {
+            (number(1), "a number of at least 1")
+        }
+        "delta.dataSkippingNumIndexedCols" => (number(-1), "a number of at least -1"),
+        "delta.deletedFileRetentionDuration"
+        | "delta.logRetentionDuration"
+        | "delta.setTransactionRetentionDuration" => {
+            (duration_ms(value).is_some(), "a duration such as \"interval 7 days\"")
+        }
+        "delta.appendOnly"
+        | "delta.checkpoint.writeStatsAsJson"
+        | "delta.checkpoint.writeStatsAsStruct"
+        | "delta.enableExpiredLogCleanup"
+        | "delta.randomizeFilePrefixes" => (is_bool(value), "true or false"),
+        _ if key.starts_with("delta.enable") => (is_bool(value), "true or false"),
+        _ => (true, ""),
+    };
+    (!fits).then_some(expected)
+}
+
+fn is_bool(value: &str) -> bool {
+    ["true", "false"].iter().any(|known| value.trim().eq_ignore_ascii_case(known))
 }
 
 /// Row tracking that the source dropped and the replica still lists is suspended: our `add`s

@@ -300,7 +300,8 @@ async fn data_change(
     let follows = replica.continuity == Continuity::Same
         && !replica.last.diverged
         && replica.last.scope == scope;
-    if !follows || difference.joins.is_empty() || difference.leaves.is_empty() {
+    // Rows can leave unseen (a file whose rows were all deleted before), not join.
+    if !follows || difference.leaves.is_empty() {
         return Ok(true);
     }
     for version in replica.last.source_version + 1..=wanted.version {

@@ -173,3 +173,48 @@ fn check_version(checkpoint: &CheckpointFiles, text: &str) -> Result<(), DeltaEr
 fn name(checkpoint: &CheckpointFiles) -> String {
     super::log_path(checkpoint.files.first().map_or("", |entry| &entry.name))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, StructArray};
+    use arrow::datatypes::{DataType, Field};
+    use parquet::arrow::ArrowWriter;
+    use parquet::basic::Compression;
+    use parquet::file::properties::WriterProperties;
+
+    use super::*;
+
+    #[test]
+    fn a_checkpoint_is_read_in_every_compression() {
+        let fields = [("appId", DataType::Utf8), ("version", DataType::Int64)];
+        let columns: [ArrayRef; 2] =
+            [Arc::new(StringArray::from(vec!["a"])), Arc::new(Int64Array::from(vec![7]))];
+        let fields = fields.map(|(name, kind)| Arc::new(Field::new(name, kind, true)));
+        let txn: ArrayRef = Arc::new(StructArray::from(
+            fields.into_iter().zip(columns).collect::<Vec<(Arc<Field>, ArrayRef)>>(),
+        ));
+        let batch = RecordBatch::try_from_iter([("txn", txn)]).unwrap();
+        for codec in [
+            Compression::UNCOMPRESSED,
+            Compression::SNAPPY,
+            Compression::GZIP(Default::default()),
+            Compression::BROTLI(Default::default()),
+            Compression::LZ4,
+            Compression::LZ4_RAW,
+            Compression::ZSTD(Default::default()),
+        ] {
+            let properties = WriterProperties::builder().set_compression(codec).build();
+            let mut writer =
+                ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties)).unwrap();
+            writer.write(&batch).unwrap();
+            let bytes = Bytes::from(writer.into_inner().unwrap());
+            let actions = parse("c.parquet", &bytes).unwrap();
+            assert!(
+                matches!(actions.as_slice(), [Action::Txn(txn)] if txn.version == 7),
+                "{codec}: {actions:?}"
+            );
+        }
+    }
+}

@@ -31,8 +31,7 @@ pub struct Finished {
 pub async fn finish(target: &TableStore, version: u64) -> Result<Finished, DeltaError> {
     let commit = log::read_commit(target, version).await?.ok_or_else(|| gone(target, version))?;
     let record = record_of(&commit).ok_or_else(|| gone(target, version))?;
-    let interval = record.body.checkpoint_interval;
-    let due = version > 0 && version.checked_rem(interval) == Some(0);
+    let due = is_due(target, version, record.body.checkpoint_interval).await?;
     let mut finished = Finished::default();
     if due || commit.actions.len() > LARGE_COMMIT_ACTIONS {
         let state = state_at(target, version, record.timestamp_ms).await?;
@@ -40,6 +39,17 @@ pub async fn finish(target: &TableStore, version: u64) -> Result<Finished, Delta
     }
     hint::write(target, &record).await?;
     Ok(finished)
+}
+
+/// Counted from the checkpoint before: when VACUUM's commits stand between ours, our versions may
+/// never be multiples of the interval.
+async fn is_due(target: &TableStore, version: u64, interval: u64) -> Result<bool, DeltaError> {
+    let since = match hint::last_checkpoint(target).await? {
+        Some(last) if last <= version => version - last,
+        // A hint ahead of the log says nothing.
+        _ => version,
+    };
+    Ok(since >= interval)
 }
 
 /// What the checkpoint of `version` holds. What is expired is told by `now_ms`, the commit's own

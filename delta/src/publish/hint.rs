@@ -11,6 +11,7 @@ use crate::io;
 
 const REPLICA_HINT: &str = "_deepclone/replica.json";
 const LAST_CHECKPOINT: &str = "_delta_log/_last_checkpoint";
+const LAST_CHECKPOINT_CHECKSUM: &str = "_delta_log/._last_checkpoint.crc";
 
 /// Whose replica this is, for the day when the log lost our markers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,13 +75,26 @@ pub(crate) struct LastCheckpoint {
 
 /// Points readers at a checkpoint that is there whole; never backwards.
 pub(super) async fn point_at(target: &TableStore, last: &LastCheckpoint) -> Result<(), DeltaError> {
-    let fetched = io::get(target, LAST_CHECKPOINT).await?;
-    let known: Option<LastCheckpoint> =
-        fetched.and_then(|fetched| serde_json::from_slice(&fetched.bytes).ok());
-    if known.is_some_and(|known| known.version >= last.version) {
+    if last_checkpoint(target).await?.is_some_and(|known| known >= last.version) {
         return Ok(());
     }
+    if target.uri.starts_with("file:") {
+        // Hadoop keeps a checksum beside each local file: another engine's would not fit ours.
+        io::delete(target, LAST_CHECKPOINT_CHECKSUM).await?;
+    }
     put_json(target, LAST_CHECKPOINT, last).await
+}
+
+/// The version of the checkpoint that readers are pointed at.
+pub(super) async fn last_checkpoint(target: &TableStore) -> Result<Option<u64>, DeltaError> {
+    #[derive(Deserialize)]
+    struct Named {
+        version: u64,
+    }
+    let fetched = io::get(target, LAST_CHECKPOINT).await?;
+    let named: Option<Named> =
+        fetched.and_then(|fetched| serde_json::from_slice(&fetched.bytes).ok());
+    Ok(named.map(|named| named.version))
 }
 
 async fn put_json(
@@ -91,4 +105,42 @@ async fn put_json(
     let json = serde_json::to_vec(value)
         .map_err(|error| DeltaError::damaged(name, format!("cannot be written: {error}")))?;
     io::put(target, name, Bytes::from(json).into()).await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use object_store::memory::InMemory;
+    use object_store::path::Path;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_local_hint_sheds_another_engines_checksum() {
+        for (uri, stays) in [("file:///t", false), ("s3://bucket/t", true)] {
+            let table = TableStore {
+                store: Arc::new(InMemory::new()),
+                root: Path::default(),
+                uri: uri.to_owned(),
+            };
+            io::put(&table, LAST_CHECKPOINT, Bytes::from_static(b"{\"version\":3}").into())
+                .await
+                .unwrap();
+            let checksum = Bytes::from_static(b"crc");
+            io::put(&table, LAST_CHECKPOINT_CHECKSUM, checksum.into()).await.unwrap();
+            for (version, expect) in [(2, 3), (4, 4)] {
+                let last = LastCheckpoint {
+                    version,
+                    size: 1,
+                    size_in_bytes: None,
+                    num_of_add_files: None,
+                };
+                point_at(&table, &last).await.unwrap();
+                assert_eq!(last_checkpoint(&table).await.unwrap(), Some(expect));
+            }
+            let there = io::get(&table, LAST_CHECKPOINT_CHECKSUM).await.unwrap();
+            assert_eq!(there.is_some(), stays, "{uri}");
+        }
+    }
 }

@@ -12,7 +12,7 @@ use crate::actions::Metadata;
 use crate::changes::ChangeSet;
 use crate::error::DeltaError;
 
-mod checkpoint;
+pub(crate) mod checkpoint;
 mod finish;
 pub(crate) mod hint;
 mod settle;

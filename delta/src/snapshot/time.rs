@@ -20,10 +20,15 @@ pub(super) fn is_in_commit(protocol: &Protocol, metadata: &Metadata) -> bool {
         .iter()
         .flatten()
         .any(|name| matches!(name.as_str(), "inCommitTimestamp" | "inCommitTimestamp-preview"));
-    let property = |name| metadata.configuration.get(name).is_some_and(|value| value == "true");
+    let property = |name| metadata.configuration.get(name).is_some_and(is_true);
     listed
         && (property("delta.enableInCommitTimestamps")
             || property("delta.enableInCommitTimestamps-preview"))
+}
+
+/// Spark takes a property's value in any case.
+fn is_true(value: &String) -> bool {
+    value.trim().eq_ignore_ascii_case("true")
 }
 
 /// When the segment's version was written, as far as its files tell.

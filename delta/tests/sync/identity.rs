@@ -193,6 +193,16 @@ async fn properties_are_set_and_those_that_activate_features_are_refused() {
         let refused = sync(&source, &target, &with(key, value)).await;
         assert_eq!(refused.unwrap_err(), Reason::InvalidArgument, "{key}");
     }
+    // Spark could not read a table any more that keeps such a value.
+    for (key, value) in [
+        ("delta.checkpointInterval", "ten"),
+        ("delta.deletedFileRetentionDuration", "9"),
+        ("delta.enableExpiredLogCleanup", "yes"),
+        ("delta.dataSkippingNumIndexedCols", "-2"),
+    ] {
+        let refused = sync(&source, &target, &with(key, value)).await;
+        assert_eq!(refused.unwrap_err(), Reason::InvalidArgument, "{key}");
+    }
     let mine = with("delta.logRetentionDuration", "interval 9 days");
     sync_equal(&source, &target, &mine).await;
     assert!(matches!(sync(&source, &target, &mine).await, Ok(Did::UpToDate)));

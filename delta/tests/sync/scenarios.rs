@@ -142,6 +142,38 @@ async fn an_optimize_alone_changes_no_data_and_with_an_append_it_does() {
 }
 
 #[tokio::test]
+async fn a_file_whose_rows_were_gone_leaves_quietly() {
+    let mut source = small_source().await;
+    let target = Table::new("target");
+    sync_equal(&source, &target, &spec()).await;
+    source.commit(&[remove_with("a1", json!({"dataChange": false}))]).await;
+    sync_equal(&source, &target, &spec()).await;
+    let (_, removes) = file_actions(&target.read(1).await);
+    assert!(!removes[0].data_change, "a stream on the replica would stop here");
+}
+
+#[tokio::test]
+async fn checkpoints_come_as_often_between_the_commits_of_a_vacuum() {
+    let mut source = Table::new("source");
+    let every_third = metadata("source-id", json!({"delta.checkpointInterval": "3"}));
+    source.commit(&[protocol(1, 2), every_third, add("a1")]).await;
+    let mut target = Table::new("target");
+    sync_equal(&source, &target, &spec()).await;
+    let mut checkpoints = Vec::new();
+    for n in 0..4 {
+        // With the sync three commits a round: ours are 1, 4, 7, 10.
+        source.commit(&[add(&format!("c{n}"))]).await;
+        sync_equal(&source, &target, &spec()).await;
+        let version = target.head().await;
+        let name = format!("_delta_log/{version:020}.checkpoint.parquet");
+        checkpoints.extend(target.get(&name).await.map(|_| version));
+        target.commit(&[info("VACUUM START")]).await;
+        target.commit(&[info("VACUUM END")]).await;
+    }
+    assert_eq!(checkpoints, [4, 7, 10]);
+}
+
+#[tokio::test]
 async fn new_statistics_of_a_live_file_are_a_quiet_re_add() {
     let mut source = small_source().await;
     let target = Table::new("target");
@@ -238,6 +270,8 @@ async fn in_commit_timestamps_are_the_replicas_own() {
     let mut source = Table::new("source");
     let target = Table::new("target");
     let ict = |on: &str| {
+        // Any case counts, as for Spark.
+        let on = if on == "true" { "TRUE" } else { on };
         metadata(
             "source-id",
             json!({"delta.enableInCommitTimestamps": on,

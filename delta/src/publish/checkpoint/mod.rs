@@ -130,7 +130,7 @@ fn uncarried_format(format: &RawValue) -> Option<String> {
 }
 
 /// `interval 1 week 2 hours`, `30 days` → milliseconds; none when it is no such text.
-fn duration_ms(text: &str) -> Option<i64> {
+pub(crate) fn duration_ms(text: &str) -> Option<i64> {
     let lower = text.to_ascii_lowercase();
     let words: Vec<&str> = lower.split_whitespace().collect();
     let words = words.strip_prefix(&["interval"]).unwrap_or(&words);
