@@ -4,6 +4,7 @@
 mod faults;
 mod identity;
 mod outcomes;
+mod pairs;
 mod scenarios;
 mod support;
 mod verifying;
