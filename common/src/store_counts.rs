@@ -87,9 +87,8 @@ mod tests {
             ("none", 1),
         ];
         for (kind, expected) in cases {
-            let line = format!(
-                "deepclone_store_requests_total{{store=\"store.test\",answer=\"{kind}\"}} {expected}"
-            );
+            let labels = format!("store=\"store.test\",answer=\"{kind}\"");
+            let line = format!("deepclone_store_requests_total{{{labels}}} {expected}");
             assert!(text.lines().any(|found| found == line), "no {line} in\n{text}");
         }
     }
