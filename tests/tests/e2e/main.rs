@@ -12,6 +12,7 @@
 //! * `objects`    – objects of all names and lengths, and ones that are not what is said of them
 //! * `race`       – two clones to one target
 //! * `bad_input`  – refusals: one line, the right exit code, nothing written
+//! * `workers`    – workers that do not fit, commands that are interrupted, what logs tell
 //! * `golden`     – real tables of many writers
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that fails, fails")]
@@ -29,3 +30,4 @@ mod requests;
 mod routes;
 mod sync;
 mod table;
+mod workers;

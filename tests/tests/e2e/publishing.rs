@@ -40,7 +40,7 @@ async fn a_coordinator_killed_before_its_commit_lands_commits_once() {
     gate.arrived(1).await;
     deployment.coordinator.kill();
     deployment.restart();
-    let job = only_job(&deployment).await;
+    let job = only_job(&deployment).await.expect("one job");
     wait_for_state(&deployment, &job, "SUCCEEDED").await;
     let before = rig.target.listing().await;
     // Now the dead coordinator's write goes on to the store: it must change nothing.
@@ -63,7 +63,7 @@ async fn a_coordinator_killed_after_its_commit_landed_finds_it() {
     gate.arrived(1).await;
     deployment.coordinator.kill();
     deployment.restart();
-    let job = only_job(&deployment).await;
+    let job = only_job(&deployment).await.expect("one job");
     let ended = wait_for_state(&deployment, &job, "SUCCEEDED").await;
     assert_eq!(ended["result"]["target_version"], 0, "{ended}");
     gate.open();
@@ -82,7 +82,7 @@ async fn a_cancel_that_comes_while_publishing_waits_for_the_log() {
     let _worker = deployment.worker("one");
     let mut follower = deployment.command(&[]).spawn().expect("the command starts");
     gate.arrived(1).await;
-    let job = only_job(&deployment).await;
+    let job = only_job(&deployment).await.expect("one job");
     client(&deployment, &["job", "cancel", &job]).await;
     wait_for_state(&deployment, &job, "CANCELLING").await;
     gate.open();
