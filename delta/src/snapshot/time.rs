@@ -20,14 +20,14 @@ pub(super) fn is_in_commit(protocol: &Protocol, metadata: &Metadata) -> bool {
         .iter()
         .flatten()
         .any(|name| matches!(name.as_str(), "inCommitTimestamp" | "inCommitTimestamp-preview"));
-    let property = |name| metadata.configuration.get(name).is_some_and(is_true);
+    let property = |name| metadata.configuration.get(name).is_some_and(|value| is_true(value));
     listed
         && (property("delta.enableInCommitTimestamps")
             || property("delta.enableInCommitTimestamps-preview"))
 }
 
 /// Spark takes a property's value in any case.
-fn is_true(value: &String) -> bool {
+fn is_true(value: &str) -> bool {
     value.trim().eq_ignore_ascii_case("true")
 }
 
