@@ -25,6 +25,8 @@ use crate::{driver, rpc};
 
 /// Bytes in flight on a connection in memory.
 const DUPLEX_BYTES: usize = 256 << 10;
+/// Workers of this process tell how far they are this often: people look on, and it costs nothing.
+const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
 /// How long calls may take to end once it stops.
 const DRAIN_MAX: Duration = Duration::from_secs(2);
 /// Connections that wait to be accepted.
@@ -58,7 +60,8 @@ impl Embedded {
             other => other,
         };
         let store = store.map_err(|error| error.failure())?;
-        Self::start_with(connections, Arc::new(store), Limits::default()).await
+        let limits = Limits { heartbeat_interval: HEARTBEAT_INTERVAL, ..Limits::default() };
+        Self::start_with(connections, Arc::new(store), limits).await
     }
 
     /// Starts one over this state, with these limits.
@@ -76,7 +79,7 @@ impl Embedded {
         let (handle, driver) = driver::start(context.clone(), limits, gauges, stop.clone())
             .await
             .map_err(|error| error.failure())?;
-        let routes = rpc::routes(handle, context).await?;
+        let routes = rpc::routes(handle, context, limits).await?;
         let (dial, incoming) = mpsc::channel::<Result<DuplexStream, std::io::Error>>(ACCEPT_MAX);
         let server = Server::builder().add_routes(routes).serve_with_incoming_shutdown(
             ReceiverStream::new(incoming),

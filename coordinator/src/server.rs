@@ -61,11 +61,12 @@ pub async fn run(
     let context = Context::new(Arc::new(settings.connections), Arc::new(store));
     let gauges = Arc::new(Gauges::default());
     let stop = shutdown.child_token();
+    let limits = Limits::default();
     let (handle, driver) =
-        driver::start(context.clone(), Limits::default(), Arc::clone(&gauges), stop.clone())
+        driver::start(context.clone(), limits, Arc::clone(&gauges), stop.clone())
             .await
             .map_err(|error| error.failure())?;
-    let routes = rpc::routes(handle, context).await?;
+    let routes = rpc::routes(handle, context, limits).await?;
     let (ready, is_ready) = watch::channel(true);
     let (grpc_address, http_address) = (address(&listeners.grpc)?, address(&listeners.http)?);
     let http = tokio::spawn(http::serve(listeners.http, gauges.registry(), is_ready, stop.clone()));

@@ -1,4 +1,4 @@
-//! The bytes that a worker holds in memory at once (I8).
+//! The objects that a worker copies and the bytes that it holds in memory at once (I8).
 
 use std::sync::Arc;
 
@@ -6,6 +6,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// What one permit stands for.
 const UNIT_BYTES: u64 = 4 << 10;
+/// Objects that are copied at once: beside a store 64 are as fast as 256, far from one more hide
+/// its latency.
+const OBJECTS_IN_FLIGHT: usize = 128;
 
 /// Shared by every copy of the worker. Who waits longest is served first, so the first part of
 /// any object goes on whatever waits behind it.
@@ -13,6 +16,7 @@ const UNIT_BYTES: u64 = 4 << 10;
 pub(crate) struct Budget {
     permits: Arc<Semaphore>,
     units: u32,
+    turns: Arc<Semaphore>,
 }
 
 /// Bytes that are held; free again when it is dropped.
@@ -21,10 +25,24 @@ pub(crate) struct Reserved {
     _permit: Option<OwnedSemaphorePermit>,
 }
 
+/// One object that is copied; another may begin when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
 impl Budget {
     pub(crate) fn new(bytes: u64) -> Self {
         let units = u32::try_from(bytes / UNIT_BYTES).unwrap_or(u32::MAX).max(1);
-        Self { permits: Arc::new(Semaphore::new(units as usize)), units }
+        let turns = Arc::new(Semaphore::new(OBJECTS_IN_FLIGHT));
+        Self { permits: Arc::new(Semaphore::new(units as usize)), units, turns }
+    }
+
+    /// Waits until another object may be copied; it is taken before any bytes are reserved, so who
+    /// holds bytes never waits for a turn.
+    pub(crate) async fn turn(&self) -> Turn {
+        // It fails only when the semaphore is closed, which nobody does.
+        Turn { _permit: Arc::clone(&self.turns).acquire_owned().await.ok() }
     }
 
     /// Waits for room. What is larger than the whole budget takes all of it.

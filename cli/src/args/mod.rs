@@ -114,7 +114,7 @@ pub struct SpecArguments {
     pub source: String,
     /// Where its replica is kept: a path or a URI
     pub target: String,
-    /// Own history: one commit for each sync
+    /// What the replica is; clone: a table with a history of its own, one commit for each sync
     #[arg(long, value_enum, default_value_t, hide_possible_values = true)]
     pub mode: ModeArgument,
     /// Sync this version of the source instead of the newest

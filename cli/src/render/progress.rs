@@ -1,17 +1,17 @@
 //! How far a sync is, on a terminal: phase, bytes, rate, time left, objects. Quiet otherwise.
 
 use std::collections::BTreeSet;
+use std::fmt::Write;
 use std::io::IsTerminal;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::output;
 use super::table::plain;
 use crate::client::job::{Job, State};
 
-const COPYING: &str =
-    "{msg:<12} {bar:24} {bytes}/{total_bytes}  {prefix}  {bytes_per_sec}  {eta} left";
+const COPYING: &str = "{msg:<12} {bar:24} {bytes}/{total_bytes}  {prefix}  {bytes_per_sec}  {left}";
 const WAITING: &str = "{spinner} {msg} {elapsed}";
 const TICK: Duration = Duration::from_millis(120);
 
@@ -94,10 +94,22 @@ fn phase(state: &State) -> &'static str {
     }
 }
 
+/// The time left; nothing while there is nothing to tell it from.
+fn left(bytes_copied: u64, eta: Duration) -> String {
+    match bytes_copied {
+        0 => String::new(),
+        _ => format!("{} left", HumanDuration(eta)),
+    }
+}
+
 /// Our templates are constant and tested; the default style is there for the impossible.
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template)
         .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .with_key("left", |state: &ProgressState, out: &mut dyn Write| {
+            // What cannot be written to a terminal is not worth an end.
+            let _result = out.write_str(&left(state.pos(), state.eta()));
+        })
         .progress_chars("=> ")
 }
 
@@ -110,5 +122,11 @@ mod tests {
         for template in [COPYING, WAITING] {
             assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
         }
+    }
+
+    #[test]
+    fn no_time_is_told_before_the_first_bytes() {
+        assert_eq!(left(0, Duration::ZERO), "");
+        assert_eq!(left(1, Duration::from_secs(40)), "40 seconds left");
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use deepclone_core::ids::{ConnectionKey, TaskKey, WorkerId};
-use deepclone_core::limits::{ACQUIRE_WAIT_MAX, HEARTBEAT_INTERVAL, LEASE_TTL};
+use deepclone_core::limits::{ACQUIRE_WAIT_MAX, Limits};
 use deepclone_proto::DISPATCH_PROTOCOLS;
 use deepclone_proto::convert::outcome::outcome_from_wire;
 use deepclone_proto::convert::time::{duration_from_wire, duration_to_wire};
@@ -22,13 +22,14 @@ const WORKER_NAME_BYTES_MAX: usize = 128;
 /// The service.
 pub struct Dispatch {
     handle: Handle,
+    limits: Limits,
 }
 
 impl Dispatch {
-    /// The service over this driver.
+    /// The service over this driver, which runs with these limits.
     #[must_use]
-    pub fn new(handle: Handle) -> Self {
-        Self { handle }
+    pub fn new(handle: Handle, limits: Limits) -> Self {
+        Self { handle, limits }
     }
 
     fn epoch(&self) -> u64 {
@@ -54,8 +55,8 @@ impl DispatchService for Dispatch {
         Ok(Response::new(v1::RegisterWorkerResponse {
             leader_epoch: epoch.0,
             protocol,
-            heartbeat_interval: Some(duration_to_wire(HEARTBEAT_INTERVAL)),
-            lease_ttl: Some(duration_to_wire(LEASE_TTL)),
+            heartbeat_interval: Some(duration_to_wire(self.limits.heartbeat_interval)),
+            lease_ttl: Some(duration_to_wire(self.limits.lease_ttl)),
             worker_id: worker.to_string(),
         }))
     }

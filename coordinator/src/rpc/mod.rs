@@ -15,7 +15,7 @@ mod show;
 pub mod workers;
 
 use deepclone_core::failure::Failure;
-use deepclone_core::limits::MESSAGE_BYTES_MAX;
+use deepclone_core::limits::{Limits, MESSAGE_BYTES_MAX};
 use deepclone_core::reason::Reason;
 use deepclone_proto::FILE_DESCRIPTOR_SET;
 use deepclone_proto::convert::WireError;
@@ -34,12 +34,12 @@ use crate::effects::Context;
 ///
 /// # Errors
 /// Descriptors that do not fit together: a bug.
-pub async fn routes(handle: Handle, context: Context) -> Result<Routes, Failure> {
+pub async fn routes(handle: Handle, context: Context, limits: Limits) -> Result<Routes, Failure> {
     let jobs = JobServiceServer::new(jobs::Jobs::new(handle.clone(), context))
         .max_decoding_message_size(MESSAGE_BYTES_MAX);
     let workers = WorkerServiceServer::new(workers::Workers::new(handle.clone()))
         .max_decoding_message_size(MESSAGE_BYTES_MAX);
-    let dispatch = DispatchServiceServer::new(dispatch::Dispatch::new(handle))
+    let dispatch = DispatchServiceServer::new(dispatch::Dispatch::new(handle, limits))
         .max_decoding_message_size(MESSAGE_BYTES_MAX);
     let (reporter, health) = tonic_health::server::health_reporter();
     reporter.set_serving::<JobServiceServer<jobs::Jobs>>().await;

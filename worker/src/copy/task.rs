@@ -1,4 +1,4 @@
-//! All objects of one task, several at once; the first failure ends it.
+//! All objects of one task, as many at once as the budget has turns; the first failure ends it.
 
 use std::sync::atomic::Ordering;
 
@@ -12,9 +12,6 @@ use super::error::CopyError;
 use super::object::{SINGLE_PUT_BYTES_MAX, copy_object};
 use super::sink::sweep;
 
-/// Objects of one task that are copied at once.
-const OBJECTS_IN_FLIGHT: usize = 32;
-
 /// Copies every object of a task.
 pub(crate) async fn copy_task(context: &Context, objects: &[ObjectCopy]) -> TaskOutcome {
     if let Some(directory) = &context.target.directory {
@@ -22,7 +19,8 @@ pub(crate) async fn copy_task(context: &Context, objects: &[ObjectCopy]) -> Task
     }
     let copies: Vec<_> =
         objects.iter().enumerate().map(|numbered| copy_one(context, numbered).boxed()).collect();
-    let receipts = stream::iter(copies).buffered(OBJECTS_IN_FLIGHT).try_collect::<Vec<_>>().await;
+    let receipts =
+        stream::iter(copies).buffered(objects.len().max(1)).try_collect::<Vec<_>>().await;
     match receipts {
         Ok(objects) => TaskOutcome::Done(Receipt {
             objects,
@@ -38,6 +36,7 @@ async fn copy_one(
     context: &Context,
     (index, object): (usize, &ObjectCopy),
 ) -> Result<ObjectReceipt, (usize, CopyError)> {
+    let _turn = context.budget.turn().await;
     if context.stop.is_cancelled() {
         return Err((index, CopyError::lease_expired(&object.target_path)));
     }

@@ -462,3 +462,18 @@ async fn the_budget_bounds_what_is_held() {
     let _all = budget.reserve(1 << 30).await;
     assert!(budget.reserve(1).now_or_never().is_none());
 }
+
+#[tokio::test]
+async fn the_budget_bounds_how_many_objects_are_copied() {
+    let budget = Budget::new(10 << 10);
+    // Without tokio's own bound on how much one test polls.
+    let turn = || tokio::task::unconstrained(budget.turn()).now_or_never();
+    let mut turns = Vec::new();
+    while let Some(turn) = turn() {
+        turns.push(turn);
+        assert!(turns.len() <= 1024, "there is no bound");
+    }
+    assert!(turns.len() >= 64, "too few objects to hide a store's latency");
+    turns.pop();
+    assert!(turn().is_some(), "a turn that ended is not given again");
+}
