@@ -11,7 +11,7 @@ use super::output;
 use super::table::plain;
 use crate::client::job::{Job, State};
 
-const COPYING: &str = "{msg:<12} {bar:24} {bytes}/{total_bytes}  {prefix}  {bytes_per_sec}  {left}";
+const COPYING: &str = "{msg} {wide_bar} {bytes}/{total_bytes}  {prefix}  {bytes_per_sec}  {left}";
 const WAITING: &str = "{spinner} {msg} {elapsed}";
 const TICK: Duration = Duration::from_millis(120);
 
@@ -98,7 +98,7 @@ fn phase(state: &State) -> &'static str {
 fn left(bytes_copied: u64, eta: Duration) -> String {
     match bytes_copied {
         0 => String::new(),
-        _ => format!("{} left", HumanDuration(eta)),
+        _ => format!("{:#} left", HumanDuration(eta)),
     }
 }
 
@@ -127,6 +127,6 @@ mod tests {
     #[test]
     fn no_time_is_told_before_the_first_bytes() {
         assert_eq!(left(0, Duration::ZERO), "");
-        assert_eq!(left(1, Duration::from_secs(40)), "40 seconds left");
+        assert_eq!(left(1, Duration::from_secs(40)), "40s left");
     }
 }
