@@ -8,9 +8,11 @@
 //! * [`book`]: what it knows of jobs beside the machine.
 //! * `take`: a message → an event, and what to answer once the turn is durable.
 //! * `release`: actions → spawned effects and answers.
+//! * `journal`: facts → the lines of the log.
 
 pub mod book;
 mod handle;
+mod journal;
 pub mod message;
 mod release;
 mod take;
@@ -164,6 +166,7 @@ impl Driver {
             self.commit(&batch).await?;
         }
         for entry in &batch.entries {
+            journal::tell(&entry.fact);
             self.book.apply(entry).map_err(|error| error.failure())?;
         }
         for action in released {

@@ -48,6 +48,8 @@ async fn route(source: Place, target: impl Fn(&str) -> Place) {
     let second = deployment.clone(&[]).await.succeeded();
     assert_eq!(second.number("objects_copied"), first.number("objects_copied"));
     assert_judged(&source, &apart).await;
+    let log = deployment.coordinator.log();
+    assert!(log.contains("job planned") && log.contains("job succeeded"), "{log}");
     for mut worker in workers {
         assert!(worker.terminate().success(), "{}", worker.log());
     }

@@ -1,0 +1,28 @@
+//! What operators read in the log: the life of each job, once its facts are durable.
+
+use deepclone_core::machine::{End, Fact};
+
+/// Writes a line for a fact that people want to know of; tasks that end well are too many.
+pub(super) fn tell(fact: &Fact) {
+    match fact {
+        Fact::Created { job, .. } => tracing::info!(%job, "job created"),
+        Fact::Planned { job, source_version, replica_version, .. } => {
+            tracing::info!(%job, source_version, ?replica_version, "job planned");
+        }
+        Fact::TaskFailed { job, fingerprint, kind } => {
+            tracing::warn!(%job, ?fingerprint, ?kind, "a try of a task failed");
+        }
+        Fact::CancelRequested { job } => tracing::info!(%job, "job is to be cancelled"),
+        Fact::Published { job, version } => tracing::info!(%job, version, "job published"),
+        Fact::Ended { job, end } => match end {
+            End::Succeeded { source_version, replica_version, up_to_date } => {
+                tracing::info!(%job, source_version, replica_version, up_to_date, "job succeeded");
+            }
+            End::Failed(failure) => {
+                tracing::warn!(%job, reason = failure.reason.row().name, "job failed: {failure}");
+            }
+            End::Cancelled => tracing::info!(%job, "job cancelled"),
+        },
+        Fact::TaskDone { .. } | Fact::PublishIntended { .. } => {}
+    }
+}
