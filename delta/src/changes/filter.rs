@@ -1,16 +1,18 @@
 //! `--where`: the part of the source's live files that the replica keeps.
 
-use crate::actions::Metadata;
 use crate::error::DeltaError;
+use crate::features::has_column_mapping;
 use crate::predicate::{Predicate, partition_columns};
 use crate::snapshot::Snapshot;
 
 /// The predicate over the table's partition columns; none keeps all files.
 pub(crate) fn parse(
     text: Option<&str>,
-    metadata: &Metadata,
+    Snapshot { protocol, metadata, .. }: &Snapshot,
 ) -> Result<Option<Predicate>, DeltaError> {
-    text.map(|text| Predicate::parse(text, &partition_columns(metadata)?)).transpose()
+    let Some(text) = text else { return Ok(None) };
+    let is_mapped = has_column_mapping(protocol, &metadata.configuration);
+    Predicate::parse(text, &partition_columns(metadata, is_mapped)?).map(Some)
 }
 
 /// Drops the files that the predicate does not match.

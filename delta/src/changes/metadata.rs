@@ -1,7 +1,7 @@
 //! The replica's metadata: the source's, without what belongs to the source alone, with the
 //! properties that were asked for, under the replica's own id.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::JobId;
@@ -9,9 +9,9 @@ use deepclone_core::reason::Reason;
 use sha2::{Digest, Sha256};
 
 use super::equality::canonical;
-use super::protocol::{activated, supported};
 use super::{CommitTime, Configuration};
 use crate::actions::{Metadata, Protocol};
+use crate::features::{Family, WRITER_LISTS, has_in_commit_timestamps, supports_any, switched_on};
 use crate::publish::checkpoint::duration_ms;
 use crate::snapshot::Snapshot;
 
@@ -42,7 +42,6 @@ const RESERVED: &[&str] = &[
 pub(crate) const ENABLEMENT_VERSION: &str = "delta.inCommitTimestampEnablementVersion";
 /// The in-commit timestamp of that version.
 pub(crate) const ENABLEMENT_TIMESTAMP: &str = "delta.inCommitTimestampEnablementTimestamp";
-const IN_COMMIT: &str = "delta.enableInCommitTimestamps";
 const ROW_TRACKING_SUSPENDED: &str = "delta.rowTrackingSuspended";
 
 /// The source's properties as the replica shall have them, without its own time keeping.
@@ -56,7 +55,7 @@ pub(crate) fn configuration(
         .filter(|(key, _)| !starts_with_any(key, STRIPPED))
         .map(|(key, value)| (key.clone(), value.clone()))
         .collect();
-    let before = activated(&result, "");
+    let before = families(&result);
     for (key, value) in overrides {
         if starts_with_any(key, STRIPPED) || starts_with_any(key, RESERVED) {
             return Err(refused(key, "it is managed by the table format, not by users"));
@@ -65,13 +64,44 @@ pub(crate) fn configuration(
             return Err(refused(key, &format!("{value:?} is not {expected}")));
         }
         result.insert(key.clone(), value.clone());
-        if let Some(family) = activated(&result, "").difference(&before).next() {
+        if let Some(family) = families(&result).difference(&before).next() {
             let feature = family.first().copied().unwrap_or_default();
             let why = format!("it would activate the table feature {feature}");
             return Err(refused(key, &why).with("feature", feature));
         }
     }
     Ok(result)
+}
+
+/// Takes away the properties that would activate a feature which the source's protocol does not
+/// support: they have no effect there and must have none here. They stay where the replica's
+/// readers take no notice of them, too: in a legacy protocol that does not support the feature
+/// (Spark refuses a list of features without it). Returns a notice for each that is left out.
+pub(crate) fn leave_out_inert(
+    configuration: &mut Configuration,
+    source: &Protocol,
+    replica: &Protocol,
+) -> Vec<String> {
+    let mut notices = Vec::new();
+    for switch in switched_on(configuration) {
+        let heeded =
+            replica.min_writer_version >= WRITER_LISTS || supports_any(replica, switch.family);
+        if supports_any(source, switch.family) || !heeded {
+            continue;
+        }
+        configuration.remove(&switch.property);
+        notices.push(format!(
+            "the property {} is left out: the source's protocol does not support {}, so it has no \
+             effect there",
+            switch.property,
+            switch.family.first().copied().unwrap_or_default()
+        ));
+    }
+    notices
+}
+
+fn families(configuration: &Configuration) -> BTreeSet<Family> {
+    switched_on(configuration).into_iter().map(|switch| switch.family).collect()
 }
 
 /// What the property's value should be and is not: Spark cannot read a table any more that keeps a
@@ -110,7 +140,7 @@ pub(super) fn suspend_row_tracking(
     source: &Protocol,
     replica: &Protocol,
 ) {
-    let lists = |protocol: &Protocol| supported(protocol).writer.contains("rowTracking");
+    let lists = |protocol: &Protocol| supports_any(protocol, &["rowTracking"]);
     if lists(replica) && !lists(source) {
         configuration.insert(ROW_TRACKING_SUSPENDED.to_owned(), "true".to_owned());
     }
@@ -119,16 +149,17 @@ pub(super) fn suspend_row_tracking(
 /// How the commit tells its time, and the replica's own enablement properties carried over.
 pub(super) fn commit_time(
     configuration: &mut Configuration,
+    protocol: &Protocol,
     replica: Option<&Snapshot>,
 ) -> CommitTime {
-    if !is_on(configuration) {
+    if !has_in_commit_timestamps(protocol, configuration) {
         return CommitTime::FileTime;
     }
     let Some(replica) = replica else {
         return CommitTime::InCommit { above_ms: 0 };
     };
     let above_ms = replica.ict.unwrap_or(replica.commit_ms);
-    if !is_on(&replica.metadata.configuration) {
+    if !has_in_commit_timestamps(&replica.protocol, &replica.metadata.configuration) {
         return CommitTime::TurnsOn { above_ms };
     }
     for key in [ENABLEMENT_VERSION, ENABLEMENT_TIMESTAMP] {
@@ -175,10 +206,6 @@ fn new_id(sync: JobId) -> String {
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&digest[..16]);
     uuid::Builder::from_random_bytes(bytes).into_uuid().hyphenated().to_string()
-}
-
-fn is_on(configuration: &Configuration) -> bool {
-    configuration.get(IN_COMMIT).is_some_and(|value| value.trim().eq_ignore_ascii_case("true"))
 }
 
 fn starts_with_any(key: &str, prefixes: &[&str]) -> bool {

@@ -38,11 +38,12 @@ mod up_to_date;
 pub(crate) use equality::same_fields;
 pub use identity::Identity;
 pub(crate) use identity::settings;
-pub(crate) use metadata::configuration;
-pub(crate) use metadata::{ENABLEMENT_TIMESTAMP, ENABLEMENT_VERSION};
+pub(crate) use metadata::{
+    ENABLEMENT_TIMESTAMP, ENABLEMENT_VERSION, configuration, leave_out_inert,
+};
 pub(crate) use objects::vector_object;
 pub(crate) use plan::refuse_other_source;
-pub(crate) use protocol::{activated, is_dropped, is_reader_writer, supported};
+pub(crate) use protocol::is_dropped;
 pub(crate) use relocate::relative;
 pub(crate) use state::{ROW_TRACKING_DOMAIN, row_id_mark};
 

@@ -68,7 +68,7 @@ pub(super) async fn plan(
         return Ok(plan);
     }
     refuse_older(replica.as_ref(), &wanted)?;
-    let predicate = filter::parse(spec.partition_filter.as_deref(), &wanted.metadata)?;
+    let predicate = filter::parse(spec.partition_filter.as_deref(), &wanted)?;
     filter::keep_matching(&mut wanted, predicate.as_ref())?;
     let scope = identity::scope(spec.mode, predicate.as_ref());
     wanted.files = relocate::relative(&source.uri, wanted.files)?;
@@ -236,19 +236,18 @@ fn describe(
     let properties = &request.spec.properties;
     let mut configuration = metadata::configuration(&wanted.metadata, properties)?;
     let head_protocol = head.map(|head| &head.protocol);
-    let merged = protocol::merge(
-        &wanted.protocol,
-        head_protocol,
-        &configuration,
-        &wanted.metadata.schema_string,
-    );
+    let schema = &wanted.metadata.schema_string;
+    let merged = protocol::merge(&wanted.protocol, head_protocol, schema);
+    change_set.notices.extend(protocol::notice(&wanted.protocol));
+    let inert = metadata::leave_out_inert(&mut configuration, &wanted.protocol, &merged);
+    change_set.notices.extend(inert);
     metadata::suspend_row_tracking(&mut configuration, &wanted.protocol, &merged);
-    change_set.commit_time = metadata::commit_time(&mut configuration, head);
+    change_set.commit_time = metadata::commit_time(&mut configuration, &merged, head);
     let head_metadata = head.map(|head| &head.metadata);
     let described = metadata::build(&wanted.metadata, configuration, head_metadata, request.sync);
     change_set.identity.body.table_id = described.id.clone();
     change_set.identity.body.checkpoint_interval = checkpoint_interval(&described);
-    let features = protocol::supported(&merged).writer;
+    let features = features::supported(&merged).writer;
     if features.contains("domainMetadata") {
         let known = head.map(|head| head.domains.clone()).unwrap_or_default();
         change_set.domains = state::domains(&wanted.domains, &known)?;

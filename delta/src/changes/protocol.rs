@@ -2,100 +2,57 @@
 //! union that never goes below what the replica has.
 //!
 //! Rules: <https://github.com/delta-io/delta/blob/master/PROTOCOL.md#table-features>. A feature
-//! that is lost, or listed on one side only, makes readers return nulls or refuse; a property
-//! that activates a feature which is not listed makes Spark refuse to read.
+//! that is lost, or listed on one side only, makes readers return nulls or refuse. No property
+//! adds a feature: what the source's protocol does not support has no effect there.
 
-use std::collections::BTreeSet;
-
-use serde_json::Value;
-
-use super::Configuration;
 use crate::actions::Protocol;
-
-/// Features that the writer versions 2 to 6 imply, with the version that brings each.
-const LEGACY: &[(&str, u32)] = &[
-    ("appendOnly", 2),
-    ("invariants", 2),
-    ("checkConstraints", 3),
-    ("changeDataFeed", 4),
-    ("generatedColumns", 4),
-    ("columnMapping", 5),
-    ("identityColumns", 6),
-];
-
-/// Features that both readers and writers must know.
-const READER_WRITER: &[&str] = &[
-    "adaptiveMetadata",
-    "catalogManaged",
-    "catalogOwned-preview",
-    "columnMapping",
-    "deletionVectors",
-    "geospatial",
-    "timestampNtz",
-    "typeWidening",
-    "typeWidening-preview",
-    "v2Checkpoint",
-    "vacuumProtocolCheck",
-    "variantShredding",
-    "variantShredding-preview",
-    "variantType",
-    "variantType-preview",
-];
+use crate::features::{
+    self, Family, Features, READER_LISTS, WRITER_LISTS, legacy_version, supported,
+};
 
 /// Never carried: the barrier that it guards is a version of the source's log.
 const DROPPED: &str = "checkpointProtection";
 
-/// The features that a protocol supports, and those of them that readers must know.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Features {
-    pub(crate) writer: BTreeSet<String>,
-    pub(crate) reader: BTreeSet<String>,
-}
-
-/// The protocol that the replica shall have with this configuration and schema.
-pub(super) fn merge(
-    source: &Protocol,
-    replica: Option<&Protocol>,
-    configuration: &Configuration,
-    schema: &str,
-) -> Protocol {
+/// The protocol that the replica shall have with this schema.
+pub(super) fn merge(source: &Protocol, replica: Option<&Protocol>, schema: &str) -> Protocol {
+    let source = &features::without_stray_lists(source);
     let source_has = supported(source);
     let replica_has = replica.map(supported).unwrap_or_default();
     let mut wanted = source_has.clone();
     wanted.writer.remove(DROPPED);
-    wanted.reader.remove(DROPPED);
-    let dropped = wanted != source_has;
+    let is_dropped = wanted != source_has;
     wanted.writer.extend(replica_has.writer.iter().cloned());
     wanted.reader.extend(replica_has.reader.iter().cloned());
-    for family in activated(configuration, schema) {
-        if !family.iter().any(|name| wanted.writer.contains(*name)) {
-            wanted.writer.extend(family.first().map(|name| (*name).to_owned()));
-        }
+    for family in features::required_by_types(schema) {
+        add_one(&mut wanted, family);
     }
     if wanted.writer.contains("rowTracking") || wanted.writer.contains("clustering") {
         wanted.writer.insert("domainMetadata".to_owned());
     }
-    let both: Vec<String> = wanted.writer.union(&wanted.reader).cloned().collect();
-    for name in both {
-        if READER_WRITER.contains(&name.as_str()) || wanted.reader.contains(&name) {
-            wanted.reader.insert(name.clone());
-            wanted.writer.insert(name);
-        }
+    if needs_lists(&wanted, source) {
+        // Spark refuses to read a list without the features that it finds in the schema.
+        features::annotated(schema).into_iter().for_each(|family| add_one(&mut wanted, family));
     }
-    if !dropped && wanted == source_has && !below(source, replica) {
+    if !is_dropped && wanted == source_has && !below(source, replica) && is_sound(source) {
         return source.clone();
     }
     match replica {
-        Some(replica) if wanted == replica_has => replica.clone(),
+        Some(replica) if wanted == replica_has && is_sound(replica) => {
+            features::without_stray_lists(replica)
+        }
         _ => build(wanted, source),
     }
 }
 
 /// True when the two say the same, whatever the order of their lists.
 pub(super) fn same(left: &Protocol, right: &Protocol) -> bool {
+    let lists = |protocol: &Protocol| {
+        (protocol.reader_features.is_some(), protocol.writer_features.is_some())
+    };
     left.min_reader_version == right.min_reader_version
         && left.min_writer_version == right.min_writer_version
-        && supported(left) == supported(right)
+        && lists(left) == lists(right)
+        && features::listed(left) == features::listed(right)
 }
 
 /// True for features of the source that no replica has.
@@ -103,109 +60,34 @@ pub(crate) fn is_dropped(name: &str) -> bool {
     name == DROPPED
 }
 
-/// True for features that readers and writers must both list.
-pub(crate) fn is_reader_writer(name: &str) -> bool {
-    READER_WRITER.contains(&name)
+/// What an operator should know of the source's protocol.
+pub(super) fn notice(source: &Protocol) -> Option<String> {
+    let misplaced = features::misplaced(source);
+    let names: Vec<&str> = misplaced.iter().map(String::as_str).collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "the source's protocol does not list {} where its versions want it: the replica's \
+             does",
+            names.join(", ")
+        )
+    })
 }
 
-/// Every feature that a protocol supports: legacy versions expanded.
-pub(crate) fn supported(protocol: &Protocol) -> Features {
-    let mut features = Features::default();
-    let maps = protocol.min_reader_version == 2;
-    if protocol.min_writer_version >= 7 {
-        features.writer.extend(protocol.writer_features.iter().flatten().cloned());
-    } else {
-        let implied = LEGACY.iter().filter(|(name, version)| {
-            *version <= protocol.min_writer_version
-                && (*name != "columnMapping" || protocol.min_reader_version >= 2)
-        });
-        features.writer.extend(implied.map(|(name, _)| (*name).to_owned()));
+fn add_one(features: &mut Features, family: Family) {
+    let Some(first) = family.first() else { return };
+    if family.iter().any(|name| features.writer.contains(*name)) {
+        return;
     }
-    if protocol.min_reader_version >= 3 {
-        features.reader.extend(protocol.reader_features.iter().flatten().cloned());
-    } else if maps && features.writer.contains("columnMapping") {
-        features.reader.insert("columnMapping".to_owned());
-    }
-    features
-}
-
-/// The features that configuration and schema activate: for each the names that satisfy it, the
-/// one to add first.
-pub(crate) fn activated(
-    configuration: &Configuration,
-    schema: &str,
-) -> BTreeSet<&'static [&'static str]> {
-    let on = |key: &str| {
-        configuration.get(key).is_some_and(|value| value.trim().eq_ignore_ascii_case("true"))
-    };
-    let mut active: BTreeSet<&'static [&'static str]> =
-        SWITCHES.iter().filter(|(property, _)| on(property)).map(|(_, family)| *family).collect();
-    if let Some(mode) = configuration.get("delta.columnMapping.mode")
-        && !mode.eq_ignore_ascii_case("none")
-    {
-        active.insert(&["columnMapping"]);
-    }
-    if configuration.get("delta.checkpointPolicy").is_some_and(|p| p.eq_ignore_ascii_case("v2")) {
-        active.insert(&["v2Checkpoint"]);
-    }
-    if configuration.keys().any(|key| key.starts_with("delta.constraints.")) {
-        active.insert(&["checkConstraints"]);
-    }
-    if let Ok(schema) = serde_json::from_str::<Value>(schema) {
-        in_schema(&schema, &mut active);
-    }
-    active
-}
-
-const SWITCHES: &[(&str, &[&str])] = &[
-    ("delta.appendOnly", &["appendOnly"]),
-    ("delta.enableChangeDataFeed", &["changeDataFeed"]),
-    ("delta.enableDeletionVectors", &["deletionVectors"]),
-    ("delta.enableIcebergCompatV1", &["icebergCompatV1"]),
-    ("delta.enableIcebergCompatV2", &["icebergCompatV2"]),
-    ("delta.enableIcebergCompatV3", &["icebergCompatV3"]),
-    ("delta.enableIcebergWriterCompatV1", &["icebergWriterCompatV1"]),
-    ("delta.enableInCommitTimestamps", &["inCommitTimestamp"]),
-    ("delta.enableRowTracking", &["rowTracking"]),
-    ("delta.enableTypeWidening", &["typeWidening", "typeWidening-preview"]),
-    ("delta.enableVariantShredding", &["variantShredding", "variantShredding-preview"]),
-];
-
-/// Types and field metadata that activate a feature, wherever they stand in the schema.
-fn in_schema(node: &Value, active: &mut BTreeSet<&'static [&'static str]>) {
-    match node {
-        Value::String(name) => {
-            if name == "timestamp_ntz" {
-                active.insert(&["timestampNtz"]);
-            } else if name == "variant" {
-                active.insert(&["variantType", "variantType-preview"]);
-            }
-        }
-        Value::Array(fields) => fields.iter().for_each(|field| in_schema(field, active)),
-        Value::Object(object) => {
-            for part in ["type", "fields", "elementType", "keyType", "valueType"] {
-                if let Some(part) = object.get(part) {
-                    in_schema(part, active);
-                }
-            }
-            let Some(Value::Object(metadata)) = object.get("metadata") else { return };
-            for name in metadata.keys() {
-                if let Some((_, family)) = IN_FIELDS.iter().find(|(key, _)| key == name) {
-                    active.insert(family);
-                }
-            }
-        }
-        _ => {}
+    features.writer.insert((*first).to_owned());
+    if features::is_reader_writer(first) {
+        features.reader.insert((*first).to_owned());
     }
 }
 
-const IN_FIELDS: &[(&str, &[&str])] = &[
-    ("CURRENT_DEFAULT", &["allowColumnDefaults"]),
-    ("delta.generationExpression", &["generatedColumns"]),
-    ("delta.identity.start", &["identityColumns"]),
-    ("delta.invariants", &["invariants"]),
-    ("delta.typeChanges", &["typeWidening", "typeWidening-preview"]),
-];
+/// True when each feature stands in the lists where readers and writers look for it.
+fn is_sound(protocol: &Protocol) -> bool {
+    features::misplaced(protocol).is_empty()
+}
 
 fn below(source: &Protocol, replica: Option<&Protocol>) -> bool {
     replica.is_some_and(|replica| {
@@ -214,36 +96,34 @@ fn below(source: &Protocol, replica: Option<&Protocol>) -> bool {
     })
 }
 
+/// True when no legacy protocol says the same.
+fn needs_lists(wanted: &Features, source: &Protocol) -> bool {
+    source.min_reader_version >= READER_LISTS
+        || source.min_writer_version >= WRITER_LISTS
+        || wanted.writer.iter().any(|name| legacy_version(name).is_none())
+}
+
 /// The smallest protocol that supports `wanted`: a legacy one where it can.
 fn build(wanted: Features, source: &Protocol) -> Protocol {
-    let version = |name: &String| LEGACY.iter().find(|(known, _)| known == name).map(|row| row.1);
-    let legacy: Option<Vec<u32>> = wanted.writer.iter().map(version).collect();
     let unknown = source.unknown.clone();
-    match legacy {
-        Some(versions) if source.min_reader_version < 3 && source.min_writer_version < 7 => {
-            let reader_floor = if wanted.reader.is_empty() { 1 } else { 2 };
-            Protocol {
-                min_reader_version: reader_floor.max(source.min_reader_version),
-                min_writer_version: versions
-                    .into_iter()
-                    .max()
-                    .unwrap_or(1)
-                    .max(source.min_writer_version),
-                reader_features: None,
-                writer_features: None,
-                unknown,
-            }
-        }
-        _ => {
-            let listed = !wanted.reader.is_empty() || source.min_reader_version >= 3;
-            Protocol {
-                min_reader_version: if listed { 3 } else { 1 },
-                min_writer_version: 7,
-                reader_features: listed.then(|| wanted.reader.into_iter().collect()),
-                writer_features: Some(wanted.writer.into_iter().collect()),
-                unknown,
-            }
-        }
+    if needs_lists(&wanted, source) {
+        let has_readers = !wanted.reader.is_empty() || source.min_reader_version >= READER_LISTS;
+        return Protocol {
+            min_reader_version: if has_readers { READER_LISTS } else { 1 },
+            min_writer_version: WRITER_LISTS,
+            reader_features: has_readers.then(|| wanted.reader.into_iter().collect()),
+            writer_features: Some(wanted.writer.into_iter().collect()),
+            unknown,
+        };
+    }
+    let floor = if wanted.reader.is_empty() { 1 } else { 2 };
+    let newest = wanted.writer.iter().filter_map(|name| legacy_version(name)).max();
+    Protocol {
+        min_reader_version: source.min_reader_version.max(floor),
+        min_writer_version: source.min_writer_version.max(newest.unwrap_or(1)),
+        reader_features: None,
+        writer_features: None,
+        unknown,
     }
 }
 
@@ -276,23 +156,21 @@ mod tests {
         format!("{reader},{writer} {readers} {writers}")
     }
 
-    /// The source's protocol, the replica's, its properties, its schema, and what is made of them.
-    type Case = (Protocol, Option<Protocol>, &'static [Property], &'static str, &'static str);
-    type Property = (&'static str, &'static str);
+    /// The source's protocol, the replica's, its schema, and what is made of them.
+    type Case = (Protocol, Option<Protocol>, &'static str, &'static str);
 
     #[test]
     fn the_protocol_is_the_sources_or_a_union_that_never_goes_below() {
         let dv = ["deletionVectors"];
         let none = "{}";
         assert_merged(&[
-            (legacy(1, 2), None, &[], none, "1,2 - -"),
-            (legacy(1, 2), Some(legacy(1, 2)), &[], none, "1,2 - -"),
-            (lists(&dv, &dv), None, &[], none, "3,7 [deletionVectors] [deletionVectors]"),
+            (legacy(1, 2), None, none, "1,2 - -"),
+            (legacy(1, 2), Some(legacy(1, 2)), none, "1,2 - -"),
+            (lists(&dv, &dv), None, none, "3,7 [deletionVectors] [deletionVectors]"),
             // The source dropped a feature: the replica keeps it.
             (
                 legacy(1, 2),
                 Some(lists(&dv, &["appendOnly", "deletionVectors", "invariants"])),
-                &[],
                 none,
                 "3,7 [deletionVectors] [appendOnly deletionVectors invariants]",
             ),
@@ -300,14 +178,12 @@ mod tests {
             (
                 lists(&dv, &dv),
                 Some(legacy(1, 3)),
-                &[],
                 none,
                 "3,7 [deletionVectors] [appendOnly checkConstraints deletionVectors invariants]",
             ),
             (
                 legacy(2, 5),
                 Some(lists(&dv, &dv)),
-                &[],
                 none,
                 "3,7 [columnMapping deletionVectors] [appendOnly changeDataFeed checkConstraints \
                  columnMapping deletionVectors generatedColumns invariants]",
@@ -318,37 +194,49 @@ mod tests {
     #[test]
     fn what_is_active_is_listed_where_it_must_be() {
         let none = "{}";
+        let generated = concat!(
+            r#"{"type":"struct","fields":[{"name":"a","type":"long","#,
+            r#""metadata":{"delta.generationExpression":"1"}}]}"#
+        );
         let ntz = r#"{"type":"struct","fields":[{"name":"a","type":"timestamp_ntz"}]}"#;
         assert_merged(&[
             // Listed on one side only.
+            (lists(&[], &["columnMapping"]), None, none, "3,7 [columnMapping] [columnMapping]"),
             (
-                lists(&[], &["columnMapping"]),
+                lists(&["deletionVectors"], &[]),
                 None,
-                &[],
                 none,
-                "3,7 [columnMapping] [columnMapping]",
+                "3,7 [deletionVectors] [deletionVectors]",
             ),
-            // Active, but not listed.
-            (legacy(1, 2), None, &[("delta.enableChangeDataFeed", "true")], none, "1,4 - -"),
             (
-                lists(&[], &[]),
+                lists(&[], &["rowTracking"]),
                 None,
-                &[("delta.enableRowTracking", "true")],
                 ntz,
                 "3,7 [timestampNtz] [domainMetadata rowTracking timestampNtz]",
             ),
+            // A legacy protocol stays as it is, also one that no writer should make.
+            (legacy(2, 2), None, none, "2,2 - -"),
+            (legacy(1, 2), None, generated, "1,2 - -"),
             (
                 legacy(1, 2),
-                None,
-                &[],
-                ntz,
-                "3,7 [timestampNtz] [appendOnly invariants timestampNtz]",
+                Some(lists(&[], &["deletionVectors"])),
+                generated,
+                "3,7 [deletionVectors] [appendOnly deletionVectors generatedColumns invariants]",
             ),
+            (legacy(2, 2), Some(legacy(1, 3)), none, "2,5 - -"),
+            // Lists that the versions do not allow, on either side.
+            (Protocol { reader_features: Some(vec![]), ..legacy(1, 2) }, None, none, "1,2 - -"),
+            (
+                legacy(1, 2),
+                Some(Protocol { writer_features: Some(vec![]), ..legacy(1, 3) }),
+                none,
+                "1,3 - -",
+            ),
+            (legacy(1, 2), None, ntz, "3,7 [timestampNtz] [appendOnly invariants timestampNtz]"),
             // The barrier is a version of the source's log.
             (
                 lists(&[], &["appendOnly", "checkpointProtection"]),
                 None,
-                &[],
                 none,
                 "3,7 [] [appendOnly]",
             ),
@@ -357,13 +245,11 @@ mod tests {
 
     #[track_caller]
     fn assert_merged(cases: &[Case]) {
-        for (source, replica, properties, schema, expect) in cases {
-            let configuration: Configuration =
-                properties.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
-            let merged = merge(source, replica.as_ref(), &configuration, schema);
+        for (source, replica, schema, expect) in cases {
+            let merged = merge(source, replica.as_ref(), schema);
             assert_eq!(shown(&merged), *expect, "{} {replica:?}", shown(source));
             // A second time there is nothing more to do.
-            let again = merge(source, Some(&merged), &configuration, schema);
+            let again = merge(source, Some(&merged), schema);
             assert!(same(&again, &merged), "{} {}", shown(&again), shown(&merged));
         }
     }

@@ -66,13 +66,20 @@ fn protocols_are_carried_or_refused_by_name() {
             "without readerFeatures",
         ),
         (r#"{"minReaderVersion":1,"minWriterVersion":7}"#.to_owned(), "without writerFeatures"),
+        // Lists that do not fit are mended, not refused.
         (
             r#"{"minReaderVersion":1,"minWriterVersion":2,"writerFeatures":["appendOnly"]}"#
                 .to_owned(),
-            "with writerFeatures",
+            "",
         ),
-        (listed(&[dv], &[]), "deletionVectors is in readerFeatures only"),
-        (listed(&[], &[dv]), "deletionVectors is in writerFeatures only"),
+        (listed(&[dv], &[]), ""),
+        (listed(&[], &[dv]), ""),
+        // What is elsewhere is refused wherever it stands.
+        (
+            r#"{"minReaderVersion":1,"minWriterVersion":2,"readerFeatures":["catalogManaged"]}"#
+                .to_owned(),
+            "catalogManaged",
+        ),
     ];
     for (json, wanted) in cases {
         match check(&protocol(&json), &metadata(""), &[]) {
@@ -101,14 +108,4 @@ fn what_is_elsewhere_cannot_be_allowed_and_shows_in_properties() {
         assert!(error.to_string().contains(property), "{error}");
     }
     assert!(check(&plain, &metadata("\"delta.appendOnly\":\"true\""), &[]).is_ok());
-}
-
-#[test]
-fn versions_imply_features() {
-    let set = features(&protocol(r#"{"minReaderVersion":2,"minWriterVersion":5}"#));
-    assert_eq!(set.reader, BTreeSet::from(["columnMapping".to_owned()]));
-    assert_eq!(set.writer.len(), 6);
-    assert!(!set.writer.contains("identityColumns"));
-    let set = features(&protocol(&listed(&["deletionVectors"], &["deletionVectors"])));
-    assert_eq!((set.reader.len(), set.writer.len()), (1, 1));
 }

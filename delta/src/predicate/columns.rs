@@ -58,11 +58,15 @@ impl fmt::Display for ColumnType {
     }
 }
 
-/// The partition columns of a table, in order.
+/// The partition columns of a table, in order; `is_mapped` when its protocol and properties make
+/// readers go by physical names.
 ///
 /// # Errors
 /// When the schema is not JSON, or has no such column.
-pub fn partition_columns(metadata: &Metadata) -> Result<Vec<PartitionColumn>, DeltaError> {
+pub fn partition_columns(
+    metadata: &Metadata,
+    is_mapped: bool,
+) -> Result<Vec<PartitionColumn>, DeltaError> {
     #[derive(Deserialize)]
     struct Schema {
         fields: Vec<Field>,
@@ -78,8 +82,6 @@ pub fn partition_columns(metadata: &Metadata) -> Result<Vec<PartitionColumn>, De
     let place = "metaData.schemaString";
     let schema: Schema = serde_json::from_str(&metadata.schema_string)
         .map_err(|error| DeltaError::damaged(place, error.to_string()))?;
-    let mode = metadata.configuration.get("delta.columnMapping.mode");
-    let is_mapped = mode.is_some_and(|mode| mode != "none");
     let column = |name: &String| {
         let field = schema
             .fields

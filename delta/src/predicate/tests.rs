@@ -196,7 +196,7 @@ fn connectives_are_three_valued() {
 
 #[test]
 fn columns_come_from_the_schema() {
-    let metadata = |mode: &str| {
+    let metadata = {
         let schema = "{\\\"type\\\":\\\"struct\\\",\\\"fields\\\":[{\\\"name\\\":\\\"P\\\",\\\
             \"type\\\":\\\"decimal(10,2)\\\",\\\"nullable\\\":true,\\\"metadata\\\":{\\\"delta\
             .columnMapping.physicalName\\\":\\\"col-1\\\"}},{\\\"name\\\":\\\"x\\\",\\\"type\\\
@@ -204,8 +204,7 @@ fn columns_come_from_the_schema() {
             ata\\\":{}}]}";
         let json = format!(
             "{{\"metaData\":{{\"id\":\"i\",\"format\":{{}},\"schemaString\":\"{schema}\",\"par\
-                titionColumns\":[\"P\"],\"configuration\":{{\"delta.columnMapping.mode\":\"{mo\
-                de}\"}}}}}}"
+                titionColumns\":[\"P\"],\"configuration\":{{}}}}}}"
         );
         match crate::actions::Action::from_json(&json).unwrap() {
             crate::actions::Action::Metadata(metadata) => metadata,
@@ -217,6 +216,6 @@ fn columns_come_from_the_schema() {
         physical_name: physical.into(),
         column_type: ColumnType::Exact,
     };
-    assert_eq!(partition_columns(&metadata("name")).unwrap(), [column("col-1")]);
-    assert_eq!(partition_columns(&metadata("none")).unwrap(), [column("P")]);
+    assert_eq!(partition_columns(&metadata, true).unwrap(), [column("col-1")]);
+    assert_eq!(partition_columns(&metadata, false).unwrap(), [column("P")]);
 }

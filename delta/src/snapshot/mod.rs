@@ -16,6 +16,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::actions::{Add, DomainMetadata, Metadata, Protocol, Remove, Txn};
 use crate::error::DeltaError;
+use crate::features::has_in_commit_timestamps;
 use crate::log::{self, CheckpointFiles, Commit, LogEntry, LogSegment};
 use crate::paths::FileKey;
 use replay::Replay;
@@ -158,7 +159,7 @@ async fn go_on(
     }
     drop(reads);
     let state = replay.finish(&table.uri, &log::commit_path(segment.version))?;
-    let ict = match time::is_in_commit(&state.protocol, &state.metadata) {
+    let ict = match has_in_commit_timestamps(&state.protocol, &state.metadata.configuration) {
         true if commits.is_empty() => log::read_commit(table, segment.version)
             .await?
             .and_then(|commit| commit.in_commit_timestamp()),

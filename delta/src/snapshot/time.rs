@@ -9,27 +9,8 @@
 use deepclone_common::table_store::TableStore;
 
 use super::Snapshot;
-use crate::actions::{Metadata, Protocol};
 use crate::error::DeltaError;
 use crate::log::{self, LogSegment};
-
-/// Whether the table's newest commits carry in-commit timestamps.
-pub(super) fn is_in_commit(protocol: &Protocol, metadata: &Metadata) -> bool {
-    let listed = protocol
-        .writer_features
-        .iter()
-        .flatten()
-        .any(|name| matches!(name.as_str(), "inCommitTimestamp" | "inCommitTimestamp-preview"));
-    let property = |name| metadata.configuration.get(name).is_some_and(|value| is_true(value));
-    listed
-        && (property("delta.enableInCommitTimestamps")
-            || property("delta.enableInCommitTimestamps-preview"))
-}
-
-/// Spark takes a property's value in any case.
-fn is_true(value: &str) -> bool {
-    value.trim().eq_ignore_ascii_case("true")
-}
 
 /// When the segment's version was written, as far as its files tell.
 pub(super) fn written_ms(segment: &LogSegment) -> i64 {

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{LogState, count};
-use crate::actions::{Action, Add, Remove};
+use crate::actions::{Action, Add, Protocol, Remove};
 use crate::changes::head::record_of;
-use crate::changes::{ROW_TRACKING_DOMAIN, activated, row_id_mark, supported};
+use crate::changes::{ROW_TRACKING_DOMAIN, row_id_mark};
+use crate::features::{self, WRITER_LISTS, supported};
 use crate::log::Commit;
 use crate::paths::FileKey;
 
@@ -77,28 +78,23 @@ fn features(state: &LogState, problems: &mut Vec<String>) {
     {
         problems.push("the protocol's lists do not fit its versions".to_owned());
     }
-    let listed = supported(protocol);
-    for name in listed.reader.difference(&listed.writer) {
-        problems.push(format!("the feature {name} is listed for readers only"));
+    for name in features::misplaced(protocol) {
+        problems.push(format!("the feature {name} is not listed where it must be"));
     }
-    for name in &listed.writer {
-        if crate::changes::is_reader_writer(name) && !listed.reader.contains(name) {
-            problems.push(format!("the feature {name} is listed for writers only"));
-        }
+    let mut active = features::required_by_types(&metadata.schema_string);
+    // Only in lists a feature is missed by the readers that look for it.
+    if protocol.min_writer_version >= WRITER_LISTS {
+        active.extend(features::annotated(&metadata.schema_string));
+        let switches = features::switched_on(&metadata.configuration);
+        active.extend(switches.into_iter().map(|switch| switch.family));
     }
-    for family in activated(&metadata.configuration, &metadata.schema_string) {
-        if !family.iter().any(|name| listed.writer.contains(*name)) {
-            problems.push(format!("the feature {} is active but not listed", family.join(" or ")));
-        }
+    for family in active.into_iter().filter(|family| !features::supports_any(protocol, family)) {
+        problems.push(format!("the feature {} is active but not listed", family.join(" or ")));
     }
 }
 
 fn in_commit_time(state: &mut LogState, commit: &Commit, problems: &mut Vec<String>) {
-    let on = state.metadata.as_ref().is_some_and(|metadata| {
-        metadata.configuration.get("delta.enableInCommitTimestamps").map(String::as_str)
-            == Some("true")
-    });
-    if !on {
+    if !is_active(state, features::has_in_commit_timestamps) {
         return;
     }
     let Some(Action::CommitInfo(info)) = commit.actions.first() else {
@@ -221,12 +217,14 @@ fn collect(root_uri: &str, commit: &Commit, problems: &mut Vec<String>) -> Files
     files
 }
 
+fn is_active(state: &LogState, feature: fn(&Protocol, &BTreeMap<String, String>) -> bool) -> bool {
+    let table = state.protocol.as_ref().zip(state.metadata.as_ref());
+    table.is_some_and(|(protocol, metadata)| feature(protocol, &metadata.configuration))
+}
+
 /// With row tracking on, every live file has its first row id, below the mark.
 fn row_ids(state: &LogState, key: &FileKey, add: &Add, problems: &mut Vec<String>) {
-    let on = state.metadata.as_ref().is_some_and(|metadata| {
-        metadata.configuration.get("delta.enableRowTracking").map(String::as_str) == Some("true")
-    });
-    if !on {
+    if !is_active(state, features::has_row_tracking) {
         return;
     }
     match add.base_row_id {

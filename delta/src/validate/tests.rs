@@ -71,7 +71,7 @@ fn every_broken_rule_is_named() {
         (&[], &[txn, txn], "two actions txn x"),
         (&[], &[bare], "has no configuration"),
         (&[], &[&feed], "the feature changeDataFeed is active but not listed"),
-        (&[], &[&one_side], "the feature deletionVectors is listed for writers only"),
+        (&[], &[&one_side], "the feature deletionVectors is not listed where it must be"),
         (&[], &[&narrower], "the protocol loses the feature rowTracking"),
         (&[], &[&ict], "commitInfo is not the first action"),
         (&[], &[r#"{"commitInfo":{}}"#, &ict], "the in-commit timestamp is missing"),

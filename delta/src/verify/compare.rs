@@ -6,8 +6,9 @@ use deepclone_common::table_store::TableStore;
 
 use super::{Difference, DifferenceKind};
 use crate::changes::record::SyncRecord;
-use crate::changes::{self, same_fields, supported, vector_object};
+use crate::changes::{self, same_fields, vector_object};
 use crate::error::DeltaError;
+use crate::features::supported;
 use crate::snapshot::Snapshot;
 use crate::validate::object_sizes;
 
@@ -81,7 +82,9 @@ pub(super) fn metadata(
     let nothing = BTreeMap::new();
     let plain = changes::settings(&nothing);
     if record.is_some_and(|record| record.body.settings == plain) {
-        for (key, value) in changes::configuration(wanted, &nothing)? {
+        let mut configuration = changes::configuration(wanted, &nothing)?;
+        changes::leave_out_inert(&mut configuration, &source.protocol, &replica.protocol);
+        for (key, value) in configuration {
             tell(&key, has.configuration.get(&key) == Some(&value));
         }
     }

@@ -94,7 +94,7 @@ pub async fn verify(source: &TableStore, target: &TableStore) -> Result<VerifyRe
     let mut wanted = snapshot::read(source, &SourcePoint::Version(last.source_version)).await?;
     changes::refuse_other_source(source, &wanted, &last).await?;
     let text = last.record.as_ref().and_then(|record| record.body.partition_filter.as_deref());
-    let predicate = filter::parse(text, &wanted.metadata)?;
+    let predicate = filter::parse(text, &wanted)?;
     filter::keep_matching(&mut wanted, predicate.as_ref())?;
     wanted.files = changes::relative(&source.uri, wanted.files)?;
 

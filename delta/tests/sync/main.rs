@@ -5,6 +5,7 @@ mod faults;
 mod identity;
 mod outcomes;
 mod pairs;
+mod protocols;
 mod scenarios;
 mod support;
 mod verifying;

@@ -160,6 +160,21 @@ pub(crate) async fn sync(source: &Table, target: &Table, spec: &CloneSpec) -> Re
     Ok(Did::Published { version, objects, change_set })
 }
 
+/// What an operator is told by a sync that published.
+pub(crate) fn notices(did: &Did) -> &[String] {
+    match did {
+        Did::UpToDate => &[],
+        Did::Published { change_set, .. } => &change_set.notices,
+    }
+}
+
+/// Exactly one notice holds `piece`.
+#[track_caller]
+pub(crate) fn assert_notice(did: &Did, piece: &str) {
+    let found = notices(did).iter().filter(|notice| notice.contains(piece)).count();
+    assert_eq!(found, 1, "{piece}: {:?}", notices(did));
+}
+
 /// Copies what the plan lists, as workers do: never over another object.
 pub(crate) async fn copy(source: &Table, target: &Table, change_set: &ChangeSet) {
     for object in &change_set.objects {

@@ -1,0 +1,152 @@
+//! What activates a feature: properties, the schema's types, and what stands beside its fields.
+//!
+//! A property or an annotation has an effect only where the protocol supports its feature: other
+//! writers leave them behind, and no protocol changes for them. A type is another matter: its
+//! columns are there, and readers refuse them without the feature.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::support::supports_any;
+use crate::actions::Protocol;
+
+/// Property → value.
+type Configuration = BTreeMap<String, String>;
+
+/// The names that satisfy one feature, the one to add first.
+pub(crate) type Family = &'static [&'static str];
+
+/// A property that is set such that it activates a feature.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Switch {
+    pub(crate) property: String,
+    pub(crate) family: Family,
+}
+
+/// Properties that activate their feature when they are true.
+const SWITCHES: &[(&str, Family)] = &[
+    ("delta.appendOnly", &["appendOnly"]),
+    ("delta.enableChangeDataFeed", &["changeDataFeed"]),
+    ("delta.enableDeletionVectors", &["deletionVectors"]),
+    ("delta.enableIcebergCompatV1", &["icebergCompatV1"]),
+    ("delta.enableIcebergCompatV2", &["icebergCompatV2"]),
+    ("delta.enableIcebergCompatV3", &["icebergCompatV3"]),
+    ("delta.enableIcebergWriterCompatV1", &["icebergWriterCompatV1"]),
+    (IN_COMMIT, IN_COMMIT_FAMILY),
+    ("delta.enableInCommitTimestamps-preview", IN_COMMIT_FAMILY),
+    ("delta.enableMaterializePartitionColumnsFeature", &["materializePartitionColumns"]),
+    (ROW_TRACKING, ROW_TRACKING_FAMILY),
+    ("delta.enableTypeWidening", &["typeWidening", "typeWidening-preview"]),
+    ("delta.enableVariantShredding", &["variantShredding", "variantShredding-preview"]),
+];
+
+const IN_COMMIT: &str = "delta.enableInCommitTimestamps";
+const IN_COMMIT_FAMILY: Family = &["inCommitTimestamp", "inCommitTimestamp-preview"];
+const ROW_TRACKING: &str = "delta.enableRowTracking";
+const ROW_TRACKING_FAMILY: Family = &["rowTracking"];
+const MAPPING_MODE: &str = "delta.columnMapping.mode";
+const MAPPING_FAMILY: Family = &["columnMapping"];
+
+/// Annotations of fields with a feature for writers. Spark reads a list of features without them
+/// as damaged; defaults and type changes it takes as they are.
+const ANNOTATIONS: &[(&str, Family)] = &[
+    ("delta.generationExpression", &["generatedColumns"]),
+    ("delta.identity.start", &["identityColumns"]),
+    ("delta.invariants", &["invariants"]),
+];
+
+/// The properties that activate a feature, if the protocol supports it.
+pub(crate) fn switched_on(configuration: &Configuration) -> Vec<Switch> {
+    let switch = |(property, value): (&String, &String)| {
+        let family = family(property, value.trim())?;
+        Some(Switch { property: property.clone(), family })
+    };
+    configuration.iter().filter_map(switch).collect()
+}
+
+fn family(property: &str, value: &str) -> Option<Family> {
+    if property == MAPPING_MODE {
+        return (!value.eq_ignore_ascii_case("none")).then_some(MAPPING_FAMILY);
+    }
+    if property == "delta.checkpointPolicy" {
+        return value.eq_ignore_ascii_case("v2").then_some(&["v2Checkpoint"]);
+    }
+    if property.starts_with("delta.constraints.") {
+        return Some(&["checkConstraints"]);
+    }
+    let (_, family) = SWITCHES.iter().find(|(name, _)| *name == property)?;
+    value.eq_ignore_ascii_case("true").then_some(family)
+}
+
+/// Whether commits carry in-commit timestamps.
+pub(crate) fn has_in_commit_timestamps(protocol: &Protocol, configuration: &Configuration) -> bool {
+    is_active(protocol, configuration, IN_COMMIT_FAMILY)
+}
+
+/// Whether every file has row ids.
+pub(crate) fn has_row_tracking(protocol: &Protocol, configuration: &Configuration) -> bool {
+    is_active(protocol, configuration, ROW_TRACKING_FAMILY)
+}
+
+/// Whether readers know columns by their physical names.
+pub(crate) fn has_column_mapping(protocol: &Protocol, configuration: &Configuration) -> bool {
+    is_active(protocol, configuration, MAPPING_FAMILY)
+}
+
+fn is_active(protocol: &Protocol, configuration: &Configuration, family: Family) -> bool {
+    let is_on = switched_on(configuration).iter().any(|switch| switch.family == family);
+    is_on && supports_any(protocol, family)
+}
+
+/// The features without which readers refuse the schema's types.
+pub(crate) fn required_by_types(schema: &str) -> BTreeSet<Family> {
+    families(schema, |found| match found {
+        Found::Type("timestamp_ntz") => Some(&["timestampNtz"]),
+        Found::Type("variant") => Some(&["variantType", "variantType-preview"]),
+        _ => None,
+    })
+}
+
+/// The features for writers of which the schema's annotations tell.
+pub(crate) fn annotated(schema: &str) -> BTreeSet<Family> {
+    families(schema, |found| match found {
+        Found::Annotation(name) => {
+            ANNOTATIONS.iter().find(|(key, _)| *key == name).map(|(_, family)| *family)
+        }
+        Found::Type(_) => None,
+    })
+}
+
+/// A name in the schema.
+#[derive(Clone, Copy)]
+enum Found<'a> {
+    Type(&'a str),
+    Annotation(&'a str),
+}
+
+fn families(schema: &str, family: impl Fn(Found<'_>) -> Option<Family>) -> BTreeSet<Family> {
+    let mut families = BTreeSet::new();
+    if let Ok(schema) = serde_json::from_str::<Value>(schema) {
+        walk(&schema, &mut |found| families.extend(family(found)));
+    }
+    families
+}
+
+/// Shows every type and annotation, wherever they stand in the schema.
+fn walk(node: &Value, show: &mut impl FnMut(Found<'_>)) {
+    match node {
+        Value::String(name) => show(Found::Type(name)),
+        Value::Array(fields) => fields.iter().for_each(|field| walk(field, show)),
+        Value::Object(object) => {
+            for part in ["type", "fields", "elementType", "keyType", "valueType"] {
+                if let Some(part) = object.get(part) {
+                    walk(part, show);
+                }
+            }
+            let Some(Value::Object(metadata)) = object.get("metadata") else { return };
+            metadata.keys().for_each(|name| show(Found::Annotation(name)));
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,161 @@
+//! The features that a protocol supports: versions, lists, and lists with one side missing.
+//!
+//! Writers have left features that readers must know in one of the two lists only. Such a feature
+//! is supported, as Spark and the kernel have it: data was written with it. A list that the
+//! versions do not allow says nothing.
+//!
+//! <https://github.com/delta-io/delta/blob/master/PROTOCOL.md#table-features>
+
+use std::collections::BTreeSet;
+
+use super::{is_carried, is_reader_writer};
+use crate::actions::Protocol;
+
+/// The reader version from which on `readerFeatures` stands in the protocol.
+pub(crate) const READER_LISTS: u32 = 3;
+/// The writer version from which on `writerFeatures` stands in the protocol.
+pub(crate) const WRITER_LISTS: u32 = 7;
+
+/// Features that the writer versions 2 to 6 imply, with the version that brings each.
+const LEGACY: &[(&str, u32)] = &[
+    ("appendOnly", 2),
+    ("invariants", 2),
+    ("checkConstraints", 3),
+    ("changeDataFeed", 4),
+    ("generatedColumns", 4),
+    (COLUMN_MAPPING, 5),
+    ("identityColumns", 6),
+];
+/// The one feature that a reader version below 3 can bring: version 2.
+const COLUMN_MAPPING: &str = "columnMapping";
+
+/// Features by who must know them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Features {
+    pub(crate) writer: BTreeSet<String>,
+    pub(crate) reader: BTreeSet<String>,
+}
+
+/// The writer version that brings the feature, if one below 7 does.
+pub(crate) fn legacy_version(name: &str) -> Option<u32> {
+    LEGACY.iter().find(|(known, _)| *known == name).map(|(_, version)| *version)
+}
+
+/// Every feature that a protocol supports: a feature for readers is one for writers too.
+pub(crate) fn supported(protocol: &Protocol) -> Features {
+    let mut features = listed(protocol);
+    features.writer.extend(features.reader.iter().cloned());
+    let for_readers = features.writer.iter().filter(|name| is_reader_writer(name)).cloned();
+    features.reader.extend(for_readers);
+    features.reader.retain(|name| is_reader_writer(name) || !is_carried(name));
+    features
+}
+
+/// True when a protocol supports one of `names`.
+pub(crate) fn supports_any(protocol: &Protocol, names: &[&str]) -> bool {
+    let supported = supported(protocol).writer;
+    names.iter().any(|name| supported.contains(*name))
+}
+
+/// The features as the protocol has them, side by side; legacy versions expanded.
+pub(crate) fn listed(protocol: &Protocol) -> Features {
+    let maps = protocol.min_reader_version == 2;
+    let names = |list: &Option<Vec<String>>| list.iter().flatten().cloned().collect();
+    let writer = match protocol.min_writer_version {
+        version if version >= WRITER_LISTS => names(&protocol.writer_features),
+        version => LEGACY
+            .iter()
+            .filter(|(name, since)| *since <= version && (*name != COLUMN_MAPPING || maps))
+            .map(|(name, _)| (*name).to_owned())
+            .collect(),
+    };
+    let reader = match protocol.min_reader_version {
+        version if version >= READER_LISTS => names(&protocol.reader_features),
+        _ if maps => BTreeSet::from([COLUMN_MAPPING.to_owned()]),
+        _ => BTreeSet::new(),
+    };
+    Features { writer, reader }
+}
+
+/// The protocol without lists that its versions do not allow.
+pub(crate) fn without_stray_lists(protocol: &Protocol) -> Protocol {
+    let mut protocol = protocol.clone();
+    if protocol.min_reader_version < READER_LISTS {
+        protocol.reader_features = None;
+    }
+    if protocol.min_writer_version < WRITER_LISTS {
+        protocol.writer_features = None;
+    }
+    protocol
+}
+
+/// The features that stand in one list and belong into both, or in the readers' and belong into
+/// the writers' alone. Empty for legacy protocols: a reader version without its writer version
+/// (such as (2,3)) is what readers go by.
+pub(crate) fn misplaced(protocol: &Protocol) -> BTreeSet<String> {
+    if protocol.min_writer_version < WRITER_LISTS {
+        return BTreeSet::new();
+    }
+    let (listed, supported) = (listed(protocol), supported(protocol));
+    let writer = listed.writer.symmetric_difference(&supported.writer);
+    let reader = listed.reader.symmetric_difference(&supported.reader);
+    writer.chain(reader).cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn protocol(reader: u32, writer: u32, readers: &[&str], writers: &[&str]) -> Protocol {
+        let names = |list: &[&str]| Some(list.iter().map(|name| (*name).to_owned()).collect());
+        Protocol {
+            min_reader_version: reader,
+            min_writer_version: writer,
+            reader_features: names(readers),
+            writer_features: names(writers),
+            unknown: Default::default(),
+        }
+    }
+
+    fn shown(names: &BTreeSet<String>) -> String {
+        names.iter().map(String::as_str).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn versions_and_lists_tell_what_is_supported() {
+        let (map, dv) = ("columnMapping", "deletionVectors");
+        for (protocol, readers, writers, wrong) in [
+            (protocol(1, 1, &[], &[]), "", "", ""),
+            (protocol(1, 2, &[dv], &[dv]), "", "appendOnly invariants", ""),
+            (
+                protocol(2, 5, &[], &[]),
+                map,
+                "appendOnly changeDataFeed checkConstraints columnMapping generatedColumns \
+                 invariants",
+                "",
+            ),
+            // Readers of version 2 map the columns, whatever the writers must do.
+            (protocol(2, 2, &[], &[]), map, "appendOnly columnMapping invariants", ""),
+            (
+                protocol(1, 5, &[], &[]),
+                "",
+                "appendOnly changeDataFeed checkConstraints generatedColumns invariants",
+                "",
+            ),
+            (protocol(2, 7, &[], &[map]), map, map, ""),
+            (protocol(2, 7, &[], &["invariants"]), map, "columnMapping invariants", map),
+            (protocol(1, 7, &[dv], &[dv]), dv, dv, dv),
+            (protocol(3, 7, &[dv], &[dv]), dv, dv, ""),
+            (protocol(3, 7, &[], &[map]), map, map, map),
+            (protocol(3, 7, &[map], &[]), map, map, map),
+            (protocol(3, 7, &["appendOnly"], &["appendOnly"]), "", "appendOnly", "appendOnly"),
+            // One that nobody knows is for those in whose list it stands, and for writers.
+            (protocol(3, 7, &["zork"], &["y"]), "zork", "y zork", "zork"),
+        ] {
+            let features = supported(&protocol);
+            assert_eq!(shown(&features.reader), readers, "{protocol:?}");
+            assert_eq!(shown(&features.writer), writers, "{protocol:?}");
+            assert_eq!(shown(&misplaced(&protocol)), wrong, "{protocol:?}");
+        }
+    }
+}
