@@ -1,10 +1,12 @@
 //! Paths of the log as keys of the store: decoded exactly once, checked, relative to the table.
 //!
-//! The action keeps the log's own spelling; the key is for matching and copying. Two spellings of
-//! one object (`%3a` and `%3A`, relative and absolute) meet in one key. A key goes to object_store
-//! by `Path::parse`, never by `Path::from`, which would encode it again; its clients encode keys
-//! once on the wire (S3, Azure, GCS) or take them as they are (local files), so `%25` in the log
-//! is the object `%` in every store. Local stores cannot name a file that ends in `#` and digits.
+//! The action keeps the log's own spelling, and an `add` and its `remove` match by it
+//! ([`LogKey`]), as readers match them; the decoded key ([`FileKey`]) names the object. Two
+//! spellings of one object (`%3a` and `%3A`, relative and absolute) meet in one decoded key. A key
+//! goes to object_store by `Path::parse`, never by `Path::from`, which would encode it again; its
+//! clients encode keys once on the wire (S3, Azure, GCS) or take them as they are (local files),
+//! so `%25` in the log is the object `%` in every store. Local stores cannot name a file that ends
+//! in `#` and digits.
 //!
 //! <https://github.com/delta-io/delta/blob/master/PROTOCOL.md#add-file-and-remove-file>
 
@@ -20,7 +22,35 @@ pub const LOG_FOLDER: &str = "_delta_log";
 const OUR_FOLDER: &str = "_deepclone";
 const SIDECAR_FOLDER: &str = "_delta_log/_sidecars";
 
-/// The key of a logical file.
+/// What an `add` and its `remove` match by within one log: Spark and the kernel compare the text
+/// of the path, so another spelling of it is another file.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LogKey {
+    /// As the log spells it.
+    pub path: String,
+    /// The deletion vector's unique id.
+    pub dv: Option<String>,
+}
+
+impl LogKey {
+    /// The key of `add` in its log.
+    #[must_use]
+    pub fn of_add(add: &Add) -> Self {
+        Self::new(&add.path, add.deletion_vector.as_ref())
+    }
+
+    /// The key of the file that `remove` takes away.
+    #[must_use]
+    pub fn of_remove(remove: &Remove) -> Self {
+        Self::new(&remove.path, remove.deletion_vector.as_ref())
+    }
+
+    fn new(path: &str, vector: Option<&DeletionVector>) -> Self {
+        Self { path: path.to_owned(), dv: vector.map(dv::unique_id) }
+    }
+}
+
+/// The key of a logical file: the object that it is read from.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileKey {
     /// Decoded, relative to the table's root.
@@ -42,23 +72,8 @@ impl FileKey {
     /// # Errors
     /// When its path cannot be followed.
     pub fn of_add(root_uri: &str, add: &Add) -> Result<Self, DeltaError> {
-        Self::new(root_uri, &add.path, add.deletion_vector.as_ref())
-    }
-
-    /// The key of the file that `remove` takes away from the table at `root_uri`.
-    ///
-    /// # Errors
-    /// When its path cannot be followed.
-    pub fn of_remove(root_uri: &str, remove: &Remove) -> Result<Self, DeltaError> {
-        Self::new(root_uri, &remove.path, remove.deletion_vector.as_ref())
-    }
-
-    fn new(
-        root_uri: &str,
-        path: &str,
-        vector: Option<&DeletionVector>,
-    ) -> Result<Self, DeltaError> {
-        Ok(Self { path: decode(root_uri, path)?.key, dv: vector.map(dv::unique_id) })
+        let dv = add.deletion_vector.as_ref().map(dv::unique_id);
+        Ok(Self { path: decode(root_uri, &add.path)?.key, dv })
     }
 }
 
@@ -75,6 +90,17 @@ pub fn decode(root_uri: &str, path: &str) -> Result<DecodedPath, DeltaError> {
     };
     check_key(&key).map_err(refuse)?;
     Ok(DecodedPath { key })
+}
+
+/// True for a path with a scheme, or one that begins with `/`.
+pub(crate) fn is_absolute(path: &str) -> bool {
+    let scheme = path.split_once(':').is_some_and(|(scheme, _)| is_scheme(scheme));
+    scheme || path.starts_with('/')
+}
+
+fn is_scheme(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
 }
 
 /// The key of a sidecar named `path` in a checkpoint of the table at `root_uri`; a relative path
@@ -152,9 +178,7 @@ impl<'a> Location<'a> {
             return Ok(Some(Self { scheme: "", authority: "", path: text }));
         }
         let Some((scheme, rest)) = text.split_once(':') else { return Ok(None) };
-        let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-            && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
-        if !is_scheme {
+        if !is_scheme(scheme) {
             return Ok(None);
         }
         let (authority, path) = match rest.strip_prefix("//") {

@@ -1,7 +1,9 @@
 //! Do two `add`s of one logical file say the same?
 //!
 //! Statistics and unknown fields are compared by value, not by text: key order, white space and
-//! the spelling of numbers do not matter, every digit does. `dataChange` is not part of the file.
+//! the spelling of numbers do not matter, every digit does. Partition values are compared as they
+//! are written: an empty text and null mean the same to the protocol, not to every reader.
+//! `dataChange` is not part of the file.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -17,7 +19,7 @@ pub(crate) fn same_fields(replica: &Add, source: &Add) -> bool {
         && replica.base_row_id == source.base_row_id
         && replica.default_row_commit_version == source.default_row_commit_version
         && replica.clustering_provider == source.clustering_provider
-        && same_partition(&replica.partition_values, &source.partition_values)
+        && replica.partition_values == source.partition_values
         && same_tags(replica, source)
         && same_vector(replica.deletion_vector.as_ref(), source.deletion_vector.as_ref())
         && same_unknown(&replica.unknown, &source.unknown)
@@ -30,18 +32,6 @@ pub(crate) fn canonical(json: &str) -> Option<String> {
     let mut out = String::with_capacity(json.len());
     write_canonical(&mut out, json.trim())?;
     Some(out)
-}
-
-/// In a partition value the empty text means null.
-fn same_partition(
-    left: &BTreeMap<String, Option<String>>,
-    right: &BTreeMap<String, Option<String>>,
-) -> bool {
-    let value = |value: &Option<String>| value.clone().filter(|text| !text.is_empty());
-    left.len() == right.len()
-        && left.iter().zip(right).all(|((left_key, left), (right_key, right))| {
-            left_key == right_key && (left == right || value(left) == value(right))
-        })
 }
 
 fn same_tags(left: &Add, right: &Add) -> bool {

@@ -10,7 +10,7 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use crate::actions::{Add, DeletionVector};
 use crate::dv;
 use crate::error::DeltaError;
-use crate::paths::FileKey;
+use crate::paths::{FileKey, is_absolute};
 
 /// What a path of the log encodes: what a URI's path cannot hold, and `%` itself.
 const ENCODED: &AsciiSet = &CONTROLS
@@ -52,14 +52,6 @@ pub(crate) fn relative(
             Ok((FileKey { path: key.path, dv }, add))
         })
         .collect()
-}
-
-fn is_absolute(path: &str) -> bool {
-    let scheme = path.split_once(':').is_some_and(|(scheme, _)| {
-        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-            && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
-    });
-    scheme || path.starts_with('/')
 }
 
 /// The key as a log spells it; a first segment with a colon must not read as a scheme.

@@ -18,7 +18,7 @@ use crate::actions::{Add, DomainMetadata, Metadata, Protocol, Remove, Txn};
 use crate::error::DeltaError;
 use crate::features::has_in_commit_timestamps;
 use crate::log::{self, CheckpointFiles, Commit, LogEntry, LogSegment};
-use crate::paths::FileKey;
+use crate::paths::{FileKey, LogKey};
 use replay::Replay;
 
 /// Commits that are fetched at once.
@@ -51,9 +51,8 @@ pub struct Snapshot {
 pub struct WithTombstones {
     /// The snapshot.
     pub snapshot: Snapshot,
-    /// The newest `remove` of each file that is not live. A path that leaves the table stands in
-    /// its key as the log spells it.
-    pub tombstones: BTreeMap<FileKey, Remove>,
+    /// The newest `remove` of each file that is not live, by the log's spelling.
+    pub tombstones: BTreeMap<LogKey, Remove>,
 }
 
 /// The state of `table` at `point`.

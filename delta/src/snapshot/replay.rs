@@ -1,9 +1,13 @@
 //! Actions, oldest first, to a state: the newest reference to a logical file wins.
 //!
-//! Two things that readers answer differently are refused where they decide the state: one commit
-//! that adds and removes the same logical file (Spark lets the last one win, the kernel the first),
-//! and one path that is live twice with different deletion vectors (Spark reads its rows twice,
-//! the kernel refuses); the protocol calls both illegal.
+//! An `add` and its `remove` match by the log's spelling of the path, as readers match them; only
+//! the live files' paths are decoded, at the end.
+//!
+//! What readers answer differently is refused where it decides the state: one commit that adds and
+//! removes the same logical file (Spark lets the last one win, the kernel the first); a file whose
+//! `remove` differs from its `add` in the scheme alone (Spark qualifies a path that begins with
+//! `/`, the kernel does not); one object that is live twice, with different deletion vectors or
+//! under two spellings (its rows are read twice, or readers refuse).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +15,7 @@ use super::{DomainMetadata, Metadata, Protocol, Remove, Txn};
 use crate::actions::{Action, Add};
 use crate::dv;
 use crate::error::DeltaError;
-use crate::paths::FileKey;
+use crate::paths::{self, FileKey, LogKey};
 
 /// A state under way.
 #[derive(Default)]
@@ -20,12 +24,13 @@ pub(super) struct Replay {
     metadata: Option<Metadata>,
     txns: BTreeMap<String, Txn>,
     domains: BTreeMap<String, DomainMetadata>,
-    files: BTreeMap<FileKey, Add>,
-    tombstones: BTreeMap<FileKey, Remove>,
-    /// Files whose newest commit both adds and removes them, with that commit.
-    undecided: BTreeMap<FileKey, String>,
-    /// Live files whose path cannot be followed: forgiven if they are removed later on.
-    refused: BTreeMap<FileKey, DeltaError>,
+    files: BTreeMap<LogKey, Add>,
+    tombstones: BTreeMap<LogKey, Remove>,
+    /// Files that readers do not agree about, with the error that says why: forgiven if a later
+    /// action decides.
+    undecided: BTreeMap<LogKey, DeltaError>,
+    /// The newest absolute spelling of each file, by what it decodes to.
+    absolute: BTreeMap<FileKey, LogKey>,
 }
 
 /// A finished state.
@@ -36,7 +41,7 @@ pub(super) struct State {
     pub(super) txns: BTreeMap<String, Txn>,
     pub(super) domains: BTreeMap<String, DomainMetadata>,
     pub(super) files: BTreeMap<FileKey, Add>,
-    pub(super) tombstones: BTreeMap<FileKey, Remove>,
+    pub(super) tombstones: BTreeMap<LogKey, Remove>,
 }
 
 impl Replay {
@@ -51,25 +56,18 @@ impl Replay {
         for action in actions {
             match action {
                 Action::Add(add) => {
-                    let key = self.key_of_add(root_uri, &add);
-                    if removed.contains(&key) {
-                        self.undecided.insert(key.clone(), file.to_owned());
-                    } else {
-                        self.undecided.remove(&key);
-                    }
+                    let key = LogKey::of_add(&add);
+                    self.settle(&key, removed.contains(&key), file);
+                    self.note_absolute(root_uri, &key);
                     added.insert(key.clone());
                     self.tombstones.remove(&key);
                     self.files.insert(key, add);
                 }
                 Action::Remove(remove) => {
-                    let key = key_of_remove(root_uri, &remove);
-                    if added.contains(&key) {
-                        self.undecided.insert(key.clone(), file.to_owned());
-                    } else {
-                        self.undecided.remove(&key);
-                    }
+                    let key = LogKey::of_remove(&remove);
+                    self.settle(&key, added.contains(&key), file);
+                    self.doubt_other_scheme(root_uri, file, &key);
                     removed.insert(key.clone());
-                    self.refused.remove(&key);
                     self.files.remove(&key);
                     self.tombstones.insert(key, remove);
                 }
@@ -88,7 +86,7 @@ impl Replay {
 
     /// The state, at the version whose commit is `file`.
     pub(super) fn finish(self, root_uri: &str, file: &str) -> Result<State, DeltaError> {
-        let Self { mut domains, files, undecided, refused, .. } = self;
+        let Self { mut domains, files, undecided, .. } = self;
         let protocol = self
             .protocol
             .ok_or_else(|| DeltaError::damaged(file, "no protocol up to this version"))?;
@@ -98,57 +96,94 @@ impl Replay {
         if metadata.schema_string.is_empty() {
             return Err(DeltaError::damaged(file, "the metadata in force has no schemaString"));
         }
-        if let Some((key, commit)) = undecided.into_iter().next() {
-            let problem = format!("it both adds and removes {}", key.path);
-            return Err(DeltaError::damaged(commit, problem));
-        }
-        if let Some((_, error)) = refused.into_iter().next() {
+        if let Some((_, error)) = undecided.into_iter().next() {
             return Err(error);
         }
-        check_live(root_uri, file, &files)?;
+        let files = decoded(root_uri, file, files)?;
         domains.retain(|_, domain| !domain.removed);
         let (txns, tombstones) = (self.txns, self.tombstones);
         Ok(State { protocol, metadata, txns, domains, files, tombstones })
     }
 
-    fn key_of_add(&mut self, root_uri: &str, add: &Add) -> FileKey {
-        match FileKey::of_add(root_uri, add) {
-            Ok(key) => key,
-            Err(error) => {
-                let vector = add.deletion_vector.as_ref();
-                let key = FileKey { path: add.path.clone(), dv: vector.map(dv::unique_id) };
-                self.refused.insert(key.clone(), error);
-                key
+    /// Notes whether the commit `file` holds the opposite action on `key`, too.
+    fn settle(&mut self, key: &LogKey, is_both: bool, file: &str) {
+        match is_both {
+            true => {
+                let problem = format!("it both adds and removes {}", key.path);
+                self.undecided.insert(key.clone(), DeltaError::damaged(file, problem));
             }
+            false => drop(self.undecided.remove(key)),
+        }
+    }
+
+    fn note_absolute(&mut self, root_uri: &str, key: &LogKey) {
+        if let Some(file) = absolute(root_uri, key) {
+            self.absolute.insert(file, key.clone());
+        }
+    }
+
+    /// A `remove` of `/t/a` takes `file:/t/a` away in Spark and not in the kernel, and the other
+    /// way round.
+    fn doubt_other_scheme(&mut self, root_uri: &str, file: &str, key: &LogKey) {
+        let Some(other) = absolute(root_uri, key).and_then(|file| self.absolute.get(&file)) else {
+            return;
+        };
+        let differs = other.path.starts_with('/') != key.path.starts_with('/');
+        if differs && self.files.contains_key(other) {
+            let problem = format!(
+                "it removes {} while {} is live: readers differ on whether the two are one path",
+                key.path, other.path
+            );
+            self.undecided.insert(other.clone(), DeltaError::damaged(file, problem));
         }
     }
 }
 
-/// A path that cannot be followed can only match its own spelling.
-fn key_of_remove(root_uri: &str, remove: &Remove) -> FileKey {
-    FileKey::of_remove(root_uri, remove).unwrap_or_else(|_| FileKey {
-        path: remove.path.clone(),
-        dv: remove.deletion_vector.as_ref().map(dv::unique_id),
-    })
+/// What an absolute path below the table's root decodes to.
+fn absolute(root_uri: &str, key: &LogKey) -> Option<FileKey> {
+    if !paths::is_absolute(&key.path) {
+        return None;
+    }
+    let path = paths::decode(root_uri, &key.path).ok()?.key;
+    Some(FileKey { path, dv: key.dv.clone() })
 }
 
-fn check_live(
+/// The live files by what they are read from; none of their paths may leave the table, and no two
+/// may be one object.
+fn decoded(
     root_uri: &str,
     file: &str,
-    files: &BTreeMap<FileKey, Add>,
-) -> Result<(), DeltaError> {
-    let twice = files.keys().zip(files.keys().skip(1)).find(|(a, b)| a.path == b.path);
-    if let Some((key, _)) = twice {
-        let problem = format!(
-            "up to this version {} is live twice with different deletion vectors",
-            key.path
-        );
-        return Err(DeltaError::damaged(file, problem));
-    }
-    for add in files.values() {
+    files: BTreeMap<LogKey, Add>,
+) -> Result<BTreeMap<FileKey, Add>, DeltaError> {
+    let mut live: BTreeMap<FileKey, Add> = BTreeMap::new();
+    for add in files.into_values() {
+        let key = FileKey::of_add(root_uri, &add)?;
         if let Some(vector) = &add.deletion_vector {
             dv::object_path(root_uri, vector)?;
         }
+        let spelling = add.path.clone();
+        if let Some(other) = live.insert(key, add) {
+            return Err(two_spellings(file, &other.path, &spelling));
+        }
     }
-    Ok(())
+    let twice = live.iter().zip(live.iter().skip(1)).find(|(a, b)| a.0.path == b.0.path);
+    match twice {
+        Some(((_, a), (_, b))) if a.path != b.path => Err(two_spellings(file, &a.path, &b.path)),
+        Some(((key, _), _)) => {
+            let problem = format!(
+                "up to this version {} is live twice with different deletion vectors",
+                key.path
+            );
+            Err(DeltaError::damaged(file, problem))
+        }
+        None => Ok(live),
+    }
+}
+
+fn two_spellings(file: &str, a: &str, b: &str) -> DeltaError {
+    let problem = format!(
+        "up to this version {a:?} and {b:?} are both live and name one object: remove one of the \
+         two spellings from the source"
+    );
+    DeltaError::damaged(file, problem)
 }

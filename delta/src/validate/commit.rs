@@ -8,7 +8,7 @@ use crate::changes::head::record_of;
 use crate::changes::{ROW_TRACKING_DOMAIN, row_id_mark};
 use crate::features::{self, WRITER_LISTS, supported};
 use crate::log::Commit;
-use crate::paths::FileKey;
+use crate::paths::{FileKey, LogKey};
 
 /// What is wrong with the commit; `state` is the state after it.
 pub(super) fn validate(root_uri: &str, state: &mut LogState, commit: &Commit) -> Vec<String> {
@@ -149,11 +149,11 @@ fn domains(state: &mut LogState, commit: &Commit, problems: &mut Vec<String>) {
     }
 }
 
-/// The file actions of one commit by key.
+/// The file actions of one commit by the log's spelling.
 #[derive(Default)]
 struct Files {
-    adds: BTreeMap<FileKey, Add>,
-    removes: BTreeMap<FileKey, Remove>,
+    adds: BTreeMap<LogKey, (FileKey, Add)>,
+    removes: BTreeMap<LogKey, Remove>,
 }
 
 fn files(root_uri: &str, state: &mut LogState, commit: &Commit, problems: &mut Vec<String>) {
@@ -162,8 +162,9 @@ fn files(root_uri: &str, state: &mut LogState, commit: &Commit, problems: &mut V
         problems.push(format!("add and remove of {}", shown(key)));
     }
     for (key, remove) in &files.removes {
-        if state.live.remove(key).is_none() {
-            problems.push(format!("remove of {}, which is not live", shown(key)));
+        match state.live.remove(key) {
+            Some((file, _)) => forget(state, &file, key),
+            None => problems.push(format!("remove of {}, which is not live", shown(key))),
         }
         // Other engines may leave these out; we do not.
         let complete =
@@ -171,22 +172,22 @@ fn files(root_uri: &str, state: &mut LogState, commit: &Commit, problems: &mut V
         if record_of(commit).is_some() && !complete {
             problems.push(format!("the remove of {} is not complete", shown(key)));
         }
-        forget(state, key);
     }
-    for (key, add) in files.adds {
-        let vectors = state.paths.entry(key.path.clone()).or_default();
-        vectors.insert(key.dv.clone());
-        if vectors.len() > 1 {
-            problems.push(format!(
-                "add of {} while the path is live with another deletion vector",
-                shown(&key)
-            ));
+    for (key, (file, add)) in files.adds {
+        let spellings = state.objects.entry(file.path.clone()).or_default();
+        spellings.insert(key.clone());
+        if let Some(other) = spellings.iter().find(|other| **other != key) {
+            let how = match other.path == key.path {
+                true => "another deletion vector".to_owned(),
+                false => format!("the spelling {}", other.path),
+            };
+            problems.push(format!("add of {} while the path is live with {how}", shown(&key)));
         }
         if add.path.starts_with('/') || add.path.contains("://") || add.path.starts_with("file:") {
             problems.push(format!("the path {} is absolute", add.path));
         }
         row_ids(state, &key, &add, problems);
-        state.live.insert(key, add);
+        state.live.insert(key, (file, add));
     }
 }
 
@@ -195,19 +196,19 @@ fn collect(root_uri: &str, commit: &Commit, problems: &mut Vec<String>) -> Files
     for action in &commit.actions {
         let (key, twice) = match action {
             Action::Add(add) => match FileKey::of_add(root_uri, add) {
-                Ok(key) => (key.clone(), files.adds.insert(key, add.clone()).is_some()),
+                Ok(file) => {
+                    let key = LogKey::of_add(add);
+                    (key.clone(), files.adds.insert(key, (file, add.clone())).is_some())
+                }
                 Err(error) => {
                     problems.push(error.to_string());
                     continue;
                 }
             },
-            Action::Remove(remove) => match FileKey::of_remove(root_uri, remove) {
-                Ok(key) => (key.clone(), files.removes.insert(key, remove.clone()).is_some()),
-                Err(error) => {
-                    problems.push(error.to_string());
-                    continue;
-                }
-            },
+            Action::Remove(remove) => {
+                let key = LogKey::of_remove(remove);
+                (key.clone(), files.removes.insert(key, remove.clone()).is_some())
+            }
             _ => continue,
         };
         if twice {
@@ -223,7 +224,7 @@ fn is_active(state: &LogState, feature: fn(&Protocol, &BTreeMap<String, String>)
 }
 
 /// With row tracking on, every live file has its first row id, below the mark.
-fn row_ids(state: &LogState, key: &FileKey, add: &Add, problems: &mut Vec<String>) {
+fn row_ids(state: &LogState, key: &LogKey, add: &Add, problems: &mut Vec<String>) {
     if !is_active(state, features::has_row_tracking) {
         return;
     }
@@ -236,16 +237,16 @@ fn row_ids(state: &LogState, key: &FileKey, add: &Add, problems: &mut Vec<String
     }
 }
 
-fn forget(state: &mut LogState, key: &FileKey) {
-    if let Some(vectors) = state.paths.get_mut(&key.path) {
-        vectors.remove(&key.dv);
-        if vectors.is_empty() {
-            state.paths.remove(&key.path);
+fn forget(state: &mut LogState, file: &FileKey, key: &LogKey) {
+    if let Some(spellings) = state.objects.get_mut(&file.path) {
+        spellings.remove(key);
+        if spellings.is_empty() {
+            state.objects.remove(&file.path);
         }
     }
 }
 
-fn shown(key: &FileKey) -> String {
+fn shown(key: &LogKey) -> String {
     match &key.dv {
         Some(dv) => format!("{} with deletion vector {dv}", key.path),
         None => key.path.clone(),

@@ -14,7 +14,7 @@ use deepclone_common::table_store::TableStore;
 use crate::actions::{Action, Metadata, Protocol};
 use crate::error::DeltaError;
 use crate::log::{self, Commit};
-use crate::paths::FileKey;
+use crate::paths::{FileKey, LogKey};
 
 mod commit;
 mod objects;
@@ -28,10 +28,10 @@ pub(crate) use objects::sizes as object_sizes;
 pub struct LogState {
     pub(crate) protocol: Option<Protocol>,
     pub(crate) metadata: Option<Metadata>,
-    /// Live files by key.
-    pub(crate) live: BTreeMap<FileKey, crate::actions::Add>,
-    /// Paths that are live, with their keys' vectors.
-    pub(crate) paths: BTreeMap<String, BTreeSet<Option<String>>>,
+    /// Live files by the log's spelling, each with the object that it is read from.
+    pub(crate) live: BTreeMap<LogKey, (FileKey, crate::actions::Add)>,
+    /// Objects that are live, with the spellings and vectors under which they are.
+    pub(crate) objects: BTreeMap<String, BTreeSet<LogKey>>,
     pub(crate) row_id_mark: Option<i64>,
     pub(crate) domains: BTreeSet<String>,
     pub(crate) in_commit_ms: Option<i64>,

@@ -15,7 +15,7 @@ pub(super) async fn validate(
 ) -> Result<Vec<String>, DeltaError> {
     let sizes = sizes(table).await?;
     let mut violations = Vec::new();
-    for (key, add) in &state.live {
+    for (key, add) in state.live.values() {
         match sizes.get(&key.path) {
             Some(size) if *size == add.size => {}
             Some(size) => violations.push(format!(

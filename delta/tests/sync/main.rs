@@ -7,5 +7,6 @@ mod outcomes;
 mod pairs;
 mod protocols;
 mod scenarios;
+mod spellings;
 mod support;
 mod verifying;

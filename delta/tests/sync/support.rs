@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use deepclone_common::table_store::TableStore;
+use deepclone_core::failure::Failure;
 use deepclone_core::ids::JobId;
 use deepclone_core::reason::Reason;
 use deepclone_core::spec::{
@@ -136,6 +137,16 @@ impl Did {
             Self::Published { objects, .. } => objects.iter().map(String::as_str).collect(),
         }
     }
+}
+
+/// What a sync would do, or why it is refused.
+pub(crate) async fn plan(
+    source: &Table,
+    target: &Table,
+    spec: &CloneSpec,
+) -> Result<SyncPlan, Failure> {
+    let plan = plan_sync(&source.store, &target.store, spec, JobId(Uuid::new_v4())).await;
+    plan.map_err(|error| error.failure())
 }
 
 /// One sync: plan, copy, publish, finish; then the replica is judged.
