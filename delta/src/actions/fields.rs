@@ -67,6 +67,15 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// Whether the object in `text`, called `place` in errors, holds a key twice.
+pub(super) fn repeats_a_key(place: &str, text: &str) -> Result<bool, ParseError> {
+    let object: Object<'_> =
+        serde_json::from_str(text).map_err(|error| ParseError::json(place, &error))?;
+    let mut keys: Vec<&str> = object.0.iter().map(|(key, _)| key.as_ref()).collect();
+    keys.sort_unstable();
+    Ok(keys.windows(2).any(|pair| pair[0] == pair[1]))
+}
+
 /// Text by key, some without.
 pub(super) type Texts = BTreeMap<String, Option<String>>;
 

@@ -2,21 +2,25 @@
 //!
 //! Shapes: <https://github.com/delta-io/delta/blob/master/PROTOCOL.md#actions>
 //!
-//! Flow: [`parse_commit`] (a stream of JSON values, [`Action::from_json`] for each) → actions →
-//! [`Action::to_json`]. A field that is null counts as absent.
+//! Flow: [`parse_commit`] (a stream of JSON values) → actions → [`Action::to_json`]. A field that
+//! is null counts as absent.
 
 mod fields;
+mod oddity;
 mod parse;
 mod write;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 use serde_json::value::RawValue;
 
+pub(crate) use oddity::Oddities;
+pub use oddity::Oddity;
+pub(crate) use parse::value as parse_value;
 pub(crate) use write::text as json_text;
 
 /// Why a piece of JSON is no action: the field and what is wrong with it.
@@ -30,24 +34,50 @@ impl ParseError {
     }
 }
 
+/// What a log file says.
+#[derive(Clone, Debug, Default)]
+pub struct Parsed {
+    /// Its actions, in the file's order.
+    pub actions: Vec<Action>,
+    /// What in it was passed over.
+    pub oddities: BTreeSet<Oddity>,
+}
+
+impl Parsed {
+    /// Appends what one JSON value says.
+    pub(crate) fn push(&mut self, (action, oddity): (Option<Action>, Option<Oddity>)) {
+        self.actions.extend(action);
+        self.oddities.extend(oddity);
+    }
+
+    /// Appends what another file, or the next part of this one, says.
+    pub(crate) fn append(&mut self, mut other: Self) {
+        self.actions.append(&mut other.actions);
+        self.oddities.append(&mut other.oddities);
+    }
+}
+
 /// The actions of a commit: a stream of JSON values, not always one a line.
 ///
 /// # Errors
 /// When the text is not UTF-8 or JSON, or a value is no action; the value's number from 1 is named.
-pub fn parse_commit(bytes: &[u8]) -> Result<Vec<Action>, ParseError> {
+pub fn parse_commit(bytes: &[u8]) -> Result<Parsed, ParseError> {
     let values = serde_json::Deserializer::from_slice(bytes)
         .into_iter::<&RawValue>()
         .collect::<Result<Vec<_>, _>>()
         .map_err(|error| ParseError(error.to_string()))?;
-    values
+    let found: Vec<_> = values
         .par_iter()
         .with_min_len(1024)
         .enumerate()
         .map(|(index, raw)| {
-            Action::from_json(raw.get())
+            parse_value(raw.get())
                 .map_err(|error| ParseError(format!("action {}: {error}", index + 1)))
         })
-        .collect()
+        .collect::<Result<_, _>>()?;
+    let mut parsed = Parsed::default();
+    found.into_iter().for_each(|value| parsed.push(value));
+    Ok(parsed)
 }
 
 /// Fields that this reader does not know: name → JSON text, verbatim.
@@ -73,7 +103,7 @@ pub enum Action {
     /// A change file.
     Cdc(Box<RawValue>),
     /// Anything else: its name and JSON text (a checkpoint's own `checkpointMetadata` and
-    /// `sidecar` never come this far).
+    /// `sidecar` go no further than the checkpoint).
     Other(String, Box<RawValue>),
 }
 

@@ -2,13 +2,43 @@
 
 use serde_json::value::RawValue;
 
-use super::fields::{Fields, Texts};
+use super::fields::{self, Fields, Texts};
 use super::{
-    Action, Add, DeletionVector, DomainMetadata, Metadata, ParseError, Protocol, Remove, Txn,
+    Action, Add, DeletionVector, DomainMetadata, Metadata, Oddity, ParseError, Protocol, Remove,
+    Txn,
 };
 
-const KNOWN: &[&str] =
-    &["add", "cdc", "commitInfo", "domainMetadata", "metaData", "protocol", "remove", "txn"];
+const KNOWN: &[&str] = &[
+    "add",
+    "cdc",
+    "checkpointMetadata",
+    "commitInfo",
+    "domainMetadata",
+    "metaData",
+    "protocol",
+    "remove",
+    "sidecar",
+    "txn",
+];
+
+/// What one value of a log file says: an action, unless it holds none, and what is odd about it.
+pub(crate) fn value(text: &str) -> Result<(Option<Action>, Option<Oddity>), ParseError> {
+    let mut fields = Fields::parse("action", text)?;
+    let mut names: Vec<String> = fields.names().map(str::to_owned).collect();
+    if names.iter().any(|name| KNOWN.contains(&name.as_str())) {
+        names.retain(|name| KNOWN.contains(&name.as_str()));
+        if names.len() > 1 {
+            let names = names.join(", ");
+            return Err(ParseError(format!("one object with several actions: {names}")));
+        }
+    }
+    let several = (names.len() > 1).then_some(Oddity::UnknownActions);
+    let Some((name, raw)) = names.first().and_then(|name| Some((name, fields.raw(name)?))) else {
+        return Ok((None, Some(Oddity::NoAction)));
+    };
+    let (action, oddity) = named(name, raw)?;
+    Ok((Some(action), oddity.or(several)))
+}
 
 impl Action {
     /// The action in `text`: an object with one field, its name. Beside an action that we know,
@@ -17,43 +47,33 @@ impl Action {
     /// # Errors
     /// When the text is no such object, a required field is missing or has another type.
     pub fn from_json(text: &str) -> Result<Self, ParseError> {
-        let mut fields = Fields::parse("action", text)?;
-        let mut names: Vec<String> = fields.names().map(str::to_owned).collect();
-        if names.iter().any(|name| KNOWN.contains(&name.as_str())) {
-            names.retain(|name| KNOWN.contains(&name.as_str()));
-        }
-        let [name] = names.as_slice() else {
-            return Err(ParseError(match names.len() {
-                0 => "an object without an action".to_owned(),
-                _ => format!("one object with several actions: {}", names.join(", ")),
-            }));
-        };
-        let Some(raw) = fields.raw(name) else {
-            return Err(ParseError(format!("{name} is missing")));
-        };
-        Self::from_named(name, raw)
+        let (action, _) = value(text)?;
+        action.ok_or_else(|| ParseError("an object without an action".to_owned()))
     }
+}
 
-    fn from_named(name: &str, raw: &RawValue) -> Result<Self, ParseError> {
-        let text = raw.get();
-        Ok(match name {
-            "add" => Self::Add(add(text)?),
-            "remove" => Self::Remove(remove(text)?),
-            "metaData" => Self::Metadata(metadata(text)?),
-            "protocol" => Self::Protocol(protocol(text)?),
-            "txn" => Self::Txn(txn(text)?),
-            "domainMetadata" => Self::DomainMetadata(domain_metadata(text)?),
-            "commitInfo" => {
-                Fields::parse("commitInfo", text)?;
-                Self::CommitInfo(raw.to_owned())
-            }
-            "cdc" => {
-                Fields::parse("cdc", text)?;
-                Self::Cdc(raw.to_owned())
-            }
-            _ => Self::Other(name.to_owned(), raw.to_owned()),
-        })
-    }
+fn named(name: &str, raw: &RawValue) -> Result<(Action, Option<Oddity>), ParseError> {
+    let text = raw.get();
+    let action = match name {
+        "add" => Action::Add(add(text)?),
+        "remove" => Action::Remove(remove(text)?),
+        "metaData" => Action::Metadata(metadata(text)?),
+        "protocol" => Action::Protocol(protocol(text)?),
+        "txn" => Action::Txn(txn(text)?),
+        "domainMetadata" => Action::DomainMetadata(domain_metadata(text)?),
+        "commitInfo" => {
+            // It tells where the commit comes from, not what the table holds.
+            let repeated = fields::repeats_a_key("commitInfo", text)?;
+            let oddity = repeated.then_some(Oddity::RepeatedKey);
+            return Ok((Action::CommitInfo(raw.to_owned()), oddity));
+        }
+        "cdc" => {
+            Fields::parse("cdc", text)?;
+            Action::Cdc(raw.to_owned())
+        }
+        _ => Action::Other(name.to_owned(), raw.to_owned()),
+    };
+    Ok((action, None))
 }
 
 fn add(text: &str) -> Result<Add, ParseError> {

@@ -61,7 +61,7 @@ fn what_nobody_knows_beside_an_action_is_ignored() {
         round_trip(r#"{"new":{"a":1},"txn":{"appId":"a","version":1},"newer":2}"#),
         r#"{"txn":{"appId":"a","version":1}}"#
     );
-    assert!(Action::from_json(r#"{"new":1,"newer":2}"#).is_err());
+    assert!(Action::from_json(r#"{"new":1,"add":{},"remove":{}}"#).is_err());
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn broken_actions_name_the_field() {
 fn a_commit_is_a_stream_of_values() {
     let pretty = "{\n \"txn\": {\n \"appId\": \"a\",\n \"version\": 1 }\n}\n\n  {\"txn\":\
                   {\"appId\":\"b\",\"version\":2}}{\"x\":{\n}}  \r\n";
-    let actions = parse_commit(pretty.as_bytes()).unwrap();
+    let actions = parse_commit(pretty.as_bytes()).unwrap().actions;
     let lines: Vec<String> = actions.iter().map(Action::to_json).collect();
     assert_eq!(
         lines,
@@ -112,5 +112,22 @@ fn a_commit_is_a_stream_of_values() {
     let second = parse_commit(b"{\"x\":1}\n{\"txn\":{}}").unwrap_err().to_string();
     assert!(second.starts_with("action 2: txn.appId"), "{second}");
     assert!(parse_commit(b"{\"x\":\"\xff\"}").is_err());
-    assert!(parse_commit(b"").unwrap().is_empty());
+    assert!(parse_commit(b"").unwrap().actions.is_empty());
+}
+
+#[test]
+fn what_changes_nothing_is_passed_over_and_told() {
+    for (text, actions, oddity) in [
+        ("{}", 0, Some(Oddity::NoAction)),
+        (r#"{"add":null}"#, 0, Some(Oddity::NoAction)),
+        (r#"{"new":1,"newer":2}"#, 1, Some(Oddity::UnknownActions)),
+        (r#"{"commitInfo":{"a":1,"b":2,"a":{}}}"#, 1, Some(Oddity::RepeatedKey)),
+        (r#"{"commitInfo":{"a":{"b":1,"b":2}}}"#, 1, None),
+        (r#"{"new":1,"txn":{"appId":"a","version":1}}"#, 1, None),
+        (r#"{"sidecar":{"path":"x"},"newer":2}"#, 1, None),
+    ] {
+        let parsed = parse_commit(text.as_bytes()).unwrap();
+        assert_eq!(parsed.actions.len(), actions, "{text}");
+        assert_eq!(parsed.oddities.into_iter().next(), oddity, "{text}");
+    }
 }

@@ -87,13 +87,18 @@ pub(crate) fn record_of(commit: &Commit) -> Option<SyncRecord> {
     })
 }
 
-/// True when the commit changes nothing: VACUUM leaves such commits at its start and end.
+/// True when the commit changes nothing: VACUUM leaves such commits at its start and end. One
+/// without bytes may yet be filled in.
 pub(crate) fn is_harmless(commit: &Commit) -> bool {
-    commit.actions.iter().all(|action| matches!(action, Action::CommitInfo(_)))
+    !commit.is_empty()
+        && commit.actions.iter().all(|action| matches!(action, Action::CommitInfo(_)))
 }
 
 /// The operation that a commit names.
 pub(crate) fn operation(commit: &Commit) -> String {
+    if commit.is_empty() {
+        return "a commit of no bytes".to_owned();
+    }
     let named = commit.actions.iter().find_map(|action| match action {
         Action::CommitInfo(info) => {
             let info: serde_json::Value = serde_json::from_str(info.get()).ok()?;

@@ -4,7 +4,7 @@ use deepclone_common::table_store::TableStore;
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::JobId;
 use deepclone_core::reason::Reason;
-use deepclone_core::spec::{CloneSpec, Mode, SourceReplacedPolicy};
+use deepclone_core::spec::{CloneSpec, Mode, SourcePoint, SourceReplacedPolicy};
 
 use super::difference::{self, Difference};
 use super::head::{self, LastSync};
@@ -12,8 +12,9 @@ use super::identity::{self, Identity, Marker};
 use super::objects::{self, Evidence, Live};
 use super::record::RecordBody;
 use super::{ChangeSet, SyncPlan, filter, metadata, protocol, relocate, state, up_to_date};
-use crate::actions::{Action, Add};
+use crate::actions::{Action, Add, Oddity};
 use crate::error::DeltaError;
+use crate::log::Commit;
 use crate::publish::checkpoint_interval;
 use crate::snapshot::{self, Snapshot};
 use crate::{features, log};
@@ -125,15 +126,35 @@ pub(crate) async fn refuse_other_source(
         (Some(record), _) => record.body.source_commit_sha256.as_ref(),
         (None, hint) => hint.as_ref().and_then(|hint| hint.source_commit_sha256.as_ref()),
     };
-    if let Some(known_hash) = known_hash
-        && let Some(commit) = log::read_commit(source, last.source_version).await?
-    {
-        let same = identity::hex(&commit.sha256) == *known_hash;
-        return if same { Ok(()) } else { Err(replaced(last, wanted).into()) };
+    let commit = log::read_commit(source, last.source_version).await?;
+    // A commit without bytes proves nothing: it is filled in later, or has lost them.
+    let commit = commit.filter(|commit| !commit.is_empty());
+    let is_same = match (known_hash, commit) {
+        (Some(known_hash), Some(commit)) => identity::hex(&commit.sha256) == *known_hash,
+        _ => {
+            wanted.metadata.id == *known_id || had_id(source, last.source_version, known_id).await?
+        }
+    };
+    if is_same { Ok(()) } else { Err(replaced(last, wanted).into()) }
+}
+
+/// True when a commit up to `version` gave the table this id: it may have had others since.
+async fn had_id(source: &TableStore, version: u64, id: &str) -> Result<bool, DeltaError> {
+    for version in (0..=version).rev() {
+        let Some(commit) = log::read_commit(source, version).await? else { break };
+        let has_id = commit.actions.iter().any(|action| match action {
+            Action::Metadata(metadata) => metadata.id == id,
+            _ => false,
+        });
+        if has_id {
+            return Ok(true);
+        }
     }
-    match wanted.metadata.id == *known_id {
-        true => Ok(()),
-        false => Err(replaced(last, wanted).into()),
+    match snapshot::read(source, &SourcePoint::Version(version)).await {
+        Ok(then) => Ok(then.metadata.id == id),
+        Err(error @ (DeltaError::Storage { .. } | DeltaError::Refused(_))) => Err(error),
+        // The log does not hold that version any more.
+        Err(_) => Ok(false),
     }
 }
 
@@ -203,14 +224,15 @@ async fn change_set(
     )?;
     let metrics = difference::metrics(&wanted.files, &difference);
     let data_change = data_change(source, wanted, replica, &request.scope, &difference).await?;
-    let identity = identity_of(source, wanted, replica, request).await?;
+    let commit = log::read_commit(source, wanted.version).await?;
+    let identity = identity_of(source, wanted, commit.as_ref(), replica, request);
 
     let mut change_set = ChangeSet {
         source_version: wanted.version,
         replica_version: head.map(|head| head.version),
         objects,
         metrics,
-        notices: replica.map(|replica| replica.last.notices.clone()).unwrap_or_default(),
+        notices: notices(wanted, commit.as_ref(), replica),
         txns: transactions(&identity, wanted, head),
         identity,
         protocol: None,
@@ -224,6 +246,21 @@ async fn change_set(
     };
     describe(&mut change_set, wanted, head, request)?;
     Ok(change_set)
+}
+
+/// What an operator should know of the source's log, whose newest commit is `commit`, and of the
+/// replica's.
+fn notices(wanted: &Snapshot, commit: Option<&Commit>, replica: Option<&Replica>) -> Vec<String> {
+    let mut notices = wanted.notices.clone();
+    // Beside its checkpoint the commit was not needed for the state.
+    if !wanted.has_empty_commit
+        && let Some(commit) = commit.filter(|commit| commit.is_empty())
+    {
+        notices.push(format!("{} {}", log::commit_path(commit.version), Oddity::EmptyCommit));
+    }
+    let source = notices.into_iter().map(|notice| format!("the source's log: {notice}"));
+    let replica = replica.map(|replica| replica.last.notices.clone()).unwrap_or_default();
+    source.chain(replica).collect()
 }
 
 /// Protocol, metadata and domains: each only where it differs from the replica's.
@@ -317,18 +354,23 @@ async fn data_change(
     Ok(false)
 }
 
-async fn identity_of(
+fn identity_of(
     source: &TableStore,
     wanted: &Snapshot,
+    commit: Option<&Commit>,
     replica: Option<&Replica>,
     Request { spec, scope, .. }: &Request<'_>,
-) -> Result<Identity, DeltaError> {
-    let commit = log::read_commit(source, wanted.version).await?;
+) -> Identity {
+    // Where a commit has no bytes yet, the same version may come to say more: without a hash the
+    // next sync looks at all of it again.
+    let source_commit_sha256 = commit
+        .filter(|commit| !wanted.has_empty_commit && !commit.is_empty())
+        .map(|commit| identity::hex(&commit.sha256));
     let lineage = match replica {
         Some(replica) if replica.continuity == Continuity::Same => replica.last.lineage.clone(),
         _ => wanted.metadata.id.clone(),
     };
-    Ok(Identity {
+    Identity {
         source_uri: identity::without_credentials(&source.uri),
         body: RecordBody {
             sync_id: uuid::Uuid::nil(),
@@ -341,11 +383,11 @@ async fn identity_of(
             settings: identity::settings(&spec.properties),
             source_id: wanted.metadata.id.clone(),
             source_version: wanted.version,
-            source_commit_sha256: commit.map(|commit| identity::hex(&commit.sha256)),
+            source_commit_sha256,
             source_commit_time: wanted.commit_ms,
             partition_filter: spec.partition_filter.clone(),
         },
-    })
+    }
 }
 
 fn replaced(last: &LastSync, wanted: &Snapshot) -> Failure {

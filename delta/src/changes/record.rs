@@ -49,7 +49,8 @@ pub struct RecordBody {
     pub source_id: String,
     /// The source's version.
     pub source_version: u64,
-    /// SHA-256 of the source commit's JSON file, in hex; none when the file was gone.
+    /// SHA-256 of the source commit's JSON file, in hex; none when the file was gone, or when a
+    /// commit that was read had no bytes and may be filled in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_commit_sha256: Option<String>,
     /// The source commit's time: milliseconds since 1970.

@@ -18,7 +18,7 @@ use serde::Deserialize;
 
 use super::row;
 use super::segment::CheckpointFiles;
-use crate::actions::{self, Action, Add};
+use crate::actions::{self, Action, Add, Parsed};
 use crate::error::DeltaError;
 use crate::io;
 use crate::paths;
@@ -35,12 +35,13 @@ const ROWS_PER_BATCH: usize = 8192;
 pub(crate) async fn read(
     table: &TableStore,
     checkpoint: &CheckpointFiles,
-) -> Result<Vec<Action>, DeltaError> {
+) -> Result<Parsed, DeltaError> {
     let files = checkpoint.files.iter().map(|entry| super::log_path(&entry.name)).collect();
     let found = read_files(table, files).await?;
-    let mut actions = Vec::with_capacity(found.len());
+    let mut parsed = Parsed { oddities: found.oddities, ..Parsed::default() };
+    parsed.actions.reserve(found.actions.len());
     let mut sidecars = Vec::new();
-    for action in found {
+    for action in found.actions {
         match action {
             Action::Other(name, raw) if name == "sidecar" => {
                 sidecars.push(sidecar(table, checkpoint, raw.get())?);
@@ -49,44 +50,50 @@ pub(crate) async fn read(
                 check_version(checkpoint, raw.get())?;
             }
             Action::CommitInfo(_) | Action::Cdc(_) => {}
-            action => actions.push(action),
+            action => parsed.actions.push(action),
         }
     }
-    actions.extend(read_files(table, sidecars).await?);
-    Ok(actions)
+    parsed.append(read_files(table, sidecars).await?);
+    Ok(parsed)
 }
 
-async fn read_files(table: &TableStore, files: Vec<String>) -> Result<Vec<Action>, DeltaError> {
+async fn read_files(table: &TableStore, files: Vec<String>) -> Result<Parsed, DeltaError> {
     let reads = files.into_iter().map(|path| read_file(table, path));
-    let found: Vec<Vec<Action>> =
-        stream::iter(reads).buffered(FILES_AT_ONCE_MAX).try_collect().await?;
-    Ok(found.into_iter().flatten().collect())
+    let found: Vec<Parsed> = stream::iter(reads).buffered(FILES_AT_ONCE_MAX).try_collect().await?;
+    Ok(joined(found))
 }
 
-async fn read_file(table: &TableStore, path: String) -> Result<Vec<Action>, DeltaError> {
+fn joined(parts: Vec<Parsed>) -> Parsed {
+    let mut whole = Parsed::default();
+    whole.actions.reserve(parts.iter().map(|part| part.actions.len()).sum());
+    parts.into_iter().for_each(|part| whole.append(part));
+    whole
+}
+
+async fn read_file(table: &TableStore, path: String) -> Result<Parsed, DeltaError> {
     let fetched = io::get(table, &path).await?;
     let bytes = fetched.ok_or_else(|| DeltaError::damaged(&path, "it is missing"))?.bytes;
     io::compute(move || parse(&path, &bytes)).await
 }
 
-fn parse(path: &str, bytes: &Bytes) -> Result<Vec<Action>, DeltaError> {
+fn parse(path: &str, bytes: &Bytes) -> Result<Parsed, DeltaError> {
     let parsed = match path.ends_with(".json") {
         true => actions::parse_commit(bytes).map_err(|error| error.to_string()),
         false => parse_parquet(bytes),
     };
-    let mut actions = parsed.map_err(|problem| DeltaError::damaged(path, problem))?;
-    if actions.is_empty() && path.ends_with(".json") {
+    let mut parsed = parsed.map_err(|problem| DeltaError::damaged(path, problem))?;
+    if parsed.actions.is_empty() && path.ends_with(".json") {
         return Err(DeltaError::damaged(path, "the checkpoint is empty"));
     }
-    for action in &mut actions {
+    for action in &mut parsed.actions {
         if let Action::Add(add) = action {
             drop_parsed(add);
         }
     }
-    Ok(actions)
+    Ok(parsed)
 }
 
-fn parse_parquet(bytes: &Bytes) -> Result<Vec<Action>, String> {
+fn parse_parquet(bytes: &Bytes) -> Result<Parsed, String> {
     let text = |error: parquet::errors::ParquetError| error.to_string();
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
     let metadata = ArrowReaderMetadata::load(bytes, options).map_err(text)?;
@@ -94,7 +101,7 @@ fn parse_parquet(bytes: &Bytes) -> Result<Vec<Action>, String> {
     let schema = parquet.file_metadata().schema_descr();
     let wanted = (0..schema.num_columns()).filter(|leaf| is_wanted(schema.column(*leaf).path()));
     let mask = ProjectionMask::leaves(schema, wanted);
-    let groups: Vec<Vec<Action>> = (0..parquet.num_row_groups())
+    let groups: Vec<Parsed> = (0..parquet.num_row_groups())
         .into_par_iter()
         .map(|group| {
             let reader =
@@ -104,14 +111,14 @@ fn parse_parquet(bytes: &Bytes) -> Result<Vec<Action>, String> {
                     .with_batch_size(ROWS_PER_BATCH)
                     .build()
                     .map_err(text)?;
-            let mut actions = Vec::new();
+            let mut parsed = Parsed::default();
             for batch in reader {
-                row::append_actions(&mut actions, &batch.map_err(|error| error.to_string())?)?;
+                row::append_actions(&mut parsed, &batch.map_err(|error| error.to_string())?)?;
             }
-            Ok(actions)
+            Ok(parsed)
         })
         .collect::<Result<_, String>>()?;
-    Ok(groups.into_iter().flatten().collect())
+    Ok(joined(groups))
 }
 
 /// Whether the leaf column at `path` says anything that no other column says.
@@ -185,16 +192,20 @@ mod tests {
     use parquet::file::properties::WriterProperties;
 
     use super::*;
+    use crate::actions::Oddity;
 
     #[test]
     fn a_checkpoint_is_read_in_every_compression() {
         let fields = [("appId", DataType::Utf8), ("version", DataType::Int64)];
-        let columns: [ArrayRef; 2] =
-            [Arc::new(StringArray::from(vec!["a"])), Arc::new(Int64Array::from(vec![7]))];
-        let fields = fields.map(|(name, kind)| Arc::new(Field::new(name, kind, true)));
-        let txn: ArrayRef = Arc::new(StructArray::from(
-            fields.into_iter().zip(columns).collect::<Vec<(Arc<Field>, ArrayRef)>>(),
-        ));
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(StringArray::from(vec![Some("a"), None])),
+            Arc::new(Int64Array::from(vec![Some(7), None])),
+        ];
+        let fields: Vec<Field> =
+            fields.into_iter().map(|(name, kind)| Field::new(name, kind, true)).collect();
+        // The second row is null in all its columns.
+        let valid = Some(vec![true, false].into());
+        let txn: ArrayRef = Arc::new(StructArray::new(fields.into(), columns, valid));
         let batch = RecordBatch::try_from_iter([("txn", txn)]).unwrap();
         for codec in [
             Compression::UNCOMPRESSED,
@@ -210,11 +221,12 @@ mod tests {
                 ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties)).unwrap();
             writer.write(&batch).unwrap();
             let bytes = Bytes::from(writer.into_inner().unwrap());
-            let actions = parse("c.parquet", &bytes).unwrap();
+            let parsed = parse("c.parquet", &bytes).unwrap();
             assert!(
-                matches!(actions.as_slice(), [Action::Txn(txn)] if txn.version == 7),
-                "{codec}: {actions:?}"
+                matches!(parsed.actions.as_slice(), [Action::Txn(txn)] if txn.version == 7),
+                "{codec}: {parsed:?}"
             );
+            assert_eq!(parsed.oddities, [Oddity::NoAction].into());
         }
     }
 }

@@ -11,12 +11,14 @@ mod names;
 mod row;
 mod segment;
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use deepclone_common::table_store::TableStore;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use crate::actions::{self, Action};
+use crate::actions::{self, Action, Oddity, Parsed};
 use crate::error::DeltaError;
 use crate::io;
 use crate::paths::LOG_FOLDER;
@@ -36,6 +38,8 @@ pub struct Commit {
     pub bytes: Bytes,
     /// What it says, in the file's order.
     pub actions: Vec<Action>,
+    /// What in it was passed over.
+    pub oddities: BTreeSet<Oddity>,
     /// The SHA-256 of `bytes`.
     pub sha256: [u8; 32],
     /// When the file was last written, in milliseconds since 1970.
@@ -43,6 +47,13 @@ pub struct Commit {
 }
 
 impl Commit {
+    /// True when it has no bytes, or none but white space: stores without atomic writes show a
+    /// commit so while it is being written.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.oddities.contains(&Oddity::EmptyCommit)
+    }
+
     /// Its in-commit timestamp, if it has one: milliseconds since 1970.
     #[must_use]
     pub fn in_commit_timestamp(&self) -> Option<i64> {
@@ -52,14 +63,11 @@ impl Commit {
 
 /// The in-commit timestamp among `actions`.
 pub(crate) fn in_commit_timestamp(actions: &[Action]) -> Option<i64> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Info {
-        in_commit_timestamp: Option<i64>,
-    }
     actions.iter().find_map(|action| match action {
         Action::CommitInfo(raw) => {
-            serde_json::from_str::<Info>(raw.get()).ok()?.in_commit_timestamp
+            // Of a key that stands there twice the last one counts.
+            let info: serde_json::Value = serde_json::from_str(raw.get()).ok()?;
+            info.get("inCommitTimestamp")?.as_i64()
         }
         _ => None,
     })
@@ -118,20 +126,20 @@ pub async fn head(table: &TableStore) -> Result<Option<u64>, DeltaError> {
 /// The commit `version`, or `None` when the log has no such file.
 ///
 /// # Errors
-/// When it cannot be read, or says nothing that makes sense.
+/// When it cannot be read, or says something that makes no sense.
 pub async fn read_commit(table: &TableStore, version: u64) -> Result<Option<Commit>, DeltaError> {
     let path = commit_path(version);
     let Some(io::Fetched { bytes, modified_ms }) = io::get(table, &path).await? else {
         return Ok(None);
     };
     let parse = move || {
-        let actions = actions::parse_commit(&bytes)
+        let Parsed { actions, mut oddities } = actions::parse_commit(&bytes)
             .map_err(|error| DeltaError::damaged(&path, error.to_string()))?;
-        if actions.is_empty() {
-            return Err(DeltaError::damaged(&path, "the commit is empty"));
+        if bytes.trim_ascii().is_empty() {
+            oddities.insert(Oddity::EmptyCommit);
         }
         let sha256 = Sha256::digest(&bytes).into();
-        Ok(Commit { version, bytes, actions, sha256, modified_ms })
+        Ok(Commit { version, bytes, actions, oddities, sha256, modified_ms })
     };
     io::compute(parse).await.map(Some)
 }

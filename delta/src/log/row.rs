@@ -9,10 +9,10 @@ use arrow::datatypes::{
 };
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
-use crate::actions::{Action, json_text};
+use crate::actions::{self, Parsed, json_text};
 
-/// Appends the actions of `batch`: each row has one column that is not null.
-pub(super) fn append_actions(actions: &mut Vec<Action>, batch: &RecordBatch) -> Result<(), String> {
+/// Appends the actions of `batch`: each row has one column that is not null, or says nothing.
+pub(super) fn append_actions(parsed: &mut Parsed, batch: &RecordBatch) -> Result<(), String> {
     let schema = batch.schema();
     let mut text = String::new();
     for row in 0..batch.num_rows() {
@@ -20,7 +20,7 @@ pub(super) fn append_actions(actions: &mut Vec<Action>, batch: &RecordBatch) -> 
         let columns = schema.fields().iter().zip(batch.columns());
         let columns = columns.map(|(field, column)| (field.name().as_str(), column.as_ref()));
         write_object(&mut text, columns, row)?;
-        actions.push(Action::from_json(&text).map_err(|error| error.to_string())?);
+        parsed.push(actions::parse_value(&text).map_err(|error| error.to_string())?);
     }
     Ok(())
 }
@@ -125,6 +125,7 @@ mod tests {
     use arrow::datatypes::Field;
 
     use super::*;
+    use crate::actions::Action;
 
     fn structure(columns: Vec<(&str, ArrayRef)>, valid: Vec<bool>) -> ArrayRef {
         let (fields, arrays): (Vec<_>, Vec<_>) = columns
@@ -176,9 +177,9 @@ mod tests {
             vec![false, true],
         );
         let batch = RecordBatch::try_from_iter([("add", add), ("txn", txn)]).unwrap();
-        let mut actions = Vec::new();
-        append_actions(&mut actions, &batch).unwrap();
-        let lines: Vec<_> = actions.iter().map(Action::to_json).collect();
+        let mut parsed = Parsed::default();
+        append_actions(&mut parsed, &batch).unwrap();
+        let lines: Vec<_> = parsed.actions.iter().map(Action::to_json).collect();
         assert_eq!(
             lines,
             [

@@ -5,6 +5,7 @@
 //!
 //! <https://github.com/delta-io/delta/blob/master/PROTOCOL.md#action-reconciliation>
 
+mod once;
 mod replay;
 mod time;
 
@@ -14,7 +15,9 @@ use deepclone_common::table_store::TableStore;
 use deepclone_core::spec::SourcePoint;
 use futures::{StreamExt, TryStreamExt, stream};
 
-use crate::actions::{Add, DomainMetadata, Metadata, Protocol, Remove, Txn};
+use crate::actions::{
+    Add, DomainMetadata, Metadata, Oddities, Oddity, Parsed, Protocol, Remove, Txn,
+};
 use crate::error::DeltaError;
 use crate::features::has_in_commit_timestamps;
 use crate::log::{self, CheckpointFiles, Commit, LogEntry, LogSegment};
@@ -44,6 +47,10 @@ pub struct Snapshot {
     pub commit_ms: i64,
     /// Its in-commit timestamp, where that is enabled.
     pub ict: Option<i64>,
+    /// What in the log an operator should know of, one line each.
+    pub notices: Vec<String>,
+    /// True when a commit has no bytes: it may be filled in later, and say more then.
+    pub has_empty_commit: bool,
 }
 
 /// A snapshot and the removed files whose tombstones the log still holds.
@@ -113,12 +120,12 @@ async fn read_segment(
         let Ok(commits) = segment.commits_after(start.map(|found| found.version)) else {
             continue;
         };
-        let replay = match start {
+        let start = match start {
             Some(checkpoint) => start_at(table, checkpoint).await,
-            None => Ok(Replay::default()),
+            None => Ok(Start::default()),
         };
-        match replay {
-            Ok(replay) => return go_on(table, segment, replay, commits).await,
+        match start {
+            Ok(start) => return go_on(table, segment, start, commits).await,
             Err(error @ DeltaError::Damaged { .. }) => {
                 tracing::warn!(%error, table = table.uri, "a checkpoint is damaged");
                 damage.get_or_insert(error);
@@ -129,21 +136,40 @@ async fn read_segment(
     Err(damage.unwrap_or_else(|| DeltaError::NotATable { uri: table.uri.clone() }))
 }
 
-async fn start_at(table: &TableStore, checkpoint: &CheckpointFiles) -> Result<Replay, DeltaError> {
-    let actions = log::checkpoint::read(table, checkpoint).await?;
+/// A replay under way, and what was odd so far.
+#[derive(Default)]
+struct Start {
+    replay: Replay,
+    oddities: Oddities,
+}
+
+impl Start {
+    /// Applies what the log file `file` says.
+    fn apply(&mut self, root_uri: &str, file: &str, parsed: Parsed) -> Result<(), DeltaError> {
+        let repeated = once::describes_once(file, &parsed.actions)?;
+        for oddity in parsed.oddities.into_iter().chain(repeated) {
+            self.oddities.note(file, oddity);
+        }
+        self.replay.apply(root_uri, file, parsed.actions);
+        Ok(())
+    }
+}
+
+async fn start_at(table: &TableStore, checkpoint: &CheckpointFiles) -> Result<Start, DeltaError> {
+    let parsed = log::checkpoint::read(table, checkpoint).await?;
     let file = log::log_path(checkpoint.files.first().map_or("", |entry| &entry.name));
-    let mut replay = Replay::default();
-    replay.apply(&table.uri, &file, actions);
-    if !replay.has_protocol_and_metadata() {
+    let mut start = Start::default();
+    start.apply(&table.uri, &file, parsed)?;
+    if !start.replay.has_protocol_and_metadata() {
         return Err(DeltaError::damaged(file, "it holds no protocol or no metadata"));
     }
-    Ok(replay)
+    Ok(start)
 }
 
 async fn go_on(
     table: &TableStore,
     segment: &LogSegment,
-    mut replay: Replay,
+    mut start: Start,
     commits: &[(u64, LogEntry)],
 ) -> Result<WithTombstones, DeltaError> {
     let mut last_commit = None;
@@ -151,12 +177,12 @@ async fn go_on(
     let mut reads = stream::iter(versions)
         .map(|version| read_listed(table, version))
         .buffered(COMMITS_AT_ONCE_MAX);
-    while let Some(mut commit) = reads.try_next().await? {
-        let actions = std::mem::take(&mut commit.actions);
+    while let Some(Commit { version, actions, oddities, .. }) = reads.try_next().await? {
         last_commit = log::in_commit_timestamp(&actions);
-        replay.apply(&table.uri, &log::commit_path(commit.version), actions);
+        start.apply(&table.uri, &log::commit_path(version), Parsed { actions, oddities })?;
     }
     drop(reads);
+    let Start { replay, oddities } = start;
     let state = replay.finish(&table.uri, &log::commit_path(segment.version))?;
     let ict = match has_in_commit_timestamps(&state.protocol, &state.metadata.configuration) {
         true if commits.is_empty() => log::read_commit(table, segment.version)
@@ -176,6 +202,8 @@ async fn go_on(
             files: state.files,
             commit_ms: ict.unwrap_or(written_ms),
             ict,
+            notices: oddities.notices().collect(),
+            has_empty_commit: oddities.has(Oddity::EmptyCommit),
         },
         tombstones: state.tombstones,
     })

@@ -153,7 +153,7 @@ async fn damaged_logs_are_refused_with_the_file() {
         (vec![("1", first(&[]))], Reason::DamagedLog, "0.json"),
         (vec![zero(), ("1", "{\"add\":".into())], Reason::DamagedLog, "1.json"),
         (vec![zero(), ("1", "hello".into())], Reason::DamagedLog, "1.json"),
-        (vec![zero(), ("1", String::new())], Reason::DamagedLog, "1.json"),
+        (vec![("0", String::new())], Reason::DamagedLog, "no protocol"),
         (vec![("0", METADATA.into())], Reason::DamagedLog, "no protocol"),
         (vec![("0", PROTOCOL.into())], Reason::DamagedLog, "no metadata"),
     ];
@@ -262,6 +262,18 @@ async fn in_commit_timestamps_tell_the_time() {
     assert!(read(&table, &SourcePoint::Timestamp(999)).await.is_err());
     let newest = read(&table, &SourcePoint::Newest).await.unwrap();
     assert_eq!((newest.commit_ms, newest.ict), (3000, Some(3000)));
+}
+
+#[tokio::test]
+async fn a_time_that_a_commit_tells_twice_is_the_last_one() {
+    let protocol = "{\"protocol\":{\"minReaderVersion\":1,\"minWriterVersion\":7,\"writerFeatu\
+        res\":[\"inCommitTimestamp\"]}}";
+    let metadata = METADATA.replace("{}}}", "{\"delta.enableInCommitTimestamps\":\"true\"}}}");
+    let info = "{\"commitInfo\":{\"inCommitTimestamp\":1,\"inCommitTimestamp\":2}}";
+    let lines = lines(&[info.to_owned(), protocol.to_owned(), metadata]);
+    let newest = read(&table(&[("0", lines)]).await, &SourcePoint::Newest).await.unwrap();
+    assert_eq!(newest.ict, Some(2));
+    assert_eq!(newest.notices.len(), 1);
 }
 
 #[tokio::test]

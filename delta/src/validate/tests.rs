@@ -24,8 +24,8 @@ const ADD_VECTOR: &str = concat!(
 
 fn commit(version: u64, lines: &[&str]) -> Commit {
     let bytes = Bytes::from(lines.join("\n"));
-    let actions = actions::parse_commit(&bytes).unwrap();
-    Commit { version, bytes, actions, sha256: [0; 32], modified_ms: 0 }
+    let actions::Parsed { actions, oddities } = actions::parse_commit(&bytes).unwrap();
+    Commit { version, bytes, actions, oddities, sha256: [0; 32], modified_ms: 0 }
 }
 
 fn with_property(key: &str) -> String {

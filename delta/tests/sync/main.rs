@@ -3,6 +3,7 @@
 
 mod faults;
 mod identity;
+mod odd_commits;
 mod outcomes;
 mod pairs;
 mod protocols;

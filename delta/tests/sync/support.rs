@@ -64,6 +64,20 @@ impl Table {
         version
     }
 
+    /// Writes the commit `version` as it stands, over what is there.
+    pub(crate) async fn raw_commit(&self, version: u64, text: &str) {
+        self.put(&format!("_delta_log/{version:020}.json"), text.into()).await;
+    }
+
+    /// Writes a checkpoint of `version` whose rows are these actions; returns its name.
+    pub(crate) async fn checkpoint(&self, version: u64, actions: &[Value]) -> String {
+        let lines: Vec<String> = actions.iter().map(Value::to_string).collect();
+        let id = "80a083e8-7026-4e79-81be-64bd76c43a11";
+        let name = format!("_delta_log/{version:020}.checkpoint.{id}.json");
+        self.put(&name, lines.join("\n").into_bytes()).await;
+        name
+    }
+
     async fn vector(&self, add: &Value) {
         let Some(vector) = add.get("deletionVector").filter(|v| v["storageType"] == "u") else {
             return;
@@ -184,6 +198,12 @@ pub(crate) fn notices(did: &Did) -> &[String] {
 pub(crate) fn assert_notice(did: &Did, piece: &str) {
     let found = notices(did).iter().filter(|notice| notice.contains(piece)).count();
     assert_eq!(found, 1, "{piece}: {:?}", notices(did));
+}
+
+/// A sync that must fail: nothing is written.
+pub(crate) async fn failure(source: &Table, target: &Table, spec: &CloneSpec) -> Failure {
+    let job = JobId(Uuid::new_v4());
+    plan_sync(&source.store, &target.store, spec, job).await.unwrap_err().failure()
 }
 
 /// Copies what the plan lists, as workers do: never over another object.

@@ -1,0 +1,42 @@
+//! A log file describes the table at most once: which of two different descriptions counts, the
+//! protocol does not say.
+
+use serde_json::Value;
+
+use crate::actions::{Action, Oddity};
+use crate::error::DeltaError;
+
+/// What is odd when the log file `file` repeats its `protocol` or `metaData` word for word.
+///
+/// # Errors
+/// When it holds two that differ.
+pub(super) fn describes_once(file: &str, actions: &[Action]) -> Result<Option<Oddity>, DeltaError> {
+    let (mut protocol, mut metadata) = (None, None);
+    let mut oddity = None;
+    for action in actions {
+        let first = match action {
+            Action::Protocol(_) => &mut protocol,
+            Action::Metadata(_) => &mut metadata,
+            _ => continue,
+        };
+        let Some(first) = first else {
+            *first = Some(action);
+            continue;
+        };
+        if !is_same(first, action) {
+            let problem = format!(
+                "it holds two different {} actions: one commit can describe the table only once",
+                action.name()
+            );
+            return Err(DeltaError::damaged(file, problem));
+        }
+        oddity = Some(Oddity::RepeatedAction);
+    }
+    Ok(oddity)
+}
+
+/// By value: the order of keys does not matter.
+fn is_same(left: &Action, right: &Action) -> bool {
+    let value = |action: &Action| serde_json::from_str::<Value>(&action.to_json()).ok();
+    value(left) == value(right)
+}
