@@ -26,6 +26,8 @@ pub(crate) struct LastSync {
     pub(crate) scope: String,
     /// The source's version that it has.
     pub(crate) source_version: u64,
+    /// The replica's version of that sync.
+    pub(crate) at: u64,
     /// The record in the log; none when its commit is gone.
     pub(crate) record: Option<SyncRecord>,
     /// The hint beside the log, when the record is gone.
@@ -34,6 +36,15 @@ pub(crate) struct LastSync {
     pub(crate) diverged: bool,
     /// What an operator should know.
     pub(crate) notices: Vec<String>,
+}
+
+impl LastSync {
+    /// True unless the source's log had commits without bytes, which may have been filled in.
+    pub(crate) fn is_settled(&self) -> bool {
+        let record = self.record.as_ref().map(|record| &record.body.source_commit_sha256);
+        let hint = self.hint.as_ref().map(|hint| &hint.source_commit_sha256);
+        record.or(hint).is_none_or(Option::is_some)
+    }
 }
 
 /// Judges the target's head.
@@ -134,6 +145,7 @@ fn marked(marker: Marker, record: Option<SyncRecord>) -> LastSync {
         lineage: marker.lineage,
         scope: marker.scope,
         source_version: marker.source_version,
+        at: marker.at,
         record,
         hint: None,
         diverged: false,
@@ -197,6 +209,7 @@ fn by_hint(
         lineage: hint.lineage.clone(),
         scope: hint.scope.clone(),
         source_version: hint.source_version,
+        at: hint.version,
         record: None,
         notices: vec!["the replica lost its record of the last sync: overwritten".to_owned()],
         hint: Some(hint),

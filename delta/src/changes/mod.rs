@@ -32,6 +32,7 @@ mod plan;
 mod protocol;
 pub mod record;
 mod relocate;
+mod since;
 mod state;
 mod up_to_date;
 

@@ -1,5 +1,7 @@
 //! The plan of one sync: its phases, in order.
 
+use std::collections::BTreeSet;
+
 use deepclone_common::table_store::TableStore;
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::JobId;
@@ -11,7 +13,7 @@ use super::head::{self, LastSync};
 use super::identity::{self, Identity, Marker};
 use super::objects::{self, Evidence, Live};
 use super::record::RecordBody;
-use super::{ChangeSet, SyncPlan, filter, metadata, protocol, relocate, state, up_to_date};
+use super::{ChangeSet, SyncPlan, filter, metadata, protocol, relocate, since, state, up_to_date};
 use crate::actions::{Action, Add, Oddity};
 use crate::error::DeltaError;
 use crate::log::Commit;
@@ -39,6 +41,8 @@ struct Replica {
     snapshot: Snapshot,
     last: LastSync,
     continuity: Continuity,
+    /// Paths that the source had at the last sync and does not have any more.
+    absent: BTreeSet<String>,
 }
 
 /// Is the source the one that was synced before?
@@ -104,7 +108,11 @@ async fn read_replica(
         }
         Err(error) => return Err(error),
     };
-    Ok(Some(Replica { snapshot, last, continuity }))
+    let absent = match continuity {
+        Continuity::Same => since::absent(target, wanted, &snapshot, &last).await?,
+        Continuity::Replaced => BTreeSet::new(),
+    };
+    Ok(Some(Replica { snapshot, last, continuity, absent }))
 }
 
 /// Identity is history: the synced commit's JSON is still there and has its hash, whatever the
@@ -325,6 +333,9 @@ fn transactions(
 
 /// False when the source only rearranged rows since the last sync: streams on the replica must
 /// not see them twice. Only known when the replica is exactly that state of the same part.
+///
+/// # Errors
+/// DAMAGED_LOG when a file left the source without a `remove`.
 async fn data_change(
     source: &TableStore,
     wanted: &Snapshot,
@@ -332,26 +343,19 @@ async fn data_change(
     scope: &str,
     difference: &Difference,
 ) -> Result<bool, DeltaError> {
-    let Some(replica) = replica else { return Ok(true) };
-    let follows = replica.continuity == Continuity::Same
-        && !replica.last.diverged
-        && replica.last.scope == scope;
+    let Some(Replica { last, absent, continuity, .. }) = replica else { return Ok(true) };
+    let follows = *continuity == Continuity::Same && !last.diverged && last.scope == scope;
     // Rows can leave unseen (a file whose rows were all deleted before), not join.
-    if !follows || difference.leaves.is_empty() {
+    let may_be_quiet = follows && !difference.leaves.is_empty();
+    if !may_be_quiet && absent.is_empty() {
         return Ok(true);
     }
-    for version in replica.last.source_version + 1..=wanted.version {
-        let Some(commit) = log::read_commit(source, version).await? else { return Ok(true) };
-        let changes = commit.actions.iter().any(|action| match action {
-            Action::Add(add) => add.data_change,
-            Action::Remove(remove) => remove.data_change,
-            _ => false,
-        });
-        if changes {
-            return Ok(true);
-        }
+    let interval = (last.source_version, wanted.version);
+    let since = since::read(source, interval, absent.clone(), last.is_settled()).await?;
+    match since.lost {
+        Some(lost) => Err(lost.error(wanted, last)),
+        None => Ok(!may_be_quiet || since.data_change),
     }
-    Ok(false)
 }
 
 fn identity_of(

@@ -5,18 +5,19 @@
 //!
 //! <https://github.com/delta-io/delta/blob/master/PROTOCOL.md#action-reconciliation>
 
+mod disputed;
 mod once;
 mod replay;
 mod time;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use deepclone_common::table_store::TableStore;
 use deepclone_core::spec::SourcePoint;
 use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::actions::{
-    Add, DomainMetadata, Metadata, Oddities, Oddity, Parsed, Protocol, Remove, Txn,
+    Action, Add, DomainMetadata, Metadata, Oddities, Oddity, Parsed, Protocol, Remove, Txn,
 };
 use crate::error::DeltaError;
 use crate::features::has_in_commit_timestamps;
@@ -51,6 +52,8 @@ pub struct Snapshot {
     pub notices: Vec<String>,
     /// True when a commit has no bytes: it may be filled in later, and say more then.
     pub has_empty_commit: bool,
+    /// The checkpoint that it was read through, relative to the table's folder.
+    pub checkpoint: Option<String>,
 }
 
 /// A snapshot and the removed files whose tombstones the log still holds.
@@ -136,33 +139,44 @@ async fn read_segment(
     Err(damage.unwrap_or_else(|| DeltaError::NotATable { uri: table.uri.clone() }))
 }
 
-/// A replay under way, and what was odd so far.
+/// A replay under way, and what is to be told of it.
 #[derive(Default)]
 struct Start {
     replay: Replay,
     oddities: Oddities,
+    /// The checkpoint that it began with.
+    checkpoint: Option<String>,
+    disputed: Option<String>,
 }
 
 impl Start {
-    /// Applies what the log file `file` says.
-    fn apply(&mut self, root_uri: &str, file: &str, parsed: Parsed) -> Result<(), DeltaError> {
-        let repeated = once::describes_once(file, &parsed.actions)?;
-        for oddity in parsed.oddities.into_iter().chain(repeated) {
+    /// Notes what is odd about the log file `file`, whose actions are these.
+    fn note(
+        &mut self,
+        file: &str,
+        actions: &[Action],
+        oddities: BTreeSet<Oddity>,
+    ) -> Result<(), DeltaError> {
+        let repeated = once::describes_once(file, actions)?;
+        for oddity in oddities.into_iter().chain(repeated) {
             self.oddities.note(file, oddity);
         }
-        self.replay.apply(root_uri, file, parsed.actions);
         Ok(())
     }
 }
 
 async fn start_at(table: &TableStore, checkpoint: &CheckpointFiles) -> Result<Start, DeltaError> {
-    let parsed = log::checkpoint::read(table, checkpoint).await?;
+    let Parsed { actions, oddities } = log::checkpoint::read(table, checkpoint).await?;
     let file = log::log_path(checkpoint.files.first().map_or("", |entry| &entry.name));
     let mut start = Start::default();
-    start.apply(&table.uri, &file, parsed)?;
+    start.note(&file, &actions, oddities)?;
+    let disputed = start.replay.apply_checkpoint(&table.uri, &file, actions);
     if !start.replay.has_protocol_and_metadata() {
         return Err(DeltaError::damaged(file, "it holds no protocol or no metadata"));
     }
+    let named = (checkpoint.version, file.as_str());
+    start.disputed = disputed::settle(table, named, &mut start.replay, disputed).await?;
+    start.checkpoint = Some(file);
     Ok(start)
 }
 
@@ -179,10 +193,12 @@ async fn go_on(
         .buffered(COMMITS_AT_ONCE_MAX);
     while let Some(Commit { version, actions, oddities, .. }) = reads.try_next().await? {
         last_commit = log::in_commit_timestamp(&actions);
-        start.apply(&table.uri, &log::commit_path(version), Parsed { actions, oddities })?;
+        let file = log::commit_path(version);
+        start.note(&file, &actions, oddities)?;
+        start.replay.apply(&table.uri, &file, actions);
     }
     drop(reads);
-    let Start { replay, oddities } = start;
+    let Start { replay, oddities, checkpoint, disputed } = start;
     let state = replay.finish(&table.uri, &log::commit_path(segment.version))?;
     let ict = match has_in_commit_timestamps(&state.protocol, &state.metadata.configuration) {
         true if commits.is_empty() => log::read_commit(table, segment.version)
@@ -202,8 +218,9 @@ async fn go_on(
             files: state.files,
             commit_ms: ict.unwrap_or(written_ms),
             ict,
-            notices: oddities.notices().collect(),
+            notices: oddities.notices().chain(disputed).collect(),
             has_empty_commit: oddities.has(Oddity::EmptyCommit),
+            checkpoint,
         },
         tombstones: state.tombstones,
     })

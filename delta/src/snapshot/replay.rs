@@ -50,7 +50,12 @@ impl Replay {
     }
 
     /// Applies the actions of the log file `file` of the table at `root_uri`.
-    pub(super) fn apply(&mut self, root_uri: &str, file: &str, actions: Vec<Action>) {
+    pub(super) fn apply(
+        &mut self,
+        root_uri: &str,
+        file: &str,
+        actions: impl IntoIterator<Item = Action>,
+    ) {
         let mut added = BTreeSet::new();
         let mut removed = BTreeSet::new();
         for action in actions {
@@ -80,6 +85,69 @@ impl Replay {
                 // An action that we do not know belongs to a feature that is refused or allowed
                 // by name.
                 Action::CommitInfo(_) | Action::Cdc(_) | Action::Other(..) => {}
+            }
+        }
+    }
+
+    /// Applies the actions of the checkpoint `file`, whose rows have no order. Returns the files
+    /// that it both adds and removes; they count as live.
+    pub(super) fn apply_checkpoint(
+        &mut self,
+        root_uri: &str,
+        file: &str,
+        actions: Vec<Action>,
+    ) -> BTreeSet<LogKey> {
+        let removed = |action: &Action| match action {
+            Action::Remove(remove) => Some(LogKey::of_remove(remove)),
+            _ => None,
+        };
+        let tombstones: BTreeSet<LogKey> = actions.iter().filter_map(removed).collect();
+        let paths: BTreeSet<&str> = tombstones.iter().map(|key| key.path.as_str()).collect();
+        let added = |action: &Action| match action {
+            Action::Add(add) if paths.contains(add.path.as_str()) => Some(LogKey::of_add(add)),
+            _ => None,
+        };
+        let added = actions.iter().filter_map(added);
+        let disputed: BTreeSet<LogKey> = added.filter(|key| tombstones.contains(key)).collect();
+        let counts = |action: &Action| removed(action).is_none_or(|key| !disputed.contains(&key));
+        self.apply(root_uri, file, actions.into_iter().filter(counts));
+        for key in &tombstones {
+            self.doubt_other_scheme(root_uri, file, key);
+        }
+        disputed
+    }
+
+    /// Lets the commit `file`, newer than all that were asked before, decide about the files in
+    /// `disputed`, which count as live; those that it decides about leave the set.
+    pub(super) fn decide(
+        &mut self,
+        file: &str,
+        actions: Vec<Action>,
+        disputed: &mut BTreeSet<LogKey>,
+    ) {
+        let mut added = BTreeSet::new();
+        let mut removed = BTreeMap::new();
+        for action in actions {
+            match action {
+                Action::Add(add) => {
+                    added.extend(Some(LogKey::of_add(&add)).filter(|key| disputed.contains(key)));
+                }
+                Action::Remove(remove) => {
+                    let key = LogKey::of_remove(&remove);
+                    if disputed.contains(&key) {
+                        removed.insert(key, remove);
+                    }
+                }
+                _ => {}
+            }
+        }
+        disputed.retain(|key| !added.contains(key) && !removed.contains_key(key));
+        for (key, remove) in removed {
+            if added.contains(&key) {
+                self.settle(&key, true, file);
+            } else {
+                self.files.remove(&key);
+                self.tombstones.insert(key, remove);
             }
         }
     }

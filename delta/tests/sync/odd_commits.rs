@@ -13,11 +13,6 @@ fn lines(lines: &[String]) -> String {
     lines.join("\n")
 }
 
-async fn live(table: &Table) -> Vec<String> {
-    let files = table.snapshot().await.files;
-    files.keys().map(|key| key.path.split(['/', '.']).nth(1).unwrap().to_owned()).collect()
-}
-
 /// The text of a commit that adds c1 and has something odd, and a piece of the notice.
 fn odd_commits() -> Vec<(String, &'static str)> {
     let file = add("c1").to_string();

@@ -242,6 +242,12 @@ pub(crate) async fn assert_equal(source: &Table, target: &Table) {
     assert_eq!(target.metadata.partition_columns, source.metadata.partition_columns);
 }
 
+/// The names of the live files, without folder and ending.
+pub(crate) async fn live(table: &Table) -> Vec<String> {
+    let files = table.snapshot().await.files;
+    files.keys().map(|key| key.path.split(['/', '.']).nth(1).unwrap().to_owned()).collect()
+}
+
 /// Every live file with all its fields, `dataChange` aside.
 pub(crate) fn files(snapshot: &Snapshot) -> BTreeMap<String, String> {
     let shown = |add: &Add| Action::Add(Add { data_change: true, ..add.clone() }).to_json();

@@ -1,0 +1,221 @@
+//! What the source's commits since the last sync say: whether they changed rows, and whether they
+//! account for every file that left.
+//!
+//! A file leaves a table by a `remove`. One that was live at the last sync, that no commit since
+//! then removes and that is not live any more was lost by the log: by a checkpoint as a rule. Where
+//! commits are gone, the checkpoint is all there is, and it decides.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use deepclone_common::table_store::TableStore;
+use deepclone_core::spec::SourcePoint;
+use futures::{StreamExt, TryStreamExt, stream};
+
+use super::head::LastSync;
+use crate::actions::{Action, Add};
+use crate::error::DeltaError;
+use crate::log::{self, Commit};
+use crate::paths::{self, FileKey};
+use crate::snapshot::{self, Snapshot};
+
+/// Commits that are fetched at once.
+const COMMITS_AT_ONCE_MAX: usize = 16;
+
+/// Paths that left, with whether they are live as far as the commits are read.
+type Paths = BTreeMap<String, bool>;
+
+/// What the commits say.
+#[derive(Debug)]
+pub(super) struct Since {
+    /// True when rows may differ: a commit says so, or is gone.
+    pub(super) data_change: bool,
+    /// Files that left without a `remove`.
+    pub(super) lost: Option<Lost>,
+}
+
+/// Files that left without a `remove`.
+#[derive(Debug)]
+pub(super) struct Lost {
+    /// The first of them.
+    path: String,
+    /// How many others there are.
+    others: usize,
+}
+
+impl Lost {
+    /// The error that names the file and where the source's log lost it.
+    pub(super) fn error(&self, wanted: &Snapshot, last: &LastSync) -> DeltaError {
+        let commit = log::commit_path(wanted.version);
+        let file = wanted.checkpoint.as_deref().unwrap_or(&commit);
+        let more = match self.others {
+            0 => String::new(),
+            others => format!(" and {others} more"),
+        };
+        let problem = format!(
+            "the source lost the live file {}{more}: it was there at version {}, no commit since \
+             then removes it, and at version {} it is gone; write the source's checkpoint again \
+             from its commits, or clone into a new folder to take the loss over",
+            self.path, last.source_version, wanted.version
+        );
+        DeltaError::damaged(file, problem)
+    }
+}
+
+/// The paths that the source had at the last sync and does not have any more, whatever part of it
+/// the replica keeps.
+pub(super) async fn absent(
+    target: &TableStore,
+    wanted: &Snapshot,
+    replica: &Snapshot,
+    last: &LastSync,
+) -> Result<BTreeSet<String>, DeltaError> {
+    if !last.diverged {
+        return Ok(not_live(&replica.files, &wanted.files));
+    }
+    // Somebody else's files never were at the source.
+    match snapshot::read(target, &SourcePoint::Version(last.at)).await {
+        Ok(synced) => Ok(not_live(&synced.files, &wanted.files)),
+        Err(error @ DeltaError::Storage { .. }) => Err(error),
+        // The replica's log does not go back that far.
+        Err(_) => Ok(BTreeSet::new()),
+    }
+}
+
+/// The paths that are live in `synced` and not in `now`: both maps are sorted by path.
+fn not_live(synced: &BTreeMap<FileKey, Add>, now: &BTreeMap<FileKey, Add>) -> BTreeSet<String> {
+    let mut now = now.keys().map(|key| key.path.as_str()).peekable();
+    let mut absent = BTreeSet::new();
+    for path in synced.keys().map(|key| key.path.as_str()) {
+        while now.next_if(|other| *other < path).is_some() {}
+        if now.peek() != Some(&path) {
+            absent.insert(path.to_owned());
+        }
+    }
+    absent
+}
+
+/// Reads the commits after `base` up to `upto`. `absent` are the paths that were live at `base`
+/// and are not at `upto`; when `is_settled` is false, commits up to `base` had no bytes then and
+/// may say more now.
+///
+/// # Errors
+/// When a commit cannot be read.
+pub(super) async fn read(
+    source: &TableStore,
+    (base, upto): (u64, u64),
+    absent: BTreeSet<String>,
+    is_settled: bool,
+) -> Result<Since, DeltaError> {
+    let mut paths: Paths = absent.into_iter().map(|path| (path, true)).collect();
+    let mut data_change = false;
+    let mut commits = stream::iter(base + 1..=upto)
+        .map(|version| readable(source, version))
+        .buffered(COMMITS_AT_ONCE_MAX);
+    while let Some(commit) = commits.try_next().await? {
+        let Some(commit) = commit else { return Ok(Since { data_change: true, lost: None }) };
+        data_change |= commit.actions.iter().any(changes_rows);
+        follow(&source.uri, &mut paths, &commit);
+    }
+    drop(commits);
+    paths.retain(|_, is_live| *is_live);
+    if !is_settled {
+        forget_removed(source, base, &mut paths).await?;
+    }
+    let others = paths.len().saturating_sub(1);
+    let lost = paths.into_keys().next().map(|path| Lost { path, others });
+    Ok(Since { data_change, lost })
+}
+
+/// The commit `version`; none when it is gone, or nobody can read it: the checkpoint above it
+/// stands for both.
+async fn readable(source: &TableStore, version: u64) -> Result<Option<Commit>, DeltaError> {
+    match log::read_commit(source, version).await {
+        Err(DeltaError::Damaged { .. }) => Ok(None),
+        settled => settled,
+    }
+}
+
+fn changes_rows(action: &Action) -> bool {
+    match action {
+        Action::Add(add) => add.data_change,
+        Action::Remove(remove) => remove.data_change,
+        _ => false,
+    }
+}
+
+/// Applies the commit to `paths`. A `remove` counts in any spelling of its path and with any
+/// deletion vector: too few files count as lost rather than too many.
+fn follow(root_uri: &str, paths: &mut Paths, commit: &Commit) {
+    for path in removed(root_uri, commit) {
+        if let Some(is_live) = paths.get_mut(&path) {
+            *is_live = false;
+        }
+    }
+    for action in &commit.actions {
+        if let Action::Add(add) = action
+            && let Ok(key) = FileKey::of_add(root_uri, add)
+            && let Some(is_live) = paths.get_mut(&key.path)
+        {
+            *is_live = true;
+        }
+    }
+}
+
+fn removed(root_uri: &str, commit: &Commit) -> impl Iterator<Item = String> {
+    commit.actions.iter().filter_map(move |action| match action {
+        Action::Remove(remove) => {
+            paths::decode(root_uri, &remove.path).ok().map(|decoded| decoded.key)
+        }
+        _ => None,
+    })
+}
+
+/// Takes away the paths that a commit up to `base` removes; where the commits end, all of them.
+async fn forget_removed(
+    source: &TableStore,
+    base: u64,
+    paths: &mut Paths,
+) -> Result<(), DeltaError> {
+    for version in (0..=base).rev() {
+        if paths.is_empty() {
+            break;
+        }
+        match readable(source, version).await? {
+            Some(commit) => removed(&source.uri, &commit).for_each(|path| {
+                paths.remove(&path);
+            }),
+            None => paths.clear(),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_that_are_not_live_any_more() {
+        let live = |keys: &[(&str, Option<&str>)]| -> BTreeMap<FileKey, Add> {
+            let json = r#"{"add":{"path":"x","size":1,"modificationTime":1,"dataChange":true}}"#;
+            let Action::Add(add) = Action::from_json(json).unwrap() else { unreachable!() };
+            let key = |(path, dv): &(&str, Option<&str>)| FileKey {
+                path: (*path).to_owned(),
+                dv: dv.map(str::to_owned),
+            };
+            keys.iter().map(|name| (key(name), add.clone())).collect()
+        };
+        let (none, dv) = (None, Some("u1"));
+        for (synced, now, expect) in [
+            (vec![("a", none), ("b", dv)], vec![("a", dv), ("b", none)], vec![]),
+            (vec![("a", none), ("b", none), ("c", dv)], vec![("b", none)], vec!["a", "c"]),
+            (vec![("b", none)], vec![("a", none), ("c", none)], vec!["b"]),
+            (vec![("a", none), ("a.b", none)], vec![("a", none)], vec!["a.b"]),
+            (vec![("a", none)], vec![], vec!["a"]),
+            (vec![], vec![("a", none)], vec![]),
+        ] {
+            let found = not_live(&live(&synced), &live(&now));
+            assert_eq!(found.iter().map(String::as_str).collect::<Vec<_>>(), expect);
+        }
+    }
+}
