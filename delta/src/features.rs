@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 
 use crate::actions::{Metadata, Protocol};
 use crate::error::DeltaError;
+use crate::schema;
 
 mod active;
 mod support;
@@ -130,6 +131,8 @@ pub fn check(
         };
         return Err(DeltaError::Unsupported { features: refused.into_iter().collect(), hint });
     }
+    schema::check_depth(&metadata.schema_string)
+        .map_err(|problem| DeltaError::damaged(schema::PLACE, problem))?;
     check_shape(protocol).map_err(|problem| DeltaError::damaged("protocol action", problem))
 }
 

@@ -7,6 +7,7 @@
 //! * [`actions`]: the actions of a log, without loss.
 //! * [`paths`]: paths of the log as keys of the store.
 //! * [`dv`]: deletion vectors: their objects, ids and checksums.
+//! * `schema`: the schema's JSON, piece by piece.
 //! * [`features`]: which tables can be carried.
 //! * [`log`]: the log's files: which of them give a version, checkpoints, commits.
 //! * [`snapshot`]: the state of a table at one version.
@@ -31,6 +32,7 @@ pub mod log;
 pub mod paths;
 pub mod predicate;
 pub mod publish;
+mod schema;
 mod second_opinion;
 pub mod snapshot;
 pub mod validate;

@@ -27,12 +27,16 @@ pub(crate) fn same_fields(replica: &Add, source: &Add) -> bool {
 }
 
 /// The JSON text in one spelling: keys sorted, no white space, numbers as digits and exponent.
-/// None when it is not JSON.
+/// None when it is not JSON, or nested too deep.
 pub(crate) fn canonical(json: &str) -> Option<String> {
     let mut out = String::with_capacity(json.len());
-    write_canonical(&mut out, json.trim())?;
+    write_canonical(&mut out, json.trim(), DEPTH_MAX)?;
     Some(out)
 }
+
+/// Levels of JSON that are compared by value; deeper ones by their text, so that no depth exhausts
+/// the stack.
+const DEPTH_MAX: usize = 400;
 
 fn same_tags(left: &Add, right: &Add) -> bool {
     let tags = |add: &Add| add.tags.clone().filter(|tags| !tags.is_empty());
@@ -85,7 +89,8 @@ fn row_count(stats: &str) -> Option<String> {
     canonical(fields.get("numRecords")?.get())
 }
 
-fn write_canonical(out: &mut String, json: &str) -> Option<()> {
+fn write_canonical(out: &mut String, json: &str, depth_max: usize) -> Option<()> {
+    let depth_max = depth_max.checked_sub(1)?;
     match json.bytes().next()? {
         b'{' => {
             let fields: BTreeMap<String, Box<RawValue>> = serde_json::from_str(json).ok()?;
@@ -93,7 +98,7 @@ fn write_canonical(out: &mut String, json: &str) -> Option<()> {
             for (name, value) in fields {
                 out.push_str(&serde_json::to_string(&name).ok()?);
                 out.push(':');
-                write_canonical(out, value.get())?;
+                write_canonical(out, value.get(), depth_max)?;
                 out.push(',');
             }
             out.push('}');
@@ -102,7 +107,7 @@ fn write_canonical(out: &mut String, json: &str) -> Option<()> {
             let items: Vec<&RawValue> = serde_json::from_str(json).ok()?;
             out.push('[');
             for item in items {
-                write_canonical(out, item.get())?;
+                write_canonical(out, item.get(), depth_max)?;
                 out.push(',');
             }
             out.push(']');
@@ -157,6 +162,14 @@ mod tests {
         ] {
             assert_eq!(exact_number(text).as_deref(), Some(expect), "{text}");
         }
+    }
+
+    #[test]
+    fn depth_costs_no_stack() {
+        let nested = |depth: usize| format!("{}1.0{}", "{\"a\":".repeat(depth), "}".repeat(depth));
+        assert!(canonical(&nested(DEPTH_MAX - 1)).is_some());
+        assert_eq!(canonical(&nested(100_000)), None);
+        assert!(same_json(&nested(100_000), &nested(100_000)));
     }
 
     #[test]

@@ -6,10 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
-
 use super::support::supports_any;
 use crate::actions::Protocol;
+use crate::schema::{self, Found};
 
 /// Property → value.
 type Configuration = BTreeMap<String, String>;
@@ -118,35 +117,8 @@ pub(crate) fn annotated(schema: &str) -> BTreeSet<Family> {
     })
 }
 
-/// A name in the schema.
-#[derive(Clone, Copy)]
-enum Found<'a> {
-    Type(&'a str),
-    Annotation(&'a str),
-}
-
 fn families(schema: &str, family: impl Fn(Found<'_>) -> Option<Family>) -> BTreeSet<Family> {
     let mut families = BTreeSet::new();
-    if let Ok(schema) = serde_json::from_str::<Value>(schema) {
-        walk(&schema, &mut |found| families.extend(family(found)));
-    }
+    schema::walk(schema, |found| families.extend(family(found)));
     families
-}
-
-/// Shows every type and annotation, wherever they stand in the schema.
-fn walk(node: &Value, show: &mut impl FnMut(Found<'_>)) {
-    match node {
-        Value::String(name) => show(Found::Type(name)),
-        Value::Array(fields) => fields.iter().for_each(|field| walk(field, show)),
-        Value::Object(object) => {
-            for part in ["type", "fields", "elementType", "keyType", "valueType"] {
-                if let Some(part) = object.get(part) {
-                    walk(part, show);
-                }
-            }
-            let Some(Value::Object(metadata)) = object.get("metadata") else { return };
-            metadata.keys().for_each(|name| show(Found::Annotation(name)));
-        }
-        _ => {}
-    }
 }

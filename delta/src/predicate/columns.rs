@@ -2,11 +2,9 @@
 
 use std::fmt;
 
-use serde::Deserialize;
-use serde_json::Value as Json;
-
 use crate::actions::Metadata;
 use crate::error::DeltaError;
+use crate::schema;
 
 /// A column that partitions the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,43 +65,30 @@ pub fn partition_columns(
     metadata: &Metadata,
     is_mapped: bool,
 ) -> Result<Vec<PartitionColumn>, DeltaError> {
-    #[derive(Deserialize)]
-    struct Schema {
-        fields: Vec<Field>,
-    }
-    #[derive(Deserialize)]
-    struct Field {
-        name: String,
-        #[serde(rename = "type")]
-        kind: Json,
-        #[serde(default)]
-        metadata: Json,
-    }
-    let place = "metaData.schemaString";
-    let schema: Schema = serde_json::from_str(&metadata.schema_string)
-        .map_err(|error| DeltaError::damaged(place, error.to_string()))?;
+    let fields = schema::columns(&metadata.schema_string)
+        .map_err(|error| DeltaError::damaged(schema::PLACE, error.to_string()))?;
     let column = |name: &String| {
-        let field = schema
-            .fields
+        let field = fields
             .iter()
             .find(|field| field.name == *name)
-            .or_else(|| schema.fields.iter().find(|f| f.name.eq_ignore_ascii_case(name)))
+            .or_else(|| fields.iter().find(|field| field.name.eq_ignore_ascii_case(name)))
             .ok_or_else(|| {
-                DeltaError::damaged(place, format!("the partition column {name} is missing"))
+                let problem = format!("the partition column {name} is missing");
+                DeltaError::damaged(schema::PLACE, problem)
             })?;
-        let physical = &field.metadata["delta.columnMapping.physicalName"];
-        let physical = physical.as_str().filter(|_| is_mapped).unwrap_or(&field.name);
+        let physical = field.annotated_text("delta.columnMapping.physicalName");
+        let physical = physical.filter(|_| is_mapped);
         Ok(PartitionColumn {
-            name: field.name.clone(),
-            physical_name: physical.to_owned(),
-            column_type: column_type(&field.kind),
+            name: field.name.clone().into_owned(),
+            physical_name: physical.unwrap_or_else(|| field.name.clone()).into_owned(),
+            column_type: column_type(field.type_name().as_deref().unwrap_or_default()),
         })
     };
     metadata.partition_columns.iter().map(column).collect()
 }
 
-fn column_type(kind: &Json) -> ColumnType {
-    match kind.as_str().unwrap_or_default() {
+fn column_type(name: &str) -> ColumnType {
+    match name {
         "string" => ColumnType::Text,
         "byte" | "short" | "integer" | "long" => ColumnType::Exact,
         decimal if decimal.starts_with("decimal") => ColumnType::Exact,

@@ -1,5 +1,8 @@
 //! What happens to a source between two syncs, and what the next one does.
 
+use deepclone_core::reason::Reason;
+use deepclone_core::spec::CloneSpec;
+use deepclone_delta::verify::verify;
 use serde_json::json;
 
 use crate::support::*;
@@ -340,4 +343,33 @@ async fn sync_after_cleanup(source: &Table, target: &Table) -> Vec<String> {
     deepclone_delta::publish::publish(&target.store, &change_set, job, tick()).await.unwrap();
     assert_equal(source, target).await;
     change_set.objects.iter().map(|object| object.target_path.clone()).collect()
+}
+
+/// A column of type `leaf` in `depth` structs, beside the partition column.
+fn deep_schema(depth: usize, leaf: &str) -> String {
+    let open = r#"{"type":"struct","fields":[{"name":"s","nullable":true,"metadata":{},"type":"#;
+    let nested = format!("{}\"{leaf}\"{}", open.repeat(depth), "}]}".repeat(depth));
+    let field = r#"{"name":"p","type":"string","nullable":true,"metadata":{}}"#;
+    let deep = format!(r#"{{"name":"d","type":{nested},"nullable":true,"metadata":{{}}}}"#);
+    format!(r#"{{"type":"struct","fields":[{field},{deep}]}}"#)
+}
+
+#[tokio::test]
+async fn a_schema_of_many_nested_structs_is_filtered_and_kept() {
+    let only_a = CloneSpec { partition_filter: Some("p = 'a'".into()), ..spec() };
+    for (depth, refused) in [(1, false), (45, false), (300, false), (50_000, true)] {
+        let mut table = metadata("source-id", json!({}));
+        table["metaData"]["schemaString"] = deep_schema(depth, "timestamp_ntz").into();
+        let protocol = features(&["timestampNtz"], &["timestampNtz"]);
+        let (mut source, target) = (Table::new("source"), Table::new("target"));
+        source.commit(&[protocol, table, add("a1"), add("b1")]).await;
+        let found = sync(&source, &target, &only_a).await;
+        if refused {
+            assert_eq!(found.unwrap_err(), Reason::DamagedLog);
+            continue;
+        }
+        assert_eq!(found.unwrap().objects(), ["p=a/a1.parquet"], "{depth}");
+        let report = verify(&source.store, &target.store).await.unwrap();
+        assert_eq!(report.differences, [], "{depth}");
+    }
 }
