@@ -18,6 +18,7 @@ use deepclone_core::ids::JobId;
 use deepclone_core::spec::CloneSpec;
 
 use crate::actions::{Add, DomainMetadata, Metadata, Protocol, Txn};
+use crate::commit;
 use crate::error::DeltaError;
 
 pub mod containment;
@@ -189,7 +190,21 @@ pub async fn plan_sync(
     spec: &CloneSpec,
     sync: JobId,
 ) -> Result<SyncPlan, DeltaError> {
-    plan::plan(source, target, spec, sync).await
+    plan_sync_within(source, target, spec, sync, commit::BYTES_MAX).await
+}
+
+/// Like [`plan_sync`], with another bound on the bytes of the replica's commit.
+///
+/// # Errors
+/// As [`plan_sync`].
+pub async fn plan_sync_within(
+    source: &TableStore,
+    target: &TableStore,
+    spec: &CloneSpec,
+    sync: JobId,
+    commit_bytes_max: u64,
+) -> Result<SyncPlan, DeltaError> {
+    plan::plan(source, target, spec, sync, commit_bytes_max).await
 }
 
 /// Column → value.

@@ -19,7 +19,10 @@ use crate::error::DeltaError;
 use crate::log::Commit;
 use crate::publish::checkpoint_interval;
 use crate::snapshot::{self, Snapshot};
-use crate::{features, log};
+use crate::{commit, features, log};
+
+/// A time with as many digits as the commit's own will have.
+const PLANNED_MS: i64 = 1_000_000_000_000;
 
 /// What is asked for.
 struct Request<'a> {
@@ -59,6 +62,7 @@ pub(super) async fn plan(
     target: &TableStore,
     spec: &CloneSpec,
     sync: JobId,
+    commit_bytes_max: u64,
 ) -> Result<SyncPlan, DeltaError> {
     if spec.mode == Mode::Mirror {
         return Err(Failure::new(Reason::Unimplemented, "mode mirror is not built yet").into());
@@ -82,7 +86,11 @@ pub(super) async fn plan(
     let change_set = change_set(tables, &wanted, replica.as_ref(), &request).await?;
     Ok(match &replica {
         Some(replica) if nothing_to_do(replica, &change_set) => nothing(replica, &change_set),
-        _ => SyncPlan::Change(Box::new(change_set)),
+        _ => {
+            // Before anything is copied: a commit that cannot be written makes no object visible.
+            commit::check_size(commit::size(&change_set, sync, PLANNED_MS), commit_bytes_max)?;
+            SyncPlan::Change(Box::new(change_set))
+        }
     })
 }
 

@@ -5,7 +5,10 @@
 //! time, so the same put can be repeated with the same bytes.
 
 use bytes::Bytes;
+use deepclone_core::failure::Failure;
 use deepclone_core::ids::JobId;
+use deepclone_core::reason::Reason;
+use rayon::prelude::*;
 
 use crate::actions::{Action, Add, Metadata, Remove};
 use crate::changes::{
@@ -14,6 +17,10 @@ use crate::changes::{
 
 mod info;
 
+/// The largest commit that one request writes: a single put's limit is 5 GiB on S3, and the
+/// readers of the log hold a commit in memory.
+pub(crate) const BYTES_MAX: u64 = 2 << 30;
+
 /// The version that the commit of this change set takes.
 pub(crate) fn version(change_set: &ChangeSet) -> u64 {
     change_set.replica_version.map_or(0, |version| version + 1)
@@ -21,31 +28,80 @@ pub(crate) fn version(change_set: &ChangeSet) -> u64 {
 
 /// The commit's bytes at the time `now_ms` (milliseconds since 1970).
 pub(crate) fn build(change_set: &ChangeSet, sync: JobId, now_ms: i64) -> Bytes {
-    let time_ms = match change_set.commit_time {
-        CommitTime::FileTime => now_ms,
-        CommitTime::InCommit { above_ms } | CommitTime::TurnsOn { above_ms } => {
-            now_ms.max(above_ms.saturating_add(1))
-        }
-    };
+    let commit = Commit::new(change_set, sync, now_ms);
     let mut body = String::new();
-    let mut line = |action: &Action| {
+    let mut line = |action: Action| {
         body.push_str(&action.to_json());
         body.push('\n');
     };
-    line(&Action::CommitInfo(info::commit_info(change_set, sync, time_ms)));
-    if let Some(protocol) = &change_set.protocol {
-        line(&Action::Protocol(protocol.clone()));
-    }
-    if let Some(metadata) = &change_set.metadata {
-        line(&Action::Metadata(dated(metadata, change_set, time_ms)));
-    }
-    change_set.txns.iter().for_each(|txn| line(&Action::Txn(txn.clone())));
-    change_set.domains.iter().for_each(|domain| line(&Action::DomainMetadata(domain.clone())));
-    for add in &change_set.removes {
-        line(&Action::Remove(tombstone(add, change_set.data_change, time_ms)));
-    }
-    change_set.adds.iter().for_each(|add| line(&Action::Add(add.clone())));
+    commit.table_actions().into_iter().for_each(&mut line);
+    change_set.removes.iter().for_each(|add| line(commit.remove(add)));
+    change_set.adds.iter().for_each(|add| line(Action::Add(add.clone())));
     Bytes::from(body)
+}
+
+/// The bytes that [`build`] makes, counted line by line: nothing is held. Times have as many
+/// digits until the year 2286 as at planning.
+pub(crate) fn size(change_set: &ChangeSet, sync: JobId, now_ms: i64) -> u64 {
+    let commit = Commit::new(change_set, sync, now_ms);
+    let line = |action: Action| action.to_json().len() as u64 + 1;
+    let table: u64 = commit.table_actions().into_iter().map(line).sum();
+    let removes: u64 = change_set.removes.par_iter().map(|add| line(commit.remove(add))).sum();
+    let adds: u64 = change_set.adds.par_iter().map(|add| line(Action::Add(add.clone()))).sum();
+    table + removes + adds
+}
+
+/// Refuses a commit of more than `bytes_max` bytes.
+///
+/// # Errors
+/// UNIMPLEMENTED with the size.
+pub(crate) fn check_size(bytes: u64, bytes_max: u64) -> Result<(), Failure> {
+    if bytes <= bytes_max {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Reason::Unimplemented,
+        format!(
+            "the replica's commit would have {bytes} bytes, more than one commit may have \
+             ({bytes_max}): clone a part of the table with --where"
+        ),
+    )
+    .with("bytes", bytes.to_string()))
+}
+
+/// A change set with what its commit needs besides.
+struct Commit<'a> {
+    change_set: &'a ChangeSet,
+    sync: JobId,
+    time_ms: i64,
+}
+
+impl<'a> Commit<'a> {
+    fn new(change_set: &'a ChangeSet, sync: JobId, now_ms: i64) -> Self {
+        let time_ms = match change_set.commit_time {
+            CommitTime::FileTime => now_ms,
+            CommitTime::InCommit { above_ms } | CommitTime::TurnsOn { above_ms } => {
+                now_ms.max(above_ms.saturating_add(1))
+            }
+        };
+        Self { change_set, sync, time_ms }
+    }
+
+    /// All actions but those of files.
+    fn table_actions(&self) -> Vec<Action> {
+        let Self { change_set, sync, time_ms } = *self;
+        let mut actions = vec![Action::CommitInfo(info::commit_info(change_set, sync, time_ms))];
+        actions.extend(change_set.protocol.clone().map(Action::Protocol));
+        let metadata = change_set.metadata.as_ref();
+        actions.extend(metadata.map(|known| Action::Metadata(dated(known, change_set, time_ms))));
+        actions.extend(change_set.txns.iter().cloned().map(Action::Txn));
+        actions.extend(change_set.domains.iter().cloned().map(Action::DomainMetadata));
+        actions
+    }
+
+    fn remove(&self, add: &Add) -> Action {
+        Action::Remove(tombstone(add, self.change_set.data_change, self.time_ms))
+    }
 }
 
 /// The replica's own times: when it came to be, and when in-commit timestamps were turned on.
@@ -78,5 +134,18 @@ fn tombstone(add: &Add, data_change: bool, now_ms: i64) -> Remove {
         base_row_id: add.base_row_id,
         default_row_commit_version: add.default_row_commit_version,
         unknown: Default::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_commit_that_is_too_large_is_refused_with_its_size() {
+        assert!(check_size(BYTES_MAX, BYTES_MAX).is_ok());
+        let failure = check_size(BYTES_MAX + 1, BYTES_MAX).unwrap_err();
+        assert_eq!(failure.reason, Reason::Unimplemented);
+        assert!(failure.message.contains("2147483649 bytes"), "{failure}");
     }
 }

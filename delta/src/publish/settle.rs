@@ -25,10 +25,6 @@ const PUTS_MAX: u32 = 6;
 /// The pause before the second put; it doubles. Shorter than a task's: readers wait for it.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 
-/// The largest commit that one request writes: a single put's limit is 5 GiB on S3, and the
-/// readers of the log hold a commit in memory.
-const COMMIT_BYTES_MAX: usize = 2 << 30;
-
 pub(super) async fn publish(
     target: &TableStore,
     change_set: &ChangeSet,
@@ -37,9 +33,7 @@ pub(super) async fn publish(
 ) -> Result<PublishResult, DeltaError> {
     let version = commit::version(change_set);
     let body = commit::build(change_set, sync, now_ms);
-    if body.len() > COMMIT_BYTES_MAX {
-        return Err(too_large(body.len()).into());
-    }
+    commit::check_size(body.len() as u64, commit::BYTES_MAX)?;
     let name = log::commit_path(version);
     let mut pause = PAUSE_MIN;
     let mut last_error = None;
@@ -75,16 +69,6 @@ async fn read_back(
         None if is_harmless(&found) => Ok(Some(PublishResult::Rebase)),
         None => Err(diverged(target, version, &operation(&found)).into()),
     }
-}
-
-fn too_large(bytes: usize) -> Failure {
-    Failure::new(
-        Reason::Unimplemented,
-        format!(
-            "the commit has {bytes} bytes, more than one commit may have ({COMMIT_BYTES_MAX}): \
-             clone a part of the table with --where"
-        ),
-    )
 }
 
 fn unsettled(version: u64) -> Failure {

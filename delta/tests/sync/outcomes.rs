@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use deepclone_core::ids::JobId;
 use deepclone_core::reason::Reason;
-use deepclone_delta::changes::{ChangeSet, SyncPlan, plan_sync};
+use deepclone_delta::changes::{ChangeSet, SyncPlan, plan_sync, plan_sync_within};
 use deepclone_delta::publish::{PublishResult, publish};
 use object_store::memory::InMemory;
 use uuid::Uuid;
@@ -110,6 +110,38 @@ async fn a_sync_that_was_published_before_a_crash_is_found_again() {
     let SyncPlan::Published(found) = plan else { panic!("{plan:?}") };
     assert_eq!((found.source_version, found.replica_version), (0, 0));
     assert_eq!(found.metrics, Some(change_set.metrics));
+}
+
+/// The bound is exact: the commit's own size passes, a byte less is refused before a byte moves.
+#[tokio::test]
+async fn a_commit_that_is_too_large_is_refused_before_anything_is_copied() {
+    let timed = serde_json::json!({"delta.enableInCommitTimestamps": "true"});
+    let timestamps = features(&[], &["inCommitTimestamp"]);
+    for (protocol, configuration) in [(protocol(1, 2), serde_json::json!({})), (timestamps, timed)]
+    {
+        let mut source = Table::new("source");
+        let first = [info("WRITE"), protocol, metadata("source-id", configuration), add("a1")];
+        source.commit(&first).await;
+        let target = Table::new("target");
+        let odd = serde_json::json!({"tags": {"t": "\u{e9}\u{1}\""}});
+        for actions in [vec![add_with("b1", odd.clone())], vec![remove("b1"), add_with("c1", odd)]]
+        {
+            source.commit(&actions).await;
+            let found = planned(&source, &target, job(1)).await;
+            let published = publish(&target.store, &found, job(1), tick()).await.unwrap();
+            let PublishResult::Published { version } = published else { panic!("{published:?}") };
+            let bytes = target.read(version).await.bytes.len() as u64;
+            target.delete(&format!("_delta_log/{version:020}.json")).await;
+            let within = async |bytes_max| {
+                plan_sync_within(&source.store, &target.store, &spec(), job(1), bytes_max).await
+            };
+            assert!(matches!(within(bytes).await, Ok(SyncPlan::Change(_))));
+            let failure = within(bytes - 1).await.unwrap_err().failure();
+            assert_eq!(failure.reason, Reason::Unimplemented);
+            assert!(failure.message.contains(&format!("{bytes} bytes")), "{failure}");
+            sync(&source, &target, &spec()).await.unwrap();
+        }
+    }
 }
 
 #[tokio::test]
