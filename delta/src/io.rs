@@ -80,6 +80,19 @@ pub async fn get(table: &TableStore, relative: &str) -> Result<Option<Fetched>, 
     }
 }
 
+/// Whether there is an object at `relative`.
+///
+/// # Errors
+/// When the store does not say.
+pub async fn exists(table: &TableStore, relative: &str) -> Result<bool, DeltaError> {
+    let key = key(table, relative)?;
+    match retrying(|| table.store.head(&key)).await {
+        Ok(_) => Ok(true),
+        Err(Error::NotFound { .. }) => Ok(false),
+        Err(error) => Err(storage("reading", table, relative, &error)),
+    }
+}
+
 /// The objects below the folder `relative` whose keys come after `after` (a name in that folder),
 /// with keys relative to the folder. A store may answer with more than asked: callers filter.
 ///

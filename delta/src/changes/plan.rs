@@ -16,9 +16,9 @@ use super::record::RecordBody;
 use super::{ChangeSet, SyncPlan, filter, metadata, protocol, relocate, since, state, up_to_date};
 use crate::actions::{Action, Add, Oddity};
 use crate::error::DeltaError;
-use crate::log::Commit;
+use crate::log::LogSegment;
 use crate::publish::checkpoint_interval;
-use crate::snapshot::{self, Snapshot};
+use crate::snapshot::{self, CommitDigest, Snapshot};
 use crate::{commit, features, log};
 
 /// A time with as many digits as the commit's own will have.
@@ -67,12 +67,17 @@ pub(super) async fn plan(
     if spec.mode == Mode::Mirror {
         return Err(Failure::new(Reason::Unimplemented, "mode mirror is not built yet").into());
     }
-    if let Some(plan) = up_to_date::quick(source, target, spec, sync).await? {
-        return Ok(plan);
+    let (at_source, at_target) =
+        futures::future::join(log::list(source, None), log::list(target, None)).await;
+    if let (Ok(at_source), Ok(at_target)) = (&at_source, &at_target) {
+        let heads = (at_source.version, at_target.version);
+        if let Some(plan) = up_to_date::quick(source, target, spec, sync, heads).await? {
+            return Ok(plan);
+        }
     }
-    let mut wanted = snapshot::read(source, &spec.source_point).await?;
+    let mut wanted = snapshot::read_found(source, &spec.source_point, at_source).await?;
     features::check(&wanted.protocol, &wanted.metadata, &spec.allowed_features)?;
-    let replica = read_replica(source, target, &wanted, spec).await?;
+    let replica = read_replica(source, (target, at_target), &wanted, spec).await?;
     if let Some(plan) = replica.as_ref().and_then(|replica| decided(replica, sync)) {
         return Ok(plan);
     }
@@ -96,14 +101,14 @@ pub(super) async fn plan(
 
 async fn read_replica(
     source: &TableStore,
-    target: &TableStore,
+    (target, at_target): (&TableStore, Result<LogSegment, DeltaError>),
     wanted: &Snapshot,
     spec: &CloneSpec,
 ) -> Result<Option<Replica>, DeltaError> {
-    if log::head(target).await?.is_none() {
+    if let Err(DeltaError::NotATable { .. }) = at_target {
         return Ok(None);
     }
-    let snapshot = snapshot::read(target, &Default::default()).await?;
+    let snapshot = snapshot::read_found(target, &SourcePoint::Newest, at_target).await?;
     let last = head::last_sync(target, &snapshot, spec.divergence_policy).await?;
     features::check(&snapshot.protocol, &snapshot.metadata, &spec.allowed_features)?;
     let continuity = match refuse_other_source(source, wanted, &last).await {
@@ -240,15 +245,18 @@ async fn change_set(
     )?;
     let metrics = difference::metrics(&wanted.files, &difference);
     let data_change = data_change(source, wanted, replica, &request.scope, &difference).await?;
-    let commit = log::read_commit(source, wanted.version).await?;
-    let identity = identity_of(source, wanted, commit.as_ref(), replica, request);
+    let commit = match wanted.commit {
+        Some(commit) => Some(commit),
+        None => log::read_commit(source, wanted.version).await?.as_ref().map(CommitDigest::of),
+    };
+    let identity = identity_of(source, wanted, commit, replica, request);
 
     let mut change_set = ChangeSet {
         source_version: wanted.version,
         replica_version: head.map(|head| head.version),
         objects,
         metrics,
-        notices: notices(wanted, commit.as_ref(), replica),
+        notices: notices(wanted, commit, replica),
         txns: transactions(&identity, wanted, head),
         identity,
         protocol: None,
@@ -266,13 +274,15 @@ async fn change_set(
 
 /// What an operator should know of the source's log, whose newest commit is `commit`, and of the
 /// replica's.
-fn notices(wanted: &Snapshot, commit: Option<&Commit>, replica: Option<&Replica>) -> Vec<String> {
+fn notices(
+    wanted: &Snapshot,
+    commit: Option<CommitDigest>,
+    replica: Option<&Replica>,
+) -> Vec<String> {
     let mut notices = wanted.notices.clone();
     // Beside its checkpoint the commit was not needed for the state.
-    if !wanted.has_empty_commit
-        && let Some(commit) = commit.filter(|commit| commit.is_empty())
-    {
-        notices.push(format!("{} {}", log::commit_path(commit.version), Oddity::EmptyCommit));
+    if !wanted.has_empty_commit && commit.is_some_and(|commit| commit.is_empty) {
+        notices.push(format!("{} {}", log::commit_path(wanted.version), Oddity::EmptyCommit));
     }
     let source = notices.into_iter().map(|notice| format!("the source's log: {notice}"));
     let replica = replica.map(|replica| replica.last.notices.clone()).unwrap_or_default();
@@ -369,14 +379,14 @@ async fn data_change(
 fn identity_of(
     source: &TableStore,
     wanted: &Snapshot,
-    commit: Option<&Commit>,
+    commit: Option<CommitDigest>,
     replica: Option<&Replica>,
     Request { spec, scope, .. }: &Request<'_>,
 ) -> Identity {
     // Where a commit has no bytes yet, the same version may come to say more: without a hash the
     // next sync looks at all of it again.
     let source_commit_sha256 = commit
-        .filter(|commit| !wanted.has_empty_commit && !commit.is_empty())
+        .filter(|commit| !wanted.has_empty_commit && !commit.is_empty)
         .map(|commit| identity::hex(&commit.sha256));
     let lineage = match replica {
         Some(replica) if replica.continuity == Continuity::Same => replica.last.lineage.clone(),

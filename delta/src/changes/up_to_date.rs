@@ -1,5 +1,5 @@
-//! Nothing to do? Decided before anything is replayed, by four requests: a listing of each log,
-//! the replica's head commit, and the source commit that it names.
+//! Nothing to do? Decided before anything is replayed: the listings of both logs are given, and two
+//! requests follow, the replica's head commit and the source commit that it names.
 
 use deepclone_common::table_store::TableStore;
 use deepclone_core::ids::JobId;
@@ -14,18 +14,15 @@ use crate::log;
 /// Commits above our last sync that change nothing (VACUUM's) and are looked through.
 const HARMLESS_MAX: u64 = 16;
 
-/// What the heads of the two logs alone can tell; none: both tables must be read.
+/// What the heads of the two logs, whose versions are given, can tell; none: both tables must be
+/// read.
 pub(super) async fn quick(
     source: &TableStore,
     target: &TableStore,
     spec: &CloneSpec,
     sync: JobId,
+    (source_head, replica_head): (u64, u64),
 ) -> Result<Option<SyncPlan>, DeltaError> {
-    let (source_head, replica_head) =
-        futures::future::try_join(log::head(source), log::head(target)).await?;
-    let (Some(source_head), Some(replica_head)) = (source_head, replica_head) else {
-        return Ok(None);
-    };
     let wanted = match spec.source_point {
         SourcePoint::Newest => source_head,
         SourcePoint::Version(version) if version <= source_head => version,

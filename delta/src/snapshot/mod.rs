@@ -48,12 +48,29 @@ pub struct Snapshot {
     pub commit_ms: i64,
     /// Its in-commit timestamp, where that is enabled.
     pub ict: Option<i64>,
+    /// Its commit, where that was read.
+    pub commit: Option<CommitDigest>,
     /// What in the log an operator should know of, one line each.
     pub notices: Vec<String>,
     /// True when a commit has no bytes: it may be filled in later, and say more then.
     pub has_empty_commit: bool,
     /// The checkpoint that it was read through, relative to the table's folder.
     pub checkpoint: Option<String>,
+}
+
+/// What identifies a commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CommitDigest {
+    /// The SHA-256 of its file.
+    pub sha256: [u8; 32],
+    /// True when it has no bytes.
+    pub is_empty: bool,
+}
+
+impl CommitDigest {
+    pub(crate) fn of(commit: &Commit) -> Self {
+        Self { sha256: commit.sha256, is_empty: commit.is_empty() }
+    }
 }
 
 /// A snapshot and the removed files whose tombstones the log still holds.
@@ -81,30 +98,67 @@ pub async fn read_with_tombstones(
     table: &TableStore,
     point: &SourcePoint,
 ) -> Result<WithTombstones, DeltaError> {
-    let version = match point {
-        SourcePoint::Newest => None,
-        SourcePoint::Version(version) => Some(*version),
+    match point {
+        SourcePoint::Newest => read_version(table, None).await,
+        SourcePoint::Version(version) => read_version(table, Some(*version)).await,
         SourcePoint::Timestamp(at_ms) => {
             let newest = read_version(table, None).await?.snapshot;
-            Some(time::version_at(table, &newest, *at_ms).await?)
+            read_at(table, &newest, *at_ms).await
+        }
+    }
+}
+
+/// The state of `table` at `point`, where its newest version was looked for already and `newest`
+/// is what came of it.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) async fn read_found(
+    table: &TableStore,
+    point: &SourcePoint,
+    newest: Result<LogSegment, DeltaError>,
+) -> Result<Snapshot, DeltaError> {
+    let found = match (point, newest) {
+        (SourcePoint::Newest, newest) => read_listed(table, newest).await?,
+        (SourcePoint::Version(version), Ok(newest)) if newest.version == *version => {
+            read_listed(table, Ok(newest)).await?
+        }
+        (SourcePoint::Version(version), _) => read_version(table, Some(*version)).await?,
+        (SourcePoint::Timestamp(at_ms), newest) => {
+            let newest = read_listed(table, newest).await?.snapshot;
+            read_at(table, &newest, *at_ms).await?
         }
     };
-    read_version(table, version).await
+    Ok(found.snapshot)
+}
+
+async fn read_at(
+    table: &TableStore,
+    newest: &Snapshot,
+    at_ms: i64,
+) -> Result<WithTombstones, DeltaError> {
+    let version = time::version_at(table, newest, at_ms).await?;
+    read_version(table, Some(version)).await
 }
 
 async fn read_version(
     table: &TableStore,
     version: Option<u64>,
 ) -> Result<WithTombstones, DeltaError> {
-    let bounded = match log::list(table, version).await {
-        Ok(segment) => read_segment(table, &segment).await,
-        Err(error) => Err(error),
-    };
-    match bounded {
+    read_listed(table, log::list(table, version).await).await
+}
+
+/// The state that `segment` gives.
+async fn read_listed(
+    table: &TableStore,
+    segment: Result<LogSegment, DeltaError>,
+) -> Result<WithTombstones, DeltaError> {
+    let segment = segment?;
+    match read_segment(table, &segment).await {
         // The hint may have hidden an older checkpoint, and the log may have been cleaned between
         // the listing and the reads: a second look at all of it settles both.
         Err(DeltaError::Damaged { .. }) => {
-            let segment = log::list_whole(table, version).await?;
+            let segment = log::list_whole(table, Some(segment.version)).await?;
             read_segment(table, &segment).await
         }
         settled => settled,
@@ -189,10 +243,12 @@ async fn go_on(
     let mut last_commit = None;
     let versions: Vec<u64> = commits.iter().map(|(version, _)| *version).collect();
     let mut reads = stream::iter(versions)
-        .map(|version| read_listed(table, version))
+        .map(|version| read_commit(table, version))
         .buffered(COMMITS_AT_ONCE_MAX);
-    while let Some(Commit { version, actions, oddities, .. }) = reads.try_next().await? {
-        last_commit = log::in_commit_timestamp(&actions);
+    while let Some(commit) = reads.try_next().await? {
+        let digest = CommitDigest::of(&commit);
+        let Commit { version, actions, oddities, .. } = commit;
+        last_commit = Some((digest, log::in_commit_timestamp(&actions)));
         let file = log::commit_path(version);
         start.note(&file, &actions, oddities)?;
         start.replay.apply(&table.uri, &file, actions);
@@ -204,7 +260,7 @@ async fn go_on(
         true if commits.is_empty() => log::read_commit(table, segment.version)
             .await?
             .and_then(|commit| commit.in_commit_timestamp()),
-        true => last_commit,
+        true => last_commit.and_then(|(_, ict)| ict),
         false => None,
     };
     let written_ms = time::written_ms(segment);
@@ -218,6 +274,7 @@ async fn go_on(
             files: state.files,
             commit_ms: ict.unwrap_or(written_ms),
             ict,
+            commit: last_commit.map(|(digest, _)| digest),
             notices: oddities.notices().chain(disputed).collect(),
             has_empty_commit: oddities.has(Oddity::EmptyCommit),
             checkpoint,
@@ -226,7 +283,7 @@ async fn go_on(
     })
 }
 
-async fn read_listed(table: &TableStore, version: u64) -> Result<Commit, DeltaError> {
+async fn read_commit(table: &TableStore, version: u64) -> Result<Commit, DeltaError> {
     let commit = log::read_commit(table, version).await?;
     commit.ok_or_else(|| DeltaError::damaged(log::commit_path(version), "it is missing"))
 }

@@ -1,4 +1,5 @@
-//! A store that counts requests, and one that lies about the outcome of a commit's put.
+//! A store that counts requests, lies about the outcome of a commit's put, and loses keys of its
+//! listings.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,6 +7,7 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
+use futures::{StreamExt as _, TryStreamExt as _};
 use object_store::path::Path;
 use object_store::{
     CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
@@ -29,11 +31,39 @@ pub(crate) struct Watched {
     inner: Arc<dyn ObjectStore>,
     pub(crate) requests: Mutex<Vec<String>>,
     pub(crate) faults: Mutex<Vec<Fault>>,
+    pub(crate) hidden: Mutex<Hidden>,
+}
+
+/// Keys that listings leave out, by pieces of them.
+#[derive(Debug, Default)]
+pub(crate) struct Hidden {
+    /// From listings that are given a start, as stores do that do not sort.
+    pub(crate) after_a_start: Vec<String>,
+    /// From all listings.
+    pub(crate) always: Vec<String>,
 }
 
 impl Watched {
     pub(crate) fn new(inner: Arc<dyn ObjectStore>) -> Arc<Self> {
-        Arc::new(Self { inner, requests: Mutex::default(), faults: Mutex::default() })
+        let (requests, faults) = (Mutex::default(), Mutex::default());
+        Arc::new(Self { inner, requests, faults, hidden: Mutex::default() })
+    }
+
+    /// The listing without the hidden keys.
+    fn shown(
+        &self,
+        listing: BoxStream<'static, Result<ObjectMeta>>,
+        has_start: bool,
+    ) -> BoxStream<'static, Result<ObjectMeta>> {
+        let hidden = self.hidden.lock().unwrap();
+        let mut pieces = hidden.always.clone();
+        if has_start {
+            pieces.extend(hidden.after_a_start.iter().cloned());
+        }
+        let is_shown = move |meta: &ObjectMeta| {
+            !pieces.iter().any(|piece| meta.location.as_ref().contains(piece))
+        };
+        listing.try_filter(move |meta| std::future::ready(is_shown(meta))).boxed()
     }
 
     fn note(&self, verb: &str, path: impl fmt::Display) {
@@ -93,7 +123,7 @@ impl ObjectStore for Watched {
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        self.note("GET", location);
+        self.note(if options.head { "HEAD" } else { "GET" }, location);
         self.inner.get_opts(location, options).await
     }
 
@@ -106,7 +136,7 @@ impl ObjectStore for Watched {
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
         self.note("LIST", prefix.map(ToString::to_string).unwrap_or_default());
-        self.inner.list(prefix)
+        self.shown(self.inner.list(prefix), false)
     }
 
     fn list_with_offset(
@@ -115,7 +145,7 @@ impl ObjectStore for Watched {
         offset: &Path,
     ) -> BoxStream<'static, Result<ObjectMeta>> {
         self.note("LIST", prefix.map(ToString::to_string).unwrap_or_default());
-        self.inner.list_with_offset(prefix, offset)
+        self.shown(self.inner.list_with_offset(prefix, offset), true)
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {

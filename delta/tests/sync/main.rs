@@ -4,6 +4,7 @@
 mod checkpoints;
 mod faults;
 mod identity;
+mod listings;
 mod odd_commits;
 mod outcomes;
 mod pairs;

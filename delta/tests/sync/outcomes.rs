@@ -145,7 +145,7 @@ async fn a_commit_that_is_too_large_is_refused_before_anything_is_copied() {
 }
 
 #[tokio::test]
-async fn nothing_to_do_is_decided_by_four_requests() {
+async fn nothing_to_do_is_decided_by_four_requests_and_a_probe() {
     let source_store = Watched::new(Arc::new(InMemory::new()));
     let target_store = Watched::new(Arc::new(InMemory::new()));
     let mut source = Table::on(source_store.clone(), "source");
@@ -166,8 +166,13 @@ async fn nothing_to_do_is_decided_by_four_requests() {
         source_requests,
         ["LIST source/_delta_log", "GET source/_delta_log/00000000000000000011.json"]
     );
+    // A listing that begins at a hint is believed when the commit after its newest is absent.
     assert_eq!(
         target_requests,
-        ["LIST target/_delta_log", "GET target/_delta_log/00000000000000000010.json"]
+        [
+            "LIST target/_delta_log",
+            "HEAD target/_delta_log/00000000000000000011.json",
+            "GET target/_delta_log/00000000000000000010.json"
+        ]
     );
 }

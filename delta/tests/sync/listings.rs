@@ -1,0 +1,106 @@
+//! Stores whose listings leave keys out, and what reading a log costs in requests.
+
+use std::sync::Arc;
+
+use deepclone_core::reason::Reason;
+use deepclone_core::spec::{CloneSpec, SourcePoint};
+use deepclone_delta::log;
+use object_store::memory::InMemory;
+use serde_json::json;
+
+use crate::faults::Watched;
+use crate::support::*;
+
+const NEWEST: u64 = 13;
+
+fn json_of(version: u64) -> String {
+    format!("{version:020}.json")
+}
+
+/// A table with the versions 0 to 13 of one file each, a checkpoint at 10 and a hint at it.
+async fn long_source() -> (Arc<Watched>, Table) {
+    let store = Watched::new(Arc::new(InMemory::new()));
+    let mut source = Table::on(store.clone(), "source");
+    source.commit(&[protocol(1, 2), metadata("source-id", json!({})), add("a0")]).await;
+    let mut rows = vec![protocol(1, 2), metadata("source-id", json!({})), add("a0")];
+    for n in 1..=NEWEST {
+        source.commit(&[add(&format!("a{n}"))]).await;
+        rows.extend((n <= 10).then(|| add(&format!("a{n}"))));
+    }
+    source.checkpoint(10, &rows).await;
+    source.put("_delta_log/_last_checkpoint", br#"{"version":10,"size":13}"#.to_vec()).await;
+    store.take();
+    (store, source)
+}
+
+#[tokio::test]
+async fn commits_that_a_listing_with_a_start_loses_are_found() {
+    for lost in [vec![12, 13], vec![13], vec![11], vec![11, 12, 13], vec![12]] {
+        let (store, source) = long_source().await;
+        store.hidden.lock().unwrap().after_a_start = lost.iter().copied().map(json_of).collect();
+        assert_eq!(log::head(&source.store).await.unwrap(), Some(NEWEST), "{lost:?}");
+        let target = Table::new("target");
+        let did = sync_equal(&source, &target, &spec()).await;
+        assert_eq!(did.objects().len(), 14, "{lost:?}");
+        // Any version can be asked for, the lost ones too.
+        for version in 10..=NEWEST {
+            let point = SourcePoint::Version(version);
+            let spec = CloneSpec { source_point: point, ..spec() };
+            let did = sync(&source, &Table::new("other"), &spec).await.unwrap();
+            assert_eq!(did.objects().len() as u64, version + 1, "{lost:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_no_op_is_none_when_the_replica_s_own_listing_loses_its_newest_commits() {
+    let (_, source) = long_source().await;
+    let store = Watched::new(Arc::new(InMemory::new()));
+    let mut target = Table::on(store.clone(), "target");
+    sync_equal(&source, &target, &spec()).await;
+    let rows: Vec<_> = target.read(0).await.actions.iter().map(|action| action.to_json()).collect();
+    let rows: Vec<_> = rows.iter().map(|row| serde_json::from_str(row).unwrap()).collect();
+    target.checkpoint(0, &rows).await;
+    target.put("_delta_log/_last_checkpoint", br#"{"version":0,"size":1}"#.to_vec()).await;
+    target.commit(&[info("WRITE"), add("x1")]).await;
+    store.hidden.lock().unwrap().after_a_start = vec![json_of(1)];
+    let refused = sync(&source, &target, &spec()).await.unwrap_err();
+    assert_eq!(refused, Reason::TargetDiverged);
+}
+
+#[tokio::test]
+async fn a_listing_that_never_shows_a_commit_is_an_error_and_no_shorter_table() {
+    let (store, source) = long_source().await;
+    store.hidden.lock().unwrap().always = vec![json_of(12), json_of(13)];
+    let refused = plan(&source, &Table::new("target"), &spec()).await.unwrap_err();
+    assert_eq!(refused.reason, Reason::DamagedLog);
+    assert!(refused.message.contains(&json_of(12)), "{refused}");
+}
+
+/// One listing, one probe behind the hint, and each commit once.
+#[tokio::test]
+async fn a_plan_asks_for_each_thing_once() {
+    let (store, source) = long_source().await;
+    plan(&source, &Table::new("target"), &spec()).await.unwrap();
+    let mut requests = store.take();
+    requests.sort();
+    let get = |version: u64| format!("GET source/_delta_log/{}", json_of(version));
+    let checkpoint = "00000000000000000010.checkpoint.80a083e8-7026-4e79-81be-64bd76c43a11.json";
+    assert_eq!(
+        requests,
+        [
+            format!("GET source/_delta_log/{checkpoint}"),
+            get(11),
+            get(12),
+            get(13),
+            format!("HEAD source/_delta_log/{}", json_of(14)),
+            "LIST source/_delta_log".to_owned(),
+        ]
+    );
+    let plain = Watched::new(Arc::new(InMemory::new()));
+    let mut source = Table::on(plain.clone(), "source");
+    source.commit(&[protocol(1, 2), metadata("source-id", json!({})), add("a0")]).await;
+    plain.take();
+    plan(&source, &Table::new("target"), &spec()).await.unwrap();
+    assert_eq!(plain.take(), ["LIST source/_delta_log".to_owned(), get(0)]);
+}
