@@ -11,7 +11,9 @@ use sha2::{Digest, Sha256};
 use super::equality::canonical;
 use super::{CommitTime, Configuration};
 use crate::actions::{Metadata, Protocol};
-use crate::features::{Family, WRITER_LISTS, has_in_commit_timestamps, supports_any, switched_on};
+use crate::features::{
+    Family, WRITER_LISTS, has_in_commit_timestamps, is_refused_alone, supports_any, switched_on,
+};
 use crate::publish::checkpoint::duration_ms;
 use crate::snapshot::Snapshot;
 
@@ -74,19 +76,21 @@ pub(crate) fn configuration(
 }
 
 /// Takes away the properties that would activate a feature which the source's protocol does not
-/// support: they have no effect there and must have none here. They stay where the replica's
-/// readers take no notice of them, too: in a legacy protocol that does not support the feature
-/// (Spark refuses a list of features without it). Returns a notice for each that is left out.
+/// support and that would not be without effect at the replica: because it supports the feature,
+/// or because Spark refuses to read it (any protocol with lists that lack the feature, and some
+/// properties in every protocol). The others stay. Returns a notice for each that is left out.
 pub(crate) fn leave_out_inert(
     configuration: &mut Configuration,
-    source: &Protocol,
+    source: &Snapshot,
     replica: &Protocol,
 ) -> Vec<String> {
+    let schema = &source.metadata.schema_string;
     let mut notices = Vec::new();
     for switch in switched_on(configuration) {
-        let heeded =
-            replica.min_writer_version >= WRITER_LISTS || supports_any(replica, switch.family);
-        if supports_any(source, switch.family) || !heeded {
+        let is_heeded = replica.min_writer_version >= WRITER_LISTS
+            || supports_any(replica, switch.family)
+            || is_refused_alone(&switch, schema);
+        if supports_any(&source.protocol, switch.family) || !is_heeded {
             continue;
         }
         configuration.remove(&switch.property);

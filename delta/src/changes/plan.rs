@@ -302,7 +302,7 @@ fn describe(
     let schema = &wanted.metadata.schema_string;
     let merged = protocol::merge(&wanted.protocol, head_protocol, schema);
     change_set.notices.extend(protocol::notice(&wanted.protocol));
-    let inert = metadata::leave_out_inert(&mut configuration, &wanted.protocol, &merged);
+    let inert = metadata::leave_out_inert(&mut configuration, wanted, &merged);
     change_set.notices.extend(inert);
     metadata::suspend_row_tracking(&mut configuration, &wanted.protocol, &merged);
     change_set.commit_time = metadata::commit_time(&mut configuration, &merged, head);

@@ -36,7 +36,7 @@ const SWITCHES: &[(&str, Family)] = &[
     ("delta.enableInCommitTimestamps-preview", IN_COMMIT_FAMILY),
     ("delta.enableMaterializePartitionColumnsFeature", &["materializePartitionColumns"]),
     (ROW_TRACKING, ROW_TRACKING_FAMILY),
-    ("delta.enableTypeWidening", &["typeWidening", "typeWidening-preview"]),
+    ("delta.enableTypeWidening", TYPE_WIDENING_FAMILY),
     ("delta.enableVariantShredding", &["variantShredding", "variantShredding-preview"]),
 ];
 
@@ -44,6 +44,7 @@ const IN_COMMIT: &str = "delta.enableInCommitTimestamps";
 const IN_COMMIT_FAMILY: Family = &["inCommitTimestamp", "inCommitTimestamp-preview"];
 const ROW_TRACKING: &str = "delta.enableRowTracking";
 const ROW_TRACKING_FAMILY: Family = &["rowTracking"];
+const TYPE_WIDENING_FAMILY: Family = &["typeWidening", "typeWidening-preview"];
 const MAPPING_MODE: &str = "delta.columnMapping.mode";
 const MAPPING_FAMILY: Family = &["columnMapping"];
 
@@ -76,6 +77,24 @@ fn family(property: &str, value: &str) -> Option<Family> {
     }
     let (_, family) = SWITCHES.iter().find(|(name, _)| *name == property)?;
     value.eq_ignore_ascii_case("true").then_some(family)
+}
+
+/// Whether Spark, which takes these properties without a look at a legacy protocol, refuses to
+/// read a table that has one without its feature.
+pub(crate) fn is_refused_alone(switch: &Switch, schema: &str) -> bool {
+    match switch.family {
+        IN_COMMIT_FAMILY | ROW_TRACKING_FAMILY | TYPE_WIDENING_FAMILY => true,
+        MAPPING_FAMILY => !has_column_ids(schema),
+        _ => false,
+    }
+}
+
+fn has_column_ids(schema: &str) -> bool {
+    let mut found = false;
+    schema::walk(schema, |name| {
+        found |= matches!(name, Found::Annotation("delta.columnMapping.id"));
+    });
+    found
 }
 
 /// Whether commits carry in-commit timestamps.

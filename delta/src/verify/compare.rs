@@ -83,7 +83,7 @@ pub(super) fn metadata(
     let plain = changes::settings(&nothing);
     if record.is_some_and(|record| record.body.settings == plain) {
         let mut configuration = changes::configuration(wanted, &nothing)?;
-        changes::leave_out_inert(&mut configuration, &source.protocol, &replica.protocol);
+        changes::leave_out_inert(&mut configuration, source, &replica.protocol);
         for (key, value) in configuration {
             tell(&key, has.configuration.get(&key) == Some(&value));
         }

@@ -10,6 +10,7 @@
 //! * `chaos`      – workers and coordinators killed in mid-copy, stores that fail
 //! * `publishing` – coordinators killed and cancelled while they publish
 //! * `objects`    – objects of all names and lengths, and ones that are not what is said of them
+//! * `odd_protocols` – protocols and properties as real writers leave them
 //! * `race`       – two clones to one target
 //! * `bad_input`  – refusals: one line, the right exit code, nothing written
 //! * `workers`    – workers that do not fit, commands that are interrupted, what logs tell
@@ -22,6 +23,7 @@ mod chaos;
 mod golden;
 mod incremental;
 mod objects;
+mod odd_protocols;
 mod place;
 mod publishing;
 mod race;
