@@ -1,5 +1,9 @@
 //! `--where`: the part of the source's live files that the replica keeps.
 
+use deepclone_core::spec::Mode;
+
+use super::head::LastSync;
+use super::identity;
 use crate::error::DeltaError;
 use crate::features::has_column_mapping;
 use crate::predicate::{Predicate, partition_columns};
@@ -13,6 +17,22 @@ pub(crate) fn parse(
     let Some(text) = text else { return Ok(None) };
     let is_mapped = has_column_mapping(protocol, &metadata.configuration);
     Predicate::parse(text, &partition_columns(metadata, is_mapped)?).map(Some)
+}
+
+/// The predicate of the last sync: of what is known of it (its record, the hint beside the log, what
+/// is `asked` for now, no predicate at all) the one that has the scope which the replica's marker
+/// tells. `None` when none has.
+pub(crate) fn of_last_sync(
+    last: &LastSync,
+    asked: Option<&str>,
+    source: &Snapshot,
+) -> Option<Option<Predicate>> {
+    let record = last.record.as_ref().and_then(|record| record.body.partition_filter.as_deref());
+    let hint = last.hint.as_ref().and_then(|hint| hint.partition_filter.as_deref());
+    let known = [record, hint, asked].into_iter().flatten().map(Some).chain([None]);
+    known
+        .filter_map(|text| parse(text, source).ok())
+        .find(|predicate| identity::scope(Mode::Clone, predicate.as_ref()) == last.scope)
 }
 
 /// Drops the files that the predicate does not match.

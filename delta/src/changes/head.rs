@@ -2,7 +2,8 @@
 //!
 //! The marker says where our last sync is; when it is lost, our newest CLONE commit in the log
 //! does; when that is gone too, `_deepclone/replica.json` may still name the table. Anything else
-//! was never ours and is refused, whatever it holds.
+//! was never ours and is refused, whatever it holds. Commits above our last sync that a clean-up of
+//! the log took away are for [`super::cleaned`] to judge.
 
 use deepclone_common::table_store::TableStore;
 use deepclone_core::failure::Failure;
@@ -34,6 +35,8 @@ pub(crate) struct LastSync {
     pub(crate) hint: Option<ReplicaHint>,
     /// True when somebody else's commits stand above it: the policy allowed to go on.
     pub(crate) diverged: bool,
+    /// The first version above it whose commit is gone: nobody knows what it did.
+    pub(crate) gone: Option<u64>,
     /// What an operator should know.
     pub(crate) notices: Vec<String>,
 }
@@ -149,6 +152,7 @@ fn marked(marker: Marker, record: Option<SyncRecord>) -> LastSync {
         record,
         hint: None,
         diverged: false,
+        gone: None,
         notices: Vec::new(),
     }
 }
@@ -165,17 +169,31 @@ async fn judge_newer(
         let operation = match &commit {
             Some(commit) if is_harmless(commit) => continue,
             Some(commit) => operation(commit),
-            None => "a commit that was cleaned up".to_owned(),
+            None => {
+                last.gone.get_or_insert(version);
+                continue;
+            }
         };
-        if policy == DivergencePolicy::Fail {
-            return Err(diverged(target, version, &operation).into());
-        }
-        last.diverged = true;
-        last.notices.push(format!(
-            "the replica's version {version} ({operation}) is not ours: overwritten"
-        ));
+        refuse_or_note(target, &mut last, policy, version, &operation)?;
     }
     Ok(last)
+}
+
+/// Somebody else's commit stands at `version`: refused, or noted and overwritten.
+pub(super) fn refuse_or_note(
+    target: &TableStore,
+    last: &mut LastSync,
+    policy: DivergencePolicy,
+    version: u64,
+    operation: &str,
+) -> Result<(), DeltaError> {
+    if policy == DivergencePolicy::Fail {
+        return Err(diverged(target, version, operation).into());
+    }
+    last.diverged = true;
+    last.notices
+        .push(format!("the replica's version {version} ({operation}) is not ours: overwritten"));
+    Ok(())
 }
 
 /// Our newest CLONE commit at or below `head`, as far down as the log goes.
@@ -214,6 +232,7 @@ fn by_hint(
         notices: vec!["the replica lost its record of the last sync: overwritten".to_owned()],
         hint: Some(hint),
         diverged: true,
+        gone: None,
     })
 }
 

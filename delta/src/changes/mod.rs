@@ -21,6 +21,7 @@ use crate::actions::{Add, DomainMetadata, Metadata, Protocol, Txn};
 use crate::commit;
 use crate::error::DeltaError;
 
+mod cleaned;
 pub mod containment;
 mod difference;
 mod equality;

@@ -13,7 +13,9 @@ use super::head::{self, LastSync};
 use super::identity::{self, Identity, Marker};
 use super::objects::{self, Evidence, Live};
 use super::record::RecordBody;
-use super::{ChangeSet, SyncPlan, filter, metadata, protocol, relocate, since, state, up_to_date};
+use super::{
+    ChangeSet, SyncPlan, cleaned, filter, metadata, protocol, relocate, since, state, up_to_date,
+};
 use crate::actions::{Action, Add, Oddity};
 use crate::error::DeltaError;
 use crate::log::LogSegment;
@@ -109,7 +111,7 @@ async fn read_replica(
         return Ok(None);
     }
     let snapshot = snapshot::read_found(target, &SourcePoint::Newest, at_target).await?;
-    let last = head::last_sync(target, &snapshot, spec.divergence_policy).await?;
+    let mut last = head::last_sync(target, &snapshot, spec.divergence_policy).await?;
     features::check(&snapshot.protocol, &snapshot.metadata, &spec.allowed_features)?;
     let continuity = match refuse_other_source(source, wanted, &last).await {
         Ok(()) => Continuity::Same,
@@ -121,6 +123,7 @@ async fn read_replica(
         }
         Err(error) => return Err(error),
     };
+    cleaned::judge(source, (target, &snapshot), spec, &mut last).await?;
     let absent = match continuity {
         Continuity::Same => since::absent(target, wanted, &snapshot, &last).await?,
         Continuity::Replaced => BTreeSet::new(),

@@ -34,6 +34,9 @@ pub(crate) struct ReplicaHint {
     pub(crate) source_commit_sha256: Option<String>,
     /// The replica's version.
     pub(crate) version: u64,
+    /// The partition predicate, as it was given.
+    #[serde(default, rename = "where", skip_serializing_if = "Option::is_none")]
+    pub(crate) partition_filter: Option<String>,
 }
 
 /// Reads our hint; a damaged one is as good as none.
@@ -53,6 +56,7 @@ pub(super) async fn write(target: &TableStore, record: &SyncRecord) -> Result<()
         source_version: record.body.source_version,
         source_commit_sha256: record.body.source_commit_sha256.clone(),
         version: record.version,
+        partition_filter: record.body.partition_filter.clone(),
     };
     put_json(target, REPLICA_HINT, &hint).await
 }

@@ -2,19 +2,22 @@
 //!
 //! Readers disagree about logs that break these rules (one keeps a row that another loses), so no
 //! test may leave one behind. [`validate_log`] is pure: commits in, violations out, each one line
-//! that begins with the version. [`validate_table`] reads a table's log from version 0 on (or
-//! from the oldest commit, with the checkpoint before it as the base) and checks its objects too.
+//! that begins with the version. [`validate_table`] reads a table's log from version 0 on (or from
+//! the oldest checkpoint that all later commits follow) and checks its objects too.
 //!
 //! <https://github.com/delta-io/delta/blob/master/PROTOCOL.md#additional-requirements-for-writers>
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use deepclone_common::table_store::TableStore;
+use deepclone_core::spec::SourcePoint;
 
 use crate::actions::{Action, Metadata, Protocol};
+use crate::changes::{ROW_TRACKING_DOMAIN, row_id_mark};
 use crate::error::DeltaError;
 use crate::log::{self, Commit};
 use crate::paths::{FileKey, LogKey};
+use crate::snapshot::{self, Snapshot};
 
 mod commit;
 mod objects;
@@ -53,17 +56,22 @@ pub fn validate_commit(root_uri: &str, state: &mut LogState, commit: &Commit) ->
     problems.into_iter().map(|problem| format!("version {}: {problem}", commit.version)).collect()
 }
 
-/// Replays a table's whole log, which must begin at version 0, and looks at every live object.
+/// Replays a table's log and looks at every live object: from version 0 on, or from the oldest
+/// checkpoint that all later commits follow, where a clean-up took the first ones away.
 ///
 /// # Errors
 /// When the log or the folder cannot be read.
 pub async fn validate_table(table: &TableStore) -> Result<Vec<Violation>, DeltaError> {
-    let Some(head) = log::head(table).await? else {
-        return Err(DeltaError::NotATable { uri: table.uri.clone() });
+    let segment = log::list_whole(table, None).await?;
+    let oldest = segment.commits.first().map_or(segment.version, |(version, _)| *version);
+    let starts = segment.checkpoints.iter().map(|checkpoint| checkpoint.version);
+    let base = starts.filter(|version| version + 1 >= oldest).min().filter(|_| oldest > 0);
+    let mut state = match base {
+        Some(base) => LogState::of(snapshot::read(table, &SourcePoint::Version(base)).await?)?,
+        None => LogState::default(),
     };
-    let mut state = LogState::default();
     let mut violations = Vec::new();
-    for version in 0..=head {
+    for version in base.map_or(0, |base| base + 1)..=segment.version {
         match log::read_commit(table, version).await? {
             Some(commit) => violations.extend(validate_commit(&table.uri, &mut state, &commit)),
             None => violations.push(format!("version {version}: the commit is missing")),
@@ -71,6 +79,27 @@ pub async fn validate_table(table: &TableStore) -> Result<Vec<Violation>, DeltaE
     }
     violations.extend(objects::validate(table, &state).await?);
     Ok(violations)
+}
+
+impl LogState {
+    /// The state that a snapshot holds.
+    fn of(snapshot: Snapshot) -> Result<Self, DeltaError> {
+        let mark = snapshot.domains.get(ROW_TRACKING_DOMAIN).map(row_id_mark).transpose()?;
+        let mut state = Self {
+            protocol: Some(snapshot.protocol),
+            metadata: Some(snapshot.metadata),
+            row_id_mark: mark,
+            domains: snapshot.domains.into_keys().collect(),
+            in_commit_ms: snapshot.ict,
+            ..Self::default()
+        };
+        for (file, add) in snapshot.files {
+            let key = LogKey::of_add(&add);
+            state.objects.entry(file.path.clone()).or_default().insert(key.clone());
+            state.live.insert(key, (file, add));
+        }
+        Ok(state)
+    }
 }
 
 /// The actions of one kind.

@@ -5,11 +5,13 @@
 //! target's objects are listed once and their sizes compared; delta-rs reads the replica too.
 
 use deepclone_common::table_store::TableStore;
+use deepclone_core::failure::Failure;
+use deepclone_core::reason::Reason;
 use deepclone_core::spec::{DivergencePolicy, SourcePoint};
 
 use crate::changes::{self, filter, head};
 use crate::error::DeltaError;
-use crate::{log, second_opinion, snapshot};
+use crate::{second_opinion, snapshot};
 
 mod compare;
 
@@ -83,18 +85,15 @@ pub enum SecondOpinion {
 /// Compares the replica at `target` with `source` at the version that the replica claims to be.
 ///
 /// # Errors
-/// TARGET_NOT_OURS, SOURCE_REPLACED, NOT_A_DELTA_TABLE for either side, a damaged log, a version
+/// TARGET_NOT_OURS, TARGET_DIVERGED when the part that was synced is not known, SOURCE_REPLACED, NOT_A_DELTA_TABLE for either side, a damaged log, a version
 /// that the source does not hold any more, a storage error. Differences are no errors.
 pub async fn verify(source: &TableStore, target: &TableStore) -> Result<VerifyReport, DeltaError> {
-    if log::head(target).await?.is_none() {
-        return Err(DeltaError::NotATable { uri: target.uri.clone() });
-    }
     let replica = snapshot::read(target, &SourcePoint::Newest).await?;
     let last = head::last_sync(target, &replica, DivergencePolicy::Overwrite).await?;
     let mut wanted = snapshot::read(source, &SourcePoint::Version(last.source_version)).await?;
     changes::refuse_other_source(source, &wanted, &last).await?;
-    let text = last.record.as_ref().and_then(|record| record.body.partition_filter.as_deref());
-    let predicate = filter::parse(text, &wanted)?;
+    let predicate =
+        filter::of_last_sync(&last, None, &wanted).ok_or_else(|| unknown_part(target))?;
     filter::keep_matching(&mut wanted, predicate.as_ref())?;
     wanted.files = changes::relative(&source.uri, wanted.files)?;
 
@@ -122,4 +121,16 @@ pub async fn verify(source: &TableStore, target: &TableStore) -> Result<VerifyRe
         differences,
         second_opinion,
     })
+}
+
+fn unknown_part(target: &TableStore) -> Failure {
+    Failure::new(
+        Reason::TargetDiverged,
+        format!(
+            "the replica {} holds a part of its source, and neither its log nor its \
+             _deepclone/replica.json says which any more: run clone again with the --where of \
+             the last sync, then verify",
+            target.uri
+        ),
+    )
 }

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod checkpoints;
+mod cleaned;
 mod faults;
 mod identity;
 mod listings;
