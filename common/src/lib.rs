@@ -3,7 +3,7 @@
 //! Layout:
 //!
 //! * [`config`]: `deepclone.toml`, one form for all three binaries.
-//! * [`secret`]: a value that never prints.
+//! * [`secret`]: a value that never prints; [`scrub`]: texts of others without secrets.
 //! * [`connections`]: names and URIs → stores; the only place that reads credentials.
 //! * [`table_store`]: a table's folder in an object store.
 //! * [`http_client`]: stall time-outs below every store; `store_counts` counts its answers.
@@ -15,6 +15,7 @@ pub mod connections;
 pub mod http;
 pub mod http_client;
 pub mod listener;
+pub mod scrub;
 pub mod secret;
 pub mod shutdown;
 mod store_counts;

@@ -6,6 +6,8 @@
 use object_store::Error;
 use object_store::client::{HttpError, HttpErrorKind};
 
+use crate::scrub::scrub_line;
+
 /// What to do about an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum StoreErrorKind {
@@ -23,6 +25,8 @@ pub enum StoreErrorKind {
     Precondition,
     /// A time-out, a cut connection or a 5xx: again.
     Transient,
+    /// The store does not do what was asked (501): never again.
+    Unsupported,
     /// Anything else: again makes no sense.
     Other,
 }
@@ -73,6 +77,7 @@ fn kind_of(error: &Error, text: &str) -> StoreErrorKind {
         Error::AlreadyExists { .. } => Kind::AlreadyExists,
         Error::Precondition { .. } | Error::NotModified { .. } => Kind::Precondition,
         Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => Kind::Denied,
+        Error::NotImplemented { .. } | Error::NotSupported { .. } => Kind::Unsupported,
         Error::Generic { .. } => generic_kind(error, text),
         _ => Kind::Other,
     }
@@ -89,6 +94,7 @@ fn generic_kind(error: &Error, text: &str) -> StoreErrorKind {
     if let Some(status) = status_in(text) {
         return match status {
             429 | 503 => Kind::Throttled,
+            501 => Kind::Unsupported,
             408 | 500..=599 => Kind::Transient,
             401 | 403 => Kind::Denied,
             404 if is_bucket_missing(text) => Kind::BucketMissing,
@@ -174,6 +180,7 @@ fn message_of(kind: StoreErrorKind, text: &str) -> String {
             format!("the bucket or container does not exist: {message}")
         }
         StoreErrorKind::Denied => format!("the store refuses our credentials: {message}"),
+        StoreErrorKind::Unsupported => format!("the store does not support this: {message}"),
         _ => message,
     }
 }
@@ -183,21 +190,9 @@ fn between<'a>(text: &'a str, open: &str, close: &str) -> Option<&'a str> {
     rest.split_once(close).map(|(inner, _)| inner)
 }
 
-/// One line; the queries of URLs (where signatures stand) and their users cut away.
+/// One line of bounded length without secrets.
 fn scrubbed(text: &str) -> String {
-    let words = text.split_whitespace().map(|word| match word.split_once("://") {
-        Some((scheme, rest)) => {
-            let rest = rest.split('?').next().unwrap_or_default();
-            let rest = rest.rsplit('@').next().unwrap_or_default();
-            format!("{scheme}://{rest}")
-        }
-        None if ["sig=", "Signature=", "X-Amz-"].iter().any(|mark| word.contains(mark)) => {
-            "…".to_owned()
-        }
-        None => word.to_owned(),
-    });
-    let line = words.collect::<Vec<_>>().join(" ");
-    line.chars().take(MESSAGE_CHARS_MAX).collect()
+    scrub_line(text).chars().take(MESSAGE_CHARS_MAX).collect()
 }
 
 #[cfg(test)]
@@ -224,6 +219,7 @@ mod tests {
             (status("503 Service Unavailable", ""), Kind::Throttled, "status 503"),
             (status("429 Too Many", "<Code>SlowDown</Code>"), Kind::Throttled, "SlowDown"),
             (status("500 Internal", "<html>"), Kind::Transient, "status 500"),
+            (status("501 X", "<Code>NotImplemented</Code>"), Kind::Unsupported, "NotImplemented"),
             (status("400 Bad", "<Code>ExpiredToken</Code>"), Kind::Denied, "ExpiredToken"),
             (status("400 Bad", "<Code>BadDigest</Code>"), Kind::Other, "BadDigest"),
             (
@@ -256,7 +252,7 @@ mod tests {
             (
                 generic("cannot reach https://u:hunter2@h/b?sig=hunter2\n now"),
                 Kind::Other,
-                "h/b now",
+                "h/b?*** now",
             ),
         ] {
             let found = StoreError::of(&error);

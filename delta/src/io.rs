@@ -13,7 +13,6 @@ use deepclone_core::failure::Failure;
 use deepclone_core::limits::{BACKOFF_MAX, BACKOFF_MIN};
 use deepclone_core::reason::Reason;
 use futures::TryStreamExt;
-use object_store::client::{HttpError, HttpErrorKind};
 use object_store::path::Path;
 use object_store::{
     Error, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload,
@@ -137,7 +136,7 @@ pub async fn put_if_absent(
     match table.store.put_opts(&key(table, relative)?, payload, options).await {
         Ok(_) => Ok(PutOutcome::Written),
         Err(error) => {
-            let unsettled = is_transient(&error)
+            let unsettled = StoreError::of(&error).is_retryable()
                 || matches!(error, Error::AlreadyExists { .. } | Error::Precondition { .. });
             let error = storage("writing", table, relative, &error);
             if unsettled { Ok(PutOutcome::Unsettled(error)) } else { Err(error) }
@@ -199,11 +198,12 @@ async fn retrying<T, F: Future<Output = Result<T, Error>>>(
     let mut pause_max = BACKOFF_MIN;
     let mut tries = 1;
     loop {
-        match request().await {
-            Err(error) if is_transient(&error) && tries < tries_max(&error) => {
-                tracing::debug!(tries, cause = cause_of(&error), "a request is tried again");
+        let settled = request().await;
+        match settled.as_ref().map_err(StoreError::of) {
+            Err(error) if error.is_retryable() && tries < tries_max(&error) => {
+                tracing::debug!(tries, %error, "a request is tried again");
             }
-            settled => return settled,
+            _ => return settled,
         }
         tokio::time::sleep(jittered(pause_max)).await;
         pause_max = (pause_max * 2).min(BACKOFF_MAX);
@@ -211,8 +211,8 @@ async fn retrying<T, F: Future<Output = Result<T, Error>>>(
     }
 }
 
-fn tries_max(error: &Error) -> u32 {
-    match StoreError::of(error).kind {
+fn tries_max(error: &StoreError) -> u32 {
+    match error.kind {
         StoreErrorKind::Throttled => TRIES_THROTTLED_MAX,
         _ => TRIES_MAX,
     }
@@ -224,80 +224,20 @@ fn jittered(pause_max: Duration) -> Duration {
     pause_max / 2 + pause_max / 2 * u32::from(random) / 255
 }
 
-/// True when the same request may well succeed in a moment.
-fn is_transient(error: &Error) -> bool {
-    let Error::Generic { source, .. } = error else { return false };
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(source.as_ref());
-    while let Some(error) = cause {
-        if let Some(status) = status_of(error) {
-            return status >= 500 || matches!(status, 408 | 429);
-        }
-        if let Some(http) = error.downcast_ref::<HttpError>() {
-            return matches!(
-                http.kind(),
-                HttpErrorKind::Connect
-                    | HttpErrorKind::Request
-                    | HttpErrorKind::Timeout
-                    | HttpErrorKind::Interrupted
-                    | HttpErrorKind::Decode
-            );
-        }
-        cause = error.source();
-    }
-    false
-}
-
-/// How object_store opens the text of an answer that is an error.
-const PREFIX: &str = "Server returned non-2xx status code: ";
-
-/// The HTTP status in an error's text: object_store keeps the type that holds it to itself.
-fn status_of(error: &(dyn std::error::Error + 'static)) -> Option<u16> {
-    let text = error.to_string();
-    let rest = text.strip_prefix(PREFIX)?;
-    rest.get(..3)?.parse().ok()
-}
-
-/// The failure of `operation` on `relative`, with the innermost cause only: outer layers repeat
-/// URLs, which may carry signatures.
-fn storage(
+/// The failure of `operation` on `relative`, told without secrets.
+pub(crate) fn storage(
     operation: &'static str,
     table: &TableStore,
     relative: &str,
     error: &Error,
 ) -> DeltaError {
-    let denied = matches!(error, Error::PermissionDenied { .. } | Error::Unauthenticated { .. });
+    let error = StoreError::of(error);
     DeltaError::Storage {
         operation,
-        key: format!("{}/{relative}", table.uri.trim_end_matches('/')),
-        cause: cause_of(error),
-        denied,
+        key: format!("{}/{relative}", table.uri.trim_end_matches('/')).trim_end_matches('/').into(),
+        denied: error.kind == StoreErrorKind::Denied,
+        cause: error.message,
     }
-}
-
-fn cause_of(error: &Error) -> String {
-    let mut cause: &(dyn std::error::Error + 'static) = error;
-    loop {
-        if let Some(status) = status_of(cause) {
-            let text = cause.to_string();
-            let code = error_code(&text).unwrap_or_default();
-            return format!("the store answered {status} {code}").trim_end().to_owned();
-        }
-        match cause.source() {
-            Some(inner) => cause = inner,
-            None => break,
-        }
-    }
-    // reqwest puts the URL, and with it a SAS token, into its text.
-    let text = cause.to_string();
-    let text = text.split(" for url").next().unwrap_or_default();
-    text.split('?').next().unwrap_or_default().to_owned()
-}
-
-/// `NoSuchBucket` of `<Code>NoSuchBucket</Code>`.
-fn error_code(body: &str) -> Option<&str> {
-    let (_, rest) = body.split_once("<Code>")?;
-    let (code, _) = rest.split_once("</Code>")?;
-    code.chars().all(|c| c.is_ascii_alphanumeric()).then_some(code)
 }
 
 #[cfg(test)]
@@ -306,34 +246,46 @@ mod tests {
 
     use super::*;
 
+    /// How object_store opens the text of an answer that is an error.
+    const PREFIX: &str = "Server returned non-2xx status code: ";
+
     fn answered(text: &str) -> Error {
         Error::Generic { store: "S3", source: text.to_owned().into() }
     }
 
-    #[test]
-    fn only_passing_failures_are_tried_again() {
+    #[tokio::test(start_paused = true)]
+    async fn only_passing_failures_are_tried_again() {
         let status = |status: &str| answered(&format!("{PREFIX}{status}"));
-        for (error, wanted) in [
-            (status("503 Service Unavailable: <Code>SlowDown</Code>"), true),
-            (status("500 Internal Server Error"), true),
-            (status("429 Too Many Requests"), true),
-            (status("400 Bad Request"), false),
-            (answered("anything else"), false),
-            (Error::NotFound { path: "k".into(), source: "x".into() }, false),
-            (Error::PermissionDenied { path: "k".into(), source: "503".into() }, false),
-            (Error::AlreadyExists { path: "k".into(), source: "x".into() }, false),
-        ] {
-            assert_eq!(is_transient(&error), wanted, "{error}");
+        type Case = (fn() -> Error, u32);
+        let cases: [Case; 7] = [
+            (|| answered(&format!("{PREFIX}500 Internal Server Error")), TRIES_MAX),
+            (|| answered(&format!("{PREFIX}429 Too Many Requests")), TRIES_THROTTLED_MAX),
+            (|| answered(&format!("{PREFIX}501 Not Implemented")), 1),
+            (|| answered(&format!("{PREFIX}400 Bad Request")), 1),
+            (|| answered("anything else"), 1),
+            (|| Error::NotFound { path: "k".into(), source: "x".into() }, 1),
+            (|| Error::PermissionDenied { path: "k".into(), source: "503".into() }, 1),
+        ];
+        for (error, wanted) in cases {
+            let tries = AtomicU32::new(0);
+            let request = || async {
+                tries.fetch_add(1, Ordering::Relaxed);
+                Err::<(), _>(error())
+            };
+            retrying(request).await.unwrap_err();
+            assert_eq!(tries.load(Ordering::Relaxed), wanted, "{}", error());
         }
-    }
-
-    #[test]
-    fn causes_hold_no_signatures() {
-        let slow = answered(&format!("{PREFIX}503 X: <Code>SlowDown</Code><Host>h</Host>"));
-        assert_eq!(cause_of(&slow), "the store answered 503 SlowDown");
+        let slow = status("503 X: <Code>SlowDown</Code><Host>h</Host>");
+        let table = TableStore {
+            store: Arc::new(object_store::memory::InMemory::new()),
+            root: Path::default(),
+            uri: "memory:///t".into(),
+        };
+        let failure = storage("reading", &table, "k", &slow).failure();
+        assert_eq!(failure.message, "reading memory:///t/k: status 503: SlowDown");
         let url = answered("connect failed for url (https://x/y?sig=SECRET)");
-        assert_eq!(cause_of(&url), "connect failed");
-        assert!(!cause_of(&answered("https://x/y?sig=SECRET")).contains("SECRET"));
+        let failure = storage("reading", &table, "k", &url).failure();
+        assert!(!failure.message.contains("SECRET"), "{failure}");
     }
 
     #[tokio::test(start_paused = true)]

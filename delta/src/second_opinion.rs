@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use deepclone_common::scrub::scrub_line;
 use deepclone_common::table_store::TableStore;
 use deltalake::{DeltaTableBuilder, DeltaTableError, ensure_table_uri};
 
@@ -66,5 +67,5 @@ async fn load(table: &TableStore, version: u64) -> Result<BTreeSet<String>, Delt
 }
 
 fn one_line(text: &str) -> String {
-    text.lines().next().unwrap_or_default().to_owned()
+    scrub_line(text.lines().next().unwrap_or_default())
 }

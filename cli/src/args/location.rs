@@ -1,11 +1,12 @@
 //! What a user types for a table, made into a URI: local paths become absolute `file://` URIs.
 //!
 //! A URI never carries a credential: one with a password, a query (where SAS tokens live) or a
-//! fragment is refused, and [`scrub`] takes them out of any text before it is printed.
+//! fragment is refused.
 
 use std::path::{Component, Path, PathBuf};
 
 use deepclone_common::connections::absolute_uri;
+use deepclone_common::scrub::scrub;
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 use percent_encoding::percent_decode_str;
@@ -70,38 +71,6 @@ pub fn refuse_overlap(source: &str, target: &str) -> Result<(), Failure> {
         return Ok(());
     };
     Err(Failure::new(Reason::InvalidArgument, message))
-}
-
-/// The same text without passwords and queries of the URIs in it.
-#[must_use]
-pub fn scrub(text: &str) -> String {
-    let mut scrubbed = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find("://") {
-        let (before, after) = rest.split_at(at + 3);
-        scrubbed.push_str(before);
-        let end = after
-            .find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | ')' | ',' | ';'))
-            .unwrap_or(after.len());
-        scrubbed.push_str(&scrub_one(&after[..end]));
-        rest = &after[end..];
-    }
-    scrubbed.push_str(rest);
-    scrubbed
-}
-
-/// What follows `://`, without its password and query.
-fn scrub_one(uri: &str) -> String {
-    let authority_end = uri.find(['/', '?', '#']).unwrap_or(uri.len());
-    let (authority, path) = uri.split_at(authority_end);
-    let authority = match authority.rsplit_once('@') {
-        Some((user, host)) if user.contains(':') => format!("***@{host}"),
-        _ => authority.to_owned(),
-    };
-    match path.split_once('?') {
-        Some((path, _)) => format!("{authority}{path}?***"),
-        None => format!("{authority}{path}"),
-    }
 }
 
 fn scheme(typed: &str) -> Option<(&str, &str)> {

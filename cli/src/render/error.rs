@@ -1,11 +1,11 @@
 //! A failure as people and programs see it: one line and maybe a hint on stderr, or one object.
 
+use deepclone_common::scrub::scrub;
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 use serde::Serialize;
 
 use crate::args::OutputFormat;
-use crate::args::location::scrub;
 use crate::render::output;
 use crate::render::table::plain;
 

@@ -1,12 +1,12 @@
 //! The syncs recorded in a replica's log: `history`.
 
+use deepclone_common::scrub::scrub;
 use deepclone_core::failure::Failure;
 use deepclone_delta::history::SyncRecord;
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::{Answer, table, units};
-use crate::args::location::scrub;
 
 #[derive(Debug, Serialize)]
 struct Object<'a> {

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use deepclone_common::scrub::scrub;
 use deepclone_core::failure::Failure;
 use deepclone_core::spec::Mode;
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::{Answer, table, units};
-use crate::args::location::scrub;
 use crate::client::job::{Job, Progress, State};
 
 /// A job's object: the same in `create`, `get`, `cancel` and, in a list, `list`.

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use deepclone_common::store_errors::{StoreError as AnswerError, StoreErrorKind as AnswerKind};
 use deepclone_common::table_store::TableStore;
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::JobId;
@@ -125,15 +126,22 @@ async fn size(target: &TableStore, object: &CopyObject) -> Result<Option<u64>, F
     })?;
     let mut attempt = 1;
     loop {
-        match target.store.head(&path).await {
+        let error = match target.store.head(&path).await {
             Ok(meta) => return Ok(Some(meta.size)),
-            Err(object_store::Error::NotFound { .. }) => return Ok(None),
-            Err(error) if attempt == HEAD_ATTEMPTS_MAX => {
-                let message = format!("cannot see {path} at the target: {error}");
-                let failure = Failure::new(Reason::StorageUnavailable, message.replace('\n', " "));
-                return Err(failure.with("key", object.target_path.clone()));
+            Err(error) => AnswerError::from(error),
+        };
+        match error.kind {
+            AnswerKind::NotFound => return Ok(None),
+            _ if attempt == HEAD_ATTEMPTS_MAX || !error.is_retryable() => {
+                let reason = match error.kind {
+                    AnswerKind::Denied => Reason::PermissionDenied,
+                    _ => Reason::StorageUnavailable,
+                };
+                let key = &object.target_path;
+                let message = format!("cannot see {key} at the target {}: {error}", target.uri);
+                return Err(Failure::new(reason, message).with("key", key.as_str()));
             }
-            Err(_) => {
+            _ => {
                 let pause_ms = HEAD_PAUSE_MS << (attempt - 1);
                 tokio::time::sleep(std::time::Duration::from_millis(pause_ms)).await;
                 attempt += 1;

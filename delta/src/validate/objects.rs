@@ -40,15 +40,12 @@ pub(crate) async fn sizes(table: &TableStore) -> Result<BTreeMap<String, u64>, D
         "" => String::new(),
         root => format!("{root}/"),
     };
-    let metas: Vec<object_store::ObjectMeta> =
-        table.store.list(Some(&table.root)).try_collect().await.map_err(|error| {
-            DeltaError::Storage {
-                operation: "listing",
-                key: table.uri.clone(),
-                cause: error.to_string().lines().next().unwrap_or_default().to_owned(),
-                denied: false,
-            }
-        })?;
+    let metas: Vec<object_store::ObjectMeta> = table
+        .store
+        .list(Some(&table.root))
+        .try_collect()
+        .await
+        .map_err(|error| crate::io::storage("listing", table, "", &error))?;
     Ok(metas
         .into_iter()
         .filter_map(|meta| {

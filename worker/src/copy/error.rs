@@ -24,7 +24,9 @@ impl CopyError {
                 return Self::new(TaskFailureKind::SourceNotFound, message);
             }
             StoreErrorKind::Precondition => TaskFailureKind::SourceChanged,
-            StoreErrorKind::BucketMissing | StoreErrorKind::Denied => TaskFailureKind::SourceDenied,
+            StoreErrorKind::BucketMissing
+            | StoreErrorKind::Denied
+            | StoreErrorKind::Unsupported => TaskFailureKind::SourceDenied,
             StoreErrorKind::Throttled => TaskFailureKind::Throttled,
             _ => TaskFailureKind::Transient,
         };
@@ -34,7 +36,9 @@ impl CopyError {
     /// The target did not take the object, or does not give it back.
     pub(crate) fn target(key: &str, error: &StoreError) -> Self {
         let kind = match error.kind {
-            StoreErrorKind::BucketMissing | StoreErrorKind::Denied => TaskFailureKind::TargetDenied,
+            StoreErrorKind::BucketMissing
+            | StoreErrorKind::Denied
+            | StoreErrorKind::Unsupported => TaskFailureKind::TargetDenied,
             StoreErrorKind::Throttled => TaskFailureKind::Throttled,
             _ => TaskFailureKind::Transient,
         };

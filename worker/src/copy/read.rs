@@ -1,7 +1,7 @@
 //! Reading: whole objects and ranges, with a cut answer resumed where it ended.
 //!
 //! All answers for one object show one entity tag and one length; a resumed read says `If-Match`
-//! and takes nothing but the range that it asked for.
+//! where the tag is a strong one, and takes nothing but the range that it asked for.
 
 use std::ops::Range;
 
@@ -195,13 +195,19 @@ fn request(want: &Want, piece: Option<&Piece>, have: u64) -> (Option<Range<u64>>
         (Want::Whole { .. }, Some(piece)) if have > 0 => Some(have..piece.size),
         (Want::Whole { .. }, _) => None,
     };
-    let etag = piece.map(|piece| piece.etag.clone()).filter(|etag| !etag.is_empty());
+    let etag = piece.map(|piece| piece.etag.clone()).filter(|etag| is_strong(etag));
     let options = GetOptions {
         range: range.clone().map(GetRange::Bounded),
         if_match: etag,
         ..GetOptions::default()
     };
     (range, options)
+}
+
+/// `If-Match` compares strongly: a weak tag never matches there, and some stores say so with 412.
+/// An answer's own tag is compared with the known one all the same.
+fn is_strong(etag: &str) -> bool {
+    !etag.is_empty() && !etag.starts_with("W/")
 }
 
 fn check_same(key: &str, known: &Piece, etag: &str, size: u64) -> Result<(), Cut> {

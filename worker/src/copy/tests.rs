@@ -22,6 +22,8 @@ use super::object::{SINGLE_PUT_BYTES_MAX, part_bytes};
 use super::task::copy_task;
 use super::*;
 
+mod tags;
+
 /// What happens to the n-th request of a kind (`get`, `put`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {

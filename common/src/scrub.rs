@@ -1,0 +1,174 @@
+//! The one place that takes secrets out of a text before a person or a log gets it.
+//!
+//! Three kinds are removed: the user and the query of a URL (signatures stand there), the value
+//! beside a name that tells a secret (`sig=…`, `"token":"…"`, an `Authorization` header), and the
+//! elements of an XML answer that repeat what was signed. What is removed reads `***`.
+
+/// Stands for a secret.
+const REMOVED: &str = "***";
+
+/// Elements of a store's answer that repeat the signed request or its credentials.
+const SECRET_ELEMENTS: &[&str] = &[
+    "StringToSign",
+    "StringToSignBytes",
+    "CanonicalRequest",
+    "CanonicalRequestBytes",
+    "SignatureProvided",
+    "AWSAccessKeyId",
+    "AuthenticationErrorDetail",
+    "Token-0",
+];
+
+/// Endings of names that tell a secret, in lower case without `-` and `_`.
+const SECRET_NAMES: &[&str] = &[
+    "signature",
+    "credential",
+    "token",
+    "secret",
+    "password",
+    "accesskey",
+    "accesskeyid",
+    "accountkey",
+    "apikey",
+    "privatekey",
+    "encryptionkey",
+    "customerkey",
+    "saskey",
+    "cookie",
+    "authorization",
+];
+
+/// The same text without secrets.
+#[must_use]
+pub fn scrub(text: &str) -> String {
+    without_named_values(&without_url_secrets(&without_elements(text)))
+}
+
+/// [`scrub`], with every run of blanks and line ends made one blank.
+#[must_use]
+pub fn scrub_line(text: &str) -> String {
+    scrub(text).split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Empties the elements that hold what was signed; one that is not closed ends the text.
+fn without_elements(text: &str) -> String {
+    let mut text = text.to_owned();
+    for name in SECRET_ELEMENTS {
+        let (open, close) = (format!("<{name}>"), format!("</{name}>"));
+        let mut from = 0;
+        while let Some(at) = text[from..].find(&open) {
+            let start = from + at + open.len();
+            let end = text[start..].find(&close).map_or(text.len(), |at| start + at);
+            text.replace_range(start..end, REMOVED);
+            from = start + REMOVED.len();
+        }
+    }
+    text
+}
+
+/// Removes users and queries of URLs. Azure's `container@account` is no user, unless it has a
+/// password.
+fn without_url_secrets(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("://") {
+        let (before, after) = rest.split_at(at + 3);
+        clean.push_str(before);
+        let letters = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
+        let scheme = before[..at].rsplit(|c: char| !letters(c)).next().unwrap_or_default();
+        let end = after.find(ends_url).unwrap_or(after.len());
+        let (authority, path) =
+            after[..end].split_at(after[..end].find(['/', '?', '#']).unwrap_or(end));
+        match authority.rsplit_once('@') {
+            Some((user, host)) if user.contains(':') || !scheme.starts_with("ab") => {
+                clean.push_str(&format!("{REMOVED}@{host}"));
+            }
+            _ => clean.push_str(authority),
+        }
+        match path.split_once('?') {
+            Some((path, _)) => clean.push_str(&format!("{path}?{REMOVED}")),
+            None => clean.push_str(path),
+        }
+        rest = &after[end..];
+    }
+    clean.push_str(rest);
+    clean
+}
+
+fn ends_url(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '"' | '\'' | '`' | ')' | ',' | ';' | '<' | '>')
+}
+
+/// Removes the values that stand beside names of secrets, and tokens that tell themselves.
+fn without_named_values(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find(is_name) {
+        clean.push_str(&rest[..start]);
+        rest = &rest[start..];
+        let name = &rest[..rest.find(|c| !is_name(c)).unwrap_or(rest.len())];
+        rest = &rest[name.len()..];
+        if is_token(name) {
+            clean.push_str(REMOVED);
+            continue;
+        }
+        clean.push_str(name);
+        let Some((gap, value)) = secret_value(name, rest) else { continue };
+        clean.push_str(&rest[..gap]);
+        clean.push_str(REMOVED);
+        rest = &rest[gap + value..];
+    }
+    clean.push_str(rest);
+    clean
+}
+
+fn is_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '-' | '_')
+}
+
+/// The length of what separates `name` from its secret value, and of that value.
+fn secret_value(name: &str, after: &str) -> Option<(usize, usize)> {
+    let plain: String = name
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .map(|letter| letter.to_ascii_lowercase())
+        .collect();
+    let is_scheme = matches!(plain.as_str(), "bearer" | "sharedkey");
+    let is_secret = plain == "sig" || SECRET_NAMES.iter().any(|ending| plain.ends_with(ending));
+    let value = after.trim_start_matches(['"', '\'', ' ', '=', ':']);
+    let gap = after.len() - value.len();
+    let separator = &after[..gap];
+    let is_whole_line = plain == "authorization" || plain.ends_with("cookie");
+    let is_header = plain.starts_with('x') || is_whole_line;
+    let has_value = if is_scheme {
+        separator == " " && value.chars().take_while(|c| !c.is_whitespace()).count() >= 16
+    } else {
+        // A colon and a blank follow a name in prose, too: only a header's value comes so.
+        let is_json = separator.starts_with(['"', '\'']) && separator.contains(':');
+        is_secret
+            && (separator.contains('=')
+                || is_json
+                || separator == ":"
+                || (separator.contains(':') && is_header))
+    };
+    if !has_value {
+        return None;
+    }
+    let ends = |c: char| match is_whole_line {
+        true => matches!(c, '\n' | '\r' | '"' | '<'),
+        false => ends_url(c) || matches!(c, '&' | '}'),
+    };
+    let length = value.find(ends).unwrap_or(value.len());
+    (length > 0 && !value.starts_with(REMOVED)).then_some((gap, length))
+}
+
+/// Access keys of AWS and the first part of signed JSON tokens.
+fn is_token(word: &str) -> bool {
+    let is_key = word.len() == 20
+        && (word.starts_with("AKIA") || word.starts_with("ASIA"))
+        && word.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit());
+    is_key || (word.len() > 20 && word.starts_with("eyJ"))
+}
+
+#[cfg(test)]
+mod tests;
