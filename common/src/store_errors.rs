@@ -6,6 +6,7 @@
 use object_store::Error;
 use object_store::client::{HttpError, HttpErrorKind};
 
+use crate::local_folder::LeadsOutside;
 use crate::scrub::scrub_line;
 
 /// What to do about an answer.
@@ -54,6 +55,9 @@ impl StoreError {
     /// Classifies an error.
     #[must_use]
     pub fn of(error: &Error) -> Self {
+        if let Some(outside) = leads_outside(error) {
+            return Self { kind: StoreErrorKind::Denied, message: outside.to_string() };
+        }
         let text = innermost_text(error);
         let kind = kind_of(error, &text);
         Self { kind, message: message_of(kind, &text) }
@@ -63,6 +67,14 @@ impl StoreError {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         matches!(self.kind, StoreErrorKind::Transient | StoreErrorKind::Throttled)
+    }
+}
+
+/// Not the store refuses, but we.
+fn leads_outside(error: &Error) -> Option<&LeadsOutside> {
+    match error {
+        Error::PermissionDenied { source, .. } => source.downcast_ref(),
+        _ => None,
     }
 }
 

@@ -15,3 +15,32 @@ pub struct TableStore {
     /// The table's URI for people and for the log: no credentials in it.
     pub uri: String,
 }
+
+/// The kinds of stores: what names they take depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreKind {
+    /// A file system.
+    Local,
+    /// S3 and what speaks like it.
+    S3,
+    /// Azure's blobs.
+    Azure,
+    /// GCS.
+    Gcs,
+    /// A store of a test.
+    Other,
+}
+
+impl TableStore {
+    /// The kind of the store, as the URI tells it.
+    #[must_use]
+    pub fn kind(&self) -> StoreKind {
+        match self.uri.split_once("://").map(|(scheme, _)| scheme) {
+            Some("file") => StoreKind::Local,
+            Some("s3") => StoreKind::S3,
+            Some("az" | "abfss") => StoreKind::Azure,
+            Some("gs") => StoreKind::Gcs,
+            _ => StoreKind::Other,
+        }
+    }
+}

@@ -43,6 +43,9 @@ pub const GRANT_OBJECTS_MAX: usize = 3 * TASK_OBJECTS_MAX;
 pub const GRANT_OBJECT_BYTES_MAX: usize = 2_560;
 /// Encoded bytes of the leases in one answer.
 pub const GRANT_BYTES_MAX: usize = 2 << 20;
+/// Folders above a new replica in which another table is looked for: one request each, and no lake
+/// nests its tables deeper.
+pub const FOLDERS_ABOVE_MAX: usize = 16;
 /// Encoded bytes of any gRPC message.
 pub const MESSAGE_BYTES_MAX: usize = 4 << 20;
 

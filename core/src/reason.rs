@@ -29,6 +29,8 @@ pub enum Reason {
     TargetConflict,
     /// Another sync of this target won, and the budget of re-bases is spent.
     TargetBusy,
+    /// The target's store, or its place, cannot hold the replica: said before anything is copied.
+    TargetUnsuitable,
     /// A store or bucket that does not exist or does not answer.
     StorageUnavailable,
     /// A store that refuses our credentials.
@@ -85,6 +87,7 @@ pub const REASONS: &[ReasonRow] = &[
     row(Reason::TargetDiverged, "TARGET_DIVERGED", 4, 9),
     row(Reason::TargetConflict, "TARGET_CONFLICT", 4, 9),
     row(Reason::TargetBusy, "TARGET_BUSY", 4, 10),
+    row(Reason::TargetUnsuitable, "TARGET_UNSUITABLE", 4, 9),
     row(Reason::StorageUnavailable, "STORAGE_UNAVAILABLE", 5, 14),
     row(Reason::PermissionDenied, "PERMISSION_DENIED", 5, 7),
     row(Reason::CorruptCopy, "CORRUPT_COPY", 5, 15),

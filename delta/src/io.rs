@@ -192,7 +192,8 @@ pub async fn compute<T: Send + 'static>(
     }
 }
 
-async fn retrying<T, F: Future<Output = Result<T, Error>>>(
+/// Sends a request until it settles.
+pub(crate) async fn retrying<T, F: Future<Output = Result<T, Error>>>(
     request: impl Fn() -> F,
 ) -> Result<T, Error> {
     let mut pause_max = BACKOFF_MIN;

@@ -11,6 +11,7 @@ use std::time::Duration;
 use deepclone_common::connections::{ConnectionError, Connections};
 use deepclone_core::ids::TaskKey;
 use deepclone_core::machine::{HeldTask, TaskOutcome};
+use deepclone_core::reason::Reason;
 use deepclone_core::receipt::{TaskFailure, TaskFailureKind};
 use deepclone_core::task::{Lease, TaskSide, TaskSpec};
 use tokio::sync::Notify;
@@ -101,12 +102,28 @@ impl HeldTasks {
         drop(tasks);
         let held = self.clone();
         self.copies.spawn(async move {
-            let outcome = match held.context(&lease.spec, clock, stop.clone(), counts) {
+            let fit = held.probe(&lease.spec.target).await;
+            // Opened after it was tried: what was found decides how the store is written.
+            let context = fit.and_then(|()| held.context(&lease.spec, clock, stop.clone(), counts));
+            let outcome = match context {
                 Ok(context) => copy_task(&context, &lease.spec.objects).await,
                 Err(failure) => TaskOutcome::Failed(failure),
             };
             held.end(lease.task, outcome);
         });
+    }
+
+    /// Tries the target's store, once in this process.
+    async fn probe(&self, target: &TaskSide) -> Result<(), TaskFailure> {
+        let TaskSide { connection, fingerprint, root } = target;
+        let probed = self.connections.probe_store(connection, fingerprint, root).await;
+        probed.map(drop).map_err(|failure| {
+            let kind = match failure.reason {
+                Reason::StorageUnavailable => TaskFailureKind::Transient,
+                _ => TaskFailureKind::TargetDenied,
+            };
+            TaskFailure { index: None, kind, message: failure.message }
+        })
     }
 
     fn context(

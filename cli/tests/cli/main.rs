@@ -2,4 +2,5 @@
 
 mod local;
 mod support;
+mod targets;
 mod usage;

@@ -9,11 +9,11 @@ use std::time::Duration;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey as S3Key, Checksum, S3ConditionalPut};
 use object_store::azure::{AzureAccessKey, AzureConfigKey as AzureKey, MicrosoftAzureBuilder};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey as GcsKey};
-use object_store::local::LocalFileSystem;
 use object_store::{ClientConfigKey, ClientOptions, ObjectStore, RetryConfig};
 use sha2::{Digest, Sha256};
 
 use super::error::ConnectionError;
+use super::local::LocalStore;
 use super::location::Location;
 use super::settings::{Options, Pairs};
 use crate::http_client::{Completion, TimedConnector};
@@ -34,6 +34,8 @@ const EMULATOR_ENDPOINT: &str = "http://127.0.0.1:10000/devstoreaccount1";
 /// A store and what its fingerprint is made of.
 pub(super) struct Built {
     pub(super) store: Arc<dyn ObjectStore>,
+    /// The same without checksums in headers; none: it never has them.
+    pub(super) plain: Option<Arc<dyn ObjectStore>>,
     pub(super) fingerprint: [u8; 32],
     pub(super) account: Option<String>,
     pub(super) endpoint: String,
@@ -54,12 +56,17 @@ pub(super) fn build(
     options: &Options,
     identity: Option<&str>,
 ) -> Result<Built, ConnectionError> {
+    let mut plain = None;
     let (store, facts) = match options {
-        Options::S3(pairs) => s3(name, location, pairs)?,
+        Options::S3(pairs) => {
+            let (store, without_checksums, facts) = s3(name, location, pairs)?;
+            plain = Some(without_checksums);
+            (store, facts)
+        }
         Options::Azure(pairs) => azure(name, location, pairs)?,
         Options::Gcs(pairs) => gcs(name, location, pairs)?,
         Options::File => {
-            let store = LocalFileSystem::new().with_fsync(true);
+            let store = LocalStore::new(location.local_path());
             (Arc::new(store) as Arc<dyn ObjectStore>, Facts::default())
         }
     };
@@ -71,7 +78,7 @@ pub(super) fn build(
     }
     let account = Some(facts.account).filter(|account| !account.is_empty());
     let (fingerprint, endpoint) = (digest.finalize().into(), facts.endpoint);
-    Ok(Built { store, fingerprint, account, endpoint })
+    Ok(Built { store, plain, fingerprint, account, endpoint })
 }
 
 fn no_retries() -> RetryConfig {
@@ -109,7 +116,10 @@ fn refused(name: &str, error: object_store::Error) -> ConnectionError {
 
 type Store = (Arc<dyn ObjectStore>, Facts);
 
-fn s3(name: &str, at: &Location, pairs: &Pairs<S3Key>) -> Result<Store, ConnectionError> {
+/// The store with checksums in its headers, and without.
+type S3Stores = (Arc<dyn ObjectStore>, Arc<dyn ObjectStore>, Facts);
+
+fn s3(name: &str, at: &Location, pairs: &Pairs<S3Key>) -> Result<S3Stores, ConnectionError> {
     let role = value(pairs, S3Key::RoleArn).is_some();
     if role && value(pairs, S3Key::WebIdentityTokenFile).is_none() {
         let why = "it needs aws_web_identity_token_file: assuming a role from other credentials \
@@ -127,17 +137,22 @@ fn s3(name: &str, at: &Location, pairs: &Pairs<S3Key>) -> Result<Store, Connecti
         .with_retry(no_retries())
         .with_http_connector(TimedConnector { completion: Completion::S3 })
         .with_unsigned_payload(true)
-        .with_checksum_algorithm(Checksum::CRC64NVME)
         .with_conditional_put(S3ConditionalPut::ETagMatch);
-    for (key, value) in pairs {
+    for (key, value) in pairs.iter().filter(|(key, _)| *key != S3Key::Checksum) {
         if !is_allow_http(matches!(key, S3Key::Client(ClientConfigKey::AllowHttp)), &endpoint) {
             builder = builder.with_config(*key, value.expose());
         }
     }
     let region = value(pairs, S3Key::Region).or(value(pairs, S3Key::DefaultRegion));
     let region = region.unwrap_or_default().to_owned();
+    let plain = builder.clone().build().map_err(|error| refused(name, error))?;
+    let mut builder = builder.with_checksum_algorithm(Checksum::CRC64NVME);
+    if let Some(algorithm) = value(pairs, S3Key::Checksum) {
+        builder = builder.with_config(S3Key::Checksum, algorithm);
+    }
     let store = builder.build().map_err(|error| refused(name, error))?;
-    Ok((Arc::new(store), Facts { region, account: String::new(), endpoint }))
+    let facts = Facts { region, account: String::new(), endpoint };
+    Ok((Arc::new(store), Arc::new(plain), facts))
 }
 
 /// `allow_http = false` beside an http endpoint would only break it: the endpoint decides.

@@ -1,5 +1,7 @@
 //! A URI, taken apart: scheme, bucket or container, account, decoded path.
 
+use std::path::PathBuf;
+
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 
 use super::error::ConnectionError;
@@ -108,6 +110,11 @@ impl Location {
         Some(inner.path.strip_prefix(&self.path)?.strip_prefix('/')?.to_owned())
     }
 
+    /// The folder on this machine's disk; of a meaning for files only.
+    pub(super) fn local_path(&self) -> PathBuf {
+        PathBuf::from(format!("/{}", self.path))
+    }
+
     /// The one way to write it.
     #[must_use]
     pub(super) fn uri(&self) -> String {
@@ -126,6 +133,17 @@ impl Location {
         }
         format!("{head}/{path}")
     }
+}
+
+/// A local path without the links of its part that exists, in the form of [`Location::path`].
+pub(super) fn real_path(path: &str) -> String {
+    let path = PathBuf::from(format!("/{path}"));
+    let real = path.ancestors().find_map(|above| {
+        let real = above.canonicalize().ok()?;
+        Some(real.join(path.strip_prefix(above).ok()?))
+    });
+    let real = real.unwrap_or(path);
+    real.to_string_lossy().trim_matches('/').to_owned()
 }
 
 /// What may be shown of a text that should be a URI: no user, no query.

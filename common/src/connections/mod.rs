@@ -10,16 +10,18 @@
 
 mod build;
 mod error;
+mod local;
 mod location;
+mod probe;
 mod settings;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 
+use deepclone_core::limits::FOLDERS_ABOVE_MAX;
 use deepclone_core::spec::TableRef;
 use object_store::ObjectStore;
 use object_store::path::Path;
@@ -30,6 +32,7 @@ pub use location::absolute_uri;
 use location::{Location, Scheme};
 
 use crate::config::{Config, ConnectionSettings};
+use crate::local_folder::LocalFolder;
 use crate::table_store::TableStore;
 
 /// A side of a clone.
@@ -83,7 +86,7 @@ pub struct Opened {
     /// The store and the folder in it.
     pub table: TableStore,
     /// The folder on this machine's disk, for files.
-    pub directory: Option<PathBuf>,
+    pub directory: Option<LocalFolder>,
 }
 
 /// All connections that this process knows.
@@ -99,6 +102,9 @@ struct Connection {
     fingerprint: [u8; 32],
     endpoint: String,
     store: Arc<dyn ObjectStore>,
+    /// The same store, written to without checksums in headers; none: it never has them.
+    plain: Option<Arc<dyn ObjectStore>>,
+    found: Arc<probe::Found>,
 }
 
 impl fmt::Debug for Connection {
@@ -239,12 +245,50 @@ impl Connections {
             format!("{base}/{root}")
         };
         let location = Location { path, ..connection.location.clone() };
-        let directory =
-            (location.scheme == Scheme::File).then(|| PathBuf::from(format!("/{}", location.path)));
+        let directory = (location.scheme == Scheme::File)
+            .then(|| LocalFolder::new(connection.location.local_path(), location.local_path()));
         let root = Path::parse(&location.path).map_err(|_| outside())?;
         let uri = location.uri();
-        let table = TableStore { store: Arc::clone(&connection.store), root, uri };
+        let (store, plain) = (&connection.store, connection.plain.as_ref());
+        let store = probe::fit_store(store, plain, &connection.found);
+        let table = TableStore { store, root, uri };
         Ok(Opened { table, directory })
+    }
+
+    /// The folders above a table, the nearest first: those below the connection's root, and for one
+    /// of the command line's own, whose root is the table, those of its bucket or disk.
+    ///
+    /// # Errors
+    /// An unknown connection.
+    pub fn above(&self, table: &Resolved) -> Result<Vec<TableStore>, ConnectionError> {
+        let name = &table.connection;
+        let unknown = || ConnectionError::Unknown { name: name.clone() };
+        let connection = self.by_name.get(name).ok_or_else(unknown)?;
+        let location = &connection.location;
+        let whole = self.open(table)?.root.to_string();
+        let is_ours = name.starts_with('@');
+        let base = if is_ours { String::new() } else { location.path.clone() };
+        let (whole, base) = match location.scheme {
+            // What lies above a folder is told by where it really is.
+            Scheme::File => (location::real_path(&whole), location::real_path(&base)),
+            _ => (whole, base),
+        };
+        let store = match location.scheme {
+            Scheme::File => Arc::new(local::LocalStore::new(format!("/{base}").into())) as _,
+            _ => Arc::clone(&connection.store),
+        };
+        let mut path = whole.as_str();
+        let mut above = Vec::new();
+        while path != base && above.len() < FOLDERS_ABOVE_MAX {
+            path = path.rsplit_once('/').map_or("", |(parent, _)| parent);
+            let root = Path::parse(path).map_err(|_| unknown())?;
+            let uri = Location { path: path.to_owned(), ..location.clone() }.uri();
+            above.push(TableStore { store: Arc::clone(&store), root, uri });
+            if path.is_empty() {
+                break;
+            }
+        }
+        Ok(above)
     }
 
     /// True when two tables lie in one bucket, container or file system, so that their URIs tell
@@ -308,5 +352,6 @@ fn connection(
     // A URI that names the account belongs to a connection whose settings name it.
     location.account = location.account.or(built.account);
     let (fingerprint, endpoint) = (built.fingerprint, built.endpoint);
-    Ok(Connection { location, roles, fingerprint, endpoint, store: built.store })
+    let (store, plain) = (built.store, built.plain);
+    Ok(Connection { location, roles, fingerprint, endpoint, store, plain, found: Arc::default() })
 }

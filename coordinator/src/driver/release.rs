@@ -41,7 +41,7 @@ impl Driver {
         let (context, sender) = (self.context.clone(), self.sender.clone());
         tokio::spawn(async move {
             let target = target_key(&order.target);
-            let outcome = guarded(plan::plan(&context, job, order, target)).await;
+            let outcome = guarded(plan::plan_job(&context, job, order, target)).await;
             let _gone = sender.send(Message::PlanEnded(job, outcome)).await;
         });
     }

@@ -3,11 +3,13 @@
 //!
 //! * [`job_plan`]: a plan's arena: the change set, the tasks' objects.
 //! * [`plan`]: both logs → change set → tasks, those marked that evidence says are there.
+//! * [`target`]: is the target fit, before anything is copied.
 //! * [`publish`]: old evidence seen again → the commit → checkpoint and hints.
 
 pub mod job_plan;
 pub mod plan;
 pub mod publish;
+pub mod target;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;

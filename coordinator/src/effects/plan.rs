@@ -58,7 +58,25 @@ pub enum Outcome {
     },
 }
 
-/// Plans a job.
+/// Plans a job that will be worked on: its target is tried, too.
+///
+/// # Errors
+/// As [`plan`]; a target that cannot hold the replica.
+pub async fn plan_job(
+    context: &Context,
+    job: JobId,
+    order: Arc<JobSpec>,
+    target: TargetKey,
+) -> Result<Outcome, Failure> {
+    let mut outcome = plan(context, job, order, target).await?;
+    if let Outcome::Ready { plan, note, .. } = &mut outcome {
+        let notice = super::target::probe(context, &plan.order, &plan.change_set).await?;
+        note.notices.extend(notice);
+    }
+    Ok(outcome)
+}
+
+/// Plans a job; nothing is written.
 ///
 /// # Errors
 /// Why the sync is refused, or cannot be planned.
@@ -87,6 +105,7 @@ pub async fn plan(
         }
         SyncPlan::Change(change_set) => *change_set,
     };
+    super::target::refuse_enclosed(context, &order, &target_table, &change_set).await?;
     let note = note(Some(metrics_map(&change_set.metrics)), change_set.notices.clone());
     let tasks = pack(&change_set)?;
     let present =

@@ -24,11 +24,13 @@ use crate::error::DeltaError;
 mod cleaned;
 pub mod containment;
 mod difference;
+pub mod enclosing;
 mod equality;
 pub(crate) mod filter;
 pub(crate) mod head;
 mod identity;
 mod metadata;
+mod near_names;
 mod objects;
 mod plan;
 mod protocol;
@@ -44,6 +46,7 @@ pub(crate) use identity::settings;
 pub(crate) use metadata::{
     ENABLEMENT_TIMESTAMP, ENABLEMENT_VERSION, configuration, leave_out_inert,
 };
+pub use near_names::NearNames;
 pub(crate) use objects::vector_object;
 pub(crate) use plan::refuse_other_source;
 pub(crate) use protocol::is_dropped;
@@ -131,6 +134,8 @@ pub struct ChangeSet {
     pub replica_version: Option<u64>,
     /// Objects new to the replica's head, sorted by target path, each once.
     pub objects: Vec<CopyObject>,
+    /// Keys on a local disk that some file systems take for one; at most one pair of each kind.
+    pub near_names: Vec<NearNames>,
     /// The six figures.
     pub metrics: CloneMetrics,
     /// What an operator should know, one line each.

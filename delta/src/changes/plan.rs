@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use deepclone_common::table_store::TableStore;
+use deepclone_common::table_store::{StoreKind, TableStore};
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::JobId;
 use deepclone_core::reason::Reason;
@@ -254,10 +254,17 @@ async fn change_set(
     };
     let identity = identity_of(source, wanted, commit, replica, request);
 
+    let near_names = match target.kind() {
+        StoreKind::Local => {
+            super::near_names::near_names(&objects, live.keys().map(|key| key.path.as_str()))
+        }
+        _ => Vec::new(),
+    };
     let mut change_set = ChangeSet {
         source_version: wanted.version,
         replica_version: head.map(|head| head.version),
         objects,
+        near_names,
         metrics,
         notices: notices(wanted, commit, replica),
         txns: transactions(&identity, wanted, head),

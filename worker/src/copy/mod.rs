@@ -15,11 +15,11 @@ pub(crate) mod task;
 #[cfg(test)]
 mod tests;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
+use deepclone_common::local_folder::LocalFolder;
 use deepclone_common::table_store::TableStore;
 use deepclone_core::spec::Verification;
 use object_store::path::Path;
@@ -40,7 +40,7 @@ pub(crate) struct Side {
     /// The table's folder.
     pub(crate) table: TableStore,
     /// The folder on this machine's disk, for files.
-    pub(crate) directory: Option<PathBuf>,
+    pub(crate) directory: Option<LocalFolder>,
 }
 
 impl Side {

@@ -9,6 +9,7 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path as FilePath, PathBuf};
 
 use bytes::Bytes;
+use deepclone_common::local_folder::{LocalFolder, lacks_hard_links};
 use deepclone_common::store_errors::{StoreError, StoreErrorKind};
 use object_store::path::Path;
 use object_store::{MultipartUpload, ObjectStore, PutMultipartOptions, PutPayload};
@@ -40,7 +41,8 @@ pub(crate) enum Finished {
 pub(crate) struct StagedFile {
     file: Option<File>,
     staged: PathBuf,
-    object: PathBuf,
+    directory: LocalFolder,
+    key: String,
 }
 
 impl Drop for StagedFile {
@@ -57,7 +59,7 @@ impl Sink {
     }
 
     /// Opens a temporary file for the object `key` of the table in `directory`.
-    pub(crate) async fn file(directory: PathBuf, key: String) -> Result<Self, StoreError> {
+    pub(crate) async fn file(directory: LocalFolder, key: String) -> Result<Self, StoreError> {
         blocking(move || Ok(Self::File(StagedFile::create(&directory, &key)?))).await
     }
 
@@ -97,7 +99,7 @@ impl Sink {
 
 /// Writes the object `key` of the table in `directory`, unless something is there.
 pub(crate) async fn put_file(
-    directory: PathBuf,
+    directory: LocalFolder,
     key: String,
     chunks: Vec<Bytes>,
 ) -> Result<Finished, StoreError> {
@@ -114,9 +116,9 @@ pub(crate) async fn put_file(
 }
 
 /// Removes the temporary files that nobody writes any more from the table in `directory`.
-pub(crate) async fn sweep(directory: PathBuf) {
+pub(crate) async fn sweep(directory: LocalFolder) {
     let work = move || {
-        for entry in std::fs::read_dir(directory.join(TEMPORARY))? {
+        for entry in std::fs::read_dir(directory.resolve(TEMPORARY)?)? {
             let path = entry?.path();
             // The lock of one that is written is taken; where there are no locks, nothing is done.
             if File::open(&path)?.try_lock().is_ok() {
@@ -130,14 +132,15 @@ pub(crate) async fn sweep(directory: PathBuf) {
 }
 
 impl StagedFile {
-    fn create(directory: &FilePath, key: &str) -> std::io::Result<Self> {
-        let folder = directory.join(TEMPORARY);
-        std::fs::create_dir_all(&folder)?;
-        let staged = folder.join(uuid::Uuid::new_v4().to_string());
+    fn create(directory: &LocalFolder, key: &str) -> std::io::Result<Self> {
+        // Refused now rather than when the object is whole.
+        directory.resolve(key)?;
+        let name = uuid::Uuid::new_v4();
+        let staged = directory.resolve_or_create(&format!("{TEMPORARY}/{name}"))?;
         let file = File::create_new(&staged)?;
         // Refused by a sweep, which removes the file then: its link is made by the next try.
         let _locked = file.try_lock();
-        Ok(Self { file: Some(file), staged, object: directory.join(key) })
+        Ok(Self { file: Some(file), staged, directory: directory.clone(), key: key.to_owned() })
     }
 
     /// Appends a part.
@@ -158,11 +161,15 @@ impl StagedFile {
         if let Some(file) = &self.file {
             file.sync_all()?;
         }
-        let folder = self.object.parent().unwrap_or(FilePath::new("/"));
-        std::fs::create_dir_all(folder)?;
-        match std::fs::hard_link(&self.staged, &self.object) {
+        let object = self.directory.resolve_or_create(&self.key)?;
+        let folder = object.parent().unwrap_or(FilePath::new("/"));
+        match std::fs::hard_link(&self.staged, &object) {
             Ok(()) => {}
             Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(Finished::Exists),
+            Err(error) if lacks_hard_links(&error) => {
+                let message = format!("its file system has no hard links: {error}");
+                return Err(std::io::Error::new(ErrorKind::Unsupported, message));
+            }
             Err(error) => return Err(error),
         }
         File::open(folder)?.sync_all()?;
@@ -187,6 +194,7 @@ async fn blocking<T: Send + 'static>(
     done.map_err(|error| {
         let kind = match error.kind() {
             ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => StoreErrorKind::Denied,
+            ErrorKind::Unsupported => StoreErrorKind::Unsupported,
             // A folder or a temporary file that somebody removed under us.
             ErrorKind::NotFound | ErrorKind::Interrupted => StoreErrorKind::Transient,
             _ => StoreErrorKind::Other,

@@ -1,0 +1,127 @@
+//! Targets tried before they are written to: a store once for each connection and process, a
+//! folder each time, for another one may lie on another file system.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use deepclone_core::failure::Failure;
+use deepclone_core::reason::Reason;
+use object_store::ObjectStore;
+use tokio::sync::OnceCell;
+
+use super::{Connections, Opened};
+use crate::local_folder::LocalFolder;
+use crate::store_errors::StoreErrorKind;
+use crate::target_probe::{Checksums, NamesMet, ProbeError};
+use crate::target_probe::{probe_folder, probe_names, probe_store};
+
+/// What this process found out about a connection's store.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// It takes no checksums in headers.
+    pub(super) without_checksums: AtomicBool,
+    /// Set once it was tried and found fit.
+    fit: OnceCell<()>,
+}
+
+impl Connections {
+    /// Tries the target at `root` of a connection: its folder, or its store unless it was tried
+    /// before; gives what an operator should know.
+    ///
+    /// # Errors
+    /// `TARGET_UNSUITABLE` with what it lacks, or why it cannot be written.
+    pub async fn probe_target(
+        &self,
+        name: &str,
+        fingerprint: &[u8; 32],
+        root: &str,
+    ) -> Result<Option<String>, Failure> {
+        let opened = self.open_by(name, fingerprint, root).map_err(|error| error.failure())?;
+        if let Some(folder) = opened.directory.clone() {
+            let probed = probe_folder(folder, |from, to| std::fs::hard_link(from, to)).await;
+            return probed.map(|()| None).map_err(|error| failure(&opened, &error));
+        }
+        self.probe_store(name, fingerprint, root).await
+    }
+
+    /// Tries the store of the target at `root` of a connection, unless it was tried before: a
+    /// folder is none. Every process that writes must know it.
+    ///
+    /// # Errors
+    /// As [`Self::probe_target`].
+    pub async fn probe_store(
+        &self,
+        name: &str,
+        fingerprint: &[u8; 32],
+        root: &str,
+    ) -> Result<Option<String>, Failure> {
+        let opened = self.open_by(name, fingerprint, root).map_err(|error| error.failure())?;
+        let connection = self.by_name.get(name).filter(|_| opened.directory.is_none());
+        let Some(connection) = connection else { return Ok(None) };
+        let found = &connection.found;
+        let tried = found.fit.get_or_try_init(|| async {
+            let plain = connection.plain.as_deref();
+            match probe_store(&*connection.store, plain, &opened.table.root).await {
+                Ok(Checksums::Taken) => Ok(()),
+                Ok(Checksums::Refused) => {
+                    found.without_checksums.store(true, Ordering::Relaxed);
+                    Ok(())
+                }
+                Err(error) => Err(failure(&opened, &error)),
+            }
+        });
+        tried.await?;
+        Ok(found.without_checksums.load(Ordering::Relaxed).then(|| {
+            format!(
+                "the store of connection {name:?} refuses checksum headers (x-amz-checksum-*): \
+                 objects are written without them"
+            )
+        }))
+    }
+
+    /// Which names the target's file system takes for one; a store keeps all names apart.
+    ///
+    /// # Errors
+    /// Why it cannot be tried.
+    pub async fn probe_names(
+        &self,
+        name: &str,
+        fingerprint: &[u8; 32],
+        root: &str,
+    ) -> Result<NamesMet, Failure> {
+        let opened = self.open_by(name, fingerprint, root).map_err(|error| error.failure())?;
+        match opened.directory.clone() {
+            Some(folder) => probe_names(folder).await.map_err(|error| failure(&opened, &error)),
+            None => Ok(NamesMet::default()),
+        }
+    }
+}
+
+/// The store as it was found to be usable.
+pub(super) fn fit_store(
+    store: &Arc<dyn ObjectStore>,
+    plain: Option<&Arc<dyn ObjectStore>>,
+    found: &Found,
+) -> Arc<dyn ObjectStore> {
+    match plain {
+        Some(plain) if found.without_checksums.load(Ordering::Relaxed) => Arc::clone(plain),
+        _ => Arc::clone(store),
+    }
+}
+
+fn failure(opened: &Opened, error: &ProbeError) -> Failure {
+    let uri = &opened.table.uri;
+    let folder = opened.directory.as_ref().map(LocalFolder::path);
+    let (reason, what) = match error {
+        ProbeError::Unsuitable(_) => (Reason::TargetUnsuitable, "cannot hold a replica"),
+        ProbeError::Store(error) if error.kind == StoreErrorKind::Denied => {
+            (Reason::PermissionDenied, "cannot be written")
+        }
+        ProbeError::Store(_) => (Reason::StorageUnavailable, "cannot be written"),
+    };
+    let failure = Failure::new(reason, format!("the target {uri} {what}: {error}"));
+    match folder {
+        Some(folder) => failure.with("folder", folder.display().to_string()),
+        None => failure,
+    }
+}

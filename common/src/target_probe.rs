@@ -1,0 +1,233 @@
+//! What a target can do that publishing and copying rely on, tried with small objects below its
+//! `_deepclone/` before the first object is copied.
+//!
+//! A store must refuse a second conditional write of one key; some ignore the condition, some
+//! answer 501 to it. Some refuse the header with the checksum: those are written to without it. A
+//! folder must have hard links; and whether it keeps names apart that differ in case, or in the
+//! form of their Unicode, is asked where such names are planned.
+
+use std::io::{ErrorKind, Write};
+use std::path::Path as FilePath;
+use std::time::Duration;
+
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt, PutMode};
+
+use crate::local_folder::{LocalFolder, lacks_hard_links};
+use crate::store_errors::{StoreError, StoreErrorKind};
+
+/// The folder of ours beside a replica.
+const OUR_FOLDER: &str = "_deepclone";
+/// Tries of a request that the store may answer later.
+const TRIES_MAX: u32 = 5;
+/// The pause before the second try; it doubles.
+const PAUSE_MIN: Duration = Duration::from_millis(250);
+
+/// Why a target cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProbeError {
+    /// It lacks something.
+    #[error("{0}")]
+    Unsuitable(String),
+    /// It does not answer, or refuses us.
+    #[error("{0}")]
+    Store(StoreError),
+}
+
+/// Whether writes may carry their checksum in a header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Checksums {
+    /// They may.
+    Taken,
+    /// The store refuses them.
+    Refused,
+}
+
+/// Tries the put-if-absent of a store, by three requests where all is well: two writes of one key
+/// and its removal. `plain` is the same store without checksums in headers.
+///
+/// # Errors
+/// The condition is ignored or refused, or the store cannot be written.
+pub async fn probe_store(
+    store: &dyn ObjectStore,
+    plain: Option<&dyn ObjectStore>,
+    root: &Path,
+) -> Result<Checksums, ProbeError> {
+    let key = root.clone().join(OUR_FOLDER).join(format!("probe-{}", uuid::Uuid::new_v4()));
+    let (store, checksums) = match create(store, &key).await {
+        Ok(_) => (store, Checksums::Taken),
+        Err(error) => match plain {
+            Some(plain) if is_refusal(&error) => match create(plain, &key).await {
+                Ok(_) => (plain, Checksums::Refused),
+                Err(_) => return Err(refused(error)),
+            },
+            _ => return Err(refused(error)),
+        },
+    };
+    let again = create(store, &key).await;
+    // What cannot be removed, as under retention, is small and lies in our own folder.
+    let _removed = store.delete(&key).await;
+    match again {
+        Ok(Created::Exists) => Ok(checksums),
+        Ok(Created::Written) => Err(ProbeError::Unsuitable(
+            "its store ignores put-if-absent (if-none-match), and two writers would overwrite \
+             each other: use a store that honours it"
+                .to_owned(),
+        )),
+        Err(error) => Err(refused(error)),
+    }
+}
+
+enum Created {
+    Written,
+    Exists,
+}
+
+/// Writes a small object where nothing is.
+async fn create(store: &dyn ObjectStore, key: &Path) -> Result<Created, StoreError> {
+    let mut tries = 1;
+    loop {
+        let put = store.put_opts(key, "probe".into(), PutMode::Create.into()).await;
+        let error = match put {
+            Ok(_) => return Ok(Created::Written),
+            Err(error) => StoreError::of(&error),
+        };
+        match error.kind {
+            StoreErrorKind::AlreadyExists | StoreErrorKind::Precondition => {
+                return Ok(Created::Exists);
+            }
+            _ if error.is_retryable() && tries < TRIES_MAX => {
+                tokio::time::sleep(PAUSE_MIN * (1 << (tries - 1))).await;
+                tries += 1;
+            }
+            _ => return Err(error),
+        }
+    }
+}
+
+/// True when the store understood the request and does not do what it asks.
+fn is_refusal(error: &StoreError) -> bool {
+    matches!(error.kind, StoreErrorKind::Unsupported | StoreErrorKind::Other)
+}
+
+fn refused(error: StoreError) -> ProbeError {
+    match error.kind {
+        StoreErrorKind::Unsupported => ProbeError::Unsuitable(format!(
+            "its store refuses put-if-absent (if-none-match): {error}: use a store that honours it"
+        )),
+        _ => ProbeError::Store(error),
+    }
+}
+
+/// Makes a hard link: a parameter, for file systems without them are rare where tests run.
+pub type Link = fn(&FilePath, &FilePath) -> std::io::Result<()>;
+
+/// Tries whether files can appear whole in a folder, and over nothing.
+///
+/// # Errors
+/// There are no hard links, or the folder cannot be written.
+pub async fn probe_folder(folder: LocalFolder, link: Link) -> Result<(), ProbeError> {
+    blocking(move || {
+        let is_new = !folder.path().exists();
+        let tried = try_link(&folder, link);
+        if tried.is_err() && is_new {
+            // Made by us, and empty: what is not stays.
+            let _removed = std::fs::remove_dir(folder.path().join(OUR_FOLDER));
+            let _removed = std::fs::remove_dir(folder.path());
+        }
+        tried
+    })
+    .await
+}
+
+fn try_link(folder: &LocalFolder, link: Link) -> Result<(), ProbeError> {
+    let scratch = Scratch::create(folder, "probe")?;
+    let other = scratch.path.with_extension("link");
+    let linked = link(&scratch.path, &other);
+    let again = link(&scratch.path, &other);
+    let _removed = std::fs::remove_file(&other);
+    match (linked, again) {
+        (Ok(()), Err(error)) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        (Ok(()), _) => Err(ProbeError::Unsuitable(
+            "its file system links a file over another: use a folder on another file system"
+                .to_owned(),
+        )),
+        (Err(error), _) if lacks_hard_links(&error) => Err(ProbeError::Unsuitable(format!(
+            "its file system has no hard links ({error}), without which no file appears whole: \
+             use a folder on another file system, or the store's own uri"
+        ))),
+        (Err(error), _) => Err(failed(&error)),
+    }
+}
+
+/// Which names a file system takes for one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NamesMet {
+    /// Names that differ in the case of letters.
+    pub by_case: bool,
+    /// Names that differ in how Unicode composes their letters.
+    pub by_form: bool,
+}
+
+/// Tries which names the folder's file system takes for one.
+///
+/// # Errors
+/// The folder cannot be written.
+pub async fn probe_names(folder: LocalFolder) -> Result<NamesMet, ProbeError> {
+    blocking(move || {
+        let is_met = |name: &str, other: &str| {
+            let scratch = Scratch::create(&folder, name)?;
+            let id = scratch.path.extension().unwrap_or_default().to_owned();
+            let other = scratch.path.with_file_name(other).with_extension(id);
+            Ok::<_, ProbeError>(other.exists())
+        };
+        Ok(NamesMet {
+            by_case: is_met("probe", "PROBE")?,
+            by_form: is_met("probe-\u{e9}", "probe-e\u{301}")?,
+        })
+    })
+    .await
+}
+
+/// A small file; removed when it is dropped.
+struct Scratch {
+    path: std::path::PathBuf,
+}
+
+impl Scratch {
+    fn create(folder: &LocalFolder, name: &str) -> Result<Self, ProbeError> {
+        // Digits alone: their case does not change.
+        let id = uuid::Uuid::new_v4().as_u128();
+        let create = || {
+            let path = folder.resolve_or_create(&format!("{OUR_FOLDER}/{name}.{id}"))?;
+            std::fs::File::create_new(&path)?.write_all(b"probe")?;
+            Ok(Self { path })
+        };
+        create().map_err(|error: std::io::Error| failed(&error))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // It lies in our own folder, where nobody else looks.
+        let _removed = std::fs::remove_file(&self.path);
+    }
+}
+
+fn failed(error: &std::io::Error) -> ProbeError {
+    let kind = match error.kind() {
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => StoreErrorKind::Denied,
+        _ => StoreErrorKind::Other,
+    };
+    ProbeError::Store(StoreError { kind, message: error.to_string() })
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ProbeError> + Send + 'static,
+) -> Result<T, ProbeError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| Err(failed(&error.into())))
+}
+
+#[cfg(test)]
+mod tests;

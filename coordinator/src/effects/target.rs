@@ -1,0 +1,62 @@
+//! Is the target fit to hold a replica? Asked before the first object is copied, and only where
+//! something is to be published.
+
+use deepclone_common::table_store::TableStore;
+use deepclone_core::failure::Failure;
+use deepclone_core::reason::Reason;
+use deepclone_delta::changes::ChangeSet;
+use deepclone_delta::changes::enclosing::refuse_inside_table;
+
+use super::Context;
+use crate::state::JobSpec;
+
+/// Refuses a new replica inside another table. One that is there already was looked at before.
+///
+/// # Errors
+/// `TARGET_UNSUITABLE` naming the outer table, or a store that does not answer.
+pub async fn refuse_enclosed(
+    context: &Context,
+    order: &JobSpec,
+    target: &TableStore,
+    change_set: &ChangeSet,
+) -> Result<(), Failure> {
+    if change_set.replica_version.is_some() {
+        return Ok(());
+    }
+    let above = context.connections.above(&order.target).map_err(|error| error.failure())?;
+    refuse_inside_table(target, &above).await.map_err(|error| error.failure())
+}
+
+/// Tries what copying and publishing rely on; gives what an operator should know.
+///
+/// # Errors
+/// `TARGET_UNSUITABLE` naming what the target lacks, or why it cannot be written.
+pub async fn probe(
+    context: &Context,
+    order: &JobSpec,
+    change_set: &ChangeSet,
+) -> Result<Option<String>, Failure> {
+    let target = &order.target;
+    let (name, fingerprint) = (&target.connection, &target.fingerprint);
+    let notice = context.connections.probe_target(name, fingerprint, &target.root).await?;
+    if change_set.near_names.is_empty() {
+        return Ok(notice);
+    }
+    let met = context.connections.probe_names(name, fingerprint, &target.root).await?;
+    let meets = change_set
+        .near_names
+        .iter()
+        .find(|near| (!near.by_case || met.by_case) && (!near.by_form || met.by_form));
+    match meets {
+        None => Ok(notice),
+        Some(near) => {
+            let message = format!(
+                "the file system of the target {} takes {:?} and {:?} for one name: use a target \
+                 that keeps them apart",
+                target.uri, near.one, near.other
+            );
+            let failure = Failure::new(Reason::TargetUnsuitable, message);
+            Err(failure.with("key", near.one.as_str()))
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Keys that differ in the case of letters, or in the form of their Unicode, alone: some file
+//! systems take them for one name.
+
+use std::collections::BTreeMap;
+
+use unicode_normalization::UnicodeNormalization;
+
+use super::CopyObject;
+
+/// Two keys of the target that some file systems take for one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NearNames {
+    /// A key to be copied.
+    pub one: String,
+    /// Another one, or one that is live.
+    pub other: String,
+    /// They meet only where case is folded.
+    pub by_case: bool,
+    /// They meet only where Unicode is normalised.
+    pub by_form: bool,
+}
+
+/// One pair of each kind among the planned keys, and between them and the live ones.
+pub(super) fn near_names<'a>(
+    planned: &'a [CopyObject],
+    live: impl Iterator<Item = &'a str>,
+) -> Vec<NearNames> {
+    let mut found: Vec<NearNames> = Vec::new();
+    let mut folded: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for object in planned {
+        let key = object.target_path.as_str();
+        let known = folded.entry(fold(key)).or_default();
+        for other in known.iter() {
+            note(&mut found, key, other);
+        }
+        known.push(key);
+    }
+    for other in live {
+        for key in folded.get(&fold(other)).into_iter().flatten().filter(|key| **key != other) {
+            note(&mut found, key, other);
+        }
+    }
+    found
+}
+
+fn note(found: &mut Vec<NearNames>, one: &str, other: &str) {
+    let (composed, other_composed) = (composed(one), composed(other));
+    let near = NearNames {
+        by_case: composed != other_composed,
+        by_form: one.to_lowercase() != other.to_lowercase(),
+        one: one.to_owned(),
+        other: other.to_owned(),
+    };
+    let same = |known: &NearNames| (known.by_case, known.by_form) == (near.by_case, near.by_form);
+    if !found.iter().any(same) {
+        found.push(near);
+    }
+}
+
+fn composed(key: &str) -> String {
+    key.nfc().collect()
+}
+
+/// What all names that may meet have in common.
+fn fold(key: &str) -> String {
+    if key.is_ascii() {
+        return key.to_ascii_lowercase();
+    }
+    // Twice: the small form of a letter may have another composition.
+    key.nfd().collect::<String>().to_lowercase().nfc().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_that_may_meet_are_told_with_what_makes_them_meet() {
+        // Planned, live, and the pairs: (one, other, by case, by form).
+        type Pair<'a> = (&'a str, &'a str, bool, bool);
+        let cases: [(&[&str], &[&str], &[Pair<'_>]); 7] = [
+            (&["p=a/x", "p=b/x"], &["p=c/x"], &[]),
+            (&["p=A/x", "p=a/x"], &[], &[("p=a/x", "p=A/x", true, false)]),
+            (&["p=A/x", "p=a/y"], &[], &[]),
+            (&["p=A/x"], &["p=a/x"], &[("p=A/x", "p=a/x", true, false)]),
+            (&[], &["p=A/x", "p=a/x"], &[]),
+            (&["\u{e9}", "e\u{301}"], &[], &[("e\u{301}", "\u{e9}", false, true)]),
+            (&["\u{e9}"], &["E\u{301}"], &[("\u{e9}", "E\u{301}", true, true)]),
+        ];
+        for (planned, live, wanted) in cases {
+            let planned: Vec<_> = planned
+                .iter()
+                .map(|key| CopyObject {
+                    target_path: (*key).to_owned(),
+                    source_path: String::new(),
+                    size: 1,
+                    size_is_minimum: false,
+                })
+                .collect();
+            let found = near_names(&planned, live.iter().copied());
+            let found: Vec<Pair<'_>> = found
+                .iter()
+                .map(|near| (near.one.as_str(), near.other.as_str(), near.by_case, near.by_form))
+                .collect();
+            assert_eq!(found, wanted, "{planned:?} {live:?}");
+        }
+    }
+}
