@@ -16,6 +16,8 @@ use object_store::{
 
 use crate::local_folder::{LeadsOutside, resolve_below};
 
+type Listing = BoxStream<'static, Result<ObjectMeta>>;
+
 /// Local files, named by their absolute paths without the first slash.
 #[derive(Clone, Debug)]
 pub(super) struct LocalStore {
@@ -53,8 +55,8 @@ impl LocalStore {
     fn checked_list(
         &self,
         prefix: Option<&Path>,
-        list: impl FnOnce(&LocalFileSystem) -> BoxStream<'static, Result<ObjectMeta>> + Send + 'static,
-    ) -> BoxStream<'static, Result<ObjectMeta>> {
+        list: impl FnOnce(&LocalFileSystem) -> Listing + Send + 'static,
+    ) -> Listing {
         let (store, prefix) = (self.clone(), prefix.cloned().unwrap_or_default());
         let listed = async move {
             store.check_async(&prefix).await?;
