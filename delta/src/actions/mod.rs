@@ -23,6 +23,9 @@ pub use oddity::Oddity;
 pub(crate) use parse::value as parse_value;
 pub(crate) use write::text as json_text;
 
+/// Values of a commit that one thread parses at a time.
+const VALUES_PER_PART: usize = 1024;
+
 /// Why a piece of JSON is no action: the field and what is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -50,10 +53,18 @@ impl Parsed {
         self.oddities.extend(oddity);
     }
 
-    /// Appends what another file, or the next part of this one, says.
+    /// Appends what another file says.
     pub(crate) fn append(&mut self, mut other: Self) {
         self.actions.append(&mut other.actions);
         self.oddities.append(&mut other.oddities);
+    }
+
+    /// All parts, in order; each is freed as it is taken over.
+    pub(crate) fn joined(parts: Vec<Self>) -> Self {
+        let mut whole = Self::default();
+        whole.actions.reserve(parts.iter().map(|part| part.actions.len()).sum());
+        parts.into_iter().for_each(|part| whole.append(part));
+        whole
     }
 }
 
@@ -66,17 +77,21 @@ pub fn parse_commit(bytes: &[u8]) -> Result<Parsed, ParseError> {
         .into_iter::<&RawValue>()
         .collect::<Result<Vec<_>, _>>()
         .map_err(|error| ParseError(error.to_string()))?;
-    let found: Vec<_> = values
-        .par_iter()
-        .with_min_len(1024)
+    let parts: Vec<Parsed> = values
+        .par_chunks(VALUES_PER_PART)
         .enumerate()
-        .map(|(index, raw)| {
-            parse_value(raw.get())
-                .map_err(|error| ParseError(format!("action {}: {error}", index + 1)))
-        })
+        .map(|(part, values)| parse_part(part * VALUES_PER_PART, values))
         .collect::<Result<_, _>>()?;
+    Ok(Parsed::joined(parts))
+}
+
+fn parse_part(first: usize, values: &[&RawValue]) -> Result<Parsed, ParseError> {
     let mut parsed = Parsed::default();
-    found.into_iter().for_each(|value| parsed.push(value));
+    for (index, raw) in values.iter().enumerate() {
+        let value = parse_value(raw.get())
+            .map_err(|error| ParseError(format!("action {}: {error}", first + index + 1)))?;
+        parsed.push(value);
+    }
     Ok(parsed)
 }
 

@@ -60,14 +60,7 @@ pub(crate) async fn read(
 async fn read_files(table: &TableStore, files: Vec<String>) -> Result<Parsed, DeltaError> {
     let reads = files.into_iter().map(|path| read_file(table, path));
     let found: Vec<Parsed> = stream::iter(reads).buffered(FILES_AT_ONCE_MAX).try_collect().await?;
-    Ok(joined(found))
-}
-
-fn joined(parts: Vec<Parsed>) -> Parsed {
-    let mut whole = Parsed::default();
-    whole.actions.reserve(parts.iter().map(|part| part.actions.len()).sum());
-    parts.into_iter().for_each(|part| whole.append(part));
-    whole
+    Ok(Parsed::joined(found))
 }
 
 async fn read_file(table: &TableStore, path: String) -> Result<Parsed, DeltaError> {
@@ -118,7 +111,7 @@ fn parse_parquet(bytes: &Bytes) -> Result<Parsed, String> {
             Ok(parsed)
         })
         .collect::<Result<_, String>>()?;
-    Ok(joined(groups))
+    Ok(Parsed::joined(groups))
 }
 
 /// Whether the leaf column at `path` says anything that no other column says.

@@ -9,7 +9,7 @@
 //! `/`, the kernel does not); one object that is live twice, with different deletion vectors or
 //! under two spellings (its rows are read twice, or readers refuse).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::{DomainMetadata, Metadata, Protocol, Remove, Txn};
 use crate::actions::{Action, Add};
@@ -102,14 +102,16 @@ impl Replay {
             _ => None,
         };
         let tombstones: BTreeSet<LogKey> = actions.iter().filter_map(removed).collect();
-        let paths: BTreeSet<&str> = tombstones.iter().map(|key| key.path.as_str()).collect();
+        let paths: HashSet<&str> = tombstones.iter().map(|key| key.path.as_str()).collect();
         let added = |action: &Action| match action {
             Action::Add(add) if paths.contains(add.path.as_str()) => Some(LogKey::of_add(add)),
             _ => None,
         };
         let added = actions.iter().filter_map(added);
         let disputed: BTreeSet<LogKey> = added.filter(|key| tombstones.contains(key)).collect();
-        let counts = |action: &Action| removed(action).is_none_or(|key| !disputed.contains(&key));
+        let counts = |action: &Action| {
+            disputed.is_empty() || removed(action).is_none_or(|key| !disputed.contains(&key))
+        };
         self.apply(root_uri, file, actions.into_iter().filter(counts));
         for key in &tombstones {
             self.doubt_other_scheme(root_uri, file, key);
