@@ -5,6 +5,8 @@
 //! again, whole. Here a request may take as long as its body needs at the floor rate, and an answer
 //! as long as each of its frames comes in time.
 //!
+//! A page of a listing loses the keys that the client cannot name ([`crate::listed_keys`]).
+//!
 //! The client completes multipart uploads over whatever is there. S3 and Azure take
 //! `If-None-Match: *` with a completion: it is added to each, so that nothing is overwritten.
 
@@ -16,7 +18,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Method;
-use http::header::{AUTHORIZATION, HeaderValue, IF_NONE_MATCH};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderValue, IF_NONE_MATCH};
 use http_body::{Body, Frame, SizeHint};
 use object_store::ClientOptions;
 use object_store::azure::{AzureAccessKey, AzureAuthorizer, AzureCredential};
@@ -26,7 +28,7 @@ use object_store::client::{
 };
 use tokio::time::{Instant, Sleep};
 
-use crate::store_counts;
+use crate::{listed_keys, store_counts};
 
 /// The longest wait for the head of an answer once the request's body is sent, and for each frame.
 pub const STALL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -125,14 +127,20 @@ fn stalled(after: Duration) -> HttpError {
 impl HttpService for TimedService {
     async fn call(&self, mut request: HttpRequest) -> Result<HttpResponse, HttpError> {
         self.completion.make_conditional(&mut request)?;
+        let lists = listed_keys::is_listing(&request);
         let host = request.uri().authority().map(ToString::to_string).unwrap_or_default();
         let limit = deadline_for(request.body().content_length() as u64);
         let answer = tokio::time::timeout(limit, self.inner.execute(request)).await;
         let answer = answer.unwrap_or_else(|_| Err(stalled(limit)));
         store_counts::count(&host, &answer);
-        let (parts, body) = answer?.into_parts();
+        let (mut parts, body) = answer?.into_parts();
         let timer = Box::pin(tokio::time::sleep(STALL_TIMEOUT));
-        let body = HttpResponseBody::new(TimedBody { inner: body, timer });
+        let mut body = HttpResponseBody::new(TimedBody { inner: body, timer });
+        if lists && parts.status.is_success() {
+            // The client holds a page whole as well.
+            body = listed_keys::nameable(body.bytes().await?).into();
+            parts.headers.remove(CONTENT_LENGTH);
+        }
         Ok(HttpResponse::from_parts(parts, body))
     }
 }

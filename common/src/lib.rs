@@ -6,7 +6,8 @@
 //! * [`secret`]: a value that never prints; [`scrub`]: texts of others without secrets.
 //! * [`connections`]: names and URIs → stores; the only place that reads credentials.
 //! * [`table_store`]: a table's folder in an object store; [`local_folder`]: one on disk.
-//! * [`http_client`]: stall time-outs below every store; `store_counts` counts its answers.
+//! * [`http_client`]: stall time-outs below every store; `store_counts` counts its answers,
+//!   `listed_keys` takes what the client cannot name out of listings.
 //! * [`store_errors`]: the one classification of what stores answer.
 //! * [`target_probe`]: what a target lacks, before anything is copied to it.
 //! * [`telemetry`], [`shutdown`], [`listener`], [`http`]: what every process needs around its work.
@@ -15,6 +16,7 @@ pub mod config;
 pub mod connections;
 pub mod http;
 pub mod http_client;
+mod listed_keys;
 pub mod listener;
 pub mod local_folder;
 pub mod scrub;
