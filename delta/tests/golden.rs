@@ -11,8 +11,9 @@ use deepclone_common::table_store::TableStore;
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 use deepclone_core::spec::SourcePoint;
-use deepclone_delta::features;
+use deepclone_delta::actions::{Action, Add};
 use deepclone_delta::snapshot::{self, Snapshot};
+use deepclone_delta::{features, log};
 use object_store::local::LocalFileSystem;
 
 #[tokio::test]
@@ -94,18 +95,45 @@ fn bytes(snapshot: &Snapshot) -> u64 {
     snapshot.files.values().map(|add| add.size).sum()
 }
 
-async fn open(folder: &Path) -> Result<Snapshot, Failure> {
-    let store = LocalFileSystem::new_with_prefix(folder).unwrap();
-    let table = TableStore {
-        store: Arc::new(store),
+fn table(folder: &Path) -> TableStore {
+    TableStore {
+        store: Arc::new(LocalFileSystem::new_with_prefix(folder).unwrap()),
         root: object_store::path::Path::default(),
         uri: format!("file://{}", folder.display()),
-    };
+    }
+}
+
+async fn open(folder: &Path) -> Result<Snapshot, Failure> {
+    let table = table(folder);
     let snapshot =
         snapshot::read(&table, &SourcePoint::Newest).await.map_err(|error| error.failure())?;
     features::check(&snapshot.protocol, &snapshot.metadata, &[])
         .map_err(|error| error.failure())?;
     Ok(snapshot)
+}
+
+/// The bounds that a checkpoint keeps as structs only are those that the commits told as JSON.
+#[tokio::test]
+async fn statistics_of_a_checkpoint_with_structs_only_are_those_of_the_commits() {
+    let Ok(folder) = std::env::var("DEEPCLONE_GOLDEN") else { return };
+    let table = table(&PathBuf::from(folder).join("delta-rs/delta-1.2.1-only-struct-stats"));
+    let newest = snapshot::read(&table, &SourcePoint::Newest).await.unwrap();
+    let mut compared = 0;
+    for version in 0..=10 {
+        let commit = log::read_commit(&table, version).await.unwrap().unwrap();
+        for action in commit.actions {
+            let Action::Add(add) = action else { continue };
+            let Some(live) = newest.files.values().find(|live| live.path == add.path) else {
+                continue;
+            };
+            let json = |add: &Add| -> serde_json::Value {
+                serde_json::from_str(add.stats.as_deref().unwrap()).unwrap()
+            };
+            assert_eq!(json(live), json(&add), "{}", add.path);
+            compared += 1;
+        }
+    }
+    assert_eq!(compared, 10);
 }
 
 /// The folders below `folder` that hold a log.

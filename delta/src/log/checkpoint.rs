@@ -1,23 +1,20 @@
 //! Checkpoints of every form as actions.
 //!
 //! A Parquet row becomes JSON text and then an action like any other, so that columns which we do
-//! not know survive. `stats_parsed` and `partitionValues_parsed` repeat what other fields say:
-//! they are left out, but for the number of records where `stats` is missing.
+//! not know survive. `stats_parsed` and `partitionValues_parsed` repeat what other fields say: they
+//! are left out, but for the statistics of a file whose `stats` are missing.
 //!
 //! <https://github.com/delta-io/delta/blob/master/PROTOCOL.md#checkpoints>
 
 use bytes::Bytes;
 use deepclone_common::table_store::TableStore;
 use futures::{StreamExt, TryStreamExt, stream};
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
-};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use rayon::prelude::*;
 use serde::Deserialize;
 
-use super::row;
 use super::segment::CheckpointFiles;
+use super::{columns, row};
 use crate::actions::{self, Action, Add, Parsed};
 use crate::error::DeltaError;
 use crate::io;
@@ -69,7 +66,7 @@ async fn read_file(table: &TableStore, path: String) -> Result<Parsed, DeltaErro
     io::compute(move || parse(&path, &bytes)).await
 }
 
-fn parse(path: &str, bytes: &Bytes) -> Result<Parsed, DeltaError> {
+pub(super) fn parse(path: &str, bytes: &Bytes) -> Result<Parsed, DeltaError> {
     let parsed = match path.ends_with(".json") {
         true => actions::parse_commit(bytes).map_err(|error| error.to_string()),
         false => parse_parquet(bytes),
@@ -88,18 +85,13 @@ fn parse(path: &str, bytes: &Bytes) -> Result<Parsed, DeltaError> {
 
 fn parse_parquet(bytes: &Bytes) -> Result<Parsed, String> {
     let text = |error: parquet::errors::ParquetError| error.to_string();
-    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-    let metadata = ArrowReaderMetadata::load(bytes, options).map_err(text)?;
-    let parquet = metadata.metadata();
-    let schema = parquet.file_metadata().schema_descr();
-    let wanted = (0..schema.num_columns()).filter(|leaf| is_wanted(schema.column(*leaf).path()));
-    let mask = ProjectionMask::leaves(schema, wanted);
-    let groups: Vec<Parsed> = (0..parquet.num_row_groups())
+    let metadata = columns::open(bytes).map_err(text)?;
+    let groups: Vec<Parsed> = (0..metadata.metadata().num_row_groups())
         .into_par_iter()
         .map(|group| {
             let reader =
                 ParquetRecordBatchReaderBuilder::new_with_metadata(bytes.clone(), metadata.clone())
-                    .with_projection(mask.clone())
+                    .with_projection(columns::projection(&metadata, group))
                     .with_row_groups(vec![group])
                     .with_batch_size(ROWS_PER_BATCH)
                     .build()
@@ -114,30 +106,12 @@ fn parse_parquet(bytes: &Bytes) -> Result<Parsed, String> {
     Ok(Parsed::joined(groups))
 }
 
-/// Whether the leaf column at `path` says anything that no other column says.
-fn is_wanted(path: &parquet::schema::types::ColumnPath) -> bool {
-    match path.parts() {
-        [_, column, leaf @ ..] if column == "stats_parsed" => {
-            matches!(leaf, [name] if name == "numRecords")
-        }
-        [_, column, ..] => column != "partitionValues_parsed",
-        _ => true,
-    }
-}
-
-/// Takes the struct forms of other fields away.
+/// Takes the struct forms of other fields away; statistics that are there in no other form stay.
 fn drop_parsed(add: &mut Add) {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Parsed {
-        num_records: Option<i64>,
-    }
     add.unknown.remove("partitionValues_parsed");
-    let Some(raw) = add.unknown.remove("stats_parsed") else { return };
-    if add.stats.is_none()
-        && let Ok(Parsed { num_records: Some(records) }) = serde_json::from_str(raw.get())
-    {
-        add.stats = Some(format!("{{\"numRecords\":{records}}}"));
+    let parsed = add.unknown.remove(row::STATS).filter(|raw| raw.get() != "{}");
+    if let (None, Some(raw)) = (&add.stats, parsed) {
+        add.stats = Some(raw.get().to_owned());
     }
 }
 

@@ -5,10 +5,12 @@
 //! <https://github.com/delta-io/delta/blob/master/PROTOCOL.md#delta-log-entries>
 
 pub(crate) mod checkpoint;
+mod columns;
 mod listing;
 mod names;
 mod row;
 mod segment;
+mod stats;
 
 use std::collections::BTreeSet;
 

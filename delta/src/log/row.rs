@@ -9,7 +9,11 @@ use arrow::datatypes::{
 };
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
+use super::stats;
 use crate::actions::{self, Parsed, json_text};
+
+/// The field of an `add` that holds its statistics as a struct.
+pub(super) const STATS: &str = "stats_parsed";
 
 /// Appends the actions of `batch`: each row has one column that is not null, or says nothing.
 pub(super) fn append_actions(parsed: &mut Parsed, batch: &RecordBatch) -> Result<(), String> {
@@ -37,13 +41,16 @@ fn write_object<'a>(
         separate(out, &mut first);
         json_text(out, name);
         out.push(':');
-        write_value(out, column, row)?;
+        match column.as_struct_opt() {
+            Some(stats) if name == STATS => stats::write(out, stats, row)?,
+            _ => write_value(out, column, row)?,
+        }
     }
     out.push('}');
     Ok(())
 }
 
-fn write_value(out: &mut String, array: &dyn Array, row: usize) -> Result<(), String> {
+pub(super) fn write_value(out: &mut String, array: &dyn Array, row: usize) -> Result<(), String> {
     macro_rules! number {
         ($kind:ty) => {
             // Writing to a String cannot fail.

@@ -1,0 +1,73 @@
+//! Which columns of a Parquet checkpoint are read, and as what types.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, TimeUnit};
+use bytes::Bytes;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use parquet::basic::Type;
+use parquet::errors::ParquetError;
+use parquet::file::metadata::RowGroupMetaData;
+use parquet::schema::types::ColumnPath;
+
+/// The file's metadata, with the types in which its columns are read: those of Parquet itself, but
+/// for INT96, which Spark uses for timestamps in UTC and which overflows nanoseconds.
+pub(super) fn open(bytes: &Bytes) -> Result<ArrowReaderMetadata, ParquetError> {
+    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+    let metadata = ArrowReaderMetadata::load(bytes, options.clone())?;
+    let leaves = metadata.metadata().file_metadata().schema_descr().columns();
+    let is_int96: Vec<bool> =
+        leaves.iter().map(|leaf| leaf.physical_type() == Type::INT96).collect();
+    if !is_int96.contains(&true) {
+        return Ok(metadata);
+    }
+    let mut is_int96 = is_int96.into_iter();
+    let fields = with_moments(metadata.schema().fields(), &mut is_int96);
+    let schema = Arc::new(Schema::new(fields));
+    ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), options.with_schema(schema))
+}
+
+/// The leaf columns that say something which no other column says in this row group.
+pub(super) fn projection(metadata: &ArrowReaderMetadata, group: usize) -> ProjectionMask {
+    let parquet = metadata.metadata();
+    let schema = parquet.file_metadata().schema_descr();
+    let reads_parsed = lacks_stats(parquet.row_group(group));
+    let is_wanted = |leaf: &usize| match schema.column(*leaf).path().parts() {
+        [_, column, ..] if column == "stats_parsed" => reads_parsed,
+        [_, column, ..] => column != "partitionValues_parsed",
+        _ => true,
+    };
+    ProjectionMask::leaves(schema, (0..schema.num_columns()).filter(is_wanted))
+}
+
+/// False when the row group's own figures show a JSON text of statistics for every file.
+fn lacks_stats(group: &RowGroupMetaData) -> bool {
+    let nulls = |name: &str| {
+        let path = ColumnPath::new(vec!["add".to_owned(), name.to_owned()]);
+        let column = group.columns().iter().find(|column| *column.column_path() == path)?;
+        column.statistics()?.null_count_opt()
+    };
+    match (nulls("path"), nulls("stats")) {
+        (Some(paths), Some(stats)) => stats != paths,
+        _ => true,
+    }
+}
+
+/// The fields with timestamps of microseconds in UTC where the next leaf is INT96.
+fn with_moments(fields: &Fields, is_int96: &mut impl Iterator<Item = bool>) -> Fields {
+    fields.iter().map(|field| with_moment(field, is_int96)).collect()
+}
+
+fn with_moment(field: &FieldRef, is_int96: &mut impl Iterator<Item = bool>) -> FieldRef {
+    let kind = match field.data_type() {
+        DataType::Struct(fields) => DataType::Struct(with_moments(fields, is_int96)),
+        DataType::List(item) => DataType::List(with_moment(item, is_int96)),
+        DataType::Map(entries, sorted) => DataType::Map(with_moment(entries, is_int96), *sorted),
+        other => match is_int96.next() {
+            Some(true) => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+            _ => other.clone(),
+        },
+    };
+    Arc::new(Field::clone(field).with_data_type(kind))
+}
