@@ -5,8 +5,8 @@
 //! key that it reads as another one (a leading or trailing `/` is taken off) would be taken for an
 //! object that is not there. Such entries are cut out of the page before the client sees it.
 //!
-//! S3 and Google Cloud Storage answer with `<Contents><Key>…` and `<CommonPrefixes><Prefix>…`, Azure
-//! with `<Blob><Name>…` and `<BlobPrefix><Name>…`.
+//! S3 and Google Cloud Storage answer with `<Contents><Key>…` and `<CommonPrefixes><Prefix>…`,
+//! Azure with `<Blob><Name>…` and `<BlobPrefix><Name>…`.
 
 use std::borrow::Cow;
 use std::ops::Range;

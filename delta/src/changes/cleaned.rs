@@ -1,10 +1,11 @@
-//! The replica's log lost commits above our last sync: another engine wrote a checkpoint and cleaned
-//! up behind it, as VACUUM's own commits bring about.
+//! The replica's log lost commits above our last sync: another engine wrote a checkpoint and
+//! cleaned up behind it, as VACUUM's own commits bring about.
 //!
-//! What these commits did is not known, and our markers say nothing of it. The live files decide: if
-//! they are those of the source at the version of our last sync, nobody changed them; whatever else
-//! differs is set right by the difference, which is taken of everything. If not, or if the source does
-//! not hold that version any more, somebody else wrote to the replica as far as anyone can tell.
+//! What these commits did is not known, and our markers say nothing of it. The live files decide:
+//! if they are those of the source at the version of our last sync, nobody changed them; whatever
+//! else differs is set right by the difference, which is taken of everything. If not, or if the
+//! source does not hold that version any more, somebody else wrote to the replica as far as anyone
+//! can tell.
 
 use deepclone_common::table_store::TableStore;
 use deepclone_core::spec::{CloneSpec, SourcePoint};
