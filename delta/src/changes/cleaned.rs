@@ -18,8 +18,8 @@ use crate::snapshot::{self, Snapshot};
 /// Judges the commits that are gone, if any.
 ///
 /// # Errors
-/// TARGET_DIVERGED when the files are not those of the last sync and the policy is to fail; a storage
-/// error.
+/// TARGET_DIVERGED when the files are not those of the last sync and the policy is to fail; a
+/// storage error.
 pub(super) async fn judge(
     source: &TableStore,
     (target, replica): (&TableStore, &Snapshot),

@@ -19,9 +19,9 @@ pub(crate) fn parse(
     Predicate::parse(text, &partition_columns(metadata, is_mapped)?).map(Some)
 }
 
-/// The predicate of the last sync: of what is known of it (its record, the hint beside the log, what
-/// is `asked` for now, no predicate at all) the one that has the scope which the replica's marker
-/// tells. `None` when none has.
+/// The predicate of the last sync: of what is known of it (its record, the hint beside the log,
+/// what is `asked` for now, no predicate at all) the one that has the scope which the replica's
+/// marker tells. `None` when none has.
 pub(crate) fn of_last_sync(
     last: &LastSync,
     asked: Option<&str>,

@@ -1,10 +1,10 @@
-//! Statistics that a checkpoint keeps as a struct (`stats_parsed`), as the JSON text that `add.stats`
-//! holds elsewhere.
+//! Statistics that a checkpoint keeps as a struct (`stats_parsed`), as the JSON text that
+//! `add.stats` holds elsewhere.
 //!
 //! A reader skips a file by its bounds, so one that is not exact loses rows. Numbers keep every
 //! digit; a value that JSON cannot express exactly (NaN, an infinity, bytes, a year of five digits)
-//! is left out, and so is an upper bound of text that may have been cut off. A zero of floating point
-//! is written such that both zeros lie within the bounds: readers order them, writers do not.
+//! is left out, and so is an upper bound of text that may have been cut off. A zero of floating
+//! point is written such that both zeros lie within the bounds: readers order them, writers do not.
 //!
 //! <https://github.com/delta-io/delta/blob/master/PROTOCOL.md#per-file-statistics>
 

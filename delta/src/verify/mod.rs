@@ -85,8 +85,9 @@ pub enum SecondOpinion {
 /// Compares the replica at `target` with `source` at the version that the replica claims to be.
 ///
 /// # Errors
-/// TARGET_NOT_OURS, TARGET_DIVERGED when the part that was synced is not known, SOURCE_REPLACED, NOT_A_DELTA_TABLE for either side, a damaged log, a version
-/// that the source does not hold any more, a storage error. Differences are no errors.
+/// TARGET_NOT_OURS, TARGET_DIVERGED when the part that was synced is not known, SOURCE_REPLACED,
+/// NOT_A_DELTA_TABLE for either side, a damaged log, a version that the source does not hold any
+/// more, a storage error. Differences are no errors.
 pub async fn verify(source: &TableStore, target: &TableStore) -> Result<VerifyReport, DeltaError> {
     let replica = snapshot::read(target, &SourcePoint::Newest).await?;
     let last = head::last_sync(target, &replica, DivergencePolicy::Overwrite).await?;

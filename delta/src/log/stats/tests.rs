@@ -229,8 +229,9 @@ fn a_text_wins_over_the_struct_and_the_struct_over_nothing() {
 #[test]
 fn timestamps_of_96_bits_are_moments_in_utc() {
     let schema = "message m { optional group add { optional binary path (UTF8); \
-                  optional int64 size; optional int64 modificationTime; optional boolean dataChange; \
-                  optional group stats_parsed { optional group maxValues { optional int96 t; } } } }";
+                  optional int64 size; optional int64 modificationTime; \
+                  optional boolean dataChange; optional group stats_parsed { \
+                  optional group maxValues { optional int96 t; } } } }";
     let schema = Arc::new(parse_message_type(schema).unwrap());
     let properties = Arc::new(WriterProperties::builder().build());
     let mut writer = SerializedFileWriter::new(Vec::new(), schema, properties).unwrap();
