@@ -88,8 +88,35 @@ pub fn decode(root_uri: &str, path: &str) -> Result<DecodedPath, DeltaError> {
     } else {
         decode_text(path).map_err(refuse)?
     };
+    let key = straightened(root_uri, &key).map_err(refuse)?;
     check_key(&key).map_err(refuse)?;
     Ok(DecodedPath { key })
+}
+
+/// True for a relative path whose text is not its key's: it has `.`, `..` or empty segments.
+pub(crate) fn is_roundabout(path: &str) -> bool {
+    let decoded = percent_decode_str(path).decode_utf8_lossy();
+    decoded.split('/').any(|segment| matches!(segment, "" | "." | ".."))
+}
+
+/// The key that a path with `.` and `..` segments means, as readers resolve them; one that climbs
+/// out of the table is refused. Empty segments mean nothing on a disk, and are part of the key
+/// everywhere else.
+fn straightened(root_uri: &str, key: &str) -> Result<String, &'static str> {
+    let is_local = root_uri.starts_with('/') || root_uri.starts_with("file:");
+    let mut segments = Vec::new();
+    let count = key.split('/').count();
+    for (at, segment) in key.split('/').enumerate() {
+        match segment {
+            "." if at + 1 < count => {}
+            ".." => {
+                segments.pop().ok_or("it climbs with a .. segment out of the table")?;
+            }
+            "" if is_local && at > 0 && at + 1 < count => {}
+            _ => segments.push(segment),
+        }
+    }
+    Ok(segments.join("/"))
 }
 
 /// True for a path with a scheme, or one that begins with `/`.
@@ -144,7 +171,8 @@ fn check_segments(key: &str) -> Result<(), &'static str> {
     for segment in key.split('/') {
         match segment {
             ".." => return Err("it climbs with a .. segment"),
-            "." | "" => return Err("no object store can name a key with a . or an empty segment"),
+            "." => return Err("it ends in a . segment"),
+            "" => return Err("the key has an empty segment, which no client of ours can name"),
             _ => {}
         }
     }

@@ -87,3 +87,26 @@ fn links_that_stay_inside_and_links_to_a_whole_table_are_followed() {
     assert_eq!(exit, 0, "{object}");
     assert_eq!(data(&bench.path("disk")).len(), 3);
 }
+
+#[test]
+fn a_path_with_dots_or_empty_segments_is_written_as_the_file_that_it_means() {
+    let bench = Bench::new();
+    let source = bench.table("source");
+    let paths = ["day=3//e.parquet", "./day=3/f.parquet", "day=1/../day=3/g.parquet"];
+    source.commit(2, &paths.map(|path| source.add(path, "3")));
+    let (exit, object) = bench.json(&["clone", "source", "target"]);
+    assert_eq!(exit, 0, "{object}");
+    assert_eq!(data(&bench.path("target")), data(&source.root));
+    source.commit(3, &[source.remove(paths[0], "3")]);
+    let (exit, object) = bench.json(&["clone", "source", "target"]);
+    assert_eq!((exit, object["num_removed_files"].as_u64()), (0, Some(1)), "{object}");
+    let (exit, object) = bench.json(&["verify", "source", "target"]);
+    assert_eq!(exit, 0, "{object}");
+
+    source.commit(4, &[source.add("day=3/h%231", "3")]);
+    let file = source.root.join("day=3/h%231");
+    std::fs::rename(file, source.root.join("day=3/h#1")).unwrap();
+    let (exit, object) = bench.json(&["clone", "source", "target"]);
+    assert_eq!(exit, 3, "{object}");
+    assert!(object["error"]["message"].as_str().unwrap().contains("day=3/h#1"), "{object}");
+}

@@ -11,7 +11,7 @@ use deepclone_common::table_store::TableStore;
 use deepclone_core::spec::{CloneSpec, SourcePoint};
 
 use super::head::{LastSync, refuse_or_note};
-use super::{filter, relocate};
+use super::{filter, target_names};
 use crate::error::DeltaError;
 use crate::snapshot::{self, Snapshot};
 
@@ -27,7 +27,7 @@ pub(super) async fn judge(
     last: &mut LastSync,
 ) -> Result<(), DeltaError> {
     let Some(version) = last.gone else { return Ok(()) };
-    if has_synced_files(source, replica, spec, last).await? {
+    if has_synced_files(source, (target, replica), spec, last).await? {
         last.notices.push(format!(
             "the replica's commits from version {version} on were cleaned up: its live files are \
              those of the last sync"
@@ -41,7 +41,7 @@ pub(super) async fn judge(
 
 async fn has_synced_files(
     source: &TableStore,
-    replica: &Snapshot,
+    (target, replica): (&TableStore, &Snapshot),
     spec: &CloneSpec,
     last: &LastSync,
 ) -> Result<bool, DeltaError> {
@@ -55,6 +55,6 @@ async fn has_synced_files(
     let asked = spec.partition_filter.as_deref();
     let Some(predicate) = filter::of_last_sync(last, asked, &synced) else { return Ok(false) };
     filter::keep_matching(&mut synced, predicate.as_ref())?;
-    let files = relocate::relative(&source.uri, synced.files)?;
+    let files = target_names::replicated(source, target, synced.files)?.files;
     Ok(files.keys().eq(replica.files.keys()))
 }

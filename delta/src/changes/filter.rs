@@ -30,9 +30,10 @@ pub(crate) fn of_last_sync(
     let record = last.record.as_ref().and_then(|record| record.body.partition_filter.as_deref());
     let hint = last.hint.as_ref().and_then(|hint| hint.partition_filter.as_deref());
     let known = [record, hint, asked].into_iter().flatten().map(Some).chain([None]);
-    known
-        .filter_map(|text| parse(text, source).ok())
-        .find(|predicate| identity::scope(Mode::Clone, predicate.as_ref()) == last.scope)
+    known.filter_map(|text| parse(text, source).ok()).find(|predicate| {
+        let scope = |is_rewritten| identity::scope(Mode::Clone, predicate.as_ref(), is_rewritten);
+        [false, true].map(scope).contains(&last.scope)
+    })
 }
 
 /// Drops the files that the predicate does not match.

@@ -34,6 +34,10 @@ pub(super) struct Marker {
     pub(super) at: u64,
 }
 
+/// The way in which keys are rewritten that the target's store cannot hold; another way of later
+/// is another scope.
+const PATH_MAP: &str = "names-1";
+
 const SOURCE_PREFIX: &str = "deepclone:";
 const AT_PREFIX: &str = "deepclone.at:";
 
@@ -87,10 +91,12 @@ pub(super) fn marker_txns(marker: &Marker, replica: &BTreeMap<String, Txn>) -> V
         .collect()
 }
 
-/// The hash of what part of the source is kept, and in which mode.
-pub(crate) fn scope(mode: Mode, predicate: Option<&Predicate>) -> String {
+/// The hash of what part of the source is kept, in which mode, and whether keys of it are
+/// rewritten.
+pub(crate) fn scope(mode: Mode, predicate: Option<&Predicate>, is_rewritten: bool) -> String {
     let filter = predicate.map(Predicate::canonical).unwrap_or_default();
-    short_hash(["scope", mode_name(mode), &filter])
+    let parts = ["scope", mode_name(mode), &filter];
+    short_hash(parts.into_iter().chain(is_rewritten.then_some(PATH_MAP)))
 }
 
 /// The hash of the properties set over the source's.

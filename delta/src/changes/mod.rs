@@ -38,6 +38,7 @@ pub mod record;
 mod relocate;
 mod since;
 mod state;
+mod target_names;
 mod up_to_date;
 
 pub(crate) use equality::same_fields;
@@ -50,8 +51,8 @@ pub use near_names::NearNames;
 pub(crate) use objects::vector_object;
 pub(crate) use plan::refuse_other_source;
 pub(crate) use protocol::is_dropped;
-pub(crate) use relocate::relative;
 pub(crate) use state::{ROW_TRACKING_DOMAIN, row_id_mark};
+pub(crate) use target_names::replicated;
 
 /// What a sync must do.
 #[derive(Clone, Debug)]

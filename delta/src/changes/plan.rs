@@ -1,6 +1,6 @@
 //! The plan of one sync: its phases, in order.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use deepclone_common::table_store::{StoreKind, TableStore};
 use deepclone_core::failure::Failure;
@@ -13,9 +13,8 @@ use super::head::{self, LastSync};
 use super::identity::{self, Identity, Marker};
 use super::objects::{self, Evidence, Live};
 use super::record::RecordBody;
-use super::{
-    ChangeSet, SyncPlan, cleaned, filter, metadata, protocol, relocate, since, state, up_to_date,
-};
+use super::target_names::{self, Replicated};
+use super::{ChangeSet, SyncPlan, cleaned, filter, metadata, protocol, since, state, up_to_date};
 use crate::actions::{Action, Add, Oddity};
 use crate::error::DeltaError;
 use crate::log::LogSegment;
@@ -32,6 +31,8 @@ struct Request<'a> {
     /// The hash of the part of the source that is kept.
     scope: String,
     sync: JobId,
+    /// The source's keys of the objects that have another one at the target.
+    sources: BTreeMap<String, String>,
 }
 
 /// The two sides.
@@ -86,10 +87,11 @@ pub(super) async fn plan(
     refuse_older(replica.as_ref(), &wanted)?;
     let predicate = filter::parse(spec.partition_filter.as_deref(), &wanted)?;
     filter::keep_matching(&mut wanted, predicate.as_ref())?;
-    let scope = identity::scope(spec.mode, predicate.as_ref());
-    wanted.files = relocate::relative(&source.uri, wanted.files)?;
+    let Replicated { files, sources } = target_names::replicated(source, target, wanted.files)?;
+    wanted.files = files;
+    let scope = identity::scope(spec.mode, predicate.as_ref(), !sources.is_empty());
     let tables = Tables { source, target };
-    let request = Request { spec, scope, sync };
+    let request = Request { spec, scope, sync, sources };
     let change_set = change_set(tables, &wanted, replica.as_ref(), &request).await?;
     Ok(match &replica {
         Some(replica) if nothing_to_do(replica, &change_set) => nothing(replica, &change_set),
@@ -241,13 +243,15 @@ async fn change_set(
         _ => Evidence::LiveKeys,
     };
     let difference = difference::difference(live, &wanted.files)?;
-    let objects = objects::new_objects(
+    let mut objects = objects::new_objects(
         Live { uri: &target.uri, files: live },
         Live { uri: &source.uri, files: &wanted.files },
         evidence,
     )?;
+    target_names::locate(target, &request.sources, &mut objects)?;
     let metrics = difference::metrics(&wanted.files, &difference);
-    let data_change = data_change(source, wanted, replica, &request.scope, &difference).await?;
+    let tables = Tables { source, target };
+    let data_change = data_change(tables, wanted, replica, &request.scope, &difference).await?;
     let commit = match wanted.commit {
         Some(commit) => Some(commit),
         None => log::read_commit(source, wanted.version).await?.as_ref().map(CommitDigest::of),
@@ -365,7 +369,7 @@ fn transactions(
 /// # Errors
 /// DAMAGED_LOG when a file left the source without a `remove`.
 async fn data_change(
-    source: &TableStore,
+    Tables { source, target }: Tables<'_>,
     wanted: &Snapshot,
     replica: Option<&Replica>,
     scope: &str,
@@ -379,7 +383,8 @@ async fn data_change(
         return Ok(true);
     }
     let interval = (last.source_version, wanted.version);
-    let since = since::read(source, interval, absent.clone(), last.is_settled()).await?;
+    let sides = (source, target.kind());
+    let since = since::read(sides, interval, absent.clone(), last.is_settled()).await?;
     match since.lost {
         Some(lost) => Err(lost.error(wanted, last)),
         None => Ok(!may_be_quiet || since.data_change),

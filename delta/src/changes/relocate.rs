@@ -1,4 +1,5 @@
-//! Absolute paths of the source's log would point back at the source: they are made relative.
+//! Absolute paths of the source's log would point back at the source: they are made relative. A
+//! path with `.`, `..` or empty segments is written as the key that it means.
 //!
 //! Only inside the source's folder; read refuses the rest. An absolute deletion vector becomes
 //! the relative form, which changes what identifies it: so this happens before the difference.
@@ -10,7 +11,7 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use crate::actions::{Add, DeletionVector};
 use crate::dv;
 use crate::error::DeltaError;
-use crate::paths::{FileKey, is_absolute};
+use crate::paths::{self, FileKey, is_absolute};
 
 /// What a path of the log encodes: what a URI's path cannot hold, and `%` itself.
 const ENCODED: &AsciiSet = &CONTROLS
@@ -40,7 +41,7 @@ pub(crate) fn relative(
     files
         .into_iter()
         .map(|(key, mut add)| {
-            if is_absolute(&add.path) {
+            if is_absolute(&add.path) || paths::is_roundabout(&add.path) {
                 add.path = encode(&key.path);
             }
             if let Some(vector) = add.deletion_vector.as_mut()
@@ -55,7 +56,7 @@ pub(crate) fn relative(
 }
 
 /// The key as a log spells it; a first segment with a colon must not read as a scheme.
-fn encode(key: &str) -> String {
+pub(super) fn encode(key: &str) -> String {
     let encoded = utf8_percent_encode(key, ENCODED).to_string();
     match encoded.split_once('/') {
         Some((first, rest)) if first.contains(':') => {

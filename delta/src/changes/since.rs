@@ -7,11 +7,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use deepclone_common::table_store::TableStore;
+use deepclone_common::table_store::{StoreKind, TableStore};
 use deepclone_core::spec::SourcePoint;
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::head::LastSync;
+use super::target_names;
 use crate::actions::{Action, Add};
 use crate::error::DeltaError;
 use crate::log::{self, Commit};
@@ -70,38 +71,45 @@ pub(super) async fn absent(
     last: &LastSync,
 ) -> Result<BTreeSet<String>, DeltaError> {
     if !last.diverged {
-        return Ok(not_live(&replica.files, &wanted.files));
+        return Ok(not_live(target.kind(), &replica.files, &wanted.files));
     }
     // Somebody else's files never were at the source.
     match snapshot::read(target, &SourcePoint::Version(last.at)).await {
-        Ok(synced) => Ok(not_live(&synced.files, &wanted.files)),
+        Ok(synced) => Ok(not_live(target.kind(), &synced.files, &wanted.files)),
         Err(error @ DeltaError::Storage { .. }) => Err(error),
         // The replica's log does not go back that far.
         Err(_) => Ok(BTreeSet::new()),
     }
 }
 
-/// The paths that are live in `synced` and not in `now`: both maps are sorted by path.
-fn not_live(synced: &BTreeMap<FileKey, Add>, now: &BTreeMap<FileKey, Add>) -> BTreeSet<String> {
+/// The paths that are live in the replica's `synced` and not in the source's `now`: both maps are
+/// sorted by path, but for keys that are rewritten for the target.
+fn not_live(
+    kind: StoreKind,
+    synced: &BTreeMap<FileKey, Add>,
+    now: &BTreeMap<FileKey, Add>,
+) -> BTreeSet<String> {
+    let rewritten: BTreeSet<String> =
+        now.keys().filter_map(|key| target_names::fitting(kind, &key.path)).collect();
     let mut now = now.keys().map(|key| key.path.as_str()).peekable();
     let mut absent = BTreeSet::new();
     for path in synced.keys().map(|key| key.path.as_str()) {
         while now.next_if(|other| *other < path).is_some() {}
-        if now.peek() != Some(&path) {
+        if now.peek() != Some(&path) && !rewritten.contains(path) {
             absent.insert(path.to_owned());
         }
     }
     absent
 }
 
-/// Reads the commits after `base` up to `upto`. `absent` are the paths that were live at `base`
+/// Reads the source's commits after `base` up to `upto`, for a target of this kind. `absent` are the paths that were live at `base`
 /// and are not at `upto`; when `is_settled` is false, commits up to `base` had no bytes then and
 /// may say more now.
 ///
 /// # Errors
 /// When a commit cannot be read.
 pub(super) async fn read(
-    source: &TableStore,
+    (source, kind): (&TableStore, StoreKind),
     (base, upto): (u64, u64),
     absent: BTreeSet<String>,
     is_settled: bool,
@@ -114,12 +122,12 @@ pub(super) async fn read(
     while let Some(commit) = commits.try_next().await? {
         let Some(commit) = commit else { return Ok(Since { data_change: true, lost: None }) };
         data_change |= commit.actions.iter().any(changes_rows);
-        follow(&source.uri, &mut paths, &commit);
+        follow(&source.uri, kind, &mut paths, &commit);
     }
     drop(commits);
     paths.retain(|_, is_live| *is_live);
     if !is_settled {
-        forget_removed(source, base, &mut paths).await?;
+        forget_removed((source, kind), base, &mut paths).await?;
     }
     let others = paths.len().saturating_sub(1);
     let lost = paths.into_keys().next().map(|path| Lost { path, others });
@@ -145,8 +153,8 @@ fn changes_rows(action: &Action) -> bool {
 
 /// Applies the commit to `paths`. A `remove` counts in any spelling of its path and with any
 /// deletion vector: too few files count as lost rather than too many.
-fn follow(root_uri: &str, paths: &mut Paths, commit: &Commit) {
-    for path in removed(root_uri, commit) {
+fn follow(root_uri: &str, kind: StoreKind, paths: &mut Paths, commit: &Commit) {
+    for path in removed(root_uri, kind, commit) {
         if let Some(is_live) = paths.get_mut(&path) {
             *is_live = false;
         }
@@ -154,17 +162,19 @@ fn follow(root_uri: &str, paths: &mut Paths, commit: &Commit) {
     for action in &commit.actions {
         if let Action::Add(add) = action
             && let Ok(key) = FileKey::of_add(root_uri, add)
-            && let Some(is_live) = paths.get_mut(&key.path)
+            && let Some(is_live) = paths.get_mut(&target_names::target_key(kind, key.path))
         {
             *is_live = true;
         }
     }
 }
 
-fn removed(root_uri: &str, commit: &Commit) -> impl Iterator<Item = String> {
+/// The keys at the target of what the source's commit removes.
+fn removed(root_uri: &str, kind: StoreKind, commit: &Commit) -> impl Iterator<Item = String> {
     commit.actions.iter().filter_map(move |action| match action {
         Action::Remove(remove) => {
-            paths::decode(root_uri, &remove.path).ok().map(|decoded| decoded.key)
+            let decoded = paths::decode(root_uri, &remove.path).ok()?;
+            Some(target_names::target_key(kind, decoded.key))
         }
         _ => None,
     })
@@ -172,7 +182,7 @@ fn removed(root_uri: &str, commit: &Commit) -> impl Iterator<Item = String> {
 
 /// Takes away the paths that a commit up to `base` removes; where the commits end, all of them.
 async fn forget_removed(
-    source: &TableStore,
+    (source, kind): (&TableStore, StoreKind),
     base: u64,
     paths: &mut Paths,
 ) -> Result<(), DeltaError> {
@@ -181,7 +191,7 @@ async fn forget_removed(
             break;
         }
         match readable(source, version).await? {
-            Some(commit) => removed(&source.uri, &commit).for_each(|path| {
+            Some(commit) => removed(&source.uri, kind, &commit).for_each(|path| {
                 paths.remove(&path);
             }),
             None => paths.clear(),
@@ -214,7 +224,7 @@ mod tests {
             (vec![("a", none)], vec![], vec!["a"]),
             (vec![], vec![("a", none)], vec![]),
         ] {
-            let found = not_live(&live(&synced), &live(&now));
+            let found = not_live(StoreKind::S3, &live(&synced), &live(&now));
             assert_eq!(found.iter().map(String::as_str).collect::<Vec<_>>(), expect);
         }
     }

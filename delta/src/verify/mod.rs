@@ -96,7 +96,7 @@ pub async fn verify(source: &TableStore, target: &TableStore) -> Result<VerifyRe
     let predicate =
         filter::of_last_sync(&last, None, &wanted).ok_or_else(|| unknown_part(target))?;
     filter::keep_matching(&mut wanted, predicate.as_ref())?;
-    wanted.files = changes::relative(&source.uri, wanted.files)?;
+    wanted.files = changes::replicated(source, target, wanted.files)?.files;
 
     let mut differences: Vec<Difference> = last
         .notices

@@ -13,4 +13,5 @@ mod protocols;
 mod scenarios;
 mod spellings;
 mod support;
+mod target_names;
 mod verifying;

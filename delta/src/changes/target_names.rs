@@ -1,0 +1,245 @@
+//! The keys that the replica's objects have: the source's, unless the target's store cannot hold
+//! one. Such a key is rewritten, and with it the path of its `add`, its deletion vector's prefix
+//! and every later `remove`; or, where no form of it fits, refused.
+//!
+//! A rewritten key is a function of the source's key and the kind of the target's store alone, so
+//! that every sync finds it again.
+
+use std::collections::BTreeMap;
+
+use deepclone_common::table_store::{StoreKind, TableStore};
+use deepclone_core::failure::Failure;
+use deepclone_core::reason::Reason;
+use sha2::{Digest as _, Sha256};
+
+use super::CopyObject;
+use super::identity::hex;
+use super::objects::vector_object;
+use super::relocate::{encode, relative};
+use crate::actions::Add;
+use crate::dv;
+use crate::error::DeltaError;
+use crate::paths::FileKey;
+
+/// Bytes of a name on a local disk: what Linux's and macOS's file systems take.
+const LOCAL_SEGMENT_BYTES_MAX: usize = 255;
+/// Bytes of a whole path on a local disk, without the byte that ends it.
+const LOCAL_PATH_BYTES_MAX: usize = 4_095;
+/// Bytes of a key at S3 and GCS, characters of one at Azure.
+const KEY_LENGTH_MAX: usize = 1_024;
+/// Characters of a key in a message; its details have it whole.
+const KEY_CHARS_SHOWN_MAX: usize = 400;
+/// Characters of the last part of a deletion vector's path, which tell its object's name.
+const VECTOR_ID_CHARACTERS: usize = 20;
+
+/// The source's live files as the replica holds them.
+#[derive(Clone, Debug)]
+pub(crate) struct Replicated {
+    pub(crate) files: BTreeMap<FileKey, Add>,
+    /// The source's keys of the objects that have another one at the target.
+    pub(super) sources: BTreeMap<String, String>,
+}
+
+/// `files` of `source`, with the paths that they have at `target`.
+///
+/// # Errors
+/// A deletion vector that cannot be made relative, a key that cannot be read at the source, or two
+/// that would be one at the target.
+pub(crate) fn replicated(
+    source: &TableStore,
+    target: &TableStore,
+    files: BTreeMap<FileKey, Add>,
+) -> Result<Replicated, DeltaError> {
+    let files = relative(&source.uri, files)?;
+    let kind = target.kind();
+    let mut sources = BTreeMap::new();
+    let mut renamed = Vec::new();
+    for (key, add) in &files {
+        refuse_unreadable(source, &key.path)?;
+        let vector = vector_object(&source.uri, add)?.map(|(path, _)| path);
+        let new_path = fitting(kind, &key.path);
+        let new_vector = vector.as_deref().and_then(|path| fitting(kind, path));
+        if new_path.is_none() && new_vector.is_none() {
+            continue;
+        }
+        renamed.push((key.clone(), new_path.clone(), new_vector.clone()));
+        sources.extend(new_path.map(|new| (new, key.path.clone())));
+        sources.extend(new_vector.zip(vector));
+    }
+    let mut files = files;
+    for (key, new_path, new_vector) in renamed {
+        if let Some(add) = files.remove(&key) {
+            let (key, add) = rename(key, add, new_path, new_vector.as_deref());
+            if files.insert(key.clone(), add).is_some() {
+                return Err(met(target, &key.path).into());
+            }
+        }
+    }
+    refuse_met(source, target, &files, &sources)?;
+    Ok(Replicated { files, sources })
+}
+
+/// Gives each object its source's key again, and refuses a key that is too long for the target.
+///
+/// # Errors
+/// TARGET_UNSUITABLE naming the key and the bound.
+pub(super) fn locate(
+    target: &TableStore,
+    sources: &BTreeMap<String, String>,
+    objects: &mut [CopyObject],
+) -> Result<(), DeltaError> {
+    for object in objects {
+        if let Some(source) = sources.get(&object.target_path) {
+            object.source_path.clone_from(source);
+        }
+        if let Some(why) = too_long(target, &object.target_path) {
+            let mut shown: String = object.target_path.chars().take(KEY_CHARS_SHOWN_MAX).collect();
+            if shown.len() < object.target_path.len() {
+                shown.push('…');
+            }
+            let message = format!(
+                "the target {} cannot hold the key {shown:?}: {why}: use another target",
+                target.uri
+            );
+            let failure = Failure::new(Reason::TargetUnsuitable, message);
+            return Err(failure.with("key", object.target_path.as_str()).into());
+        }
+    }
+    Ok(())
+}
+
+fn rename(
+    key: FileKey,
+    mut add: Add,
+    new_path: Option<String>,
+    new_vector: Option<&str>,
+) -> (FileKey, Add) {
+    let mut path = key.path;
+    if let Some(new) = new_path {
+        add.path = encode(&new);
+        path = new;
+    }
+    if let (Some(new), Some(vector)) = (new_vector, add.deletion_vector.as_mut()) {
+        let at = vector.path_or_inline.len().saturating_sub(VECTOR_ID_CHARACTERS);
+        let prefix = new.rsplit_once('/').map_or("", |(prefix, _)| prefix);
+        let id = vector.path_or_inline.split_off(at);
+        vector.path_or_inline = format!("{prefix}{id}");
+    }
+    let dv = add.deletion_vector.as_ref().map(dv::unique_id);
+    (FileKey { path, dv }, add)
+}
+
+/// The key at a target of this kind of the object that has `key` at the source.
+pub(super) fn target_key(kind: StoreKind, key: String) -> String {
+    fitting(kind, &key).unwrap_or(key)
+}
+
+/// The key that stands for `key` in a store of this kind; none: the key itself.
+pub(super) fn fitting(kind: StoreKind, key: &str) -> Option<String> {
+    let mut is_new = false;
+    let last = key.matches('/').count();
+    let segments: Vec<String> = key
+        .split('/')
+        .enumerate()
+        .map(|(at, segment)| match stem(kind, segment, at == last) {
+            Some(stem) => {
+                is_new = true;
+                let digest = hex(&Sha256::digest(segment)[..8]);
+                format!("{stem}-{digest}")
+            }
+            None => segment.to_owned(),
+        })
+        .collect();
+    is_new.then(|| segments.join("/"))
+}
+
+/// What is kept of a segment that a store of this kind cannot name; none: it can.
+fn stem(kind: StoreKind, segment: &str, is_last: bool) -> Option<&str> {
+    match kind {
+        // Azure drops dots at the end of a segment, and takes a backslash for a slash.
+        StoreKind::Azure if segment.ends_with(['.', '\\']) => {
+            Some(segment.trim_end_matches(['.', '\\']))
+        }
+        // The client stages files under such names, and shows none of them.
+        StoreKind::Local if is_last && is_staging_name(segment) => segment.split('#').next(),
+        _ => None,
+    }
+}
+
+/// `x#1`: as the client of local files tells it.
+fn is_staging_name(name: &str) -> bool {
+    name.split_once('#').is_some_and(|(_, digits)| {
+        !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+    })
+}
+
+fn refuse_unreadable(source: &TableStore, key: &str) -> Result<(), Failure> {
+    let name = key.rsplit('/').next().unwrap_or(key);
+    if source.kind() == StoreKind::Local && is_staging_name(name) {
+        let message = format!(
+            "the file {key:?} of the source cannot be read: a local name that ends in # and digits \
+             is one of a file that is being written: rename it and commit it again"
+        );
+        return Err(Failure::new(Reason::UnsupportedFeature, message).with("key", key));
+    }
+    Ok(())
+}
+
+/// Refuses two objects of the source that would be one at the target.
+fn refuse_met(
+    source: &TableStore,
+    target: &TableStore,
+    files: &BTreeMap<FileKey, Add>,
+    sources: &BTreeMap<String, String>,
+) -> Result<(), DeltaError> {
+    if sources.is_empty() {
+        return Ok(());
+    }
+    for (key, add) in files {
+        let vector = vector_object(&source.uri, add)?.map(|(path, _)| path);
+        for path in [Some(key.path.clone()), vector].into_iter().flatten() {
+            // A key that is rewritten from another one, and is the source's own as well.
+            let own = sources.get(&path).filter(|from| fitting(target.kind(), from).is_none());
+            if own.is_some() {
+                return Err(met(target, &path).into());
+            }
+        }
+    }
+    Ok(())
+}
+
+fn met(target: &TableStore, key: &str) -> Failure {
+    let message = format!(
+        "two objects of the source would have the key {key:?} at the target {}: rename one of them \
+         at the source",
+        target.uri
+    );
+    Failure::new(Reason::TargetUnsuitable, message).with("key", key)
+}
+
+/// Why a key is too long for the target; none: it is not.
+fn too_long(target: &TableStore, key: &str) -> Option<String> {
+    let root = target.root.as_ref();
+    let whole = if root.is_empty() { key.to_owned() } else { format!("{root}/{key}") };
+    let (length, most, unit) = match target.kind() {
+        StoreKind::Local => {
+            let longest = key.split('/').map(str::len).max().unwrap_or(0);
+            if longest > LOCAL_SEGMENT_BYTES_MAX {
+                return Some(format!(
+                    "a name of it has {longest} bytes, and file systems take \
+                     {LOCAL_SEGMENT_BYTES_MAX}"
+                ));
+            }
+            (whole.len() + 1, LOCAL_PATH_BYTES_MAX, "bytes")
+        }
+        StoreKind::S3 | StoreKind::Gcs => (whole.len(), KEY_LENGTH_MAX, "bytes"),
+        StoreKind::Azure => (whole.chars().count(), KEY_LENGTH_MAX, "characters"),
+        StoreKind::Other => return None,
+    };
+    (length > most).then(|| {
+        format!("with the table's folder it has {length} {unit}, and the store takes {most}")
+    })
+}
+
+#[cfg(test)]
+mod tests;
