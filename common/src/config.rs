@@ -135,13 +135,58 @@ impl Config {
     /// # Errors
     /// `INVALID_ARGUMENT` with the line; never with a value from it.
     pub fn parse(text: &str) -> Result<Self, Failure> {
-        toml::from_str(text).map_err(|error| {
+        let failure = |error: toml::de::Error| {
             // Display would quote the line, and with it a secret.
             let start = error.span().map_or(0, |span| span.start.min(text.len()));
             let line = text.as_bytes()[..start].iter().filter(|byte| **byte == b'\n').count() + 1;
             let message = format!("line {line}: {}", error.message().replace('\n', " "));
             Failure::new(Reason::InvalidArgument, message)
-        })
+        };
+        let whole: toml::Table = toml::from_str(text).map_err(failure)?;
+        if let Some(toml::Value::Table(connections)) = whole.get("connections") {
+            for (name, settings) in connections {
+                check_connection(settings).map_err(|what| {
+                    let message = format!("connection {name:?}: {what}");
+                    Failure::new(Reason::InvalidArgument, message)
+                })?;
+            }
+        }
+        toml::from_str(text).map_err(failure)
+    }
+}
+
+/// What is wrong with a connection's settings and what to write: the reader of the whole file names
+/// neither the connection nor its line.
+fn check_connection(settings: &toml::Value) -> Result<(), String> {
+    const URL: &str = "write url = \"s3://bucket/prefix\", or another root";
+    const ROLES: &str = "write roles = [\"source\"], [\"target\"] or [\"source\", \"target\"]";
+    let toml::Value::Table(keys) = settings else {
+        return Err(format!("it is no table: {URL}, and its roles, below [connections.NAME]"));
+    };
+    match keys.get("url") {
+        None => return Err(format!("url is missing: {URL}")),
+        Some(toml::Value::String(_)) => {}
+        Some(_) => return Err(format!("url is no text: {URL}")),
+    }
+    match keys.get("roles") {
+        None => return Err(format!("roles is missing: {ROLES}")),
+        Some(toml::Value::Array(roles)) => {
+            for role in roles {
+                match role.as_str() {
+                    Some("source" | "target") => {}
+                    Some(other) => return Err(format!("{other:?} is no role: {ROLES}")),
+                    None => return Err(format!("a role is no text: {ROLES}")),
+                }
+            }
+        }
+        Some(_) => return Err(format!("roles is no list: {ROLES}")),
+    }
+    let is_plain = |value: &toml::Value| {
+        matches!(value, toml::Value::String(_) | toml::Value::Boolean(_) | toml::Value::Integer(_))
+    };
+    match keys.iter().find(|(key, value)| *key != "roles" && !is_plain(value)) {
+        Some((key, _)) => Err(format!("{key}: write a text, a boolean or a whole number")),
+        None => Ok(()),
     }
 }
 
@@ -188,6 +233,30 @@ mod tests {
             assert!(!failure.message.contains("hunter2"), "{text}: {failure}");
             assert!(!failure.message.contains('\n'), "{text}: {failure}");
         }
+    }
+
+    #[test]
+    fn an_error_of_a_connection_names_it_and_says_what_to_write() {
+        const ROLES: &str = "write roles = [\"source\"], [\"target\"] or [\"source\", \"target\"]";
+        for (keys, what, wanted) in [
+            ("url = \"s3://b\"", "roles is missing", ROLES),
+            ("url = \"s3://b\"\nroles = \"source\"", "roles is no list", ROLES),
+            ("url = \"s3://b\"\nroles = [\"writer\"]", "\"writer\" is no role", ROLES),
+            ("url = \"s3://b\"\nroles = [1]", "a role is no text", ROLES),
+            ("roles = [\"source\"]", "url is missing", "write url = \"s3://bucket/prefix\""),
+            ("url = 5\nroles = []", "url is no text", "write url = \"s3://bucket/prefix\""),
+            ("url = \"s3://b\"\nroles = []\naws_region = 1.5", "aws_region", "a text"),
+            ("url = \"s3://b\"\nroles = []\nidentity = [\"hunter2\"]", "identity", "a text"),
+        ] {
+            let text = format!("[limits]\n[connections.lake]\n{keys}");
+            let failure = Config::parse(&text).unwrap_err();
+            assert!(failure.message.starts_with("connection \"lake\": "), "{keys}: {failure}");
+            assert!(failure.message.contains(what), "{keys}: {failure}");
+            assert!(failure.message.contains(wanted), "{keys}: {failure}");
+            assert!(!failure.message.contains("hunter2"), "{keys}: {failure}");
+        }
+        let failure = Config::parse("[connections]\nlake = \"s3://b\"").unwrap_err();
+        assert!(failure.message.starts_with("connection \"lake\": it is no table"), "{failure}");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Why a table cannot be read or published; each variant names the file, feature or key.
 
+use deepclone_common::connections::Side;
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 
@@ -51,6 +52,14 @@ pub enum DeltaError {
         /// True when the credentials are refused.
         denied: bool,
     },
+    /// Any of these, of the table on this side.
+    #[error("{side}: {error}")]
+    InTable {
+        /// The side.
+        side: Side,
+        /// What went wrong there.
+        error: Box<DeltaError>,
+    },
     /// A decision of the publishing side: already a failure with its own reason.
     #[error("{0}")]
     Refused(#[from] Failure),
@@ -60,6 +69,15 @@ impl DeltaError {
     /// The log file `file` cannot be right because of `problem`.
     pub fn damaged(file: impl Into<String>, problem: impl Into<String>) -> Self {
         Self::Damaged { file: file.into(), problem: problem.into() }
+    }
+
+    /// The same error, of the table on `side`. A decision names its table by itself.
+    #[must_use]
+    pub fn of(self, side: Side) -> Self {
+        match self {
+            Self::Refused(_) | Self::InTable { .. } => self,
+            error => Self::InTable { side, error: Box::new(error) },
+        }
     }
 
     /// The error as it leaves the system.
@@ -82,6 +100,7 @@ impl DeltaError {
                     if *denied { Reason::PermissionDenied } else { Reason::StorageUnavailable };
                 Failure::new(reason, message).with("key", key.as_str())
             }
+            Self::InTable { error, .. } => Failure { message, ..error.failure() },
             Self::Refused(failure) => failure.clone(),
         }
     }
@@ -117,11 +136,15 @@ mod tests {
             (storage(true), Reason::PermissionDenied),
             (storage(false), Reason::StorageUnavailable),
             (Failure::new(Reason::TargetNotOurs, "no").into(), Reason::TargetNotOurs),
+            (DeltaError::damaged("0.json", "no").of(Side::Target), Reason::DamagedLog),
         ];
         for (error, reason) in cases {
             let failure = error.failure();
             assert_eq!(failure.reason, reason);
             assert!(!failure.message.contains('\n'), "{failure}");
         }
+        let of_target = DeltaError::damaged("0.json", "no").of(Side::Target).of(Side::Source);
+        assert_eq!(of_target.failure().message, "target: the log is damaged: 0.json: no");
+        assert_eq!(of_target.failure().details["file"], "0.json");
     }
 }

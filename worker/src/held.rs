@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use deepclone_common::connections::{ConnectionError, Connections};
+use deepclone_common::connections::{self, ConnectionError, Connections};
 use deepclone_core::ids::TaskKey;
 use deepclone_core::machine::{HeldTask, TaskOutcome};
 use deepclone_core::reason::Reason;
@@ -133,19 +133,19 @@ impl HeldTasks {
         stop: CancellationToken,
         counts: Arc<Counts>,
     ) -> Result<Context, TaskFailure> {
-        let open = |side: &TaskSide, kind| {
+        let open = |side: &TaskSide, of: connections::Side, kind| {
             let opened = self.connections.open_by(&side.connection, &side.fingerprint, &side.root);
             opened.map(|opened| Side { table: opened.table, directory: opened.directory }).map_err(
                 |error: ConnectionError| TaskFailure {
                     index: None,
                     kind,
-                    message: error.to_string(),
+                    message: error.failure_of(of).message,
                 },
             )
         };
         Ok(Context {
-            source: open(&spec.source, TaskFailureKind::SourceDenied)?,
-            target: open(&spec.target, TaskFailureKind::TargetDenied)?,
+            source: open(&spec.source, connections::Side::Source, TaskFailureKind::SourceDenied)?,
+            target: open(&spec.target, connections::Side::Target, TaskFailureKind::TargetDenied)?,
             verification: spec.verification,
             budget: self.budget.clone(),
             lease,

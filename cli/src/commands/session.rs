@@ -67,7 +67,8 @@ impl Session {
 fn settings(context: &Context, spec: &CloneSpec, workers: u16) -> Result<Settings, Failure> {
     let sides = [(&spec.source, Side::Source), (&spec.target, Side::Target)];
     let connections = connections(context, &sides)?;
-    let resolved = |table, side| connections.resolve(table, side).map_err(|error| error.failure());
+    let resolved =
+        |table, side| connections.resolve(table, side).map_err(|error| error.failure_of(side));
     // The canonical URIs see more than the typed ones: two accounts' names, a connection's root.
     let source = resolved(&spec.source, Side::Source)?;
     let target = resolved(&spec.target, Side::Target)?;
@@ -94,7 +95,7 @@ pub fn connections(
 ) -> Result<Connections, Failure> {
     let config = Config::load(context.global.config.as_deref())?;
     let connections = Connections::from_config(&config).map_err(|error| error.failure())?;
-    connections.with_ad_hoc(tables, &environment()).map_err(|error| error.failure())
+    connections.with_ad_hoc(tables, &environment())
 }
 
 /// Opens a table to read it in this process.
@@ -106,8 +107,8 @@ pub fn open(
     table: &TableRef,
     side: Side,
 ) -> Result<TableStore, Failure> {
-    let resolved = connections.resolve(table, side).map_err(|error| error.failure())?;
-    connections.open(&resolved).map_err(|error| error.failure())
+    let resolved = connections.resolve(table, side).map_err(|error| error.failure_of(side))?;
+    connections.open(&resolved).map_err(|error| error.failure_of(side))
 }
 
 /// This process's variables; those that are no UTF-8 can be no setting.

@@ -1,5 +1,6 @@
 //! The real binary, run as a user runs it.
 
+mod errors;
 mod local;
 mod support;
 mod targets;

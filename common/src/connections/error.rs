@@ -23,7 +23,10 @@ pub enum ConnectionError {
         name: String,
     },
     /// No connection has a root above the URI.
-    #[error("no connection's url is above {uri}: add one to deepclone.toml")]
+    #[error(
+        "no connection's url is above {uri}: add [connections.NAME] with such a url and its roles \
+         to deepclone.toml"
+    )]
     NoConnection {
         /// The URI.
         uri: String,
@@ -47,7 +50,10 @@ pub enum ConnectionError {
         side: Side,
     },
     /// The URI is not below the connection's root.
-    #[error("{uri} is not below the url of connection {name:?}")]
+    #[error(
+        "{uri} is not below the url of connection {name:?}: name a table below it, or another \
+         connection"
+    )]
     OutsideRoot {
         /// The URI or path.
         uri: String,
@@ -55,7 +61,10 @@ pub enum ConnectionError {
         name: String,
     },
     /// A key that the kind of store does not know.
-    #[error("connection {name:?}: unknown key {key:?}")]
+    #[error(
+        "{}: unknown key {key:?}: write an object_store setting of its kind of store in lower case",
+        shown(name)
+    )]
     UnknownKey {
         /// The connection.
         name: String,
@@ -63,7 +72,7 @@ pub enum ConnectionError {
         key: String,
     },
     /// A key that is known and cannot be used.
-    #[error("connection {name:?}: {key}: {why}")]
+    #[error("{}: {key}: {why}", shown(name))]
     BadKey {
         /// The connection.
         name: String,
@@ -73,7 +82,7 @@ pub enum ConnectionError {
         why: String,
     },
     /// A key that is not built yet.
-    #[error("connection {name:?}: {key} is not built yet")]
+    #[error("{}: {key} is not built yet: leave it out", shown(name))]
     NotBuilt {
         /// The connection.
         name: String,
@@ -81,7 +90,7 @@ pub enum ConnectionError {
         key: String,
     },
     /// The store's client refuses the settings.
-    #[error("connection {name:?}: {why}")]
+    #[error("{}: {why}", shown(name))]
     Settings {
         /// The connection.
         name: String,
@@ -89,14 +98,33 @@ pub enum ConnectionError {
         why: String,
     },
     /// This machine's connection of that name is another one than the coordinator's.
-    #[error("connection {name:?} has other settings here than at the coordinator")]
+    #[error(
+        "connection {name:?} has other settings here than at the coordinator: make its url, \
+         region, account and identity the same"
+    )]
     Fingerprint {
         /// The connection.
         name: String,
     },
 }
 
+/// A connection by its name; those of the command line's own have none that a user wrote.
+fn shown(name: &str) -> String {
+    match name.strip_prefix('@') {
+        Some(side) => format!("the {side}'s settings in the environment"),
+        None => format!("connection {name:?}"),
+    }
+}
+
 impl ConnectionError {
+    /// The error of the table on this side, as it leaves the system.
+    #[must_use]
+    pub fn failure_of(&self, side: Side) -> Failure {
+        let failure = self.failure();
+        let message = format!("{side}: {}", failure.message);
+        Failure { message, ..failure }
+    }
+
     /// The error as it leaves the system.
     #[must_use]
     pub fn failure(&self) -> Failure {

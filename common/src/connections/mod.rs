@@ -21,6 +21,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use deepclone_core::failure::Failure;
 use deepclone_core::limits::FOLDERS_ABOVE_MAX;
 use deepclone_core::spec::TableRef;
 use object_store::ObjectStore;
@@ -139,23 +140,29 @@ impl Connections {
         mut self,
         tables: &[(&TableRef, Side)],
         variables: &BTreeMap<String, String>,
-    ) -> Result<Self, ConnectionError> {
-        for (table, side) in tables {
-            if table.connection.is_some() {
-                continue;
-            }
-            match self.resolve(table, *side) {
-                Err(ConnectionError::NoConnection { .. }) => {}
-                Ok(_) => continue,
-                Err(error) => return Err(error),
-            }
-            let name = format!("@{side}");
-            let location = Location::parse(&table.uri)?;
-            let options = settings::from_environment(&name, location.scheme, *side, variables)?;
-            let connection = connection(&name, location, vec![*side], &options, None)?;
-            self.by_name.insert(name, connection);
+    ) -> Result<Self, Failure> {
+        for (table, side) in tables.iter().filter(|(table, _)| table.connection.is_none()) {
+            self.add_ad_hoc(table, *side, variables).map_err(|error| error.failure_of(*side))?;
         }
         Ok(self)
+    }
+
+    fn add_ad_hoc(
+        &mut self,
+        table: &TableRef,
+        side: Side,
+        variables: &BTreeMap<String, String>,
+    ) -> Result<(), ConnectionError> {
+        match self.resolve(table, side) {
+            Err(ConnectionError::NoConnection { .. }) => {}
+            settled => return settled.map(drop),
+        }
+        let name = format!("@{side}");
+        let location = Location::parse(&table.uri)?;
+        let options = settings::from_environment(&name, location.scheme, side, variables)?;
+        let connection = connection(&name, location, vec![side], &options, None)?;
+        self.by_name.insert(name, connection);
+        Ok(())
     }
 
     /// Finds a table's connection: the named one, or the one with the longest root above the URI.
@@ -335,7 +342,10 @@ fn named(name: &str, settings: &ConnectionSettings) -> Result<Connection, Connec
     if settings.roles.is_empty() {
         return Err(bad_key("roles", "write [\"source\"], [\"target\"] or both"));
     }
-    let location = Location::parse(&settings.url)?;
+    let location = Location::parse(&settings.url).map_err(|error| match error {
+        ConnectionError::BadUri { why, .. } => bad_key("url", why),
+        other => other,
+    })?;
     let options = settings::from_keys(name, location.scheme, &settings.options)?;
     let roles = settings.roles.clone();
     connection(name, location, roles, &options, settings.identity.as_deref())

@@ -15,7 +15,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use deepclone_common::connections::{Connections, Resolved};
+use deepclone_common::connections::{Connections, Resolved, Side};
 use deepclone_common::table_store::TableStore;
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::TargetKey;
@@ -57,8 +57,8 @@ impl Context {
     ///
     /// # Errors
     /// The connection is not this process's any more.
-    pub fn open(&self, table: &Resolved) -> Result<TableStore, Failure> {
-        self.connections.open(table).map_err(|error| error.failure())
+    pub fn open(&self, side: Side, table: &Resolved) -> Result<TableStore, Failure> {
+        self.connections.open(table).map_err(|error| error.failure_of(side))
     }
 }
 

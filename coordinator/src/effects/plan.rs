@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use deepclone_common::connections::Side;
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::{JobId, TargetKey};
 use deepclone_core::limits::{GRANT_OBJECT_BYTES_MAX, LARGE_OBJECT_BYTES_MIN};
@@ -87,8 +88,8 @@ pub async fn plan(
     target: TargetKey,
 ) -> Result<Outcome, Failure> {
     let _turn = context.turn_to_plan().await;
-    let source_table = context.open(&order.source)?;
-    let target_table = context.open(&order.target)?;
+    let source_table = context.open(Side::Source, &order.source)?;
+    let target_table = context.open(Side::Target, &order.target)?;
     let found = plan_sync(&source_table, &target_table, &order.spec, job)
         .await
         .map_err(|error| error.failure())?;

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use deepclone_common::connections::Side;
 use deepclone_common::store_errors::{StoreError as AnswerError, StoreErrorKind as AnswerKind};
 use deepclone_common::table_store::TableStore;
 use deepclone_core::failure::Failure;
@@ -38,7 +39,7 @@ pub async fn publish(
     job: JobId,
     plan: &JobPlan,
 ) -> Result<PublishOutcome, Failure> {
-    let target = context.open(&plan.order.target)?;
+    let target = context.open(Side::Target, &plan.order.target)?;
     let missing = missing(context, job, plan, &target).await?;
     if !missing.is_empty() {
         let objects = &plan.change_set.objects;

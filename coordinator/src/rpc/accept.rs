@@ -28,7 +28,7 @@ pub fn order(connections: &Connections, spec: v1::CloneSpec) -> Result<JobSpec, 
     let resolve = |table, side| {
         connections.resolve(table, side).map_err(|error| {
             let field = format!("spec.{side}");
-            error.failure().with("field", field)
+            error.failure_of(side).with("field", field)
         })
     };
     let source = resolve(&spec.source, Side::Source)?;

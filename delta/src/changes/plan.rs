@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use deepclone_common::connections::Side;
 use deepclone_common::table_store::{StoreKind, TableStore};
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::JobId;
@@ -78,8 +79,11 @@ pub(super) async fn plan(
             return Ok(plan);
         }
     }
-    let mut wanted = snapshot::read_found(source, &spec.source_point, at_source).await?;
-    features::check(&wanted.protocol, &wanted.metadata, &spec.allowed_features)?;
+    let of_source = |error: DeltaError| error.of(Side::Source);
+    let wanted = snapshot::read_found(source, &spec.source_point, at_source).await;
+    let mut wanted = wanted.map_err(of_source)?;
+    features::check(&wanted.protocol, &wanted.metadata, &spec.allowed_features)
+        .map_err(of_source)?;
     let replica = read_replica(source, (target, at_target), &wanted, spec).await?;
     if let Some(plan) = replica.as_ref().and_then(|replica| decided(replica, sync)) {
         return Ok(plan);
@@ -87,7 +91,8 @@ pub(super) async fn plan(
     refuse_older(replica.as_ref(), &wanted)?;
     let predicate = filter::parse(spec.partition_filter.as_deref(), &wanted)?;
     filter::keep_matching(&mut wanted, predicate.as_ref())?;
-    let Replicated { files, sources } = target_names::replicated(source, target, wanted.files)?;
+    let replicated = target_names::replicated(source, target, wanted.files);
+    let Replicated { files, sources } = replicated.map_err(of_source)?;
     wanted.files = files;
     let scope = identity::scope(spec.mode, predicate.as_ref(), !sources.is_empty());
     let tables = Tables { source, target };
@@ -112,9 +117,13 @@ async fn read_replica(
     if let Err(DeltaError::NotATable { .. }) = at_target {
         return Ok(None);
     }
-    let snapshot = snapshot::read_found(target, &SourcePoint::Newest, at_target).await?;
-    let mut last = head::last_sync(target, &snapshot, spec.divergence_policy).await?;
-    features::check(&snapshot.protocol, &snapshot.metadata, &spec.allowed_features)?;
+    let of_target = |error: DeltaError| error.of(Side::Target);
+    let snapshot = snapshot::read_found(target, &SourcePoint::Newest, at_target).await;
+    let snapshot = snapshot.map_err(of_target)?;
+    let last = head::last_sync(target, &snapshot, spec.divergence_policy).await;
+    let mut last = last.map_err(of_target)?;
+    features::check(&snapshot.protocol, &snapshot.metadata, &spec.allowed_features)
+        .map_err(of_target)?;
     let continuity = match refuse_other_source(source, wanted, &last).await {
         Ok(()) => Continuity::Same,
         Err(DeltaError::Refused(failure))
@@ -123,7 +132,7 @@ async fn read_replica(
         {
             Continuity::Replaced
         }
-        Err(error) => return Err(error),
+        Err(error) => return Err(error.of(Side::Source)),
     };
     cleaned::judge(source, (target, &snapshot), spec, &mut last).await?;
     let absent = match continuity {
@@ -251,7 +260,8 @@ async fn change_set(
     target_names::locate(target, &request.sources, &mut objects)?;
     let metrics = difference::metrics(&wanted.files, &difference);
     let tables = Tables { source, target };
-    let data_change = data_change(tables, wanted, replica, &request.scope, &difference).await?;
+    let data_change = data_change(tables, wanted, replica, &request.scope, &difference).await;
+    let data_change = data_change.map_err(|error| error.of(Side::Source))?;
     let commit = match wanted.commit {
         Some(commit) => Some(commit),
         None => log::read_commit(source, wanted.version).await?.as_ref().map(CommitDigest::of),

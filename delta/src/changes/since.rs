@@ -102,9 +102,9 @@ fn not_live(
     absent
 }
 
-/// Reads the source's commits after `base` up to `upto`, for a target of this kind. `absent` are the paths that were live at `base`
-/// and are not at `upto`; when `is_settled` is false, commits up to `base` had no bytes then and
-/// may say more now.
+/// Reads the source's commits after `base` up to `upto`, for a target of this kind. `absent` are
+/// the paths that were live at `base` and are not at `upto`; when `is_settled` is false, commits up
+/// to `base` had no bytes then and may say more now.
 ///
 /// # Errors
 /// When a commit cannot be read.

@@ -1,6 +1,7 @@
 //! Nothing to do? Decided before anything is replayed: the listings of both logs are given, and two
 //! requests follow, the replica's head commit and the source commit that it names.
 
+use deepclone_common::connections::Side;
 use deepclone_common::table_store::TableStore;
 use deepclone_core::ids::JobId;
 use deepclone_core::spec::{CloneSpec, SourcePoint};
@@ -28,7 +29,8 @@ pub(super) async fn quick(
         SourcePoint::Version(version) if version <= source_head => version,
         SourcePoint::Version(_) | SourcePoint::Timestamp(_) => return Ok(None),
     };
-    let Some(record) = head_record(target, replica_head).await? else { return Ok(None) };
+    let record = head_record(target, replica_head).await;
+    let Some(record) = record.map_err(|error| error.of(Side::Target))? else { return Ok(None) };
     if record.sync() == sync {
         return Ok(Some(published(&record)));
     }
@@ -36,7 +38,8 @@ pub(super) async fn quick(
         return Ok(None);
     }
     let Some(expected) = &record.body.source_commit_sha256 else { return Ok(None) };
-    let commit = log::read_commit(source, wanted).await?;
+    let commit = log::read_commit(source, wanted).await;
+    let commit = commit.map_err(|error| error.of(Side::Source))?;
     let same = commit.is_some_and(|commit| identity::hex(&commit.sha256) == *expected);
     Ok(same.then(|| SyncPlan::UpToDate(up_to_date(&record, replica_head))))
 }

@@ -4,6 +4,7 @@
 //! that version with the same filter; live keys, sizes, protocol and metadata are compared; the
 //! target's objects are listed once and their sizes compared; delta-rs reads the replica too.
 
+use deepclone_common::connections::Side;
 use deepclone_common::table_store::TableStore;
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
@@ -89,9 +90,11 @@ pub enum SecondOpinion {
 /// NOT_A_DELTA_TABLE for either side, a damaged log, a version that the source does not hold any
 /// more, a storage error. Differences are no errors.
 pub async fn verify(source: &TableStore, target: &TableStore) -> Result<VerifyReport, DeltaError> {
-    let replica = snapshot::read(target, &SourcePoint::Newest).await?;
+    let replica = snapshot::read(target, &SourcePoint::Newest).await;
+    let replica = replica.map_err(|error| error.of(Side::Target))?;
     let last = head::last_sync(target, &replica, DivergencePolicy::Overwrite).await?;
-    let mut wanted = snapshot::read(source, &SourcePoint::Version(last.source_version)).await?;
+    let wanted = snapshot::read(source, &SourcePoint::Version(last.source_version)).await;
+    let mut wanted = wanted.map_err(|error| error.of(Side::Source))?;
     changes::refuse_other_source(source, &wanted, &last).await?;
     let predicate =
         filter::of_last_sync(&last, None, &wanted).ok_or_else(|| unknown_part(target))?;
