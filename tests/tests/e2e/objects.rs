@@ -10,6 +10,9 @@ use crate::replica;
 use crate::sync;
 use crate::table;
 
+/// A key that Azure cannot hold.
+const DOTTED: &str = "trailing dot./x.";
+
 /// Keys as they are at a store, each with its path as the log encodes it.
 fn names() -> Vec<(String, String)> {
     let long =
@@ -23,7 +26,7 @@ fn names() -> Vec<(String, String)> {
         ("ünïcödé-漢字-✓.parquet", "%C3%BCn%C3%AFc%C3%B6d%C3%A9-漢字-✓.parquet"),
         ("k=a:b;c,d@e'f(g)!/x~.parquet", "k=a:b;c,d@e'f(g)!/x~.parquet"),
         ("_hidden/.dot.parquet", "_hidden/.dot.parquet"),
-        ("trailing dot./x.", "trailing%20dot./x."),
+        (DOTTED, "trailing%20dot./x."),
     ];
     let plain = plain.map(|(key, path)| (key.to_owned(), path.to_owned()));
     plain.into_iter().chain([(long.clone(), long)]).collect()
@@ -41,10 +44,21 @@ async fn objects_of_all_names_arrive_under_them() {
     for (from, to) in [(&source, &north), (&north, &south), (&south, &azure), (&azure, &target)] {
         sync::embedded(from, to, &[]).await.succeeded();
         let (sent, come) = (source.listing().await, to.listing().await);
-        assert_eq!(replica::objects(&sent), replica::objects(&come), "{}", to.uri());
+        let arrived = replica::objects(&come);
+        assert_eq!(replica::objects(&sent).len(), arrived.len(), "{}", to.uri());
         for key in replica::objects(&sent) {
-            assert_eq!(sent[&key], come[&key], "{key} at {}", to.uri());
+            // Azure drops dots at the end of a segment: such a key has another name from there on.
+            let name = match key.as_str() {
+                DOTTED if !arrived.contains(DOTTED) => arrived
+                    .iter()
+                    .find(|name| name.starts_with("trailing dot-"))
+                    .unwrap_or_else(|| panic!("{key} at {}: {arrived:?}", to.uri())),
+                key => key,
+            };
+            assert_eq!(sent.get(&key), come.get(name), "{key} at {}", to.uri());
         }
+        let has_dots = arrived.iter().any(|key| key.split('/').any(|part| part.ends_with('.')));
+        assert_eq!(has_dots, matches!(to, Place::Cloud(..)), "{}", to.uri());
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a sync asks of the stores, to the request.
 
-use deepclone_tests::proxy::Proxy;
+use deepclone_tests::proxy::{Fault, Proxy, Rule};
 
 use crate::place::Place;
 use crate::sync;
@@ -58,4 +58,21 @@ async fn a_small_object_is_one_get_and_one_put() {
     let others = |proxy: &Proxy| proxy.seen().len() - OBJECTS;
     assert!(others(&north) <= 6, "{:#?}", north.seen());
     assert!(others(&south) - PROBE - FOLDERS_ABOVE <= 8, "{:#?}", south.seen());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_refuses_put_if_absent_is_named_by_two_requests() {
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    table::synthetic(folder.path(), 10, 100);
+    let (source, target) = (Place::Local(folder.path().to_owned()), Place::south("refuses"));
+    let proxy = Proxy::start(target.endpoint()).await;
+    proxy.add(Rule::new(Fault::Status(501)).method("PUT"));
+    let proxied = target.at(&proxy.endpoint(target.endpoint()));
+    let refused = sync::embedded(&source, &proxied, &[]).await;
+    assert_eq!(refused.code, 4, "{refused:?}");
+    assert_eq!(refused.json["error"]["reason"], "TARGET_UNSUITABLE", "{refused:?}");
+    assert!(refused.stderr.contains(&target.uri()), "{refused:?}");
+    // With and without a checksum.
+    assert_eq!((proxy.count("PUT", "probe-"), proxy.count("PUT", "")), (2, 2));
+    assert!(target.listing().await.is_empty());
 }
