@@ -9,7 +9,7 @@ use deepclone_core::reason::Reason;
 use sha2::{Digest, Sha256};
 
 use super::equality::canonical;
-use super::{CommitTime, Configuration};
+use super::{CommitTime, Configuration, further_marks};
 use crate::actions::{Metadata, Protocol};
 use crate::features::{
     Family, WRITER_LISTS, has_in_commit_timestamps, is_refused_alone, supports_any, switched_on,
@@ -182,7 +182,12 @@ pub(super) fn build(
     replica: Option<&Metadata>,
     sync: JobId,
 ) -> Metadata {
+    let schema_string = match replica {
+        Some(replica) => further_marks(&source.schema_string, &replica.schema_string),
+        None => source.schema_string.clone(),
+    };
     Metadata {
+        schema_string,
         id: replica.map_or_else(|| new_id(sync), |replica| replica.id.clone()),
         created_time: replica.and_then(|replica| replica.created_time),
         configuration,

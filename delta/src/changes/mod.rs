@@ -29,6 +29,7 @@ mod equality;
 pub(crate) mod filter;
 pub(crate) mod head;
 mod identity;
+mod identity_marks;
 mod metadata;
 mod near_names;
 mod objects;
@@ -44,6 +45,7 @@ mod up_to_date;
 pub(crate) use equality::same_fields;
 pub use identity::Identity;
 pub(crate) use identity::settings;
+pub(crate) use identity_marks::further as further_marks;
 pub(crate) use metadata::{
     ENABLEMENT_TIMESTAMP, ENABLEMENT_VERSION, configuration, leave_out_inert,
 };

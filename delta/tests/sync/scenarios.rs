@@ -373,3 +373,39 @@ async fn a_schema_of_many_nested_structs_is_filtered_and_kept() {
         assert_eq!(report.differences, [], "{depth}");
     }
 }
+
+/// A table with an identity column whose last number was `mark`.
+fn with_identity(mark: i64) -> serde_json::Value {
+    let mut table = metadata("source-id", json!({}));
+    let schema = format!(
+        concat!(
+            r#"{{"type":"struct","fields":[{{"name":"id","type":"long","nullable":true,"#,
+            r#""metadata":{{"delta.identity.start":1,"delta.identity.step":1,"#,
+            r#""delta.identity.highWaterMark":{},"delta.identity.allowExplicitInsert":false}}}},"#,
+            r#"{{"name":"p","type":"string","nullable":true,"metadata":{{}}}}]}}"#
+        ),
+        mark
+    );
+    table["metaData"]["schemaString"] = schema.into();
+    table
+}
+
+#[tokio::test]
+async fn a_number_that_the_replica_handed_out_is_never_handed_out_again() {
+    let (mut source, mut target) = (Table::new("source"), Table::new("target"));
+    source.commit(&[protocol(1, 6), with_identity(10), add("a1")]).await;
+    sync_equal(&source, &target, &spec()).await;
+    let mut local = with_identity(50);
+    local["metaData"]["id"] = target.snapshot().await.metadata.id.into();
+    target.commit(&[info("WRITE"), local, add("x1")]).await;
+    for (mark, kept) in [(20, 50), (30, 50), (60, 60), (55, 60)] {
+        source.commit(&[with_identity(mark), add(&format!("b{mark}"))]).await;
+        sync(&source, &target, &overwrite()).await.unwrap();
+        let schema = target.snapshot().await.metadata.schema_string;
+        let wanted = with_identity(kept);
+        assert_eq!(Some(schema.as_str()), wanted["metaData"]["schemaString"].as_str(), "{mark}");
+        let report = verify(&source.store, &target.store).await.unwrap();
+        assert_eq!(report.differences, [], "{mark}");
+        assert!(matches!(sync(&source, &target, &spec()).await, Ok(Did::UpToDate)));
+    }
+}
