@@ -13,6 +13,9 @@ that take them. An answer has for each reader one of
     {"cannot_judge": "…"}                         the reader is known to be wrong here, and why
 
 `{"op": "rows", "location": …, "reader": …, "limit": 20}` gives rows as text, sorted, to look at.
+
+`{"op": "lost", "location": …}` looks every value of every plain column up by a predicate, so that
+readers skip files by their statistics; an answer has for each reader the values it did not find.
 """
 
 import hashlib
@@ -40,6 +43,11 @@ def rows(location: str, reader: str, version: int | None = None, limit: int = 20
     """The first rows in the order of their texts."""
     _, texts = READERS[reader](plain(location), version, options)
     return sorted(texts)[:limit]
+
+
+def lost(location: str) -> dict:
+    """The values that a reader shows and does not find by a predicate."""
+    return {"duckdb": lost_by_duckdb(plain(location)), "polars": lost_by_polars(plain(location))}
 
 
 def plain(location: str) -> str:
@@ -77,12 +85,7 @@ class CannotJudge(Exception):
 def by_duckdb(location: str, version: int | None,
               options: dict | None) -> tuple[str, Iterator[str]]:
     """DuckDB's delta extension, loaded from its Python package: nothing is downloaded."""
-    import duckdb
-    import duckdb_extension_delta
-    extension = (pathlib.Path(duckdb_extension_delta.__file__).parent / "extensions"
-                 / f"v{duckdb.__version__}" / "delta.duckdb_extension")
-    connection = duckdb.connect(config={"allow_unsigned_extensions": "true"})
-    connection.execute(f"LOAD '{extension}'")
+    connection = duckdb_with_delta()
     at = "" if version is None else f", version => {version}"
     scan = f"delta_scan({quoted(location)}{at})"
     described = connection.execute(f"DESCRIBE FROM {scan}").fetchall()
@@ -90,6 +93,49 @@ def by_duckdb(location: str, version: int | None,
     # As text within DuckDB: it spells every type, also those that Python has no value for.
     result = connection.execute(f"SELECT (scanned)::VARCHAR FROM {scan} AS scanned")
     return columns, (text for (text,) in fetched(result))
+
+
+def duckdb_with_delta():
+    import duckdb
+    import duckdb_extension_delta
+    extension = (pathlib.Path(duckdb_extension_delta.__file__).parent / "extensions"
+                 / f"v{duckdb.__version__}" / "delta.duckdb_extension")
+    connection = duckdb.connect(config={"allow_unsigned_extensions": "true"})
+    connection.execute(f"LOAD '{extension}'")
+    return connection
+
+
+def lost_by_duckdb(location: str) -> list[str]:
+    connection = duckdb_with_delta()
+    scan = f"delta_scan({quoted(location)})"
+    missed = []
+    for name, kind, *_ in connection.execute(f"DESCRIBE FROM {scan}").fetchall():
+        if "(" in kind and not kind.startswith("DECIMAL"):
+            continue
+        column = '"' + name.replace('"', '""') + '"'
+        # A literal, as people write it: only then are files skipped.
+        values = connection.execute(
+            f"SELECT DISTINCT {column}::VARCHAR FROM {scan} WHERE {column} IS NOT NULL").fetchall()
+        for (value,) in values:
+            where = f"{column} = CAST({quoted(value)} AS {kind})"
+            (count,) = connection.execute(f"SELECT count(*) FROM {scan} WHERE {where}").fetchone()
+            missed += [where] if count == 0 else []
+    return missed
+
+
+def lost_by_polars(location: str) -> list[str]:
+    import polars
+    import polars_deltalake
+    table = polars_deltalake.scan_delta(location)
+    missed = []
+    for name, kind in table.collect_schema().items():
+        if kind.is_nested():
+            continue
+        for value in table.select(name).collect()[name].drop_nulls().unique():
+            where = polars.col(name) == polars.lit(value, dtype=kind)
+            if table.filter(where).collect().is_empty():
+                missed.append(f"{name} = {value!r}")
+    return missed
 
 
 def fetched(result) -> Iterator[tuple]:
@@ -137,7 +183,7 @@ READERS = {"duckdb": by_duckdb, "polars": by_polars, "delta-rs": by_delta_rs}
 def main(arguments: list[str]) -> None:
     match arguments:
         case []:
-            lines.serve({"read": read, "rows": rows})
+            lines.serve({"read": read, "rows": rows, "lost": lost})
         case [location, *version]:
             seen = read(location, int(version[0]) if version else None)
             print(json.dumps(seen, indent=2))

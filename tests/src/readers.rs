@@ -67,6 +67,17 @@ pub fn assert_same_rows(source: &str, target: &str) -> Vec<String> {
     judges
 }
 
+/// The values that each reader shows and does not find by a predicate, because the statistics that
+/// it skips files by are wrong.
+///
+/// # Panics
+/// When a reader fails.
+pub fn lost(location: &str) -> BTreeMap<String, Vec<String>> {
+    let request = json!({"op": "lost", "location": location});
+    let lost = ask(&request).unwrap_or_else(|error| panic!("looking up in {location}: {error}"));
+    serde_json::from_value(lost).expect("the readers' answer has its shape")
+}
+
 /// A few rows as text, to look at.
 fn sample(reader: &str, location: &str) -> String {
     let request = json!({"op": "rows", "reader": reader, "location": location, "limit": 5});

@@ -73,9 +73,8 @@ mod tests {
     fn schema(columns: &[(&str, i64, Option<i64>)]) -> String {
         let column = |(name, step, mark): &(&str, i64, Option<i64>)| {
             let mark = mark.map(|mark| format!(",\"{MARK}\":{mark}")).unwrap_or_default();
-            format!(
-                r#"{{"name":"{name}", "type":"long","nullable":true,"metadata":{{"{STEP}":{step}{mark}}}}}"#
-            )
+            let metadata = format!("{{\"{STEP}\":{step}{mark}}}");
+            format!(r#"{{"name":"{name}", "type":"long","metadata":{metadata}}}"#)
         };
         let columns: Vec<String> = columns.iter().map(column).collect();
         format!(r#"{{"type":"struct","fields":[{}]}}"#, columns.join(","))

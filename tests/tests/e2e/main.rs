@@ -13,6 +13,7 @@
 //! * `odd_protocols` – protocols and properties as real writers leave them
 //! * `race`       – two clones to one target
 //! * `bad_input`  – refusals: one line, the right exit code, nothing written
+//! * `statistics` – bounds by which readers skip files
 //! * `workers`    – workers that do not fit, commands that are interrupted, what logs tell
 //! * `golden`     – real tables of many writers
 
@@ -30,6 +31,7 @@ mod race;
 mod replica;
 mod requests;
 mod routes;
+mod statistics;
 mod sync;
 mod table;
 mod workers;
