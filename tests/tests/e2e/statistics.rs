@@ -20,7 +20,7 @@ const ROWS: &[&str] = &[
      DATE '1582-10-04', true, X'00ff', named_struct('n', 9007199254740995L)",
     "-9007199254740993L, 12345678901234567890.123456789012345678BD, -1e300D, \
      'an upper bound that is far longer than thirty-two characters', \
-     TIMESTAMP '9999-12-31 23:59:59.999999', TIMESTAMP_NTZ '0001-01-01 00:00:00.000001', \
+     TIMESTAMP '2261-12-31 23:59:59.999999', TIMESTAMP_NTZ '0001-01-01 00:00:00.000001', \
      DATE '9999-12-31', false, X'', named_struct('n', -1L)",
     "9223372036854775807L, -0.5BD, double('NaN'), repeat('\u{10ffff}', 40), \
      TIMESTAMP '1969-12-31 23:59:59.999', TIMESTAMP_NTZ '1969-12-31 23:59:59', \
