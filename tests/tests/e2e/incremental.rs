@@ -137,3 +137,33 @@ async fn changes_by_spark() {
     assert!(matches!(source, Seen::Rows { rows: 9, .. }), "{source:?}");
     assert_eq!(source, replica, "Spark sees another table in the replica");
 }
+
+/// delta-rs vacuums the replica and writes a checkpoint; a clean-up takes our own commit away.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_that_delta_rs_vacuumed_and_cleaned_up_goes_on() {
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    let (source, target) =
+        (Place::Local(folder.path().join("source")), Place::Local(folder.path().join("replica")));
+    let only_south = ["--where", "region = 'south'"];
+    writers::write("append", &source.uri(), json!({"start": 0, "count": 20}));
+    sync::embedded(&source, &target, &only_south).await.succeeded();
+    // VACUUM needs something to delete.
+    writers::write("overwrite", &source.uri(), json!({"start": 50, "count": 20}));
+    sync::embedded(&source, &target, &only_south).await.succeeded();
+    writers::write("vacuum", &target.uri(), json!({}));
+    writers::write("checkpoint", &target.uri(), json!({}));
+    for version in 0..=3 {
+        let commit = format!("_delta_log/{version:020}.json");
+        std::fs::remove_file(PathBuf::from(target.uri()).join(commit)).expect("a commit");
+    }
+
+    let mut verify = deepclone_tests::process::deepclone();
+    verify.args(["verify", &source.uri(), &target.uri(), "--output", "json"]);
+    let report = sync::finish(verify).await.succeeded();
+    assert_eq!(report.json["equal"], true, "{report:?}");
+    writers::write("append", &source.uri(), json!({"start": 100, "count": 20}));
+    let ended = sync::embedded(&source, &target, &only_south).await.succeeded();
+    assert_eq!((ended.number("target_version"), ended.number("num_removed_files")), (4, 0));
+    let again = sync::embedded(&source, &target, &only_south).await.succeeded();
+    assert_eq!(again.json["up_to_date"], true);
+}
