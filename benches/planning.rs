@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use criterion::{Criterion, Throughput};
 use deepclone_common::table_store::TableStore;
+use deepclone_core::ids::SourceKey;
 use deepclone_core::shard::{ObjectSize, shard};
 use deepclone_core::spec::SourcePoint;
 use deepclone_delta::{log, snapshot};
@@ -18,6 +19,7 @@ use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 
+const SOURCE: SourceKey = SourceKey([1; 32]);
 const OBJECTS: u32 = 100_000;
 const COMMITS: u32 = 100;
 const FILES_PER_COMMIT: u32 = 200;
@@ -39,12 +41,14 @@ fn bench_sharding(criterion: &mut Criterion) {
             key: key.as_bytes(),
             size: (64 * KIB) << (number % 14),
             size_is_minimum: false,
+            modified_ms: 0,
         })
         .collect();
     let mut group = criterion.benchmark_group("shard");
     group.throughput(Throughput::Elements(OBJECTS.into()));
     group.bench_function("mixed_sizes", |bencher| {
-        bencher.iter_with_large_drop(|| shard(black_box(&objects)).expect("the keys ascend"));
+        bencher
+            .iter_with_large_drop(|| shard(SOURCE, black_box(&objects)).expect("the keys ascend"));
     });
     group.finish();
 }

@@ -18,16 +18,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Method;
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderValue, IF_NONE_MATCH};
+use http::header::{CONTENT_LENGTH, HeaderValue, IF_NONE_MATCH};
 use http_body::{Body, Frame, SizeHint};
 use object_store::ClientOptions;
-use object_store::azure::{AzureAccessKey, AzureAuthorizer, AzureCredential};
 use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse,
     HttpResponseBody, HttpService, ReqwestConnector,
 };
 use tokio::time::{Instant, Sleep};
 
+use crate::store_ext::Signing;
 use crate::{listed_keys, store_counts};
 
 /// The longest wait for the head of an answer once the request's body is sent, and for each frame.
@@ -42,54 +42,38 @@ pub fn deadline_for(bytes: u64) -> Duration {
 }
 
 /// How a store is asked to complete an upload only where nothing is.
-#[derive(Clone)]
+#[derive(Clone, Copy, Debug)]
 pub enum Completion {
     /// It cannot be asked.
     Overwrites,
     /// S3: the header, which needs no signature.
     S3,
     /// Azure: the header, which an account's key signs.
-    Azure {
-        /// The account.
-        account: String,
-        /// Its key; none: a token authorizes, and signs no header.
-        key: Option<AzureAccessKey>,
-    },
-}
-
-impl fmt::Debug for Completion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Overwrites => "Overwrites",
-            Self::S3 => "S3",
-            Self::Azure { .. } => "Azure",
-        })
-    }
+    Azure,
 }
 
 impl Completion {
     /// Adds the condition, if `request` completes an upload.
-    fn make_conditional(&self, request: &mut HttpRequest) -> Result<(), HttpError> {
+    async fn make_conditional(
+        self,
+        request: &mut HttpRequest,
+        signing: &Signing,
+    ) -> Result<(), HttpError> {
         let query = request.uri().query().unwrap_or_default();
         let has = |name: &str| query.split('&').any(|pair| pair.starts_with(name));
         let completes = match self {
             Self::Overwrites => false,
             Self::S3 => request.method() == Method::POST && has("uploadId="),
-            Self::Azure { .. } => request.method() == Method::PUT && has("comp=blocklist"),
+            Self::Azure => request.method() == Method::PUT && has("comp=blocklist"),
         };
         if !completes {
             return Ok(());
         }
         request.headers_mut().insert(IF_NONE_MATCH, HeaderValue::from_static("*"));
-        if let Self::Azure { account, key: Some(key) } = self
-            && request.headers_mut().remove(AUTHORIZATION).is_some()
-        {
-            let credential = AzureCredential::AccessKey(key.clone());
-            AzureAuthorizer::new(&credential, account)
-                .try_authorize(request)
-                .map_err(|error| HttpError::new(HttpErrorKind::Unknown, error))?;
+        match self {
+            Self::Azure => signing.sign(request).await,
+            Self::Overwrites | Self::S3 => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -98,12 +82,15 @@ impl Completion {
 pub struct TimedConnector {
     /// What is done to completions.
     pub completion: Completion,
+    /// How a changed request is signed.
+    pub signing: Signing,
 }
 
 impl HttpConnector for TimedConnector {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
         let inner = ReqwestConnector::default().connect(options)?;
-        Ok(HttpClient::new(TimedService { inner, completion: self.completion.clone() }))
+        let (completion, signing) = (self.completion, self.signing.clone());
+        Ok(HttpClient::new(TimedService { inner, completion, signing }))
     }
 }
 
@@ -111,6 +98,7 @@ impl HttpConnector for TimedConnector {
 struct TimedService {
     inner: HttpClient,
     completion: Completion,
+    signing: Signing,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -126,14 +114,19 @@ fn stalled(after: Duration) -> HttpError {
 #[async_trait::async_trait]
 impl HttpService for TimedService {
     async fn call(&self, mut request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        self.completion.make_conditional(&mut request)?;
+        self.completion.make_conditional(&mut request, &self.signing).await?;
+        let asked = self.signing.extend(&mut request).await?;
         let lists = listed_keys::is_listing(&request);
         let host = request.uri().authority().map(ToString::to_string).unwrap_or_default();
         let limit = deadline_for(request.body().content_length() as u64);
         let answer = tokio::time::timeout(limit, self.inner.execute(request)).await;
         let answer = answer.unwrap_or_else(|_| Err(stalled(limit)));
         store_counts::count(&host, &answer);
-        let (mut parts, body) = answer?.into_parts();
+        let mut answer = answer?;
+        if let Some(asked) = asked {
+            asked.note(&mut answer);
+        }
+        let (mut parts, body) = answer.into_parts();
         let timer = Box::pin(tokio::time::sleep(STALL_TIMEOUT));
         let mut body = HttpResponseBody::new(TimedBody { inner: body, timer });
         if lists && parts.status.is_success() {

@@ -8,6 +8,7 @@
 //! * [`table_store`]: a table's folder in an object store; [`local_folder`]: one on disk.
 //! * [`http_client`]: stall time-outs below every store; `store_counts` counts its answers,
 //!   `listed_keys` takes what the client cannot name out of listings.
+//! * [`store_ext`]: requests that the stores' own interface does not have.
 //! * [`store_errors`]: the one classification of what stores answer.
 //! * [`target_probe`]: what a target lacks, before anything is copied to it.
 //! * [`telemetry`], [`shutdown`], [`listener`], [`http`]: what every process needs around its work.
@@ -24,6 +25,7 @@ pub mod secret;
 pub mod shutdown;
 mod store_counts;
 pub mod store_errors;
+pub mod store_ext;
 pub mod table_store;
 pub mod target_probe;
 pub mod telemetry;

@@ -35,13 +35,19 @@ impl WorkerId {
     }
 }
 
-/// Names a task by its content: the SHA-256 of its ordered (key, size, part range).
+/// Names a task by its content: the SHA-256 of its source and its ordered (key, size, modification
+/// time, part range).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TaskFingerprint(pub [u8; 32]);
 
 /// Names a target table, so that two jobs never write to one at once.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TargetKey(pub [u8; 32]);
+
+/// Names where an object's bytes come from: a table at a place, in one lineage. Another table at
+/// the same place is another source.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SourceKey(pub [u8; 32]);
 
 /// Names a connection as one machine resolves it: its name and the fingerprint of its settings.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -115,4 +121,4 @@ macro_rules! short_hex {
     )+};
 }
 
-short_hex!(TaskFingerprint, TargetKey, ConnectionKey, PlanDigest);
+short_hex!(TaskFingerprint, TargetKey, SourceKey, ConnectionKey, PlanDigest);

@@ -11,6 +11,10 @@ pub struct Receipt {
     pub bytes_written: u64,
     /// Requests sent to both stores, repeats included.
     pub requests: u32,
+    /// Milliseconds from the first request to the report: no object was seen earlier than that.
+    pub elapsed_ms: u64,
+    /// The worker's name, as the coordinator knows it; empty on the way there.
+    pub worker: String,
 }
 
 /// Evidence for one object.

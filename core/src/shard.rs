@@ -6,11 +6,11 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::ids::{PlanDigest, TaskFingerprint};
+use crate::ids::{PlanDigest, SourceKey, TaskFingerprint};
 use crate::limits;
 
 /// The version of the rules in this file: another one, other plans.
-pub const PLANNER_VERSION: u32 = 1;
+pub const PLANNER_VERSION: u32 = 2;
 
 /// One object to copy, as sharding sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +21,9 @@ pub struct ObjectSize<'a> {
     pub size: u64,
     /// True when the log only bounds the length.
     pub size_is_minimum: bool,
+    /// When the source's log says that it was written, in milliseconds since 1970; 0: it does not.
+    /// A file that was replaced in place is another object.
+    pub modified_ms: i64,
 }
 
 /// One task: some of the sorted objects.
@@ -58,26 +61,26 @@ pub enum ShardError {
     },
 }
 
-/// Packs objects, sorted by key and distinct, into tasks in plan order.
+/// Packs the objects of one source, sorted by key and distinct, into tasks in plan order.
 ///
 /// # Errors
 /// When the objects are not sorted and distinct.
-pub fn shard(objects: &[ObjectSize<'_>]) -> Result<Vec<Shard>, ShardError> {
+pub fn shard(source: SourceKey, objects: &[ObjectSize<'_>]) -> Result<Vec<Shard>, ShardError> {
     let mut shards = Vec::new();
-    let mut pack = Pack::default();
+    let mut pack = Pack::new(source);
     for (index, object) in objects.iter().enumerate() {
         if index > 0 && objects[index - 1].key >= object.key {
             let key = String::from_utf8_lossy(object.key).into_owned();
             return Err(ShardError::NotSorted { index, key });
         }
         if object.size >= limits::LARGE_OBJECT_BYTES_MIN {
-            let mut alone = Pack::default();
+            let mut alone = Pack::new(source);
             alone.push(index, object);
             alone.close_into(&mut shards);
             continue;
         }
         if !pack.has_room_for(object) {
-            std::mem::take(&mut pack).close_into(&mut shards);
+            std::mem::replace(&mut pack, Pack::new(source)).close_into(&mut shards);
         }
         pack.push(index, object);
     }
@@ -110,7 +113,6 @@ pub fn plan_digest(identity: &PlanIdentity<'_>, shards: &[Shard]) -> PlanDigest 
 }
 
 /// The task of small objects that is being filled.
-#[derive(Default)]
 struct Pack {
     objects: Vec<usize>,
     bytes: u64,
@@ -118,6 +120,10 @@ struct Pack {
 }
 
 impl Pack {
+    fn new(source: SourceKey) -> Self {
+        Self { objects: Vec::new(), bytes: 0, hash: Sha256::new().chain_update(source.0) }
+    }
+
     fn has_room_for(&self, object: &ObjectSize<'_>) -> bool {
         self.objects.len() < limits::TASK_OBJECTS_MAX
             && self.bytes.saturating_add(object.size) <= limits::TASK_BYTES_MAX
@@ -129,6 +135,7 @@ impl Pack {
         self.hash.update((object.key.len() as u64).to_be_bytes());
         self.hash.update(object.key);
         self.hash.update(object.size.to_be_bytes());
+        self.hash.update(object.modified_ms.to_be_bytes());
         // The second byte stands for the part range: 0 is the whole object.
         self.hash.update([u8::from(object.size_is_minimum), 0]);
     }
@@ -149,12 +156,19 @@ mod tests {
 
     use super::*;
 
-    type Objects = BTreeMap<Vec<u8>, (u64, bool)>;
+    type Objects = BTreeMap<Vec<u8>, (u64, bool, i64)>;
+
+    const SOURCE: SourceKey = SourceKey([1; 32]);
 
     fn sizes(objects: &Objects) -> Vec<ObjectSize<'_>> {
         objects
             .iter()
-            .map(|(key, &(size, size_is_minimum))| ObjectSize { key, size, size_is_minimum })
+            .map(|(key, &(size, size_is_minimum, modified_ms))| ObjectSize {
+                key,
+                size,
+                size_is_minimum,
+                modified_ms,
+            })
             .collect()
     }
 
@@ -162,7 +176,7 @@ mod tests {
         let size = prop_oneof![0..1_u64 << 10, 0..1_u64 << 26, 0..1_u64 << 40, Just(u64::MAX)];
         proptest::collection::btree_map(
             proptest::collection::vec(any::<u8>(), 0..4),
-            (size, any::<bool>()),
+            (size, any::<bool>(), any::<i64>()),
             0..700,
         )
     }
@@ -173,7 +187,7 @@ mod tests {
         #[test]
         fn every_object_is_in_exactly_one_bounded_task(objects in objects()) {
             let sizes = sizes(&objects);
-            let shards = shard(&sizes).unwrap();
+            let shards = shard(SOURCE, &sizes).unwrap();
             let mut places: Vec<usize> = shards.iter().flat_map(|s| s.objects.clone()).collect();
             places.sort_unstable();
             prop_assert!(places.into_iter().eq(0..sizes.len()));
@@ -187,24 +201,30 @@ mod tests {
                 prop_assert!(task.objects.is_sorted());
             }
             prop_assert!(shards.is_sorted_by_key(|task| task.objects[0]));
-            prop_assert_eq!(&shard(&sizes).unwrap(), &shards);
+            prop_assert_eq!(&shard(SOURCE, &sizes).unwrap(), &shards);
         }
 
         #[test]
         fn another_content_is_another_name(
-            objects in objects(), pick in any::<prop::sample::Index>(), change in 0..3,
+            objects in objects(), pick in any::<prop::sample::Index>(), change in 0..5,
         ) {
             prop_assume!(!objects.is_empty());
-            let before = shard(&sizes(&objects)).unwrap();
+            let before = shard(SOURCE, &sizes(&objects)).unwrap();
+            let source = if change == 4 { SourceKey([2; 32]) } else { SOURCE };
             let mut objects = objects;
             let key = pick.get(&objects.keys().cloned().collect::<Vec<_>>()).clone();
-            let (size, is_minimum) = objects.remove(&key).unwrap();
+            let (size, is_minimum, modified_ms) = objects.remove(&key).unwrap();
             match change {
-                0 => objects.insert(key, (size ^ 1, is_minimum)),
-                1 => objects.insert(key, (size, !is_minimum)),
-                _ => objects.insert([&key[..], b"longer"].concat(), (size, is_minimum)),
+                0 => objects.insert(key, (size ^ 1, is_minimum, modified_ms)),
+                1 => objects.insert(key, (size, !is_minimum, modified_ms)),
+                2 => objects.insert(key, (size, is_minimum, modified_ms ^ 1)),
+                3 => {
+                    let longer = [&key[..], b"longer"].concat();
+                    objects.insert(longer, (size, is_minimum, modified_ms))
+                }
+                _ => objects.insert(key, (size, is_minimum, modified_ms)),
             };
-            let after = shard(&sizes(&objects)).unwrap();
+            let after = shard(source, &sizes(&objects)).unwrap();
             let identity = PlanIdentity { source_version: 1, replica_version: None, options: b"" };
             prop_assert_ne!(plan_digest(&identity, &before), plan_digest(&identity, &after));
             let names = |shards: &[Shard]| -> Vec<_> {
@@ -217,18 +237,25 @@ mod tests {
     #[test]
     fn a_large_object_does_not_end_the_pack_around_it() {
         let large = limits::LARGE_OBJECT_BYTES_MIN;
-        let sized = |key: &'static [u8], size| ObjectSize { key, size, size_is_minimum: false };
-        let shards =
-            shard(&[sized(b"a", 1), sized(b"b", large), sized(b"c", 2), sized(b"d", large - 1)]);
+        let sized = |key, size| ObjectSize { key, size, size_is_minimum: false, modified_ms: 0 };
+        let shards = shard(
+            SOURCE,
+            &[sized(&b"a"[..], 1), sized(b"b", large), sized(b"c", 2), sized(b"d", large - 1)],
+        );
         let packs: Vec<_> = shards.unwrap().into_iter().map(|task| task.objects).collect();
         assert_eq!(packs, [vec![0, 2, 3], vec![1]]);
     }
 
     #[test]
     fn unsorted_and_repeated_keys_are_refused() {
-        let sized = |key: &'static [u8]| ObjectSize { key, size: 1, size_is_minimum: false };
+        let sized = |key: &'static [u8]| ObjectSize {
+            key,
+            size: 1,
+            size_is_minimum: false,
+            modified_ms: 0,
+        };
         for keys in [[b"b", b"a"], [b"a", b"a"]] {
-            let refused = shard(&[sized(keys[0]), sized(keys[1])]).unwrap_err();
+            let refused = shard(SOURCE, &[sized(keys[0]), sized(keys[1])]).unwrap_err();
             assert_eq!(refused, ShardError::NotSorted { index: 1, key: "a".to_owned() });
         }
     }

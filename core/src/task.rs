@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use crate::evidence::Prior;
 use crate::ids::TaskKey;
 use crate::spec::Verification;
 
@@ -54,4 +55,6 @@ pub struct ObjectCopy {
     pub size: u64,
     /// True when the log only bounds the length (deletion vectors): then `size` is the least.
     pub size_is_minimum: bool,
+    /// What is at the target under this key already, as far as the plan knows.
+    pub prior: Prior,
 }

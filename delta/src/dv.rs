@@ -88,14 +88,9 @@ pub fn check_object(vector: &DeletionVector, object: &[u8]) -> Result<(), &'stat
 
 /// CRC-32 as zip and Java have it.
 fn crc32(data: &[u8]) -> u32 {
-    let mut crc = u32::MAX;
-    for byte in data {
-        crc ^= u32::from(*byte);
-        for _ in 0..8 {
-            crc = if crc & 1 == 1 { (crc >> 1) ^ 0xedb8_8320 } else { crc >> 1 };
-        }
-    }
-    !crc
+    let wide = crc_fast::checksum(crc_fast::CrcAlgorithm::Crc32IsoHdlc, data);
+    // The upper half of a 32-bit digest is zero.
+    u32::try_from(wide).unwrap_or_default()
 }
 
 /// Z85 (<https://rfc.zeromq.org/spec/32/>) to bytes.

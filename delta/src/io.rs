@@ -4,11 +4,14 @@
 //! never a put-if-absent, whose unknown outcome only a read settles (I5).
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use deepclone_common::store_errors::{StoreError, StoreErrorKind};
+use deepclone_common::store_ext;
 use deepclone_common::table_store::TableStore;
+use deepclone_core::evidence::Described;
 use deepclone_core::failure::Failure;
 use deepclone_core::limits::{BACKOFF_MAX, BACKOFF_MIN};
 use deepclone_core::reason::Reason;
@@ -88,6 +91,49 @@ pub async fn exists(table: &TableStore, relative: &str) -> Result<bool, DeltaErr
     match retrying(|| table.store.head(&key)).await {
         Ok(_) => Ok(true),
         Err(Error::NotFound { .. }) => Ok(false),
+        Err(error) => Err(storage("reading", table, relative, &error)),
+    }
+}
+
+/// The object at `relative` as its store describes it, or `None` when it is absent.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn describe(table: &TableStore, relative: &str) -> Result<Option<Described>, DeltaError> {
+    let key = key(table, relative)?;
+    match retrying(|| store_ext::describe(&*table.store, &key)).await {
+        Ok(described) => Ok(Some(described)),
+        Err(Error::NotFound { .. }) => Ok(None),
+        Err(error) => Err(storage("reading", table, relative, &error)),
+    }
+}
+
+/// The CRC-64/NVME of the object at `relative`, read as a stream, or `None` when it is absent.
+/// Bytes that come are added to `bytes_read`, those of broken tries included.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn digest(
+    table: &TableStore,
+    relative: &str,
+    bytes_read: &AtomicU64,
+) -> Result<Option<u64>, DeltaError> {
+    let key = key(table, relative)?;
+    let read = || {
+        let (store, key) = (Arc::clone(&table.store), key.clone());
+        async move {
+            let mut digest = crc_fast::Digest::new(crc_fast::CrcAlgorithm::Crc64Nvme);
+            let mut body = store.get(&key).await?.into_stream();
+            while let Some(bytes) = body.try_next().await? {
+                bytes_read.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+                digest.update(&bytes);
+            }
+            Ok(digest.finalize())
+        }
+    };
+    match retrying(read).await {
+        Ok(digest) => Ok(Some(digest)),
+        Err(Error::NotFound { .. }) => Ok(None),
         Err(error) => Err(storage("reading", table, relative, &error)),
     }
 }
@@ -243,7 +289,7 @@ pub(crate) fn storage(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::sync::atomic::AtomicU32;
 
     use super::*;
 

@@ -15,6 +15,7 @@
 //! * [`changes`]: what a sync must do.
 //! * `commit`: the CLONE commit.
 //! * [`publish`]: making a sync visible.
+//! * [`ledger`]: the digests of everything that was copied, beside the replica.
 //! * [`history`]: the syncs that a replica's log records.
 //! * [`validate`]: the strict validator, a test tool.
 //! * [`verify`]: is the replica what its last sync says.
@@ -28,6 +29,7 @@ pub mod error;
 pub mod features;
 pub mod history;
 pub mod io;
+pub mod ledger;
 pub mod log;
 pub mod paths;
 pub mod predicate;

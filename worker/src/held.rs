@@ -47,6 +47,7 @@ pub(crate) struct HeldTasks {
 
 #[derive(Debug)]
 struct Task {
+    started_at: Instant,
     lease: Arc<LeaseClock>,
     stop: CancellationToken,
     counts: Arc<Counts>,
@@ -54,6 +55,18 @@ struct Task {
     objects: u32,
     /// None while it is copied.
     outcome: Option<TaskOutcome>,
+}
+
+impl Task {
+    /// The outcome as it is reported now; none while the task is copied.
+    fn report(&self) -> Option<TaskOutcome> {
+        let mut outcome = self.outcome.clone()?;
+        if let TaskOutcome::Done(receipt) = &mut outcome {
+            let elapsed = self.started_at.elapsed().as_millis();
+            receipt.elapsed_ms = u64::try_from(elapsed).unwrap_or(u64::MAX);
+        }
+        Some(outcome)
+    }
 }
 
 /// Room for more.
@@ -88,6 +101,7 @@ impl HeldTasks {
             return;
         }
         let task = Task {
+            started_at: came_at,
             lease: Arc::new(LeaseClock::new(came_at, lease.ttl)),
             stop: CancellationToken::new(),
             counts: Arc::default(),
@@ -151,6 +165,7 @@ impl HeldTasks {
             lease,
             stop,
             counts,
+            leftovers: Arc::default(),
         })
     }
 
@@ -199,7 +214,7 @@ impl HeldTasks {
     /// Up to `most` outcomes that wait to be reported.
     pub(crate) fn outcomes(&self, most: usize) -> Vec<(TaskKey, TaskOutcome)> {
         let tasks = self.lock();
-        let ended = tasks.iter().filter_map(|(key, task)| Some((*key, task.outcome.clone()?)));
+        let ended = tasks.iter().filter_map(|(key, task)| Some((*key, task.report()?)));
         ended.take(most).collect()
     }
 

@@ -171,7 +171,7 @@ pub struct VerifyArguments {
     /// Its replica: a path or a URI
     pub target: String,
     /// Also compare the digests of all bytes
-    #[arg(long, hide = true)]
+    #[arg(long)]
     pub deep: bool,
     /// The connection of the source
     #[arg(long, value_name = "NAME")]

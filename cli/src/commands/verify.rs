@@ -2,10 +2,11 @@
 
 use deepclone_common::connections::Side;
 use deepclone_core::failure::Failure;
+use deepclone_delta::verify::{Depth, verify};
 
 use super::{Context, session};
 use crate::args::VerifyArguments;
-use crate::args::convert::{not_built_yet, tables};
+use crate::args::convert::tables;
 use crate::render::{self, Answer};
 
 /// Runs it.
@@ -13,9 +14,6 @@ use crate::render::{self, Answer};
 /// # Errors
 /// Why one of the tables cannot be read. A difference is no error but an answer.
 pub async fn run(arguments: &VerifyArguments, context: &Context) -> Result<Answer, Failure> {
-    if arguments.deep {
-        return Err(not_built_yet("`deepclone verify --deep`"));
-    }
     context.refuse_coordinator("verify")?;
     let (source, target) = tables(
         (&arguments.source, arguments.source_connection.as_deref()),
@@ -26,7 +24,7 @@ pub async fn run(arguments: &VerifyArguments, context: &Context) -> Result<Answe
     let connections = session::connections(context, &sides)?;
     let source = session::open(&connections, &source, Side::Source)?;
     let target = session::open(&connections, &target, Side::Target)?;
-    let report =
-        deepclone_delta::verify::verify(&source, &target).await.map_err(|error| error.failure())?;
+    let depth = if arguments.deep { Depth::Bytes } else { Depth::Sizes };
+    let report = verify(&source, &target, depth).await.map_err(|error| error.failure())?;
     render::verify::answer(&source.uri, &target.uri, &report)
 }

@@ -20,8 +20,16 @@ struct Object<'a> {
     files: u64,
     objects: u64,
     bytes: u64,
+    deep: Option<DeepObject>,
     second_opinion: Opinion<'a>,
     differences: Vec<DifferenceObject<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct DeepObject {
+    objects: u64,
+    source_bytes_read: u64,
+    target_bytes_read: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -52,6 +60,11 @@ pub fn answer(source: &str, target: &str, report: &VerifyReport) -> Result<Answe
         files: report.files,
         objects: report.objects,
         bytes: report.bytes,
+        deep: report.deep.map(|deep| DeepObject {
+            objects: deep.objects,
+            source_bytes_read: deep.source_bytes_read,
+            target_bytes_read: deep.target_bytes_read,
+        }),
         second_opinion: opinion(&report.second_opinion),
         differences: report.differences.iter().map(difference).collect(),
     };
@@ -69,19 +82,24 @@ fn text(source: &str, target: &str, report: &VerifyReport) -> String {
         Ok(number) => format!("the replica differs: {}", units::count(number, "difference")),
         Err(_) => "the replica differs".to_owned(),
     };
-    let bytes = i64::try_from(report.bytes).unwrap_or(i64::MAX);
+    let bytes = |count: u64| units::bytes(i64::try_from(count).unwrap_or(i64::MAX));
     let opinion = match &report.second_opinion {
         SecondOpinion::Agrees => "agrees".to_owned(),
         SecondOpinion::Disagrees => "disagrees".to_owned(),
         SecondOpinion::Skipped { reason } => format!("skipped: {reason}"),
     };
-    let rows = [
+    let mut rows = vec![
         ("source", format!("{source}  (version {})", report.source_version)),
         ("target", format!("{target}  (version {})", report.replica_version)),
         ("files", report.files.to_string()),
-        ("objects", format!("{}, {}", report.objects, units::bytes(bytes))),
+        ("objects", format!("{}, {}", report.objects, bytes(report.bytes))),
         ("delta-rs", opinion),
     ];
+    if let Some(deep) = &report.deep {
+        let (source, target) = (bytes(deep.source_bytes_read), bytes(deep.target_bytes_read));
+        let read = format!("{source} read at the source, {target} at the target");
+        rows.push(("bytes", format!("{} objects compared, {read}", deep.objects)));
+    }
     let mut lines = vec![head, table::pairs(&rows)];
     for found in report.differences.iter().take(SHOWN_MAX) {
         let kind = kind_name(found.kind);
@@ -114,6 +132,8 @@ fn kind_name(kind: DifferenceKind) -> &'static str {
         DifferenceKind::FileDiffers => "FILE_DIFFERS",
         DifferenceKind::ObjectMissing => "OBJECT_MISSING",
         DifferenceKind::ObjectSize => "OBJECT_SIZE",
+        DifferenceKind::ObjectBytes => "OBJECT_BYTES",
+        DifferenceKind::ObjectUnproven => "OBJECT_UNPROVEN",
         DifferenceKind::Protocol => "PROTOCOL",
         DifferenceKind::Metadata => "METADATA",
         DifferenceKind::Diverged => "DIVERGED",

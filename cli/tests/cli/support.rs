@@ -80,7 +80,7 @@ pub(crate) struct Table {
 pub(crate) const FIRST_COMMIT_MS: i64 = 1_714_521_600_000;
 
 impl Table {
-    fn create(root: PathBuf) -> Self {
+    pub(crate) fn create(root: PathBuf) -> Self {
         std::fs::create_dir_all(root.join("_delta_log")).unwrap();
         Self { root }
     }

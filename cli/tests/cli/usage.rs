@@ -24,13 +24,12 @@ fn help_and_completions_go_to_stdout() {
 #[test]
 fn wrong_usage_is_two_in_text_and_in_json() {
     let bench = Bench::new();
-    let cases: [(&[&str], &str); 8] = [
+    let cases: [(&[&str], &str); 7] = [
         (&["clone", "a"], "required arguments were not provided: <TARGET>"),
         (&["clone", "a", "b", "--nope"], "unexpected argument '--nope'"),
         (&["job", "list"], "needs a coordinator"),
         (&["worker", "drain", "w"], "needs a coordinator"),
         (&["replication", "apply", "-f", "x"], "`deepclone replication` is not built yet"),
-        (&["verify", "a", "b", "--deep"], "`deepclone verify --deep` is not built yet"),
         (&["history", "a", "--coordinator", "http://h"], "is not built yet"),
         (&["clone", "a", "b", "--workers", "2", "--coordinator", "http://h"], "--workers is for"),
     ];

@@ -3,7 +3,7 @@
 //! Every store: no retries of its own (its user repeats what is safe to repeat), no time-out over
 //! a whole request, the stall time-outs of [`crate::http_client`], put-if-absent on.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey as S3Key, Checksum, S3ConditionalPut};
@@ -18,9 +18,12 @@ use super::location::Location;
 use super::settings::{Options, Pairs};
 use crate::http_client::{Completion, TimedConnector};
 use crate::store_errors::StoreError;
+use crate::store_ext::{AzureSigner, S3Signer, Signing};
 
 /// How long a connection may take to open.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// The region of a client that names none.
+const S3_REGION: &str = "us-east-1";
 /// What emulators of Azure's store call their account.
 const EMULATOR_ACCOUNT: &str = "devstoreaccount1";
 /// Their account's key: public, the same everywhere.
@@ -131,11 +134,15 @@ fn s3(name: &str, at: &Location, pairs: &Pairs<S3Key>) -> Result<S3Stores, Conne
         Some(endpoint) => checked_endpoint(name, "aws_endpoint_url", endpoint)?,
         None => String::new(),
     };
+    let signer = Arc::new(OnceLock::new());
     let mut builder = AmazonS3Builder::new()
         .with_bucket_name(&at.bucket)
         .with_client_options(client_options(&endpoint))
         .with_retry(no_retries())
-        .with_http_connector(TimedConnector { completion: Completion::S3 })
+        .with_http_connector(TimedConnector {
+            completion: Completion::S3,
+            signing: Signing::S3(Arc::clone(&signer)),
+        })
         .with_unsigned_payload(true)
         .with_conditional_put(S3ConditionalPut::ETagMatch);
     for (key, value) in pairs.iter().filter(|(key, _)| *key != S3Key::Checksum) {
@@ -145,12 +152,16 @@ fn s3(name: &str, at: &Location, pairs: &Pairs<S3Key>) -> Result<S3Stores, Conne
     }
     let region = value(pairs, S3Key::Region).or(value(pairs, S3Key::DefaultRegion));
     let region = region.unwrap_or_default().to_owned();
+    let named = builder.get_config_value(&S3Key::Region).unwrap_or_else(|| S3_REGION.to_owned());
     let plain = builder.clone().build().map_err(|error| refused(name, error))?;
     let mut builder = builder.with_checksum_algorithm(Checksum::CRC64NVME);
     if let Some(algorithm) = value(pairs, S3Key::Checksum) {
         builder = builder.with_config(S3Key::Checksum, algorithm);
     }
     let store = builder.build().map_err(|error| refused(name, error))?;
+    let credentials = Arc::clone(store.credentials());
+    // Set once: nobody else has it yet.
+    let _set = signer.set(S3Signer { credentials, region: named });
     let facts = Facts { region, account: String::new(), endpoint };
     Ok((Arc::new(store), Arc::new(plain), facts))
 }
@@ -189,13 +200,16 @@ fn azure(name: &str, at: &Location, pairs: &Pairs<AzureKey>) -> Result<Store, Co
     let key = value(pairs, AzureKey::AccessKey).or(emulator_key);
     let key = key.map(AzureAccessKey::try_new).transpose();
     let key = key.map_err(|error| refused(name, error.into()))?;
-    let completion = Completion::Azure { account: account.to_owned(), key };
+    let signer = key.map(|key| Arc::new(AzureSigner { account: account.to_owned(), key }));
     let mut builder = MicrosoftAzureBuilder::new()
         .with_account(account)
         .with_container_name(&at.bucket)
         .with_client_options(client_options(&endpoint))
         .with_retry(no_retries())
-        .with_http_connector(TimedConnector { completion });
+        .with_http_connector(TimedConnector {
+            completion: Completion::Azure,
+            signing: Signing::Azure(signer),
+        });
     if let Some(key) = emulator_key {
         builder = builder.with_access_key(key);
     }
@@ -223,7 +237,10 @@ fn gcs(name: &str, at: &Location, pairs: &Pairs<GcsKey>) -> Result<Store, Connec
         // The client's metadata server is reached over http.
         .with_client_options(client_options(&endpoint).with_allow_http(true))
         .with_retry(no_retries())
-        .with_http_connector(TimedConnector { completion: Completion::Overwrites });
+        .with_http_connector(TimedConnector {
+            completion: Completion::Overwrites,
+            signing: Signing::Unknown,
+        });
     for (key, value) in pairs {
         builder = builder.with_config(*key, value.expose());
     }

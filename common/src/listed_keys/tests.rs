@@ -14,6 +14,7 @@ use object_store::{ClientOptions, RetryConfig};
 
 use super::*;
 use crate::http_client::{Completion, TimedConnector};
+use crate::store_ext::Signing;
 
 /// Keys of a log's folder as other tools leave them.
 const STRAY: &[&str] = &[
@@ -84,7 +85,8 @@ async fn server(page: String) -> String {
 async fn stores(keys: &[&str]) -> [Arc<dyn ObjectStore>; 2] {
     let options = || ClientOptions::new().with_allow_http(true);
     let retry = || RetryConfig { max_retries: 0, ..RetryConfig::default() };
-    let connector = || TimedConnector { completion: Completion::Overwrites };
+    let connector =
+        || TimedConnector { completion: Completion::Overwrites, signing: Signing::Unknown };
     let s3 = AmazonS3Builder::new()
         .with_endpoint(server(s3_page(keys)).await)
         .with_bucket_name("b")

@@ -22,9 +22,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deepclone_core::failure::Failure;
-use deepclone_core::ids::{Epoch, JobId, WorkerId};
+use deepclone_core::ids::{Epoch, JobId, TaskFingerprint, WorkerId};
 use deepclone_core::limits::{EVENTS_PER_BATCH_MAX, Limits};
 use deepclone_core::machine::{Action, Event, Fact, Machine, Moment};
+use deepclone_core::receipt::Receipt;
 use deepclone_core::task::Lease;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -58,6 +59,8 @@ pub struct Driver {
     book: Book,
     plans: BTreeMap<JobId, Arc<JobPlan>>,
     notes: BTreeMap<JobId, PlanNote>,
+    /// Receipts of jobs whose plan is being made.
+    early: BTreeMap<JobId, Vec<Seen>>,
     cards: BTreeMap<WorkerId, WorkerCard>,
     waiting: BTreeMap<WorkerId, Reply<Vec<Lease>>>,
     beats: BTreeMap<WorkerId, Vec<Reply<Beat>>>,
@@ -98,6 +101,7 @@ pub async fn start(
         book,
         plans: BTreeMap::new(),
         notes: BTreeMap::new(),
+        early: BTreeMap::new(),
         cards: BTreeMap::new(),
         waiting: BTreeMap::new(),
         beats: BTreeMap::new(),
@@ -108,6 +112,22 @@ pub async fn start(
     };
     let running = tokio::spawn(driver.run(actions, shutdown));
     Ok((Handle::new(sender, epoch), running))
+}
+
+/// A receipt whose evidence is to be recorded.
+struct Seen {
+    fingerprint: TaskFingerprint,
+    receipt: Receipt,
+    recorded_ms: i64,
+}
+
+impl Seen {
+    /// A task that the plan does not have any more leaves no evidence.
+    fn record(self, job: JobId, plan: &JobPlan, batch: &mut Batch) {
+        let Self { fingerprint, receipt, recorded_ms } = self;
+        let evidence = plan.evidence(job, fingerprint, &receipt, recorded_ms).unwrap_or_default();
+        batch.evidence.extend(evidence.into_iter().map(|seen| (plan.target, seen)));
+    }
 }
 
 impl Driver {
@@ -189,18 +209,27 @@ impl Driver {
         }
     }
 
-    fn enter(&self, fact: Fact, recorded_ms: i64, batch: &mut Batch) {
+    fn enter(&mut self, fact: Fact, recorded_ms: i64, batch: &mut Batch) {
         let mut note = None;
         match &fact {
             Fact::TaskDone { job, fingerprint, receipt } => {
-                // Without a plan (a task of an earlier term) publishing sees the objects again.
-                if let Some(plan) = self.plans.get(job)
-                    && let Some(seen) = plan.evidence(*job, *fingerprint, receipt, recorded_ms)
-                {
-                    batch.evidence.extend(seen.into_iter().map(|seen| (plan.target, seen)));
+                let seen =
+                    Seen { fingerprint: *fingerprint, receipt: receipt.clone(), recorded_ms };
+                match self.plans.get(job) {
+                    Some(plan) => seen.record(*job, plan, batch),
+                    // A task of an earlier term: its plan is being made again.
+                    None => self.early.entry(*job).or_default().push(seen),
                 }
             }
-            Fact::Planned { job, .. } | Fact::Ended { job, .. } => {
+            Fact::Planned { job, .. } => {
+                note = self.notes.get(job).cloned();
+                let early = self.early.remove(job).unwrap_or_default();
+                if let Some(plan) = self.plans.get(job) {
+                    early.into_iter().for_each(|seen| seen.record(*job, plan, batch));
+                }
+            }
+            Fact::Ended { job, .. } => {
+                self.early.remove(job);
                 note = self.notes.get(job).cloned();
             }
             _ => {}

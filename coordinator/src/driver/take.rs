@@ -64,7 +64,8 @@ impl Driver {
             },
             Message::Report(worker, outcomes, reply) => {
                 answers.push(Answer::Done(reply));
-                let outcomes = outcomes.into_iter().map(|outcome| self.checked(outcome)).collect();
+                let outcomes =
+                    outcomes.into_iter().map(|outcome| self.checked(worker, outcome)).collect();
                 Event::Reported { worker, outcomes }
             }
             Message::Heartbeat(worker, held, reply) => {
@@ -115,7 +116,15 @@ impl Driver {
     }
 
     /// A receipt that cannot be the task's is a failed try, not evidence.
-    fn checked(&self, (task, outcome): (TaskKey, TaskOutcome)) -> (TaskKey, TaskOutcome) {
+    fn checked(
+        &self,
+        worker: WorkerId,
+        (task, mut outcome): (TaskKey, TaskOutcome),
+    ) -> (TaskKey, TaskOutcome) {
+        if let TaskOutcome::Done(receipt) = &mut outcome {
+            receipt.worker =
+                self.cards.get(&worker).map(|card| card.name.clone()).unwrap_or_default();
+        }
         if let TaskOutcome::Done(receipt) = &outcome
             && let Some(plan) = self.plans.get(&task.job)
             && plan.has(task.fingerprint)

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use deepclone_common::connections::Resolved;
-use deepclone_core::ids::{JobId, TargetKey, TaskFingerprint, TaskIndex};
+use deepclone_core::evidence::{ETAG_BYTES_MAX, Prior, PriorCopy};
+use deepclone_core::ids::{JobId, SourceKey, TargetKey, TaskFingerprint, TaskIndex};
 use deepclone_core::receipt::Receipt;
 use deepclone_core::shard::Shard;
 use deepclone_core::task::{ObjectCopy, TaskSide, TaskSpec};
@@ -19,11 +20,15 @@ pub struct JobPlan {
     pub order: Arc<JobSpec>,
     /// The target's name.
     pub target: TargetKey,
+    /// Where the objects' bytes come from.
+    pub source: SourceKey,
     /// What the commit says, and the objects, sorted by target path.
     pub change_set: ChangeSet,
     /// Tasks, in plan order.
     pub tasks: Vec<Shard>,
     places: BTreeMap<TaskFingerprint, usize>,
+    /// Earlier copies, by the places of their objects.
+    priors: BTreeMap<usize, PriorCopy>,
 }
 
 impl JobPlan {
@@ -32,11 +37,17 @@ impl JobPlan {
     pub fn new(
         order: Arc<JobSpec>,
         target: TargetKey,
+        source: SourceKey,
         change_set: ChangeSet,
         tasks: Vec<Shard>,
     ) -> Self {
         let places = tasks.iter().enumerate().map(|(at, task)| (task.fingerprint, at)).collect();
-        Self { order, target, change_set, tasks, places }
+        Self { order, target, source, change_set, tasks, places, priors: BTreeMap::new() }
+    }
+
+    /// Notes that an earlier job copied the object at `place`.
+    pub fn note_prior(&mut self, place: usize, copy: PriorCopy) {
+        self.priors.insert(place, copy);
     }
 
     /// True when a task of this name is in the plan.
@@ -54,18 +65,29 @@ impl JobPlan {
     #[must_use]
     pub fn task_spec(&self, index: TaskIndex) -> Option<TaskSpec> {
         let task = self.tasks.get(usize::try_from(index.0).ok()?)?;
-        let objects = self.objects(task).map(|object| ObjectCopy {
-            source_path: object.source_path.clone(),
-            target_path: object.target_path.clone(),
-            size: object.size,
-            size_is_minimum: object.size_is_minimum,
-        });
+        let objects = task.objects.iter().map(|&place| self.object_copy(place));
         Some(TaskSpec {
             source: side(&self.order.source),
             target: side(&self.order.target),
             verification: self.order.spec.verification,
             objects: objects.collect(),
         })
+    }
+
+    fn object_copy(&self, place: usize) -> ObjectCopy {
+        let object = &self.change_set.objects[place];
+        let prior = match self.priors.get(&place) {
+            Some(copy) => Prior::Copied(copy.clone()),
+            None if object.in_use => Prior::Unproven,
+            None => Prior::Absent,
+        };
+        ObjectCopy {
+            source_path: object.source_path.clone(),
+            target_path: object.target_path.clone(),
+            size: object.size,
+            size_is_minimum: object.size_is_minimum,
+            prior,
+        }
     }
 
     /// What a receipt saw; none: the plan has no such task, or the receipt is not of its shape.
@@ -75,24 +97,36 @@ impl JobPlan {
         job: JobId,
         fingerprint: TaskFingerprint,
         receipt: &Receipt,
-        recorded_ms: i64,
+        now_ms: i64,
     ) -> Option<Vec<Evidence>> {
         let task = self.tasks.get(*self.places.get(&fingerprint)?)?;
         if task.objects.len() != receipt.objects.len() {
             return None;
         }
+        let recorded_ms = now_ms.saturating_sub_unsigned(receipt.elapsed_ms);
         self.objects(task)
             .zip(&receipt.objects)
             .map(|(object, seen)| {
                 fits(object, seen.size).then(|| Evidence {
                     key: object.target_path.clone(),
+                    source: self.source,
                     size: seen.size,
+                    crc64nvme: seen.crc64nvme,
+                    source_etag: bounded(&seen.source_etag),
+                    target_etag: bounded(&seen.target_etag),
+                    existed: seen.existed,
+                    worker: receipt.worker.clone(),
                     job,
                     recorded_ms,
                 })
             })
             .collect()
     }
+}
+
+/// A tag as it is kept; a longer one counts as none.
+fn bounded(etag: &str) -> String {
+    if etag.len() <= ETAG_BYTES_MAX { etag.to_owned() } else { String::new() }
 }
 
 /// True when an object of this size can be the planned one.

@@ -2,9 +2,9 @@
 //! back to the driver as a message; a panic comes back as a failure.
 //!
 //! * [`job_plan`]: a plan's arena: the change set, the tasks' objects.
-//! * [`plan`]: both logs → change set → tasks, those marked that evidence says are there.
+//! * [`plan`]: both logs → change set → tasks, and what earlier jobs copied of their objects.
 //! * [`target`]: is the target fit, before anything is copied.
-//! * [`publish`]: old evidence seen again → the commit → checkpoint and hints.
+//! * [`publish`]: vectors checked, the ledger, objects seen again → the commit → checkpoint, hints.
 
 pub mod job_plan;
 pub mod plan;
@@ -18,7 +18,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use deepclone_common::connections::{Connections, Resolved, Side};
 use deepclone_common::table_store::TableStore;
 use deepclone_core::failure::Failure;
-use deepclone_core::ids::TargetKey;
+use deepclone_core::ids::{SourceKey, TargetKey};
 use deepclone_core::reason::Reason;
 use futures::FutureExt as _;
 use sha2::{Digest as _, Sha256};
@@ -68,6 +68,17 @@ pub fn target_key(target: &Resolved) -> TargetKey {
     // A local folder is one folder whatever connection leads to it.
     let store = if target.uri.starts_with("file:") { [0; 32] } else { target.fingerprint };
     TargetKey(Sha256::new().chain_update(store).chain_update(&target.uri).finalize().into())
+}
+
+/// Names where the bytes of a source table in this lineage come from: evidence serves it alone.
+#[must_use]
+pub fn source_key(source: &Resolved, lineage: &str) -> SourceKey {
+    let digest = Sha256::new()
+        .chain_update(source.fingerprint)
+        .chain_update((source.uri.len() as u64).to_be_bytes())
+        .chain_update(&source.uri)
+        .chain_update(lineage);
+    SourceKey(digest.finalize().into())
 }
 
 /// Milliseconds since 1970 (UTC).

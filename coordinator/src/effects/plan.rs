@@ -1,12 +1,13 @@
-//! Planning: both logs → change set → tasks. What earlier receipts saw marks tasks as present;
-//! publishing sees those objects again.
+//! Planning: both logs → change set → tasks. What earlier jobs copied from this source is handed to
+//! the workers, which prove it again instead of copying it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use deepclone_common::connections::Side;
+use deepclone_core::evidence::{PriorCopy, prior_age_max_ms};
 use deepclone_core::failure::Failure;
-use deepclone_core::ids::{JobId, TargetKey};
+use deepclone_core::ids::{JobId, SourceKey, TargetKey};
 use deepclone_core::limits::{GRANT_OBJECT_BYTES_MAX, LARGE_OBJECT_BYTES_MIN};
 use deepclone_core::machine::{Plan, PlanTask};
 use deepclone_core::reason::Reason;
@@ -16,11 +17,9 @@ use deepclone_delta::changes::{
 };
 
 use super::job_plan::{JobPlan, fits};
-use super::{Context, wall_clock_ms};
-use crate::state::{JobSpec, PlanNote, StoreError, encode_spec};
+use super::{Context, source_key, wall_clock_ms};
+use crate::state::{JobSpec, KnownObject, PlanNote, StoreError, encode_spec};
 
-/// Evidence is trusted for half of Delta's default retention of seven days.
-pub const EVIDENCE_AGE_MAX_MS: i64 = 7 * 24 * 3_600_000 / 2;
 /// Bytes of an object's lease besides its two keys.
 const OBJECT_OVERHEAD_BYTES: usize = 64;
 
@@ -108,15 +107,15 @@ pub async fn plan(
     };
     super::target::refuse_enclosed(context, &order, &target_table, &change_set).await?;
     let note = note(Some(metrics_map(&change_set.metrics)), change_set.notices.clone());
-    let tasks = pack(&change_set)?;
-    let present =
-        present(context, target, &change_set, &tasks).await.map_err(|error| error.failure())?;
-    let machine_plan = machine_plan(&order, &change_set, &tasks, &present);
-    let plan = Box::new(JobPlan::new(order, target, change_set, tasks));
+    let source = source_key(&order.source, change_set.lineage());
+    let tasks = pack(source, &change_set)?;
+    let machine_plan = machine_plan(&order, &change_set, &tasks);
+    let mut plan = Box::new(JobPlan::new(order, target, source, change_set, tasks));
+    note_priors(context, job, &mut plan).await.map_err(|error| error.failure())?;
     Ok(Outcome::Ready { plan, tasks: machine_plan, note })
 }
 
-fn pack(change_set: &ChangeSet) -> Result<Vec<Shard>, Failure> {
+fn pack(source: SourceKey, change_set: &ChangeSet) -> Result<Vec<Shard>, Failure> {
     for object in &change_set.objects {
         let keys = object.source_path.len() + object.target_path.len();
         if keys + OBJECT_OVERHEAD_BYTES > GRANT_OBJECT_BYTES_MAX {
@@ -132,64 +131,71 @@ fn pack(change_set: &ChangeSet) -> Result<Vec<Shard>, Failure> {
             key: object.target_path.as_bytes(),
             size: object.size,
             size_is_minimum: object.size_is_minimum,
+            modified_ms: object.modified_ms,
         })
         .collect();
-    shard(&sizes).map_err(|error| Failure::new(Reason::Internal, error.to_string()))
+    shard(source, &sizes).map_err(|error| Failure::new(Reason::Internal, error.to_string()))
 }
 
-/// Places of the objects that evidence says are at the target, whole.
-async fn present(
-    context: &Context,
-    target: TargetKey,
-    change_set: &ChangeSet,
-    tasks: &[Shard],
-) -> Result<BTreeSet<usize>, StoreError> {
-    let since_ms = wall_clock_ms() - EVIDENCE_AGE_MAX_MS;
-    let mut present = BTreeSet::new();
-    for (at, task) in tasks.iter().enumerate() {
-        let objects: Vec<&CopyObject> =
-            task.objects.iter().map(|&place| &change_set.objects[place]).collect();
-        let (Some(first), Some(last)) = (objects.first(), objects.last()) else { continue };
-        let keys = (first.target_path.as_str(), last.target_path.as_str());
-        let seen: BTreeMap<_, _> = context
+/// Notes the earlier copies of the plan's objects from this very source, as far as they are recent
+/// enough to be worth a second look.
+async fn note_priors(context: &Context, job: JobId, plan: &mut JobPlan) -> Result<(), StoreError> {
+    let since_ms = wall_clock_ms() - prior_age_max_ms(plan.change_set.retention_ms);
+    let mut priors = Vec::new();
+    for task in &plan.tasks {
+        let keys: Vec<&str> =
+            plan.objects(task).map(|object| object.target_path.as_str()).collect();
+        let known: BTreeMap<String, KnownObject> = context
             .store
-            .evidence(target, keys, since_ms)
+            .evidence(plan.target, &keys, since_ms)
             .await?
             .into_iter()
-            .map(|evidence| (evidence.key, evidence.size))
+            .filter(|known| known.evidence.source == plan.source)
+            .map(|known| (known.evidence.key.clone(), known))
             .collect();
-        let is_seen = |object: &&CopyObject| {
-            seen.get(&object.target_path).is_some_and(|size| fits(object, *size))
-        };
-        if objects.iter().all(is_seen) {
-            present.insert(at);
+        for (&place, object) in task.objects.iter().zip(plan.objects(task)) {
+            if let Some(known) = known.get(&object.target_path)
+                && fits(object, known.evidence.size)
+            {
+                priors.push((place, prior(known, job, object.in_use)));
+            }
         }
     }
-    Ok(present)
+    for (place, copy) in priors {
+        plan.note_prior(place, copy);
+    }
+    Ok(())
 }
 
-fn machine_plan(
-    order: &JobSpec,
-    change_set: &ChangeSet,
-    tasks: &[Shard],
-    present: &BTreeSet<usize>,
-) -> Plan {
+/// What is known of an object, as a worker gets it. It may be replaced when we wrote it, its sync
+/// was never published, and the replica's head does not refer to it.
+fn prior(known: &KnownObject, job: JobId, in_use: bool) -> PriorCopy {
+    let evidence = &known.evidence;
+    let may_be_published = known.may_be_published && evidence.job != job;
+    PriorCopy {
+        crc64nvme: evidence.crc64nvme,
+        source_etag: evidence.source_etag.clone(),
+        target_etag: evidence.target_etag.clone(),
+        replaceable: !in_use && !evidence.existed && !may_be_published,
+    }
+}
+
+fn machine_plan(order: &JobSpec, change_set: &ChangeSet, tasks: &[Shard]) -> Plan {
     let identity = PlanIdentity {
         source_version: change_set.source_version,
         replica_version: change_set.replica_version,
         options: &encode_spec(order),
     };
-    let task = |(at, task): (usize, &Shard)| PlanTask {
+    let task = |task: &Shard| PlanTask {
         fingerprint: task.fingerprint,
         bytes: task.bytes,
         objects: u32::try_from(task.objects.len()).unwrap_or(u32::MAX),
-        present: present.contains(&at),
     };
     Plan {
         digest: plan_digest(&identity, tasks),
         source_version: change_set.source_version,
         replica_version: change_set.replica_version,
-        tasks: tasks.iter().enumerate().map(task).collect(),
+        tasks: tasks.iter().map(task).collect(),
     }
 }
 

@@ -1,34 +1,36 @@
-//! Publishing: evidence that is old or another job's is seen again (I6), then the commit, then
-//! checkpoint and hints.
+//! Publishing: new vectors are checked, the ledger is written, objects whose evidence is not fresh
+//! are looked at again (I6), then the commit, then checkpoint and hints.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use deepclone_common::connections::Side;
-use deepclone_common::store_errors::{StoreError as AnswerError, StoreErrorKind as AnswerKind};
 use deepclone_common::table_store::TableStore;
+use deepclone_core::evidence::{Described, Freshness, is_fresh, same_object};
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::JobId;
 use deepclone_core::machine::PublishOutcome;
-use deepclone_core::reason::Reason;
+use deepclone_core::shard::Shard;
 use deepclone_delta::changes::CopyObject;
-use deepclone_delta::publish::{PublishResult, finish, publish as write_commit};
-use futures::StreamExt as _;
-use futures::stream;
-use object_store::ObjectStoreExt as _;
-use object_store::path::Path;
+use deepclone_delta::error::DeltaError;
+use deepclone_delta::io;
+use deepclone_delta::ledger::{LedgerEntry, LedgerWriter};
+use deepclone_delta::publish::{PublishResult, check_vectors, finish, publish as write_commit};
+use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 
 use super::job_plan::{JobPlan, fits};
 use super::{Context, wall_clock_ms};
-use crate::state::StoreError;
+use crate::state::Evidence;
 
-/// This job's own evidence is seen again when it is older: a VACUUM may have eaten the object.
-const OWN_EVIDENCE_AGE_MAX_MS: i64 = 24 * 3_600_000;
-/// Requests in flight while objects are seen again.
+/// Requests in flight while objects are looked at again.
 const HEADS_IN_FLIGHT_MAX: usize = 32;
-/// Tries of each of these requests.
-const HEAD_ATTEMPTS_MAX: u32 = 4;
-/// The pause before the second try, in milliseconds; it doubles.
-const HEAD_PAUSE_MS: u64 = 200;
+
+/// An object that is to be looked at before the commit.
+struct Doubt<'a> {
+    task: &'a Shard,
+    object: &'a CopyObject,
+    /// What this job's receipt recorded; none: nothing that can be relied on.
+    evidence: Option<Evidence>,
+}
 
 /// Publishes a job's change set.
 ///
@@ -40,16 +42,17 @@ pub async fn publish(
     plan: &JobPlan,
 ) -> Result<PublishOutcome, Failure> {
     let target = context.open(Side::Target, &plan.order.target)?;
-    let missing = missing(context, job, plan, &target).await?;
+    check_vectors(&target, &plan.change_set).await.map_err(|error| error.failure())?;
+    let doubts = record_and_doubt(context, job, plan, &target).await?;
+    let missing = missing(&target, doubts).await?;
     if !missing.is_empty() {
-        let objects = &plan.change_set.objects;
-        let keys: Vec<_> =
-            missing.iter().map(|(_, place)| objects[*place].target_path.clone()).collect();
+        let keys: Vec<_> = missing.iter().map(|doubt| doubt.object.target_path.clone()).collect();
         context.store.forget(plan.target, &keys).await.map_err(|error| error.failure())?;
-        let tasks: BTreeSet<_> =
-            missing.iter().map(|(task, _)| plan.tasks[*task].fingerprint).collect();
+        let tasks: BTreeSet<_> = missing.iter().map(|doubt| doubt.task.fingerprint).collect();
         return Ok(PublishOutcome::Missing(tasks.into_iter().collect()));
     }
+    // Durable before the commit can be: nothing that it refers to is replaced later.
+    context.store.intend(job, wall_clock_ms()).await.map_err(|error| error.failure())?;
     let result = write_commit(&target, &plan.change_set, job, wall_clock_ms())
         .await
         .map_err(|error| error.failure())?;
@@ -65,88 +68,84 @@ pub async fn publish(
     }
 }
 
-/// The places of tasks and their objects without fresh evidence that are not at the target.
-async fn missing(
+/// Writes the ledger of the plan's objects; returns those whose evidence is not fresh.
+async fn record_and_doubt<'a>(
     context: &Context,
     job: JobId,
-    plan: &JobPlan,
+    plan: &'a JobPlan,
     target: &TableStore,
-) -> Result<Vec<(usize, usize)>, Failure> {
-    let objects = &plan.change_set.objects;
-    let unsure = unsure(context, job, plan).await.map_err(|error| error.failure())?;
-    let mut heads = stream::iter(unsure)
-        .map(|(task, place)| async move {
-            Ok::<_, Failure>((task, place, size(target, &objects[place]).await?))
-        })
-        .buffer_unordered(HEADS_IN_FLIGHT_MAX);
-    let mut missing = Vec::new();
-    while let Some((task, place, size)) = heads.next().await.transpose()? {
-        if !size.is_some_and(|size| fits(&objects[place], size)) {
-            missing.push((task, place));
-        }
-    }
-    Ok(missing)
-}
-
-/// The places of tasks and their objects without fresh evidence of this job.
-async fn unsure(
-    context: &Context,
-    job: JobId,
-    plan: &JobPlan,
-) -> Result<Vec<(usize, usize)>, StoreError> {
-    let since_ms = wall_clock_ms() - OWN_EVIDENCE_AGE_MAX_MS;
-    let objects = &plan.change_set.objects;
-    let mut unsure = Vec::new();
-    for (at, task) in plan.tasks.iter().enumerate() {
-        let (Some(first), Some(last)) = (task.objects.first(), task.objects.last()) else {
-            continue;
-        };
-        let keys = (objects[*first].target_path.as_str(), objects[*last].target_path.as_str());
-        let own: BTreeMap<_, _> = context
-            .store
-            .evidence(plan.target, keys, since_ms)
-            .await?
+) -> Result<Vec<Doubt<'a>>, Failure> {
+    let mut ledger = LedgerWriter::new(target, job);
+    let mut doubts = Vec::new();
+    for task in &plan.tasks {
+        let keys: Vec<&str> =
+            plan.objects(task).map(|object| object.target_path.as_str()).collect();
+        let found = context.store.evidence(plan.target, &keys, i64::MIN).await;
+        let mut own: BTreeMap<String, Evidence> = found
+            .map_err(|error| error.failure())?
             .into_iter()
-            .filter(|evidence| evidence.job == job)
-            .map(|evidence| (evidence.key, evidence.size))
+            .map(|known| known.evidence)
+            .filter(|evidence| evidence.job == job && evidence.source == plan.source)
+            .map(|evidence| (evidence.key.clone(), evidence))
             .collect();
-        let is_sure = |place: &usize| {
-            let object = &objects[*place];
-            own.get(&object.target_path).is_some_and(|size| fits(object, *size))
-        };
-        unsure.extend(task.objects.iter().filter(|o| !is_sure(o)).map(|place| (at, *place)));
-    }
-    Ok(unsure)
-}
-
-/// The size of an object at the target; none: it is not there.
-async fn size(target: &TableStore, object: &CopyObject) -> Result<Option<u64>, Failure> {
-    let key = format!("{}/{}", target.root, object.target_path);
-    let path = Path::parse(key.trim_start_matches('/')).map_err(|error| {
-        Failure::new(Reason::Internal, format!("the target cannot hold the key {key}: {error}"))
-    })?;
-    let mut attempt = 1;
-    loop {
-        let error = match target.store.head(&path).await {
-            Ok(meta) => return Ok(Some(meta.size)),
-            Err(error) => AnswerError::from(error),
-        };
-        match error.kind {
-            AnswerKind::NotFound => return Ok(None),
-            _ if attempt == HEAD_ATTEMPTS_MAX || !error.is_retryable() => {
-                let reason = match error.kind {
-                    AnswerKind::Denied => Reason::PermissionDenied,
-                    _ => Reason::StorageUnavailable,
+        ledger.append(own.values().map(entry)).await.map_err(|error| error.failure())?;
+        for object in plan.objects(task) {
+            let evidence =
+                own.remove(&object.target_path).filter(|evidence| fits(object, evidence.size));
+            let is_sure = evidence.as_ref().is_some_and(|evidence| {
+                let freshness = Freshness {
+                    source: evidence.source,
+                    is_own: true,
+                    existed: evidence.existed,
+                    age_ms: wall_clock_ms() - evidence.recorded_ms,
                 };
-                let key = &object.target_path;
-                let message = format!("cannot see {key} at the target {}: {error}", target.uri);
-                return Err(Failure::new(reason, message).with("key", key.as_str()));
-            }
-            _ => {
-                let pause_ms = HEAD_PAUSE_MS << (attempt - 1);
-                tokio::time::sleep(std::time::Duration::from_millis(pause_ms)).await;
-                attempt += 1;
+                is_fresh(&freshness, plan.source, plan.change_set.retention_ms)
+            });
+            if !is_sure {
+                doubts.push(Doubt { task, object, evidence });
             }
         }
     }
+    ledger.finish().await.map_err(|error| error.failure())?;
+    Ok(doubts)
+}
+
+fn entry(evidence: &Evidence) -> LedgerEntry {
+    LedgerEntry {
+        key: evidence.key.clone(),
+        size: evidence.size,
+        crc64nvme: evidence.crc64nvme,
+        source_etag: evidence.source_etag.clone(),
+        worker: evidence.worker.clone(),
+        seen_ms: evidence.recorded_ms,
+    }
+}
+
+/// The objects that are not at the target as their evidence says, or have none.
+async fn missing<'a>(
+    target: &TableStore,
+    doubts: Vec<Doubt<'a>>,
+) -> Result<Vec<Doubt<'a>>, Failure> {
+    let looks: Vec<_> = doubts.into_iter().map(|doubt| look(target, doubt).boxed()).collect();
+    let looks = stream::iter(looks).buffer_unordered(HEADS_IN_FLIGHT_MAX);
+    let missing = looks.try_filter_map(async |doubt| Ok(doubt)).try_collect().await;
+    missing.map_err(|error: DeltaError| error.failure())
+}
+
+/// The doubt, unless the object is there as its evidence says.
+async fn look<'a>(target: &TableStore, doubt: Doubt<'a>) -> Result<Option<Doubt<'a>>, DeltaError> {
+    let Some(evidence) = &doubt.evidence else { return Ok(Some(doubt)) };
+    let described = io::describe(target, &doubt.object.target_path).await?;
+    let is_there = described.is_some_and(|described| is_the_same(evidence, &described));
+    Ok((!is_there).then_some(doubt))
+}
+
+/// True when the target's object is the one of the evidence, as far as its store tells.
+fn is_the_same(evidence: &Evidence, described: &Described) -> bool {
+    let known_tags = !evidence.target_etag.is_empty() && !described.etag.is_empty();
+    evidence.size == described.size
+        && described.crc64nvme.is_none_or(|crc64nvme| crc64nvme == evidence.crc64nvme)
+        && (!known_tags
+            || described.crc64nvme.is_some()
+            || same_object(&evidence.target_etag, &described.etag))
 }

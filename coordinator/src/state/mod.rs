@@ -7,6 +7,7 @@
 //! Every append checks the term of the writer, so that an old leader loses, never the facts.
 
 mod encoding;
+mod evidence;
 mod lock;
 mod sqlite;
 #[cfg(test)]
@@ -23,6 +24,7 @@ use deepclone_core::spec::CloneSpec;
 use futures::future::BoxFuture;
 
 pub use encoding::{decode_spec, encode_spec};
+pub use evidence::{Evidence, KnownObject};
 pub use sqlite::{Place, SqliteStore};
 
 /// A durable state. Implementations pass one conformance suite.
@@ -37,14 +39,16 @@ pub trait Store: Send + Sync + 'static {
         epoch: Epoch,
         batch: &'a Batch,
     ) -> BoxFuture<'a, Result<(), StoreError>>;
-    /// Evidence for the keys of a target from `keys.0` to `keys.1`, recorded at `since_ms` or
-    /// later, by key.
+    /// Evidence for these keys of a target, recorded at `since_ms` or later, by key.
     fn evidence<'a>(
         &'a self,
         target: TargetKey,
-        keys: (&'a str, &'a str),
+        keys: &'a [&'a str],
         since_ms: i64,
-    ) -> BoxFuture<'a, Result<Vec<Evidence>, StoreError>>;
+    ) -> BoxFuture<'a, Result<Vec<KnownObject>, StoreError>>;
+    /// Notes that the commit of a job may be in its target's log from here on: what it copied is
+    /// never replaced any more.
+    fn intend(&self, job: JobId, now_ms: i64) -> BoxFuture<'_, Result<(), StoreError>>;
     /// Drops the evidence for these keys: their objects turned out to be gone.
     fn forget<'a>(
         &'a self,
@@ -80,19 +84,6 @@ pub struct Batch {
     pub entries: Vec<Entry>,
     /// What the receipts among them saw.
     pub evidence: Vec<(TargetKey, Evidence)>,
-}
-
-/// An object that a receipt saw whole at a target.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Evidence {
-    /// Its key below the target's folder.
-    pub key: String,
-    /// Its length in bytes.
-    pub size: u64,
-    /// The job whose receipt saw it.
-    pub job: JobId,
-    /// When, in milliseconds since 1970 (UTC).
-    pub recorded_ms: i64,
 }
 
 /// A job's order as it was accepted: the spec and both sides as they were resolved.

@@ -15,7 +15,7 @@ use sqlx::sqlite::{
 use sqlx::{Row as _, Sqlite, Transaction};
 use uuid::Uuid;
 
-use super::{Batch, Entry, Evidence, Store, StoreError, encoding, lock};
+use super::{Batch, Entry, KnownObject, Store, StoreError, encoding, evidence, lock};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
@@ -104,49 +104,11 @@ impl SqliteStore {
                 .execute(&mut *transaction)
                 .await?;
         }
-        for (target, evidence) in &batch.evidence {
-            sqlx::query(
-                "INSERT OR REPLACE INTO objects (target, key, size, job, recorded_ms)
-                 VALUES (?, ?, ?, ?, ?)",
-            )
-            .bind(target.0.as_slice())
-            .bind(&evidence.key)
-            .bind(evidence.size.cast_signed())
-            .bind(evidence.job.0.as_bytes().as_slice())
-            .bind(evidence.recorded_ms)
-            .execute(&mut *transaction)
-            .await?;
+        for (target, found) in &batch.evidence {
+            evidence::record(&mut transaction, *target, found).await?;
         }
         transaction.commit().await?;
         Ok(())
-    }
-
-    async fn find_evidence(
-        &self,
-        target: TargetKey,
-        keys: (&str, &str),
-        since_ms: i64,
-    ) -> Result<Vec<Evidence>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT key, size, job, recorded_ms FROM objects
-             WHERE target = ? AND key >= ? AND key <= ? AND recorded_ms >= ? ORDER BY key",
-        )
-        .bind(target.0.as_slice())
-        .bind(keys.0)
-        .bind(keys.1)
-        .bind(since_ms)
-        .fetch_all(&self.pool)
-        .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(Evidence {
-                    key: row.try_get(0)?,
-                    size: row.try_get::<i64, _>(1)?.cast_unsigned(),
-                    job: job_id(row.try_get(2)?)?,
-                    recorded_ms: row.try_get(3)?,
-                })
-            })
-            .collect()
     }
 
     async fn forget_keys(&self, target: TargetKey, keys: &[String]) -> Result<(), StoreError> {
@@ -163,7 +125,8 @@ impl SqliteStore {
     }
 }
 
-fn job_id(bytes: &[u8]) -> Result<JobId, StoreError> {
+/// The job of these 16 bytes.
+pub(super) fn job_id(bytes: &[u8]) -> Result<JobId, StoreError> {
     let damaged = |error: uuid::Error| StoreError::Damaged {
         kind: "job id".to_owned(),
         why: error.to_string(),
@@ -191,10 +154,14 @@ impl Store for SqliteStore {
     fn evidence<'a>(
         &'a self,
         target: TargetKey,
-        keys: (&'a str, &'a str),
+        keys: &'a [&'a str],
         since_ms: i64,
-    ) -> BoxFuture<'a, Result<Vec<Evidence>, StoreError>> {
-        Box::pin(self.find_evidence(target, keys, since_ms))
+    ) -> BoxFuture<'a, Result<Vec<KnownObject>, StoreError>> {
+        Box::pin(evidence::find(&self.pool, target, keys, since_ms))
+    }
+
+    fn intend(&self, job: JobId, now_ms: i64) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(evidence::intend(&self.pool, job, now_ms))
     }
 
     fn forget<'a>(

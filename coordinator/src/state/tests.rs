@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use deepclone_core::failure::Failure;
-use deepclone_core::ids::{ConnectionKey, JobId, PlanDigest, TargetKey, TaskFingerprint};
+use deepclone_core::ids::{
+    ConnectionKey, JobId, PlanDigest, SourceKey, TargetKey, TaskFingerprint,
+};
 use deepclone_core::machine::{End, Fact, Route};
 use deepclone_core::reason::Reason;
 use deepclone_core::receipt::{ObjectReceipt, Receipt, TaskFailureKind};
@@ -67,7 +69,14 @@ fn entries() -> Vec<Entry> {
         target_etag: "b".into(),
         existed: true,
     };
-    let receipt = Receipt { objects: vec![object], bytes_read: 1, bytes_written: 2, requests: 3 };
+    let receipt = Receipt {
+        objects: vec![object],
+        bytes_read: 1,
+        bytes_written: 2,
+        requests: 3,
+        elapsed_ms: 4,
+        worker: "w".into(),
+    };
     let fingerprint = TaskFingerprint([4; 32]);
     let planned = |replica_version| Fact::Planned {
         job: job(1),
@@ -98,7 +107,18 @@ fn entries() -> Vec<Entry> {
 }
 
 fn evidence(key: &str, size: u64, job: JobId, recorded_ms: i64) -> Evidence {
-    Evidence { key: key.to_owned(), size, job, recorded_ms }
+    Evidence {
+        key: key.to_owned(),
+        source: SourceKey([7; 32]),
+        size,
+        crc64nvme: u64::MAX,
+        source_etag: "s".into(),
+        target_etag: "t".into(),
+        existed: true,
+        worker: "w".into(),
+        job,
+        recorded_ms,
+    }
 }
 
 async fn conforms(store: &dyn Store) {
@@ -121,7 +141,12 @@ async fn conforms(store: &dyn Store) {
     assert!(store.append(first, &twice).await.is_err());
     assert_eq!(store.load().await.unwrap(), entries());
 
-    // The newest evidence of a key wins; ranges, ages and targets are kept apart.
+    // The newest evidence of a key wins; keys, ages and targets are kept apart.
+    for now_ms in [1, 2] {
+        store.intend(job(1), now_ms).await.unwrap();
+    }
+    let known =
+        |evidence: Evidence| KnownObject { may_be_published: evidence.job == job(1), evidence };
     let (here, there) = (TargetKey([1; 32]), TargetKey([2; 32]));
     let seen = Batch {
         entries: vec![],
@@ -134,13 +159,14 @@ async fn conforms(store: &dyn Store) {
         ],
     };
     store.append(first, &seen).await.unwrap();
-    let found = store.evidence(here, ("a", "c"), 100).await.unwrap();
-    assert_eq!(found, [evidence("b", 2, job(2), 200)]);
-    let found = store.evidence(here, ("c", "d"), 0).await.unwrap();
-    assert_eq!(found, [evidence("c", u64::MAX, job(1), 50), evidence("d", 3, job(1), 300)]);
+    let found = store.evidence(here, &["a", "b", "c"], 100).await.unwrap();
+    assert_eq!(found, [known(evidence("b", 2, job(2), 200))]);
+    let found = store.evidence(here, &["d", "c", "it's \"q\" \\ ü"], 0).await.unwrap();
+    let expect = [evidence("c", u64::MAX, job(1), 50), evidence("d", 3, job(1), 300)];
+    assert_eq!(found, expect.map(known));
     store.forget(here, &["b".to_owned(), "z".to_owned()]).await.unwrap();
-    assert!(store.evidence(here, ("b", "b"), 0).await.unwrap().is_empty());
-    assert_eq!(store.evidence(there, ("b", "b"), 0).await.unwrap().len(), 1);
+    assert!(store.evidence(here, &["b"], 0).await.unwrap().is_empty());
+    assert_eq!(store.evidence(there, &["b"], 0).await.unwrap().len(), 1);
 
     // A later term leads; the earlier one can write nothing more.
     let second = store.lead().await.unwrap();

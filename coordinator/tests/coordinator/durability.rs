@@ -4,8 +4,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use deepclone_coordinator::state::{Batch, Entry, Evidence, Place, SqliteStore, Store, StoreError};
-use deepclone_core::ids::{Epoch, TargetKey};
+use deepclone_coordinator::state::{
+    Batch, Entry, KnownObject, Place, SqliteStore, Store, StoreError,
+};
+use deepclone_core::ids::{Epoch, JobId, TargetKey};
 use deepclone_core::reason::Reason;
 use deepclone_proto::v1::job::State;
 use futures::future::BoxFuture;
@@ -51,10 +53,14 @@ impl Store for Failing {
     fn evidence<'a>(
         &'a self,
         target: TargetKey,
-        keys: (&'a str, &'a str),
+        keys: &'a [&'a str],
         since_ms: i64,
-    ) -> BoxFuture<'a, Result<Vec<Evidence>, StoreError>> {
+    ) -> BoxFuture<'a, Result<Vec<KnownObject>, StoreError>> {
         self.inner.evidence(target, keys, since_ms)
+    }
+
+    fn intend(&self, job: JobId, now_ms: i64) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.inner.intend(job, now_ms)
     }
 
     fn forget<'a>(

@@ -3,7 +3,8 @@
 //! * [`support`]: a lake, a coordinator over it, a worker that copies files.
 //! * [`jobs`]: create, plan, watch, cancel, list; refusals.
 //! * [`workers`]: leases, lost and draining workers.
-//! * [`recovery`]: a coordinator that starts again; evidence of earlier jobs.
+//! * [`recovery`]: a coordinator that starts again; what earlier jobs copied.
+//! * [`evidence`]: whom earlier copies serve, and what is looked at before a commit.
 //! * [`durability`]: a database that fails.
 //! * [`faces`]: reflection, health, the process itself.
 #![expect(
@@ -14,6 +15,7 @@
 )]
 
 mod durability;
+mod evidence;
 mod faces;
 mod jobs;
 mod recovery;

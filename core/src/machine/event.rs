@@ -140,8 +140,6 @@ pub struct PlanTask {
     pub bytes: u64,
     /// Its objects.
     pub objects: u32,
-    /// True when durable evidence outside this job's facts says that the target holds it.
-    pub present: bool,
 }
 
 /// A grant that a worker works on.

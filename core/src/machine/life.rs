@@ -114,7 +114,6 @@ impl Machine {
     ) {
         let Some(job) = self.jobs.get_mut(&id) else { return };
         let mut settled = Vec::new();
-        let mut skipped = 0;
         for planned in &plan.tasks {
             let evidence = job.evidence.get(&planned.fingerprint).copied();
             let failures = job.failures.get(&planned.fingerprint).copied().unwrap_or(0);
@@ -125,15 +124,11 @@ impl Machine {
             task.attempts = failures;
             if evidence == Some(planned.objects) {
                 settled.push((index, TaskState::Done));
-            } else if planned.present {
-                skipped += u64::from(planned.objects);
-                settled.push((index, TaskState::Done));
             } else if let Some(lease) = announced.get(&planned.fingerprint) {
                 task.attempts = failures.max(lease.attempt.0);
                 settled.push((index, TaskState::Leased(*lease)));
             }
         }
-        job.spent.objects_skipped += skipped;
         for (index, state) in settled {
             self.set_task(id, index, state);
         }

@@ -84,7 +84,7 @@ pub struct Progress {
     pub attempts: u64,
     /// Objects that were written, by the receipts.
     pub objects_copied: u64,
-    /// Objects that the target had already: by the receipts, and by the plan.
+    /// Objects that the target had already, by the receipts.
     pub objects_skipped: u64,
     /// Bytes read from the source, by the receipts.
     pub bytes_read: u64,

@@ -34,7 +34,6 @@ impl World {
             fingerprint: fingerprint(target, number),
             bytes: task_bytes(number),
             objects: task_objects(number),
-            present: false,
         });
         let tasks = tasks.collect();
         self.seen.plans.insert(job, (replica_version, numbers));

@@ -222,5 +222,6 @@ fn receipt(number: u8, existed: bool) -> Receipt {
         bytes_read: bytes,
         bytes_written: if existed { 0 } else { bytes },
         requests: objects * 2,
+        ..Receipt::default()
     }
 }

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::actions::{Add, DeletionVector, Unknown};
@@ -23,6 +24,65 @@ pub(crate) fn same_fields(replica: &Add, source: &Add) -> bool {
         && same_vector(replica.deletion_vector.as_ref(), source.deletion_vector.as_ref())
         && same_unknown(&replica.unknown, &source.unknown)
         && same_stats(replica.stats.as_deref(), source.stats.as_deref())
+}
+
+/// True when the source's `add` tells of other bytes than the replica's, whatever the size: then
+/// the file was replaced in place, or its modification time was set anew over the same bytes.
+/// Statistics that were added, left out or rounded tell nothing.
+pub(crate) fn is_replaced(replica: &Add, source: &Add) -> bool {
+    replica.modification_time != source.modification_time
+        || stats_contradict(replica.stats.as_deref(), source.stats.as_deref())
+}
+
+/// True when both texts count rows, nulls or numbers of one column, and not the same. Bounds are
+/// compared only where both call them tight: a deletion vector widens them.
+fn stats_contradict(left: Option<&str>, right: Option<&str>) -> bool {
+    let parse = |stats: Option<&str>| serde_json::from_str::<StatsNumbers>(stats?).ok();
+    let (Some(left), Some(right)) = (parse(left), parse(right)) else { return false };
+    let rows = |stats: &StatsNumbers| canonical(stats.num_records.as_ref()?.get());
+    if let (Some(left), Some(right)) = (rows(&left), rows(&right))
+        && left != right
+    {
+        return true;
+    }
+    let tight = |stats: &StatsNumbers| stats.tight_bounds.unwrap_or(true);
+    tight(&left)
+        && tight(&right)
+        && [
+            (&left.min_values, &right.min_values),
+            (&left.max_values, &right.max_values),
+            (&left.null_count, &right.null_count),
+        ]
+        .into_iter()
+        .any(|(left, right)| numbers_differ(left.as_deref(), right.as_deref()))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct StatsNumbers {
+    num_records: Option<Box<RawValue>>,
+    tight_bounds: Option<bool>,
+    min_values: Option<Box<RawValue>>,
+    max_values: Option<Box<RawValue>>,
+    null_count: Option<Box<RawValue>>,
+}
+
+/// True when some number that both have, under the same names, differs.
+fn numbers_differ(left: Option<&RawValue>, right: Option<&RawValue>) -> bool {
+    let (Some(left), Some(right)) = (left, right) else { return false };
+    let fields =
+        |json: &RawValue| serde_json::from_str::<BTreeMap<String, Box<RawValue>>>(json.get()).ok();
+    if let (Some(left), Some(right)) = (fields(left), fields(right)) {
+        return left
+            .iter()
+            .any(|(name, left)| numbers_differ(Some(left), right.get(name).map(|right| &**right)));
+    }
+    let number = |json: &RawValue| exact_number(json.get()).filter(|_| is_number(json.get()));
+    matches!((number(left), number(right)), (Some(left), Some(right)) if left != right)
+}
+
+fn is_number(json: &str) -> bool {
+    json.starts_with(|first: char| first == '-' || first.is_ascii_digit())
 }
 
 /// The JSON text in one spelling: keys sorted, no white space, numbers as digits and exponent.
@@ -156,6 +216,27 @@ mod tests {
         assert!(canonical(&nested(DEPTH_MAX - 1)).is_some());
         assert_eq!(canonical(&nested(100_000)), None);
         assert!(same_json(&nested(100_000), &nested(100_000)));
+    }
+
+    #[test]
+    fn statistics_tell_of_a_replaced_file_only_where_they_contradict() {
+        let full = r#"{"numRecords":3,"minValues":{"a":1,"s":{"b":5}},"nullCount":{"a":0}}"#;
+        let wide = r#"{"numRecords":3,"minValues":{"a":0},"tightBounds":false}"#;
+        for (replica, source, contradict) in [
+            (Some(full), Some(full), false),
+            (Some(full), None, false),
+            (None, Some(full), false),
+            (Some(full), Some(r#"{"numRecords":3.0,"minValues":{"c":7}}"#), false),
+            (Some(full), Some(r#"{"numRecords":4}"#), true),
+            (Some(full), Some(r#"{"minValues":{"a":2}}"#), true),
+            (Some(full), Some(r#"{"minValues":{"s":{"b":6}}}"#), true),
+            (Some(full), Some(r#"{"nullCount":{"a":1}}"#), true),
+            (Some(full), Some(wide), false),
+            (Some(r#"{"minValues":{"a":"x"}}"#), Some(r#"{"minValues":{"a":"xy"}}"#), false),
+            (Some("no JSON"), Some(full), false),
+        ] {
+            assert_eq!(stats_contradict(replica, source), contradict, "{replica:?} {source:?}");
+        }
     }
 
     #[test]

@@ -27,8 +27,8 @@ pub(crate) struct LastSync {
     pub(crate) scope: String,
     /// The source's version that it has.
     pub(crate) source_version: u64,
-    /// The replica's version of that sync.
-    pub(crate) at: u64,
+    /// The replica's version of that sync; none when its log does not tell.
+    pub(crate) at: Option<u64>,
     /// The record in the log; none when its commit is gone.
     pub(crate) record: Option<SyncRecord>,
     /// The hint beside the log, when the record is gone.
@@ -148,7 +148,7 @@ fn marked(marker: Marker, record: Option<SyncRecord>) -> LastSync {
         lineage: marker.lineage,
         scope: marker.scope,
         source_version: marker.source_version,
-        at: marker.at,
+        at: Some(marker.at),
         record,
         hint: None,
         diverged: false,
@@ -227,7 +227,7 @@ fn by_hint(
         lineage: hint.lineage.clone(),
         scope: hint.scope.clone(),
         source_version: hint.source_version,
-        at: hint.version,
+        at: None,
         record: None,
         notices: vec!["the replica lost its record of the last sync: overwritten".to_owned()],
         hint: Some(hint),

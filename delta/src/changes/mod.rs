@@ -17,7 +17,7 @@ use deepclone_common::table_store::TableStore;
 use deepclone_core::ids::JobId;
 use deepclone_core::spec::CloneSpec;
 
-use crate::actions::{Add, DomainMetadata, Metadata, Protocol, Txn};
+use crate::actions::{Add, DeletionVector, DomainMetadata, Metadata, Protocol, Txn};
 use crate::commit;
 use crate::error::DeltaError;
 
@@ -126,6 +126,10 @@ pub struct CopyObject {
     pub size: u64,
     /// True for deletion vectors: the log only tells how long the object is at the least.
     pub size_is_minimum: bool,
+    /// When the source's log says that it was written, in milliseconds since 1970; 0: it does not.
+    pub modified_ms: i64,
+    /// True when the replica's head refers to the key: what is there is to be proved.
+    pub in_use: bool,
 }
 
 /// Everything that one CLONE commit changes, and the objects that must be there before it.
@@ -143,6 +147,10 @@ pub struct ChangeSet {
     pub metrics: CloneMetrics,
     /// What an operator should know, one line each.
     pub notices: Vec<String>,
+    /// How long the target keeps objects that no commit refers to, in milliseconds.
+    pub retention_ms: i64,
+    /// Deletion vectors of the files that join.
+    pub(crate) new_vectors: Vec<NewVector>,
     /// Where the commit comes from and what it is for.
     pub(crate) identity: Identity,
     /// The new protocol; none: unchanged.
@@ -166,7 +174,24 @@ pub struct ChangeSet {
     pub(crate) row_tracking: bool,
 }
 
+/// A deletion vector that the replica does not know yet.
+#[derive(Clone, Debug)]
+pub(crate) struct NewVector {
+    /// The object that holds it.
+    pub(crate) object: String,
+    /// The data file that it belongs to, as the log spells it.
+    pub(crate) file: String,
+    /// Where in the object it lies.
+    pub(crate) vector: DeletionVector,
+}
+
 impl ChangeSet {
+    /// The source's id at the replica's first sync: what was copied serves this lineage alone.
+    #[must_use]
+    pub fn lineage(&self) -> &str {
+        &self.identity.body.lineage
+    }
+
     /// True when the commit would say nothing but that the sync took place.
     pub(crate) fn changes_nothing(&self) -> bool {
         self.protocol.is_none()

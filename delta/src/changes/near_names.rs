@@ -95,6 +95,8 @@ mod tests {
                     source_path: String::new(),
                     size: 1,
                     size_is_minimum: false,
+                    modified_ms: 0,
+                    in_use: false,
                 })
                 .collect();
             let found = near_names(&planned, live.iter().copied());

@@ -1,5 +1,5 @@
 //! Which objects must be at the target before the commit: those that the replica's head does not
-//! reference yet.
+//! reference yet, and those of it that are not known to hold the source's bytes (I6).
 //!
 //! A changed deletion vector moves only its own object, and one object that holds many vectors is
 //! moved once. A vector's object has no size in the log: it is at least as long as the furthest
@@ -11,17 +11,20 @@ use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 
 use super::CopyObject;
+use super::equality::is_replaced;
 use crate::actions::Add;
 use crate::dv;
 use crate::error::DeltaError;
 use crate::paths::FileKey;
 
-/// What the replica's head says of an object's presence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Evidence {
-    /// Live keys were put there from this very source: they are present.
-    LiveKeys,
-    /// Nothing: another source may use the same names, so every object is looked at again.
+/// Which live files of the replica's head are known to hold the source's bytes.
+#[derive(Clone, Debug)]
+pub(super) enum Proven {
+    /// All: nobody else wrote to the replica, and this source is the one that was synced.
+    Head,
+    /// Those that were live at our last sync, too: somebody else wrote to the replica since.
+    LastSync(BTreeMap<FileKey, Add>),
+    /// None: another source may use the same names.
     Nothing,
 }
 
@@ -32,36 +35,67 @@ pub(super) struct Live<'a> {
     pub(super) files: &'a BTreeMap<FileKey, Add>,
 }
 
-/// The objects that `source` (S) references and `replica` (R) does not, sorted by key.
+impl Live<'_> {
+    /// The keys of all objects.
+    fn keys(&self) -> Result<BTreeSet<String>, DeltaError> {
+        let mut keys = BTreeSet::new();
+        for (key, add) in self.files {
+            keys.insert(key.path.clone());
+            keys.extend(vector_object(self.uri, add)?.map(|(path, _)| path));
+        }
+        Ok(keys)
+    }
+}
+
+/// An object as it is collected: the largest of the sizes that name it.
+#[derive(Clone, Copy, Debug)]
+struct Wanted {
+    size: u64,
+    size_is_minimum: bool,
+    modified_ms: i64,
+}
+
+/// The objects of `source` (S) that are not proven to be at `replica` (R), sorted by key.
 pub(super) fn new_objects(
     replica: Live<'_>,
     source: Live<'_>,
-    evidence: Evidence,
+    proven: &Proven,
 ) -> Result<Vec<CopyObject>, DeltaError> {
-    let mut present = BTreeSet::new();
-    if evidence == Evidence::LiveKeys {
-        for (key, add) in replica.files {
-            present.insert(key.path.clone());
-            present.extend(vector_object(replica.uri, add)?.map(|(path, _)| path));
-        }
-    }
-    let mut objects: BTreeMap<String, (u64, bool)> = BTreeMap::new();
+    let in_use = replica.keys()?;
+    let last_sync = match proven {
+        Proven::LastSync(files) => Live { uri: replica.uri, files }.keys()?,
+        Proven::Head | Proven::Nothing => BTreeSet::new(),
+    };
+    let is_proven = |key: &str| match proven {
+        Proven::Head => in_use.contains(key),
+        Proven::LastSync(_) => in_use.contains(key) && last_sync.contains(key),
+        Proven::Nothing => false,
+    };
+    let known: BTreeMap<&str, &Add> =
+        replica.files.iter().map(|(key, add)| (key.path.as_str(), add)).collect();
+    let mut objects: BTreeMap<String, Wanted> = BTreeMap::new();
     for (key, add) in source.files {
-        if !present.contains(&key.path) {
-            objects.insert(key.path.clone(), (add.size, false));
+        let replaced = known.get(key.path.as_str()).is_some_and(|known| is_replaced(known, add));
+        if replaced || !is_proven(&key.path) {
+            let (size, modified_ms) = (add.size, add.modification_time);
+            let wanted = Wanted { size, size_is_minimum: false, modified_ms };
+            objects.insert(key.path.clone(), wanted);
         }
         if let Some((path, size)) = vector_object(source.uri, add)?
-            && !present.contains(&path)
+            && !is_proven(&path)
         {
-            let (known, _) = objects.entry(path).or_insert((size, true));
-            *known = size.max(*known);
+            let least = Wanted { size, size_is_minimum: true, modified_ms: 0 };
+            let wanted = objects.entry(path).or_insert(least);
+            wanted.size = size.max(wanted.size);
         }
     }
     objects
         .into_iter()
-        .map(|(path, (size, size_is_minimum))| {
+        .map(|(path, Wanted { size, size_is_minimum, modified_ms })| {
             check_key(&path)?;
-            Ok(CopyObject { target_path: path.clone(), source_path: path, size, size_is_minimum })
+            let in_use = in_use.contains(&path);
+            let (target_path, source_path) = (path.clone(), path);
+            Ok(CopyObject { target_path, source_path, size, size_is_minimum, modified_ms, in_use })
         })
         .collect()
 }

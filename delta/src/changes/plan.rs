@@ -12,14 +12,16 @@ use deepclone_core::spec::{CloneSpec, Mode, SourcePoint, SourceReplacedPolicy};
 use super::difference::{self, Difference};
 use super::head::{self, LastSync};
 use super::identity::{self, Identity, Marker};
-use super::objects::{self, Evidence, Live};
+use super::objects::{self, Live, Proven};
 use super::record::RecordBody;
 use super::target_names::{self, Replicated};
-use super::{ChangeSet, SyncPlan, cleaned, filter, metadata, protocol, since, state, up_to_date};
+use super::{
+    ChangeSet, NewVector, SyncPlan, cleaned, filter, metadata, protocol, since, state, up_to_date,
+};
 use crate::actions::{Action, Add, Oddity};
 use crate::error::DeltaError;
 use crate::log::LogSegment;
-use crate::publish::checkpoint_interval;
+use crate::publish::{checkpoint_interval, retention_ms};
 use crate::snapshot::{self, CommitDigest, Snapshot};
 use crate::{commit, features, log};
 
@@ -50,6 +52,8 @@ struct Replica {
     continuity: Continuity,
     /// Paths that the source had at the last sync and does not have any more.
     absent: BTreeSet<String>,
+    /// Which of its files are known to hold the source's bytes.
+    proven: Proven,
 }
 
 /// Is the source the one that was synced before?
@@ -135,11 +139,20 @@ async fn read_replica(
         Err(error) => return Err(error.of(Side::Source)),
     };
     cleaned::judge(source, (target, &snapshot), spec, &mut last).await?;
-    let absent = match continuity {
-        Continuity::Same => since::absent(target, wanted, &snapshot, &last).await?,
-        Continuity::Replaced => BTreeSet::new(),
+    let (absent, proven) = match continuity {
+        Continuity::Replaced => (BTreeSet::new(), Proven::Nothing),
+        Continuity::Same if !last.diverged => {
+            (since::not_live(target.kind(), &snapshot.files, &wanted.files), Proven::Head)
+        }
+        // Somebody else's files never were at the source.
+        Continuity::Same => match since::synced_files(target, &last).await? {
+            Some(synced) => {
+                (since::not_live(target.kind(), &synced, &wanted.files), Proven::LastSync(synced))
+            }
+            None => (BTreeSet::new(), Proven::Nothing),
+        },
     };
-    Ok(Some(Replica { snapshot, last, continuity, absent }))
+    Ok(Some(Replica { snapshot, last, continuity, absent, proven }))
 }
 
 /// Identity is history: the synced commit's JSON is still there and has its hash, whatever the
@@ -247,17 +260,14 @@ async fn change_set(
     let nothing = Default::default();
     let head = replica.map(|replica| &replica.snapshot);
     let live = head.map_or(&nothing, |head| &head.files);
-    let evidence = match replica {
-        Some(Replica { continuity: Continuity::Replaced, .. }) => Evidence::Nothing,
-        _ => Evidence::LiveKeys,
-    };
     let difference = difference::difference(live, &wanted.files)?;
     let mut objects = objects::new_objects(
         Live { uri: &target.uri, files: live },
         Live { uri: &source.uri, files: &wanted.files },
-        evidence,
+        replica.map_or(&Proven::Head, |replica| &replica.proven),
     )?;
     target_names::locate(target, &request.sources, &mut objects)?;
+    let new_vectors = new_vectors(source, &difference)?;
     let metrics = difference::metrics(&wanted.files, &difference);
     let tables = Tables { source, target };
     let data_change = data_change(tables, wanted, replica, &request.scope, &difference).await;
@@ -281,6 +291,8 @@ async fn change_set(
         near_names,
         metrics,
         notices: notices(wanted, commit, replica),
+        retention_ms: 0,
+        new_vectors,
         txns: transactions(&identity, wanted, head),
         identity,
         protocol: None,
@@ -313,6 +325,19 @@ fn notices(
     source.chain(replica).collect()
 }
 
+/// The vectors of the files that join, as far as they lie in objects.
+fn new_vectors(source: &TableStore, difference: &Difference) -> Result<Vec<NewVector>, DeltaError> {
+    let mut vectors = Vec::new();
+    for (_, add) in &difference.joins {
+        if let Some(vector) = &add.deletion_vector
+            && let Some((object, _)) = objects::vector_object(&source.uri, add)?
+        {
+            vectors.push(NewVector { object, file: add.path.clone(), vector: vector.clone() });
+        }
+    }
+    Ok(vectors)
+}
+
 /// Protocol, metadata and domains: each only where it differs from the replica's.
 fn describe(
     change_set: &mut ChangeSet,
@@ -334,6 +359,8 @@ fn describe(
     let described = metadata::build(&wanted.metadata, configuration, head_metadata, request.sync);
     change_set.identity.body.table_id = described.id.clone();
     change_set.identity.body.checkpoint_interval = checkpoint_interval(&described);
+    let retention = [Some(&described), head_metadata].into_iter().flatten().map(retention_ms);
+    change_set.retention_ms = retention.min().unwrap_or_default();
     let features = features::supported(&merged).writer;
     if features.contains("domainMetadata") {
         let known = head.map(|head| head.domains.clone()).unwrap_or_default();

@@ -62,29 +62,22 @@ impl Lost {
     }
 }
 
-/// The paths that the source had at the last sync and does not have any more, whatever part of it
-/// the replica keeps.
-pub(super) async fn absent(
+/// The replica's files as our last sync left them; none when its log does not go back that far.
+pub(super) async fn synced_files(
     target: &TableStore,
-    wanted: &Snapshot,
-    replica: &Snapshot,
     last: &LastSync,
-) -> Result<BTreeSet<String>, DeltaError> {
-    if !last.diverged {
-        return Ok(not_live(target.kind(), &replica.files, &wanted.files));
-    }
-    // Somebody else's files never were at the source.
-    match snapshot::read(target, &SourcePoint::Version(last.at)).await {
-        Ok(synced) => Ok(not_live(target.kind(), &synced.files, &wanted.files)),
+) -> Result<Option<BTreeMap<FileKey, Add>>, DeltaError> {
+    let Some(at) = last.at else { return Ok(None) };
+    match snapshot::read(target, &SourcePoint::Version(at)).await {
+        Ok(synced) => Ok(Some(synced.files)),
         Err(error @ DeltaError::Storage { .. }) => Err(error),
-        // The replica's log does not go back that far.
-        Err(_) => Ok(BTreeSet::new()),
+        Err(_) => Ok(None),
     }
 }
 
 /// The paths that are live in the replica's `synced` and not in the source's `now`: both maps are
 /// sorted by path, but for keys that are rewritten for the target.
-fn not_live(
+pub(super) fn not_live(
     kind: StoreKind,
     synced: &BTreeMap<FileKey, Add>,
     now: &BTreeMap<FileKey, Add>,

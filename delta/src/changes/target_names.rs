@@ -37,7 +37,7 @@ const VECTOR_ID_CHARACTERS: usize = 20;
 pub(crate) struct Replicated {
     pub(crate) files: BTreeMap<FileKey, Add>,
     /// The source's keys of the objects that have another one at the target.
-    pub(super) sources: BTreeMap<String, String>,
+    pub(crate) sources: BTreeMap<String, String>,
 }
 
 /// `files` of `source`, with the paths that they have at `target`.

@@ -1,9 +1,10 @@
 //! Making a sync visible: one conditional write, then the comforts around it.
 //!
-//! Flow: [`publish`] writes the commit by put-if-absent at the version after the plan's head, and
-//! settles what it cannot know by reading the version back. [`finish`] then writes a checkpoint
-//! when one is due, the hint `_last_checkpoint`, and our own hint `_deepclone/replica.json`: its
-//! failures are warnings, the replica is right without them.
+//! Flow: [`check_vectors`] reads new deletion vectors at the target. [`publish`] writes the commit
+//! by put-if-absent at the version after the plan's head, and settles what it cannot know by
+//! reading the version back. [`finish`] then writes a checkpoint when one is due, the hint
+//! `_last_checkpoint`, and our own hint `_deepclone/replica.json`: its failures are warnings, the
+//! replica is right without them.
 
 use deepclone_common::table_store::TableStore;
 use deepclone_core::ids::JobId;
@@ -16,12 +17,19 @@ pub(crate) mod checkpoint;
 mod finish;
 pub(crate) mod hint;
 mod settle;
+mod vectors;
 
 pub use finish::{Finished, finish};
+pub use vectors::check_vectors;
 
 /// Every how many versions a table with this metadata wants a checkpoint.
 pub(crate) fn checkpoint_interval(metadata: &Metadata) -> u64 {
     checkpoint::Policy::of(metadata).interval
+}
+
+/// How long a table with this metadata keeps objects that no commit refers to, in milliseconds.
+pub(crate) fn retention_ms(metadata: &Metadata) -> i64 {
+    checkpoint::Policy::of(metadata).tombstone_ms
 }
 
 /// How publishing ended.

@@ -2,7 +2,8 @@
 //!
 //! Flow: the replica's head tells which source version it claims to be; the source is read at
 //! that version with the same filter; live keys, sizes, protocol and metadata are compared; the
-//! target's objects are listed once and their sizes compared; delta-rs reads the replica too.
+//! target's objects are listed once and their sizes compared; bytes are compared when asked for;
+//! delta-rs reads the replica too.
 
 use deepclone_common::connections::Side;
 use deepclone_common::table_store::TableStore;
@@ -15,6 +16,9 @@ use crate::error::DeltaError;
 use crate::{second_opinion, snapshot};
 
 mod compare;
+mod deep;
+
+pub use deep::DeepReport;
 
 /// What `verify` found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +37,17 @@ pub struct VerifyReport {
     pub differences: Vec<Difference>,
     /// What delta-rs says of the replica.
     pub second_opinion: SecondOpinion,
+    /// What comparing bytes took; none when it was not asked for.
+    pub deep: Option<DeepReport>,
+}
+
+/// How much is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// Both logs, and the sizes of the target's objects.
+    Sizes,
+    /// Also the digests of all bytes.
+    Bytes,
 }
 
 /// One thing that is not as it should be.
@@ -59,6 +74,10 @@ pub enum DifferenceKind {
     ObjectMissing,
     /// An object at the target has another size than the log says.
     ObjectSize,
+    /// An object holds other bytes than the source's.
+    ObjectBytes,
+    /// The source's object is gone, and nothing tells what its bytes were.
+    ObjectUnproven,
     /// The protocol lacks something that the source's has.
     Protocol,
     /// Schema, partitioning or properties differ.
@@ -89,7 +108,11 @@ pub enum SecondOpinion {
 /// TARGET_NOT_OURS, TARGET_DIVERGED when the part that was synced is not known, SOURCE_REPLACED,
 /// NOT_A_DELTA_TABLE for either side, a damaged log, a version that the source does not hold any
 /// more, a storage error. Differences are no errors.
-pub async fn verify(source: &TableStore, target: &TableStore) -> Result<VerifyReport, DeltaError> {
+pub async fn verify(
+    source: &TableStore,
+    target: &TableStore,
+    depth: Depth,
+) -> Result<VerifyReport, DeltaError> {
     let replica = snapshot::read(target, &SourcePoint::Newest).await;
     let replica = replica.map_err(|error| error.of(Side::Target))?;
     let last = head::last_sync(target, &replica, DivergencePolicy::Overwrite).await?;
@@ -99,7 +122,8 @@ pub async fn verify(source: &TableStore, target: &TableStore) -> Result<VerifyRe
     let predicate =
         filter::of_last_sync(&last, None, &wanted).ok_or_else(|| unknown_part(target))?;
     filter::keep_matching(&mut wanted, predicate.as_ref())?;
-    wanted.files = changes::replicated(source, target, wanted.files)?.files;
+    let replicated = changes::replicated(source, target, wanted.files)?;
+    wanted.files = replicated.files;
 
     let mut differences: Vec<Difference> = last
         .notices
@@ -114,6 +138,13 @@ pub async fn verify(source: &TableStore, target: &TableStore) -> Result<VerifyRe
     compare::protocol(&wanted, &replica, &mut differences);
     compare::metadata(&wanted, &replica, last.record.as_ref(), &mut differences)?;
     let objects = compare::objects(target, &replica, &mut differences).await?;
+    let deep = match depth {
+        Depth::Sizes => None,
+        Depth::Bytes => {
+            let sides = deep::Sides::new(source, target, &replicated.sources);
+            Some(sides.compare_all(&wanted, &replica, &mut differences).await?)
+        }
+    };
     let second_opinion = second_opinion::judge(target, &replica, &mut differences).await;
     differences.sort();
     Ok(VerifyReport {
@@ -124,6 +155,7 @@ pub async fn verify(source: &TableStore, target: &TableStore) -> Result<VerifyRe
         bytes: objects.bytes,
         differences,
         second_opinion,
+        deep,
     })
 }
 

@@ -3,7 +3,7 @@
 use deepclone_core::reason::Reason;
 use deepclone_core::spec::CloneSpec;
 use deepclone_delta::actions::Action;
-use deepclone_delta::verify::{DifferenceKind, verify};
+use deepclone_delta::verify::{Depth, DifferenceKind, verify};
 use serde_json::{Value, json};
 
 use crate::support::*;
@@ -84,18 +84,19 @@ async fn verify_keeps_to_the_part_that_was_synced() {
         vacuum(&mut target).await;
         checkpoint(&target).await;
         clean_up(&target, gone.clone()).await;
-        let report = verify(&source.store, &target.store).await.unwrap();
+        let report = verify(&source.store, &target.store, Depth::Sizes).await.unwrap();
         assert_eq!((report.differences, report.files), (vec![], 1), "{gone:?}");
         // The files decide for it as well.
         target.commit(&[info("WRITE"), add("x1")]).await;
         checkpoint(&target).await;
         clean_up(&target, 3..4).await;
-        let report = verify(&source.store, &target.store).await.unwrap();
+        let report = verify(&source.store, &target.store, Depth::Sizes).await.unwrap();
         let kinds: Vec<_> = report.differences.iter().map(|found| found.kind).collect();
         assert_eq!(kinds, [DifferenceKind::FileUnexpected], "{gone:?}");
         // What was synced is not known any more: told, not guessed.
         target.delete("_deepclone/replica.json").await;
-        let failure = verify(&source.store, &target.store).await.unwrap_err().failure();
+        let failure =
+            verify(&source.store, &target.store, Depth::Sizes).await.unwrap_err().failure();
         assert_eq!(failure.reason, Reason::TargetDiverged);
         assert!(failure.message.contains("--where"), "{failure}");
     }

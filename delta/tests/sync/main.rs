@@ -3,6 +3,7 @@
 
 mod checkpoints;
 mod cleaned;
+mod evidence;
 mod faults;
 mod identity;
 mod listings;

@@ -2,7 +2,7 @@
 
 use deepclone_core::spec::CloneSpec;
 use deepclone_delta::actions::Protocol;
-use deepclone_delta::verify::verify;
+use deepclone_delta::verify::{Depth, verify};
 use serde_json::{Value, json};
 
 use crate::support::*;
@@ -191,7 +191,10 @@ async fn a_property_activates_no_feature_that_the_protocol_does_not_support() {
         let kept = snapshot.metadata.configuration.contains_key(*key);
         assert_eq!(kept, !REFUSED_ALONE.contains(key), "{key}");
         assert_eq!(notices(&did).len(), usize::from(!kept), "{:?}", notices(&did));
-        assert_eq!(verify(&source.store, &target.store).await.unwrap().differences, []);
+        assert_eq!(
+            verify(&source.store, &target.store, Depth::Sizes).await.unwrap().differences,
+            []
+        );
         // The source comes to support the feature, and now the property means something.
         let reader: &[&str] = if is_for_readers(feature) { &[feature] } else { &[] };
         let both = features(reader, &[feature, "domainMetadata"]);
@@ -207,7 +210,10 @@ async fn a_property_activates_no_feature_that_the_protocol_does_not_support() {
         assert_eq!(shown(&snapshot.protocol), "3,7 [] [invariants]", "{key}");
         assert!(!snapshot.metadata.configuration.contains_key(*key), "{key}");
         assert_notice(&did, key);
-        assert_eq!(verify(&source.store, &target.store).await.unwrap().differences, []);
+        assert_eq!(
+            verify(&source.store, &target.store, Depth::Sizes).await.unwrap().differences,
+            []
+        );
     }
 }
 

@@ -2,7 +2,7 @@
 
 use deepclone_core::reason::Reason;
 use deepclone_delta::changes::SyncPlan;
-use deepclone_delta::verify::verify;
+use deepclone_delta::verify::{Depth, verify};
 use serde_json::{Value, json};
 
 use crate::support::*;
@@ -41,7 +41,7 @@ async fn a_rewritten_key_keeps_its_name_until_it_is_removed() {
     let rewritten = adds[0].path.clone();
     assert_eq!(rewritten, first.target_path.replace(' ', "%20"));
     assert_eq!(adds[0].partition_values["p"].as_deref(), Some("Acme Inc."));
-    let report = verify(&source.store, &target.store).await.unwrap();
+    let report = verify(&source.store, &target.store, Depth::Bytes).await.unwrap();
     assert_eq!(report.differences, []);
 
     assert!(matches!(sync(&source, &target, &spec()).await, Ok(Did::UpToDate)));
@@ -54,7 +54,7 @@ async fn a_rewritten_key_keeps_its_name_until_it_is_removed() {
     let (_, removes) = file_actions(&target.read(2).await);
     let removed: Vec<_> = removes.iter().map(|remove| remove.path.as_str()).collect();
     assert_eq!(removed, [rewritten]);
-    let report = verify(&source.store, &target.store).await.unwrap();
+    let report = verify(&source.store, &target.store, Depth::Bytes).await.unwrap();
     assert_eq!((report.differences, report.files), (vec![], 2));
 }
 
@@ -75,7 +75,7 @@ async fn a_path_with_dot_segments_is_written_as_the_key_that_it_means() {
     sync(&source, &target, &spec()).await.unwrap();
     let (_, removes) = file_actions(&target.read(1).await);
     assert_eq!(removes[0].path, "p=a/a1.parquet");
-    assert_eq!(verify(&source.store, &target.store).await.unwrap().differences, []);
+    assert_eq!(verify(&source.store, &target.store, Depth::Bytes).await.unwrap().differences, []);
 }
 
 #[tokio::test]

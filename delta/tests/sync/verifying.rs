@@ -1,12 +1,15 @@
 //! `verify` finds nothing on a right replica, and each kind of damage by its name.
 
+use deepclone_core::ids::JobId;
 use deepclone_core::spec::CloneSpec;
-use deepclone_delta::verify::{DifferenceKind, SecondOpinion, verify};
+use deepclone_delta::ledger::{LedgerEntry, LedgerWriter};
+use deepclone_delta::verify::{Depth, DifferenceKind, SecondOpinion, verify};
+use object_store::ObjectStoreExt;
 
 use crate::support::*;
 
 async fn kinds(source: &Table, target: &Table) -> Vec<DifferenceKind> {
-    let report = verify(&source.store, &target.store).await.unwrap();
+    let report = verify(&source.store, &target.store, Depth::Sizes).await.unwrap();
     report.differences.iter().map(|difference| difference.kind).collect()
 }
 
@@ -21,7 +24,7 @@ async fn a_right_replica_has_no_differences_and_delta_rs_agrees() {
     }
     // The source goes on: the replica is still what it claims to be.
     source.commit(&[add("d1")]).await;
-    let report = verify(&source.store, &target.store).await.unwrap();
+    let report = verify(&source.store, &target.store, Depth::Sizes).await.unwrap();
     assert_eq!(report.differences, []);
     assert_eq!(report.second_opinion, SecondOpinion::Agrees);
     assert_eq!((report.source_version, report.replica_version), (11, 11));
@@ -69,4 +72,71 @@ async fn a_filtered_replica_is_compared_with_its_part() {
     let did = sync(&source, &target, &only_a).await.unwrap();
     assert_eq!(did.objects(), ["p=a/a2.parquet"]);
     assert_eq!(target.snapshot().await.files.len(), 2);
+}
+
+/// The kinds of difference, and the bytes that were read at the source and at the target.
+async fn deep(source: &Table, target: &Table) -> (Vec<DifferenceKind>, u64, u64) {
+    let report = verify(&source.store, &target.store, Depth::Bytes).await.unwrap();
+    let kinds = report.differences.iter().map(|difference| difference.kind).collect();
+    let deep = report.deep.unwrap();
+    assert_eq!(deep.objects, 2);
+    (kinds, deep.source_bytes_read, deep.target_bytes_read)
+}
+
+/// Writes what a sync records of these keys.
+async fn record(source: &Table, target: &Table, keys: &[&str]) {
+    let mut ledger = LedgerWriter::new(&target.store, JobId(uuid::Uuid::new_v4()));
+    for key in keys {
+        let bytes = source.get(key).await.unwrap();
+        let meta = source.store.store.head(&source.path(key)).await.unwrap();
+        let entry = LedgerEntry {
+            key: (*key).to_owned(),
+            size: meta.size,
+            crc64nvme: crc_fast::checksum(crc_fast::CrcAlgorithm::Crc64Nvme, &bytes),
+            source_etag: meta.e_tag.unwrap(),
+            worker: "w".to_owned(),
+            seen_ms: NOW_MS,
+        };
+        ledger.append([entry]).await.unwrap();
+    }
+    ledger.finish().await.unwrap();
+}
+
+#[tokio::test]
+async fn bytes_are_compared_and_the_ledger_spares_the_source() {
+    let source = small_source().await;
+    let target = Table::new("target");
+    sync_equal(&source, &target, &spec()).await;
+    let (a1, b1) = ("p=a/a1.parquet", "p=b/b1.parquet");
+    // These stores keep no checksum: without a ledger both sides are read.
+    assert_eq!(deep(&source, &target).await, (vec![], 24, 24));
+    record(&source, &target, &[a1]).await;
+    assert_eq!(deep(&source, &target).await, (vec![], 12, 24));
+    record(&source, &target, &[b1]).await;
+    assert_eq!(deep(&source, &target).await, (vec![], 0, 24));
+
+    // Other bytes of the same length, at the target.
+    target.put(a1, vec![9; 12]).await;
+    assert_eq!(deep(&source, &target).await, (vec![DifferenceKind::ObjectBytes], 0, 24));
+    target.object(a1, 12).await;
+    // The source was replaced in place: its tag is not the recorded one.
+    source.put(b1, vec![9; 12]).await;
+    assert_eq!(deep(&source, &target).await, (vec![DifferenceKind::ObjectBytes], 12, 24));
+    source.put(b1, vec![9; 13]).await;
+    assert_eq!(deep(&source, &target).await, (vec![DifferenceKind::ObjectBytes], 0, 12));
+}
+
+#[tokio::test]
+async fn a_source_object_that_is_gone_is_proved_by_the_ledger_or_not_at_all() {
+    let source = small_source().await;
+    let target = Table::new("target");
+    sync_equal(&source, &target, &spec()).await;
+    record(&source, &target, &["p=a/a1.parquet"]).await;
+    source.delete("p=a/a1.parquet").await;
+    source.delete("p=b/b1.parquet").await;
+    assert_eq!(deep(&source, &target).await, (vec![DifferenceKind::ObjectUnproven], 0, 12));
+    // What is missing at the target is told once.
+    target.delete("p=a/a1.parquet").await;
+    let (kinds, ..) = deep(&source, &target).await;
+    assert_eq!(kinds, [DifferenceKind::ObjectMissing, DifferenceKind::ObjectUnproven]);
 }

@@ -39,6 +39,8 @@ impl From<&Receipt> for v1::Receipt {
             bytes_read: receipt.bytes_read,
             bytes_written: receipt.bytes_written,
             requests: receipt.requests,
+            elapsed_ms: receipt.elapsed_ms,
+            worker: receipt.worker.clone(),
         }
     }
 }
@@ -51,6 +53,8 @@ impl From<v1::Receipt> for Receipt {
             bytes_read: receipt.bytes_read,
             bytes_written: receipt.bytes_written,
             requests: receipt.requests,
+            elapsed_ms: receipt.elapsed_ms,
+            worker: receipt.worker,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What a worker gets: `TaskKey`, `Lease`, `TaskSpec`, `HeldTask`.
 
+use deepclone_core::evidence::{Prior, PriorCopy};
 use deepclone_core::ids::{Attempt, Epoch, JobId, TaskFingerprint, TaskKey};
 use deepclone_core::machine::HeldTask;
 use deepclone_core::task::{Lease, ObjectCopy, TaskSide, TaskSpec};
@@ -125,6 +126,7 @@ impl From<&ObjectCopy> for v1::ObjectCopy {
             target_path: object.target_path.clone(),
             size: object.size,
             size_is_minimum: object.size_is_minimum,
+            prior: prior_to_wire(&object.prior),
         }
     }
 }
@@ -144,7 +146,36 @@ impl TryFrom<v1::ObjectCopy> for ObjectCopy {
             target_path: object.target_path,
             size: object.size,
             size_is_minimum: object.size_is_minimum,
+            prior: prior_from_wire(object.prior),
         })
+    }
+}
+
+fn prior_to_wire(prior: &Prior) -> Option<v1::Prior> {
+    let copy = match prior {
+        Prior::Absent => return None,
+        Prior::Unproven => None,
+        Prior::Copied(copy) => Some(v1::PriorCopy {
+            crc64nvme: copy.crc64nvme,
+            source_etag: copy.source_etag.clone(),
+            target_etag: copy.target_etag.clone(),
+            replaceable: copy.replaceable,
+        }),
+    };
+    Some(v1::Prior { copy })
+}
+
+// Every value of every field means something, so nothing can be refused.
+fn prior_from_wire(prior: Option<v1::Prior>) -> Prior {
+    match prior.map(|prior| prior.copy) {
+        None => Prior::Absent,
+        Some(None) => Prior::Unproven,
+        Some(Some(copy)) => Prior::Copied(PriorCopy {
+            crc64nvme: copy.crc64nvme,
+            source_etag: copy.source_etag,
+            target_etag: copy.target_etag,
+            replaceable: copy.replaceable,
+        }),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use deepclone_core::evidence::{Prior, PriorCopy};
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::{Attempt, Epoch, JobId, TaskFingerprint, TaskKey};
 use deepclone_core::machine::{HeldTask, TaskOutcome};
@@ -49,6 +50,12 @@ fn lease() -> Lease {
         fingerprint: [byte; 32],
         root: "lake/t".to_owned(),
     };
+    let copy = PriorCopy {
+        crc64nvme: u64::MAX,
+        source_etag: "s".into(),
+        target_etag: "t".into(),
+        replaceable: true,
+    };
     Lease {
         task: task_key(),
         ttl: Duration::from_millis(30_500),
@@ -56,12 +63,15 @@ fn lease() -> Lease {
             source: side("a", 1),
             target: side("b", 2),
             verification: Verification::Digest,
-            objects: vec![ObjectCopy {
-                source_path: "p=1/x y.parquet".into(),
-                target_path: "p=1/x y.parquet".into(),
-                size: 9,
-                size_is_minimum: true,
-            }],
+            objects: [Prior::Absent, Prior::Unproven, Prior::Copied(copy)]
+                .map(|prior| ObjectCopy {
+                    source_path: "p=1/x y.parquet".into(),
+                    target_path: "p=1/x y.parquet".into(),
+                    size: 9,
+                    size_is_minimum: true,
+                    prior,
+                })
+                .into(),
         },
     }
 }
@@ -185,7 +195,14 @@ fn outcomes_survive_the_wire() {
         target_etag: "b".into(),
         existed: true,
     };
-    let receipt = Receipt { objects: vec![object], bytes_read: 2, bytes_written: 3, requests: 4 };
+    let receipt = Receipt {
+        objects: vec![object],
+        bytes_read: 2,
+        bytes_written: 3,
+        requests: 4,
+        elapsed_ms: 5,
+        worker: "w".into(),
+    };
     let failure = TaskFailure {
         index: Some(0),
         kind: TaskFailureKind::TargetConflict,

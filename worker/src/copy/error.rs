@@ -52,7 +52,10 @@ impl CopyError {
 
     /// The target has something else under the key.
     pub(crate) fn conflict(key: &str, why: &str) -> Self {
-        let message = format!("the target has another object under {key}: {why}");
+        let message = format!(
+            "the target has another object under {key}: {why}; delete it if it is nobody's, or \
+             choose another target folder"
+        );
         Self::new(TaskFailureKind::TargetConflict, message)
     }
 

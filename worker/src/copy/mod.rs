@@ -3,11 +3,13 @@
 //! Words: a *part* is a range of an object, whole in memory before it is written; its size is a
 //! function of the object's length alone. The *budget* is the bytes that the worker holds at once.
 //!
-//! Flow: [`task::copy_task`] → [`object::copy_object`] → [`read`] → one put, or parts through a
-//! [`sink`] → [`proof`] where the target has the key already, or where a read-back is asked for.
+//! Flow: [`task::copy_task`] → [`object::copy_object`] → [`present`] where the key is expected at
+//! the target → [`read`] → one put, or parts through a [`sink`] → [`proof`] where the target turns
+//! out to have the key, or where a read-back is asked for.
 
 pub(crate) mod error;
 pub(crate) mod object;
+pub(crate) mod present;
 pub(crate) mod proof;
 pub(crate) mod read;
 pub(crate) mod sink;
@@ -16,7 +18,7 @@ pub(crate) mod task;
 mod tests;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use deepclone_common::local_folder::LocalFolder;
@@ -62,6 +64,8 @@ pub(crate) struct Context {
     pub(crate) lease: Arc<LeaseClock>,
     pub(crate) stop: CancellationToken,
     pub(crate) counts: Arc<Counts>,
+    /// Some object of the task was at the target already: the others may be, too.
+    pub(crate) leftovers: Arc<AtomicBool>,
 }
 
 /// What a task has done so far.

@@ -13,6 +13,7 @@ use object_store::path::Path;
 use object_store::{ObjectStoreExt, PutMode};
 
 use super::error::CopyError;
+use super::present::{delete, prove, replace};
 use super::proof::{Expected, Found, compare};
 use super::read::{Length, Outcome, Piece, Want, new_digest, read};
 use super::sink::{Finished, Sink, payload, put_file};
@@ -47,29 +48,45 @@ pub(crate) async fn copy_object(
     } else {
         Length::Exact(object.size)
     };
-    let receipt = copy_whole(context, object, &paths, length).await?;
-    if context.verification == Verification::ReadBack && !receipt.existed {
-        let expected = Expected { size: receipt.size, crc64nvme: receipt.crc64nvme };
-        let key = &object.target_path;
-        let store = &*context.target.table.store;
-        match compare(store, &paths.target, key, expected, &context.counts).await? {
-            Found::Equal { .. } => {}
-            Found::Different { why } => {
-                let message = format!("{key} was written and is not what it should be: {why}");
-                return Err(CopyError::new(TaskFailureKind::Corrupt, message));
-            }
-            Found::Nothing => {
-                let message = format!("{key} was written and is not there");
-                return Err(CopyError::new(TaskFailureKind::Corrupt, message));
-            }
-        }
+    let receipt = match prove(context, object, &paths, length).await? {
+        Some(receipt) => receipt,
+        None => copy_whole(context, object, &paths, length).await?,
+    };
+    if receipt.existed {
+        context.leftovers.store(true, Ordering::Relaxed);
+    } else if context.verification == Verification::ReadBack {
+        read_back(context, &object.target_path, &paths.target, &receipt).await?;
     }
     Ok(receipt)
 }
 
-struct Paths {
-    source: Path,
-    target: Path,
+/// Both sides of an object.
+pub(crate) struct Paths {
+    pub(crate) source: Path,
+    pub(crate) target: Path,
+}
+
+/// Reads what was just written; a bad object is deleted, so that the next try finds nothing.
+async fn read_back(
+    context: &Context,
+    key: &str,
+    path: &Path,
+    receipt: &ObjectReceipt,
+) -> Result<(), CopyError> {
+    let expected = Expected { size: receipt.size, crc64nvme: receipt.crc64nvme };
+    let store = &*context.target.table.store;
+    let message = match compare(store, path, key, expected, &context.counts).await? {
+        Found::Equal { .. } => return Ok(()),
+        Found::Nothing => format!("{key} was written and is not there"),
+        Found::Different { why, .. } => {
+            let message = format!("{key} was written and is not what it should be: {why}");
+            match delete(context, path, &receipt.target_etag).await {
+                Ok(()) => message,
+                Err(error) => format!("{message}; it cannot be deleted: {error}"),
+            }
+        }
+    };
+    Err(CopyError::new(TaskFailureKind::Corrupt, message))
 }
 
 async fn copy_whole(
@@ -126,7 +143,7 @@ async fn put_whole(
             Err(error) => error,
         };
         if matches!(error.kind, StoreErrorKind::AlreadyExists | StoreErrorKind::Precondition)
-            && let Some(etag) = settle(context, key, &paths.target, &piece.digest).await?
+            && let Some(etag) = settle(context, object, paths, &piece.digest).await?
         {
             break (etag, true);
         }
@@ -151,7 +168,7 @@ async fn put_once(
     if let Some(directory) = &context.target.directory {
         let chunks = piece.chunks.clone();
         return match put_file(directory.clone(), key.to_owned(), chunks).await? {
-            Finished::Written { etag } => Ok(etag),
+            Finished::Written { .. } => Ok(written_etag(context, path).await),
             Finished::Exists => Err(StoreError {
                 kind: StoreErrorKind::AlreadyExists,
                 message: "something is there already".to_owned(),
@@ -169,17 +186,26 @@ fn receipt(digest: &Digest, source_etag: String, target: (String, bool)) -> Obje
     ObjectReceipt { size, crc64nvme, source_etag, target_etag, existed }
 }
 
+/// The tag of a file that was just written; empty when it cannot be told.
+async fn written_etag(context: &Context, path: &Path) -> String {
+    let meta = context.target.table.store.head(path).await;
+    meta.ok().and_then(|meta| meta.e_tag).unwrap_or_default()
+}
+
 /// The target says "exists": its tag when it is these bytes, none when it is gone again.
 async fn settle(
     context: &Context,
-    key: &str,
-    path: &Path,
+    object: &ObjectCopy,
+    paths: &Paths,
     digest: &Digest,
 ) -> Result<Option<String>, CopyError> {
     let expected = Expected { size: digest.get_amount(), crc64nvme: digest.finalize() };
-    match compare(&*context.target.table.store, path, key, expected, &context.counts).await? {
+    let (store, key) = (&*context.target.table.store, &object.target_path);
+    match compare(store, &paths.target, key, expected, &context.counts).await? {
         Found::Equal { etag } => Ok(Some(etag)),
-        Found::Different { why } => Err(CopyError::conflict(key, &why)),
+        Found::Different { etag, why } => {
+            replace(context, object, paths, &etag, &why).await.map(|()| None)
+        }
         Found::Nothing => Ok(None),
     }
 }
@@ -225,11 +251,11 @@ async fn copy_parts(
     };
     let target = match sink {
         None => None,
-        Some(sink) => finish(context, key, sink).await?,
+        Some(sink) => finish(context, key, &paths.target, sink).await?,
     };
     let target = match target {
         Some(etag) => (etag, false),
-        None => match settle(context, key, &paths.target, &digest).await? {
+        None => match settle(context, object, paths, &digest).await? {
             Some(etag) => (etag, true),
             None => {
                 let message = format!("the upload of {key} ended and left no object");
@@ -241,10 +267,18 @@ async fn copy_parts(
 }
 
 /// Completes the object. None: something is there, and its bytes must tell whether it is ours.
-async fn finish(context: &Context, key: &str, sink: Sink) -> Result<Option<String>, CopyError> {
+async fn finish(
+    context: &Context,
+    key: &str,
+    path: &Path,
+    sink: Sink,
+) -> Result<Option<String>, CopyError> {
     context.lease.check().map_err(|_| CopyError::lease_expired(key))?;
     context.counts.request();
     match sink.finish().await {
+        Ok(Finished::Written { etag }) if etag.is_empty() => {
+            Ok(Some(written_etag(context, path).await))
+        }
         Ok(Finished::Written { etag }) => Ok(Some(etag)),
         Ok(Finished::Exists) => Ok(None),
         Err(error) if matches!(error.kind, StoreErrorKind::Denied) => {

@@ -29,6 +29,8 @@ pub(crate) enum Found {
     },
     /// Something else.
     Different {
+        /// Its tag; empty where the store has none.
+        etag: String,
         /// In what.
         why: String,
     },
@@ -74,7 +76,7 @@ async fn compare_once(
     let (size, etag) = (answer.meta.size, answer.meta.e_tag.clone().unwrap_or_default());
     if size != expected.size {
         let why = format!("it has {size} bytes, not {}", expected.size);
-        return Ok(Found::Different { why });
+        return Ok(Found::Different { etag, why });
     }
     let digest = match answer.payload {
         GetResultPayload::File(file, _) => digest_of_file(file).await?,
@@ -91,7 +93,8 @@ async fn compare_once(
         return Err(StoreError { kind: StoreErrorKind::Transient, message });
     }
     if digest.finalize() != expected.crc64nvme {
-        return Ok(Found::Different { why: "its bytes have another digest".to_owned() });
+        let why = "its bytes have another digest".to_owned();
+        return Ok(Found::Different { etag, why });
     }
     Ok(Found::Equal { etag })
 }

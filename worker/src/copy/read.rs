@@ -25,11 +25,18 @@ pub(crate) enum Length {
 }
 
 impl Length {
-    pub(crate) fn admits(self, size: u64) -> bool {
-        match self {
-            Self::Exact(planned) => size == planned,
-            Self::AtLeast(least) => size >= least,
+    /// # Errors
+    /// OBJECT_CHANGED when the object `key` cannot be the planned one.
+    pub(crate) fn check(self, key: &str, size: u64) -> Result<(), CopyError> {
+        let (is_planned, planned) = match self {
+            Self::Exact(planned) => (size == planned, format!("{planned}")),
+            Self::AtLeast(least) => (size >= least, format!("at least {least}")),
+        };
+        if is_planned {
+            return Ok(());
         }
+        let why = format!("has {size} bytes, and the table's log says {planned}");
+        Err(CopyError::changed(key, &why))
     }
 }
 
@@ -159,7 +166,7 @@ async fn read_on(
         }
         None => {
             if let Want::Whole { length, most } = want {
-                check_length(key, *length, size)?;
+                length.check(key, size).map_err(Cut::Final)?;
                 if size > *most {
                     return Ok(Some(Outcome::Larger { size, etag }));
                 }
@@ -219,18 +226,6 @@ fn check_same(key: &str, known: &Piece, etag: &str, size: u64) -> Result<(), Cut
         return Err(Cut::Final(CopyError::changed(key, "was replaced while it was read")));
     }
     Ok(())
-}
-
-fn check_length(key: &str, length: Length, size: u64) -> Result<(), Cut> {
-    if length.admits(size) {
-        return Ok(());
-    }
-    let planned = match length {
-        Length::Exact(planned) => format!("{planned}"),
-        Length::AtLeast(least) => format!("at least {least}"),
-    };
-    let why = format!("has {size} bytes, and the table's log says {planned}");
-    Err(Cut::Final(CopyError::changed(key, &why)))
 }
 
 async fn take(answer: GetResult, piece: &mut Piece, counts: &Counts) -> Result<(), Cut> {

@@ -27,6 +27,7 @@ pub(crate) async fn copy_task(context: &Context, objects: &[ObjectCopy]) -> Task
             bytes_read: context.counts.bytes_read.load(Ordering::Relaxed),
             bytes_written: context.counts.bytes_written.load(Ordering::Relaxed),
             requests: context.counts.requests.load(Ordering::Relaxed),
+            ..Receipt::default()
         }),
         Err((index, error)) => TaskOutcome::Failed(failure(u32::try_from(index).ok(), error)),
     }

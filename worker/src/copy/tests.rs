@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use bytes::Bytes;
+use deepclone_core::evidence::Prior;
 use deepclone_core::machine::TaskOutcome;
 use deepclone_core::receipt::{Receipt, TaskFailureKind};
 use deepclone_core::task::ObjectCopy;
@@ -26,7 +27,7 @@ mod tags;
 
 /// What happens to the n-th request of a kind (`get`, `put`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fault {
+pub(super) enum Fault {
     /// The answer is 503.
     Throttle,
     /// A GET's body ends in an error after this many bytes.
@@ -40,8 +41,8 @@ enum Fault {
 }
 
 #[derive(Debug)]
-struct Faulty {
-    inner: InMemory,
+pub(super) struct Faulty {
+    pub(super) inner: InMemory,
     faults: Mutex<BTreeMap<(&'static str, u32), Fault>>,
     seen: Mutex<BTreeMap<&'static str, u32>>,
 }
@@ -77,7 +78,7 @@ impl Faulty {
         self.faults.lock().unwrap().remove(&(kind, *number))
     }
 
-    fn count(&self, kind: &str) -> u32 {
+    pub(super) fn count(&self, kind: &str) -> u32 {
         self.seen.lock().unwrap().get(kind).copied().unwrap_or(0)
     }
 }
@@ -160,21 +161,21 @@ fn side(store: Arc<Faulty>) -> Side {
     Side { table, directory: None }
 }
 
-struct Case {
-    source: Arc<Faulty>,
-    target: Arc<Faulty>,
-    context: Context,
+pub(super) struct Case {
+    pub(super) source: Arc<Faulty>,
+    pub(super) target: Arc<Faulty>,
+    pub(super) context: Context,
 }
 
-const KEY: &str = "p=1/a%20b.parquet";
+pub(super) const KEY: &str = "p=1/a%20b.parquet";
 
-fn at() -> Path {
+pub(super) fn at() -> Path {
     Path::parse(format!("lake/t/{KEY}")).unwrap()
 }
 
-type Faults<'a> = &'a [(&'static str, u32, Fault)];
+pub(super) type Faults<'a> = &'a [(&'static str, u32, Fault)];
 
-fn case(source: Faults<'_>, target: Faults<'_>) -> Case {
+pub(super) fn case(source: Faults<'_>, target: Faults<'_>) -> Case {
     let (source, target) = (Faulty::new(source), Faulty::new(target));
     let context = Context {
         source: side(Arc::clone(&source)),
@@ -184,17 +185,24 @@ fn case(source: Faults<'_>, target: Faults<'_>) -> Case {
         lease: Arc::new(LeaseClock::new(Instant::now(), Duration::from_secs(3600))),
         stop: CancellationToken::new(),
         counts: Arc::default(),
+        leftovers: Arc::default(),
     };
     Case { source, target, context }
 }
 
-fn bytes_of(size: usize) -> Bytes {
+pub(super) fn bytes_of(size: usize) -> Bytes {
     (0..size).map(|index| (index * 31 + index / 251).to_le_bytes()[0]).collect::<Vec<_>>().into()
 }
 
-fn object(size: u64) -> ObjectCopy {
+pub(super) fn object(size: u64) -> ObjectCopy {
     let path = KEY.to_owned();
-    ObjectCopy { source_path: path.clone(), target_path: path, size, size_is_minimum: false }
+    ObjectCopy {
+        source_path: path.clone(),
+        target_path: path,
+        size,
+        size_is_minimum: false,
+        prior: Prior::Absent,
+    }
 }
 
 impl Case {

@@ -6,6 +6,7 @@ use std::sync::Mutex;
 
 use deepclone_common::config::Config;
 use deepclone_common::connections::Side;
+use deepclone_core::evidence::Prior;
 use deepclone_core::ids::{Attempt, Epoch, JobId, TaskFingerprint};
 use deepclone_core::spec::{TableRef, Verification};
 use deepclone_core::task::{ObjectCopy, TaskSide, TaskSpec};
@@ -168,6 +169,7 @@ fn lease(connections: &Connections, folder: &Path, number: u8) -> Lease {
                 target_path: path,
                 size: 3,
                 size_is_minimum: false,
+                prior: Prior::Absent,
             }],
         },
     }

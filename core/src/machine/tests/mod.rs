@@ -33,7 +33,7 @@ pub(super) fn name(task: u8) -> TaskFingerprint {
 
 /// One object of this size.
 pub(super) fn task(number: u8, bytes: u64) -> PlanTask {
-    PlanTask { fingerprint: name(number), bytes, objects: 1, present: false }
+    PlanTask { fingerprint: name(number), bytes, objects: 1 }
 }
 
 pub(super) fn plan(tasks: Vec<PlanTask>) -> Plan {
@@ -48,7 +48,13 @@ pub(super) fn receipt(bytes: u64) -> Receipt {
         target_etag: String::new(),
         existed: false,
     };
-    Receipt { objects: vec![object], bytes_read: bytes, bytes_written: bytes, requests: 2 }
+    Receipt {
+        objects: vec![object],
+        bytes_read: bytes,
+        bytes_written: bytes,
+        requests: 2,
+        ..Receipt::default()
+    }
 }
 
 pub(super) fn failed(kind: TaskFailureKind) -> TaskOutcome {

@@ -143,6 +143,8 @@ fn a_key_that_is_too_long_is_refused_with_the_bound() {
             source_path: key.clone(),
             size: 1,
             size_is_minimum: false,
+            modified_ms: 0,
+            in_use: false,
         };
         let failed = locate(&target, &BTreeMap::new(), &mut [object]).err();
         let failure = failed.map(|error| error.failure());

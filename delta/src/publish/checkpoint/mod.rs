@@ -42,7 +42,7 @@ pub(crate) struct Policy {
     /// Every how many versions a checkpoint is due.
     pub(crate) interval: u64,
     /// How long tombstones are kept, in milliseconds.
-    tombstone_ms: i64,
+    pub(crate) tombstone_ms: i64,
     /// How long transactions with a time are kept, in milliseconds; none: for ever.
     transaction_ms: Option<i64>,
 }

@@ -1,0 +1,250 @@
+//! Requests that `object_store` does not offer: a HEAD that asks S3 for the checksum that it
+//! keeps, and a DELETE under `If-Match`.
+//!
+//! Both travel as a HEAD whose extensions tell the connector of [`crate::http_client`] what is
+//! meant; it changes the request, signs it again and puts what came into the answer's extensions.
+//! A store without that connector answers the plain HEAD: then there is no checksum, and
+//! [`delete_if_match`] reports that it cannot delete.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use deepclone_core::evidence::Described;
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderValue, LAST_MODIFIED};
+use http::{Extensions, HeaderMap, Method, StatusCode};
+use object_store::aws::{AwsAuthorizer, AwsCredentialProvider};
+use object_store::azure::{AzureAccessKey, AzureAuthorizer, AzureCredential};
+use object_store::client::{HttpError, HttpErrorKind, HttpRequest, HttpResponse};
+use object_store::path::Path;
+use object_store::{Error, GetOptions, ObjectStore};
+
+const CHECKSUM_MODE: &str = "x-amz-checksum-mode";
+const CHECKSUM: &str = "x-amz-checksum-crc64nvme";
+/// Requests of S3 Express are signed for a session, not with the credentials.
+const SESSION_TOKEN: &str = "x-amz-s3session-token";
+const REQUEST_PAYER: &str = "x-amz-request-payer";
+/// A time for the answer of a DELETE, which has none: the client parses it as a HEAD's.
+const NO_TIME: HeaderValue = HeaderValue::from_static("Thu, 01 Jan 1970 00:00:00 GMT");
+
+/// What the caller wants of a HEAD.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wanted {
+    StoredChecksum,
+    Delete,
+}
+
+/// The answer's part that a HEAD does not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Came {
+    Crc64Nvme(u64),
+    Deleted,
+}
+
+/// Describes an object without reading it; one request.
+///
+/// # Errors
+/// The store's.
+pub async fn describe(store: &dyn ObjectStore, path: &Path) -> Result<Described, Error> {
+    let answer = store.get_opts(path, head(Wanted::StoredChecksum, None)).await?;
+    let crc64nvme = match answer.extensions.get() {
+        Some(Came::Crc64Nvme(crc64nvme)) => Some(*crc64nvme),
+        Some(Came::Deleted) | None => None,
+    };
+    let etag = answer.meta.e_tag.unwrap_or_default();
+    Ok(Described { size: answer.meta.size, etag, crc64nvme })
+}
+
+/// Deletes the object with this entity tag, and no other; one request.
+///
+/// # Errors
+/// `Precondition` when another object is there, `NotFound` when none is, `NotImplemented` when
+/// the store's client cannot ask for it; else the store's.
+pub async fn delete_if_match(
+    store: &dyn ObjectStore,
+    path: &Path,
+    etag: &str,
+) -> Result<(), Error> {
+    let answer = store.get_opts(path, head(Wanted::Delete, Some(etag.to_owned()))).await?;
+    match answer.extensions.get() {
+        Some(Came::Deleted) => Ok(()),
+        Some(Came::Crc64Nvme(_)) | None => Err(Error::NotImplemented {
+            operation: "delete if match".to_owned(),
+            implementer: store.to_string(),
+        }),
+    }
+}
+
+fn head(wanted: Wanted, if_match: Option<String>) -> GetOptions {
+    let mut extensions = Extensions::new();
+    extensions.insert(wanted);
+    GetOptions { head: true, if_match, extensions, ..GetOptions::default() }
+}
+
+/// How requests to a store are signed again after they were changed.
+#[derive(Clone, Debug, Default)]
+pub enum Signing {
+    /// They cannot be changed: a client that this module does not know.
+    #[default]
+    Unknown,
+    /// With the credentials of the store that is built with the connector: set once it is.
+    S3(Arc<OnceLock<S3Signer>>),
+    /// With the account's key; none: a token authorizes, and signs no header.
+    Azure(Option<Arc<AzureSigner>>),
+}
+
+/// What signs requests to Azure.
+pub struct AzureSigner {
+    /// The account.
+    pub account: String,
+    /// Its key.
+    pub key: AzureAccessKey,
+}
+
+/// What signs requests to S3.
+pub struct S3Signer {
+    /// The store's own, which refreshes them.
+    pub credentials: AwsCredentialProvider,
+    /// The region that the signature names.
+    pub region: String,
+}
+
+impl fmt::Debug for S3Signer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("S3Signer").field("region", &self.region).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for AzureSigner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AzureSigner").field("account", &self.account).finish_non_exhaustive()
+    }
+}
+
+/// What was asked for on top of a HEAD; none: nothing, or what this store cannot do.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked(Wanted);
+
+impl Signing {
+    /// Changes a request whose extensions ask for more than a HEAD.
+    pub(crate) async fn extend(
+        &self,
+        request: &mut HttpRequest,
+    ) -> Result<Option<Asked>, HttpError> {
+        let Some(wanted) = request.extensions().get::<Wanted>().copied() else { return Ok(None) };
+        match (self, wanted) {
+            (Self::Unknown, _) | (Self::Azure(_), Wanted::StoredChecksum) => return Ok(None),
+            (Self::S3(_), _) if request.headers().contains_key(SESSION_TOKEN) => return Ok(None),
+            (Self::S3(_), Wanted::StoredChecksum) => {
+                let enabled = HeaderValue::from_static("ENABLED");
+                request.headers_mut().insert(CHECKSUM_MODE, enabled);
+            }
+            (Self::S3(_) | Self::Azure(_), Wanted::Delete) => {
+                *request.method_mut() = Method::DELETE;
+            }
+        }
+        self.sign(request).await?;
+        Ok(Some(Asked(wanted)))
+    }
+
+    /// Signs again what was signed before.
+    pub(crate) async fn sign(&self, request: &mut HttpRequest) -> Result<(), HttpError> {
+        if !request.headers().contains_key(AUTHORIZATION) {
+            return Ok(());
+        }
+        match self {
+            Self::Unknown => Ok(()),
+            Self::S3(signer) => match signer.get() {
+                Some(signer) => signer.sign(request).await,
+                None => Ok(()),
+            },
+            Self::Azure(signer) => match signer {
+                Some(signer) => signer.sign(request),
+                None => Ok(()),
+            },
+        }
+    }
+}
+
+impl S3Signer {
+    async fn sign(&self, request: &mut HttpRequest) -> Result<(), HttpError> {
+        let credential = self.credentials.get_credential().await.map_err(unsigned)?;
+        request.headers_mut().remove(AUTHORIZATION);
+        AwsAuthorizer::new(&credential, "s3", &self.region)
+            .with_sign_payload(false)
+            .with_request_payer(request.headers().contains_key(REQUEST_PAYER))
+            .try_authorize(request, None)
+            .map_err(unsigned)
+    }
+}
+
+impl AzureSigner {
+    fn sign(&self, request: &mut HttpRequest) -> Result<(), HttpError> {
+        request.headers_mut().remove(AUTHORIZATION);
+        let credential = AzureCredential::AccessKey(self.key.clone());
+        AzureAuthorizer::new(&credential, &self.account).try_authorize(request).map_err(unsigned)
+    }
+}
+
+fn unsigned(error: Error) -> HttpError {
+    HttpError::new(HttpErrorKind::Unknown, error)
+}
+
+impl Asked {
+    /// Puts what came into the answer's extensions.
+    pub(crate) fn note(self, answer: &mut HttpResponse) {
+        let came = match self.0 {
+            Wanted::StoredChecksum => stored_crc64nvme(answer.headers()).map(Came::Crc64Nvme),
+            Wanted::Delete if answer.status().is_success() => {
+                // The client expects the answer of a HEAD.
+                *answer.status_mut() = StatusCode::OK;
+                answer.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+                answer.headers_mut().insert(LAST_MODIFIED, NO_TIME);
+                Some(Came::Deleted)
+            }
+            Wanted::Delete => None,
+        };
+        if let Some(came) = came {
+            answer.extensions_mut().insert(came);
+        }
+    }
+}
+
+/// The digest of the whole object that S3 keeps; its bytes are big-endian.
+fn stored_crc64nvme(headers: &HeaderMap) -> Option<u64> {
+    let bytes = BASE64_STANDARD.decode(headers.get(CHECKSUM)?).ok()?;
+    Some(u64::from_be_bytes(bytes.try_into().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stored_checksum_is_eight_bytes_in_base64() {
+        for (text, expect) in [
+            // CRC-64/NVME of "123456789", as the catalogue of CRCs gives it.
+            ("rosUhgp5mIg=", Some(0xae8b_1486_0a79_9888)),
+            ("AAAA", None),
+            ("no base64", None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(CHECKSUM, HeaderValue::from_static(text));
+            assert_eq!(stored_crc64nvme(&headers), expect, "{text}");
+        }
+        assert_eq!(stored_crc64nvme(&HeaderMap::new()), None);
+    }
+
+    #[tokio::test]
+    async fn a_store_without_the_connector_has_no_checksum_and_deletes_nothing() {
+        let store = object_store::memory::InMemory::new();
+        let path = Path::from("x");
+        store.put_opts(&path, "bytes".into(), Default::default()).await.unwrap();
+        let described = describe(&store, &path).await.unwrap();
+        assert_eq!((described.size, described.crc64nvme), (5, None));
+        let refused = delete_if_match(&store, &path, &described.etag).await.unwrap_err();
+        assert!(matches!(refused, Error::NotImplemented { .. }), "{refused}");
+        assert!(describe(&store, &path).await.is_ok());
+    }
+}

@@ -1,0 +1,121 @@
+//! Evidence as rows: the newest of each key of a target, asked by key.
+
+use deepclone_core::ids::{JobId, SourceKey, TargetKey};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row as _, Sqlite, SqlitePool, Transaction};
+
+use super::{StoreError, sqlite};
+
+/// An object that a receipt saw whole at a target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    /// Its key below the target's folder.
+    pub key: String,
+    /// Where its bytes come from.
+    pub source: SourceKey,
+    /// Its length in bytes.
+    pub size: u64,
+    /// CRC-64/NVME of its bytes.
+    pub crc64nvme: u64,
+    /// The source's entity tag when they were read; empty where it has none.
+    pub source_etag: String,
+    /// The target's entity tag; empty where it has none.
+    pub target_etag: String,
+    /// True when the copy found it at the target instead of writing it.
+    pub existed: bool,
+    /// The name of the worker that saw it.
+    pub worker: String,
+    /// The job whose receipt saw it.
+    pub job: JobId,
+    /// When it was seen at the earliest, in milliseconds since 1970 (UTC).
+    pub recorded_ms: i64,
+}
+
+/// Evidence as it is found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownObject {
+    /// The evidence.
+    pub evidence: Evidence,
+    /// True when the commit of its job may be in the target's log.
+    pub may_be_published: bool,
+}
+
+/// Records evidence; what was known of the key is replaced.
+pub(super) async fn record(
+    transaction: &mut Transaction<'_, Sqlite>,
+    target: TargetKey,
+    evidence: &Evidence,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT OR REPLACE INTO objects (target, key, source, size, crc64nvme, source_etag,
+         target_etag, existed, worker, job, recorded_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(target.0.as_slice())
+    .bind(&evidence.key)
+    .bind(evidence.source.0.as_slice())
+    .bind(evidence.size.cast_signed())
+    .bind(evidence.crc64nvme.cast_signed())
+    .bind(&evidence.source_etag)
+    .bind(&evidence.target_etag)
+    .bind(evidence.existed)
+    .bind(&evidence.worker)
+    .bind(evidence.job.0.as_bytes().as_slice())
+    .bind(evidence.recorded_ms)
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+/// Notes that the commit of a job may be in the target's log from here on.
+pub(super) async fn intend(pool: &SqlitePool, job: JobId, now_ms: i64) -> Result<(), StoreError> {
+    sqlx::query("INSERT OR REPLACE INTO publications (job, recorded_ms) VALUES (?, ?)")
+        .bind(job.0.as_bytes().as_slice())
+        .bind(now_ms)
+        .execute(pool)
+        .await?;
+    Ok(())
+}
+
+/// Evidence for these keys that was recorded at `since_ms` or later, by key.
+pub(super) async fn find(
+    pool: &SqlitePool,
+    target: TargetKey,
+    keys: &[&str],
+    since_ms: i64,
+) -> Result<Vec<KnownObject>, StoreError> {
+    // One lookup by the primary key for each wanted key, whatever else the target has.
+    let rows = sqlx::query(
+        "SELECT objects.key, source, size, crc64nvme, source_etag, target_etag, existed, worker,
+         job, recorded_ms, EXISTS(SELECT 1 FROM publications WHERE publications.job = objects.job)
+         FROM json_each(?) AS wanted CROSS JOIN objects
+         WHERE objects.target = ? AND objects.key = wanted.value AND recorded_ms >= ?
+         ORDER BY objects.key",
+    )
+    .bind(serde_json::Value::from(keys).to_string())
+    .bind(target.0.as_slice())
+    .bind(since_ms)
+    .fetch_all(pool)
+    .await?;
+    rows.iter().map(known).collect()
+}
+
+fn known(row: &SqliteRow) -> Result<KnownObject, StoreError> {
+    let source: &[u8] = row.try_get(1)?;
+    let source = source.try_into().map_err(|_| StoreError::Damaged {
+        kind: "source of an object".to_owned(),
+        why: format!("it has {} bytes", source.len()),
+    })?;
+    let evidence = Evidence {
+        key: row.try_get(0)?,
+        source: SourceKey(source),
+        size: row.try_get::<i64, _>(2)?.cast_unsigned(),
+        crc64nvme: row.try_get::<i64, _>(3)?.cast_unsigned(),
+        source_etag: row.try_get(4)?,
+        target_etag: row.try_get(5)?,
+        existed: row.try_get(6)?,
+        worker: row.try_get(7)?,
+        job: sqlite::job_id(row.try_get(8)?)?,
+        recorded_ms: row.try_get(9)?,
+    };
+    Ok(KnownObject { evidence, may_be_published: row.try_get(10)? })
+}

@@ -1,0 +1,170 @@
+//! What earlier copies are worth: whom they serve, how long, and what is looked at before a commit.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use deepclone_coordinator::state::Place;
+use deepclone_proto::v1;
+use deepclone_proto::v1::job::State;
+use deepclone_proto::v1::task_outcome::Outcome;
+
+use crate::support::{Lake, Running, Worker, objects};
+
+const HOUR_MS: u64 = 3_600_000;
+
+/// More than one task holds.
+const FILES: usize = 300;
+
+fn names() -> Vec<String> {
+    (0..FILES).map(|number| format!("data_{number:03}.parquet")).collect()
+}
+
+/// A table whose files have the same names and sizes as every other's here, and their own bytes.
+fn commit(lake: &Lake, table: &str, byte: u8) {
+    let names = names();
+    let files: Vec<(&str, &[u8])> = Vec::new();
+    let bytes = [byte; 8];
+    let files = names.iter().map(|name| (name.as_str(), &bytes[..])).chain(files);
+    lake.commit(table, 0, &files.collect::<Vec<_>>());
+}
+
+/// The objects of some leases, with what is said to be at the target.
+fn priors(leases: &[v1::Lease]) -> BTreeMap<String, Option<v1::Prior>> {
+    let batches = leases.iter().map(|lease| match &lease.spec.as_ref().unwrap().work {
+        Some(v1::task_spec::Work::Batch(batch)) => batch.objects.clone(),
+        None => vec![],
+    });
+    batches.flatten().map(|object| (object.target_path, object.prior)).collect()
+}
+
+/// Every task of the job, one by one.
+async fn all_tasks(worker: &mut Worker) -> Vec<v1::Lease> {
+    let mut leases: Vec<v1::Lease> = Vec::new();
+    while leases.iter().map(objects).sum::<usize>() < FILES {
+        leases.extend(worker.acquire().await.unwrap());
+    }
+    leases
+}
+
+/// Copies the first task of `source` to `target`, and gives up the rest.
+async fn copy_a_part(running: &mut Running, lake: &Lake, worker: &mut Worker, source: &str) {
+    let job = running.create(lake.spec(source, "target")).await.unwrap();
+    let leases = all_tasks(worker).await;
+    let mut outcome = worker.copy(&leases[0]);
+    if let Some(Outcome::Receipt(receipt)) = &mut outcome.outcome {
+        for (number, object) in receipt.objects.iter_mut().enumerate() {
+            object.crc64nvme = number as u64;
+            object.source_etag = "s".to_owned();
+            object.target_etag = "t".to_owned();
+        }
+    }
+    worker.report(vec![outcome]).await;
+    let cancel = v1::CancelJobRequest { name: job.name.clone() };
+    running.jobs.cancel_job(cancel).await.unwrap();
+    assert_eq!(running.finish(&job.name).await.state(), State::Cancelled);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_earlier_copy_serves_its_own_source_and_lineage_alone() {
+    let lake = Lake::new();
+    for (table, byte) in [("a", 1), ("b", 2)] {
+        commit(&lake, table, byte);
+    }
+    let mut running = Running::start(&lake, &Place::Private).await;
+    let mut worker = Worker::register(&running, &lake, "w").await;
+    copy_a_part(&mut running, &lake, &mut worker, "a").await;
+
+    // Another table with the same names and sizes: nothing is known of its objects.
+    let job = running.create(lake.spec("b", "target")).await.unwrap();
+    let seen = priors(&all_tasks(&mut worker).await);
+    assert_eq!((seen.len(), seen.values().flatten().count()), (FILES, 0));
+    running.jobs.cancel_job(v1::CancelJobRequest { name: job.name }).await.unwrap();
+
+    // The same table: every object is still a task's, and the copied ones say what is known.
+    let job = running.create(lake.spec("a", "target")).await.unwrap();
+    let seen = priors(&all_tasks(&mut worker).await);
+    assert_eq!((seen.len(), seen.values().flatten().count()), (FILES, 256));
+    let copy = seen["data_007.parquet"].as_ref().unwrap().copy.as_ref().unwrap();
+    let expect = v1::PriorCopy {
+        crc64nvme: 7,
+        source_etag: "s".to_owned(),
+        target_etag: "t".to_owned(),
+        replaceable: true,
+    };
+    assert_eq!(copy, &expect);
+    running.jobs.cancel_job(v1::CancelJobRequest { name: job.name }).await.unwrap();
+
+    // Another table was put in its place: its id tells.
+    let log = lake.path("a").join("_delta_log/00000000000000000000.json");
+    let text = fs::read_to_string(&log).unwrap();
+    fs::write(&log, text.replace("5b6c9f7c-6a53", "00000000-6a53")).unwrap();
+    running.create(lake.spec("a", "target")).await.unwrap();
+    let seen = priors(&all_tasks(&mut worker).await);
+    assert_eq!((seen.len(), seen.values().flatten().count()), (FILES, 0));
+}
+
+/// Sets how long the source keeps unreferenced objects, and with it the replica.
+fn keep_for_an_hour(lake: &Lake, table: &str) {
+    let log = lake.path(table).join("_delta_log/00000000000000000000.json");
+    let text = fs::read_to_string(&log).unwrap();
+    let property = r#""configuration":{"delta.deletedFileRetentionDuration":"interval 1 hour"}"#;
+    fs::write(&log, text.replace(r#""configuration":{}"#, property)).unwrap();
+}
+
+/// Runs one sync whose first copy is reported as `elapsed_ms` old and as found or written, and is
+/// vacuumed before the report; returns how often the object was copied.
+async fn vacuumed(elapsed_ms: u64, existed: bool) -> usize {
+    let lake = Lake::new();
+    lake.commit("source", 0, &[("x.parquet", b"bytes")]);
+    keep_for_an_hour(&lake, "source");
+    let mut running = Running::start(&lake, &Place::Private).await;
+    let mut worker = Worker::register(&running, &lake, "w").await;
+    let job = running.create(lake.spec("source", "target")).await.unwrap();
+    let leases = worker.acquire().await.unwrap();
+    let mut outcome = worker.copy(&leases[0]);
+    if let Some(Outcome::Receipt(receipt)) = &mut outcome.outcome {
+        receipt.elapsed_ms = elapsed_ms;
+        receipt.objects[0].existed = existed;
+    }
+    fs::remove_file(lake.path("target").join("x.parquet")).unwrap();
+    worker.report(vec![outcome]).await;
+    let working = worker.work();
+    let ended = running.finish(&job.name).await;
+    assert_eq!(ended.state(), State::Succeeded, "{ended:?}");
+    assert_eq!(lake.versions("target").len(), 1);
+    running.embedded.stop().await.unwrap();
+    let copied = working.await.unwrap();
+    let there = lake.path("target").join("x.parquet").exists();
+    assert!(there || copied == 0, "a commit refers to an object that is gone");
+    copied
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_vacuum_may_have_deleted_is_looked_at_before_the_commit() {
+    // A sync of three hours, and a target that keeps unreferenced objects for one.
+    assert_eq!(vacuumed(3 * HOUR_MS, false).await, 1);
+    // A leftover that was found: its own age is not known.
+    assert_eq!(vacuumed(0, true).await, 1);
+    // Just written: nobody deletes that, and nobody looks.
+    assert_eq!(vacuumed(0, false).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_that_was_replaced_since_is_copied_again() {
+    let lake = Lake::new();
+    lake.commit("source", 0, &[("x.parquet", b"bytes")]);
+    let mut running = Running::start(&lake, &Place::Private).await;
+    let mut worker = Worker::register(&running, &lake, "w").await;
+    let job = running.create(lake.spec("source", "target")).await.unwrap();
+    let leases = worker.acquire().await.unwrap();
+    let mut outcome = worker.copy(&leases[0]);
+    if let Some(Outcome::Receipt(receipt)) = &mut outcome.outcome {
+        receipt.objects[0].existed = true;
+        receipt.objects[0].target_etag = "the one that was compared".to_owned();
+    }
+    worker.report(vec![outcome]).await;
+    let working = worker.work();
+    assert_eq!(running.finish(&job.name).await.state(), State::Succeeded);
+    running.embedded.stop().await.unwrap();
+    assert_eq!(working.await.unwrap(), 1, "the object at the target is another one");
+}

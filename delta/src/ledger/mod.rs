@@ -1,0 +1,115 @@
+//! The ledger: what each sync copied, with the digest of every object, kept beside the replica in
+//! `_deepclone/ledger/<job id>/<nnnn>.parquet`.
+//!
+//! It is written before the commit and outlives the coordinator's database: `verify --deep` finds
+//! in it the digests of source objects that it need not read again. Readers and VACUUM leave
+//! `_deepclone` alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use deepclone_common::table_store::TableStore;
+use deepclone_core::ids::JobId;
+
+use crate::error::DeltaError;
+use crate::io;
+
+mod file;
+#[cfg(test)]
+mod tests;
+
+/// The folder of all ledgers below the table's.
+const FOLDER: &str = "_deepclone/ledger";
+/// Rows of one file: some tens of MiB while it is written.
+const ENTRIES_PER_FILE: usize = 250_000;
+
+/// One copied object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LedgerEntry {
+    /// Its key below the replica's folder.
+    pub key: String,
+    /// Length in bytes.
+    pub size: u64,
+    /// CRC-64/NVME of the bytes.
+    pub crc64nvme: u64,
+    /// The source's entity tag when they were read; empty where it has none.
+    pub source_etag: String,
+    /// The name of the worker that saw them.
+    pub worker: String,
+    /// When, in milliseconds since 1970 (UTC).
+    pub seen_ms: i64,
+}
+
+/// Writes the ledger of one sync, file by file.
+#[derive(Debug)]
+pub struct LedgerWriter<'a> {
+    target: &'a TableStore,
+    job: JobId,
+    number: u32,
+    entries: Vec<LedgerEntry>,
+}
+
+impl<'a> LedgerWriter<'a> {
+    /// The ledger of the sync `job`; a second try of it writes over the first.
+    #[must_use]
+    pub fn new(target: &'a TableStore, job: JobId) -> Self {
+        Self { target, job, number: 0, entries: Vec::new() }
+    }
+
+    /// Adds objects.
+    ///
+    /// # Errors
+    /// A storage error.
+    pub async fn append(
+        &mut self,
+        entries: impl IntoIterator<Item = LedgerEntry>,
+    ) -> Result<(), DeltaError> {
+        self.entries.extend(entries);
+        while self.entries.len() >= ENTRIES_PER_FILE {
+            let rest = self.entries.split_off(ENTRIES_PER_FILE);
+            let full = std::mem::replace(&mut self.entries, rest);
+            self.write(full).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes what is left.
+    ///
+    /// # Errors
+    /// A storage error.
+    pub async fn finish(mut self) -> Result<(), DeltaError> {
+        let rest = std::mem::take(&mut self.entries);
+        if rest.is_empty() { Ok(()) } else { self.write(rest).await }
+    }
+
+    async fn write(&mut self, entries: Vec<LedgerEntry>) -> Result<(), DeltaError> {
+        let name = format!("{FOLDER}/{}/{:04}.parquet", self.job, self.number);
+        self.number += 1;
+        let encoded = io::compute(move || file::encode(&entries)).await?;
+        io::put(self.target, &name, Bytes::from(encoded).into()).await
+    }
+}
+
+/// The newest entry of each of these keys, over all ledgers of the replica.
+///
+/// # Errors
+/// A storage error, or a ledger that cannot be read: the file is named.
+pub async fn read(
+    target: &TableStore,
+    keys: &BTreeSet<String>,
+) -> Result<BTreeMap<String, LedgerEntry>, DeltaError> {
+    let mut newest: BTreeMap<String, LedgerEntry> = BTreeMap::new();
+    for (name, _) in io::list(target, FOLDER, None).await? {
+        let path = format!("{FOLDER}/{name}");
+        // Removed since the listing: nothing is lost but a shortcut.
+        let Some(fetched) = io::get(target, &path).await? else { continue };
+        let entries = io::compute(move || file::decode(&path, fetched.bytes)).await?;
+        for entry in entries {
+            let is_newer = newest.get(&entry.key).is_none_or(|known| known.seen_ms < entry.seen_ms);
+            if is_newer && keys.contains(&entry.key) {
+                newest.insert(entry.key.clone(), entry);
+            }
+        }
+    }
+    Ok(newest)
+}

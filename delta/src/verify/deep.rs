@@ -1,0 +1,132 @@
+//! The bytes of every live object on both sides, by their CRC-64/NVME: as the stores keep it, as
+//! the ledger recorded it for a source object that is still the same, else by reading.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::AtomicU64;
+
+use deepclone_common::table_store::TableStore;
+use deepclone_core::evidence::{Described, same_object};
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+
+use super::{Difference, DifferenceKind};
+use crate::changes::vector_object;
+use crate::error::DeltaError;
+use crate::io;
+use crate::ledger::{self, LedgerEntry};
+use crate::snapshot::Snapshot;
+
+/// Objects that are looked at, or read, at once.
+const OBJECTS_AT_ONCE_MAX: usize = 16;
+
+/// What the comparison of bytes took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DeepReport {
+    /// Objects whose bytes were compared.
+    pub objects: u64,
+    /// Bytes that were read from the source.
+    pub source_bytes_read: u64,
+    /// Bytes that were read from the target.
+    pub target_bytes_read: u64,
+}
+
+/// Both sides, and what was read of them so far.
+pub(super) struct Sides<'a> {
+    source: &'a TableStore,
+    target: &'a TableStore,
+    /// The source's keys of the objects that have another one at the target.
+    sources: &'a BTreeMap<String, String>,
+    ledger: BTreeMap<String, LedgerEntry>,
+    source_bytes_read: AtomicU64,
+    target_bytes_read: AtomicU64,
+}
+
+fn keys(uri: &str, snapshot: &Snapshot) -> Result<BTreeSet<String>, DeltaError> {
+    let mut keys = BTreeSet::new();
+    for (key, add) in &snapshot.files {
+        keys.insert(key.path.clone());
+        keys.extend(vector_object(uri, add)?.map(|(path, _)| path));
+    }
+    Ok(keys)
+}
+
+impl<'a> Sides<'a> {
+    pub(super) fn new(
+        source: &'a TableStore,
+        target: &'a TableStore,
+        sources: &'a BTreeMap<String, String>,
+    ) -> Self {
+        let (source_bytes_read, target_bytes_read) = Default::default();
+        let ledger = BTreeMap::new();
+        Self { source, target, sources, ledger, source_bytes_read, target_bytes_read }
+    }
+
+    /// Compares the objects that both snapshots refer to, by the target's keys.
+    pub(super) async fn compare_all(
+        mut self,
+        wanted: &Snapshot,
+        replica: &Snapshot,
+        found: &mut Vec<Difference>,
+    ) -> Result<DeepReport, DeltaError> {
+        let theirs = keys(&self.target.uri, replica)?;
+        let mut shared = keys(&self.source.uri, wanted)?;
+        shared.retain(|key| theirs.contains(key));
+        self.ledger = ledger::read(self.target, &shared).await?;
+        let looks: Vec<_> = shared.iter().map(|key| self.compare(key).boxed()).collect();
+        let differences: Vec<Option<Difference>> =
+            stream::iter(looks).buffer_unordered(OBJECTS_AT_ONCE_MAX).try_collect().await?;
+        found.extend(differences.into_iter().flatten());
+        Ok(DeepReport {
+            objects: shared.len() as u64,
+            source_bytes_read: self.source_bytes_read.into_inner(),
+            target_bytes_read: self.target_bytes_read.into_inner(),
+        })
+    }
+
+    async fn compare(&self, key: &str) -> Result<Option<Difference>, DeltaError> {
+        let tell = |kind, detail: String| Difference { kind, subject: key.to_owned(), detail };
+        // What is missing at the target has its own difference.
+        let Some(target) = io::describe(self.target, key).await? else { return Ok(None) };
+        let source_key = self.sources.get(key).map_or(key, String::as_str);
+        let source = io::describe(self.source, source_key).await?;
+        if let Some(source) = &source
+            && source.size != target.size
+        {
+            let detail =
+                format!("{} bytes at the target, {} at the source", target.size, source.size);
+            return Ok(Some(tell(DifferenceKind::ObjectBytes, detail)));
+        }
+        let wanted = self.source_digest((key, source_key), source.as_ref()).await?;
+        let Some(wanted) = wanted else {
+            let detail = "gone at the source, and no ledger tells its digest".to_owned();
+            return Ok(Some(tell(DifferenceKind::ObjectUnproven, detail)));
+        };
+        let has = match target.crc64nvme {
+            Some(stored) => Some(stored),
+            None => io::digest(self.target, key, &self.target_bytes_read).await?,
+        };
+        // Deleted while it was read: as good as missing.
+        let Some(has) = has else { return Ok(None) };
+        let detail = || format!("crc64nvme {has:016x} at the target, {wanted:016x} at the source");
+        Ok((has != wanted).then(|| tell(DifferenceKind::ObjectBytes, detail())))
+    }
+
+    /// The digest of the source's bytes; none when they are gone and nothing recorded it.
+    async fn source_digest(
+        &self,
+        (key, source_key): (&str, &str),
+        source: Option<&Described>,
+    ) -> Result<Option<u64>, DeltaError> {
+        let recorded = self.ledger.get(key);
+        let Some(source) = source else { return Ok(recorded.map(|entry| entry.crc64nvme)) };
+        if source.crc64nvme.is_some() {
+            return Ok(source.crc64nvme);
+        }
+        let unchanged = recorded.filter(|entry| {
+            entry.size == source.size && same_object(&entry.source_etag, &source.etag)
+        });
+        match unchanged {
+            Some(entry) => Ok(Some(entry.crc64nvme)),
+            None => io::digest(self.source, source_key, &self.source_bytes_read).await,
+        }
+    }
+}
