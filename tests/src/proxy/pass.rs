@@ -69,14 +69,15 @@ async fn request(
         Some(Fault::Hold(gate)) => gate.pass().await,
         Some(Fault::Reset) => return Ok(After::Reset),
         Some(Fault::Status(status)) => return refuse(client, head, seen, shared, *status).await,
-        Some(Fault::LoseAnswer | Fault::CutAnswer(_)) | None => {}
+        Some(Fault::LoseAnswer | Fault::CutAnswer(_) | Fault::FlipBit) | None => {}
     }
     let upstream = TcpStream::connect(shared.upstream).await?;
     upstream.set_nodelay(true)?;
     let (input, mut output) = upstream.into_split();
     let mut answers = BufReader::new(input);
     output.write_all(&head.bytes).await?;
-    send_body(client, &mut output, head, seen, shared).await?;
+    let flips = matches!(fault, Some(Fault::FlipBit));
+    send_body(client, &mut output, head, seen, shared, flips).await?;
     let answer = final_answer(&mut answers).await?;
     if matches!(fault, Some(Fault::LoseAnswer)) {
         return Ok(After::Reset);
@@ -85,17 +86,24 @@ async fn request(
     answer_body(client, &mut answers, &answer, seen, shared, cut).await
 }
 
-/// Passes the request's body on.
+/// Passes the request's body on; `flips` one bit of its first byte.
 async fn send_body(
     client: &mut Client,
     output: &mut OwnedWriteHalf,
     head: &Head,
     seen: &mut Seen,
     shared: &Shared,
+    flips: bool,
 ) -> Result<()> {
     invite(client, head).await?;
     let mut pieces = Pieces::of(head.request_body());
-    while let Some(piece) = pieces.next(&mut client.input).await? {
+    while let Some(mut piece) = pieces.next(&mut client.input).await? {
+        if flips
+            && seen.bytes_in == 0
+            && let Some(byte) = piece.first_mut()
+        {
+            *byte ^= 1;
+        }
         seen.bytes_in += piece.len() as u64;
         shared.wait_bandwidth(piece.len()).await;
         // A store that answers before it has read all closes its side: its answer counts.

@@ -16,6 +16,8 @@ pub enum Fault {
     LoseAnswer,
     /// The answer's body is cut off after so many bytes, by a reset.
     CutAnswer(u64),
+    /// The store gets the request's body with one bit of it flipped.
+    FlipBit,
     /// The request goes on after this long.
     Delay(Duration),
     /// The request goes on when the gate opens.

@@ -26,6 +26,7 @@ mod incremental;
 mod objects;
 mod odd_protocols;
 mod place;
+mod proofs;
 mod publishing;
 mod race;
 mod replica;
