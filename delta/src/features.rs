@@ -15,8 +15,8 @@ mod active;
 mod support;
 
 pub(crate) use active::{
-    Family, annotated, has_column_mapping, has_in_commit_timestamps, has_row_tracking,
-    is_refused_alone, required_by_types, switched_on,
+    Family, annotated, has_change_data_feed, has_column_mapping, has_in_commit_timestamps,
+    has_row_tracking, is_refused_alone, required_by_types, switched_on,
 };
 pub(crate) use support::{
     Features, READER_LISTS, WRITER_LISTS, legacy_version, listed, misplaced, supported,

@@ -94,10 +94,10 @@ def optimize(location: str, options: dict | None = None) -> int:
     return version(location, options)
 
 
-def vacuum(location: str, options: dict | None = None) -> list[str]:
-    """Deletes every file that the newest version does not need; gives what was deleted."""
+def vacuum(location: str, options: dict | None = None, full: bool = False) -> list[str]:
+    """Deletes what the log removed, or (full) every file that it does not name; gives the keys."""
     return table(location, options).vacuum(
-        retention_hours=0, enforce_retention_duration=False, dry_run=False)
+        retention_hours=0, enforce_retention_duration=False, dry_run=False, full=full)
 
 
 def restore(location: str, to: int, options: dict | None = None) -> int:

@@ -12,7 +12,8 @@ use super::equality::canonical;
 use super::{CommitTime, Configuration, further_marks};
 use crate::actions::{Metadata, Protocol};
 use crate::features::{
-    Family, WRITER_LISTS, has_in_commit_timestamps, is_refused_alone, supports_any, switched_on,
+    Family, WRITER_LISTS, has_change_data_feed, has_in_commit_timestamps, is_refused_alone,
+    supports_any, switched_on,
 };
 use crate::publish::checkpoint::duration_ms;
 use crate::snapshot::Snapshot;
@@ -172,6 +173,24 @@ pub(super) fn commit_time(
         }
     }
     CommitTime::InCommit { above_ms }
+}
+
+/// What an operator should know where the replica's change data feed turns on: told once, not by
+/// every sync that follows.
+pub(super) fn feed_notice(
+    described: &Metadata,
+    protocol: &Protocol,
+    replica: Option<&Snapshot>,
+) -> Option<String> {
+    let had_feed = replica.is_some_and(|replica| {
+        has_change_data_feed(&replica.protocol, &replica.metadata.configuration)
+    });
+    let turns_on = has_change_data_feed(protocol, &described.configuration) && !had_feed;
+    turns_on.then(|| {
+        "the source's change data feed is on: the replica's own is coarser, with one version a \
+         sync and whole files removed and added; the source's change files are not copied"
+            .to_owned()
+    })
 }
 
 /// The metadata action under the replica's own id: kept once there is one, else derived from the

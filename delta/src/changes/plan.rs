@@ -357,6 +357,7 @@ fn describe(
     change_set.commit_time = metadata::commit_time(&mut configuration, &merged, head);
     let head_metadata = head.map(|head| &head.metadata);
     let described = metadata::build(&wanted.metadata, configuration, head_metadata, request.sync);
+    change_set.notices.extend(metadata::feed_notice(&described, &merged, head));
     change_set.identity.body.table_id = described.id.clone();
     change_set.identity.body.checkpoint_interval = checkpoint_interval(&described);
     let retention = [Some(&described), head_metadata].into_iter().flatten().map(retention_ms);

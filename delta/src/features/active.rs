@@ -26,7 +26,7 @@ pub(crate) struct Switch {
 /// Properties that activate their feature when they are true.
 const SWITCHES: &[(&str, Family)] = &[
     ("delta.appendOnly", &["appendOnly"]),
-    ("delta.enableChangeDataFeed", &["changeDataFeed"]),
+    ("delta.enableChangeDataFeed", FEED_FAMILY),
     ("delta.enableDeletionVectors", &["deletionVectors"]),
     ("delta.enableIcebergCompatV1", &["icebergCompatV1"]),
     ("delta.enableIcebergCompatV2", &["icebergCompatV2"]),
@@ -40,6 +40,7 @@ const SWITCHES: &[(&str, Family)] = &[
     ("delta.enableVariantShredding", &["variantShredding", "variantShredding-preview"]),
 ];
 
+const FEED_FAMILY: Family = &["changeDataFeed"];
 const IN_COMMIT: &str = "delta.enableInCommitTimestamps";
 const IN_COMMIT_FAMILY: Family = &["inCommitTimestamp", "inCommitTimestamp-preview"];
 const ROW_TRACKING: &str = "delta.enableRowTracking";
@@ -105,6 +106,11 @@ pub(crate) fn has_in_commit_timestamps(protocol: &Protocol, configuration: &Conf
 /// Whether every file has row ids.
 pub(crate) fn has_row_tracking(protocol: &Protocol, configuration: &Configuration) -> bool {
     is_active(protocol, configuration, ROW_TRACKING_FAMILY)
+}
+
+/// Whether readers may ask for the change data feed.
+pub(crate) fn has_change_data_feed(protocol: &Protocol, configuration: &Configuration) -> bool {
+    is_active(protocol, configuration, FEED_FAMILY)
 }
 
 /// Whether readers know columns by their physical names.

@@ -53,6 +53,7 @@ fn protocols_are_carried_or_refused_by_name() {
         (listed(&["catalogOwned-preview"], &["catalogOwned-preview"]), "catalogOwned-preview"),
         (listed(&[], &["coordinatedCommits-preview"]), "coordinatedCommits-preview"),
         (listed(&[], &["redirectWriterOnly-preview"]), "redirectWriterOnly-preview"),
+        (listed(&[], &["managedCommit-preview"]), "managedCommit-preview"),
         (listed(&["adaptiveMetadata"], &["adaptiveMetadata"]), "adaptiveMetadata"),
         (
             r#"{"minReaderVersion":4,"minWriterVersion":7,"writerFeatures":[]}"#.to_owned(),

@@ -106,6 +106,58 @@ async fn a_feature_of_readers_and_writers_in_one_list_is_listed_in_both() {
     }
 }
 
+/// The features of the page on compatibility: for readers and writers, and for writers alone.
+const READER_WRITER: &[&str] = &[
+    "columnMapping",
+    "deletionVectors",
+    "geospatial",
+    "timestampNtz",
+    "typeWidening",
+    "v2Checkpoint",
+    "vacuumProtocolCheck",
+    "variantShredding",
+    "variantType",
+];
+const WRITER: &[&str] = &[
+    "allowColumnDefaults",
+    "appendOnly",
+    "changeDataFeed",
+    "checkConstraints",
+    "clustering",
+    "collations",
+    "columnMappingUsageTracking",
+    "domainMetadata",
+    "generatedColumns",
+    "icebergCompatV1",
+    "icebergCompatV2",
+    "icebergCompatV3",
+    "icebergWriterCompatV1",
+    "identityColumns",
+    "inCommitTimestamp",
+    "invariants",
+    "liquid",
+    "materializePartitionColumns",
+    "rowTracking",
+];
+
+#[tokio::test]
+async fn every_feature_that_is_carried_stands_in_the_replicas_lists() {
+    let both = READER_WRITER.iter().map(|name| (*name, true));
+    let all = both.chain(WRITER.iter().map(|name| (*name, false)));
+    for (name, is_for_readers) in all {
+        for name in [name.to_owned(), format!("{name}-preview")] {
+            // Clustering and row tracking need domain metadata in any case.
+            let writers = ["domainMetadata", &name];
+            let readers: &[&str] = if is_for_readers { &[&name] } else { &[] };
+            let protocol = features(readers, &writers);
+            let (source, target, did) = cloned(&[protocol, metadata("source-id", json!({}))]).await;
+            assert_eq!(notices(&did), [] as [String; 0], "{name}");
+            let (source, target) = (source.snapshot().await, target.snapshot().await);
+            assert_eq!(shown(&target.protocol), shown(&source.protocol), "{name}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_mapped_table_stays_mapped_when_readers_do_not_list_it() {
     let mode = json!({"delta.columnMapping.mode": "name"});

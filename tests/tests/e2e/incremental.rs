@@ -167,3 +167,34 @@ async fn a_replica_that_delta_rs_vacuumed_and_cleaned_up_goes_on() {
     let again = sync::embedded(&source, &target, &only_south).await.succeeded();
     assert_eq!(again.json["up_to_date"], true);
 }
+
+/// A fact about delta-rs that operators are warned of: its full vacuum deletes live vectors.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_vacuum_by_delta_rs_deletes_live_vectors_and_verify_finds_it() {
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    let (source, target) =
+        (Place::Local(folder.path().join("source")), Place::Local(folder.path().join("replica")));
+    let table = format!("delta.`{}`", source.uri());
+    spark(&[
+        &format!(
+            "CREATE TABLE {table} USING DELTA TBLPROPERTIES \
+             ('delta.enableDeletionVectors' = 'true') AS SELECT id FROM range(0, 60, 1, 1)"
+        ),
+        &format!("DELETE FROM {table} WHERE id % 10 = 3"),
+    ]);
+    sync::embedded(&source, &target, &[]).await.succeeded();
+    let is_vector = |key: &String| key.contains("deletion_vector_");
+    let live: BTreeSet<String> = table::live_objects(&PathBuf::from(target.uri())).await;
+    let vectors: Vec<&String> = live.iter().filter(|key| is_vector(key)).collect();
+    assert_eq!(vectors.len(), 1, "{live:?}");
+
+    let plain = writers::write("vacuum", &target.uri(), json!({}));
+    assert_eq!(plain, json!([]));
+    let full = writers::write("vacuum", &target.uri(), json!({"full": true}));
+    assert_eq!(full, json!(vectors));
+    let mut verify = deepclone_tests::process::deepclone();
+    verify.args(["verify", &source.uri(), &target.uri(), "--output", "json"]);
+    let report = sync::finish(verify).await;
+    assert_eq!(report.code, 6, "{report:?}");
+    assert_eq!(report.json["differences"][0]["kind"], "OBJECT_MISSING", "{report:?}");
+}
