@@ -7,7 +7,7 @@ use std::time::Duration;
 use deepclone_common::http;
 use deepclone_common::listener::bind;
 use deepclone_core::failure::Failure;
-use deepclone_core::limits::Limits;
+use deepclone_core::limits::{Limits, STREAMS_PER_CONNECTION_MAX};
 use deepclone_core::reason::Reason;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -72,6 +72,7 @@ pub async fn run(
     let http = tokio::spawn(http::serve(listeners.http, gauges.registry(), is_ready, stop.clone()));
     let grpc = tokio::spawn(
         Server::builder()
+            .max_concurrent_streams(Some(STREAMS_PER_CONNECTION_MAX))
             .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
             .add_routes(routes)
             .serve_with_incoming_shutdown(

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use deepclone_common::connections::{self, ConnectionError, Connections};
 use deepclone_core::ids::TaskKey;
+use deepclone_core::limits::{GRANT_TASKS_MAX, HELD_TASKS_MAX};
 use deepclone_core::machine::{HeldTask, TaskOutcome};
 use deepclone_core::reason::Reason;
 use deepclone_core::receipt::{TaskFailure, TaskFailureKind};
@@ -22,6 +23,7 @@ use tokio_util::task::TaskTracker;
 use crate::budget::Budget;
 use crate::copy::task::copy_task;
 use crate::copy::{Context, Counts, Side};
+use crate::guard;
 use crate::lease::LeaseClock;
 use crate::metrics::Metrics;
 
@@ -116,7 +118,12 @@ impl HeldTasks {
         drop(tasks);
         let held = self.clone();
         self.copies.spawn(async move {
-            let fit = held.probe(&lease.spec.target).await;
+            // Before the probe, which writes: it needs the role of a target, too.
+            let allowed = guard::check(&lease.spec, &held.connections.offers());
+            let fit = match allowed {
+                Ok(()) => held.probe(&lease.spec.target).await,
+                Err(failure) => Err(failure),
+            };
             // Opened after it was tried: what was found decides how the store is written.
             let context = fit.and_then(|()| held.context(&lease.spec, clock, stop.clone(), counts));
             let outcome = match context {
@@ -185,7 +192,12 @@ impl HeldTasks {
     /// What more can be taken on.
     pub(crate) fn room(&self) -> Room {
         let mut room = Room { bytes: self.bytes_max, objects: OBJECTS_HELD_MAX };
-        for task in self.lock().values().filter(|task| task.outcome.is_none()) {
+        let tasks = self.lock();
+        if tasks.len() + GRANT_TASKS_MAX > HELD_TASKS_MAX {
+            // Reports first: no coordinator takes a longer list of what is held.
+            return Room { bytes: 0, objects: 0 };
+        }
+        for task in tasks.values().filter(|task| task.outcome.is_none()) {
             let done = task.counts.bytes_written.load(Ordering::Relaxed);
             room.bytes = room.bytes.saturating_sub(task.bytes.saturating_sub(done));
             room.objects = room.objects.saturating_sub(task.objects);

@@ -4,11 +4,12 @@
 //! coordinator inside its own process.
 //!
 //! Layout: [`start`] is the binary, `session` talks to the coordinator, `held` keeps what was
-//! granted, `copy` moves the bytes; `budget` and `lease` bound it in memory and time; [`metrics`]
-//! counts it.
+//! granted, `guard` refuses what a worker must not do, `copy` moves the bytes; `budget` and `lease`
+//! bound it in memory and time; [`metrics`] counts it.
 
 mod budget;
 mod copy;
+mod guard;
 mod held;
 mod lease;
 pub mod metrics;

@@ -289,6 +289,10 @@ impl Worker {
             };
             match answer(ANSWER_WAIT_MAX, client.report_tasks(request)).await {
                 Ok(taken) if self.is_current(taken.leader_epoch) => {
+                    if !taken.refused.is_empty() {
+                        let count = taken.refused.len();
+                        tracing::warn!(count, "the coordinator knows no such grants: dropped");
+                    }
                     self.held.forget(outcomes.iter().map(|(key, _)| *key));
                 }
                 Ok(_) => return Status::unavailable("the coordinator leads no more"),

@@ -21,6 +21,19 @@ pub struct Worker {
     pub connections: Vec<String>,
     /// In milliseconds since 1970.
     pub last_seen_time_ms: Option<i64>,
+    /// Connections that it is given no tasks of for a while.
+    pub set_aside: Vec<SetAside>,
+}
+
+/// A connection that a worker is given no tasks of for a while.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetAside {
+    /// The connection's name.
+    pub connection: String,
+    /// The last failure that the worker reported there.
+    pub reason: String,
+    /// In milliseconds since 1970.
+    pub until_time_ms: Option<i64>,
 }
 
 /// What state a worker is in.
@@ -74,6 +87,15 @@ impl TryFrom<v1::Worker> for Worker {
             version: wire.version,
             connections: wire.connections,
             last_seen_time_ms: wire.last_seen_time.as_ref().map(milliseconds),
+            set_aside: wire
+                .set_aside
+                .into_iter()
+                .map(|aside| SetAside {
+                    connection: aside.connection,
+                    reason: aside.reason,
+                    until_time_ms: aside.until_time.as_ref().map(milliseconds),
+                })
+                .collect(),
         })
     }
 }

@@ -71,6 +71,7 @@ mod tests {
             version: "0.1.0".to_owned(),
             connections: Vec::new(),
             last_seen_time_ms: None,
+            set_aside: Vec::new(),
         }
     }
 

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::client::job::{Change, Job, JobResult, Progress, State};
-use crate::client::worker::{Worker, WorkerState};
+use crate::client::worker::{SetAside, Worker, WorkerState};
 
 const ID: Uuid = Uuid::from_u128(0x0190_a6b4_5d3e_7c21_9f0a_2b1c_3d4e_5f60);
 
@@ -194,15 +194,24 @@ fn workers_as_a_table_and_as_an_object() {
         version: "0.1.0".into(),
         connections: vec!["lake".into(), "dr".into()],
         last_seen_time_ms: Some(1000),
+        set_aside: vec![SetAside {
+            connection: "lake".into(),
+            reason: "cannot read a: the token expired".into(),
+            until_time_ms: Some(2000),
+        }],
     };
     let answer = worker::many(std::slice::from_ref(&worker)).unwrap();
     let wanted = concat!(
         r#"{"workers":[{"worker_id":"0190a6b4-5d3e-7c21-9f0a-2b1c3d4e5f60","name":"w-1","#,
         r#""state":"DRAINING","version":"0.1.0","connections":["lake","dr"],"#,
-        r#""last_seen_time":"1970-01-01T00:00:01.000Z"}]}"#,
+        r#""last_seen_time":"1970-01-01T00:00:01.000Z","set_aside":[{"connection":"lake","#,
+        r#""reason":"cannot read a: the token expired","#,
+        r#""until_time":"1970-01-01T00:00:02.000Z"}]}]}"#,
     );
     assert_eq!(answer.json, wanted);
     assert!(answer.text.contains("w-1   DRAINING  0.1.0"), "{}", answer.text);
+    let aside = "\nw-1: set aside for the connection lake until 1970-01-01T00:00:02.000Z: cannot";
+    assert!(answer.text.contains(aside), "{}", answer.text);
 }
 
 #[test]

@@ -15,6 +15,14 @@ struct Object<'a> {
     version: &'a str,
     connections: &'a [String],
     last_seen_time: Option<String>,
+    set_aside: Vec<Aside<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Aside<'a> {
+    connection: &'a str,
+    reason: &'a str,
+    until_time: Option<String>,
 }
 
 /// The answer for one worker.
@@ -49,6 +57,15 @@ fn object(worker: &Worker) -> Object<'_> {
         version: &worker.version,
         connections: &worker.connections,
         last_seen_time: worker.last_seen_time_ms.and_then(units::time),
+        set_aside: worker
+            .set_aside
+            .iter()
+            .map(|aside| Aside {
+                connection: &aside.connection,
+                reason: &aside.reason,
+                until_time: aside.until_time_ms.and_then(units::time),
+            })
+            .collect(),
     }
 }
 
@@ -64,5 +81,18 @@ fn grid(workers: &[Worker]) -> String {
         ]
     };
     let rows: Vec<_> = workers.iter().map(row).collect();
-    table::grid(["NAME", "STATE", "VERSION", "LAST SEEN", "CONNECTIONS", "ID"], &rows)
+    let mut text =
+        table::grid(["NAME", "STATE", "VERSION", "LAST SEEN", "CONNECTIONS", "ID"], &rows);
+    for worker in workers {
+        for aside in &worker.set_aside {
+            let until = aside.until_time_ms.and_then(units::time).unwrap_or_default();
+            text.push_str(&format!(
+                "\n{}: set aside for the connection {} until {until}: {}",
+                table::plain(&worker.name),
+                table::plain(&aside.connection),
+                table::plain(&aside.reason)
+            ));
+        }
+    }
+    text
 }

@@ -4,10 +4,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use deepclone_core::failure::Failure;
 use deepclone_core::ids::JobId;
+use deepclone_core::limits::{WATCHERS_MAX, WATCHERS_PER_JOB_MAX};
 use deepclone_core::machine::{End, Fact, JobState, JobView, Machine, Progress};
+use deepclone_core::reason::Reason;
 use tokio::sync::watch;
 
+use super::message::{JobsPage, JobsQuery};
 use crate::state::{Entry, JobSpec, PlanNote, StoreError, decode_spec};
 
 /// A job as it is now.
@@ -39,6 +43,10 @@ pub struct JobSnapshot {
 #[derive(Default)]
 pub struct Book {
     pages: BTreeMap<JobId, Page>,
+    /// The jobs in the order of lists, the oldest first.
+    places: BTreeMap<u64, JobId>,
+    /// Who follows which job.
+    watchers: BTreeMap<JobId, watch::Sender<Arc<JobSnapshot>>>,
     created: u64,
 }
 
@@ -50,7 +58,6 @@ struct Page {
     note: PlanNote,
     created_ms: i64,
     ended_ms: Option<i64>,
-    watchers: Option<watch::Sender<Arc<JobSnapshot>>>,
 }
 
 impl Book {
@@ -67,8 +74,8 @@ impl Book {
                 note: PlanNote::default(),
                 created_ms: entry.recorded_ms,
                 ended_ms: None,
-                watchers: None,
             };
+            self.places.insert(page.place, *job);
             self.created += 1;
             self.pages.insert(*job, page);
             return Ok(());
@@ -100,45 +107,109 @@ impl Book {
         Some(Arc::new(self.pages.get(&job)?.snapshot(&view)))
     }
 
-    /// Every job, the newest first.
+    /// Some jobs, the newest first. None: the job to begin after is not shown any more.
     #[must_use]
-    pub fn snapshots(&self, machine: &Machine) -> Vec<Arc<JobSnapshot>> {
-        let mut pages: Vec<_> =
-            machine.jobs().filter_map(|view| Some((self.pages.get(&view.job)?, view))).collect();
-        pages.sort_by_key(|(page, _)| std::cmp::Reverse(page.place));
-        pages.into_iter().map(|(page, view)| Arc::new(page.snapshot(&view))).collect()
+    pub fn page(&self, machine: &Machine, query: &JobsQuery) -> Option<JobsPage> {
+        let end = match query.after {
+            Some(job) => self.pages.get(&job)?.place,
+            None => u64::MAX,
+        };
+        let fits = |job: &JobId| match query.state {
+            Some(state) => machine.job_state(*job) == Some(state),
+            None => true,
+        };
+        let mut rest = self.places.range(..end).rev().map(|(_, job)| *job).filter(fits);
+        let jobs = rest.by_ref().take(query.size).filter_map(|job| self.snapshot(machine, job));
+        let jobs = jobs.collect();
+        Some(JobsPage { jobs, is_more: rest.next().is_some() })
     }
 
-    /// Follows a job.
+    /// Follows a job. None: there is none.
+    ///
+    /// # Errors
+    /// Too many follow it, or follow jobs at all.
     pub fn watch(
         &mut self,
         machine: &Machine,
         job: JobId,
-    ) -> Option<watch::Receiver<Arc<JobSnapshot>>> {
-        let now = self.snapshot(machine, job)?;
-        let page = self.pages.get_mut(&job)?;
-        Some(page.watchers.get_or_insert_with(|| watch::Sender::new(now)).subscribe())
+    ) -> Result<Option<watch::Receiver<Arc<JobSnapshot>>>, Failure> {
+        let Some(now) = self.snapshot(machine, job) else { return Ok(None) };
+        self.watchers.retain(|_, watchers| watchers.receiver_count() > 0);
+        let count = |watchers: &watch::Sender<_>| watchers.receiver_count();
+        let here = self.watchers.get(&job).map_or(0, count);
+        let all: usize = self.watchers.values().map(count).sum();
+        for (what, count, most) in
+            [("the job", here, WATCHERS_PER_JOB_MAX), ("jobs", all, WATCHERS_MAX)]
+        {
+            if count >= most {
+                let message =
+                    format!("{count} streams follow {what} already, and at most {most} may");
+                return Err(Failure::new(Reason::Overloaded, message));
+            }
+        }
+        let watchers = self.watchers.entry(job).or_insert_with(|| watch::Sender::new(now));
+        Ok(Some(watchers.subscribe()))
     }
 
     /// Tells a job's watchers that it changed.
     pub fn changed(&mut self, machine: &Machine, job: JobId) {
-        let (Some(page), Some(view)) = (self.pages.get_mut(&job), machine.job(job)) else {
-            return;
-        };
+        let Some(page) = self.pages.get_mut(&job) else { return };
         page.sequence += 1;
-        if page.watchers.as_ref().is_some_and(|watchers| watchers.receiver_count() == 0) {
-            page.watchers = None;
-        }
-        let now = page.watchers.is_some().then(|| Arc::new(page.snapshot(&view)));
-        if let (Some(watchers), Some(now)) = (&page.watchers, now) {
-            watchers.send_replace(now);
+        let Some(watchers) = self.watchers.get(&job) else { return };
+        if watchers.receiver_count() == 0 {
+            self.watchers.remove(&job);
+        } else if let Some(view) = machine.job(job) {
+            watchers.send_replace(Arc::new(page.snapshot(&view)));
         }
     }
 
     /// Drops what the machine does not show any more.
     pub fn prune(&mut self, machine: &Machine) {
-        self.pages.retain(|job, _| machine.job(*job).is_some());
+        self.pages.retain(|job, _| machine.job_state(*job).is_some());
+        self.places.retain(|_, job| self.pages.contains_key(job));
+        self.watchers.retain(|job, _| self.pages.contains_key(job));
     }
+}
+
+/// A job as it ended, from the entries that are kept of it.
+///
+/// # Errors
+/// Entries that do not tell of one ended job.
+pub fn ended_snapshot(entries: &[Entry]) -> Result<Arc<JobSnapshot>, StoreError> {
+    let damaged = || StoreError::Damaged {
+        kind: "job".to_owned(),
+        why: "it has no beginning or no end".to_owned(),
+    };
+    let mut book = Book::default();
+    for entry in entries {
+        book.apply(entry)?;
+    }
+    let (job, page) = book.pages.pop_first().ok_or_else(damaged)?;
+    let mut source_version = None;
+    let mut found = None;
+    for entry in entries {
+        match &entry.fact {
+            Fact::Planned { source_version: version, .. } => source_version = Some(*version),
+            Fact::Ended { end, progress, .. } => found = Some((end.clone(), *progress)),
+            _ => {}
+        }
+    }
+    let (end, progress) = found.ok_or_else(damaged)?;
+    if let End::Succeeded { source_version: version, .. } = end {
+        source_version = Some(version);
+    }
+    Ok(Arc::new(JobSnapshot {
+        sequence: page.sequence,
+        job,
+        order: page.order,
+        state: end.state(),
+        progress,
+        source_version,
+        end: Some(end),
+        note: page.note,
+        created_ms: page.created_ms,
+        ended_ms: page.ended_ms,
+    }))
 }
 
 impl Page {

@@ -14,7 +14,7 @@ pub(super) fn tell(fact: &Fact) {
         }
         Fact::CancelRequested { job } => tracing::info!(%job, "job is to be cancelled"),
         Fact::Published { job, version } => tracing::info!(%job, version, "job published"),
-        Fact::Ended { job, end } => match end {
+        Fact::Ended { job, end, .. } => match end {
             End::Succeeded { source_version, replica_version, up_to_date } => {
                 tracing::info!(%job, source_version, replica_version, up_to_date, "job succeeded");
             }

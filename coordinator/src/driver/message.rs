@@ -1,18 +1,20 @@
 //! What the driver is told: questions of the gRPC face with a way back, and effects that ended.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::{ConnectionKey, Epoch, JobId, TargetKey, TaskKey, WorkerId};
-use deepclone_core::machine::{HeldTask, PublishOutcome, Route, TaskOutcome, WorkerState};
+use deepclone_core::machine::{
+    HeldTask, JobState, PublishOutcome, Route, TaskOutcome, WorkerState,
+};
 use deepclone_core::task::Lease;
 use tokio::sync::{oneshot, watch};
 
 use super::book::JobSnapshot;
 use crate::effects::plan::Outcome;
-use crate::state::JobSpec;
+use crate::state::{Entry, JobSpec, StoreError};
 
 /// A way back to who asked.
 pub type Reply<T> = oneshot::Sender<Result<T, Failure>>;
@@ -25,8 +27,8 @@ pub enum Message {
     Cancel(JobId, Reply<Arc<JobSnapshot>>),
     /// A client asks for one.
     Job(JobId, Reply<Arc<JobSnapshot>>),
-    /// A client asks for all, the newest first.
-    Jobs(Reply<Vec<Arc<JobSnapshot>>>),
+    /// A client asks for a page of all, the newest first.
+    Jobs(JobsQuery, Reply<JobsPage>),
     /// A client wants to follow one.
     Watch(JobId, Reply<watch::Receiver<Arc<JobSnapshot>>>),
     /// An operator asks for all workers.
@@ -38,21 +40,45 @@ pub enum Message {
     /// A worker has room.
     Acquire(Room, Reply<Vec<Lease>>),
     /// A worker reports.
-    Report(WorkerId, Vec<(TaskKey, TaskOutcome)>, Reply<()>),
+    Report(WorkerId, Vec<(TaskKey, TaskOutcome)>, Reply<Vec<TaskKey>>),
     /// A worker lives.
     Heartbeat(WorkerId, Vec<HeldTask>, Reply<Beat>),
     /// A worker leaves.
     Leave(WorkerId, Vec<TaskKey>, Reply<()>),
+    /// The database told of a job that ended long ago.
+    Recalled(JobId, Result<Option<Vec<Entry>>, StoreError>),
     /// The effect of planning ended.
     PlanEnded(JobId, Result<Outcome, Failure>),
     /// The effect of publishing ended.
     PublishEnded(JobId, Result<PublishOutcome, Failure>),
 }
 
+/// Which jobs a client asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct JobsQuery {
+    /// Only those in this state; none: all.
+    pub state: Option<JobState>,
+    /// Only those older than this one; none: from the newest.
+    pub after: Option<JobId>,
+    /// How many.
+    pub size: usize,
+}
+
+/// Some jobs, the newest first.
+#[derive(Clone, Debug)]
+pub struct JobsPage {
+    /// The jobs.
+    pub jobs: Vec<Arc<JobSnapshot>>,
+    /// True when there are more.
+    pub is_more: bool,
+}
+
 /// A sync to be made.
 pub struct Submission {
     /// Its id.
     pub job: JobId,
+    /// The id comes from a request id: it may have been used before.
+    pub is_named: bool,
     /// Its target.
     pub target: TargetKey,
     /// The connections that its workers need.
@@ -84,6 +110,8 @@ pub struct WorkerCard {
     pub version: String,
     /// The connections that it knows.
     pub connections: Vec<String>,
+    /// The names of those that the machine knows by key.
+    pub names: BTreeMap<ConnectionKey, String>,
 }
 
 /// A worker as it is now.
@@ -97,6 +125,19 @@ pub struct WorkerSnapshot {
     pub state: WorkerState,
     /// When it was heard of last, in milliseconds since 1970 (UTC).
     pub last_seen_ms: i64,
+    /// Connections that it is given nothing of for a while.
+    pub set_aside: Vec<Aside>,
+}
+
+/// A connection that a worker is given nothing of for a while.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Aside {
+    /// The connection's name.
+    pub connection: String,
+    /// What the worker reported last.
+    pub reason: String,
+    /// Until when, in milliseconds since 1970 (UTC).
+    pub until_ms: i64,
 }
 
 /// A worker's question for tasks.

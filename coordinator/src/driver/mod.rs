@@ -7,27 +7,32 @@
 //! * [`message`]: what it is told.
 //! * [`book`]: what it knows of jobs beside the machine.
 //! * `take`: a message → an event, and what to answer once the turn is durable.
+//! * `recall`: questions for jobs that only the database knows.
 //! * `release`: actions → spawned effects and answers.
+//! * `purge`: drops what the database needs no more.
 //! * `journal`: facts → the lines of the log.
 
 pub mod book;
 mod handle;
 mod journal;
 pub mod message;
+mod purge;
+mod recall;
 mod release;
 mod take;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use deepclone_core::failure::Failure;
-use deepclone_core::ids::{Epoch, JobId, TaskFingerprint, WorkerId};
+use deepclone_core::ids::{Epoch, JobId, TaskFingerprint, TaskKey, WorkerId};
 use deepclone_core::limits::{EVENTS_PER_BATCH_MAX, Limits};
 use deepclone_core::machine::{Action, Event, Fact, Machine, Moment};
 use deepclone_core::receipt::Receipt;
 use deepclone_core::task::Lease;
 use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -38,6 +43,7 @@ use crate::state::{Batch, Entry, PlanNote, StoreError};
 use book::Book;
 pub use handle::Handle;
 use message::{Beat, Message, Reply, WorkerCard};
+use recall::Recall;
 use take::Answer;
 pub(crate) use take::unknown_worker;
 
@@ -64,6 +70,16 @@ pub struct Driver {
     cards: BTreeMap<WorkerId, WorkerCard>,
     waiting: BTreeMap<WorkerId, Reply<Vec<Lease>>>,
     beats: BTreeMap<WorkerId, Vec<Reply<Beat>>>,
+    /// Reports of this turn that are not answered, in the order of their events.
+    reports: BTreeMap<WorkerId, VecDeque<Reply<Vec<TaskKey>>>>,
+    /// Submissions of this turn that the machine refused.
+    refusals: BTreeMap<JobId, Failure>,
+    /// Who waits for the database to tell of a job.
+    recalls: BTreeMap<JobId, Vec<Recall>>,
+    /// Plans that are being made.
+    planning: BTreeMap<JobId, AbortHandle>,
+    /// Source keys that were gone when they were copied, of live jobs.
+    vanished: BTreeMap<JobId, BTreeSet<String>>,
     messages: mpsc::Receiver<Message>,
     sender: mpsc::Sender<Message>,
     gauges: Arc<Gauges>,
@@ -83,7 +99,7 @@ pub async fn start(
     shutdown: CancellationToken,
 ) -> Result<(Handle, tokio::task::JoinHandle<Result<(), Failure>>), StoreError> {
     let epoch = context.store.lead().await?;
-    let entries = context.store.load().await?;
+    let entries = context.store.load(limits.jobs_ended_max).await?;
     let mut book = Book::default();
     for entry in &entries {
         book.apply(entry)?;
@@ -105,11 +121,17 @@ pub async fn start(
         cards: BTreeMap::new(),
         waiting: BTreeMap::new(),
         beats: BTreeMap::new(),
+        reports: BTreeMap::new(),
+        refusals: BTreeMap::new(),
+        recalls: BTreeMap::new(),
+        planning: BTreeMap::new(),
+        vanished: BTreeMap::new(),
         messages,
         sender: sender.clone(),
         gauges,
         gauges_due: None,
     };
+    tokio::spawn(purge::purge(Arc::clone(&driver.context.store), epoch, shutdown.clone()));
     let running = tokio::spawn(driver.run(actions, shutdown));
     Ok((Handle::new(sender, epoch), running))
 }
@@ -195,6 +217,7 @@ impl Driver {
         for answer in answers {
             self.answer(answer);
         }
+        self.refusals.clear();
         self.show_gauges();
         Ok(())
     }

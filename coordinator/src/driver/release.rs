@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use deepclone_core::ids::{JobId, WorkerId};
+use deepclone_core::ids::{JobId, TaskIndex, TaskKey, WorkerId};
 use deepclone_core::machine::{Action, Grant};
 use deepclone_core::task::Lease;
 
 use super::Driver;
 use super::message::{Beat, Message};
 use super::take::unknown_worker;
-use crate::effects::{guarded, plan, publish, target_key};
+use crate::effects::again::plan_for_job;
+use crate::effects::{guarded, publish};
 
 impl Driver {
     pub(super) fn release(&mut self, action: Action) {
@@ -17,6 +18,14 @@ impl Driver {
             // Made durable before.
             Action::Record(_) => {}
             Action::Plan { job } => self.spawn_plan(job),
+            Action::PlanAgain { job, task, object } => {
+                self.note_vanished(job, task, object);
+                self.spawn_plan(job);
+            }
+            Action::Refused { job, failure } => {
+                self.refusals.insert(job, failure);
+            }
+            Action::Heard { worker, refused, known } => self.heard(worker, refused, known),
             Action::Grant { worker, leases } => self.grant(worker, &leases),
             Action::Beat { worker, abandon, drain, known } => {
                 let beat = Beat { abandon, drain };
@@ -30,20 +39,48 @@ impl Driver {
             Action::Ended { job } => {
                 self.plans.remove(&job);
                 self.notes.remove(&job);
+                self.vanished.remove(&job);
+                // A plan that nobody waits for gives its place to the next one.
+                if let Some(plan) = self.planning.remove(&job) {
+                    plan.abort();
+                }
                 self.book.prune(&self.machine);
                 self.cards.retain(|worker, _| self.machine.worker(*worker).is_some());
             }
         }
     }
 
-    fn spawn_plan(&self, job: JobId) {
+    fn heard(&mut self, worker: WorkerId, refused: Vec<TaskKey>, known: bool) {
+        for task in &refused {
+            tracing::warn!(%worker, ?task, "a report is refused: this worker has no such grant");
+        }
+        let Some(replies) = self.reports.get_mut(&worker) else { return };
+        let reply = replies.pop_front();
+        if replies.is_empty() {
+            self.reports.remove(&worker);
+        }
+        let answer = if known { Ok(refused) } else { Err(unknown_worker(worker)) };
+        if let Some(reply) = reply {
+            let _gone = reply.send(answer);
+        }
+    }
+
+    /// Keeps the keys that a worker did not find: the next plan may not need them again.
+    fn note_vanished(&mut self, job: JobId, task: TaskIndex, object: Option<u32>) {
+        let Some(plan) = self.plans.get(&job) else { return };
+        let keys = plan.source_keys(task, object);
+        self.vanished.entry(job).or_default().extend(keys);
+    }
+
+    fn spawn_plan(&mut self, job: JobId) {
         let Some(order) = self.book.order(job) else { return };
         let (context, sender) = (self.context.clone(), self.sender.clone());
-        tokio::spawn(async move {
-            let target = target_key(&order.target);
-            let outcome = guarded(plan::plan_job(&context, job, order, target)).await;
+        let vanished = self.vanished.get(&job).cloned().unwrap_or_default();
+        let plan = tokio::spawn(async move {
+            let outcome = guarded(plan_for_job(&context, job, &order, &vanished)).await;
             let _gone = sender.send(Message::PlanEnded(job, outcome)).await;
         });
+        self.planning.insert(job, plan.abort_handle());
     }
 
     fn spawn_publish(&self, job: JobId) {

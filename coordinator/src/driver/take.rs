@@ -3,17 +3,21 @@
 use std::sync::Arc;
 
 use deepclone_core::failure::Failure;
-use deepclone_core::ids::{Epoch, JobId, TaskKey, WorkerId};
+use deepclone_core::ids::{ConnectionKey, Epoch, JobId, TaskKey, WorkerId};
 use deepclone_core::machine::{
-    Action, Event, Moment, PublishOutcome, TaskOutcome, WorkerState, WorkerView,
+    Action, Event, Moment, PublishOutcome, SetAside, TaskOutcome, WorkerState, WorkerView,
 };
 use deepclone_core::reason::Reason;
 use deepclone_core::receipt::{TaskFailure, TaskFailureKind};
+use deepclone_proto::convert::WireError;
 use tokio::sync::watch;
 
 use super::Driver;
 use super::book::JobSnapshot;
-use super::message::{Message, Registration, Reply, Room, Submission, WorkerSnapshot};
+use super::message::{
+    Aside, JobsPage, JobsQuery, Message, Registration, Reply, Room, Submission, WorkerSnapshot,
+};
+use super::recall::Recall;
 use crate::effects::plan::Outcome;
 use crate::effects::wall_clock_ms;
 use crate::state::{PlanNote, encode_spec};
@@ -21,7 +25,9 @@ use crate::state::{PlanNote, encode_spec};
 /// What to answer once the turn is durable.
 pub(super) enum Answer {
     Job(JobId, Reply<Arc<JobSnapshot>>),
-    Jobs(Reply<Vec<Arc<JobSnapshot>>>),
+    Jobs(JobsQuery, Reply<JobsPage>),
+    /// The database is asked.
+    Recall(JobId, Recall),
     Watch(JobId, Reply<watch::Receiver<Arc<JobSnapshot>>>),
     Workers(Reply<Vec<WorkerSnapshot>>),
     Worker(WorkerId, Reply<WorkerSnapshot>),
@@ -39,16 +45,26 @@ impl Driver {
         let now = self.now();
         let event = match message {
             Message::Submit(submission, reply) => {
-                answers.push(Answer::Job(submission.job, reply));
-                submitted(*submission)
+                let job = submission.job;
+                if submission.is_named && !self.knows(job) {
+                    return answers.push(Answer::Recall(job, Recall::Submit(submission, reply)));
+                }
+                answers.push(Answer::Job(job, reply));
+                return self.submit(*submission, actions);
             }
             Message::Cancel(job, reply) => {
-                answers.push(Answer::Job(job, reply));
+                answers.push(self.show(job, reply));
                 Event::CancelRequested { job }
             }
-            Message::Job(job, reply) => return answers.push(Answer::Job(job, reply)),
-            Message::Jobs(reply) => return answers.push(Answer::Jobs(reply)),
-            Message::Watch(job, reply) => return answers.push(Answer::Watch(job, reply)),
+            Message::Job(job, reply) => return answers.push(self.show(job, reply)),
+            Message::Jobs(query, reply) => return answers.push(Answer::Jobs(query, reply)),
+            Message::Watch(job, reply) => {
+                return answers.push(match self.knows(job) {
+                    true => Answer::Watch(job, reply),
+                    false => Answer::Recall(job, Recall::Watch(reply)),
+                });
+            }
+            Message::Recalled(job, found) => return self.recalled(job, found, actions, answers),
             Message::Workers(reply) => return answers.push(Answer::Workers(reply)),
             Message::Drain(worker, reply) => {
                 answers.push(Answer::Worker(worker, reply));
@@ -56,14 +72,14 @@ impl Driver {
             }
             Message::Register(registration, reply) => {
                 answers.push(Answer::Registered(registration.worker, reply));
-                self.registered(registration)
+                return self.registered(registration, now, actions);
             }
             Message::Acquire(room, reply) => match self.acquire(room, reply, now) {
                 Some(event) => event,
                 None => return,
             },
             Message::Report(worker, outcomes, reply) => {
-                answers.push(Answer::Done(reply));
+                self.reports.entry(worker).or_default().push_back(reply);
                 let outcomes =
                     outcomes.into_iter().map(|outcome| self.checked(worker, outcome)).collect();
                 Event::Reported { worker, outcomes }
@@ -85,10 +101,35 @@ impl Driver {
         self.machine.step(now, event, actions);
     }
 
-    fn registered(&mut self, registration: Registration) -> Event {
+    fn knows(&self, job: JobId) -> bool {
+        self.machine.job_state(job).is_some()
+    }
+
+    fn show(&self, job: JobId, reply: Reply<Arc<JobSnapshot>>) -> Answer {
+        if self.knows(job) {
+            Answer::Job(job, reply)
+        } else {
+            Answer::Recall(job, Recall::Show(reply))
+        }
+    }
+
+    pub(super) fn submit(&mut self, submission: Submission, actions: &mut Vec<Action>) {
+        let Submission { job, is_named: _, target, route, order } = submission;
+        let event = Event::Submitted { job, target, route, spec: encode_spec(&order) };
+        self.machine.step(self.now(), event, actions);
+    }
+
+    fn registered(&mut self, registration: Registration, now: Moment, actions: &mut Vec<Action>) {
         let Registration { worker, card, readable, writable, held } = registration;
-        self.cards.insert(worker, card);
-        Event::WorkerRegistered { worker, readable, writable, held }
+        let event = Event::WorkerRegistered { worker, readable, writable, held };
+        self.machine.step(now, event, actions);
+        if self.machine.worker(worker).is_some() {
+            self.cards.insert(worker, card);
+        }
+        // Those that the machine forgot for others' sake.
+        if self.cards.len() > self.machine.workers().count() {
+            self.cards.retain(|worker, _| self.machine.worker(*worker).is_some());
+        }
     }
 
     /// None: the question was answered at once.
@@ -138,6 +179,7 @@ impl Driver {
     }
 
     fn plan_ended(&mut self, job: JobId, outcome: Result<Outcome, Failure>) -> Event {
+        self.planning.remove(&job);
         let is_live = self.machine.job(job).is_some_and(|view| !view.state.is_final());
         match outcome {
             Err(failure) => Event::PlanFailed { job, failure },
@@ -170,12 +212,19 @@ impl Driver {
         let _gone = match answer {
             Answer::Job(job, reply) => {
                 let found = self.book.snapshot(&self.machine, job);
-                reply.send(found.ok_or_else(|| unknown_job(job))).is_err()
+                let refusal = || self.refusals.get(&job).cloned();
+                let missing = || refusal().unwrap_or_else(|| unknown_job(job));
+                reply.send(found.ok_or_else(missing)).is_err()
             }
-            Answer::Jobs(reply) => reply.send(Ok(self.book.snapshots(&self.machine))).is_err(),
+            Answer::Jobs(query, reply) => {
+                let page = self.book.page(&self.machine, &query);
+                reply.send(page.ok_or_else(old_page_token)).is_err()
+            }
+            Answer::Recall(job, recall) => return self.recall(job, recall),
             Answer::Watch(job, reply) => {
                 let found = self.book.watch(&self.machine, job);
-                reply.send(found.ok_or_else(|| unknown_job(job))).is_err()
+                let found = found.and_then(|found| found.ok_or_else(|| unknown_job(job)));
+                reply.send(found).is_err()
             }
             Answer::Workers(reply) => {
                 let workers = self.machine.workers().filter_map(|view| self.worker(&view));
@@ -194,22 +243,29 @@ impl Driver {
     }
 
     fn worker(&self, view: &WorkerView<'_>) -> Option<WorkerSnapshot> {
-        let ago_ms = self.now().0.saturating_sub(view.last_seen.0);
+        let card = self.cards.get(&view.worker)?.clone();
+        let (now, now_ms) = (self.now().0, wall_clock_ms());
+        let aside = |(key, aside): (&ConnectionKey, &SetAside)| Aside {
+            connection: card.names.get(key).cloned().unwrap_or_default(),
+            reason: aside.reason.clone(),
+            until_ms: now_ms.saturating_add_unsigned(aside.until.0.saturating_sub(now)),
+        };
         Some(WorkerSnapshot {
             worker: view.worker,
-            card: self.cards.get(&view.worker)?.clone(),
             state: view.state,
-            last_seen_ms: wall_clock_ms().saturating_sub_unsigned(ago_ms),
+            last_seen_ms: now_ms.saturating_sub_unsigned(now.saturating_sub(view.last_seen.0)),
+            set_aside: view.set_aside.iter().map(aside).collect(),
+            card,
         })
     }
 }
 
-fn submitted(submission: Submission) -> Event {
-    let Submission { job, target, route, order } = submission;
-    Event::Submitted { job, target, route, spec: encode_spec(&order) }
+/// The page's job was dropped from the list since.
+fn old_page_token() -> Failure {
+    WireError::invalid("page_token", "it is too old: list again").into()
 }
 
-fn unknown_job(job: JobId) -> Failure {
+pub(super) fn unknown_job(job: JobId) -> Failure {
     Failure::new(Reason::JobNotFound, format!("there is no job jobs/{job}"))
         .with("name", format!("jobs/{job}"))
 }

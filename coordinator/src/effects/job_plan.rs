@@ -90,6 +90,19 @@ impl JobPlan {
         }
     }
 
+    /// The source keys of a task's object, or of all its objects when none is named.
+    #[must_use]
+    pub fn source_keys(&self, index: TaskIndex, object: Option<u32>) -> Vec<String> {
+        let task = usize::try_from(index.0).ok().and_then(|at| self.tasks.get(at));
+        let keys: Vec<_> = task
+            .map(|task| self.objects(task).map(|object| object.source_path.clone()).collect())
+            .unwrap_or_default();
+        match object.and_then(|at| keys.get(usize::try_from(at).ok()?)) {
+            Some(key) => vec![key.clone()],
+            None => keys,
+        }
+    }
+
     /// What a receipt saw; none: the plan has no such task, or the receipt is not of its shape.
     #[must_use]
     pub fn evidence(

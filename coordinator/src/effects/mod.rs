@@ -4,8 +4,10 @@
 //! * [`job_plan`]: a plan's arena: the change set, the tasks' objects.
 //! * [`plan`]: both logs → change set → tasks, and what earlier jobs copied of their objects.
 //! * [`target`]: is the target fit, before anything is copied.
+//! * [`again`]: planning for a job that was tried before.
 //! * [`publish`]: vectors checked, the ledger, objects seen again → the commit → checkpoint, hints.
 
+pub mod again;
 pub mod job_plan;
 pub mod plan;
 pub mod publish;
@@ -13,7 +15,7 @@ pub mod target;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use deepclone_common::connections::{Connections, Resolved, Side};
 use deepclone_common::table_store::TableStore;
@@ -88,6 +90,25 @@ pub fn wall_clock_ms() -> i64 {
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
+/// Ends an effect that does not end by itself in time.
+///
+/// # Errors
+/// The effect's failure, or `StorageUnavailable` after `most`.
+pub(crate) async fn in_time<T>(
+    most: Duration,
+    what: &str,
+    effect: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let late = |_| {
+        let message = format!(
+            "{what} did not end within {} s: see whether both stores answer, and try again",
+            most.as_secs()
+        );
+        Failure::new(Reason::StorageUnavailable, message)
+    };
+    tokio::time::timeout(most, effect).await.map_err(late)?
+}
+
 /// Runs an effect; its panic is a failure like any other.
 ///
 /// # Errors
@@ -103,6 +124,27 @@ pub async fn guarded<T>(effect: impl Future<Output = Result<T, Failure>>) -> Res
                 .unwrap_or_default();
             let message = format!("a step of the sync panicked, which is a bug: {what}");
             Err(Failure::new(Reason::Internal, message.replace('\n', " ")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_effect_that_does_not_end_is_ended_and_gives_its_turn_back() {
+        let connections = Arc::new(Connections::default());
+        let place = crate::state::Place::Private;
+        let store = crate::state::SqliteStore::open(&place).await.unwrap();
+        let context = Context::new(connections, Arc::new(store));
+        for _ in 0..=PLANS_AT_ONCE_MAX {
+            let turn = context.turn_to_plan().await;
+            let never = std::future::pending::<Result<(), Failure>>();
+            let failure = in_time(Duration::from_millis(1), "it", never).await.unwrap_err();
+            assert_eq!(failure.reason, Reason::StorageUnavailable);
+            assert!(failure.message.starts_with("it did not end within"), "{failure}");
+            drop(turn);
         }
     }
 }

@@ -8,16 +8,17 @@ use deepclone_common::connections::Side;
 use deepclone_core::evidence::{PriorCopy, prior_age_max_ms};
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::{JobId, SourceKey, TargetKey};
-use deepclone_core::limits::{GRANT_OBJECT_BYTES_MAX, LARGE_OBJECT_BYTES_MIN};
+use deepclone_core::limits::{GRANT_OBJECT_BYTES_MAX, LARGE_OBJECT_BYTES_MIN, PLAN_TIME_MAX};
 use deepclone_core::machine::{Plan, PlanTask};
 use deepclone_core::reason::Reason;
 use deepclone_core::shard::{ObjectSize, PlanIdentity, Shard, plan_digest, shard};
+use deepclone_core::spec::SourcePoint;
 use deepclone_delta::changes::{
     ChangeSet, CloneMetrics, CopyObject, SourceFigures, SyncPlan, plan_sync,
 };
 
 use super::job_plan::{JobPlan, fits};
-use super::{Context, source_key, wall_clock_ms};
+use super::{Context, in_time, source_key, wall_clock_ms};
 use crate::state::{JobSpec, KnownObject, PlanNote, StoreError, encode_spec};
 
 /// Bytes of an object's lease besides its two keys.
@@ -70,7 +71,8 @@ pub async fn plan_job(
 ) -> Result<Outcome, Failure> {
     let mut outcome = plan(context, job, order, target).await?;
     if let Outcome::Ready { plan, note, .. } = &mut outcome {
-        let notice = super::target::probe(context, &plan.order, &plan.change_set).await?;
+        let probe = super::target::probe(context, &plan.order, &plan.change_set);
+        let notice = in_time(PLAN_TIME_MAX, "trying the target", probe).await?;
         note.notices.extend(notice);
     }
     Ok(outcome)
@@ -87,6 +89,16 @@ pub async fn plan(
     target: TargetKey,
 ) -> Result<Outcome, Failure> {
     let _turn = context.turn_to_plan().await;
+    // The wait for a turn does not count: others' plans are not this one's fault.
+    in_time(PLAN_TIME_MAX, "reading both logs", make(context, job, order, target)).await
+}
+
+async fn make(
+    context: &Context,
+    job: JobId,
+    order: Arc<JobSpec>,
+    target: TargetKey,
+) -> Result<Outcome, Failure> {
     let source_table = context.open(Side::Source, &order.source)?;
     let target_table = context.open(Side::Target, &order.target)?;
     let found = plan_sync(&source_table, &target_table, &order.spec, job)
@@ -195,6 +207,7 @@ fn machine_plan(order: &JobSpec, change_set: &ChangeSet, tasks: &[Shard]) -> Pla
         digest: plan_digest(&identity, tasks),
         source_version: change_set.source_version,
         replica_version: change_set.replica_version,
+        source_is_newest: order.spec.source_point == SourcePoint::Newest,
         tasks: tasks.iter().map(task).collect(),
     }
 }

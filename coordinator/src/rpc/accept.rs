@@ -12,6 +12,7 @@ use deepclone_proto::v1;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
+use super::bounds;
 use crate::driver::message::Submission;
 use crate::effects::target_key;
 use crate::state::JobSpec;
@@ -24,6 +25,7 @@ const REQUEST_ID_BYTES_MAX: usize = 128;
 /// # Errors
 /// The field, connection or table at fault.
 pub fn order(connections: &Connections, spec: v1::CloneSpec) -> Result<JobSpec, Failure> {
+    bounds::spec(&spec)?;
     let spec = CloneSpec::try_from(spec)?;
     let resolve = |table, side| {
         connections.resolve(table, side).map_err(|error| {
@@ -40,12 +42,13 @@ pub fn order(connections: &Connections, spec: v1::CloneSpec) -> Result<JobSpec, 
     Ok(JobSpec { spec, source, target })
 }
 
-/// The submission of an order.
+/// The submission of an order. The job's id is named by the request id, if there is one.
 #[must_use]
-pub fn submission(job: JobId, order: JobSpec) -> Submission {
+pub fn submission(job: JobId, request_id: &str, order: JobSpec) -> Submission {
     let key = |side: &Resolved| ConnectionKey::derive(&side.connection, &side.fingerprint);
     let route = Route { source: key(&order.source), target: key(&order.target) };
-    Submission { job, target: target_key(&order.target), route, order }
+    let is_named = !request_id.is_empty();
+    Submission { job, is_named, target: target_key(&order.target), route, order }
 }
 
 /// The id of the job that a request makes: the same for the same request id.

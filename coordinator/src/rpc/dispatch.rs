@@ -1,6 +1,6 @@
 //! `DispatchService`: workers register, acquire, report, live and leave.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use deepclone_core::ids::{ConnectionKey, TaskKey, WorkerId};
 use deepclone_core::limits::{ACQUIRE_WAIT_MAX, Limits};
@@ -12,12 +12,9 @@ use deepclone_proto::v1::{self, dispatch_service_server::DispatchService};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use super::{body, refused, status};
+use super::{body, bounds, refused, status};
 use crate::driver::Handle;
 use crate::driver::message::{Message, Registration, Room, WorkerCard};
-
-/// The longest name of a worker, in bytes.
-const WORKER_NAME_BYTES_MAX: usize = 128;
 
 /// The service.
 pub struct Dispatch {
@@ -44,6 +41,7 @@ impl DispatchService for Dispatch {
         request: Request<v1::RegisterWorkerRequest>,
     ) -> Result<Response<v1::RegisterWorkerResponse>, Status> {
         let request = body(request);
+        bounds::registration(&request).map_err(refused)?;
         let protocol = protocol(&request).map_err(refused)?;
         let registration = registration(request).map_err(refused)?;
         let worker = registration.worker;
@@ -85,7 +83,8 @@ impl DispatchService for Dispatch {
         &self,
         request: Request<v1::ReportTasksRequest>,
     ) -> Result<Response<v1::ReportTasksResponse>, Status> {
-        let request = body(request);
+        let mut request = body(request);
+        bounds::report(&mut request).map_err(refused)?;
         let worker = worker_id(&request.worker_id).map_err(refused)?;
         let outcomes = request
             .outcomes
@@ -93,8 +92,13 @@ impl DispatchService for Dispatch {
             .map(outcome_from_wire)
             .collect::<Result<_, _>>()
             .map_err(refused)?;
-        self.handle.ask(|reply| Message::Report(worker, outcomes, reply)).await.map_err(status)?;
-        Ok(Response::new(v1::ReportTasksResponse { leader_epoch: self.epoch() }))
+        let refused = self
+            .handle
+            .ask(|reply| Message::Report(worker, outcomes, reply))
+            .await
+            .map_err(status)?;
+        let refused = refused.iter().map(Into::into).collect();
+        Ok(Response::new(v1::ReportTasksResponse { leader_epoch: self.epoch(), refused }))
     }
 
     async fn send_heartbeat(
@@ -102,6 +106,7 @@ impl DispatchService for Dispatch {
         request: Request<v1::SendHeartbeatRequest>,
     ) -> Result<Response<v1::SendHeartbeatResponse>, Status> {
         let request = body(request);
+        bounds::held("held", request.held.len()).map_err(refused)?;
         let worker = worker_id(&request.worker_id).map_err(refused)?;
         let held = request
             .held
@@ -126,6 +131,7 @@ impl DispatchService for Dispatch {
         request: Request<v1::DeregisterWorkerRequest>,
     ) -> Result<Response<v1::DeregisterWorkerResponse>, Status> {
         let request = body(request);
+        bounds::held("returned", request.returned.len()).map_err(refused)?;
         let worker = worker_id(&request.worker_id).map_err(refused)?;
         let returned = keys(request.returned).map_err(refused)?;
         self.handle.ask(|reply| Message::Leave(worker, returned, reply)).await.map_err(status)?;
@@ -149,13 +155,9 @@ fn protocol(request: &v1::RegisterWorkerRequest) -> Result<u32, WireError> {
 }
 
 fn registration(request: v1::RegisterWorkerRequest) -> Result<Registration, WireError> {
-    if request.name.is_empty() || request.name.len() > WORKER_NAME_BYTES_MAX {
-        let why = format!("a worker's name has 1 to {WORKER_NAME_BYTES_MAX} bytes");
-        return Err(WireError::invalid("name", why));
-    }
     let incarnation: [u8; 16] = fixed_bytes(&request.incarnation, "incarnation")?;
     let (mut readable, mut writable) = (BTreeSet::new(), BTreeSet::new());
-    let mut connections = Vec::new();
+    let (mut connections, mut names) = (Vec::new(), BTreeMap::new());
     for offer in request.connections {
         let fingerprint = fixed_bytes(&offer.fingerprint, "connections.fingerprint")?;
         let key = ConnectionKey::derive(&offer.name, &fingerprint);
@@ -165,11 +167,12 @@ fn registration(request: v1::RegisterWorkerRequest) -> Result<Registration, Wire
         if offer.can_write {
             writable.insert(key);
         }
+        names.insert(key, offer.name.clone());
         connections.push(offer.name);
     }
     Ok(Registration {
         worker: WorkerId::derive(&request.name, &incarnation),
-        card: WorkerCard { name: request.name, version: request.version, connections },
+        card: WorkerCard { name: request.name, version: request.version, connections, names },
         readable,
         writable,
         held: keys(request.held)?,

@@ -5,19 +5,20 @@ use std::sync::Arc;
 
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::JobId;
+use deepclone_core::limits::PLAN_CALLS_MAX;
 use deepclone_core::machine::Plan;
 use deepclone_core::reason::Reason;
 use deepclone_proto::convert::WireError;
 use deepclone_proto::v1::{self, job_service_server::JobService};
 use futures::{Stream, stream};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::{accept, body, names, refused, show, status};
 use crate::driver::Handle;
 use crate::driver::book::JobSnapshot;
-use crate::driver::message::Message;
+use crate::driver::message::{JobsQuery, Message};
 use crate::effects::job_plan::JobPlan;
 use crate::effects::plan::{Outcome, plan, requests};
 use crate::effects::{Context, guarded, target_key};
@@ -27,19 +28,25 @@ use crate::state::PlanNote;
 pub struct Jobs {
     handle: Handle,
     context: Context,
+    /// Turns of plans for clients.
+    plan_calls: Semaphore,
 }
 
 impl Jobs {
     /// The service over this driver.
     #[must_use]
     pub fn new(handle: Handle, context: Context) -> Self {
-        Self { handle, context }
+        Self { handle, context, plan_calls: Semaphore::new(PLAN_CALLS_MAX) }
     }
 
     async fn plan_clone_inner(
         &self,
         spec: Option<v1::CloneSpec>,
     ) -> Result<v1::PlanCloneResponse, Failure> {
+        let _turn = self.plan_calls.try_acquire().map_err(|_| {
+            let message = format!("{PLAN_CALLS_MAX} plans are made already: try later");
+            Failure::new(Reason::Overloaded, message)
+        })?;
         let spec = spec.ok_or(WireError::Missing { field: "spec" })?;
         let order = Arc::new(accept::order(&self.context.connections, spec)?);
         let target = target_key(&order.target);
@@ -70,7 +77,7 @@ impl JobService for Jobs {
             return Ok(Response::new(v1::Job { spec, ..Default::default() }));
         }
         let asked = order.clone();
-        let submission = Box::new(accept::submission(id, order));
+        let submission = Box::new(accept::submission(id, &request.request_id, order));
         let snapshot =
             self.handle.ask(|reply| Message::Submit(submission, reply)).await.map_err(status)?;
         if *snapshot.order != asked {
@@ -94,13 +101,15 @@ impl JobService for Jobs {
         request: Request<v1::ListJobsRequest>,
     ) -> Result<Response<v1::ListJobsResponse>, Status> {
         let request = body(request);
-        let state = names::state_filter(&request.filter).map_err(refused)?;
-        let mut all = self.handle.ask(Message::Jobs).await.map_err(status)?;
-        all.retain(|job| state.is_none_or(|state| show::state(job.state) == state));
-        let name = |job: &Arc<JobSnapshot>| job.job.0;
-        let (page, next_page_token) =
-            names::page(all, request.page_size, &request.page_token, name).map_err(refused)?;
-        let jobs = page.iter().map(|job| show::job(job)).collect();
+        let query = JobsQuery {
+            state: names::state_filter(&request.filter).map_err(refused)?,
+            after: names::page_token(&request.page_token).map_err(refused)?.map(JobId),
+            size: names::page_size(request.page_size).map_err(refused)?,
+        };
+        let page = self.handle.ask(|reply| Message::Jobs(query, reply)).await.map_err(status)?;
+        let last = page.jobs.last().filter(|_| page.is_more);
+        let next_page_token = last.map(|job| job.job.to_string()).unwrap_or_default();
+        let jobs = page.jobs.iter().map(|job| show::job(job)).collect();
         Ok(Response::new(v1::ListJobsResponse { jobs, next_page_token }))
     }
 

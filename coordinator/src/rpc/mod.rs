@@ -4,10 +4,12 @@
 //! * [`workers`]: `WorkerService`, for operators.
 //! * [`dispatch`]: `DispatchService`, for workers.
 //! * [`accept`]: a spec resolved and checked before anything else happens.
+//! * `bounds`: how much a client or a worker may say at once.
 //! * `show`: the driver's snapshots as wire types.
 //! * `names`: resource names, pages.
 
 pub mod accept;
+mod bounds;
 pub mod dispatch;
 pub mod jobs;
 mod names;

@@ -1,14 +1,16 @@
 //! Resource names, pages and filters.
 
 use deepclone_core::ids::{JobId, WorkerId};
+use deepclone_core::limits::PAGE_SIZE_MAX;
+use deepclone_core::machine::JobState;
 use deepclone_proto::convert::WireError;
 use deepclone_proto::v1;
 use uuid::Uuid;
 
+use super::show;
+
 /// The page of a caller who does not say.
 const PAGE_SIZE_DEFAULT: usize = 50;
-/// The largest page.
-const PAGE_SIZE_MAX: usize = 1_000;
 
 /// The job of `jobs/{uuid}`.
 pub(super) fn job(name: &str) -> Result<JobId, WireError> {
@@ -33,18 +35,13 @@ pub(super) fn page<T>(
     token: &str,
     name: impl Fn(&T) -> Uuid,
 ) -> Result<(Vec<T>, String), WireError> {
-    let size = match usize::try_from(size) {
-        Ok(0) => PAGE_SIZE_DEFAULT,
-        Ok(size) => size.min(PAGE_SIZE_MAX),
-        Err(_) => return Err(WireError::invalid("page_size", "it is negative")),
-    };
-    let start = if token.is_empty() {
-        0
-    } else {
-        let last = Uuid::parse_str(token)
-            .map_err(|_| WireError::invalid("page_token", "it is none of ours"))?;
-        let at = items.iter().position(|item| name(item) == last);
-        at.ok_or_else(|| WireError::invalid("page_token", "it is too old: list again"))? + 1
+    let size = page_size(size)?;
+    let start = match page_token(token)? {
+        None => 0,
+        Some(last) => {
+            let at = items.iter().position(|item| name(item) == last);
+            at.ok_or_else(|| WireError::invalid("page_token", "it is too old: list again"))? + 1
+        }
     };
     let is_more = items.len() > start + size;
     let items: Vec<T> = items.into_iter().skip(start).take(size).collect();
@@ -52,8 +49,26 @@ pub(super) fn page<T>(
     Ok((items, next.unwrap_or_default()))
 }
 
+/// How many items a page has.
+pub(super) fn page_size(size: i32) -> Result<usize, WireError> {
+    match usize::try_from(size) {
+        Ok(0) => Ok(PAGE_SIZE_DEFAULT),
+        Ok(size) => Ok(size.min(PAGE_SIZE_MAX)),
+        Err(_) => Err(WireError::invalid("page_size", "it is negative")),
+    }
+}
+
+/// The item after which a page begins; none: at the start.
+pub(super) fn page_token(token: &str) -> Result<Option<Uuid>, WireError> {
+    if token.is_empty() {
+        return Ok(None);
+    }
+    let last = Uuid::parse_str(token);
+    last.map(Some).map_err(|_| WireError::invalid("page_token", "it is none of ours"))
+}
+
 /// The state that a filter asks for; none: every state.
-pub(super) fn state_filter(filter: &str) -> Result<Option<v1::job::State>, WireError> {
+pub(super) fn state_filter(filter: &str) -> Result<Option<JobState>, WireError> {
     if filter.trim().is_empty() {
         return Ok(None);
     }
@@ -63,7 +78,9 @@ pub(super) fn state_filter(filter: &str) -> Result<Option<v1::job::State>, WireE
         return Err(invalid());
     }
     let value = value.trim().trim_matches('"');
-    v1::job::State::from_str_name(value).map(Some).ok_or_else(invalid)
+    let wire = v1::job::State::from_str_name(value).ok_or_else(invalid)?;
+    let state = JobState::ALL.into_iter().find(|state| show::state(*state) == wire);
+    state.map(Some).ok_or_else(invalid)
 }
 
 #[cfg(test)]
@@ -102,9 +119,9 @@ mod tests {
     #[test]
     fn the_filter_knows_states_only() {
         assert_eq!(state_filter(" "), Ok(None));
-        assert_eq!(state_filter("state = FAILED"), Ok(Some(v1::job::State::Failed)));
-        assert_eq!(state_filter("state=\"QUEUED\""), Ok(Some(v1::job::State::Queued)));
-        for filter in ["state", "state = DONE", "name = x"] {
+        assert_eq!(state_filter("state = FAILED"), Ok(Some(JobState::Failed)));
+        assert_eq!(state_filter("state=\"QUEUED\""), Ok(Some(JobState::Queued)));
+        for filter in ["state", "state = DONE", "name = x", "state = STATE_UNSPECIFIED"] {
             assert!(state_filter(filter).is_err(), "{filter}");
         }
     }

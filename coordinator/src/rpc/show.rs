@@ -94,6 +94,15 @@ pub(super) fn worker(snapshot: &WorkerSnapshot) -> v1::Worker {
         connections: snapshot.card.connections.clone(),
         last_seen_time: Some(timestamp_to_wire(snapshot.last_seen_ms)),
         display_name: snapshot.card.name.clone(),
+        set_aside: snapshot
+            .set_aside
+            .iter()
+            .map(|aside| v1::SetAside {
+                connection: aside.connection.clone(),
+                reason: aside.reason.clone(),
+                until_time: Some(timestamp_to_wire(aside.until_ms)),
+            })
+            .collect(),
     }
 }
 

@@ -3,7 +3,7 @@
 use deepclone_common::connections::Resolved;
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::{ConnectionKey, JobId, PlanDigest, TargetKey, TaskFingerprint};
-use deepclone_core::machine::{End, Fact, Route};
+use deepclone_core::machine::{End, Fact, Progress, Route};
 use deepclone_core::spec::CloneSpec;
 use deepclone_proto::convert::outcome::{kind_from_wire, kind_to_wire};
 use deepclone_proto::convert::{WireError, fixed_bytes};
@@ -109,8 +109,9 @@ pub(super) fn encode(entry: &Entry) -> (JobId, &'static str, Vec<u8>) {
         Fact::Published { job, version } => {
             (*job, "published", wire::Published { version: *version }.encode_to_vec())
         }
-        Fact::Ended { job, end } => {
-            let body = wire::Ended { end: Some(end_to_wire(end)), note };
+        Fact::Ended { job, end, progress } => {
+            let (end, progress) = (Some(end_to_wire(end)), Some(progress_to_wire(progress)));
+            let body = wire::Ended { end, note, progress };
             (*job, "ended", body.encode_to_vec())
         }
     }
@@ -175,7 +176,8 @@ fn decode_fact(
         "ended" => {
             let row = wire::Ended::decode(body)?;
             let end = end_from_wire(row.end.ok_or(missing("end"))?)?;
-            return Ok((Fact::Ended { job, end }, row.note));
+            let progress = row.progress.map(progress_from_wire).unwrap_or_default();
+            return Ok((Fact::Ended { job, end, progress }, row.note));
         }
         _ => return Err(RowError::Kind),
     };
@@ -206,6 +208,45 @@ fn end_from_wire(end: wire::ended::End) -> Result<End, RowError> {
         wire::ended::End::Failed(failure) => End::Failed(Failure::try_from(failure)?),
         wire::ended::End::Cancelled(_) => End::Cancelled,
     })
+}
+
+fn progress_to_wire(progress: &Progress) -> wire::JobProgress {
+    wire::JobProgress {
+        tasks_total: progress.tasks_total,
+        tasks_done: progress.tasks_done,
+        objects_total: progress.objects_total,
+        objects_done: progress.objects_done,
+        bytes_total: progress.bytes_total,
+        bytes_done: progress.bytes_done,
+        workers_used: progress.workers_used,
+        attempts: progress.attempts,
+        objects_copied: progress.objects_copied,
+        objects_skipped: progress.objects_skipped,
+        bytes_read: progress.bytes_read,
+        bytes_written: progress.bytes_written,
+        requests: progress.requests,
+    }
+}
+
+fn progress_from_wire(progress: wire::JobProgress) -> Progress {
+    Progress {
+        tasks_total: progress.tasks_total,
+        tasks_done: progress.tasks_done,
+        objects_total: progress.objects_total,
+        objects_done: progress.objects_done,
+        bytes_total: progress.bytes_total,
+        bytes_done: progress.bytes_done,
+        // An ended job moves nothing and holds no worker.
+        bytes_moving: 0,
+        workers: 0,
+        workers_used: progress.workers_used,
+        attempts: progress.attempts,
+        objects_copied: progress.objects_copied,
+        objects_skipped: progress.objects_skipped,
+        bytes_read: progress.bytes_read,
+        bytes_written: progress.bytes_written,
+        requests: progress.requests,
+    }
 }
 
 fn note_to_wire(note: &PlanNote) -> wire::PlanNote {

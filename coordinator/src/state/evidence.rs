@@ -4,7 +4,7 @@ use deepclone_core::ids::{JobId, SourceKey, TargetKey};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, Sqlite, SqlitePool, Transaction};
 
-use super::{StoreError, sqlite};
+use super::{StoreError, history};
 
 /// An object that a receipt saw whole at a target.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,7 +114,7 @@ fn known(row: &SqliteRow) -> Result<KnownObject, StoreError> {
         target_etag: row.try_get(5)?,
         existed: row.try_get(6)?,
         worker: row.try_get(7)?,
-        job: sqlite::job_id(row.try_get(8)?)?,
+        job: history::job_id(row.try_get(8)?)?,
         recorded_ms: row.try_get(9)?,
     };
     Ok(KnownObject { evidence, may_be_published: row.try_get(10)? })

@@ -5,9 +5,14 @@
 //!
 //! Flow: [`Store::lead`] once, [`Store::load`] once, then [`Store::append`] batch by batch (I4).
 //! Every append checks the term of the writer, so that an old leader loses, never the facts.
+//!
+//! A job that ended is kept in short: what it was asked for, its last plan, its end. That is found
+//! by [`Store::find`] for as long as it is kept; [`Store::purge`] drops everything else of it, and
+//! what is too old.
 
 mod encoding;
 mod evidence;
+mod history;
 mod lock;
 mod sqlite;
 #[cfg(test)]
@@ -31,8 +36,14 @@ pub use sqlite::{Place, SqliteStore};
 pub trait Store: Send + Sync + 'static {
     /// Takes the lead in a new term.
     fn lead(&self) -> BoxFuture<'_, Result<Epoch, StoreError>>;
-    /// Every entry, in the order in which they were appended.
-    fn load(&self) -> BoxFuture<'_, Result<Vec<Entry>, StoreError>>;
+    /// Every entry of the jobs that have not ended, and in short the `ended_max` newest that have,
+    /// in the order in which they were appended.
+    fn load(&self, ended_max: usize) -> BoxFuture<'_, Result<Vec<Entry>, StoreError>>;
+    /// An ended job in short: `Created`, its last `Planned` if any, `Ended`. None: there is none,
+    /// or it is not kept any more.
+    fn find(&self, job: JobId) -> BoxFuture<'_, Result<Option<Vec<Entry>>, StoreError>>;
+    /// Drops a bounded part of what is not needed any more. True: there is more, call again.
+    fn purge(&self, epoch: Epoch, now_ms: i64) -> BoxFuture<'_, Result<bool, StoreError>>;
     /// Makes a batch durable, whole or not at all.
     fn append<'a>(
         &'a self,
@@ -109,6 +120,12 @@ pub enum StoreError {
     /// Another coordinator leads now.
     #[error("another coordinator took the lead of this database")]
     Deposed,
+    /// A job is created under the id of one that ended: a bug of the caller.
+    #[error("the job {job} was created and ended before")]
+    CreatedTwice {
+        /// The job.
+        job: JobId,
+    },
     /// What was read means nothing.
     #[error("the database holds a {kind} that cannot be read: {why}")]
     Damaged {
@@ -140,7 +157,10 @@ impl StoreError {
         let reason = match self {
             Self::Locked { .. } | Self::File { .. } => Reason::InvalidArgument,
             Self::Deposed => Reason::CoordinatorUnavailable,
-            Self::Damaged { .. } | Self::Database(_) | Self::Migrate(_) => Reason::Internal,
+            Self::CreatedTwice { .. }
+            | Self::Damaged { .. }
+            | Self::Database(_)
+            | Self::Migrate(_) => Reason::Internal,
         };
         let message = match std::error::Error::source(self) {
             Some(cause) => format!("{self}: {cause}"),

@@ -1,21 +1,27 @@
 //! The state in one SQLite file: the embedded default.
 //!
-//! One connection: a single writer needs no pool, and a private database lives in its connection.
-//! WAL with `synchronous = FULL`: a committed batch survives the loss of power.
+//! One connection writes: a single writer needs no pool, and a private database lives in its
+//! connection. Readers of a file have connections of their own, so that a plan which asks for
+//! evidence, or a client for an old job, does not stand between the facts and the disk. WAL with
+//! `synchronous = FULL`: a committed batch survives the loss of power.
 
 use std::fs::File;
 use std::path::PathBuf;
 
 use deepclone_core::ids::{Epoch, JobId, TargetKey};
+use futures::TryStreamExt as _;
 use futures::future::BoxFuture;
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{Row as _, Sqlite, Transaction};
-use uuid::Uuid;
 
+use super::history::{self, job_id};
 use super::{Batch, Entry, KnownObject, Store, StoreError, encoding, evidence, lock};
+
+/// Connections that read a file at once; more wait for their turn.
+const READERS_MAX: u32 = 4;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
@@ -32,6 +38,8 @@ pub enum Place {
 #[derive(Debug)]
 pub struct SqliteStore {
     pool: SqlitePool,
+    /// For reads; a private database has only the one connection.
+    readers: SqlitePool,
     _lock: Option<File>,
 }
 
@@ -54,10 +62,22 @@ impl SqliteStore {
             .min_connections(1)
             .idle_timeout(None)
             .max_lifetime(None)
-            .connect_with(options)
+            .connect_with(options.clone())
             .await?;
         MIGRATIONS.run(&pool).await?;
-        Ok(Self { pool, _lock: lock })
+        history::keep_older_ends(pool.begin_with("BEGIN IMMEDIATE").await?).await?;
+        let readers = match place {
+            Place::File(_) => SqlitePoolOptions::new()
+                .max_connections(READERS_MAX)
+                .connect_lazy_with(options.create_if_missing(false).read_only(true)),
+            Place::Private => pool.clone(),
+        };
+        Ok(Self { pool, readers, _lock: lock })
+    }
+
+    #[cfg(test)]
+    pub(super) fn pool(&self) -> &SqlitePool {
+        &self.pool
     }
 
     async fn begin(&self) -> Result<Transaction<'_, Sqlite>, StoreError> {
@@ -74,28 +94,30 @@ impl SqliteStore {
         Ok(Epoch(epoch.unsigned_abs()))
     }
 
-    async fn load_all(&self) -> Result<Vec<Entry>, StoreError> {
-        let rows = sqlx::query("SELECT job, kind, body, recorded_ms FROM facts ORDER BY sequence")
-            .fetch_all(&self.pool)
-            .await?;
-        rows.iter()
-            .map(|row| {
-                let job = job_id(row.try_get(0)?)?;
-                encoding::decode(job, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?)
-            })
-            .collect()
+    async fn load_all(&self, ended_max: usize) -> Result<Vec<Entry>, StoreError> {
+        let mut placed = history::newest(&self.readers, ended_max).await?;
+        let mut rows = sqlx::query(
+            "SELECT job, kind, body, recorded_ms, sequence FROM facts
+             WHERE job NOT IN (SELECT job FROM jobs) ORDER BY sequence",
+        )
+        .fetch(&self.readers);
+        while let Some(row) = rows.try_next().await? {
+            let job = job_id(row.try_get(0)?)?;
+            let entry = encoding::decode(job, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?)?;
+            placed.push((row.try_get(4)?, entry));
+        }
+        placed.sort_by_key(|(sequence, _)| *sequence);
+        Ok(placed.into_iter().map(|(_, entry)| entry).collect())
     }
 
     async fn append_batch(&self, epoch: Epoch, batch: &Batch) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
-        // The write lock is ours from BEGIN IMMEDIATE on: the term cannot change under us.
-        let row = sqlx::query("SELECT epoch FROM leader").fetch_one(&mut *transaction).await?;
-        let leading: i64 = row.try_get(0)?;
-        if leading.unsigned_abs() != epoch.0 {
-            return Err(StoreError::Deposed);
-        }
+        history::check_term(&mut transaction, epoch).await?;
         for entry in &batch.entries {
             let (job, kind, body) = encoding::encode(entry);
+            if kind == "created" && history::is_kept(&mut transaction, job).await? {
+                return Err(StoreError::CreatedTwice { job });
+            }
             sqlx::query("INSERT INTO facts (job, kind, body, recorded_ms) VALUES (?, ?, ?, ?)")
                 .bind(job.0.as_bytes().as_slice())
                 .bind(kind)
@@ -103,12 +125,21 @@ impl SqliteStore {
                 .bind(entry.recorded_ms)
                 .execute(&mut *transaction)
                 .await?;
+            if kind == "ended" {
+                history::keep_in_short(&mut transaction, job).await?;
+            }
         }
         for (target, found) in &batch.evidence {
             evidence::record(&mut transaction, *target, found).await?;
         }
         transaction.commit().await?;
         Ok(())
+    }
+
+    async fn purge_some(&self, epoch: Epoch, now_ms: i64) -> Result<bool, StoreError> {
+        let mut transaction = self.begin().await?;
+        history::check_term(&mut transaction, epoch).await?;
+        history::purge(transaction, now_ms).await
     }
 
     async fn forget_keys(&self, target: TargetKey, keys: &[String]) -> Result<(), StoreError> {
@@ -125,22 +156,21 @@ impl SqliteStore {
     }
 }
 
-/// The job of these 16 bytes.
-pub(super) fn job_id(bytes: &[u8]) -> Result<JobId, StoreError> {
-    let damaged = |error: uuid::Error| StoreError::Damaged {
-        kind: "job id".to_owned(),
-        why: error.to_string(),
-    };
-    Uuid::from_slice(bytes).map(JobId).map_err(damaged)
-}
-
 impl Store for SqliteStore {
     fn lead(&self) -> BoxFuture<'_, Result<Epoch, StoreError>> {
         Box::pin(self.take_lead())
     }
 
-    fn load(&self) -> BoxFuture<'_, Result<Vec<Entry>, StoreError>> {
-        Box::pin(self.load_all())
+    fn load(&self, ended_max: usize) -> BoxFuture<'_, Result<Vec<Entry>, StoreError>> {
+        Box::pin(self.load_all(ended_max))
+    }
+
+    fn find(&self, job: JobId) -> BoxFuture<'_, Result<Option<Vec<Entry>>, StoreError>> {
+        Box::pin(history::find(&self.readers, job))
+    }
+
+    fn purge(&self, epoch: Epoch, now_ms: i64) -> BoxFuture<'_, Result<bool, StoreError>> {
+        Box::pin(self.purge_some(epoch, now_ms))
     }
 
     fn append<'a>(
@@ -157,7 +187,7 @@ impl Store for SqliteStore {
         keys: &'a [&'a str],
         since_ms: i64,
     ) -> BoxFuture<'a, Result<Vec<KnownObject>, StoreError>> {
-        Box::pin(evidence::find(&self.pool, target, keys, since_ms))
+        Box::pin(evidence::find(&self.readers, target, keys, since_ms))
     }
 
     fn intend(&self, job: JobId, now_ms: i64) -> BoxFuture<'_, Result<(), StoreError>> {

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::{
-    ConnectionKey, JobId, PlanDigest, SourceKey, TargetKey, TaskFingerprint,
+    ConnectionKey, Epoch, JobId, PlanDigest, SourceKey, TargetKey, TaskFingerprint,
 };
-use deepclone_core::machine::{End, Fact, Route};
+use deepclone_core::limits::{EVIDENCE_KEPT, JOBS_KEPT, JOBS_KEPT_MAX, PURGE_ROWS_MAX};
+use deepclone_core::machine::{End, Fact, Progress, Route};
 use deepclone_core::reason::Reason;
 use deepclone_core::receipt::{ObjectReceipt, Receipt, TaskFailureKind};
 use deepclone_core::spec::{
@@ -60,8 +61,40 @@ fn created(job: JobId) -> Fact {
     Fact::Created { job, target: TargetKey([9; 32]), route, spec: encode_spec(&order()) }
 }
 
-/// Every kind of fact, with every end.
-fn entries() -> Vec<Entry> {
+fn entry(fact: Fact, recorded_ms: i64) -> Entry {
+    let noted = matches!(fact, Fact::Planned { .. } | Fact::Ended { .. });
+    Entry { fact, note: noted.then(note), recorded_ms }
+}
+
+fn progress() -> Progress {
+    Progress {
+        tasks_total: 1,
+        tasks_done: 2,
+        objects_total: 3,
+        objects_done: 4,
+        bytes_total: 5,
+        bytes_done: 6,
+        workers_used: 7,
+        attempts: 8,
+        objects_copied: 9,
+        objects_skipped: 10,
+        bytes_read: 11,
+        bytes_written: 12,
+        requests: 13,
+        ..Progress::default()
+    }
+}
+
+fn ended(number: u128, end: End) -> Fact {
+    Fact::Ended { job: job(number), end, progress: progress() }
+}
+
+fn planned(number: u128, replica_version: Option<u64>) -> Fact {
+    let digest = PlanDigest([5; 32]);
+    Fact::Planned { job: job(number), digest, source_version: 3, replica_version }
+}
+
+fn receipt() -> Receipt {
     let object = ObjectReceipt {
         size: 5,
         crc64nvme: 7,
@@ -69,41 +102,59 @@ fn entries() -> Vec<Entry> {
         target_etag: "b".into(),
         existed: true,
     };
-    let receipt = Receipt {
+    Receipt {
         objects: vec![object],
         bytes_read: 1,
         bytes_written: 2,
         requests: 3,
         elapsed_ms: 4,
         worker: "w".into(),
-    };
+    }
+}
+
+/// Every kind of fact but the end, of one job.
+fn live() -> Vec<Entry> {
     let fingerprint = TaskFingerprint([4; 32]);
-    let planned = |replica_version| Fact::Planned {
-        job: job(1),
-        digest: PlanDigest([5; 32]),
-        source_version: 3,
-        replica_version,
-    };
-    let failure = Failure::new(Reason::ObjectVanished, "x is gone").with("key", "x");
-    let succeeded = End::Succeeded { source_version: 3, replica_version: 1, up_to_date: true };
-    let ended = |end| Fact::Ended { job: job(1), end };
-    let plain = [
-        created(job(1)),
-        Fact::TaskDone { job: job(1), fingerprint, receipt },
-        Fact::TaskFailed { job: job(1), fingerprint, kind: TaskFailureKind::Throttled },
-        Fact::CancelRequested { job: job(1) },
-        Fact::PublishIntended { job: job(1) },
-        Fact::Published { job: job(1), version: 4 },
-        ended(End::Failed(failure)),
-        ended(End::Cancelled),
+    let job = job(1);
+    let facts = [
+        created(job),
+        planned(1, None),
+        Fact::TaskDone { job, fingerprint, receipt: receipt() },
+        Fact::TaskFailed { job, fingerprint, kind: TaskFailureKind::Throttled },
+        Fact::CancelRequested { job },
+        planned(1, Some(0)),
+        Fact::PublishIntended { job },
+        Fact::Published { job, version: 4 },
     ];
-    let noted = [planned(None), planned(Some(0)), ended(succeeded)];
-    let plain = plain.into_iter().map(|fact| (fact, None));
-    plain
-        .chain(noted.into_iter().map(|fact| (fact, Some(note()))))
-        .zip(10..)
-        .map(|((fact, note), recorded_ms)| Entry { fact, note, recorded_ms })
-        .collect()
+    facts.into_iter().zip(10..).map(|(fact, at)| entry(fact, at)).collect()
+}
+
+/// The whole of a job that ends, with what is dropped once it has.
+fn whole(number: u128, end: End, at: i64) -> Vec<Entry> {
+    let fingerprint = TaskFingerprint([4; 32]);
+    let id = job(number);
+    let facts = [
+        created(id),
+        planned(number, None),
+        Fact::TaskDone { job: id, fingerprint, receipt: receipt() },
+        planned(number, Some(7)),
+        ended(number, end),
+    ];
+    facts.into_iter().map(|fact| entry(fact, at)).collect()
+}
+
+/// The same in short.
+fn short(number: u128, end: End, at: i64) -> Vec<Entry> {
+    let facts = [created(job(number)), planned(number, Some(7)), ended(number, end)];
+    facts.into_iter().map(|fact| entry(fact, at)).collect()
+}
+
+async fn append(store: &dyn Store, epoch: Epoch, entries: Vec<Entry>) {
+    store.append(epoch, &Batch { entries, evidence: vec![] }).await.unwrap();
+}
+
+async fn purge_all(store: &dyn Store, epoch: Epoch, now_ms: i64) {
+    while store.purge(epoch, now_ms).await.unwrap() {}
 }
 
 fn evidence(key: &str, size: u64, job: JobId, recorded_ms: i64) -> Evidence {
@@ -122,13 +173,12 @@ fn evidence(key: &str, size: u64, job: JobId, recorded_ms: i64) -> Evidence {
 }
 
 async fn conforms(store: &dyn Store) {
-    assert!(store.load().await.unwrap().is_empty());
+    assert!(store.load(9).await.unwrap().is_empty());
     let first = store.lead().await.unwrap();
 
     // What is appended is loaded, in order, whole.
-    let batch = Batch { entries: entries(), evidence: vec![] };
-    store.append(first, &batch).await.unwrap();
-    assert_eq!(store.load().await.unwrap(), entries());
+    append(store, first, live()).await;
+    assert_eq!(store.load(9).await.unwrap(), live());
 
     // A batch that fails leaves nothing behind: a job is created once.
     let twice = Batch {
@@ -139,7 +189,7 @@ async fn conforms(store: &dyn Store) {
         evidence: vec![],
     };
     assert!(store.append(first, &twice).await.is_err());
-    assert_eq!(store.load().await.unwrap(), entries());
+    assert_eq!(store.load(9).await.unwrap(), live());
 
     // The newest evidence of a key wins; keys, ages and targets are kept apart.
     for now_ms in [1, 2] {
@@ -174,9 +224,155 @@ async fn conforms(store: &dyn Store) {
     let late = Entry { fact: Fact::CancelRequested { job: job(1) }, note: None, recorded_ms: 1 };
     let late = Batch { entries: vec![late], evidence: vec![] };
     assert!(matches!(store.append(first, &late).await, Err(StoreError::Deposed)));
-    assert_eq!(store.load().await.unwrap().len(), entries().len());
+    assert!(matches!(store.purge(first, 1).await, Err(StoreError::Deposed)));
+    assert_eq!(store.load(9).await.unwrap().len(), live().len());
     store.append(second, &late).await.unwrap();
-    assert_eq!(store.load().await.unwrap().len(), entries().len() + 1);
+    assert_eq!(store.load(9).await.unwrap().len(), live().len() + 1);
+
+    keeps_ended_jobs_in_short(store, second).await;
+}
+
+async fn keeps_ended_jobs_in_short(store: &dyn Store, epoch: Epoch) {
+    let failure = Failure::new(Reason::ObjectVanished, "x is gone").with("key", "x");
+    let succeeded = End::Succeeded { source_version: 3, replica_version: 1, up_to_date: true };
+    let ends = [succeeded, End::Failed(failure), End::Cancelled];
+    let numbered = || (11..).zip(ends.clone()).zip(100..);
+    for ((number, end), at) in numbered() {
+        assert_eq!(store.find(job(number)).await.unwrap(), None);
+        append(store, epoch, whole(number, end, at)).await;
+    }
+    let live = store.load(0).await.unwrap();
+    assert!(live.iter().all(|entry| entry.fact.job() == job(1)), "no end is loaded: {live:?}");
+    purge_all(store, epoch, 200).await;
+    for ((number, end), at) in numbered() {
+        assert_eq!(store.find(job(number)).await.unwrap(), Some(short(number, end, at)));
+    }
+    assert_eq!(store.find(job(1)).await.unwrap(), None, "it has not ended");
+    let newest = store.load(2).await.unwrap();
+    let kept: Vec<_> = newest.into_iter().filter(|entry| entry.fact.job() != job(1)).collect();
+    let expected = [short(12, ends[1].clone(), 101), short(13, ends[2].clone(), 102)].concat();
+    assert_eq!(kept, expected);
+
+    // Its id stays its own, also once its facts are gone.
+    let again = Batch { entries: vec![entry(created(job(11)), 1)], evidence: vec![] };
+    assert!(matches!(store.append(epoch, &again).await, Err(StoreError::CreatedTwice { .. })));
+
+    // A job that ends in the batch that makes it, and was never planned.
+    append(store, epoch, vec![entry(created(job(14)), 3), entry(ended(14, End::Cancelled), 4)])
+        .await;
+    assert_eq!(store.find(job(14)).await.unwrap().unwrap().len(), 2);
+
+    // By age: what ended before the bound goes, what ended at it stays.
+    let bound_ms = i64::try_from(JOBS_KEPT.as_millis()).unwrap();
+    purge_all(store, epoch, bound_ms + 101).await;
+    let found = |number| async move { store.find(job(number)).await.unwrap().is_some() };
+    assert!(!found(11).await && found(12).await && found(13).await);
+    append(store, epoch, vec![entry(created(job(11)), 5)]).await;
+}
+
+async fn count(store: &SqliteStore, table: &str) -> i64 {
+    let query = sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
+    sqlx::query_scalar(query).fetch_one(store.pool()).await.unwrap()
+}
+
+#[tokio::test]
+async fn facts_of_an_ended_job_are_dropped_some_at_a_time_and_evidence_by_age() {
+    let store = SqliteStore::open(&Place::Private).await.unwrap();
+    let epoch = store.lead().await.unwrap();
+    let fingerprint = |n: usize| {
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&n.to_be_bytes());
+        TaskFingerprint(bytes)
+    };
+    let done = |n| Fact::TaskDone { job: job(1), fingerprint: fingerprint(n), receipt: receipt() };
+    let tasks = PURGE_ROWS_MAX * 2 + 10;
+    let mut entries = vec![entry(created(job(1)), 0)];
+    entries.extend((0..tasks).map(|n| entry(done(n), 0)));
+    entries.push(entry(ended(1, End::Cancelled), 0));
+    let here = TargetKey([1; 32]);
+    let seen = |n: usize| (here, evidence(&format!("{n:09}"), 1, job(1), (n / 10) as i64));
+    let evidence: Vec<_> = (0..PURGE_ROWS_MAX * 2).map(seen).collect();
+    store.append(epoch, &Batch { entries, evidence }).await.unwrap();
+
+    let rows = |n: usize| i64::try_from(n).unwrap();
+    for left in [PURGE_ROWS_MAX + 12, 12, 0] {
+        assert!(store.purge(epoch, 0).await.unwrap());
+        assert_eq!(count(&store, "facts").await, rows(left));
+    }
+    assert!(!store.purge(epoch, 0).await.unwrap());
+    assert_eq!(count(&store, "objects").await, rows(PURGE_ROWS_MAX * 2));
+    let kept_ms = i64::try_from(EVIDENCE_KEPT.as_millis()).unwrap();
+    for (number, at_ms) in [(1, 0), (2, kept_ms)] {
+        store.intend(job(number), at_ms).await.unwrap();
+    }
+    purge_all(&store, epoch, kept_ms + 300).await;
+    assert_eq!(count(&store, "objects").await, rows(PURGE_ROWS_MAX * 2 - 3_000));
+    purge_all(&store, epoch, kept_ms + 1_000_000).await;
+    assert_eq!((count(&store, "objects").await, count(&store, "publications").await), (0, 2));
+    purge_all(&store, epoch, 2 * kept_ms + 1).await;
+    assert_eq!(count(&store, "publications").await, 1, "longer than what it speaks of");
+}
+
+#[tokio::test]
+async fn the_oldest_ended_jobs_give_way_to_newer_ones() {
+    let store = SqliteStore::open(&Place::Private).await.unwrap();
+    let epoch = store.lead().await.unwrap();
+    for number in 1..=5 {
+        append(&store, epoch, whole(number, End::Cancelled, 1)).await;
+    }
+    purge_all(&store, epoch, 1).await;
+    // As if many had ended since.
+    sqlx::query(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+         INSERT INTO jobs (job, created_sequence, created_ms, created, ended_sequence, ended_ms,
+                           ended, has_facts)
+         SELECT randomblob(16), 0, 1, x'00', 1000000 + i, 1, x'00', 0 FROM n",
+    )
+    .bind(i64::try_from(JOBS_KEPT_MAX - 2).unwrap())
+    .execute(store.pool())
+    .await
+    .unwrap();
+    purge_all(&store, epoch, 1).await;
+    assert_eq!(count(&store, "jobs").await, i64::try_from(JOBS_KEPT_MAX).unwrap());
+    for (number, kept) in [(3, false), (4, true), (5, true)] {
+        assert_eq!(store.find(job(number)).await.unwrap().is_some(), kept, "{number}");
+    }
+}
+
+#[tokio::test]
+async fn ends_of_before_there_was_a_history_are_kept_with_what_they_took() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::File(folder.path().join("state.db"));
+    let store = SqliteStore::open(&place).await.unwrap();
+    let epoch = store.lead().await.unwrap();
+    let mut entries = whole(1, End::Cancelled, 1);
+    for entry in &mut entries {
+        if let Fact::Ended { progress, .. } = &mut entry.fact {
+            *progress = Progress::default();
+        }
+    }
+    append(&store, epoch, entries).await;
+    sqlx::query("DELETE FROM jobs").execute(store.pool()).await.unwrap();
+    drop(store);
+
+    let store = SqliteStore::open(&place).await.unwrap();
+    let found = store.find(job(1)).await.unwrap().unwrap();
+    let Fact::Ended { progress, .. } = &found[2].fact else { panic!("{found:?}") };
+    let took = (progress.objects_skipped, progress.bytes_read, progress.bytes_written);
+    assert_eq!((took, progress.requests), ((1, 1, 2), 3));
+}
+
+#[tokio::test]
+async fn readers_of_a_file_do_not_wait_for_its_writer() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(&Place::File(folder.path().join("state.db"))).await.unwrap();
+    let epoch = store.lead().await.unwrap();
+    append(&store, epoch, whole(1, End::Cancelled, 1)).await;
+    let writing = store.pool().begin_with("BEGIN IMMEDIATE").await.unwrap();
+    assert!(store.find(job(1)).await.unwrap().is_some());
+    assert_eq!(store.load(1).await.unwrap().len(), 3);
+    assert!(store.evidence(TargetKey([1; 32]), &["a", "b"], 0).await.unwrap().is_empty());
+    drop(writing);
 }
 
 #[tokio::test]
@@ -190,10 +386,10 @@ async fn a_file_conforms_and_outlives_its_process() {
     let place = Place::File(folder.path().join("state.db"));
     let store = SqliteStore::open(&place).await.unwrap();
     conforms(&store).await;
-    let kept = store.load().await.unwrap();
+    let kept = store.load(9).await.unwrap();
     drop(store);
     let store = Arc::new(SqliteStore::open(&place).await.unwrap());
-    assert_eq!(store.load().await.unwrap(), kept);
+    assert_eq!(store.load(9).await.unwrap(), kept);
 }
 
 #[tokio::test]

@@ -32,8 +32,16 @@ impl Store for Failing {
         self.inner.lead()
     }
 
-    fn load(&self) -> BoxFuture<'_, Result<Vec<Entry>, StoreError>> {
-        self.inner.load()
+    fn load(&self, ended_max: usize) -> BoxFuture<'_, Result<Vec<Entry>, StoreError>> {
+        self.inner.load(ended_max)
+    }
+
+    fn find(&self, job: JobId) -> BoxFuture<'_, Result<Option<Vec<Entry>>, StoreError>> {
+        self.inner.find(job)
+    }
+
+    fn purge(&self, epoch: Epoch, now_ms: i64) -> BoxFuture<'_, Result<bool, StoreError>> {
+        self.inner.purge(epoch, now_ms)
     }
 
     fn append<'a>(
@@ -79,7 +87,7 @@ async fn a_database_that_fails_for_a_while_is_waited_for() {
     let store = Failing::new(2).await;
     let mut running = Running::over(&lake, Arc::<Failing>::clone(&store)).await;
     let job = running.create(lake.spec("source", "target")).await.unwrap();
-    assert_eq!(store.load().await.unwrap().len(), 1);
+    assert_eq!(store.load(9).await.unwrap().len(), 1);
     let _working = Worker::register(&running, &lake, "w").await.work();
     assert_eq!(running.finish(&job.name).await.state(), State::Succeeded);
 }

@@ -147,6 +147,43 @@ async fn the_process_says_where_it_listens_and_ends_in_good_order() {
     assert_eq!(rest, "");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn one_connection_carries_a_bounded_number_of_calls() {
+    use deepclone_core::limits::STREAMS_PER_CONNECTION_MAX;
+    let mut process = coordinator(&[
+        "--listen",
+        "127.0.0.1:0",
+        "--http-listen",
+        "127.0.0.1:0",
+        "--database",
+        "sqlite::memory:",
+    ]);
+    let mut process = process.spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).await.unwrap();
+    let address = line.split_whitespace().nth(2).unwrap();
+    let connect = async || {
+        let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{address}"));
+        tonic_health::pb::health_client::HealthClient::new(
+            endpoint.unwrap().connect().await.unwrap(),
+        )
+    };
+    let request = || tonic_health::pb::HealthCheckRequest { service: String::new() };
+    let mut client = connect().await;
+    let mut streams = Vec::new();
+    for _ in 0..STREAMS_PER_CONNECTION_MAX {
+        streams.push(client.watch(request()).await.unwrap().into_inner());
+    }
+    let mut more = tokio::spawn({
+        let mut client = client.clone();
+        async move { client.watch(request()).await.map(|_| ()) }
+    });
+    connect().await.check(request()).await.unwrap();
+    assert!(!more.is_finished(), "it waits for a place");
+    drop(streams.pop());
+    (&mut more).await.unwrap().unwrap();
+}
+
 async fn get(address: &str, path: &str) -> String {
     use tokio::io::AsyncWriteExt as _;
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();

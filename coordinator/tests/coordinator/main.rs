@@ -5,6 +5,9 @@
 //! * [`workers`]: leases, lost and draining workers.
 //! * [`recovery`]: a coordinator that starts again; what earlier jobs copied.
 //! * [`evidence`]: whom earlier copies serve, and what is looked at before a commit.
+//! * [`bent`]: workers that lie or fail, objects that vanish, jobs that nobody takes.
+//! * [`bounds`]: how much clients and workers may ask for and say.
+//! * [`history`]: jobs that ended long ago.
 //! * [`durability`]: a database that fails.
 //! * [`faces`]: reflection, health, the process itself.
 #![expect(
@@ -14,9 +17,12 @@
     reason = "a test fails by panicking"
 )]
 
+mod bent;
+mod bounds;
 mod durability;
 mod evidence;
 mod faces;
+mod history;
 mod jobs;
 mod recovery;
 mod support;

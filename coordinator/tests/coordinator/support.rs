@@ -11,6 +11,7 @@ use deepclone_coordinator::embedded::Embedded;
 use deepclone_coordinator::state::{Place, SqliteStore, Store};
 use deepclone_core::failure::Failure;
 use deepclone_core::limits::Limits;
+use deepclone_core::reason::Reason;
 use deepclone_proto::status::from_status;
 use deepclone_proto::v1;
 use deepclone_proto::v1::dispatch_service_client::DispatchServiceClient;
@@ -122,7 +123,17 @@ impl Running {
     }
 
     pub(crate) async fn over(lake: &Lake, store: Arc<dyn Store>) -> Self {
-        let embedded = Embedded::start_with(lake.connections(), store, LIMITS()).await.unwrap();
+        Self::with(lake, store, LIMITS()).await
+    }
+
+    /// A coordinator with a private state and these limits.
+    pub(crate) async fn limited(lake: &Lake, limits: Limits) -> Self {
+        let store = SqliteStore::open(&Place::Private).await.unwrap();
+        Self::with(lake, Arc::new(store), limits).await
+    }
+
+    pub(crate) async fn with(lake: &Lake, store: Arc<dyn Store>, limits: Limits) -> Self {
+        let embedded = Embedded::start_with(lake.connections(), store, limits).await.unwrap();
         let jobs = JobServiceClient::new(embedded.channel());
         let workers = WorkerServiceClient::new(embedded.channel());
         Self { embedded, jobs, workers }
@@ -274,9 +285,32 @@ impl Worker {
         v1::TaskOutcome { task: lease.task.clone(), outcome }
     }
 
+    /// Reports; one that was lost meanwhile registers first, as a real worker does.
     pub(crate) async fn report(&mut self, outcomes: Vec<v1::TaskOutcome>) {
+        let mut answer = self.try_report(outcomes.clone()).await;
+        if answer.as_ref().is_err_and(|failure| failure.reason == Reason::WorkerNotFound) {
+            let held = outcomes.iter().map(|outcome| outcome.task.clone().unwrap());
+            self.announce(held.collect()).await;
+            answer = self.try_report(outcomes).await;
+        }
+        assert!(answer.unwrap().refused.is_empty());
+    }
+
+    pub(crate) async fn try_report(
+        &mut self,
+        outcomes: Vec<v1::TaskOutcome>,
+    ) -> Result<v1::ReportTasksResponse, Failure> {
         let request = v1::ReportTasksRequest { worker_id: self.id.clone(), outcomes };
-        self.client.report_tasks(request).await.unwrap();
+        let answer = self.client.report_tasks(request).await;
+        answer.map(tonic::Response::into_inner).map_err(|status| from_status(&status))
+    }
+
+    /// A task's failure at its first object.
+    pub(crate) fn fail(lease: &v1::Lease, kind: v1::task_failure::Kind) -> v1::TaskOutcome {
+        let message = "it did not work".to_owned();
+        let failure = v1::TaskFailure { index: Some(0), kind: kind.into(), message };
+        let outcome = Some(v1::task_outcome::Outcome::Failure(failure));
+        v1::TaskOutcome { task: lease.task.clone(), outcome }
     }
 
     pub(crate) async fn heartbeat(

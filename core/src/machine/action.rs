@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::failure::Failure;
 use crate::ids::{JobId, TaskIndex, TaskKey, WorkerId};
 use crate::machine::Fact;
 
@@ -15,6 +16,32 @@ pub enum Action {
     Plan {
         /// The job.
         job: JobId,
+    },
+    /// An object of the newest plan is gone from the source: plan again, and fail when the new
+    /// plan needs that object too. Ends as [`Action::Plan`] does.
+    PlanAgain {
+        /// The job.
+        job: JobId,
+        /// The task of the newest plan.
+        task: TaskIndex,
+        /// The object's place in the task; none: any of them.
+        object: Option<u32>,
+    },
+    /// A submission was refused: nothing is recorded of it.
+    Refused {
+        /// The job that is none.
+        job: JobId,
+        /// Why.
+        failure: Failure,
+    },
+    /// The answer to `Reported`.
+    Heard {
+        /// To whom.
+        worker: WorkerId,
+        /// Outcomes that count for nothing: this machine gave no such grant to this worker.
+        refused: Vec<TaskKey>,
+        /// False: nothing was taken; the worker must register again, and report again.
+        known: bool,
     },
     /// The answer to `TasksWanted`.
     Grant {

@@ -79,7 +79,7 @@ pub enum Event {
         /// The grants that it works on.
         held: Vec<HeldTask>,
     },
-    /// A worker reports ended tasks. The driver answers it once the facts are durable.
+    /// A worker reports ended tasks; answered by [`super::Action::Heard`].
     Reported {
         /// The worker.
         worker: WorkerId,
@@ -127,6 +127,8 @@ pub struct Plan {
     pub source_version: u64,
     /// The replica's head that it starts from; none: no replica yet.
     pub replica_version: Option<u64>,
+    /// True when the source's newest version was asked for: a later plan may lead further.
+    pub source_is_newest: bool,
     /// In plan order. The same fingerprint never twice.
     pub tasks: Vec<PlanTask>,
 }

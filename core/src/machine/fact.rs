@@ -4,7 +4,7 @@
 
 use crate::failure::Failure;
 use crate::ids::{JobId, PlanDigest, TargetKey, TaskFingerprint};
-use crate::machine::Route;
+use crate::machine::{JobState, Progress, Route};
 use crate::receipt::{Receipt, TaskFailureKind};
 
 /// Something that happened and stays so.
@@ -73,7 +73,26 @@ pub enum Fact {
         job: JobId,
         /// How.
         end: End,
+        /// How far it was, and what it took: its other facts may be dropped from here.
+        progress: Progress,
     },
+}
+
+impl Fact {
+    /// The job that it is of.
+    #[must_use]
+    pub fn job(&self) -> JobId {
+        match self {
+            Self::Created { job, .. }
+            | Self::Planned { job, .. }
+            | Self::TaskDone { job, .. }
+            | Self::TaskFailed { job, .. }
+            | Self::CancelRequested { job }
+            | Self::PublishIntended { job }
+            | Self::Published { job, .. }
+            | Self::Ended { job, .. } => *job,
+        }
+    }
 }
 
 /// How a job ended.
@@ -92,4 +111,16 @@ pub enum End {
     Failed(Failure),
     /// Cancelled before it was published; the replica is unchanged.
     Cancelled,
+}
+
+impl End {
+    /// The state of a job that ended so.
+    #[must_use]
+    pub fn state(&self) -> JobState {
+        match self {
+            Self::Succeeded { .. } => JobState::Succeeded,
+            Self::Failed(_) => JobState::Failed,
+            Self::Cancelled => JobState::Cancelled,
+        }
+    }
 }

@@ -9,9 +9,11 @@ use std::collections::BTreeMap;
 
 use super::job::{Job, State};
 use super::tasks::{Sums, TaskState, Tasks};
+use super::tries::DENIED_BY_MAX;
 use super::{Action, Machine};
 use crate::failure::Failure;
 use crate::ids::{JobId, TaskIndex};
+use crate::limits::GRANTS_REMEMBERED_MAX;
 use crate::reason::Reason;
 
 /// Something that must never be.
@@ -36,7 +38,8 @@ impl Machine {
                 .or_else(|| tasks_of(job).and_then(m6_sums_equal_a_recount))
                 .or_else(|| self.m7_leases_are_held(id, job, &held))
                 .or_else(|| self.m8_no_grant_before_recovery_is_over(job))
-                .or_else(|| self.m9_failures_are_within_budget(job));
+                .or_else(|| self.m9_failures_are_within_budget(job))
+                .or_else(|| self.m10_who_was_denied_is_not_asked_again(job));
             found.extend(what.map(|what| Violation { job: id, what }));
         }
         found
@@ -116,9 +119,22 @@ impl Machine {
     fn m9_failures_are_within_budget(&self, job: &Job) -> Option<&'static str> {
         let limits = &self.limits;
         let over = job.copying()?.all.iter().any(|task| {
-            task.failures >= limits.task_attempts_max || task.losses > limits.task_losses_max
+            let tries = &task.tries;
+            tries.failures >= limits.task_attempts_max
+                || tries.losses > limits.task_losses_max
+                || tries.denied_by.len() > DENIED_BY_MAX
+                || tries.remembered() > GRANTS_REMEMBERED_MAX
         });
-        over.then_some("M9: failures within the budget")
+        over.then_some("M9: failures, and what is remembered of them, within the budget")
+    }
+
+    fn m10_who_was_denied_is_not_asked_again(&self, job: &Job) -> Option<&'static str> {
+        let tasks = job.copying()?;
+        let again = tasks.leases().any(|(index, lease)| {
+            lease.epoch == self.epoch
+                && tasks.get(index).is_some_and(|task| task.tries.is_denied(lease.worker))
+        });
+        again.then_some("M10: a task is not granted again to who was denied it")
     }
 }
 

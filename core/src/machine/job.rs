@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::tasks::{Lease, Tasks};
-use super::{End, JobState, JobView, Progress, Route};
+use super::tries::Tries;
+use super::{End, JobState, JobView, Moment, Progress, Route};
 use crate::ids::{JobId, TargetKey, TaskFingerprint, WorkerId};
 use crate::receipt::Receipt;
 
@@ -18,8 +19,16 @@ pub(super) struct Job {
     pub(super) publish_intended: bool,
     /// Tasks that are done by a fact, and of how many objects: of any plan of this job.
     pub(super) evidence: BTreeMap<TaskFingerprint, u32>,
-    /// Failures that count, of any plan of this job.
-    pub(super) failures: BTreeMap<TaskFingerprint, u32>,
+    /// What was tried of tasks, kept while there is no plan.
+    pub(super) tries: BTreeMap<TaskFingerprint, Tries>,
+    /// How often each worker could not reach an object, in a row.
+    pub(super) denials: BTreeMap<WorkerId, u32>,
+    /// Since when no worker takes its tasks, as far as was seen.
+    pub(super) starved_since: Option<Moment>,
+    /// The newest plan leads to the source's newest version.
+    pub(super) follows_newest: bool,
+    /// Times that it was planned again because an object was gone.
+    pub(super) vanished: u32,
     /// The versions of the newest plan: the source's, and the replica's head.
     pub(super) planned: Option<(u64, Option<u64>)>,
     /// Times that publishing sent it back, by any cause.
@@ -28,15 +37,11 @@ pub(super) struct Job {
     pub(super) state: State,
 }
 
-/// What a job took, by the receipts.
+/// What a job took.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Spent {
-    pub(super) attempts: u64,
-    pub(super) objects_copied: u64,
-    pub(super) objects_skipped: u64,
-    pub(super) bytes_read: u64,
-    pub(super) bytes_written: u64,
-    pub(super) requests: u64,
+    /// Grants, and the sums of the receipts.
+    pub(super) sums: Progress,
     pub(super) workers: BTreeSet<WorkerId>,
 }
 
@@ -45,7 +50,8 @@ pub(super) struct Spent {
 pub(super) enum State {
     /// Another job of the same target is before it.
     Queued,
-    /// The plan effect runs. Grants of earlier terms are kept until the plan tells which they are.
+    /// The plan effect runs. Grants that workers still work on are kept until the plan tells which
+    /// tasks they are of: those of earlier terms, and those of the plan that this one replaces.
     Planning { announced: BTreeMap<TaskFingerprint, Lease> },
     /// Some task is not done.
     Copying(Tasks),
@@ -64,7 +70,11 @@ impl Job {
             cancel_requested: false,
             publish_intended: false,
             evidence: BTreeMap::new(),
-            failures: BTreeMap::new(),
+            tries: BTreeMap::new(),
+            denials: BTreeMap::new(),
+            starved_since: None,
+            follows_newest: false,
+            vanished: 0,
             planned: None,
             rounds: 0,
             spent: Spent::default(),
@@ -102,27 +112,13 @@ impl Job {
         if self.evidence.insert(fingerprint, objects).is_some() {
             return false;
         }
-        let existed = receipt.objects.iter().filter(|object| object.existed).count() as u64;
-        self.spent.objects_skipped += existed;
-        self.spent.objects_copied += u64::from(objects).saturating_sub(existed);
-        self.spent.bytes_read += receipt.bytes_read;
-        self.spent.bytes_written += receipt.bytes_written;
-        self.spent.requests += u64::from(receipt.requests);
+        self.spent.sums.count(receipt);
         true
     }
 
     pub(super) fn progress(&self) -> Progress {
-        let spent = &self.spent;
-        let mut progress = Progress {
-            workers_used: u32::try_from(spent.workers.len()).unwrap_or(u32::MAX),
-            attempts: spent.attempts,
-            objects_copied: spent.objects_copied,
-            objects_skipped: spent.objects_skipped,
-            bytes_read: spent.bytes_read,
-            bytes_written: spent.bytes_written,
-            requests: spent.requests,
-            ..Progress::default()
-        };
+        let workers_used = u32::try_from(self.spent.workers.len()).unwrap_or(u32::MAX);
+        let mut progress = Progress { workers_used, ..self.spent.sums };
         match &self.state {
             State::Queued | State::Planning { .. } => {}
             State::Copying(tasks) | State::Publishing(tasks) => {
@@ -142,29 +138,42 @@ impl Job {
         progress
     }
 
-    /// How others see it; `has_worker`: some live worker knows both connections.
-    pub(super) fn view(&self, job: JobId, has_worker: impl FnOnce() -> bool) -> JobView<'_> {
-        let (state, end) = match &self.state {
-            State::Queued => (JobState::Queued, None),
+    /// Ended: what only a live job needs is dropped.
+    pub(super) fn close(&mut self, end: End, progress: Progress) -> State {
+        self.evidence.clear();
+        self.tries.clear();
+        self.denials.clear();
+        self.spent.workers.clear();
+        std::mem::replace(&mut self.state, State::Ended { end, progress })
+    }
+
+    /// Where it stands for others; `has_worker`: some live worker knows both connections.
+    pub(super) fn shown_state(&self, has_worker: impl FnOnce() -> bool) -> JobState {
+        match &self.state {
+            State::Queued => JobState::Queued,
             State::Planning { .. } | State::Publishing(_) if self.cancel_requested => {
-                (JobState::Cancelling, None)
+                JobState::Cancelling
             }
-            State::Planning { .. } => (JobState::Planning, None),
-            State::Publishing(_) => (JobState::Publishing, None),
-            State::Copying(_) if has_worker() => (JobState::Copying, None),
-            State::Copying(_) => (JobState::WaitingForWorkers, None),
-            State::Ended { end, .. } => match end {
-                End::Succeeded { .. } => (JobState::Succeeded, Some(end)),
-                End::Failed(_) => (JobState::Failed, Some(end)),
-                End::Cancelled => (JobState::Cancelled, Some(end)),
-            },
+            State::Planning { .. } => JobState::Planning,
+            State::Publishing(_) => JobState::Publishing,
+            State::Copying(_) if has_worker() => JobState::Copying,
+            State::Copying(_) => JobState::WaitingForWorkers,
+            State::Ended { end, .. } => end.state(),
+        }
+    }
+
+    /// How others see it; `has_worker` as above.
+    pub(super) fn view(&self, job: JobId, has_worker: impl FnOnce() -> bool) -> JobView<'_> {
+        let end = match &self.state {
+            State::Ended { end, .. } => Some(end),
+            _ => None,
         };
         JobView {
             job,
             target: self.target,
             route: self.route,
             spec: &self.spec,
-            state,
+            state: self.shown_state(has_worker),
             source_version: self.planned.map(|(source, _)| source),
             replica_version: self.planned.and_then(|(_, replica)| replica),
             progress: self.progress(),

@@ -107,12 +107,12 @@ impl Machine {
         let (epoch, ttl) = (self.epoch, self.limits.lease_ttl);
         let expires_at = self.now.after(ttl);
         let Some(job) = self.jobs.get_mut(&id) else { return false };
-        job.spent.attempts += 1;
+        job.spent.sums.attempts += 1;
         let Some(task) = job.copying_mut().and_then(|tasks| tasks.get_mut(index)) else {
             return false;
         };
-        task.attempts += 1;
-        let attempt = Attempt(task.attempts);
+        task.tries.attempts = task.tries.attempts.saturating_add(1);
+        let attempt = Attempt(task.tries.attempts);
         let (bytes, objects, fingerprint) = (task.bytes, task.objects, task.fingerprint);
         let lease = Lease { worker, attempt, epoch, expires_at, bytes_done: 0 };
         hand.tasks_left -= 1;
@@ -132,19 +132,22 @@ impl Machine {
             .active()
             .filter(|(_, job)| known.takes(&job.route))
             .filter_map(|(id, job)| Some((id, job, job.copying()?)))
-            .filter(|(_, _, tasks)| !tasks.ready.is_empty())
+            .filter(|(_, job, tasks)| !tasks.ready.is_empty() && !self.is_held_back(job, worker))
             .map(|(id, job, tasks)| (tasks.leased_bytes, tasks.leased.len(), id, job, tasks))
             .collect();
         jobs.sort_unstable_by_key(|&(bytes, leases, id, _, _)| (bytes, leases, id));
         let idle = known.held.is_empty();
         jobs.into_iter().find_map(|(_, _, id, job, tasks)| {
             let avoids = |index: TaskIndex| {
-                let avoid = tasks.get(index).and_then(|task| task.avoid);
-                avoid.is_some_and(|(who, until)| who == worker && self.now < until)
-                    && self
-                        .workers
-                        .iter()
-                        .any(|(&id, other)| id != worker && other.takes(&job.route))
+                let Some(tries) = tasks.get(index).map(|task| &task.tries) else { return true };
+                let rests =
+                    tries.avoid.is_some_and(|(who, until)| who == worker && self.now < until);
+                tries.is_denied(worker)
+                    || rests
+                        && self
+                            .workers
+                            .iter()
+                            .any(|(&id, other)| id != worker && other.takes(&job.route))
             };
             Some((id, candidate(tasks, hand, idle, avoids)?))
         })
@@ -201,6 +204,9 @@ impl Machine {
         if self.tick_at.is_some_and(|tick| tick <= self.now) {
             self.lose_silent_workers(actions);
             self.expire_leases(actions);
+            self.end_set_asides();
+            self.believe_the_last(actions);
+            self.end_starving_jobs(actions);
             self.tick_at = None;
             self.wake_at_tick();
             self.recount_due = true;
@@ -216,9 +222,13 @@ impl Machine {
         }
     }
 
-    /// Awaits the next look at leases and silent workers, while there is any worker.
+    /// Awaits the next look at leases and silent workers, while there is any worker, or any job
+    /// that waits for one.
     pub(super) fn wake_at_tick(&mut self) {
-        if self.tick_at.is_none() && self.workers.values().any(super::worker::Worker::is_live) {
+        let awaited = self.tick_at.is_none()
+            && (self.workers.values().any(super::worker::Worker::is_live)
+                || self.active().any(|(_, job)| job.copying().is_some()));
+        if awaited {
             self.tick_at = Some(self.now.after(self.limits.heartbeat_interval / 2));
         }
     }
@@ -228,7 +238,16 @@ impl Machine {
         let mut expired = Vec::new();
         for (&id, job) in &mut self.jobs {
             match &mut job.state {
-                State::Planning { announced } => announced.retain(|_, l| l.expires_at > now),
+                State::Planning { announced } => {
+                    let tries = &mut job.tries;
+                    announced.retain(|&fingerprint, lease| {
+                        let holds = lease.expires_at > now;
+                        if !holds {
+                            tries.entry(fingerprint).or_default().lost(lease);
+                        }
+                        holds
+                    });
+                }
                 State::Copying(tasks) => {
                     let due = tasks.leases().filter(|(_, lease)| lease.expires_at <= now);
                     expired.extend(due.map(|(index, _)| (id, index)));
@@ -245,9 +264,11 @@ impl Machine {
     pub(super) fn lose_lease(&mut self, id: JobId, index: TaskIndex, actions: &mut Vec<Action>) {
         let most = self.limits.task_losses_max;
         let Some(tasks) = self.jobs.get_mut(&id).and_then(Job::copying_mut) else { return };
+        let Some(lease) = tasks.lease(index) else { return };
         let Some(task) = tasks.get_mut(index) else { return };
-        task.losses += 1;
-        if task.losses > most {
+        task.tries.losses += 1;
+        task.tries.lost(&lease);
+        if task.tries.losses > most {
             let message =
                 format!("a task of {} objects lost its worker {most} times", task.objects);
             self.fail(id, Failure::new(Reason::StorageUnavailable, message), actions);
@@ -268,14 +289,19 @@ impl Machine {
         }
     }
 
-    /// A gap in the driver's loop is nobody's fault: what runs against the clock gets it back.
+    /// Extends every deadline by the driver's stall, so that a stall costs no lease and no wait.
     pub(super) fn forgive(&mut self, gap_ms: u64) {
         let forgiven = |moment: Moment| Moment(moment.0.saturating_add(gap_ms));
         for worker in self.workers.values_mut() {
             worker.last_seen = forgiven(worker.last_seen);
+            for aside in worker.set_aside.values_mut() {
+                aside.until = forgiven(aside.until);
+            }
         }
         self.grant_from = self.grant_from.map(forgiven);
+        self.believe_from = forgiven(self.believe_from);
         for job in self.jobs.values_mut() {
+            job.starved_since = job.starved_since.map(forgiven);
             match &mut job.state {
                 State::Planning { announced } => {
                     for lease in announced.values_mut() {

@@ -22,15 +22,16 @@ impl Machine {
             return;
         }
         let live = self.jobs.len() - self.ended.len();
+        if live >= self.limits.jobs_live_max {
+            let message = format!("{live} syncs are queued or under way: submit it again later");
+            let failure = Failure::new(Reason::Overloaded, message);
+            actions.push(Action::Refused { job: id, failure });
+            return;
+        }
         self.jobs.insert(id, Job::new(target, route, spec.clone()));
         actions.push(Action::Record(Fact::Created { job: id, target, route, spec }));
         self.touched.insert(id);
         self.targets.entry(target).or_default().push_back(id);
-        if live >= self.limits.jobs_live_max {
-            let message = format!("{live} syncs are queued or under way: submit it again later");
-            self.fail(id, Failure::new(Reason::Overloaded, message), actions);
-            return;
-        }
         self.start_first_of(target, actions);
     }
 
@@ -44,9 +45,7 @@ impl Machine {
     }
 
     fn plan(&mut self, id: JobId, actions: &mut Vec<Action>) {
-        let Some(job) = self.jobs.get_mut(&id) else { return };
-        job.state = State::Planning { announced: BTreeMap::new() };
-        self.touched.insert(id);
+        self.begin_planning(id);
         actions.push(Action::Plan { job: id });
     }
 
@@ -92,6 +91,8 @@ impl Machine {
             return;
         };
         job.planned = Some((plan.source_version, plan.replica_version));
+        job.follows_newest = plan.source_is_newest;
+        job.starved_since = None;
         job.state = State::Copying(tasks);
         self.touched.insert(id);
         actions.push(Action::Record(Fact::Planned {
@@ -102,6 +103,7 @@ impl Machine {
         }));
         self.settle_known_tasks(id, plan, &announced);
         self.work_appeared = true;
+        self.wake_at_tick();
         self.publish_if_done(id, actions);
     }
 
@@ -116,16 +118,15 @@ impl Machine {
         let mut settled = Vec::new();
         for planned in &plan.tasks {
             let evidence = job.evidence.get(&planned.fingerprint).copied();
-            let failures = job.failures.get(&planned.fingerprint).copied().unwrap_or(0);
+            let mut tries = job.tries.remove(&planned.fingerprint).unwrap_or_default();
+            tries.attempts = tries.attempts.max(tries.failures);
             let Some(tasks) = job.copying_mut() else { return };
             let Some(index) = tasks.find(planned.fingerprint) else { continue };
             let Some(task) = tasks.get_mut(index) else { continue };
-            task.failures = failures;
-            task.attempts = failures;
+            task.tries = tries;
             if evidence == Some(planned.objects) {
                 settled.push((index, TaskState::Done));
             } else if let Some(lease) = announced.get(&planned.fingerprint) {
-                task.attempts = failures.max(lease.attempt.0);
                 settled.push((index, TaskState::Leased(*lease)));
             }
         }
@@ -235,7 +236,7 @@ impl Machine {
             let Some(tasks) = job.copying_mut() else { return };
             let Some(index) = tasks.find(*fingerprint) else { continue };
             let Some(task) = tasks.get_mut(index) else { continue };
-            task.void_upto = task.attempts;
+            task.tries.void_upto = task.tries.attempts;
             self.set_task(id, index, TaskState::Ready);
         }
         self.touched.insert(id);
@@ -265,18 +266,15 @@ impl Machine {
     pub(super) fn end(&mut self, id: JobId, end: End, actions: &mut Vec<Action>) {
         let Some(job) = self.jobs.get_mut(&id).filter(|job| job.is_live()) else { return };
         let progress = super::Progress { bytes_moving: 0, workers: 0, ..job.progress() };
-        let ended = State::Ended { end: end.clone(), progress };
-        if let State::Copying(tasks) = std::mem::replace(&mut job.state, ended) {
+        if let State::Copying(tasks) = job.close(end.clone(), progress) {
             for (index, lease) in tasks.leases() {
                 if let Some(worker) = self.workers.get_mut(&lease.worker) {
                     worker.held.remove(&(id, index));
                 }
             }
         }
-        job.evidence = BTreeMap::new();
-        job.failures = BTreeMap::new();
         let target = job.target;
-        actions.push(Action::Record(Fact::Ended { job: id, end }));
+        actions.push(Action::Record(Fact::Ended { job: id, end, progress }));
         actions.push(Action::Changed { job: id });
         actions.push(Action::Ended { job: id });
         self.touched.remove(&id);

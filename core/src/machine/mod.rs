@@ -3,20 +3,23 @@
 //! Events in, actions out: [`Machine::step`]. The three closed enums [`Event`], [`Action`] and
 //! [`Fact`] are the vocabulary of the system. Time is an argument ([`Moment`]).
 //!
-//! What the driver owes it: ids that are never minted twice; all queued events before
-//! [`Event::DeadlineReached`], which comes at [`Machine::next_deadline`] at the latest; facts
-//! durable before the other actions of their batch; one end for every `Plan` and `Publish`; an
-//! answer of its own to a question for tasks that a newer one of the same worker replaced.
+//! What the driver owes it: ids that are never minted twice, nor submitted again once their job is
+//! forgotten here; all queued events before [`Event::DeadlineReached`], which comes at
+//! [`Machine::next_deadline`] at the latest; facts durable before the other actions of their batch;
+//! one end for every `Plan`, `PlanAgain` and `Publish`, in bounded time; an answer of its own to a
+//! question for tasks that a newer one of the same worker replaced.
 //!
 //! * `life`: a job is submitted, planned, copied, published, ended; `job` holds its states.
-//! * `lease`: who gets which task; `tasks` holds the tasks of one plan.
-//! * `report`: what workers report; `retry` decides about another try.
-//! * `worker`: workers come, leave, drain, are lost.
+//! * `lease`: who gets which task; `tasks` holds the tasks of one plan, `tries` what was tried.
+//! * `report`: what workers report; `retry` decides about another try, `deny` whether a worker that
+//!   fails is believed, `replan` what becomes of a job whose source lost an object.
+//! * `worker`: workers come, leave, drain, are lost; `starve` ends jobs that none takes.
 //! * `recover`: facts become a machine again.
 //! * `invariants`: what must hold after every step.
 //! * `view`: what others may see.
 
 mod action;
+mod deny;
 mod event;
 mod fact;
 mod invariants;
@@ -24,11 +27,14 @@ mod job;
 mod lease;
 mod life;
 mod recover;
+mod replan;
 mod report;
 mod retry;
+mod starve;
 mod tasks;
 #[cfg(test)]
 mod tests;
+mod tries;
 mod view;
 mod worker;
 
@@ -36,7 +42,7 @@ pub use action::{Action, Grant};
 pub use event::{Event, HeldTask, Plan, PlanTask, PublishOutcome, Route, TaskOutcome};
 pub use fact::{End, Fact};
 pub use invariants::Violation;
-pub use view::{JobState, JobView, Progress, WorkerState, WorkerView};
+pub use view::{JobState, JobView, Progress, SetAside, WorkerState, WorkerView};
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -77,7 +83,10 @@ pub struct Machine {
     workers: BTreeMap<WorkerId, Worker>,
     /// After a recovery: nothing is granted before.
     grant_from: Option<Moment>,
-    /// When leases and silent workers are looked at next; none without a live worker.
+    /// After a recovery: no denial is believed before, for other workers may not be back yet.
+    believe_from: Moment,
+    /// When leases and silent workers are looked at next; none while there is neither a live
+    /// worker nor a job that waits for one.
     tick_at: Option<Moment>,
     /// Jobs that this step changed.
     touched: BTreeSet<JobId>,
@@ -100,6 +109,7 @@ impl Machine {
             ended: VecDeque::new(),
             workers: BTreeMap::new(),
             grant_from: None,
+            believe_from: Moment(0),
             tick_at: None,
             touched: BTreeSet::new(),
             work_appeared: false,
@@ -176,8 +186,19 @@ impl Machine {
         self.jobs.iter().map(|(&id, job)| self.view(id, job))
     }
 
+    /// Where a job stands; cheaper than the whole of it.
+    #[must_use]
+    pub fn job_state(&self, job: JobId) -> Option<JobState> {
+        let job = self.jobs.get(&job)?;
+        Some(job.shown_state(|| self.has_worker(job)))
+    }
+
     fn view<'a>(&'a self, id: JobId, job: &'a Job) -> JobView<'a> {
-        job.view(id, || self.workers.values().any(|worker| worker.takes(&job.route)))
+        job.view(id, || self.has_worker(job))
+    }
+
+    fn has_worker(&self, job: &Job) -> bool {
+        self.workers.values().any(|worker| worker.takes(&job.route))
     }
 
     /// A worker: live, or lost not too long ago.
@@ -220,7 +241,7 @@ impl Machine {
         self.touched.insert(id);
     }
 
-    /// Moves the clock. With a live worker there is a step at least every half heartbeat; when
+    /// Moves the clock. While a tick is awaited there is a step at least every half heartbeat; when
     /// there was none for longer than a whole one, the driver stood still.
     fn advance(&mut self, now: Moment) {
         let gap_ms = now.0.saturating_sub(self.now.0);

@@ -5,8 +5,8 @@
 
 use std::collections::btree_map::Entry;
 
-use super::job::{Job, State};
-use super::{Action, End, Fact, Machine, Moment};
+use super::job::Job;
+use super::{Action, End, Fact, Machine, Moment, Progress};
 use crate::ids::{Epoch, JobId};
 use crate::limits::Limits;
 
@@ -22,6 +22,10 @@ impl Machine {
     ) -> Self {
         let mut machine = Self::new(epoch, limits);
         machine.now = now;
+        if epoch.0 > 1 {
+            // The workers of the term before notice by their heartbeats that they are not known.
+            machine.believe_from = now.after(limits.heartbeat_interval * 2);
+        }
         let mut published: Vec<(JobId, u64)> = Vec::new();
         for fact in facts {
             if let Fact::Published { job, version } = fact {
@@ -37,16 +41,7 @@ impl Machine {
     }
 
     fn replay(&mut self, fact: Fact) {
-        let id = match &fact {
-            Fact::Created { job, .. }
-            | Fact::Planned { job, .. }
-            | Fact::TaskDone { job, .. }
-            | Fact::TaskFailed { job, .. }
-            | Fact::CancelRequested { job }
-            | Fact::PublishIntended { job }
-            | Fact::Published { job, .. }
-            | Fact::Ended { job, .. } => *job,
-        };
+        let id = fact.job();
         if let Fact::Created { target, route, spec, .. } = fact {
             if let Entry::Vacant(place) = self.jobs.entry(id) {
                 place.insert(Job::new(target, route, spec));
@@ -65,20 +60,17 @@ impl Machine {
                 job.accept(fingerprint, &receipt);
             }
             Fact::TaskFailed { fingerprint, .. } => {
-                *job.failures.entry(fingerprint).or_default() += 1;
+                job.tries.entry(fingerprint).or_default().failures += 1;
             }
             Fact::CancelRequested { .. } => job.cancel_requested = true,
             Fact::PublishIntended { .. } => job.publish_intended = true,
-            Fact::Ended { end, .. } => self.replay_end(id, end),
+            Fact::Ended { end, progress, .. } => self.replay_end(id, end, progress),
         }
     }
 
-    fn replay_end(&mut self, id: JobId, end: End) {
+    fn replay_end(&mut self, id: JobId, end: End, progress: Progress) {
         let Some(job) = self.jobs.get_mut(&id) else { return };
-        let progress = job.progress();
-        job.evidence.clear();
-        job.failures.clear();
-        job.state = State::Ended { end, progress };
+        job.close(end, progress);
         let target = job.target;
         self.leave_queue(target, id);
         self.keep_as_ended(id);
@@ -104,7 +96,8 @@ impl Machine {
             }
         }
         if !self.targets.is_empty() {
-            self.grant_from = Some(self.now.after(self.limits.heartbeat_interval));
+            let heartbeat = self.limits.heartbeat_interval;
+            self.grant_from = Some(self.now.after(heartbeat));
         }
         self.touched.clear();
     }

@@ -22,6 +22,30 @@ pub(super) fn heals(kind: TaskFailureKind) -> bool {
     }
 }
 
+/// The side of a task at which a worker failed, perhaps by its own fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Suspect {
+    /// Its source connection.
+    Source,
+    /// Its target connection.
+    Target,
+}
+
+/// Failures that may be the worker's own (its clock, its token, its mount): another worker is asked
+/// before they are believed. None: the worker is not at fault.
+pub(super) fn suspect(kind: TaskFailureKind) -> Option<Suspect> {
+    match kind {
+        TaskFailureKind::SourceDenied | TaskFailureKind::SourceNotFound => Some(Suspect::Source),
+        TaskFailureKind::TargetDenied => Some(Suspect::Target),
+        TaskFailureKind::Transient
+        | TaskFailureKind::Throttled
+        | TaskFailureKind::Corrupt
+        | TaskFailureKind::LeaseExpired
+        | TaskFailureKind::SourceChanged
+        | TaskFailureKind::TargetConflict => None,
+    }
+}
+
 /// What a job fails with when a task fails with this for good.
 pub(super) fn reason(kind: TaskFailureKind) -> Reason {
     match kind {

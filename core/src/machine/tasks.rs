@@ -6,6 +6,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::tries::Tries;
 use super::{Moment, Plan};
 use crate::ids::{Attempt, Epoch, TaskFingerprint, TaskIndex, TaskKey, WorkerId};
 
@@ -37,16 +38,7 @@ pub(super) struct Task {
     pub(super) fingerprint: TaskFingerprint,
     pub(super) bytes: u64,
     pub(super) objects: u32,
-    /// The number of the newest grant.
-    pub(super) attempts: u32,
-    /// Failures that count against the budget.
-    pub(super) failures: u32,
-    /// Leases that ended without a word.
-    pub(super) losses: u32,
-    /// Evidence of this term's grants up to this one went stale: late reports of them are void.
-    pub(super) void_upto: u32,
-    /// Who failed it last, and until when another worker is preferred.
-    pub(super) avoid: Option<(WorkerId, Moment)>,
+    pub(super) tries: Tries,
     pub(super) state: TaskState,
 }
 
@@ -98,11 +90,7 @@ impl Tasks {
                 fingerprint: planned.fingerprint,
                 bytes: planned.bytes,
                 objects: planned.objects,
-                attempts: 0,
-                failures: 0,
-                losses: 0,
-                void_upto: 0,
-                avoid: None,
+                tries: Tries::default(),
                 state: TaskState::Ready,
             };
             tasks.total.add(&task);
@@ -169,11 +157,11 @@ impl Tasks {
         Some(old)
     }
 
-    /// Renews a lease.
+    /// Renews a lease. A holder cannot have moved more bytes than the task has.
     pub(super) fn renew(&mut self, index: TaskIndex, expires_at: Moment, bytes_done: u64) {
-        if let Some(Task { state: TaskState::Leased(lease), .. }) = self.get_mut(index) {
+        if let Some(Task { state: TaskState::Leased(lease), bytes, .. }) = self.get_mut(index) {
             lease.expires_at = expires_at;
-            lease.bytes_done = bytes_done;
+            lease.bytes_done = bytes_done.min(*bytes);
         }
     }
 
@@ -183,7 +171,7 @@ impl Tasks {
 
     /// Bytes that the holders say they have moved.
     pub(super) fn bytes_moving(&self) -> u64 {
-        self.leases().map(|(_, lease)| lease.bytes_done).sum()
+        self.leases().fold(0, |sum, (_, lease)| sum.saturating_add(lease.bytes_done))
     }
 
     /// Every current lease.

@@ -1,9 +1,10 @@
 //! What others may see of the machine: read-only, computed when asked.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{End, Moment, Route};
 use crate::ids::{ConnectionKey, JobId, TargetKey, WorkerId};
+use crate::receipt::Receipt;
 
 /// Where a job stands; the names of the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,6 +30,19 @@ pub enum JobState {
 }
 
 impl JobState {
+    /// Every state once.
+    pub const ALL: [Self; 9] = [
+        Self::Queued,
+        Self::Planning,
+        Self::Copying,
+        Self::WaitingForWorkers,
+        Self::Publishing,
+        Self::Succeeded,
+        Self::Failed,
+        Self::Cancelling,
+        Self::Cancelled,
+    ];
+
     /// True when nothing more will happen.
     #[must_use]
     pub fn is_final(self) -> bool {
@@ -94,6 +108,18 @@ pub struct Progress {
     pub requests: u64,
 }
 
+impl Progress {
+    /// Adds what a receipt tells.
+    pub fn count(&mut self, receipt: &Receipt) {
+        let existed = receipt.objects.iter().filter(|object| object.existed).count() as u64;
+        self.objects_skipped += existed;
+        self.objects_copied += (receipt.objects.len() as u64).saturating_sub(existed);
+        self.bytes_read = self.bytes_read.saturating_add(receipt.bytes_read);
+        self.bytes_written = self.bytes_written.saturating_add(receipt.bytes_written);
+        self.requests = self.requests.saturating_add(u64::from(receipt.requests));
+    }
+}
+
 /// Where a worker stands; the names of the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum WorkerState {
@@ -126,4 +152,15 @@ pub struct WorkerView<'a> {
     pub bytes_done: u64,
     /// The last failure that it reported.
     pub last_error: Option<&'a str>,
+    /// Connections that it is given nothing of for a while.
+    pub set_aside: &'a BTreeMap<ConnectionKey, SetAside>,
+}
+
+/// A worker failed at a connection where others did not, and is given nothing of it for a while.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetAside {
+    /// Until when.
+    pub until: Moment,
+    /// What it reported last.
+    pub reason: String,
 }

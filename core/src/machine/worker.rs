@@ -1,10 +1,13 @@
 //! One worker, and what happens to it: it comes, leaves, drains, is lost.
 
-use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::deny::Denials;
 use super::job::State;
 use super::tasks::{Lease, TaskState};
-use super::{Action, Machine, Moment, Route, WorkerState, WorkerView};
+use super::tries::Standing;
+use super::{Action, Machine, Moment, Route, SetAside, WorkerState, WorkerView};
 use crate::ids::{ConnectionKey, JobId, TaskIndex, TaskKey, WorkerId};
 
 /// One worker process.
@@ -20,6 +23,10 @@ pub(super) struct Worker {
     pub(super) tasks_done: u64,
     pub(super) bytes_done: u64,
     pub(super) last_error: Option<String>,
+    /// What it could not reach, by connection.
+    pub(super) denials: BTreeMap<ConnectionKey, Denials>,
+    /// Connections that it is given nothing of for a while.
+    pub(super) set_aside: BTreeMap<ConnectionKey, SetAside>,
 }
 
 /// An open question for tasks.
@@ -40,6 +47,8 @@ impl Worker {
         self.state == WorkerState::Active
             && self.readable.contains(&route.source)
             && self.writable.contains(&route.target)
+            && !self.set_aside.contains_key(&route.source)
+            && !self.set_aside.contains_key(&route.target)
     }
 
     pub(super) fn view(&self, worker: WorkerId) -> WorkerView<'_> {
@@ -53,12 +62,13 @@ impl Worker {
             tasks_done: self.tasks_done,
             bytes_done: self.bytes_done,
             last_error: self.last_error.as_deref(),
+            set_aside: &self.set_aside,
         }
     }
 }
 
 impl Machine {
-    /// A worker that is known and not lost; it is noted that it lives.
+    /// Returns a live worker and refreshes its `last_seen`.
     pub(super) fn hear(&mut self, worker: WorkerId) -> Option<&mut Worker> {
         let known = self.workers.get_mut(&worker).filter(|known| known.is_live())?;
         known.last_seen = self.now;
@@ -94,6 +104,8 @@ impl Machine {
                 tasks_done: 0,
                 bytes_done: 0,
                 last_error: None,
+                denials: BTreeMap::new(),
+                set_aside: BTreeMap::new(),
             };
             self.workers.insert(id, worker);
         }
@@ -103,33 +115,50 @@ impl Machine {
         self.wake_at_tick();
     }
 
-    /// Makes a grant that is not current, but still wanted, current again.
+    /// Makes a grant that is not current, but still wanted, current again. One of this term must
+    /// be a grant that this worker lost; one of an earlier term is taken at its word (see
+    /// [`super::report`]), behind whoever holds the task already.
     fn adopt(&mut self, worker: WorkerId, key: &TaskKey) {
         let expires_at = self.now.after(self.limits.lease_ttl);
         let (attempt, epoch) = (key.attempt, key.epoch);
         let lease = Lease { worker, attempt, epoch, expires_at, bytes_done: 0 };
-        // One that this term cannot have given: the worker is told to drop it.
-        if epoch > self.epoch || (epoch == self.epoch && self.grant_from.is_some()) {
-            return;
-        }
+        let is_earlier = epoch < self.epoch;
         let Some(job) = self.jobs.get_mut(&key.job) else { return };
         match &mut job.state {
             State::Planning { announced } => {
-                let wanted = epoch < self.epoch && !job.evidence.contains_key(&key.fingerprint);
-                if wanted && announced.len() < self.limits.tasks_max {
-                    announced.entry(key.fingerprint).or_insert(lease);
+                if job.evidence.contains_key(&key.fingerprint) {
+                    return;
+                }
+                let is_full = announced.len() >= self.limits.tasks_max;
+                let tries = job.tries.get(&key.fingerprint);
+                let is_lost =
+                    tries.is_some_and(|tries| tries.standing(worker, key) == Standing::Lost);
+                match announced.entry(key.fingerprint) {
+                    Entry::Vacant(place) if (is_earlier || is_lost) && !is_full => {
+                        place.insert(lease);
+                    }
+                    Entry::Occupied(held)
+                        if is_earlier && !is_lost && !held.get().is(worker, key) =>
+                    {
+                        job.tries.entry(key.fingerprint).or_default().lost(&lease);
+                    }
+                    Entry::Vacant(_) | Entry::Occupied(_) => {}
                 }
             }
             State::Copying(tasks) => {
                 let Some(index) = tasks.find(key.fingerprint) else { return };
                 let Some(task) = tasks.get_mut(index) else { return };
-                if epoch == self.epoch && attempt.0 <= task.void_upto {
+                let is_void = !is_earlier && attempt.0 <= task.tries.void_upto;
+                let is_lost = task.tries.standing(worker, key) == Standing::Lost;
+                if is_void || !(is_earlier || is_lost) {
                     return;
                 }
                 match task.state {
                     TaskState::Ready | TaskState::Backoff(_) => {
-                        task.attempts = task.attempts.max(attempt.0);
                         self.set_task(key.job, index, TaskState::Leased(lease));
+                    }
+                    TaskState::Leased(held) if !held.is(worker, key) && !is_lost => {
+                        task.tries.lost(&lease);
                     }
                     TaskState::Leased(_) | TaskState::Done => {}
                 }
@@ -146,6 +175,7 @@ impl Machine {
         if let Some(worker) = self.workers.remove(&id) {
             answer_with_nothing(id, worker.waiting, actions);
         }
+        self.forget_denials_of(id);
     }
 
     pub(super) fn drain_requested(&mut self, id: WorkerId, actions: &mut Vec<Action>) {
@@ -181,11 +211,18 @@ impl Machine {
         self.workers.get(&id).map_or_else(Vec::new, |worker| worker.held.iter().copied().collect())
     }
 
-    /// Grants of earlier terms that this worker announced, of jobs that are still planned.
+    /// What this worker holds of jobs that are planned again is lost with it.
     fn drop_announced(&mut self, id: WorkerId) {
         for job in self.jobs.values_mut() {
             if let State::Planning { announced } = &mut job.state {
-                announced.retain(|_, lease| lease.worker != id);
+                let tries = &mut job.tries;
+                announced.retain(|&fingerprint, lease| {
+                    let stays = lease.worker != id;
+                    if !stays {
+                        tries.entry(fingerprint).or_default().lost(lease);
+                    }
+                    stays
+                });
             }
         }
     }
@@ -194,7 +231,9 @@ impl Machine {
     fn forget_a_lost_worker(&mut self) -> bool {
         let lost = self.workers.iter().filter(|(_, worker)| !worker.is_live());
         let oldest = lost.min_by_key(|(_, worker)| worker.last_seen).map(|(&id, _)| id);
-        oldest.is_some_and(|id| self.workers.remove(&id).is_some())
+        let Some(id) = oldest else { return false };
+        self.forget_denials_of(id);
+        self.workers.remove(&id).is_some()
     }
 }
 

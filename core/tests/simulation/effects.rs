@@ -1,7 +1,9 @@
 //! The effects of the coordinator as the store sees them: plan, commit, settle.
 
-use deepclone_core::ids::{JobId, PlanDigest, TaskFingerprint};
+use deepclone_core::failure::Failure;
+use deepclone_core::ids::{JobId, PlanDigest, TaskFingerprint, TaskIndex, TaskKey};
 use deepclone_core::machine::{Event, Plan, PlanTask, PublishOutcome};
+use deepclone_core::reason::Reason;
 
 use crate::scenario::{task_bytes, task_objects};
 use crate::store::Commit;
@@ -25,10 +27,12 @@ impl World {
         }
         let referenced = self.store.referenced(target);
         let replica_version = self.store.head(target);
-        let new = planned.tasks.iter().copied().filter(|number| !referenced.contains(number));
+        let source_version = 1 + u64::from(self.has_moved_on());
+        let wanted = if self.has_moved_on() { &planned.later } else { &planned.tasks };
+        let new = wanted.iter().copied().filter(|number| !referenced.contains(number));
         let numbers: Vec<u8> = new.collect();
         if let (true, Some(replica_version)) = (numbers.is_empty(), replica_version) {
-            return Event::UpToDate { job, source_version: 1, replica_version };
+            return Event::UpToDate { job, source_version, replica_version };
         }
         let tasks = numbers.iter().map(|&number| PlanTask {
             fingerprint: fingerprint(target, number),
@@ -38,7 +42,36 @@ impl World {
         let tasks = tasks.collect();
         self.seen.plans.insert(job, (replica_version, numbers));
         let digest = PlanDigest([target; 32]);
-        Event::Planned { job, plan: Plan { digest, source_version: 1, replica_version, tasks } }
+        let source_is_newest = true;
+        let plan = Plan { digest, source_version, replica_version, source_is_newest, tasks };
+        Event::Planned { job, plan }
+    }
+
+    /// Plans again because an object of the newest plan is gone; fails when it is needed still.
+    pub(crate) fn plan_again(&mut self, job: JobId, task: TaskIndex) -> Event {
+        let gone = self.seen.plans[&job].1[task.0 as usize];
+        let event = self.plan(job);
+        let needed =
+            matches!(event, Event::Planned { .. }) && self.seen.plans[&job].1.contains(&gone);
+        if !needed {
+            return event;
+        }
+        let failure = Failure::new(Reason::ObjectVanished, format!("{gone} is gone"));
+        Event::PlanFailed { job, failure }
+    }
+
+    /// True when the source has its newer version.
+    pub(crate) fn has_moved_on(&self) -> bool {
+        self.scenario.vanish_ms.is_some_and(|at| at <= self.now)
+    }
+
+    /// True when the source lost an object of this task.
+    pub(crate) fn is_gone(&self, key: &TaskKey) -> bool {
+        let Some(job) = self.jobs.get(&key.job).filter(|_| self.has_moved_on()) else {
+            return false;
+        };
+        let number = key.fingerprint.0[1];
+        job.damaged == Some(number) || !job.later.contains(&number)
     }
 
     /// Objects that are gone since they were copied.

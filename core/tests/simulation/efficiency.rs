@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 
 use deepclone_core::ids::{JobId, TaskFingerprint, TaskKey};
-use deepclone_core::limits::TASK_LOSSES_MAX;
+use deepclone_core::limits::{TASK_LOSSES_MAX, WORKER_DENIALS_MAX};
 use deepclone_core::receipt::TaskFailureKind;
 
 use crate::scenario::Kind;
 use crate::world::World;
+
+/// Tasks of one grant to a worker that turns out bad: half of a job's, with another at its side.
+const BAD_GRANT_TASKS_MAX: u64 = 6;
 
 /// What copying took, for each task of each job.
 #[derive(Clone, Debug, Default)]
@@ -39,7 +42,9 @@ pub(crate) fn at_the_end(world: &World) {
         let excused = world.spent.excused.get(task).copied().unwrap_or(0);
         let most = match world.scenario.kind {
             Kind::Calm | Kind::Restarts | Kind::Stalls => 1,
-            Kind::Losses => 1 + excused,
+            Kind::Losses | Kind::BadWorker | Kind::Liar | Kind::Vanish | Kind::Deserted => {
+                1 + excused
+            }
             // A lease that is lost with a message costs a copy too, up to the budget.
             Kind::Chaos => {
                 let stale = u64::from(world.seen.stale.contains(&task.1));
@@ -47,5 +52,19 @@ pub(crate) fn at_the_end(world: &World) {
             }
         };
         assert!(began <= most, "{task:?} was copied {began} times, {excused} of them in vain");
+    }
+    bad_workers_cost_little(world);
+}
+
+/// A worker that cannot reach a store is given a few tasks of each job, not all of them; a grant
+/// may hold several, and each term of the coordinator learns anew.
+fn bad_workers_cost_little(world: &World) {
+    let mut denials: BTreeMap<(JobId, u64), u64> = BTreeMap::new();
+    for (_, job, _, life) in &world.seen.denied {
+        *denials.entry((*job, *life)).or_default() += 1;
+    }
+    for (job, count) in denials {
+        let most = u64::from(WORKER_DENIALS_MAX) + BAD_GRANT_TASKS_MAX;
+        assert!(count <= most, "{job:?}: a bad worker was tried {count} times");
     }
 }

@@ -1,5 +1,6 @@
 //! Once faults stop, every job ends; and only faults make one fail.
 
+use deepclone_core::limits::NO_WORKERS_WAIT;
 use deepclone_core::machine::End;
 use deepclone_core::reason::Reason;
 
@@ -18,12 +19,21 @@ pub(crate) fn at_the_end(world: &World) {
             End::Succeeded { .. } => {}
             End::Cancelled => assert!(plan.cancel_ms.is_some(), "nobody cancelled {job}"),
             End::Failed(failure) => {
-                let faulty = matches!(world.scenario.kind, Kind::Losses | Kind::Chaos);
-                let expected = matches!(
-                    failure.reason,
-                    Reason::StorageUnavailable | Reason::CorruptCopy | Reason::TargetBusy
-                );
-                assert!(faulty && expected, "{job} failed: {failure:?}");
+                let expected = match (world.scenario.kind, failure.reason) {
+                    (
+                        Kind::Losses | Kind::Chaos,
+                        Reason::StorageUnavailable | Reason::CorruptCopy | Reason::TargetBusy,
+                    ) => true,
+                    // The newest version needs what the source lost.
+                    (Kind::Vanish, Reason::ObjectVanished) => plan.damaged.is_some(),
+                    (Kind::Deserted, Reason::NoWorkers) => {
+                        let deserted = world.scenario.desert_ms.unwrap_or(0).max(plan.submit_ms);
+                        let waited = world.seen.ended_ms[job].saturating_sub(deserted);
+                        u128::from(waited) >= NO_WORKERS_WAIT.as_millis()
+                    }
+                    _ => false,
+                };
+                assert!(expected, "{job} failed: {failure:?}");
             }
         }
     }

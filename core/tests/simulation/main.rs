@@ -11,6 +11,7 @@
 
 mod effects;
 mod efficiency;
+mod liar;
 mod liveness;
 mod random;
 mod safety;
@@ -59,6 +60,26 @@ fn a_driver_that_stands_still_costs_no_lease() {
 #[test]
 fn only_what_failed_or_died_is_copied_again() {
     check(Kind::Losses, 60);
+}
+
+#[test]
+fn a_worker_that_cannot_reach_a_store_fails_no_job() {
+    check(Kind::BadWorker, 80);
+}
+
+#[test]
+fn lies_of_a_worker_count_for_nothing() {
+    check(Kind::Liar, 80);
+}
+
+#[test]
+fn objects_that_vanish_are_planned_around() {
+    check(Kind::Vanish, 80);
+}
+
+#[test]
+fn jobs_without_workers_end() {
+    check(Kind::Deserted, 30);
 }
 
 #[test]

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use deepclone_core::ids::{JobId, TaskFingerprint};
-use deepclone_core::machine::{Action, End, Fact};
+use deepclone_core::ids::{JobId, TaskFingerprint, WorkerId};
+use deepclone_core::machine::{Action, End, Event, Fact, TaskOutcome};
+use deepclone_core::receipt::TaskFailureKind;
 
 use crate::effects::fingerprint;
-use crate::scenario::task_objects;
+use crate::scenario::{Kind, task_objects};
 use crate::world::World;
 
 /// A plan as the effect made it: the head that it starts from, and its tasks.
@@ -21,22 +22,34 @@ pub(crate) struct Seen {
     done: BTreeSet<(JobId, TaskFingerprint)>,
     /// Tasks whose evidence a vacuum once made stale.
     pub(crate) stale: BTreeSet<TaskFingerprint>,
+    /// Who could not reach an object of which task, and in which term it said so.
+    pub(crate) denied: BTreeSet<(WorkerId, JobId, TaskFingerprint, u64)>,
+    /// When each job ended.
+    pub(crate) ended_ms: BTreeMap<JobId, u64>,
     intended: BTreeSet<JobId>,
     ends: BTreeMap<JobId, End>,
 }
 
+/// The machine is told an event.
+pub(crate) fn arrived(world: &mut World, event: &Event) {
+    use TaskFailureKind::{SourceDenied, SourceNotFound, TargetDenied};
+    let Event::Reported { worker, outcomes } = event else { return };
+    if *worker == crate::liar::id() {
+        return;
+    }
+    for (key, outcome) in outcomes {
+        if let TaskOutcome::Failed(failure) = outcome
+            && matches!(failure.kind, SourceDenied | SourceNotFound | TargetDenied)
+        {
+            let life = world.life;
+            world.seen.denied.insert((*worker, key.job, key.fingerprint, life));
+        }
+    }
+}
+
 /// A fact becomes durable.
 pub(crate) fn recorded(world: &mut World, fact: &Fact) {
-    let job = match fact {
-        Fact::Created { job, .. }
-        | Fact::Planned { job, .. }
-        | Fact::TaskDone { job, .. }
-        | Fact::TaskFailed { job, .. }
-        | Fact::CancelRequested { job }
-        | Fact::PublishIntended { job }
-        | Fact::Published { job, .. }
-        | Fact::Ended { job, .. } => *job,
-    };
+    let job = fact.job();
     let seen = &mut world.seen;
     assert!(!seen.ends.contains_key(&job), "a fact after the end: {fact:?}");
     match fact {
@@ -45,12 +58,16 @@ pub(crate) fn recorded(world: &mut World, fact: &Fact) {
             assert!(first || seen.stale.contains(fingerprint), "done twice: {fingerprint:?}");
             let objects = task_objects(fingerprint.0[1]) as usize;
             assert_eq!(receipt.objects.len(), objects, "evidence for every object");
+            let key = (world.jobs[&job].target, fingerprint.0[1]);
+            let was_there = world.store.writes.contains_key(&key);
+            assert!(was_there, "evidence for {fingerprint:?}, which nobody ever wrote");
         }
         Fact::PublishIntended { .. } => {
             seen.intended.insert(job);
         }
         Fact::Ended { end, .. } => {
             seen.ends.insert(job, end.clone());
+            seen.ended_ms.insert(job, world.now);
         }
         Fact::Created { .. }
         | Fact::Planned { .. }
@@ -72,16 +89,25 @@ pub(crate) fn released(world: &mut World, action: &Action) {
                 assert!(seen.done.contains(&(*job, name)), "published without task {number}");
             }
         }
-        Action::Grant { leases, .. } => {
+        Action::Heard { worker, refused, .. } => {
+            // Nothing that an honest worker says is refused while no message is lost or late.
+            let honest = *worker != crate::liar::id() && world.scenario.kind != Kind::Chaos;
+            assert!(!honest || refused.is_empty(), "{worker} is refused {refused:?}");
+        }
+        Action::Grant { worker, leases } => {
             for grant in leases {
                 let name = grant.task.fingerprint;
                 let done = seen.done.contains(&(grant.task.job, name));
                 assert!(!done || seen.stale.contains(&name), "a done task is granted: {name:?}");
                 assert_eq!(grant.task.epoch.0, world.life, "granted in another term");
+                let denied = seen.denied.contains(&(*worker, grant.task.job, name, world.life));
+                assert!(!denied, "{name:?} goes again to a worker that was denied it");
             }
         }
         Action::Record(_)
         | Action::Plan { .. }
+        | Action::PlanAgain { .. }
+        | Action::Refused { .. }
         | Action::Beat { .. }
         | Action::Changed { .. }
         | Action::Ended { .. } => {}

@@ -1,5 +1,7 @@
 //! What a seed decides before the first step: jobs, workers, and which faults there are.
 
+use deepclone_core::receipt::TaskFailureKind;
+
 use crate::random::Random;
 
 /// When the faults stop, in milliseconds.
@@ -28,6 +30,8 @@ pub(crate) struct Faults {
     pub(crate) cancel: u64,
     /// Each second: the driver stands still for a while.
     pub(crate) stall: u64,
+    /// Each second: a worker without a grant tells lies.
+    pub(crate) lie: u64,
 }
 
 /// Which kind of run.
@@ -41,8 +45,24 @@ pub(crate) enum Kind {
     Stalls,
     /// Workers die, tasks fail, the coordinator dies; the network is good.
     Losses,
+    /// One worker cannot reach a store, for a while or always.
+    BadWorker,
+    /// One worker holds nothing and reports the tasks of others.
+    Liar,
+    /// The source moves on to a newer version and loses objects of the older one.
+    Vanish,
+    /// All workers go and none comes back.
+    Deserted,
     /// Everything goes wrong.
     Chaos,
+}
+
+/// What a worker that cannot reach a store reports, and from when to when.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bad {
+    pub(crate) kind: TaskFailureKind,
+    pub(crate) from_ms: u64,
+    pub(crate) until_ms: u64,
 }
 
 /// One run.
@@ -52,6 +72,12 @@ pub(crate) struct Scenario {
     pub(crate) faults: Faults,
     pub(crate) workers: u64,
     pub(crate) jobs: Vec<JobPlan>,
+    /// Worker 0 cannot reach a store.
+    pub(crate) bad: Option<Bad>,
+    /// When the source moves on, and what only its older version has is gone.
+    pub(crate) vanish_ms: Option<u64>,
+    /// When all workers go.
+    pub(crate) desert_ms: Option<u64>,
 }
 
 /// One job: when it is submitted, to which target, and what its source holds.
@@ -61,6 +87,10 @@ pub(crate) struct JobPlan {
     pub(crate) target: u8,
     /// Numbers of tasks, out of a pool of the target.
     pub(crate) tasks: Vec<u8>,
+    /// The same at the source's newer version, if it has one.
+    pub(crate) later: Vec<u8>,
+    /// A task that is gone although the newer version has it: the source is damaged.
+    pub(crate) damaged: Option<u8>,
     pub(crate) cancel_ms: Option<u64>,
 }
 
@@ -88,11 +118,56 @@ impl Scenario {
                 vacuum: random.within(0..300),
                 cancel: random.within(0..300),
                 stall: random.within(0..40),
+                lie: random.within(0..300),
             },
+            Kind::BadWorker | Kind::Deserted => Faults { crash: 3, ..Faults::default() },
+            Kind::Liar => Faults {
+                crash: random.within(0..10),
+                worker_death: random.within(0..20),
+                lie: 900,
+                ..Faults::default()
+            },
+            Kind::Vanish => Faults { crash: random.within(0..6), ..Faults::default() },
         };
         let jobs = random.within(1..6);
         let jobs = (0..jobs).map(|_| Self::job(&faults, random)).collect();
-        Self { kind, faults, workers: random.within(1..5), jobs }
+        let workers = match kind {
+            Kind::BadWorker => random.within(2..5),
+            _ => random.within(1..5),
+        };
+        let mut scenario =
+            Self { kind, faults, workers, jobs, bad: None, vanish_ms: None, desert_ms: None };
+        scenario.add_what_the_kind_is_about(random);
+        scenario
+    }
+
+    fn add_what_the_kind_is_about(&mut self, random: &mut Random) {
+        match self.kind {
+            Kind::BadWorker => {
+                let kind = match random.within(0..3) {
+                    0 => TaskFailureKind::SourceDenied,
+                    1 => TaskFailureKind::TargetDenied,
+                    _ => TaskFailureKind::SourceNotFound,
+                };
+                let from_ms = random.within(0..20_000);
+                let until_ms = from_ms + random.within(10_000..200_000);
+                self.bad = Some(Bad { kind, from_ms, until_ms });
+            }
+            Kind::Vanish => {
+                self.vanish_ms = Some(random.within(1_000..45_000));
+                for job in &mut self.jobs {
+                    let dropped = random.within(0..4).min(job.tasks.len() as u64) as usize;
+                    let first = job.tasks.last().map_or(0, |last| last + 1);
+                    job.later = job.tasks[dropped..].to_vec();
+                    job.later.extend(first..first + random.within(0..4) as u8);
+                    if random.chance(200) {
+                        job.damaged = job.later.first().copied();
+                    }
+                }
+            }
+            Kind::Deserted => self.desert_ms = Some(random.within(1_000..40_000)),
+            _ => {}
+        }
     }
 
     fn job(faults: &Faults, random: &mut Random) -> JobPlan {
@@ -104,6 +179,8 @@ impl Scenario {
             submit_ms,
             target: random.within(0..3) as u8,
             tasks: (first..first + tasks).collect(),
+            later: Vec::new(),
+            damaged: None,
             cancel_ms: cancel.then(|| submit_ms + random.within(0..30_000)),
         }
     }

@@ -43,8 +43,14 @@ pub(crate) struct Work {
 pub(crate) enum Answer {
     Registered(Epoch),
     Granted(Epoch, Vec<Grant>),
-    Beat { epoch: Epoch, abandon: Vec<TaskKey>, known: bool },
+    Beat {
+        epoch: Epoch,
+        abandon: Vec<TaskKey>,
+        known: bool,
+    },
     Heard(Vec<TaskKey>),
+    /// It is not known: nothing was taken of its report.
+    Unknown,
 }
 
 impl Worker {
@@ -151,6 +157,7 @@ impl Worker {
         now: u64,
         answer: Answer,
         faults: &Faults,
+        cannot: impl Fn(&TaskKey) -> Option<TaskFailureKind>,
         random: &mut Random,
     ) -> Vec<(TaskKey, Option<TaskFailureKind>)> {
         let mut begun = Vec::new();
@@ -173,6 +180,7 @@ impl Worker {
                         _ => TaskFailureKind::Corrupt,
                     };
                     let failure = random.chance(faults.task_failure).then_some(kind);
+                    let failure = cannot(&task).or(failure);
                     let (ends_at, deadline) = (now + copy_ms, now + LEASE_MS);
                     self.work.insert(task, Work { ends_at, deadline, failure });
                     begun.push((task, failure));
@@ -201,13 +209,17 @@ impl Worker {
                     self.unheard.remove(&key);
                 }
             }
+            Answer::Unknown => {
+                self.epoch = None;
+                self.register_at = now;
+            }
             Answer::Registered(_) | Answer::Granted(..) => {}
         }
         begun
     }
 }
 
-fn receipt(number: u8, existed: bool) -> Receipt {
+pub(crate) fn receipt(number: u8, existed: bool) -> Receipt {
     let objects = task_objects(number);
     let bytes = task_bytes(number);
     let object = |index: u32| ObjectReceipt {

@@ -4,12 +4,13 @@
 //! from the seed. The driver is the coordinator's: it drains events into batches, makes the facts
 //! of a batch durable, then releases its other actions, and may die anywhere between.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::hash::{DefaultHasher, Hasher};
 
 use deepclone_core::ids::{ConnectionKey, Epoch, JobId, TargetKey, TaskKey, WorkerId};
 use deepclone_core::limits::Limits;
 use deepclone_core::machine::{Action, Event, Fact, Machine, Moment, Route};
+use deepclone_core::receipt::TaskFailureKind;
 use uuid::Uuid;
 
 use crate::random::Random;
@@ -19,8 +20,9 @@ use crate::worker::{Answer, Worker};
 
 /// Occurrences in one run; far more than any run needs.
 const STEPS_MAX: u64 = 60_000;
-/// When a run that has not ended is given up.
-const END_MS: u64 = 1_200_000;
+/// When a run that has not ended is given up: each of several jobs of one target may wait ten
+/// minutes for workers, one after another.
+const END_MS: u64 = 4_800_000;
 
 /// Something that happens at some time.
 #[derive(Clone, Debug)]
@@ -68,6 +70,8 @@ pub(crate) struct World {
     workers: BTreeMap<u64, Worker>,
     incarnations: u64,
     inbox: Vec<Event>,
+    /// For each report of the batch, whether its sender was known.
+    heard: VecDeque<bool>,
     draining: bool,
     stalled_until: u64,
     /// When the driver wakes by itself.
@@ -99,6 +103,7 @@ impl World {
             workers: BTreeMap::new(),
             incarnations: 0,
             inbox: Vec::new(),
+            heard: VecDeque::new(),
             draining: false,
             stalled_until: 0,
             alarm_at: None,
@@ -242,6 +247,7 @@ impl World {
         }
         let mut actions = Vec::new();
         for event in &events {
+            crate::safety::arrived(self, event);
             machine.step(now, event.clone(), &mut actions);
             let violations = machine.violations();
             assert!(violations.is_empty(), "{violations:?} after {event:?}");
@@ -308,7 +314,13 @@ impl World {
                 let event = self.plan(job);
                 self.at(self.now + pause, Occurrence::EffectEnds(self.life, event));
             }
+            Action::PlanAgain { job, task, .. } => {
+                let pause = self.random.within(50..3_000);
+                let event = self.plan_again(job, task);
+                self.at(self.now + pause, Occurrence::EffectEnds(self.life, event));
+            }
             Action::Publish { job } => self.begin_publish(job),
+            Action::Heard { known, .. } => self.heard.push_back(known),
             Action::Grant { worker, leases } => {
                 self.send(Occurrence::Answered(worker, Answer::Granted(epoch, leases)));
             }
@@ -316,7 +328,10 @@ impl World {
                 let answer = Answer::Beat { epoch, abandon, known };
                 self.send(Occurrence::Answered(worker, answer));
             }
-            Action::Record(_) | Action::Changed { .. } | Action::Ended { .. } => {}
+            Action::Record(_)
+            | Action::Refused { .. }
+            | Action::Changed { .. }
+            | Action::Ended { .. } => {}
         }
     }
 
@@ -343,7 +358,9 @@ impl World {
             }
             Event::Reported { worker, outcomes } => {
                 let keys: Vec<TaskKey> = outcomes.into_iter().map(|(key, _)| key).collect();
-                self.send(Occurrence::Answered(worker, Answer::Heard(keys)));
+                let known = self.heard.pop_front().unwrap();
+                let answer = if known { Answer::Heard(keys) } else { Answer::Unknown };
+                self.send(Occurrence::Answered(worker, answer));
             }
             _ => {}
         }
@@ -358,6 +375,7 @@ impl World {
         self.machine = None;
         self.alarm_at = None;
         self.draining = false;
+        self.heard.clear();
         self.life += 1;
         let pause = self.random.within(300..12_000);
         self.at(self.now + pause, Occurrence::CoordinatorStarts);
@@ -388,10 +406,26 @@ impl World {
                 self.start_worker(number, pause);
             }
         }
+        if self.scenario.desert_ms.is_some_and(|at| at <= self.now) {
+            self.desert();
+        }
+        if self.random.chance(faults.lie) {
+            for event in crate::liar::lies(self) {
+                self.send(Occurrence::Arrives(event));
+            }
+        }
         if self.random.chance(faults.stall) {
             let until = self.now + self.random.within(5_000..20_000);
             self.stall(until);
         }
+    }
+
+    /// Every worker dies, with what it worked on.
+    fn desert(&mut self) {
+        for number in 0..self.scenario.workers {
+            crate::efficiency::worker_died(self, number);
+        }
+        self.workers.clear();
     }
 
     /// The driver stands still: what would happen to it happens later.
@@ -434,13 +468,28 @@ impl World {
 
     fn answered(&mut self, id: WorkerId, answer: Answer) {
         let faults = self.faults();
-        let found = self.workers.iter_mut().find(|(_, worker)| worker.id == id);
-        let Some((&number, worker)) = found else { return };
-        let begun = worker.hear(self.now, answer, &faults, &mut self.random);
+        let found = self.workers.iter().find(|(_, worker)| worker.id == id);
+        let Some(number) = found.map(|(&number, _)| number) else { return };
+        let Some(mut worker) = self.workers.remove(&number) else { return };
+        let mut random = self.random.clone();
+        let cannot = |key: &TaskKey| self.cannot(number, key);
+        let begun = worker.hear(self.now, answer, &faults, cannot, &mut random);
+        self.random = random;
         let next = worker.next().max(self.now + 1);
+        self.workers.insert(number, worker);
         self.at(next, Occurrence::WorkerActs(number));
         for (key, failure) in begun {
             crate::efficiency::copy_began(self, &key, failure);
         }
+    }
+
+    /// Why a worker cannot copy a task that it is given now.
+    fn cannot(&self, number: u64, key: &TaskKey) -> Option<TaskFailureKind> {
+        let bad = self
+            .scenario
+            .bad
+            .filter(|bad| number == 0 && (bad.from_ms..bad.until_ms).contains(&self.now));
+        let gone = self.is_gone(key).then_some(TaskFailureKind::SourceNotFound);
+        bad.map(|bad| bad.kind).or(gone)
     }
 }

@@ -98,7 +98,10 @@ impl DispatchService for Service {
         }
         self.0.outcomes.lock().unwrap().extend(request.into_inner().outcomes);
         self.0.changed.notify_waiters();
-        Ok(Response::new(v1::ReportTasksResponse { leader_epoch: self.0.epoch() }))
+        Ok(Response::new(v1::ReportTasksResponse {
+            leader_epoch: self.0.epoch(),
+            refused: Vec::new(),
+        }))
     }
 
     async fn send_heartbeat(
@@ -138,7 +141,8 @@ fn channel(fake: &Arc<Fake>) -> Channel {
 
 fn connections(folder: &Path) -> Connections {
     let text = format!(
-        "[connections.disk]\nurl = \"file://{}\"\nroles = [\"source\", \"target\"]",
+        "[connections.disk]\nurl = \"file://{0}\"\nroles = [\"source\", \"target\"]\n\
+         [connections.archive]\nurl = \"file://{0}/archive\"\nroles = [\"source\"]",
         folder.display()
     );
     Connections::from_config(&Config::parse(&text).unwrap()).unwrap()
@@ -284,6 +288,40 @@ async fn answers_of_a_lower_epoch_are_ignored() {
     let again = |fake: &Fake| fake.registered_with.lock().unwrap().len() > before + 1;
     running.fake.until(again).await;
     assert!(running.fake.outcomes.lock().unwrap().is_empty());
+    running.shutdown.cancel();
+    running.worker.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_bent_coordinator_is_refused_and_nothing_is_written() {
+    let running = running(|fake| {
+        let mut leases = fake.leases.lock().unwrap();
+        leases[0].spec.objects[0].target_path = "_delta_log/f".to_owned();
+        leases[1].spec.objects[0].target_path = "../f".to_owned();
+        let archive = Connections::offers(&connections(Path::new("/x"))).remove(0);
+        assert_eq!(archive.name, "archive");
+        leases[2].spec.target.connection = archive.name;
+    });
+    running.fake.until(|fake| fake.outcomes.lock().unwrap().len() >= 3).await;
+    let outcomes = running.fake.outcomes.lock().unwrap().clone();
+    let told: BTreeSet<(i32, String)> = outcomes
+        .into_iter()
+        .map(|outcome| match outcome.outcome.unwrap() {
+            v1::task_outcome::Outcome::Failure(failure) => (failure.kind, failure.message),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    let denied = i32::from(v1::task_failure::Kind::TargetDenied);
+    assert!(told.iter().all(|(kind, _)| *kind == denied), "{told:?}");
+    for part in ["_delta_log/f", "\"../f\"", "archive has no role target"] {
+        assert!(told.iter().any(|(_, message)| message.contains(part)), "{part}: {told:?}");
+    }
+    let mut names: Vec<_> = std::fs::read_dir(running.folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["s"], "no target folder, no file beside it");
     running.shutdown.cancel();
     running.worker.await.unwrap().unwrap();
 }

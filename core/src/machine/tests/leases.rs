@@ -184,7 +184,6 @@ fn a_worker_that_leaves_returns_its_tasks_without_a_penalty() {
 fn failures_that_heal_are_tried_again_elsewhere_and_the_others_fail_the_job() {
     use TaskFailureKind as Kind;
     for (kind, reason) in [
-        (Kind::SourceNotFound, Reason::ObjectVanished),
         (Kind::SourceChanged, Reason::ObjectChanged),
         (Kind::SourceDenied, Reason::PermissionDenied),
         (Kind::TargetDenied, Reason::PermissionDenied),

@@ -40,13 +40,15 @@ fn a_job_goes_from_submitted_to_succeeded() {
     assert_eq!(rig.done(1, keys[0], MIB), [], "a report that comes twice is absorbed");
     assert_eq!(rig.state(1), JobState::Publishing);
     let end = End::Succeeded { source_version: 5, replica_version: 3, up_to_date: false };
+    let progress = rig.machine.job(job(1)).unwrap().progress;
     let published = [
         Action::Record(Fact::Published { job: job(1), version: 3 }),
-        Action::Record(Fact::Ended { job: job(1), end: end.clone() }),
+        Action::Record(Fact::Ended { job: job(1), end: end.clone(), progress }),
         Action::Ended { job: job(1) },
     ];
     assert_eq!(publish_ended(&mut rig, PublishOutcome::Published { version: 3 }), published);
     let view = rig.machine.job(job(1)).unwrap();
+    assert_eq!(view.progress, progress);
     assert_eq!((view.state, view.end), (JobState::Succeeded, Some(&end)));
     assert_eq!((view.progress.objects_copied, view.progress.bytes_written), (1, MIB));
     assert_eq!((view.progress.tasks_done, view.progress.workers_used), (1, 1));
@@ -140,14 +142,22 @@ fn evidence_that_went_stale_is_copied_again_and_old_reports_are_void() {
 
 #[test]
 fn too_many_jobs_and_plans_that_cannot_be_are_refused_with_a_reason() {
-    let limits = Limits { jobs_live_max: 1, tasks_max: 1, ..Limits::default() };
+    let limits = Limits { jobs_live_max: 1, jobs_ended_max: 1, tasks_max: 1, ..Limits::default() };
     let reason = |actions: &[Action]| match ended(actions) {
         Some(End::Failed(failure)) => failure.reason,
         other => panic!("{other:?}"),
     };
     let mut rig = Rig::with(limits);
+    rig.submit(9, 9);
+    rig.step(Event::CancelRequested { job: job(9) });
     rig.submit(1, 1);
-    assert_eq!(reason(&rig.submit(2, 2)), Reason::Overloaded);
+    let facts = rig.facts.len();
+    let refused = rig.submit(2, 2);
+    let [Action::Refused { job: none, failure }] = &refused[..] else { panic!("{refused:?}") };
+    assert_eq!((*none, failure.reason), (job(2), Reason::Overloaded));
+    assert_eq!(rig.facts.len(), facts, "nothing is recorded of it");
+    assert_eq!(rig.machine.job(job(2)), None);
+    assert_eq!(rig.state(9), JobState::Cancelled, "and no history gives way to it");
     assert_eq!(reason(&rig.planned(1, vec![task(1, 1), task(2, 1)])), Reason::Overloaded);
     let mut rig = Rig::new();
     rig.submit(1, 1);

@@ -1,9 +1,13 @@
 //! Tables of cases. A [`Rig`] is a machine with a clock; its invariants hold after every step.
 
+mod denials;
 mod leases;
 mod life;
 mod random_events;
 mod recovery;
+mod replan;
+mod reports;
+mod starve;
 
 use std::collections::BTreeSet;
 
@@ -37,7 +41,8 @@ pub(super) fn task(number: u8, bytes: u64) -> PlanTask {
 }
 
 pub(super) fn plan(tasks: Vec<PlanTask>) -> Plan {
-    Plan { digest: PlanDigest([7; 32]), source_version: 5, replica_version: Some(2), tasks }
+    let (digest, replica_version) = (PlanDigest([7; 32]), Some(2));
+    Plan { digest, source_version: 5, replica_version, source_is_newest: true, tasks }
 }
 
 pub(super) fn receipt(bytes: u64) -> Receipt {
@@ -62,10 +67,13 @@ pub(super) fn failed(kind: TaskFailureKind) -> TaskOutcome {
 }
 
 /// A machine with a clock.
+#[derive(Clone)]
 pub(super) struct Rig {
     pub(super) machine: Machine,
     pub(super) now: u64,
     pub(super) facts: Vec<Fact>,
+    /// The answers to reports: known, and what was refused.
+    pub(super) heard: Vec<(bool, Vec<TaskKey>)>,
 }
 
 impl Rig {
@@ -74,15 +82,23 @@ impl Rig {
     }
 
     pub(super) fn with(limits: Limits) -> Self {
-        Self { machine: Machine::new(Epoch(1), limits), now: 1_000, facts: Vec::new() }
+        let machine = Machine::new(Epoch(1), limits);
+        Self { machine, now: 1_000, facts: Vec::new(), heard: Vec::new() }
     }
 
-    /// Applies an event; returns what is to be done, without [`Action::Changed`].
+    /// Applies an event; returns what is to be done, without [`Action::Changed`] and the answers
+    /// to reports.
     pub(super) fn step(&mut self, event: Event) -> Vec<Action> {
         let mut actions = Vec::new();
         self.machine.step(Moment(self.now), event, &mut actions);
         assert_eq!(self.machine.violations(), []);
-        actions.retain(|action| !matches!(action, Action::Changed { .. }));
+        self.heard.extend(actions.iter().filter_map(|action| match action {
+            Action::Heard { known, refused, .. } => Some((*known, refused.clone())),
+            _ => None,
+        }));
+        let is_told =
+            |action: &Action| matches!(action, Action::Changed { .. } | Action::Heard { .. });
+        actions.retain(|action| !is_told(action));
         self.note_facts(&actions);
         actions
     }

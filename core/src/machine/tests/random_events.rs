@@ -16,6 +16,8 @@ fn outcomes() -> impl Strategy<Value = TaskOutcome> {
         6 => Just(TaskOutcome::Done(receipt(9))),
         1 => Just(TaskOutcome::Done(Receipt::default())),
         2 => Just(failed(TaskFailureKind::Throttled)),
+        2 => Just(failed(TaskFailureKind::SourceNotFound)),
+        2 => Just(failed(TaskFailureKind::TargetDenied)),
         1 => Just(failed(TaskFailureKind::TargetConflict)),
     ]
 }

@@ -27,6 +27,7 @@ fn announced_tasks_are_adopted_before_and_after_the_plan() {
     rig.restart();
     rig.register(1, keys[..1].to_vec());
     assert_eq!(rig.beat(1, &keys), keys[1..], "what it did not announce is not its own");
+    rig.register(2, keys[2..].to_vec());
     let actions = rig.done(2, keys[2], 10);
     assert!(matches!(actions[..], [Action::Record(Fact::TaskDone { .. })]), "{actions:?}");
     rig.planned(1, tasks());
@@ -54,7 +55,7 @@ fn a_commit_that_was_on_its_way_is_found_in_the_log() {
         assert_eq!(rig.restart(), [Action::Plan { job: job(1) }]);
         let waits = if cancelled { JobState::Cancelling } else { JobState::Planning };
         assert_eq!(rig.state(1), waits);
-        let mut not_in_the_log = Rig { machine: rig.machine.clone(), facts: vec![], ..rig };
+        let mut not_in_the_log = rig.clone();
         let outcome = PublishOutcome::Published { version: 9 };
         rig.step(Event::PublishEnded { job: job(1), outcome });
         assert_eq!(rig.state(1), JobState::Succeeded);
@@ -107,8 +108,7 @@ fn a_published_job_ends_even_when_its_end_was_not_recorded() {
     rig.facts.push(Fact::Published { job: job(1), version: 3 });
     let actions = rig.restart();
     let end = End::Succeeded { source_version: 5, replica_version: 3, up_to_date: false };
-    assert_eq!(
-        actions,
-        [Action::Record(Fact::Ended { job: job(1), end }), Action::Ended { job: job(1) }]
-    );
+    let progress = Progress::default();
+    let ended = Action::Record(Fact::Ended { job: job(1), end, progress });
+    assert_eq!(actions, [ended, Action::Ended { job: job(1) }]);
 }

@@ -1,0 +1,35 @@
+//! Drops what the database needs no more, a little at a time, beside the loop.
+
+use std::sync::Arc;
+
+use deepclone_core::ids::Epoch;
+use deepclone_core::limits::PURGE_INTERVAL;
+use tokio_util::sync::CancellationToken;
+
+use crate::effects::wall_clock_ms;
+use crate::state::{Store, StoreError};
+
+/// Purges until `shutdown`, or until another coordinator leads.
+pub(super) async fn purge(store: Arc<dyn Store>, epoch: Epoch, shutdown: CancellationToken) {
+    loop {
+        match store.purge(epoch, wall_clock_ms()).await {
+            // Facts that wait for the write lock go first.
+            Ok(true) => tokio::task::yield_now().await,
+            Ok(false) => tokio::select! {
+                () = tokio::time::sleep(PURGE_INTERVAL) => {}
+                () = shutdown.cancelled() => return,
+            },
+            Err(StoreError::Deposed) => return,
+            Err(error) => {
+                tracing::warn!("old jobs are not purged: {}", error.failure());
+                tokio::select! {
+                    () = tokio::time::sleep(PURGE_INTERVAL) => {}
+                    () = shutdown.cancelled() => return,
+                }
+            }
+        }
+        if shutdown.is_cancelled() {
+            return;
+        }
+    }
+}

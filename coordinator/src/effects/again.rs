@@ -1,0 +1,53 @@
+//! Planning for a job, and what an earlier try of it left: keys that turned out to be gone from the
+//! source, and a commit whose checkpoint and hints may be missing.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use deepclone_common::connections::Side;
+use deepclone_core::failure::Failure;
+use deepclone_core::ids::JobId;
+use deepclone_core::reason::Reason;
+use deepclone_delta::publish::finish;
+
+use super::plan::{Outcome, plan_job};
+use super::{Context, target_key};
+use crate::state::JobSpec;
+
+/// Plans a job.
+///
+/// # Errors
+/// Why the sync is refused, or cannot be planned: also an object in `vanished` that it needs again.
+pub async fn plan_for_job(
+    context: &Context,
+    job: JobId,
+    order: &Arc<JobSpec>,
+    vanished: &BTreeSet<String>,
+) -> Result<Outcome, Failure> {
+    let outcome = plan_job(context, job, Arc::clone(order), target_key(&order.target)).await?;
+    match &outcome {
+        Outcome::Ready { plan, .. } => {
+            let objects = &plan.change_set.objects;
+            if let Some(object) = objects.iter().find(|o| vanished.contains(&o.source_path)) {
+                return Err(still_needed(&object.source_path, plan.change_set.source_version));
+            }
+        }
+        // A crash came between the commit and what follows it; each step is harmless when repeated.
+        Outcome::Published { version, .. } => {
+            if let Err(error) = finish(&context.open(Side::Target, &order.target)?, *version).await
+            {
+                tracing::warn!(%job, version, "published without checkpoint or hint: {error}");
+            }
+        }
+        Outcome::UpToDate { .. } => {}
+    }
+    Ok(outcome)
+}
+
+fn still_needed(key: &str, source_version: u64) -> Failure {
+    let message = format!(
+        "the source has no object {key}, and version {source_version}, its newest, needs it: \
+         restore it, or remove it from the table (FSCK REPAIR TABLE)"
+    );
+    Failure::new(Reason::ObjectVanished, message).with("key", key)
+}

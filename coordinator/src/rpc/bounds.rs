@@ -1,0 +1,122 @@
+//! How much a client or a worker may say at once (I8): each bound with the field that it is of.
+//!
+//! Requests as a whole are bounded by the size of a message; what is kept of them is bounded here.
+
+use deepclone_core::limits::{
+    ALLOWED_FEATURES_MAX, CONNECTION_NAME_BYTES_MAX, CONNECTIONS_PER_WORKER_MAX,
+    ENTITY_TAG_BYTES_MAX, FAILURE_MESSAGE_BYTES_MAX, FEATURE_NAME_BYTES_MAX, HELD_TASKS_MAX,
+    OUTCOMES_PER_REPORT_MAX, PARTITION_FILTER_BYTES_MAX, PROPERTIES_MAX, PROPERTY_NAME_BYTES_MAX,
+    PROPERTY_VALUE_BYTES_MAX, SPEC_BYTES_MAX, TASK_OBJECTS_MAX, URI_BYTES_MAX,
+    WORKER_NAME_BYTES_MAX, WORKER_VERSION_BYTES_MAX,
+};
+use deepclone_proto::convert::WireError;
+use deepclone_proto::v1;
+use prost::Message as _;
+
+/// Checks what a client asks for.
+pub(super) fn spec(spec: &v1::CloneSpec) -> Result<(), WireError> {
+    for (table, uri, connection) in [
+        (&spec.source, "spec.source.uri", "spec.source.connection"),
+        (&spec.target, "spec.target.uri", "spec.target.connection"),
+    ] {
+        let Some(table) = table else { continue };
+        bytes(uri, &table.uri, URI_BYTES_MAX)?;
+        bytes(connection, &table.connection, CONNECTION_NAME_BYTES_MAX)?;
+    }
+    bytes("spec.partition_filter", &spec.partition_filter, PARTITION_FILTER_BYTES_MAX)?;
+    entries("spec.properties", spec.properties.len(), PROPERTIES_MAX)?;
+    for (name, value) in &spec.properties {
+        bytes("spec.properties", name, PROPERTY_NAME_BYTES_MAX)?;
+        bytes("spec.properties", value, PROPERTY_VALUE_BYTES_MAX)?;
+    }
+    entries("spec.allowed_features", spec.allowed_features.len(), ALLOWED_FEATURES_MAX)?;
+    for feature in &spec.allowed_features {
+        bytes("spec.allowed_features", feature, FEATURE_NAME_BYTES_MAX)?;
+    }
+    size("spec", spec.encoded_len(), SPEC_BYTES_MAX)
+}
+
+/// Checks what a worker announces.
+pub(super) fn registration(request: &v1::RegisterWorkerRequest) -> Result<(), WireError> {
+    if request.name.is_empty() {
+        return Err(WireError::Missing { field: "name" });
+    }
+    bytes("name", &request.name, WORKER_NAME_BYTES_MAX)?;
+    bytes("version", &request.version, WORKER_VERSION_BYTES_MAX)?;
+    entries("connections", request.connections.len(), CONNECTIONS_PER_WORKER_MAX)?;
+    for offer in &request.connections {
+        bytes("connections.name", &offer.name, CONNECTION_NAME_BYTES_MAX)?;
+    }
+    entries("held", request.held.len(), HELD_TASKS_MAX)
+}
+
+/// Checks a report, and cuts the messages in it.
+pub(super) fn report(request: &mut v1::ReportTasksRequest) -> Result<(), WireError> {
+    entries("outcomes", request.outcomes.len(), OUTCOMES_PER_REPORT_MAX)?;
+    for outcome in &mut request.outcomes {
+        match &mut outcome.outcome {
+            Some(v1::task_outcome::Outcome::Receipt(receipt)) => {
+                entries("outcomes.receipt.objects", receipt.objects.len(), TASK_OBJECTS_MAX)?;
+                for object in &receipt.objects {
+                    let field = "outcomes.receipt.objects.source_etag";
+                    bytes(field, &object.source_etag, ENTITY_TAG_BYTES_MAX)?;
+                    let field = "outcomes.receipt.objects.target_etag";
+                    bytes(field, &object.target_etag, ENTITY_TAG_BYTES_MAX)?;
+                }
+            }
+            Some(v1::task_outcome::Outcome::Failure(failure)) => {
+                one_short_line(&mut failure.message)
+            }
+            None => {}
+        }
+    }
+    Ok(())
+}
+
+/// Checks a list of grants.
+pub(super) fn held(field: &'static str, count: usize) -> Result<(), WireError> {
+    entries(field, count, HELD_TASKS_MAX)
+}
+
+/// A worker's message is shown to people and kept with the job: one line, bounded.
+fn one_short_line(message: &mut String) {
+    if message.len() > FAILURE_MESSAGE_BYTES_MAX {
+        let cut = (0..=FAILURE_MESSAGE_BYTES_MAX - ELLIPSIS.len())
+            .rev()
+            .find(|&at| message.is_char_boundary(at));
+        message.truncate(cut.unwrap_or(0));
+        message.push_str(ELLIPSIS);
+    }
+    if message.contains(char::is_control) {
+        *message = message.replace(char::is_control, " ");
+    }
+}
+
+const ELLIPSIS: &str = "…";
+
+fn bytes(field: &'static str, text: &str, most: usize) -> Result<(), WireError> {
+    size(field, text.len(), most)
+}
+
+fn size(field: &'static str, length: usize, most: usize) -> Result<(), WireError> {
+    refuse_above(field, length, most, "bytes")
+}
+
+fn entries(field: &'static str, count: usize, most: usize) -> Result<(), WireError> {
+    refuse_above(field, count, most, "entries")
+}
+
+fn refuse_above(
+    field: &'static str,
+    count: usize,
+    most: usize,
+    unit: &str,
+) -> Result<(), WireError> {
+    if count <= most {
+        return Ok(());
+    }
+    Err(WireError::invalid(field, format!("it has {count} {unit}, and at most {most} are taken")))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,240 @@
+//! Ended jobs in SQLite: kept in short, found by id, and purged.
+//!
+//! Flow: the transaction that makes the end of a job durable also writes its row in `jobs`; the
+//! purge then drops the job's facts, and later the row, a bounded number of rows at a time.
+
+use deepclone_core::ids::{Epoch, JobId};
+use deepclone_core::limits::{EVIDENCE_KEPT, JOBS_KEPT, JOBS_KEPT_MAX, PURGE_ROWS_MAX};
+use deepclone_core::machine::{Fact, Progress};
+use sqlx::sqlite::{SqlitePool, SqliteRow};
+use sqlx::{Row as _, Sqlite, SqliteConnection, Transaction};
+use uuid::Uuid;
+
+use super::{Entry, StoreError, encoding};
+
+const COLUMNS: &str = "job, created_sequence, created_ms, created, planned_sequence, planned_ms, \
+                       planned, ended_sequence, ended_ms, ended";
+
+/// Entries with their places in the order of all facts.
+type Placed = Vec<(i64, Entry)>;
+
+/// Keeps an ended job in short. Its facts are in the database, its end the last of them.
+pub(super) async fn keep_in_short(
+    connection: &mut SqliteConnection,
+    job: JobId,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO jobs (job, created_sequence, created_ms, created, planned_sequence,
+                           planned_ms, planned, ended_sequence, ended_ms, ended)
+         SELECT c.job, c.sequence, c.recorded_ms, c.body, p.sequence, p.recorded_ms, p.body,
+                e.sequence, e.recorded_ms, e.body
+         FROM facts c
+         JOIN facts e ON e.sequence =
+            (SELECT max(sequence) FROM facts WHERE job = ?1 AND kind = 'ended')
+         LEFT JOIN facts p ON p.sequence =
+            (SELECT max(sequence) FROM facts WHERE job = ?1 AND kind = 'planned')
+         WHERE c.job = ?1 AND c.kind = 'created'",
+    )
+    .bind(job.0.as_bytes().as_slice())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// True when the job ended and is kept in short.
+pub(super) async fn is_kept(
+    connection: &mut SqliteConnection,
+    job: JobId,
+) -> Result<bool, StoreError> {
+    let row = sqlx::query("SELECT 1 FROM jobs WHERE job = ?")
+        .bind(job.0.as_bytes().as_slice())
+        .fetch_optional(connection)
+        .await?;
+    Ok(row.is_some())
+}
+
+/// The newest ended jobs, at most so many.
+pub(super) async fn newest(pool: &SqlitePool, most: usize) -> Result<Placed, StoreError> {
+    let query = format!("SELECT {COLUMNS} FROM jobs ORDER BY ended_sequence DESC LIMIT ?");
+    let rows = sqlx::query(sqlx::AssertSqlSafe(query)).bind(count(most)).fetch_all(pool).await?;
+    let mut placed = Placed::new();
+    for row in &rows {
+        placed.extend(entries(row)?);
+    }
+    Ok(placed)
+}
+
+/// An ended job; none: there is none of this id, or it is purged.
+pub(super) async fn find(pool: &SqlitePool, job: JobId) -> Result<Option<Vec<Entry>>, StoreError> {
+    let query = format!("SELECT {COLUMNS} FROM jobs WHERE job = ?");
+    let row = sqlx::query(sqlx::AssertSqlSafe(query))
+        .bind(job.0.as_bytes().as_slice())
+        .fetch_optional(pool)
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(entries(&row)?.into_iter().map(|(_, entry)| entry).collect()))
+}
+
+fn entries(row: &SqliteRow) -> Result<Placed, StoreError> {
+    let job = job_id(row.try_get(0)?)?;
+    let mut placed = Placed::with_capacity(3);
+    for (at, kind) in [(1, "created"), (4, "planned"), (7, "ended")] {
+        let Some(sequence) = row.try_get::<Option<i64>, _>(at)? else { continue };
+        let entry = encoding::decode(job, kind, row.try_get(at + 2)?, row.try_get(at + 1)?)?;
+        placed.push((sequence, entry));
+    }
+    Ok(placed)
+}
+
+/// Drops some of what is too old or too much. True when more is left.
+pub(super) async fn purge(
+    mut transaction: Transaction<'_, Sqlite>,
+    now_ms: i64,
+) -> Result<bool, StoreError> {
+    let facts = purge_facts(&mut transaction).await?;
+    let jobs = purge_jobs(&mut transaction, now_ms).await?;
+    let evidence = purge_evidence(&mut transaction, now_ms).await?;
+    transaction.commit().await?;
+    Ok(facts || jobs || evidence)
+}
+
+/// Facts of one job that is kept in short.
+async fn purge_facts(connection: &mut SqliteConnection) -> Result<bool, StoreError> {
+    let row = sqlx::query("SELECT job FROM jobs WHERE has_facts = 1 LIMIT 1")
+        .fetch_optional(&mut *connection)
+        .await?;
+    let Some(row) = row else { return Ok(false) };
+    let job: Vec<u8> = row.try_get(0)?;
+    let deleted = sqlx::query(
+        "DELETE FROM facts WHERE sequence IN
+            (SELECT sequence FROM facts WHERE job = ? ORDER BY sequence LIMIT ?)",
+    )
+    .bind(&job)
+    .bind(count(PURGE_ROWS_MAX))
+    .execute(&mut *connection)
+    .await?
+    .rows_affected();
+    if deleted < PURGE_ROWS_MAX as u64 {
+        sqlx::query("UPDATE jobs SET has_facts = 0 WHERE job = ?")
+            .bind(&job)
+            .execute(connection)
+            .await?;
+    }
+    Ok(true)
+}
+
+/// Jobs that ended too long ago, or that are too many. Never one with facts: its id would be free
+/// for a new job that had them, too.
+async fn purge_jobs(connection: &mut SqliteConnection, now_ms: i64) -> Result<bool, StoreError> {
+    let by_age = sqlx::query(
+        "DELETE FROM jobs WHERE job IN
+            (SELECT job FROM jobs WHERE ended_ms < ? AND has_facts = 0 ORDER BY ended_ms LIMIT ?)",
+    )
+    .bind(now_ms.saturating_sub(milliseconds(JOBS_KEPT)))
+    .bind(count(PURGE_ROWS_MAX))
+    .execute(&mut *connection)
+    .await?;
+    let by_count = sqlx::query(
+        "DELETE FROM jobs WHERE job IN
+            (SELECT job FROM jobs WHERE has_facts = 0 AND ended_sequence <=
+                (SELECT ended_sequence FROM jobs ORDER BY ended_sequence DESC LIMIT 1 OFFSET ?)
+             ORDER BY ended_sequence LIMIT ?)",
+    )
+    .bind(count(JOBS_KEPT_MAX))
+    .bind(count(PURGE_ROWS_MAX))
+    .execute(connection)
+    .await?;
+    Ok(by_age.rows_affected().max(by_count.rows_affected()) >= PURGE_ROWS_MAX as u64)
+}
+
+/// The oldest evidence beyond the bound. Rows of one moment go together.
+async fn purge_evidence(
+    connection: &mut SqliteConnection,
+    now_ms: i64,
+) -> Result<bool, StoreError> {
+    let deleted = sqlx::query(
+        "DELETE FROM objects WHERE recorded_ms < ?1 AND recorded_ms <= coalesce(
+            (SELECT recorded_ms FROM objects WHERE recorded_ms < ?1
+             ORDER BY recorded_ms LIMIT 1 OFFSET ?2), ?1)",
+    )
+    .bind(now_ms.saturating_sub(milliseconds(EVIDENCE_KEPT)))
+    .bind(count(PURGE_ROWS_MAX))
+    .execute(&mut *connection)
+    .await?;
+    // A job's evidence is recorded before its commit is intended: none of these has any left.
+    sqlx::query("DELETE FROM publications WHERE recorded_ms < ?")
+        .bind(now_ms.saturating_sub(milliseconds(EVIDENCE_KEPT).saturating_mul(2)))
+        .execute(connection)
+        .await?;
+    Ok(deleted.rows_affected() > PURGE_ROWS_MAX as u64)
+}
+
+/// Keeps in short what ended before there was a table for it. Its progress is in its receipts.
+pub(super) async fn keep_older_ends(
+    mut transaction: Transaction<'_, Sqlite>,
+) -> Result<(), StoreError> {
+    let rows = sqlx::query(
+        "SELECT DISTINCT job FROM facts WHERE kind = 'ended' AND job NOT IN (SELECT job FROM jobs)",
+    )
+    .fetch_all(&mut *transaction)
+    .await?;
+    for row in &rows {
+        let job = job_id(row.try_get(0)?)?;
+        let facts = sqlx::query(
+            "SELECT sequence, kind, body, recorded_ms FROM facts WHERE job = ? ORDER BY sequence",
+        )
+        .bind(job.0.as_bytes().as_slice())
+        .fetch_all(&mut *transaction)
+        .await?;
+        let mut progress = Progress::default();
+        for row in &facts {
+            let mut entry =
+                encoding::decode(job, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?)?;
+            if let Fact::TaskDone { receipt, .. } = &entry.fact {
+                progress.count(receipt);
+            }
+            if let Fact::Ended { progress: ended_with, .. } = &mut entry.fact
+                && *ended_with == Progress::default()
+            {
+                *ended_with = progress;
+                let (_, _, body) = encoding::encode(&entry);
+                sqlx::query("UPDATE facts SET body = ? WHERE sequence = ?")
+                    .bind(body)
+                    .bind(row.try_get::<i64, _>(0)?)
+                    .execute(&mut *transaction)
+                    .await?;
+            }
+        }
+        keep_in_short(&mut transaction, job).await?;
+    }
+    transaction.commit().await?;
+    Ok(())
+}
+
+/// Checks that `epoch` still leads. The caller's transaction holds the write lock: the term cannot
+/// change before it commits.
+pub(super) async fn check_term(
+    connection: &mut SqliteConnection,
+    epoch: Epoch,
+) -> Result<(), StoreError> {
+    let row = sqlx::query("SELECT epoch FROM leader").fetch_one(connection).await?;
+    let leading: i64 = row.try_get(0)?;
+    if leading.unsigned_abs() == epoch.0 { Ok(()) } else { Err(StoreError::Deposed) }
+}
+
+/// The job of a row.
+pub(super) fn job_id(bytes: &[u8]) -> Result<JobId, StoreError> {
+    let damaged = |error: uuid::Error| StoreError::Damaged {
+        kind: "job id".to_owned(),
+        why: error.to_string(),
+    };
+    Uuid::from_slice(bytes).map(JobId).map_err(damaged)
+}
+
+fn count(rows: usize) -> i64 {
+    i64::try_from(rows).unwrap_or(i64::MAX)
+}
+
+fn milliseconds(duration: std::time::Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}

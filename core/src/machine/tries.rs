@@ -1,0 +1,135 @@
+//! What was tried of a task in this term. It outlives the plan: a sync that is planned again still
+//! knows who was given what, and how often that failed.
+//!
+//! A grant ends when it is reported, lost or given back. Those that ended are remembered, bounded,
+//! so that a report is judged by what this machine knows and not by what its sender claims.
+
+use std::collections::VecDeque;
+
+use super::Moment;
+use super::retry::Suspect;
+use super::tasks::Lease;
+use crate::ids::{Attempt, Epoch, TaskKey, WorkerId};
+use crate::limits::{GRANTS_REMEMBERED_MAX, TASK_ATTEMPTS_MAX};
+use crate::receipt::TaskFailure;
+
+/// Workers that a task remembers as denied: more opinions than its budget of failures allows are
+/// never asked for.
+pub(super) const DENIED_BY_MAX: usize = 2 * TASK_ATTEMPTS_MAX as usize;
+
+/// What was tried of a task.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tries {
+    /// The number of the newest grant.
+    pub(super) attempts: u32,
+    /// Failures that count against the budget.
+    pub(super) failures: u32,
+    /// Leases that ended without a word.
+    pub(super) losses: u32,
+    /// Evidence of this term's grants up to this one went stale: late reports of them are void.
+    pub(super) void_upto: u32,
+    /// Who failed it last, and until when another worker is preferred.
+    pub(super) avoid: Option<(WorkerId, Moment)>,
+    /// Who could not reach an object of it: they are not given it again.
+    pub(super) denied_by: Vec<(WorkerId, Suspect)>,
+    /// What the last of them said.
+    pub(super) denial: Option<TaskFailure>,
+    ended: VecDeque<EndedGrant>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct EndedGrant {
+    worker: WorkerId,
+    attempt: Attempt,
+    epoch: Epoch,
+    heard: bool,
+}
+
+/// What a grant is to this machine, when it is not current.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It ended without a word: what comes late still counts.
+    Lost,
+    /// It was reported: what comes again is a repeat.
+    Heard,
+    /// It was never given to this worker, as far as is known.
+    Unknown,
+}
+
+impl Tries {
+    /// Remembers a grant that ended without a report.
+    pub(super) fn lost(&mut self, lease: &Lease) {
+        self.remember(lease, false);
+    }
+
+    /// Remembers a grant whose report came.
+    pub(super) fn heard(&mut self, lease: &Lease) {
+        self.remember(lease, true);
+    }
+
+    fn remember(&mut self, lease: &Lease, heard: bool) {
+        if self.ended.len() >= GRANTS_REMEMBERED_MAX {
+            self.ended.pop_front();
+        }
+        let Lease { worker, attempt, epoch, .. } = *lease;
+        self.ended.push_back(EndedGrant { worker, attempt, epoch, heard });
+    }
+
+    /// What the grant `key` of `worker` is. The newest word on it counts.
+    pub(super) fn standing(&self, worker: WorkerId, key: &TaskKey) -> Standing {
+        let same = |ended: &&EndedGrant| {
+            (ended.worker, ended.attempt, ended.epoch) == (worker, key.attempt, key.epoch)
+        };
+        match self.ended.iter().rev().find(same) {
+            Some(ended) if ended.heard => Standing::Heard,
+            Some(_) => Standing::Lost,
+            None => Standing::Unknown,
+        }
+    }
+
+    /// Notes that this worker could not reach an object of the task.
+    pub(super) fn deny(&mut self, worker: WorkerId, suspect: Suspect, failure: TaskFailure) {
+        if !self.is_denied(worker) && self.denied_by.len() < DENIED_BY_MAX {
+            self.denied_by.push((worker, suspect));
+        }
+        self.denial = Some(failure);
+    }
+
+    /// True when this worker could not reach an object of the task.
+    pub(super) fn is_denied(&self, worker: WorkerId) -> bool {
+        self.denied_by.iter().any(|(denied, _)| *denied == worker)
+    }
+
+    /// Grants remembered: never more than the bound.
+    pub(super) fn remembered(&self) -> usize {
+        self.ended.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{JobId, TaskFingerprint};
+    use uuid::Uuid;
+
+    #[test]
+    fn the_newest_grants_are_remembered_up_to_the_bound() {
+        let worker = WorkerId(Uuid::from_u128(1));
+        let (epoch, expires_at, bytes_done) = (Epoch(1), Moment(0), 0);
+        let mut tries = Tries::default();
+        let most = u32::try_from(GRANTS_REMEMBERED_MAX).unwrap();
+        for number in 1..=most + 3 {
+            let attempt = Attempt(number);
+            tries.lost(&Lease { worker, attempt, epoch, expires_at, bytes_done });
+        }
+        let standing = |number| {
+            let (job, fingerprint) = (JobId(Uuid::nil()), TaskFingerprint([0; 32]));
+            tries.standing(worker, &TaskKey { job, fingerprint, attempt: Attempt(number), epoch })
+        };
+        assert_eq!(tries.remembered(), GRANTS_REMEMBERED_MAX);
+        assert_eq!(
+            [3, 4, most + 3].map(standing),
+            [Standing::Unknown, Standing::Lost, Standing::Lost]
+        );
+    }
+}

@@ -1,0 +1,52 @@
+//! A worker that is known, holds nothing, and reports the tasks of others as done or failed.
+//!
+//! It does not announce grants of earlier terms: those are taken at their holder's word.
+
+use std::collections::BTreeSet;
+
+use deepclone_core::ids::{Attempt, Epoch, JobId, TaskKey, WorkerId};
+use deepclone_core::machine::{Event, HeldTask, TaskOutcome};
+use deepclone_core::receipt::{TaskFailure, TaskFailureKind};
+
+use crate::effects::fingerprint;
+use crate::world::World;
+
+/// Its id.
+pub(crate) fn id() -> WorkerId {
+    WorkerId::derive("liar", b"1")
+}
+
+/// What it says in one second.
+pub(crate) fn lies(world: &mut World) -> Vec<Event> {
+    let worker = id();
+    let planned: Vec<(JobId, Vec<u8>)> =
+        world.seen.plans.iter().map(|(&job, (_, tasks))| (job, tasks.clone())).collect();
+    let mut told = Vec::new();
+    let mut held = Vec::new();
+    for (job, tasks) in planned {
+        let Some(last) = (tasks.len() as u64).checked_sub(1) else { continue };
+        let number = tasks[world.random.within(0..last + 1) as usize];
+        let fingerprint = fingerprint(world.jobs[&job].target, number);
+        let attempt = Attempt(world.random.within(1..4) as u32);
+        let epoch = Epoch(world.life.saturating_sub(1) + world.random.within(0..3));
+        let task = TaskKey { job, fingerprint, attempt, epoch };
+        if epoch.0 >= world.life {
+            held.push(task);
+        }
+        let outcome = if world.random.chance(700) {
+            TaskOutcome::Done(crate::worker::receipt(number, true))
+        } else {
+            let (kind, message) = (TaskFailureKind::TargetConflict, "a lie".to_owned());
+            TaskOutcome::Failed(TaskFailure { index: None, kind, message })
+        };
+        told.push((task, outcome));
+    }
+    let beats = held.iter().map(|&task| HeldTask { task, bytes_done: u64::MAX }).collect();
+    // With a connection that no job needs: it is never given a task.
+    let (readable, writable) = (BTreeSet::new(), BTreeSet::new());
+    vec![
+        Event::WorkerRegistered { worker, readable, writable, held },
+        Event::Heartbeat { worker, held: beats },
+        Event::Reported { worker, outcomes: told },
+    ]
+}
