@@ -40,6 +40,39 @@ pub struct PriorCopy {
     pub replaceable: bool,
 }
 
+/// What an earlier receipt recorded of an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// The source that the copy was made from.
+    pub source: SourceKey,
+    /// CRC-64/NVME of the bytes.
+    pub crc64nvme: u64,
+    /// The source's entity tag when they were read; empty where it has none.
+    pub source_etag: String,
+    /// The target's entity tag after the copy; empty where it has none.
+    pub target_etag: String,
+    /// True when the copy found the object instead of writing it.
+    pub existed: bool,
+    /// True when the commit of another job that made it may be in the target's log.
+    pub may_be_published: bool,
+}
+
+/// What a worker is told of the target's object before it copies one from `source`. `in_use`: the
+/// replica's head refers to the key.
+#[must_use]
+pub fn prior(recorded: Option<Recorded>, source: SourceKey, in_use: bool) -> Prior {
+    match recorded.filter(|recorded| recorded.source == source) {
+        Some(recorded) => Prior::Copied(PriorCopy {
+            crc64nvme: recorded.crc64nvme,
+            source_etag: recorded.source_etag,
+            target_etag: recorded.target_etag,
+            replaceable: !in_use && !recorded.existed && !recorded.may_be_published,
+        }),
+        None if in_use => Prior::Unproven,
+        None => Prior::Absent,
+    }
+}
+
 /// An object as its store describes it, without its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Described {
@@ -185,6 +218,31 @@ mod tests {
             let (source, target) =
                 (described(source.0, source.1, source.2), described(target.0, target.1, target.2));
             assert_eq!(judge(prior, &source, &target), expect, "{prior:?} {source:?} {target:?}");
+        }
+    }
+
+    #[test]
+    fn a_record_serves_its_own_source_and_may_be_replaced_only_before_any_commit() {
+        let (source, other) = (SourceKey([1; 32]), SourceKey([2; 32]));
+        let recorded = |source, existed, may_be_published| Recorded {
+            source,
+            crc64nvme: 7,
+            source_etag: "s".to_owned(),
+            target_etag: "t".to_owned(),
+            existed,
+            may_be_published,
+        };
+        for (recorded, in_use, expect) in [
+            (None, false, Prior::Absent),
+            (None, true, Prior::Unproven),
+            (Some(recorded(other, false, false)), false, Prior::Absent),
+            (Some(recorded(other, false, false)), true, Prior::Unproven),
+            (Some(recorded(source, false, false)), false, copied("s", "t", true)),
+            (Some(recorded(source, false, false)), true, copied("s", "t", false)),
+            (Some(recorded(source, true, false)), false, copied("s", "t", false)),
+            (Some(recorded(source, false, true)), false, copied("s", "t", false)),
+        ] {
+            assert_eq!(prior(recorded.clone(), source, in_use), expect, "{recorded:?} {in_use}");
         }
     }
 

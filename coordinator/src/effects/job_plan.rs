@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use deepclone_common::connections::Resolved;
-use deepclone_core::evidence::{ETAG_BYTES_MAX, Prior, PriorCopy};
+use deepclone_core::evidence::{ETAG_BYTES_MAX, Prior, Recorded, prior};
 use deepclone_core::ids::{JobId, SourceKey, TargetKey, TaskFingerprint, TaskIndex};
 use deepclone_core::receipt::Receipt;
 use deepclone_core::shard::Shard;
@@ -27,8 +27,8 @@ pub struct JobPlan {
     /// Tasks, in plan order.
     pub tasks: Vec<Shard>,
     places: BTreeMap<TaskFingerprint, usize>,
-    /// Earlier copies, by the places of their objects.
-    priors: BTreeMap<usize, PriorCopy>,
+    /// What workers are told of earlier copies, by the places of their objects.
+    priors: BTreeMap<usize, Prior>,
 }
 
 impl JobPlan {
@@ -45,9 +45,10 @@ impl JobPlan {
         Self { order, target, source, change_set, tasks, places, priors: BTreeMap::new() }
     }
 
-    /// Notes that an earlier job copied the object at `place`.
-    pub fn note_prior(&mut self, place: usize, copy: PriorCopy) {
-        self.priors.insert(place, copy);
+    /// Notes what an earlier receipt recorded of the object at `place`.
+    pub fn note_prior(&mut self, place: usize, recorded: Recorded) {
+        let in_use = self.change_set.objects[place].in_use;
+        self.priors.insert(place, prior(Some(recorded), self.source, in_use));
     }
 
     /// True when a task of this name is in the plan.
@@ -76,17 +77,13 @@ impl JobPlan {
 
     fn object_copy(&self, place: usize) -> ObjectCopy {
         let object = &self.change_set.objects[place];
-        let prior = match self.priors.get(&place) {
-            Some(copy) => Prior::Copied(copy.clone()),
-            None if object.in_use => Prior::Unproven,
-            None => Prior::Absent,
-        };
+        let noted = self.priors.get(&place).cloned();
         ObjectCopy {
             source_path: object.source_path.clone(),
             target_path: object.target_path.clone(),
             size: object.size,
             size_is_minimum: object.size_is_minimum,
-            prior,
+            prior: noted.unwrap_or_else(|| prior(None, self.source, object.in_use)),
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use deepclone_common::connections::Side;
-use deepclone_core::evidence::{PriorCopy, prior_age_max_ms};
+use deepclone_core::evidence::{Recorded, prior_age_max_ms};
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::{JobId, SourceKey, TargetKey};
 use deepclone_core::limits::{GRANT_OBJECT_BYTES_MAX, LARGE_OBJECT_BYTES_MIN, PLAN_TIME_MAX};
@@ -162,33 +162,32 @@ async fn note_priors(context: &Context, job: JobId, plan: &mut JobPlan) -> Resul
             .evidence(plan.target, &keys, since_ms)
             .await?
             .into_iter()
-            .filter(|known| known.evidence.source == plan.source)
             .map(|known| (known.evidence.key.clone(), known))
             .collect();
         for (&place, object) in task.objects.iter().zip(plan.objects(task)) {
             if let Some(known) = known.get(&object.target_path)
                 && fits(object, known.evidence.size)
             {
-                priors.push((place, prior(known, job, object.in_use)));
+                priors.push((place, recorded(known, job)));
             }
         }
     }
-    for (place, copy) in priors {
-        plan.note_prior(place, copy);
+    for (place, recorded) in priors {
+        plan.note_prior(place, recorded);
     }
     Ok(())
 }
 
-/// What is known of an object, as a worker gets it. It may be replaced when we wrote it, its sync
-/// was never published, and the replica's head does not refer to it.
-fn prior(known: &KnownObject, job: JobId, in_use: bool) -> PriorCopy {
+/// What is known of an object, as the rules of evidence take it.
+fn recorded(known: &KnownObject, job: JobId) -> Recorded {
     let evidence = &known.evidence;
-    let may_be_published = known.may_be_published && evidence.job != job;
-    PriorCopy {
+    Recorded {
+        source: evidence.source,
         crc64nvme: evidence.crc64nvme,
         source_etag: evidence.source_etag.clone(),
         target_etag: evidence.target_etag.clone(),
-        replaceable: !in_use && !evidence.existed && !may_be_published,
+        existed: evidence.existed,
+        may_be_published: known.may_be_published && evidence.job != job,
     }
 }
 

@@ -1,22 +1,29 @@
 //! The effects of the coordinator as the store sees them: plan, commit, settle.
 
+use std::collections::BTreeMap;
+
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::{JobId, PlanDigest, TaskFingerprint, TaskIndex, TaskKey};
 use deepclone_core::machine::{Event, Plan, PlanTask, PublishOutcome};
 use deepclone_core::reason::Reason;
+use deepclone_core::receipt::TaskFailureKind;
 
 use crate::scenario::{task_bytes, task_objects};
 use crate::store::Commit;
 use crate::world::World;
 
-/// The content's name of a task of a target's pool.
-pub(crate) fn fingerprint(target: u8, number: u8) -> TaskFingerprint {
-    let mut bytes = [target; 32];
-    bytes[1] = number;
-    TaskFingerprint(bytes)
-}
-
 impl World {
+    /// The content's name of a task, as the job's newest plan has it: target, number, source, and
+    /// the generation that the source's log told.
+    pub(crate) fn fingerprint(&self, job: JobId, number: u8) -> TaskFingerprint {
+        let plan = &self.jobs[&job];
+        let mut bytes = [plan.target; 32];
+        bytes[1] = number;
+        bytes[2] = plan.source;
+        bytes[3] = self.generations.get(&(job, number)).copied().unwrap_or(0);
+        TaskFingerprint(bytes)
+    }
+
     /// Reads both logs: what is new to the head, or what became of an earlier life's commit.
     pub(crate) fn plan(&mut self, job: JobId) -> Event {
         let planned = self.jobs[&job].clone();
@@ -29,13 +36,23 @@ impl World {
         let replica_version = self.store.head(target);
         let source_version = 1 + u64::from(self.has_moved_on());
         let wanted = if self.has_moved_on() { &planned.later } else { &planned.tasks };
-        let new = wanted.iter().copied().filter(|number| !referenced.contains(number));
-        let numbers: Vec<u8> = new.collect();
+        let proven = self.store.proven(target, planned.source);
+        let logged = |number: u8| self.scenario.logged(planned.source, number, self.now);
+        let is_new = |number: &u8| proven.get(number) != Some(&logged(*number));
+        let numbers: Vec<u8> = wanted.iter().copied().filter(is_new).collect();
+        let generations: Vec<_> =
+            numbers.iter().map(|&number| ((job, number), logged(number))).collect();
+        self.generations.extend(generations);
+        for &number in &numbers {
+            let (key, in_use) = ((target, number), referenced.contains(&number));
+            let prior = self.known.prior(job, planned.source, key, in_use, self.now);
+            self.known.priors.insert((job, self.fingerprint(job, number)), prior);
+        }
         if let (true, Some(replica_version)) = (numbers.is_empty(), replica_version) {
             return Event::UpToDate { job, source_version, replica_version };
         }
         let tasks = numbers.iter().map(|&number| PlanTask {
-            fingerprint: fingerprint(target, number),
+            fingerprint: self.fingerprint(job, number),
             bytes: task_bytes(number),
             objects: task_objects(number),
         });
@@ -75,28 +92,33 @@ impl World {
     }
 
     /// Objects that are gone since they were copied.
-    pub(crate) fn missing(&mut self, target: u8, tasks: &[u8]) -> Option<PublishOutcome> {
+    pub(crate) fn missing(&mut self, job: JobId, tasks: &[u8]) -> Option<PublishOutcome> {
         let faults = self.faults();
-        if !tasks.is_empty() && self.random.chance(faults.vacuum) {
-            let eaten = tasks[self.random.within(0..tasks.len() as u64) as usize];
-            self.store.vacuum((target, eaten));
+        if self.random.chance(faults.vacuum) {
+            self.vacuum();
         }
-        let gone = tasks.iter().filter(|&&number| !self.store.objects.contains(&(target, number)));
-        let gone: Vec<_> = gone.map(|&number| fingerprint(target, number)).collect();
+        let (target, source) = (self.jobs[&job].target, self.jobs[&job].source);
+        let is_gone = |&number: &u8| {
+            !self.known.is_there(&self.store, job, source, (target, number), self.now)
+        };
+        let gone: Vec<u8> = tasks.iter().copied().filter(is_gone).collect();
+        gone.iter().for_each(|&number| self.known.forget((target, number)));
+        let gone: Vec<_> = gone.iter().map(|&number| self.fingerprint(job, number)).collect();
         for name in &gone {
             self.seen.stale.insert(*name);
         }
         (!gone.is_empty()).then_some(PublishOutcome::Missing(gone))
     }
 
-    pub(crate) fn land_commit(&mut self, job: JobId, base: Option<u64>, tasks: Vec<u8>) {
-        let target = self.jobs[&job].target;
+    pub(crate) fn land_commit(&mut self, job: JobId, base: Option<u64>, tasks: BTreeMap<u8, u8>) {
+        let (target, source) = (self.jobs[&job].target, self.jobs[&job].source);
+        self.in_flight.remove(&(target, job));
         let faults = self.faults();
         if self.random.chance(faults.foreign_commit) {
-            self.store.commit(target, base, Commit { job: None, tasks: Vec::new() });
+            self.store.commit(target, base, Commit { job: None, source, tasks: BTreeMap::new() });
         }
         crate::safety::commit_lands(self, job, base, &tasks);
-        self.store.commit(target, base, Commit { job: Some(job), tasks });
+        self.store.commit(target, base, Commit { job: Some(job), source, tasks });
     }
 
     /// The version is read back: ours, or another's.
@@ -108,5 +130,15 @@ impl World {
         };
         assert!(self.store.head(target) > base, "some commit won the version");
         Event::PublishEnded { job, outcome }
+    }
+
+    /// Why a worker cannot copy a task that it is given now.
+    pub(crate) fn cannot(&self, number: u64, key: &TaskKey) -> Option<TaskFailureKind> {
+        let bad = self
+            .scenario
+            .bad
+            .filter(|bad| number == 0 && (bad.from_ms..bad.until_ms).contains(&self.now));
+        let gone = self.is_gone(key).then_some(TaskFailureKind::SourceNotFound);
+        bad.map(|bad| bad.kind).or(gone)
     }
 }

@@ -41,6 +41,7 @@ pub(crate) fn at_the_end(world: &World) {
     for (task, &began) in &world.spent.began {
         let excused = world.spent.excused.get(task).copied().unwrap_or(0);
         let most = match world.scenario.kind {
+            Kind::Contents => u64::MAX,
             Kind::Calm | Kind::Restarts | Kind::Stalls => 1,
             Kind::Losses | Kind::BadWorker | Kind::Liar | Kind::Vanish | Kind::Deserted => {
                 1 + excused

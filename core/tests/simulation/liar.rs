@@ -6,14 +6,23 @@ use std::collections::BTreeSet;
 
 use deepclone_core::ids::{Attempt, Epoch, JobId, TaskKey, WorkerId};
 use deepclone_core::machine::{Event, HeldTask, TaskOutcome};
-use deepclone_core::receipt::{TaskFailure, TaskFailureKind};
+use deepclone_core::receipt::{ObjectReceipt, TaskFailure, TaskFailureKind};
 
-use crate::effects::fingerprint;
 use crate::world::World;
 
 /// Its id.
 pub(crate) fn id() -> WorkerId {
     WorkerId::derive("liar", b"1")
+}
+
+fn lie() -> ObjectReceipt {
+    ObjectReceipt {
+        size: 1,
+        crc64nvme: 7,
+        source_etag: String::new(),
+        target_etag: String::new(),
+        existed: true,
+    }
 }
 
 /// What it says in one second.
@@ -26,7 +35,7 @@ pub(crate) fn lies(world: &mut World) -> Vec<Event> {
     for (job, tasks) in planned {
         let Some(last) = (tasks.len() as u64).checked_sub(1) else { continue };
         let number = tasks[world.random.within(0..last + 1) as usize];
-        let fingerprint = fingerprint(world.jobs[&job].target, number);
+        let fingerprint = world.fingerprint(job, number);
         let attempt = Attempt(world.random.within(1..4) as u32);
         let epoch = Epoch(world.life.saturating_sub(1) + world.random.within(0..3));
         let task = TaskKey { job, fingerprint, attempt, epoch };
@@ -34,7 +43,7 @@ pub(crate) fn lies(world: &mut World) -> Vec<Event> {
             held.push(task);
         }
         let outcome = if world.random.chance(700) {
-            TaskOutcome::Done(crate::worker::receipt(number, true))
+            TaskOutcome::Done(crate::worker::receipt(number, lie()))
         } else {
             let (kind, message) = (TaskFailureKind::TargetConflict, "a lie".to_owned());
             TaskOutcome::Failed(TaskFailure { index: None, kind, message })

@@ -24,6 +24,14 @@ pub(crate) fn at_the_end(world: &World) {
                         Kind::Losses | Kind::Chaos,
                         Reason::StorageUnavailable | Reason::CorruptCopy | Reason::TargetBusy,
                     ) => true,
+                    // Equal names, and nobody may overwrite anything.
+                    (
+                        Kind::Contents,
+                        Reason::TargetConflict
+                        | Reason::StorageUnavailable
+                        | Reason::CorruptCopy
+                        | Reason::TargetBusy,
+                    ) => true,
                     // The newest version needs what the source lost.
                     (Kind::Vanish, Reason::ObjectVanished) => plan.damaged.is_some(),
                     (Kind::Deserted, Reason::NoWorkers) => {

@@ -9,6 +9,7 @@
 #![expect(clippy::panic, reason = "a test may fail by panicking")]
 #![expect(clippy::cast_possible_truncation, reason = "small numbers of the model")]
 
+mod contents;
 mod effects;
 mod efficiency;
 mod liar;
@@ -80,6 +81,11 @@ fn objects_that_vanish_are_planned_around() {
 #[test]
 fn jobs_without_workers_end() {
     check(Kind::Deserted, 30);
+}
+
+#[test]
+fn a_commit_shows_the_bytes_of_its_own_source() {
+    check(Kind::Contents, 200);
 }
 
 #[test]

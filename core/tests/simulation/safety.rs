@@ -6,7 +6,6 @@ use deepclone_core::ids::{JobId, TaskFingerprint, WorkerId};
 use deepclone_core::machine::{Action, End, Event, Fact, TaskOutcome};
 use deepclone_core::receipt::TaskFailureKind;
 
-use crate::effects::fingerprint;
 use crate::scenario::{Kind, task_objects};
 use crate::world::World;
 
@@ -83,9 +82,8 @@ pub(crate) fn released(world: &mut World, action: &Action) {
     match action {
         Action::Publish { job } => {
             assert!(seen.intended.contains(job), "published before the intent is durable");
-            let target = world.jobs[job].target;
             for &number in &seen.plans[job].1 {
-                let name = fingerprint(target, number);
+                let name = world.fingerprint(*job, number);
                 assert!(seen.done.contains(&(*job, name)), "published without task {number}");
             }
         }
@@ -115,13 +113,17 @@ pub(crate) fn released(world: &mut World, action: &Action) {
 }
 
 /// A conditional write of a commit reaches the store.
-pub(crate) fn commit_lands(world: &World, job: JobId, base: Option<u64>, tasks: &[u8]) {
-    let target = world.jobs[&job].target;
+pub(crate) fn commit_lands(world: &World, job: JobId, base: Option<u64>, tasks: &BTreeMap<u8, u8>) {
+    let (target, source) = (world.jobs[&job].target, world.jobs[&job].source);
     if world.store.head(target) == base {
         assert_eq!(world.store.version_of(target, job), None, "two commits of one job");
-        for &number in tasks {
-            let whole = world.store.objects.contains(&(target, number));
-            assert!(whole, "a commit references task {number}, which is not at the target");
+        for (&number, &logged) in tasks {
+            let Some(object) = world.store.objects.get(&(target, number)) else {
+                panic!("a commit references task {number}, which is not at the target");
+            };
+            let content = object.content;
+            assert_eq!((content.source, content.number), (source, number), "other bytes: {job}");
+            assert!(content.generation >= logged, "the log says {logged} of {content:?}: {job}");
         }
     }
 }

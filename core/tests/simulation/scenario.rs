@@ -2,6 +2,7 @@
 
 use deepclone_core::receipt::TaskFailureKind;
 
+use crate::contents::Replaced;
 use crate::random::Random;
 
 /// When the faults stop, in milliseconds.
@@ -53,6 +54,8 @@ pub(crate) enum Kind {
     Vanish,
     /// All workers go and none comes back.
     Deserted,
+    /// Two sources use the same names, files are replaced in place, and targets are vacuumed.
+    Contents,
     /// Everything goes wrong.
     Chaos,
 }
@@ -78,6 +81,12 @@ pub(crate) struct Scenario {
     pub(crate) vanish_ms: Option<u64>,
     /// When all workers go.
     pub(crate) desert_ms: Option<u64>,
+    /// Files that are replaced in place, each at most once.
+    pub(crate) replaced: Vec<Replaced>,
+    /// How long targets keep objects that no commit refers to.
+    pub(crate) retention_ms: u64,
+    /// True when both stores keep the digests of their objects.
+    pub(crate) stored_checksums: bool,
 }
 
 /// One job: when it is submitted, to which target, and what its source holds.
@@ -85,6 +94,8 @@ pub(crate) struct Scenario {
 pub(crate) struct JobPlan {
     pub(crate) submit_ms: u64,
     pub(crate) target: u8,
+    /// Which of the sources.
+    pub(crate) source: u8,
     /// Numbers of tasks, out of a pool of the target.
     pub(crate) tasks: Vec<u8>,
     /// The same at the source's newer version, if it has one.
@@ -128,17 +139,40 @@ impl Scenario {
                 ..Faults::default()
             },
             Kind::Vanish => Faults { crash: random.within(0..6), ..Faults::default() },
+            Kind::Contents => Faults {
+                crash: random.within(0..10),
+                task_failure: random.within(0..200),
+                worker_death: random.within(0..20),
+                foreign_commit: random.within(0..200),
+                vacuum: random.within(0..400),
+                cancel: 400,
+                ..Faults::default()
+            },
         };
-        let jobs = random.within(1..6);
+        let jobs = if kind == Kind::Contents { 0 } else { random.within(1..6) };
         let jobs = (0..jobs).map(|_| Self::job(&faults, random)).collect();
         let workers = match kind {
             Kind::BadWorker => random.within(2..5),
             _ => random.within(1..5),
         };
-        let mut scenario =
-            Self { kind, faults, workers, jobs, bad: None, vanish_ms: None, desert_ms: None };
+        let mut scenario = Self { kind, faults, workers, jobs, ..Self::nothing_special(kind) };
         scenario.add_what_the_kind_is_about(random);
         scenario
+    }
+
+    fn nothing_special(kind: Kind) -> Self {
+        Self {
+            kind,
+            faults: Faults::default(),
+            workers: 0,
+            jobs: Vec::new(),
+            bad: None,
+            vanish_ms: None,
+            desert_ms: None,
+            replaced: Vec::new(),
+            retention_ms: 20_000,
+            stored_checksums: false,
+        }
     }
 
     fn add_what_the_kind_is_about(&mut self, random: &mut Random) {
@@ -165,6 +199,27 @@ impl Scenario {
                     }
                 }
             }
+            Kind::Contents => {
+                self.stored_checksums = random.chance(200);
+                self.retention_ms = if random.chance(500) { 15_000 } else { 100_000 };
+                for number in 0..random.within(4..12) {
+                    let mut job = Self::job(&self.faults, random);
+                    job.submit_ms = number * 5_000 + random.within(0..5_000);
+                    job.cancel_ms = job.cancel_ms.map(|_| job.submit_ms + random.within(0..8_000));
+                    job.source = u8::from(random.chance(200));
+                    job.target = random.within(0..2) as u8;
+                    let first = random.within(0..4) as u8;
+                    job.tasks = (first..first + 1 + random.within(0..6) as u8).collect();
+                    self.jobs.push(job);
+                }
+                for number in 0..10 {
+                    if random.chance(250) {
+                        let at_ms = random.within(0..50_000);
+                        let logged_ms = at_ms + random.within(0..20_000);
+                        self.replaced.push(Replaced { number, at_ms, logged_ms });
+                    }
+                }
+            }
             Kind::Deserted => self.desert_ms = Some(random.within(1_000..40_000)),
             _ => {}
         }
@@ -178,6 +233,7 @@ impl Scenario {
         JobPlan {
             submit_ms,
             target: random.within(0..3) as u8,
+            source: 0,
             tasks: (first..first + tasks).collect(),
             later: Vec::new(),
             damaged: None,

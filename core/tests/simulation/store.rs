@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use deepclone_core::ids::JobId;
 
+use crate::contents::Content;
+
 /// A task's objects at a target: (target, task).
 pub(crate) type Key = (u8, u8);
 
@@ -11,7 +13,9 @@ pub(crate) type Key = (u8, u8);
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Store {
     /// What is at the targets.
-    pub(crate) objects: BTreeSet<Key>,
+    pub(crate) objects: BTreeMap<Key, Object>,
+    /// Objects that were ever written: their tags are never used again.
+    written: u64,
     /// How often each was written.
     pub(crate) writes: BTreeMap<Key, u64>,
     /// What a vacuum ate.
@@ -20,38 +24,70 @@ pub(crate) struct Store {
     pub(crate) logs: BTreeMap<u8, Vec<Commit>>,
 }
 
+/// One object.
+#[derive(Clone, Debug)]
+pub(crate) struct Object {
+    pub(crate) content: Content,
+    pub(crate) etag: String,
+    pub(crate) written_ms: u64,
+}
+
 /// One commit.
 #[derive(Clone, Debug)]
 pub(crate) struct Commit {
     /// Our job, or none: a foreign sync.
     pub(crate) job: Option<JobId>,
-    /// The tasks whose objects it references.
-    pub(crate) tasks: Vec<u8>,
+    /// The source that it is of.
+    pub(crate) source: u8,
+    /// The tasks whose objects it references, each with the generation that the log told.
+    pub(crate) tasks: BTreeMap<u8, u8>,
 }
 
 impl Store {
-    /// Put if absent. True when it was there already.
-    pub(crate) fn put(&mut self, key: Key) -> bool {
-        if !self.objects.insert(key) {
-            return true;
+    /// Put if absent; what was there already.
+    pub(crate) fn put(&mut self, key: Key, content: Content, now: u64) -> Option<Object> {
+        if let Some(there) = self.objects.get(&key) {
+            return Some(there.clone());
         }
+        self.written += 1;
+        let etag = format!("t{}", self.written);
+        self.objects.insert(key, Object { content, etag, written_ms: now });
         *self.writes.entry(key).or_default() += 1;
-        false
+        None
+    }
+
+    /// Deletes an object, which may be written again.
+    pub(crate) fn delete(&mut self, key: Key) {
+        self.objects.remove(&key);
+        *self.eaten.entry(key).or_default() += 1;
     }
 
     /// A vacuum removes what no commit references.
-    pub(crate) fn vacuum(&mut self, key: Key) -> bool {
-        if self.referenced(key.0).contains(&key.1) || !self.objects.remove(&key) {
-            return false;
+    pub(crate) fn vacuum(&mut self, key: Key) {
+        if self.objects.contains_key(&key) && !self.referenced(key.0).contains(&key.1) {
+            self.delete(key);
         }
-        *self.eaten.entry(key).or_default() += 1;
-        true
     }
 
     /// Tasks whose objects the target's commits reference.
     pub(crate) fn referenced(&self, target: u8) -> BTreeSet<u8> {
         let log = self.logs.get(&target).into_iter().flatten();
-        log.flat_map(|commit| commit.tasks.iter().copied()).collect()
+        log.flat_map(|commit| commit.tasks.keys().copied()).collect()
+    }
+
+    /// Tasks that the replica's head shows as this source's, with these generations: what our own
+    /// newest commits left, unless another source's came in between.
+    pub(crate) fn proven(&self, target: u8, source: u8) -> BTreeMap<u8, u8> {
+        let log = self.logs.get(&target).into_iter().flatten();
+        let ours = log.filter(|commit| commit.job.is_some());
+        ours.fold(BTreeMap::new(), |mut proven, commit| {
+            if commit.source != source {
+                proven.clear();
+            } else {
+                proven.extend(&commit.tasks);
+            }
+            proven
+        })
     }
 
     /// The newest version; none: no table yet.

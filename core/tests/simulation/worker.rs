@@ -1,14 +1,13 @@
 //! A model worker: registers, asks, copies, beats, reports until it is told that it was heard.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use deepclone_core::ids::{Epoch, TaskKey, WorkerId};
+use deepclone_core::ids::{ConnectionKey, Epoch, TaskKey, WorkerId};
 use deepclone_core::machine::{Event, Grant, HeldTask, Moment, TaskOutcome};
 use deepclone_core::receipt::{ObjectReceipt, Receipt, TaskFailure, TaskFailureKind};
 
 use crate::random::Random;
 use crate::scenario::{Faults, task_bytes, task_objects};
-use crate::store::Store;
 
 const HEARTBEAT_MS: u64 = 5_000;
 const RETRY_MS: u64 = 500;
@@ -22,8 +21,8 @@ pub(crate) struct Worker {
     /// The highest term heard of; none: not registered.
     pub(crate) epoch: Option<Epoch>,
     work: BTreeMap<TaskKey, Work>,
-    /// Ended and not known to be heard.
-    unheard: BTreeMap<TaskKey, TaskOutcome>,
+    /// When it began and how it ended; not known to be heard.
+    unheard: BTreeMap<TaskKey, (u64, TaskOutcome)>,
     register_at: u64,
     beat_at: u64,
     ask_at: u64,
@@ -33,6 +32,7 @@ pub(crate) struct Worker {
 /// A copy under way.
 #[derive(Clone, Debug)]
 pub(crate) struct Work {
+    begun_at: u64,
     ends_at: u64,
     deadline: u64,
     failure: Option<TaskFailureKind>,
@@ -85,17 +85,16 @@ impl Worker {
     pub(crate) fn act(
         &mut self,
         now: u64,
-        store: &mut Store,
-        target_of: impl Fn(&TaskKey) -> u8,
+        copy: impl FnMut(&TaskKey) -> Result<ObjectReceipt, TaskFailureKind>,
     ) -> Vec<Event> {
         let mut sent = Vec::new();
-        self.end_work(now, store, target_of);
+        self.end_work(now, copy);
         let worker = self.id;
         if self.epoch.is_none() {
             if self.register_at <= now {
                 self.register_at = now + RETRY_MS;
                 let held = self.unfinished();
-                let both = crate::world::connections();
+                let both = connections();
                 let (readable, writable) = (both.clone(), both);
                 sent.push(Event::WorkerRegistered { worker, readable, writable, held });
             }
@@ -120,13 +119,18 @@ impl Worker {
         }
         if !self.unheard.is_empty() && self.report_at <= now {
             self.report_at = now + RETRY_MS;
-            let outcomes = self.unheard.iter().map(|(key, end)| (*key, end.clone())).collect();
+            let outcomes =
+                self.unheard.iter().map(|(key, ended)| (*key, aged(ended, now))).collect();
             sent.push(Event::Reported { worker, outcomes });
         }
         sent
     }
 
-    fn end_work(&mut self, now: u64, store: &mut Store, target_of: impl Fn(&TaskKey) -> u8) {
+    fn end_work(
+        &mut self,
+        now: u64,
+        mut copy: impl FnMut(&TaskKey) -> Result<ObjectReceipt, TaskFailureKind>,
+    ) {
         let due = |work: &Work| work.ends_at.min(work.deadline) <= now;
         let ended: Vec<TaskKey> =
             self.work.iter().filter(|(_, work)| due(work)).map(|(key, _)| *key).collect();
@@ -134,18 +138,15 @@ impl Worker {
             let work = self.work.remove(&key).unwrap();
             let late = work.deadline <= work.ends_at;
             let failure = if late { Some(TaskFailureKind::LeaseExpired) } else { work.failure };
-            let outcome = match failure {
-                Some(kind) => {
+            let copied = failure.map_or_else(|| copy(&key), Err);
+            let outcome = match copied {
+                Ok(object) => TaskOutcome::Done(receipt(key.fingerprint.0[1], object)),
+                Err(kind) => {
                     let message = "injected".to_owned();
                     TaskOutcome::Failed(TaskFailure { index: Some(0), kind, message })
                 }
-                None => {
-                    let number = key.fingerprint.0[1];
-                    let existed = store.put((target_of(&key), number));
-                    TaskOutcome::Done(receipt(number, existed))
-                }
             };
-            self.unheard.insert(key, outcome);
+            self.unheard.insert(key, (work.begun_at, outcome));
             self.report_at = now;
             self.ask_at = now;
         }
@@ -182,7 +183,7 @@ impl Worker {
                     let failure = random.chance(faults.task_failure).then_some(kind);
                     let failure = cannot(&task).or(failure);
                     let (ends_at, deadline) = (now + copy_ms, now + LEASE_MS);
-                    self.work.insert(task, Work { ends_at, deadline, failure });
+                    self.work.insert(task, Work { begun_at: now, ends_at, deadline, failure });
                     begun.push((task, failure));
                 }
                 self.ask_at = now;
@@ -219,15 +220,23 @@ impl Worker {
     }
 }
 
-pub(crate) fn receipt(number: u8, existed: bool) -> Receipt {
+/// An outcome as it is reported now.
+fn aged((begun_at, outcome): &(u64, TaskOutcome), now: u64) -> TaskOutcome {
+    let mut outcome = outcome.clone();
+    if let TaskOutcome::Done(receipt) = &mut outcome {
+        receipt.elapsed_ms = now - begun_at;
+    }
+    outcome
+}
+
+/// The receipt of a task whose bytes are all in its first object.
+pub(crate) fn receipt(number: u8, first: ObjectReceipt) -> Receipt {
     let objects = task_objects(number);
     let bytes = task_bytes(number);
-    let object = |index: u32| ObjectReceipt {
-        size: if index == 0 { bytes } else { 0 },
-        crc64nvme: 7,
-        source_etag: String::new(),
-        target_etag: String::new(),
-        existed,
+    let existed = first.existed;
+    let object = |index: u32| {
+        let size = if index == 0 { bytes } else { 0 };
+        ObjectReceipt { size, ..first.clone() }
     };
     Receipt {
         objects: (0..objects).map(object).collect(),
@@ -236,4 +245,9 @@ pub(crate) fn receipt(number: u8, existed: bool) -> Receipt {
         requests: objects * 2,
         ..Receipt::default()
     }
+}
+
+/// The two connections that everybody has.
+fn connections() -> BTreeSet<ConnectionKey> {
+    [ConnectionKey([1; 32]), ConnectionKey([2; 32])].into()
 }

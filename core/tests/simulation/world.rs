@@ -7,10 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::hash::{DefaultHasher, Hasher};
 
+use deepclone_core::evidence::Prior;
 use deepclone_core::ids::{ConnectionKey, Epoch, JobId, TargetKey, TaskKey, WorkerId};
 use deepclone_core::limits::Limits;
 use deepclone_core::machine::{Action, Event, Fact, Machine, Moment, Route};
-use deepclone_core::receipt::TaskFailureKind;
 use uuid::Uuid;
 
 use crate::random::Random;
@@ -35,7 +35,7 @@ enum Occurrence {
     CommitLands {
         job: JobId,
         base: Option<u64>,
-        tasks: Vec<u8>,
+        tasks: BTreeMap<u8, u8>,
     },
     /// The publish effect looks what became of its request.
     CommitSettles {
@@ -63,6 +63,11 @@ pub(crate) struct World {
     pub(crate) machine: Option<Machine>,
     pub(crate) scenario: Scenario,
     pub(crate) jobs: BTreeMap<JobId, JobPlan>,
+    /// What the log told of each file when the job was planned last.
+    pub(crate) generations: BTreeMap<(JobId, u8), u8>,
+    pub(crate) known: crate::contents::Known,
+    /// Commits that are on their way to a target.
+    pub(crate) in_flight: BTreeSet<(u8, JobId)>,
     pub(crate) seen: crate::safety::Seen,
     pub(crate) spent: crate::efficiency::Spent,
     pub(crate) random: Random,
@@ -81,11 +86,6 @@ pub(crate) struct World {
     trace: DefaultHasher,
 }
 
-/// The two connections that everybody has.
-pub(crate) fn connections() -> BTreeSet<ConnectionKey> {
-    [ConnectionKey([1; 32]), ConnectionKey([2; 32])].into()
-}
-
 impl World {
     pub(crate) fn new(kind: Kind, seed: u64) -> Self {
         let mut random = Random::new(seed);
@@ -96,6 +96,9 @@ impl World {
             facts: Vec::new(),
             machine: Some(Machine::new(Epoch(1), Limits::default())),
             jobs: BTreeMap::new(),
+            generations: BTreeMap::new(),
+            known: crate::contents::Known::new(scenario.retention_ms),
+            in_flight: BTreeSet::new(),
             seen: crate::safety::Seen::default(),
             spent: crate::efficiency::Spent::default(),
             random,
@@ -276,6 +279,8 @@ impl World {
             match action {
                 Action::Record(fact) => {
                     crate::safety::recorded(self, &fact);
+                    let source = self.jobs[&fact.job()].source;
+                    self.known.record(&fact, source, self.now);
                     self.facts.push(fact);
                 }
                 other => released.push(other),
@@ -338,7 +343,7 @@ impl World {
     fn begin_publish(&mut self, job: JobId) {
         let (base, tasks) = self.seen.plans[&job].clone();
         let target = self.jobs[&job].target;
-        if let Some(missing) = self.missing(target, &tasks) {
+        if let Some(missing) = self.missing(job, &tasks) {
             let event = Event::PublishEnded { job, outcome: missing };
             let pause = self.random.within(10..200);
             self.at(self.now + pause, Occurrence::EffectEnds(self.life, event));
@@ -346,6 +351,10 @@ impl World {
         }
         let lands = self.now + self.random.within(10..250);
         let settles = lands + self.random.within(1..2_000);
+        self.known.intend(job);
+        self.in_flight.insert((target, job));
+        let logged = |number: u8| (number, self.generations[&(job, number)]);
+        let tasks = tasks.into_iter().map(logged).collect();
         self.at(lands, Occurrence::CommitLands { job, base, tasks });
         self.at(settles, Occurrence::CommitSettles { life: self.life, job, base });
     }
@@ -456,9 +465,13 @@ impl World {
     fn worker_acts(&mut self, number: u64) {
         let Some(mut worker) = self.workers.remove(&number) else { return };
         if worker.next() <= self.now {
-            let jobs = &self.jobs;
-            let target_of = |key: &TaskKey| jobs[&key.job].target;
-            for event in worker.act(self.now, &mut self.store, target_of) {
+            let (now, store, scenario) = (self.now, &mut self.store, &self.scenario);
+            let priors = &self.known.priors;
+            let copy = |key: &TaskKey| {
+                let prior = priors.get(&(key.job, key.fingerprint)).unwrap_or(&Prior::Absent);
+                crate::contents::copy(store, scenario, (key.fingerprint, prior), now)
+            };
+            for event in worker.act(now, copy) {
                 self.send(Occurrence::Arrives(event));
             }
             self.at(worker.next().max(self.now + 1), Occurrence::WorkerActs(number));
@@ -481,15 +494,5 @@ impl World {
         for (key, failure) in begun {
             crate::efficiency::copy_began(self, &key, failure);
         }
-    }
-
-    /// Why a worker cannot copy a task that it is given now.
-    fn cannot(&self, number: u64, key: &TaskKey) -> Option<TaskFailureKind> {
-        let bad = self
-            .scenario
-            .bad
-            .filter(|bad| number == 0 && (bad.from_ms..bad.until_ms).contains(&self.now));
-        let gone = self.is_gone(key).then_some(TaskFailureKind::SourceNotFound);
-        bad.map(|bad| bad.kind).or(gone)
     }
 }
