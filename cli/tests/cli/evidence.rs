@@ -170,3 +170,41 @@ fn verify_deep_finds_each_wrong_byte_that_sizes_hide() {
         "{object}"
     );
 }
+
+const VECTOR: &str = "deletion_vector_d2c639aa-8816-431a-aaf6-d3fe2512ff61.bin";
+
+/// A deletion-vector file with one vector at offset 1; `flips` one bit of its checksum.
+fn vector_file(flips: bool) -> Vec<u8> {
+    let data = [7; 30];
+    // CRC-32 of thirty sevens.
+    let checksum = 0x2af4_c771_u32 ^ u32::from(flips);
+    [&[1][..], &30_u32.to_be_bytes(), &data, &checksum.to_be_bytes()].concat()
+}
+
+#[test]
+fn a_damaged_deletion_vector_is_refused_and_a_repaired_one_takes_its_place() {
+    let bench = Bench::new();
+    let a = table(&bench, "a", 1);
+    let log = a.root.join("_delta_log/00000000000000000000.json");
+    let features = json!({"protocol": {"minReaderVersion": 3, "minWriterVersion": 7,
+        "readerFeatures": ["deletionVectors"], "writerFeatures": ["deletionVectors"]}});
+    let text = fs::read_to_string(&log).unwrap();
+    let legacy = json!({"protocol": {"minReaderVersion": 1, "minWriterVersion": 2}}).to_string();
+    let text = text.replace(&legacy, &features.to_string());
+    assert!(text.contains("deletionVectors"));
+    fs::write(&log, text).unwrap();
+    let vector = json!({"storageType": "u", "pathOrInlineDv": "^-aqEH.-t@S}K{vb[*k^", "offset": 1,
+        "sizeInBytes": 30, "cardinality": 2});
+    a.commit(1, &[a.remove(KEY, "1"), again(&a, KEY, json!({"deletionVector": vector}))]);
+    fs::write(a.root.join(VECTOR), vector_file(true)).unwrap();
+    let (exit, object) = bench.json(&["clone", "a", "target"]);
+    assert_eq!((exit, &object["error"]["reason"]), (3, &json!("DAMAGED_LOG")), "{object}");
+    let message = object["error"]["message"].as_str().unwrap();
+    assert!(message.contains(VECTOR) && message.contains(KEY), "{message}");
+    assert_eq!(commits(&bench.path("target")), 0);
+
+    fs::write(a.root.join(VECTOR), vector_file(false)).unwrap();
+    let (exit, object) = bench.json(&["clone", "a", "target"]);
+    assert_eq!(exit, 0, "{object}");
+    assert_eq!(data(&bench.path("target")), data(&a.root));
+}
