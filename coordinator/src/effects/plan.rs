@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use deepclone_common::connections::Side;
-use deepclone_core::evidence::{Recorded, prior_age_max_ms};
+use deepclone_core::evidence::{ETAG_BYTES_MAX, Recorded, prior_age_max_ms};
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::{JobId, SourceKey, TargetKey};
 use deepclone_core::limits::{GRANT_OBJECT_BYTES_MAX, LARGE_OBJECT_BYTES_MIN, PLAN_TIME_MAX};
@@ -21,8 +21,8 @@ use super::job_plan::{JobPlan, fits};
 use super::{Context, in_time, source_key, wall_clock_ms};
 use crate::state::{JobSpec, KnownObject, PlanNote, StoreError, encode_spec};
 
-/// Bytes of an object's lease besides its two keys.
-const OBJECT_OVERHEAD_BYTES: usize = 64;
+/// Bytes of an object's lease besides its two keys: numbers, and the tags of an earlier copy.
+const OBJECT_OVERHEAD_BYTES: usize = 96 + 2 * ETAG_BYTES_MAX;
 
 /// Bytes of a part of a large object, as an estimate is counted.
 const COPY_PART_BYTES: u64 = 16 << 20;
