@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::actions::{Action, Oddity};
+use crate::actions::{Action, Add, Oddity};
 use crate::error::DeltaError;
 
 /// What is odd when the log file `file` repeats its `protocol` or `metaData` word for word.
@@ -39,4 +39,10 @@ pub(super) fn describes_once(file: &str, actions: &[Action]) -> Result<Option<Od
 fn is_same(left: &Action, right: &Action) -> bool {
     let value = |action: &Action| serde_json::from_str::<Value>(&action.to_json()).ok();
     value(left) == value(right)
+}
+
+/// True when two `add`s of one logical file say the same of it: `dataChange` is not part of that.
+pub(super) fn is_same_add(left: &Add, right: &Add) -> bool {
+    let plain = |add: &Add| Action::Add(Add { data_change: true, ..add.clone() });
+    is_same(&plain(left), &plain(right))
 }

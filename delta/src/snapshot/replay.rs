@@ -4,14 +4,15 @@
 //! the live files' paths are decoded, at the end.
 //!
 //! What readers answer differently is refused where it decides the state: one commit that adds and
-//! removes the same logical file (Spark lets the last one win, the kernel the first); a file whose
+//! removes the same logical file, or adds it twice with different fields (Spark lets the last one
+//! win, the kernel the first); a file whose
 //! `remove` differs from its `add` in the scheme alone (Spark qualifies a path that begins with
 //! `/`, the kernel does not); one object that is live twice, with different deletion vectors or
 //! under two spellings (its rows are read twice, or readers refuse).
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use super::{DomainMetadata, Metadata, Protocol, Remove, Txn};
+use super::{DomainMetadata, Metadata, Protocol, Remove, Txn, once};
 use crate::actions::{Action, Add};
 use crate::dv;
 use crate::error::DeltaError;
@@ -31,6 +32,13 @@ pub(super) struct Replay {
     undecided: BTreeMap<LogKey, DeltaError>,
     /// The newest absolute spelling of each file, by what it decodes to.
     absolute: BTreeMap<FileKey, LogKey>,
+}
+
+/// Two things that one log file says of one logical file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Clash {
+    AddAndRemove,
+    TwoAdds,
 }
 
 /// A finished state.
@@ -58,11 +66,22 @@ impl Replay {
     ) {
         let mut added = BTreeSet::new();
         let mut removed = BTreeSet::new();
+        let mut twice = BTreeSet::new();
         for action in actions {
             match action {
                 Action::Add(add) => {
                     let key = LogKey::of_add(&add);
-                    self.settle(&key, removed.contains(&key), file);
+                    if added.contains(&key)
+                        && self.files.get(&key).is_some_and(|known| !once::is_same_add(known, &add))
+                    {
+                        twice.insert(key.clone());
+                    }
+                    let clash = match (removed.contains(&key), twice.contains(&key)) {
+                        (true, _) => Some(Clash::AddAndRemove),
+                        (false, true) => Some(Clash::TwoAdds),
+                        (false, false) => None,
+                    };
+                    self.settle(&key, clash, file);
                     self.note_absolute(root_uri, &key);
                     added.insert(key.clone());
                     self.tombstones.remove(&key);
@@ -70,7 +89,7 @@ impl Replay {
                 }
                 Action::Remove(remove) => {
                     let key = LogKey::of_remove(&remove);
-                    self.settle(&key, added.contains(&key), file);
+                    self.settle(&key, added.contains(&key).then_some(Clash::AddAndRemove), file);
                     self.doubt_other_scheme(root_uri, file, &key);
                     removed.insert(key.clone());
                     self.files.remove(&key);
@@ -146,7 +165,7 @@ impl Replay {
         disputed.retain(|key| !added.contains(key) && !removed.contains_key(key));
         for (key, remove) in removed {
             if added.contains(&key) {
-                self.settle(&key, true, file);
+                self.settle(&key, Some(Clash::AddAndRemove), file);
             } else {
                 self.files.remove(&key);
                 self.tombstones.insert(key, remove);
@@ -175,15 +194,17 @@ impl Replay {
         Ok(State { protocol, metadata, txns, domains, files, tombstones })
     }
 
-    /// Notes whether the commit `file` holds the opposite action on `key`, too.
-    fn settle(&mut self, key: &LogKey, is_both: bool, file: &str) {
-        match is_both {
-            true => {
-                let problem = format!("it both adds and removes {}", key.path);
-                self.undecided.insert(key.clone(), DeltaError::damaged(file, problem));
+    /// Notes whether the log file `file` says two things of `key`.
+    fn settle(&mut self, key: &LogKey, clash: Option<Clash>, file: &str) {
+        let problem = match clash {
+            Some(Clash::AddAndRemove) => format!("it both adds and removes {}", key.path),
+            Some(Clash::TwoAdds) => format!("it adds {} twice, with different fields", key.path),
+            None => {
+                self.undecided.remove(key);
+                return;
             }
-            false => drop(self.undecided.remove(key)),
-        }
+        };
+        self.undecided.insert(key.clone(), DeltaError::damaged(file, problem));
     }
 
     fn note_absolute(&mut self, root_uri: &str, key: &LogKey) {

@@ -27,6 +27,11 @@ fn add(path: &str, vector: &str) -> String {
     )
 }
 
+/// An `add` that puts the rows of the file into another partition.
+fn other(path: &str) -> String {
+    add(path, "").replace("\"partitionValues\":{}", "\"partitionValues\":{\"p\":\"1\"}")
+}
+
 fn remove(path: &str, vector: &str) -> String {
     let text = add(path, vector);
     text.replacen("add", "remove", 1)
@@ -85,6 +90,11 @@ async fn the_newest_reference_to_a_logical_file_wins() {
         (vec![lines(&[add("a", ""), remove("a", "")])], Err("both adds and removes a")),
         (vec![lines(&[remove("a", ""), add("a", "")])], Err("both adds and removes a")),
         (vec![lines(&[remove("a", ""), add("a", "")]), remove("a", "")], Ok(vec![])),
+        (vec![lines(&[add("a", ""), add("a", "")])], Ok(vec!["a"])),
+        (vec![lines(&[add("a", ""), other("a")])], Err("adds a twice")),
+        (vec![lines(&[add("a", ""), other("a"), other("a")])], Err("adds a twice")),
+        (vec![lines(&[add("a", ""), other("a")]), other("a")], Ok(vec!["a"])),
+        (vec![lines(&[add("a", ""), other("a")]), remove("a", "")], Ok(vec![])),
     ];
     for (commits, wanted) in cases {
         let mut files = vec![("0", first(&[]))];
