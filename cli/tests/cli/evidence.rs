@@ -84,14 +84,22 @@ fn a_table_goes_on_with_its_own_leftovers() {
 
 #[test]
 fn a_source_that_changed_under_an_unpublished_sync_is_copied_anew() {
-    let bench = Bench::new();
-    let a = table(&bench, "a", 1);
-    fails_before_the_commit(&bench);
-    let size = usize::try_from(fs::metadata(a.root.join(KEY)).unwrap().len()).unwrap();
-    fs::write(a.root.join(KEY), vec![9; size]).unwrap();
-    let (exit, object) = bench.json(&["clone", "a", "target"]);
-    assert_eq!((exit, &object["objects_copied"]), (0, &json!(1)), "{object}");
-    assert_eq!(data(&bench.path("target")), data(&a.root));
+    for keeps_time in [false, true] {
+        let bench = Bench::new();
+        let a = table(&bench, "a", 1);
+        fails_before_the_commit(&bench);
+        let file = a.root.join(KEY);
+        let before = fs::metadata(&file).unwrap();
+        let size = usize::try_from(before.len()).unwrap();
+        fs::write(&file, vec![9; size]).unwrap();
+        if keeps_time {
+            let file = fs::File::options().write(true).open(&file).unwrap();
+            file.set_modified(before.modified().unwrap()).unwrap();
+        }
+        let (exit, object) = bench.json(&["clone", "a", "target"]);
+        assert_eq!((exit, &object["objects_copied"]), (0, &json!(1)), "{object}");
+        assert_eq!(data(&bench.path("target")), data(&a.root));
+    }
 }
 
 #[test]
@@ -160,6 +168,14 @@ fn verify_deep_finds_each_wrong_byte_that_sizes_hide() {
     let run = bench.run(&["verify", "a", "target", "--deep"]);
     assert_eq!(run.exit, 6);
     assert!(run.stdout.contains("2 objects compared, 0 B read at the source"), "{}", run.stdout);
+
+    // The source's file is another one, under its old time: the ledger does not speak for it.
+    let file = a.root.join(OTHER);
+    let modified = fs::metadata(&file).unwrap().modified().unwrap();
+    fs::write(&file, vec![9; usize::try_from(size).unwrap()]).unwrap();
+    fs::File::options().write(true).open(&file).unwrap().set_modified(modified).unwrap();
+    let (_, object) = bench.json(&["verify", "a", "target", "--deep"]);
+    assert_eq!(object["differences"][1]["subject"], OTHER, "{object}");
 
     // A dangling commit: the object is missing.
     fs::remove_file(bench.path("target").join(KEY)).unwrap();

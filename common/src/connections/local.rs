@@ -1,7 +1,12 @@
 //! The store of a `file://` connection: the local file system below the root, without the links
 //! that lead out of it.
+//!
+//! The client's entity tag of a file is its inode, length and time of modification, which the
+//! owner can set: a file rewritten in place by a tool that keeps times has the old tag. The time
+//! of the inode's last change, which nobody can set, is added here.
 
 use std::fmt;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -10,8 +15,8 @@ use futures::{StreamExt, TryStreamExt};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
-    ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    CopyOptions, Error, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload,
+    ObjectMeta, ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 
 use crate::local_folder::{LeadsOutside, resolve_below};
@@ -66,6 +71,16 @@ impl LocalStore {
     }
 }
 
+/// The tag of the file that was opened; none where that is not known.
+fn tag(answer: &GetResult) -> Result<Option<String>> {
+    let GetResultPayload::File(file, _) = &answer.payload else { return Ok(None) };
+    let metadata = file
+        .metadata()
+        .map_err(|source| Error::Generic { store: "LocalFileSystem", source: source.into() })?;
+    let tag = answer.meta.e_tag.as_deref();
+    Ok(tag.map(|tag| format!("{tag}-{:x}.{:x}", metadata.ctime(), metadata.ctime_nsec())))
+}
+
 impl fmt::Display for LocalStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "files below {}", self.root.display())
@@ -90,7 +105,13 @@ impl ObjectStore for LocalStore {
 
     async fn get_opts(&self, at: &Path, how: GetOptions) -> Result<GetResult> {
         self.check_async(at).await?;
-        self.inner.get_opts(at, how).await
+        let GetOptions { if_match, if_none_match, .. } = how.clone();
+        let how = GetOptions { if_match: None, if_none_match: None, ..how };
+        let mut answer = self.inner.get_opts(at, how).await?;
+        answer.meta.e_tag = tag(&answer)?;
+        GetOptions { if_match, if_none_match, ..GetOptions::default() }
+            .check_preconditions(&answer.meta)?;
+        Ok(answer)
     }
 
     fn delete_stream(
@@ -142,6 +163,36 @@ mod tests {
 
     use super::*;
     use crate::store_errors::{StoreError, StoreErrorKind};
+
+    #[tokio::test]
+    async fn a_file_that_is_rewritten_with_its_old_time_has_another_tag() {
+        let scratch = tempfile::tempdir().unwrap();
+        let file = scratch.path().join("file");
+        let store = LocalStore::new(scratch.path().to_owned());
+        let key = Path::from_absolute_path(&file).unwrap();
+        let write = |bytes: &[u8]| {
+            use std::io::Write as _;
+            let mut opened =
+                std::fs::File::options().create(true).truncate(false).write(true).open(&file)?;
+            opened.write_all(bytes)?;
+            opened.set_modified(std::time::UNIX_EPOCH)
+        };
+        let get = async |tag: Option<&String>| {
+            let how = GetOptions { if_match: tag.cloned(), ..GetOptions::default() };
+            store.get_opts(&key, how).await
+        };
+        write(b"old").unwrap();
+        let old = get(None).await.unwrap().meta.e_tag.unwrap();
+        assert_eq!(store.head(&key).await.unwrap().e_tag.as_ref(), Some(&old));
+        assert_eq!(get(Some(&old)).await.unwrap().bytes().await.unwrap(), "old");
+        // The clock of the file system stands still for some milliseconds.
+        while store.head(&key).await.unwrap().e_tag.as_ref() == Some(&old) {
+            write(b"new").unwrap();
+        }
+        let error = get(Some(&old)).await.unwrap_err();
+        assert!(matches!(error, Error::Precondition { .. }), "{error}");
+        assert_eq!(get(None).await.unwrap().bytes().await.unwrap(), "new");
+    }
 
     #[tokio::test]
     async fn nothing_is_read_written_or_listed_through_a_link_that_leads_outside() {
