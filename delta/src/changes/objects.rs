@@ -22,7 +22,7 @@ use crate::paths::FileKey;
 pub(super) enum Proven {
     /// All: nobody else wrote to the replica, and this source is the one that was synced.
     Head,
-    /// Those that were live at our last sync, too: somebody else wrote to the replica since.
+    /// Those that are live ever since our last sync: somebody else wrote to the replica.
     LastSync(BTreeMap<FileKey, Add>),
     /// None: another source may use the same names.
     Nothing,

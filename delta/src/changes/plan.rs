@@ -146,8 +146,11 @@ async fn read_replica(
         }
         // Somebody else's files never were at the source.
         Continuity::Same => match since::synced_files(target, &last).await? {
-            Some(synced) => {
-                (since::not_live(target.kind(), &synced, &wanted.files), Proven::LastSync(synced))
+            Some(mut synced) => {
+                let absent = since::not_live(target.kind(), &synced, &wanted.files);
+                let since = (last.at.unwrap_or_default(), snapshot.version);
+                since::keep_unbroken(target, since, &mut synced).await?;
+                (absent, Proven::LastSync(synced))
             }
             None => (BTreeSet::new(), Proven::Nothing),
         },

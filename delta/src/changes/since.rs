@@ -75,6 +75,29 @@ pub(super) async fn synced_files(
     }
 }
 
+/// Takes out of `synced` the files that were not live all the time since, in the replica whose head
+/// is `head`: what left may have been vacuumed, and its key used for other bytes. Commits that are
+/// gone may have done that to any file.
+///
+/// # Errors
+/// When a commit cannot be read.
+pub(super) async fn keep_unbroken(
+    target: &TableStore,
+    (at, head): (u64, u64),
+    synced: &mut BTreeMap<FileKey, Add>,
+) -> Result<(), DeltaError> {
+    let mut paths: Paths = synced.keys().map(|key| (key.path.clone(), true)).collect();
+    for version in at + 1..=head {
+        match readable(target, version).await? {
+            Some(commit) => follow(&target.uri, target.kind(), &mut paths, &commit),
+            None => paths.clear(),
+        }
+        paths.retain(|_, is_live| *is_live);
+    }
+    synced.retain(|key, _| paths.contains_key(&key.path));
+    Ok(())
+}
+
 /// The paths that are live in the replica's `synced` and not in the source's `now`: both maps are
 /// sorted by path, but for keys that are rewritten for the target.
 pub(super) fn not_live(

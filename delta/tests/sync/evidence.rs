@@ -80,6 +80,28 @@ async fn after_a_divergence_only_what_our_last_sync_had_counts() {
 }
 
 #[tokio::test]
+async fn a_key_that_left_the_replica_for_a_while_is_proved_again() {
+    for (commits, proved) in [
+        (vec![vec![remove("a1")], vec![add("a1")]], true),
+        (vec![vec![remove("a1")], vec![info("VACUUM END")], vec![add("a1"), add("x1")]], true),
+        // It stayed live: nobody vacuums it.
+        (vec![vec![add("a1")], vec![add("x1")]], false),
+        (vec![vec![remove("a1"), add_with("a1", json!({"deletionVector": vector(1)}))]], false),
+    ] {
+        let source = small_source().await;
+        let target = Table::new("target");
+        sync_equal(&source, &target, &spec()).await;
+        let mut foreign = target;
+        for commit in &commits {
+            foreign.commit(commit).await;
+        }
+        let change_set = planned(&source, &foreign, &overwrite()).await;
+        let expect: &[&str] = if proved { &["p=a/a1.parquet*"] } else { &[] };
+        assert_eq!(keys(&change_set), expect, "{commits:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_replaced_source_makes_every_key_of_the_replica_unproven() {
     let source = small_source().await;
     let target = Table::new("target");
