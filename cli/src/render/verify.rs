@@ -136,6 +136,7 @@ fn kind_name(kind: DifferenceKind) -> &'static str {
         DifferenceKind::ObjectUnproven => "OBJECT_UNPROVEN",
         DifferenceKind::Protocol => "PROTOCOL",
         DifferenceKind::Metadata => "METADATA",
+        DifferenceKind::Checkpoint => "CHECKPOINT",
         DifferenceKind::Diverged => "DIVERGED",
         DifferenceKind::SecondOpinion => "SECOND_OPINION",
     }

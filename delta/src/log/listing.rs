@@ -50,6 +50,18 @@ pub async fn head(table: &TableStore) -> Result<Option<u64>, DeltaError> {
     Ok(listing.newest())
 }
 
+/// True when the log holds a whole checkpoint of `version` or a newer one.
+///
+/// # Errors
+/// When the store does not answer.
+pub(crate) async fn has_checkpoint_from(
+    table: &TableStore,
+    version: u64,
+) -> Result<bool, DeltaError> {
+    let listing = listing(table, Some(version)).await?;
+    Ok(listing.checkpoints.iter().any(|found| found.version >= version))
+}
+
 /// What a listing from the hint on amounts to.
 enum Bounded {
     /// It shows a checkpoint and all that is newer.
@@ -92,7 +104,7 @@ async fn whole(table: &TableStore, seen: Option<u64>) -> Result<Listing, DeltaEr
 }
 
 /// The version that `_last_checkpoint` names, if it is there and makes sense.
-async fn hint(table: &TableStore) -> Result<Option<u64>, DeltaError> {
+pub(crate) async fn hint(table: &TableStore) -> Result<Option<u64>, DeltaError> {
     #[derive(Deserialize)]
     struct Hint {
         version: u64,

@@ -23,6 +23,7 @@ use crate::error::DeltaError;
 use crate::io;
 use crate::paths::LOG_FOLDER;
 
+pub(crate) use listing::{has_checkpoint_from, hint};
 pub use listing::{head, list, list_whole};
 pub use segment::{CheckpointFiles, LogEntry, LogSegment};
 

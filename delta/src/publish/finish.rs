@@ -44,11 +44,13 @@ pub async fn finish(target: &TableStore, version: u64) -> Result<Finished, Delta
 /// Counted from the checkpoint before: when VACUUM's commits stand between ours, our versions may
 /// never be multiples of the interval.
 async fn is_due(target: &TableStore, version: u64, interval: u64) -> Result<bool, DeltaError> {
-    let since = match hint::last_checkpoint(target).await? {
-        Some(last) if last <= version => version - last,
-        // A hint ahead of the log says nothing.
-        _ => version,
-    };
+    let Some(last) = hint::last_checkpoint(target).await? else { return Ok(version >= interval) };
+    // Readers refuse a table whose hint names a checkpoint that is not there.
+    if !log::has_checkpoint_from(target, last).await? {
+        return Ok(true);
+    }
+    // A hint ahead of the log says nothing.
+    let since = if last <= version { version - last } else { version };
     Ok(since >= interval)
 }
 

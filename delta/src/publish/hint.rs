@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::changes::record::SyncRecord;
 use crate::error::DeltaError;
 use crate::io;
+use crate::log;
 
 const REPLICA_HINT: &str = "_deepclone/replica.json";
 const LAST_CHECKPOINT: &str = "_delta_log/_last_checkpoint";
@@ -77,9 +78,12 @@ pub(crate) struct LastCheckpoint {
     pub(crate) num_of_add_files: Option<u64>,
 }
 
-/// Points readers at a checkpoint that is there whole; never backwards.
+/// Points readers at a checkpoint that is there whole; backwards only from one that is not.
 pub(super) async fn point_at(target: &TableStore, last: &LastCheckpoint) -> Result<(), DeltaError> {
-    if last_checkpoint(target).await?.is_some_and(|known| known >= last.version) {
+    if let Some(known) = last_checkpoint(target).await?
+        && known >= last.version
+        && log::has_checkpoint_from(target, known).await?
+    {
         return Ok(());
     }
     if target.uri.starts_with("file:") {
@@ -91,14 +95,7 @@ pub(super) async fn point_at(target: &TableStore, last: &LastCheckpoint) -> Resu
 
 /// The version of the checkpoint that readers are pointed at.
 pub(super) async fn last_checkpoint(target: &TableStore) -> Result<Option<u64>, DeltaError> {
-    #[derive(Deserialize)]
-    struct Named {
-        version: u64,
-    }
-    let fetched = io::get(target, LAST_CHECKPOINT).await?;
-    let named: Option<Named> =
-        fetched.and_then(|fetched| serde_json::from_slice(&fetched.bytes).ok());
-    Ok(named.map(|named| named.version))
+    log::hint(target).await
 }
 
 async fn put_json(
@@ -120,6 +117,8 @@ mod tests {
 
     use super::*;
 
+    const CHECKPOINT: &str = "_delta_log/00000000000000000003.checkpoint.parquet";
+
     #[tokio::test]
     async fn a_local_hint_sheds_another_engines_checksum() {
         for (uri, stays) in [("file:///t", false), ("s3://bucket/t", true)] {
@@ -133,7 +132,8 @@ mod tests {
                 .unwrap();
             let checksum = Bytes::from_static(b"crc");
             io::put(&table, LAST_CHECKPOINT_CHECKSUM, checksum.into()).await.unwrap();
-            for (version, expect) in [(2, 3), (4, 4)] {
+            io::put(&table, CHECKPOINT, Bytes::from_static(b"x").into()).await.unwrap();
+            for (version, expect) in [(2, 3), (4, 4), (3, 3)] {
                 let last = LastCheckpoint {
                     version,
                     size: 1,

@@ -2,7 +2,8 @@
 //!
 //! Flow: the replica's head tells which source version it claims to be; the source is read at
 //! that version with the same filter; live keys, sizes, protocol and metadata are compared; the
-//! target's objects are listed once and their sizes compared; bytes are compared when asked for;
+//! replica's newest checkpoint is looked at; the target's objects are listed once and their sizes
+//! compared; bytes are compared when asked for;
 //! delta-rs reads the replica too.
 
 use deepclone_common::connections::Side;
@@ -17,6 +18,7 @@ use crate::{second_opinion, snapshot};
 
 mod compare;
 mod deep;
+mod start;
 
 pub use deep::DeepReport;
 
@@ -82,6 +84,8 @@ pub enum DifferenceKind {
     Protocol,
     /// Schema, partitioning or properties differ.
     Metadata,
+    /// Readers begin with a checkpoint that is not there, or that cannot be read.
+    Checkpoint,
     /// Somebody else wrote to the replica after the last sync.
     Diverged,
     /// delta-rs sees another set of files.
@@ -137,6 +141,7 @@ pub async fn verify(
     compare::files(&wanted, &replica, &mut differences);
     compare::protocol(&wanted, &replica, &mut differences);
     compare::metadata(&wanted, &replica, last.record.as_ref(), &mut differences)?;
+    start::checkpoints(target, &replica, &mut differences).await?;
     let objects = compare::objects(target, &replica, &mut differences).await?;
     let deep = match depth {
         Depth::Sizes => None,

@@ -51,6 +51,44 @@ async fn each_damage_has_its_name() {
     );
 }
 
+/// A replica of twelve versions with a checkpoint of version 10, and its source.
+async fn with_checkpoint() -> (Table, Table) {
+    let (mut source, target) = (small_source().await, Table::new("target"));
+    for n in 0..=11 {
+        sync_equal(&source, &target, &spec()).await;
+        source.commit(&[add(&format!("c{n}"))]).await;
+    }
+    (source, target)
+}
+
+#[tokio::test]
+async fn a_checkpoint_that_keeps_readers_out_is_named_and_replaced() {
+    const HINT: &str = "_delta_log/_last_checkpoint";
+    const CHECKPOINT: &str = "_delta_log/00000000000000000010.checkpoint.parquet";
+    for (damage, subject, heals) in [
+        ("the hint is ahead of the log", HINT, true),
+        ("the checkpoint is gone", HINT, true),
+        ("the checkpoint is no Parquet", CHECKPOINT, false),
+    ] {
+        let (source, target) = with_checkpoint().await;
+        match damage {
+            "the hint is ahead of the log" => {
+                target.put(HINT, br#"{"version":99,"size":1}"#.to_vec()).await;
+            }
+            "the checkpoint is gone" => target.delete(CHECKPOINT).await,
+            _ => target.put(CHECKPOINT, b"PAR1 no PAR1".to_vec()).await,
+        }
+        let report = verify(&source.store, &target.store, Depth::Sizes).await.unwrap();
+        let found: Vec<_> = report.differences.iter().map(|d| (d.kind, &*d.subject)).collect();
+        assert_eq!(found, [(DifferenceKind::Checkpoint, subject)], "{damage}");
+
+        sync_equal(&source, &target, &spec()).await;
+        let hint = String::from_utf8(target.get(HINT).await.unwrap()).unwrap();
+        assert_eq!(hint.contains("\"version\":12,"), heals, "{damage}: {hint}");
+        assert_eq!(kinds(&source, &target).await.is_empty(), heals, "{damage}");
+    }
+}
+
 #[tokio::test]
 async fn a_filtered_replica_is_compared_with_its_part() {
     let mut source = small_source().await;
