@@ -42,6 +42,13 @@ pub fn table_uri(side: Side, typed: &str, current_dir: &Path) -> Result<String, 
     if typed.chars().any(char::is_control) {
         return Err(refuse(side, "holds a control character"));
     }
+    if let Some(name) = scheme_without_slashes(typed) {
+        let problem = format!(
+            "has no // after {name}: and would be a folder here: write {name}://…, or ./ before a \
+             folder of that name"
+        );
+        return Err(refuse(side, &problem));
+    }
     match scheme(typed) {
         Some((name, rest)) => remote_uri(side, &name.to_ascii_lowercase(), rest),
         None => canonical(side, &absolute(Path::new(typed), current_dir).to_string_lossy()),
@@ -71,6 +78,19 @@ pub fn refuse_overlap(source: &str, target: &str) -> Result<(), Failure> {
         return Ok(());
     };
     Err(Failure::new(Reason::InvalidArgument, message))
+}
+
+/// The store that is meant by `s3:/bucket/t` or `gs:bucket`: one slip of the finger, and the replica
+/// would be a folder beside the caller. `file:t` names no absolute path.
+fn scheme_without_slashes(typed: &str) -> Option<String> {
+    let (name, rest) = typed.split_once(':')?;
+    let name = name.to_ascii_lowercase();
+    let is_meant = match name.as_str() {
+        "s3" | "s3a" | "gs" | "az" | "abfs" | "abfss" | "share" => !rest.starts_with("//"),
+        "file" => !rest.starts_with('/'),
+        _ => false,
+    };
+    is_meant.then_some(name)
 }
 
 fn scheme(typed: &str) -> Option<(&str, &str)> {
