@@ -34,8 +34,8 @@ pub(crate) fn is_replaced(replica: &Add, source: &Add) -> bool {
         || stats_contradict(replica.stats.as_deref(), source.stats.as_deref())
 }
 
-/// True when both texts count rows, nulls or numbers of one column, and not the same. Bounds are
-/// compared only where both call them tight: a deletion vector widens them.
+/// True when both texts count the rows or nulls, or bound the values of one column, and not by the
+/// same. Bounds are compared only where both call them tight: a deletion vector widens them.
 fn stats_contradict(left: Option<&str>, right: Option<&str>) -> bool {
     let parse = |stats: Option<&str>| serde_json::from_str::<StatsNumbers>(stats?).ok();
     let (Some(left), Some(right)) = (parse(left), parse(right)) else { return false };
@@ -49,12 +49,19 @@ fn stats_contradict(left: Option<&str>, right: Option<&str>) -> bool {
     tight(&left)
         && tight(&right)
         && [
-            (&left.min_values, &right.min_values),
-            (&left.max_values, &right.max_values),
-            (&left.null_count, &right.null_count),
+            (Bound::Least, &left.min_values, &right.min_values),
+            (Bound::Most, &left.max_values, &right.max_values),
+            (Bound::Least, &left.null_count, &right.null_count),
         ]
         .into_iter()
-        .any(|(left, right)| numbers_differ(left.as_deref(), right.as_deref()))
+        .any(|(bound, left, right)| values_differ(bound, left.as_deref(), right.as_deref()))
+}
+
+/// Which end of a column's values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Bound {
+    Least,
+    Most,
 }
 
 #[derive(Deserialize)]
@@ -67,18 +74,38 @@ struct StatsNumbers {
     null_count: Option<Box<RawValue>>,
 }
 
-/// True when some number that both have, under the same names, differs.
-fn numbers_differ(left: Option<&RawValue>, right: Option<&RawValue>) -> bool {
+/// True when some value that both have, under the same names, differs.
+fn values_differ(bound: Bound, left: Option<&RawValue>, right: Option<&RawValue>) -> bool {
     let (Some(left), Some(right)) = (left, right) else { return false };
     let fields =
         |json: &RawValue| serde_json::from_str::<BTreeMap<String, Box<RawValue>>>(json.get()).ok();
     if let (Some(left), Some(right)) = (fields(left), fields(right)) {
-        return left
-            .iter()
-            .any(|(name, left)| numbers_differ(Some(left), right.get(name).map(|right| &**right)));
+        return left.iter().any(|(name, left)| {
+            values_differ(bound, Some(left), right.get(name).map(|right| &**right))
+        });
     }
     let number = |json: &RawValue| exact_number(json.get()).filter(|_| is_number(json.get()));
-    matches!((number(left), number(right)), (Some(left), Some(right)) if left != right)
+    if let (Some(left), Some(right)) = (number(left), number(right)) {
+        return left != right;
+    }
+    let text = |json: &RawValue| serde_json::from_str::<String>(json.get()).ok();
+    matches!((text(left), text(right)), (Some(l), Some(r)) if texts_differ(bound, &l, &r))
+}
+
+/// Characters of a text that no writer leaves out of a bound: a date; the rest of a time is spelled
+/// in many ways, and long texts are cut.
+const TEXT_CHARS_MAX: usize = 10;
+
+/// True when neither text can be the other one, cut. The last character of a cut upper bound may
+/// be raised.
+fn texts_differ(bound: Bound, left: &str, right: &str) -> bool {
+    let shorter = left.chars().count().min(right.chars().count());
+    let kept = match bound {
+        Bound::Least => shorter,
+        Bound::Most => shorter.saturating_sub(1),
+    };
+    let start = |text: &'_ str| text.chars().take(kept.min(TEXT_CHARS_MAX)).collect::<String>();
+    start(left) != start(right)
 }
 
 fn is_number(json: &str) -> bool {
@@ -233,6 +260,19 @@ mod tests {
             (Some(full), Some(r#"{"nullCount":{"a":1}}"#), true),
             (Some(full), Some(wide), false),
             (Some(r#"{"minValues":{"a":"x"}}"#), Some(r#"{"minValues":{"a":"xy"}}"#), false),
+            (Some(r#"{"minValues":{"a":"x"}}"#), Some(r#"{"minValues":{"a":"y"}}"#), true),
+            (
+                Some(r#"{"minValues":{"t":"2024-01-01T00:00:00.000Z"}}"#),
+                Some(r#"{"minValues":{"t":"2024-01-01 00:00:00"}}"#),
+                false,
+            ),
+            (
+                Some(r#"{"minValues":{"t":"2024-01-01"}}"#),
+                Some(r#"{"minValues":{"t":"2024-01-02"}}"#),
+                true,
+            ),
+            (Some(r#"{"maxValues":{"a":"abd"}}"#), Some(r#"{"maxValues":{"a":"abczz"}}"#), false),
+            (Some(r#"{"maxValues":{"a":"abd"}}"#), Some(r#"{"maxValues":{"a":"axczz"}}"#), true),
             (Some("no JSON"), Some(full), false),
         ] {
             assert_eq!(stats_contradict(replica, source), contradict, "{replica:?} {source:?}");
