@@ -80,7 +80,7 @@ pub fn refuse_overlap(source: &str, target: &str) -> Result<(), Failure> {
     Err(Failure::new(Reason::InvalidArgument, message))
 }
 
-/// The store that is meant by `s3:/bucket/t` or `gs:bucket`: one slip of the finger, and the replica
+/// The store that is meant by `s3:/bucket/t` or `gs:bucket`: a slash is missing, and the replica
 /// would be a folder beside the caller. `file:t` names no absolute path.
 fn scheme_without_slashes(typed: &str) -> Option<String> {
     let (name, rest) = typed.split_once(':')?;

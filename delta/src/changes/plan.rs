@@ -148,7 +148,7 @@ async fn read_replica(
         Continuity::Same => match since::synced_files(target, &last).await? {
             Some(mut synced) => {
                 let absent = since::not_live(target.kind(), &synced, &wanted.files);
-                let since = (last.at.unwrap_or_default(), snapshot.version);
+                let since = (last.at.unwrap_or_default(), &snapshot);
                 since::keep_unbroken(target, since, &mut synced).await?;
                 (absent, Proven::LastSync(synced))
             }

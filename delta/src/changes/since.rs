@@ -75,19 +75,21 @@ pub(super) async fn synced_files(
     }
 }
 
-/// Takes out of `synced` the files that were not live all the time since, in the replica whose head
-/// is `head`: what left may have been vacuumed, and its key used for other bytes. Commits that are
-/// gone may have done that to any file.
+/// Takes out of `synced`, the files of version `at`, those that were not live all the time
+/// up to `head` under one spelling: what left may have been vacuumed, and its key used for other
+/// bytes. Commits that are gone may have done that to any file.
 ///
 /// # Errors
 /// When a commit cannot be read.
 pub(super) async fn keep_unbroken(
     target: &TableStore,
-    (at, head): (u64, u64),
+    (at, head): (u64, &Snapshot),
     synced: &mut BTreeMap<FileKey, Add>,
 ) -> Result<(), DeltaError> {
+    let spellings: BTreeSet<&str> = head.files.values().map(|add| add.path.as_str()).collect();
+    synced.retain(|_, add| spellings.contains(add.path.as_str()));
     let mut paths: Paths = synced.keys().map(|key| (key.path.clone(), true)).collect();
-    for version in at + 1..=head {
+    for version in at + 1..=head.version {
         match readable(target, version).await? {
             Some(commit) => follow(&target.uri, target.kind(), &mut paths, &commit),
             None => paths.clear(),

@@ -84,6 +84,7 @@ async fn a_key_that_left_the_replica_for_a_while_is_proved_again() {
     for (commits, proved) in [
         (vec![vec![remove("a1")], vec![add("a1")]], true),
         (vec![vec![remove("a1")], vec![info("VACUUM END")], vec![add("a1"), add("x1")]], true),
+        (vec![vec![remove("a1"), add_with("a1", json!({"path": "p=a/%611.parquet"}))]], true),
         // It stayed live: nobody vacuums it.
         (vec![vec![add("a1")], vec![add("x1")]], false),
         (vec![vec![remove("a1"), add_with("a1", json!({"deletionVector": vector(1)}))]], false),
