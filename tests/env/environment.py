@@ -21,6 +21,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
 import services
@@ -57,8 +58,11 @@ def run(command: list[str]) -> int:
         with locked("change"):
             ensure(keep=False)
             fcntl.flock(users, fcntl.LOCK_SH)
-        environment = {**os.environ, "DEEPCLONE_TEST_ENVIRONMENT": str(state_file())}
-        return subprocess.run(command, env=environment).returncode
+        with tempfile.TemporaryDirectory(prefix="deepclone-", ignore_cleanup_errors=True) as scratch:
+            # Tests kill their helpers: what these leave behind goes with the folder.
+            environment = {**os.environ, "DEEPCLONE_TEST_ENVIRONMENT": str(state_file()),
+                           "DEEPCLONE_TEST_SCRATCH": scratch}
+            return subprocess.run(command, env=environment).returncode
     finally:
         with locked("change"):
             with contextlib.suppress(BlockingIOError):

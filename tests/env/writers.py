@@ -156,7 +156,7 @@ def spark():
         return active
     os.environ["TZ"] = "UTC"
     jars = sorted(map(str, pathlib.Path(os.environ["DEEPCLONE_SPARK_JARS"]).glob("*.jar")))
-    scratch = tempfile.mkdtemp(prefix="deepclone-spark-")
+    scratch = tempfile.mkdtemp(prefix="spark-", dir=os.environ.get("DEEPCLONE_TEST_SCRATCH"))
     settings = {
         "spark.jars": ",".join(jars),
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
