@@ -53,7 +53,7 @@ pub struct Recorded {
     pub target_etag: String,
     /// True when the copy found the object instead of writing it.
     pub existed: bool,
-    /// True when the commit of another job that made it may be in the target's log.
+    /// True when a commit of another job that refers to it may be in the target's log.
     pub may_be_published: bool,
 }
 

@@ -103,6 +103,27 @@ fn a_source_that_changed_under_an_unpublished_sync_is_copied_anew() {
 }
 
 #[test]
+fn what_another_coordinator_published_is_never_replaced() {
+    let bench = Bench::new();
+    let a = table(&bench, "a", 1);
+    fails_before_the_commit(&bench);
+    let elsewhere = |arguments: &[&str]| {
+        let mut command = bench.command(arguments);
+        command.env("XDG_STATE_HOME", bench.path("elsewhere"));
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    };
+    elsewhere(&["clone", "a", "target"]);
+    a.commit(1, &[a.remove(KEY, "1")]);
+    elsewhere(&["clone", "a", "target"]);
+    // The replica's version 0 still needs the object whose name comes back with other bytes.
+    let size = fs::metadata(a.root.join(KEY)).unwrap().len();
+    fs::write(a.root.join(KEY), vec![9; usize::try_from(size).unwrap()]).unwrap();
+    a.commit(2, &[again(&a, KEY, json!({"modificationTime": 1}))]);
+    refused(&bench, &["clone", "a", "target"]);
+}
+
+#[test]
 fn a_new_lineage_takes_nothing_of_the_old_one() {
     let bench = Bench::new();
     let (_a, _b) = (table(&bench, "a", 1), table(&bench, "b", 2));

@@ -152,6 +152,7 @@ fn pack(source: SourceKey, change_set: &ChangeSet) -> Result<Vec<Shard>, Failure
 /// Notes the earlier copies of the plan's objects from this very source, as far as they are recent
 /// enough to be worth a second look.
 async fn note_priors(context: &Context, job: JobId, plan: &mut JobPlan) -> Result<(), StoreError> {
+    let head_ms = plan.change_set.replica_commit_ms;
     let since_ms = wall_clock_ms() - prior_age_max_ms(plan.change_set.retention_ms);
     let mut priors = Vec::new();
     for task in &plan.tasks {
@@ -168,7 +169,7 @@ async fn note_priors(context: &Context, job: JobId, plan: &mut JobPlan) -> Resul
             if let Some(known) = known.get(&object.target_path)
                 && fits(object, known.evidence.size)
             {
-                priors.push((place, recorded(known, job)));
+                priors.push((place, recorded(known, job, head_ms)));
             }
         }
     }
@@ -178,16 +179,18 @@ async fn note_priors(context: &Context, job: JobId, plan: &mut JobPlan) -> Resul
     Ok(())
 }
 
-/// What is known of an object, as the rules of evidence take it.
-fn recorded(known: &KnownObject, job: JobId) -> Recorded {
+/// What is known of an object, as the rules of evidence take it. Where the replica has a commit
+/// from after the copy, a coordinator with another state may have published the object.
+fn recorded(known: &KnownObject, job: JobId, head_ms: Option<i64>) -> Recorded {
     let evidence = &known.evidence;
+    let committed_since = head_ms.is_some_and(|head_ms| evidence.recorded_ms <= head_ms);
     Recorded {
         source: evidence.source,
         crc64nvme: evidence.crc64nvme,
         source_etag: evidence.source_etag.clone(),
         target_etag: evidence.target_etag.clone(),
         existed: evidence.existed,
-        may_be_published: known.may_be_published && evidence.job != job,
+        may_be_published: committed_since || (known.may_be_published && evidence.job != job),
     }
 }
 

@@ -149,6 +149,8 @@ pub struct ChangeSet {
     pub notices: Vec<String>,
     /// How long the target keeps objects that no commit refers to, in milliseconds.
     pub retention_ms: i64,
+    /// When the replica's head was committed, in milliseconds since 1970; none: no replica yet.
+    pub replica_commit_ms: Option<i64>,
     /// Deletion vectors of the files that join.
     pub(crate) new_vectors: Vec<NewVector>,
     /// Where the commit comes from and what it is for.

@@ -295,6 +295,7 @@ async fn change_set(
         metrics,
         notices: notices(wanted, commit, replica),
         retention_ms: 0,
+        replica_commit_ms: head.map(|head| head.commit_ms),
         new_vectors,
         txns: transactions(&identity, wanted, head),
         identity,
