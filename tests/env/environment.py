@@ -58,7 +58,8 @@ def run(command: list[str]) -> int:
         with locked("change"):
             ensure(keep=False)
             fcntl.flock(users, fcntl.LOCK_SH)
-        with tempfile.TemporaryDirectory(prefix="deepclone-", ignore_cleanup_errors=True) as scratch:
+        with tempfile.TemporaryDirectory(prefix="deepclone-",
+                                         ignore_cleanup_errors=True) as scratch:
             # Tests kill their helpers: what these leave behind goes with the folder.
             environment = {**os.environ, "DEEPCLONE_TEST_ENVIRONMENT": str(state_file()),
                            "DEEPCLONE_TEST_SCRATCH": scratch}
