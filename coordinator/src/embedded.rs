@@ -73,7 +73,7 @@ impl Embedded {
         store: Arc<dyn Store>,
         limits: Limits,
     ) -> Result<Self, Failure> {
-        let context = Context::new(connections, store);
+        let context = Context::new(connections, store, &limits);
         let stop = CancellationToken::new();
         let gauges = Arc::new(Gauges::default());
         let (handle, driver) = driver::start(context.clone(), limits, gauges, stop.clone())

@@ -58,10 +58,10 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> Result<(), Failure> {
     let store = SqliteStore::open(&settings.place).await.map_err(|error| error.failure())?;
-    let context = Context::new(Arc::new(settings.connections), Arc::new(store));
+    let limits = Limits::default();
+    let context = Context::new(Arc::new(settings.connections), Arc::new(store), &limits);
     let gauges = Arc::new(Gauges::default());
     let stop = shutdown.child_token();
-    let limits = Limits::default();
     let (handle, driver) =
         driver::start(context.clone(), limits, Arc::clone(&gauges), stop.clone())
             .await

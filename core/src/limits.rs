@@ -176,6 +176,8 @@ pub struct Limits {
     pub worker_aside: Duration,
     /// See [`NO_WORKERS_WAIT`].
     pub no_workers_wait: Duration,
+    /// See [`PLAN_TIME_MAX`].
+    pub plan_time_max: Duration,
     /// See [`GRANT_TASKS_MAX`].
     pub grant_tasks_max: usize,
     /// See [`GRANT_OBJECTS_MAX`].
@@ -200,6 +202,7 @@ impl Default for Limits {
             worker_denials_max: WORKER_DENIALS_MAX,
             worker_aside: WORKER_ASIDE,
             no_workers_wait: NO_WORKERS_WAIT,
+            plan_time_max: PLAN_TIME_MAX,
             grant_tasks_max: GRANT_TASKS_MAX,
             grant_objects_max: GRANT_OBJECTS_MAX,
         }

@@ -21,6 +21,7 @@ use deepclone_common::connections::{Connections, Resolved, Side};
 use deepclone_common::table_store::TableStore;
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::{SourceKey, TargetKey};
+use deepclone_core::limits::Limits;
 use deepclone_core::reason::Reason;
 use futures::FutureExt as _;
 use sha2::{Digest as _, Sha256};
@@ -40,13 +41,16 @@ pub struct Context {
     pub store: Arc<dyn Store>,
     /// Bounds the memory of planning (I8).
     planning: Arc<Semaphore>,
+    /// How long a plan may take once it is its turn.
+    pub(crate) plan_time_max: Duration,
 }
 
 impl Context {
     /// Effects over these.
     #[must_use]
-    pub fn new(connections: Arc<Connections>, store: Arc<dyn Store>) -> Self {
-        Self { connections, store, planning: Arc::new(Semaphore::new(PLANS_AT_ONCE_MAX)) }
+    pub fn new(connections: Arc<Connections>, store: Arc<dyn Store>, limits: &Limits) -> Self {
+        let planning = Arc::new(Semaphore::new(PLANS_AT_ONCE_MAX));
+        Self { connections, store, planning, plan_time_max: limits.plan_time_max }
     }
 
     /// Waits for a turn to plan; it ends when the permit is dropped.
@@ -137,7 +141,7 @@ mod tests {
         let connections = Arc::new(Connections::default());
         let place = crate::state::Place::Private;
         let store = crate::state::SqliteStore::open(&place).await.unwrap();
-        let context = Context::new(connections, Arc::new(store));
+        let context = Context::new(connections, Arc::new(store), &Limits::default());
         for _ in 0..=PLANS_AT_ONCE_MAX {
             let turn = context.turn_to_plan().await;
             let never = std::future::pending::<Result<(), Failure>>();

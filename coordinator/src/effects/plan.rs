@@ -8,7 +8,7 @@ use deepclone_common::connections::Side;
 use deepclone_core::evidence::{ETAG_BYTES_MAX, Recorded, prior_age_max_ms};
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::{JobId, SourceKey, TargetKey};
-use deepclone_core::limits::{GRANT_OBJECT_BYTES_MAX, LARGE_OBJECT_BYTES_MIN, PLAN_TIME_MAX};
+use deepclone_core::limits::{GRANT_OBJECT_BYTES_MAX, LARGE_OBJECT_BYTES_MIN};
 use deepclone_core::machine::{Plan, PlanTask};
 use deepclone_core::reason::Reason;
 use deepclone_core::shard::{ObjectSize, PlanIdentity, Shard, plan_digest, shard};
@@ -72,7 +72,7 @@ pub async fn plan_job(
     let mut outcome = plan(context, job, order, target).await?;
     if let Outcome::Ready { plan, note, .. } = &mut outcome {
         let probe = super::target::probe(context, &plan.order, &plan.change_set);
-        let notice = in_time(PLAN_TIME_MAX, "trying the target", probe).await?;
+        let notice = in_time(context.plan_time_max, "trying the target", probe).await?;
         note.notices.extend(notice);
     }
     Ok(outcome)
@@ -90,7 +90,8 @@ pub async fn plan(
 ) -> Result<Outcome, Failure> {
     let _turn = context.turn_to_plan().await;
     // The wait for a turn does not count: others' plans are not this one's fault.
-    in_time(PLAN_TIME_MAX, "reading both logs", make(context, job, order, target)).await
+    let plan = make(context, job, order, target);
+    in_time(context.plan_time_max, "reading both logs", plan).await
 }
 
 async fn make(

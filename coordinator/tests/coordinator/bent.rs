@@ -182,36 +182,6 @@ async fn a_job_that_no_worker_takes_ends_with_no_workers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cancelled_plan_gives_its_place_to_the_next_one() {
-    let lake = Lake::new();
-    lake.commit("source", 0, &[("a.parquet", b"aaaa")]);
-    let mut running = Running::start(&lake, &Place::Private).await;
-    // Reading these logs never ends, and they take every place of a plan.
-    let mut names = Vec::new();
-    let mut pipes = Vec::new();
-    for number in 0..4 {
-        let table = format!("hangs{number}");
-        lake.commit(&table, 0, &[("a.parquet", b"aaaa")]);
-        let pipe = lake.path(&table).join("_delta_log/_last_checkpoint");
-        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-        pipes.push(pipe);
-        let job = running.create(lake.spec(&table, &format!("target{number}"))).await.unwrap();
-        names.push(job.name);
-    }
-    let next = running.create(lake.spec("source", "target")).await.unwrap();
-    let cancel = v1::CancelJobRequest { name: names[2].clone() };
-    running.jobs.cancel_job(cancel).await.unwrap();
-    running.reach(&next.name, State::WaitingForWorkers).await;
-    let get = v1::GetJobRequest { name: names[0].clone() };
-    let hangs = running.jobs.get_job(get).await.unwrap().into_inner();
-    assert_eq!(hangs.state(), State::Planning);
-    // The threads that read them end with the pipes.
-    for pipe in pipes {
-        fs::OpenOptions::new().write(true).open(pipe).unwrap();
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_crash_after_the_commit_still_ends_in_a_checkpoint_and_hints() {
     let lake = Lake::new();
     let place = Place::File(lake.path("state.db"));

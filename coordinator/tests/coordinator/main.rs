@@ -7,6 +7,7 @@
 //! * [`evidence`]: whom earlier copies serve, and what is looked at before a commit.
 //! * [`bent`]: workers that lie or fail, objects that vanish, jobs that nobody takes.
 //! * [`bounds`]: how much clients and workers may ask for and say.
+//! * [`planning`]: plans that do not end.
 //! * [`history`]: jobs that ended long ago.
 //! * [`durability`]: a database that fails.
 //! * [`faces`]: reflection, health, the process itself.
@@ -24,6 +25,7 @@ mod evidence;
 mod faces;
 mod history;
 mod jobs;
+mod planning;
 mod recovery;
 mod support;
 mod workers;

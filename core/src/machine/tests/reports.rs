@@ -51,6 +51,19 @@ fn only_what_was_granted_to_its_reporter_counts() {
 }
 
 #[test]
+fn a_term_to_come_is_refused_whatever_became_of_the_task() {
+    let (mut rig, keys) = Rig::copying(vec![task(1, 1), task(2, 1)], MIB);
+    rig.done(1, keys[0], 1);
+    let to_come = TaskKey { epoch: Epoch(2), ..keys[0] };
+    rig.done(1, to_come, 1);
+    assert_eq!(rig.heard.last(), Some(&(true, vec![to_come])));
+    rig.done(1, keys[1], 1);
+    assert_eq!(rig.state(1), JobState::Publishing);
+    rig.done(1, to_come, 1);
+    assert_eq!(rig.heard.last(), Some(&(true, vec![to_come])));
+}
+
+#[test]
 fn failures_count_from_the_holder_alone_and_once() {
     let (rig, first, second) = taken_over();
     for (by, reported, expected, refused) in [
