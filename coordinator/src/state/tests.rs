@@ -314,6 +314,22 @@ async fn facts_of_an_ended_job_are_dropped_some_at_a_time_and_evidence_by_age() 
 }
 
 #[tokio::test]
+async fn a_job_is_forgotten_after_its_facts() {
+    let store = SqliteStore::open(&Place::Private).await.unwrap();
+    let epoch = store.lead().await.unwrap();
+    let mut entries = vec![entry(created(job(1)), 0)];
+    let noise = || entry(Fact::CancelRequested { job: job(1) }, 0);
+    entries.extend((0..PURGE_ROWS_MAX).map(|_| noise()));
+    entries.push(entry(ended(1, End::Cancelled), 0));
+    append(&store, epoch, entries).await;
+    let long_after_ms = 2 * i64::try_from(JOBS_KEPT.as_millis()).unwrap();
+    assert!(store.purge(epoch, long_after_ms).await.unwrap());
+    assert_eq!((count(&store, "facts").await, count(&store, "jobs").await), (2, 1));
+    purge_all(&store, epoch, long_after_ms).await;
+    assert_eq!((count(&store, "facts").await, count(&store, "jobs").await), (0, 0));
+}
+
+#[tokio::test]
 async fn the_oldest_ended_jobs_give_way_to_newer_ones() {
     let store = SqliteStore::open(&Place::Private).await.unwrap();
     let epoch = store.lead().await.unwrap();

@@ -178,12 +178,16 @@ impl Running {
     pub(crate) async fn reach(&mut self, name: &str, state: v1::job::State) {
         let request = v1::WatchJobRequest { name: name.to_owned() };
         let mut stream = self.jobs.watch_job(request).await.unwrap().into_inner();
-        while let Some(change) = stream.message().await.unwrap() {
-            if change.job.unwrap().state() == state {
-                return;
+        let reached = async {
+            while let Some(change) = stream.message().await.unwrap() {
+                if change.job.unwrap().state() == state {
+                    return;
+                }
             }
-        }
-        panic!("{name} ended before it was {state:?}");
+            panic!("{name} ended before it was {state:?}");
+        };
+        let reached = tokio::time::timeout(Duration::from_secs(60), reached).await;
+        reached.expect("the job does not come so far");
     }
 }
 
