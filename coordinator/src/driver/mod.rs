@@ -32,7 +32,7 @@ use deepclone_core::machine::{Action, Event, Fact, Machine, Moment};
 use deepclone_core::receipt::Receipt;
 use deepclone_core::task::Lease;
 use tokio::sync::mpsc;
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -78,6 +78,8 @@ pub struct Driver {
     recalls: BTreeMap<JobId, Vec<Recall>>,
     /// Plans that are being made.
     planning: BTreeMap<JobId, AbortHandle>,
+    /// These, and the look-ups of jobs: what reads the state beside the loop.
+    reading: JoinSet<()>,
     /// Source keys that were gone when they were copied, of live jobs.
     vanished: BTreeMap<JobId, BTreeSet<String>>,
     messages: mpsc::Receiver<Message>,
@@ -125,14 +127,23 @@ pub async fn start(
         refusals: BTreeMap::new(),
         recalls: BTreeMap::new(),
         planning: BTreeMap::new(),
+        reading: JoinSet::new(),
         vanished: BTreeMap::new(),
         messages,
         sender: sender.clone(),
         gauges,
         gauges_due: None,
     };
-    tokio::spawn(purge::purge(Arc::clone(&driver.context.store), epoch, shutdown.clone()));
-    let running = tokio::spawn(driver.run(actions, shutdown));
+    let stop = shutdown.child_token();
+    let purging = purge::purge(Arc::clone(&driver.context.store), epoch, stop.clone());
+    let purging = tokio::spawn(purging);
+    let running = tokio::spawn(async move {
+        let outcome = driver.run(actions, shutdown).await;
+        // Whoever waits for the end may open the state again: nobody holds it any more.
+        stop.cancel();
+        let _ended = purging.await;
+        outcome
+    });
     Ok((Handle::new(sender, epoch), running))
 }
 
@@ -153,8 +164,19 @@ impl Seen {
 }
 
 impl Driver {
+    /// Takes turns until the end, and then lets nothing go on that holds the state to read it.
     async fn run(
         mut self,
+        recovered: Vec<Action>,
+        shutdown: CancellationToken,
+    ) -> Result<(), Failure> {
+        let outcome = self.take_turns(recovered, shutdown).await;
+        self.reading.shutdown().await;
+        outcome
+    }
+
+    async fn take_turns(
+        &mut self,
         recovered: Vec<Action>,
         shutdown: CancellationToken,
     ) -> Result<(), Failure> {
@@ -218,6 +240,7 @@ impl Driver {
             self.answer(answer);
         }
         self.refusals.clear();
+        while self.reading.try_join_next().is_some() {}
         self.show_gauges();
         Ok(())
     }

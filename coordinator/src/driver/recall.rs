@@ -55,7 +55,7 @@ impl Driver {
             return;
         }
         let (store, sender) = (Arc::clone(&self.context.store), self.sender.clone());
-        tokio::spawn(async move {
+        self.reading.spawn(async move {
             let found = store.find(job).await;
             let _gone = sender.send(Message::Recalled(job, found)).await;
         });

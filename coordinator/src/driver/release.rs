@@ -76,11 +76,11 @@ impl Driver {
         let Some(order) = self.book.order(job) else { return };
         let (context, sender) = (self.context.clone(), self.sender.clone());
         let vanished = self.vanished.get(&job).cloned().unwrap_or_default();
-        let plan = tokio::spawn(async move {
+        let plan = self.reading.spawn(async move {
             let outcome = guarded(plan_for_job(&context, job, &order, &vanished)).await;
             let _gone = sender.send(Message::PlanEnded(job, outcome)).await;
         });
-        self.planning.insert(job, plan.abort_handle());
+        self.planning.insert(job, plan);
     }
 
     fn spawn_publish(&self, job: JobId) {

@@ -123,10 +123,8 @@ impl Driver {
         let Registration { worker, card, readable, writable, held } = registration;
         let event = Event::WorkerRegistered { worker, readable, writable, held };
         self.machine.step(now, event, actions);
-        if self.machine.worker(worker).is_some() {
-            self.cards.insert(worker, card);
-        }
-        // Those that the machine forgot for others' sake.
+        self.cards.insert(worker, card);
+        // One that was refused, or those that the machine forgot for this one's sake.
         if self.cards.len() > self.machine.workers().count() {
             self.cards.retain(|worker, _| self.machine.worker(*worker).is_some());
         }

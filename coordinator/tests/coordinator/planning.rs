@@ -95,7 +95,8 @@ async fn plans_for_clients_are_bounded() {
         })
         .collect();
     // The others are endless: the one that ends is the one too many.
-    let refused = calls.next().await.unwrap().unwrap_err();
+    let refused = tokio::time::timeout(Duration::from_secs(60), calls.next()).await;
+    let refused = refused.expect("none is refused").unwrap().unwrap_err();
     let failure = from_status(&refused);
     assert_eq!(failure.reason, Reason::Overloaded, "{failure}");
     assert!(failure.message.contains(&PLAN_CALLS_MAX.to_string()), "{failure}");
