@@ -44,8 +44,8 @@ impl Connections {
         self.probe_store(name, fingerprint, root).await
     }
 
-    /// Tries the store of the target at `root` of a connection, unless it was tried before: a
-    /// folder is none. Every process that writes must know it.
+    /// Tries the store of the target at `root` of a connection, unless it was tried before. Does
+    /// nothing for a local folder. Every process that writes to a store has to try it once.
     ///
     /// # Errors
     /// As [`Self::probe_target`].

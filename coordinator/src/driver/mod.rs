@@ -78,7 +78,7 @@ pub struct Driver {
     recalls: BTreeMap<JobId, Vec<Recall>>,
     /// Plans that are being made.
     planning: BTreeMap<JobId, AbortHandle>,
-    /// These, and the look-ups of jobs: what reads the state beside the loop.
+    /// Tasks that read the state beside the loop: plans, and look-ups of ended jobs.
     reading: JoinSet<()>,
     /// Source keys that were gone when they were copied, of live jobs.
     vanished: BTreeMap<JobId, BTreeSet<String>>,
