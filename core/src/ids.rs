@@ -84,7 +84,7 @@ pub struct TaskIndex(pub u32);
 
 /// One grant of one task: what a worker holds, reports and is told to abandon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TaskKey {
+pub struct GrantKey {
     /// The sync that the task belongs to.
     pub job: JobId,
     /// The task's content.

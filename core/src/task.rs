@@ -1,23 +1,32 @@
-//! A task as a worker gets it: what to copy from where to where, and for how long it is leased.
+//! A task as a worker gets it: what to copy from where to where, and for how long it is granted.
 //!
-//! Two rungs of the ladder: `TaskSpec → Lease`. Paths live here and in the plan's arena only; the
-//! machine knows tasks by number.
+//! Two steps of the ladder: `TaskSpec → Grant`. Paths live here and in the coordinator's plans
+//! only; the machine knows tasks by number.
 
 use std::time::Duration;
 
 use crate::evidence::Prior;
-use crate::ids::TaskKey;
+use crate::ids::GrantKey;
 use crate::spec::Verification;
 
-/// The grant of a task to a worker for a duration.
+/// What the coordinator gives to a worker: a task, for a duration.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lease {
-    /// What the worker reports under.
-    pub task: TaskKey,
+pub struct Grant {
+    /// Names the grant in heartbeats and reports.
+    pub key: GrantKey,
     /// How long it holds without a heartbeat. A duration: clocks differ.
     pub ttl: Duration,
     /// What to do.
     pub spec: TaskSpec,
+}
+
+/// What a worker can take on now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capacity {
+    /// Bytes of objects.
+    pub bytes: u64,
+    /// Number of objects.
+    pub objects: u32,
 }
 
 /// A bounded piece of copying.

@@ -9,12 +9,12 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use deepclone_common::connections::{self, ConnectionError, Connections};
-use deepclone_core::ids::TaskKey;
+use deepclone_core::ids::GrantKey;
 use deepclone_core::limits::{GRANT_TASKS_MAX, HELD_TASKS_MAX};
 use deepclone_core::machine::{HeldTask, TaskOutcome};
 use deepclone_core::reason::Reason;
 use deepclone_core::receipt::{TaskFailure, TaskFailureKind};
-use deepclone_core::task::{Lease, TaskSide, TaskSpec};
+use deepclone_core::task::{Capacity, Grant, TaskSide, TaskSpec};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -22,7 +22,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::budget::Budget;
 use crate::copy::task::copy_task;
-use crate::copy::{Context, Counts, Side};
+use crate::copy::{Context, Counts, OpenSide};
 use crate::guard;
 use crate::lease::LeaseClock;
 use crate::metrics::Metrics;
@@ -42,7 +42,7 @@ pub(crate) struct HeldTasks {
     metrics: Metrics,
     /// Woken when a task ends.
     changed: Arc<Notify>,
-    tasks: Arc<Mutex<BTreeMap<TaskKey, Task>>>,
+    tasks: Arc<Mutex<BTreeMap<GrantKey, Task>>>,
     /// What runs, forgotten ones included.
     copies: TaskTracker,
 }
@@ -71,13 +71,6 @@ impl Task {
     }
 }
 
-/// Room for more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Room {
-    pub(crate) bytes: u64,
-    pub(crate) objects: u32,
-}
-
 impl HeldTasks {
     pub(crate) fn new(connections: Arc<Connections>, memory_bytes: u64, metrics: Metrics) -> Self {
         Self {
@@ -91,46 +84,46 @@ impl HeldTasks {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<TaskKey, Task>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<GrantKey, Task>> {
         self.tasks.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     /// Starts to copy a grant whose answer came at `came_at`. One that is held already goes on.
-    pub(crate) fn start(&self, lease: Lease, came_at: Instant) {
+    pub(crate) fn start(&self, grant: Grant, came_at: Instant) {
         let mut tasks = self.lock();
-        if let Some(task) = tasks.get(&lease.task) {
-            task.lease.extend(came_at, lease.ttl);
+        if let Some(task) = tasks.get(&grant.key) {
+            task.lease.extend(came_at, grant.ttl);
             return;
         }
         let task = Task {
             started_at: came_at,
-            lease: Arc::new(LeaseClock::new(came_at, lease.ttl)),
+            lease: Arc::new(LeaseClock::new(came_at, grant.ttl)),
             stop: CancellationToken::new(),
             counts: Arc::default(),
-            bytes: lease.spec.objects.iter().map(|object| object.size).sum(),
-            objects: u32::try_from(lease.spec.objects.len()).unwrap_or(u32::MAX),
+            bytes: grant.spec.objects.iter().map(|object| object.size).sum(),
+            objects: u32::try_from(grant.spec.objects.len()).unwrap_or(u32::MAX),
             outcome: None,
         };
         let (clock, stop) = (Arc::clone(&task.lease), task.stop.clone());
         let counts = Arc::clone(&task.counts);
-        tasks.insert(lease.task, task);
+        tasks.insert(grant.key, task);
         self.metrics.hold(tasks.len());
         drop(tasks);
         let held = self.clone();
         self.copies.spawn(async move {
             // Before the probe, which writes: it needs the role of a target, too.
-            let allowed = guard::check(&lease.spec, &held.connections.offers());
+            let allowed = guard::check(&grant.spec, &held.connections.offers());
             let fit = match allowed {
-                Ok(()) => held.probe(&lease.spec.target).await,
+                Ok(()) => held.probe(&grant.spec.target).await,
                 Err(failure) => Err(failure),
             };
             // Opened after it was tried: what was found decides how the store is written.
-            let context = fit.and_then(|()| held.context(&lease.spec, clock, stop.clone(), counts));
+            let context = fit.and_then(|()| held.context(&grant.spec, clock, stop.clone(), counts));
             let outcome = match context {
-                Ok(context) => copy_task(&context, &lease.spec.objects).await,
+                Ok(context) => copy_task(&context, &grant.spec.objects).await,
                 Err(failure) => TaskOutcome::Failed(failure),
             };
-            held.end(lease.task, outcome);
+            held.end(grant.key, outcome);
         });
     }
 
@@ -156,13 +149,13 @@ impl HeldTasks {
     ) -> Result<Context, TaskFailure> {
         let open = |side: &TaskSide, of: connections::Side, kind| {
             let opened = self.connections.open_by(&side.connection, &side.fingerprint, &side.root);
-            opened.map(|opened| Side { table: opened.table, directory: opened.directory }).map_err(
-                |error: ConnectionError| TaskFailure {
+            opened
+                .map(|opened| OpenSide { table: opened.table, directory: opened.directory })
+                .map_err(|error: ConnectionError| TaskFailure {
                     index: None,
                     kind,
                     message: error.failure_of(of).message,
-                },
-            )
+                })
         };
         Ok(Context {
             source: open(&spec.source, connections::Side::Source, TaskFailureKind::SourceDenied)?,
@@ -176,7 +169,7 @@ impl HeldTasks {
         })
     }
 
-    fn end(&self, key: TaskKey, outcome: TaskOutcome) {
+    fn end(&self, key: GrantKey, outcome: TaskOutcome) {
         self.metrics.count(&outcome);
         let mut tasks = self.lock();
         if let Some(task) = tasks.get_mut(&key) {
@@ -190,26 +183,26 @@ impl HeldTasks {
     }
 
     /// What more can be taken on.
-    pub(crate) fn room(&self) -> Room {
-        let mut room = Room { bytes: self.bytes_max, objects: OBJECTS_HELD_MAX };
+    pub(crate) fn capacity(&self) -> Capacity {
+        let mut capacity = Capacity { bytes: self.bytes_max, objects: OBJECTS_HELD_MAX };
         let tasks = self.lock();
         if tasks.len() + GRANT_TASKS_MAX > HELD_TASKS_MAX {
             // Reports first: no coordinator takes a longer list of what is held.
-            return Room { bytes: 0, objects: 0 };
+            return Capacity { bytes: 0, objects: 0 };
         }
         for task in tasks.values().filter(|task| task.outcome.is_none()) {
             let done = task.counts.bytes_written.load(Ordering::Relaxed);
-            room.bytes = room.bytes.saturating_sub(task.bytes.saturating_sub(done));
-            room.objects = room.objects.saturating_sub(task.objects);
+            capacity.bytes = capacity.bytes.saturating_sub(task.bytes.saturating_sub(done));
+            capacity.objects = capacity.objects.saturating_sub(task.objects);
         }
-        room
+        capacity
     }
 
     /// Every grant, ended ones whose report is not answered included.
     pub(crate) fn all(&self) -> Vec<HeldTask> {
         let tasks = self.lock();
         let held = tasks.iter().map(|(key, task)| HeldTask {
-            task: *key,
+            key: *key,
             bytes_done: task.counts.bytes_written.load(Ordering::Relaxed),
         });
         held.collect()
@@ -218,20 +211,20 @@ impl HeldTasks {
     /// The heartbeat sent at `sent_at` with these grants was answered.
     pub(crate) fn extend(&self, held: &[HeldTask], sent_at: Instant, ttl: Duration) {
         let tasks = self.lock();
-        for task in held.iter().filter_map(|held| tasks.get(&held.task)) {
+        for task in held.iter().filter_map(|held| tasks.get(&held.key)) {
             task.lease.extend(sent_at, ttl);
         }
     }
 
     /// Up to `most` outcomes that wait to be reported.
-    pub(crate) fn outcomes(&self, most: usize) -> Vec<(TaskKey, TaskOutcome)> {
+    pub(crate) fn outcomes(&self, most: usize) -> Vec<(GrantKey, TaskOutcome)> {
         let tasks = self.lock();
         let ended = tasks.iter().filter_map(|(key, task)| Some((*key, task.report()?)));
         ended.take(most).collect()
     }
 
     /// These are not held any more: reported, returned or not wanted.
-    pub(crate) fn forget(&self, keys: impl IntoIterator<Item = TaskKey>) {
+    pub(crate) fn forget(&self, keys: impl IntoIterator<Item = GrantKey>) {
         let mut tasks = self.lock();
         for key in keys {
             if let Some(task) = tasks.remove(&key) {

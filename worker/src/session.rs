@@ -13,9 +13,9 @@ use std::time::Duration;
 
 use deepclone_common::connections::Connections;
 use deepclone_core::failure::Failure;
-use deepclone_core::ids::TaskKey;
+use deepclone_core::ids::GrantKey;
 use deepclone_core::limits::{ACQUIRE_WAIT_MAX, MESSAGE_BYTES_MAX};
-use deepclone_core::task::Lease;
+use deepclone_core::task::Grant;
 use deepclone_proto::convert::outcome::outcome_to_wire;
 use deepclone_proto::convert::time::{duration_from_wire, duration_to_wire};
 use deepclone_proto::v1::dispatch_service_client::DispatchServiceClient;
@@ -169,7 +169,7 @@ impl Worker {
             protocol_max: *DISPATCH_PROTOCOLS.end(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             connections: offers.collect(),
-            held: self.held.all().iter().map(|held| (&held.task).into()).collect(),
+            held: self.held.all().iter().map(|held| (&held.key).into()).collect(),
             incarnation: self.incarnation.as_bytes().to_vec(),
         };
         let known = answer(ANSWER_WAIT_MAX, client.register_worker(request)).await?;
@@ -204,24 +204,24 @@ impl Worker {
         End::Lost(lost)
     }
 
-    /// Asks for tasks while there is room and nobody wants us to leave.
+    /// Asks for tasks while it can take some on and nobody wants it to leave.
     async fn acquire(&self, session: &Session) -> Status {
         let mut client = session.client.clone();
         loop {
             self.held
                 .until(|held| {
-                    let room = held.room();
-                    room.bytes > 0 && room.objects > 0
+                    let capacity = held.capacity();
+                    capacity.bytes > 0 && capacity.objects > 0
                 })
                 .await;
             if self.is_leaving() {
                 return std::future::pending().await;
             }
-            let room = self.held.room();
+            let capacity = self.held.capacity();
             let request = v1::AcquireTasksRequest {
                 worker_id: session.worker_id.clone(),
-                bytes_free: room.bytes,
-                objects_free: room.objects,
+                bytes_free: capacity.bytes,
+                objects_free: capacity.objects,
                 wait: Some(duration_to_wire(ACQUIRE_WAIT_MAX)),
             };
             let wait = ACQUIRE_WAIT_MAX + ANSWER_WAIT_MAX;
@@ -232,9 +232,9 @@ impl Worker {
             match granted {
                 Ok(granted) if self.is_current(granted.leader_epoch) => {
                     let came_at = Instant::now();
-                    for lease in granted.leases {
-                        match Lease::try_from(lease) {
-                            Ok(lease) => self.held.start(lease, came_at),
+                    for grant in granted.grants {
+                        match Grant::try_from(grant) {
+                            Ok(grant) => self.held.start(grant, came_at),
                             Err(error) => return bad_answer(error),
                         }
                     }
@@ -260,7 +260,7 @@ impl Worker {
             };
             match answer(ANSWER_WAIT_MAX, client.send_heartbeat(request)).await {
                 Ok(beat) if self.is_current(beat.leader_epoch) => {
-                    let abandon = beat.abandon.into_iter().map(TaskKey::try_from);
+                    let abandon = beat.abandon.into_iter().map(GrantKey::try_from);
                     match abandon.collect::<Result<Vec<_>, _>>() {
                         Ok(abandon) => self.held.forget(abandon),
                         Err(error) => return bad_answer(error),
@@ -313,7 +313,7 @@ impl Worker {
         }
         let finished = self.held.until(HeldTasks::is_empty);
         let _in_time = tokio::time::timeout(self.options.drain_max, finished).await;
-        let returned: Vec<TaskKey> = self.held.all().iter().map(|held| held.task).collect();
+        let returned: Vec<GrantKey> = self.held.all().iter().map(|held| held.key).collect();
         self.held.forget(returned.iter().copied());
         let _in_time = tokio::time::timeout(GIVE_UP_MAX, self.held.given_up()).await;
         let request = v1::DeregisterWorkerRequest {

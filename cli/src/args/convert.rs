@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use deepclone_common::connections::Side;
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 use deepclone_core::spec::{
@@ -13,7 +14,7 @@ use deepclone_core::spec::{
 };
 use uuid::Uuid;
 
-use super::location::{Side, refuse_overlap, table_uri};
+use super::location::{refuse_overlap, table_uri};
 use super::{ModeArgument, OnDivergence, OnSourceReplaced, SpecArguments, VerifyLevel};
 
 /// What the user asks for, checked; `current_dir` is the base of relative paths.

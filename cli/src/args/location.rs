@@ -5,31 +5,13 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use deepclone_common::connections::absolute_uri;
+use deepclone_common::connections::{Side, absolute_uri};
 use deepclone_common::scrub::scrub;
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 use percent_encoding::percent_decode_str;
 
 use super::convert::not_built_yet;
-
-/// Which of the two tables: for messages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
-    /// The table copied from.
-    Source,
-    /// Where to.
-    Target,
-}
-
-impl Side {
-    fn word(self) -> &'static str {
-        match self {
-            Side::Source => "source",
-            Side::Target => "target",
-        }
-    }
-}
 
 /// The URI of what the user typed. `current_dir` is the base of relative paths.
 ///
@@ -105,7 +87,7 @@ fn scheme(typed: &str) -> Option<(&str, &str)> {
 /// Checks what the shared parser of URIs cannot say as well, because it must not show it.
 fn remote_uri(side: Side, scheme: &str, rest: &str) -> Result<String, Failure> {
     if scheme == "share" {
-        return Err(not_built_yet(&format!("the scheme share:// of the {}", side.word())));
+        return Err(not_built_yet(&format!("the scheme share:// of the {side}")));
     }
     if rest.contains(['?', '#']) {
         return Err(refuse(
@@ -135,7 +117,7 @@ fn remote_uri(side: Side, scheme: &str, rest: &str) -> Result<String, Failure> {
 fn canonical(side: Side, text: &str) -> Result<String, Failure> {
     absolute_uri(text).map_err(|error| {
         let failure = error.failure();
-        Failure { message: format!("{}: {}", side.word(), failure.message), ..failure }
+        Failure { message: format!("{side}: {}", failure.message), ..failure }
     })
 }
 
@@ -179,5 +161,5 @@ fn inside(inner: &str, outer: &str) -> bool {
 }
 
 fn refuse(side: Side, what: &str) -> Failure {
-    Failure::new(Reason::InvalidArgument, format!("{} {what}", side.word()))
+    Failure::new(Reason::InvalidArgument, format!("{side} {what}"))
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use clap::{CommandFactory, Parser};
+use deepclone_common::connections::Side;
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 use deepclone_core::spec::{
@@ -10,7 +11,7 @@ use deepclone_core::spec::{
 };
 
 use super::convert::{clone_spec, job_id};
-use super::location::{Side, refuse_overlap, table_uri};
+use super::location::{refuse_overlap, table_uri};
 use super::{Arguments, Command};
 
 const BASE: &str = "/base/dir";

@@ -4,8 +4,7 @@ use deepclone_common::connections::Side;
 use deepclone_core::failure::Failure;
 
 use super::{Context, session};
-use crate::args::HistoryArguments;
-use crate::args::{convert, location};
+use crate::args::{HistoryArguments, convert};
 use crate::render::{self, Answer};
 
 /// Runs it.
@@ -15,7 +14,7 @@ use crate::render::{self, Answer};
 pub async fn run(arguments: &HistoryArguments, context: &Context) -> Result<Answer, Failure> {
     context.refuse_coordinator("history")?;
     let target = convert::table(
-        location::Side::Target,
+        Side::Target,
         &arguments.target,
         arguments.target_connection.as_deref(),
         &context.current_dir,

@@ -21,8 +21,8 @@ pub struct JobSnapshot {
     pub sequence: u64,
     /// Its id.
     pub job: JobId,
-    /// Its order.
-    pub order: Arc<JobSpec>,
+    /// What it asks for, resolved.
+    pub job_spec: Arc<JobSpec>,
     /// Where it stands.
     pub state: JobState,
     /// How far it is.
@@ -51,7 +51,7 @@ pub struct Book {
 }
 
 struct Page {
-    order: Arc<JobSpec>,
+    job_spec: Arc<JobSpec>,
     /// The n-th job of this state: the order of lists.
     place: u64,
     sequence: u64,
@@ -68,7 +68,7 @@ impl Book {
     pub fn apply(&mut self, entry: &Entry) -> Result<(), StoreError> {
         if let Fact::Created { job, spec, .. } = &entry.fact {
             let page = Page {
-                order: Arc::new(decode_spec(spec)?),
+                job_spec: Arc::new(decode_spec(spec)?),
                 place: self.created,
                 sequence: 0,
                 note: PlanNote::default(),
@@ -94,10 +94,10 @@ impl Book {
         Ok(())
     }
 
-    /// A job's order.
+    /// What a job asks for, resolved.
     #[must_use]
-    pub fn order(&self, job: JobId) -> Option<Arc<JobSpec>> {
-        self.pages.get(&job).map(|page| Arc::clone(&page.order))
+    pub fn job_spec(&self, job: JobId) -> Option<Arc<JobSpec>> {
+        self.pages.get(&job).map(|page| Arc::clone(&page.job_spec))
     }
 
     /// A job as it is now.
@@ -201,7 +201,7 @@ pub fn ended_snapshot(entries: &[Entry]) -> Result<Arc<JobSnapshot>, StoreError>
     Ok(Arc::new(JobSnapshot {
         sequence: page.sequence,
         job,
-        order: page.order,
+        job_spec: page.job_spec,
         state: end.state(),
         progress,
         source_version,
@@ -217,7 +217,7 @@ impl Page {
         JobSnapshot {
             sequence: self.sequence,
             job: view.job,
-            order: Arc::clone(&self.order),
+            job_spec: Arc::clone(&self.job_spec),
             state: view.state,
             progress: view.progress,
             source_version: view.source_version,

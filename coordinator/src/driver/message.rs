@@ -5,15 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deepclone_core::failure::Failure;
-use deepclone_core::ids::{ConnectionKey, Epoch, JobId, TargetKey, TaskKey, WorkerId};
+use deepclone_core::ids::{ConnectionKey, Epoch, GrantKey, JobId, TargetKey, WorkerId};
 use deepclone_core::machine::{
     HeldTask, JobState, PublishOutcome, Route, TaskOutcome, WorkerState,
 };
-use deepclone_core::task::Lease;
+use deepclone_core::task::{Capacity, Grant};
 use tokio::sync::{oneshot, watch};
 
 use super::book::JobSnapshot;
-use crate::effects::plan::Outcome;
+use crate::effects::plan::PlanOutcome;
 use crate::state::{Entry, JobSpec, StoreError};
 
 /// A way back to who asked.
@@ -37,18 +37,18 @@ pub enum Message {
     Drain(WorkerId, Reply<WorkerSnapshot>),
     /// A worker announces itself.
     Register(Registration, Reply<Epoch>),
-    /// A worker has room.
-    Acquire(Room, Reply<Vec<Lease>>),
+    /// A worker asks for tasks.
+    Acquire(TasksWanted, Reply<Vec<Grant>>),
     /// A worker reports.
-    Report(WorkerId, Vec<(TaskKey, TaskOutcome)>, Reply<Vec<TaskKey>>),
+    Report(WorkerId, Vec<(GrantKey, TaskOutcome)>, Reply<Vec<GrantKey>>),
     /// A worker lives.
     Heartbeat(WorkerId, Vec<HeldTask>, Reply<Beat>),
     /// A worker leaves.
-    Leave(WorkerId, Vec<TaskKey>, Reply<()>),
+    Leave(WorkerId, Vec<GrantKey>, Reply<()>),
     /// The database told of a job that ended long ago.
     Recalled(JobId, Result<Option<Vec<Entry>>, StoreError>),
     /// The effect of planning ended.
-    PlanEnded(JobId, Result<Outcome, Failure>),
+    PlanEnded(JobId, Result<PlanOutcome, Failure>),
     /// The effect of publishing ended.
     PublishEnded(JobId, Result<PublishOutcome, Failure>),
 }
@@ -83,8 +83,8 @@ pub struct Submission {
     pub target: TargetKey,
     /// The connections that its workers need.
     pub route: Route,
-    /// The order.
-    pub order: JobSpec,
+    /// What is asked for, resolved.
+    pub job_spec: JobSpec,
 }
 
 /// A worker process.
@@ -98,7 +98,7 @@ pub struct Registration {
     /// Connections that it can write.
     pub writable: BTreeSet<ConnectionKey>,
     /// Grants that it still works on.
-    pub held: Vec<TaskKey>,
+    pub held: Vec<GrantKey>,
 }
 
 /// What people see of a worker that the machine does not.
@@ -140,14 +140,12 @@ pub struct Aside {
     pub until_ms: i64,
 }
 
-/// A worker's question for tasks.
-pub struct Room {
+/// A worker's request for tasks.
+pub struct TasksWanted {
     /// Who asks.
     pub worker: WorkerId,
-    /// Bytes that it can take on.
-    pub bytes_free: u64,
-    /// Objects that it can take on.
-    pub objects_free: u32,
+    /// What it can take on now.
+    pub capacity: Capacity,
     /// How long it waits.
     pub wait: Duration,
 }
@@ -156,7 +154,7 @@ pub struct Room {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Beat {
     /// Grants that are not wanted any more.
-    pub abandon: Vec<TaskKey>,
+    pub abandon: Vec<GrantKey>,
     /// End your work and leave.
     pub drain: bool,
 }

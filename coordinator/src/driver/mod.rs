@@ -26,11 +26,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deepclone_core::failure::Failure;
-use deepclone_core::ids::{Epoch, JobId, TaskFingerprint, TaskKey, WorkerId};
+use deepclone_core::ids::{Epoch, GrantKey, JobId, TaskFingerprint, WorkerId};
 use deepclone_core::limits::{EVENTS_PER_BATCH_MAX, Limits};
 use deepclone_core::machine::{Action, Event, Fact, Machine, Moment};
 use deepclone_core::receipt::Receipt;
-use deepclone_core::task::Lease;
+use deepclone_core::task::Grant;
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
@@ -68,10 +68,10 @@ pub struct Driver {
     /// Receipts of jobs whose plan is being made.
     early: BTreeMap<JobId, Vec<Seen>>,
     cards: BTreeMap<WorkerId, WorkerCard>,
-    waiting: BTreeMap<WorkerId, Reply<Vec<Lease>>>,
+    waiting: BTreeMap<WorkerId, Reply<Vec<Grant>>>,
     beats: BTreeMap<WorkerId, Vec<Reply<Beat>>>,
     /// Reports of this turn that are not answered, in the order of their events.
-    reports: BTreeMap<WorkerId, VecDeque<Reply<Vec<TaskKey>>>>,
+    reports: BTreeMap<WorkerId, VecDeque<Reply<Vec<GrantKey>>>>,
     /// Submissions of this turn that the machine refused.
     refusals: BTreeMap<JobId, Failure>,
     /// Who waits for the database to tell of a job.

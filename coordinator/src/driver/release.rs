@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use deepclone_core::ids::{JobId, TaskIndex, TaskKey, WorkerId};
-use deepclone_core::machine::{Action, Grant};
-use deepclone_core::task::Lease;
+use deepclone_core::ids::{GrantKey, JobId, TaskIndex, WorkerId};
+use deepclone_core::machine::{Action, GrantedTask};
+use deepclone_core::task::Grant;
 
 use super::Driver;
 use super::message::{Beat, Message};
@@ -26,7 +26,7 @@ impl Driver {
                 self.refusals.insert(job, failure);
             }
             Action::Heard { worker, refused, known } => self.heard(worker, refused, known),
-            Action::Grant { worker, leases } => self.grant(worker, &leases),
+            Action::Grant { worker, tasks } => self.grant(worker, &tasks),
             Action::Beat { worker, abandon, drain, known } => {
                 let beat = Beat { abandon, drain };
                 for reply in self.beats.remove(&worker).unwrap_or_default() {
@@ -50,7 +50,7 @@ impl Driver {
         }
     }
 
-    fn heard(&mut self, worker: WorkerId, refused: Vec<TaskKey>, known: bool) {
+    fn heard(&mut self, worker: WorkerId, refused: Vec<GrantKey>, known: bool) {
         for task in &refused {
             tracing::warn!(%worker, ?task, "a report is refused: this worker has no such grant");
         }
@@ -73,11 +73,11 @@ impl Driver {
     }
 
     fn spawn_plan(&mut self, job: JobId) {
-        let Some(order) = self.book.order(job) else { return };
+        let Some(job_spec) = self.book.job_spec(job) else { return };
         let (context, sender) = (self.context.clone(), self.sender.clone());
         let vanished = self.vanished.get(&job).cloned().unwrap_or_default();
         let plan = self.reading.spawn(async move {
-            let outcome = guarded(plan_for_job(&context, job, &order, &vanished)).await;
+            let outcome = guarded(plan_for_job(&context, job, &job_spec, &vanished)).await;
             let _gone = sender.send(Message::PlanEnded(job, outcome)).await;
         });
         self.planning.insert(job, plan);
@@ -92,17 +92,16 @@ impl Driver {
         });
     }
 
-    fn grant(&mut self, worker: WorkerId, grants: &[Grant]) {
-        let leases = grants
+    fn grant(&mut self, worker: WorkerId, tasks: &[GrantedTask]) {
+        let grants = tasks
             .iter()
-            .filter_map(|grant| {
-                let plan = self.plans.get(&grant.task.job)?;
-                let spec = plan.task_spec(grant.index)?;
-                Some(Lease { task: grant.task, ttl: grant.ttl, spec })
+            .filter_map(|&GrantedTask { key, index, ttl }| {
+                let spec = self.plans.get(&key.job)?.task_spec(index)?;
+                Some(Grant { key, ttl, spec })
             })
             .collect();
         if let Some(reply) = self.waiting.remove(&worker) {
-            let _gone = reply.send(Ok(leases));
+            let _gone = reply.send(Ok(grants));
         }
     }
 }

@@ -3,22 +3,24 @@
 use std::sync::Arc;
 
 use deepclone_core::failure::Failure;
-use deepclone_core::ids::{ConnectionKey, Epoch, JobId, TaskKey, WorkerId};
+use deepclone_core::ids::{ConnectionKey, Epoch, GrantKey, JobId, WorkerId};
 use deepclone_core::machine::{
     Action, Event, Moment, PublishOutcome, SetAside, TaskOutcome, WorkerState, WorkerView,
 };
 use deepclone_core::reason::Reason;
 use deepclone_core::receipt::{TaskFailure, TaskFailureKind};
+use deepclone_core::task::Grant;
 use deepclone_proto::convert::WireError;
 use tokio::sync::watch;
 
 use super::Driver;
 use super::book::JobSnapshot;
 use super::message::{
-    Aside, JobsPage, JobsQuery, Message, Registration, Reply, Room, Submission, WorkerSnapshot,
+    Aside, JobsPage, JobsQuery, Message, Registration, Reply, Submission, TasksWanted,
+    WorkerSnapshot,
 };
 use super::recall::Recall;
-use crate::effects::plan::Outcome;
+use crate::effects::plan::PlanOutcome;
 use crate::effects::wall_clock_ms;
 use crate::state::{PlanNote, encode_spec};
 
@@ -114,8 +116,8 @@ impl Driver {
     }
 
     pub(super) fn submit(&mut self, submission: Submission, actions: &mut Vec<Action>) {
-        let Submission { job, is_named: _, target, route, order } = submission;
-        let event = Event::Submitted { job, target, route, spec: encode_spec(&order) };
+        let Submission { job, is_named: _, target, route, job_spec } = submission;
+        let event = Event::Submitted { job, target, route, spec: encode_spec(&job_spec) };
         self.machine.step(self.now(), event, actions);
     }
 
@@ -130,14 +132,14 @@ impl Driver {
         }
     }
 
-    /// None: the question was answered at once.
+    /// `None` when the request was answered at once.
     fn acquire(
         &mut self,
-        room: Room,
-        reply: Reply<Vec<deepclone_core::task::Lease>>,
+        wanted: TasksWanted,
+        reply: Reply<Vec<Grant>>,
         now: Moment,
     ) -> Option<Event> {
-        let worker = room.worker;
+        let TasksWanted { worker, capacity, wait } = wanted;
         let is_known =
             self.machine.worker(worker).is_some_and(|view| view.state != WorkerState::Lost);
         if !is_known {
@@ -145,21 +147,20 @@ impl Driver {
             return None;
         }
         if let Some(older) = self.waiting.insert(worker, reply) {
-            // The newer question replaces it.
+            // The newer request replaces it.
             let _gone = older.send(Ok(Vec::new()));
         }
-        let wait_ms = u64::try_from(room.wait.as_millis()).unwrap_or(u64::MAX);
+        let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
         let deadline = Moment(now.0.saturating_add(wait_ms));
-        let (bytes_free, objects_free) = (room.bytes_free, room.objects_free);
-        Some(Event::TasksWanted { worker, bytes_free, objects_free, deadline })
+        Some(Event::TasksWanted { worker, capacity, deadline })
     }
 
     /// A receipt that cannot be the task's is a failed try, not evidence.
     fn checked(
         &self,
         worker: WorkerId,
-        (task, mut outcome): (TaskKey, TaskOutcome),
-    ) -> (TaskKey, TaskOutcome) {
+        (task, mut outcome): (GrantKey, TaskOutcome),
+    ) -> (GrantKey, TaskOutcome) {
         if let TaskOutcome::Done(receipt) = &mut outcome {
             receipt.worker =
                 self.cards.get(&worker).map(|card| card.name.clone()).unwrap_or_default();
@@ -176,20 +177,20 @@ impl Driver {
         (task, outcome)
     }
 
-    fn plan_ended(&mut self, job: JobId, outcome: Result<Outcome, Failure>) -> Event {
+    fn plan_ended(&mut self, job: JobId, outcome: Result<PlanOutcome, Failure>) -> Event {
         self.planning.remove(&job);
         let is_live = self.machine.job(job).is_some_and(|view| !view.state.is_final());
         match outcome {
             Err(failure) => Event::PlanFailed { job, failure },
-            Ok(Outcome::UpToDate { source_version, replica_version, note }) => {
+            Ok(PlanOutcome::UpToDate { source_version, replica_version, note }) => {
                 self.keep_note(job, is_live, note);
                 Event::UpToDate { job, source_version, replica_version }
             }
-            Ok(Outcome::Published { version, note }) => {
+            Ok(PlanOutcome::Published { version, note }) => {
                 self.keep_note(job, is_live, note);
                 Event::PublishEnded { job, outcome: PublishOutcome::Published { version } }
             }
-            Ok(Outcome::Ready { plan, tasks, note }) => {
+            Ok(PlanOutcome::Ready { plan, tasks, note }) => {
                 self.keep_note(job, is_live, note);
                 if is_live {
                     self.plans.insert(job, Arc::from(plan));

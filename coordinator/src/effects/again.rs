@@ -10,7 +10,7 @@ use deepclone_core::ids::JobId;
 use deepclone_core::reason::Reason;
 use deepclone_delta::publish::finish;
 
-use super::plan::{Outcome, plan_job};
+use super::plan::{PlanOutcome, plan_job};
 use super::{Context, target_key};
 use crate::state::JobSpec;
 
@@ -21,25 +21,27 @@ use crate::state::JobSpec;
 pub async fn plan_for_job(
     context: &Context,
     job: JobId,
-    order: &Arc<JobSpec>,
+    job_spec: &Arc<JobSpec>,
     vanished: &BTreeSet<String>,
-) -> Result<Outcome, Failure> {
-    let outcome = plan_job(context, job, Arc::clone(order), target_key(&order.target)).await?;
+) -> Result<PlanOutcome, Failure> {
+    let outcome =
+        plan_job(context, job, Arc::clone(job_spec), target_key(&job_spec.target)).await?;
     match &outcome {
-        Outcome::Ready { plan, .. } => {
+        PlanOutcome::Ready { plan, .. } => {
             let objects = &plan.change_set.objects;
             if let Some(object) = objects.iter().find(|o| vanished.contains(&o.source_path)) {
                 return Err(still_needed(&object.source_path, plan.change_set.source_version));
             }
         }
         // A crash came between the commit and what follows it; each step is harmless when repeated.
-        Outcome::Published { version, .. } => {
-            if let Err(error) = finish(&context.open(Side::Target, &order.target)?, *version).await
+        PlanOutcome::Published { version, .. } => {
+            if let Err(error) =
+                finish(&context.open(Side::Target, &job_spec.target)?, *version).await
             {
                 tracing::warn!(%job, version, "published without checkpoint or hint: {error}");
             }
         }
-        Outcome::UpToDate { .. } => {}
+        PlanOutcome::UpToDate { .. } => {}
     }
     Ok(outcome)
 }

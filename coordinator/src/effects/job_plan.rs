@@ -16,8 +16,8 @@ use crate::state::{Evidence, JobSpec};
 /// A job's plan with everything that the machine does not see.
 #[derive(Debug)]
 pub struct JobPlan {
-    /// The job's order.
-    pub order: Arc<JobSpec>,
+    /// What the job asks for, resolved.
+    pub job_spec: Arc<JobSpec>,
     /// The target's name.
     pub target: TargetKey,
     /// Where the objects' bytes come from.
@@ -35,14 +35,14 @@ impl JobPlan {
     /// The arena of these tasks over the objects of `change_set`.
     #[must_use]
     pub fn new(
-        order: Arc<JobSpec>,
+        job_spec: Arc<JobSpec>,
         target: TargetKey,
         source: SourceKey,
         change_set: ChangeSet,
         tasks: Vec<Shard>,
     ) -> Self {
         let places = tasks.iter().enumerate().map(|(at, task)| (task.fingerprint, at)).collect();
-        Self { order, target, source, change_set, tasks, places, priors: BTreeMap::new() }
+        Self { job_spec, target, source, change_set, tasks, places, priors: BTreeMap::new() }
     }
 
     /// Notes what an earlier receipt recorded of the object at `place`.
@@ -68,9 +68,9 @@ impl JobPlan {
         let task = self.tasks.get(usize::try_from(index.0).ok()?)?;
         let objects = task.objects.iter().map(|&place| self.object_copy(place));
         Some(TaskSpec {
-            source: side(&self.order.source),
-            target: side(&self.order.target),
-            verification: self.order.spec.verification,
+            source: side(&self.job_spec.source),
+            target: side(&self.job_spec.target),
+            verification: self.job_spec.spec.verification,
             objects: objects.collect(),
         })
     }

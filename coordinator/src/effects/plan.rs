@@ -31,7 +31,7 @@ const PUBLISH_REQUESTS: u64 = 2;
 
 /// How planning ended, unless it failed.
 #[derive(Debug)]
-pub enum Outcome {
+pub enum PlanOutcome {
     /// There is nothing to do.
     UpToDate {
         /// The source's version, which the replica has.
@@ -66,12 +66,12 @@ pub enum Outcome {
 pub async fn plan_job(
     context: &Context,
     job: JobId,
-    order: Arc<JobSpec>,
+    job_spec: Arc<JobSpec>,
     target: TargetKey,
-) -> Result<Outcome, Failure> {
-    let mut outcome = plan(context, job, order, target).await?;
-    if let Outcome::Ready { plan, note, .. } = &mut outcome {
-        let probe = super::target::probe(context, &plan.order, &plan.change_set);
+) -> Result<PlanOutcome, Failure> {
+    let mut outcome = plan(context, job, job_spec, target).await?;
+    if let PlanOutcome::Ready { plan, note, .. } = &mut outcome {
+        let probe = super::target::probe(context, &plan.job_spec, &plan.change_set);
         let notice = in_time(context.plan_time_max, "trying the target", probe).await?;
         note.notices.extend(notice);
     }
@@ -85,24 +85,24 @@ pub async fn plan_job(
 pub async fn plan(
     context: &Context,
     job: JobId,
-    order: Arc<JobSpec>,
+    job_spec: Arc<JobSpec>,
     target: TargetKey,
-) -> Result<Outcome, Failure> {
+) -> Result<PlanOutcome, Failure> {
     let _turn = context.turn_to_plan().await;
     // The wait for a turn does not count: others' plans are not this one's fault.
-    let plan = make(context, job, order, target);
+    let plan = make(context, job, job_spec, target);
     in_time(context.plan_time_max, "reading both logs", plan).await
 }
 
 async fn make(
     context: &Context,
     job: JobId,
-    order: Arc<JobSpec>,
+    job_spec: Arc<JobSpec>,
     target: TargetKey,
-) -> Result<Outcome, Failure> {
-    let source_table = context.open(Side::Source, &order.source)?;
-    let target_table = context.open(Side::Target, &order.target)?;
-    let found = plan_sync(&source_table, &target_table, &order.spec, job)
+) -> Result<PlanOutcome, Failure> {
+    let source_table = context.open(Side::Source, &job_spec.source)?;
+    let target_table = context.open(Side::Target, &job_spec.target)?;
+    let found = plan_sync(&source_table, &target_table, &job_spec.spec, job)
         .await
         .map_err(|error| error.failure())?;
     let change_set = match found {
@@ -110,22 +110,22 @@ async fn make(
             let clone_metrics = found.metrics.map(|figures| figures_map(&figures));
             let (source_version, replica_version) = (found.source_version, found.replica_version);
             let note = note(clone_metrics, Vec::new());
-            return Ok(Outcome::UpToDate { source_version, replica_version, note });
+            return Ok(PlanOutcome::UpToDate { source_version, replica_version, note });
         }
         SyncPlan::Published(found) => {
             let note = note(found.metrics.map(|metrics| metrics_map(&metrics)), Vec::new());
-            return Ok(Outcome::Published { version: found.replica_version, note });
+            return Ok(PlanOutcome::Published { version: found.replica_version, note });
         }
         SyncPlan::Change(change_set) => *change_set,
     };
-    super::target::refuse_enclosed(context, &order, &target_table, &change_set).await?;
+    super::target::refuse_enclosed(context, &job_spec, &target_table, &change_set).await?;
     let note = note(Some(metrics_map(&change_set.metrics)), change_set.notices.clone());
-    let source = source_key(&order.source, change_set.lineage());
+    let source = source_key(&job_spec.source, change_set.lineage());
     let tasks = pack(source, &change_set)?;
-    let machine_plan = machine_plan(&order, &change_set, &tasks);
-    let mut plan = Box::new(JobPlan::new(order, target, source, change_set, tasks));
+    let machine_plan = machine_plan(&job_spec, &change_set, &tasks);
+    let mut plan = Box::new(JobPlan::new(job_spec, target, source, change_set, tasks));
     note_priors(context, job, &mut plan).await.map_err(|error| error.failure())?;
-    Ok(Outcome::Ready { plan, tasks: machine_plan, note })
+    Ok(PlanOutcome::Ready { plan, tasks: machine_plan, note })
 }
 
 fn pack(source: SourceKey, change_set: &ChangeSet) -> Result<Vec<Shard>, Failure> {
@@ -195,11 +195,11 @@ fn recorded(known: &KnownObject, job: JobId, head_ms: Option<i64>) -> Recorded {
     }
 }
 
-fn machine_plan(order: &JobSpec, change_set: &ChangeSet, tasks: &[Shard]) -> Plan {
+fn machine_plan(job_spec: &JobSpec, change_set: &ChangeSet, tasks: &[Shard]) -> Plan {
     let identity = PlanIdentity {
         source_version: change_set.source_version,
         replica_version: change_set.replica_version,
-        options: &encode_spec(order),
+        options: &encode_spec(job_spec),
     };
     let task = |task: &Shard| PlanTask {
         fingerprint: task.fingerprint,
@@ -210,7 +210,7 @@ fn machine_plan(order: &JobSpec, change_set: &ChangeSet, tasks: &[Shard]) -> Pla
         digest: plan_digest(&identity, tasks),
         source_version: change_set.source_version,
         replica_version: change_set.replica_version,
-        source_is_newest: order.spec.source_point == SourcePoint::Newest,
+        source_is_newest: job_spec.spec.source_point == SourcePoint::Newest,
         tasks: tasks.iter().map(task).collect(),
     }
 }

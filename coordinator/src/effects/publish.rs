@@ -41,7 +41,7 @@ pub async fn publish(
     job: JobId,
     plan: &JobPlan,
 ) -> Result<PublishOutcome, Failure> {
-    let target = context.open(Side::Target, &plan.order.target)?;
+    let target = context.open(Side::Target, &plan.job_spec.target)?;
     check_vectors(&target, &plan.change_set).await.map_err(|error| error.failure())?;
     let doubts = record_and_doubt(context, job, plan, &target).await?;
     let missing = missing(&target, doubts).await?;

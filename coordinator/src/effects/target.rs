@@ -16,14 +16,14 @@ use crate::state::JobSpec;
 /// `TARGET_UNSUITABLE` naming the outer table, or a store that does not answer.
 pub async fn refuse_enclosed(
     context: &Context,
-    order: &JobSpec,
+    job_spec: &JobSpec,
     target: &TableStore,
     change_set: &ChangeSet,
 ) -> Result<(), Failure> {
     if change_set.replica_version.is_some() {
         return Ok(());
     }
-    let above = context.connections.above(&order.target).map_err(|error| error.failure())?;
+    let above = context.connections.above(&job_spec.target).map_err(|error| error.failure())?;
     refuse_inside_table(target, &above).await.map_err(|error| error.failure())
 }
 
@@ -33,10 +33,10 @@ pub async fn refuse_enclosed(
 /// `TARGET_UNSUITABLE` naming what the target lacks, or why it cannot be written.
 pub async fn probe(
     context: &Context,
-    order: &JobSpec,
+    job_spec: &JobSpec,
     change_set: &ChangeSet,
 ) -> Result<Option<String>, Failure> {
-    let target = &order.target;
+    let target = &job_spec.target;
     let (name, fingerprint) = (&target.connection, &target.fingerprint);
     let notice = context.connections.probe_target(name, fingerprint, &target.root).await?;
     if change_set.near_names.is_empty() {

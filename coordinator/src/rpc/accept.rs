@@ -24,7 +24,7 @@ const REQUEST_ID_BYTES_MAX: usize = 128;
 ///
 /// # Errors
 /// The field, connection or table at fault.
-pub fn order(connections: &Connections, spec: v1::CloneSpec) -> Result<JobSpec, Failure> {
+pub fn job_spec(connections: &Connections, spec: v1::CloneSpec) -> Result<JobSpec, Failure> {
     bounds::spec(&spec)?;
     let spec = CloneSpec::try_from(spec)?;
     let resolve = |table, side| {
@@ -44,11 +44,11 @@ pub fn order(connections: &Connections, spec: v1::CloneSpec) -> Result<JobSpec, 
 
 /// The submission of an order. The job's id is named by the request id, if there is one.
 #[must_use]
-pub fn submission(job: JobId, request_id: &str, order: JobSpec) -> Submission {
+pub fn submission(job: JobId, request_id: &str, job_spec: JobSpec) -> Submission {
     let key = |side: &Resolved| ConnectionKey::derive(&side.connection, &side.fingerprint);
-    let route = Route { source: key(&order.source), target: key(&order.target) };
+    let route = Route { source: key(&job_spec.source), target: key(&job_spec.target) };
     let is_named = !request_id.is_empty();
-    Submission { job, is_named, target: target_key(&order.target), route, order }
+    Submission { job, is_named, target: target_key(&job_spec.target), route, job_spec }
 }
 
 /// The id of the job that a request makes: the same for the same request id.

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use deepclone_core::ids::{ConnectionKey, TaskKey, WorkerId};
+use deepclone_core::ids::{ConnectionKey, GrantKey, WorkerId};
 use deepclone_core::limits::{ACQUIRE_WAIT_MAX, Limits};
+use deepclone_core::task::Capacity;
 use deepclone_proto::DISPATCH_PROTOCOLS;
 use deepclone_proto::convert::outcome::outcome_from_wire;
 use deepclone_proto::convert::time::{duration_from_wire, duration_to_wire};
@@ -14,7 +15,7 @@ use uuid::Uuid;
 
 use super::{body, bounds, refused, status};
 use crate::driver::Handle;
-use crate::driver::message::{Message, Registration, Room, WorkerCard};
+use crate::driver::message::{Message, Registration, TasksWanted, WorkerCard};
 
 /// The service.
 pub struct Dispatch {
@@ -65,17 +66,16 @@ impl DispatchService for Dispatch {
     ) -> Result<Response<v1::AcquireTasksResponse>, Status> {
         let request = body(request);
         let wait = duration_from_wire(request.wait, "wait").map_err(refused)?;
-        let room = Room {
+        let wanted = TasksWanted {
             worker: worker_id(&request.worker_id).map_err(refused)?,
-            bytes_free: request.bytes_free,
-            objects_free: request.objects_free,
+            capacity: Capacity { bytes: request.bytes_free, objects: request.objects_free },
             wait: wait.min(ACQUIRE_WAIT_MAX),
         };
-        let leases =
-            self.handle.ask(|reply| Message::Acquire(room, reply)).await.map_err(status)?;
+        let grants =
+            self.handle.ask(|reply| Message::Acquire(wanted, reply)).await.map_err(status)?;
         Ok(Response::new(v1::AcquireTasksResponse {
             leader_epoch: self.epoch(),
-            leases: leases.iter().map(Into::into).collect(),
+            grants: grants.iter().map(Into::into).collect(),
         }))
     }
 
@@ -179,7 +179,7 @@ fn registration(request: v1::RegisterWorkerRequest) -> Result<Registration, Wire
     })
 }
 
-fn keys(keys: Vec<v1::TaskKey>) -> Result<Vec<TaskKey>, WireError> {
+fn keys(keys: Vec<v1::GrantKey>) -> Result<Vec<GrantKey>, WireError> {
     keys.into_iter().map(TryInto::try_into).collect()
 }
 

@@ -20,7 +20,7 @@ use crate::driver::Handle;
 use crate::driver::book::JobSnapshot;
 use crate::driver::message::{JobsQuery, Message};
 use crate::effects::job_plan::JobPlan;
-use crate::effects::plan::{Outcome, plan, requests};
+use crate::effects::plan::{PlanOutcome, plan, requests};
 use crate::effects::{Context, guarded, target_key};
 use crate::state::PlanNote;
 
@@ -48,11 +48,11 @@ impl Jobs {
             Failure::new(Reason::Overloaded, message)
         })?;
         let spec = spec.ok_or(WireError::Missing { field: "spec" })?;
-        let order = Arc::new(accept::order(&self.context.connections, spec)?);
-        let target = target_key(&order.target);
+        let job_spec = Arc::new(accept::job_spec(&self.context.connections, spec)?);
+        let target = target_key(&job_spec.target);
         // The id of a sync that is never made: no log holds it.
         let sync = JobId(Uuid::now_v7());
-        Ok(match guarded(plan(&self.context, sync, order, target)).await {
+        Ok(match guarded(plan(&self.context, sync, job_spec, target)).await {
             Ok(outcome) => planned(&outcome),
             Err(failure) => {
                 v1::PlanCloneResponse { refusal: Some((&failure).into()), ..Default::default() }
@@ -71,16 +71,16 @@ impl JobService for Jobs {
         let job = request.job.ok_or(WireError::Missing { field: "job" }).map_err(refused)?;
         let spec = only_spec(job).map_err(refused)?;
         let id = accept::job_id(&request.request_id).map_err(refused)?;
-        let order = accept::order(&self.context.connections, spec).map_err(status)?;
+        let job_spec = accept::job_spec(&self.context.connections, spec).map_err(status)?;
         if request.validate_only {
-            let spec = Some((&order.spec).into());
+            let spec = Some((&job_spec.spec).into());
             return Ok(Response::new(v1::Job { spec, ..Default::default() }));
         }
-        let asked = order.clone();
-        let submission = Box::new(accept::submission(id, &request.request_id, order));
+        let asked = job_spec.clone();
+        let submission = Box::new(accept::submission(id, &request.request_id, job_spec));
         let snapshot =
             self.handle.ask(|reply| Message::Submit(submission, reply)).await.map_err(status)?;
-        if *snapshot.order != asked {
+        if *snapshot.job_spec != asked {
             let why = "it made another job already: use a new one for another spec";
             return Err(refused(WireError::invalid("request_id", why)));
         }
@@ -177,9 +177,9 @@ fn only_spec(job: v1::Job) -> Result<v1::CloneSpec, WireError> {
     job.spec.ok_or(WireError::Missing { field: "job.spec" })
 }
 
-fn planned(outcome: &Outcome) -> v1::PlanCloneResponse {
+fn planned(outcome: &PlanOutcome) -> v1::PlanCloneResponse {
     match outcome {
-        Outcome::UpToDate { source_version, replica_version, note } => v1::PlanCloneResponse {
+        PlanOutcome::UpToDate { source_version, replica_version, note } => v1::PlanCloneResponse {
             change: Some(v1::Progress {
                 source_version: show::signed(*source_version),
                 ..Default::default()
@@ -190,12 +190,12 @@ fn planned(outcome: &Outcome) -> v1::PlanCloneResponse {
             ..Default::default()
         },
         // A fresh id is in no log.
-        Outcome::Published { version, .. } => v1::PlanCloneResponse {
+        PlanOutcome::Published { version, .. } => v1::PlanCloneResponse {
             up_to_date: true,
             target_version: Some(show::signed(*version)),
             ..Default::default()
         },
-        Outcome::Ready { plan, tasks, note } => ready(plan, tasks, note),
+        PlanOutcome::Ready { plan, tasks, note } => ready(plan, tasks, note),
     }
 }
 

@@ -14,7 +14,7 @@ pub(super) fn job(snapshot: &JobSnapshot) -> v1::Job {
     let is_planned = snapshot.source_version.is_some();
     v1::Job {
         name: format!("jobs/{}", snapshot.job),
-        spec: Some((&snapshot.order.spec).into()),
+        spec: Some((&snapshot.job_spec.spec).into()),
         state: state(snapshot.state).into(),
         failure: match &snapshot.end {
             Some(End::Failed(failure)) => Some(failure.into()),

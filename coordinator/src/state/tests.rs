@@ -29,7 +29,7 @@ fn note() -> PlanNote {
     }
 }
 
-fn order() -> JobSpec {
+fn job_spec() -> JobSpec {
     let table = |uri: &str| TableRef { uri: uri.to_owned(), connection: None };
     let side = |uri: &str| Resolved {
         connection: "lake".to_owned(),
@@ -58,7 +58,7 @@ fn order() -> JobSpec {
 fn created(job: JobId) -> Fact {
     let key = |byte| ConnectionKey([byte; 32]);
     let route = Route { source: key(1), target: key(2) };
-    Fact::Created { job, target: TargetKey([9; 32]), route, spec: encode_spec(&order()) }
+    Fact::Created { job, target: TargetKey([9; 32]), route, spec: encode_spec(&job_spec()) }
 }
 
 fn entry(fact: Fact, recorded_ms: i64) -> Entry {
@@ -422,7 +422,7 @@ async fn a_file_has_one_process() {
 
 #[test]
 fn an_order_survives_and_garbage_is_named() {
-    assert_eq!(decode_spec(&encode_spec(&order())).unwrap(), order());
+    assert_eq!(decode_spec(&encode_spec(&job_spec())).unwrap(), job_spec());
     assert!(matches!(decode_spec(&[0xff]), Err(StoreError::Damaged { .. })));
     let error = encoding::decode(job(1), "later_kind", &[], 0).unwrap_err();
     assert!(error.to_string().contains("later_kind"), "{error}");

@@ -19,17 +19,17 @@ async fn reports_of_what_was_not_granted_are_refused() {
     let mut running = Running::start(&lake, &Place::Private).await;
     let mut honest = Worker::register(&running, &lake, "honest").await;
     let job = running.create(lake.spec("source", "target")).await.unwrap();
-    let leases = honest.acquire().await.unwrap();
-    let done = honest.copy(&leases[0]);
-    let key = leases[0].task.clone().unwrap();
+    let grants = honest.acquire().await.unwrap();
+    let done = honest.copy(&grants[0]);
+    let key = grants[0].task.clone().unwrap();
     let mut liar = Worker::register(&running, &lake, "liar").await;
     for task in [
         key.clone(),
-        v1::TaskKey { attempt: 2, ..key.clone() },
-        v1::TaskKey { granted_epoch: key.granted_epoch + 1, ..key.clone() },
-        v1::TaskKey { granted_epoch: key.granted_epoch - 1, ..key.clone() },
-        v1::TaskKey { job_id: vec![7; 16], ..key.clone() },
-        v1::TaskKey { fingerprint: vec![7; 32], ..key.clone() },
+        v1::GrantKey { attempt: 2, ..key.clone() },
+        v1::GrantKey { granted_epoch: key.granted_epoch + 1, ..key.clone() },
+        v1::GrantKey { granted_epoch: key.granted_epoch - 1, ..key.clone() },
+        v1::GrantKey { job_id: vec![7; 16], ..key.clone() },
+        v1::GrantKey { fingerprint: vec![7; 32], ..key.clone() },
     ] {
         let outcome = v1::TaskOutcome { task: Some(task.clone()), ..done.clone() };
         let answer = liar.try_report(vec![outcome]).await.unwrap();
@@ -68,9 +68,9 @@ async fn a_worker_without_permission_is_set_aside_and_fails_no_job() {
     let mut denied = 0;
     while denied < 3 {
         good.heartbeat(vec![]).await.unwrap();
-        let leases = bad.acquire_room(256).await.unwrap();
-        denied += leases.len();
-        let failures = leases.iter().map(|lease| Worker::fail(lease, Kind::SourceDenied));
+        let grants = bad.acquire_room(256).await.unwrap();
+        denied += grants.len();
+        let failures = grants.iter().map(|grant| Worker::fail(grant, Kind::SourceDenied));
         bad.report(failures.collect()).await;
     }
     assert!(workers(&mut running).await.iter().all(|worker| worker.set_aside.is_empty()));
@@ -104,16 +104,16 @@ async fn a_job_fails_when_every_worker_is_denied() {
     let job = running.create(lake.spec("source", "target")).await.unwrap();
     running.reach(&job.name, State::Copying).await;
     for at in [0, 1] {
-        let leases = loop {
+        let grants = loop {
             for worker in &mut workers {
                 worker.heartbeat(vec![]).await.unwrap();
             }
-            let leases = workers[at].acquire_once(9).await.unwrap();
-            if !leases.is_empty() {
-                break leases;
+            let grants = workers[at].acquire_once(9).await.unwrap();
+            if !grants.is_empty() {
+                break grants;
             }
         };
-        workers[at].report(vec![Worker::fail(&leases[0], Kind::TargetDenied)]).await;
+        workers[at].report(vec![Worker::fail(&grants[0], Kind::TargetDenied)]).await;
     }
     let job = running.finish(&job.name).await;
     assert_eq!(job.failure.unwrap().reason, "PERMISSION_DENIED");
@@ -126,7 +126,7 @@ async fn an_object_that_vanished_is_planned_around_at_the_newest_version() {
     let mut running = Running::start(&lake, &Place::Private).await;
     let mut worker = Worker::register(&running, &lake, "w").await;
     let job = running.create(lake.spec("source", "target")).await.unwrap();
-    let leases = worker.acquire().await.unwrap();
+    let grants = worker.acquire().await.unwrap();
     // The source compacts its files, and a VACUUM removes one that the plan needs.
     let remove = r#"{"remove":{"path":"a.parquet","deletionTimestamp":1,"dataChange":true}}"#;
     lake.commit("source", 1, &[("c.parquet", b"cccc")]);
@@ -134,7 +134,7 @@ async fn an_object_that_vanished_is_planned_around_at_the_newest_version() {
     let text = fs::read_to_string(&commit).unwrap();
     fs::write(&commit, format!("{text}{remove}\n")).unwrap();
     fs::remove_file(lake.path("source/a.parquet")).unwrap();
-    worker.report(vec![Worker::fail(&leases[0], Kind::SourceNotFound)]).await;
+    worker.report(vec![Worker::fail(&grants[0], Kind::SourceNotFound)]).await;
 
     let _working = worker.work();
     let done = running.finish(&job.name).await;
@@ -155,8 +155,8 @@ async fn an_object_that_the_newest_version_needs_fails_the_job_by_its_key() {
         let point = (!newest).then_some(v1::clone_spec::SourcePoint::Version(0));
         let spec = v1::CloneSpec { source_point: point, ..lake.spec("source", "target") };
         let job = running.create(spec).await.unwrap();
-        let leases = worker.acquire().await.unwrap();
-        worker.report(vec![Worker::fail(&leases[0], Kind::SourceNotFound)]).await;
+        let grants = worker.acquire().await.unwrap();
+        worker.report(vec![Worker::fail(&grants[0], Kind::SourceNotFound)]).await;
         let failure = running.finish(&job.name).await.failure.unwrap();
         assert_eq!(failure.reason, "OBJECT_VANISHED");
         if newest {

@@ -28,9 +28,9 @@ fn commit(lake: &Lake, table: &str, byte: u8) {
     lake.commit(table, 0, &files.collect::<Vec<_>>());
 }
 
-/// The objects of some leases, with what is said to be at the target.
-fn priors(leases: &[v1::Lease]) -> BTreeMap<String, Option<v1::Prior>> {
-    let batches = leases.iter().map(|lease| match &lease.spec.as_ref().unwrap().work {
+/// The objects of some grants, with what is said to be at the target.
+fn priors(grants: &[v1::Grant]) -> BTreeMap<String, Option<v1::Prior>> {
+    let batches = grants.iter().map(|grant| match &grant.spec.as_ref().unwrap().work {
         Some(v1::task_spec::Work::Batch(batch)) => batch.objects.clone(),
         None => vec![],
     });
@@ -38,19 +38,19 @@ fn priors(leases: &[v1::Lease]) -> BTreeMap<String, Option<v1::Prior>> {
 }
 
 /// Every task of the job, one by one.
-async fn all_tasks(worker: &mut Worker) -> Vec<v1::Lease> {
-    let mut leases: Vec<v1::Lease> = Vec::new();
-    while leases.iter().map(objects).sum::<usize>() < FILES {
-        leases.extend(worker.acquire().await.unwrap());
+async fn all_tasks(worker: &mut Worker) -> Vec<v1::Grant> {
+    let mut grants: Vec<v1::Grant> = Vec::new();
+    while grants.iter().map(objects).sum::<usize>() < FILES {
+        grants.extend(worker.acquire().await.unwrap());
     }
-    leases
+    grants
 }
 
 /// Copies the first task of `source` to `target`, and gives up the rest.
 async fn copy_a_part(running: &mut Running, lake: &Lake, worker: &mut Worker, source: &str) {
     let job = running.create(lake.spec(source, "target")).await.unwrap();
-    let leases = all_tasks(worker).await;
-    let mut outcome = worker.copy(&leases[0]);
+    let grants = all_tasks(worker).await;
+    let mut outcome = worker.copy(&grants[0]);
     if let Some(Outcome::Receipt(receipt)) = &mut outcome.outcome {
         for (number, object) in receipt.objects.iter_mut().enumerate() {
             object.crc64nvme = number as u64;
@@ -120,8 +120,8 @@ async fn vacuumed(elapsed_ms: u64, existed: bool) -> usize {
     let mut running = Running::start(&lake, &Place::Private).await;
     let mut worker = Worker::register(&running, &lake, "w").await;
     let job = running.create(lake.spec("source", "target")).await.unwrap();
-    let leases = worker.acquire().await.unwrap();
-    let mut outcome = worker.copy(&leases[0]);
+    let grants = worker.acquire().await.unwrap();
+    let mut outcome = worker.copy(&grants[0]);
     if let Some(Outcome::Receipt(receipt)) = &mut outcome.outcome {
         receipt.elapsed_ms = elapsed_ms;
         receipt.objects[0].existed = existed;
@@ -156,8 +156,8 @@ async fn an_object_that_was_replaced_since_is_copied_again() {
     let mut running = Running::start(&lake, &Place::Private).await;
     let mut worker = Worker::register(&running, &lake, "w").await;
     let job = running.create(lake.spec("source", "target")).await.unwrap();
-    let leases = worker.acquire().await.unwrap();
-    let mut outcome = worker.copy(&leases[0]);
+    let grants = worker.acquire().await.unwrap();
+    let mut outcome = worker.copy(&grants[0]);
     if let Some(Outcome::Receipt(receipt)) = &mut outcome.outcome {
         receipt.objects[0].existed = true;
         receipt.objects[0].target_etag = "the one that was compared".to_owned();

@@ -23,10 +23,10 @@ async fn a_restart_goes_on_and_copies_nothing_twice() {
     let mut running = Running::start(&lake, &place).await;
     let mut worker = Worker::register(&running, &lake, "w").await;
     let job = running.create(lake.spec("source", "target")).await.unwrap();
-    let leases = worker.acquire_room(256).await.unwrap();
-    assert_eq!(leases.len(), 1);
-    let first = objects(&leases[0]);
-    worker.report(vec![worker.copy(&leases[0])]).await;
+    let grants = worker.acquire_room(256).await.unwrap();
+    assert_eq!(grants.len(), 1);
+    let first = objects(&grants[0]);
+    worker.report(vec![worker.copy(&grants[0])]).await;
     let Running { embedded, .. } = running;
     embedded.stop().await.unwrap();
 
@@ -36,9 +36,9 @@ async fn a_restart_goes_on_and_copies_nothing_twice() {
     assert_eq!(shown.spec, job.spec);
     assert_eq!(shown.create_time, job.create_time);
     worker.move_to(&running, vec![]).await;
-    let leases = worker.acquire().await.unwrap();
-    assert_eq!(leases.iter().map(objects).sum::<usize>(), 300 - first);
-    let outcomes = leases.iter().map(|lease| worker.copy(lease)).collect();
+    let grants = worker.acquire().await.unwrap();
+    assert_eq!(grants.iter().map(objects).sum::<usize>(), 300 - first);
+    let outcomes = grants.iter().map(|grant| worker.copy(grant)).collect();
     worker.report(outcomes).await;
     let done = running.finish(&job.name).await;
     assert_eq!(done.state(), State::Succeeded, "{done:?}");
@@ -58,11 +58,11 @@ async fn a_restart_goes_on_and_copies_nothing_twice() {
 /// Copies the first task of a job, then cancels it.
 async fn leave_half(lake: &Lake, running: &mut Running, worker: &mut Worker) -> usize {
     let job = running.create(lake.spec("source", "target")).await.unwrap();
-    let leases = worker.acquire_room(256).await.unwrap();
-    worker.report(vec![worker.copy(&leases[0])]).await;
+    let grants = worker.acquire_room(256).await.unwrap();
+    worker.report(vec![worker.copy(&grants[0])]).await;
     running.jobs.cancel_job(v1::CancelJobRequest { name: job.name.clone() }).await.unwrap();
     assert_eq!(running.finish(&job.name).await.state(), State::Cancelled);
-    objects(&leases[0])
+    objects(&grants[0])
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -75,9 +75,9 @@ async fn what_an_earlier_job_copied_is_proved_and_what_a_vacuum_took_is_copied_a
     fs::remove_file(lake.path("target").join("f000.parquet")).unwrap();
 
     let job = running.create(lake.spec("source", "target")).await.unwrap();
-    let leases = worker.acquire().await.unwrap();
-    assert_eq!(leases.iter().map(objects).sum::<usize>(), 300, "the worker looks at each");
-    let outcomes = leases.iter().map(|lease| worker.copy(lease)).collect();
+    let grants = worker.acquire().await.unwrap();
+    assert_eq!(grants.iter().map(objects).sum::<usize>(), 300, "the worker looks at each");
+    let outcomes = grants.iter().map(|grant| worker.copy(grant)).collect();
     worker.report(outcomes).await;
     let done = running.finish(&job.name).await;
     assert_eq!(done.state(), State::Succeeded, "{done:?}");

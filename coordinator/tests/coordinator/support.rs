@@ -228,30 +228,30 @@ impl Worker {
     }
 
     /// Registers (again), holding these.
-    pub(crate) async fn announce(&mut self, held: Vec<v1::TaskKey>) {
+    pub(crate) async fn announce(&mut self, held: Vec<v1::GrantKey>) {
         let request = v1::RegisterWorkerRequest { held, ..self.registration.clone() };
         self.id = self.client.register_worker(request).await.unwrap().into_inner().worker_id;
     }
 
     /// The same process, over another coordinator.
-    pub(crate) async fn move_to(&mut self, running: &Running, held: Vec<v1::TaskKey>) {
+    pub(crate) async fn move_to(&mut self, running: &Running, held: Vec<v1::GrantKey>) {
         self.client = DispatchServiceClient::new(running.embedded.channel());
         self.announce(held).await;
     }
 
     /// Lives and asks until there are tasks.
-    pub(crate) async fn acquire(&mut self) -> Result<Vec<v1::Lease>, Failure> {
+    pub(crate) async fn acquire(&mut self) -> Result<Vec<v1::Grant>, Failure> {
         self.acquire_room(u32::MAX).await
     }
 
     /// Likewise, with room for so many objects.
-    pub(crate) async fn acquire_room(&mut self, objects: u32) -> Result<Vec<v1::Lease>, Failure> {
+    pub(crate) async fn acquire_room(&mut self, objects: u32) -> Result<Vec<v1::Grant>, Failure> {
         let patient = async {
             loop {
                 self.heartbeat(vec![]).await?;
-                let leases = self.acquire_once(objects).await?;
-                if !leases.is_empty() {
-                    return Ok(leases);
+                let grants = self.acquire_once(objects).await?;
+                if !grants.is_empty() {
+                    return Ok(grants);
                 }
             }
         };
@@ -259,7 +259,7 @@ impl Worker {
     }
 
     /// Asks once.
-    pub(crate) async fn acquire_once(&mut self, objects: u32) -> Result<Vec<v1::Lease>, Failure> {
+    pub(crate) async fn acquire_once(&mut self, objects: u32) -> Result<Vec<v1::Grant>, Failure> {
         let request = v1::AcquireTasksRequest {
             worker_id: self.id.clone(),
             bytes_free: u64::MAX,
@@ -267,12 +267,12 @@ impl Worker {
             wait: Some(prost_types::Duration { seconds: 0, nanos: 200_000_000 }),
         };
         let answer = self.client.acquire_tasks(request).await;
-        answer.map(|answer| answer.into_inner().leases).map_err(|status| from_status(&status))
+        answer.map(|answer| answer.into_inner().grants).map_err(|status| from_status(&status))
     }
 
     /// Copies a task's objects, as a real worker would see them.
-    pub(crate) fn copy(&self, lease: &v1::Lease) -> v1::TaskOutcome {
-        let spec = lease.spec.as_ref().unwrap();
+    pub(crate) fn copy(&self, grant: &v1::Grant) -> v1::TaskOutcome {
+        let spec = grant.spec.as_ref().unwrap();
         let Some(v1::task_spec::Work::Batch(batch)) = &spec.work else { panic!("no batch") };
         let file = |root: &str, path: &str| self.folder.join(root).join(path);
         let mut receipt = v1::Receipt::default();
@@ -286,7 +286,7 @@ impl Worker {
             receipt.objects.push(v1::ObjectReceipt { size, existed, ..Default::default() });
         }
         let outcome = Some(v1::task_outcome::Outcome::Receipt(receipt));
-        v1::TaskOutcome { task: lease.task.clone(), outcome }
+        v1::TaskOutcome { task: grant.task.clone(), outcome }
     }
 
     /// Reports; one that was lost meanwhile registers first, as a real worker does.
@@ -310,11 +310,11 @@ impl Worker {
     }
 
     /// A task's failure at its first object.
-    pub(crate) fn fail(lease: &v1::Lease, kind: v1::task_failure::Kind) -> v1::TaskOutcome {
+    pub(crate) fn fail(grant: &v1::Grant, kind: v1::task_failure::Kind) -> v1::TaskOutcome {
         let message = "it did not work".to_owned();
         let failure = v1::TaskFailure { index: Some(0), kind: kind.into(), message };
         let outcome = Some(v1::task_outcome::Outcome::Failure(failure));
-        v1::TaskOutcome { task: lease.task.clone(), outcome }
+        v1::TaskOutcome { task: grant.task.clone(), outcome }
     }
 
     pub(crate) async fn heartbeat(
@@ -330,9 +330,9 @@ impl Worker {
     pub(crate) fn work(mut self) -> tokio::task::JoinHandle<usize> {
         tokio::spawn(async move {
             let mut copied = 0;
-            while let Ok(leases) = self.acquire().await {
-                let outcomes: Vec<_> = leases.iter().map(|lease| self.copy(lease)).collect();
-                copied += leases.iter().map(objects).sum::<usize>();
+            while let Ok(grants) = self.acquire().await {
+                let outcomes: Vec<_> = grants.iter().map(|grant| self.copy(grant)).collect();
+                copied += grants.iter().map(objects).sum::<usize>();
                 self.report(outcomes).await;
             }
             copied
@@ -340,9 +340,9 @@ impl Worker {
     }
 }
 
-/// How many objects a lease has.
-pub(crate) fn objects(lease: &v1::Lease) -> usize {
-    match &lease.spec.as_ref().unwrap().work {
+/// How many objects a grant has.
+pub(crate) fn objects(grant: &v1::Grant) -> usize {
+    match &grant.spec.as_ref().unwrap().work {
         Some(v1::task_spec::Work::Batch(batch)) => batch.objects.len(),
         None => 0,
     }

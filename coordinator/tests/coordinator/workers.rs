@@ -15,14 +15,14 @@ async fn a_lost_workers_task_goes_to_another() {
     let mut running = Running::start(&lake, &Place::Private).await;
     let mut lost = Worker::register(&running, &lake, "lost").await;
     let job = running.create(lake.spec("source", "target")).await.unwrap();
-    let leases = lost.acquire().await.unwrap();
-    assert_eq!(leases.len(), 1);
-    assert_eq!(leases[0].task.as_ref().unwrap().attempt, 1);
+    let grants = lost.acquire().await.unwrap();
+    assert_eq!(grants.len(), 1);
+    assert_eq!(grants[0].task.as_ref().unwrap().attempt, 1);
     // It says nothing more; its lease runs out while the other one waits.
     let mut other = Worker::register(&running, &lake, "other").await;
-    let leases = other.acquire().await.unwrap();
-    assert_eq!(leases[0].task.as_ref().unwrap().attempt, 2);
-    other.report(vec![other.copy(&leases[0])]).await;
+    let grants = other.acquire().await.unwrap();
+    assert_eq!(grants[0].task.as_ref().unwrap().attempt, 2);
+    other.report(vec![other.copy(&grants[0])]).await;
     assert_eq!(running.finish(&job.name).await.state(), State::Succeeded);
 }
 
@@ -75,15 +75,15 @@ async fn a_receipt_that_does_not_fit_is_a_failed_try() {
     let mut running = Running::start(&lake, &Place::Private).await;
     let mut worker = Worker::register(&running, &lake, "w").await;
     let job = running.create(lake.spec("source", "target")).await.unwrap();
-    let leases = worker.acquire().await.unwrap();
-    let mut outcome = worker.copy(&leases[0]);
+    let grants = worker.acquire().await.unwrap();
+    let mut outcome = worker.copy(&grants[0]);
     if let Some(v1::task_outcome::Outcome::Receipt(receipt)) = &mut outcome.outcome {
         receipt.objects[0].size += 1;
     }
     worker.report(vec![outcome]).await;
-    let leases = worker.acquire().await.unwrap();
-    assert_eq!(leases[0].task.as_ref().unwrap().attempt, 2);
-    worker.report(vec![worker.copy(&leases[0])]).await;
+    let grants = worker.acquire().await.unwrap();
+    assert_eq!(grants[0].task.as_ref().unwrap().attempt, 2);
+    worker.report(vec![worker.copy(&grants[0])]).await;
     assert_eq!(running.finish(&job.name).await.state(), State::Succeeded);
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::failure::Failure;
-use crate::ids::{JobId, TaskIndex, TaskKey, WorkerId};
+use crate::ids::{GrantKey, JobId, TaskIndex, WorkerId};
 use crate::machine::Fact;
 
 /// Something to do. The driver makes every [`Action::Record`] of a batch of steps durable in one
@@ -39,7 +39,7 @@ pub enum Action {
         /// To whom.
         worker: WorkerId,
         /// Outcomes that count for nothing: this machine gave no such grant to this worker.
-        refused: Vec<TaskKey>,
+        refused: Vec<GrantKey>,
         /// False: nothing was taken; the worker must register again, and report again.
         known: bool,
     },
@@ -48,14 +48,14 @@ pub enum Action {
         /// To whom.
         worker: WorkerId,
         /// What: empty at the question's deadline or when the worker drains.
-        leases: Vec<Grant>,
+        tasks: Vec<GrantedTask>,
     },
     /// The answer to `Heartbeat`.
     Beat {
         /// To whom.
         worker: WorkerId,
         /// Grants that are not wanted any more: stop at once.
-        abandon: Vec<TaskKey>,
+        abandon: Vec<GrantKey>,
         /// End your work and leave.
         drain: bool,
         /// False: the worker must register again.
@@ -80,9 +80,9 @@ pub enum Action {
 
 /// One task given to one worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Grant {
+pub struct GrantedTask {
     /// What the worker reports under.
-    pub task: TaskKey,
+    pub key: GrantKey,
     /// The task's place in the plan.
     pub index: TaskIndex,
     /// How long it holds without a heartbeat. A duration: clocks differ.

@@ -3,9 +3,12 @@
 use std::collections::BTreeSet;
 
 use crate::failure::Failure;
-use crate::ids::{ConnectionKey, JobId, PlanDigest, TargetKey, TaskFingerprint, TaskKey, WorkerId};
+use crate::ids::{
+    ConnectionKey, GrantKey, JobId, PlanDigest, TargetKey, TaskFingerprint, WorkerId,
+};
 use crate::machine::Moment;
 use crate::receipt::{Receipt, TaskFailure};
+use crate::task::Capacity;
 
 /// Something happened. Applied in the order of arrival; queued events before timers.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,17 +61,15 @@ pub enum Event {
         /// Connections that it can write.
         writable: BTreeSet<ConnectionKey>,
         /// Grants that it still works on: adopted where they are still wanted.
-        held: Vec<TaskKey>,
+        held: Vec<GrantKey>,
     },
     /// A worker has room; answered by [`super::Action::Grant`], with nothing at the deadline.
     /// A newer question of the same worker replaces this one.
     TasksWanted {
         /// The worker.
         worker: WorkerId,
-        /// Bytes that it can take on now.
-        bytes_free: u64,
-        /// Objects that it can take on now.
-        objects_free: u32,
+        /// What it can take on now.
+        capacity: Capacity,
         /// When to answer with nothing.
         deadline: Moment,
     },
@@ -84,14 +85,14 @@ pub enum Event {
         /// The worker.
         worker: WorkerId,
         /// How each ended.
-        outcomes: Vec<(TaskKey, TaskOutcome)>,
+        outcomes: Vec<(GrantKey, TaskOutcome)>,
     },
     /// A worker leaves in good order; what it returns is free again, without a penalty.
     WorkerLeft {
         /// The worker.
         worker: WorkerId,
         /// Grants that it did not finish.
-        returned: Vec<TaskKey>,
+        returned: Vec<GrantKey>,
     },
     /// An operator wants this worker to end its work and take no more.
     DrainRequested {
@@ -148,7 +149,7 @@ pub struct PlanTask {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeldTask {
     /// The grant.
-    pub task: TaskKey,
+    pub key: GrantKey,
     /// Bytes of it that are written.
     pub bytes_done: u64,
 }

@@ -8,36 +8,42 @@ use std::collections::BTreeMap;
 
 use super::job::{Job, State};
 use super::tasks::{Lease, TaskState, Tasks};
-use super::worker::{Room, answer_with_nothing};
-use super::{Action, Grant, HeldTask, Machine, Moment, WorkerState};
+use super::worker::{OpenRequest, answer_with_nothing};
+use super::{Action, GrantedTask, HeldTask, Machine, Moment, WorkerState};
 use crate::failure::Failure;
-use crate::ids::{Attempt, JobId, TaskIndex, TaskKey, WorkerId};
+use crate::ids::{Attempt, GrantKey, JobId, TaskIndex, WorkerId};
 use crate::reason::Reason;
+use crate::task::Capacity;
 
 /// How many ready tasks are looked at for one that fits into the objects that are free.
 const CANDIDATES_MAX: usize = 64;
 
 /// What one answer may still take.
-struct Hand {
-    room: Room,
+struct Batch {
+    capacity: Capacity,
     tasks_left: usize,
     objects_left: usize,
-    leases: Vec<Grant>,
+    tasks: Vec<GrantedTask>,
 }
 
 impl Machine {
-    pub(super) fn tasks_wanted(&mut self, id: WorkerId, room: Room, actions: &mut Vec<Action>) {
+    pub(super) fn tasks_wanted(
+        &mut self,
+        id: WorkerId,
+        request: OpenRequest,
+        actions: &mut Vec<Action>,
+    ) {
         let soon = self.now.after(self.limits.heartbeat_interval);
         let Some(worker) = self.hear(id) else {
             // Its next heartbeat tells it to register.
-            actions.push(Action::Grant { worker: id, leases: Vec::new() });
+            actions.push(Action::Grant { worker: id, tasks: Vec::new() });
             return;
         };
         worker.waiting = Some(match worker.state {
-            WorkerState::Active => room,
+            WorkerState::Active => request,
             // Not at once: it would ask again in a hot loop until it hears that it drains.
             WorkerState::Draining | WorkerState::Lost => {
-                Room { deadline: room.deadline.min(soon), ..room }
+                OpenRequest { deadline: request.deadline.min(soon), ..request }
             }
         });
         self.serve(&[id], actions);
@@ -62,31 +68,31 @@ impl Machine {
             return;
         }
         let share = self.share();
-        let mut hands: BTreeMap<WorkerId, Hand> = BTreeMap::new();
+        let mut batches: BTreeMap<WorkerId, Batch> = BTreeMap::new();
         let mut dealt = true;
         while dealt {
             dealt = false;
             for &id in ids {
-                let Some(room) = self.workers.get(&id).and_then(|worker| worker.waiting) else {
+                let Some(request) = self.workers.get(&id).and_then(|worker| worker.waiting) else {
                     continue;
                 };
-                let hand = hands.entry(id).or_insert_with(|| Hand {
-                    room,
+                let batch = batches.entry(id).or_insert_with(|| Batch {
+                    capacity: request.capacity,
                     tasks_left: share,
                     objects_left: self.limits.grant_objects_max,
-                    leases: Vec::new(),
+                    tasks: Vec::new(),
                 });
-                dealt |= self.deal(id, hand);
+                dealt |= self.deal(id, batch);
             }
         }
-        for (id, hand) in hands {
-            if hand.leases.is_empty() {
+        for (id, batch) in batches {
+            if batch.tasks.is_empty() {
                 continue;
             }
             if let Some(worker) = self.workers.get_mut(&id) {
                 worker.waiting = None;
             }
-            actions.push(Action::Grant { worker: id, leases: hand.leases });
+            actions.push(Action::Grant { worker: id, tasks: batch.tasks });
         }
     }
 
@@ -99,11 +105,11 @@ impl Machine {
     }
 
     /// Grants one more task. False when none fits.
-    fn deal(&mut self, worker: WorkerId, hand: &mut Hand) -> bool {
-        if hand.tasks_left == 0 {
+    fn deal(&mut self, worker: WorkerId, batch: &mut Batch) -> bool {
+        if batch.tasks_left == 0 {
             return false;
         }
-        let Some((id, index)) = self.pick(worker, hand) else { return false };
+        let Some((id, index)) = self.pick(worker, batch) else { return false };
         let (epoch, ttl) = (self.epoch, self.limits.lease_ttl);
         let expires_at = self.now.after(ttl);
         let Some(job) = self.jobs.get_mut(&id) else { return false };
@@ -115,18 +121,18 @@ impl Machine {
         let attempt = Attempt(task.tries.attempts);
         let (bytes, objects, fingerprint) = (task.bytes, task.objects, task.fingerprint);
         let lease = Lease { worker, attempt, epoch, expires_at, bytes_done: 0 };
-        hand.tasks_left -= 1;
-        hand.objects_left = hand.objects_left.saturating_sub(objects as usize);
-        hand.room.bytes_free = hand.room.bytes_free.saturating_sub(bytes);
-        hand.room.objects_free = hand.room.objects_free.saturating_sub(objects);
-        let task = TaskKey { job: id, fingerprint, attempt, epoch };
-        hand.leases.push(Grant { task, index, ttl });
+        batch.tasks_left -= 1;
+        batch.objects_left = batch.objects_left.saturating_sub(objects as usize);
+        batch.capacity.bytes = batch.capacity.bytes.saturating_sub(bytes);
+        batch.capacity.objects = batch.capacity.objects.saturating_sub(objects);
+        let key = GrantKey { job: id, fingerprint, attempt, epoch };
+        batch.tasks.push(GrantedTask { key, index, ttl });
         self.set_task(id, index, TaskState::Leased(lease));
         true
     }
 
     /// The next task for a worker: of the job with the least bytes in flight that has one.
-    fn pick(&self, worker: WorkerId, hand: &Hand) -> Option<(JobId, TaskIndex)> {
+    fn pick(&self, worker: WorkerId, batch: &Batch) -> Option<(JobId, TaskIndex)> {
         let known = self.workers.get(&worker)?;
         let mut jobs: Vec<(u64, usize, JobId, &Job, &Tasks)> = self
             .active()
@@ -149,7 +155,7 @@ impl Machine {
                             .iter()
                             .any(|(&id, other)| id != worker && other.takes(&job.route))
             };
-            Some((id, candidate(tasks, hand, idle, avoids)?))
+            Some((id, candidate(tasks, batch, idle, avoids)?))
         })
     }
 
@@ -163,7 +169,7 @@ impl Machine {
         let mut abandon = Vec::new();
         for held in held {
             if !self.renew(id, held) {
-                abandon.push(held.task);
+                abandon.push(held.key);
             }
         }
         actions.push(Action::Beat { worker: id, abandon, drain, known: true });
@@ -172,7 +178,7 @@ impl Machine {
     /// Renews a grant. False when it is not current.
     fn renew(&mut self, worker: WorkerId, held: &HeldTask) -> bool {
         let expires_at = self.now.after(self.limits.lease_ttl);
-        let key = &held.task;
+        let key = &held.key;
         let Some(job) = self.jobs.get_mut(&key.job) else { return false };
         match &mut job.state {
             State::Planning { announced } => match announced.get_mut(&key.fingerprint) {
@@ -216,7 +222,7 @@ impl Machine {
         self.work_appeared = false;
         let now = self.now;
         for (&id, worker) in &mut self.workers {
-            if worker.waiting.is_some_and(|room| room.deadline <= now) {
+            if worker.waiting.is_some_and(|request| request.deadline <= now) {
                 answer_with_nothing(id, worker.waiting.take(), actions);
             }
         }
@@ -320,21 +326,21 @@ impl Machine {
     }
 }
 
-/// The largest ready task that fits; the largest of all for an empty hand of an idle worker.
+/// The largest ready task that fits; the largest of all for an empty batch of an idle worker.
 fn candidate(
     tasks: &Tasks,
-    hand: &Hand,
+    batch: &Batch,
     idle: bool,
     avoids: impl Fn(TaskIndex) -> bool,
 ) -> Option<TaskIndex> {
     let wanted = |&&(_, index): &&(Reverse<u64>, TaskIndex)| !avoids(index);
-    if idle && hand.leases.is_empty() {
+    if idle && batch.tasks.is_empty() {
         return tasks.ready.iter().find(wanted).map(|&(_, index)| index);
     }
-    let objects_free = hand.objects_left.min(hand.room.objects_free as usize);
+    let objects_free = batch.objects_left.min(batch.capacity.objects as usize);
     tasks
         .ready
-        .range((Reverse(hand.room.bytes_free), TaskIndex(0))..)
+        .range((Reverse(batch.capacity.bytes), TaskIndex(0))..)
         .filter(wanted)
         .take(CANDIDATES_MAX)
         .find(|&&(_, index)| {

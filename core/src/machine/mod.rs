@@ -38,7 +38,7 @@ mod tries;
 mod view;
 mod worker;
 
-pub use action::{Action, Grant};
+pub use action::{Action, GrantedTask};
 pub use event::{Event, HeldTask, Plan, PlanTask, PublishOutcome, Route, TaskOutcome};
 pub use fact::{End, Fact};
 pub use invariants::Violation;
@@ -49,7 +49,7 @@ use std::time::Duration;
 
 use job::Job;
 use tasks::TaskState;
-use worker::{Room, Worker};
+use worker::{OpenRequest, Worker};
 
 use crate::ids::{Epoch, JobId, TargetKey, TaskIndex, WorkerId};
 use crate::limits::Limits;
@@ -144,9 +144,8 @@ impl Machine {
             Event::WorkerRegistered { worker, readable, writable, held } => {
                 self.worker_registered(worker, readable, writable, &held);
             }
-            Event::TasksWanted { worker, bytes_free, objects_free, deadline } => {
-                let room = Room { bytes_free, objects_free, deadline };
-                self.tasks_wanted(worker, room, actions);
+            Event::TasksWanted { worker, capacity, deadline } => {
+                self.tasks_wanted(worker, OpenRequest { capacity, deadline }, actions);
             }
             Event::Heartbeat { worker, held } => self.heartbeat(worker, &held, actions),
             Event::Reported { worker, outcomes } => self.reported(worker, outcomes, actions),
@@ -164,9 +163,8 @@ impl Machine {
         let backoffs = self
             .active()
             .filter_map(|(_, job)| job.copying()?.backoff.first().map(|&(until, _)| until));
-        let questions =
-            self.workers.values().filter_map(|worker| worker.waiting.map(|room| room.deadline));
-        backoffs.chain(questions).chain(self.grant_from).chain(self.tick_at).min()
+        let requests = self.workers.values().filter_map(|worker| Some(worker.waiting?.deadline));
+        backoffs.chain(requests).chain(self.grant_from).chain(self.tick_at).min()
     }
 
     /// The term of this machine.

@@ -17,7 +17,7 @@ use super::tasks::{Lease, Task, TaskState};
 use super::tries::Standing;
 use super::{Action, Fact, Machine, TaskOutcome, retry};
 use crate::failure::Failure;
-use crate::ids::{TaskIndex, TaskKey, WorkerId};
+use crate::ids::{GrantKey, TaskIndex, WorkerId};
 use crate::receipt::{Receipt, TaskFailure, TaskFailureKind};
 
 /// An outcome is refused: its grant is unknown.
@@ -27,7 +27,7 @@ impl Machine {
     pub(super) fn reported(
         &mut self,
         worker: WorkerId,
-        outcomes: Vec<(TaskKey, TaskOutcome)>,
+        outcomes: Vec<(GrantKey, TaskOutcome)>,
         actions: &mut Vec<Action>,
     ) {
         let mut refused = Vec::new();
@@ -45,7 +45,7 @@ impl Machine {
     fn outcome(
         &mut self,
         worker: WorkerId,
-        key: &TaskKey,
+        key: &GrantKey,
         outcome: TaskOutcome,
         actions: &mut Vec<Action>,
     ) -> Result<(), Refused> {
@@ -73,7 +73,7 @@ impl Machine {
     fn ended_before_the_plan(
         &mut self,
         worker: WorkerId,
-        key: &TaskKey,
+        key: &GrantKey,
         outcome: TaskOutcome,
         actions: &mut Vec<Action>,
     ) -> Result<(), Refused> {
@@ -120,7 +120,7 @@ impl Machine {
     fn task_done(
         &mut self,
         worker: WorkerId,
-        key: &TaskKey,
+        key: &GrantKey,
         receipt: Receipt,
         actions: &mut Vec<Action>,
     ) -> Result<(), Refused> {
@@ -165,7 +165,7 @@ impl Machine {
         Ok(())
     }
 
-    fn reported_task(&self, key: &TaskKey) -> Result<(TaskIndex, &Task), Refused> {
+    fn reported_task(&self, key: &GrantKey) -> Result<(TaskIndex, &Task), Refused> {
         let tasks = self.jobs.get(&key.job).and_then(Job::copying).ok_or(Refused)?;
         let index = tasks.find(key.fingerprint).ok_or(Refused)?;
         Ok((index, tasks.get(index).ok_or(Refused)?))
@@ -174,7 +174,7 @@ impl Machine {
     fn task_failed(
         &mut self,
         worker: WorkerId,
-        key: &TaskKey,
+        key: &GrantKey,
         failure: TaskFailure,
         actions: &mut Vec<Action>,
     ) -> Result<(), Refused> {
@@ -214,7 +214,7 @@ impl Machine {
         Ok(())
     }
 
-    fn back_off(&mut self, worker: WorkerId, key: &TaskKey, index: TaskIndex) {
+    fn back_off(&mut self, worker: WorkerId, key: &GrantKey, index: TaskIndex) {
         let Some(job) = self.jobs.get_mut(&key.job) else { return };
         let Some(task) = job.copying_mut().and_then(|tasks| tasks.get_mut(index)) else { return };
         let pause = retry::backoff(&self.limits, key.fingerprint, task.tries.failures);
@@ -226,7 +226,7 @@ impl Machine {
 }
 
 /// The task's lease, when it is this grant.
-fn current(task: &Task, worker: WorkerId, key: &TaskKey) -> Option<Lease> {
+fn current(task: &Task, worker: WorkerId, key: &GrantKey) -> Option<Lease> {
     match task.state {
         TaskState::Leased(lease) if lease.is(worker, key) => Some(lease),
         TaskState::Leased(_) | TaskState::Ready | TaskState::Backoff(_) | TaskState::Done => None,

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::tries::Tries;
 use super::{Moment, Plan};
-use crate::ids::{Attempt, Epoch, TaskFingerprint, TaskIndex, TaskKey, WorkerId};
+use crate::ids::{Attempt, Epoch, GrantKey, TaskFingerprint, TaskIndex, WorkerId};
 
 /// The tasks of one plan.
 #[derive(Clone, Debug)]
@@ -67,7 +67,7 @@ pub(super) struct Lease {
 
 impl Lease {
     /// True when `key`, named by `worker`, is this grant.
-    pub(super) fn is(&self, worker: WorkerId, key: &TaskKey) -> bool {
+    pub(super) fn is(&self, worker: WorkerId, key: &GrantKey) -> bool {
         self.worker == worker && self.attempt == key.attempt && self.epoch == key.epoch
     }
 }

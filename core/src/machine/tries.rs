@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use super::Moment;
 use super::retry::Suspect;
 use super::tasks::Lease;
-use crate::ids::{Attempt, Epoch, TaskKey, WorkerId};
+use crate::ids::{Attempt, Epoch, GrantKey, WorkerId};
 use crate::limits::{GRANTS_REMEMBERED_MAX, TASK_ATTEMPTS_MAX};
 use crate::receipt::TaskFailure;
 
@@ -76,7 +76,7 @@ impl Tries {
     }
 
     /// What the grant `key` of `worker` is. The newest word on it counts.
-    pub(super) fn standing(&self, worker: WorkerId, key: &TaskKey) -> Standing {
+    pub(super) fn standing(&self, worker: WorkerId, key: &GrantKey) -> Standing {
         let same = |ended: &&EndedGrant| {
             (ended.worker, ended.attempt, ended.epoch) == (worker, key.attempt, key.epoch)
         };
@@ -124,7 +124,7 @@ mod tests {
         }
         let standing = |number| {
             let (job, fingerprint) = (JobId(Uuid::nil()), TaskFingerprint([0; 32]));
-            tries.standing(worker, &TaskKey { job, fingerprint, attempt: Attempt(number), epoch })
+            tries.standing(worker, &GrantKey { job, fingerprint, attempt: Attempt(number), epoch })
         };
         assert_eq!(tries.remembered(), GRANTS_REMEMBERED_MAX);
         assert_eq!(

@@ -8,7 +8,8 @@ use super::job::State;
 use super::tasks::{Lease, TaskState};
 use super::tries::Standing;
 use super::{Action, Machine, Moment, Route, SetAside, WorkerState, WorkerView};
-use crate::ids::{ConnectionKey, JobId, TaskIndex, TaskKey, WorkerId};
+use crate::ids::{ConnectionKey, GrantKey, JobId, TaskIndex, WorkerId};
+use crate::task::Capacity;
 
 /// One worker process.
 #[derive(Clone, Debug)]
@@ -17,7 +18,7 @@ pub(super) struct Worker {
     writable: BTreeSet<ConnectionKey>,
     pub(super) last_seen: Moment,
     pub(super) state: WorkerState,
-    pub(super) waiting: Option<Room>,
+    pub(super) waiting: Option<OpenRequest>,
     /// Its leases; kept by [`Machine::set_task`].
     pub(super) held: BTreeSet<(JobId, TaskIndex)>,
     pub(super) tasks_done: u64,
@@ -29,11 +30,10 @@ pub(super) struct Worker {
     pub(super) set_aside: BTreeMap<ConnectionKey, SetAside>,
 }
 
-/// An open question for tasks.
+/// A request for tasks that is not answered yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Room {
-    pub(super) bytes_free: u64,
-    pub(super) objects_free: u32,
+pub(super) struct OpenRequest {
+    pub(super) capacity: Capacity,
     pub(super) deadline: Moment,
 }
 
@@ -80,7 +80,7 @@ impl Machine {
         id: WorkerId,
         readable: BTreeSet<ConnectionKey>,
         writable: BTreeSet<ConnectionKey>,
-        held: &[TaskKey],
+        held: &[GrantKey],
     ) {
         if let Some(worker) = self.workers.get_mut(&id) {
             worker.readable = readable;
@@ -118,7 +118,7 @@ impl Machine {
     /// Makes a grant that is not current, but still wanted, current again. One of this term must
     /// be a grant that this worker lost; one of an earlier term is taken at its word (see
     /// [`super::report`]), behind whoever holds the task already.
-    fn adopt(&mut self, worker: WorkerId, key: &TaskKey) {
+    fn adopt(&mut self, worker: WorkerId, key: &GrantKey) {
         let expires_at = self.now.after(self.limits.lease_ttl);
         let (attempt, epoch) = (key.attempt, key.epoch);
         let lease = Lease { worker, attempt, epoch, expires_at, bytes_done: 0 };
@@ -237,13 +237,13 @@ impl Machine {
     }
 }
 
-/// Ends a question, if there is one.
+/// Answers an open request with no task.
 pub(super) fn answer_with_nothing(
     worker: WorkerId,
-    waiting: Option<Room>,
+    waiting: Option<OpenRequest>,
     actions: &mut Vec<Action>,
 ) {
     if waiting.is_some() {
-        actions.push(Action::Grant { worker, leases: Vec::new() });
+        actions.push(Action::Grant { worker, tasks: Vec::new() });
     }
 }

@@ -62,7 +62,7 @@ impl Scenario {
 
 /// What a receipt recorded.
 #[derive(Clone, Debug)]
-pub(crate) struct Evidence {
+pub(crate) struct KnownCopy {
     job: JobId,
     source: u8,
     object: ObjectReceipt,
@@ -72,7 +72,7 @@ pub(crate) struct Evidence {
 /// Everything that is known of copies.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Known {
-    evidence: BTreeMap<Key, Evidence>,
+    evidence: BTreeMap<Key, KnownCopy>,
     /// Jobs whose commit may be in a log.
     published: BTreeSet<JobId>,
     /// What workers are told of the objects of the newest plans.
@@ -92,7 +92,7 @@ impl Known {
         let key = (fingerprint.0[0], fingerprint.0[1]);
         let recorded_ms = (now as i64).saturating_sub_unsigned(receipt.elapsed_ms);
         let object = receipt.objects[0].clone();
-        self.evidence.insert(key, Evidence { job: *job, source, object, recorded_ms });
+        self.evidence.insert(key, KnownCopy { job: *job, source, object, recorded_ms });
     }
 
     /// The object turned out to be gone, or another one.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use deepclone_core::failure::Failure;
-use deepclone_core::ids::{JobId, PlanDigest, TaskFingerprint, TaskIndex, TaskKey};
+use deepclone_core::ids::{GrantKey, JobId, PlanDigest, TaskFingerprint, TaskIndex};
 use deepclone_core::machine::{Event, Plan, PlanTask, PublishOutcome};
 use deepclone_core::reason::Reason;
 use deepclone_core::receipt::TaskFailureKind;
@@ -83,7 +83,7 @@ impl World {
     }
 
     /// True when the source lost an object of this task.
-    pub(crate) fn is_gone(&self, key: &TaskKey) -> bool {
+    pub(crate) fn is_gone(&self, key: &GrantKey) -> bool {
         let Some(job) = self.jobs.get(&key.job).filter(|_| self.has_moved_on()) else {
             return false;
         };
@@ -133,7 +133,7 @@ impl World {
     }
 
     /// Why a worker cannot copy a task that it is given now.
-    pub(crate) fn cannot(&self, number: u64, key: &TaskKey) -> Option<TaskFailureKind> {
+    pub(crate) fn cannot(&self, number: u64, key: &GrantKey) -> Option<TaskFailureKind> {
         let bad = self
             .scenario
             .bad

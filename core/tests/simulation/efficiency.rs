@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use deepclone_core::ids::{JobId, TaskFingerprint, TaskKey};
+use deepclone_core::ids::{GrantKey, JobId, TaskFingerprint};
 use deepclone_core::limits::{TASK_LOSSES_MAX, WORKER_DENIALS_MAX};
 use deepclone_core::receipt::TaskFailureKind;
 
@@ -22,7 +22,7 @@ pub(crate) struct Spent {
 }
 
 /// A worker begins to copy a task, which may be bound to fail.
-pub(crate) fn copy_began(world: &mut World, key: &TaskKey, failure: Option<TaskFailureKind>) {
+pub(crate) fn copy_began(world: &mut World, key: &GrantKey, failure: Option<TaskFailureKind>) {
     let task = (key.job, key.fingerprint);
     *world.spent.began.entry(task).or_default() += 1;
     *world.spent.excused.entry(task).or_default() += u64::from(failure.is_some());

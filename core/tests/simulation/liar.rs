@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use deepclone_core::ids::{Attempt, Epoch, JobId, TaskKey, WorkerId};
+use deepclone_core::ids::{Attempt, Epoch, GrantKey, JobId, WorkerId};
 use deepclone_core::machine::{Event, HeldTask, TaskOutcome};
 use deepclone_core::receipt::{ObjectReceipt, TaskFailure, TaskFailureKind};
 
@@ -38,7 +38,7 @@ pub(crate) fn lies(world: &mut World) -> Vec<Event> {
         let fingerprint = world.fingerprint(job, number);
         let attempt = Attempt(world.random.within(1..4) as u32);
         let epoch = Epoch(world.life.saturating_sub(1) + world.random.within(0..3));
-        let task = TaskKey { job, fingerprint, attempt, epoch };
+        let task = GrantKey { job, fingerprint, attempt, epoch };
         if epoch.0 >= world.life {
             held.push(task);
         }
@@ -50,7 +50,7 @@ pub(crate) fn lies(world: &mut World) -> Vec<Event> {
         };
         told.push((task, outcome));
     }
-    let beats = held.iter().map(|&task| HeldTask { task, bytes_done: u64::MAX }).collect();
+    let beats = held.iter().map(|&task| HeldTask { key: task, bytes_done: u64::MAX }).collect();
     // With a connection that no job needs: it is never given a task.
     let (readable, writable) = (BTreeSet::new(), BTreeSet::new());
     vec![

@@ -92,13 +92,13 @@ pub(crate) fn released(world: &mut World, action: &Action) {
             let honest = *worker != crate::liar::id() && world.scenario.kind != Kind::Chaos;
             assert!(!honest || refused.is_empty(), "{worker} is refused {refused:?}");
         }
-        Action::Grant { worker, leases } => {
-            for grant in leases {
-                let name = grant.task.fingerprint;
-                let done = seen.done.contains(&(grant.task.job, name));
+        Action::Grant { worker, tasks } => {
+            for grant in tasks {
+                let name = grant.key.fingerprint;
+                let done = seen.done.contains(&(grant.key.job, name));
                 assert!(!done || seen.stale.contains(&name), "a done task is granted: {name:?}");
-                assert_eq!(grant.task.epoch.0, world.life, "granted in another term");
-                let denied = seen.denied.contains(&(*worker, grant.task.job, name, world.life));
+                assert_eq!(grant.key.epoch.0, world.life, "granted in another term");
+                let denied = seen.denied.contains(&(*worker, grant.key.job, name, world.life));
                 assert!(!denied, "{name:?} goes again to a worker that was denied it");
             }
         }

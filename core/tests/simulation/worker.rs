@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use deepclone_core::ids::{ConnectionKey, Epoch, TaskKey, WorkerId};
-use deepclone_core::machine::{Event, Grant, HeldTask, Moment, TaskOutcome};
+use deepclone_core::ids::{ConnectionKey, Epoch, GrantKey, WorkerId};
+use deepclone_core::machine::{Event, GrantedTask, HeldTask, Moment, TaskOutcome};
 use deepclone_core::receipt::{ObjectReceipt, Receipt, TaskFailure, TaskFailureKind};
+use deepclone_core::task::Capacity;
 
 use crate::random::Random;
 use crate::scenario::{Faults, task_bytes, task_objects};
@@ -12,7 +13,7 @@ use crate::scenario::{Faults, task_bytes, task_objects};
 const HEARTBEAT_MS: u64 = 5_000;
 const RETRY_MS: u64 = 500;
 const LEASE_MS: u64 = 30_000;
-const ROOM_BYTES: u64 = 512 << 20;
+const CAPACITY_BYTES: u64 = 512 << 20;
 
 /// One worker process.
 #[derive(Clone, Debug)]
@@ -20,9 +21,9 @@ pub(crate) struct Worker {
     pub(crate) id: WorkerId,
     /// The highest term heard of; none: not registered.
     pub(crate) epoch: Option<Epoch>,
-    work: BTreeMap<TaskKey, Work>,
+    work: BTreeMap<GrantKey, Work>,
     /// When it began and how it ended; not known to be heard.
-    unheard: BTreeMap<TaskKey, (u64, TaskOutcome)>,
+    unheard: BTreeMap<GrantKey, (u64, TaskOutcome)>,
     register_at: u64,
     beat_at: u64,
     ask_at: u64,
@@ -42,13 +43,13 @@ pub(crate) struct Work {
 #[derive(Clone, Debug)]
 pub(crate) enum Answer {
     Registered(Epoch),
-    Granted(Epoch, Vec<Grant>),
+    Granted(Epoch, Vec<GrantedTask>),
     Beat {
         epoch: Epoch,
-        abandon: Vec<TaskKey>,
+        abandon: Vec<GrantKey>,
         known: bool,
     },
-    Heard(Vec<TaskKey>),
+    Heard(Vec<GrantKey>),
     /// It is not known: nothing was taken of its report.
     Unknown,
 }
@@ -68,7 +69,7 @@ impl Worker {
     }
 
     /// What it works on, or has not been heard on.
-    pub(crate) fn unfinished(&self) -> Vec<TaskKey> {
+    pub(crate) fn unfinished(&self) -> Vec<GrantKey> {
         self.work.keys().chain(self.unheard.keys()).copied().collect()
     }
 
@@ -85,7 +86,7 @@ impl Worker {
     pub(crate) fn act(
         &mut self,
         now: u64,
-        copy: impl FnMut(&TaskKey) -> Result<ObjectReceipt, TaskFailureKind>,
+        copy: impl FnMut(&GrantKey) -> Result<ObjectReceipt, TaskFailureKind>,
     ) -> Vec<Event> {
         let mut sent = Vec::new();
         self.end_work(now, copy);
@@ -102,19 +103,17 @@ impl Worker {
             if self.beat_at <= now {
                 // Unheard, it is sent again soon; the answer moves it to the next interval.
                 self.beat_at = now + RETRY_MS;
-                let held = |task: &TaskKey| HeldTask { task: *task, bytes_done: 1 };
+                let held = |task: &GrantKey| HeldTask { key: *task, bytes_done: 1 };
                 let held = self.unfinished().iter().map(held).collect();
                 sent.push(Event::Heartbeat { worker, held });
             }
             if self.ask_at <= now {
                 self.ask_at = now + 3_000;
                 let taken: u64 = self.work.keys().map(|key| task_bytes(key.fingerprint.0[1])).sum();
-                sent.push(Event::TasksWanted {
-                    worker,
-                    bytes_free: ROOM_BYTES.saturating_sub(taken),
-                    objects_free: 300,
-                    deadline: Moment(now + 2_500),
-                });
+                let capacity =
+                    Capacity { bytes: CAPACITY_BYTES.saturating_sub(taken), objects: 300 };
+                let deadline = Moment(now + 2_500);
+                sent.push(Event::TasksWanted { worker, capacity, deadline });
             }
         }
         if !self.unheard.is_empty() && self.report_at <= now {
@@ -129,10 +128,10 @@ impl Worker {
     fn end_work(
         &mut self,
         now: u64,
-        mut copy: impl FnMut(&TaskKey) -> Result<ObjectReceipt, TaskFailureKind>,
+        mut copy: impl FnMut(&GrantKey) -> Result<ObjectReceipt, TaskFailureKind>,
     ) {
         let due = |work: &Work| work.ends_at.min(work.deadline) <= now;
-        let ended: Vec<TaskKey> =
+        let ended: Vec<GrantKey> =
             self.work.iter().filter(|(_, work)| due(work)).map(|(key, _)| *key).collect();
         for key in ended {
             let work = self.work.remove(&key).unwrap();
@@ -158,9 +157,9 @@ impl Worker {
         now: u64,
         answer: Answer,
         faults: &Faults,
-        cannot: impl Fn(&TaskKey) -> Option<TaskFailureKind>,
+        cannot: impl Fn(&GrantKey) -> Option<TaskFailureKind>,
         random: &mut Random,
-    ) -> Vec<(TaskKey, Option<TaskFailureKind>)> {
+    ) -> Vec<(GrantKey, Option<TaskFailureKind>)> {
         let mut begun = Vec::new();
         match answer {
             Answer::Registered(epoch) if self.epoch.is_none_or(|known| known <= epoch) => {
@@ -169,7 +168,7 @@ impl Worker {
                 self.ask_at = now;
             }
             Answer::Granted(epoch, grants) if self.epoch == Some(epoch) => {
-                for Grant { task, .. } in grants {
+                for GrantedTask { key: task, .. } in grants {
                     if self.work.contains_key(&task) || self.unheard.contains_key(&task) {
                         continue;
                     }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::hash::{DefaultHasher, Hasher};
 
 use deepclone_core::evidence::Prior;
-use deepclone_core::ids::{ConnectionKey, Epoch, JobId, TargetKey, TaskKey, WorkerId};
+use deepclone_core::ids::{ConnectionKey, Epoch, GrantKey, JobId, TargetKey, WorkerId};
 use deepclone_core::limits::Limits;
 use deepclone_core::machine::{Action, Event, Fact, Machine, Moment, Route};
 use uuid::Uuid;
@@ -326,8 +326,8 @@ impl World {
             }
             Action::Publish { job } => self.begin_publish(job),
             Action::Heard { known, .. } => self.heard.push_back(known),
-            Action::Grant { worker, leases } => {
-                self.send(Occurrence::Answered(worker, Answer::Granted(epoch, leases)));
+            Action::Grant { worker, tasks } => {
+                self.send(Occurrence::Answered(worker, Answer::Granted(epoch, tasks)));
             }
             Action::Beat { worker, abandon, drain: _, known } => {
                 let answer = Answer::Beat { epoch, abandon, known };
@@ -366,7 +366,7 @@ impl World {
                 self.send(Occurrence::Answered(worker, answer));
             }
             Event::Reported { worker, outcomes } => {
-                let keys: Vec<TaskKey> = outcomes.into_iter().map(|(key, _)| key).collect();
+                let keys: Vec<GrantKey> = outcomes.into_iter().map(|(key, _)| key).collect();
                 let known = self.heard.pop_front().unwrap();
                 let answer = if known { Answer::Heard(keys) } else { Answer::Unknown };
                 self.send(Occurrence::Answered(worker, answer));
@@ -458,7 +458,7 @@ impl World {
     }
 
     /// What is lost when a worker process dies.
-    pub(crate) fn work_of(&self, number: u64) -> Vec<TaskKey> {
+    pub(crate) fn work_of(&self, number: u64) -> Vec<GrantKey> {
         self.workers.get(&number).map_or_else(Vec::new, Worker::unfinished)
     }
 
@@ -467,7 +467,7 @@ impl World {
         if worker.next() <= self.now {
             let (now, store, scenario) = (self.now, &mut self.store, &self.scenario);
             let priors = &self.known.priors;
-            let copy = |key: &TaskKey| {
+            let copy = |key: &GrantKey| {
                 let prior = priors.get(&(key.job, key.fingerprint)).unwrap_or(&Prior::Absent);
                 crate::contents::copy(store, scenario, (key.fingerprint, prior), now)
             };
@@ -485,7 +485,7 @@ impl World {
         let Some(number) = found.map(|(&number, _)| number) else { return };
         let Some(mut worker) = self.workers.remove(&number) else { return };
         let mut random = self.random.clone();
-        let cannot = |key: &TaskKey| self.cannot(number, key);
+        let cannot = |key: &GrantKey| self.cannot(number, key);
         let begun = worker.hear(self.now, answer, &faults, cannot, &mut random);
         self.random = random;
         let next = worker.next().max(self.now + 1);

@@ -1,7 +1,7 @@
 //! What a worker says of a task, and a failure as it leaves the system.
 
 use deepclone_core::failure::Failure;
-use deepclone_core::ids::TaskKey;
+use deepclone_core::ids::GrantKey;
 use deepclone_core::machine::TaskOutcome;
 use deepclone_core::reason::Reason;
 use deepclone_core::receipt::{ObjectReceipt, Receipt, TaskFailure, TaskFailureKind};
@@ -11,7 +11,7 @@ use crate::v1;
 
 /// The wire form of one reported outcome.
 #[must_use]
-pub fn outcome_to_wire(task: &TaskKey, outcome: &TaskOutcome) -> v1::TaskOutcome {
+pub fn outcome_to_wire(task: &GrantKey, outcome: &TaskOutcome) -> v1::TaskOutcome {
     let outcome = match outcome {
         TaskOutcome::Done(receipt) => v1::task_outcome::Outcome::Receipt(receipt.into()),
         TaskOutcome::Failed(failure) => v1::task_outcome::Outcome::Failure(failure.into()),
@@ -23,7 +23,7 @@ pub fn outcome_to_wire(task: &TaskKey, outcome: &TaskOutcome) -> v1::TaskOutcome
 ///
 /// # Errors
 /// A missing or invalid field.
-pub fn outcome_from_wire(wire: v1::TaskOutcome) -> Result<(TaskKey, TaskOutcome), WireError> {
+pub fn outcome_from_wire(wire: v1::TaskOutcome) -> Result<(GrantKey, TaskOutcome), WireError> {
     let task = required(wire.task, "task")?.try_into()?;
     let outcome = match required(wire.outcome, "outcome")? {
         v1::task_outcome::Outcome::Receipt(receipt) => TaskOutcome::Done(receipt.into()),

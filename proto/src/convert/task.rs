@@ -1,9 +1,9 @@
-//! What a worker gets: `TaskKey`, `Lease`, `TaskSpec`, `HeldTask`.
+//! What a worker gets: `GrantKey`, `Grant`, `TaskSpec`, `HeldTask`.
 
 use deepclone_core::evidence::{Prior, PriorCopy};
-use deepclone_core::ids::{Attempt, Epoch, JobId, TaskFingerprint, TaskKey};
+use deepclone_core::ids::{Attempt, Epoch, GrantKey, JobId, TaskFingerprint};
 use deepclone_core::machine::HeldTask;
-use deepclone_core::task::{Lease, ObjectCopy, TaskSide, TaskSpec};
+use deepclone_core::task::{Grant, ObjectCopy, TaskSide, TaskSpec};
 use uuid::Uuid;
 
 use super::spec::{verification_from_peer, verification_to_wire};
@@ -11,8 +11,8 @@ use super::time::{duration_from_wire, duration_to_wire};
 use super::{WireError, fixed_bytes, required};
 use crate::v1;
 
-impl From<&TaskKey> for v1::TaskKey {
-    fn from(key: &TaskKey) -> Self {
+impl From<&GrantKey> for v1::GrantKey {
+    fn from(key: &GrantKey) -> Self {
         Self {
             job_id: key.job.0.as_bytes().to_vec(),
             fingerprint: key.fingerprint.0.to_vec(),
@@ -22,10 +22,10 @@ impl From<&TaskKey> for v1::TaskKey {
     }
 }
 
-impl TryFrom<v1::TaskKey> for TaskKey {
+impl TryFrom<v1::GrantKey> for GrantKey {
     type Error = WireError;
 
-    fn try_from(key: v1::TaskKey) -> Result<Self, WireError> {
+    fn try_from(key: v1::GrantKey) -> Result<Self, WireError> {
         if key.attempt == 0 {
             return Err(WireError::Missing { field: "attempt" });
         }
@@ -38,24 +38,24 @@ impl TryFrom<v1::TaskKey> for TaskKey {
     }
 }
 
-impl From<&Lease> for v1::Lease {
-    fn from(lease: &Lease) -> Self {
+impl From<&Grant> for v1::Grant {
+    fn from(grant: &Grant) -> Self {
         Self {
-            task: Some((&lease.task).into()),
-            ttl: Some(duration_to_wire(lease.ttl)),
-            spec: Some((&lease.spec).into()),
+            task: Some((&grant.key).into()),
+            ttl: Some(duration_to_wire(grant.ttl)),
+            spec: Some((&grant.spec).into()),
         }
     }
 }
 
-impl TryFrom<v1::Lease> for Lease {
+impl TryFrom<v1::Grant> for Grant {
     type Error = WireError;
 
-    fn try_from(lease: v1::Lease) -> Result<Self, WireError> {
+    fn try_from(grant: v1::Grant) -> Result<Self, WireError> {
         Ok(Self {
-            task: required(lease.task, "task")?.try_into()?,
-            ttl: duration_from_wire(lease.ttl, "ttl")?,
-            spec: required(lease.spec, "spec")?.try_into()?,
+            key: required(grant.task, "task")?.try_into()?,
+            ttl: duration_from_wire(grant.ttl, "ttl")?,
+            spec: required(grant.spec, "spec")?.try_into()?,
         })
     }
 }
@@ -181,7 +181,7 @@ fn prior_from_wire(prior: Option<v1::Prior>) -> Prior {
 
 impl From<&HeldTask> for v1::HeldTask {
     fn from(held: &HeldTask) -> Self {
-        Self { task: Some((&held.task).into()), bytes_done: held.bytes_done }
+        Self { task: Some((&held.key).into()), bytes_done: held.bytes_done }
     }
 }
 
@@ -189,6 +189,6 @@ impl TryFrom<v1::HeldTask> for HeldTask {
     type Error = WireError;
 
     fn try_from(held: v1::HeldTask) -> Result<Self, WireError> {
-        Ok(Self { task: required(held.task, "task")?.try_into()?, bytes_done: held.bytes_done })
+        Ok(Self { key: required(held.task, "task")?.try_into()?, bytes_done: held.bytes_done })
     }
 }

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use deepclone_core::evidence::{Prior, PriorCopy};
 use deepclone_core::failure::Failure;
-use deepclone_core::ids::{Attempt, Epoch, JobId, TaskFingerprint, TaskKey};
+use deepclone_core::ids::{Attempt, Epoch, GrantKey, JobId, TaskFingerprint};
 use deepclone_core::machine::{HeldTask, TaskOutcome};
 use deepclone_core::reason::Reason;
 use deepclone_core::receipt::{ObjectReceipt, Receipt, TaskFailure, TaskFailureKind};
 use deepclone_core::spec::{
     CloneSpec, DivergencePolicy, Mode, SourcePoint, SourceReplacedPolicy, TableRef, Verification,
 };
-use deepclone_core::task::{Lease, ObjectCopy, TaskSide, TaskSpec};
+use deepclone_core::task::{Grant, ObjectCopy, TaskSide, TaskSpec};
 use uuid::Uuid;
 
 use super::outcome::{kind_from_wire, kind_to_wire, outcome_from_wire, outcome_to_wire};
@@ -35,8 +35,8 @@ fn spec() -> CloneSpec {
     }
 }
 
-fn task_key() -> TaskKey {
-    TaskKey {
+fn grant_key() -> GrantKey {
+    GrantKey {
         job: JobId(Uuid::from_u128(7)),
         fingerprint: TaskFingerprint([3; 32]),
         attempt: Attempt(2),
@@ -44,7 +44,7 @@ fn task_key() -> TaskKey {
     }
 }
 
-fn lease() -> Lease {
+fn grant() -> Grant {
     let side = |name: &str, byte| TaskSide {
         connection: name.to_owned(),
         fingerprint: [byte; 32],
@@ -56,8 +56,8 @@ fn lease() -> Lease {
         target_etag: "t".into(),
         replaceable: true,
     };
-    Lease {
-        task: task_key(),
+    Grant {
+        key: grant_key(),
         ttl: Duration::from_millis(30_500),
         spec: TaskSpec {
             source: side("a", 1),
@@ -151,38 +151,38 @@ fn what_a_client_cannot_mean_is_refused_by_field() {
 
 #[test]
 fn leases_survive_the_wire() {
-    assert_eq!(Lease::try_from(v1::Lease::from(&lease())), Ok(lease()));
-    let held = HeldTask { task: task_key(), bytes_done: 5 };
+    assert_eq!(Grant::try_from(v1::Grant::from(&grant())), Ok(grant()));
+    let held = HeldTask { key: grant_key(), bytes_done: 5 };
     assert_eq!(HeldTask::try_from(v1::HeldTask::from(&held)), Ok(held));
 }
 
 #[test]
 fn a_lease_has_no_default_for_a_missing_field() {
-    type Break = fn(&mut v1::Lease);
+    type Break = fn(&mut v1::Grant);
     let cases: [(Break, &str); 8] = [
-        (|lease| lease.task = None, "task"),
-        (|lease| lease.ttl = None, "ttl"),
-        (|lease| lease.spec = None, "spec"),
-        (|lease| lease.task.as_mut().unwrap().attempt = 0, "attempt"),
-        (|lease| lease.spec.as_mut().unwrap().work = None, "work"),
-        (|lease| lease.spec.as_mut().unwrap().verification = 0, "verification"),
-        (|lease| lease.spec.as_mut().unwrap().source_connection.clear(), "source_connection"),
+        (|grant| grant.task = None, "task"),
+        (|grant| grant.ttl = None, "ttl"),
+        (|grant| grant.spec = None, "spec"),
+        (|grant| grant.task.as_mut().unwrap().attempt = 0, "attempt"),
+        (|grant| grant.spec.as_mut().unwrap().work = None, "work"),
+        (|grant| grant.spec.as_mut().unwrap().verification = 0, "verification"),
+        (|grant| grant.spec.as_mut().unwrap().source_connection.clear(), "source_connection"),
         (
-            |lease| {
-                lease.spec.as_mut().unwrap().work =
+            |grant| {
+                grant.spec.as_mut().unwrap().work =
                     Some(v1::task_spec::Work::Batch(v1::ObjectBatch { objects: vec![] }))
             },
             "batch.objects",
         ),
     ];
     for (break_it, field) in cases {
-        let mut wire = v1::Lease::from(&lease());
+        let mut wire = v1::Grant::from(&grant());
         break_it(&mut wire);
-        assert_eq!(Lease::try_from(wire), Err(WireError::Missing { field }));
+        assert_eq!(Grant::try_from(wire), Err(WireError::Missing { field }));
     }
-    let mut wire = v1::Lease::from(&lease());
+    let mut wire = v1::Grant::from(&grant());
     wire.spec.as_mut().unwrap().target_fingerprint.pop();
-    let error = Lease::try_from(wire).unwrap_err();
+    let error = Grant::try_from(wire).unwrap_err();
     assert!(error.to_string().contains("target_fingerprint"), "{error}");
 }
 
@@ -212,10 +212,10 @@ fn outcomes_survive_the_wire() {
     for outcome in
         [TaskOutcome::Done(receipt), TaskOutcome::Failed(failure), TaskOutcome::Failed(whole)]
     {
-        let wire = outcome_to_wire(&task_key(), &outcome);
-        assert_eq!(outcome_from_wire(wire), Ok((task_key(), outcome)));
+        let wire = outcome_to_wire(&grant_key(), &outcome);
+        assert_eq!(outcome_from_wire(wire), Ok((grant_key(), outcome)));
     }
-    let empty = v1::TaskOutcome { task: Some((&task_key()).into()), outcome: None };
+    let empty = v1::TaskOutcome { task: Some((&grant_key()).into()), outcome: None };
     assert_eq!(outcome_from_wire(empty), Err(WireError::Missing { field: "outcome" }));
 }
 

@@ -36,16 +36,16 @@ pub(crate) const TRIES_MAX: u32 = 4;
 /// The first pause after a failed request; it doubles, with jitter.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 
-/// One side of a task.
+/// The source or the target of a task, with its store open.
 #[derive(Clone, Debug)]
-pub(crate) struct Side {
+pub(crate) struct OpenSide {
     /// The table's folder.
     pub(crate) table: TableStore,
     /// The folder on this machine's disk, for files.
     pub(crate) directory: Option<LocalFolder>,
 }
 
-impl Side {
+impl OpenSide {
     /// The object of a decoded key below the table's folder.
     pub(crate) fn object(&self, key: &str) -> Result<Path, CopyError> {
         let root = self.table.root.as_ref();
@@ -57,8 +57,8 @@ impl Side {
 /// What every copy of a task shares.
 #[derive(Clone, Debug)]
 pub(crate) struct Context {
-    pub(crate) source: Side,
-    pub(crate) target: Side,
+    pub(crate) source: OpenSide,
+    pub(crate) target: OpenSide,
     pub(crate) verification: Verification,
     pub(crate) budget: Budget,
     pub(crate) lease: Arc<LeaseClock>,

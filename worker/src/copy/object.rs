@@ -15,7 +15,7 @@ use object_store::{ObjectStoreExt, PutMode};
 use super::error::CopyError;
 use super::present::{delete, prove, replace};
 use super::proof::{Expected, Found, compare};
-use super::read::{Length, Outcome, Piece, Want, new_digest, read};
+use super::read::{Length, Piece, ReadOutcome, Want, new_digest, read};
 use super::sink::{Finished, Sink, payload, put_file};
 use super::{Context, TRIES_MAX, pause};
 use crate::budget::Reserved;
@@ -111,14 +111,14 @@ async fn copy_whole(
         let store = &*context.source.table.store;
         let key = &object.source_path;
         match read(store, &paths.source, key, &want, &context.counts).await? {
-            Outcome::Read(piece) => {
+            ReadOutcome::Read(piece) => {
                 return put_whole(context, object, paths, *piece, reserved).await;
             }
-            Outcome::Larger { size, etag } if size > SINGLE_PUT_BYTES_MAX => {
+            ReadOutcome::Larger { size, etag } if size > SINGLE_PUT_BYTES_MAX => {
                 drop(reserved);
                 return copy_parts(context, object, paths, size, etag).await;
             }
-            Outcome::Larger { size, .. } => room = size,
+            ReadOutcome::Larger { size, .. } => room = size,
         }
     }
 }
@@ -402,7 +402,7 @@ async fn read_part(
     let want = Want::Part { range, etag: source.etag.to_owned(), size: source.size };
     let store = &*context.source.table.store;
     match read(store, source.path, source.key, &want, &context.counts).await? {
-        Outcome::Read(piece) => Ok((*piece, reserved)),
-        Outcome::Larger { .. } => Err(CopyError::changed(source.key, "changed its length")),
+        ReadOutcome::Read(piece) => Ok((*piece, reserved)),
+        ReadOutcome::Larger { .. } => Err(CopyError::changed(source.key, "changed its length")),
     }
 }

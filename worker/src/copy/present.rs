@@ -18,7 +18,7 @@ use super::error::CopyError;
 use super::object::Paths;
 use super::proof::{Expected, Found, compare};
 use super::read::Length;
-use super::{Context, Side, TRIES_MAX, pause};
+use super::{Context, OpenSide, TRIES_MAX, pause};
 
 /// The receipt of an object that the target holds. `None`: it is to be copied, because it is not
 /// there, or because only the source's bytes can tell.
@@ -122,7 +122,7 @@ pub(crate) async fn delete(context: &Context, path: &Path, etag: &str) -> Result
     }
 }
 
-async fn seen(context: &Context, side: &Side, path: &Path) -> Result<Described, StoreError> {
+async fn seen(context: &Context, side: &OpenSide, path: &Path) -> Result<Described, StoreError> {
     let mut failed = 0;
     loop {
         context.counts.request();

@@ -79,7 +79,7 @@ pub(crate) enum Want {
 
 /// What a read ended in.
 #[derive(Clone, Debug)]
-pub(crate) enum Outcome {
+pub(crate) enum ReadOutcome {
     /// The bytes.
     Read(Box<Piece>),
     /// There are more bytes than room: nothing of them was kept.
@@ -98,7 +98,7 @@ pub(crate) async fn read(
     key: &str,
     want: &Want,
     counts: &Counts,
-) -> Result<Outcome, CopyError> {
+) -> Result<ReadOutcome, CopyError> {
     let mut piece = match want {
         Want::Whole { .. } => None,
         Want::Part { etag, size, .. } => Some(empty_piece(etag.clone(), *size)),
@@ -108,7 +108,7 @@ pub(crate) async fn read(
         match read_on(store, path, key, want, &mut piece, counts).await {
             Ok(None) => {
                 let piece = piece.ok_or_else(|| CopyError::changed(key, "gave no answer"))?;
-                return Ok(Outcome::Read(Box::new(piece)));
+                return Ok(ReadOutcome::Read(Box::new(piece)));
             }
             Ok(Some(larger)) => return Ok(larger),
             Err(Cut::Final(error)) => return Err(error),
@@ -152,7 +152,7 @@ async fn read_on(
     want: &Want,
     piece: &mut Option<Piece>,
     counts: &Counts,
-) -> Result<Option<Outcome>, Cut> {
+) -> Result<Option<ReadOutcome>, Cut> {
     let have = piece.as_ref().map_or(0, |piece| piece.digest.get_amount());
     let (wanted, options) = request(want, piece.as_ref(), have);
     counts.request();
@@ -168,7 +168,7 @@ async fn read_on(
             if let Want::Whole { length, most } = want {
                 length.check(key, size).map_err(Cut::Final)?;
                 if size > *most {
-                    return Ok(Some(Outcome::Larger { size, etag }));
+                    return Ok(Some(ReadOutcome::Larger { size, etag }));
                 }
             }
             piece.insert(empty_piece(etag, size))

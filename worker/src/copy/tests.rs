@@ -156,9 +156,9 @@ impl ObjectStore for Faulty {
     }
 }
 
-fn side(store: Arc<Faulty>) -> Side {
+fn side(store: Arc<Faulty>) -> OpenSide {
     let table = TableStore { store, root: Path::from("lake/t"), uri: "memory:t".to_owned() };
-    Side { table, directory: None }
+    OpenSide { table, directory: None }
 }
 
 pub(super) struct Case {
@@ -395,7 +395,7 @@ async fn on_disk_a_large_object_is_linked_and_leaves_nothing_behind() {
     let store = Arc::new(object_store::local::LocalFileSystem::new());
     let table = TableStore { store, root, uri: "file:t".to_owned() };
     let mut case = case(&[], &[]);
-    case.context.target = Side { table, directory: Some(LocalFolder::root(folder.path())) };
+    case.context.target = OpenSide { table, directory: Some(LocalFolder::root(folder.path())) };
     let size = SINGLE_PUT_BYTES_MAX * 2 + 3;
     let body = bytes_of(usize::try_from(size).unwrap());
     case.source.inner.put(&at(), body.clone().into()).await.unwrap();
@@ -423,7 +423,7 @@ async fn on_disk_temporary_files_that_nobody_writes_are_swept_away() {
     let store = Arc::new(object_store::local::LocalFileSystem::new());
     let table = TableStore { store, root, uri: "file:t".to_owned() };
     let mut case = case(&[], &[]);
-    case.context.target = Side { table, directory: Some(LocalFolder::root(folder.path())) };
+    case.context.target = OpenSide { table, directory: Some(LocalFolder::root(folder.path())) };
     let temporary = folder.path().join("_deepclone/tmp");
     std::fs::create_dir_all(&temporary).unwrap();
     std::fs::write(temporary.join("of-a-killed-process"), "x").unwrap();

@@ -23,10 +23,10 @@ type Answer<T> = Result<Response<T>, Status>;
 #[derive(Default)]
 struct Fake {
     epoch: AtomicU64,
-    leases: Mutex<VecDeque<Lease>>,
-    registered_with: Mutex<Vec<Vec<TaskKey>>>,
+    grants: Mutex<VecDeque<Grant>>,
+    registered_with: Mutex<Vec<Vec<GrantKey>>>,
     outcomes: Mutex<Vec<v1::TaskOutcome>>,
-    left_with: Mutex<Option<Vec<v1::TaskKey>>>,
+    left_with: Mutex<Option<Vec<v1::GrantKey>>>,
     reports_to_refuse: AtomicU64,
     drain: AtomicBool,
     changed: Notify,
@@ -77,11 +77,11 @@ impl DispatchService for Service {
         _request: Request<v1::AcquireTasksRequest>,
     ) -> Answer<v1::AcquireTasksResponse> {
         loop {
-            let lease = self.0.leases.lock().unwrap().pop_front();
-            if let Some(lease) = lease {
-                let leases = vec![(&lease).into()];
+            let grant = self.0.grants.lock().unwrap().pop_front();
+            if let Some(grant) = grant {
+                let grants = vec![(&grant).into()];
                 let leader_epoch = self.0.epoch();
-                return Ok(Response::new(v1::AcquireTasksResponse { leader_epoch, leases }));
+                return Ok(Response::new(v1::AcquireTasksResponse { leader_epoch, grants }));
             }
             self.0.changed.notified().await;
         }
@@ -148,7 +148,7 @@ fn connections(folder: &Path) -> Connections {
     Connections::from_config(&Config::parse(&text).unwrap()).unwrap()
 }
 
-fn lease(connections: &Connections, folder: &Path, number: u8) -> Lease {
+fn grant(connections: &Connections, folder: &Path, number: u8) -> Grant {
     let side = |name: &str, side| {
         let uri = format!("file://{}/{name}", folder.display());
         let found = connections.resolve(&TableRef { uri, connection: None }, side).unwrap();
@@ -156,8 +156,8 @@ fn lease(connections: &Connections, folder: &Path, number: u8) -> Lease {
         TaskSide { connection, fingerprint, root }
     };
     let path = format!("f{number}");
-    Lease {
-        task: TaskKey {
+    Grant {
+        key: GrantKey {
             job: JobId(uuid::Uuid::from_u128(1)),
             fingerprint: TaskFingerprint([number; 32]),
             attempt: Attempt(1),
@@ -205,7 +205,7 @@ fn running(setup: impl Fn(&Fake)) -> Running {
     let fake = Arc::new(Fake { epoch: AtomicU64::new(5), ..Fake::default() });
     for number in 0..3 {
         std::fs::write(folder.path().join(format!("s/f{number}")), [number; 3]).unwrap();
-        fake.leases.lock().unwrap().push_back(lease(&connections, folder.path(), number));
+        fake.grants.lock().unwrap().push_back(grant(&connections, folder.path(), number));
     }
     setup(&fake);
     let metrics = Metrics::default();
@@ -281,8 +281,8 @@ async fn answers_of_a_lower_epoch_are_ignored() {
     running.fake.outcomes.lock().unwrap().clear();
     // A coordinator that leads no more grants in vain: nothing of it is copied or reported.
     let connections = connections(running.folder.path());
-    let stale = lease(&connections, running.folder.path(), 0);
-    running.fake.leases.lock().unwrap().push_back(stale);
+    let stale = grant(&connections, running.folder.path(), 0);
+    running.fake.grants.lock().unwrap().push_back(stale);
     let before = running.fake.registered_with.lock().unwrap().len();
     running.fake.changed.notify_waiters();
     let again = |fake: &Fake| fake.registered_with.lock().unwrap().len() > before + 1;
@@ -295,12 +295,12 @@ async fn answers_of_a_lower_epoch_are_ignored() {
 #[tokio::test]
 async fn a_bent_coordinator_is_refused_and_nothing_is_written() {
     let running = running(|fake| {
-        let mut leases = fake.leases.lock().unwrap();
-        leases[0].spec.objects[0].target_path = "_delta_log/f".to_owned();
-        leases[1].spec.objects[0].target_path = "../f".to_owned();
+        let mut grants = fake.grants.lock().unwrap();
+        grants[0].spec.objects[0].target_path = "_delta_log/f".to_owned();
+        grants[1].spec.objects[0].target_path = "../f".to_owned();
         let archive = Connections::offers(&connections(Path::new("/x"))).remove(0);
         assert_eq!(archive.name, "archive");
-        leases[2].spec.target.connection = archive.name;
+        grants[2].spec.target.connection = archive.name;
     });
     running.fake.until(|fake| fake.outcomes.lock().unwrap().len() >= 3).await;
     let outcomes = running.fake.outcomes.lock().unwrap().clone();

@@ -100,7 +100,7 @@ fn registrations_and_held_lists_are_bounded() {
         }),
         ("held", HELD_TASKS_MAX, |n| v1::RegisterWorkerRequest {
             name: text(1),
-            held: vec![v1::TaskKey::default(); n],
+            held: vec![v1::GrantKey::default(); n],
             ..Default::default()
         }),
     ];

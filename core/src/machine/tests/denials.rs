@@ -5,7 +5,7 @@ use crate::reason::Reason;
 use TaskFailureKind::{SourceDenied, SourceNotFound, TargetDenied};
 
 /// Workers 1 to `workers`, and a job whose tasks worker 1 holds.
-fn held(workers: u128, tasks: u8) -> (Rig, Vec<TaskKey>) {
+fn held(workers: u128, tasks: u8) -> (Rig, Vec<GrantKey>) {
     let mut rig = Rig::with(Limits { grant_tasks_max: 64, ..Limits::default() });
     rig.register(1, vec![]);
     rig.submit(1, 1);
@@ -27,7 +27,7 @@ fn failure(rig: &Rig) -> Option<Reason> {
 }
 
 /// Everything that a worker can get now.
-fn take_all(rig: &mut Rig, number: u128) -> Vec<TaskKey> {
+fn take_all(rig: &mut Rig, number: u128) -> Vec<GrantKey> {
     let mut keys = Vec::new();
     loop {
         let more = granted(&rig.ask(number, MIB));

@@ -7,12 +7,12 @@ use crate::reason::Reason;
 const LEASE_MS: u64 = LEASE_TTL.as_secs() * 1_000;
 const BEAT_MS: u64 = HEARTBEAT_INTERVAL.as_secs() * 1_000;
 
-fn numbers(keys: &[TaskKey]) -> Vec<u8> {
+fn numbers(keys: &[GrantKey]) -> Vec<u8> {
     keys.iter().map(|key| key.fingerprint.0[0]).collect()
 }
 
 /// Lets time pass while these workers beat.
-fn wait_alive(rig: &mut Rig, ms: u64, workers: &[u128], held: &[TaskKey]) {
+fn wait_alive(rig: &mut Rig, ms: u64, workers: &[u128], held: &[GrantKey]) {
     for _ in 0..ms / 1_000 {
         rig.wait(1_000);
         for &number in workers {
@@ -57,14 +57,14 @@ fn waiting_workers_are_answered_at_once_and_share_the_work() {
     }
     rig.submit(1, 1);
     let actions = rig.planned(1, (1..=6).map(|number| task(number, 1)).collect());
-    let hands: Vec<usize> = actions
+    let batches: Vec<usize> = actions
         .iter()
         .filter_map(|action| match action {
-            Action::Grant { leases, .. } => Some(leases.len()),
+            Action::Grant { tasks, .. } => Some(tasks.len()),
             _ => None,
         })
         .collect();
-    assert_eq!(hands, [2, 2, 2]);
+    assert_eq!(batches, [2, 2, 2]);
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn jobs_take_turns_by_bytes_in_flight() {
 
 #[test]
 fn questions_end_with_nothing_at_their_deadline() {
-    let nothing = |number| Action::Grant { worker: worker(number), leases: vec![] };
+    let nothing = |number| Action::Grant { worker: worker(number), tasks: vec![] };
     let mut rig = Rig::new();
     assert_eq!(rig.ask(1, MIB), [nothing(1)], "an unknown worker is not kept waiting");
     rig.register(1, vec![]);
@@ -217,8 +217,8 @@ fn failures_that_heal_are_tried_again_elsewhere_and_the_others_fail_the_job() {
             }
             let grants = [rig.ask(other, MIB), rig.ask(holder, MIB), rig.wait(19_000)].concat();
             let to_holder = |action: &&Action| {
-                matches!(action, Action::Grant { worker: to, leases }
-                    if *to == worker(holder) && !leases.is_empty())
+                matches!(action, Action::Grant { worker: to, tasks }
+                    if *to == worker(holder) && !tasks.is_empty())
             };
             assert_eq!(grants.iter().filter(to_holder).count(), 1, "the other worker has it");
             keys = granted(&grants);

@@ -14,8 +14,9 @@ use std::collections::BTreeSet;
 use uuid::Uuid;
 
 use super::*;
-use crate::ids::{Attempt, ConnectionKey, PlanDigest, TaskFingerprint, TaskKey};
+use crate::ids::{Attempt, ConnectionKey, GrantKey, PlanDigest, TaskFingerprint};
 use crate::receipt::{ObjectReceipt, Receipt, TaskFailure, TaskFailureKind};
+use crate::task::Capacity;
 
 pub(super) const MIB: u64 = 1 << 20;
 
@@ -73,7 +74,7 @@ pub(super) struct Rig {
     pub(super) now: u64,
     pub(super) facts: Vec<Fact>,
     /// The answers to reports: known, and what was refused.
-    pub(super) heard: Vec<(bool, Vec<TaskKey>)>,
+    pub(super) heard: Vec<(bool, Vec<GrantKey>)>,
 }
 
 impl Rig {
@@ -145,7 +146,7 @@ impl Rig {
         self.step(Event::Planned { job: job(number), plan: plan(tasks) })
     }
 
-    pub(super) fn register(&mut self, number: u128, held: Vec<TaskKey>) -> Vec<Action> {
+    pub(super) fn register(&mut self, number: u128, held: Vec<GrantKey>) -> Vec<Action> {
         let readable = BTreeSet::from([route().source]);
         let writable = BTreeSet::from([route().target]);
         let worker = worker(number);
@@ -155,21 +156,21 @@ impl Rig {
     /// A question that waits for 20 s.
     pub(super) fn ask(&mut self, number: u128, bytes_free: u64) -> Vec<Action> {
         let deadline = Moment(self.now + 20_000);
-        let (worker, objects_free) = (worker(number), 1_000);
-        self.step(Event::TasksWanted { worker, bytes_free, objects_free, deadline })
+        let capacity = Capacity { bytes: bytes_free, objects: 1_000 };
+        self.step(Event::TasksWanted { worker: worker(number), capacity, deadline })
     }
 
-    pub(super) fn report(&mut self, by: u128, key: TaskKey, end: TaskOutcome) -> Vec<Action> {
+    pub(super) fn report(&mut self, by: u128, key: GrantKey, end: TaskOutcome) -> Vec<Action> {
         self.step(Event::Reported { worker: worker(by), outcomes: vec![(key, end)] })
     }
 
-    pub(super) fn done(&mut self, by: u128, key: TaskKey, bytes: u64) -> Vec<Action> {
+    pub(super) fn done(&mut self, by: u128, key: GrantKey, bytes: u64) -> Vec<Action> {
         self.report(by, key, TaskOutcome::Done(receipt(bytes)))
     }
 
     /// A heartbeat; returns what to abandon.
-    pub(super) fn beat(&mut self, number: u128, held: &[TaskKey]) -> Vec<TaskKey> {
-        let held = held.iter().map(|&task| HeldTask { task, bytes_done: 1 }).collect();
+    pub(super) fn beat(&mut self, number: u128, held: &[GrantKey]) -> Vec<GrantKey> {
+        let held = held.iter().map(|&task| HeldTask { key: task, bytes_done: 1 }).collect();
         let actions = self.step(Event::Heartbeat { worker: worker(number), held });
         match &actions[..] {
             [Action::Beat { abandon, known: true, .. }] => abandon.clone(),
@@ -182,7 +183,7 @@ impl Rig {
     }
 
     /// A job with these tasks, copied by worker 1, who got as many as fit into `bytes_free`.
-    pub(super) fn copying(tasks: Vec<PlanTask>, bytes_free: u64) -> (Self, Vec<TaskKey>) {
+    pub(super) fn copying(tasks: Vec<PlanTask>, bytes_free: u64) -> (Self, Vec<GrantKey>) {
         let mut rig = Self::new();
         rig.register(1, vec![]);
         rig.submit(1, 1);
@@ -193,16 +194,16 @@ impl Rig {
 }
 
 /// Every grant among these actions.
-pub(super) fn granted(actions: &[Action]) -> Vec<TaskKey> {
+pub(super) fn granted(actions: &[Action]) -> Vec<GrantKey> {
     let grants = actions.iter().filter_map(|action| match action {
-        Action::Grant { leases, .. } => Some(leases),
+        Action::Grant { tasks, .. } => Some(tasks),
         _ => None,
     });
-    grants.flatten().map(|grant| grant.task).collect()
+    grants.flatten().map(|grant| grant.key).collect()
 }
 
 /// A grant of the first job.
-pub(super) fn key(task: u8, attempt: u32, epoch: u64) -> TaskKey {
+pub(super) fn key(task: u8, attempt: u32, epoch: u64) -> GrantKey {
     let (attempt, epoch) = (Attempt(attempt), Epoch(epoch));
-    TaskKey { job: job(1), fingerprint: name(task), attempt, epoch }
+    GrantKey { job: job(1), fingerprint: name(task), attempt, epoch }
 }

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn keys() -> impl Strategy<Value = TaskKey> {
-    (1..4_u128, 0..4_u8, 1..4_u32, 1..3_u64).prop_map(|(number, task, attempt, epoch)| TaskKey {
+fn keys() -> impl Strategy<Value = GrantKey> {
+    (1..4_u128, 0..4_u8, 1..4_u32, 1..3_u64).prop_map(|(number, task, attempt, epoch)| GrantKey {
         job: job(number),
         ..key(task, attempt, epoch)
     })
@@ -54,13 +54,13 @@ fn events() -> impl Strategy<Value = Event> {
             writable: route_known(),
             held,
         }),
-        (workers.clone(), 0..20_u64, 0..60_000_u64).prop_map(|(worker, bytes_free, until)| {
+        (workers.clone(), 0..20_u64, 0..60_000_u64).prop_map(|(worker, bytes, until)| {
             let deadline = Moment(until);
-            Event::TasksWanted { worker, bytes_free, objects_free: 2, deadline }
+            Event::TasksWanted { worker, capacity: Capacity { bytes, objects: 2 }, deadline }
         }),
         (workers.clone(), held.clone()).prop_map(|(worker, held)| Event::Heartbeat {
             worker,
-            held: held.into_iter().map(|task| HeldTask { task, bytes_done: 1 }).collect(),
+            held: held.into_iter().map(|task| HeldTask { key: task, bytes_done: 1 }).collect(),
         }),
         (workers.clone(), keys(), outcomes()).prop_map(|(worker, key, outcome)| {
             Event::Reported { worker, outcomes: vec![(key, outcome)] }

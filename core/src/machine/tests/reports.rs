@@ -11,7 +11,7 @@ fn counts(actions: &[Action]) -> bool {
 }
 
 /// A task that worker 1 lost and worker 2 holds as its second attempt.
-fn taken_over() -> (Rig, TaskKey, TaskKey) {
+fn taken_over() -> (Rig, GrantKey, GrantKey) {
     let (mut rig, keys) = Rig::copying(vec![task(1, 1), task(2, 1)], 0);
     rig.wait(LEASE_MS / 2);
     rig.register(2, vec![]);
@@ -54,7 +54,7 @@ fn only_what_was_granted_to_its_reporter_counts() {
 fn a_term_to_come_is_refused_whatever_became_of_the_task() {
     let (mut rig, keys) = Rig::copying(vec![task(1, 1), task(2, 1)], MIB);
     rig.done(1, keys[0], 1);
-    let to_come = TaskKey { epoch: Epoch(2), ..keys[0] };
+    let to_come = GrantKey { epoch: Epoch(2), ..keys[0] };
     rig.done(1, to_come, 1);
     assert_eq!(rig.heard.last(), Some(&(true, vec![to_come])));
     rig.done(1, keys[1], 1);
@@ -117,9 +117,9 @@ fn numbers_that_cannot_be_do_no_harm() {
     let (mut rig, keys) = Rig::copying(vec![task(1, 10), task(2, 10)], MIB);
     rig.restart();
     rig.planned(1, vec![task(1, 10), task(2, 10)]);
-    let huge = |task| TaskKey { attempt: Attempt(u32::MAX), ..task };
+    let huge = |task| GrantKey { attempt: Attempt(u32::MAX), ..task };
     rig.register(1, keys.iter().map(|&task| huge(task)).collect());
-    let held = keys.iter().map(|&task| HeldTask { task: huge(task), bytes_done: u64::MAX });
+    let held = keys.iter().map(|&task| HeldTask { key: huge(task), bytes_done: u64::MAX });
     let beat = Event::Heartbeat { worker: worker(1), held: held.collect() };
     rig.step(beat);
     let progress = rig.machine.job(job(1)).unwrap().progress;

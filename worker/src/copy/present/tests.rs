@@ -118,7 +118,7 @@ async fn on_disk(source: &[u8], target: &[u8]) -> (Case, TempDir, String) {
     let store = std::sync::Arc::new(LocalFileSystem::new());
     let table = deepclone_common::table_store::TableStore { store, root, uri: "file:t".into() };
     let mut case = case(&[], &[]);
-    case.context.target = Side { table, directory: Some(LocalFolder::root(folder.path())) };
+    case.context.target = OpenSide { table, directory: Some(LocalFolder::root(folder.path())) };
     case.source.inner.put(&at(), source.to_vec().into()).await.unwrap();
     let file = folder.path().join(KEY);
     std::fs::create_dir_all(file.parent().unwrap()).unwrap();
