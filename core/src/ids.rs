@@ -70,11 +70,12 @@ impl ConnectionKey {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PlanDigest(pub [u8; 32]);
 
-/// The n-th try of a task, from 1.
+/// The n-th grant of one task in one epoch, from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Attempt(pub u32);
 
-/// The term of a leading coordinator; answers of lower epochs are ignored.
+/// Counts the coordinators that led, one after another: each start is a new epoch. Workers ignore
+/// answers of lower epochs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Epoch(pub u64);
 
@@ -89,9 +90,9 @@ pub struct GrantKey {
     pub job: JobId,
     /// The task's content.
     pub fingerprint: TaskFingerprint,
-    /// Which try of it.
+    /// Which grant of it.
     pub attempt: Attempt,
-    /// The term in which it was granted.
+    /// The epoch in which it was granted.
     pub epoch: Epoch,
 }
 

@@ -14,14 +14,14 @@ pub const EVENTS_PER_BATCH_MAX: usize = 512;
 pub const TASK_BYTES_MAX: u64 = 256 << 20;
 /// Objects that a task holds at the most.
 pub const TASK_OBJECTS_MAX: usize = 256;
-/// Tries of a task before the sync fails: with their pauses more than a minute, for stores that
+/// Attempts at a task before the sync fails: with their pauses more than a minute, for stores that
 /// throttle that long.
 pub const TASK_ATTEMPTS_MAX: u32 = 10;
 /// Times that a sync is planned again because another sync of the same target won.
 pub const REBASES_MAX: u32 = 5;
-/// The first pause after a failed try; it doubles, with jitter.
+/// The first pause after a failed attempt; it doubles, with jitter.
 pub const BACKOFF_MIN: Duration = Duration::from_millis(500);
-/// The longest pause after a failed try.
+/// The longest pause after a failed attempt.
 pub const BACKOFF_MAX: Duration = Duration::from_secs(30);
 /// Times that a task loses its worker, or its lease, before the sync fails.
 pub const TASK_LOSSES_MAX: u32 = 12;
@@ -92,7 +92,7 @@ pub const ENTITY_TAG_BYTES_MAX: usize = 1 << 10;
 /// Workers that are known at once, lost ones included.
 pub const WORKERS_MAX: usize = 4_096;
 /// Grants of one task that ended without a word and are remembered, so that a late report finds
-/// its own: every try, every loss and every round that a task can have in one term.
+/// its own: every failure, every loss and every round that a task can have in one epoch.
 pub const GRANTS_REMEMBERED_MAX: usize = 32;
 /// Times that a sync is planned again because an object of the source is gone. One VACUUM costs
 /// one; a source that loses objects faster than they are copied is not for a copy.

@@ -32,12 +32,12 @@ pub struct ObjectReceipt {
     pub existed: bool,
 }
 
-/// Why a try of a task failed.
+/// Why an attempt at a task failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TaskFailure {
     /// The object's place in the task; none: the task as a whole.
     pub index: Option<u32>,
-    /// What kind: decides whether another try makes sense.
+    /// What kind: decides whether another attempt makes sense.
     pub kind: TaskFailureKind,
     /// One line, naming the object, without secrets.
     pub message: String,

@@ -49,7 +49,7 @@ impl Machine {
     ) {
         let Some(job) = self.jobs.get_mut(&id) else { return };
         let Some(task) = job.copying_mut().and_then(|tasks| tasks.get_mut(index)) else { return };
-        task.tries.deny(worker, suspect, failure.clone());
+        task.attempts.deny(worker, suspect, failure.clone());
         let fingerprint = task.fingerprint;
         self.count_denial(worker, id, suspect, &failure.message);
         let kind = failure.kind;
@@ -84,16 +84,19 @@ impl Machine {
     fn is_believed(&self, id: JobId, index: TaskIndex) -> bool {
         let Some(job) = self.jobs.get(&id) else { return false };
         let Some(task) = job.copying().and_then(|tasks| tasks.get(index)) else { return false };
-        let tries = &task.tries;
-        let gone = tries.denial.as_ref().is_some_and(|f| f.kind == TaskFailureKind::SourceNotFound);
+        let attempts = &task.attempts;
+        let gone =
+            attempts.denial.as_ref().is_some_and(|f| f.kind == TaskFailureKind::SourceNotFound);
         // Two workers that do not find an object are enough: the coordinator looks, too.
-        if tries.failures >= self.limits.task_attempts_max || (gone && tries.denied_by.len() > 1) {
+        if attempts.failures >= self.limits.task_attempts_max
+            || (gone && attempts.denied_by.len() > 1)
+        {
             return true;
         }
         if self.now < self.believe_from {
             return false;
         }
-        let mut others = self.workers.iter().filter(|(id, _)| !tries.is_denied(**id));
+        let mut others = self.workers.iter().filter(|(id, _)| !attempts.is_denied(**id));
         !others.any(|(_, other)| other.takes(&job.route))
     }
 
@@ -122,7 +125,7 @@ impl Machine {
                 continue;
             }
             let mut denied = tasks.ready.iter().filter_map(|&(_, index)| {
-                let denial = tasks.get(index)?.tries.denial.clone()?;
+                let denial = tasks.get(index)?.attempts.denial.clone()?;
                 Some((index, denial))
             });
             hopeless.extend(

@@ -41,7 +41,7 @@ pub enum Fact {
         /// The evidence.
         receipt: Receipt,
     },
-    /// A try of a task failed and counts against its budget.
+    /// An attempt at a task failed and counts against its budget.
     TaskFailed {
         /// The job.
         job: JobId,

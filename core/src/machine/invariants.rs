@@ -7,9 +7,9 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+use super::attempts::DENIED_BY_MAX;
 use super::job::{Job, State};
 use super::tasks::{Sums, TaskState, Tasks};
-use super::tries::DENIED_BY_MAX;
 use super::{Action, Machine};
 use crate::failure::Failure;
 use crate::ids::{JobId, TaskIndex};
@@ -119,11 +119,11 @@ impl Machine {
     fn m9_failures_are_within_budget(&self, job: &Job) -> Option<&'static str> {
         let limits = &self.limits;
         let over = job.copying()?.all.iter().any(|task| {
-            let tries = &task.tries;
-            tries.failures >= limits.task_attempts_max
-                || tries.losses > limits.task_losses_max
-                || tries.denied_by.len() > DENIED_BY_MAX
-                || tries.remembered() > GRANTS_REMEMBERED_MAX
+            let attempts = &task.attempts;
+            attempts.failures >= limits.task_attempts_max
+                || attempts.losses > limits.task_losses_max
+                || attempts.denied_by.len() > DENIED_BY_MAX
+                || attempts.remembered() > GRANTS_REMEMBERED_MAX
         });
         over.then_some("M9: failures, and what is remembered of them, within the budget")
     }
@@ -132,7 +132,7 @@ impl Machine {
         let tasks = job.copying()?;
         let again = tasks.leases().any(|(index, lease)| {
             lease.epoch == self.epoch
-                && tasks.get(index).is_some_and(|task| task.tries.is_denied(lease.worker))
+                && tasks.get(index).is_some_and(|task| task.attempts.is_denied(lease.worker))
         });
         again.then_some("M10: a task is not granted again to who was denied it")
     }

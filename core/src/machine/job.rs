@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::attempts::Attempts;
 use super::tasks::{Lease, Tasks};
-use super::tries::Tries;
 use super::{End, JobState, JobView, Moment, Progress, Route};
 use crate::ids::{JobId, TargetKey, TaskFingerprint, WorkerId};
 use crate::receipt::Receipt;
@@ -19,8 +19,8 @@ pub(super) struct Job {
     pub(super) publish_intended: bool,
     /// Tasks that are done by a fact, and of how many objects: of any plan of this job.
     pub(super) evidence: BTreeMap<TaskFingerprint, u32>,
-    /// What was tried of tasks, kept while there is no plan.
-    pub(super) tries: BTreeMap<TaskFingerprint, Tries>,
+    /// The attempts at tasks, kept while there is no plan.
+    pub(super) attempts: BTreeMap<TaskFingerprint, Attempts>,
     /// How often each worker could not reach an object, in a row.
     pub(super) denials: BTreeMap<WorkerId, u32>,
     /// Since when no worker takes its tasks, as far as was seen.
@@ -51,7 +51,7 @@ pub(super) enum State {
     /// Another job of the same target is before it.
     Queued,
     /// The plan effect runs. Grants that workers still work on are kept until the plan tells which
-    /// tasks they are of: those of earlier terms, and those of the plan that this one replaces.
+    /// tasks they are of: those of earlier epochs, and those of the plan that this one replaces.
     Planning { announced: BTreeMap<TaskFingerprint, Lease> },
     /// Some task is not done.
     Copying(Tasks),
@@ -70,7 +70,7 @@ impl Job {
             cancel_requested: false,
             publish_intended: false,
             evidence: BTreeMap::new(),
-            tries: BTreeMap::new(),
+            attempts: BTreeMap::new(),
             denials: BTreeMap::new(),
             starved_since: None,
             follows_newest: false,
@@ -141,7 +141,7 @@ impl Job {
     /// Ended: what only a live job needs is dropped.
     pub(super) fn close(&mut self, end: End, progress: Progress) -> State {
         self.evidence.clear();
-        self.tries.clear();
+        self.attempts.clear();
         self.denials.clear();
         self.spent.workers.clear();
         std::mem::replace(&mut self.state, State::Ended { end, progress })

@@ -117,8 +117,8 @@ impl Machine {
         let Some(task) = job.copying_mut().and_then(|tasks| tasks.get_mut(index)) else {
             return false;
         };
-        task.tries.attempts = task.tries.attempts.saturating_add(1);
-        let attempt = Attempt(task.tries.attempts);
+        task.attempts.newest = task.attempts.newest.saturating_add(1);
+        let attempt = Attempt(task.attempts.newest);
         let (bytes, objects, fingerprint) = (task.bytes, task.objects, task.fingerprint);
         let lease = Lease { worker, attempt, epoch, expires_at, bytes_done: 0 };
         batch.tasks_left -= 1;
@@ -145,10 +145,12 @@ impl Machine {
         let idle = known.held.is_empty();
         jobs.into_iter().find_map(|(_, _, id, job, tasks)| {
             let avoids = |index: TaskIndex| {
-                let Some(tries) = tasks.get(index).map(|task| &task.tries) else { return true };
+                let Some(attempts) = tasks.get(index).map(|task| &task.attempts) else {
+                    return true;
+                };
                 let rests =
-                    tries.avoid.is_some_and(|(who, until)| who == worker && self.now < until);
-                tries.is_denied(worker)
+                    attempts.avoid.is_some_and(|(who, until)| who == worker && self.now < until);
+                attempts.is_denied(worker)
                     || rests
                         && self
                             .workers
@@ -245,11 +247,11 @@ impl Machine {
         for (&id, job) in &mut self.jobs {
             match &mut job.state {
                 State::Planning { announced } => {
-                    let tries = &mut job.tries;
+                    let attempts = &mut job.attempts;
                     announced.retain(|&fingerprint, lease| {
                         let holds = lease.expires_at > now;
                         if !holds {
-                            tries.entry(fingerprint).or_default().lost(lease);
+                            attempts.entry(fingerprint).or_default().lost(lease);
                         }
                         holds
                     });
@@ -272,9 +274,9 @@ impl Machine {
         let Some(tasks) = self.jobs.get_mut(&id).and_then(Job::copying_mut) else { return };
         let Some(lease) = tasks.lease(index) else { return };
         let Some(task) = tasks.get_mut(index) else { return };
-        task.tries.losses += 1;
-        task.tries.lost(&lease);
-        if task.tries.losses > most {
+        task.attempts.losses += 1;
+        task.attempts.lost(&lease);
+        if task.attempts.losses > most {
             let message =
                 format!("a task of {} objects lost its worker {most} times", task.objects);
             self.fail(id, Failure::new(Reason::StorageUnavailable, message), actions);

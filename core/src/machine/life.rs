@@ -118,12 +118,12 @@ impl Machine {
         let mut settled = Vec::new();
         for planned in &plan.tasks {
             let evidence = job.evidence.get(&planned.fingerprint).copied();
-            let mut tries = job.tries.remove(&planned.fingerprint).unwrap_or_default();
-            tries.attempts = tries.attempts.max(tries.failures);
+            let mut attempts = job.attempts.remove(&planned.fingerprint).unwrap_or_default();
+            attempts.newest = attempts.newest.max(attempts.failures);
             let Some(tasks) = job.copying_mut() else { return };
             let Some(index) = tasks.find(planned.fingerprint) else { continue };
             let Some(task) = tasks.get_mut(index) else { continue };
-            task.tries = tries;
+            task.attempts = attempts;
             if evidence == Some(planned.objects) {
                 settled.push((index, TaskState::Done));
             } else if let Some(lease) = announced.get(&planned.fingerprint) {
@@ -236,7 +236,7 @@ impl Machine {
             let Some(tasks) = job.copying_mut() else { return };
             let Some(index) = tasks.find(*fingerprint) else { continue };
             let Some(task) = tasks.get_mut(index) else { continue };
-            task.tries.void_upto = task.tries.attempts;
+            task.attempts.void_upto = task.attempts.newest;
             self.set_task(id, index, TaskState::Ready);
         }
         self.touched.insert(id);

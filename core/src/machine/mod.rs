@@ -10,15 +10,17 @@
 //! question for tasks that a newer one of the same worker replaced.
 //!
 //! * `life`: a job is submitted, planned, copied, published, ended; `job` holds its states.
-//! * `lease`: who gets which task; `tasks` holds the tasks of one plan, `tries` what was tried.
-//! * `report`: what workers report; `retry` decides about another try, `deny` whether a worker that
-//!   fails is believed, `replan` what becomes of a job whose source lost an object.
+//! * `lease`: who gets which task; `tasks` holds the tasks of one plan, `attempts` the attempts at
+//!   each of them.
+//! * `report`: what workers report; `retry` decides about another attempt, `deny` whether a worker
+//!   that fails is believed, `replan` what becomes of a job whose source lost an object.
 //! * `worker`: workers come, leave, drain, are lost; `starve` ends jobs that none takes.
 //! * `recover`: facts become a machine again.
 //! * `invariants`: what must hold after every step.
 //! * `view`: what others may see.
 
 mod action;
+mod attempts;
 mod deny;
 mod event;
 mod fact;
@@ -34,7 +36,6 @@ mod starve;
 mod tasks;
 #[cfg(test)]
 mod tests;
-mod tries;
 mod view;
 mod worker;
 
@@ -97,7 +98,7 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// A machine that knows of nothing, for the term `epoch`.
+    /// A machine that knows of nothing, in `epoch`.
     #[must_use]
     pub fn new(epoch: Epoch, limits: Limits) -> Self {
         Self {
@@ -167,7 +168,7 @@ impl Machine {
         backoffs.chain(requests).chain(self.grant_from).chain(self.tick_at).min()
     }
 
-    /// The term of this machine.
+    /// The epoch of this machine.
     #[must_use]
     pub fn epoch(&self) -> Epoch {
         self.epoch

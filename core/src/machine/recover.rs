@@ -11,7 +11,7 @@ use crate::ids::{Epoch, JobId};
 use crate::limits::Limits;
 
 impl Machine {
-    /// The machine as the facts of earlier terms leave it, in the order in which they were
+    /// The machine as the facts of earlier epochs leave it, in the order in which they were
     /// recorded. Every job under way is planned again.
     pub fn recover(
         epoch: Epoch,
@@ -23,7 +23,7 @@ impl Machine {
         let mut machine = Self::new(epoch, limits);
         machine.now = now;
         if epoch.0 > 1 {
-            // The workers of the term before notice by their heartbeats that they are not known.
+            // The workers of the epoch before notice by their heartbeats that they are not known.
             machine.believe_from = now.after(limits.heartbeat_interval * 2);
         }
         let mut published: Vec<(JobId, u64)> = Vec::new();
@@ -60,7 +60,7 @@ impl Machine {
                 job.accept(fingerprint, &receipt);
             }
             Fact::TaskFailed { fingerprint, .. } => {
-                job.tries.entry(fingerprint).or_default().failures += 1;
+                job.attempts.entry(fingerprint).or_default().failures += 1;
             }
             Fact::CancelRequested { .. } => job.cancel_requested = true,
             Fact::PublishIntended { .. } => job.publish_intended = true,

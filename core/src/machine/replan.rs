@@ -1,7 +1,7 @@
 //! Planning again: another sync won, or an object of the source is gone.
 //!
 //! What was copied stays (by its evidence), and so does what is being copied: the leases wait for
-//! the new plan as those of an earlier term do, and go on where it has their tasks.
+//! the new plan as those of an earlier epoch do, and go on where it has their tasks.
 
 use std::collections::BTreeMap;
 
@@ -24,8 +24,10 @@ impl Machine {
     ) {
         let most = self.limits.vanished_plans_max;
         let Some(job) = self.jobs.get_mut(&id) else { return };
-        let failures =
-            job.copying().and_then(|tasks| tasks.get(index)).map_or(0, |task| task.tries.failures);
+        let failures = job
+            .copying()
+            .and_then(|tasks| tasks.get(index))
+            .map_or(0, |task| task.attempts.failures);
         let spent = failures >= self.limits.task_attempts_max;
         if !job.follows_newest || job.vanished >= most || spent {
             let failure = Failure::new(Reason::ObjectVanished, failure.message.clone());
@@ -56,8 +58,8 @@ impl Machine {
                 held.insert(task.fingerprint, lease);
             }
         }
-        let tried = tasks.all.into_iter().filter(|task| task.tries.attempts > 0);
-        job.tries.extend(tried.map(|task| (task.fingerprint, task.tries)));
+        let tried = tasks.all.into_iter().filter(|task| task.attempts.newest > 0);
+        job.attempts.extend(tried.map(|task| (task.fingerprint, task.attempts)));
         job.state = State::Planning { announced: held };
     }
 }

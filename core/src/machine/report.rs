@@ -1,20 +1,20 @@
 //! What workers report.
 //!
 //! Evidence counts whenever it comes, but only from a grant that this machine knows: the current
-//! lease of the task, or one that ended without a word (see [`super::tries`]). So no worker ends
+//! lease of the task, or one that ended without a word (see [`super::attempts`]). So no worker ends
 //! a task that was given to another, or to nobody.
 //!
-//! Grants of earlier terms are not facts, so this term knows them from their holders alone: what a
-//! worker announces when it registers is taken as its grant, first come. A term to come, or a grant
-//! that its reporter never announced, counts for nothing. A worker that lies in its announcement
-//! gains no more than the holder of a real grant has: either could sign for bytes that it did not
-//! write, and either receipt is compared with the plan.
+//! Grants of earlier epochs are not facts, so this epoch knows them from their holders alone: what
+//! a worker announces when it registers is taken as its grant, first come. An epoch to come, or a
+//! grant that its reporter never announced, counts for nothing. A worker that lies in its
+//! announcement gains no more than the holder of a real grant has: either could sign for bytes that
+//! it did not write, and either receipt is compared with the plan.
 //!
 //! Failures count from the current holder only.
 
+use super::attempts::Standing;
 use super::job::{Job, State};
 use super::tasks::{Lease, Task, TaskState};
-use super::tries::Standing;
 use super::{Action, Fact, Machine, TaskOutcome, retry};
 use crate::failure::Failure;
 use crate::ids::{GrantKey, TaskIndex, WorkerId};
@@ -84,12 +84,15 @@ impl Machine {
             return Ok(());
         }
         let State::Planning { announced } = &mut job.state else { return Ok(()) };
-        let tries = job.tries.get(&fingerprint);
-        if tries.is_some_and(|tries| key.epoch == self.epoch && key.attempt.0 <= tries.void_upto) {
+        let attempts = job.attempts.get(&fingerprint);
+        if attempts
+            .is_some_and(|attempts| key.epoch == self.epoch && key.attempt.0 <= attempts.void_upto)
+        {
             return Ok(());
         }
         let is_held = announced.get(&fingerprint).is_some_and(|lease| lease.is(worker, key));
-        let standing = tries.map_or(Standing::Unknown, |tries| tries.standing(worker, key));
+        let standing =
+            attempts.map_or(Standing::Unknown, |attempts| attempts.standing(worker, key));
         match (outcome, standing) {
             (_, Standing::Unknown) if !is_held => return Err(Refused),
             (_, Standing::Heard) if !is_held => {}
@@ -102,13 +105,13 @@ impl Machine {
             }
             (TaskOutcome::Done(_), _) => {}
             (TaskOutcome::Failed(failure), _) if is_held => {
-                let tries = job.tries.entry(fingerprint).or_default();
+                let attempts = job.attempts.entry(fingerprint).or_default();
                 if let Some(lease) = announced.remove(&fingerprint) {
-                    tries.heard(&lease);
+                    attempts.heard(&lease);
                 }
                 if let Some(suspect) = retry::suspect(failure.kind) {
                     let reason = failure.message.clone();
-                    tries.deny(worker, suspect, failure);
+                    attempts.deny(worker, suspect, failure);
                     self.count_denial(worker, key.job, suspect, &reason);
                 }
             }
@@ -126,13 +129,13 @@ impl Machine {
     ) -> Result<(), Refused> {
         let epoch = self.epoch;
         let (index, task) = self.reported_task(key)?;
-        let void_upto = task.tries.void_upto;
+        let void_upto = task.attempts.void_upto;
         let stale = void_upto > 0 && (key.epoch < epoch || key.attempt.0 <= void_upto);
         if task.state == TaskState::Done || stale {
             return Ok(());
         }
         let current = current(task, worker, key);
-        match task.tries.standing(worker, key) {
+        match task.attempts.standing(worker, key) {
             Standing::Unknown if current.is_none() => return Err(Refused),
             Standing::Heard if current.is_none() => return Ok(()),
             Standing::Unknown | Standing::Heard | Standing::Lost => {}
@@ -148,7 +151,7 @@ impl Machine {
             let failure = TaskFailure { index: None, kind: TaskFailureKind::Corrupt, message };
             return self.task_failed(worker, key, failure, actions);
         }
-        let denied_by = task.tries.denied_by.clone();
+        let denied_by = task.attempts.denied_by.clone();
         let (id, fingerprint) = (key.job, key.fingerprint);
         if let Some(job) = self.jobs.get_mut(&id) {
             job.accept(fingerprint, &receipt);
@@ -182,7 +185,7 @@ impl Machine {
         let (index, task) = self.reported_task(key)?;
         let Some(lease) = current(task, worker, key) else {
             let known = task.state == TaskState::Done
-                || task.tries.standing(worker, key) != Standing::Unknown;
+                || task.attempts.standing(worker, key) != Standing::Unknown;
             return if known { Ok(()) } else { Err(Refused) };
         };
         if let Some(known) = self.workers.get_mut(&worker) {
@@ -196,13 +199,13 @@ impl Machine {
         else {
             return Err(Refused);
         };
-        task.tries.failures += 1;
-        task.tries.heard(&lease);
+        task.attempts.failures += 1;
+        task.attempts.heard(&lease);
         if let Some(suspect) = retry::suspect(failure.kind) {
             self.denied(worker, (id, index), suspect, failure, actions);
             return Ok(());
         }
-        let last = task.tries.failures >= self.limits.task_attempts_max;
+        let last = task.attempts.failures >= self.limits.task_attempts_max;
         if last || !retry::heals(failure.kind) {
             let reason = retry::reason(failure.kind);
             self.fail(id, Failure::new(reason, failure.message), actions);
@@ -217,10 +220,10 @@ impl Machine {
     fn back_off(&mut self, worker: WorkerId, key: &GrantKey, index: TaskIndex) {
         let Some(job) = self.jobs.get_mut(&key.job) else { return };
         let Some(task) = job.copying_mut().and_then(|tasks| tasks.get_mut(index)) else { return };
-        let pause = retry::backoff(&self.limits, key.fingerprint, task.tries.failures);
+        let pause = retry::backoff(&self.limits, key.fingerprint, task.attempts.failures);
         let until = self.now.after(pause);
         // Another worker is preferred for two heartbeats more: time to ask for tasks.
-        task.tries.avoid = Some((worker, until.after(self.limits.heartbeat_interval * 2)));
+        task.attempts.avoid = Some((worker, until.after(self.limits.heartbeat_interval * 2)));
         self.set_task(key.job, index, TaskState::Backoff(until));
     }
 }

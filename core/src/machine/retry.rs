@@ -1,4 +1,4 @@
-//! Which failures deserve another try, when, and what a job fails with when none is left.
+//! Which failures deserve another attempt, when, and what a job fails with when none is left.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::limits::Limits;
 use crate::reason::Reason;
 use crate::receipt::TaskFailureKind;
 
-/// True when another try can end better; the others fail the job at once.
+/// True when another attempt can end better; the others fail the job at once.
 pub(super) fn heals(kind: TaskFailureKind) -> bool {
     match kind {
         TaskFailureKind::Transient

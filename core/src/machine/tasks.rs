@@ -6,7 +6,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::tries::Tries;
+use super::attempts::Attempts;
 use super::{Moment, Plan};
 use crate::ids::{Attempt, Epoch, GrantKey, TaskFingerprint, TaskIndex, WorkerId};
 
@@ -38,7 +38,7 @@ pub(super) struct Task {
     pub(super) fingerprint: TaskFingerprint,
     pub(super) bytes: u64,
     pub(super) objects: u32,
-    pub(super) tries: Tries,
+    pub(super) attempts: Attempts,
     pub(super) state: TaskState,
 }
 
@@ -90,7 +90,7 @@ impl Tasks {
                 fingerprint: planned.fingerprint,
                 bytes: planned.bytes,
                 objects: planned.objects,
-                tries: Tries::default(),
+                attempts: Attempts::default(),
                 state: TaskState::Ready,
             };
             tasks.total.add(&task);

@@ -3,10 +3,10 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::attempts::Standing;
 use super::deny::Denials;
 use super::job::State;
 use super::tasks::{Lease, TaskState};
-use super::tries::Standing;
 use super::{Action, Machine, Moment, Route, SetAside, WorkerState, WorkerView};
 use crate::ids::{ConnectionKey, GrantKey, JobId, TaskIndex, WorkerId};
 use crate::task::Capacity;
@@ -115,8 +115,8 @@ impl Machine {
         self.wake_at_tick();
     }
 
-    /// Makes a grant that is not current, but still wanted, current again. One of this term must
-    /// be a grant that this worker lost; one of an earlier term is taken at its word (see
+    /// Makes a grant that is not current, but still wanted, current again. One of this epoch must
+    /// be a grant that this worker lost; one of an earlier epoch is taken at its word (see
     /// [`super::report`]), behind whoever holds the task already.
     fn adopt(&mut self, worker: WorkerId, key: &GrantKey) {
         let expires_at = self.now.after(self.limits.lease_ttl);
@@ -130,9 +130,9 @@ impl Machine {
                     return;
                 }
                 let is_full = announced.len() >= self.limits.tasks_max;
-                let tries = job.tries.get(&key.fingerprint);
-                let is_lost =
-                    tries.is_some_and(|tries| tries.standing(worker, key) == Standing::Lost);
+                let attempts = job.attempts.get(&key.fingerprint);
+                let is_lost = attempts
+                    .is_some_and(|attempts| attempts.standing(worker, key) == Standing::Lost);
                 match announced.entry(key.fingerprint) {
                     Entry::Vacant(place) if (is_earlier || is_lost) && !is_full => {
                         place.insert(lease);
@@ -140,7 +140,7 @@ impl Machine {
                     Entry::Occupied(held)
                         if is_earlier && !is_lost && !held.get().is(worker, key) =>
                     {
-                        job.tries.entry(key.fingerprint).or_default().lost(&lease);
+                        job.attempts.entry(key.fingerprint).or_default().lost(&lease);
                     }
                     Entry::Vacant(_) | Entry::Occupied(_) => {}
                 }
@@ -148,8 +148,8 @@ impl Machine {
             State::Copying(tasks) => {
                 let Some(index) = tasks.find(key.fingerprint) else { return };
                 let Some(task) = tasks.get_mut(index) else { return };
-                let is_void = !is_earlier && attempt.0 <= task.tries.void_upto;
-                let is_lost = task.tries.standing(worker, key) == Standing::Lost;
+                let is_void = !is_earlier && attempt.0 <= task.attempts.void_upto;
+                let is_lost = task.attempts.standing(worker, key) == Standing::Lost;
                 if is_void || !(is_earlier || is_lost) {
                     return;
                 }
@@ -158,7 +158,7 @@ impl Machine {
                         self.set_task(key.job, index, TaskState::Leased(lease));
                     }
                     TaskState::Leased(held) if !held.is(worker, key) && !is_lost => {
-                        task.tries.lost(&lease);
+                        task.attempts.lost(&lease);
                     }
                     TaskState::Leased(_) | TaskState::Done => {}
                 }
@@ -215,11 +215,11 @@ impl Machine {
     fn drop_announced(&mut self, id: WorkerId) {
         for job in self.jobs.values_mut() {
             if let State::Planning { announced } = &mut job.state {
-                let tries = &mut job.tries;
+                let attempts = &mut job.attempts;
                 announced.retain(|&fingerprint, lease| {
                     let stays = lease.worker != id;
                     if !stays {
-                        tries.entry(fingerprint).or_default().lost(lease);
+                        attempts.entry(fingerprint).or_default().lost(lease);
                     }
                     stays
                 });

@@ -1,4 +1,4 @@
-//! Nothing is copied again without a reason: a failed try, a lost worker or lease, a vacuum.
+//! Nothing is copied again without a reason: a failed attempt, a lost worker or lease, a vacuum.
 
 use std::collections::BTreeMap;
 
@@ -58,7 +58,7 @@ pub(crate) fn at_the_end(world: &World) {
 }
 
 /// A worker that cannot reach a store is given a few tasks of each job, not all of them; a grant
-/// may hold several, and each term of the coordinator learns anew.
+/// may hold several, and each epoch of the coordinator learns anew.
 fn bad_workers_cost_little(world: &World) {
     let mut denials: BTreeMap<(JobId, u64), u64> = BTreeMap::new();
     for (_, job, _, life) in &world.seen.denied {

@@ -1,6 +1,6 @@
 //! A worker that is known, holds nothing, and reports the tasks of others as done or failed.
 //!
-//! It does not announce grants of earlier terms: those are taken at their holder's word.
+//! It does not announce grants of earlier epochs: those are taken at their holder's word.
 
 use std::collections::BTreeSet;
 

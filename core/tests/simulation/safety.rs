@@ -21,7 +21,7 @@ pub(crate) struct Seen {
     done: BTreeSet<(JobId, TaskFingerprint)>,
     /// Tasks whose evidence a vacuum once made stale.
     pub(crate) stale: BTreeSet<TaskFingerprint>,
-    /// Who could not reach an object of which task, and in which term it said so.
+    /// Who could not reach an object of which task, and in which epoch it said so.
     pub(crate) denied: BTreeSet<(WorkerId, JobId, TaskFingerprint, u64)>,
     /// When each job ended.
     pub(crate) ended_ms: BTreeMap<JobId, u64>,
@@ -97,7 +97,7 @@ pub(crate) fn released(world: &mut World, action: &Action) {
                 let name = grant.key.fingerprint;
                 let done = seen.done.contains(&(grant.key.job, name));
                 assert!(!done || seen.stale.contains(&name), "a done task is granted: {name:?}");
-                assert_eq!(grant.key.epoch.0, world.life, "granted in another term");
+                assert_eq!(grant.key.epoch.0, world.life, "granted in another epoch");
                 let denied = seen.denied.contains(&(*worker, grant.key.job, name, world.life));
                 assert!(!denied, "{name:?} goes again to a worker that was denied it");
             }

@@ -19,7 +19,7 @@ const CAPACITY_BYTES: u64 = 512 << 20;
 #[derive(Clone, Debug)]
 pub(crate) struct Worker {
     pub(crate) id: WorkerId,
-    /// The highest term heard of; none: not registered.
+    /// The highest epoch heard of; none: not registered.
     pub(crate) epoch: Option<Epoch>,
     work: BTreeMap<GrantKey, Work>,
     /// When it began and how it ended; not known to be heard.

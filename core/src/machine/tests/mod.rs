@@ -123,7 +123,7 @@ impl Rig {
         actions
     }
 
-    /// Dies and comes back in the next term; returns what recovery wants done.
+    /// Dies and comes back in the next epoch; returns what recovery wants done.
     pub(super) fn restart(&mut self) -> Vec<Action> {
         let epoch = Epoch(self.machine.epoch().0 + 1);
         let mut actions = Vec::new();

@@ -81,7 +81,7 @@ fn what_is_copied_meanwhile_counts_and_what_is_not_wanted_is_abandoned() {
     assert_eq!((progress.tasks_done, progress.workers), (1, 1));
     assert_eq!(rig.beat(1, &keys[2..]), keys[3..], "the third goes on under its lease");
     let again = granted(&rig.ask(1, MIB));
-    assert_eq!(again, [key(2, 2, 1)], "no number twice in one term");
+    assert_eq!(again, [key(2, 2, 1)], "no number twice in one epoch");
     rig.done(1, keys[2], 20);
     let actions = rig.done(1, again[0], 30);
     assert_eq!(actions.last(), Some(&Action::Publish { job: job(1) }));

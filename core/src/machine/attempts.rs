@@ -1,4 +1,4 @@
-//! What was tried of a task in this term. It outlives the plan: a sync that is planned again still
+//! The attempts at a task in this epoch. They outlive the plan: a sync that is planned again still
 //! knows who was given what, and how often that failed.
 //!
 //! A grant ends when it is reported, lost or given back. Those that ended are remembered, bounded,
@@ -17,16 +17,16 @@ use crate::receipt::TaskFailure;
 /// never asked for.
 pub(super) const DENIED_BY_MAX: usize = 2 * TASK_ATTEMPTS_MAX as usize;
 
-/// What was tried of a task.
+/// The attempts at a task.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Tries {
+pub(super) struct Attempts {
     /// The number of the newest grant.
-    pub(super) attempts: u32,
+    pub(super) newest: u32,
     /// Failures that count against the budget.
     pub(super) failures: u32,
     /// Leases that ended without a word.
     pub(super) losses: u32,
-    /// Evidence of this term's grants up to this one went stale: late reports of them are void.
+    /// Evidence of this epoch's grants up to this one went stale: late reports of them are void.
     pub(super) void_upto: u32,
     /// Who failed it last, and until when another worker is preferred.
     pub(super) avoid: Option<(WorkerId, Moment)>,
@@ -56,7 +56,7 @@ pub(super) enum Standing {
     Unknown,
 }
 
-impl Tries {
+impl Attempts {
     /// Remembers a grant that ended without a report.
     pub(super) fn lost(&mut self, lease: &Lease) {
         self.remember(lease, false);
@@ -116,17 +116,18 @@ mod tests {
     fn the_newest_grants_are_remembered_up_to_the_bound() {
         let worker = WorkerId(Uuid::from_u128(1));
         let (epoch, expires_at, bytes_done) = (Epoch(1), Moment(0), 0);
-        let mut tries = Tries::default();
+        let mut attempts = Attempts::default();
         let most = u32::try_from(GRANTS_REMEMBERED_MAX).unwrap();
         for number in 1..=most + 3 {
             let attempt = Attempt(number);
-            tries.lost(&Lease { worker, attempt, epoch, expires_at, bytes_done });
+            attempts.lost(&Lease { worker, attempt, epoch, expires_at, bytes_done });
         }
         let standing = |number| {
             let (job, fingerprint) = (JobId(Uuid::nil()), TaskFingerprint([0; 32]));
-            tries.standing(worker, &GrantKey { job, fingerprint, attempt: Attempt(number), epoch })
+            attempts
+                .standing(worker, &GrantKey { job, fingerprint, attempt: Attempt(number), epoch })
         };
-        assert_eq!(tries.remembered(), GRANTS_REMEMBERED_MAX);
+        assert_eq!(attempts.remembered(), GRANTS_REMEMBERED_MAX);
         assert_eq!(
             [3, 4, most + 3].map(standing),
             [Standing::Unknown, Standing::Lost, Standing::Lost]
