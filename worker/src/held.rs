@@ -3,6 +3,9 @@
 //! It outlives any one connection to a coordinator: what is held is announced again, and outcomes
 //! wait until somebody takes them.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard};

@@ -4,6 +4,9 @@
 //! A temporary file is locked for as long as somebody writes it, so that the ones that a killed
 //! process left are known by their free locks: [`sweep`].
 
+#[cfg(test)]
+mod tests;
+
 use std::fs::File;
 use std::io::{ErrorKind, Write};
 use std::path::{Path as FilePath, PathBuf};
