@@ -35,12 +35,20 @@ impl TableStore {
     /// The kind of the store, as the URI tells it.
     #[must_use]
     pub fn kind(&self) -> StoreKind {
-        match self.uri.split_once("://").map(|(scheme, _)| scheme) {
-            Some("file") => StoreKind::Local,
-            Some("s3") => StoreKind::S3,
-            Some("az" | "abfss") => StoreKind::Azure,
-            Some("gs") => StoreKind::Gcs,
-            _ => StoreKind::Other,
+        StoreKind::of(&self.uri)
+    }
+}
+
+impl StoreKind {
+    /// The kind of store that a canonical URI names.
+    #[must_use]
+    pub fn of(uri: &str) -> Self {
+        match uri.split_once("://").map(|(scheme, _)| scheme) {
+            Some("file") => Self::Local,
+            Some("s3") => Self::S3,
+            Some("az" | "abfss") => Self::Azure,
+            Some("gs") => Self::Gcs,
+            _ => Self::Other,
         }
     }
 }

@@ -27,6 +27,12 @@ pub const BACKOFF_MAX: Duration = Duration::from_secs(30);
 pub const TASK_LOSSES_MAX: u32 = 12;
 /// Objects of at least this many bytes are tasks of their own.
 pub const LARGE_OBJECT_BYTES_MIN: u64 = 64 << 20;
+/// Bytes of the longest object that is copied by one read and one write: a worker holds it whole.
+pub const WHOLE_OBJECT_BYTES_MAX: u64 = 16 << 20;
+/// Bytes of a part of a longer object, but for the last part: stores take no less than 5 MiB.
+pub const PART_BYTES_MIN: u64 = 16 << 20;
+/// Parts of one object: stores take 10 000.
+pub const PARTS_MAX: u64 = 9_000;
 /// Tasks of one sync.
 pub const TASKS_MAX: usize = 1 << 20;
 /// Syncs that are queued or under way.
@@ -129,6 +135,8 @@ const _: () = assert!(GRANT_BYTES_MAX < MESSAGE_BYTES_MAX);
 const _: () = assert!(GRANT_OBJECTS_MAX * GRANT_OBJECT_BYTES_MAX <= GRANT_BYTES_MAX);
 const _: () = assert!(TASK_OBJECTS_MAX <= GRANT_OBJECTS_MAX);
 const _: () = assert!(LARGE_OBJECT_BYTES_MIN <= TASK_BYTES_MAX);
+// An object that shares its task with others may still be copied by parts.
+const _: () = assert!(WHOLE_OBJECT_BYTES_MAX <= LARGE_OBJECT_BYTES_MIN);
 const _: () = assert!(ACQUIRE_WAIT_MAX.as_millis() < LEASE_TTL.as_millis());
 const _: () = assert!(
     (TASK_ATTEMPTS_MAX + TASK_LOSSES_MAX + REBASES_MAX + VANISHED_PLANS_MAX) as usize

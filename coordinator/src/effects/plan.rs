@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use deepclone_common::connections::Side;
+use deepclone_common::table_store::StoreKind;
+use deepclone_core::copy_plan::{CopyPlan, CopyRequests, CopyTarget};
 use deepclone_core::evidence::{ETAG_BYTES_MAX, Recorded, prior_age_max_ms};
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::{JobId, SourceKey, TargetKey};
-use deepclone_core::limits::{GRANT_OBJECT_BYTES_MAX, LARGE_OBJECT_BYTES_MIN};
+use deepclone_core::limits::GRANT_OBJECT_BYTES_MAX;
 use deepclone_core::machine::{Plan, PlanTask};
 use deepclone_core::reason::Reason;
 use deepclone_core::shard::{ObjectSize, PlanIdentity, Shard, plan_digest, shard};
@@ -24,8 +26,6 @@ use crate::state::{JobSpec, KnownObject, PlanNote, StoreError, encode_spec};
 /// Bytes of an object's lease besides its two keys: numbers, and the tags of an earlier copy.
 const OBJECT_OVERHEAD_BYTES: usize = 96 + 2 * ETAG_BYTES_MAX;
 
-/// Bytes of a part of a large object, as an estimate is counted.
-const COPY_PART_BYTES: u64 = 16 << 20;
 /// Requests of publishing: the commit, and `replica.json`.
 const PUBLISH_REQUESTS: u64 = 2;
 
@@ -244,16 +244,20 @@ fn named<const N: usize>(figures: [(&str, u64); N]) -> BTreeMap<String, i64> {
         .collect()
 }
 
-/// Requests to source and target that copying these objects and publishing takes, without
-/// retries: a small object is one GET and one PUT; a large one a GET and a PUT for each part, and
-/// two more at the target to open and complete the upload.
+/// Requests that copying these objects and publishing sends, without what only the copy can tell
+/// (see [`deepclone_core::copy_plan`]), the trial of the target, and a checkpoint.
 #[must_use]
-pub fn requests(objects: &[CopyObject]) -> (u64, u64) {
-    objects.iter().fold((0, PUBLISH_REQUESTS), |(source, target), object| {
-        if object.size < LARGE_OBJECT_BYTES_MIN {
-            return (source + 1, target + 1);
+pub fn requests(objects: &[CopyObject], target: StoreKind) -> CopyRequests {
+    let target = match target {
+        StoreKind::Local => CopyTarget::Disk,
+        StoreKind::S3 | StoreKind::Azure | StoreKind::Gcs | StoreKind::Other => CopyTarget::Store,
+    };
+    let publishing = CopyRequests { source: 0, target: PUBLISH_REQUESTS };
+    objects.iter().fold(publishing, |sum, object| {
+        let one = CopyPlan::of(object.size).requests(target);
+        CopyRequests {
+            source: sum.source.saturating_add(one.source),
+            target: sum.target.saturating_add(one.target),
         }
-        let parts = object.size.div_ceil(COPY_PART_BYTES);
-        (source + parts, target + parts + 2)
     })
 }

@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
+use deepclone_common::table_store::StoreKind;
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::JobId;
 use deepclone_core::limits::PLAN_CALLS_MAX;
@@ -201,7 +202,7 @@ fn planned(outcome: &PlanOutcome) -> v1::PlanCloneResponse {
 
 fn ready(plan: &JobPlan, tasks: &Plan, note: &PlanNote) -> v1::PlanCloneResponse {
     let objects = &plan.change_set.objects;
-    let (source_requests, target_requests) = requests(objects);
+    let requests = requests(objects, StoreKind::of(&plan.order.target.uri));
     let bytes = tasks.tasks.iter().map(|task| task.bytes).sum();
     v1::PlanCloneResponse {
         change: Some(v1::Progress {
@@ -212,8 +213,8 @@ fn ready(plan: &JobPlan, tasks: &Plan, note: &PlanNote) -> v1::PlanCloneResponse
             notices: note.notices.clone(),
             ..Default::default()
         }),
-        source_requests: show::signed(source_requests),
-        target_requests: show::signed(target_requests),
+        source_requests: show::signed(requests.source),
+        target_requests: show::signed(requests.target),
         clone_metrics: note.clone_metrics.clone(),
         target_version: tasks.replica_version.map(show::signed),
         ..Default::default()

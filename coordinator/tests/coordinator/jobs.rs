@@ -1,6 +1,7 @@
 //! Create, plan, watch, cancel, list; refusals with their details.
 
 use deepclone_coordinator::state::Place;
+use deepclone_core::limits::WHOLE_OBJECT_BYTES_MAX;
 use deepclone_core::reason::Reason;
 use deepclone_proto::status::from_status;
 use deepclone_proto::v1;
@@ -109,13 +110,18 @@ async fn a_cancelled_job_leaves_the_target_alone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plan_tells_and_keeps_nothing() {
     let lake = Lake::new();
-    lake.commit("source", 0, &[("a.parquet", b"aaaa"), ("b.parquet", b"bb")]);
+    let large = vec![0; usize::try_from(WHOLE_OBJECT_BYTES_MAX).unwrap() + 1];
+    let files = [("a.parquet", b"aaaa".as_slice()), ("b.parquet", b"bb"), ("c.parquet", &large)];
+    lake.commit("source", 0, &files);
     let mut running = Running::start(&lake, &Place::Private).await;
     let spec = Some(lake.spec("source", "target"));
     let plan = running.jobs.plan_clone(v1::PlanCloneRequest { spec }).await.unwrap().into_inner();
     let change = plan.change.unwrap();
-    assert_eq!((change.objects_total, change.bytes_total, change.tasks_total), (2, 6, 1));
-    assert_eq!(plan.source_requests, 2);
+    let bytes = 6 + i64::try_from(large.len()).unwrap();
+    assert_eq!((change.objects_total, change.bytes_total, change.tasks_total), (3, bytes, 1));
+    // The large file: a look at either side, two parts, a temporary file and its link. And the
+    // commit, and `replica.json`.
+    assert_eq!((plan.source_requests, plan.target_requests), (2 + 3, 2 + 3 + 2));
     assert_eq!(plan.target_version, None);
     assert!(list(&mut running, "").await.is_empty());
     assert!(!lake.path("target").exists());

@@ -4,6 +4,8 @@ use std::sync::atomic::Ordering;
 
 use crc_fast::Digest;
 use deepclone_common::store_errors::{StoreError, StoreErrorKind};
+use deepclone_core::copy_plan::{CopyPlan, PartPlan};
+use deepclone_core::limits::WHOLE_OBJECT_BYTES_MAX;
 use deepclone_core::receipt::{ObjectReceipt, TaskFailureKind};
 use deepclone_core::spec::Verification;
 use deepclone_core::task::ObjectCopy;
@@ -20,19 +22,10 @@ use super::sink::{Finished, Sink, payload, put_file};
 use super::{Context, TRIES_MAX, pause};
 use crate::budget::Reserved;
 
-/// The longest object that is one PUT.
-pub(crate) const SINGLE_PUT_BYTES_MAX: u64 = 16 << 20;
 /// Parts of one object that are read or written at once.
 const PARTS_IN_FLIGHT: usize = 4;
 /// What the log does not say of a deletion-vector file: its other vectors.
 const MINIMUM_SLACK_BYTES: u64 = 1 << 20;
-
-/// The length of an object's parts: a function of its length alone, so that any try makes the
-/// same ones. At most 9 000, for stores take 10 000.
-pub(crate) fn part_bytes(size: u64) -> u64 {
-    const MIB: u64 = 1 << 20;
-    size.div_ceil(9_000).next_multiple_of(MIB).max(16 * MIB)
-}
 
 /// Copies one object and proves it.
 pub(crate) async fn copy_object(
@@ -99,12 +92,12 @@ async fn copy_whole(
         Length::Exact(size) => size,
         Length::AtLeast(size) => size + MINIMUM_SLACK_BYTES,
     }
-    .min(SINGLE_PUT_BYTES_MAX);
+    .min(WHOLE_OBJECT_BYTES_MAX);
     loop {
         if let Length::Exact(size) = length
-            && size > SINGLE_PUT_BYTES_MAX
+            && let CopyPlan::Parts(parts) = CopyPlan::of(size)
         {
-            return copy_parts(context, object, paths, size, String::new()).await;
+            return copy_parts(context, object, paths, parts, String::new()).await;
         }
         let reserved = context.budget.reserve(room).await;
         let want = Want::Whole { length, most: room };
@@ -114,11 +107,13 @@ async fn copy_whole(
             ReadOutcome::Read(piece) => {
                 return put_whole(context, object, paths, *piece, reserved).await;
             }
-            ReadOutcome::Larger { size, etag } if size > SINGLE_PUT_BYTES_MAX => {
-                drop(reserved);
-                return copy_parts(context, object, paths, size, etag).await;
-            }
-            ReadOutcome::Larger { size, .. } => room = size,
+            ReadOutcome::Larger { size, etag } => match CopyPlan::of(size) {
+                CopyPlan::Parts(parts) => {
+                    drop(reserved);
+                    return copy_parts(context, object, paths, parts, etag).await;
+                }
+                CopyPlan::Whole => room = size,
+            },
         }
     }
 }
@@ -215,7 +210,7 @@ async fn copy_parts(
     context: &Context,
     object: &ObjectCopy,
     paths: &Paths,
-    size: u64,
+    parts: PartPlan,
     etag: String,
 ) -> Result<ObjectReceipt, CopyError> {
     let key = &object.target_path;
@@ -232,10 +227,12 @@ async fn copy_parts(
         sink = Some(opened.map_err(|error| CopyError::target(key, &error))?);
     }
     let etag = match etag {
-        etag if etag.is_empty() => head_source(context, object, paths, size).await?,
+        etag if etag.is_empty() => {
+            head_source(context, object, paths, parts.object_bytes()).await?
+        }
         etag => etag,
     };
-    let source = Source { path: &paths.source, key: &object.source_path, size, etag: &etag };
+    let source = Source { path: &paths.source, key: &object.source_path, parts, etag: &etag };
     let copied = tokio::select! {
         copied = pump(context, &source, key, sink.as_mut()) => copied,
         () = context.stop.cancelled() => Err(CopyError::lease_expired(key)),
@@ -339,7 +336,7 @@ async fn head_source(
 struct Source<'a> {
     path: &'a Path,
     key: &'a str,
-    size: u64,
+    parts: PartPlan,
     etag: &'a str,
 }
 
@@ -350,11 +347,8 @@ async fn pump(
     key: &str,
     mut sink: Option<&mut Sink>,
 ) -> Result<Digest, CopyError> {
-    let part = part_bytes(source.size);
-    let starts = (0..source.size.div_ceil(part)).map(|number| number * part);
-    let reads: Vec<_> = starts
-        .map(|start| read_part(context, source, start..(start + part).min(source.size)).boxed())
-        .collect();
+    let ranges = source.parts.ranges();
+    let reads: Vec<_> = ranges.map(|range| read_part(context, source, range).boxed()).collect();
     let mut pieces = stream::iter(reads).buffered(PARTS_IN_FLIGHT);
     let mut writes = FuturesUnordered::new();
     let mut digest = new_digest();
@@ -399,7 +393,8 @@ async fn read_part(
     range: std::ops::Range<u64>,
 ) -> Result<(Piece, Reserved), CopyError> {
     let reserved = context.budget.reserve(range.end - range.start).await;
-    let want = Want::Part { range, etag: source.etag.to_owned(), size: source.size };
+    let want =
+        Want::Part { range, etag: source.etag.to_owned(), size: source.parts.object_bytes() };
     let store = &*context.source.table.store;
     match read(store, source.path, source.key, &want, &context.counts).await? {
         ReadOutcome::Read(piece) => Ok((*piece, reserved)),

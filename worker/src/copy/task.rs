@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use deepclone_core::limits::WHOLE_OBJECT_BYTES_MAX;
 use deepclone_core::machine::TaskOutcome;
 use deepclone_core::receipt::{ObjectReceipt, Receipt, TaskFailure};
 use deepclone_core::task::ObjectCopy;
@@ -9,7 +10,7 @@ use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 
 use super::Context;
 use super::error::CopyError;
-use super::object::{SINGLE_PUT_BYTES_MAX, copy_object};
+use super::object::copy_object;
 use super::sink::sweep;
 
 /// Copies every object of a task.
@@ -42,7 +43,7 @@ async fn copy_one(
         return Err((index, CopyError::lease_expired(&object.target_path)));
     }
     // A large one ends its upload itself.
-    let is_small = !object.size_is_minimum && object.size <= SINGLE_PUT_BYTES_MAX;
+    let is_small = !object.size_is_minimum && object.size <= WHOLE_OBJECT_BYTES_MAX;
     let copied = tokio::select! {
         copied = copy_object(context, object) => copied,
         () = context.stop.cancelled(), if is_small => {

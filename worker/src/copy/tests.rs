@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use deepclone_core::evidence::Prior;
+use deepclone_core::limits::WHOLE_OBJECT_BYTES_MAX;
 use deepclone_core::machine::TaskOutcome;
 use deepclone_core::receipt::{Receipt, TaskFailureKind};
 use deepclone_core::task::ObjectCopy;
@@ -19,10 +20,10 @@ use object_store::{
 };
 use tokio::time::Instant;
 
-use super::object::{SINGLE_PUT_BYTES_MAX, part_bytes};
 use super::task::copy_task;
 use super::*;
 
+mod requests;
 mod tags;
 
 /// What happens to the n-th request of a kind (`get`, `put`).
@@ -44,7 +45,7 @@ pub(super) enum Fault {
 pub(super) struct Faulty {
     pub(super) inner: InMemory,
     faults: Mutex<BTreeMap<(&'static str, u32), Fault>>,
-    seen: Mutex<BTreeMap<&'static str, u32>>,
+    seen: Arc<Mutex<BTreeMap<&'static str, u32>>>,
 }
 
 impl std::fmt::Display for Faulty {
@@ -67,7 +68,7 @@ impl Faulty {
         Arc::new(Self {
             inner: InMemory::new(),
             faults: Mutex::new(faults.collect()),
-            seen: Mutex::default(),
+            seen: Arc::default(),
         })
     }
 
@@ -103,7 +104,8 @@ impl ObjectStore for Faulty {
         how: PutMultipartOptions,
     ) -> Result<Box<dyn MultipartUpload>> {
         self.fault("upload");
-        self.inner.put_multipart_opts(at, how).await
+        let inner = self.inner.put_multipart_opts(at, how).await?;
+        Ok(Box::new(requests::Counted { inner, seen: Arc::clone(&self.seen) }))
     }
 
     async fn get_opts(&self, at: &Path, how: GetOptions) -> Result<GetResult> {
@@ -188,6 +190,17 @@ pub(super) fn case(source: Faults<'_>, target: Faults<'_>) -> Case {
         leftovers: Arc::default(),
     };
     Case { source, target, context }
+}
+
+/// A case whose target is a folder of this machine.
+pub(super) fn case_on_disk() -> (Case, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let root = Path::from_absolute_path(folder.path()).unwrap();
+    let store = Arc::new(object_store::local::LocalFileSystem::new());
+    let table = TableStore { store, root, uri: "file:t".to_owned() };
+    let mut case = case(&[], &[]);
+    case.context.target = OpenSide { table, directory: Some(LocalFolder::root(folder.path())) };
+    (case, folder)
 }
 
 pub(super) fn bytes_of(size: usize) -> Bytes {
@@ -306,7 +319,7 @@ async fn a_source_that_is_not_the_planned_one_is_named() {
 
 #[tokio::test]
 async fn an_object_that_is_there_is_compared_and_never_overwritten() {
-    let large = usize::try_from(SINGLE_PUT_BYTES_MAX).unwrap() + 5;
+    let large = usize::try_from(WHOLE_OBJECT_BYTES_MAX).unwrap() + 5;
     for size in [1_000, large] {
         let body = bytes_of(size);
         let equal = case(&[], &[]);
@@ -329,7 +342,7 @@ async fn an_object_that_is_there_is_compared_and_never_overwritten() {
 
 #[tokio::test(start_paused = true)]
 async fn a_large_object_goes_by_parts_of_one_tag() {
-    let size = usize::try_from(SINGLE_PUT_BYTES_MAX * 3).unwrap() + 7;
+    let size = usize::try_from(WHOLE_OBJECT_BYTES_MAX * 3).unwrap() + 7;
     let body = bytes_of(size);
     let good = case(&[("get", 2, Fault::Cut(1_000)), ("get", 3, Fault::Throttle)], &[]);
     let receipt = good.done(&body).await;
@@ -366,7 +379,7 @@ async fn a_length_that_the_log_only_bounds_is_read_as_it_is() {
 
 #[tokio::test(start_paused = true)]
 async fn no_write_starts_after_the_lease() {
-    for size in [10, SINGLE_PUT_BYTES_MAX + 1] {
+    for size in [10, WHOLE_OBJECT_BYTES_MAX + 1] {
         let mut case = case(&[], &[]);
         let lease = LeaseClock::new(Instant::now(), Duration::from_secs(1));
         case.context.lease = Arc::new(lease);
@@ -390,13 +403,8 @@ async fn read_back_reads_the_target() {
 
 #[tokio::test]
 async fn on_disk_a_large_object_is_linked_and_leaves_nothing_behind() {
-    let folder = tempfile::tempdir().unwrap();
-    let root = Path::from_absolute_path(folder.path()).unwrap();
-    let store = Arc::new(object_store::local::LocalFileSystem::new());
-    let table = TableStore { store, root, uri: "file:t".to_owned() };
-    let mut case = case(&[], &[]);
-    case.context.target = OpenSide { table, directory: Some(LocalFolder::root(folder.path())) };
-    let size = SINGLE_PUT_BYTES_MAX * 2 + 3;
+    let (case, folder) = case_on_disk();
+    let size = WHOLE_OBJECT_BYTES_MAX * 2 + 3;
     let body = bytes_of(usize::try_from(size).unwrap());
     case.source.inner.put(&at(), body.clone().into()).await.unwrap();
     for existed in [false, true] {
@@ -418,12 +426,7 @@ fn files(folder: &std::path::Path) -> usize {
 
 #[tokio::test]
 async fn on_disk_temporary_files_that_nobody_writes_are_swept_away() {
-    let folder = tempfile::tempdir().unwrap();
-    let root = Path::from_absolute_path(folder.path()).unwrap();
-    let store = Arc::new(object_store::local::LocalFileSystem::new());
-    let table = TableStore { store, root, uri: "file:t".to_owned() };
-    let mut case = case(&[], &[]);
-    case.context.target = OpenSide { table, directory: Some(LocalFolder::root(folder.path())) };
+    let (case, folder) = case_on_disk();
     let temporary = folder.path().join("_deepclone/tmp");
     std::fs::create_dir_all(&temporary).unwrap();
     std::fs::write(temporary.join("of-a-killed-process"), "x").unwrap();
@@ -445,21 +448,12 @@ async fn on_disk_temporary_files_that_nobody_writes_are_swept_away() {
 
 #[tokio::test(start_paused = true)]
 async fn a_budget_of_two_parts_copies_any_number_of_them() {
-    let size = usize::try_from(SINGLE_PUT_BYTES_MAX * 5).unwrap();
+    let size = usize::try_from(WHOLE_OBJECT_BYTES_MAX * 5).unwrap();
     let mut case = case(&[], &[]);
-    case.context.budget = Budget::new(2 * SINGLE_PUT_BYTES_MAX);
+    case.context.budget = Budget::new(2 * WHOLE_OBJECT_BYTES_MAX);
     let body = bytes_of(size);
     let copied = case.done(&body);
     tokio::time::timeout(Duration::from_secs(60), copied).await.expect("it hangs");
-}
-
-#[test]
-fn parts_are_few_enough_and_large_enough() {
-    for size in [1, 16 << 20, 1 << 30, 141 << 30, 5 << 40] {
-        let part = part_bytes(size);
-        assert!(part >= 16 << 20 && part.is_multiple_of(1 << 20));
-        assert!(size.div_ceil(part) <= 9_000, "{size}");
-    }
 }
 
 #[tokio::test]

@@ -1,14 +1,12 @@
 //! Objects that may be at the target already: what is read where, and what is replaced.
 
-use deepclone_common::local_folder::LocalFolder;
 use deepclone_core::evidence::PriorCopy;
 use deepclone_core::machine::TaskOutcome;
 use deepclone_core::receipt::{Receipt, TaskFailureKind};
-use object_store::local::LocalFileSystem;
 use tempfile::TempDir;
 
 use super::super::task::copy_task;
-use super::super::tests::{Case, KEY, at, bytes_of, case, object};
+use super::super::tests::{Case, KEY, at, bytes_of, case, case_on_disk, object};
 use super::*;
 
 const SIZE: usize = 1_000;
@@ -113,12 +111,7 @@ async fn what_is_gone_is_copied_and_what_is_there_is_looked_for_from_then_on() {
 
 /// A case whose target is a folder that holds `target`; its tag.
 async fn on_disk(source: &[u8], target: &[u8]) -> (Case, TempDir, String) {
-    let folder = tempfile::tempdir().unwrap();
-    let root = Path::from_absolute_path(folder.path()).unwrap();
-    let store = std::sync::Arc::new(LocalFileSystem::new());
-    let table = deepclone_common::table_store::TableStore { store, root, uri: "file:t".into() };
-    let mut case = case(&[], &[]);
-    case.context.target = OpenSide { table, directory: Some(LocalFolder::root(folder.path())) };
+    let (case, folder) = case_on_disk();
     case.source.inner.put(&at(), source.to_vec().into()).await.unwrap();
     let file = folder.path().join(KEY);
     std::fs::create_dir_all(file.parent().unwrap()).unwrap();

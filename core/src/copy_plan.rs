@@ -1,0 +1,144 @@
+//! What the copy of one object takes: whole or by parts, how long the parts are, and how many
+//! requests that is. Workers copy by it, and a plan is estimated by it.
+//!
+//! The numbers leave out what cannot be known before the copy: retries, the proof of an object that
+//! the target may hold already, and reading back.
+
+use std::ops::Range;
+
+use crate::limits::{PART_BYTES_MIN, PARTS_MAX, WHOLE_OBJECT_BYTES_MAX};
+
+/// Parts are a whole number of these.
+const PART_BYTES_STEP: u64 = 1 << 20;
+
+/// How one object is copied: a function of its length alone, so that every attempt copies alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CopyPlan {
+    /// By one read and one write.
+    Whole,
+    /// By ranges, each read and written on its own.
+    Parts(PartPlan),
+}
+
+/// How a large object is cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PartPlan {
+    object_bytes: u64,
+    part_bytes: u64,
+}
+
+/// What an object is written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CopyTarget {
+    /// An object store.
+    Store,
+    /// A disk of the worker's machine.
+    Disk,
+}
+
+/// Requests that a copy sends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CopyRequests {
+    /// To the source.
+    pub source: u64,
+    /// To the target. On a disk: looks at the object, opened files and links.
+    pub target: u64,
+}
+
+impl CopyPlan {
+    /// The plan for an object of this length.
+    #[must_use]
+    pub fn of(object_bytes: u64) -> Self {
+        match object_bytes {
+            0..=WHOLE_OBJECT_BYTES_MAX => Self::Whole,
+            _ => Self::Parts(PartPlan::of(object_bytes)),
+        }
+    }
+
+    /// The requests of one copy that meets no error.
+    #[must_use]
+    pub fn requests(self, target: CopyTarget) -> CopyRequests {
+        match (self, target) {
+            (Self::Whole, _) => CopyRequests { source: 1, target: 1 },
+            // A look at either side, and the opening and completion of the upload.
+            (Self::Parts(parts), CopyTarget::Store) => {
+                CopyRequests { source: parts.count() + 1, target: parts.count() + 3 }
+            }
+            (Self::Parts(parts), CopyTarget::Disk) => {
+                CopyRequests { source: parts.count() + 1, target: 3 }
+            }
+        }
+    }
+}
+
+impl PartPlan {
+    fn of(object_bytes: u64) -> Self {
+        let least = object_bytes.div_ceil(PARTS_MAX).next_multiple_of(PART_BYTES_STEP);
+        Self { object_bytes, part_bytes: least.max(PART_BYTES_MIN) }
+    }
+
+    /// Length of the object.
+    #[must_use]
+    pub fn object_bytes(self) -> u64 {
+        self.object_bytes
+    }
+
+    /// Number of parts.
+    #[must_use]
+    pub fn count(self) -> u64 {
+        self.object_bytes.div_ceil(self.part_bytes)
+    }
+
+    /// The bytes of each part, in order: together the object.
+    pub fn ranges(self) -> impl Iterator<Item = Range<u64>> {
+        (0..self.count()).map(move |number| {
+            let start = number * self.part_bytes;
+            start..start.saturating_add(self.part_bytes).min(self.object_bytes)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: u64 = 1 << 20;
+
+    #[test]
+    fn only_objects_above_the_threshold_are_cut() {
+        for size in [0, 1, WHOLE_OBJECT_BYTES_MAX - 1, WHOLE_OBJECT_BYTES_MAX] {
+            assert_eq!(CopyPlan::of(size), CopyPlan::Whole, "{size}");
+        }
+        let CopyPlan::Parts(parts) = CopyPlan::of(16 * MIB + 1) else { panic!("it is not cut") };
+        assert_eq!(parts.ranges().collect::<Vec<_>>(), [0..16 * MIB, 16 * MIB..16 * MIB + 1]);
+    }
+
+    #[test]
+    fn parts_are_few_enough_and_large_enough_and_make_the_object() {
+        for size in [17 * MIB, 32 * MIB, 1 << 30, 141 << 30, 5 << 40, u64::MAX >> 8] {
+            let CopyPlan::Parts(parts) = CopyPlan::of(size) else { panic!("{size} is not cut") };
+            assert!(parts.part_bytes >= PART_BYTES_MIN && parts.part_bytes.is_multiple_of(MIB));
+            assert!(parts.count() <= PARTS_MAX, "{size}");
+            let end = parts.ranges().fold(0, |end, range| {
+                assert!(range.start == end && range.end > end, "{size}: {range:?} after {end}");
+                range.end
+            });
+            assert_eq!(end, size);
+        }
+    }
+
+    #[test]
+    fn every_request_of_a_copy_counts() {
+        for (size, target, expected) in [
+            (0, CopyTarget::Store, (1, 1)),
+            (16 * MIB, CopyTarget::Store, (1, 1)),
+            (16 * MIB, CopyTarget::Disk, (1, 1)),
+            (16 * MIB + 1, CopyTarget::Store, (3, 5)),
+            (16 * MIB + 1, CopyTarget::Disk, (3, 3)),
+            (160 * MIB, CopyTarget::Store, (11, 13)),
+        ] {
+            let CopyRequests { source, target } = CopyPlan::of(size).requests(target);
+            assert_eq!((source, target), expected, "{size}");
+        }
+    }
+}
