@@ -20,8 +20,8 @@ struct Face {
     ready: watch::Receiver<bool>,
 }
 
-/// Serves until `shutdown`. `ready` is what `/readyz` answers; `/metrics` shows the registry and
-/// how stores answer.
+/// Serves until `shutdown`. `ready` is what `/readyz` answers; `/metrics` shows the registry, which
+/// has no prefix of its own, and how stores answer.
 ///
 /// # Errors
 /// The listener broke.

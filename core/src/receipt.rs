@@ -15,6 +15,9 @@ pub struct Receipt {
     pub elapsed_ms: u64,
     /// The worker's name, as the coordinator knows it; empty on the way there.
     pub worker: String,
+    /// Those of the objects that existed because an earlier attempt of the same task wrote them, as
+    /// far as is known: the plan knew of nothing there.
+    pub objects_written_before: u32,
 }
 
 /// Evidence for one object.

@@ -17,7 +17,7 @@ use deepclone_core::limits::{GRANT_TASKS_MAX, HELD_TASKS_MAX};
 use deepclone_core::machine::{HeldTask, TaskOutcome};
 use deepclone_core::reason::Reason;
 use deepclone_core::receipt::{TaskFailure, TaskFailureKind};
-use deepclone_core::task::{Capacity, Grant, TaskSide, TaskSpec};
+use deepclone_core::task::{Capacity, Grant, TaskSide};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -121,7 +121,7 @@ impl HeldTasks {
                 Err(failure) => Err(failure),
             };
             // Opened after it was tried: what was found decides how the store is written.
-            let context = fit.and_then(|()| held.context(&grant.spec, clock, stop.clone(), counts));
+            let context = fit.and_then(|()| held.context(&grant, clock, stop.clone(), counts));
             let outcome = match context {
                 Ok(context) => copy_task(&context, &grant.spec.objects).await,
                 Err(failure) => TaskOutcome::Failed(failure),
@@ -145,11 +145,12 @@ impl HeldTasks {
 
     fn context(
         &self,
-        spec: &TaskSpec,
+        grant: &Grant,
         lease: Arc<LeaseClock>,
         stop: CancellationToken,
         counts: Arc<Counts>,
     ) -> Result<Context, TaskFailure> {
+        let spec = &grant.spec;
         let open = |side: &TaskSide, of: connections::Side, kind| {
             let opened = self.connections.open_by(&side.connection, &side.fingerprint, &side.root);
             opened
@@ -163,6 +164,7 @@ impl HeldTasks {
         Ok(Context {
             source: open(&spec.source, connections::Side::Source, TaskFailureKind::SourceDenied)?,
             target: open(&spec.target, connections::Side::Target, TaskFailureKind::TargetDenied)?,
+            attempt: grant.key.attempt,
             verification: spec.verification,
             budget: self.budget.clone(),
             lease,

@@ -25,7 +25,11 @@ impl Metrics {
         registry.register("bytes_written", "Bytes written in tasks done", bytes_written);
         registry.register("objects_copied", "Objects copied or found present", objects_copied);
         registry.register("store_requests", "Requests to stores in tasks done", requests);
-        registry.register("tasks_failed", "Tries of tasks that failed", self.tasks_failed.clone());
+        registry.register(
+            "tasks_failed",
+            "Attempts at tasks that failed",
+            self.tasks_failed.clone(),
+        );
         registry.register("tasks_held", "Grants that are worked on now", self.tasks_held.clone());
     }
 
@@ -45,5 +49,31 @@ impl Metrics {
 
     pub(crate) fn hold(&self, tasks: usize) {
         self.tasks_held.set(i64::try_from(tasks).unwrap_or(i64::MAX));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prometheus_client::encoding::text::encode;
+
+    use super::*;
+
+    #[test]
+    fn every_name_has_one_prefix() {
+        let mut registry = Registry::default();
+        Metrics::default().register(&mut registry);
+        let mut text = String::new();
+        encode(&mut text, &registry).unwrap();
+        let names = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
+        let names: Vec<_> = names.map(|(name, _)| name).collect();
+        let expected = [
+            "bytes_read",
+            "bytes_written",
+            "objects_copied",
+            "store_requests",
+            "tasks_failed",
+            "tasks_held",
+        ];
+        assert_eq!(names, expected.map(|name| format!("deepclone_worker_{name}")), "{text}");
     }
 }

@@ -77,12 +77,12 @@ impl State {
 /// How far a sync is, or what it would move.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// The source's version that it leads to.
-    pub source_version: i64,
+    /// The source's version that it leads to; `None` before it is planned.
+    pub source_version: Option<i64>,
     /// Objects new to the replica.
     pub objects_total: i64,
     /// Those of them that are at the target.
-    pub objects_copied: i64,
+    pub objects_done: i64,
     /// Bytes of the objects new to the replica.
     pub bytes_total: i64,
     /// Bytes of those that are at the target or on their way.
@@ -106,9 +106,9 @@ pub struct JobResult {
     pub target_version: i64,
     /// True when there was nothing to do: no commit was written.
     pub up_to_date: bool,
-    /// Objects that workers wrote to the target.
+    /// Objects that workers wrote to the target, in any attempt of the job.
     pub objects_copied: i64,
-    /// Objects that the target had already, with evidence.
+    /// Objects that the target had before the job, with evidence.
     pub objects_skipped: i64,
     /// Bytes read from the source, repeats included.
     pub bytes_read: i64,
@@ -127,6 +127,8 @@ pub struct JobResult {
 /// What a sync would do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Change {
+    /// The source's version that it would bring.
+    pub source_version: i64,
     /// What it would move.
     pub progress: Progress,
     /// Requests that copying would send to the source, without retries.
@@ -196,6 +198,10 @@ fn state_of(
     })
 }
 
+fn version(wire: Option<i64>, field: &str) -> Result<i64, Failure> {
+    wire.ok_or_else(|| malformed(format!("{field} is missing")))
+}
+
 fn failure_of(wire: v1::Failure) -> Failure {
     let reason = Reason::from_name(&wire.reason).unwrap_or(Reason::Internal);
     Failure { reason, message: wire.message, details: wire.details.into_iter().collect() }
@@ -206,7 +212,7 @@ impl From<v1::Progress> for Progress {
         Self {
             source_version: wire.source_version,
             objects_total: wire.objects_total,
-            objects_copied: wire.objects_copied,
+            objects_done: wire.objects_done,
             bytes_total: wire.bytes_total,
             bytes_copied: wire.bytes_copied,
             tasks_total: wire.tasks_total,
@@ -223,8 +229,8 @@ impl TryFrom<v1::Result> for JobResult {
     fn try_from(wire: v1::Result) -> Result<Self, Failure> {
         let duration = wire.duration.ok_or_else(|| malformed("Result.duration is missing"))?;
         Ok(Self {
-            source_version: wire.source_version,
-            target_version: wire.target_version,
+            source_version: version(wire.source_version, "Result.source_version")?,
+            target_version: version(wire.target_version, "Result.target_version")?,
             up_to_date: wire.up_to_date,
             objects_copied: wire.objects_copied,
             objects_skipped: wire.objects_skipped,
@@ -250,6 +256,7 @@ impl TryFrom<v1::PlanCloneResponse> for Change {
         }
         let change = wire.change.ok_or_else(|| malformed("PlanCloneResponse.change is missing"))?;
         Ok(Self {
+            source_version: version(change.source_version, "Progress.source_version")?,
             progress: change.into(),
             source_requests: wire.source_requests,
             target_requests: wire.target_requests,

@@ -28,9 +28,9 @@ struct Object<'a> {
 
 #[derive(Debug, Serialize)]
 struct ProgressObject<'a> {
-    source_version: i64,
+    source_version: Option<i64>,
     objects_total: i64,
-    objects_copied: i64,
+    objects_done: i64,
     bytes_total: i64,
     bytes_copied: i64,
     tasks_total: i32,
@@ -101,7 +101,7 @@ fn object(job: &Job) -> Object<'_> {
         progress: ProgressObject {
             source_version: progress.source_version,
             objects_total: progress.objects_total,
-            objects_copied: progress.objects_copied,
+            objects_done: progress.objects_done,
             bytes_total: progress.bytes_total,
             bytes_copied: progress.bytes_copied,
             tasks_total: progress.tasks_total,
@@ -177,7 +177,7 @@ fn text(job: &Job) -> String {
 fn progress(progress: &Progress) -> String {
     format!(
         "{}/{} objects, {} of {}, {}",
-        progress.objects_copied,
+        progress.objects_done,
         progress.objects_total,
         units::bytes(progress.bytes_copied),
         units::bytes(progress.bytes_total),

@@ -38,7 +38,7 @@ pub fn answer(spec: &CloneSpec, change: &Change) -> Result<Answer, Failure> {
         source: &spec.source.uri,
         target: &spec.target.uri,
         mode: job::mode(spec.mode),
-        source_version: change.progress.source_version,
+        source_version: change.source_version,
         target_version: change.target_version,
         up_to_date: change.up_to_date,
         objects: change.progress.objects_total,
@@ -56,7 +56,7 @@ fn text(spec: &CloneSpec, change: &Change, metrics: &Metrics) -> String {
         true => "already up to date: a sync would do nothing",
         false => "a sync would move (nothing was moved now)",
     };
-    let source = format!("{}  (version {})", spec.source.uri, change.progress.source_version);
+    let source = format!("{}  (version {})", spec.source.uri, change.source_version);
     let target = match change.target_version {
         Some(version) => format!("{}  (version {version})", spec.target.uri),
         None => format!("{}  (new)", spec.target.uri),

@@ -53,7 +53,7 @@ impl ProgressLine {
         if copying {
             self.bar.set_length(progress.bytes_total.unsigned_abs());
             self.bar.set_position(progress.bytes_copied.unsigned_abs());
-            let objects = (progress.objects_copied, progress.objects_total);
+            let objects = (progress.objects_done, progress.objects_total);
             self.bar.set_prefix(format!("{}/{} objects", objects.0, objects.1));
         } else if self.bar.length().is_some() && !job.state.is_final() {
             self.bar.unset_length();

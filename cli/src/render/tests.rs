@@ -116,8 +116,8 @@ fn up_to_date_the_sources_figures_are_known_or_null_and_the_others_zero() {
 #[test]
 fn a_plans_object_and_text() {
     let change = Change {
+        source_version: 12,
         progress: Progress {
-            source_version: 12,
             objects_total: 5,
             bytes_total: 2048,
             tasks_total: 1,
@@ -164,7 +164,7 @@ fn jobs_in_every_kind_of_state() {
         "create_time": "1970-01-01T00:00:00.000Z",
         "end_time": null,
         "progress": {
-            "source_version": 0, "objects_total": 0, "objects_copied": 0, "bytes_total": 0,
+            "source_version": null, "objects_total": 0, "objects_done": 0, "bytes_total": 0,
             "bytes_copied": 0, "tasks_total": 0, "tasks_done": 0, "workers": 0, "notices": [],
         },
         "result": null,

@@ -1,5 +1,8 @@
 //! What operators read in the log: the life of each job, once its facts are durable.
 
+#[cfg(test)]
+mod tests;
+
 use deepclone_core::machine::{End, Fact};
 
 /// Writes a line for a fact that people want to know of; tasks that end well are too many.
@@ -7,10 +10,10 @@ pub(super) fn tell(fact: &Fact) {
     match fact {
         Fact::Created { job, .. } => tracing::info!(%job, "job created"),
         Fact::Planned { job, source_version, replica_version, .. } => {
-            tracing::info!(%job, source_version, ?replica_version, "job planned");
+            tracing::info!(%job, source_version, replica_version, "job planned");
         }
         Fact::TaskFailed { job, fingerprint, kind } => {
-            tracing::warn!(%job, ?fingerprint, ?kind, "a try of a task failed");
+            tracing::warn!(%job, ?fingerprint, ?kind, "an attempt at a task failed");
         }
         Fact::CancelRequested { job } => tracing::info!(%job, "job is to be cancelled"),
         Fact::Published { job, version } => tracing::info!(%job, version, "job published"),

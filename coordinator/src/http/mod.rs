@@ -21,11 +21,13 @@ impl Gauges {
     /// A registry that shows them.
     #[must_use]
     pub fn registry(&self) -> Registry {
-        let mut registry = Registry::with_prefix("deepclone");
-        registry.register("jobs", "Jobs that are known, by state", self.jobs.clone());
-        registry.register("workers", "Workers that are known, by state", self.workers.clone());
-        registry.register("tasks", "Tasks of live jobs: done, open", self.tasks.clone());
-        registry.register("bytes", "Bytes of live jobs: done, open", self.bytes.clone());
+        // No prefix at the root: what `/metrics` adds to it has its whole name.
+        let mut registry = Registry::default();
+        let ours = registry.sub_registry_with_prefix("deepclone");
+        ours.register("jobs", "Jobs that are known, by state", self.jobs.clone());
+        ours.register("workers", "Workers that are known, by state", self.workers.clone());
+        ours.register("tasks", "Tasks of live jobs: done, open", self.tasks.clone());
+        ours.register("bytes", "Bytes of live jobs: done, open", self.bytes.clone());
         registry
     }
 

@@ -182,7 +182,7 @@ fn planned(outcome: &PlanOutcome) -> v1::PlanCloneResponse {
     match outcome {
         PlanOutcome::UpToDate { source_version, replica_version, note } => v1::PlanCloneResponse {
             change: Some(v1::Progress {
-                source_version: show::signed(*source_version),
+                source_version: Some(show::signed(*source_version)),
                 ..Default::default()
             }),
             clone_metrics: note.clone_metrics.clone(),
@@ -206,7 +206,7 @@ fn ready(plan: &JobPlan, tasks: &Plan, note: &PlanNote) -> v1::PlanCloneResponse
     let bytes = tasks.tasks.iter().map(|task| task.bytes).sum();
     v1::PlanCloneResponse {
         change: Some(v1::Progress {
-            source_version: show::signed(tasks.source_version),
+            source_version: Some(show::signed(tasks.source_version)),
             objects_total: show::signed(objects.len() as u64),
             bytes_total: show::signed(bytes),
             tasks_total: show::short(tasks.tasks.len() as u64),

@@ -45,9 +45,9 @@ pub(super) fn state(state: JobState) -> v1::job::State {
 fn progress(snapshot: &JobSnapshot) -> v1::Progress {
     let figures = &snapshot.progress;
     v1::Progress {
-        source_version: snapshot.source_version.map_or(0, signed),
+        source_version: snapshot.source_version.map(signed),
         objects_total: signed(figures.objects_total),
-        objects_copied: signed(figures.objects_done),
+        objects_done: signed(figures.objects_done),
         bytes_total: signed(figures.bytes_total),
         bytes_copied: signed(figures.bytes_done.saturating_add(figures.bytes_moving)),
         tasks_total: short(figures.tasks_total),
@@ -66,8 +66,8 @@ fn result(snapshot: &JobSnapshot) -> Option<v1::Result> {
     let ended_ms = snapshot.ended_ms.unwrap_or(snapshot.created_ms);
     let duration_ms = u64::try_from(ended_ms - snapshot.created_ms).unwrap_or(0);
     Some(v1::Result {
-        source_version: signed(*source_version),
-        target_version: signed(*replica_version),
+        source_version: Some(signed(*source_version)),
+        target_version: Some(signed(*replica_version)),
         up_to_date: *up_to_date,
         objects_copied: signed(objects_copied),
         objects_skipped: signed(objects_skipped),

@@ -109,6 +109,7 @@ fn receipt() -> Receipt {
         requests: 3,
         elapsed_ms: 4,
         worker: "w".into(),
+        objects_written_before: 1,
     }
 }
 
@@ -374,7 +375,7 @@ async fn ends_of_before_there_was_a_history_are_kept_with_what_they_took() {
     let store = SqliteStore::open(&place).await.unwrap();
     let found = store.find(job(1)).await.unwrap().unwrap();
     let Fact::Ended { progress, .. } = &found[2].fact else { panic!("{found:?}") };
-    let took = (progress.objects_skipped, progress.bytes_read, progress.bytes_written);
+    let took = (progress.objects_copied, progress.bytes_read, progress.bytes_written);
     assert_eq!((took, progress.requests), ((1, 1, 2), 3));
 }
 

@@ -139,7 +139,7 @@ async fn an_object_that_vanished_is_planned_around_at_the_newest_version() {
     let _working = worker.work();
     let done = running.finish(&job.name).await;
     assert_eq!(done.state(), State::Succeeded, "{done:?}");
-    assert_eq!(done.result.unwrap().source_version, 1);
+    assert_eq!(done.result.unwrap().source_version, Some(1));
     let commit = fs::read_to_string(lake.path("target/_delta_log/00000000000000000000.json"));
     let commit = commit.unwrap();
     assert!(commit.contains("c.parquet") && !commit.contains("a.parquet"), "{commit}");

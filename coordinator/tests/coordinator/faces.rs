@@ -133,6 +133,10 @@ async fn the_process_says_where_it_listens_and_ends_in_good_order() {
         tokio::task::yield_now().await;
     };
     assert!(metrics.contains("deepclone_workers{state=\"active\"} 0"), "{metrics}");
+    let names = metrics.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
+    let names: Vec<_> = names.map(|(name, _)| name).collect();
+    let expected = ["store_requests", "jobs", "workers", "tasks", "bytes"];
+    assert_eq!(names, expected.map(|name| format!("deepclone_{name}")), "{metrics}");
 
     // A second one refuses the same database.
     let second = coordinator(&flags).output().await.unwrap();

@@ -25,7 +25,7 @@ async fn a_clone_is_watched_to_its_end_and_a_second_one_has_nothing_to_do() {
     let done = changes.last().unwrap().job.clone().unwrap();
     assert_eq!(done.state(), State::Succeeded, "{done:?}");
     let result = done.result.unwrap();
-    assert_eq!((result.source_version, result.target_version), (0, 0));
+    assert_eq!((result.source_version, result.target_version), (Some(0), Some(0)));
     assert_eq!((result.objects_copied, result.bytes_written), (2, 6));
     assert_eq!(result.clone_metrics["num_copied_files"], 2);
     assert_eq!(result.clone_metrics["source_table_size"], 6);

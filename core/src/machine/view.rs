@@ -96,9 +96,9 @@ pub struct Progress {
     pub workers_used: u32,
     /// Grants of its tasks, since the coordinator started.
     pub attempts: u64,
-    /// Objects that were written, by the receipts.
+    /// Objects that this job wrote, in any attempt, by the receipts.
     pub objects_copied: u64,
-    /// Objects that the target had already, by the receipts.
+    /// Objects that the target had before this job, by the receipts.
     pub objects_skipped: u64,
     /// Bytes read from the source, by the receipts.
     pub bytes_read: u64,
@@ -112,8 +112,9 @@ impl Progress {
     /// Adds what a receipt tells.
     pub fn count(&mut self, receipt: &Receipt) {
         let existed = receipt.objects.iter().filter(|object| object.existed).count() as u64;
-        self.objects_skipped += existed;
-        self.objects_copied += (receipt.objects.len() as u64).saturating_sub(existed);
+        let skipped = existed.saturating_sub(u64::from(receipt.objects_written_before));
+        self.objects_skipped += skipped;
+        self.objects_copied += (receipt.objects.len() as u64).saturating_sub(skipped);
         self.bytes_read = self.bytes_read.saturating_add(receipt.bytes_read);
         self.bytes_written = self.bytes_written.saturating_add(receipt.bytes_written);
         self.requests = self.requests.saturating_add(u64::from(receipt.requests));
@@ -163,4 +164,30 @@ pub struct SetAside {
     pub until: Moment,
     /// What it reported last.
     pub reason: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::receipt::ObjectReceipt;
+
+    #[test]
+    fn what_an_earlier_attempt_wrote_counts_as_copied() {
+        let object = |existed| ObjectReceipt {
+            size: 1,
+            crc64nvme: 0,
+            source_etag: String::new(),
+            target_etag: String::new(),
+            existed,
+        };
+        for (objects_written_before, expected) in
+            [(0, (2, 3)), (1, (3, 2)), (3, (5, 0)), (9, (5, 0))]
+        {
+            let objects = [false, true, true, false, true].map(object).to_vec();
+            let mut progress = Progress::default();
+            progress.count(&Receipt { objects, objects_written_before, ..Receipt::default() });
+            let found = (progress.objects_copied, progress.objects_skipped);
+            assert_eq!(found, expected, "{objects_written_before}");
+        }
+    }
 }

@@ -41,6 +41,7 @@ impl From<&Receipt> for v1::Receipt {
             requests: receipt.requests,
             elapsed_ms: receipt.elapsed_ms,
             worker: receipt.worker.clone(),
+            objects_written_before: receipt.objects_written_before,
         }
     }
 }
@@ -55,6 +56,7 @@ impl From<v1::Receipt> for Receipt {
             requests: receipt.requests,
             elapsed_ms: receipt.elapsed_ms,
             worker: receipt.worker,
+            objects_written_before: receipt.objects_written_before,
         }
     }
 }

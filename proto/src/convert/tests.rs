@@ -13,6 +13,7 @@ use deepclone_core::spec::{
     CloneSpec, DivergencePolicy, Mode, SourcePoint, SourceReplacedPolicy, TableRef, Verification,
 };
 use deepclone_core::task::{Grant, ObjectCopy, TaskSide, TaskSpec};
+use prost::Message as _;
 use uuid::Uuid;
 
 use super::outcome::{kind_from_wire, kind_to_wire, outcome_from_wire, outcome_to_wire};
@@ -202,6 +203,7 @@ fn outcomes_survive_the_wire() {
         requests: 4,
         elapsed_ms: 5,
         worker: "w".into(),
+        objects_written_before: 1,
     };
     let failure = TaskFailure {
         index: Some(0),
@@ -250,4 +252,15 @@ fn times_before_1970_keep_their_milliseconds() {
 fn fixed_bytes_names_both_lengths() {
     let error = fixed_bytes::<16>(&[1, 2], "incarnation").unwrap_err();
     assert_eq!(error.to_string(), "the field incarnation is not valid: 2 bytes, not 16");
+}
+
+#[test]
+fn version_0_is_said_and_not_left_out() {
+    let progress = v1::Progress { source_version: Some(0), ..Default::default() };
+    assert_eq!(progress.encode_to_vec(), [1 << 3, 0]);
+    let (source_version, target_version) = (Some(0), Some(0));
+    let result = v1::Result { source_version, target_version, ..Default::default() };
+    assert_eq!(result.encode_to_vec(), [1 << 3, 0, 2 << 3, 0]);
+    let plan = v1::PlanCloneResponse { target_version: Some(0), ..Default::default() };
+    assert_eq!(plan.encode_to_vec(), [9 << 3, 0]);
 }

@@ -23,6 +23,7 @@ use std::time::Duration;
 
 use deepclone_common::local_folder::LocalFolder;
 use deepclone_common::table_store::TableStore;
+use deepclone_core::ids::Attempt;
 use deepclone_core::spec::Verification;
 use object_store::path::Path;
 use tokio_util::sync::CancellationToken;
@@ -59,6 +60,7 @@ impl OpenSide {
 pub(crate) struct Context {
     pub(crate) source: OpenSide,
     pub(crate) target: OpenSide,
+    pub(crate) attempt: Attempt,
     pub(crate) verification: Verification,
     pub(crate) budget: Budget,
     pub(crate) lease: Arc<LeaseClock>,

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use deepclone_core::evidence::Prior;
 use deepclone_core::limits::WHOLE_OBJECT_BYTES_MAX;
 use deepclone_core::machine::TaskOutcome;
 use deepclone_core::receipt::{ObjectReceipt, Receipt, TaskFailure};
@@ -23,8 +24,9 @@ pub(crate) async fn copy_task(context: &Context, objects: &[ObjectCopy]) -> Task
     let receipts =
         stream::iter(copies).buffered(objects.len().max(1)).try_collect::<Vec<_>>().await;
     match receipts {
-        Ok(objects) => TaskOutcome::Done(Receipt {
-            objects,
+        Ok(receipts) => TaskOutcome::Done(Receipt {
+            objects_written_before: written_before(context, objects, &receipts),
+            objects: receipts,
             bytes_read: context.counts.bytes_read.load(Ordering::Relaxed),
             bytes_written: context.counts.bytes_written.load(Ordering::Relaxed),
             requests: context.counts.requests.load(Ordering::Relaxed),
@@ -51,6 +53,18 @@ async fn copy_one(
         }
     };
     copied.map_err(|error| (index, error))
+}
+
+/// Objects that an earlier attempt at this task wrote, as far as can be told: they exist, and the
+/// plan knew of nothing under their keys.
+fn written_before(context: &Context, objects: &[ObjectCopy], receipts: &[ObjectReceipt]) -> u32 {
+    if context.attempt.0 <= 1 {
+        return 0;
+    }
+    let ours = |(object, receipt): &(&ObjectCopy, &ObjectReceipt)| {
+        receipt.existed && object.prior == Prior::Absent
+    };
+    u32::try_from(objects.iter().zip(receipts).filter(ours).count()).unwrap_or(u32::MAX)
 }
 
 /// A failure as it is reported.

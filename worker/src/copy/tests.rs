@@ -182,6 +182,7 @@ pub(super) fn case(source: Faults<'_>, target: Faults<'_>) -> Case {
     let context = Context {
         source: side(Arc::clone(&source)),
         target: side(Arc::clone(&target)),
+        attempt: Attempt(1),
         verification: Verification::Digest,
         budget: Budget::new(256 << 20),
         lease: Arc::new(LeaseClock::new(Instant::now(), Duration::from_secs(3600))),

@@ -6,6 +6,7 @@ use std::net::TcpListener;
 use deepclone_common::config::Config;
 use deepclone_core::ids::{Attempt, Epoch, JobId, TaskFingerprint};
 use deepclone_core::spec::Verification;
+use deepclone_core::task::TaskSpec;
 
 use super::*;
 

@@ -42,8 +42,12 @@ fn job(state: Wire) -> v1::Job {
         allowed_features: Vec::new(),
         source_replaced_policy: Default::default(),
     };
-    let result =
-        v1::Result { target_version: 4, duration: Some(Default::default()), ..Default::default() };
+    let result = v1::Result {
+        source_version: Some(7),
+        target_version: Some(4),
+        duration: Some(Default::default()),
+        ..Default::default()
+    };
     let failure = v1::Failure {
         code: 9,
         reason: "TARGET_DIVERGED".into(),

@@ -1,6 +1,7 @@
 //! Objects that may be at the target already: what is read where, and what is replaced.
 
 use deepclone_core::evidence::PriorCopy;
+use deepclone_core::ids::Attempt;
 use deepclone_core::machine::TaskOutcome;
 use deepclone_core::receipt::{Receipt, TaskFailureKind};
 use tempfile::TempDir;
@@ -149,4 +150,25 @@ async fn a_deletion_spares_another_object() {
     assert!(folder.path().join(KEY).exists());
     delete(&case.context, &path, &etag).await.unwrap();
     delete(&case.context, &path, &etag).await.expect("what is gone is fine");
+}
+
+#[tokio::test]
+async fn what_an_earlier_attempt_wrote_is_told_from_what_was_there_before_the_job() {
+    let body = bytes_of(SIZE);
+    for (attempt, prior, expected) in [
+        (1, Prior::Absent, 0),
+        (2, Prior::Absent, 1),
+        (2, Prior::Unproven, 0),
+        (2, copied(&body, "another", "another", true), 0),
+    ] {
+        let (mut case, ..) = holding(&body, &body).await;
+        case.context.attempt = Attempt(attempt);
+        let receipt = done(&case, prior.clone()).await;
+        assert!(receipt.objects[0].existed);
+        assert_eq!(receipt.objects_written_before, expected, "{attempt} {prior:?}");
+    }
+    let mut fresh = case(&[], &[]);
+    fresh.source.inner.put(&at(), body.to_vec().into()).await.unwrap();
+    fresh.context.attempt = Attempt(2);
+    assert_eq!(done(&fresh, Prior::Absent).await.objects_written_before, 0, "written by this one");
 }
