@@ -27,7 +27,7 @@ async fn a_store_without_the_role_of_a_target_is_not_even_tried() {
         fingerprint,
         root: root.to_owned(),
     };
-    let task = TaskKey {
+    let key = GrantKey {
         job: JobId(uuid::Uuid::from_u128(1)),
         fingerprint: TaskFingerprint([1; 32]),
         attempt: Attempt(1),
@@ -40,7 +40,7 @@ async fn a_store_without_the_role_of_a_target_is_not_even_tried() {
         objects: Vec::new(),
     };
     let held = HeldTasks::new(Arc::new(connections), 1 << 20, Metrics::default());
-    held.start(Lease { task, ttl: Duration::from_secs(30), spec }, Instant::now());
+    held.start(Grant { key, ttl: Duration::from_secs(30), spec }, Instant::now());
     let ended = held.until(|held| !held.outcomes(1).is_empty());
     // Nobody answers at the store: a worker that tries it waits.
     tokio::time::timeout(Duration::from_secs(30), ended).await.expect("it waits for the store");
