@@ -1,5 +1,6 @@
 # run    the command line             make run ARGS="clone examples/trips /tmp/trips"
 # test   every test, in the test environment, which is started and stopped
+# quick  lints, the tests for tidiness and the unit tests: less than a minute when nothing else changed
 # check  the one gate: what continuous integration runs
 # bench  the side-by-side with rclone
 
@@ -12,7 +13,7 @@ ENVIRONMENT := tests/env/environment.py
 # One build and test at a time: another would replace the binaries under a running test.
 ALONE := mkdir -p $(CACHE) && flock $(CACHE)/build.lock
 
-.PHONY: run test check lint tidy deny bench
+.PHONY: run test quick check lint tidy unit deny bench
 
 run:
 	cargo run --release -- $(ARGS)
@@ -24,6 +25,8 @@ test:
 	  cargo build --workspace --locked --bins --tests && \
 	  python3 $(ENVIRONMENT) run -- cargo test --workspace --locked $(TESTS)'
 
+quick: lint tidy unit
+
 check: lint tidy deny test
 
 lint:
@@ -32,6 +35,9 @@ lint:
 
 tidy:
 	$(ALONE) cargo test --workspace --locked --test tidy
+
+unit:
+	$(ALONE) cargo test --workspace --locked --lib
 
 deny:
 	"$$(python3 $(ENVIRONMENT) deny)" check licenses bans sources

@@ -2,6 +2,8 @@
 //!
 //! Defaults < this file < environment < flags: the binaries lay their flags over it.
 
+#![warn(missing_docs)]
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;

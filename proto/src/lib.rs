@@ -10,6 +10,8 @@
 //! Between our own processes a missing field is an error. From a client, `*_UNSPECIFIED` is the
 //! command line's default, and what is not built yet is refused by name.
 
+#![warn(missing_docs)]
+
 pub mod convert;
 pub mod status;
 

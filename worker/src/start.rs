@@ -1,5 +1,7 @@
 //! The binary around [`crate::run`]: arguments, configuration, HTTP face, ready line.
 
+#![warn(missing_docs)]
+
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;

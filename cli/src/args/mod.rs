@@ -5,6 +5,8 @@
 //! A flag or value of the fixed command line that is not built yet is hidden here and refused by
 //! the conversion, naming it.
 
+#![warn(missing_docs)]
+
 pub mod convert;
 pub mod help;
 pub mod location;

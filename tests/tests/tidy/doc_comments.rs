@@ -1,0 +1,70 @@
+//! A doc comment says more than the name below it: none has three words or fewer.
+
+use crate::workspace::{none, read, shown, sources};
+
+const SHORT_WORDS_MAX: usize = 3;
+
+/// How many short ones each folder still has, at most. A number may only become smaller.
+const KNOWN: &[(&str, usize)] = &[
+    ("cli", 44),
+    ("common", 47),
+    ("coordinator", 44),
+    ("core", 122),
+    ("delta", 92),
+    ("proto", 6),
+    ("tests", 19),
+    ("worker", 19),
+];
+
+#[test]
+fn no_doc_comment_only_repeats_a_name() {
+    let files = sources(&["rs"]);
+    let mut broken = Vec::new();
+    let mut short = Vec::new();
+    for file in &files {
+        let text = read(file);
+        let lines: Vec<&str> = text.lines().collect();
+        let name = shown(file);
+        short.extend(short_comments(&lines).into_iter().map(|(at, text)| (name.clone(), at, text)));
+    }
+    let mut folders: Vec<String> = files.iter().map(|file| folder(&shown(file))).collect();
+    folders.dedup();
+    for folder_name in folders {
+        let here: Vec<_> = short.iter().filter(|(file, ..)| folder(file) == folder_name).collect();
+        let known = KNOWN.iter().find(|(name, _)| *name == folder_name).map_or(0, |(_, max)| *max);
+        if here.len() > known {
+            broken.push(format!("{folder_name}/: {} of at most {known}", here.len()));
+            broken.extend(here.iter().map(|(file, at, text)| format!("  {file}:{at}: {text}")));
+        }
+    }
+    none(&broken);
+}
+
+fn folder(file: &str) -> String {
+    file.split('/').next().unwrap_or_default().to_owned()
+}
+
+/// The doc comments of a file that have too few words, with their first lines.
+fn short_comments(lines: &[&str]) -> Vec<(usize, String)> {
+    let mut found = Vec::new();
+    let text = |line: &str| line.trim_start().strip_prefix("///").map(str::to_owned);
+    let mut at = 0;
+    while at < lines.len() {
+        let comment: Vec<String> = lines[at..].iter().map_while(|line| text(line)).collect();
+        let words = comment.iter().flat_map(|line| line.split_whitespace()).count();
+        if (1..=SHORT_WORDS_MAX).contains(&words) {
+            found.push((at + 1, comment.concat().trim().to_owned()));
+        }
+        at += comment.len().max(1);
+    }
+    found
+}
+
+#[test]
+fn the_words_of_a_whole_comment_are_counted() {
+    let text =
+        "/// The job.\njob: u8,\n/// The job\n/// of a client.\njob: u8,\n    /// Two words\n";
+    let lines: Vec<&str> = text.lines().collect();
+    let found = short_comments(&lines);
+    assert_eq!(found, [(1, "The job.".to_owned()), (6, "Two words".to_owned())]);
+}

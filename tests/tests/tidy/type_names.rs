@@ -1,0 +1,102 @@
+//! One word, one meaning: no two types that a file shows to others have the same name.
+//!
+//! The rule holds for the source of our packages, over all of them. Tests and test harnesses may
+//! name a fake as they like.
+
+use std::collections::BTreeMap;
+
+use syn::{Item, Visibility};
+
+use crate::modules::{attributes, is_test};
+use crate::workspace::{none, read, root, shown, sources};
+
+/// Names that stand for several types on purpose, each with its reason.
+const SHARED: &[(&str, &str)] = &[
+    ("Action", "not told apart yet"),
+    ("Answer", "not told apart yet"),
+    ("Arguments", "not told apart yet"),
+    ("Context", "not told apart yet"),
+    ("Coordinator", "not told apart yet"),
+    ("Difference", "not told apart yet"),
+    ("Embedded", "not told apart yet"),
+    ("Finished", "not told apart yet"),
+    ("Found", "not told apart yet"),
+    ("Job", "not told apart yet"),
+    ("Lease", "not told apart yet"),
+    ("Limits", "not told apart yet"),
+    ("Metrics", "not told apart yet"),
+    ("Outcome", "not told apart yet"),
+    ("Progress", "not told apart yet"),
+    ("Room", "not told apart yet"),
+    ("SetAside", "not told apart yet"),
+    ("Settings", "not told apart yet"),
+    ("Side", "not told apart yet"),
+    ("State", "not told apart yet"),
+    ("StoreError", "not told apart yet"),
+    ("Violation", "not told apart yet"),
+    ("Worker", "not told apart yet"),
+    ("WorkerState", "not told apart yet"),
+];
+
+#[test]
+fn no_two_visible_types_share_a_name() {
+    let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let tests = root().join("tests");
+    for file in sources(&["rs"]) {
+        let in_source = file.components().any(|folder| folder.as_os_str() == "src");
+        if in_source && !file.starts_with(&tests) {
+            let parsed = syn::parse_file(&read(&file)).expect("a source file is Rust");
+            for (name, line) in types(&parsed.items) {
+                places.entry(name).or_default().push(format!("{}:{line}", shown(&file)));
+            }
+        }
+    }
+    let shared = |name: &str| SHARED.iter().any(|(known, _)| *known == name);
+    let mut broken: Vec<String> = places
+        .iter()
+        .filter(|(name, places)| places.len() > 1 && !shared(name))
+        .map(|(name, places)| format!("{name}: {}", places.join(", ")))
+        .collect();
+    broken.extend(
+        SHARED
+            .iter()
+            .filter(|(name, _)| places.get(*name).is_none_or(|places| places.len() < 2))
+            .map(|(name, _)| format!("{name} is one type: remove it from SHARED")),
+    );
+    none(&broken);
+}
+
+/// The types that others see, with their lines; those of inline modules too.
+fn types(items: &[Item]) -> Vec<(String, usize)> {
+    let mut found = Vec::new();
+    for item in items.iter().filter(|item| !is_test(attributes(item))) {
+        let (visibility, name) = match item {
+            Item::Enum(item) => (&item.vis, &item.ident),
+            Item::Struct(item) => (&item.vis, &item.ident),
+            Item::Trait(item) => (&item.vis, &item.ident),
+            Item::Type(item) => (&item.vis, &item.ident),
+            Item::Union(item) => (&item.vis, &item.ident),
+            Item::Mod(inner) => {
+                found.extend(types(inner.content.as_ref().map_or(&[], |(_, items)| items)));
+                continue;
+            }
+            _ => continue,
+        };
+        if !matches!(visibility, Visibility::Inherited) {
+            found.push((name.to_string(), name.span().start().line));
+        }
+    }
+    found
+}
+
+#[test]
+fn private_types_and_those_of_tests_are_not_counted() {
+    let text = "pub struct A; struct B; pub(super) enum C {} mod d { pub(crate) trait E {} }
+        #[cfg(test)] mod tests { pub struct F; }
+        #[cfg(test)] pub struct G;";
+    let names: Vec<String> = types(&syn::parse_file(text).expect("Rust").items)
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect();
+    assert_eq!(names, ["A", "C", "E"]);
+}
