@@ -226,7 +226,7 @@ fn told(circle: &BTreeSet<PathBuf>, edges: &Edges) -> String {
 fn check(files: &[(&str, &str)], expected: &[&[&str]]) {
     let texts: Files =
         files.iter().map(|(name, text)| (Path::new("/").join(name), (*text).to_owned())).collect();
-    let modules = Modules::read(Path::new("/lib.rs"), &texts).unwrap();
+    let modules = Modules::read(Path::new("/lib.rs"), &texts).expect("a crate");
     assert_eq!(modules.files().len(), files.len());
     let expected: Vec<BTreeSet<PathBuf>> = expected
         .iter()

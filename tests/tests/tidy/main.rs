@@ -1,5 +1,5 @@
-//! Holds the shape of the code: sizes, circles of files, names, doc comments, and the arrows between
-//! our crates.
+//! Holds the shape of the code: sizes, circles of files, names, doc comments, and the arrows
+//! between our crates.
 //!
 //! Each rule is one test, and each test names every place that breaks the rule, not only the first.
 

@@ -16,9 +16,9 @@ use syn::{Attribute, ImplItem, Item, Meta, UseTree, Visibility};
 const ALIASES_MAX: usize = 32;
 
 /// The texts of files by their path.
-pub type Files = BTreeMap<PathBuf, String>;
+pub(crate) type Files = BTreeMap<PathBuf, String>;
 
-pub struct Modules(Vec<Module>);
+pub(crate) struct Modules(Vec<Module>);
 
 struct Module {
     file: PathBuf,
@@ -37,9 +37,9 @@ enum Named {
 
 /// A path that code names, and the module that names it.
 #[derive(Clone)]
-pub struct UsedPath {
-    pub segments: Vec<String>,
-    pub line: usize,
+pub(crate) struct UsedPath {
+    pub(crate) segments: Vec<String>,
+    pub(crate) line: usize,
 }
 
 /// What a path leads to.
@@ -52,7 +52,7 @@ enum Target {
 
 impl Modules {
     /// Reads a crate from its root file.
-    pub fn read(root: &Path, files: &Files) -> Result<Self, String> {
+    pub(crate) fn read(root: &Path, files: &Files) -> Result<Self, String> {
         let mut modules = Self(Vec::new());
         let folder = root.parent().unwrap_or(Path::new("")).to_path_buf();
         modules.read_file(root, &folder, None, files)?;
@@ -60,22 +60,22 @@ impl Modules {
     }
 
     /// The files of the crate.
-    pub fn files(&self) -> BTreeSet<&Path> {
+    pub(crate) fn files(&self) -> BTreeSet<&Path> {
         self.0.iter().map(|module| module.file.as_path()).collect()
     }
 
     /// Every path that code names: the number of its module, and the path.
-    pub fn used(&self) -> impl Iterator<Item = (usize, &UsedPath)> {
+    pub(crate) fn used(&self) -> impl Iterator<Item = (usize, &UsedPath)> {
         self.0.iter().enumerate().flat_map(|(at, module)| module.used.iter().map(move |u| (at, u)))
     }
 
-    pub fn file(&self, module: usize) -> &Path {
+    pub(crate) fn file(&self, module: usize) -> &Path {
         &self.0[module].file
     }
 
     /// The file that defines what a path in a module names; `None` for other crates' items and for
     /// paths that end at a module.
-    pub fn definer(&self, module: usize, path: &[String]) -> Option<&Path> {
+    pub(crate) fn definer(&self, module: usize, path: &[String]) -> Option<&Path> {
         match self.resolve(module, path, ALIASES_MAX)? {
             Target::ItemOf(found) => Some(self.file(found)),
             Target::Module(_) => None,
@@ -206,7 +206,7 @@ impl Modules {
 }
 
 /// True for what only a test build compiles.
-pub fn is_test(attributes: &[Attribute]) -> bool {
+pub(crate) fn is_test(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| match &attribute.meta {
         Meta::List(list) => list.path.is_ident("cfg") && list.tokens.to_string() == "test",
         Meta::Path(path) => path.is_ident("test"),
@@ -214,7 +214,7 @@ pub fn is_test(attributes: &[Attribute]) -> bool {
     })
 }
 
-pub fn attributes(item: &Item) -> &[Attribute] {
+pub(crate) fn attributes(item: &Item) -> &[Attribute] {
     match item {
         Item::Const(item) => &item.attrs,
         Item::Enum(item) => &item.attrs,
@@ -293,14 +293,13 @@ impl Seen {
     /// Paths in the tokens of a macro's call, which `syn` cannot read as expressions.
     fn tokens(&mut self, tokens: TokenStream) {
         let tokens: Vec<TokenTree> = tokens.into_iter().collect();
-        let is = |at: usize, mark: char| matches!(tokens.get(at), Some(TokenTree::Punct(p)) if p.as_char() == mark);
         let mut at = 0;
         while at < tokens.len() {
             match &tokens[at] {
                 TokenTree::Group(group) => self.tokens(group.stream()),
-                TokenTree::Ident(first) if at == 0 || !is(at - 1, '.') => {
+                TokenTree::Ident(first) if at == 0 || !is_mark(&tokens, at - 1, '.') => {
                     let mut segments = vec![first.to_string()];
-                    while is(at + 1, ':') && is(at + 2, ':') {
+                    while [at + 1, at + 2].iter().all(|&at| is_mark(&tokens, at, ':')) {
                         let Some(TokenTree::Ident(next)) = tokens.get(at + 3) else { break };
                         segments.push(next.to_string());
                         at += 3;
@@ -317,6 +316,10 @@ impl Seen {
             at += 1;
         }
     }
+}
+
+fn is_mark(tokens: &[TokenTree], at: usize, mark: char) -> bool {
+    matches!(tokens.get(at), Some(TokenTree::Punct(found)) if found.as_char() == mark)
 }
 
 impl<'ast> Visit<'ast> for Seen {

@@ -6,12 +6,12 @@ use std::process::Command;
 
 use serde_json::Value;
 
-pub fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace")
 }
 
 /// Every file of ours with one of these endings, sorted; nothing built, fetched or hidden.
-pub fn sources(endings: &[&str]) -> Vec<PathBuf> {
+pub(crate) fn sources(endings: &[&str]) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut next = vec![root().to_path_buf()];
     while let Some(folder) = next.pop() {
@@ -33,12 +33,12 @@ pub fn sources(endings: &[&str]) -> Vec<PathBuf> {
 }
 
 /// What our members say they depend on, without resolving anything.
-pub fn cargo_metadata() -> Value {
+pub(crate) fn cargo_metadata() -> Value {
     let told = cargo(&["metadata", "--format-version", "1", "--no-deps"]);
     serde_json::from_str(&told).expect("cargo metadata is JSON")
 }
 
-pub fn cargo(arguments: &[&str]) -> String {
+pub(crate) fn cargo(arguments: &[&str]) -> String {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let output = Command::new(cargo)
         .args(arguments)
@@ -50,23 +50,23 @@ pub fn cargo(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).expect("cargo speaks UTF-8")
 }
 
-pub fn array(value: &Value) -> &[Value] {
+pub(crate) fn array(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
 
-pub fn text(value: &Value) -> &str {
+pub(crate) fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-pub fn read(file: &Path) -> String {
+pub(crate) fn read(file: &Path) -> String {
     fs::read_to_string(file).expect("a source file is readable text")
 }
 
-pub fn shown(file: &Path) -> String {
+pub(crate) fn shown(file: &Path) -> String {
     file.strip_prefix(root()).unwrap_or(file).display().to_string()
 }
 
 #[track_caller]
-pub fn none(broken: &[String]) {
+pub(crate) fn none(broken: &[String]) {
     assert!(broken.is_empty(), "\n{}", broken.join("\n"));
 }
