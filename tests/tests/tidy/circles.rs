@@ -8,110 +8,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::modules::{Files, Modules};
-use crate::workspace::{array, cargo_metadata, none, read, shown, sources, text};
+use crate::workspace::{array, cargo_metadata, folder, none, read, shown, sources, text};
 
-/// The files that are in a circle still. The list may only become shorter: without a line, the test
-/// names every use within that file's circle.
-const KNOWN: &[&str] = &[
-    "cli/src/args/convert.rs",
-    "cli/src/args/location.rs",
-    "cli/src/commands/clone.rs",
-    "cli/src/commands/history.rs",
-    "cli/src/commands/job.rs",
-    "cli/src/commands/mod.rs",
-    "cli/src/commands/plan.rs",
-    "cli/src/commands/session.rs",
-    "cli/src/commands/verify.rs",
-    "cli/src/commands/worker.rs",
-    "common/src/config.rs",
-    "common/src/connections/build.rs",
-    "common/src/connections/error.rs",
-    "common/src/connections/location.rs",
-    "common/src/connections/mod.rs",
-    "common/src/connections/probe.rs",
-    "common/src/connections/settings.rs",
-    "coordinator/src/driver/book.rs",
-    "coordinator/src/driver/message.rs",
-    "coordinator/src/driver/mod.rs",
-    "coordinator/src/driver/recall.rs",
-    "coordinator/src/driver/take.rs",
-    "coordinator/src/rpc/dispatch.rs",
-    "coordinator/src/rpc/jobs.rs",
-    "coordinator/src/rpc/mod.rs",
-    "coordinator/src/rpc/workers.rs",
-    "coordinator/src/state/encoding.rs",
-    "coordinator/src/state/evidence.rs",
-    "coordinator/src/state/history.rs",
-    "coordinator/src/state/mod.rs",
-    "core/src/machine/action.rs",
-    "core/src/machine/deny.rs",
-    "core/src/machine/event.rs",
-    "core/src/machine/fact.rs",
-    "core/src/machine/job.rs",
-    "core/src/machine/mod.rs",
-    "core/src/machine/tasks.rs",
-    "core/src/machine/tries.rs",
-    "core/src/machine/view.rs",
-    "core/src/machine/worker.rs",
-    "core/tests/simulation/contents.rs",
-    "core/tests/simulation/efficiency.rs",
-    "core/tests/simulation/liar.rs",
-    "core/tests/simulation/safety.rs",
-    "core/tests/simulation/scenario.rs",
-    "core/tests/simulation/store.rs",
-    "core/tests/simulation/worker.rs",
-    "core/tests/simulation/world.rs",
-    "delta/src/actions/fields.rs",
-    "delta/src/actions/mod.rs",
-    "delta/src/actions/parse.rs",
-    "delta/src/changes/cleaned.rs",
-    "delta/src/changes/difference.rs",
-    "delta/src/changes/filter.rs",
-    "delta/src/changes/head.rs",
-    "delta/src/changes/identity.rs",
-    "delta/src/changes/metadata.rs",
-    "delta/src/changes/mod.rs",
-    "delta/src/changes/near_names.rs",
-    "delta/src/changes/objects.rs",
-    "delta/src/changes/plan.rs",
-    "delta/src/changes/record.rs",
-    "delta/src/changes/since.rs",
-    "delta/src/changes/state.rs",
-    "delta/src/changes/target_names.rs",
-    "delta/src/changes/up_to_date.rs",
-    "delta/src/commit/info.rs",
-    "delta/src/commit/mod.rs",
-    "delta/src/dv.rs",
-    "delta/src/features.rs",
-    "delta/src/features/support.rs",
-    "delta/src/ledger/file.rs",
-    "delta/src/ledger/mod.rs",
-    "delta/src/log/row.rs",
-    "delta/src/log/stats.rs",
-    "delta/src/paths.rs",
-    "delta/src/predicate/mod.rs",
-    "delta/src/predicate/parse.rs",
-    "delta/src/publish/checkpoint/columns.rs",
-    "delta/src/publish/checkpoint/file.rs",
-    "delta/src/publish/checkpoint/mod.rs",
-    "delta/src/publish/hint.rs",
-    "delta/src/publish/mod.rs",
-    "delta/src/publish/settle.rs",
-    "delta/src/second_opinion.rs",
-    "delta/src/snapshot/disputed.rs",
-    "delta/src/snapshot/mod.rs",
-    "delta/src/snapshot/time.rs",
-    "delta/src/validate/commit.rs",
-    "delta/src/validate/mod.rs",
-    "delta/src/validate/objects.rs",
-    "delta/src/verify/compare.rs",
-    "delta/src/verify/deep.rs",
-    "delta/src/verify/mod.rs",
-    "delta/src/verify/start.rs",
-    "tests/src/proxy/mod.rs",
-    "tests/src/proxy/pass.rs",
-    "worker/src/copy/object.rs",
-    "worker/src/copy/present.rs",
+/// How many files of each folder are in a circle still, at most. A number may only become smaller:
+/// with a smaller one the test names every use within the folder's circles.
+const KNOWN: &[(&str, usize)] = &[
+    ("cli", 10),
+    ("common", 7),
+    ("coordinator", 13),
+    ("core", 18),
+    ("delta", 47),
+    ("tests", 2),
+    ("worker", 2),
 ];
 
 /// A file that uses another, and where.
@@ -126,31 +34,25 @@ fn no_files_use_each_other_in_a_circle() {
             (file, text)
         })
         .collect();
-    let known: BTreeSet<String> = KNOWN.iter().map(|&file| file.to_owned()).collect();
     let mut broken = Vec::new();
-    let mut found = BTreeSet::new();
+    let mut found: BTreeMap<String, Vec<(usize, String)>> = BTreeMap::new();
     for target in targets() {
-        let modules = match Modules::read(&target, &files) {
-            Ok(modules) => modules,
-            Err(error) => {
-                broken.push(error);
-                continue;
+        match Modules::read(&target, &files).map(|modules| edges(&modules)) {
+            Ok(edges) => {
+                let told = circles(&edges).into_iter().map(|it| (it.len(), told(&it, &edges)));
+                found.entry(folder(&shown(&target))).or_default().extend(told);
             }
-        };
-        let edges = edges(&modules);
-        for circle in circles(&edges) {
-            let names: BTreeSet<String> = circle.iter().map(|file| shown(file)).collect();
-            if !names.is_subset(&known) {
-                broken.push(told(&circle, &edges));
-            }
-            found.extend(names);
+            Err(error) => broken.push(error),
         }
     }
-    broken.extend(
-        known
-            .difference(&found)
-            .map(|file| format!("{file} is in no circle: remove it from KNOWN")),
-    );
+    for (folder, circles) in found {
+        let known = KNOWN.iter().find(|(name, _)| *name == folder).map_or(0, |(_, max)| *max);
+        let in_circles: usize = circles.iter().map(|(files, _)| files).sum();
+        if in_circles > known {
+            broken.push(format!("{folder}/: {in_circles} files in circles, at most {known}"));
+            broken.extend(circles.into_iter().map(|(_, told)| told));
+        }
+    }
     none(&broken);
 }
 
