@@ -10,7 +10,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use criterion::{Criterion, Throughput};
-use deepclone_common::table_store::TableStore;
+use deepclone_common::store::table::TableStore;
 use deepclone_core::ids::SourceKey;
 use deepclone_core::shard::{ObjectSize, shard};
 use deepclone_core::spec::SourcePoint;

@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::store_counts::StoreRequests;
+use crate::store::counts::StoreRequests;
 
 #[derive(Clone)]
 struct Face {

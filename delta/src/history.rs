@@ -1,6 +1,6 @@
 //! The syncs recorded in a replica's log, newest first.
 
-use deepclone_common::table_store::TableStore;
+use deepclone_common::store::table::TableStore;
 
 use crate::changes::head::record_of;
 pub use crate::changes::record::{RecordBody, SyncRecord};

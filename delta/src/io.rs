@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use deepclone_common::store_errors::{StoreError, StoreErrorKind};
-use deepclone_common::store_ext;
-use deepclone_common::table_store::TableStore;
+use deepclone_common::store::error::{StoreError, StoreErrorKind};
+use deepclone_common::store::requests;
+use deepclone_common::store::table::TableStore;
 use deepclone_core::evidence::Described;
 use deepclone_core::failure::Failure;
 use deepclone_core::limits::{BACKOFF_MAX, BACKOFF_MIN};
@@ -101,7 +101,7 @@ pub async fn exists(table: &TableStore, relative: &str) -> Result<bool, DeltaErr
 /// When the store cannot be read.
 pub async fn describe(table: &TableStore, relative: &str) -> Result<Option<Described>, DeltaError> {
     let key = key(table, relative)?;
-    match retrying(|| store_ext::describe(&*table.store, &key)).await {
+    match retrying(|| requests::describe(&*table.store, &key)).await {
         Ok(described) => Ok(Some(described)),
         Err(Error::NotFound { .. }) => Ok(None),
         Err(error) => Err(storage("reading", table, relative, &error)),

@@ -6,8 +6,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use deepclone_common::scrub::scrub_line;
-use deepclone_common::table_store::TableStore;
+use deepclone_common::store::redact::redact_line;
+use deepclone_common::store::table::TableStore;
 use deltalake::{DeltaTableBuilder, DeltaTableError, ensure_table_uri};
 
 use crate::snapshot::Snapshot;
@@ -67,5 +67,5 @@ async fn load(table: &TableStore, version: u64) -> Result<BTreeSet<String>, Delt
 }
 
 fn one_line(text: &str) -> String {
-    scrub_line(text.lines().next().unwrap_or_default())
+    redact_line(text.lines().next().unwrap_or_default())
 }

@@ -6,7 +6,7 @@
 use std::path::{Component, Path, PathBuf};
 
 use deepclone_common::connections::{Side, absolute_uri};
-use deepclone_common::scrub::scrub;
+use deepclone_common::store::redact::redact;
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 use percent_encoding::percent_decode_str;
@@ -51,11 +51,11 @@ pub fn local_path(uri: &str) -> Option<PathBuf> {
 pub fn refuse_overlap(source: &str, target: &str) -> Result<(), Failure> {
     let keys = [source, target].map(comparable);
     let message = if keys[0] == keys[1] {
-        format!("source and target are the same table: {}", scrub(source))
+        format!("source and target are the same table: {}", redact(source))
     } else if inside(&keys[1], &keys[0]) {
-        format!("target {} lies inside source {}", scrub(target), scrub(source))
+        format!("target {} lies inside source {}", redact(target), redact(source))
     } else if inside(&keys[0], &keys[1]) {
-        format!("source {} lies inside target {}", scrub(source), scrub(target))
+        format!("source {} lies inside target {}", redact(source), redact(target))
     } else {
         return Ok(());
     };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use deepclone_common::config::Config;
 use deepclone_common::connections::{Connections, Side};
-use deepclone_common::table_store::TableStore;
+use deepclone_common::store::table::TableStore;
 use deepclone_core::failure::Failure;
 use deepclone_core::spec::{CloneSpec, TableRef};
 

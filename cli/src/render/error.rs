@@ -1,6 +1,6 @@
 //! A failure as people and programs see it: one line and maybe a hint on stderr, or one object.
 
-use deepclone_common::scrub::scrub;
+use deepclone_common::store::redact::redact;
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 use serde::Serialize;
@@ -28,9 +28,9 @@ pub fn report(failure: &Failure, format: OutputFormat) -> u8 {
 /// `error: …`, and `hint: …` where one helps.
 #[must_use]
 pub fn text(failure: &Failure) -> String {
-    let line = format!("error: {}", plain(&scrub(&failure.message)));
+    let line = format!("error: {}", plain(&redact(&failure.message)));
     match hint(failure) {
-        Some(hint) => format!("{line}\n hint: {}", plain(&scrub(hint))),
+        Some(hint) => format!("{line}\n hint: {}", plain(&redact(hint))),
         None => line,
     }
 }
@@ -49,7 +49,7 @@ pub fn json(failure: &Failure) -> String {
         message: String,
     }
     let row = failure.reason.row();
-    let message = scrub(&failure.message);
+    let message = redact(&failure.message);
     let object = Object { error: Inner { code: row.exit, reason: row.name, message } };
     serde_json::to_string(&object).unwrap_or_default()
 }

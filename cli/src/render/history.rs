@@ -1,6 +1,6 @@
 //! The syncs recorded in a replica's log: `history`.
 
-use deepclone_common::scrub::scrub;
+use deepclone_common::store::redact::redact;
 use deepclone_core::failure::Failure;
 use deepclone_delta::history::SyncRecord;
 use serde::Serialize;
@@ -56,7 +56,7 @@ fn sync(record: &SyncRecord) -> Sync<'_> {
         time: units::time(record.timestamp_ms),
         job_id: body.sync_id,
         mode: &body.mode,
-        source: scrub(&record.source_uri),
+        source: redact(&record.source_uri),
         source_version: body.source_version,
         source_time: units::time(body.source_commit_time),
         partition_filter: body.partition_filter.as_deref(),

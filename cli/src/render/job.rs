@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use deepclone_common::scrub::scrub;
+use deepclone_common::store::redact::redact;
 use deepclone_core::failure::Failure;
 use deepclone_core::spec::Mode;
 use serde::Serialize;
@@ -129,8 +129,8 @@ fn failure_object(failure: &Failure) -> FailureObject {
     FailureObject {
         code: row.exit,
         reason: row.name,
-        message: scrub(&failure.message),
-        details: failure.details.iter().map(|(k, v)| (k.clone(), scrub(v))).collect(),
+        message: redact(&failure.message),
+        details: failure.details.iter().map(|(k, v)| (k.clone(), redact(v))).collect(),
     }
 }
 
@@ -161,7 +161,7 @@ fn text(job: &Job) -> String {
             rows.push(("result", shows));
         }
         State::Failed(failure) => {
-            let failed = format!("{} ({})", scrub(&failure.message), failure.reason.row().name);
+            let failed = format!("{} ({})", redact(&failure.message), failure.reason.row().name);
             rows.push(("failure", failed));
         }
         _ => {}

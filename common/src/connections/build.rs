@@ -1,7 +1,7 @@
 //! Typed options → an object store, and the fingerprint of its settings.
 //!
 //! Every store: no retries of its own (its user repeats what is safe to repeat), no time-out over
-//! a whole request, the stall time-outs of [`crate::http_client`], put-if-absent on.
+//! a whole request, the stall time-outs of [`crate::store::client`], put-if-absent on.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -16,9 +16,9 @@ use super::error::ConnectionError;
 use super::local::LocalStore;
 use super::location::Location;
 use super::settings::{Options, Pairs};
-use crate::http_client::{Completion, TimedConnector};
-use crate::store_errors::StoreError;
-use crate::store_ext::{AzureSigner, S3Signer, Signing};
+use crate::store::client::{Completion, TimedConnector};
+use crate::store::error::StoreError;
+use crate::store::requests::{AzureSigner, S3Signer, Signing};
 
 /// How long a connection may take to open.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

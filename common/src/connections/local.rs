@@ -162,7 +162,7 @@ mod tests {
     use object_store::ObjectStoreExt;
 
     use super::*;
-    use crate::store_errors::{StoreError, StoreErrorKind};
+    use crate::store::error::{StoreError, StoreErrorKind};
 
     #[tokio::test]
     async fn a_file_that_is_rewritten_with_its_old_time_has_another_tag() {

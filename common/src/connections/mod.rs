@@ -34,7 +34,7 @@ use location::{Location, Scheme};
 
 use crate::config::{Config, ConnectionSettings};
 use crate::local_folder::LocalFolder;
-use crate::table_store::TableStore;
+use crate::store::table::TableStore;
 
 /// A side of a clone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]

@@ -11,9 +11,9 @@ use tokio::sync::OnceCell;
 
 use super::{Connections, Opened};
 use crate::local_folder::LocalFolder;
-use crate::store_errors::StoreErrorKind;
-use crate::target_probe::{Checksums, NamesMet, ProbeError};
-use crate::target_probe::{probe_folder, probe_names, probe_store};
+use crate::store::error::StoreErrorKind;
+use crate::store::probe::{Checksums, NamesMet, ProbeError};
+use crate::store::probe::{probe_folder, probe_names, probe_store};
 
 /// What this process found out about a connection's store.
 #[derive(Debug, Default)]

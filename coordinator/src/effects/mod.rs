@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use deepclone_common::connections::{Connections, Resolved, Side};
-use deepclone_common::table_store::TableStore;
+use deepclone_common::store::table::TableStore;
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::{SourceKey, TargetKey};
 use deepclone_core::limits::Limits;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use deepclone_common::connections::Side;
-use deepclone_common::table_store::StoreKind;
+use deepclone_common::store::table::StoreKind;
 use deepclone_core::copy_plan::{CopyPlan, CopyRequests, CopyTarget};
 use deepclone_core::evidence::{ETAG_BYTES_MAX, Recorded, prior_age_max_ms};
 use deepclone_core::failure::Failure;

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use deepclone_common::connections::Side;
-use deepclone_common::table_store::TableStore;
+use deepclone_common::store::table::TableStore;
 use deepclone_core::evidence::{Described, Freshness, is_fresh, same_object};
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::JobId;

@@ -1,7 +1,7 @@
 //! Is the target fit to hold a replica? Asked before the first object is copied, and only where
 //! something is to be published.
 
-use deepclone_common::table_store::TableStore;
+use deepclone_common::store::table::TableStore;
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 use deepclone_delta::changes::ChangeSet;

@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use deepclone_common::table_store::StoreKind;
+use deepclone_common::store::table::StoreKind;
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::JobId;
 use deepclone_core::limits::PLAN_CALLS_MAX;

@@ -7,7 +7,7 @@
 //! source does not hold that version any more, somebody else wrote to the replica as far as anyone
 //! can tell.
 
-use deepclone_common::table_store::TableStore;
+use deepclone_common::store::table::TableStore;
 use deepclone_core::spec::{CloneSpec, SourcePoint};
 
 use super::head::{LastSync, refuse_or_note};

@@ -1,8 +1,8 @@
 //! Is there a table around the target? Its VACUUM would delete the replica's objects, for no
 //! action of its log names them.
 
-use deepclone_common::store_errors::{StoreError, StoreErrorKind};
-use deepclone_common::table_store::TableStore;
+use deepclone_common::store::error::{StoreError, StoreErrorKind};
+use deepclone_common::store::table::TableStore;
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 use futures::{StreamExt, TryStreamExt, stream};

@@ -5,7 +5,7 @@
 //! was never ours and is refused, whatever it holds. Commits above our last sync that a clean-up of
 //! the log took away are for [`super::cleaned`] to judge.
 
-use deepclone_common::table_store::TableStore;
+use deepclone_common::store::table::TableStore;
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 use deepclone_core::spec::DivergencePolicy;

@@ -13,7 +13,7 @@
 
 use std::collections::BTreeMap;
 
-use deepclone_common::table_store::TableStore;
+use deepclone_common::store::table::TableStore;
 use deepclone_core::ids::JobId;
 use deepclone_core::spec::CloneSpec;
 

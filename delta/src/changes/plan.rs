@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use deepclone_common::connections::Side;
-use deepclone_common::table_store::{StoreKind, TableStore};
+use deepclone_common::store::table::{StoreKind, TableStore};
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::JobId;
 use deepclone_core::reason::Reason;

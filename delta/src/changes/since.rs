@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use deepclone_common::table_store::{StoreKind, TableStore};
+use deepclone_common::store::table::{StoreKind, TableStore};
 use deepclone_core::spec::SourcePoint;
 use futures::{StreamExt, TryStreamExt, stream};
 

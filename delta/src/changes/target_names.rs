@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use deepclone_common::table_store::{StoreKind, TableStore};
+use deepclone_common::store::table::{StoreKind, TableStore};
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 use sha2::{Digest as _, Sha256};

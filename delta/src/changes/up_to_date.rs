@@ -2,7 +2,7 @@
 //! requests follow, the replica's head commit and the source commit that it names.
 
 use deepclone_common::connections::Side;
-use deepclone_common::table_store::TableStore;
+use deepclone_common::store::table::TableStore;
 use deepclone_core::ids::JobId;
 use deepclone_core::spec::{CloneSpec, SourcePoint};
 

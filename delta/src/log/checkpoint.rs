@@ -7,7 +7,7 @@
 //! <https://github.com/delta-io/delta/blob/master/PROTOCOL.md#checkpoints>
 
 use bytes::Bytes;
-use deepclone_common::table_store::TableStore;
+use deepclone_common::store::table::TableStore;
 use futures::{StreamExt, TryStreamExt, stream};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use rayon::prelude::*;

@@ -5,7 +5,7 @@
 //! a start is given, so the commit after the newest one is asked for by name. Where either fails,
 //! the folder is listed again from its beginning.
 
-use deepclone_common::table_store::TableStore;
+use deepclone_common::store::table::TableStore;
 use serde::Deserialize;
 
 use super::segment::{Gap, Listing, LogEntry, LogSegment};

@@ -15,7 +15,7 @@ mod stats;
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use deepclone_common::table_store::TableStore;
+use deepclone_common::store::table::TableStore;
 use sha2::{Digest, Sha256};
 
 use crate::actions::{self, Action, Oddity, Parsed};

@@ -1,7 +1,7 @@
 //! After the commit: checkpoint, then the hints. The replica is right without any of them.
 
 use bytes::Bytes;
-use deepclone_common::table_store::TableStore;
+use deepclone_common::store::table::TableStore;
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 use deepclone_core::spec::SourcePoint;

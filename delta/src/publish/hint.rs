@@ -2,7 +2,7 @@
 //! Neither is ever trusted alone.
 
 use bytes::Bytes;
-use deepclone_common::table_store::TableStore;
+use deepclone_common::store::table::TableStore;
 use serde::{Deserialize, Serialize};
 
 use crate::changes::record::SyncRecord;

@@ -6,7 +6,7 @@
 //! `_last_checkpoint`, and our own hint `_deepclone/replica.json`: its failures are warnings, the
 //! replica is right without them.
 
-use deepclone_common::table_store::TableStore;
+use deepclone_common::store::table::TableStore;
 use deepclone_core::ids::JobId;
 
 use crate::actions::Metadata;

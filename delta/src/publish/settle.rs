@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use deepclone_common::table_store::TableStore;
+use deepclone_common::store::table::TableStore;
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::JobId;
 use deepclone_core::reason::Reason;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use deepclone_common::table_store::TableStore;
+use deepclone_common::store::table::TableStore;
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use deepclone_common::table_store::TableStore;
+use deepclone_common::store::table::TableStore;
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::COMMITS_AT_ONCE_MAX;

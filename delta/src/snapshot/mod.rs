@@ -12,7 +12,7 @@ mod time;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use deepclone_common::table_store::TableStore;
+use deepclone_common::store::table::TableStore;
 use deepclone_core::spec::SourcePoint;
 use futures::{StreamExt, TryStreamExt, stream};
 

@@ -6,7 +6,7 @@
 //!
 //! <https://github.com/delta-io/delta/blob/master/PROTOCOL.md#in-commit-timestamps>
 
-use deepclone_common::table_store::TableStore;
+use deepclone_common::store::table::TableStore;
 
 use super::Snapshot;
 use crate::error::DeltaError;

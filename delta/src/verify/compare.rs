@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use deepclone_common::table_store::TableStore;
+use deepclone_common::store::table::TableStore;
 
 use super::{Difference, DifferenceKind};
 use crate::changes::record::SyncRecord;

@@ -7,7 +7,7 @@
 //! delta-rs reads the replica too.
 
 use deepclone_common::connections::Side;
-use deepclone_common::table_store::TableStore;
+use deepclone_common::store::table::TableStore;
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 use deepclone_core::spec::{DivergencePolicy, SourcePoint};

@@ -1,7 +1,7 @@
 //! Where readers begin: the newest checkpoint of the replica, and the hint that points at it. We
 //! read past a damaged one as long as the commits are there; other readers do not.
 
-use deepclone_common::table_store::TableStore;
+use deepclone_common::store::table::TableStore;
 use deepclone_core::spec::SourcePoint;
 
 use super::{Difference, DifferenceKind};

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use deepclone_common::table_store::TableStore;
+use deepclone_common::store::table::TableStore;
 use deepclone_core::spec::SourcePoint;
 use deepclone_delta::{dv, snapshot};
 use object_store::local::LocalFileSystem;

@@ -1,6 +1,6 @@
 //! Why a copy failed: the kind that decides about another try, and one line naming the object.
 
-use deepclone_common::store_errors::{StoreError, StoreErrorKind};
+use deepclone_common::store::error::{StoreError, StoreErrorKind};
 use deepclone_core::receipt::TaskFailureKind;
 
 /// A failed copy of one object.

@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use deepclone_common::local_folder::LocalFolder;
-use deepclone_common::table_store::TableStore;
+use deepclone_common::store::table::TableStore;
 use deepclone_core::ids::Attempt;
 use deepclone_core::spec::Verification;
 use object_store::path::Path;

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use crc_fast::Digest;
-use deepclone_common::store_errors::{StoreError, StoreErrorKind};
+use deepclone_common::store::error::{StoreError, StoreErrorKind};
 use deepclone_core::copy_plan::{CopyPlan, PartPlan};
 use deepclone_core::limits::WHOLE_OBJECT_BYTES_MAX;
 use deepclone_core::receipt::{ObjectReceipt, TaskFailureKind};

@@ -6,8 +6,8 @@ mod tests;
 
 use std::sync::atomic::Ordering;
 
-use deepclone_common::store_errors::{StoreError, StoreErrorKind};
-use deepclone_common::store_ext::{delete_if_match, describe};
+use deepclone_common::store::error::{StoreError, StoreErrorKind};
+use deepclone_common::store::requests::{delete_if_match, describe};
 use deepclone_core::evidence::{Described, Prior, Verdict, is_replaceable, judge, same_object};
 use deepclone_core::receipt::ObjectReceipt;
 use deepclone_core::task::ObjectCopy;

@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use crc_fast::Digest;
-use deepclone_common::store_errors::{StoreError, StoreErrorKind};
+use deepclone_common::store::error::{StoreError, StoreErrorKind};
 use futures::StreamExt;
 use object_store::path::Path;
 use object_store::{GetOptions, GetResultPayload, ObjectStore};

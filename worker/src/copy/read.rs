@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use crc_fast::{CrcAlgorithm, Digest};
-use deepclone_common::store_errors::{StoreError, StoreErrorKind};
+use deepclone_common::store::error::{StoreError, StoreErrorKind};
 use futures::StreamExt;
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, GetResult, GetResultPayload, ObjectStore};

@@ -13,7 +13,7 @@ use std::path::{Path as FilePath, PathBuf};
 
 use bytes::Bytes;
 use deepclone_common::local_folder::{LocalFolder, lacks_hard_links};
-use deepclone_common::store_errors::{StoreError, StoreErrorKind};
+use deepclone_common::store::error::{StoreError, StoreErrorKind};
 use object_store::path::Path;
 use object_store::{MultipartUpload, ObjectStore, PutMultipartOptions, PutPayload};
 

@@ -13,8 +13,8 @@ use object_store::path::Path;
 use object_store::{ClientOptions, RetryConfig};
 
 use super::*;
-use crate::http_client::{Completion, TimedConnector};
-use crate::store_ext::Signing;
+use crate::store::client::{Completion, TimedConnector};
+use crate::store::requests::Signing;
 
 /// Keys of a log's folder as other tools leave them.
 const STRAY: &[&str] = &[

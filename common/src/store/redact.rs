@@ -40,14 +40,14 @@ const SECRET_NAMES: &[&str] = &[
 
 /// The same text without secrets.
 #[must_use]
-pub fn scrub(text: &str) -> String {
+pub fn redact(text: &str) -> String {
     without_named_values(&without_url_secrets(&without_elements(text)))
 }
 
-/// [`scrub`], with every run of blanks and line ends made one blank.
+/// [`redact`], with every run of blanks and line ends made one blank.
 #[must_use]
-pub fn scrub_line(text: &str) -> String {
-    scrub(text).split_whitespace().collect::<Vec<_>>().join(" ")
+pub fn redact_line(text: &str) -> String {
+    redact(text).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Empties the elements that hold what was signed; one that is not closed ends the text.

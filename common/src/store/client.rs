@@ -5,7 +5,7 @@
 //! again, whole. Here a request may take as long as its body needs at the floor rate, and an answer
 //! as long as each of its frames comes in time.
 //!
-//! A page of a listing loses the keys that the client cannot name ([`crate::listed_keys`]).
+//! A page of a listing loses the keys that the client cannot name ([`crate::store::listed_keys`]).
 //!
 //! The client completes multipart uploads over whatever is there. S3 and Azure take
 //! `If-None-Match: *` with a completion: it is added to each, so that nothing is overwritten.
@@ -27,8 +27,8 @@ use object_store::client::{
 };
 use tokio::time::{Instant, Sleep};
 
-use crate::store_ext::Signing;
-use crate::{listed_keys, store_counts};
+use crate::store::requests::Signing;
+use crate::store::{counts, listed_keys};
 
 /// The longest wait for the head of an answer once the request's body is sent, and for each frame.
 pub const STALL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -121,7 +121,7 @@ impl HttpService for TimedService {
         let limit = deadline_for(request.body().content_length() as u64);
         let answer = tokio::time::timeout(limit, self.inner.execute(request)).await;
         let answer = answer.unwrap_or_else(|_| Err(stalled(limit)));
-        store_counts::count(&host, &answer);
+        counts::count(&host, &answer);
         let mut answer = answer?;
         if let Some(asked) = asked {
             asked.note(&mut answer);

@@ -1,7 +1,7 @@
 //! Requests that `object_store` does not offer: a HEAD that asks S3 for the checksum that it
 //! keeps, and a DELETE under `If-Match`.
 //!
-//! Both travel as a HEAD whose extensions tell the connector of [`crate::http_client`] what is
+//! Both travel as a HEAD whose extensions tell the connector of [`crate::store::client`] what is
 //! meant; it changes the request, signs it again and puts what came into the answer's extensions.
 //! A store without that connector answers the plain HEAD: then there is no checksum, and
 //! [`delete_if_match`] reports that it cannot delete.

@@ -7,7 +7,7 @@ use object_store::Error;
 use object_store::client::{HttpError, HttpErrorKind};
 
 use crate::local_folder::LeadsOutside;
-use crate::scrub::scrub_line;
+use crate::store::redact::redact_line;
 
 /// What to do about an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -179,11 +179,11 @@ fn message_of(kind: StoreErrorKind, text: &str) -> String {
     }
     match (between(text, "<Code>", "</Code>"), between(text, "<Message>", "</Message>")) {
         (None, None) if !parts.is_empty() => {}
-        (None, None) => parts.push(scrubbed(text)),
+        (None, None) => parts.push(one_line(text)),
         (code, message) => {
             let both = [code, message].into_iter().flatten();
             // Azure's messages go on with ids and times on further lines.
-            parts.extend(both.map(|part| scrubbed(part.lines().next().unwrap_or_default())));
+            parts.extend(both.map(|part| one_line(part.lines().next().unwrap_or_default())));
         }
     }
     let message = parts.join(": ");
@@ -203,8 +203,8 @@ fn between<'a>(text: &'a str, open: &str, close: &str) -> Option<&'a str> {
 }
 
 /// One line of bounded length without secrets.
-fn scrubbed(text: &str) -> String {
-    scrub_line(text).chars().take(MESSAGE_CHARS_MAX).collect()
+fn one_line(text: &str) -> String {
+    redact_line(text).chars().take(MESSAGE_CHARS_MAX).collect()
 }
 
 #[cfg(test)]

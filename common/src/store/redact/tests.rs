@@ -34,20 +34,20 @@ fn no_secret_of_a_request_or_an_answer_stays() {
         ("grant_type=x&client_secret=hunter2&scope=y", "&scope=y"),
         ("aws_session_token = \"hunter2\" is wrong", "is wrong"),
     ] {
-        let clean = scrub(text);
+        let clean = redact(text);
         assert!(!clean.contains("hunter2"), "{text}: {clean}");
         assert!(clean.contains(kept), "{text}: {clean}");
-        assert_eq!(scrub(&clean), clean, "scrubbing again changes nothing");
+        assert_eq!(redact(&clean), clean, "redacting again changes nothing");
     }
     for (text, wanted) in [
         ("cannot read s3://id:key@bucket/t: denied", "cannot read s3://***@bucket/t: denied"),
         ("GET \"https://h/p?sig=abc&x=1\" failed", "GET \"https://h/p?***\" failed"),
         ("a (http://u:p@h), s3://b/k", "a (http://***@h), s3://b/k"),
     ] {
-        assert_eq!(scrub(text), wanted);
+        assert_eq!(redact(text), wanted);
     }
     for text in ["the key AKIAIOSFODNN7EXAMPLE is unknown", "got eyJhbGciOiJSUzI1NiJ9xyz"] {
-        assert!(scrub(text).contains(REMOVED), "{text}");
+        assert!(redact(text).contains(REMOVED), "{text}");
     }
 }
 
@@ -64,7 +64,7 @@ fn what_holds_no_secret_stays_as_it_is() {
         "cannot write p=Acme/part-0.parquet to the target: status 501: NotImplemented",
         "bearer of news",
     ] {
-        assert_eq!(scrub(text), text);
+        assert_eq!(redact(text), text);
     }
-    assert_eq!(scrub_line(" a\n  b\tc "), "a b c");
+    assert_eq!(redact_line(" a\n  b\tc "), "a b c");
 }

@@ -14,7 +14,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode};
 
 use crate::local_folder::{LocalFolder, lacks_hard_links};
-use crate::store_errors::{StoreError, StoreErrorKind};
+use crate::store::error::{StoreError, StoreErrorKind};
 
 /// The folder of ours beside a replica.
 const OUR_FOLDER: &str = "_deepclone";

@@ -1,0 +1,20 @@
+//! Object stores as this workspace uses them: what each of its requests goes through.
+//!
+//! Layout, from a request down to the network:
+//!
+//! * [`table`]: a table's folder in a store, and the key of an object in it.
+//! * [`requests`]: requests that the `object_store` crate does not offer.
+//! * [`error`]: what a store's error means.
+//! * [`redact`]: removes secrets from a text.
+//! * [`probe`]: what a target supports, tried before anything is copied to it.
+//! * [`client`]: the HTTP client below every store, with stall time-outs; `counts` counts its
+//!   answers, `listed_keys` cuts keys that the client cannot name out of listings.
+
+pub mod client;
+pub mod counts;
+pub mod error;
+mod listed_keys;
+pub mod probe;
+pub mod redact;
+pub mod requests;
+pub mod table;
