@@ -20,7 +20,7 @@ use tonic::transport::{Channel, Endpoint, Server};
 
 use crate::effects::Context;
 use crate::http::Gauges;
-use crate::state::{Place, SqliteStore, Store, StoreError};
+use crate::state::{Place, SqliteStore, StateError, Store};
 use crate::{driver, rpc};
 
 /// Bytes in flight on a connection in memory.
@@ -53,7 +53,7 @@ impl Embedded {
     ) -> Result<Self, Failure> {
         let place = database.map_or(Place::Private, Place::File);
         let store = match SqliteStore::open(&place).await {
-            Err(StoreError::Locked { path }) => {
+            Err(StateError::Locked { path }) => {
                 tracing::info!("{path} is another process's: the state stays in memory");
                 SqliteStore::open(&Place::Private).await
             }

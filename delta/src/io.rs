@@ -1,19 +1,16 @@
-//! Requests to a table's store, with bounded, jittered retries: the clients below never retry.
-//!
-//! Retried: 5xx, 429, time-outs, broken connections. Never retried: absent, denied, malformed; and
-//! never a put-if-absent, whose unknown outcome only a read settles (I5).
+//! Requests to a table's store, retried as `common` decides; a put-if-absent never is, for only
+//! reading it back settles an unknown outcome (I5).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use bytes::Bytes;
 use deepclone_common::store::error::{StoreError, StoreErrorKind};
 use deepclone_common::store::requests;
+use deepclone_common::store::retry::{Patience, retrying};
 use deepclone_common::store::table::TableStore;
 use deepclone_core::evidence::Described;
 use deepclone_core::failure::Failure;
-use deepclone_core::limits::{BACKOFF_MAX, BACKOFF_MIN};
 use deepclone_core::reason::Reason;
 use futures::TryStreamExt;
 use object_store::path::Path;
@@ -22,11 +19,6 @@ use object_store::{
 };
 
 use crate::error::DeltaError;
-
-/// Tries of one request.
-const TRIES_MAX: u32 = 5;
-/// Tries of one that the store throttles: with their pauses more than half a minute.
-const TRIES_THROTTLED_MAX: u32 = 8;
 
 /// An object with what the store says about it.
 #[derive(Clone, Debug)]
@@ -43,7 +35,7 @@ pub enum PutOutcome {
     /// The object is ours.
     Written,
     /// It may be ours, another's or absent: read it back.
-    Unsettled(DeltaError),
+    Unsettled(StoreError),
 }
 
 /// The key of `relative` below the table's folder; `relative` is not encoded again.
@@ -51,11 +43,7 @@ pub enum PutOutcome {
 /// # Errors
 /// When a store cannot name it (empty, `.` or `..` segments).
 pub fn key(table: &TableStore, relative: &str) -> Result<Path, DeltaError> {
-    let whole = match table.root.as_ref() {
-        "" => relative.to_owned(),
-        root => format!("{root}/{relative}"),
-    };
-    Path::parse(&whole).map_err(|_| DeltaError::Path {
+    table.key(relative).map_err(|_| DeltaError::Path {
         path: relative.to_owned(),
         problem: "no object store can name this key",
     })
@@ -72,12 +60,12 @@ pub async fn get(table: &TableStore, relative: &str) -> Result<Option<Fetched>, 
         async move {
             let result = store.get(&key).await?;
             let modified_ms = result.meta.last_modified.timestamp_millis();
-            Ok(Fetched { bytes: result.bytes().await?, modified_ms })
+            Ok::<_, Error>(Fetched { bytes: result.bytes().await?, modified_ms })
         }
     };
-    match retrying(fetch).await {
+    match retrying(Patience::LOG, fetch).await {
         Ok(fetched) => Ok(Some(fetched)),
-        Err(Error::NotFound { .. }) => Ok(None),
+        Err(error) if error.kind == StoreErrorKind::NotFound => Ok(None),
         Err(error) => Err(storage("reading", table, relative, &error)),
     }
 }
@@ -88,9 +76,9 @@ pub async fn get(table: &TableStore, relative: &str) -> Result<Option<Fetched>, 
 /// When the store does not say.
 pub async fn exists(table: &TableStore, relative: &str) -> Result<bool, DeltaError> {
     let key = key(table, relative)?;
-    match retrying(|| table.store.head(&key)).await {
+    match retrying(Patience::LOG, || table.store.head(&key)).await {
         Ok(_) => Ok(true),
-        Err(Error::NotFound { .. }) => Ok(false),
+        Err(error) if error.kind == StoreErrorKind::NotFound => Ok(false),
         Err(error) => Err(storage("reading", table, relative, &error)),
     }
 }
@@ -101,9 +89,9 @@ pub async fn exists(table: &TableStore, relative: &str) -> Result<bool, DeltaErr
 /// When the store cannot be read.
 pub async fn describe(table: &TableStore, relative: &str) -> Result<Option<Described>, DeltaError> {
     let key = key(table, relative)?;
-    match retrying(|| requests::describe(&*table.store, &key)).await {
+    match retrying(Patience::LOG, || requests::describe(&*table.store, &key)).await {
         Ok(described) => Ok(Some(described)),
-        Err(Error::NotFound { .. }) => Ok(None),
+        Err(error) if error.kind == StoreErrorKind::NotFound => Ok(None),
         Err(error) => Err(storage("reading", table, relative, &error)),
     }
 }
@@ -128,12 +116,12 @@ pub async fn digest(
                 bytes_read.fetch_add(bytes.len() as u64, Ordering::Relaxed);
                 digest.update(&bytes);
             }
-            Ok(digest.finalize())
+            Ok::<_, Error>(digest.finalize())
         }
     };
-    match retrying(read).await {
+    match retrying(Patience::LOG, read).await {
         Ok(digest) => Ok(Some(digest)),
-        Err(Error::NotFound { .. }) => Ok(None),
+        Err(error) if error.kind == StoreErrorKind::NotFound => Ok(None),
         Err(error) => Err(storage("reading", table, relative, &error)),
     }
 }
@@ -157,8 +145,9 @@ pub async fn list(
         };
         stream.try_collect::<Vec<_>>()
     };
-    let metas =
-        retrying(fetch).await.map_err(|error| storage("listing", table, relative, &error))?;
+    let metas = retrying(Patience::LOG, fetch)
+        .await
+        .map_err(|error| storage("listing", table, relative, &error))?;
     let prefix = format!("{folder}/");
     Ok(metas
         .into_iter()
@@ -182,10 +171,11 @@ pub async fn put_if_absent(
     match table.store.put_opts(&key(table, relative)?, payload, options).await {
         Ok(_) => Ok(PutOutcome::Written),
         Err(error) => {
-            let unsettled = StoreError::of(&error).is_retryable()
-                || matches!(error, Error::AlreadyExists { .. } | Error::Precondition { .. });
-            let error = storage("writing", table, relative, &error);
-            if unsettled { Ok(PutOutcome::Unsettled(error)) } else { Err(error) }
+            let error = StoreError::from(error);
+            if error.kind.is_unsettled() {
+                return Ok(PutOutcome::Unsettled(error));
+            }
+            Err(storage("writing", table, relative, &error))
         }
     }
 }
@@ -204,7 +194,10 @@ pub async fn put(
         let (store, key, payload) = (Arc::clone(&table.store), key.clone(), payload.clone());
         async move { store.put(&key, payload).await }
     };
-    retrying(write).await.map(|_| ()).map_err(|error| storage("writing", table, relative, &error))
+    retrying(Patience::LOG, write)
+        .await
+        .map(|_| ())
+        .map_err(|error| storage("writing", table, relative, &error))
 }
 
 /// Deletes the object at `relative`; absent is fine.
@@ -217,8 +210,9 @@ pub async fn delete(table: &TableStore, relative: &str) -> Result<(), DeltaError
         let (store, key) = (Arc::clone(&table.store), key.clone());
         async move { store.delete(&key).await }
     };
-    match retrying(delete).await {
-        Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
+    match retrying(Patience::LOG, delete).await {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind == StoreErrorKind::NotFound => Ok(()),
         Err(error) => Err(storage("deleting", table, relative, &error)),
     }
 }
@@ -238,124 +232,47 @@ pub async fn compute<T: Send + 'static>(
     }
 }
 
-/// Sends a request until it settles.
-pub(crate) async fn retrying<T, F: Future<Output = Result<T, Error>>>(
-    request: impl Fn() -> F,
-) -> Result<T, Error> {
-    let mut pause_max = BACKOFF_MIN;
-    let mut tries = 1;
-    loop {
-        let settled = request().await;
-        match settled.as_ref().map_err(StoreError::of) {
-            Err(error) if error.is_retryable() && tries < tries_max(&error) => {
-                tracing::debug!(tries, %error, "a request is tried again");
-            }
-            _ => return settled,
-        }
-        tokio::time::sleep(jittered(pause_max)).await;
-        pause_max = (pause_max * 2).min(BACKOFF_MAX);
-        tries += 1;
-    }
-}
-
-fn tries_max(error: &StoreError) -> u32 {
-    match error.kind {
-        StoreErrorKind::Throttled => TRIES_THROTTLED_MAX,
-        _ => TRIES_MAX,
-    }
-}
-
-/// Between half and all of `pause_max`.
-fn jittered(pause_max: Duration) -> Duration {
-    let random = uuid::Uuid::new_v4().as_bytes()[0];
-    pause_max / 2 + pause_max / 2 * u32::from(random) / 255
-}
-
 /// The failure of `operation` on `relative`, told without secrets.
 pub(crate) fn storage(
     operation: &'static str,
     table: &TableStore,
     relative: &str,
-    error: &Error,
+    error: &StoreError,
 ) -> DeltaError {
-    let error = StoreError::of(error);
     DeltaError::Storage {
         operation,
         key: format!("{}/{relative}", table.uri.trim_end_matches('/')).trim_end_matches('/').into(),
         denied: error.kind == StoreErrorKind::Denied,
-        cause: error.message,
+        cause: error.message.clone(),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicU32;
+    use object_store::memory::InMemory;
 
     use super::*;
 
-    /// How object_store opens the text of an answer that is an error.
-    const PREFIX: &str = "Server returned non-2xx status code: ";
-
-    fn answered(text: &str) -> Error {
-        Error::Generic { store: "S3", source: text.to_owned().into() }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn only_passing_failures_are_tried_again() {
-        let status = |status: &str| answered(&format!("{PREFIX}{status}"));
-        type Case = (fn() -> Error, u32);
-        let cases: [Case; 7] = [
-            (|| answered(&format!("{PREFIX}500 Internal Server Error")), TRIES_MAX),
-            (|| answered(&format!("{PREFIX}429 Too Many Requests")), TRIES_THROTTLED_MAX),
-            (|| answered(&format!("{PREFIX}501 Not Implemented")), 1),
-            (|| answered(&format!("{PREFIX}400 Bad Request")), 1),
-            (|| answered("anything else"), 1),
-            (|| Error::NotFound { path: "k".into(), source: "x".into() }, 1),
-            (|| Error::PermissionDenied { path: "k".into(), source: "503".into() }, 1),
-        ];
-        for (error, wanted) in cases {
-            let tries = AtomicU32::new(0);
-            let request = || async {
-                tries.fetch_add(1, Ordering::Relaxed);
-                Err::<(), _>(error())
-            };
-            retrying(request).await.unwrap_err();
-            assert_eq!(tries.load(Ordering::Relaxed), wanted, "{}", error());
-        }
-        let slow = status("503 X: <Code>SlowDown</Code><Host>h</Host>");
+    #[test]
+    fn a_failure_names_the_object_and_shows_no_secret() {
         let table = TableStore {
-            store: Arc::new(object_store::memory::InMemory::new()),
+            store: Arc::new(InMemory::new()),
             root: Path::default(),
             uri: "memory:///t".into(),
         };
-        let failure = storage("reading", &table, "k", &slow).failure();
-        assert_eq!(failure.message, "reading memory:///t/k: status 503: SlowDown");
-        let url = answered("connect failed for url (https://x/y?sig=SECRET)");
-        let failure = storage("reading", &table, "k", &url).failure();
-        assert!(!failure.message.contains("SECRET"), "{failure}");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_store_that_throttles_for_half_a_minute_is_waited_for() {
-        for (status, seconds_min) in [("503 Slow Down", 30), ("500 Internal", 3)] {
-            let begun = tokio::time::Instant::now();
-            let request = || async { Err::<(), _>(answered(&format!("{PREFIX}{status}"))) };
-            retrying(request).await.unwrap_err();
-            let waited = begun.elapsed().as_secs();
-            assert!((seconds_min..seconds_min * 3).contains(&waited), "{status}: {waited} s");
+        for (text, message) in [
+            (
+                "Server returned non-2xx status code: 503 X: <Code>SlowDown</Code><Host>h</Host>",
+                "reading memory:///t/k: status 503: SlowDown",
+            ),
+            (
+                "connect failed for url (https://x/y?sig=SECRET)",
+                "reading memory:///t/k: connect failed for url (https://x/y?***)",
+            ),
+        ] {
+            let error = Error::Generic { store: "S3", source: text.into() };
+            let failure = storage("reading", &table, "k", &error.into()).failure();
+            assert_eq!(failure.message, message);
         }
-    }
-
-    #[tokio::test]
-    async fn a_request_is_tried_again_until_it_settles() {
-        let tries = AtomicU32::new(0);
-        let request = || async {
-            match tries.fetch_add(1, Ordering::Relaxed) {
-                0 => Err(answered(&format!("{PREFIX}503 Service Unavailable"))),
-                _ => Err::<(), _>(answered("final")),
-            }
-        };
-        assert!(retrying(request).await.unwrap_err().to_string().contains("final"));
-        assert_eq!(tries.load(Ordering::Relaxed), 2);
     }
 }

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use deepclone_common::connections::Connections;
+use deepclone_common::store::retry::jittered;
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::GrantKey;
 use deepclone_core::limits::{ACQUIRE_WAIT_MAX, MESSAGE_BYTES_MAX};
@@ -26,7 +27,6 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 use tonic::{Code, Response, Status};
 
-use crate::copy::jittered;
 use crate::held::HeldTasks;
 use crate::{Coordinator, WorkerOptions};
 

@@ -208,7 +208,7 @@ mod tests {
         let store = LocalStore::new(at("root"));
         let key = |name: &str| Path::from_absolute_path(at("root/t").join(name)).unwrap();
         let refused = |error: Error, what: &str| {
-            let error = StoreError::of(&error);
+            let error = StoreError::from(error);
             assert_eq!(error.kind, StoreErrorKind::Denied, "{what}: {error}");
             assert!(error.message.starts_with("a link leads out of"), "{what}: {error}");
         };
@@ -232,6 +232,6 @@ mod tests {
         }
         store.put(&key("inside/new"), "y".into()).await.unwrap();
         let absent = store.get(&key("absent/a")).await.unwrap_err();
-        assert_eq!(StoreError::of(&absent).kind, StoreErrorKind::NotFound);
+        assert_eq!(StoreError::from(absent).kind, StoreErrorKind::NotFound);
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 
 use super::error::ConnectionError;
+use crate::store::redact::redact;
 
 /// What a path in a canonical URI may not hold as it is.
 const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b'%').add(b'?').add(b'#');
@@ -146,15 +147,9 @@ pub(super) fn real_path(path: &str) -> String {
     real.to_string_lossy().trim_matches('/').to_owned()
 }
 
-/// What may be shown of a text that should be a URI: no user, no query.
+/// What may be shown of a text that should be a URI: no user, query or fragment.
 fn shown(uri: &str) -> String {
-    let head = uri.split(['?', '#']).next().unwrap_or_default();
-    match head.split_once("://") {
-        Some((scheme, rest)) if rest.contains('@') && !scheme.starts_with("ab") => {
-            format!("{scheme}://…@{}", rest.rsplit('@').next().unwrap_or_default())
-        }
-        _ => head.to_owned(),
-    }
+    redact(uri.split(['?', '#']).next().unwrap_or_default())
 }
 
 /// Decodes a path and refuses what could leave a root or cannot be a key.

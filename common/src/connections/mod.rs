@@ -34,7 +34,7 @@ use location::{Location, Scheme};
 
 use crate::config::{Config, ConnectionSettings};
 use crate::local_folder::LocalFolder;
-use crate::store::table::TableStore;
+use crate::store::table::{TableStore, join};
 
 /// A side of a clone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
@@ -245,12 +245,7 @@ impl Connections {
         let outside =
             || ConnectionError::OutsideRoot { uri: root.to_owned(), name: name.to_owned() };
         location::check_path(root).map_err(|_| outside())?;
-        let base = &connection.location.path;
-        let path = if base.is_empty() || root.is_empty() {
-            format!("{base}{root}")
-        } else {
-            format!("{base}/{root}")
-        };
+        let path = join(&connection.location.path, root);
         let location = Location { path, ..connection.location.clone() };
         let directory = (location.scheme == Scheme::File)
             .then(|| LocalFolder::new(connection.location.local_path(), location.local_path()));

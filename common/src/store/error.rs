@@ -1,76 +1,105 @@
-//! What stores answer, classified in one place, and told without secrets.
+//! What a store's error means: the only classification, and a message without secrets.
 //!
 //! `object_store` has a variant for a few statuses; the others (a missing bucket, throttling,
 //! time-outs) are found in its causes and, where it keeps them private, in their texts.
 
+use std::io;
+
 use object_store::Error;
-use object_store::client::{HttpError, HttpErrorKind};
+use object_store::client::HttpError;
 
+use super::redact::redact_line;
 use crate::local_folder::LeadsOutside;
-use crate::store::redact::redact_line;
 
-/// What to do about an answer.
+/// What a store's error means to the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum StoreErrorKind {
-    /// No object at this key.
+    /// No object has this key.
     NotFound,
-    /// No such bucket or container.
+    /// The bucket or container does not exist.
     BucketMissing,
-    /// Credentials that are wrong, missing or not sufficient.
+    /// The credentials are wrong, missing or not sufficient.
     Denied,
-    /// 429 or 503: slower.
+    /// The store asks for fewer requests (429 or 503).
     Throttled,
-    /// Put-if-absent: somebody was first, or we were and did not hear it.
+    /// An object has this key already; it may be the caller's own, if an answer was lost.
     AlreadyExists,
-    /// `If-Match`: another object is there now.
+    /// The object does not have the entity tag of `If-Match`.
     Precondition,
-    /// A time-out, a cut connection or a 5xx: again.
+    /// A time-out, a cut connection or a 5xx: the same request may succeed later.
     Transient,
-    /// The store does not do what was asked (501): never again.
+    /// The store does not implement the request (501).
     Unsupported,
-    /// Anything else: again makes no sense.
+    /// Any other error: the same request fails again.
     Other,
 }
 
-/// A store's answer: its kind and one line without secrets.
+impl StoreErrorKind {
+    /// True when the same request may succeed later.
+    #[must_use]
+    pub fn is_retryable(self) -> bool {
+        matches!(self, Self::Transient | Self::Throttled)
+    }
+
+    /// True when a put-if-absent that failed so may have written the object all the same: only
+    /// reading it back tells (I5).
+    #[must_use]
+    pub fn is_unsettled(self) -> bool {
+        self.is_retryable() || matches!(self, Self::AlreadyExists | Self::Precondition)
+    }
+}
+
+/// A store's error: its kind and one line without secrets.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct StoreError {
-    /// What to do about it.
+    /// What the error means.
     pub kind: StoreErrorKind,
-    /// One line for people. It does not name the object: its user does.
+    /// One line for people. It does not name the object: the caller does.
     pub message: String,
 }
 
-/// The longest message; a store's page of HTML says nothing more.
+/// The longest message: an HTML page of a proxy says nothing more.
 const MESSAGE_CHARS_MAX: usize = 240;
 
 impl From<Error> for StoreError {
     fn from(error: Error) -> Self {
-        Self::of(&error)
+        if let Some(outside) = leads_outside(&error) {
+            return Self::new(StoreErrorKind::Denied, outside.to_string());
+        }
+        let text = innermost_text(&error);
+        let kind = kind_of(&error, &text);
+        Self::new(kind, message_of(kind, &text))
+    }
+}
+
+impl From<io::Error> for StoreError {
+    fn from(error: io::Error) -> Self {
+        Self::new(io_kind(error.kind()), error.to_string())
     }
 }
 
 impl StoreError {
-    /// Classifies an error.
-    #[must_use]
-    pub fn of(error: &Error) -> Self {
-        if let Some(outside) = leads_outside(error) {
-            return Self { kind: StoreErrorKind::Denied, message: outside.to_string() };
-        }
-        let text = innermost_text(error);
-        let kind = kind_of(error, &text);
-        Self { kind, message: message_of(kind, &text) }
+    /// An error of this kind; `message` is one line without secrets.
+    pub fn new(kind: StoreErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into() }
     }
 
-    /// True when the same request may succeed later.
+    /// The error of a put-if-absent whose object turned out to be absent when it was read back: a
+    /// conflict has passed, and the put may be sent again.
     #[must_use]
-    pub fn is_retryable(&self) -> bool {
-        matches!(self.kind, StoreErrorKind::Transient | StoreErrorKind::Throttled)
+    pub fn when_absent(self) -> Self {
+        let kind = match self.kind {
+            StoreErrorKind::AlreadyExists | StoreErrorKind::Precondition => {
+                StoreErrorKind::Transient
+            }
+            kind => kind,
+        };
+        Self { kind, ..self }
     }
 }
 
-/// Not the store refuses, but we.
+/// The refusal of [`LeadsOutside`], which is ours and not the store's.
 fn leads_outside(error: &Error) -> Option<&LeadsOutside> {
     match error {
         Error::PermissionDenied { source, .. } => source.downcast_ref(),
@@ -112,6 +141,8 @@ fn generic_kind(error: &Error, text: &str) -> StoreErrorKind {
             404 if is_bucket_missing(text) => Kind::BucketMissing,
             404 => Kind::NotFound,
             400 if is_denied_code(text) => Kind::Denied,
+            // S3: the request's body did not come in time.
+            400 if text.contains("<Code>RequestTimeout</Code>") => Kind::Transient,
             _ => Kind::Other,
         };
     }
@@ -123,23 +154,31 @@ fn generic_kind(error: &Error, text: &str) -> StoreErrorKind {
     }
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(current) = cause {
-        if let Some(http) = current.downcast_ref::<HttpError>() {
-            return match http.kind() {
-                HttpErrorKind::Decode => Kind::Other,
-                _ => Kind::Transient,
-            };
+        // No answer, or one that cannot be decoded: cut, or written by a proxy.
+        if current.is::<HttpError>() {
+            return Kind::Transient;
         }
-        if let Some(io) = current.downcast_ref::<std::io::Error>() {
-            return match io.kind() {
-                std::io::ErrorKind::PermissionDenied => Kind::Denied,
-                std::io::ErrorKind::AlreadyExists => Kind::AlreadyExists,
-                std::io::ErrorKind::TimedOut | std::io::ErrorKind::Interrupted => Kind::Transient,
-                _ => Kind::Other,
-            };
+        if let Some(error) = current.downcast_ref::<io::Error>() {
+            return io_kind(error.kind());
         }
         cause = current.source();
     }
     Kind::Other
+}
+
+fn io_kind(kind: io::ErrorKind) -> StoreErrorKind {
+    use StoreErrorKind as Kind;
+    use io::ErrorKind as Io;
+    match kind {
+        Io::PermissionDenied | Io::ReadOnlyFilesystem => Kind::Denied,
+        Io::AlreadyExists => Kind::AlreadyExists,
+        Io::Unsupported => Kind::Unsupported,
+        Io::TimedOut | Io::Interrupted => Kind::Transient,
+        // A folder or a temporary file that was removed while it was in use. A file that is
+        // absent from the start is `Error::NotFound`.
+        Io::NotFound => Kind::Transient,
+        _ => Kind::Other,
+    }
 }
 
 fn is_denied_code(text: &str) -> bool {
@@ -148,8 +187,8 @@ fn is_denied_code(text: &str) -> bool {
         .any(|code| text.contains(code))
 }
 
-/// The text of the cause that says most: the last one in the chain that is not empty, with the
-/// answer's status and body where there was an answer.
+/// The text of the most specific cause: the one with the answer's status and body if there is one,
+/// else the last that is not empty.
 fn innermost_text(error: &Error) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
@@ -208,70 +247,4 @@ fn one_line(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn generic(text: &str) -> Error {
-        Error::Generic { store: "S3", source: text.to_owned().into() }
-    }
-
-    fn status(line: &str, body: &str) -> Error {
-        generic(&format!(
-            "Error performing GET https://h/b/k?X-Amz-Signature=hunter2 in 1ms - Server returned \
-             non-2xx status code: {line}: {body}"
-        ))
-    }
-
-    #[test]
-    fn answers_are_told_apart_and_show_no_secret() {
-        use StoreErrorKind as Kind;
-        let path = || "k".to_owned();
-        let http = HttpError::new(HttpErrorKind::Timeout, std::io::Error::other("slow"));
-        for (error, kind, part) in [
-            (status("503 Service Unavailable", ""), Kind::Throttled, "status 503"),
-            (status("429 Too Many", "<Code>SlowDown</Code>"), Kind::Throttled, "SlowDown"),
-            (status("500 Internal", "<html>"), Kind::Transient, "status 500"),
-            (status("501 X", "<Code>NotImplemented</Code>"), Kind::Unsupported, "NotImplemented"),
-            (status("400 Bad", "<Code>ExpiredToken</Code>"), Kind::Denied, "ExpiredToken"),
-            (status("400 Bad", "<Code>BadDigest</Code>"), Kind::Other, "BadDigest"),
-            (
-                Error::NotFound { path: path(), source: "<Code>NoSuchBucket</Code>".into() },
-                Kind::BucketMissing,
-                "does not exist",
-            ),
-            (Error::NotFound { path: path(), source: "x".into() }, Kind::NotFound, ""),
-            (
-                Error::PermissionDenied {
-                    path: path(),
-                    source: "x <Code>SignatureDoesNotMatch</Code><Message>a\nb</Message> \
-                             <StringToSign>hunter2</StringToSign>"
-                        .into(),
-                },
-                Kind::Denied,
-                "refuses our credentials: SignatureDoesNotMatch: a",
-            ),
-            (Error::AlreadyExists { path: path(), source: "x".into() }, Kind::AlreadyExists, ""),
-            (
-                Error::AlreadyExists {
-                    path: path(),
-                    source: "<Code>ConditionalRequestConflict</Code>".into(),
-                },
-                Kind::Transient,
-                "ConditionalRequestConflict",
-            ),
-            (Error::Precondition { path: path(), source: "x".into() }, Kind::Precondition, ""),
-            (Error::Generic { store: "S3", source: Box::new(http) }, Kind::Transient, "slow"),
-            (
-                generic("cannot reach https://u:hunter2@h/b?sig=hunter2\n now"),
-                Kind::Other,
-                "h/b?*** now",
-            ),
-        ] {
-            let found = StoreError::of(&error);
-            assert_eq!(found.kind, kind, "{error}");
-            assert!(found.message.contains(part), "{error}: {found}");
-            assert!(!found.message.contains("hunter2"), "{found}");
-            assert!(!found.message.contains('\n'), "{found}");
-        }
-    }
-}
+mod tests;

@@ -4,6 +4,7 @@
 //!
 //! * [`table`]: a table's folder in a store, and the key of an object in it.
 //! * [`requests`]: requests that the `object_store` crate does not offer.
+//! * [`retry`]: when a failed request is sent again.
 //! * [`error`]: what a store's error means.
 //! * [`redact`]: removes secrets from a text.
 //! * [`probe`]: what a target supports, tried before anything is copied to it.
@@ -17,4 +18,5 @@ mod listed_keys;
 pub mod probe;
 pub mod redact;
 pub mod requests;
+pub mod retry;
 pub mod table;

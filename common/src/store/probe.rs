@@ -8,20 +8,16 @@
 
 use std::io::{ErrorKind, Write};
 use std::path::Path as FilePath;
-use std::time::Duration;
 
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode};
 
+use super::error::{StoreError, StoreErrorKind};
+use super::retry::{Patience, retrying};
 use crate::local_folder::{LocalFolder, lacks_hard_links};
-use crate::store::error::{StoreError, StoreErrorKind};
 
 /// The folder of ours beside a replica.
 const OUR_FOLDER: &str = "_deepclone";
-/// Tries of a request that the store may answer later.
-const TRIES_MAX: u32 = 5;
-/// The pause before the second try; it doubles.
-const PAUSE_MIN: Duration = Duration::from_millis(250);
 
 /// Why a target cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -85,23 +81,13 @@ enum Created {
 
 /// Writes a small object where nothing is.
 async fn create(store: &dyn ObjectStore, key: &Path) -> Result<Created, StoreError> {
-    let mut tries = 1;
-    loop {
-        let put = store.put_opts(key, "probe".into(), PutMode::Create.into()).await;
-        let error = match put {
-            Ok(_) => return Ok(Created::Written),
-            Err(error) => StoreError::of(&error),
-        };
-        match error.kind {
-            StoreErrorKind::AlreadyExists | StoreErrorKind::Precondition => {
-                return Ok(Created::Exists);
-            }
-            _ if error.is_retryable() && tries < TRIES_MAX => {
-                tokio::time::sleep(PAUSE_MIN * (1 << (tries - 1))).await;
-                tries += 1;
-            }
-            _ => return Err(error),
-        }
+    let put = || store.put_opts(key, "probe".into(), PutMode::Create.into());
+    match retrying(Patience::LOG, put).await {
+        Ok(_) => Ok(Created::Written),
+        Err(error) => match error.kind {
+            StoreErrorKind::AlreadyExists | StoreErrorKind::Precondition => Ok(Created::Exists),
+            _ => Err(error),
+        },
     }
 }
 
@@ -156,7 +142,7 @@ fn try_link(folder: &LocalFolder, link: Link) -> Result<(), ProbeError> {
             "its file system has no hard links ({error}), without which no file appears whole: \
              use a folder on another file system, or the store's own uri"
         ))),
-        (Err(error), _) => Err(failed(&error)),
+        (Err(error), _) => Err(failed(error)),
     }
 }
 
@@ -203,7 +189,7 @@ impl Scratch {
             std::fs::File::create_new(&path)?.write_all(b"probe")?;
             Ok(Self { path })
         };
-        create().map_err(|error: std::io::Error| failed(&error))
+        create().map_err(failed)
     }
 }
 
@@ -214,19 +200,15 @@ impl Drop for Scratch {
     }
 }
 
-fn failed(error: &std::io::Error) -> ProbeError {
-    let kind = match error.kind() {
-        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => StoreErrorKind::Denied,
-        _ => StoreErrorKind::Other,
-    };
-    ProbeError::Store(StoreError { kind, message: error.to_string() })
+fn failed(error: std::io::Error) -> ProbeError {
+    ProbeError::Store(error.into())
 }
 
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ProbeError> + Send + 'static,
 ) -> Result<T, ProbeError> {
     let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|error| Err(failed(&error.into())))
+    done.unwrap_or_else(|error| Err(failed(error.into())))
 }
 
 #[cfg(test)]

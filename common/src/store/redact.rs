@@ -1,4 +1,4 @@
-//! The one place that takes secrets out of a text before a person or a log gets it.
+//! Removes secrets from a text before a person or a log gets it: the only place that does.
 //!
 //! Three kinds are removed: the user and the query of a URL (signatures stand there), the value
 //! beside a name that tells a secret (`sig=…`, `"token":"…"`, an `Authorization` header), and the
@@ -50,6 +50,26 @@ pub fn redact_line(text: &str) -> String {
     redact(text).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// A URI without user, password, query and fragment, to be kept: unlike [`redact`] it leaves no
+/// mark. Local paths stay as they are.
+#[must_use]
+pub fn without_credentials(uri: &str) -> String {
+    if uri.starts_with('/') || uri.starts_with("file:") {
+        return uri.to_owned();
+    }
+    let uri = &uri[..uri.find(['?', '#']).unwrap_or(uri.len())];
+    let Some((scheme, rest)) = uri.split_once("://") else { return uri.to_owned() };
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    format!("{scheme}://{}{path}", without_user(scheme, authority).unwrap_or(authority))
+}
+
+/// The host of a URL's authority that names a user; `None` when it names none. Azure's
+/// `container@account` is no user, unless it has a password.
+fn without_user<'a>(scheme: &str, authority: &'a str) -> Option<&'a str> {
+    let (user, host) = authority.rsplit_once('@')?;
+    (user.contains(':') || !scheme.starts_with("ab")).then_some(host)
+}
+
 /// Empties the elements that hold what was signed; one that is not closed ends the text.
 fn without_elements(text: &str) -> String {
     let mut text = text.to_owned();
@@ -66,8 +86,7 @@ fn without_elements(text: &str) -> String {
     text
 }
 
-/// Removes users and queries of URLs. Azure's `container@account` is no user, unless it has a
-/// password.
+/// Removes users and queries of URLs.
 fn without_url_secrets(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
     let mut rest = text;
@@ -79,11 +98,9 @@ fn without_url_secrets(text: &str) -> String {
         let end = after.find(ends_url).unwrap_or(after.len());
         let (authority, path) =
             after[..end].split_at(after[..end].find(['/', '?', '#']).unwrap_or(end));
-        match authority.rsplit_once('@') {
-            Some((user, host)) if user.contains(':') || !scheme.starts_with("ab") => {
-                clean.push_str(&format!("{REMOVED}@{host}"));
-            }
-            _ => clean.push_str(authority),
+        match without_user(scheme, authority) {
+            Some(host) => clean.push_str(&format!("{REMOVED}@{host}")),
+            None => clean.push_str(authority),
         }
         match path.split_once('?') {
             Some((path, _)) => clean.push_str(&format!("{path}?{REMOVED}")),

@@ -12,7 +12,7 @@ use deepclone_core::reason::Reason;
 use tokio::sync::watch;
 
 use super::message::{JobsPage, JobsQuery};
-use crate::state::{Entry, JobSpec, PlanNote, StoreError, decode_spec};
+use crate::state::{Entry, JobSpec, PlanNote, StateError, decode_spec};
 
 /// A job as it is now.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,7 +65,7 @@ impl Book {
     ///
     /// # Errors
     /// A spec that cannot be read.
-    pub fn apply(&mut self, entry: &Entry) -> Result<(), StoreError> {
+    pub fn apply(&mut self, entry: &Entry) -> Result<(), StateError> {
         if let Fact::Created { job, spec, .. } = &entry.fact {
             let page = Page {
                 job_spec: Arc::new(decode_spec(spec)?),
@@ -175,8 +175,8 @@ impl Book {
 ///
 /// # Errors
 /// Entries that do not tell of one ended job.
-pub fn ended_snapshot(entries: &[Entry]) -> Result<Arc<JobSnapshot>, StoreError> {
-    let damaged = || StoreError::Damaged {
+pub fn ended_snapshot(entries: &[Entry]) -> Result<Arc<JobSnapshot>, StateError> {
+    let damaged = || StateError::Damaged {
         kind: "job".to_owned(),
         why: "it has no beginning or no end".to_owned(),
     };

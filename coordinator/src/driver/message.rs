@@ -14,7 +14,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::book::JobSnapshot;
 use crate::effects::plan::PlanOutcome;
-use crate::state::{Entry, JobSpec, StoreError};
+use crate::state::{Entry, JobSpec, StateError};
 
 /// A way back to who asked.
 pub type Reply<T> = oneshot::Sender<Result<T, Failure>>;
@@ -46,7 +46,7 @@ pub enum Message {
     /// A worker leaves.
     Leave(WorkerId, Vec<GrantKey>, Reply<()>),
     /// The database told of a job that ended long ago.
-    Recalled(JobId, Result<Option<Vec<Entry>>, StoreError>),
+    Recalled(JobId, Result<Option<Vec<Entry>>, StateError>),
     /// The effect of planning ended.
     PlanEnded(JobId, Result<PlanOutcome, Failure>),
     /// The effect of publishing ended.

@@ -39,7 +39,7 @@ use tokio_util::sync::CancellationToken;
 use crate::effects::job_plan::JobPlan;
 use crate::effects::{Context, wall_clock_ms};
 use crate::http::Gauges;
-use crate::state::{Batch, Entry, PlanNote, StoreError};
+use crate::state::{Batch, Entry, PlanNote, StateError};
 use book::Book;
 pub use handle::Handle;
 use message::{Beat, Message, Reply, WorkerCard};
@@ -99,7 +99,7 @@ pub async fn start(
     limits: Limits,
     gauges: Arc<Gauges>,
     shutdown: CancellationToken,
-) -> Result<(Handle, tokio::task::JoinHandle<Result<(), Failure>>), StoreError> {
+) -> Result<(Handle, tokio::task::JoinHandle<Result<(), Failure>>), StateError> {
     let epoch = context.store.lead().await?;
     let entries = context.store.load(limits.jobs_ended_max).await?;
     let mut book = Book::default();
@@ -290,7 +290,7 @@ impl Driver {
                 Ok(()) => return Ok(()),
                 Err(error) => error,
             };
-            let is_final = matches!(error, StoreError::Deposed) || attempt == COMMIT_ATTEMPTS_MAX;
+            let is_final = matches!(error, StateError::Deposed) || attempt == COMMIT_ATTEMPTS_MAX;
             let mut failure = error.failure();
             if is_final {
                 failure.message =

@@ -7,7 +7,7 @@ use deepclone_core::limits::PURGE_INTERVAL;
 use tokio_util::sync::CancellationToken;
 
 use crate::effects::wall_clock_ms;
-use crate::state::{Store, StoreError};
+use crate::state::{StateError, Store};
 
 /// Purges until `shutdown`, or until another coordinator leads.
 pub(super) async fn purge(store: Arc<dyn Store>, epoch: Epoch, shutdown: CancellationToken) {
@@ -19,7 +19,7 @@ pub(super) async fn purge(store: Arc<dyn Store>, epoch: Epoch, shutdown: Cancell
                 () = tokio::time::sleep(PURGE_INTERVAL) => {}
                 () = shutdown.cancelled() => return,
             },
-            Err(StoreError::Deposed) => return,
+            Err(StateError::Deposed) => return,
             Err(error) => {
                 tracing::warn!("old jobs are not purged: {}", error.failure());
                 tokio::select! {

@@ -18,7 +18,7 @@ use super::Driver;
 use super::book::{JobSnapshot, ended_snapshot};
 use super::message::{Message, Reply, Submission};
 use super::take::{Answer, unknown_job};
-use crate::state::{Entry, StoreError};
+use crate::state::{Entry, StateError};
 
 /// Who asks for a job that the machine does not know.
 pub(super) enum Recall {
@@ -65,7 +65,7 @@ impl Driver {
     pub(super) fn recalled(
         &mut self,
         job: JobId,
-        found: Result<Option<Vec<Entry>>, StoreError>,
+        found: Result<Option<Vec<Entry>>, StateError>,
         actions: &mut Vec<Action>,
         answers: &mut Vec<Answer>,
     ) {

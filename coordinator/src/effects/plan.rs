@@ -21,7 +21,7 @@ use deepclone_delta::changes::{
 
 use super::job_plan::{JobPlan, fits};
 use super::{Context, in_time, source_key, wall_clock_ms};
-use crate::state::{JobSpec, KnownObject, PlanNote, StoreError, encode_spec};
+use crate::state::{JobSpec, KnownObject, PlanNote, StateError, encode_spec};
 
 /// Bytes of an object's lease besides its two keys: numbers, and the tags of an earlier copy.
 const OBJECT_OVERHEAD_BYTES: usize = 96 + 2 * ETAG_BYTES_MAX;
@@ -152,7 +152,7 @@ fn pack(source: SourceKey, change_set: &ChangeSet) -> Result<Vec<Shard>, Failure
 
 /// Notes the earlier copies of the plan's objects from this very source, as far as they are recent
 /// enough to be worth a second look.
-async fn note_priors(context: &Context, job: JobId, plan: &mut JobPlan) -> Result<(), StoreError> {
+async fn note_priors(context: &Context, job: JobId, plan: &mut JobPlan) -> Result<(), StateError> {
     let head_ms = plan.change_set.replica_commit_ms;
     let since_ms = wall_clock_ms() - prior_age_max_ms(plan.change_set.retention_ms);
     let mut priors = Vec::new();

@@ -10,7 +10,7 @@ use deepclone_proto::convert::{WireError, fixed_bytes};
 use deepclone_proto::state::v1 as wire;
 use prost::Message;
 
-use super::{Entry, JobSpec, PlanNote, StoreError};
+use super::{Entry, JobSpec, PlanNote, StateError};
 
 /// Why a row cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +46,7 @@ pub fn encode_spec(spec: &JobSpec) -> Vec<u8> {
 ///
 /// # Errors
 /// Bytes that are none.
-pub fn decode_spec(bytes: &[u8]) -> Result<JobSpec, StoreError> {
+pub fn decode_spec(bytes: &[u8]) -> Result<JobSpec, StateError> {
     let read = || -> Result<JobSpec, RowError> {
         let order = wire::JobSpec::decode(bytes)?;
         Ok(JobSpec {
@@ -55,7 +55,7 @@ pub fn decode_spec(bytes: &[u8]) -> Result<JobSpec, StoreError> {
             target: side(order.target, "target")?,
         })
     };
-    read().map_err(|error| StoreError::Damaged { kind: "spec".to_owned(), why: error.to_string() })
+    read().map_err(|error| StateError::Damaged { kind: "spec".to_owned(), why: error.to_string() })
 }
 
 fn side(side: Option<wire::Side>, field: &'static str) -> Result<Resolved, RowError> {
@@ -123,10 +123,10 @@ pub(super) fn decode(
     kind: &str,
     body: &[u8],
     recorded_ms: i64,
-) -> Result<Entry, StoreError> {
+) -> Result<Entry, StateError> {
     match decode_fact(job, kind, body) {
         Ok((fact, note)) => Ok(Entry { fact, note: note.map(note_from_wire), recorded_ms }),
-        Err(error) => Err(StoreError::Damaged { kind: kind.to_owned(), why: error.to_string() }),
+        Err(error) => Err(StateError::Damaged { kind: kind.to_owned(), why: error.to_string() }),
     }
 }
 

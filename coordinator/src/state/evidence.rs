@@ -4,7 +4,7 @@ use deepclone_core::ids::{JobId, SourceKey, TargetKey};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, Sqlite, SqlitePool, Transaction};
 
-use super::{StoreError, history};
+use super::{StateError, history};
 
 /// An object that a receipt saw whole at a target.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +45,7 @@ pub(super) async fn record(
     transaction: &mut Transaction<'_, Sqlite>,
     target: TargetKey,
     evidence: &Evidence,
-) -> Result<(), StoreError> {
+) -> Result<(), StateError> {
     sqlx::query(
         "INSERT OR REPLACE INTO objects (target, key, source, size, crc64nvme, source_etag,
          target_etag, existed, worker, job, recorded_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -67,7 +67,7 @@ pub(super) async fn record(
 }
 
 /// Notes that the commit of a job may be in the target's log from here on.
-pub(super) async fn intend(pool: &SqlitePool, job: JobId, now_ms: i64) -> Result<(), StoreError> {
+pub(super) async fn intend(pool: &SqlitePool, job: JobId, now_ms: i64) -> Result<(), StateError> {
     sqlx::query("INSERT OR REPLACE INTO publications (job, recorded_ms) VALUES (?, ?)")
         .bind(job.0.as_bytes().as_slice())
         .bind(now_ms)
@@ -82,7 +82,7 @@ pub(super) async fn find(
     target: TargetKey,
     keys: &[&str],
     since_ms: i64,
-) -> Result<Vec<KnownObject>, StoreError> {
+) -> Result<Vec<KnownObject>, StateError> {
     // One lookup by the primary key for each wanted key, whatever else the target has.
     let rows = sqlx::query(
         "SELECT objects.key, source, size, crc64nvme, source_etag, target_etag, existed, worker,
@@ -99,9 +99,9 @@ pub(super) async fn find(
     rows.iter().map(known).collect()
 }
 
-fn known(row: &SqliteRow) -> Result<KnownObject, StoreError> {
+fn known(row: &SqliteRow) -> Result<KnownObject, StateError> {
     let source: &[u8] = row.try_get(1)?;
-    let source = source.try_into().map_err(|_| StoreError::Damaged {
+    let source = source.try_into().map_err(|_| StateError::Damaged {
         kind: "source of an object".to_owned(),
         why: format!("it has {} bytes", source.len()),
     })?;

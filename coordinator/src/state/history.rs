@@ -10,7 +10,7 @@ use sqlx::sqlite::{SqlitePool, SqliteRow};
 use sqlx::{Row as _, Sqlite, SqliteConnection, Transaction};
 use uuid::Uuid;
 
-use super::{Entry, StoreError, encoding};
+use super::{Entry, StateError, encoding};
 
 const COLUMNS: &str = "job, created_sequence, created_ms, created, planned_sequence, planned_ms, \
                        planned, ended_sequence, ended_ms, ended";
@@ -22,7 +22,7 @@ type Placed = Vec<(i64, Entry)>;
 pub(super) async fn keep_in_short(
     connection: &mut SqliteConnection,
     job: JobId,
-) -> Result<(), StoreError> {
+) -> Result<(), StateError> {
     sqlx::query(
         "INSERT INTO jobs (job, created_sequence, created_ms, created, planned_sequence,
                            planned_ms, planned, ended_sequence, ended_ms, ended)
@@ -45,7 +45,7 @@ pub(super) async fn keep_in_short(
 pub(super) async fn is_kept(
     connection: &mut SqliteConnection,
     job: JobId,
-) -> Result<bool, StoreError> {
+) -> Result<bool, StateError> {
     let row = sqlx::query("SELECT 1 FROM jobs WHERE job = ?")
         .bind(job.0.as_bytes().as_slice())
         .fetch_optional(connection)
@@ -54,7 +54,7 @@ pub(super) async fn is_kept(
 }
 
 /// The newest ended jobs, at most so many.
-pub(super) async fn newest(pool: &SqlitePool, most: usize) -> Result<Placed, StoreError> {
+pub(super) async fn newest(pool: &SqlitePool, most: usize) -> Result<Placed, StateError> {
     let query = format!("SELECT {COLUMNS} FROM jobs ORDER BY ended_sequence DESC LIMIT ?");
     let rows = sqlx::query(sqlx::AssertSqlSafe(query)).bind(count(most)).fetch_all(pool).await?;
     let mut placed = Placed::new();
@@ -65,7 +65,7 @@ pub(super) async fn newest(pool: &SqlitePool, most: usize) -> Result<Placed, Sto
 }
 
 /// An ended job; none: there is none of this id, or it is purged.
-pub(super) async fn find(pool: &SqlitePool, job: JobId) -> Result<Option<Vec<Entry>>, StoreError> {
+pub(super) async fn find(pool: &SqlitePool, job: JobId) -> Result<Option<Vec<Entry>>, StateError> {
     let query = format!("SELECT {COLUMNS} FROM jobs WHERE job = ?");
     let row = sqlx::query(sqlx::AssertSqlSafe(query))
         .bind(job.0.as_bytes().as_slice())
@@ -75,7 +75,7 @@ pub(super) async fn find(pool: &SqlitePool, job: JobId) -> Result<Option<Vec<Ent
     Ok(Some(entries(&row)?.into_iter().map(|(_, entry)| entry).collect()))
 }
 
-fn entries(row: &SqliteRow) -> Result<Placed, StoreError> {
+fn entries(row: &SqliteRow) -> Result<Placed, StateError> {
     let job = job_id(row.try_get(0)?)?;
     let mut placed = Placed::with_capacity(3);
     for (at, kind) in [(1, "created"), (4, "planned"), (7, "ended")] {
@@ -90,7 +90,7 @@ fn entries(row: &SqliteRow) -> Result<Placed, StoreError> {
 pub(super) async fn purge(
     mut transaction: Transaction<'_, Sqlite>,
     now_ms: i64,
-) -> Result<bool, StoreError> {
+) -> Result<bool, StateError> {
     let facts = purge_facts(&mut transaction).await?;
     let jobs = purge_jobs(&mut transaction, now_ms).await?;
     let evidence = purge_evidence(&mut transaction, now_ms).await?;
@@ -99,7 +99,7 @@ pub(super) async fn purge(
 }
 
 /// Facts of one job that is kept in short.
-async fn purge_facts(connection: &mut SqliteConnection) -> Result<bool, StoreError> {
+async fn purge_facts(connection: &mut SqliteConnection) -> Result<bool, StateError> {
     let row = sqlx::query("SELECT job FROM jobs WHERE has_facts = 1 LIMIT 1")
         .fetch_optional(&mut *connection)
         .await?;
@@ -125,7 +125,7 @@ async fn purge_facts(connection: &mut SqliteConnection) -> Result<bool, StoreErr
 
 /// Jobs that ended too long ago, or that are too many. Never one with facts: its id would be free
 /// for a new job that had them, too.
-async fn purge_jobs(connection: &mut SqliteConnection, now_ms: i64) -> Result<bool, StoreError> {
+async fn purge_jobs(connection: &mut SqliteConnection, now_ms: i64) -> Result<bool, StateError> {
     let by_age = sqlx::query(
         "DELETE FROM jobs WHERE job IN
             (SELECT job FROM jobs WHERE ended_ms < ? AND has_facts = 0 ORDER BY ended_ms LIMIT ?)",
@@ -151,7 +151,7 @@ async fn purge_jobs(connection: &mut SqliteConnection, now_ms: i64) -> Result<bo
 async fn purge_evidence(
     connection: &mut SqliteConnection,
     now_ms: i64,
-) -> Result<bool, StoreError> {
+) -> Result<bool, StateError> {
     let deleted = sqlx::query(
         "DELETE FROM objects WHERE recorded_ms < ?1 AND recorded_ms <= coalesce(
             (SELECT recorded_ms FROM objects WHERE recorded_ms < ?1
@@ -172,7 +172,7 @@ async fn purge_evidence(
 /// Keeps in short what ended before there was a table for it. Its progress is in its receipts.
 pub(super) async fn keep_older_ends(
     mut transaction: Transaction<'_, Sqlite>,
-) -> Result<(), StoreError> {
+) -> Result<(), StateError> {
     let rows = sqlx::query(
         "SELECT DISTINCT job FROM facts WHERE kind = 'ended' AND job NOT IN (SELECT job FROM jobs)",
     )
@@ -216,15 +216,15 @@ pub(super) async fn keep_older_ends(
 pub(super) async fn check_term(
     connection: &mut SqliteConnection,
     epoch: Epoch,
-) -> Result<(), StoreError> {
+) -> Result<(), StateError> {
     let row = sqlx::query("SELECT epoch FROM leader").fetch_one(connection).await?;
     let leading: i64 = row.try_get(0)?;
-    if leading.unsigned_abs() == epoch.0 { Ok(()) } else { Err(StoreError::Deposed) }
+    if leading.unsigned_abs() == epoch.0 { Ok(()) } else { Err(StateError::Deposed) }
 }
 
 /// The job of a row.
-pub(super) fn job_id(bytes: &[u8]) -> Result<JobId, StoreError> {
-    let damaged = |error: uuid::Error| StoreError::Damaged {
+pub(super) fn job_id(bytes: &[u8]) -> Result<JobId, StateError> {
+    let damaged = |error: uuid::Error| StateError::Damaged {
         kind: "job id".to_owned(),
         why: error.to_string(),
     };

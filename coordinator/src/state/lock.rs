@@ -3,22 +3,22 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::Path;
 
-use super::StoreError;
+use super::StateError;
 
 /// Takes the lock of the database at `database`; held until the file is dropped.
 ///
 /// # Errors
 /// Another process holds it, or the file cannot be made.
-pub(super) fn lock(database: &Path) -> Result<File, StoreError> {
+pub(super) fn lock(database: &Path) -> Result<File, StateError> {
     let mut name = database.as_os_str().to_owned();
     name.push(".lock");
-    let failed = |source| StoreError::File { path: database.display().to_string(), source };
+    let failed = |source| StateError::File { path: database.display().to_string(), source };
     let file =
         OpenOptions::new().create(true).truncate(false).write(true).open(&name).map_err(failed)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => {
-            Err(StoreError::Locked { path: database.display().to_string() })
+            Err(StateError::Locked { path: database.display().to_string() })
         }
         Err(TryLockError::Error(source)) => Err(failed(source)),
     }

@@ -35,37 +35,37 @@ pub use sqlite::{Place, SqliteStore};
 /// A durable state. Implementations pass one conformance suite.
 pub trait Store: Send + Sync + 'static {
     /// Takes the lead in a new term.
-    fn lead(&self) -> BoxFuture<'_, Result<Epoch, StoreError>>;
+    fn lead(&self) -> BoxFuture<'_, Result<Epoch, StateError>>;
     /// Every entry of the jobs that have not ended, and in short the `ended_max` newest that have,
     /// in the order in which they were appended.
-    fn load(&self, ended_max: usize) -> BoxFuture<'_, Result<Vec<Entry>, StoreError>>;
+    fn load(&self, ended_max: usize) -> BoxFuture<'_, Result<Vec<Entry>, StateError>>;
     /// An ended job in short: `Created`, its last `Planned` if any, `Ended`. None: there is none,
     /// or it is not kept any more.
-    fn find(&self, job: JobId) -> BoxFuture<'_, Result<Option<Vec<Entry>>, StoreError>>;
+    fn find(&self, job: JobId) -> BoxFuture<'_, Result<Option<Vec<Entry>>, StateError>>;
     /// Drops a bounded part of what is not needed any more. True: there is more, call again.
-    fn purge(&self, epoch: Epoch, now_ms: i64) -> BoxFuture<'_, Result<bool, StoreError>>;
+    fn purge(&self, epoch: Epoch, now_ms: i64) -> BoxFuture<'_, Result<bool, StateError>>;
     /// Makes a batch durable, whole or not at all.
     fn append<'a>(
         &'a self,
         epoch: Epoch,
         batch: &'a Batch,
-    ) -> BoxFuture<'a, Result<(), StoreError>>;
+    ) -> BoxFuture<'a, Result<(), StateError>>;
     /// Evidence for these keys of a target, recorded at `since_ms` or later, by key.
     fn evidence<'a>(
         &'a self,
         target: TargetKey,
         keys: &'a [&'a str],
         since_ms: i64,
-    ) -> BoxFuture<'a, Result<Vec<KnownObject>, StoreError>>;
+    ) -> BoxFuture<'a, Result<Vec<KnownObject>, StateError>>;
     /// Notes that the commit of a job may be in its target's log from here on: what it copied is
     /// never replaced any more.
-    fn intend(&self, job: JobId, now_ms: i64) -> BoxFuture<'_, Result<(), StoreError>>;
+    fn intend(&self, job: JobId, now_ms: i64) -> BoxFuture<'_, Result<(), StateError>>;
     /// Drops the evidence for these keys: their objects turned out to be gone.
     fn forget<'a>(
         &'a self,
         target: TargetKey,
         keys: &'a [String],
-    ) -> BoxFuture<'a, Result<(), StoreError>>;
+    ) -> BoxFuture<'a, Result<(), StateError>>;
 }
 
 /// A fact as it is kept.
@@ -110,7 +110,7 @@ pub struct JobSpec {
 
 /// Why the durable state cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum StoreError {
+pub enum StateError {
     /// The database is another process's.
     #[error("the database {path} is used by another coordinator: stop that one, or name another")]
     Locked {
@@ -150,7 +150,7 @@ pub enum StoreError {
     Migrate(#[from] sqlx::migrate::MigrateError),
 }
 
-impl StoreError {
+impl StateError {
     /// The error as it leaves the process.
     #[must_use]
     pub fn failure(&self) -> Failure {

@@ -18,7 +18,7 @@ use sqlx::sqlite::{
 use sqlx::{Row as _, Sqlite, Transaction};
 
 use super::history::{self, job_id};
-use super::{Batch, Entry, KnownObject, Store, StoreError, encoding, evidence, lock};
+use super::{Batch, Entry, KnownObject, StateError, Store, encoding, evidence, lock};
 
 /// Connections that read a file at once; more wait for their turn.
 const READERS_MAX: u32 = 4;
@@ -48,7 +48,7 @@ impl SqliteStore {
     ///
     /// # Errors
     /// Another process uses it, or it cannot be opened.
-    pub async fn open(place: &Place) -> Result<Self, StoreError> {
+    pub async fn open(place: &Place) -> Result<Self, StateError> {
         let (options, lock) = match place {
             Place::File(path) => {
                 let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
@@ -80,11 +80,11 @@ impl SqliteStore {
         &self.pool
     }
 
-    async fn begin(&self) -> Result<Transaction<'_, Sqlite>, StoreError> {
+    async fn begin(&self) -> Result<Transaction<'_, Sqlite>, StateError> {
         Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?)
     }
 
-    async fn take_lead(&self) -> Result<Epoch, StoreError> {
+    async fn take_lead(&self) -> Result<Epoch, StateError> {
         let mut transaction = self.begin().await?;
         let row = sqlx::query("UPDATE leader SET epoch = epoch + 1 RETURNING epoch")
             .fetch_one(&mut *transaction)
@@ -94,7 +94,7 @@ impl SqliteStore {
         Ok(Epoch(epoch.unsigned_abs()))
     }
 
-    async fn load_all(&self, ended_max: usize) -> Result<Vec<Entry>, StoreError> {
+    async fn load_all(&self, ended_max: usize) -> Result<Vec<Entry>, StateError> {
         let mut placed = history::newest(&self.readers, ended_max).await?;
         let mut rows = sqlx::query(
             "SELECT job, kind, body, recorded_ms, sequence FROM facts
@@ -110,13 +110,13 @@ impl SqliteStore {
         Ok(placed.into_iter().map(|(_, entry)| entry).collect())
     }
 
-    async fn append_batch(&self, epoch: Epoch, batch: &Batch) -> Result<(), StoreError> {
+    async fn append_batch(&self, epoch: Epoch, batch: &Batch) -> Result<(), StateError> {
         let mut transaction = self.begin().await?;
         history::check_term(&mut transaction, epoch).await?;
         for entry in &batch.entries {
             let (job, kind, body) = encoding::encode(entry);
             if kind == "created" && history::is_kept(&mut transaction, job).await? {
-                return Err(StoreError::CreatedTwice { job });
+                return Err(StateError::CreatedTwice { job });
             }
             sqlx::query("INSERT INTO facts (job, kind, body, recorded_ms) VALUES (?, ?, ?, ?)")
                 .bind(job.0.as_bytes().as_slice())
@@ -136,13 +136,13 @@ impl SqliteStore {
         Ok(())
     }
 
-    async fn purge_some(&self, epoch: Epoch, now_ms: i64) -> Result<bool, StoreError> {
+    async fn purge_some(&self, epoch: Epoch, now_ms: i64) -> Result<bool, StateError> {
         let mut transaction = self.begin().await?;
         history::check_term(&mut transaction, epoch).await?;
         history::purge(transaction, now_ms).await
     }
 
-    async fn forget_keys(&self, target: TargetKey, keys: &[String]) -> Result<(), StoreError> {
+    async fn forget_keys(&self, target: TargetKey, keys: &[String]) -> Result<(), StateError> {
         let mut transaction = self.begin().await?;
         for key in keys {
             sqlx::query("DELETE FROM objects WHERE target = ? AND key = ?")
@@ -157,19 +157,19 @@ impl SqliteStore {
 }
 
 impl Store for SqliteStore {
-    fn lead(&self) -> BoxFuture<'_, Result<Epoch, StoreError>> {
+    fn lead(&self) -> BoxFuture<'_, Result<Epoch, StateError>> {
         Box::pin(self.take_lead())
     }
 
-    fn load(&self, ended_max: usize) -> BoxFuture<'_, Result<Vec<Entry>, StoreError>> {
+    fn load(&self, ended_max: usize) -> BoxFuture<'_, Result<Vec<Entry>, StateError>> {
         Box::pin(self.load_all(ended_max))
     }
 
-    fn find(&self, job: JobId) -> BoxFuture<'_, Result<Option<Vec<Entry>>, StoreError>> {
+    fn find(&self, job: JobId) -> BoxFuture<'_, Result<Option<Vec<Entry>>, StateError>> {
         Box::pin(history::find(&self.readers, job))
     }
 
-    fn purge(&self, epoch: Epoch, now_ms: i64) -> BoxFuture<'_, Result<bool, StoreError>> {
+    fn purge(&self, epoch: Epoch, now_ms: i64) -> BoxFuture<'_, Result<bool, StateError>> {
         Box::pin(self.purge_some(epoch, now_ms))
     }
 
@@ -177,7 +177,7 @@ impl Store for SqliteStore {
         &'a self,
         epoch: Epoch,
         batch: &'a Batch,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
+    ) -> BoxFuture<'a, Result<(), StateError>> {
         Box::pin(self.append_batch(epoch, batch))
     }
 
@@ -186,11 +186,11 @@ impl Store for SqliteStore {
         target: TargetKey,
         keys: &'a [&'a str],
         since_ms: i64,
-    ) -> BoxFuture<'a, Result<Vec<KnownObject>, StoreError>> {
+    ) -> BoxFuture<'a, Result<Vec<KnownObject>, StateError>> {
         Box::pin(evidence::find(&self.readers, target, keys, since_ms))
     }
 
-    fn intend(&self, job: JobId, now_ms: i64) -> BoxFuture<'_, Result<(), StoreError>> {
+    fn intend(&self, job: JobId, now_ms: i64) -> BoxFuture<'_, Result<(), StateError>> {
         Box::pin(evidence::intend(&self.pool, job, now_ms))
     }
 
@@ -198,7 +198,7 @@ impl Store for SqliteStore {
         &'a self,
         target: TargetKey,
         keys: &'a [String],
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
+    ) -> BoxFuture<'a, Result<(), StateError>> {
         Box::pin(self.forget_keys(target, keys))
     }
 }

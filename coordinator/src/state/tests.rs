@@ -224,8 +224,8 @@ async fn conforms(store: &dyn Store) {
     assert!(second > first);
     let late = Entry { fact: Fact::CancelRequested { job: job(1) }, note: None, recorded_ms: 1 };
     let late = Batch { entries: vec![late], evidence: vec![] };
-    assert!(matches!(store.append(first, &late).await, Err(StoreError::Deposed)));
-    assert!(matches!(store.purge(first, 1).await, Err(StoreError::Deposed)));
+    assert!(matches!(store.append(first, &late).await, Err(StateError::Deposed)));
+    assert!(matches!(store.purge(first, 1).await, Err(StateError::Deposed)));
     assert_eq!(store.load(9).await.unwrap().len(), live().len());
     store.append(second, &late).await.unwrap();
     assert_eq!(store.load(9).await.unwrap().len(), live().len() + 1);
@@ -256,7 +256,7 @@ async fn keeps_ended_jobs_in_short(store: &dyn Store, epoch: Epoch) {
 
     // Its id stays its own, also once its facts are gone.
     let again = Batch { entries: vec![entry(created(job(11)), 1)], evidence: vec![] };
-    assert!(matches!(store.append(epoch, &again).await, Err(StoreError::CreatedTwice { .. })));
+    assert!(matches!(store.append(epoch, &again).await, Err(StateError::CreatedTwice { .. })));
 
     // A job that ends in the batch that makes it, and was never planned.
     append(store, epoch, vec![entry(created(job(14)), 3), entry(ended(14, End::Cancelled), 4)])
@@ -415,7 +415,7 @@ async fn a_file_has_one_process() {
     let place = Place::File(folder.path().join("state.db"));
     let _held = SqliteStore::open(&place).await.unwrap();
     let error = SqliteStore::open(&place).await.unwrap_err();
-    assert!(matches!(error, StoreError::Locked { .. }));
+    assert!(matches!(error, StateError::Locked { .. }));
     let failure = error.failure();
     assert_eq!(failure.reason.row().exit, 2);
     assert!(failure.message.contains("state.db"), "{failure}");
@@ -424,7 +424,7 @@ async fn a_file_has_one_process() {
 #[test]
 fn an_order_survives_and_garbage_is_named() {
     assert_eq!(decode_spec(&encode_spec(&job_spec())).unwrap(), job_spec());
-    assert!(matches!(decode_spec(&[0xff]), Err(StoreError::Damaged { .. })));
+    assert!(matches!(decode_spec(&[0xff]), Err(StateError::Damaged { .. })));
     let error = encoding::decode(job(1), "later_kind", &[], 0).unwrap_err();
     assert!(error.to_string().contains("later_kind"), "{error}");
     let error = encoding::decode(job(1), "task_done", &[], 0).unwrap_err();

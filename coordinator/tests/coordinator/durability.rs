@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use deepclone_coordinator::state::{
-    Batch, Entry, KnownObject, Place, SqliteStore, Store, StoreError,
+    Batch, Entry, KnownObject, Place, SqliteStore, StateError, Store,
 };
 use deepclone_core::ids::{Epoch, JobId, TargetKey};
 use deepclone_core::reason::Reason;
@@ -28,19 +28,19 @@ impl Failing {
 }
 
 impl Store for Failing {
-    fn lead(&self) -> BoxFuture<'_, Result<Epoch, StoreError>> {
+    fn lead(&self) -> BoxFuture<'_, Result<Epoch, StateError>> {
         self.inner.lead()
     }
 
-    fn load(&self, ended_max: usize) -> BoxFuture<'_, Result<Vec<Entry>, StoreError>> {
+    fn load(&self, ended_max: usize) -> BoxFuture<'_, Result<Vec<Entry>, StateError>> {
         self.inner.load(ended_max)
     }
 
-    fn find(&self, job: JobId) -> BoxFuture<'_, Result<Option<Vec<Entry>>, StoreError>> {
+    fn find(&self, job: JobId) -> BoxFuture<'_, Result<Option<Vec<Entry>>, StateError>> {
         self.inner.find(job)
     }
 
-    fn purge(&self, epoch: Epoch, now_ms: i64) -> BoxFuture<'_, Result<bool, StoreError>> {
+    fn purge(&self, epoch: Epoch, now_ms: i64) -> BoxFuture<'_, Result<bool, StateError>> {
         self.inner.purge(epoch, now_ms)
     }
 
@@ -48,12 +48,12 @@ impl Store for Failing {
         &'a self,
         epoch: Epoch,
         batch: &'a Batch,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
+    ) -> BoxFuture<'a, Result<(), StateError>> {
         let left = &self.failures_left;
         let less =
             left.try_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
         if less.is_ok() {
-            return Box::pin(async { Err(StoreError::Database(sqlx::Error::WorkerCrashed)) });
+            return Box::pin(async { Err(StateError::Database(sqlx::Error::WorkerCrashed)) });
         }
         self.inner.append(epoch, batch)
     }
@@ -63,11 +63,11 @@ impl Store for Failing {
         target: TargetKey,
         keys: &'a [&'a str],
         since_ms: i64,
-    ) -> BoxFuture<'a, Result<Vec<KnownObject>, StoreError>> {
+    ) -> BoxFuture<'a, Result<Vec<KnownObject>, StateError>> {
         self.inner.evidence(target, keys, since_ms)
     }
 
-    fn intend(&self, job: JobId, now_ms: i64) -> BoxFuture<'_, Result<(), StoreError>> {
+    fn intend(&self, job: JobId, now_ms: i64) -> BoxFuture<'_, Result<(), StateError>> {
         self.inner.intend(job, now_ms)
     }
 
@@ -75,7 +75,7 @@ impl Store for Failing {
         &'a self,
         target: TargetKey,
         keys: &'a [String],
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
+    ) -> BoxFuture<'a, Result<(), StateError>> {
         self.inner.forget(target, keys)
     }
 }

@@ -1,5 +1,6 @@
 //! Is one table inside the other? A clone into its own source would copy itself.
 
+use deepclone_common::store::redact::without_credentials;
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 use percent_encoding::percent_decode_str;
@@ -22,7 +23,7 @@ pub fn refuse_overlap(source_uri: &str, target_uri: &str) -> Result<(), Failure>
         return Ok(());
     };
     Err(Failure::new(Reason::InvalidArgument, format!("{problem}: choose another target folder"))
-        .with("target", super::identity::without_credentials(target_uri)))
+        .with("target", without_credentials(target_uri)))
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -34,7 +35,7 @@ struct Place {
 
 impl Place {
     fn parse(uri: &str) -> Self {
-        let uri = super::identity::without_credentials(uri);
+        let uri = without_credentials(uri);
         let (scheme, rest) = match uri.split_once(':') {
             Some((scheme, rest)) if scheme.len() > 1 && !scheme.contains('/') => (scheme, rest),
             _ => return Self::local(&uri),

@@ -1,7 +1,8 @@
 //! Is there a table around the target? Its VACUUM would delete the replica's objects, for no
 //! action of its log names them.
 
-use deepclone_common::store::error::{StoreError, StoreErrorKind};
+use deepclone_common::store::error::StoreErrorKind;
+use deepclone_common::store::retry::{Patience, retrying};
 use deepclone_common::store::table::TableStore;
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
@@ -48,9 +49,9 @@ async fn has_log(folder: &TableStore) -> Result<bool, DeltaError> {
         });
         std::pin::pin!(found).try_next().await
     };
-    match io::retrying(look).await {
+    match retrying(Patience::LOG, look).await {
         Ok(found) => Ok(found.is_some()),
-        Err(error) => match StoreError::of(&error).kind {
+        Err(error) => match error.kind {
             StoreErrorKind::NotFound | StoreErrorKind::Denied => Ok(false),
             _ => Err(io::storage("listing", folder, LOG_FOLDER, &error)),
         },

@@ -127,44 +127,9 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A URI without user, password, query and fragment: fit for logs and for the replica's log.
-pub(crate) fn without_credentials(uri: &str) -> String {
-    let end = uri.find(['?', '#']).unwrap_or(uri.len());
-    let uri = if uri.starts_with('/') || uri.starts_with("file:") { uri } else { &uri[..end] };
-    let Some((scheme, rest)) = uri.split_once("://") else { return uri.to_owned() };
-    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    // Azure writes `container@account`: not a credential. A user info with a colon is one.
-    match authority.rsplit_once('@') {
-        Some((user, host)) if user.contains(':') || !scheme.starts_with("abfs") => {
-            format!("{scheme}://{host}{path}")
-        }
-        _ => uri.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn uris_lose_their_credentials_and_nothing_else() {
-        for (uri, expect) in [
-            ("s3://bucket/a/b", "s3://bucket/a/b"),
-            ("s3://key:secret@bucket/a", "s3://bucket/a"),
-            (
-                "abfss://box@account.dfs.core.windows.net/t",
-                "abfss://box@account.dfs.core.windows.net/t",
-            ),
-            (
-                "https://account.blob.core.windows.net/box/t?sig=x&se=y",
-                "https://account.blob.core.windows.net/box/t",
-            ),
-            ("file:///data/a#b?c", "file:///data/a#b?c"),
-            ("/data/a?b", "/data/a?b"),
-        ] {
-            assert_eq!(without_credentials(uri), expect);
-        }
-    }
 
     #[test]
     fn a_hash_tells_where_a_part_ends() {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use deepclone_common::connections::Side;
+use deepclone_common::store::redact::without_credentials;
 use deepclone_common::store::table::{StoreKind, TableStore};
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::JobId;
@@ -450,7 +451,7 @@ fn identity_of(
         _ => wanted.metadata.id.clone(),
     };
     Identity {
-        source_uri: identity::without_credentials(&source.uri),
+        source_uri: without_credentials(&source.uri),
         body: RecordBody {
             sync_id: uuid::Uuid::nil(),
             mode: identity::mode_name(spec.mode).to_owned(),

@@ -85,7 +85,7 @@ async fn write_checkpoint(
         // Whole or not at all: an object under this name is a whole checkpoint.
         let there = io::get(target, &name).await?;
         if there.is_none_or(|there| there.bytes.len() as u64 != size_in_bytes) {
-            return Err(error);
+            return Err(io::storage("writing", target, &name, &error));
         }
     }
     let last = LastCheckpoint {

@@ -5,12 +5,9 @@
 //! are put again; our sync id, it was us; another sync of ours or a commit that changes nothing,
 //! the plan is made again on top of it; anything else is somebody else's.
 
-use std::time::Duration;
-
+use deepclone_common::store::retry::{Patience, Retry};
 use deepclone_common::store::table::TableStore;
-use deepclone_core::failure::Failure;
 use deepclone_core::ids::JobId;
-use deepclone_core::reason::Reason;
 
 use super::PublishResult;
 use crate::changes::ChangeSet;
@@ -18,12 +15,6 @@ use crate::changes::head::{diverged, is_harmless, operation, record_of};
 use crate::error::DeltaError;
 use crate::io::{self, PutOutcome};
 use crate::{commit, log};
-
-/// Puts of one commit before its outcome counts as unknown for good.
-const PUTS_MAX: u32 = 6;
-
-/// The pause before the second put; it doubles. Shorter than a task's: readers wait for it.
-const PAUSE_MIN: Duration = Duration::from_millis(100);
 
 pub(super) async fn publish(
     target: &TableStore,
@@ -35,25 +26,22 @@ pub(super) async fn publish(
     let body = commit::build(change_set, sync, now_ms);
     commit::check_size(body.len() as u64, commit::BYTES_MAX)?;
     let name = log::commit_path(version);
-    let mut pause = PAUSE_MIN;
-    let mut last_error = None;
-    for attempt in 0..PUTS_MAX {
-        if attempt > 0 {
-            tokio::time::sleep(pause).await;
-            pause *= 2;
-        }
-        match io::put_if_absent(target, &name, body.clone().into()).await? {
+    let mut retry = Retry::new(Patience::COMMIT);
+    loop {
+        let error = match io::put_if_absent(target, &name, body.clone().into()).await? {
             PutOutcome::Written => return Ok(PublishResult::Published { version }),
-            PutOutcome::Unsettled(error) => {
-                if let Some(result) = read_back(target, version, sync).await? {
-                    return Ok(result);
-                }
-                tracing::warn!(version, %error, "the commit is not there yet: written again");
-                last_error = Some(error);
-            }
+            PutOutcome::Unsettled(error) => error,
+        };
+        if let Some(result) = read_back(target, version, sync).await? {
+            return Ok(result);
         }
+        let error = error.when_absent();
+        let Some(pause) = retry.next(&error) else {
+            return Err(io::storage("writing", target, &name, &error));
+        };
+        tracing::warn!(version, %error, "the commit is not there yet: written again");
+        tokio::time::sleep(pause).await;
     }
-    Err(last_error.unwrap_or_else(|| unsettled(version).into()))
 }
 
 /// Whose commit stands at `version`; none when there is none.
@@ -69,11 +57,4 @@ async fn read_back(
         None if is_harmless(&found) => Ok(Some(PublishResult::Rebase)),
         None => Err(diverged(target, version, &operation(&found)).into()),
     }
-}
-
-fn unsettled(version: u64) -> Failure {
-    Failure::new(
-        Reason::StorageUnavailable,
-        format!("the outcome of writing version {version} of the replica's log stays unknown"),
-    )
 }

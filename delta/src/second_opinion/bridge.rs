@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use deepclone_common::store::table::TableStore;
+use deepclone_common::store::table::{TableStore, join};
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryFutureExt, TryStreamExt};
 use object_store as ours;
@@ -28,12 +28,7 @@ impl Bridge {
 
     fn inwards(&self, path: Option<&Path>) -> Result<ours::path::Path, theirs::Error> {
         let below = path.map(Path::as_ref).unwrap_or_default();
-        let whole = match (self.root.as_ref(), below) {
-            (root, "") => root.to_owned(),
-            ("", below) => below.to_owned(),
-            (root, below) => format!("{root}/{below}"),
-        };
-        ours::path::Path::parse(whole).map_err(generic)
+        ours::path::Path::parse(join(self.root.as_ref(), below)).map_err(generic)
     }
 
     fn outwards(root: &str, meta: ours::ObjectMeta) -> Result<ObjectMeta, theirs::Error> {

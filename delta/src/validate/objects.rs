@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use deepclone_common::store::retry::{Patience, retrying};
 use deepclone_common::store::table::TableStore;
 use futures::TryStreamExt;
 
@@ -40,10 +41,8 @@ pub(crate) async fn sizes(table: &TableStore) -> Result<BTreeMap<String, u64>, D
         "" => String::new(),
         root => format!("{root}/"),
     };
-    let metas: Vec<object_store::ObjectMeta> = table
-        .store
-        .list(Some(&table.root))
-        .try_collect()
+    let list = || table.store.list(Some(&table.root)).try_collect::<Vec<_>>();
+    let metas = retrying(Patience::LOG, list)
         .await
         .map_err(|error| crate::io::storage("listing", table, "", &error))?;
     Ok(metas

@@ -19,7 +19,6 @@ mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::time::Duration;
 
 use deepclone_common::local_folder::LocalFolder;
 use deepclone_common::store::table::TableStore;
@@ -31,11 +30,6 @@ use tokio_util::sync::CancellationToken;
 use crate::budget::Budget;
 use crate::lease::LeaseClock;
 use error::CopyError;
-
-/// Tries of one request before the task fails and backs off at the coordinator.
-pub(crate) const TRIES_MAX: u32 = 4;
-/// The first pause after a failed request; it doubles, with jitter.
-const PAUSE_MIN: Duration = Duration::from_millis(100);
 
 /// The source or the target of a task, with its store open.
 #[derive(Clone, Debug)]
@@ -49,9 +43,7 @@ pub(crate) struct OpenSide {
 impl OpenSide {
     /// The object of a decoded key below the table's folder.
     pub(crate) fn object(&self, key: &str) -> Result<Path, CopyError> {
-        let root = self.table.root.as_ref();
-        let path = if root.is_empty() { key.to_owned() } else { format!("{root}/{key}") };
-        Path::parse(&path).map_err(|_| CopyError::bad_key(key))
+        self.table.key(key).map_err(|_| CopyError::bad_key(key))
     }
 }
 
@@ -90,17 +82,4 @@ impl Counts {
     pub(crate) fn wrote(&self, bytes: u64) {
         self.bytes_written.fetch_add(bytes, Ordering::Relaxed);
     }
-}
-
-/// Waits before try number `failed + 1`: doubling, with jitter from half to the whole.
-pub(crate) async fn pause(failed: u32) {
-    let longest = PAUSE_MIN.saturating_mul(1 << failed.min(6));
-    tokio::time::sleep(jittered(longest)).await;
-}
-
-/// Between half of a duration and all of it.
-pub(crate) fn jittered(longest: Duration) -> Duration {
-    let [low, high, ..] = *uuid::Uuid::new_v4().as_bytes();
-    let share = f64::from(u16::from_be_bytes([low, high])) / f64::from(u16::MAX);
-    longest.mul_f64(0.5 + share / 2.0)
 }

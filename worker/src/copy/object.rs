@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use crc_fast::Digest;
 use deepclone_common::store::error::{StoreError, StoreErrorKind};
+use deepclone_common::store::retry::{Patience, Retry, retrying};
 use deepclone_core::copy_plan::{CopyPlan, PartPlan};
 use deepclone_core::limits::WHOLE_OBJECT_BYTES_MAX;
 use deepclone_core::receipt::{ObjectReceipt, TaskFailureKind};
@@ -14,12 +15,12 @@ use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
 use object_store::{ObjectStoreExt, PutMode};
 
+use super::Context;
 use super::error::CopyError;
 use super::present::{delete, prove, replace};
 use super::proof::{Expected, Found, compare};
 use super::read::{Length, Piece, ReadOutcome, Want, new_digest, read};
 use super::sink::{Finished, Sink, payload, put_file};
-use super::{Context, TRIES_MAX, pause};
 use crate::budget::Reserved;
 
 /// Parts of one object that are read or written at once.
@@ -126,7 +127,7 @@ async fn put_whole(
     reserved: Reserved,
 ) -> Result<ObjectReceipt, CopyError> {
     let key = &object.target_path;
-    let mut failed = 0;
+    let mut retry = Retry::new(Patience::OBJECT);
     let target = loop {
         context.lease.check().map_err(|_| CopyError::lease_expired(key))?;
         context.counts.request();
@@ -142,12 +143,10 @@ async fn put_whole(
         {
             break (etag, true);
         }
-        failed += 1;
-        let again = error.is_retryable() || error.kind == StoreErrorKind::AlreadyExists;
-        if !again || failed >= TRIES_MAX {
-            return Err(CopyError::target(key, &error));
-        }
-        pause(failed).await;
+        // What is there was read back: gone, or replaced.
+        let error = error.when_absent();
+        let Some(pause) = retry.next(&error) else { return Err(CopyError::target(key, &error)) };
+        tokio::time::sleep(pause).await;
     };
     drop(reserved);
     Ok(receipt(&piece.digest, piece.etag, target))
@@ -164,10 +163,10 @@ async fn put_once(
         let chunks = piece.chunks.clone();
         return match put_file(directory.clone(), key.to_owned(), chunks).await? {
             Finished::Written { .. } => Ok(written_etag(context, path).await),
-            Finished::Exists => Err(StoreError {
-                kind: StoreErrorKind::AlreadyExists,
-                message: "something is there already".to_owned(),
-            }),
+            Finished::Exists => {
+                let message = "something is there already";
+                Err(StoreError::new(StoreErrorKind::AlreadyExists, message))
+            }
         };
     }
     let (store, body) = (&context.target.table.store, payload(&piece.chunks));
@@ -290,19 +289,14 @@ async fn finish(
 }
 
 async fn exists(context: &Context, key: &str, path: &Path) -> Result<bool, CopyError> {
-    let mut failed = 0;
-    loop {
+    let head = || {
         context.counts.request();
-        let error = match context.target.table.store.head(path).await {
-            Ok(_) => return Ok(true),
-            Err(error) => StoreError::from(error),
-        };
-        failed += 1;
-        match error.kind {
-            StoreErrorKind::NotFound => return Ok(false),
-            _ if error.is_retryable() && failed < TRIES_MAX => pause(failed).await,
-            _ => return Err(CopyError::target(key, &error)),
-        }
+        context.target.table.store.head(path)
+    };
+    match retrying(Patience::OBJECT, head).await {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind == StoreErrorKind::NotFound => Ok(false),
+        Err(error) => Err(CopyError::target(key, &error)),
     }
 }
 
@@ -314,23 +308,17 @@ async fn head_source(
     size: u64,
 ) -> Result<String, CopyError> {
     let key = &object.source_path;
-    let mut failed = 0;
-    loop {
+    let head = || {
         context.counts.request();
-        let error = match context.source.table.store.head(&paths.source).await {
-            Ok(meta) if meta.size == size => return Ok(meta.e_tag.unwrap_or_default()),
-            Ok(meta) => {
-                let why = format!("has {} bytes, and the table's log says {size}", meta.size);
-                return Err(CopyError::changed(key, &why));
-            }
-            Err(error) => StoreError::from(error),
-        };
-        failed += 1;
-        if !error.is_retryable() || failed >= TRIES_MAX {
-            return Err(CopyError::source(key, &error));
-        }
-        pause(failed).await;
+        context.source.table.store.head(&paths.source)
+    };
+    let meta =
+        retrying(Patience::OBJECT, head).await.map_err(|error| CopyError::source(key, &error))?;
+    if meta.size != size {
+        let why = format!("has {} bytes, and the table's log says {size}", meta.size);
+        return Err(CopyError::changed(key, &why));
     }
+    Ok(meta.e_tag.unwrap_or_default())
 }
 
 struct Source<'a> {

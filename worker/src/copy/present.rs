@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 
 use deepclone_common::store::error::{StoreError, StoreErrorKind};
 use deepclone_common::store::requests::{delete_if_match, describe};
+use deepclone_common::store::retry::{Patience, retrying};
 use deepclone_core::evidence::{Described, Prior, Verdict, is_replaceable, judge, same_object};
 use deepclone_core::receipt::ObjectReceipt;
 use deepclone_core::task::ObjectCopy;
@@ -18,7 +19,7 @@ use super::error::CopyError;
 use super::object::Paths;
 use super::proof::{Expected, Found, compare};
 use super::read::Length;
-use super::{Context, OpenSide, TRIES_MAX, pause};
+use super::{Context, OpenSide};
 
 /// The receipt of an object that the target holds. `None`: it is to be copied, because it is not
 /// there, or because only the source's bytes can tell.
@@ -123,17 +124,9 @@ pub(crate) async fn delete(context: &Context, path: &Path, etag: &str) -> Result
 }
 
 async fn seen(context: &Context, side: &OpenSide, path: &Path) -> Result<Described, StoreError> {
-    let mut failed = 0;
-    loop {
+    retrying(Patience::OBJECT, || {
         context.counts.request();
-        let error = match describe(&*side.table.store, path).await {
-            Ok(described) => return Ok(described),
-            Err(error) => StoreError::from(error),
-        };
-        failed += 1;
-        if !error.is_retryable() || failed >= TRIES_MAX {
-            return Err(error);
-        }
-        pause(failed).await;
-    }
+        describe(&*side.table.store, path)
+    })
+    .await
 }

@@ -4,13 +4,14 @@ use std::io::Read;
 
 use crc_fast::Digest;
 use deepclone_common::store::error::{StoreError, StoreErrorKind};
+use deepclone_common::store::retry::{Patience, retrying};
 use futures::StreamExt;
 use object_store::path::Path;
 use object_store::{GetOptions, GetResultPayload, ObjectStore};
 
+use super::Counts;
 use super::error::CopyError;
 use super::read::new_digest;
-use super::{Counts, TRIES_MAX, pause};
 
 /// What the target's object should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,19 +50,10 @@ pub(crate) async fn compare(
     expected: Expected,
     counts: &Counts,
 ) -> Result<Found, CopyError> {
-    let mut failed = 0;
-    loop {
-        match compare_once(store, path, expected, counts).await {
-            Ok(found) => return Ok(found),
-            Err(error) if error.kind == StoreErrorKind::NotFound => return Ok(Found::Nothing),
-            Err(error) => {
-                failed += 1;
-                if !error.is_retryable() || failed >= TRIES_MAX {
-                    return Err(CopyError::target(key, &error));
-                }
-                pause(failed).await;
-            }
-        }
+    match retrying(Patience::OBJECT, || compare_once(store, path, expected, counts)).await {
+        Ok(found) => Ok(found),
+        Err(error) if error.kind == StoreErrorKind::NotFound => Ok(Found::Nothing),
+        Err(error) => Err(CopyError::target(key, &error)),
     }
 }
 
@@ -90,7 +82,7 @@ async fn compare_once(
     };
     if digest.get_amount() != size {
         let message = format!("{} of {size} bytes came", digest.get_amount());
-        return Err(StoreError { kind: StoreErrorKind::Transient, message });
+        return Err(StoreError::new(StoreErrorKind::Transient, message));
     }
     if digest.finalize() != expected.crc64nvme {
         let why = "its bytes have another digest".to_owned();
@@ -112,8 +104,5 @@ async fn digest_of_file(mut file: std::fs::File) -> Result<Digest, StoreError> {
     };
     let read: Result<Digest, std::io::Error> =
         tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(error.into()));
-    read.map_err(|error| StoreError {
-        kind: StoreErrorKind::Transient,
-        message: format!("cannot read the file: {error}"),
-    })
+    Ok(read?)
 }

@@ -8,12 +8,13 @@ use std::ops::Range;
 use bytes::Bytes;
 use crc_fast::{CrcAlgorithm, Digest};
 use deepclone_common::store::error::{StoreError, StoreErrorKind};
+use deepclone_common::store::retry::{Patience, Retry};
 use futures::StreamExt;
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, GetResult, GetResultPayload, ObjectStore};
 
+use super::Counts;
 use super::error::CopyError;
-use super::{Counts, TRIES_MAX, pause};
 
 /// What is known of an object before it is read.
 #[derive(Clone, Copy, Debug)]
@@ -103,7 +104,7 @@ pub(crate) async fn read(
         Want::Whole { .. } => None,
         Want::Part { etag, size, .. } => Some(empty_piece(etag.clone(), *size)),
     };
-    let mut failed = 0;
+    let mut retry = Retry::new(Patience::OBJECT);
     loop {
         match read_on(store, path, key, want, &mut piece, counts).await {
             Ok(None) => {
@@ -113,17 +114,16 @@ pub(crate) async fn read(
             Ok(Some(larger)) => return Ok(larger),
             Err(Cut::Final(error)) => return Err(error),
             Err(Cut::Store(error)) => {
-                failed += 1;
-                if !error.is_retryable() || failed >= TRIES_MAX {
+                let Some(pause) = retry.next(&error) else {
                     return Err(CopyError::source(key, &error));
-                }
+                };
                 // Without a tag nothing says that the rest is of the same object.
                 if let (Some(known), Want::Whole { .. }) = (&piece, want)
                     && known.etag.is_empty()
                 {
                     piece = None;
                 }
-                pause(failed).await;
+                tokio::time::sleep(pause).await;
             }
         }
     }
@@ -186,10 +186,10 @@ async fn read_on(
     };
     match known.digest.get_amount().cmp(&whole) {
         std::cmp::Ordering::Equal => Ok(None),
-        std::cmp::Ordering::Less => Err(Cut::Store(StoreError {
-            kind: StoreErrorKind::Transient,
-            message: format!("{} of {whole} bytes came", known.digest.get_amount()),
-        })),
+        std::cmp::Ordering::Less => {
+            let message = format!("{} of {whole} bytes came", known.digest.get_amount());
+            Err(Cut::Store(StoreError::new(StoreErrorKind::Transient, message)))
+        }
         std::cmp::Ordering::Greater => {
             Err(Cut::Final(CopyError::changed(key, "gave more bytes than its length")))
         }

@@ -181,8 +181,7 @@ impl StagedFile {
 }
 
 fn lost_file() -> StoreError {
-    let message = "the temporary file was lost after a failed write".to_owned();
-    StoreError { kind: StoreErrorKind::Other, message }
+    StoreError::new(StoreErrorKind::Other, "the temporary file was lost after a failed write")
 }
 
 /// The payload of chunks, without a copy.
@@ -194,14 +193,5 @@ async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
 ) -> Result<T, StoreError> {
     let done = tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(error.into()));
-    done.map_err(|error| {
-        let kind = match error.kind() {
-            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => StoreErrorKind::Denied,
-            ErrorKind::Unsupported => StoreErrorKind::Unsupported,
-            // A folder or a temporary file that somebody removed under us.
-            ErrorKind::NotFound | ErrorKind::Interrupted => StoreErrorKind::Transient,
-            _ => StoreErrorKind::Other,
-        };
-        StoreError { kind, message: error.to_string() }
-    })
+    Ok(done?)
 }

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use bytes::Bytes;
+use deepclone_common::store::retry::Patience;
 use deepclone_core::evidence::Prior;
 use deepclone_core::limits::WHOLE_OBJECT_BYTES_MAX;
 use deepclone_core::machine::TaskOutcome;
@@ -295,7 +296,7 @@ async fn a_source_that_stays_broken_fails_the_task_after_bounded_tries() {
     case.source.inner.put(&at(), bytes_of(10).into()).await.unwrap();
     let (kind, _) = case.failed(10).await;
     assert_eq!(kind, TaskFailureKind::Throttled);
-    assert_eq!(case.source.count("get"), TRIES_MAX);
+    assert_eq!(case.source.count("get"), Patience::OBJECT.tries_max);
     assert_eq!(case.target.count("put"), 0);
 }
 

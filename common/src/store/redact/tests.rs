@@ -68,3 +68,22 @@ fn what_holds_no_secret_stays_as_it_is() {
     }
     assert_eq!(redact_line(" a\n  b\tc "), "a b c");
 }
+
+#[test]
+fn a_uri_that_is_kept_loses_its_credentials_and_nothing_else() {
+    for (uri, wanted) in [
+        ("s3://bucket/a/b", "s3://bucket/a/b"),
+        ("s3://key:secret@bucket/a", "s3://bucket/a"),
+        (
+            "abfss://box@account.dfs.core.windows.net/t",
+            "abfss://box@account.dfs.core.windows.net/t",
+        ),
+        ("abfss://c:secret@account.dfs.x/t", "abfss://account.dfs.x/t"),
+        ("https://account.blob.x/box/t?sig=x&se=y", "https://account.blob.x/box/t"),
+        ("s3://bucket/a#secret", "s3://bucket/a"),
+        ("file:///data/a#b?c", "file:///data/a#b?c"),
+        ("/data/a?b", "/data/a?b"),
+    ] {
+        assert_eq!(without_credentials(uri), wanted);
+    }
+}

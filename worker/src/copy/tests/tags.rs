@@ -93,8 +93,8 @@ async fn weak_tags_are_compared_and_never_asked_to_match() {
 #[test]
 fn what_a_store_does_not_support_is_final_on_either_side() {
     let text = "Server returned non-2xx status code: 501 Not Implemented: <Code>NotImplemented";
-    let error = deepclone_common::store::error::StoreError::of(&broken(text));
-    assert!(!error.is_retryable());
+    let error = deepclone_common::store::error::StoreError::from(broken(text));
+    assert!(!error.kind.is_retryable());
     assert_eq!(CopyError::source(KEY, &error).kind, TaskFailureKind::SourceDenied);
     assert_eq!(CopyError::target(KEY, &error).kind, TaskFailureKind::TargetDenied);
 }

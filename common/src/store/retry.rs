@@ -1,0 +1,202 @@
+//! When a failed request to a store is sent again: the only place that decides it.
+//!
+//! The clients below never retry, so each repeated request is counted and shown. How long a store
+//! is waited for is ADR 0008's decision (docs/decisions): a [`Patience`] for each kind of request.
+
+use std::time::Duration;
+
+use super::error::{StoreError, StoreErrorKind};
+
+/// How often a request is sent, and how long the pauses in between are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// Tries of one request, the first included.
+    pub tries_max: u32,
+    /// Tries while the store throttles.
+    pub tries_throttled_max: u32,
+    /// The longest pause before the second try; it doubles with each further one.
+    pub pause_min: Duration,
+    /// The longest pause of all.
+    pub pause_max: Duration,
+}
+
+impl Patience {
+    /// Reads of a log, and the coordinator's other requests: a store that throttles is waited for
+    /// longer than half a minute.
+    pub const LOG: Self = Self {
+        tries_max: 5,
+        tries_throttled_max: 8,
+        pause_min: Duration::from_millis(500),
+        pause_max: Duration::from_secs(30),
+    };
+    /// Requests for an object of a task. The task itself is tried again for longer than a minute,
+    /// so a worker soon lets go of it.
+    pub const OBJECT: Self = Self {
+        tries_max: 4,
+        tries_throttled_max: 4,
+        pause_min: Duration::from_millis(200),
+        pause_max: Duration::from_secs(30),
+    };
+    /// The put of a commit, which is read back after each try: short, for readers wait for it.
+    pub const COMMIT: Self = Self {
+        tries_max: 6,
+        tries_throttled_max: 6,
+        pause_min: Duration::from_millis(100),
+        pause_max: Duration::from_secs(30),
+    };
+}
+
+/// The failed tries of one request.
+#[derive(Clone, Copy, Debug)]
+pub struct Retry {
+    patience: Patience,
+    failed: u32,
+}
+
+impl Retry {
+    /// Before the first try.
+    #[must_use]
+    pub fn new(patience: Patience) -> Self {
+        Self { patience, failed: 0 }
+    }
+
+    /// The pause before the next try, after one that failed with `error`; `None` when the request
+    /// has failed for good.
+    pub fn next(&mut self, error: &StoreError) -> Option<Duration> {
+        self.failed += 1;
+        let tries_max = match error.kind {
+            StoreErrorKind::Throttled => self.patience.tries_throttled_max,
+            _ => self.patience.tries_max,
+        };
+        if !error.kind.is_retryable() || self.failed >= tries_max {
+            return None;
+        }
+        tracing::debug!(failed = self.failed, %error, "a request is tried again");
+        let doubled = self.patience.pause_min.saturating_mul(1 << (self.failed - 1).min(16));
+        Some(jittered(doubled.min(self.patience.pause_max)))
+    }
+}
+
+/// Sends a request until it succeeds or has failed for good.
+///
+/// # Errors
+/// The last try's.
+pub async fn retrying<T, E, F>(
+    patience: Patience,
+    mut request: impl FnMut() -> F,
+) -> Result<T, StoreError>
+where
+    F: Future<Output = Result<T, E>>,
+    StoreError: From<E>,
+{
+    let mut retry = Retry::new(patience);
+    loop {
+        let error = match request().await {
+            Ok(answer) => return Ok(answer),
+            Err(error) => StoreError::from(error),
+        };
+        let Some(pause) = retry.next(&error) else { return Err(error) };
+        tokio::time::sleep(pause).await;
+    }
+}
+
+/// A random duration between half of `longest` and all of it, so that many that wait do not come
+/// back at once.
+#[must_use]
+pub fn jittered(longest: Duration) -> Duration {
+    let [low, high, ..] = *uuid::Uuid::new_v4().as_bytes();
+    let share = f64::from(u16::from_be_bytes([low, high])) / f64::from(u16::MAX);
+    longest.mul_f64(0.5 + share / 2.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use StoreErrorKind as Kind;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+    const PATIENCE: Patience = Patience {
+        tries_max: 4,
+        tries_throttled_max: 6,
+        pause_min: SECOND,
+        pause_max: Duration::from_secs(4),
+    };
+
+    fn error(kind: Kind) -> StoreError {
+        StoreError::new(kind, "failed")
+    }
+
+    #[test]
+    fn what_passes_is_tried_again_after_doubling_pauses() {
+        for (kind, longest) in [
+            (Kind::Transient, &[1, 2, 4][..]),
+            (Kind::Throttled, &[1, 2, 4, 4, 4]),
+            (Kind::AlreadyExists, &[]),
+            (Kind::Precondition, &[]),
+            (Kind::NotFound, &[]),
+            (Kind::BucketMissing, &[]),
+            (Kind::Denied, &[]),
+            (Kind::Unsupported, &[]),
+            (Kind::Other, &[]),
+        ] {
+            let mut retry = Retry::new(PATIENCE);
+            let pauses: Vec<_> = std::iter::from_fn(|| retry.next(&error(kind))).collect();
+            assert_eq!(pauses.len(), longest.len(), "{kind:?}");
+            for (pause, longest) in pauses.into_iter().zip(longest) {
+                let longest = SECOND * *longest;
+                assert!((longest / 2..=longest).contains(&pause), "{kind:?}: {pause:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn pauses_are_spread_between_half_and_all() {
+        let longest = Duration::from_secs(1);
+        let (mut shortest_seen, mut longest_seen) = (longest, Duration::ZERO);
+        for _ in 0..1_000 {
+            let pause = jittered(longest);
+            shortest_seen = shortest_seen.min(pause);
+            longest_seen = longest_seen.max(pause);
+        }
+        assert!((500..550).contains(&shortest_seen.as_millis()), "{shortest_seen:?}");
+        assert!((950..=1_000).contains(&longest_seen.as_millis()), "{longest_seen:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_patience_waits_as_long_as_it_says() {
+        for (patience, kind, tries, seconds) in [
+            (Patience::LOG, Kind::Throttled, 8, 30.0..65.0),
+            (Patience::LOG, Kind::Transient, 5, 3.0..8.0),
+            (Patience::OBJECT, Kind::Throttled, 4, 0.7..1.5),
+            (Patience::OBJECT, Kind::Transient, 4, 0.7..1.5),
+            (Patience::COMMIT, Kind::Transient, 6, 1.5..3.2),
+            (Patience::COMMIT, Kind::Denied, 1, 0.0..0.001),
+        ] {
+            let (begun, tried) = (Instant::now(), Cell::new(0));
+            let request = || {
+                tried.set(tried.get() + 1);
+                async { Err::<(), _>(error(kind)) }
+            };
+            assert_eq!(retrying(patience, request).await, Err(error(kind)));
+            assert_eq!(tried.get(), tries, "{patience:?} {kind:?}");
+            let waited = begun.elapsed().as_secs_f64();
+            assert!(seconds.contains(&waited), "{patience:?} {kind:?}: {waited} s");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_is_sent_until_it_succeeds() {
+        let tried = Cell::new(0);
+        let request = || {
+            tried.set(tried.get() + 1);
+            let answer = if tried.get() < 3 { Err(error(Kind::Transient)) } else { Ok("answer") };
+            async { answer }
+        };
+        assert_eq!(retrying(Patience::LOG, request).await, Ok("answer"));
+        assert_eq!(tried.get(), 3);
+    }
+}
