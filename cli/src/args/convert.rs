@@ -14,7 +14,7 @@ use deepclone_core::spec::{
 };
 use uuid::Uuid;
 
-use super::location::{refuse_overlap, table_uri};
+use super::location::table_uri;
 use super::{ModeArgument, OnDivergence, OnSourceReplaced, SpecArguments, VerifyLevel};
 
 /// What the user asks for, checked; `current_dir` is the base of relative paths.
@@ -57,7 +57,7 @@ pub fn clone_spec(arguments: &SpecArguments, current_dir: &Path) -> Result<Clone
 /// Both tables of a command, each as typed with its connection's name.
 ///
 /// # Errors
-/// `INVALID_ARGUMENT` when one cannot be meant, or lies inside the other.
+/// `INVALID_ARGUMENT` when one of them cannot be meant.
 pub fn tables(
     source: (&str, Option<&str>),
     target: (&str, Option<&str>),
@@ -65,7 +65,6 @@ pub fn tables(
 ) -> Result<(TableRef, TableRef), Failure> {
     let source = table(Side::Source, source.0, source.1, current_dir)?;
     let target = table(Side::Target, target.0, target.1, current_dir)?;
-    refuse_overlap(&source.uri, &target.uri)?;
     Ok((source, target))
 }
 

@@ -6,10 +6,8 @@
 use std::path::{Component, Path, PathBuf};
 
 use deepclone_common::connections::{Side, absolute_uri};
-use deepclone_common::store::redact::redact;
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
-use percent_encoding::percent_decode_str;
 
 use super::convert::not_built_yet;
 
@@ -35,31 +33,6 @@ pub fn table_uri(side: Side, typed: &str, current_dir: &Path) -> Result<String, 
         Some((name, rest)) => remote_uri(side, &name.to_ascii_lowercase(), rest),
         None => canonical(side, &absolute(Path::new(typed), current_dir).to_string_lossy()),
     }
-}
-
-/// The folder of a `file://` URI; none for other schemes.
-#[must_use]
-pub fn local_path(uri: &str) -> Option<PathBuf> {
-    let path = uri.strip_prefix("file://")?;
-    Some(PathBuf::from(percent_decode_str(path).decode_utf8_lossy().into_owned()))
-}
-
-/// Refuses one table inside the other, also through symbolic links and URIs spelled alike.
-///
-/// # Errors
-/// `INVALID_ARGUMENT`, naming both.
-pub fn refuse_overlap(source: &str, target: &str) -> Result<(), Failure> {
-    let keys = [source, target].map(comparable);
-    let message = if keys[0] == keys[1] {
-        format!("source and target are the same table: {}", redact(source))
-    } else if inside(&keys[1], &keys[0]) {
-        format!("target {} lies inside source {}", redact(target), redact(source))
-    } else if inside(&keys[0], &keys[1]) {
-        format!("source {} lies inside target {}", redact(source), redact(target))
-    } else {
-        return Ok(());
-    };
-    Err(Failure::new(Reason::InvalidArgument, message))
 }
 
 /// The store that is meant by `s3:/bucket/t` or `gs:bucket`: a slash is missing, and the replica
@@ -135,29 +108,6 @@ fn absolute(path: &Path, current_dir: &Path) -> PathBuf {
         }
     }
     clean
-}
-
-/// A form in which two spellings of one place are equal: scheme and host, then the path.
-fn comparable(uri: &str) -> String {
-    if let Some(path) = local_path(uri) {
-        return format!("file://{}", resolve_links(&path).to_string_lossy());
-    }
-    percent_decode_str(uri).decode_utf8_lossy().into_owned()
-}
-
-/// Follows the links of the longest part of `path` that exists.
-fn resolve_links(path: &Path) -> PathBuf {
-    for ancestor in path.ancestors() {
-        if let (Ok(real), Ok(rest)) = (ancestor.canonicalize(), path.strip_prefix(ancestor)) {
-            return real.components().chain(rest.components()).collect();
-        }
-    }
-    path.to_path_buf()
-}
-
-fn inside(inner: &str, outer: &str) -> bool {
-    let outer = outer.trim_end_matches('/');
-    inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'))
 }
 
 fn refuse(side: Side, what: &str) -> Failure {

@@ -10,7 +10,6 @@ use deepclone_core::spec::{CloneSpec, TableRef};
 
 use super::Context;
 use super::follow::Home;
-use crate::args::location::refuse_overlap;
 use crate::client::Coordinator;
 use crate::embedded::state_file::{of_target, state_home};
 use crate::embedded::{Embedded, Settings};
@@ -69,10 +68,9 @@ fn settings(context: &Context, spec: &CloneSpec, workers: u16) -> Result<Setting
     let connections = connections(context, &sides)?;
     let resolved =
         |table, side| connections.resolve(table, side).map_err(|error| error.failure_of(side));
-    // The canonical URIs see more than the typed ones: two accounts' names, a connection's root.
-    let source = resolved(&spec.source, Side::Source)?;
+    // Both before anything is started or written: a table that no connection holds is refused.
+    resolved(&spec.source, Side::Source)?;
     let target = resolved(&spec.target, Side::Target)?;
-    refuse_overlap(&source.uri, &target.uri)?;
     // Planning keeps no facts.
     let home = state_home(|name| std::env::var(name).ok()).filter(|_| workers > 0);
     let limits = Config::load(context.global.config.as_deref())?.limits;

@@ -31,6 +31,31 @@ fn a_target_inside_another_table_is_refused_and_the_table_named() {
 }
 
 #[test]
+fn one_table_inside_the_other_is_refused() {
+    let bench = Bench::new();
+    let source = bench.table("lake/source").root;
+    symlink(&source, bench.path("link")).unwrap();
+    let before = files(&bench.path("lake"));
+    for command in ["clone", "plan"] {
+        for (target, problem) in [
+            ("lake/source", "are the same table"),
+            ("./lake/../lake/source/", "are the same table"),
+            ("link", "are the same table"),
+            ("lake/source/replica", "lies inside the source"),
+            ("link/not/there/yet", "lies inside the source"),
+            ("lake", "lies inside the target"),
+        ] {
+            let (exit, object) = bench.json(&[command, "lake/source", target]);
+            let message = object["error"]["message"].as_str().unwrap_or_default();
+            assert_eq!(exit, 2, "{command} {target}: {object}");
+            assert!(message.contains(problem), "{command} {target}: {message}");
+            assert_eq!(files(&bench.path("lake")), before, "{command} {target}");
+        }
+    }
+    assert_eq!(bench.json(&["clone", "lake/source", "lake/source2"]).0, 0, "beside it");
+}
+
+#[test]
 fn a_replica_is_looked_at_once() {
     let bench = Bench::new();
     let source = bench.table("source");

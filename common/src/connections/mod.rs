@@ -12,6 +12,7 @@ mod build;
 mod error;
 mod local;
 mod location;
+mod overlap;
 mod probe;
 mod settings;
 #[cfg(test)]
@@ -31,6 +32,7 @@ use serde::Deserialize;
 pub use error::ConnectionError;
 pub use location::absolute_uri;
 use location::{Location, Scheme};
+use overlap::{Place, refuse_overlap};
 
 use crate::config::{Config, ConnectionSettings};
 use crate::local_folder::LocalFolder;
@@ -155,6 +157,8 @@ impl Connections {
     ) -> Result<(), ConnectionError> {
         match self.resolve(table, side) {
             Err(ConnectionError::NoConnection { .. }) => {}
+            // The other table's, above this one: whether it may be is decided with the job.
+            Err(ConnectionError::Role { name, .. }) if name.starts_with('@') => {}
             settled => return settled.map(drop),
         }
         let name = format!("@{side}");
@@ -293,20 +297,22 @@ impl Connections {
         Ok(above)
     }
 
-    /// True when two tables lie in one bucket, container or file system, so that their URIs tell
-    /// whether one is inside the other: two servers may have buckets of one name.
-    #[must_use]
-    pub fn is_one_store(&self, one: &Resolved, other: &Resolved) -> bool {
-        let (Some(one), Some(other)) =
-            (self.by_name.get(&one.connection), self.by_name.get(&other.connection))
-        else {
-            return false;
+    /// Refuses a source and a target that are one table, or of which one lies inside the other.
+    ///
+    /// # Errors
+    /// INVALID_ARGUMENT naming both; an unknown connection.
+    pub fn refuse_overlap(&self, source: &Resolved, target: &Resolved) -> Result<(), Failure> {
+        let place = |table: &Resolved| {
+            let name = &table.connection;
+            let connection = self
+                .by_name
+                .get(name)
+                .ok_or_else(|| ConnectionError::Unknown { name: name.clone() }.failure())?;
+            let location = &connection.location;
+            let path = join(&location.path, &table.root);
+            Ok(Place::new(&Location { path, ..location.clone() }, &connection.endpoint))
         };
-        let base = |connection: &Connection| Location {
-            path: String::new(),
-            ..connection.location.clone()
-        };
-        one.endpoint == other.endpoint && base(one).uri() == base(other).uri()
+        refuse_overlap((&place(source)?, &source.uri), (&place(target)?, &target.uri))
     }
 
     /// What a worker of this process can reach, by name.

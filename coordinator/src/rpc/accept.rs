@@ -6,7 +6,6 @@ use deepclone_core::failure::Failure;
 use deepclone_core::ids::{ConnectionKey, JobId};
 use deepclone_core::machine::Route;
 use deepclone_core::spec::CloneSpec;
-use deepclone_delta::changes::containment::refuse_overlap;
 use deepclone_proto::convert::WireError;
 use deepclone_proto::v1;
 use sha2::{Digest as _, Sha256};
@@ -35,10 +34,7 @@ pub fn job_spec(connections: &Connections, spec: v1::CloneSpec) -> Result<JobSpe
     };
     let source = resolve(&spec.source, Side::Source)?;
     let target = resolve(&spec.target, Side::Target)?;
-    // Two servers may have buckets of one name: only within one store do URIs tell tables apart.
-    if connections.is_one_store(&source, &target) {
-        refuse_overlap(&source.uri, &target.uri)?;
-    }
+    connections.refuse_overlap(&source, &target)?;
     Ok(JobSpec { spec, source, target })
 }
 

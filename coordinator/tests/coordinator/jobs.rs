@@ -165,12 +165,6 @@ async fn what_cannot_be_meant_is_refused_with_its_field() {
         assert_eq!(failure.reason, reason, "{failure}");
         assert_eq!(failure.details["field"], field, "{failure}");
     }
-    for (source, target) in
-        [("source", "source"), ("source", "source/inside"), ("source/inside", "source")]
-    {
-        let failure = running.create(lake.spec(source, target)).await.unwrap_err();
-        assert_eq!(failure.reason, Reason::InvalidArgument, "{failure}");
-    }
     let name = "jobs/00000000-0000-0000-0000-000000000000".to_owned();
     let status = running.jobs.get_job(v1::GetJobRequest { name: name.clone() }).await.unwrap_err();
     assert_eq!(status.code(), tonic::Code::NotFound);
@@ -178,6 +172,53 @@ async fn what_cannot_be_meant_is_refused_with_its_field() {
     assert_eq!(failure.reason, Reason::JobNotFound);
     assert_eq!(failure.details["name"], name);
     assert!(list(&mut running, "").await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_table_inside_the_other_is_refused_within_one_store() {
+    let lake = Lake::new();
+    let text = ["north", "south", "also-north"].map(|name| {
+        let port = if name == "south" { 9001 } else { 9000 };
+        format!(
+            "[connections.{name}]\nurl = \"s3://lake\"\nroles = [\"source\", \"target\"]\n\
+             aws_endpoint_url = \"http://127.0.0.1:{port}\"\naws_access_key_id = \"id\"\n\
+             aws_secret_access_key = \"key\"\n"
+        )
+    });
+    let local = format!(
+        "[connections.disk]\nurl = \"{}\"\nroles = [\"source\", \"target\"]\n",
+        lake.uri("")
+    );
+    let mut running = Running::of(&format!("{}{local}", text.concat())).await;
+    let (source, inside) = (lake.uri("source"), lake.uri("source/inside"));
+    for ((from, source), (to, target), problem) in [
+        (("disk", source.as_str()), ("disk", source.as_str()), Some("are the same table")),
+        (("disk", &source), ("disk", &inside), Some("lies inside the source")),
+        (("disk", &inside), ("disk", &source), Some("lies inside the target")),
+        (("north", "s3://lake/t"), ("north", "s3://lake/t"), Some("are the same table")),
+        (("north", "s3://lake/t"), ("also-north", "s3://lake/t/u"), Some("inside the source")),
+        (("north", "s3://lake/t"), ("south", "s3://lake/t"), None),
+        (("north", "s3://lake/t"), ("south", "s3://lake/t/u"), None),
+        (("north", "s3://lake/t"), ("also-north", "s3://lake/t2"), None),
+    ] {
+        let table = |uri: &str, connection: &str| {
+            Some(v1::TableRef { uri: uri.to_owned(), connection: connection.to_owned() })
+        };
+        let spec = v1::CloneSpec {
+            source: table(source, from),
+            target: table(target, to),
+            ..Default::default()
+        };
+        let job = v1::Job { spec: Some(spec), ..Default::default() };
+        let request =
+            v1::CreateJobRequest { job: Some(job), validate_only: true, ..Default::default() };
+        let refused = running.jobs.create_job(request).await.err().map(|error| from_status(&error));
+        let message = refused.as_ref().map(|failure| failure.message.as_str()).unwrap_or_default();
+        let case = format!("{from} {source} → {to} {target}: {message}");
+        assert_eq!(refused.is_some(), problem.is_some(), "{case}");
+        assert!(message.contains(problem.unwrap_or_default()), "{case}");
+        assert!(refused.is_none_or(|failure| failure.reason == Reason::InvalidArgument));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

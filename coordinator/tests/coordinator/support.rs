@@ -133,7 +133,22 @@ impl Running {
     }
 
     pub(crate) async fn with(lake: &Lake, store: Arc<dyn Store>, limits: Limits) -> Self {
-        let embedded = Embedded::start_with(lake.connections(), store, limits).await.unwrap();
+        Self::start_with(lake.connections(), store, limits).await
+    }
+
+    /// A coordinator with the connections of this file, and a private state.
+    pub(crate) async fn of(config: &str) -> Self {
+        let connections = Connections::from_config(&Config::parse(config).unwrap()).unwrap();
+        let store = SqliteStore::open(&Place::Private).await.unwrap();
+        Self::start_with(Arc::new(connections), Arc::new(store), LIMITS()).await
+    }
+
+    async fn start_with(
+        connections: Arc<Connections>,
+        store: Arc<dyn Store>,
+        limits: Limits,
+    ) -> Self {
+        let embedded = Embedded::start_with(connections, store, limits).await.unwrap();
         let jobs = JobServiceClient::new(embedded.channel());
         let workers = WorkerServiceClient::new(embedded.channel());
         Self { embedded, jobs, workers }

@@ -22,7 +22,6 @@ use crate::commit;
 use crate::error::DeltaError;
 
 mod cleaned;
-pub mod containment;
 mod difference;
 pub mod enclosing;
 mod equality;
