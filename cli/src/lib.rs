@@ -6,6 +6,7 @@
 //! * [`commands`]: what each command does.
 //! * [`embedded`]: a coordinator and workers in this process, for a command without one elsewhere.
 //! * [`client`]: the gRPC client; the only folder that sees wire types.
+//! * [`refusal`]: arguments that cannot be meant.
 //! * [`signals`]: Ctrl-C and SIGTERM.
 //! * [`render`]: answers, progress and errors, as text and as JSON.
 
@@ -13,6 +14,7 @@ pub mod args;
 pub mod client;
 pub mod commands;
 pub mod embedded;
+pub mod refusal;
 pub mod render;
 pub mod signals;
 

@@ -8,7 +8,6 @@ use std::path::Path;
 
 use deepclone_common::connections::Side;
 use deepclone_core::failure::Failure;
-use deepclone_core::reason::Reason;
 use deepclone_core::spec::{
     CloneSpec, DivergencePolicy, Mode, SourcePoint, SourceReplacedPolicy, TableRef, Verification,
 };
@@ -16,6 +15,7 @@ use uuid::Uuid;
 
 use super::location::table_uri;
 use super::{ModeArgument, OnDivergence, OnSourceReplaced, SpecArguments, VerifyLevel};
+use crate::refusal::{invalid, not_built_yet};
 
 /// What the user asks for, checked; `current_dir` is the base of relative paths.
 ///
@@ -89,18 +89,6 @@ pub fn table(
 pub fn job_id(typed: &str) -> Result<Uuid, Failure> {
     let bare = typed.strip_prefix("jobs/").unwrap_or(typed);
     bare.parse().map_err(|_| invalid(format!("{typed:?} is not a job's id: expected a UUID")))
-}
-
-/// The refusal of a part of the fixed command line that is not there yet.
-#[must_use]
-pub fn not_built_yet(what: &str) -> Failure {
-    Failure::new(Reason::Unimplemented, format!("{what} is not built yet"))
-}
-
-/// The refusal of an argument.
-#[must_use]
-pub fn invalid(message: impl Into<String>) -> Failure {
-    Failure::new(Reason::InvalidArgument, message)
 }
 
 fn source_point(arguments: &SpecArguments) -> Result<SourcePoint, Failure> {

@@ -9,7 +9,7 @@ use deepclone_common::connections::{Side, absolute_uri};
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 
-use super::convert::not_built_yet;
+use crate::refusal::not_built_yet;
 
 /// The URI of what the user typed. `current_dir` is the base of relative paths.
 ///

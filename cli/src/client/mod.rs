@@ -21,7 +21,7 @@ use tonic::Streaming;
 use tonic::transport::{Channel, Endpoint};
 use uuid::Uuid;
 
-use crate::args::convert::{invalid, not_built_yet};
+use crate::refusal::{invalid, not_built_yet};
 use job::{Change, Job};
 use status::failure;
 use worker::Worker;

@@ -4,12 +4,14 @@ use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 use uuid::Uuid;
 
+use super::context::Context;
 use super::follow::to_its_end;
+use super::plan;
 use super::session::Session;
-use super::{Context, plan};
 use crate::args::CloneArguments;
-use crate::args::convert::{clone_spec, invalid};
+use crate::args::convert::clone_spec;
 use crate::client::job::{Job, JobResult};
+use crate::refusal::invalid;
 use crate::render::error::HINT;
 use crate::render::{self, Answer};
 use crate::signals::Interrupts;

@@ -3,7 +3,8 @@
 use deepclone_common::connections::Side;
 use deepclone_core::failure::Failure;
 
-use super::{Context, session};
+use super::context::Context;
+use super::session;
 use crate::args::{HistoryArguments, convert};
 use crate::render::{self, Answer};
 

@@ -3,7 +3,7 @@
 use deepclone_core::failure::Failure;
 use uuid::Uuid;
 
-use super::Context;
+use super::context::Context;
 use super::follow::{Home, to_its_end};
 use crate::args::JobCommand;
 use crate::args::convert::{clone_spec, job_id};

@@ -1,10 +1,11 @@
 //! What each command does, between its checked arguments and its answer.
 //!
-//! Words: the [`Context`] is what a command knows of its surroundings; a [`session::Session`] is
+//! Words: a [`Context`] is what a command knows of its surroundings; a [`session::Session`] is
 //! the coordinator that it speaks to, in this process or elsewhere.
 
 pub mod clone;
 pub mod completions;
+pub mod context;
 pub mod follow;
 pub mod history;
 pub mod job;
@@ -13,59 +14,13 @@ pub mod session;
 pub mod verify;
 pub mod worker;
 
-use std::path::PathBuf;
-
 use deepclone_core::failure::Failure;
 
-use crate::args::convert::{invalid, not_built_yet};
-use crate::args::{Arguments, Command, Global};
-use crate::client::Coordinator;
+use context::Context;
+
+use crate::args::{Arguments, Command};
+use crate::refusal::{invalid, not_built_yet};
 use crate::render::Answer;
-
-/// What a command knows of its surroundings.
-#[derive(Clone, Debug)]
-pub struct Context {
-    /// The options that every command understands.
-    pub global: Global,
-    /// The base of relative paths.
-    pub current_dir: PathBuf,
-}
-
-impl Context {
-    /// The URL of the coordinator elsewhere; none: this process runs its own.
-    #[must_use]
-    pub fn coordinator_url(&self) -> Option<&str> {
-        // An empty variable is as good as none.
-        self.global.coordinator.as_deref().filter(|url| !url.is_empty())
-    }
-
-    /// Connects to the coordinator elsewhere, which `command` cannot do without.
-    ///
-    /// # Errors
-    /// `INVALID_ARGUMENT` when none is named; else as [`Coordinator::connect`].
-    pub async fn coordinator(&self, command: &str) -> Result<Coordinator, Failure> {
-        let Some(url) = self.coordinator_url() else {
-            return Err(invalid(format!(
-                "`deepclone {command}` needs a coordinator: give --coordinator URL or set \
-                 DEEPCLONE_COORDINATOR"
-            )));
-        };
-        Coordinator::connect(url).await
-    }
-
-    /// Refuses `command` against a coordinator elsewhere: it reads the tables itself.
-    ///
-    /// # Errors
-    /// `UNIMPLEMENTED`, naming the command.
-    pub fn refuse_coordinator(&self, command: &str) -> Result<(), Failure> {
-        match self.coordinator_url() {
-            Some(_) => Err(not_built_yet(&format!(
-                "`deepclone {command}` with --coordinator (or DEEPCLONE_COORDINATOR)"
-            ))),
-            None => Ok(()),
-        }
-    }
-}
 
 /// Runs the command.
 ///

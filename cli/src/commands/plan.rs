@@ -2,7 +2,7 @@
 
 use deepclone_core::failure::Failure;
 
-use super::Context;
+use super::context::Context;
 use super::session::Session;
 use crate::args::SpecArguments;
 use crate::args::convert::clone_spec;

@@ -8,7 +8,7 @@ use deepclone_common::store::table::TableStore;
 use deepclone_core::failure::Failure;
 use deepclone_core::spec::{CloneSpec, TableRef};
 
-use super::Context;
+use super::context::Context;
 use super::follow::Home;
 use crate::client::Coordinator;
 use crate::embedded::state_file::{of_target, state_home};

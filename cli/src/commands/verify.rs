@@ -4,7 +4,8 @@ use deepclone_common::connections::Side;
 use deepclone_core::failure::Failure;
 use deepclone_delta::verify::{Depth, verify};
 
-use super::{Context, session};
+use super::context::Context;
+use super::session;
 use crate::args::VerifyArguments;
 use crate::args::convert::tables;
 use crate::render::{self, Answer};

@@ -4,10 +4,10 @@ use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 use uuid::Uuid;
 
-use super::Context;
+use super::context::Context;
 use crate::args::WorkerCommand;
-use crate::args::convert::invalid;
 use crate::client::worker::{Worker, WorkerState};
+use crate::refusal::invalid;
 use crate::render::{self, Answer};
 
 /// Runs one of them.

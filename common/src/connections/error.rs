@@ -3,7 +3,7 @@
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 
-use super::Side;
+use super::side::Side;
 
 /// Why a connection or a URI is refused.
 #[derive(Debug, thiserror::Error)]

@@ -1,28 +1,17 @@
 //! Targets tried before they are written to: a store once for each connection and process, a
 //! folder each time, for another one may lie on another file system.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
-use object_store::ObjectStore;
-use tokio::sync::OnceCell;
 
-use super::{Connections, Opened};
+use super::registry::Connections;
+use super::resolved::Opened;
 use crate::local_folder::LocalFolder;
 use crate::store::error::StoreErrorKind;
 use crate::store::probe::{Checksums, NamesMet, ProbeError};
 use crate::store::probe::{probe_folder, probe_names, probe_store};
-
-/// What this process found out about a connection's store.
-#[derive(Debug, Default)]
-pub(super) struct Found {
-    /// It takes no checksums in headers.
-    pub(super) without_checksums: AtomicBool,
-    /// Set once it was tried and found fit.
-    fit: OnceCell<()>,
-}
 
 impl Connections {
     /// Tries the target at `root` of a connection: its folder, or its store unless it was tried
@@ -94,18 +83,6 @@ impl Connections {
             Some(folder) => probe_names(folder).await.map_err(|error| failure(&opened, &error)),
             None => Ok(NamesMet::default()),
         }
-    }
-}
-
-/// The store as it was found to be usable.
-pub(super) fn fit_store(
-    store: &Arc<dyn ObjectStore>,
-    plain: Option<&Arc<dyn ObjectStore>>,
-    found: &Found,
-) -> Arc<dyn ObjectStore> {
-    match plain {
-        Some(plain) if found.without_checksums.load(Ordering::Relaxed) => Arc::clone(plain),
-        _ => Arc::clone(store),
     }
 }
 

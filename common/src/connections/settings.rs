@@ -11,9 +11,9 @@ use object_store::aws::AmazonS3ConfigKey as S3Key;
 use object_store::azure::AzureConfigKey as AzureKey;
 use object_store::gcp::GoogleConfigKey as GcsKey;
 
-use super::Side;
 use super::error::ConnectionError;
 use super::location::Scheme;
+use super::side::Side;
 use crate::secret::Secret;
 
 /// Options of one store, by its kind.

@@ -1,6 +1,12 @@
 //! Which URI belongs to which connection, what is refused, and that no secret shows.
 
-use super::*;
+use std::collections::BTreeMap;
+
+use deepclone_core::spec::TableRef;
+
+use super::location::Scheme;
+use super::{ConnectionError, Connections, Side, absolute_uri, settings};
+use crate::config::Config;
 use crate::secret::Secret;
 
 const FILE: &str = r#"

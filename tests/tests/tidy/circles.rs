@@ -13,8 +13,6 @@ use crate::workspace::{array, cargo_metadata, folder, none, read, shown, sources
 /// How many files of each folder are in a circle still, at most. A number may only become smaller:
 /// with a smaller one the test names every use within the folder's circles.
 const KNOWN: &[(&str, usize)] = &[
-    ("cli", 10),
-    ("common", 7),
     ("coordinator", 13),
     ("core", 18),
     ("delta", 47),

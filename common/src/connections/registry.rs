@@ -1,0 +1,236 @@
+//! All connections of a process: names and URIs → tables.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use deepclone_core::failure::Failure;
+use deepclone_core::limits::FOLDERS_ABOVE_MAX;
+use deepclone_core::spec::TableRef;
+use object_store::path::Path;
+
+use super::connection::{Connection, connection, named};
+use super::error::ConnectionError;
+use super::local::LocalStore;
+use super::location::{self, Location, Scheme};
+use super::overlap::{Place, refuse_overlap};
+use super::resolved::{Offer, Opened, Resolved};
+use super::settings;
+use super::side::Side;
+use crate::config::Config;
+use crate::local_folder::LocalFolder;
+use crate::store::table::{TableStore, join};
+
+/// All connections that this process knows.
+#[derive(Clone, Debug, Default)]
+pub struct Connections {
+    pub(super) by_name: BTreeMap<String, Connection>,
+}
+
+impl Connections {
+    /// The connections of the configuration file; the environment is not read.
+    ///
+    /// # Errors
+    /// A connection that cannot be meant, named with the key at fault.
+    pub fn from_config(config: &Config) -> Result<Self, ConnectionError> {
+        let mut by_name = BTreeMap::new();
+        for (name, settings) in &config.connections {
+            by_name.insert(name.clone(), named(name, settings)?);
+        }
+        Ok(Self { by_name })
+    }
+
+    /// Also one connection for each table that no named one holds, its root the table itself and
+    /// its settings from `variables`: for the command line, which runs everything in one process.
+    /// They are called `@source` and `@target`, which no file can say.
+    ///
+    /// # Errors
+    /// A URI or a setting that cannot be meant.
+    pub fn with_ad_hoc(
+        mut self,
+        tables: &[(&TableRef, Side)],
+        variables: &BTreeMap<String, String>,
+    ) -> Result<Self, Failure> {
+        for (table, side) in tables.iter().filter(|(table, _)| table.connection.is_none()) {
+            self.add_ad_hoc(table, *side, variables).map_err(|error| error.failure_of(*side))?;
+        }
+        Ok(self)
+    }
+
+    fn add_ad_hoc(
+        &mut self,
+        table: &TableRef,
+        side: Side,
+        variables: &BTreeMap<String, String>,
+    ) -> Result<(), ConnectionError> {
+        match self.resolve(table, side) {
+            Err(ConnectionError::NoConnection { .. }) => {}
+            // The other table's, above this one: whether it may be is decided with the job.
+            Err(ConnectionError::Role { name, .. }) if name.starts_with('@') => {}
+            settled => return settled.map(drop),
+        }
+        let name = format!("@{side}");
+        let location = Location::parse(&table.uri)?;
+        let options = settings::from_environment(&name, location.scheme, side, variables)?;
+        let connection = connection(&name, location, vec![side], &options, None)?;
+        self.by_name.insert(name, connection);
+        Ok(())
+    }
+
+    /// Finds a table's connection: the named one, or the one with the longest root above the URI.
+    ///
+    /// # Errors
+    /// No such connection, a role or a root that does not fit, or a bad URI.
+    pub fn resolve(&self, table: &TableRef, side: Side) -> Result<Resolved, ConnectionError> {
+        let location = Location::parse(&table.uri)?;
+        let (name, connection) = match &table.connection {
+            Some(name) => {
+                let found = self.by_name.get_key_value(name);
+                found.ok_or_else(|| ConnectionError::Unknown { name: name.clone() })?
+            }
+            None => self.longest_root(&location, side)?,
+        };
+        if !connection.roles.contains(&side) {
+            return Err(ConnectionError::Role { name: name.clone(), side });
+        }
+        let Some(root) = connection.location.path_below(&location) else {
+            return Err(ConnectionError::OutsideRoot { uri: location.uri(), name: name.clone() });
+        };
+        // The connection's own spelling of store and account: one table, one URI.
+        let uri = Location { path: location.path, ..connection.location.clone() }.uri();
+        let fingerprint = connection.fingerprint;
+        Ok(Resolved { connection: name.clone(), fingerprint, root, uri })
+    }
+
+    fn longest_root(
+        &self,
+        location: &Location,
+        side: Side,
+    ) -> Result<(&String, &Connection), ConnectionError> {
+        let uri = || location.uri();
+        let mut above: Vec<_> = self
+            .by_name
+            .iter()
+            .filter(|(_, connection)| connection.location.path_below(location).is_some())
+            .collect();
+        let Some((any, _)) = above.first().copied() else {
+            return Err(ConnectionError::NoConnection { uri: uri() });
+        };
+        above.retain(|(_, connection)| connection.roles.contains(&side));
+        above.sort_by_key(|(_, connection)| std::cmp::Reverse(connection.location.path.len()));
+        match above[..] {
+            [] => Err(ConnectionError::Role { name: any.clone(), side }),
+            [(first, one), (second, other), ..]
+                if one.location.path.len() == other.location.path.len() =>
+            {
+                let (first, second) = (first.clone(), second.clone());
+                Err(ConnectionError::Ambiguous { uri: uri(), first, second })
+            }
+            [best, ..] => Ok(best),
+        }
+    }
+
+    /// Opens a table that [`Self::resolve`] found.
+    ///
+    /// # Errors
+    /// A connection that is not this process's.
+    pub fn open(&self, table: &Resolved) -> Result<TableStore, ConnectionError> {
+        self.open_by(&table.connection, &table.fingerprint, &table.root).map(|opened| opened.table)
+    }
+
+    /// Opens a table as a task names it.
+    ///
+    /// # Errors
+    /// An unknown connection, another fingerprint, or a path that could leave the root.
+    pub fn open_by(
+        &self,
+        name: &str,
+        fingerprint: &[u8; 32],
+        root: &str,
+    ) -> Result<Opened, ConnectionError> {
+        let Some(connection) = self.by_name.get(name) else {
+            return Err(ConnectionError::Unknown { name: name.to_owned() });
+        };
+        if connection.fingerprint != *fingerprint {
+            return Err(ConnectionError::Fingerprint { name: name.to_owned() });
+        }
+        let outside =
+            || ConnectionError::OutsideRoot { uri: root.to_owned(), name: name.to_owned() };
+        location::check_path(root).map_err(|_| outside())?;
+        let path = join(&connection.location.path, root);
+        let location = Location { path, ..connection.location.clone() };
+        let directory = (location.scheme == Scheme::File)
+            .then(|| LocalFolder::new(connection.location.local_path(), location.local_path()));
+        let root = Path::parse(&location.path).map_err(|_| outside())?;
+        let uri = location.uri();
+        let table = TableStore { store: connection.fit_store(), root, uri };
+        Ok(Opened { table, directory })
+    }
+
+    /// The folders above a table, the nearest first: those below the connection's root, and for one
+    /// of the command line's own, whose root is the table, those of its bucket or disk.
+    ///
+    /// # Errors
+    /// An unknown connection.
+    pub fn above(&self, table: &Resolved) -> Result<Vec<TableStore>, ConnectionError> {
+        let name = &table.connection;
+        let unknown = || ConnectionError::Unknown { name: name.clone() };
+        let connection = self.by_name.get(name).ok_or_else(unknown)?;
+        let location = &connection.location;
+        let whole = self.open(table)?.root.to_string();
+        let is_ours = name.starts_with('@');
+        let base = if is_ours { String::new() } else { location.path.clone() };
+        let (whole, base) = match location.scheme {
+            // What lies above a folder is told by where it really is.
+            Scheme::File => (location::real_path(&whole), location::real_path(&base)),
+            _ => (whole, base),
+        };
+        let store = match location.scheme {
+            Scheme::File => Arc::new(LocalStore::new(format!("/{base}").into())) as _,
+            _ => Arc::clone(&connection.store),
+        };
+        let mut path = whole.as_str();
+        let mut above = Vec::new();
+        while path != base && above.len() < FOLDERS_ABOVE_MAX {
+            path = path.rsplit_once('/').map_or("", |(parent, _)| parent);
+            let root = Path::parse(path).map_err(|_| unknown())?;
+            let uri = Location { path: path.to_owned(), ..location.clone() }.uri();
+            above.push(TableStore { store: Arc::clone(&store), root, uri });
+            if path.is_empty() {
+                break;
+            }
+        }
+        Ok(above)
+    }
+
+    /// Refuses a source and a target that are one table, or of which one lies inside the other.
+    ///
+    /// # Errors
+    /// INVALID_ARGUMENT naming both; an unknown connection.
+    pub fn refuse_overlap(&self, source: &Resolved, target: &Resolved) -> Result<(), Failure> {
+        let place = |table: &Resolved| {
+            let name = &table.connection;
+            let connection = self
+                .by_name
+                .get(name)
+                .ok_or_else(|| ConnectionError::Unknown { name: name.clone() }.failure())?;
+            let location = &connection.location;
+            let path = join(&location.path, &table.root);
+            Ok(Place::new(&Location { path, ..location.clone() }, &connection.endpoint))
+        };
+        refuse_overlap((&place(source)?, &source.uri), (&place(target)?, &target.uri))
+    }
+
+    /// What a worker of this process can reach, by name.
+    #[must_use]
+    pub fn offers(&self) -> Vec<Offer> {
+        self.by_name
+            .iter()
+            .map(|(name, connection)| Offer {
+                name: name.clone(),
+                fingerprint: connection.fingerprint,
+                can_read: connection.roles.contains(&Side::Source),
+                can_write: connection.roles.contains(&Side::Target),
+            })
+            .collect()
+    }
+}
