@@ -25,12 +25,12 @@ use clap::error::ErrorKind;
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 
-use args::{Arguments, OutputFormat};
+use args::{CommandLine, OutputFormat};
 use render::{error, output};
 
 /// Runs the command line `arguments`, the program's name first; gives the exit code.
 pub async fn run(arguments: Vec<OsString>) -> u8 {
-    let parsed = match Arguments::try_parse_from(&arguments) {
+    let parsed = match CommandLine::try_parse_from(&arguments) {
         Ok(parsed) => parsed,
         Err(refusal) => return refused(&refusal, &arguments),
     };

@@ -26,7 +26,7 @@ pub struct Config {
     /// `[database]`
     pub database: Database,
     /// `[limits]`
-    pub limits: Limits,
+    pub limits: LimitSettings,
     /// `[prices]`: no key of it is used yet.
     pub prices: Prices,
 }
@@ -67,7 +67,7 @@ pub struct Database {
 /// Bounds that a machine's owner sets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Limits {
+pub struct LimitSettings {
     /// Bytes of objects that a worker holds in memory at once.
     pub memory: Option<ByteSize>,
 }

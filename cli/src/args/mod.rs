@@ -1,7 +1,7 @@
 //! The command line as clap reads it: dumb values, in the order in which `--help` teaches them.
 //!
 //! Words: a *location* is what a user types for a table (a path or a URI); [`location`] makes it
-//! a URI. Flow: `Arguments` (here) → one checked conversion ([`convert`]) → `CloneSpec`.
+//! a URI. Flow: `CommandLine` (here) → one checked conversion ([`convert`]) → `CloneSpec`.
 //! A flag or value of the fixed command line that is not built yet is hidden here and refused by
 //! the conversion, naming it.
 
@@ -21,7 +21,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 #[derive(Clone, Debug, Parser)]
 #[command(name = "deepclone", version, after_help = help::TOP, max_term_width = 100)]
 #[command(subcommand_required = true, arg_required_else_help = true)]
-pub struct Arguments {
+pub struct CommandLine {
     /// What every command understands.
     #[command(flatten)]
     pub global: Global,

@@ -12,7 +12,7 @@ use deepclone_core::spec::{
 
 use super::convert::{clone_spec, job_id};
 use super::location::table_uri;
-use super::{Arguments, Command};
+use super::{Command, CommandLine};
 
 const BASE: &str = "/base/dir";
 
@@ -20,7 +20,7 @@ const BASE: &str = "/base/dir";
 fn spec(arguments: &str) -> Result<CloneSpec, Option<Failure>> {
     // Words by '|', so that a predicate may hold blanks.
     let words = ["deepclone", "clone"].into_iter().chain(arguments.split('|'));
-    let parsed = Arguments::try_parse_from(words).map_err(|_| None)?;
+    let parsed = CommandLine::try_parse_from(words).map_err(|_| None)?;
     let Command::Clone(arguments) = parsed.command else { panic!("not clone") };
     clone_spec(&arguments.spec, Path::new(BASE)).map_err(Some)
 }
@@ -42,7 +42,7 @@ fn plain_spec() -> CloneSpec {
 
 #[test]
 fn the_definition_is_consistent() {
-    Arguments::command().debug_assert();
+    CommandLine::command().debug_assert();
 }
 
 #[test]
@@ -180,9 +180,9 @@ fn a_jobs_id_is_a_uuid_with_or_without_its_resource_name() {
 fn the_command_that_is_not_built_yet_is_hidden_and_takes_anything() {
     for words in [vec![], vec!["apply"], vec!["--flag", "x"]] {
         let words = ["deepclone", "replication"].into_iter().chain(words);
-        let parsed = Arguments::try_parse_from(words).unwrap();
+        let parsed = CommandLine::try_parse_from(words).unwrap();
         assert!(matches!(parsed.command, Command::Replication(_)));
     }
-    let help = Arguments::command().render_long_help().to_string();
+    let help = CommandLine::command().render_long_help().to_string();
     assert!(!help.contains("replication"), "{help}");
 }

@@ -12,15 +12,15 @@ use uuid::Uuid;
 
 /// One sync.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Job {
+pub struct JobInfo {
     /// Its id, also the sync id in the replica's log.
     pub id: Uuid,
     /// What was asked for.
     pub spec: CloneSpec,
     /// Where it is, and how it ended.
-    pub state: State,
+    pub state: JobStatus,
     /// How far it is; from COPYING on.
-    pub progress: Progress,
+    pub progress: JobProgress,
     /// In milliseconds since 1970.
     pub create_time_ms: Option<i64>,
     /// In milliseconds since 1970; once it has ended.
@@ -29,7 +29,7 @@ pub struct Job {
 
 /// Where a job is.
 #[derive(Clone, Debug, PartialEq)]
-pub enum State {
+pub enum JobStatus {
     /// Waits for an earlier job of the same target.
     Queued,
     /// Reads both logs.
@@ -50,33 +50,33 @@ pub enum State {
     Cancelled,
 }
 
-impl State {
+impl JobStatus {
     /// Its name on the wire and in JSON.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
-            State::Queued => "QUEUED",
-            State::Planning => "PLANNING",
-            State::WaitingForWorkers => "WAITING_FOR_WORKERS",
-            State::Copying => "COPYING",
-            State::Publishing => "PUBLISHING",
-            State::Cancelling => "CANCELLING",
-            State::Succeeded(_) => "SUCCEEDED",
-            State::Failed(_) => "FAILED",
-            State::Cancelled => "CANCELLED",
+            JobStatus::Queued => "QUEUED",
+            JobStatus::Planning => "PLANNING",
+            JobStatus::WaitingForWorkers => "WAITING_FOR_WORKERS",
+            JobStatus::Copying => "COPYING",
+            JobStatus::Publishing => "PUBLISHING",
+            JobStatus::Cancelling => "CANCELLING",
+            JobStatus::Succeeded(_) => "SUCCEEDED",
+            JobStatus::Failed(_) => "FAILED",
+            JobStatus::Cancelled => "CANCELLED",
         }
     }
 
     /// True when it changes no more.
     #[must_use]
     pub fn is_final(&self) -> bool {
-        matches!(self, State::Succeeded(_) | State::Failed(_) | State::Cancelled)
+        matches!(self, JobStatus::Succeeded(_) | JobStatus::Failed(_) | JobStatus::Cancelled)
     }
 }
 
 /// How far a sync is, or what it would move.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Progress {
+pub struct JobProgress {
     /// The source's version that it leads to; `None` before it is planned.
     pub source_version: Option<i64>,
     /// Objects new to the replica.
@@ -130,7 +130,7 @@ pub struct Change {
     /// The source's version that it would bring.
     pub source_version: i64,
     /// What it would move.
-    pub progress: Progress,
+    pub progress: JobProgress,
     /// Requests that copying would send to the source, without retries.
     pub source_requests: i64,
     /// Requests that copying and publishing would send to the target, without retries.
@@ -149,7 +149,7 @@ pub fn name(job: Uuid) -> String {
     format!("jobs/{job}")
 }
 
-impl TryFrom<v1::Job> for Job {
+impl TryFrom<v1::Job> for JobInfo {
     type Error = Failure;
 
     fn try_from(wire: v1::Job) -> Result<Self, Failure> {
@@ -163,7 +163,7 @@ impl TryFrom<v1::Job> for Job {
             id,
             spec,
             state: state_of(state, wire.result, wire.failure)?,
-            progress: wire.progress.map(Progress::from).unwrap_or_default(),
+            progress: wire.progress.map(JobProgress::from).unwrap_or_default(),
             create_time_ms: wire.create_time.as_ref().map(milliseconds),
             end_time_ms: wire.end_time.as_ref().map(milliseconds),
         })
@@ -174,26 +174,26 @@ fn state_of(
     state: i32,
     result: Option<v1::Result>,
     failure: Option<v1::Failure>,
-) -> Result<State, Failure> {
+) -> Result<JobStatus, Failure> {
     use v1::job::State as Wire;
     let known = Wire::try_from(state)
         .map_err(|_| malformed(format!("Job.state {state} is not known to this version")))?;
     Ok(match known {
         Wire::Unspecified => return Err(malformed("Job.state is not set")),
-        Wire::Queued => State::Queued,
-        Wire::Planning => State::Planning,
-        Wire::Copying => State::Copying,
-        Wire::Publishing => State::Publishing,
-        Wire::Cancelling => State::Cancelling,
-        Wire::Cancelled => State::Cancelled,
-        Wire::WaitingForWorkers => State::WaitingForWorkers,
+        Wire::Queued => JobStatus::Queued,
+        Wire::Planning => JobStatus::Planning,
+        Wire::Copying => JobStatus::Copying,
+        Wire::Publishing => JobStatus::Publishing,
+        Wire::Cancelling => JobStatus::Cancelling,
+        Wire::Cancelled => JobStatus::Cancelled,
+        Wire::WaitingForWorkers => JobStatus::WaitingForWorkers,
         Wire::Succeeded => {
             let result = result.ok_or_else(|| malformed("Job.result is missing"))?;
-            State::Succeeded(JobResult::try_from(result)?)
+            JobStatus::Succeeded(JobResult::try_from(result)?)
         }
         Wire::Failed => {
             let failure = failure.ok_or_else(|| malformed("Job.failure is missing"))?;
-            State::Failed(failure_of(failure))
+            JobStatus::Failed(failure_of(failure))
         }
     })
 }
@@ -207,7 +207,7 @@ fn failure_of(wire: v1::Failure) -> Failure {
     Failure { reason, message: wire.message, details: wire.details.into_iter().collect() }
 }
 
-impl From<v1::Progress> for Progress {
+impl From<v1::Progress> for JobProgress {
     fn from(wire: v1::Progress) -> Self {
         Self {
             source_version: wire.source_version,

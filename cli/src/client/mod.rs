@@ -1,7 +1,7 @@
 //! The client's side of the gRPC services: the only folder that sees wire types.
 //!
-//! Words: a [`Coordinator`] is a channel to one, over the network or over the in-memory duplex
-//! of an embedded one; what comes back is made into [`job`] and [`worker`] values, and an error
+//! Words: a [`CoordinatorClient`] is a channel to one, over the network or over the in-memory
+//! duplex of an embedded one; what comes back is made into [`job`] and [`worker`] values, and an error
 //! into a `Failure` ([`status`]).
 
 pub mod job;
@@ -22,9 +22,9 @@ use tonic::transport::{Channel, Endpoint};
 use uuid::Uuid;
 
 use crate::refusal::{invalid, not_built_yet};
-use job::{Change, Job};
+use job::{Change, JobInfo};
 use status::failure;
-use worker::Worker;
+use worker::WorkerInfo;
 
 /// How long a connection may take to open.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -33,12 +33,12 @@ const PAGE_SIZE: i32 = 200;
 
 /// A channel to a coordinator.
 #[derive(Clone, Debug)]
-pub struct Coordinator {
+pub struct CoordinatorClient {
     jobs: JobServiceClient<Channel>,
     workers: WorkerServiceClient<Channel>,
 }
 
-impl Coordinator {
+impl CoordinatorClient {
     /// Speaks to the coordinator at the other end of `channel`.
     #[must_use]
     pub fn over(channel: Channel) -> Self {
@@ -72,7 +72,7 @@ impl Coordinator {
     ///
     /// # Errors
     /// What the coordinator refuses, or that it does not answer.
-    pub async fn create(&mut self, spec: &CloneSpec, request: Uuid) -> Result<Job, Failure> {
+    pub async fn create(&mut self, spec: &CloneSpec, request: Uuid) -> Result<JobInfo, Failure> {
         let job = v1::Job { spec: Some(spec.into()), ..v1::Job::default() };
         let request = v1::CreateJobRequest {
             job: Some(job),
@@ -80,24 +80,24 @@ impl Coordinator {
             validate_only: false,
         };
         let answer = self.jobs.create_job(request).await.map_err(failure)?;
-        Job::try_from(answer.into_inner())
+        JobInfo::try_from(answer.into_inner())
     }
 
     /// Shows a job.
     ///
     /// # Errors
     /// `JOB_NOT_FOUND`, or that the coordinator does not answer.
-    pub async fn get(&mut self, job: Uuid) -> Result<Job, Failure> {
+    pub async fn get(&mut self, job: Uuid) -> Result<JobInfo, Failure> {
         let request = v1::GetJobRequest { name: job::name(job) };
         let answer = self.jobs.get_job(request).await.map_err(failure)?;
-        Job::try_from(answer.into_inner())
+        JobInfo::try_from(answer.into_inner())
     }
 
     /// The newest `limit` jobs, newest first.
     ///
     /// # Errors
     /// That the coordinator does not answer.
-    pub async fn list(&mut self, limit: usize) -> Result<Vec<Job>, Failure> {
+    pub async fn list(&mut self, limit: usize) -> Result<Vec<JobInfo>, Failure> {
         let mut jobs = Vec::new();
         let mut page_token = String::new();
         while jobs.len() < limit {
@@ -106,7 +106,7 @@ impl Coordinator {
                 v1::ListJobsRequest { page_size: left, page_token, filter: String::new() };
             let page = self.jobs.list_jobs(request).await.map_err(failure)?.into_inner();
             for job in page.jobs {
-                jobs.push(Job::try_from(job)?);
+                jobs.push(JobInfo::try_from(job)?);
             }
             page_token = page.next_page_token;
             if page_token.is_empty() {
@@ -131,10 +131,10 @@ impl Coordinator {
     ///
     /// # Errors
     /// `JOB_NOT_FOUND`, or that the coordinator does not answer.
-    pub async fn cancel(&mut self, job: Uuid) -> Result<Job, Failure> {
+    pub async fn cancel(&mut self, job: Uuid) -> Result<JobInfo, Failure> {
         let request = v1::CancelJobRequest { name: job::name(job) };
         let answer = self.jobs.cancel_job(request).await.map_err(failure)?;
-        Job::try_from(answer.into_inner())
+        JobInfo::try_from(answer.into_inner())
     }
 
     /// What a sync would move.
@@ -151,14 +151,14 @@ impl Coordinator {
     ///
     /// # Errors
     /// That the coordinator does not answer.
-    pub async fn workers(&mut self) -> Result<Vec<Worker>, Failure> {
+    pub async fn workers(&mut self) -> Result<Vec<WorkerInfo>, Failure> {
         let mut workers = Vec::new();
         let mut page_token = String::new();
         loop {
             let request = v1::ListWorkersRequest { page_size: PAGE_SIZE, page_token };
             let page = self.workers.list_workers(request).await.map_err(failure)?.into_inner();
             for worker in page.workers {
-                workers.push(Worker::try_from(worker)?);
+                workers.push(WorkerInfo::try_from(worker)?);
             }
             page_token = page.next_page_token;
             if page_token.is_empty() {
@@ -171,10 +171,10 @@ impl Coordinator {
     ///
     /// # Errors
     /// `WORKER_NOT_FOUND`, or that the coordinator does not answer.
-    pub async fn drain(&mut self, worker: Uuid) -> Result<Worker, Failure> {
+    pub async fn drain(&mut self, worker: Uuid) -> Result<WorkerInfo, Failure> {
         let request = v1::DrainWorkerRequest { name: worker::name(worker) };
         let answer = self.workers.drain_worker(request).await.map_err(failure)?;
-        Worker::try_from(answer.into_inner())
+        WorkerInfo::try_from(answer.into_inner())
     }
 }
 
@@ -189,10 +189,10 @@ impl Watch {
     ///
     /// # Errors
     /// That the coordinator does not answer any more.
-    pub async fn next(&mut self) -> Result<Option<Job>, Failure> {
+    pub async fn next(&mut self) -> Result<Option<JobInfo>, Failure> {
         let Some(change) = self.stream.message().await.map_err(failure)? else { return Ok(None) };
         let job = change.job.ok_or_else(|| job::malformed("WatchJobResponse.job is missing"))?;
-        Job::try_from(job).map(Some)
+        JobInfo::try_from(job).map(Some)
     }
 }
 

@@ -8,13 +8,13 @@ use super::job::{malformed, milliseconds};
 
 /// One worker process.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Worker {
+pub struct WorkerInfo {
     /// Derived from its name and the process's incarnation.
     pub id: Uuid,
     /// The name that it was started with.
     pub name: String,
     /// What state it is in.
-    pub state: WorkerState,
+    pub state: WorkerStatus,
     /// Its version of Deepclone.
     pub version: String,
     /// The connections that it knows.
@@ -22,12 +22,12 @@ pub struct Worker {
     /// In milliseconds since 1970.
     pub last_seen_time_ms: Option<i64>,
     /// Connections that it is given no tasks of for a while.
-    pub set_aside: Vec<SetAside>,
+    pub set_aside: Vec<SetAsideInfo>,
 }
 
 /// A connection that a worker is given no tasks of for a while.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SetAside {
+pub struct SetAsideInfo {
     /// The connection's name.
     pub connection: String,
     /// The last failure that the worker reported there.
@@ -38,7 +38,7 @@ pub struct SetAside {
 
 /// What state a worker is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WorkerState {
+pub enum WorkerStatus {
     /// Takes tasks.
     Active,
     /// Ends its tasks, takes no more.
@@ -47,14 +47,14 @@ pub enum WorkerState {
     Lost,
 }
 
-impl WorkerState {
+impl WorkerStatus {
     /// Its name on the wire and in JSON.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
-            WorkerState::Active => "ACTIVE",
-            WorkerState::Draining => "DRAINING",
-            WorkerState::Lost => "LOST",
+            WorkerStatus::Active => "ACTIVE",
+            WorkerStatus::Draining => "DRAINING",
+            WorkerStatus::Lost => "LOST",
         }
     }
 }
@@ -65,7 +65,7 @@ pub fn name(worker: Uuid) -> String {
     format!("workers/{worker}")
 }
 
-impl TryFrom<v1::Worker> for Worker {
+impl TryFrom<v1::Worker> for WorkerInfo {
     type Error = Failure;
 
     fn try_from(wire: v1::Worker) -> Result<Self, Failure> {
@@ -73,9 +73,9 @@ impl TryFrom<v1::Worker> for Worker {
         let id = wire.name.strip_prefix("workers/").and_then(|id| id.parse().ok());
         let id = id.ok_or_else(|| malformed(format!("Worker.name is {:?}", wire.name)))?;
         let state = match Wire::try_from(wire.state) {
-            Ok(Wire::Active) => WorkerState::Active,
-            Ok(Wire::Draining) => WorkerState::Draining,
-            Ok(Wire::Lost) => WorkerState::Lost,
+            Ok(Wire::Active) => WorkerStatus::Active,
+            Ok(Wire::Draining) => WorkerStatus::Draining,
+            Ok(Wire::Lost) => WorkerStatus::Lost,
             Ok(Wire::Unspecified) | Err(_) => {
                 return Err(malformed(format!("Worker.state is {}", wire.state)));
             }
@@ -90,7 +90,7 @@ impl TryFrom<v1::Worker> for Worker {
             set_aside: wire
                 .set_aside
                 .into_iter()
-                .map(|aside| SetAside {
+                .map(|aside| SetAsideInfo {
                     connection: aside.connection,
                     reason: aside.reason,
                     until_time_ms: aside.until_time.as_ref().map(milliseconds),

@@ -4,13 +4,13 @@ use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 use uuid::Uuid;
 
-use super::context::Context;
+use super::context::CommandContext;
 use super::follow::to_its_end;
 use super::plan;
 use super::session::Session;
 use crate::args::CloneArguments;
 use crate::args::convert::clone_spec;
-use crate::client::job::{Job, JobResult};
+use crate::client::job::{JobInfo, JobResult};
 use crate::refusal::invalid;
 use crate::render::error::HINT;
 use crate::render::{self, Answer};
@@ -23,7 +23,7 @@ const WORKERS: u16 = 2;
 ///
 /// # Errors
 /// Why the sync failed, was refused, or was interrupted.
-pub async fn run(arguments: &CloneArguments, context: &Context) -> Result<Answer, Failure> {
+pub async fn run(arguments: &CloneArguments, context: &CommandContext) -> Result<Answer, Failure> {
     if arguments.workers.is_some() && context.coordinator_url().is_some() {
         return Err(invalid("--workers is for copying in this process: leave out --coordinator"));
     }
@@ -44,7 +44,7 @@ async fn sync(
     session: &mut Session,
     spec: &deepclone_core::spec::CloneSpec,
     interrupts: &mut Interrupts,
-) -> Result<(Job, JobResult), Failure> {
+) -> Result<(JobInfo, JobResult), Failure> {
     let home = session.home;
     let job = tokio::select! {
         job = session.coordinator.create(spec, Uuid::new_v4()) => job?,

@@ -3,7 +3,7 @@
 use clap::CommandFactory;
 use deepclone_core::failure::Failure;
 
-use crate::args::{Arguments, CompletionsArguments};
+use crate::args::{CommandLine, CompletionsArguments};
 use crate::render::Answer;
 
 /// The script.
@@ -17,7 +17,7 @@ pub fn run(arguments: &CompletionsArguments) -> Result<Answer, Failure> {
         script: &'a str,
     }
     let mut script = Vec::new();
-    let mut command = Arguments::command();
+    let mut command = CommandLine::command();
     clap_complete::generate(arguments.shell, &mut command, "deepclone", &mut script);
     let script = String::from_utf8_lossy(&script).trim_end().to_owned();
     let object = Object { shell: arguments.shell.to_string(), script: &script };

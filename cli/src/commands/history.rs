@@ -3,7 +3,7 @@
 use deepclone_common::connections::Side;
 use deepclone_core::failure::Failure;
 
-use super::context::Context;
+use super::context::CommandContext;
 use super::session;
 use crate::args::{HistoryArguments, convert};
 use crate::render::{self, Answer};
@@ -12,7 +12,10 @@ use crate::render::{self, Answer};
 ///
 /// # Errors
 /// Why the log cannot be read.
-pub async fn run(arguments: &HistoryArguments, context: &Context) -> Result<Answer, Failure> {
+pub async fn run(
+    arguments: &HistoryArguments,
+    context: &CommandContext,
+) -> Result<Answer, Failure> {
     context.refuse_coordinator("history")?;
     let target = convert::table(
         Side::Target,

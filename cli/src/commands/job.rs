@@ -3,7 +3,7 @@
 use deepclone_core::failure::Failure;
 use uuid::Uuid;
 
-use super::context::Context;
+use super::context::CommandContext;
 use super::follow::{Home, to_its_end};
 use crate::args::JobCommand;
 use crate::args::convert::{clone_spec, job_id};
@@ -14,7 +14,7 @@ use crate::signals::Interrupts;
 ///
 /// # Errors
 /// What the coordinator refuses; for `watch` also how the job failed.
-pub async fn run(command: &JobCommand, context: &Context) -> Result<Answer, Failure> {
+pub async fn run(command: &JobCommand, context: &CommandContext) -> Result<Answer, Failure> {
     match command {
         JobCommand::Create(arguments) => {
             let spec = clone_spec(arguments, &context.current_dir)?;

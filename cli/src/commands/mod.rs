@@ -1,7 +1,7 @@
 //! What each command does, between its checked arguments and its answer.
 //!
-//! Words: a [`Context`] is what a command knows of its surroundings; a [`session::Session`] is
-//! the coordinator that it speaks to, in this process or elsewhere.
+//! Words: a [`CommandContext`] is what a command knows of its surroundings; a
+//! [`session::Session`] is the coordinator that it speaks to, in this process or elsewhere.
 
 pub mod clone;
 pub mod completions;
@@ -16,9 +16,9 @@ pub mod worker;
 
 use deepclone_core::failure::Failure;
 
-use context::Context;
+use context::CommandContext;
 
-use crate::args::{Arguments, Command};
+use crate::args::{Command, CommandLine};
 use crate::refusal::{invalid, not_built_yet};
 use crate::render::Answer;
 
@@ -26,11 +26,11 @@ use crate::render::Answer;
 ///
 /// # Errors
 /// Why it failed or was refused.
-pub async fn run(arguments: Arguments) -> Result<Answer, Failure> {
-    let Arguments { global, command } = arguments;
+pub async fn run(arguments: CommandLine) -> Result<Answer, Failure> {
+    let CommandLine { global, command } = arguments;
     let current_dir = std::env::current_dir()
         .map_err(|error| invalid(format!("the current folder cannot be told: {error}")))?;
-    let context = Context { global, current_dir };
+    let context = CommandContext { global, current_dir };
     match &command {
         Command::Clone(arguments) => clone::run(arguments, &context).await,
         Command::Plan(arguments) => plan::run(arguments, &context).await,

@@ -2,7 +2,7 @@
 
 use deepclone_core::failure::Failure;
 
-use super::context::Context;
+use super::context::CommandContext;
 use super::session::Session;
 use crate::args::SpecArguments;
 use crate::args::convert::clone_spec;
@@ -12,7 +12,7 @@ use crate::render::{self, Answer};
 ///
 /// # Errors
 /// Why the sync would be refused, or why the logs cannot be read.
-pub async fn run(arguments: &SpecArguments, context: &Context) -> Result<Answer, Failure> {
+pub async fn run(arguments: &SpecArguments, context: &CommandContext) -> Result<Answer, Failure> {
     let spec = clone_spec(arguments, &context.current_dir)?;
     let mut session = Session::without_workers(context, &spec).await?;
     let change = session.coordinator.plan(&spec).await;

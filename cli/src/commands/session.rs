@@ -8,11 +8,11 @@ use deepclone_common::store::table::TableStore;
 use deepclone_core::failure::Failure;
 use deepclone_core::spec::{CloneSpec, TableRef};
 
-use super::context::Context;
+use super::context::CommandContext;
 use super::follow::Home;
-use crate::client::Coordinator;
+use crate::client::CoordinatorClient;
 use crate::embedded::state_file::{of_target, state_home};
-use crate::embedded::{Embedded, Settings};
+use crate::embedded::{EmbeddedCluster, EmbeddedSettings};
 
 /// Bytes of objects that the embedded workers together hold in memory, unless configured.
 const MEMORY_BYTES: u64 = 512 << 20;
@@ -21,10 +21,10 @@ const MEMORY_BYTES: u64 = 512 << 20;
 #[derive(Debug)]
 pub struct Session {
     /// The channel to it.
-    pub coordinator: Coordinator,
+    pub coordinator: CoordinatorClient,
     /// Who runs it.
     pub home: Home,
-    embedded: Option<Embedded>,
+    embedded: Option<EmbeddedCluster>,
 }
 
 impl Session {
@@ -33,16 +33,16 @@ impl Session {
     /// # Errors
     /// What is wrong with the configuration, or that nobody answers.
     pub async fn with_workers(
-        context: &Context,
+        context: &CommandContext,
         spec: &CloneSpec,
         workers: u16,
     ) -> Result<Self, Failure> {
         if let Some(url) = context.coordinator_url() {
-            let coordinator = Coordinator::connect(url).await?;
+            let coordinator = CoordinatorClient::connect(url).await?;
             return Ok(Self { coordinator, home: Home::Elsewhere, embedded: None });
         }
         let settings = settings(context, spec, workers)?;
-        let (embedded, coordinator) = Embedded::start(settings).await?;
+        let (embedded, coordinator) = EmbeddedCluster::start(settings).await?;
         Ok(Self { coordinator, home: Home::Here, embedded: Some(embedded) })
     }
 
@@ -50,7 +50,10 @@ impl Session {
     ///
     /// # Errors
     /// As [`Self::with_workers`].
-    pub async fn without_workers(context: &Context, spec: &CloneSpec) -> Result<Self, Failure> {
+    pub async fn without_workers(
+        context: &CommandContext,
+        spec: &CloneSpec,
+    ) -> Result<Self, Failure> {
         Self::with_workers(context, spec, 0).await
     }
 
@@ -63,7 +66,11 @@ impl Session {
 }
 
 /// What the embedded coordinator and workers are given for `spec`.
-fn settings(context: &Context, spec: &CloneSpec, workers: u16) -> Result<Settings, Failure> {
+fn settings(
+    context: &CommandContext,
+    spec: &CloneSpec,
+    workers: u16,
+) -> Result<EmbeddedSettings, Failure> {
     let sides = [(&spec.source, Side::Source), (&spec.target, Side::Target)];
     let connections = connections(context, &sides)?;
     let resolved =
@@ -74,7 +81,7 @@ fn settings(context: &Context, spec: &CloneSpec, workers: u16) -> Result<Setting
     // Planning keeps no facts.
     let home = state_home(|name| std::env::var(name).ok()).filter(|_| workers > 0);
     let limits = Config::load(context.global.config.as_deref())?.limits;
-    Ok(Settings {
+    Ok(EmbeddedSettings {
         database: home.and_then(|home| of_target(&target.uri, &home)),
         workers,
         memory_bytes: limits.memory.map_or(MEMORY_BYTES, |memory| memory.0),
@@ -88,7 +95,7 @@ fn settings(context: &Context, spec: &CloneSpec, workers: u16) -> Result<Setting
 /// # Errors
 /// What is wrong with the file, a connection, or a variable.
 pub fn connections(
-    context: &Context,
+    context: &CommandContext,
     tables: &[(&TableRef, Side)],
 ) -> Result<Connections, Failure> {
     let config = Config::load(context.global.config.as_deref())?;

@@ -4,7 +4,7 @@ use deepclone_common::connections::Side;
 use deepclone_core::failure::Failure;
 use deepclone_delta::verify::{Depth, verify};
 
-use super::context::Context;
+use super::context::CommandContext;
 use super::session;
 use crate::args::VerifyArguments;
 use crate::args::convert::tables;
@@ -14,7 +14,7 @@ use crate::render::{self, Answer};
 ///
 /// # Errors
 /// Why one of the tables cannot be read. A difference is no error but an answer.
-pub async fn run(arguments: &VerifyArguments, context: &Context) -> Result<Answer, Failure> {
+pub async fn run(arguments: &VerifyArguments, context: &CommandContext) -> Result<Answer, Failure> {
     context.refuse_coordinator("verify")?;
     let (source, target) = tables(
         (&arguments.source, arguments.source_connection.as_deref()),

@@ -4,9 +4,9 @@ use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 use uuid::Uuid;
 
-use super::context::Context;
+use super::context::CommandContext;
 use crate::args::WorkerCommand;
-use crate::client::worker::{Worker, WorkerState};
+use crate::client::worker::{WorkerInfo, WorkerStatus};
 use crate::refusal::invalid;
 use crate::render::{self, Answer};
 
@@ -14,7 +14,7 @@ use crate::render::{self, Answer};
 ///
 /// # Errors
 /// What the coordinator refuses.
-pub async fn run(command: &WorkerCommand, context: &Context) -> Result<Answer, Failure> {
+pub async fn run(command: &WorkerCommand, context: &CommandContext) -> Result<Answer, Failure> {
     match command {
         WorkerCommand::List => {
             let mut coordinator = context.coordinator("worker list").await?;
@@ -36,10 +36,10 @@ fn worker_id(typed: &str) -> Option<Uuid> {
 }
 
 /// The one worker of this name that is there; a name may have been used by processes before.
-fn by_name(workers: &[Worker], name: &str) -> Result<Uuid, Failure> {
+fn by_name(workers: &[WorkerInfo], name: &str) -> Result<Uuid, Failure> {
     let named = || workers.iter().filter(|worker| worker.name == name);
     let there: Vec<Uuid> = named()
-        .filter(|worker| worker.state != WorkerState::Lost)
+        .filter(|worker| worker.state != WorkerStatus::Lost)
         .map(|worker| worker.id)
         .collect();
     match (&there[..], named().count()) {
@@ -63,8 +63,8 @@ fn by_name(workers: &[Worker], name: &str) -> Result<Uuid, Failure> {
 mod tests {
     use super::*;
 
-    fn worker(id: u128, name: &str, state: WorkerState) -> Worker {
-        Worker {
+    fn worker(id: u128, name: &str, state: WorkerStatus) -> WorkerInfo {
+        WorkerInfo {
             id: Uuid::from_u128(id),
             name: name.to_owned(),
             state,
@@ -78,11 +78,11 @@ mod tests {
     #[test]
     fn a_name_means_the_process_that_is_there() {
         let workers = [
-            worker(1, "a", WorkerState::Lost),
-            worker(2, "a", WorkerState::Active),
-            worker(3, "twin", WorkerState::Active),
-            worker(4, "twin", WorkerState::Draining),
-            worker(5, "gone", WorkerState::Lost),
+            worker(1, "a", WorkerStatus::Lost),
+            worker(2, "a", WorkerStatus::Active),
+            worker(3, "twin", WorkerStatus::Active),
+            worker(4, "twin", WorkerStatus::Draining),
+            worker(5, "gone", WorkerStatus::Lost),
         ];
         let check = |name: &str| by_name(&workers, name).map_err(|failure| failure.reason);
         assert_eq!(check("a"), Ok(Uuid::from_u128(2)));

@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::client::Coordinator;
+use crate::client::CoordinatorClient;
 
 /// How long workers and coordinator may take to end in good order.
 const STOP_WAIT_MAX: Duration = Duration::from_secs(3);
@@ -26,7 +26,7 @@ const LEFT_MAX: usize = 100;
 
 /// What the embedded ones are given.
 #[derive(Debug)]
-pub struct Settings {
+pub struct EmbeddedSettings {
     /// Which connections there are.
     pub connections: Connections,
     /// The target's state file; none: the state stays in memory.
@@ -39,21 +39,21 @@ pub struct Settings {
 
 /// A coordinator and workers of this process.
 #[derive(Debug)]
-pub struct Embedded {
+pub struct EmbeddedCluster {
     coordinator: deepclone_coordinator::embedded::Embedded,
     workers: JoinSet<Result<(), Failure>>,
     stop_workers: CancellationToken,
 }
 
-impl Embedded {
+impl EmbeddedCluster {
     /// Starts them.
     ///
     /// # Errors
     /// What keeps the coordinator from starting.
-    pub async fn start(settings: Settings) -> Result<(Self, Coordinator), Failure> {
+    pub async fn start(settings: EmbeddedSettings) -> Result<(Self, CoordinatorClient), Failure> {
         let connections = Arc::new(settings.connections);
         let coordinator = start_coordinator(&connections, settings.database).await?;
-        let mut client = Coordinator::over(coordinator.channel());
+        let mut client = CoordinatorClient::over(coordinator.channel());
         if settings.workers > 0 {
             end_leftovers(&mut client).await?;
         }
@@ -113,7 +113,7 @@ async fn start_coordinator(
 
 /// Ends the jobs that a process that died left unfinished: they may want another version, or
 /// another source, than the user wants now.
-async fn end_leftovers(client: &mut Coordinator) -> Result<(), Failure> {
+async fn end_leftovers(client: &mut CoordinatorClient) -> Result<(), Failure> {
     for job in client.list(LEFT_MAX).await? {
         if job.state.is_final() {
             continue;

@@ -7,13 +7,13 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::{Answer, table, units};
-use crate::client::job::{Job, JobResult};
+use crate::client::job::{JobInfo, JobResult};
 
 /// The object of a sync that ended well. Its keys are fixed: others build on them.
 #[derive(Debug, Serialize)]
 struct Object {
     #[serde(flatten)]
-    metrics: Metrics,
+    metrics: MetricsObject,
     job_id: Uuid,
     mode: &'static str,
     source_version: i64,
@@ -30,7 +30,7 @@ struct Object {
 
 /// Databricks' six figures of a clone; one that is not known is null.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Metrics {
+pub struct MetricsObject {
     /// Bytes of the source's files at the synced version.
     pub source_table_size: Option<i64>,
     /// The source's files at the synced version.
@@ -45,7 +45,7 @@ pub struct Metrics {
     pub copied_files_size: Option<i64>,
 }
 
-impl Metrics {
+impl MetricsObject {
     /// The figures of a change. When up to date nothing was removed and nothing copied.
     #[must_use]
     pub fn of(known: &BTreeMap<String, i64>, up_to_date: bool) -> Self {
@@ -66,8 +66,8 @@ impl Metrics {
 ///
 /// # Errors
 /// As [`Answer::new`].
-pub fn answer(job: &Job, result: &JobResult) -> Result<Answer, Failure> {
-    let metrics = Metrics::of(&result.clone_metrics, result.up_to_date);
+pub fn answer(job: &JobInfo, result: &JobResult) -> Result<Answer, Failure> {
+    let metrics = MetricsObject::of(&result.clone_metrics, result.up_to_date);
     let text = text(job, result, &metrics);
     let object = Object {
         metrics,
@@ -87,7 +87,7 @@ pub fn answer(job: &Job, result: &JobResult) -> Result<Answer, Failure> {
     Answer::new(text, &object)
 }
 
-fn text(job: &Job, result: &JobResult, metrics: &Metrics) -> String {
+fn text(job: &JobInfo, result: &JobResult, metrics: &MetricsObject) -> String {
     let head = match result.up_to_date {
         true => "already up to date: nothing copied, no commit written",
         false => "synced",

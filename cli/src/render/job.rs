@@ -9,7 +9,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::{Answer, table, units};
-use crate::client::job::{Job, Progress, State};
+use crate::client::job::{JobInfo, JobProgress, JobStatus};
 
 /// A job's object: the same in `create`, `get`, `cancel` and, in a list, `list`.
 #[derive(Debug, Serialize)]
@@ -67,7 +67,7 @@ pub fn mode(mode: Mode) -> &'static str {
 ///
 /// # Errors
 /// As [`Answer::new`].
-pub fn one(job: &Job) -> Result<Answer, Failure> {
+pub fn one(job: &JobInfo) -> Result<Answer, Failure> {
     Answer::new(text(job), &object(job))
 }
 
@@ -75,7 +75,7 @@ pub fn one(job: &Job) -> Result<Answer, Failure> {
 ///
 /// # Errors
 /// As [`Answer::new`].
-pub fn many(jobs: &[Job]) -> Result<Answer, Failure> {
+pub fn many(jobs: &[JobInfo]) -> Result<Answer, Failure> {
     #[derive(Serialize)]
     struct List<'a> {
         jobs: Vec<Object<'a>>,
@@ -88,7 +88,7 @@ pub fn many(jobs: &[Job]) -> Result<Answer, Failure> {
     Answer::new(text, &List { jobs: jobs.iter().map(object).collect() })
 }
 
-fn object(job: &Job) -> Object<'_> {
+fn object(job: &JobInfo) -> Object<'_> {
     let progress = &job.progress;
     Object {
         job_id: job.id,
@@ -110,7 +110,7 @@ fn object(job: &Job) -> Object<'_> {
             notices: &progress.notices,
         },
         result: match &job.state {
-            State::Succeeded(result) => Some(ResultObject {
+            JobStatus::Succeeded(result) => Some(ResultObject {
                 source_version: result.source_version,
                 target_version: result.target_version,
                 up_to_date: result.up_to_date,
@@ -118,7 +118,7 @@ fn object(job: &Job) -> Object<'_> {
             _ => None,
         },
         failure: match &job.state {
-            State::Failed(failure) => Some(failure_object(failure)),
+            JobStatus::Failed(failure) => Some(failure_object(failure)),
             _ => None,
         },
     }
@@ -134,7 +134,7 @@ fn failure_object(failure: &Failure) -> FailureObject {
     }
 }
 
-fn row(job: &Job) -> [String; 5] {
+fn row(job: &JobInfo) -> [String; 5] {
     [
         job.id.to_string(),
         job.state.name().to_owned(),
@@ -144,7 +144,7 @@ fn row(job: &Job) -> [String; 5] {
     ]
 }
 
-fn text(job: &Job) -> String {
+fn text(job: &JobInfo) -> String {
     let mut rows = vec![
         ("job", job.id.to_string()),
         ("state", job.state.name().to_owned()),
@@ -154,13 +154,13 @@ fn text(job: &Job) -> String {
     rows.extend(job.create_time_ms.and_then(units::time).map(|time| ("created", time)));
     rows.extend(job.end_time_ms.and_then(units::time).map(|time| ("ended", time)));
     match &job.state {
-        State::Succeeded(result) => {
+        JobStatus::Succeeded(result) => {
             let versions = (result.source_version, result.target_version);
             let shows =
                 format!("target version {} shows source version {}", versions.1, versions.0);
             rows.push(("result", shows));
         }
-        State::Failed(failure) => {
+        JobStatus::Failed(failure) => {
             let failed = format!("{} ({})", redact(&failure.message), failure.reason.row().name);
             rows.push(("failure", failed));
         }
@@ -174,7 +174,7 @@ fn text(job: &Job) -> String {
 }
 
 /// `3/12 objects, 1.0 MiB of 2.0 MiB, 2 workers`.
-fn progress(progress: &Progress) -> String {
+fn progress(progress: &JobProgress) -> String {
     format!(
         "{}/{} objects, {} of {}, {}",
         progress.objects_done,

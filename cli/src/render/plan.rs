@@ -4,14 +4,14 @@ use deepclone_core::failure::Failure;
 use deepclone_core::spec::CloneSpec;
 use serde::Serialize;
 
-use super::clone::{Metrics, files};
+use super::clone::{MetricsObject, files};
 use super::{Answer, job, table, units};
 use crate::client::job::Change;
 
 #[derive(Debug, Serialize)]
 struct Object<'a> {
     #[serde(flatten)]
-    metrics: Metrics,
+    metrics: MetricsObject,
     source: &'a str,
     target: &'a str,
     mode: &'static str,
@@ -31,7 +31,7 @@ struct Object<'a> {
 /// # Errors
 /// As [`Answer::new`].
 pub fn answer(spec: &CloneSpec, change: &Change) -> Result<Answer, Failure> {
-    let metrics = Metrics::of(&change.clone_metrics, change.up_to_date);
+    let metrics = MetricsObject::of(&change.clone_metrics, change.up_to_date);
     let text = text(spec, change, &metrics);
     let object = Object {
         metrics,
@@ -51,7 +51,7 @@ pub fn answer(spec: &CloneSpec, change: &Change) -> Result<Answer, Failure> {
     Answer::new(text, &object)
 }
 
-fn text(spec: &CloneSpec, change: &Change, metrics: &Metrics) -> String {
+fn text(spec: &CloneSpec, change: &Change, metrics: &MetricsObject) -> String {
     let head = match change.up_to_date {
         true => "already up to date: a sync would do nothing",
         false => "a sync would move (nothing was moved now)",

@@ -9,7 +9,7 @@ use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, P
 
 use super::output;
 use super::table::plain;
-use crate::client::job::{Job, State};
+use crate::client::job::{JobInfo, JobStatus};
 
 const COPYING: &str = "{msg} {wide_bar} {bytes}/{total_bytes}  {prefix}  {bytes_per_sec}  {left}";
 const WAITING: &str = "{spinner} {msg} {elapsed}";
@@ -37,14 +37,14 @@ impl ProgressLine {
     }
 
     /// Shows where the job is now; a notice is told once, also where there is no terminal.
-    pub fn show(&mut self, job: &Job) {
+    pub fn show(&mut self, job: &JobInfo) {
         for notice in &job.progress.notices {
             if self.notices.insert(notice.clone()) {
                 self.note(&format!("note: {notice}"));
             }
         }
         let progress = &job.progress;
-        let copying = matches!(job.state, State::Copying) && progress.bytes_total > 0;
+        let copying = matches!(job.state, JobStatus::Copying) && progress.bytes_total > 0;
         if copying && self.bar.length().is_none() {
             self.bar.disable_steady_tick();
             self.bar.set_style(style(COPYING));
@@ -80,17 +80,17 @@ impl Drop for ProgressLine {
     }
 }
 
-fn phase(state: &State) -> &'static str {
+fn phase(state: &JobStatus) -> &'static str {
     match state {
-        State::Queued => "waiting for an earlier job of this target",
-        State::Planning => "reading the logs",
-        State::WaitingForWorkers => "waiting for a worker that knows both connections",
-        State::Copying => "copying",
-        State::Publishing => "publishing",
-        State::Cancelling => "ending",
-        State::Succeeded(_) => "done",
-        State::Failed(_) => "failed",
-        State::Cancelled => "cancelled",
+        JobStatus::Queued => "waiting for an earlier job of this target",
+        JobStatus::Planning => "reading the logs",
+        JobStatus::WaitingForWorkers => "waiting for a worker that knows both connections",
+        JobStatus::Copying => "copying",
+        JobStatus::Publishing => "publishing",
+        JobStatus::Cancelling => "ending",
+        JobStatus::Succeeded(_) => "done",
+        JobStatus::Failed(_) => "failed",
+        JobStatus::Cancelled => "cancelled",
     }
 }
 

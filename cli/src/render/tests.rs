@@ -8,8 +8,8 @@ use deepclone_core::spec::{CloneSpec, TableRef};
 use uuid::Uuid;
 
 use super::*;
-use crate::client::job::{Change, Job, JobResult, Progress, State};
-use crate::client::worker::{SetAside, Worker, WorkerState};
+use crate::client::job::{Change, JobInfo, JobProgress, JobResult, JobStatus};
+use crate::client::worker::{SetAsideInfo, WorkerInfo, WorkerStatus};
 
 const ID: Uuid = Uuid::from_u128(0x0190_a6b4_5d3e_7c21_9f0a_2b1c_3d4e_5f60);
 
@@ -28,12 +28,12 @@ fn spec() -> CloneSpec {
     }
 }
 
-fn job(state: State) -> Job {
-    Job {
+fn job(state: JobStatus) -> JobInfo {
+    JobInfo {
         id: ID,
         spec: spec(),
         state,
-        progress: Progress::default(),
+        progress: JobProgress::default(),
         create_time_ms: Some(0),
         end_time_ms: None,
     }
@@ -68,7 +68,7 @@ fn result() -> JobResult {
 
 #[test]
 fn a_syncs_object_has_exactly_the_fixed_keys() {
-    let answer = clone::answer(&job(State::Succeeded(result())), &result()).unwrap();
+    let answer = clone::answer(&job(JobStatus::Succeeded(result())), &result()).unwrap();
     let wanted = concat!(
         r#"{"source_table_size":4096,"source_num_of_files":8,"num_removed_files":2,"#,
         r#""num_copied_files":6,"removed_files_size":100,"copied_files_size":2560,"#,
@@ -103,7 +103,7 @@ fn up_to_date_the_sources_figures_are_known_or_null_and_the_others_zero() {
     let known = metrics(&[("source_table_size", 10), ("source_num_of_files", 1)]);
     for (known, size) in [(known, serde_json::json!(10)), (metrics(&[]), serde_json::Value::Null)] {
         let result = up_to_date(known);
-        let answer = clone::answer(&job(State::Succeeded(result.clone())), &result).unwrap();
+        let answer = clone::answer(&job(JobStatus::Succeeded(result.clone())), &result).unwrap();
         let object: serde_json::Value = serde_json::from_str(&answer.json).unwrap();
         assert_eq!(object["source_table_size"], size);
         assert_eq!(object["num_copied_files"], 0);
@@ -117,7 +117,7 @@ fn up_to_date_the_sources_figures_are_known_or_null_and_the_others_zero() {
 fn a_plans_object_and_text() {
     let change = Change {
         source_version: 12,
-        progress: Progress {
+        progress: JobProgress {
             objects_total: 5,
             bytes_total: 2048,
             tasks_total: 1,
@@ -153,7 +153,7 @@ a sync would move (nothing was moved now)
 #[test]
 fn jobs_in_every_kind_of_state() {
     let failure = Failure::new(Reason::ObjectVanished, "a/b is gone").with("key", "a/b");
-    let answer = job::one(&job(State::Failed(failure))).unwrap();
+    let answer = job::one(&job(JobStatus::Failed(failure))).unwrap();
     let object: serde_json::Value = serde_json::from_str(&answer.json).unwrap();
     let wanted = serde_json::json!({
         "job_id": "0190a6b4-5d3e-7c21-9f0a-2b1c3d4e5f60",
@@ -176,7 +176,7 @@ fn jobs_in_every_kind_of_state() {
     assert_eq!(object, wanted);
     assert!(answer.text.contains("failure  a/b is gone (OBJECT_VANISHED)"), "{}", answer.text);
 
-    let list = job::many(&[job(State::Succeeded(result())), job(State::Copying)]).unwrap();
+    let list = job::many(&[job(JobStatus::Succeeded(result())), job(JobStatus::Copying)]).unwrap();
     let object: serde_json::Value = serde_json::from_str(&list.json).unwrap();
     assert_eq!(object["jobs"][0]["result"]["target_version"], 3);
     assert_eq!(object["jobs"][1]["state"], "COPYING");
@@ -187,14 +187,14 @@ fn jobs_in_every_kind_of_state() {
 
 #[test]
 fn workers_as_a_table_and_as_an_object() {
-    let worker = Worker {
+    let worker = WorkerInfo {
         id: ID,
         name: "w-1".into(),
-        state: WorkerState::Draining,
+        state: WorkerStatus::Draining,
         version: "0.1.0".into(),
         connections: vec!["lake".into(), "dr".into()],
         last_seen_time_ms: Some(1000),
-        set_aside: vec![SetAside {
+        set_aside: vec![SetAsideInfo {
             connection: "lake".into(),
             reason: "cannot read a: the token expired".into(),
             until_time_ms: Some(2000),

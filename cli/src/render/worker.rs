@@ -5,7 +5,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::{Answer, table, units};
-use crate::client::worker::Worker;
+use crate::client::worker::WorkerInfo;
 
 #[derive(Debug, Serialize)]
 struct Object<'a> {
@@ -29,7 +29,7 @@ struct Aside<'a> {
 ///
 /// # Errors
 /// As [`Answer::new`].
-pub fn one(worker: &Worker) -> Result<Answer, Failure> {
+pub fn one(worker: &WorkerInfo) -> Result<Answer, Failure> {
     Answer::new(grid(std::slice::from_ref(worker)), &object(worker))
 }
 
@@ -37,7 +37,7 @@ pub fn one(worker: &Worker) -> Result<Answer, Failure> {
 ///
 /// # Errors
 /// As [`Answer::new`].
-pub fn many(workers: &[Worker]) -> Result<Answer, Failure> {
+pub fn many(workers: &[WorkerInfo]) -> Result<Answer, Failure> {
     #[derive(Serialize)]
     struct List<'a> {
         workers: Vec<Object<'a>>,
@@ -49,7 +49,7 @@ pub fn many(workers: &[Worker]) -> Result<Answer, Failure> {
     Answer::new(text, &List { workers: workers.iter().map(object).collect() })
 }
 
-fn object(worker: &Worker) -> Object<'_> {
+fn object(worker: &WorkerInfo) -> Object<'_> {
     Object {
         worker_id: worker.id,
         name: &worker.name,
@@ -69,8 +69,8 @@ fn object(worker: &Worker) -> Object<'_> {
     }
 }
 
-fn grid(workers: &[Worker]) -> String {
-    let row = |worker: &Worker| {
+fn grid(workers: &[WorkerInfo]) -> String {
+    let row = |worker: &WorkerInfo| {
         [
             worker.name.clone(),
             worker.state.name().to_owned(),

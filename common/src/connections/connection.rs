@@ -29,12 +29,12 @@ pub(super) struct Connection {
     /// The same store, written to without checksums in headers; `None` when it never has them.
     pub(super) plain: Option<Arc<dyn ObjectStore>>,
     /// What this process found out about the store.
-    pub(super) found: Arc<Found>,
+    pub(super) found: Arc<StoreFindings>,
 }
 
 /// What this process found out about a connection's store.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub(super) struct StoreFindings {
     /// The store takes no checksums in headers.
     pub(super) without_checksums: AtomicBool,
     /// Set once the store was tried and found fit.

@@ -15,14 +15,14 @@ const GOOGLE: &str = "storage.googleapis.com";
 
 /// Where a table is: equal for two spellings of one folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct TablePlace {
     /// Service, account, and bucket or container; all empty for files.
     store: [String; 3],
     /// The segments of the path, links followed.
     path: Vec<String>,
 }
 
-impl Place {
+impl TablePlace {
     /// The place of a table at `location`, whose store is reached at `endpoint` (empty: the
     /// provider's own).
     pub(super) fn new(location: &Location, endpoint: &str) -> Self {
@@ -54,8 +54,8 @@ impl Place {
 /// # Errors
 /// INVALID_ARGUMENT naming which lies inside which.
 pub(super) fn refuse_overlap(
-    source: (&Place, &str),
-    target: (&Place, &str),
+    source: (&TablePlace, &str),
+    target: (&TablePlace, &str),
 ) -> Result<(), Failure> {
     let ((source, source_uri), (target, target_uri)) = (source, target);
     let problem = if source == target {

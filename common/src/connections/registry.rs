@@ -12,7 +12,7 @@ use super::connection::{Connection, connection, named};
 use super::error::ConnectionError;
 use super::local::LocalStore;
 use super::location::{self, Location, Scheme};
-use super::overlap::{Place, refuse_overlap};
+use super::overlap::{TablePlace, refuse_overlap};
 use super::resolved::{Offer, Opened, Resolved};
 use super::settings;
 use super::side::Side;
@@ -215,7 +215,7 @@ impl Connections {
                 .ok_or_else(|| ConnectionError::Unknown { name: name.clone() }.failure())?;
             let location = &connection.location;
             let path = join(&location.path, &table.root);
-            Ok(Place::new(&Location { path, ..location.clone() }, &connection.endpoint))
+            Ok(TablePlace::new(&Location { path, ..location.clone() }, &connection.endpoint))
         };
         refuse_overlap((&place(source)?, &source.uri), (&place(target)?, &target.uri))
     }

@@ -11,8 +11,8 @@ use deepclone_core::reason::Reason;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::client::Coordinator;
-use crate::client::job::{Job, JobResult, State};
+use crate::client::CoordinatorClient;
+use crate::client::job::{JobInfo, JobResult, JobStatus};
 use crate::render::error::HINT;
 use crate::render::progress::ProgressLine;
 use crate::signals::Interrupts;
@@ -38,11 +38,11 @@ pub enum Home {
 /// # Errors
 /// How it failed; `CANCELLED` when somebody cancelled it; `INTERRUPTED` with what that means.
 pub async fn to_its_end(
-    coordinator: &mut Coordinator,
-    job: Job,
+    coordinator: &mut CoordinatorClient,
+    job: JobInfo,
     home: Home,
     interrupts: &mut Interrupts,
-) -> Result<(Job, JobResult), Failure> {
+) -> Result<(JobInfo, JobResult), Failure> {
     let mut line = ProgressLine::start();
     let id = job.id;
     let ended = match until_interrupted(coordinator, job, home, interrupts, &mut line).await? {
@@ -55,8 +55,8 @@ pub async fn to_its_end(
     };
     line.clear();
     match ended.state {
-        State::Cancelled => Err(unchanged(id)),
-        State::Succeeded(_) => {
+        JobStatus::Cancelled => Err(unchanged(id)),
+        JobStatus::Succeeded(_) => {
             line.note("note: the interrupt came too late: the sync was published all the same");
             outcome(ended)
         }
@@ -66,13 +66,13 @@ pub async fn to_its_end(
 
 /// How watching ended.
 enum Watched {
-    Ended(Job),
-    Interrupted(Job),
+    Ended(JobInfo),
+    Interrupted(JobInfo),
 }
 
 async fn until_interrupted(
-    coordinator: &mut Coordinator,
-    mut job: Job,
+    coordinator: &mut CoordinatorClient,
+    mut job: JobInfo,
     home: Home,
     interrupts: &mut Interrupts,
     line: &mut ProgressLine,
@@ -112,9 +112,9 @@ async fn until_interrupted(
 
 /// Gives every change of the job to `each`, until the stream ends.
 async fn changes(
-    coordinator: &mut Coordinator,
+    coordinator: &mut CoordinatorClient,
     job: Uuid,
-    mut each: impl FnMut(Job),
+    mut each: impl FnMut(JobInfo),
 ) -> Result<(), Failure> {
     let mut watch = coordinator.watch(job).await?;
     while let Some(job) = watch.next().await? {
@@ -129,11 +129,11 @@ async fn changes(
 
 /// Cancels the job of our own coordinator and waits for its end, but not for ever.
 async fn cancelled(
-    coordinator: &mut Coordinator,
-    job: Job,
+    coordinator: &mut CoordinatorClient,
+    job: JobInfo,
     interrupts: &mut Interrupts,
     line: &mut ProgressLine,
-) -> Result<Job, Failure> {
+) -> Result<JobInfo, Failure> {
     let id = job.id;
     let mut last = job;
     let ending = async {
@@ -160,11 +160,11 @@ async fn cancelled(
     }
 }
 
-fn outcome(job: Job) -> Result<(Job, JobResult), Failure> {
+fn outcome(job: JobInfo) -> Result<(JobInfo, JobResult), Failure> {
     match job.state.clone() {
-        State::Succeeded(result) => Ok((job, result)),
-        State::Failed(failure) => Err(failure),
-        State::Cancelled => {
+        JobStatus::Succeeded(result) => Ok((job, result)),
+        JobStatus::Failed(failure) => Err(failure),
+        JobStatus::Cancelled => {
             let message = format!("job {} was cancelled: the replica is unchanged", job.id);
             Err(Failure::new(Reason::Cancelled, message))
         }
@@ -192,10 +192,10 @@ fn unchanged(job: Uuid) -> Failure {
 }
 
 /// Left before the job had ended: only while publishing can the replica have changed.
-fn unknown(job: &Job) -> Failure {
+fn unknown(job: &JobInfo) -> Failure {
     let target = &job.spec.target.uri;
     match job.state {
-        State::Publishing => {
+        JobStatus::Publishing => {
             let message = format!(
                 "interrupted while publishing: job {} may or may not be in the replica's log",
                 job.id

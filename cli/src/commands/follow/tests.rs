@@ -129,7 +129,7 @@ impl JobService for Fake {
 }
 
 /// A fake coordinator with one job in `state`, over a duplex.
-async fn fake(state: Wire, breaks: bool) -> (Coordinator, Hand) {
+async fn fake(state: Wire, breaks: bool) -> (CoordinatorClient, Hand) {
     let (job, shown) = watch::channel(job(state));
     let (tell, cancels) = mpsc::unbounded_channel();
     let fake = Fake { job: shown, cancels: tell, breaks: AtomicBool::new(breaks) };
@@ -145,12 +145,12 @@ async fn fake(state: Wire, breaks: bool) -> (Coordinator, Hand) {
     });
     let endpoint = Endpoint::from_static("http://fake");
     let channel = endpoint.connect_with_connector(connector).await.unwrap();
-    (Coordinator::over(channel), Hand { job, cancels })
+    (CoordinatorClient::over(channel), Hand { job, cancels })
 }
 
 /// A follower at work; ends with what `to_its_end` says.
 struct Follower {
-    done: tokio::task::JoinHandle<Result<(Job, JobResult), Failure>>,
+    done: tokio::task::JoinHandle<Result<(JobInfo, JobResult), Failure>>,
     interrupt: mpsc::Sender<()>,
     hand: Hand,
 }

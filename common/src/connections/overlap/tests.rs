@@ -3,15 +3,15 @@
 use super::*;
 
 /// A URI and the endpoint of its connection.
-type Side = (&'static str, &'static str);
+type At = (&'static str, &'static str);
 
-fn place((uri, endpoint): Side) -> Place {
-    Place::new(&Location::parse(uri).unwrap(), endpoint)
+fn place((uri, endpoint): At) -> TablePlace {
+    TablePlace::new(&Location::parse(uri).unwrap(), endpoint)
 }
 
 /// What is refused, from both sides; `None`: nothing.
 #[track_caller]
-fn check(one: Side, other: Side, wanted: Option<&str>) {
+fn check(one: At, other: At, wanted: Option<&str>) {
     let (first, second) = (place(one), place(other));
     let refused = refuse_overlap((&first, one.0), (&second, other.0)).err();
     let message = refused.as_ref().map(|failure| failure.message.as_str()).unwrap_or_default();
@@ -82,7 +82,7 @@ fn a_link_does_not_hide_that_one_folder_is_inside_the_other() {
     std::os::unix::fs::symlink("source", folder.path().join("link")).unwrap();
     let place = |name: &str| {
         let uri = format!("file://{}", folder.path().join(name).display());
-        Place::new(&Location::parse(&uri).unwrap(), "")
+        TablePlace::new(&Location::parse(&uri).unwrap(), "")
     };
     for (target, is_refused) in [("link", true), ("link/not/there/yet", true), ("other", false)] {
         let refused = refuse_overlap((&place("source"), "s"), (&place(target), "t"));
