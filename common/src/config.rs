@@ -27,8 +27,6 @@ pub struct Config {
     pub database: Database,
     /// `[limits]`
     pub limits: LimitSettings,
-    /// `[prices]`: no key of it is used yet.
-    pub prices: Prices,
 }
 
 /// A connection as the file writes it; [`crate::connections`] checks it.
@@ -71,11 +69,6 @@ pub struct LimitSettings {
     /// Bytes of objects that a worker holds in memory at once.
     pub memory: Option<ByteSize>,
 }
-
-/// Prices of storage requests and traffic.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Prices {}
 
 /// A number of bytes, written `512MiB`, `1GiB`, `65536`, …
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -221,8 +214,7 @@ mod tests {
     fn unknown_keys_are_refused_and_no_value_is_shown() {
         for (text, part) in [
             ("[limits]\nmemmory = \"1MiB\"", "memmory"),
-            ("[price]\n", "price"),
-            ("[prices]\negress = 1", "egress"),
+            ("[prices]\negress = 1", "prices"),
             ("[listen]\ngrpc = 5", "line 2"),
             ("[connections.a]\nurl = \"s3://b\"\nroles = [\"reader\"]", "reader"),
             ("[connections.a]\nroles = [\"source\"]", "url"),

@@ -43,8 +43,16 @@ pub enum Mode {
     /// One `CLONE` commit a sync.
     #[default]
     Clone,
-    /// The source's log, byte for byte. Not built yet: refused.
-    Mirror,
+}
+
+impl Mode {
+    /// The mode as the command line and the replica's log write it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Clone => "clone",
+        }
+    }
 }
 
 /// Which version of the source.

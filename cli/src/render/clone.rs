@@ -72,7 +72,7 @@ pub fn answer(job: &JobInfo, result: &JobResult) -> Result<Answer, Failure> {
     let object = Object {
         metrics,
         job_id: job.id,
-        mode: super::job::mode(job.spec.mode),
+        mode: job.spec.mode.name(),
         source_version: result.source_version,
         target_version: result.target_version,
         up_to_date: result.up_to_date,

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use deepclone_common::store::redact::redact;
 use deepclone_core::failure::Failure;
-use deepclone_core::spec::Mode;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -54,15 +53,6 @@ struct FailureObject {
     details: BTreeMap<String, String>,
 }
 
-/// `--mode` as it is typed.
-#[must_use]
-pub fn mode(mode: Mode) -> &'static str {
-    match mode {
-        Mode::Clone => "clone",
-        Mode::Mirror => "mirror",
-    }
-}
-
 /// The answer for one job.
 ///
 /// # Errors
@@ -95,7 +85,7 @@ fn object(job: &JobInfo) -> Object<'_> {
         state: job.state.name(),
         source: &job.spec.source.uri,
         target: &job.spec.target.uri,
-        mode: mode(job.spec.mode),
+        mode: job.spec.mode.name(),
         create_time: job.create_time_ms.and_then(units::time),
         end_time: job.end_time_ms.and_then(units::time),
         progress: ProgressObject {

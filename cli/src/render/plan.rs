@@ -5,7 +5,7 @@ use deepclone_core::spec::CloneSpec;
 use serde::Serialize;
 
 use super::clone::{MetricsObject, files};
-use super::{Answer, job, table, units};
+use super::{Answer, table, units};
 use crate::client::job::Change;
 
 #[derive(Debug, Serialize)]
@@ -37,7 +37,7 @@ pub fn answer(spec: &CloneSpec, change: &Change) -> Result<Answer, Failure> {
         metrics,
         source: &spec.source.uri,
         target: &spec.target.uri,
-        mode: job::mode(spec.mode),
+        mode: spec.mode.name(),
         source_version: change.source_version,
         target_version: change.target_version,
         up_to_date: change.up_to_date,

@@ -122,7 +122,7 @@ fn a_plans_object_and_text() {
             bytes_total: 2048,
             tasks_total: 1,
             notices: vec!["a note".into()],
-            ..Progress::default()
+            ..JobProgress::default()
         },
         source_requests: 5,
         target_requests: 7,

@@ -95,7 +95,7 @@ pub(super) fn marker_txns(marker: &Marker, replica: &BTreeMap<String, Txn>) -> V
 /// rewritten.
 pub(crate) fn scope(mode: Mode, predicate: Option<&Predicate>, is_rewritten: bool) -> String {
     let filter = predicate.map(Predicate::canonical).unwrap_or_default();
-    let parts = ["scope", mode_name(mode), &filter];
+    let parts = ["scope", mode.name(), &filter];
     short_hash(parts.into_iter().chain(is_rewritten.then_some(PATH_MAP)))
 }
 
@@ -103,14 +103,6 @@ pub(crate) fn scope(mode: Mode, predicate: Option<&Predicate>, is_rewritten: boo
 pub(crate) fn settings(properties: &Configuration) -> String {
     let parts = properties.iter().flat_map(|(key, value)| [key.as_str(), value.as_str()]);
     short_hash(std::iter::once("settings").chain(parts))
-}
-
-/// The mode's name on the command line.
-pub(crate) fn mode_name(mode: Mode) -> &'static str {
-    match mode {
-        Mode::Clone => "clone",
-        Mode::Mirror => "mirror",
-    }
 }
 
 fn short_hash<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {

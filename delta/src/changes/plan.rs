@@ -8,7 +8,7 @@ use deepclone_common::store::table::{StoreKind, TableStore};
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::JobId;
 use deepclone_core::reason::Reason;
-use deepclone_core::spec::{CloneSpec, Mode, SourcePoint, SourceReplacedPolicy};
+use deepclone_core::spec::{CloneSpec, SourcePoint, SourceReplacedPolicy};
 
 use super::difference::{self, Difference};
 use super::head::{self, LastSync};
@@ -73,9 +73,6 @@ pub(super) async fn plan(
     sync: JobId,
     commit_bytes_max: u64,
 ) -> Result<SyncPlan, DeltaError> {
-    if spec.mode == Mode::Mirror {
-        return Err(Failure::new(Reason::Unimplemented, "mode mirror is not built yet").into());
-    }
     let (at_source, at_target) =
         futures::future::join(log::list(source, None), log::list(target, None)).await;
     if let (Ok(at_source), Ok(at_target)) = (&at_source, &at_target) {
@@ -454,7 +451,7 @@ fn identity_of(
         source_uri: without_credentials(&source.uri),
         body: RecordBody {
             sync_id: uuid::Uuid::nil(),
-            mode: identity::mode_name(spec.mode).to_owned(),
+            mode: spec.mode.name().to_owned(),
             // Both are known once the metadata is described.
             table_id: String::new(),
             checkpoint_interval: 0,

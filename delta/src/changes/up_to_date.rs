@@ -69,7 +69,7 @@ pub(super) fn up_to_date(record: &SyncRecord, replica_version: u64) -> UpToDate 
 /// predicate's text decides here: another spelling of it is known once the schema is read.
 fn same_request(record: &SyncRecord, spec: &CloneSpec) -> bool {
     record.body.partition_filter == spec.partition_filter
-        && record.body.mode == identity::mode_name(spec.mode)
+        && record.body.mode == spec.mode.name()
         && record.body.settings == identity::settings(&spec.properties)
 }
 

@@ -95,7 +95,6 @@ fn source_point_from_wire(
 fn mode_to_wire(mode: Mode) -> v1::clone_spec::Mode {
     match mode {
         Mode::Clone => v1::clone_spec::Mode::Clone,
-        Mode::Mirror => v1::clone_spec::Mode::Mirror,
     }
 }
 
