@@ -15,7 +15,7 @@ use serde::{Deserialize, Deserializer};
 use crate::connections::Side;
 use crate::secret::Secret;
 
-/// The whole file.
+/// The configuration file.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
@@ -32,11 +32,11 @@ pub struct Config {
 /// A connection as the file writes it; [`crate::connections`] checks it.
 #[derive(Clone, Debug, Deserialize)]
 pub struct ConnectionSettings {
-    /// The root: nothing outside it is read or written.
+    /// The root of the connection: nothing outside it is read or written.
     pub url: String,
-    /// What it may be used for.
+    /// The sides that the connection may be used for.
     pub roles: Vec<Side>,
-    /// Tells equal endpoints apart in the fingerprint; none: the endpoint.
+    /// Replaces the endpoint in the fingerprint; `None` for the endpoint itself.
     #[serde(default)]
     pub identity: Option<String>,
     /// Storage settings under their `object_store` names, and `<key>_file` for secret ones.
@@ -48,9 +48,9 @@ pub struct ConnectionSettings {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Listen {
-    /// gRPC.
+    /// The address of the gRPC services.
     pub grpc: Option<SocketAddr>,
-    /// `/livez`, `/readyz`, `/metrics`.
+    /// The address of `/livez`, `/readyz` and `/metrics`.
     pub http: Option<SocketAddr>,
 }
 
@@ -58,15 +58,15 @@ pub struct Listen {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Database {
-    /// `sqlite:FILE`
+    /// The database, written `sqlite:FILE`.
     pub url: Option<Secret>,
 }
 
-/// Bounds that a machine's owner sets.
+/// Bounds that the owner of a machine sets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LimitSettings {
-    /// Bytes of objects that a worker holds in memory at once.
+    /// The most bytes of objects that a worker holds in memory.
     pub memory: Option<ByteSize>,
 }
 
@@ -109,10 +109,10 @@ impl<'de> Deserialize<'de> for ByteSize {
 }
 
 impl Config {
-    /// Reads the file; without a path, the defaults.
+    /// Returns the configuration in the file `path`, or the defaults without a path.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` naming the file and the line; never with a value from it.
+    /// `INVALID_ARGUMENT` with the file and the line; never with a value of the file.
     pub fn load(path: Option<&Path>) -> Result<Self, Failure> {
         let Some(path) = path else { return Ok(Self::default()) };
         let text = std::fs::read_to_string(path).map_err(|error| {
@@ -128,7 +128,7 @@ impl Config {
     /// Parses the text of a file.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` with the line; never with a value from it.
+    /// `INVALID_ARGUMENT` with the line; never with a value of the file.
     pub fn parse(text: &str) -> Result<Self, Failure> {
         let failure = |error: toml::de::Error| {
             // Display would quote the line, and with it a secret.
@@ -150,18 +150,18 @@ impl Config {
     }
 }
 
-/// What is wrong with a connection's settings and what to write: the reader of the whole file names
-/// neither the connection nor its line.
+/// Checks the settings of a connection and says what to write. The parser of the whole file would
+/// name neither the connection nor its line.
 fn check_connection(settings: &toml::Value) -> Result<(), String> {
     const URL: &str = "write url = \"s3://bucket/prefix\", or another root";
     const ROLES: &str = "write roles = [\"source\"], [\"target\"] or [\"source\", \"target\"]";
     let toml::Value::Table(keys) = settings else {
-        return Err(format!("it is no table: {URL}, and its roles, below [connections.NAME]"));
+        return Err(format!("it is not a table: {URL}, and its roles, below [connections.NAME]"));
     };
     match keys.get("url") {
         None => return Err(format!("url is missing: {URL}")),
         Some(toml::Value::String(_)) => {}
-        Some(_) => return Err(format!("url is no text: {URL}")),
+        Some(_) => return Err(format!("url is not a string: {URL}")),
     }
     match keys.get("roles") {
         None => return Err(format!("roles is missing: {ROLES}")),
@@ -169,18 +169,18 @@ fn check_connection(settings: &toml::Value) -> Result<(), String> {
             for role in roles {
                 match role.as_str() {
                     Some("source" | "target") => {}
-                    Some(other) => return Err(format!("{other:?} is no role: {ROLES}")),
-                    None => return Err(format!("a role is no text: {ROLES}")),
+                    Some(other) => return Err(format!("{other:?} is not a role: {ROLES}")),
+                    None => return Err(format!("a role is not a string: {ROLES}")),
                 }
             }
         }
-        Some(_) => return Err(format!("roles is no list: {ROLES}")),
+        Some(_) => return Err(format!("roles is not a list: {ROLES}")),
     }
     let is_plain = |value: &toml::Value| {
         matches!(value, toml::Value::String(_) | toml::Value::Boolean(_) | toml::Value::Integer(_))
     };
     match keys.iter().find(|(key, value)| *key != "roles" && !is_plain(value)) {
-        Some((key, _)) => Err(format!("{key}: write a text, a boolean or a whole number")),
+        Some((key, _)) => Err(format!("{key}: write a string, a boolean or a whole number")),
         None => Ok(()),
     }
 }
@@ -234,11 +234,11 @@ mod tests {
         const ROLES: &str = "write roles = [\"source\"], [\"target\"] or [\"source\", \"target\"]";
         for (keys, what, wanted) in [
             ("url = \"s3://b\"", "roles is missing", ROLES),
-            ("url = \"s3://b\"\nroles = \"source\"", "roles is no list", ROLES),
-            ("url = \"s3://b\"\nroles = [\"writer\"]", "\"writer\" is no role", ROLES),
-            ("url = \"s3://b\"\nroles = [1]", "a role is no text", ROLES),
+            ("url = \"s3://b\"\nroles = \"source\"", "roles is not a list", ROLES),
+            ("url = \"s3://b\"\nroles = [\"writer\"]", "\"writer\" is not a role", ROLES),
+            ("url = \"s3://b\"\nroles = [1]", "a role is not a string", ROLES),
             ("roles = [\"source\"]", "url is missing", "write url = \"s3://bucket/prefix\""),
-            ("url = 5\nroles = []", "url is no text", "write url = \"s3://bucket/prefix\""),
+            ("url = 5\nroles = []", "url is not a string", "write url = \"s3://bucket/prefix\""),
             ("url = \"s3://b\"\nroles = []\naws_region = 1.5", "aws_region", "a text"),
             ("url = \"s3://b\"\nroles = []\nidentity = [\"hunter2\"]", "identity", "a text"),
         ] {

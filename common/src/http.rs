@@ -1,4 +1,4 @@
-//! The HTTP face of a process: `/livez`, `/readyz`, `/metrics`.
+//! The HTTP endpoints of a process: `/livez`, `/readyz` and `/metrics`.
 
 use std::sync::Arc;
 
@@ -15,16 +15,16 @@ use tokio_util::sync::CancellationToken;
 use crate::store::counts::StoreRequests;
 
 #[derive(Clone)]
-struct Face {
+struct Endpoints {
     registry: Arc<Registry>,
     ready: watch::Receiver<bool>,
 }
 
-/// Serves until `shutdown`. `ready` is what `/readyz` answers; `/metrics` shows the registry, which
-/// has no prefix of its own, and how stores answer.
+/// Serves until `shutdown`. `ready` is the answer of `/readyz`; `/metrics` shows the registry, which
+/// has no prefix of its own, and the counts of the stores' answers.
 ///
 /// # Errors
-/// The listener broke.
+/// The listener failed.
 pub async fn serve(
     listener: TcpListener,
     mut registry: Registry,
@@ -36,20 +36,20 @@ pub async fn serve(
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(readiness))
         .route("/metrics", get(metrics))
-        .with_state(Face { registry: Arc::new(registry), ready });
+        .with_state(Endpoints { registry: Arc::new(registry), ready });
     axum::serve(listener, router).with_graceful_shutdown(shutdown.cancelled_owned()).await
 }
 
-async fn readiness(State(face): State<Face>) -> (StatusCode, &'static str) {
-    if *face.ready.borrow() {
+async fn readiness(State(endpoints): State<Endpoints>) -> (StatusCode, &'static str) {
+    if *endpoints.ready.borrow() {
         (StatusCode::OK, "ok\n")
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
     }
 }
 
-async fn metrics(State(face): State<Face>) -> Result<String, StatusCode> {
+async fn metrics(State(endpoints): State<Endpoints>) -> Result<String, StatusCode> {
     let mut text = String::new();
-    encode(&mut text, &face.registry).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+    encode(&mut text, &endpoints.registry).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
     Ok(text)
 }

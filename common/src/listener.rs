@@ -1,4 +1,4 @@
-//! Listeners: none beyond loopback unless the operator says that he means it.
+//! Listeners: only on loopback, unless the operator passes `--insecure`.
 
 use std::net::SocketAddr;
 
@@ -6,17 +6,17 @@ use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 use tokio::net::TcpListener;
 
-/// Who may reach a listener without TLS and authentication.
+/// Who may reach a listener that has neither TLS nor authentication.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exposure {
-    /// This machine.
+    /// Processes on this machine.
     Loopback,
-    /// Anybody: `--insecure`.
+    /// Anybody who reaches the address (`--insecure`).
     Anybody,
 }
 
 impl Exposure {
-    /// The meaning of the flag `--insecure`.
+    /// Returns what the flag `--insecure` allows.
     #[must_use]
     pub fn from_flag(insecure: bool) -> Self {
         if insecure { Self::Anybody } else { Self::Loopback }
@@ -38,10 +38,10 @@ pub fn check(address: SocketAddr, exposure: Exposure) -> Result<(), Failure> {
     Err(Failure::new(Reason::InvalidArgument, message))
 }
 
-/// Checks the address and listens on it; port 0 takes a free one.
+/// Checks the address and listens on it; port 0 takes a free port.
 ///
 /// # Errors
-/// `INVALID_ARGUMENT`: beyond loopback, or the address cannot be had.
+/// `INVALID_ARGUMENT` when the address is beyond loopback or cannot be bound.
 pub async fn bind(address: SocketAddr, exposure: Exposure) -> Result<TcpListener, Failure> {
     check(address, exposure)?;
     TcpListener::bind(address).await.map_err(|error| {

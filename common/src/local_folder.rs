@@ -1,11 +1,11 @@
-//! Folders of this machine's disk, without the links that lead out of them.
+//! Folders on this machine's disk; links that lead out of a connection's root are not followed.
 //!
 //! A `file://` connection's root bounds what is read and written. A link at the root, or above
-//! it, is the owner's choice; one below it that leads outside is not followed: whoever can write
-//! to a table could otherwise make us read, or overwrite, any file of this machine.
+//! it, is the owner's choice. A link below it that leads outside is refused: whoever can write to a
+//! table could otherwise make us read or overwrite any file of this machine.
 //!
-//! A path is resolved before it is used, and what is used is the resolved one: no more than the
-//! last segment can be exchanged in between.
+//! A path is resolved first, and the resolved path is used: only its last segment can be exchanged
+//! in between.
 
 use std::io;
 use std::path::{Component, Path, PathBuf};
@@ -17,7 +17,7 @@ pub struct LocalFolder {
     path: PathBuf,
 }
 
-/// A link below a root leads out of it.
+/// The error for a link that leads out of its root.
 #[derive(Debug, thiserror::Error)]
 #[error("a link leads out of the connection's root, and is not followed: {path}")]
 pub struct LeadsOutside {
@@ -26,26 +26,27 @@ pub struct LeadsOutside {
 }
 
 impl LocalFolder {
-    /// The folder `path`, which is `root` or lies below it.
+    /// Returns the folder `path`, which is `root` or lies below it.
     #[must_use]
     pub fn new(root: impl Into<PathBuf>, path: impl Into<PathBuf>) -> Self {
         Self { root: root.into(), path: path.into() }
     }
 
-    /// A folder that is its own root.
+    /// Returns a folder that is its own root.
     #[must_use]
     pub fn root(path: impl Into<PathBuf>) -> Self {
         let path = path.into();
         Self { root: path.clone(), path }
     }
 
-    /// The folder, as it was given.
+    /// Returns the folder as it was given, links included.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Where `key` below the folder lies, without links but for the last segment's.
+    /// Returns the path of `key` below the folder, with all links resolved but that of the last
+    /// segment.
     ///
     /// # Errors
     /// [`LeadsOutside`] in an [`io::Error`] when a link, or the key, leads out of the root.
@@ -53,10 +54,10 @@ impl LocalFolder {
         resolve_below(&self.root, &self.path.join(key))
     }
 
-    /// Where `key` below the folder lies; the folders above it are made where they are absent.
+    /// Returns the path of `key` below the folder, after creating the folders above it.
     ///
     /// # Errors
-    /// As [`Self::resolve`], and when a folder cannot be made.
+    /// As [`Self::resolve`], or a folder cannot be created.
     pub fn resolve_or_create(&self, key: &str) -> io::Result<PathBuf> {
         let resolved = self.resolve(key)?;
         if let Some(parent) = resolved.parent() {
@@ -66,11 +67,11 @@ impl LocalFolder {
     }
 }
 
-/// Resolves `path`, which is below `root` as it is spelled: the links of all segments but the
-/// last are followed as far as the path exists, and must not lead out of `root`.
+/// Resolves `path`, whose spelling lies below `root`: follows the links of all segments but the
+/// last, as far as the path exists. None may lead out of `root`.
 ///
 /// # Errors
-/// [`LeadsOutside`] in an [`io::Error`], or what keeps the path from being read.
+/// [`LeadsOutside`] in an [`io::Error`], or the error of reading the path.
 pub fn resolve_below(root: &Path, path: &Path) -> io::Result<PathBuf> {
     let outside = || {
         let path = path.display().to_string();
@@ -81,7 +82,7 @@ pub fn resolve_below(root: &Path, path: &Path) -> io::Result<PathBuf> {
         return Err(outside());
     }
     let Some(real_root) = existing(root)? else {
-        // Nothing below a folder that is not there can be a link.
+        // The root is absent, so nothing below it is a link.
         return Ok(path.to_owned());
     };
     let mut resolved = real_root.clone();
@@ -101,7 +102,7 @@ pub fn resolve_below(root: &Path, path: &Path) -> io::Result<PathBuf> {
         }
         let target = match resolved.canonicalize() {
             Ok(target) => target,
-            // Its target is absent: where it leads cannot be told.
+            // The link's target is absent, so nobody can tell where it leads.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(outside()),
             Err(error) => return Err(error),
         };
@@ -115,8 +116,8 @@ pub fn resolve_below(root: &Path, path: &Path) -> io::Result<PathBuf> {
     Ok(resolved)
 }
 
-/// True when the file system answers so because it has no hard links: blobfuse, SMB, exFAT. A file
-/// appears whole, and over nothing, only by one.
+/// Returns true when the error means that the file system has no hard links (blobfuse, SMB, exFAT).
+/// Without them no file can appear whole and without overwriting another.
 #[must_use]
 pub fn lacks_hard_links(error: &io::Error) -> bool {
     /// `EPERM`, which shares its kind with a missing right (`EACCES`).
@@ -124,7 +125,7 @@ pub fn lacks_hard_links(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::Unsupported || error.raw_os_error() == Some(NOT_PERMITTED)
 }
 
-/// The folder without links; none: it is absent.
+/// Returns the folder with its links resolved, or `None` when it is absent.
 fn existing(folder: &Path) -> io::Result<Option<PathBuf>> {
     match folder.canonicalize() {
         Ok(real) => Ok(Some(real)),

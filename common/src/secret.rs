@@ -1,4 +1,4 @@
-//! A value that never prints: no log, error, `Debug` output or serialised form shows it.
+//! A value that is never shown: not in a log, an error, `Debug` output or a serialised form.
 
 use std::fmt;
 
@@ -21,13 +21,13 @@ use serde::de::{Deserializer, Visitor};
 pub struct Secret(String);
 
 impl Secret {
-    /// Wraps a value.
+    /// Hides a value.
     #[must_use]
     pub fn new(value: impl Into<String>) -> Self {
         Self(value.into())
     }
 
-    /// The value itself: only to hand it to the client that needs it.
+    /// Returns the value, which goes only to the client that needs it.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -52,14 +52,14 @@ impl<'de> Deserialize<'de> for Secret {
     }
 }
 
-/// Takes a text, a boolean or a whole number: what a storage setting can be in TOML.
+/// Accepts a string, a boolean or a whole number, as a storage setting can be in TOML.
 struct ScalarVisitor;
 
 impl Visitor<'_> for ScalarVisitor {
     type Value = Secret;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a text, a boolean or a whole number")
+        f.write_str("a string, a boolean or a whole number")
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Secret, E> {

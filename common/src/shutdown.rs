@@ -1,12 +1,12 @@
-//! SIGTERM and SIGINT → one token that everything watches.
+//! SIGTERM and SIGINT cancel one token, which every part of a process watches.
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// A token that is cancelled by the first SIGTERM or SIGINT. Call it inside a runtime.
+/// Returns a token that the first SIGTERM or SIGINT cancels. Needs a runtime.
 ///
 /// # Errors
-/// The signals cannot be caught.
+/// The signal handlers cannot be installed.
 pub fn on_signal() -> std::io::Result<CancellationToken> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;

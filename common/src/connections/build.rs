@@ -1,7 +1,7 @@
-//! Typed options → an object store, and the fingerprint of its settings.
+//! Builds an object store from typed options, and the fingerprint of its settings.
 //!
-//! Every store: no retries of its own (its user repeats what is safe to repeat), no time-out over
-//! a whole request, the stall time-outs of [`crate::store::client`], put-if-absent on.
+//! No store retries by itself: its caller repeats what is safe to repeat. Each has the stall
+//! time-outs of [`crate::store::client`], none over a whole request, and put-if-absent.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -20,31 +20,31 @@ use crate::store::client::{Completion, TimedConnector};
 use crate::store::error::StoreError;
 use crate::store::requests::{AzureSigner, S3Signer, Signing};
 
-/// How long a connection may take to open.
+/// The longest wait for a TCP connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// The region of a client that names none.
+/// The region when the settings name none.
 const S3_REGION: &str = "us-east-1";
-/// What emulators of Azure's store call their account.
+/// The account of an emulator of Azure's store.
 const EMULATOR_ACCOUNT: &str = "devstoreaccount1";
-/// Their account's key: public, the same everywhere.
+/// The public key of that account, which is the same everywhere.
 const EMULATOR_KEY: &str = concat!(
     "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq",
     "/K1SZFPTOtr/KBHBeksoGMGw=="
 );
-/// Where Azurite listens unless told otherwise.
+/// The default endpoint of Azurite.
 const EMULATOR_ENDPOINT: &str = "http://127.0.0.1:10000/devstoreaccount1";
 
-/// A store and what its fingerprint is made of.
+/// A store with its fingerprint, and the parts of the fingerprint that others need.
 pub(super) struct Built {
     pub(super) store: Arc<dyn ObjectStore>,
-    /// The same without checksums in headers; none: it never has them.
+    /// The same store without checksums in headers; `None` when it never sends them.
     pub(super) plain: Option<Arc<dyn ObjectStore>>,
     pub(super) fingerprint: [u8; 32],
     pub(super) account: Option<String>,
     pub(super) endpoint: String,
 }
 
-/// What the fingerprint covers besides the URL.
+/// The parts of the fingerprint besides the URL.
 #[derive(Default)]
 struct Facts {
     region: String,
@@ -52,7 +52,7 @@ struct Facts {
     endpoint: String,
 }
 
-/// Builds the store of a connection; nothing is read from the environment.
+/// Builds the store of a connection. Reads nothing from the environment.
 pub(super) fn build(
     name: &str,
     location: &Location,
@@ -103,7 +103,7 @@ fn bad_key(name: &str, key: &str, why: &str) -> ConnectionError {
     ConnectionError::BadKey { name: name.to_owned(), key: key.to_owned(), why: why.to_owned() }
 }
 
-/// An endpoint enters the fingerprint and messages: it may hold no user and no query.
+/// Checks an endpoint, which may hold no user and no query: messages show it.
 fn checked_endpoint(name: &str, key: &str, endpoint: &str) -> Result<String, ConnectionError> {
     let known = endpoint.starts_with("https://") || endpoint.starts_with("http://");
     if !known || endpoint.contains(['@', '?', '#']) {
@@ -119,7 +119,7 @@ fn refused(name: &str, error: object_store::Error) -> ConnectionError {
 
 type Store = (Arc<dyn ObjectStore>, Facts);
 
-/// The store with checksums in its headers, and without.
+/// The store with checksums in headers, and without.
 type S3Stores = (Arc<dyn ObjectStore>, Arc<dyn ObjectStore>, Facts);
 
 fn s3(name: &str, at: &Location, pairs: &Pairs<S3Key>) -> Result<S3Stores, ConnectionError> {
@@ -160,13 +160,13 @@ fn s3(name: &str, at: &Location, pairs: &Pairs<S3Key>) -> Result<S3Stores, Conne
     }
     let store = builder.build().map_err(|error| refused(name, error))?;
     let credentials = Arc::clone(store.credentials());
-    // Set once: nobody else has it yet.
+    // Set once, here: nobody else has the signer yet.
     let _set = signer.set(S3Signer { credentials, region: named });
     let facts = Facts { region, account: String::new(), endpoint };
     Ok((Arc::new(store), Arc::new(plain), facts))
 }
 
-/// `allow_http = false` beside an http endpoint would only break it: the endpoint decides.
+/// Returns true for `allow_http` beside an endpoint, whose scheme decides instead.
 fn is_allow_http(is_key: bool, endpoint: &str) -> bool {
     is_key && !endpoint.is_empty()
 }
@@ -186,7 +186,7 @@ fn azure(name: &str, at: &Location, pairs: &Pairs<AzureKey>) -> Result<Store, Co
     };
     let endpoint = match (value(pairs, AzureKey::Endpoint), &at.azure_suffix) {
         (Some(endpoint), _) => checked_endpoint(name, "azure_storage_endpoint", endpoint)?,
-        // The client would look for the emulator's address in the environment.
+        // Else the client would read the emulator's address from the environment.
         (None, _) if emulator => EMULATOR_ENDPOINT.to_owned(),
         (None, Some(suffix)) if suffix != "core.windows.net" => {
             format!("https://{account}.blob.{suffix}")
@@ -234,7 +234,7 @@ fn gcs(name: &str, at: &Location, pairs: &Pairs<GcsKey>) -> Result<Store, Connec
     };
     let mut builder = GoogleCloudStorageBuilder::new()
         .with_bucket_name(&at.bucket)
-        // The client's metadata server is reached over http.
+        // The client reaches its metadata server over http.
         .with_client_options(client_options(&endpoint).with_allow_http(true))
         .with_retry(no_retries())
         .with_http_connector(TimedConnector {

@@ -1,4 +1,4 @@
-//! One connection: its settings checked, its store built.
+//! A connection with its settings checked and its store built.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,36 +13,36 @@ use super::side::Side;
 use super::{build, settings};
 use crate::config::ConnectionSettings;
 
-/// A root in a store, with what leads there.
+/// A root in a store, and the client that reaches it.
 #[derive(Clone)]
 pub(super) struct Connection {
-    /// The root.
+    /// The root, which the settings and the URL name.
     pub(super) location: Location,
     /// The sides that it may be used for.
     pub(super) roles: Vec<Side>,
-    /// The same on two machines that mean one store.
+    /// Equal on two machines that mean one store.
     pub(super) fingerprint: [u8; 32],
-    /// The store's server; empty: the provider's own.
+    /// The URL of the store's server; empty for the provider's own.
     pub(super) endpoint: String,
     /// The store of the root.
     pub(super) store: Arc<dyn ObjectStore>,
-    /// The same store, written to without checksums in headers; `None` when it never has them.
+    /// The same store without checksums in headers; `None` when it never sends them.
     pub(super) plain: Option<Arc<dyn ObjectStore>>,
-    /// What this process found out about the store.
+    /// The results of probing the store in this process.
     pub(super) found: Arc<StoreFindings>,
 }
 
-/// What this process found out about a connection's store.
+/// The results of probing a connection's store in this process.
 #[derive(Debug, Default)]
 pub(super) struct StoreFindings {
-    /// The store takes no checksums in headers.
+    /// True when the store refuses checksums in headers.
     pub(super) without_checksums: AtomicBool,
-    /// Set once the store was tried and found fit.
+    /// Set once a probe has found the store fit for a replica.
     pub(super) fit: OnceCell<()>,
 }
 
 impl Connection {
-    /// The store as it was found to be usable.
+    /// Returns the store, without checksums in headers if it refuses them.
     pub(super) fn fit_store(&self) -> Arc<dyn ObjectStore> {
         match &self.plain {
             Some(plain) if self.found.without_checksums.load(Ordering::Relaxed) => {
@@ -62,7 +62,7 @@ impl fmt::Debug for Connection {
     }
 }
 
-/// The connection `name` of the configuration file.
+/// Builds the connection `name` of the configuration file.
 ///
 /// # Errors
 /// A key that is missing, unknown or cannot be used.
@@ -77,7 +77,7 @@ pub(super) fn named(
     };
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if name.is_empty() || !name.chars().all(plain) {
-        return Err(bad_key("name", "a name has letters, digits, '-', '_' and '.' alone"));
+        return Err(bad_key("name", "a name has only letters, digits, '-', '_' and '.'"));
     }
     if settings.roles.is_empty() {
         return Err(bad_key("roles", "write [\"source\"], [\"target\"] or both"));
@@ -91,10 +91,10 @@ pub(super) fn named(
     connection(name, location, roles, &options, settings.identity.as_deref())
 }
 
-/// A connection with the root `location`.
+/// Builds a connection with the root `location`.
 ///
 /// # Errors
-/// Settings that the store's client refuses.
+/// The store's client refuses the settings.
 pub(super) fn connection(
     name: &str,
     mut location: Location,

@@ -1,4 +1,4 @@
-//! What can be wrong with a connection or with a URI: one line each, never a value of a setting.
+//! The errors of connections and of URIs: one line each, never with the value of a setting.
 
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
@@ -8,18 +8,18 @@ use super::side::Side;
 /// Why a connection or a URI is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectionError {
-    /// Not a URI that we read.
+    /// The text is not a URI of a table.
     #[error("{uri} is not a table URI: {why}")]
     BadUri {
-        /// The URI, or what may be shown of it.
+        /// The URI, without anything that may be a secret.
         uri: String,
         /// What is wrong.
         why: &'static str,
     },
-    /// No connection of this name.
+    /// No connection has this name.
     #[error("connection {name:?} does not exist here: add [connections.{name}] to deepclone.toml")]
     Unknown {
-        /// The name asked for.
+        /// The name that was asked for.
         name: String,
     },
     /// No connection has a root above the URI.
@@ -36,13 +36,15 @@ pub enum ConnectionError {
     Ambiguous {
         /// The URI.
         uri: String,
-        /// One of them.
+        /// A connection.
         first: String,
-        /// Another one.
+        /// Another connection with the same root.
         second: String,
     },
     /// The connection may not be used on this side.
-    #[error("connection {name:?} has not the role {side}: add it to its roles, or use another")]
+    #[error(
+        "connection {name:?} does not have the role {side}: add it to its roles, or use another"
+    )]
     Role {
         /// The connection.
         name: String,
@@ -60,7 +62,7 @@ pub enum ConnectionError {
         /// The connection.
         name: String,
     },
-    /// A key that the kind of store does not know.
+    /// The kind of store has no such key.
     #[error(
         "{}: unknown key {key:?}: write an object_store setting of its kind of store in lower case",
         shown(name)
@@ -71,7 +73,7 @@ pub enum ConnectionError {
         /// The key.
         key: String,
     },
-    /// A key that is known and cannot be used.
+    /// The key exists, but has a value that cannot be used.
     #[error("{}: {key}: {why}", shown(name))]
     BadKey {
         /// The connection.
@@ -81,7 +83,7 @@ pub enum ConnectionError {
         /// What is wrong.
         why: String,
     },
-    /// A key that is not built yet.
+    /// The key is not implemented yet.
     #[error("{}: {key} is not built yet: leave it out", shown(name))]
     NotBuilt {
         /// The connection.
@@ -89,7 +91,7 @@ pub enum ConnectionError {
         /// The key.
         key: String,
     },
-    /// The store's client refuses the settings.
+    /// The store's client refuses the settings as a whole.
     #[error("{}: {why}", shown(name))]
     Settings {
         /// The connection.
@@ -97,7 +99,7 @@ pub enum ConnectionError {
         /// What is wrong, without values.
         why: String,
     },
-    /// This machine's connection of that name is another one than the coordinator's.
+    /// The connection of that name has other settings here than at the coordinator.
     #[error(
         "connection {name:?} has other settings here than at the coordinator: make its url, \
          region, account and identity the same"
@@ -108,7 +110,7 @@ pub enum ConnectionError {
     },
 }
 
-/// A connection by its name; those of the command line's own have none that a user wrote.
+/// Names a connection for a user, who gave no name to those of the command line.
 fn shown(name: &str) -> String {
     match name.strip_prefix('@') {
         Some(side) => format!("the {side}'s settings in the environment"),
@@ -117,7 +119,7 @@ fn shown(name: &str) -> String {
 }
 
 impl ConnectionError {
-    /// The error of the table on this side, as it leaves the system.
+    /// Returns the failure for a client, with the side of the table.
     #[must_use]
     pub fn failure_of(&self, side: Side) -> Failure {
         let failure = self.failure();
@@ -125,7 +127,7 @@ impl ConnectionError {
         Failure { message, ..failure }
     }
 
-    /// The error as it leaves the system.
+    /// Returns the failure for a client.
     #[must_use]
     pub fn failure(&self) -> Failure {
         let reason = match self {

@@ -1,9 +1,9 @@
-//! The store of a `file://` connection: the local file system below the root, without the links
-//! that lead out of it.
+//! The store of a `file://` connection: the local file system below the root. Links that lead out
+//! of it are refused.
 //!
-//! The client's entity tag of a file is its inode, length and time of modification, which the
-//! owner can set: a file rewritten in place by a tool that keeps times has the old tag. The time
-//! of the inode's last change, which nobody can set, is added here.
+//! The client's entity tag of a file holds its inode, length and time of modification, which the
+//! owner can set: a tool that rewrites a file in place and keeps its time leaves the old tag. The
+//! time of the inode's last change, which nobody can set, is added here.
 
 use std::fmt;
 use std::os::unix::fs::MetadataExt as _;
@@ -23,7 +23,7 @@ use crate::local_folder::{LeadsOutside, resolve_below};
 
 type Listing = BoxStream<'static, Result<ObjectMeta>>;
 
-/// Local files, named by their absolute paths without the first slash.
+/// Local files. The key of a file is its absolute path without the first slash.
 #[derive(Clone, Debug)]
 pub(super) struct LocalStore {
     root: PathBuf,
@@ -31,7 +31,7 @@ pub(super) struct LocalStore {
 }
 
 impl LocalStore {
-    /// The files below `root`.
+    /// Creates the store of the files below `root`.
     pub(super) fn new(root: PathBuf) -> Self {
         Self { root, inner: Arc::new(LocalFileSystem::new().with_fsync(true)) }
     }
@@ -39,7 +39,7 @@ impl LocalStore {
     fn check(&self, at: &Path) -> Result<()> {
         match resolve_below(&self.root, &PathBuf::from(format!("/{at}"))) {
             Ok(_) => Ok(()),
-            // What is wrong with the path is what using it says, too.
+            // The request itself fails with this error, too.
             Err(error) => match error.get_ref().map(|inner| inner.is::<LeadsOutside>()) {
                 Some(true) => Err(Error::PermissionDenied {
                     path: at.to_string(),
@@ -50,7 +50,7 @@ impl LocalStore {
         }
     }
 
-    /// [`Self::check`] away from the async threads: each segment asks the disk.
+    /// Runs [`Self::check`], which reads the disk for each segment, away from the async threads.
     async fn check_async(&self, at: &Path) -> Result<()> {
         let (store, at) = (self.clone(), at.clone());
         let checked = tokio::task::spawn_blocking(move || store.check(&at)).await;
@@ -71,7 +71,7 @@ impl LocalStore {
     }
 }
 
-/// The tag of the file that was opened; none where that is not known.
+/// Returns the tag of the opened file, or `None` when no file was opened.
 fn tag(answer: &GetResult) -> Result<Option<String>> {
     let GetResultPayload::File(file, _) = &answer.payload else { return Ok(None) };
     let metadata = file

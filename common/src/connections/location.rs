@@ -1,4 +1,4 @@
-//! A URI, taken apart: scheme, bucket or container, account, decoded path.
+//! The parts of a table's URI: scheme, bucket or container, account, decoded path.
 
 use std::path::PathBuf;
 
@@ -7,10 +7,10 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_enco
 use super::error::ConnectionError;
 use crate::store::redact::redact;
 
-/// What a path in a canonical URI may not hold as it is.
+/// The characters that the path of a canonical URI holds only encoded.
 const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b'%').add(b'?').add(b'#');
 
-/// The kinds of stores.
+/// The kind of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scheme {
     /// `s3://`, `s3a://`
@@ -26,20 +26,20 @@ pub(super) enum Scheme {
 /// A place in a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Location {
-    /// The kind of store.
+    /// The kind of the store.
     pub scheme: Scheme,
     /// Bucket or container; empty for files.
     pub bucket: String,
-    /// Azure's account where the URI names it.
+    /// The account of Azure, where it is known.
     pub account: Option<String>,
-    /// Azure's host suffix after `account.dfs.` or `account.blob.` where the URI names it.
+    /// The host after `account.dfs.` or `account.blob.`, where the URI names it (Azure).
     pub azure_suffix: Option<String>,
-    /// Decoded, without a slash at either end; for files absolute all the same.
+    /// The decoded path without a slash at either end. For files it is absolute all the same.
     pub path: String,
 }
 
 impl Location {
-    /// Takes a URI apart.
+    /// Parses a URI.
     ///
     /// # Errors
     /// [`ConnectionError::BadUri`]; a URI that may hold credentials is not shown.
@@ -74,7 +74,7 @@ impl Location {
         }
     }
 
-    /// `container@account.dfs.core.windows.net` → container, account and suffix.
+    /// Splits `container@account.dfs.core.windows.net` into container, account and suffix.
     fn with_azure_account(mut self) -> Result<Self, &'static str> {
         if let Some((container, host)) = self.bucket.clone().split_once('@') {
             let (account, rest) = host.split_once('.').ok_or("its host names no account")?;
@@ -95,7 +95,7 @@ impl Location {
         Ok(self)
     }
 
-    /// The path of `inner` below this place; none when it is not below.
+    /// Returns the path of `inner` below this location, or `None` when it is not below.
     #[must_use]
     pub(super) fn path_below(&self, inner: &Self) -> Option<String> {
         let same_account = match (&self.account, &inner.account) {
@@ -111,12 +111,12 @@ impl Location {
         Some(inner.path.strip_prefix(&self.path)?.strip_prefix('/')?.to_owned())
     }
 
-    /// The folder on this machine's disk; of a meaning for files only.
+    /// Returns the folder on this machine's disk. Has a meaning only for files.
     pub(super) fn local_path(&self) -> PathBuf {
         PathBuf::from(format!("/{}", self.path))
     }
 
-    /// The one way to write it.
+    /// Returns the canonical URI.
     #[must_use]
     pub(super) fn uri(&self) -> String {
         let path = utf8_percent_encode(&self.path, ENCODED);
@@ -136,7 +136,7 @@ impl Location {
     }
 }
 
-/// A local path without the links of its part that exists, in the form of [`Location::path`].
+/// Resolves the links of a local path as far as it exists, in the form of [`Location::path`].
 pub(super) fn real_path(path: &str) -> String {
     let path = PathBuf::from(format!("/{path}"));
     let real = path.ancestors().find_map(|above| {
@@ -147,12 +147,12 @@ pub(super) fn real_path(path: &str) -> String {
     real.to_string_lossy().trim_matches('/').to_owned()
 }
 
-/// What may be shown of a text that should be a URI: no user, query or fragment.
+/// Returns what may be shown of a text that should be a URI: no user, query or fragment.
 fn shown(uri: &str) -> String {
     redact(uri.split(['?', '#']).next().unwrap_or_default())
 }
 
-/// Decodes a path and refuses what could leave a root or cannot be a key.
+/// Decodes a path. Refuses one that could leave a root or cannot be a key.
 pub(super) fn clean_path(path: &str) -> Result<String, &'static str> {
     let decoded = percent_decode_str(path).decode_utf8().map_err(|_| "its path is not UTF-8")?;
     let trimmed = decoded.trim_matches('/');
@@ -180,7 +180,7 @@ pub(super) fn check_path(path: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// A path of this machine, or a URI, as a URI: what the command line does with its arguments.
+/// Returns a path of this machine, or a URI, as a canonical URI.
 ///
 /// # Errors
 /// [`ConnectionError::BadUri`] for an empty text, a path that is not UTF-8, or a bad URI.

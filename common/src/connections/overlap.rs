@@ -13,7 +13,7 @@ const AWS: &str = "amazonaws.com";
 const AZURE: &str = "core.windows.net";
 const GOOGLE: &str = "storage.googleapis.com";
 
-/// Where a table is: equal for two spellings of one folder.
+/// The place of a table: equal for two spellings of one folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct TablePlace {
     /// Service, account, and bucket or container; all empty for files.
@@ -23,8 +23,8 @@ pub(super) struct TablePlace {
 }
 
 impl TablePlace {
-    /// The place of a table at `location`, whose store is reached at `endpoint` (empty: the
-    /// provider's own).
+    /// Returns the place of the table at `location`, whose store is reached at `endpoint` (empty for
+    /// the provider's own).
     pub(super) fn new(location: &Location, endpoint: &str) -> Self {
         let path = match location.scheme {
             Scheme::File => real_path(&location.path),
@@ -52,7 +52,7 @@ impl TablePlace {
 /// Refuses a source and a target that are one folder, or of which one lies inside the other.
 ///
 /// # Errors
-/// INVALID_ARGUMENT naming which lies inside which.
+/// INVALID_ARGUMENT with both tables.
 pub(super) fn refuse_overlap(
     source: (&TablePlace, &str),
     target: (&TablePlace, &str),
@@ -71,7 +71,7 @@ pub(super) fn refuse_overlap(
     Err(Failure::new(Reason::InvalidArgument, message).with("target", target_uri))
 }
 
-/// The service behind an endpoint: one name for all hosts of a provider, else host, port and path.
+/// Names the service behind an endpoint: one name for all hosts of AWS, else host, port and path.
 fn service(endpoint: &str, default: &str) -> String {
     let (host, rest) = host_and_rest(endpoint);
     if host.is_empty() {
@@ -84,7 +84,8 @@ fn service(endpoint: &str, default: &str) -> String {
     }
 }
 
-/// `https://ACCOUNT.blob.SUFFIX` and `https://ACCOUNT.dfs.SUFFIX` are one service.
+/// Names the service behind an endpoint of Azure, where `https://ACCOUNT.blob.SUFFIX` and
+/// `https://ACCOUNT.dfs.SUFFIX` are one.
 fn azure_service(endpoint: &str, account: &str) -> String {
     let (host, rest) = host_and_rest(endpoint);
     if host.is_empty() {
@@ -101,8 +102,8 @@ fn is_subdomain(head: &str) -> bool {
     head.is_empty() || head.ends_with('.')
 }
 
-/// An endpoint's host in lower case, and its port and path. The scheme's own port is left out:
-/// one server answers http and https.
+/// Returns an endpoint's host in lower case, and its port and path. The scheme's own port is left
+/// out: one server answers http and https.
 fn host_and_rest(endpoint: &str) -> (String, String) {
     let (scheme, rest) = endpoint.split_once("://").unwrap_or(("", endpoint));
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));

@@ -1,5 +1,5 @@
-//! Targets tried before they are written to: a store once for each connection and process, a
-//! folder each time, for another one may lie on another file system.
+//! Tries targets before they are written to: a store once for each connection and process, a folder
+//! each time, because it may lie on another file system.
 
 use std::sync::atomic::Ordering;
 
@@ -15,10 +15,10 @@ use crate::store::probe::{probe_folder, probe_names, probe_store};
 
 impl Connections {
     /// Tries the target at `root` of a connection: its folder, or its store unless it was tried
-    /// before; gives what an operator should know.
+    /// before. Returns a notice for the operator, if there is one.
     ///
     /// # Errors
-    /// `TARGET_UNSUITABLE` with what it lacks, or why it cannot be written.
+    /// `TARGET_UNSUITABLE` with what the target lacks, or the reason why it cannot be written.
     pub async fn probe_target(
         &self,
         name: &str,
@@ -34,7 +34,7 @@ impl Connections {
     }
 
     /// Tries the store of the target at `root` of a connection, unless it was tried before. Does
-    /// nothing for a local folder. Every process that writes to a store has to try it once.
+    /// nothing for a local folder. Every process that writes to a store tries it once.
     ///
     /// # Errors
     /// As [`Self::probe_target`].
@@ -68,10 +68,10 @@ impl Connections {
         }))
     }
 
-    /// Which names the target's file system takes for one; a store keeps all names apart.
+    /// Returns which different names mean one file at the target. A store keeps all names apart.
     ///
     /// # Errors
-    /// Why it cannot be tried.
+    /// The folder cannot be written.
     pub async fn probe_names(
         &self,
         name: &str,

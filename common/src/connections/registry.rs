@@ -1,4 +1,4 @@
-//! All connections of a process: names and URIs → tables.
+//! All connections of a process: finds the connection of a table, and opens it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,17 +20,17 @@ use crate::config::Config;
 use crate::local_folder::LocalFolder;
 use crate::store::table::{TableStore, join};
 
-/// All connections that this process knows.
+/// All connections of this process.
 #[derive(Clone, Debug, Default)]
 pub struct Connections {
     pub(super) by_name: BTreeMap<String, Connection>,
 }
 
 impl Connections {
-    /// The connections of the configuration file; the environment is not read.
+    /// Builds the connections of the configuration file. Does not read the environment.
     ///
     /// # Errors
-    /// A connection that cannot be meant, named with the key at fault.
+    /// Settings that are missing, unknown or malformed, with the connection and the key.
     pub fn from_config(config: &Config) -> Result<Self, ConnectionError> {
         let mut by_name = BTreeMap::new();
         for (name, settings) in &config.connections {
@@ -39,12 +39,12 @@ impl Connections {
         Ok(Self { by_name })
     }
 
-    /// Also one connection for each table that no named one holds, its root the table itself and
-    /// its settings from `variables`: for the command line, which runs everything in one process.
-    /// They are called `@source` and `@target`, which no file can say.
+    /// Adds a connection for each table that no named one holds. Its root is the table and its
+    /// settings come from `variables`: for the command line, which runs everything in one process.
+    /// They are called `@source` and `@target`, which are no valid names in a file.
     ///
     /// # Errors
-    /// A URI or a setting that cannot be meant.
+    /// A malformed URI or setting.
     pub fn with_ad_hoc(
         mut self,
         tables: &[(&TableRef, Side)],
@@ -64,7 +64,7 @@ impl Connections {
     ) -> Result<(), ConnectionError> {
         match self.resolve(table, side) {
             Err(ConnectionError::NoConnection { .. }) => {}
-            // The other table's, above this one: whether it may be is decided with the job.
+            // The other table lies above this one: the coordinator decides about that.
             Err(ConnectionError::Role { name, .. }) if name.starts_with('@') => {}
             settled => return settled.map(drop),
         }
@@ -79,7 +79,7 @@ impl Connections {
     /// Finds a table's connection: the named one, or the one with the longest root above the URI.
     ///
     /// # Errors
-    /// No such connection, a role or a root that does not fit, or a bad URI.
+    /// No such connection, a table outside its root or its roles, or a malformed URI.
     pub fn resolve(&self, table: &TableRef, side: Side) -> Result<Resolved, ConnectionError> {
         let location = Location::parse(&table.uri)?;
         let (name, connection) = match &table.connection {
@@ -95,7 +95,7 @@ impl Connections {
         let Some(root) = connection.location.path_below(&location) else {
             return Err(ConnectionError::OutsideRoot { uri: location.uri(), name: name.clone() });
         };
-        // The connection's own spelling of store and account: one table, one URI.
+        // The connection's spelling of store and account, so that one table has one URI.
         let uri = Location { path: location.path, ..connection.location.clone() }.uri();
         let fingerprint = connection.fingerprint;
         Ok(Resolved { connection: name.clone(), fingerprint, root, uri })
@@ -132,12 +132,12 @@ impl Connections {
     /// Opens a table that [`Self::resolve`] found.
     ///
     /// # Errors
-    /// A connection that is not this process's.
+    /// A connection that this process does not have.
     pub fn open(&self, table: &Resolved) -> Result<TableStore, ConnectionError> {
         self.open_by(&table.connection, &table.fingerprint, &table.root).map(|opened| opened.table)
     }
 
-    /// Opens a table as a task names it.
+    /// Opens the table at the path `root` below a connection's root, as a task names it.
     ///
     /// # Errors
     /// An unknown connection, another fingerprint, or a path that could leave the root.
@@ -166,8 +166,8 @@ impl Connections {
         Ok(Opened { table, directory })
     }
 
-    /// The folders above a table, the nearest first: those below the connection's root, and for one
-    /// of the command line's own, whose root is the table, those of its bucket or disk.
+    /// Returns the folders above a table, the nearest first, up to the connection's root. For a
+    /// connection of the command line, whose root is the table, up to its bucket or disk.
     ///
     /// # Errors
     /// An unknown connection.
@@ -180,7 +180,7 @@ impl Connections {
         let is_ours = name.starts_with('@');
         let base = if is_ours { String::new() } else { location.path.clone() };
         let (whole, base) = match location.scheme {
-            // What lies above a folder is told by where it really is.
+            // Links do not change which folders lie above.
             Scheme::File => (location::real_path(&whole), location::real_path(&base)),
             _ => (whole, base),
         };
@@ -205,7 +205,7 @@ impl Connections {
     /// Refuses a source and a target that are one table, or of which one lies inside the other.
     ///
     /// # Errors
-    /// INVALID_ARGUMENT naming both; an unknown connection.
+    /// INVALID_ARGUMENT with both tables, or an unknown connection.
     pub fn refuse_overlap(&self, source: &Resolved, target: &Resolved) -> Result<(), Failure> {
         let place = |table: &Resolved| {
             let name = &table.connection;
@@ -220,7 +220,7 @@ impl Connections {
         refuse_overlap((&place(source)?, &source.uri), (&place(target)?, &target.uri))
     }
 
-    /// What a worker of this process can reach, by name.
+    /// Returns what a worker of this process can reach, by name.
     #[must_use]
     pub fn offers(&self) -> Vec<Offer> {
         self.by_name

@@ -1,31 +1,31 @@
-//! A table as a connection finds and opens it, and what a worker says of its connections.
+//! A table as a connection resolves and opens it, and a connection as a worker announces it.
 
 use crate::local_folder::LocalFolder;
 use crate::store::table::TableStore;
 
-/// A table's place: what a task carries of it (all but the URI).
+/// A table by its connection. A task carries all of it but the URI.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resolved {
     /// The connection's name.
     pub connection: String,
     /// The fingerprint of its settings.
     pub fingerprint: [u8; 32],
-    /// The table's path below the connection's root, decoded; empty: the root itself.
+    /// The table's path below the connection's root, decoded; empty for the root itself.
     pub root: String,
-    /// The table's URI in its canonical form: one table, one URI.
+    /// The table's URI in its canonical form, so that one table has one URI.
     pub uri: String,
 }
 
-/// What a worker tells the coordinator of a connection.
+/// A connection as a worker announces it to the coordinator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Offer {
     /// The connection's name.
     pub name: String,
     /// The fingerprint of its settings.
     pub fingerprint: [u8; 32],
-    /// It has the role `source`.
+    /// True with the role `source`.
     pub can_read: bool,
-    /// It has the role `target`.
+    /// True with the role `target`.
     pub can_write: bool,
 }
 
@@ -34,6 +34,6 @@ pub struct Offer {
 pub struct Opened {
     /// The store and the folder in it.
     pub table: TableStore,
-    /// The folder on this machine's disk, for files.
+    /// The folder on this machine's disk; `None` for an object store.
     pub directory: Option<LocalFolder>,
 }

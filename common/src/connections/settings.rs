@@ -1,7 +1,7 @@
-//! Keys and values → typed options of one kind of store.
+//! Parses the settings of a connection into typed options of one kind of store.
 //!
-//! Two ways in: the keys of a named connection (unknown ones refused), and the environment of the
-//! command line (`SOURCE_` and `TARGET_` before a name win over the bare name).
+//! They come from the keys of a named connection, where unknown keys are refused, or from the
+//! environment of the command line, where `SOURCE_NAME` and `TARGET_NAME` win over `NAME`.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -16,7 +16,7 @@ use super::location::Scheme;
 use super::side::Side;
 use crate::secret::Secret;
 
-/// Options of one store, by its kind.
+/// The options of a store, by its kind.
 #[derive(Clone, Debug)]
 pub(super) enum Options {
     /// S3.
@@ -25,26 +25,26 @@ pub(super) enum Options {
     Azure(Pairs<AzureKey>),
     /// GCS.
     Gcs(Pairs<GcsKey>),
-    /// Files: there are none.
+    /// Files have no options.
     File,
 }
 
-/// Typed keys with their values, each key once.
+/// Typed keys with their values. Each key occurs once.
 pub(super) type Pairs<K> = Vec<(K, Secret)>;
 
-/// What we must know of a store's keys.
+/// What this module must know about the keys of a kind of store.
 pub(super) trait StoreKey: FromStr + AsRef<str> + Copy + Eq {
-    /// Environment names start with this.
+    /// How the names of environment variables begin.
     const ENVIRONMENT: &'static str;
-    /// Part of the credentials: a side's own ones replace all bare ones.
+    /// Returns true for a part of the credentials: those of a side replace all bare ones.
     fn credential(self) -> bool;
-    /// Its value is a secret: `<key>_file` exists.
+    /// Returns true when the value is a secret, so that `<key>_file` exists.
     fn secret(self) -> bool;
-    /// Why it may not be set.
+    /// Returns why the key may not be set.
     fn refused(self) -> Option<&'static str>;
 }
 
-const FROM_URL: &str = "the url says it";
+const FROM_URL: &str = "the url names it";
 const OURS: &str = "it cannot be changed";
 
 fn client_refused(key: Client) -> Option<&'static str> {
@@ -76,7 +76,7 @@ impl StoreKey for S3Key {
     fn refused(self) -> Option<&'static str> {
         match self {
             Self::Bucket => Some(FROM_URL),
-            // Publishing needs put-if-absent; nothing here copies or deletes in bulk.
+            // Publishing needs put-if-absent.
             Self::ConditionalPut | Self::CopyIfNotExists => Some(OURS),
             Self::Client(key) => client_refused(key),
             _ => None,
@@ -133,7 +133,7 @@ impl StoreKey for GcsKey {
     }
 }
 
-/// The options of a named connection.
+/// Parses the keys of a named connection.
 pub(super) fn from_keys(
     name: &str,
     scheme: Scheme,
@@ -150,7 +150,7 @@ pub(super) fn from_keys(
     })
 }
 
-/// The options of one side, from the environment of the command line.
+/// Parses the options of one side from the environment of the command line.
 pub(super) fn from_environment(
     name: &str,
     scheme: Scheme,
@@ -195,7 +195,7 @@ fn typed<K: StoreKey>(
     Ok(pairs)
 }
 
-/// One key, or the key whose value stands in the file `<key>_file`.
+/// Parses one key, or reads its value from the file that `<key>_file` names.
 fn typed_one<K: StoreKey>(
     name: &str,
     key: &str,
@@ -233,7 +233,7 @@ fn typed_variables<K: StoreKey>(
         if !bare.starts_with(K::ENVIRONMENT) || value.is_empty() {
             continue;
         }
-        // Nobody but us reads a prefixed name: one that we do not know is a mistake.
+        // Only Deepclone reads names with a prefix, so an unknown one is a mistake.
         let typed = bare.to_ascii_lowercase().parse::<K>().map_err(|_| unknown(name, variable))?;
         if let Some(why) = typed.refused() {
             return Err(bad(name, variable, why));
@@ -246,7 +246,7 @@ fn typed_variables<K: StoreKey>(
     let own_credentials = pairs.iter().any(|(key, _)| key.credential());
     for (variable, value) in variables {
         let Some(typed) = bare_variable::<K>(variable, value) else { continue };
-        // The other side's token must never join this side's key.
+        // The token of the other side must never be used with this side's key.
         let mixed = own_credentials && typed.credential();
         if !mixed && !pairs.iter().any(|(other, _)| *other == typed) {
             pairs.push((typed, Secret::new(value)));
@@ -255,7 +255,7 @@ fn typed_variables<K: StoreKey>(
     Ok(pairs)
 }
 
-/// A variable that other tools read too: what we do not know in it is not ours to refuse.
+/// Parses a variable without a prefix. Other tools read it, too, so an unknown one is ignored.
 fn bare_variable<K: StoreKey>(variable: &str, value: &str) -> Option<K> {
     if !variable.starts_with(K::ENVIRONMENT) || value.is_empty() {
         return None;

@@ -4,13 +4,13 @@ use std::fmt;
 
 use serde::Deserialize;
 
-/// A side of a clone.
+/// A table's part in a clone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Side {
-    /// Read from.
+    /// The table that is read.
     Source,
-    /// Written to.
+    /// The table that is written.
     Target,
 }
 

@@ -82,7 +82,7 @@ fn a_uri_belongs_to_the_longest_root_above_it() {
 fn what_does_not_fit_is_refused_and_named() {
     let connections = connections(FILE).unwrap();
     for (uri, side, part) in [
-        ("s3://lake/t", Side::Target, "\"lake\" has not the role target"),
+        ("s3://lake/t", Side::Target, "\"lake\" does not have the role target"),
         ("s3://other/t", Side::Source, "no connection's url is above s3://other/t"),
         ("abfss://box@else.dfs.core.windows.net/replicas/t", Side::Target, "no connection"),
         ("file:///data/lakes", Side::Source, "no connection"),
@@ -121,7 +121,7 @@ fn keys_that_cannot_be_meant_are_refused_by_name() {
         (s3, "azure_storage_account_name = \"a\"", "azure_storage_account_name"),
         (s3, "credential_command = \"x\"", "credential_command is not built yet"),
         (s3, "aws_role_arn = \"arn\"", "aws_web_identity_token_file"),
-        (s3, "aws_bucket = \"c\"", "the url says it"),
+        (s3, "aws_bucket = \"c\"", "the url names it"),
         (s3, "aws_conditional_put = \"disabled\"", "cannot be changed"),
         (s3, "timeout = \"1s\"", "cannot be changed"),
         (s3, "region = \"a\"\naws_region = \"b\"", "set twice"),

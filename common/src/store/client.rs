@@ -1,14 +1,14 @@
-//! What lies between every store and the network: stall time-outs, the condition of completions,
-//! and the place where it counts.
+//! The HTTP client below every store: stall time-outs, conditional completions, counters.
 //!
-//! A time-out over a whole request punishes slow links: a part that takes longer is sent again and
-//! again, whole. Here a request may take as long as its body needs at the floor rate, and an answer
-//! as long as each of its frames comes in time.
+//! A time-out over a whole request fails on slow links: a part that takes longer is sent whole again
+//! and again. Here a request may take as long as its body needs at a floor rate, and an answer as
+//! long as each of its frames comes in time.
 //!
-//! A page of a listing loses the keys that the client cannot name ([`crate::store::listed_keys`]).
+//! Keys that the client cannot name are cut out of each page of a listing
+//! ([`crate::store::listed_keys`]).
 //!
-//! The client completes multipart uploads over whatever is there. S3 and Azure take
-//! `If-None-Match: *` with a completion: it is added to each, so that nothing is overwritten.
+//! The `object_store` client completes a multipart upload over an existing object. S3 and Azure
+//! accept `If-None-Match: *` with a completion: it is added, so that nothing is overwritten.
 
 use std::fmt;
 use std::future::Future;
@@ -32,28 +32,28 @@ use crate::store::{counts, listed_keys};
 
 /// The longest wait for the head of an answer once the request's body is sent, and for each frame.
 pub const STALL_TIMEOUT: Duration = Duration::from_secs(30);
-/// A body slower than this is given up.
+/// The slowest rate of a request's body.
 pub const FLOOR_BYTES_PER_SECOND: u64 = 64 << 10;
 
-/// How long `bytes` may take before they are given up.
+/// Returns how long a request with a body of `bytes` may take.
 #[must_use]
 pub fn deadline_for(bytes: u64) -> Duration {
     STALL_TIMEOUT + Duration::from_secs(bytes / FLOOR_BYTES_PER_SECOND)
 }
 
-/// How a store is asked to complete an upload only where nothing is.
+/// How an upload is completed without overwriting an object.
 #[derive(Clone, Copy, Debug)]
 pub enum Completion {
-    /// It cannot be asked.
+    /// The store has no such condition.
     Overwrites,
-    /// S3: the header, which needs no signature.
+    /// With a header that S3 does not want signed.
     S3,
-    /// Azure: the header, which an account's key signs.
+    /// With a header that Azure wants signed by the account's key.
     Azure,
 }
 
 impl Completion {
-    /// Adds the condition, if `request` completes an upload.
+    /// Adds the condition if `request` completes an upload.
     async fn make_conditional(
         self,
         request: &mut HttpRequest,
@@ -77,10 +77,10 @@ impl Completion {
     }
 }
 
-/// Makes clients with the time-outs of this module.
+/// Creates clients with the time-outs of this module.
 #[derive(Debug)]
 pub struct TimedConnector {
-    /// What is done to completions.
+    /// How uploads are completed.
     pub completion: Completion,
     /// How a changed request is signed.
     pub signing: Signing,
@@ -130,7 +130,7 @@ impl HttpService for TimedService {
         let timer = Box::pin(tokio::time::sleep(STALL_TIMEOUT));
         let mut body = HttpResponseBody::new(TimedBody { inner: body, timer });
         if lists && parts.status.is_success() {
-            // The client holds a page whole as well.
+            // The client reads a page whole, too.
             body = listed_keys::nameable(body.bytes().await?).into();
             parts.headers.remove(CONTENT_LENGTH);
         }
@@ -138,7 +138,7 @@ impl HttpService for TimedService {
     }
 }
 
-/// A body whose frames must each come in time; the time that its reader takes does not count.
+/// A body whose frames must each come in time. The time that its reader takes does not count.
 struct TimedBody {
     inner: HttpResponseBody,
     timer: Pin<Box<Sleep>>,

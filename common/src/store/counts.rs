@@ -1,6 +1,6 @@
-//! How stores answer this process: live counters for `/metrics`, by store and kind of answer.
+//! Counters of the stores' answers for `/metrics`, by store and kind of answer.
 //!
-//! They stand below every retry, so throttling is seen as it comes.
+//! Each retry is counted, too, so throttling is visible.
 
 use std::fmt;
 use std::sync::LazyLock;
@@ -12,11 +12,11 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 
-/// Requests by the store's host and the kind of its answer. There are as many hosts as
-/// connections have endpoints and buckets.
+/// Requests by the store's host and the kind of its answer. Endpoints and buckets of connections
+/// bound the number of hosts.
 static COUNTS: LazyLock<DashMap<(String, &'static str), u64>> = LazyLock::new(DashMap::new);
 
-/// Counts one request to the store `host`.
+/// Counts one request to the store at `host`.
 pub(crate) fn count(host: &str, answer: &Result<HttpResponse, HttpError>) {
     let kind = match answer {
         Ok(answer) => kind_of(answer.status().as_u16()),
@@ -34,7 +34,7 @@ fn kind_of(status: u16) -> &'static str {
     }
 }
 
-/// Shows the counters as `deepclone_store_requests_total{store, answer}`.
+/// Exports the counters as `deepclone_store_requests_total{store, answer}`.
 #[derive(Debug)]
 pub(crate) struct StoreRequests;
 

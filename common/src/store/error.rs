@@ -35,14 +35,14 @@ pub enum StoreErrorKind {
 }
 
 impl StoreErrorKind {
-    /// True when the same request may succeed later.
+    /// Returns true when the same request may succeed later.
     #[must_use]
     pub fn is_retryable(self) -> bool {
         matches!(self, Self::Transient | Self::Throttled)
     }
 
-    /// True when a put-if-absent that failed so may have written the object all the same: only
-    /// reading it back tells (I5).
+    /// Returns true when a put-if-absent with this error may still have written the object: only a
+    /// read-back tells (I5).
     #[must_use]
     pub fn is_unsettled(self) -> bool {
         self.is_retryable() || matches!(self, Self::AlreadyExists | Self::Precondition)
@@ -80,13 +80,13 @@ impl From<io::Error> for StoreError {
 }
 
 impl StoreError {
-    /// An error of this kind; `message` is one line without secrets.
+    /// Creates an error; `message` is one line without secrets.
     pub fn new(kind: StoreErrorKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into() }
     }
 
-    /// The error of a put-if-absent whose object turned out to be absent when it was read back: a
-    /// conflict has passed, and the put may be sent again.
+    /// Returns the error of a put-if-absent after a read-back that found no object: a conflict has
+    /// passed, and the put may be sent again.
     #[must_use]
     pub fn when_absent(self) -> Self {
         let kind = match self.kind {
@@ -99,7 +99,7 @@ impl StoreError {
     }
 }
 
-/// The refusal of [`LeadsOutside`], which is ours and not the store's.
+/// Returns the refusal of a link, which comes from us and not from the store.
 fn leads_outside(error: &Error) -> Option<&LeadsOutside> {
     match error {
         Error::PermissionDenied { source, .. } => source.downcast_ref(),
@@ -187,8 +187,8 @@ fn is_denied_code(text: &str) -> bool {
         .any(|code| text.contains(code))
 }
 
-/// The text of the most specific cause: the one with the answer's status and body if there is one,
-/// else the last that is not empty.
+/// Returns the text of the most specific cause: the one with the status and body of the answer, or
+/// else the last one that is not empty.
 fn innermost_text(error: &Error) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
@@ -241,7 +241,7 @@ fn between<'a>(text: &'a str, open: &str, close: &str) -> Option<&'a str> {
     rest.split_once(close).map(|(inner, _)| inner)
 }
 
-/// One line of bounded length without secrets.
+/// Returns one line of bounded length without secrets.
 fn one_line(text: &str) -> String {
     redact_line(text).chars().take(MESSAGE_CHARS_MAX).collect()
 }

@@ -1,9 +1,9 @@
 //! Pages of listings without the keys that the client cannot name.
 //!
-//! `object_store` fails a whole page for one key with an empty, `.` or `..` segment, which other
-//! tools leave behind (`_delta_log//x`), so that one stray object would make a table unreadable. A
-//! key that it reads as another one (a leading or trailing `/` is taken off) would be taken for an
-//! object that is not there. Such entries are cut out of the page before the client sees it.
+//! `object_store` fails a whole page for one key with an empty, `.` or `..` segment, as other tools
+//! leave behind (`_delta_log//x`): one stray object would make a table unreadable. It also drops a
+//! leading or trailing `/`, and would report an object that does not exist. Such entries are cut
+//! out of the page before the client parses it.
 //!
 //! S3 and Google Cloud Storage answer with `<Contents><Key>…` and `<CommonPrefixes><Prefix>…`,
 //! Azure with `<Blob><Name>…` and `<BlobPrefix><Name>…`.
@@ -16,7 +16,8 @@ use http::Method;
 use object_store::client::HttpRequest;
 use object_store::path::Path;
 
-/// An entry of a page, the element in it that holds the key, and whether a key may end in `/`.
+/// The element of an entry, the element in it that holds the key, and whether the key may end
+/// in `/`.
 const ENTRIES: &[(&str, &str, bool)] = &[
     ("Contents", "Key", false),
     ("CommonPrefixes", "Prefix", true),
@@ -24,14 +25,14 @@ const ENTRIES: &[(&str, &str, bool)] = &[
     ("BlobPrefix", "Name", true),
 ];
 
-/// True for a request that asks for a page of a listing.
+/// Returns true for a request for a page of a listing.
 pub(crate) fn is_listing(request: &HttpRequest) -> bool {
     let query = request.uri().query().unwrap_or_default();
     let asks = |pair: &str| matches!(pair, "list-type=2" | "comp=list");
     request.method() == Method::GET && query.split('&').any(asks)
 }
 
-/// The page without the entries whose keys the client cannot name.
+/// Returns the page without the entries whose keys the client cannot name.
 pub(crate) fn nameable(page: Bytes) -> Bytes {
     let Ok(text) = std::str::from_utf8(&page) else { return page };
     let mut cuts: Vec<Range<usize>> = ENTRIES
@@ -47,7 +48,7 @@ pub(crate) fn nameable(page: Bytes) -> Bytes {
     if cuts.is_empty() {
         return page;
     }
-    tracing::debug!(keys = cuts.len(), "a listing holds keys that cannot be named: passed over");
+    tracing::debug!(keys = cuts.len(), "a listing holds keys that cannot be named: skipped");
     cuts.sort_by_key(|cut| cut.start);
     let mut kept = String::with_capacity(text.len());
     let mut at = 0;
@@ -64,8 +65,7 @@ fn is_nameable(key: &str, is_folder: bool) -> bool {
     Path::parse(name).is_ok_and(|path| path.as_ref() == name)
 }
 
-/// The elements `name` of a document in which they do not nest: where each stands, and the text in
-/// it.
+/// Returns the range and the inner text of each element `name`, which must not nest.
 fn elements<'a>(text: &'a str, name: &str) -> impl Iterator<Item = (Range<usize>, &'a str)> {
     let (open, close) = (format!("<{name}"), format!("</{name}>"));
     let mut at = 0;
@@ -74,7 +74,7 @@ fn elements<'a>(text: &'a str, name: &str) -> impl Iterator<Item = (Range<usize>
             let start = at + text.get(at..)?.find(&open)?;
             let after = start + open.len();
             at = after;
-            // `<Blob` opens `<Blobs>` and `<BlobPrefix>`, too.
+            // `<Blob` is also how `<Blobs>` and `<BlobPrefix>` begin.
             if !text[after..].starts_with(['>', ' ', '\t', '\r', '\n']) {
                 continue;
             }
@@ -86,7 +86,7 @@ fn elements<'a>(text: &'a str, name: &str) -> impl Iterator<Item = (Range<usize>
     })
 }
 
-/// XML's escapes resolved; one that is not known stays.
+/// Resolves the escapes of XML; an unknown one stays.
 fn unescaped(text: &str) -> Cow<'_, str> {
     if !text.contains('&') {
         return Cow::Borrowed(text);

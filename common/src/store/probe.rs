@@ -1,10 +1,9 @@
-//! What a target can do that publishing and copying rely on, tried with small objects below its
-//! `_deepclone/` before the first object is copied.
+//! Tries the target before the first object is copied, with small objects below its `_deepclone/`.
 //!
-//! A store must refuse a second conditional write of one key; some ignore the condition, some
-//! answer 501 to it. Some refuse the header with the checksum: those are written to without it. A
-//! folder must have hard links; and whether it keeps names apart that differ in case, or in the
-//! form of their Unicode, is asked where such names are planned.
+//! A store must refuse a second conditional write of one key; some ignore the condition, and some
+//! answer 501. A store that refuses checksum headers is written to without them. A folder must have
+//! hard links. Where a plan has names that differ only in case or in the form of their Unicode, the
+//! folder must keep them apart.
 
 use std::io::{ErrorKind, Write};
 use std::path::Path as FilePath;
@@ -19,13 +18,13 @@ use crate::local_folder::{LocalFolder, lacks_hard_links};
 /// The folder of ours beside a replica.
 const OUR_FOLDER: &str = "_deepclone";
 
-/// Why a target cannot be used.
+/// Why a target cannot hold a replica.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProbeError {
-    /// It lacks something.
+    /// The target lacks a property that publishing or copying needs.
     #[error("{0}")]
     Unsuitable(String),
-    /// It does not answer, or refuses us.
+    /// The target does not answer, or refuses the credentials.
     #[error("{0}")]
     Store(StoreError),
 }
@@ -33,17 +32,17 @@ pub enum ProbeError {
 /// Whether writes may carry their checksum in a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Checksums {
-    /// They may.
+    /// The store accepts them.
     Taken,
     /// The store refuses them.
     Refused,
 }
 
-/// Tries the put-if-absent of a store, by three requests where all is well: two writes of one key
-/// and its removal. `plain` is the same store without checksums in headers.
+/// Tries the put-if-absent of a store with three requests: two writes of one key, and its removal.
+/// `plain` is the same store without checksums in headers.
 ///
 /// # Errors
-/// The condition is ignored or refused, or the store cannot be written.
+/// The store ignores or refuses the condition, or cannot be written.
 pub async fn probe_store(
     store: &dyn ObjectStore,
     plain: Option<&dyn ObjectStore>,
@@ -61,7 +60,7 @@ pub async fn probe_store(
         },
     };
     let again = create(store, &key).await;
-    // What cannot be removed, as under retention, is small and lies in our own folder.
+    // Under a retention policy it cannot be removed: it is small, and lies in our own folder.
     let _removed = store.delete(&key).await;
     match again {
         Ok(Created::Exists) => Ok(checksums),
@@ -79,7 +78,7 @@ enum Created {
     Exists,
 }
 
-/// Writes a small object where nothing is.
+/// Writes a small object if its key is free.
 async fn create(store: &dyn ObjectStore, key: &Path) -> Result<Created, StoreError> {
     let put = || store.put_opts(key, "probe".into(), PutMode::Create.into());
     match retrying(Patience::LOG, put).await {
@@ -91,7 +90,7 @@ async fn create(store: &dyn ObjectStore, key: &Path) -> Result<Created, StoreErr
     }
 }
 
-/// True when the store understood the request and does not do what it asks.
+/// Returns true when the store understood the request and refuses what it asks for.
 fn is_refusal(error: &StoreError) -> bool {
     matches!(error.kind, StoreErrorKind::Unsupported | StoreErrorKind::Other)
 }
@@ -105,19 +104,19 @@ fn refused(error: StoreError) -> ProbeError {
     }
 }
 
-/// Makes a hard link: a parameter, for file systems without them are rare where tests run.
+/// Creates a hard link. A parameter, because file systems without them are rare where tests run.
 pub type Link = fn(&FilePath, &FilePath) -> std::io::Result<()>;
 
-/// Tries whether files can appear whole in a folder, and over nothing.
+/// Tries whether a folder has hard links.
 ///
 /// # Errors
-/// There are no hard links, or the folder cannot be written.
+/// The folder has no hard links, or cannot be written.
 pub async fn probe_folder(folder: LocalFolder, link: Link) -> Result<(), ProbeError> {
     blocking(move || {
         let is_new = !folder.path().exists();
         let tried = try_link(&folder, link);
         if tried.is_err() && is_new {
-            // Made by us, and empty: what is not stays.
+            // Created by us; folders that are not empty stay.
             let _removed = std::fs::remove_dir(folder.path().join(OUR_FOLDER));
             let _removed = std::fs::remove_dir(folder.path());
         }
@@ -146,7 +145,7 @@ fn try_link(folder: &LocalFolder, link: Link) -> Result<(), ProbeError> {
     }
 }
 
-/// Which names a file system takes for one.
+/// Which different names mean one file in a file system.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NamesMet {
     /// Names that differ in the case of letters.
@@ -155,7 +154,7 @@ pub struct NamesMet {
     pub by_form: bool,
 }
 
-/// Tries which names the folder's file system takes for one.
+/// Tries which different names mean one file in the folder's file system.
 ///
 /// # Errors
 /// The folder cannot be written.
@@ -175,14 +174,14 @@ pub async fn probe_names(folder: LocalFolder) -> Result<NamesMet, ProbeError> {
     .await
 }
 
-/// A small file; removed when it is dropped.
+/// A small file that is removed when the value is dropped.
 struct Scratch {
     path: std::path::PathBuf,
 }
 
 impl Scratch {
     fn create(folder: &LocalFolder, name: &str) -> Result<Self, ProbeError> {
-        // Digits alone: their case does not change.
+        // Only digits, which have no case.
         let id = uuid::Uuid::new_v4().as_u128();
         let create = || {
             let path = folder.resolve_or_create(&format!("{OUR_FOLDER}/{name}.{id}"))?;
@@ -195,7 +194,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // It lies in our own folder, where nobody else looks.
+        // A file that stays lies in our own folder, which readers ignore.
         let _removed = std::fs::remove_file(&self.path);
     }
 }

@@ -1,10 +1,10 @@
 //! Removes secrets from a text before a person or a log gets it: the only place that does.
 //!
-//! Three kinds are removed: the user and the query of a URL (signatures stand there), the value
-//! beside a name that tells a secret (`sig=…`, `"token":"…"`, an `Authorization` header), and the
-//! elements of an XML answer that repeat what was signed. What is removed reads `***`.
+//! Three kinds of secrets are replaced by `***`: the user and the query of a URL (signatures stand
+//! there), the value after a name such as `sig=…`, `"token":"…"` or an `Authorization` header, and
+//! the elements of an XML answer that repeat what was signed.
 
-/// Stands for a secret.
+/// The mark in place of a secret.
 const REMOVED: &str = "***";
 
 /// Elements of a store's answer that repeat the signed request or its credentials.
@@ -19,7 +19,7 @@ const SECRET_ELEMENTS: &[&str] = &[
     "Token-0",
 ];
 
-/// Endings of names that tell a secret, in lower case without `-` and `_`.
+/// Endings of names whose value is a secret, in lower case without `-` and `_`.
 const SECRET_NAMES: &[&str] = &[
     "signature",
     "credential",
@@ -38,20 +38,20 @@ const SECRET_NAMES: &[&str] = &[
     "authorization",
 ];
 
-/// The same text without secrets.
+/// Returns the text without secrets.
 #[must_use]
 pub fn redact(text: &str) -> String {
     without_named_values(&without_url_secrets(&without_elements(text)))
 }
 
-/// [`redact`], with every run of blanks and line ends made one blank.
+/// Returns the text without secrets on one line: each run of white space becomes one blank.
 #[must_use]
 pub fn redact_line(text: &str) -> String {
     redact(text).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// A URI without user, password, query and fragment, to be kept: unlike [`redact`] it leaves no
-/// mark. Local paths stay as they are.
+/// Returns a URI without user, password, query and fragment, fit to be stored. Unlike [`redact`] it
+/// leaves no mark. Local paths stay as they are.
 #[must_use]
 pub fn without_credentials(uri: &str) -> String {
     if uri.starts_with('/') || uri.starts_with("file:") {
@@ -63,14 +63,14 @@ pub fn without_credentials(uri: &str) -> String {
     format!("{scheme}://{}{path}", without_user(scheme, authority).unwrap_or(authority))
 }
 
-/// The host of a URL's authority that names a user; `None` when it names none. Azure's
-/// `container@account` is no user, unless it has a password.
+/// Returns the host of an authority with a user, or `None` when there is no user. The container of
+/// Azure's `container@account` is not a user, unless it has a password.
 fn without_user<'a>(scheme: &str, authority: &'a str) -> Option<&'a str> {
     let (user, host) = authority.rsplit_once('@')?;
     (user.contains(':') || !scheme.starts_with("ab")).then_some(host)
 }
 
-/// Empties the elements that hold what was signed; one that is not closed ends the text.
+/// Empties the XML elements that repeat what was signed. One that is not closed is cut to the end.
 fn without_elements(text: &str) -> String {
     let mut text = text.to_owned();
     for name in SECRET_ELEMENTS {
@@ -116,7 +116,7 @@ fn ends_url(c: char) -> bool {
     c.is_whitespace() || matches!(c, '"' | '\'' | '`' | ')' | ',' | ';' | '<' | '>')
 }
 
-/// Removes the values that stand beside names of secrets, and tokens that tell themselves.
+/// Removes the values after names of secrets, and the words that are tokens by their form.
 fn without_named_values(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
     let mut rest = text;
@@ -143,7 +143,7 @@ fn is_name(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '-' | '_')
 }
 
-/// The length of what separates `name` from its secret value, and of that value.
+/// Returns the length of the separator after `name` and of the secret value behind it.
 fn secret_value(name: &str, after: &str) -> Option<(usize, usize)> {
     let plain: String = name
         .chars()
@@ -160,7 +160,7 @@ fn secret_value(name: &str, after: &str) -> Option<(usize, usize)> {
     let has_value = if is_scheme {
         separator == " " && value.chars().take_while(|c| !c.is_whitespace()).count() >= 16
     } else {
-        // A colon and a blank follow a name in prose, too: only a header's value comes so.
+        // A colon and a blank follow a name in prose, too: they count for headers only.
         let is_json = separator.starts_with(['"', '\'']) && separator.contains(':');
         is_secret
             && (separator.contains('=')
@@ -179,7 +179,7 @@ fn secret_value(name: &str, after: &str) -> Option<(usize, usize)> {
     (length > 0 && !value.starts_with(REMOVED)).then_some((gap, length))
 }
 
-/// Access keys of AWS and the first part of signed JSON tokens.
+/// Returns true for an access key of AWS and for the first part of a JSON web token.
 fn is_token(word: &str) -> bool {
     let is_key = word.len() == 20
         && (word.starts_with("AKIA") || word.starts_with("ASIA"))

@@ -1,10 +1,10 @@
-//! Requests that `object_store` does not offer: a HEAD that asks S3 for the checksum that it
-//! keeps, and a DELETE under `If-Match`.
+//! Requests that the `object_store` crate does not offer: a HEAD with the checksum that S3 stores,
+//! and a DELETE under `If-Match`.
 //!
-//! Both travel as a HEAD whose extensions tell the connector of [`crate::store::client`] what is
-//! meant; it changes the request, signs it again and puts what came into the answer's extensions.
-//! A store without that connector answers the plain HEAD: then there is no checksum, and
-//! [`delete_if_match`] reports that it cannot delete.
+//! Both are sent as a HEAD whose extensions tell the connector of [`crate::store::client`] what is
+//! wanted. The connector changes the request, signs it again, and returns the result in the
+//! answer's extensions. A store without that connector answers a plain HEAD: then there is no
+//! checksum, and [`delete_if_match`] fails.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -22,27 +22,27 @@ use object_store::{Error, GetOptions, ObjectStore};
 
 const CHECKSUM_MODE: &str = "x-amz-checksum-mode";
 const CHECKSUM: &str = "x-amz-checksum-crc64nvme";
-/// Requests of S3 Express are signed for a session, not with the credentials.
+/// The header of S3 Express, whose requests are signed for a session and not with the credentials.
 const SESSION_TOKEN: &str = "x-amz-s3session-token";
 const REQUEST_PAYER: &str = "x-amz-request-payer";
-/// A time for the answer of a DELETE, which has none: the client parses it as a HEAD's.
+/// The time in the answer to a DELETE, which has none, but which the client parses as a HEAD's.
 const NO_TIME: HeaderValue = HeaderValue::from_static("Thu, 01 Jan 1970 00:00:00 GMT");
 
-/// What the caller wants of a HEAD.
+/// What the caller wants instead of a plain HEAD.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Wanted {
     StoredChecksum,
     Delete,
 }
 
-/// The answer's part that a HEAD does not have.
+/// What the answer holds besides a HEAD's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Came {
     Crc64Nvme(u64),
     Deleted,
 }
 
-/// Describes an object without reading it; one request.
+/// Describes an object without reading it, with one request.
 ///
 /// # Errors
 /// The store's.
@@ -56,11 +56,11 @@ pub async fn describe(store: &dyn ObjectStore, path: &Path) -> Result<Described,
     Ok(Described { size: answer.meta.size, etag, crc64nvme })
 }
 
-/// Deletes the object with this entity tag, and no other; one request.
+/// Deletes the object if it has this entity tag, with one request.
 ///
 /// # Errors
-/// `Precondition` when another object is there, `NotFound` when none is, `NotImplemented` when
-/// the store's client cannot ask for it; else the store's.
+/// `Precondition` for another tag, `NotFound` for no object, `NotImplemented` when the store's
+/// client has no such request; else the store's.
 pub async fn delete_if_match(
     store: &dyn ObjectStore,
     path: &Path,
@@ -82,29 +82,29 @@ fn head(wanted: Wanted, if_match: Option<String>) -> GetOptions {
     GetOptions { head: true, if_match, extensions, ..GetOptions::default() }
 }
 
-/// How requests to a store are signed again after they were changed.
+/// How a request is signed again after it was changed.
 #[derive(Clone, Debug, Default)]
 pub enum Signing {
-    /// They cannot be changed: a client that this module does not know.
+    /// Not at all: this module does not know the client.
     #[default]
     Unknown,
-    /// With the credentials of the store that is built with the connector: set once it is.
+    /// With the credentials of the store, which are set once the store is built.
     S3(Arc<OnceLock<S3Signer>>),
-    /// With the account's key; none: a token authorizes, and signs no header.
+    /// With the account's key; `None` when a token authorizes, which signs no header.
     Azure(Option<Arc<AzureSigner>>),
 }
 
-/// What signs requests to Azure.
+/// Signs requests to Azure.
 pub struct AzureSigner {
-    /// The account.
+    /// The name of the storage account.
     pub account: String,
-    /// Its key.
+    /// The account's key.
     pub key: AzureAccessKey,
 }
 
-/// What signs requests to S3.
+/// Signs requests to S3.
 pub struct S3Signer {
-    /// The store's own, which refreshes them.
+    /// The credentials of the store, which refreshes them.
     pub credentials: AwsCredentialProvider,
     /// The region that the signature names.
     pub region: String,
@@ -122,12 +122,13 @@ impl fmt::Debug for AzureSigner {
     }
 }
 
-/// What was asked for on top of a HEAD; none: nothing, or what this store cannot do.
+/// What a changed request asks for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Asked(Wanted);
 
 impl Signing {
-    /// Changes a request whose extensions ask for more than a HEAD.
+    /// Changes a request whose extensions ask for more than a HEAD. Returns `None` when they do not,
+    /// or when this store cannot do it.
     pub(crate) async fn extend(
         &self,
         request: &mut HttpRequest,
@@ -148,7 +149,7 @@ impl Signing {
         Ok(Some(Asked(wanted)))
     }
 
-    /// Signs again what was signed before.
+    /// Signs the request again if it was signed.
     pub(crate) async fn sign(&self, request: &mut HttpRequest) -> Result<(), HttpError> {
         if !request.headers().contains_key(AUTHORIZATION) {
             return Ok(());
@@ -192,7 +193,7 @@ fn unsigned(error: Error) -> HttpError {
 }
 
 impl Asked {
-    /// Puts what came into the answer's extensions.
+    /// Puts the result into the answer's extensions.
     pub(crate) fn note(self, answer: &mut HttpResponse) {
         let came = match self.0 {
             Wanted::StoredChecksum => stored_crc64nvme(answer.headers()).map(Came::Crc64Nvme),
@@ -211,7 +212,7 @@ impl Asked {
     }
 }
 
-/// The digest of the whole object that S3 keeps; its bytes are big-endian.
+/// Returns the digest of the whole object that S3 stores, whose bytes are big-endian.
 fn stored_crc64nvme(headers: &HeaderMap) -> Option<u64> {
     let bytes = BASE64_STANDARD.decode(headers.get(CHECKSUM)?).ok()?;
     Some(u64::from_be_bytes(bytes.try_into().ok()?))

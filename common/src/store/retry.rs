@@ -1,7 +1,8 @@
-//! When a failed request to a store is sent again: the only place that decides it.
+//! Decides whether and when a failed request to a store is sent again. No other place does.
 //!
-//! The clients below never retry, so each repeated request is counted and shown. How long a store
-//! is waited for is ADR 0008's decision (docs/decisions): a [`Patience`] for each kind of request.
+//! The clients below never retry, so that each repeated request is counted and shown. ADR 0008
+//! (docs/decisions) decides how long a store is waited for, by a [`Patience`] for each kind of
+//! request.
 
 use std::time::Duration;
 
@@ -54,14 +55,14 @@ pub struct Retry {
 }
 
 impl Retry {
-    /// Before the first try.
+    /// Returns the state before the first try.
     #[must_use]
     pub fn new(patience: Patience) -> Self {
         Self { patience, failed: 0 }
     }
 
-    /// The pause before the next try, after one that failed with `error`; `None` when the request
-    /// has failed for good.
+    /// Counts a try that failed with `error`. Returns the pause before the next one, or `None` when
+    /// the request has failed for good.
     pub fn next(&mut self, error: &StoreError) -> Option<Duration> {
         self.failed += 1;
         let tries_max = match error.kind {
@@ -100,8 +101,8 @@ where
     }
 }
 
-/// A random duration between half of `longest` and all of it, so that many that wait do not come
-/// back at once.
+/// Returns a random duration between half of `longest` and all of it, so that many callers do not
+/// return at the same time.
 #[must_use]
 pub fn jittered(longest: Duration) -> Duration {
     let [low, high, ..] = *uuid::Uuid::new_v4().as_bytes();

@@ -1,55 +1,55 @@
-//! A table's folder in an object store: what `delta/` reads and publishes through.
+//! A table's folder in an object store, through which `delta/` reads and publishes.
 
 use std::sync::Arc;
 
 use object_store::ObjectStore;
 use object_store::path::{Error, Path};
 
-/// A table: the store that holds it and the folder below the store's root.
+/// A table: its store, and its folder below the store's root.
 #[derive(Clone, Debug)]
 pub struct TableStore {
-    /// The store; never retries by itself.
+    /// The store. It never retries by itself.
     pub store: Arc<dyn ObjectStore>,
-    /// The table's folder.
+    /// The table's folder below the store's root.
     pub root: Path,
-    /// The table's URI for people and for the log: no credentials in it.
+    /// The table's URI without credentials, for people and for the log.
     pub uri: String,
 }
 
-/// The kinds of stores: what names they take depends on it.
+/// The kind of a store, which decides about the names that it accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoreKind {
-    /// A file system.
+    /// A local file system.
     Local,
-    /// S3 and what speaks like it.
+    /// S3 and compatible stores.
     S3,
-    /// Azure's blobs.
+    /// Azure Blob Storage.
     Azure,
-    /// GCS.
+    /// Google Cloud Storage.
     Gcs,
     /// A store of a test.
     Other,
 }
 
 impl TableStore {
-    /// The kind of the store, as the URI tells it.
+    /// Returns the kind of the store by the scheme of the URI.
     #[must_use]
     pub fn kind(&self) -> StoreKind {
         StoreKind::of(&self.uri)
     }
 
-    /// The key of the object at `relative` below the table's folder. `relative` is decoded, and is
-    /// not encoded again.
+    /// Returns the key of the object at `relative` below the table's folder. `relative` is decoded
+    /// and is not encoded again.
     ///
     /// # Errors
-    /// A key that no store can name: an empty, `.` or `..` segment.
+    /// The key has an empty, `.` or `..` segment.
     pub fn key(&self, relative: &str) -> Result<Path, Error> {
         Path::parse(join(self.root.as_ref(), relative))
     }
 }
 
 impl StoreKind {
-    /// The kind of store that a canonical URI names.
+    /// Returns the kind of store that a canonical URI names.
     #[must_use]
     pub fn of(uri: &str) -> Self {
         match uri.split_once("://").map(|(scheme, _)| scheme) {
@@ -62,7 +62,7 @@ impl StoreKind {
     }
 }
 
-/// The path of `relative` below `root`; either may be empty.
+/// Returns the path of `relative` below `root`; either may be empty.
 #[must_use]
 pub fn join(root: &str, relative: &str) -> String {
     match (root, relative) {

@@ -1,4 +1,4 @@
-//! No secret stays, whatever part of a request or an answer repeats it; what helps stays.
+//! No secret stays, whichever part of a request or an answer repeats it; all else stays.
 
 use super::*;
 
