@@ -3,12 +3,12 @@
 //! Layout, in the order of a command's life:
 //!
 //! * [`args`]: the command line, and its one checked conversion.
-//! * [`commands`]: what each command does.
-//! * [`embedded`]: a coordinator and workers in this process, for a command without one elsewhere.
+//! * [`commands`]: the work of each command.
+//! * [`embedded`]: a coordinator and workers in this process, for a command without `--coordinator`.
 //! * [`client`]: the gRPC client; the only folder that sees wire types.
-//! * [`refusal`]: arguments that cannot be meant.
+//! * [`refusal`]: the refusals of wrong arguments.
 //! * [`signals`]: Ctrl-C and SIGTERM.
-//! * [`render`]: answers, progress and errors, as text and as JSON.
+//! * [`render`]: answers, progress and errors as text and as JSON.
 
 pub mod args;
 pub mod client;
@@ -28,7 +28,7 @@ use deepclone_core::reason::Reason;
 use args::{CommandLine, OutputFormat};
 use render::{error, output};
 
-/// Runs the command line `arguments`, the program's name first; gives the exit code.
+/// Runs the command line `arguments`, which begin with the program's name. Returns the exit code.
 pub async fn run(arguments: Vec<OsString>) -> u8 {
     let parsed = match CommandLine::try_parse_from(&arguments) {
         Ok(parsed) => parsed,
@@ -49,12 +49,12 @@ pub async fn run(arguments: Vec<OsString>) -> u8 {
     }
 }
 
-/// What clap did not accept, or was asked to show (help, version).
+/// Prints what clap refused or was asked to show (help, version).
 fn refused(refusal: &clap::Error, arguments: &[OsString]) -> u8 {
     let text = refusal.render();
     match refusal.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            // A reader that went away has seen enough.
+            // A closed pipe is not an error.
             let _ = refusal.print();
             0
         }
@@ -69,14 +69,14 @@ fn refused(refusal: &clap::Error, arguments: &[OsString]) -> u8 {
     }
 }
 
-/// True when `--output json` stands in a command line that could not be parsed.
+/// Returns true when a command line that could not be parsed has `--output json`.
 fn wants_json(arguments: &[OsString]) -> bool {
     let pairs = arguments.windows(2);
     pairs.into_iter().any(|pair| pair[0] == "--output" && pair[1] == "json")
         || arguments.iter().any(|argument| argument == "--output=json")
 }
 
-/// What clap says first, on one line; the usage and tips below it are for people.
+/// Returns the first paragraph of clap's message on one line, without usage and tips.
 fn first_paragraph(text: &str) -> String {
     let paragraph = text.split("\n\n").next().unwrap_or_default();
     let words = paragraph.strip_prefix("error: ").unwrap_or(paragraph).split_whitespace();

@@ -1,4 +1,4 @@
-//! Starts the runtime, runs the command, ends with its exit code.
+//! Starts the runtime, runs the command, and exits with its code.
 
 use std::process::ExitCode;
 
@@ -6,7 +6,7 @@ use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 
 fn main() -> ExitCode {
-    // Quiet unless asked: what a command has to say comes as its answer or its error.
+    // No log unless asked for: answers and errors are printed.
     deepclone_common::telemetry::init("off");
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
@@ -17,7 +17,7 @@ fn main() -> ExitCode {
         }
     };
     let exit = runtime.block_on(deepclone::run(std::env::args_os().collect()));
-    // A read that hangs in a blocking thread must not keep the process.
+    // A blocking thread that hangs in a read must not keep the process alive.
     runtime.shutdown_background();
     exit.into()
 }

@@ -1,15 +1,15 @@
-//! What is refused before anything is read: arguments that cannot be meant, and what is not built.
+//! Refusals before anything is read: wrong arguments, and what is not implemented yet.
 
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 
-/// The refusal of an argument.
+/// Returns the refusal of an argument.
 #[must_use]
 pub fn invalid(message: impl Into<String>) -> Failure {
     Failure::new(Reason::InvalidArgument, message)
 }
 
-/// The refusal of a part of the fixed command line that is not built yet.
+/// Returns the refusal of a part of the command line that is not implemented yet.
 #[must_use]
 pub fn not_built_yet(what: &str) -> Failure {
     Failure::new(Reason::Unimplemented, format!("{what} is not built yet"))

@@ -1,27 +1,31 @@
-//! Ctrl-C and SIGTERM as something that can be waited for, once and again.
+//! Waits for Ctrl-C and SIGTERM, repeatedly.
 
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
-/// Interrupts that wait to be looked at; more of them than this say nothing new.
+/// The most interrupts that wait to be handled; more of them mean nothing new.
 const WAITING_MAX: usize = 4;
 
-/// The signals that ask this process to end. From its making on they no longer kill it.
+/// The signals that ask this process to end. Once created, they no longer kill it.
 #[derive(Debug)]
 pub struct Interrupts {
     arrived: mpsc::Receiver<()>,
 }
 
 impl Interrupts {
-    /// Takes over both signals. Call it inside a runtime.
+    /// Installs a handler for both signals. Needs a runtime.
     ///
     /// # Errors
-    /// `INTERNAL` when the system refuses.
+    /// `INTERNAL` when the handlers cannot be installed.
     pub fn catch() -> Result<Self, Failure> {
-        let refused =
-            |error| Failure::new(Reason::Internal, format!("signals cannot be caught: {error}"));
+        let refused = |error| {
+            Failure::new(
+                Reason::Internal,
+                format!("the signal handlers cannot be installed: {error}"),
+            )
+        };
         let mut interrupt = signal(SignalKind::interrupt()).map_err(refused)?;
         let mut terminate = signal(SignalKind::terminate()).map_err(refused)?;
         let (tell, interrupts) = Self::by_hand();
@@ -32,24 +36,24 @@ impl Interrupts {
                     _ = terminate.recv() => {}
                     () = tell.closed() => return,
                 }
-                // Full: nobody has looked at the ones before, which say the same.
+                // Full: earlier interrupts wait to be handled, and mean the same.
                 let _ = tell.try_send(());
             }
         });
         Ok(interrupts)
     }
 
-    /// Interrupts that come from the sender instead of from the system.
+    /// Returns interrupts that come from the sender instead of the system.
     #[must_use]
     pub fn by_hand() -> (mpsc::Sender<()>, Self) {
         let (sender, arrived) = mpsc::channel(WAITING_MAX);
         (sender, Self { arrived })
     }
 
-    /// The next one. May be dropped and waited for again.
+    /// Waits for the next interrupt. Is safe to cancel.
     pub async fn next(&mut self) {
         if self.arrived.recv().await.is_none() {
-            // None can come any more.
+            // The senders are gone: no interrupt can come.
             std::future::pending::<()>().await;
         }
     }

@@ -1,7 +1,6 @@
-//! The one checked conversion: dumb arguments → `CloneSpec` and the few things beside it.
+//! The one checked conversion, from unchecked arguments to `CloneSpec` and a few other values.
 //!
-//! Everything that can be refused without reading a table is refused here, in one line that
-//! names the flag.
+//! What can be refused without reading a table is refused here, in one line with the flag.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -17,10 +16,10 @@ use super::location::table_uri;
 use super::{ModeArgument, OnDivergence, OnSourceReplaced, SpecArguments, VerifyLevel};
 use crate::refusal::{invalid, not_built_yet};
 
-/// What the user asks for, checked; `current_dir` is the base of relative paths.
+/// Converts the arguments of a sync; `current_dir` is the base of relative paths.
 ///
 /// # Errors
-/// `INVALID_ARGUMENT` or `UNIMPLEMENTED`, naming the argument.
+/// `INVALID_ARGUMENT` or `UNIMPLEMENTED`, with the argument.
 pub fn clone_spec(arguments: &SpecArguments, current_dir: &Path) -> Result<CloneSpec, Failure> {
     if arguments.mode == ModeArgument::Mirror {
         return Err(not_built_yet("--mode mirror"));
@@ -54,10 +53,10 @@ pub fn clone_spec(arguments: &SpecArguments, current_dir: &Path) -> Result<Clone
     })
 }
 
-/// Both tables of a command, each as typed with its connection's name.
+/// Converts both tables of a command, each typed with the name of its connection.
 ///
 /// # Errors
-/// `INVALID_ARGUMENT` when one of them cannot be meant.
+/// `INVALID_ARGUMENT` for a malformed path or URI.
 pub fn tables(
     source: (&str, Option<&str>),
     target: (&str, Option<&str>),
@@ -68,10 +67,10 @@ pub fn tables(
     Ok((source, target))
 }
 
-/// One table as typed, with its connection's name.
+/// Converts one table, typed with the name of its connection.
 ///
 /// # Errors
-/// `INVALID_ARGUMENT` when it cannot be meant.
+/// `INVALID_ARGUMENT` for a malformed path or URI.
 pub fn table(
     side: Side,
     typed: &str,
@@ -82,10 +81,10 @@ pub fn table(
     Ok(TableRef { uri, connection: connection.map(ToOwned::to_owned) })
 }
 
-/// The id of a job as typed: bare, or with the `jobs/` of its resource name.
+/// Parses the id of a job, with or without the `jobs/` of its resource name.
 ///
 /// # Errors
-/// `INVALID_ARGUMENT` when it is no UUID.
+/// `INVALID_ARGUMENT` when it is not a UUID.
 pub fn job_id(typed: &str) -> Result<Uuid, Failure> {
     let bare = typed.strip_prefix("jobs/").unwrap_or(typed);
     bare.parse().map_err(|_| invalid(format!("{typed:?} is not a job's id: expected a UUID")))

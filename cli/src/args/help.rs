@@ -1,12 +1,12 @@
-//! The examples and notes at the end of each `--help`: what a newcomer types first.
+//! The examples and notes at the end of each `--help`: what a new user types first.
 
-/// `deepclone --help`.
+/// The end of `deepclone --help`.
 pub const TOP: &str = "\
 Examples:
-  deepclone clone ./orders ./orders-replica         the first time everything, then what changed
-  deepclone plan s3://lake/orders gs://dr/orders    what that would move; moves nothing
-  deepclone verify ./orders ./orders-replica        is the replica what the source is?
-  deepclone history ./orders-replica                which versions it has held, and since when
+  deepclone clone ./orders ./orders-replica         copies all at first, later what has changed
+  deepclone plan s3://lake/orders gs://dr/orders    shows what a clone would copy
+  deepclone verify ./orders ./orders-replica        compares the replica with its source
+  deepclone history ./orders-replica                lists the versions that it has held
 
 Without --coordinator the copying happens inside this process.
 
@@ -14,7 +14,7 @@ Exit codes: 0 done, or already up to date; 1 unexpected; 2 wrong usage; 3 the so
 cloned; 4 the target is refused; 5 storage or permission failure; 6 verify found a difference;
 130 interrupted (the replica is unchanged, what was copied stays).";
 
-/// `deepclone clone --help`.
+/// The end of `deepclone clone --help`.
 pub const CLONE: &str = "\
 Examples:
   deepclone clone ./orders /backup/orders
@@ -35,7 +35,7 @@ SOURCE_AWS_ENDPOINT_URL. They never belong in a URI.
 Ctrl-C ends the sync: the replica is unchanged, and the same command goes on from what was
 copied. With --coordinator it detaches, and the job goes on there.";
 
-/// `deepclone plan --help`.
+/// The end of `deepclone plan --help`.
 pub const PLAN: &str = "\
 Examples:
   deepclone plan ./orders /backup/orders
@@ -43,7 +43,7 @@ Examples:
 
 Reads both logs; moves and writes nothing. `deepclone clone --dry-run` does the same.";
 
-/// `deepclone verify --help`.
+/// The end of `deepclone verify --help`.
 pub const VERIFY: &str = "\
 Examples:
   deepclone verify ./orders /backup/orders
@@ -52,7 +52,7 @@ Examples:
 Compares the replica's newest version with the version of the source that it holds: schema,
 properties, the list of files, and the size of every object. Exit code 6 when they differ.";
 
-/// `deepclone history --help`.
+/// The end of `deepclone history --help`.
 pub const HISTORY: &str = "\
 Examples:
   deepclone history /backup/orders
@@ -61,7 +61,7 @@ Examples:
 Newest first: the replica's version, the source's version that it holds, when it was published,
 and the job that made it.";
 
-/// `deepclone job --help`.
+/// The end of `deepclone job --help`.
 pub const JOB: &str = "\
 Examples:
   export DEEPCLONE_COORDINATOR=http://127.0.0.1:7420
@@ -71,7 +71,7 @@ Examples:
 
 Needs a coordinator: --coordinator URL or DEEPCLONE_COORDINATOR.";
 
-/// `deepclone job create --help`.
+/// The end of `deepclone job create --help`.
 pub const JOB_CREATE: &str = "\
 Examples:
   deepclone job create s3://lake/orders gs://dr/orders --coordinator http://127.0.0.1:7420
@@ -79,13 +79,13 @@ Examples:
 
 The tables lie below the roots of connections that the coordinator and its workers know.";
 
-/// `deepclone job list --help`.
+/// The end of `deepclone job list --help`.
 pub const JOB_LIST: &str = "\
 Examples:
   deepclone job list
   deepclone job list --limit 10 --output json";
 
-/// `deepclone worker --help`.
+/// The end of `deepclone worker --help`.
 pub const WORKER: &str = "\
 Examples:
   deepclone worker list --coordinator http://127.0.0.1:7420
@@ -93,7 +93,7 @@ Examples:
 
 Needs a coordinator: --coordinator URL or DEEPCLONE_COORDINATOR.";
 
-/// `deepclone completions --help`.
+/// The end of `deepclone completions --help`.
 pub const COMPLETIONS: &str = "\
 Examples:
   deepclone completions bash > ~/.local/share/bash-completion/completions/deepclone

@@ -1,6 +1,6 @@
-//! What a user types for a table, made into a URI: local paths become absolute `file://` URIs.
+//! Converts what a user types for a table into a URI. Local paths become absolute `file://` URIs.
 //!
-//! A URI never carries a credential: one with a password, a query (where SAS tokens live) or a
+//! A URI carries no credential: one with a password, a query (which may hold a SAS token) or a
 //! fragment is refused.
 
 use std::path::{Component, Path, PathBuf};
@@ -11,10 +11,10 @@ use deepclone_core::reason::Reason;
 
 use crate::refusal::not_built_yet;
 
-/// The URI of what the user typed. `current_dir` is the base of relative paths.
+/// Returns the URI of what the user typed. `current_dir` is the base of relative paths.
 ///
 /// # Errors
-/// `INVALID_ARGUMENT` when it cannot be meant: empty, an unknown scheme, a credential inside.
+/// `INVALID_ARGUMENT` for an empty text, an unknown scheme or a credential.
 pub fn table_uri(side: Side, typed: &str, current_dir: &Path) -> Result<String, Failure> {
     if typed.trim().is_empty() {
         return Err(refuse(side, "is empty: give a path or a URI"));
@@ -35,8 +35,8 @@ pub fn table_uri(side: Side, typed: &str, current_dir: &Path) -> Result<String, 
     }
 }
 
-/// The store that is meant by `s3:/bucket/t` or `gs:bucket`: a slash is missing, and the replica
-/// would be a folder beside the caller. `file:t` names no absolute path.
+/// Returns the scheme of a URI without `//`, such as `s3:/bucket/t` or `gs:bucket`, which would else
+/// be a relative path. `file:t` is no absolute path.
 fn scheme_without_slashes(typed: &str) -> Option<String> {
     let (name, rest) = typed.split_once(':')?;
     let name = name.to_ascii_lowercase();
@@ -57,7 +57,7 @@ fn scheme(typed: &str) -> Option<(&str, &str)> {
     (is_scheme && is_uri).then_some((name, rest))
 }
 
-/// Checks what the shared parser of URIs cannot say as well, because it must not show it.
+/// Refuses credentials with a better message than the shared parser of URIs has.
 fn remote_uri(side: Side, scheme: &str, rest: &str) -> Result<String, Failure> {
     if scheme == "share" {
         return Err(not_built_yet(&format!("the scheme share:// of the {side}")));
@@ -86,7 +86,7 @@ fn remote_uri(side: Side, scheme: &str, rest: &str) -> Result<String, Failure> {
     canonical(side, &format!("{scheme}://{rest}"))
 }
 
-/// The one way to write a URI or an absolute path.
+/// Returns the canonical URI of a URI or an absolute path.
 fn canonical(side: Side, text: &str) -> Result<String, Failure> {
     absolute_uri(text).map_err(|error| {
         let failure = error.failure();
@@ -94,7 +94,8 @@ fn canonical(side: Side, text: &str) -> Result<String, Failure> {
     })
 }
 
-/// Absolute, without `.` and `..`; a `..` after a symbolic link leaves the folder it points to.
+/// Makes a path absolute, without `.` and `..`. A `..` after a symbolic link leaves the folder that
+/// the link points to.
 fn absolute(path: &Path, current_dir: &Path) -> PathBuf {
     let mut clean = PathBuf::new();
     for component in current_dir.join(path).components() {

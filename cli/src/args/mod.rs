@@ -1,9 +1,9 @@
-//! The command line as clap reads it: dumb values, in the order in which `--help` teaches them.
+//! The command line as clap parses it: unchecked values, in the order of `--help`.
 //!
 //! Words: a *location* is what a user types for a table (a path or a URI); [`location`] makes it
 //! a URI. Flow: `CommandLine` (here) → one checked conversion ([`convert`]) → `CloneSpec`.
-//! A flag or value of the fixed command line that is not built yet is hidden here and refused by
-//! the conversion, naming it.
+//! A flag or value that is not implemented yet is hidden here, and the conversion refuses it by
+//! name.
 
 #![warn(missing_docs)]
 
@@ -22,18 +22,18 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 #[command(name = "deepclone", version, after_help = help::TOP, max_term_width = 100)]
 #[command(subcommand_required = true, arg_required_else_help = true)]
 pub struct CommandLine {
-    /// What every command understands.
+    /// The options of every command.
     #[command(flatten)]
     pub global: Global,
-    /// What to do.
+    /// The command and its arguments.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// Where `--help` shows what every command understands.
+/// The heading of these options in `--help`.
 const GLOBAL: &str = "Options of every command";
 
-/// What every command understands.
+/// The options of every command.
 #[derive(Clone, Debug, Args)]
 pub struct Global {
     /// Text for people, or one JSON object on stdout (everything else goes to stderr)
@@ -62,23 +62,23 @@ pub struct Global {
     pub config: Option<PathBuf>,
 }
 
-/// Text or JSON.
+/// The format of an answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum OutputFormat {
-    /// Tables and sentences.
+    /// Tables and sentences for people.
     #[default]
     Text,
     /// One object on stdout.
     Json,
 }
 
-/// What to do.
+/// A command with its arguments.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
-    /// Bring TARGET to SOURCE's newest version; again = only what changed
+    /// Bring TARGET to SOURCE's newest version; a later run copies only what has changed
     #[command(after_help = help::CLONE)]
     Clone(CloneArguments),
-    /// Show what a sync would move: files, bytes, requests; moves nothing
+    /// Show what a sync would copy: files, bytes, requests; copies nothing
     #[command(after_help = help::PLAN)]
     Plan(SpecArguments),
     /// Compare a replica with its source: log state and object sizes
@@ -90,10 +90,10 @@ pub enum Command {
     /// Create, follow and cancel jobs of a coordinator
     #[command(subcommand, after_help = help::JOB)]
     Job(JobCommand),
-    /// See and drain the workers of a coordinator
+    /// List and drain the workers of a coordinator
     #[command(subcommand, after_help = help::WORKER)]
     Worker(WorkerCommand),
-    /// Standing orders of a coordinator
+    /// Manage the replications of a coordinator
     #[command(hide = true, disable_help_flag = true)]
     Replication(NotBuiltYet),
     /// Print the completion script of a shell
@@ -101,22 +101,22 @@ pub enum Command {
     Completions(CompletionsArguments),
 }
 
-/// Takes whatever follows, so that the refusal comes before any complaint about a flag.
+/// Accepts any arguments, so that the command is refused before one of its flags is.
 #[derive(Clone, Debug, Args)]
 pub struct NotBuiltYet {
-    /// Ignored.
+    /// Any arguments, which are ignored.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
     pub rest: Vec<String>,
 }
 
-/// One table copied to one place: `clone`, `plan` and `job create` share it.
+/// The arguments that `clone`, `plan` and `job create` share.
 #[derive(Clone, Debug, Args)]
 pub struct SpecArguments {
-    /// The table copied from: a path or a URI (s3://, abfss://, az://, gs://, file://)
+    /// The table to copy: a path or a URI (s3://, abfss://, az://, gs://, file://)
     pub source: String,
-    /// Where its replica is kept: a path or a URI
+    /// The place of its replica: a path or a URI
     pub target: String,
-    /// What the replica is; clone: a table with a history of its own, one commit for each sync
+    /// The kind of replica; clone: a table with its own history, one commit for each sync
     #[arg(long, value_enum, default_value_t, hide_possible_values = true)]
     pub mode: ModeArgument,
     /// Sync this version of the source instead of the newest
@@ -125,19 +125,19 @@ pub struct SpecArguments {
     /// Sync the newest version at or before this time, such as 2024-05-01T00:00:00Z
     #[arg(long, value_name = "RFC3339")]
     pub timestamp: Option<String>,
-    /// Only files whose partition matches, such as "country = 'DE' AND year >= 2024"
+    /// Copy only files whose partition matches, such as "country = 'DE' AND year >= 2024"
     #[arg(long = "where", value_name = "PREDICATE")]
     pub partition_filter: Option<String>,
     /// Set a table property on the replica; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     pub property: Vec<String>,
-    /// How copied bytes are proved: their size, a CRC-64 digest, or also reading them back
+    /// How copied bytes are checked: by size, by a CRC-64 digest, or also by reading them back
     #[arg(long, value_enum, default_value_t, value_name = "LEVEL")]
     pub verify: VerifyLevel,
-    /// When somebody else changed the replica: refuse, or make it the source's state again
+    /// When another writer changed the replica: refuse, or overwrite its changes
     #[arg(long, value_enum, default_value_t, value_name = "POLICY")]
     pub on_divergence: OnDivergence,
-    /// When the source is another table than before: refuse, or start the replica anew
+    /// When the source is another table than before: refuse, or start the replica again
     #[arg(long, value_enum, default_value_t, value_name = "POLICY")]
     pub on_source_replaced: OnSourceReplaced,
     /// Carry a table feature that deepclone does not know; may be repeated
@@ -151,24 +151,24 @@ pub struct SpecArguments {
     pub target_connection: Option<String>,
 }
 
-/// `clone`.
+/// The arguments of `deepclone clone`.
 #[derive(Clone, Debug, Args)]
 pub struct CloneArguments {
-    /// What to bring where.
+    /// The source, the target and the policies.
     #[command(flatten)]
     pub spec: SpecArguments,
-    /// How many workers copy inside this process (default: 2)
+    /// The number of workers inside this process (default: 2)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub workers: Option<u16>,
-    /// Show what would be moved, and move nothing: `deepclone plan`
+    /// Show what would be copied, and copy nothing, as `deepclone plan` does
     #[arg(long)]
     pub dry_run: bool,
 }
 
-/// `verify`.
+/// The arguments of `deepclone verify`.
 #[derive(Clone, Debug, Args)]
 pub struct VerifyArguments {
-    /// The table copied from: a path or a URI
+    /// The table that was copied: a path or a URI
     pub source: String,
     /// Its replica: a path or a URI
     pub target: String,
@@ -183,34 +183,34 @@ pub struct VerifyArguments {
     pub target_connection: Option<String>,
 }
 
-/// `history`.
+/// The arguments of `deepclone history`.
 #[derive(Clone, Debug, Args)]
 pub struct HistoryArguments {
     /// The replica: a path or a URI
     pub target: String,
-    /// Its connection
+    /// The connection of the replica
     #[arg(long, value_name = "NAME")]
     pub target_connection: Option<String>,
 }
 
-/// `job …`.
+/// The commands of `deepclone job`.
 #[derive(Clone, Debug, Subcommand)]
 pub enum JobCommand {
-    /// Give a coordinator a sync to do, and return at once
+    /// Create a job at the coordinator, and return at once
     #[command(after_help = help::JOB_CREATE)]
     Create(SpecArguments),
-    /// Show one job
+    /// Show the state of a job
     Get(JobName),
-    /// List jobs, newest first
+    /// List jobs, the newest first
     #[command(after_help = help::JOB_LIST)]
     List(JobListArguments),
-    /// Follow a job to its end
+    /// Follow a job until it ends
     Watch(JobName),
-    /// End a job; what was copied stays, the replica is unchanged
+    /// Cancel a job; the replica is unchanged, and copied objects stay
     Cancel(JobName),
 }
 
-/// One job.
+/// The arguments of commands for one job.
 #[derive(Clone, Debug, Args)]
 pub struct JobName {
     /// The job's id, as `job create` and `job list` print it
@@ -218,25 +218,25 @@ pub struct JobName {
     pub job: String,
 }
 
-/// `job list`.
+/// The arguments of `deepclone job list`.
 #[derive(Clone, Debug, Args)]
 pub struct JobListArguments {
-    /// Show at most so many
+    /// The most jobs to show
     #[arg(long, value_name = "N", default_value_t = 100)]
     #[arg(value_parser = clap::value_parser!(u16).range(1..))]
     pub limit: u16,
 }
 
-/// `worker …`.
+/// The commands of `deepclone worker`.
 #[derive(Clone, Debug, Subcommand)]
 pub enum WorkerCommand {
     /// List the workers that the coordinator knows
     List,
-    /// Let a worker end what it does and take nothing new
+    /// Let a worker finish its tasks, take no more, and leave
     Drain(WorkerName),
 }
 
-/// One worker.
+/// The arguments of commands for one worker.
 #[derive(Clone, Debug, Args)]
 pub struct WorkerName {
     /// The worker's name, as `worker list` prints it
@@ -244,51 +244,51 @@ pub struct WorkerName {
     pub worker: String,
 }
 
-/// `completions`.
+/// The arguments of `deepclone completions`.
 #[derive(Clone, Debug, Args)]
 pub struct CompletionsArguments {
-    /// The shell
+    /// The shell of the script
     #[arg(value_enum)]
     pub shell: clap_complete::Shell,
 }
 
-/// `--mode`.
+/// The values of `--mode`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum ModeArgument {
-    /// One commit of the replica's own for each sync.
+    /// A history of its own, with one commit for each sync.
     #[default]
     Clone,
-    /// Not built yet.
+    /// The source's log, byte for byte: not implemented yet.
     #[value(hide = true)]
     Mirror,
 }
 
-/// `--verify`.
+/// The values of `--verify`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum VerifyLevel {
-    /// The length.
+    /// The length of each object.
     Size,
-    /// The CRC-64/NVME of the bytes.
+    /// The CRC-64/NVME of the bytes that were read.
     #[default]
     Digest,
-    /// Also read back at the target.
+    /// The digest, and a read-back at the target.
     ReadBack,
 }
 
-/// `--on-divergence`.
+/// The values of `--on-divergence`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum OnDivergence {
-    /// Refuse.
+    /// Refuse to change it.
     #[default]
     Fail,
-    /// Make it the source's state again.
+    /// Replace the other writer's changes by the source's state.
     Overwrite,
 }
 
-/// `--on-source-replaced`.
+/// The values of `--on-source-replaced`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum OnSourceReplaced {
-    /// Refuse.
+    /// Refuse to change it.
     #[default]
     Fail,
     /// Start a new lineage on the same replica.

@@ -1,5 +1,5 @@
-//! A job as a client sees it, made from the wire's with nothing guessed: a state or field that
-//! this version does not know is an error that says so.
+//! A job as the coordinator shows it, converted from the wire. A state or field that this version
+//! does not know is an error.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,37 +10,37 @@ use deepclone_core::spec::CloneSpec;
 use deepclone_proto::v1;
 use uuid::Uuid;
 
-/// One sync.
+/// A sync, its progress and its end.
 #[derive(Clone, Debug, PartialEq)]
 pub struct JobInfo {
-    /// Its id, also the sync id in the replica's log.
+    /// The job's id, which is also the sync id in the replica's log.
     pub id: Uuid,
-    /// What was asked for.
+    /// What the client asked for.
     pub spec: CloneSpec,
-    /// Where it is, and how it ended.
+    /// The state of the job, and its result.
     pub state: JobStatus,
-    /// How far it is; from COPYING on.
+    /// The progress of the copy, from COPYING on.
     pub progress: JobProgress,
     /// In milliseconds since 1970.
     pub create_time_ms: Option<i64>,
-    /// In milliseconds since 1970; once it has ended.
+    /// The time of the end, in milliseconds since 1970.
     pub end_time_ms: Option<i64>,
 }
 
-/// Where a job is.
+/// The state of a job.
 #[derive(Clone, Debug, PartialEq)]
 pub enum JobStatus {
     /// Waits for an earlier job of the same target.
     Queued,
-    /// Reads both logs.
+    /// The coordinator reads both logs.
     Planning,
-    /// Has tasks, and no worker that knows its connections.
+    /// No worker knows the connections of the job's tasks.
     WaitingForWorkers,
-    /// Workers copy objects.
+    /// Workers are copying the objects.
     Copying,
-    /// The commit is on its way.
+    /// The coordinator is writing the commit.
     Publishing,
-    /// Was asked to end, and has not yet.
+    /// The job was asked to end, and has not ended yet.
     Cancelling,
     /// The replica is at the source's version.
     Succeeded(JobResult),
@@ -51,7 +51,7 @@ pub enum JobStatus {
 }
 
 impl JobStatus {
-    /// Its name on the wire and in JSON.
+    /// Returns the name on the wire and in JSON.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -67,42 +67,42 @@ impl JobStatus {
         }
     }
 
-    /// True when it changes no more.
+    /// Returns true for a state that does not change any more.
     #[must_use]
     pub fn is_final(&self) -> bool {
         matches!(self, JobStatus::Succeeded(_) | JobStatus::Failed(_) | JobStatus::Cancelled)
     }
 }
 
-/// How far a sync is, or what it would move.
+/// The progress of a sync, or what a sync would copy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JobProgress {
     /// The source's version that it leads to; `None` before it is planned.
     pub source_version: Option<i64>,
     /// Objects new to the replica.
     pub objects_total: i64,
-    /// Those of them that are at the target.
+    /// Of those, the objects that are at the target.
     pub objects_done: i64,
     /// Bytes of the objects new to the replica.
     pub bytes_total: i64,
-    /// Bytes of those that are at the target or on their way.
+    /// Of those, the bytes that are at the target or in flight.
     pub bytes_copied: i64,
     /// Tasks that the objects are packed into.
     pub tasks_total: i32,
-    /// Those of them that are done.
+    /// Of those, the tasks that are done.
     pub tasks_done: i32,
-    /// Workers that hold tasks of it now.
+    /// Workers that hold tasks of the job now.
     pub workers: i32,
-    /// Remarks for people, one line each.
+    /// Notices for people, one line each.
     pub notices: Vec<String>,
 }
 
-/// What a sync did.
+/// The result of a sync.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JobResult {
-    /// The source's version.
+    /// The version of the source that was synced.
     pub source_version: i64,
-    /// The replica's version that shows it.
+    /// The version of the replica that shows it.
     pub target_version: i64,
     /// True when there was nothing to do: no commit was written.
     pub up_to_date: bool,
@@ -114,36 +114,36 @@ pub struct JobResult {
     pub bytes_read: i64,
     /// Bytes written to the target, repeats included.
     pub bytes_written: i64,
-    /// Databricks' six figures, as far as they are known.
+    /// The six figures of Databricks' clone, as far as they are known.
     pub clone_metrics: BTreeMap<String, i64>,
     /// Tasks that the objects were packed into.
     pub tasks: i64,
-    /// Workers that did tasks of it.
+    /// Workers that copied for the job.
     pub workers: i32,
-    /// From creation to end.
+    /// The time from creation to end.
     pub duration: Duration,
 }
 
-/// What a sync would do.
+/// The result of planning a sync.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Change {
-    /// The source's version that it would bring.
+    /// The version of the source that would be synced.
     pub source_version: i64,
-    /// What it would move.
+    /// The objects, bytes and tasks of the copy.
     pub progress: JobProgress,
     /// Requests that copying would send to the source, without retries.
     pub source_requests: i64,
     /// Requests that copying and publishing would send to the target, without retries.
     pub target_requests: i64,
-    /// Databricks' six figures, as far as they are known.
+    /// The six figures of Databricks' clone, as far as they are known.
     pub clone_metrics: BTreeMap<String, i64>,
     /// True when there is nothing to do.
     pub up_to_date: bool,
-    /// The replica's version now; none: no replica yet.
+    /// The replica's version now; `None` without a replica.
     pub target_version: Option<i64>,
 }
 
-/// The resource name of a job.
+/// Returns the resource name of a job.
 #[must_use]
 pub fn name(job: Uuid) -> String {
     format!("jobs/{job}")
@@ -249,7 +249,7 @@ impl TryFrom<v1::PlanCloneResponse> for Change {
     type Error = Failure;
 
     /// # Errors
-    /// The refusal that the sync would end with.
+    /// The failure that the sync would end with.
     fn try_from(wire: v1::PlanCloneResponse) -> Result<Self, Failure> {
         if let Some(refusal) = wire.refusal {
             return Err(failure_of(refusal));
@@ -267,13 +267,13 @@ impl TryFrom<v1::PlanCloneResponse> for Change {
     }
 }
 
-/// A time of the wire in milliseconds since 1970.
+/// Converts a time of the wire to milliseconds since 1970.
 pub(super) fn milliseconds(time: &prost_types::Timestamp) -> i64 {
     time.seconds.saturating_mul(1000).saturating_add(i64::from(time.nanos) / 1_000_000)
 }
 
-/// An answer that this version cannot read.
+/// Returns the failure for an answer that this version cannot read.
 pub(super) fn malformed(what: impl std::fmt::Display) -> Failure {
-    let message = format!("the coordinator's answer cannot be understood: {what}");
+    let message = format!("the coordinator's answer cannot be read: {what}");
     Failure::new(Reason::Internal, message)
 }

@@ -1,8 +1,7 @@
-//! The client's side of the gRPC services: the only folder that sees wire types.
+//! The gRPC client: the only folder that sees wire types.
 //!
-//! Words: a [`CoordinatorClient`] is a channel to one, over the network or over the in-memory
-//! duplex of an embedded one; what comes back is made into [`job`] and [`worker`] values, and an error
-//! into a `Failure` ([`status`]).
+//! A [`CoordinatorClient`] is a channel to a coordinator, over the network or in memory. Answers are
+//! converted to [`job`] and [`worker`] values, and errors to a `Failure` ([`status`]).
 
 pub mod job;
 pub mod status;
@@ -26,9 +25,9 @@ use job::{Change, JobInfo};
 use status::failure;
 use worker::WorkerInfo;
 
-/// How long a connection may take to open.
+/// The longest wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Jobs and workers that one page asks for.
+/// Jobs or workers on a page that is asked for.
 const PAGE_SIZE: i32 = 200;
 
 /// A channel to a coordinator.
@@ -39,7 +38,7 @@ pub struct CoordinatorClient {
 }
 
 impl CoordinatorClient {
-    /// Speaks to the coordinator at the other end of `channel`.
+    /// Returns a client of the coordinator at the other end of `channel`.
     #[must_use]
     pub fn over(channel: Channel) -> Self {
         let bytes = MESSAGE_BYTES_MAX;
@@ -52,8 +51,7 @@ impl CoordinatorClient {
     /// Connects to the coordinator at `url`.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` when the URL cannot be meant, `COORDINATOR_UNAVAILABLE` when nobody
-    /// answers there.
+    /// `INVALID_ARGUMENT` for a malformed URL, `COORDINATOR_UNAVAILABLE` when nobody answers.
     pub async fn connect(url: &str) -> Result<Self, Failure> {
         let url = checked_url(url)?;
         let endpoint = Endpoint::from_shared(url.clone())
@@ -68,10 +66,10 @@ impl CoordinatorClient {
         Ok(Self::over(channel))
     }
 
-    /// Creates a job; the same `request` again gives the same job.
+    /// Creates a job. The same `request` again returns the same job.
     ///
     /// # Errors
-    /// What the coordinator refuses, or that it does not answer.
+    /// The refusal of the coordinator, or `COORDINATOR_UNAVAILABLE`.
     pub async fn create(&mut self, spec: &CloneSpec, request: Uuid) -> Result<JobInfo, Failure> {
         let job = v1::Job { spec: Some(spec.into()), ..v1::Job::default() };
         let request = v1::CreateJobRequest {
@@ -83,20 +81,20 @@ impl CoordinatorClient {
         JobInfo::try_from(answer.into_inner())
     }
 
-    /// Shows a job.
+    /// Returns a job in its state now.
     ///
     /// # Errors
-    /// `JOB_NOT_FOUND`, or that the coordinator does not answer.
+    /// `JOB_NOT_FOUND` or `COORDINATOR_UNAVAILABLE`.
     pub async fn get(&mut self, job: Uuid) -> Result<JobInfo, Failure> {
         let request = v1::GetJobRequest { name: job::name(job) };
         let answer = self.jobs.get_job(request).await.map_err(failure)?;
         JobInfo::try_from(answer.into_inner())
     }
 
-    /// The newest `limit` jobs, newest first.
+    /// Returns the newest `limit` jobs, the newest first.
     ///
     /// # Errors
-    /// That the coordinator does not answer.
+    /// `COORDINATOR_UNAVAILABLE`.
     pub async fn list(&mut self, limit: usize) -> Result<Vec<JobInfo>, Failure> {
         let mut jobs = Vec::new();
         let mut page_token = String::new();
@@ -120,7 +118,7 @@ impl CoordinatorClient {
     /// Follows a job from its state now to its end.
     ///
     /// # Errors
-    /// `JOB_NOT_FOUND`, or that the coordinator does not answer.
+    /// `JOB_NOT_FOUND` or `COORDINATOR_UNAVAILABLE`.
     pub async fn watch(&mut self, job: Uuid) -> Result<Watch, Failure> {
         let request = v1::WatchJobRequest { name: job::name(job) };
         let answer = self.jobs.watch_job(request).await.map_err(failure)?;
@@ -130,27 +128,27 @@ impl CoordinatorClient {
     /// Asks a job to end.
     ///
     /// # Errors
-    /// `JOB_NOT_FOUND`, or that the coordinator does not answer.
+    /// `JOB_NOT_FOUND` or `COORDINATOR_UNAVAILABLE`.
     pub async fn cancel(&mut self, job: Uuid) -> Result<JobInfo, Failure> {
         let request = v1::CancelJobRequest { name: job::name(job) };
         let answer = self.jobs.cancel_job(request).await.map_err(failure)?;
         JobInfo::try_from(answer.into_inner())
     }
 
-    /// What a sync would move.
+    /// Returns what a sync would copy.
     ///
     /// # Errors
-    /// Why the sync would be refused, or that the coordinator does not answer.
+    /// The reason why the sync would be refused, or `COORDINATOR_UNAVAILABLE`.
     pub async fn plan(&mut self, spec: &CloneSpec) -> Result<Change, Failure> {
         let request = v1::PlanCloneRequest { spec: Some(spec.into()) };
         let answer = self.jobs.plan_clone(request).await.map_err(failure)?;
         Change::try_from(answer.into_inner())
     }
 
-    /// All workers that the coordinator knows.
+    /// Returns all workers that the coordinator knows.
     ///
     /// # Errors
-    /// That the coordinator does not answer.
+    /// `COORDINATOR_UNAVAILABLE`.
     pub async fn workers(&mut self) -> Result<Vec<WorkerInfo>, Failure> {
         let mut workers = Vec::new();
         let mut page_token = String::new();
@@ -167,10 +165,10 @@ impl CoordinatorClient {
         }
     }
 
-    /// Lets a worker end its work and take nothing new.
+    /// Tells a worker to finish its tasks and to take no more.
     ///
     /// # Errors
-    /// `WORKER_NOT_FOUND`, or that the coordinator does not answer.
+    /// `WORKER_NOT_FOUND` or `COORDINATOR_UNAVAILABLE`.
     pub async fn drain(&mut self, worker: Uuid) -> Result<WorkerInfo, Failure> {
         let request = v1::DrainWorkerRequest { name: worker::name(worker) };
         let answer = self.workers.drain_worker(request).await.map_err(failure)?;
@@ -178,17 +176,17 @@ impl CoordinatorClient {
     }
 }
 
-/// A job that is followed.
+/// The stream of a job's changes.
 #[derive(Debug)]
 pub struct Watch {
     stream: Streaming<v1::WatchJobResponse>,
 }
 
 impl Watch {
-    /// The job after its next change; none once the coordinator ended the stream.
+    /// Returns the job after its next change, or `None` after the end of the stream.
     ///
     /// # Errors
-    /// That the coordinator does not answer any more.
+    /// `COORDINATOR_UNAVAILABLE`.
     pub async fn next(&mut self) -> Result<Option<JobInfo>, Failure> {
         let Some(change) = self.stream.message().await.map_err(failure)? else { return Ok(None) };
         let job = change.job.ok_or_else(|| job::malformed("WatchJobResponse.job is missing"))?;
@@ -196,11 +194,11 @@ impl Watch {
     }
 }
 
-/// The URL with its scheme; without TLS and credentials, which are not there yet.
+/// Returns the URL with its scheme. Refuses TLS, which is not implemented yet, and credentials.
 fn checked_url(typed: &str) -> Result<String, Failure> {
     let typed = typed.trim_end_matches('/');
     if typed.contains('@') {
-        return Err(invalid("--coordinator carries credentials: they don't belong in a URL"));
+        return Err(invalid("--coordinator carries credentials, which do not belong in a URL"));
     }
     match typed.split_once("://") {
         None => Ok(format!("http://{typed}")),

@@ -1,4 +1,4 @@
-//! A gRPC error made into a `Failure` again: by its ErrorInfo, else by its code.
+//! Converts a gRPC error back to a `Failure`: by its ErrorInfo, else by its code.
 
 use std::error::Error;
 
@@ -8,7 +8,7 @@ use deepclone_proto::status::{DOMAIN, from_status};
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
-/// The failure that the other side meant; that it is gone, when it said nothing.
+/// Returns the failure of the coordinator, or `COORDINATOR_UNAVAILABLE` when the call broke.
 #[must_use]
 pub fn failure(status: Status) -> Failure {
     let ours = status.get_details_error_info().is_some_and(|info| info.domain == DOMAIN);
@@ -21,7 +21,7 @@ pub fn failure(status: Status) -> Failure {
     Failure { message, ..failure }
 }
 
-/// True for what tonic says of its own of a connection that was refused or broke in mid-answer.
+/// Returns true for the errors of tonic when a connection is refused or breaks.
 fn is_broken(status: &Status) -> bool {
     match status.code() {
         Code::Unavailable | Code::Unknown | Code::DeadlineExceeded => true,

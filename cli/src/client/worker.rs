@@ -1,4 +1,4 @@
-//! A worker as a client sees it.
+//! A worker as the coordinator shows it, converted from the wire.
 
 use deepclone_core::failure::Failure;
 use deepclone_proto::v1;
@@ -6,49 +6,49 @@ use uuid::Uuid;
 
 use super::job::{malformed, milliseconds};
 
-/// One worker process.
+/// A worker process and its state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkerInfo {
-    /// Derived from its name and the process's incarnation.
+    /// The worker's id, derived from its name and the incarnation of the process.
     pub id: Uuid,
-    /// The name that it was started with.
+    /// The name that the worker was started with.
     pub name: String,
-    /// What state it is in.
+    /// The state of the worker.
     pub state: WorkerStatus,
-    /// Its version of Deepclone.
+    /// The worker's version of Deepclone.
     pub version: String,
-    /// The connections that it knows.
+    /// The connections that the worker knows.
     pub connections: Vec<String>,
-    /// In milliseconds since 1970.
+    /// The time of its last message, in milliseconds since 1970.
     pub last_seen_time_ms: Option<i64>,
-    /// Connections that it is given no tasks of for a while.
+    /// Connections whose tasks the worker does not get for a while.
     pub set_aside: Vec<SetAsideInfo>,
 }
 
-/// A connection that a worker is given no tasks of for a while.
+/// A connection whose tasks a worker does not get for a while.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SetAsideInfo {
-    /// The connection's name.
+    /// The name of the connection.
     pub connection: String,
-    /// The last failure that the worker reported there.
+    /// The last failure that the worker reported with it.
     pub reason: String,
     /// In milliseconds since 1970.
     pub until_time_ms: Option<i64>,
 }
 
-/// What state a worker is in.
+/// The state of a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WorkerStatus {
-    /// Takes tasks.
+    /// The worker takes tasks.
     Active,
-    /// Ends its tasks, takes no more.
+    /// The worker finishes its tasks and takes no more.
     Draining,
-    /// Was not heard of for longer than a lease.
+    /// The worker has sent nothing for longer than a lease.
     Lost,
 }
 
 impl WorkerStatus {
-    /// Its name on the wire and in JSON.
+    /// Returns the name on the wire and in JSON.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -59,7 +59,7 @@ impl WorkerStatus {
     }
 }
 
-/// The resource name of a worker.
+/// Returns the resource name of a worker.
 #[must_use]
 pub fn name(worker: Uuid) -> String {
     format!("workers/{worker}")

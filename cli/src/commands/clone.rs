@@ -1,4 +1,4 @@
-//! `deepclone clone`: one sync, from its job's creation to its summary.
+//! `deepclone clone`: one sync, from the creation of its job to its summary.
 
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
@@ -16,13 +16,13 @@ use crate::render::error::HINT;
 use crate::render::{self, Answer};
 use crate::signals::Interrupts;
 
-/// Workers inside this process, when not asked for otherwise.
+/// The default number of workers inside this process.
 const WORKERS: u16 = 2;
 
-/// Runs it.
+/// Runs `deepclone clone`.
 ///
 /// # Errors
-/// Why the sync failed, was refused, or was interrupted.
+/// The reason why the sync failed, was refused, or was interrupted.
 pub async fn run(arguments: &CloneArguments, context: &CommandContext) -> Result<Answer, Failure> {
     if arguments.workers.is_some() && context.coordinator_url().is_some() {
         return Err(invalid("--workers is for copying in this process: leave out --coordinator"));

@@ -1,4 +1,4 @@
-//! `deepclone completions`: the script of a shell, made from the same definition as `--help`.
+//! `deepclone completions`: the completion script of a shell, from the definition of `--help`.
 
 use clap::CommandFactory;
 use deepclone_core::failure::Failure;
@@ -6,7 +6,7 @@ use deepclone_core::failure::Failure;
 use crate::args::{CommandLine, CompletionsArguments};
 use crate::render::Answer;
 
-/// The script.
+/// Runs `deepclone completions`.
 ///
 /// # Errors
 /// As [`Answer::new`].

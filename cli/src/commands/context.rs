@@ -1,4 +1,4 @@
-//! What a command knows of its surroundings.
+//! The surroundings of a command: its common options and the current folder.
 
 use std::path::PathBuf;
 
@@ -8,27 +8,27 @@ use crate::args::Global;
 use crate::client::CoordinatorClient;
 use crate::refusal::{invalid, not_built_yet};
 
-/// What a command knows of its surroundings.
+/// The options of every command, and the current folder.
 #[derive(Clone, Debug)]
 pub struct CommandContext {
-    /// The options that every command understands.
+    /// The options of every command.
     pub global: Global,
     /// The base of relative paths.
     pub current_dir: PathBuf,
 }
 
 impl CommandContext {
-    /// The URL of the coordinator elsewhere; none: this process runs its own.
+    /// Returns the URL of the coordinator elsewhere, or `None` when this process runs its own.
     #[must_use]
     pub fn coordinator_url(&self) -> Option<&str> {
-        // An empty variable is as good as none.
+        // An empty variable counts as unset.
         self.global.coordinator.as_deref().filter(|url| !url.is_empty())
     }
 
-    /// Connects to the coordinator elsewhere, which `command` cannot do without.
+    /// Connects to the coordinator elsewhere, which `command` needs.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` when none is named; else as [`CoordinatorClient::connect`].
+    /// `INVALID_ARGUMENT` when no coordinator is named; else as [`CoordinatorClient::connect`].
     pub async fn coordinator(&self, command: &str) -> Result<CoordinatorClient, Failure> {
         let Some(url) = self.coordinator_url() else {
             return Err(invalid(format!(
@@ -39,10 +39,10 @@ impl CommandContext {
         CoordinatorClient::connect(url).await
     }
 
-    /// Refuses `command` against a coordinator elsewhere: it reads the tables itself.
+    /// Refuses `command` with a coordinator elsewhere, because it reads the tables itself.
     ///
     /// # Errors
-    /// `UNIMPLEMENTED`, naming the command.
+    /// `UNIMPLEMENTED` with the command.
     pub fn refuse_coordinator(&self, command: &str) -> Result<(), Failure> {
         match self.coordinator_url() {
             Some(_) => Err(not_built_yet(&format!(

@@ -8,10 +8,10 @@ use super::session;
 use crate::args::{HistoryArguments, convert};
 use crate::render::{self, Answer};
 
-/// Runs it.
+/// Runs `deepclone history`.
 ///
 /// # Errors
-/// Why the log cannot be read.
+/// The reason why the log cannot be read.
 pub async fn run(
     arguments: &HistoryArguments,
     context: &CommandContext,

@@ -10,10 +10,10 @@ use crate::args::convert::{clone_spec, job_id};
 use crate::render::{self, Answer};
 use crate::signals::Interrupts;
 
-/// Runs one of them.
+/// Runs a command of `deepclone job`.
 ///
 /// # Errors
-/// What the coordinator refuses; for `watch` also how the job failed.
+/// The refusal of the coordinator; for `watch` also the failure of the job.
 pub async fn run(command: &JobCommand, context: &CommandContext) -> Result<Answer, Failure> {
     match command {
         JobCommand::Create(arguments) => {

@@ -1,7 +1,7 @@
-//! What each command does, between its checked arguments and its answer.
+//! The commands, from their checked arguments to their answers.
 //!
-//! Words: a [`CommandContext`] is what a command knows of its surroundings; a
-//! [`session::Session`] is the coordinator that it speaks to, in this process or elsewhere.
+//! A [`CommandContext`] holds the options of every command; a [`session::Session`] is the coordinator
+//! that a command talks to, in this process or elsewhere.
 
 pub mod clone;
 pub mod completions;
@@ -25,11 +25,11 @@ use crate::render::Answer;
 /// Runs the command.
 ///
 /// # Errors
-/// Why it failed or was refused.
+/// The reason why the command failed or was refused.
 pub async fn run(arguments: CommandLine) -> Result<Answer, Failure> {
     let CommandLine { global, command } = arguments;
     let current_dir = std::env::current_dir()
-        .map_err(|error| invalid(format!("the current folder cannot be told: {error}")))?;
+        .map_err(|error| invalid(format!("the current folder cannot be read: {error}")))?;
     let context = CommandContext { global, current_dir };
     match &command {
         Command::Clone(arguments) => clone::run(arguments, &context).await,

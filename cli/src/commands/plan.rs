@@ -1,4 +1,4 @@
-//! `deepclone plan`: what a sync would move.
+//! `deepclone plan`: shows what a sync would copy.
 
 use deepclone_core::failure::Failure;
 
@@ -8,10 +8,10 @@ use crate::args::SpecArguments;
 use crate::args::convert::clone_spec;
 use crate::render::{self, Answer};
 
-/// Runs it.
+/// Runs `deepclone plan`.
 ///
 /// # Errors
-/// Why the sync would be refused, or why the logs cannot be read.
+/// The reason why the sync would be refused, or why the logs cannot be read.
 pub async fn run(arguments: &SpecArguments, context: &CommandContext) -> Result<Answer, Failure> {
     let spec = clone_spec(arguments, &context.current_dir)?;
     let mut session = Session::without_workers(context, &spec).await?;

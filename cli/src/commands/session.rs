@@ -1,4 +1,4 @@
-//! The coordinator that a command speaks to, and the tables that it reads itself.
+//! The coordinator that a command talks to, and the tables that the command reads itself.
 
 use std::collections::BTreeMap;
 
@@ -14,24 +14,24 @@ use crate::client::CoordinatorClient;
 use crate::embedded::state_file::{of_target, state_home};
 use crate::embedded::{EmbeddedCluster, EmbeddedSettings};
 
-/// Bytes of objects that the embedded workers together hold in memory, unless configured.
+/// The most bytes of objects that all embedded workers together hold, unless configured.
 const MEMORY_BYTES: u64 = 512 << 20;
 
-/// A coordinator to speak to: in this process or elsewhere.
+/// A coordinator in this process or elsewhere.
 #[derive(Debug)]
 pub struct Session {
-    /// The channel to it.
+    /// The client of the coordinator.
     pub coordinator: CoordinatorClient,
-    /// Who runs it.
+    /// The process that runs the coordinator.
     pub home: Home,
     embedded: Option<EmbeddedCluster>,
 }
 
 impl Session {
-    /// A coordinator that can bring about `spec`; one of our own gets `workers` workers.
+    /// Returns a coordinator that can run `spec`. One in this process gets `workers` workers.
     ///
     /// # Errors
-    /// What is wrong with the configuration, or that nobody answers.
+    /// A wrong configuration, or `COORDINATOR_UNAVAILABLE`.
     pub async fn with_workers(
         context: &CommandContext,
         spec: &CloneSpec,
@@ -46,7 +46,7 @@ impl Session {
         Ok(Self { coordinator, home: Home::Here, embedded: Some(embedded) })
     }
 
-    /// A coordinator that can plan `spec`.
+    /// Returns a coordinator that can plan `spec`.
     ///
     /// # Errors
     /// As [`Self::with_workers`].
@@ -57,7 +57,7 @@ impl Session {
         Self::with_workers(context, spec, 0).await
     }
 
-    /// Ends what runs in this process.
+    /// Stops the coordinator and the workers of this process, if there are any.
     pub async fn close(self) {
         if let Some(embedded) = self.embedded {
             embedded.stop().await;
@@ -65,7 +65,7 @@ impl Session {
     }
 }
 
-/// What the embedded coordinator and workers are given for `spec`.
+/// Returns the settings of the embedded coordinator and workers for `spec`.
 fn settings(
     context: &CommandContext,
     spec: &CloneSpec,
@@ -75,10 +75,10 @@ fn settings(
     let connections = connections(context, &sides)?;
     let resolved =
         |table, side| connections.resolve(table, side).map_err(|error| error.failure_of(side));
-    // Both before anything is started or written: a table that no connection holds is refused.
+    // Before anything is started or written: a table without a connection is refused.
     resolved(&spec.source, Side::Source)?;
     let target = resolved(&spec.target, Side::Target)?;
-    // Planning keeps no facts.
+    // A plan stores no facts.
     let home = state_home(|name| std::env::var(name).ok()).filter(|_| workers > 0);
     let limits = Config::load(context.global.config.as_deref())?.limits;
     Ok(EmbeddedSettings {
@@ -89,11 +89,11 @@ fn settings(
     })
 }
 
-/// The connections of the configuration file; for a table that none of them holds, one from the
-/// environment.
+/// Builds the connections of the configuration file, and one from the environment for each table
+/// that none of them holds.
 ///
 /// # Errors
-/// What is wrong with the file, a connection, or a variable.
+/// A wrong setting in the file or the environment.
 pub fn connections(
     context: &CommandContext,
     tables: &[(&TableRef, Side)],
@@ -106,7 +106,7 @@ pub fn connections(
 /// Opens a table to read it in this process.
 ///
 /// # Errors
-/// A connection that does not fit.
+/// No connection holds the table on this side.
 pub fn open(
     connections: &Connections,
     table: &TableRef,
@@ -116,7 +116,7 @@ pub fn open(
     connections.open(&resolved).map_err(|error| error.failure_of(side))
 }
 
-/// This process's variables; those that are no UTF-8 can be no setting.
+/// Returns the environment variables of this process, but those that are not UTF-8.
 fn environment() -> BTreeMap<String, String> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))

@@ -1,4 +1,4 @@
-//! `deepclone verify`: replica and source compared, read by this process itself.
+//! `deepclone verify`: compares replica and source, which this process reads itself.
 
 use deepclone_common::connections::Side;
 use deepclone_core::failure::Failure;
@@ -10,10 +10,10 @@ use crate::args::VerifyArguments;
 use crate::args::convert::tables;
 use crate::render::{self, Answer};
 
-/// Runs it.
+/// Runs `deepclone verify`.
 ///
 /// # Errors
-/// Why one of the tables cannot be read. A difference is no error but an answer.
+/// The reason why one of the tables cannot be read. A difference is an answer, not an error.
 pub async fn run(arguments: &VerifyArguments, context: &CommandContext) -> Result<Answer, Failure> {
     context.refuse_coordinator("verify")?;
     let (source, target) = tables(

@@ -10,10 +10,10 @@ use crate::client::worker::{WorkerInfo, WorkerStatus};
 use crate::refusal::invalid;
 use crate::render::{self, Answer};
 
-/// Runs one of them.
+/// Runs a command of `deepclone worker`.
 ///
 /// # Errors
-/// What the coordinator refuses.
+/// The refusal of the coordinator.
 pub async fn run(command: &WorkerCommand, context: &CommandContext) -> Result<Answer, Failure> {
     match command {
         WorkerCommand::List => {
@@ -35,7 +35,7 @@ fn worker_id(typed: &str) -> Option<Uuid> {
     typed.strip_prefix("workers/").unwrap_or(typed).parse().ok()
 }
 
-/// The one worker of this name that is there; a name may have been used by processes before.
+/// Returns the id of the worker with this name. Lost workers may have had the same name.
 fn by_name(workers: &[WorkerInfo], name: &str) -> Result<Uuid, Failure> {
     let named = || workers.iter().filter(|worker| worker.name == name);
     let there: Vec<Uuid> = named()

@@ -1,8 +1,8 @@
 //! A coordinator and its workers inside this process, for a command without `--coordinator`.
 //!
-//! The same services and the same worker as in the two other binaries, over memory instead of a
-//! port. Flow: start the coordinator on the target's state file → end what a process that died
-//! left unfinished (what it copied is kept as evidence) → start the workers.
+//! The services and the worker are those of the two other binaries, over memory instead of a port.
+//! Flow: start the coordinator on the target's state file → cancel the jobs that a process left when
+//! it died (what it copied is kept as evidence) → start the workers.
 
 pub mod state_file;
 
@@ -19,21 +19,21 @@ use tokio_util::sync::CancellationToken;
 
 use crate::client::CoordinatorClient;
 
-/// How long workers and coordinator may take to end in good order.
+/// The longest wait for workers and coordinator to stop.
 const STOP_WAIT_MAX: Duration = Duration::from_secs(3);
-/// Jobs that a process that died can have left: jobs of one target, one after another.
+/// The most jobs of one target that a process can have left when it died.
 const LEFT_MAX: usize = 100;
 
-/// What the embedded ones are given.
+/// The settings of the embedded coordinator and workers.
 #[derive(Debug)]
 pub struct EmbeddedSettings {
-    /// Which connections there are.
+    /// The connections of both.
     pub connections: Connections,
-    /// The target's state file; none: the state stays in memory.
+    /// The target's state file; `None` keeps the state in memory.
     pub database: Option<PathBuf>,
-    /// How many workers.
+    /// The number of workers.
     pub workers: u16,
-    /// Bytes of objects that all workers together hold in memory.
+    /// The most bytes of objects that all workers together hold in memory.
     pub memory_bytes: u64,
 }
 
@@ -46,10 +46,10 @@ pub struct EmbeddedCluster {
 }
 
 impl EmbeddedCluster {
-    /// Starts them.
+    /// Starts the coordinator and the workers.
     ///
     /// # Errors
-    /// What keeps the coordinator from starting.
+    /// The coordinator cannot start.
     pub async fn start(settings: EmbeddedSettings) -> Result<(Self, CoordinatorClient), Failure> {
         let connections = Arc::new(settings.connections);
         let coordinator = start_coordinator(&connections, settings.database).await?;
@@ -63,7 +63,7 @@ impl EmbeddedCluster {
             let options = WorkerOptions {
                 name: format!("embedded-{number}"),
                 memory_bytes: settings.memory_bytes / u64::from(settings.workers),
-                // They leave when their job is over: done, or given up with all that it copies.
+                // Workers leave when their job is over: nothing remains to be drained.
                 drain_max: Duration::ZERO,
                 metrics: deepclone_worker::metrics::Metrics::default(),
             };
@@ -80,7 +80,7 @@ impl EmbeddedCluster {
         Ok((Self { coordinator, workers, stop_workers }, client))
     }
 
-    /// Ends them; what does not end in good order is dropped: copies are safe to break off.
+    /// Stops both. What does not stop in time is dropped: a copy can be aborted at any time.
     pub async fn stop(mut self) {
         self.stop_workers.cancel();
         let stopped = async {
@@ -89,13 +89,13 @@ impl EmbeddedCluster {
         };
         match tokio::time::timeout(STOP_WAIT_MAX, stopped).await {
             Ok(Ok(())) => {}
-            Ok(Err(failure)) => tracing::warn!(%failure, "the embedded coordinator ended badly"),
-            Err(_) => tracing::info!("the embedded workers were broken off"),
+            Ok(Err(failure)) => tracing::warn!(%failure, "the embedded coordinator failed"),
+            Err(_) => tracing::info!("the embedded workers did not stop in time"),
         }
     }
 }
 
-/// Starts the coordinator on the state file; on none when the file cannot be used.
+/// Starts the coordinator on the state file, or in memory when the file cannot be used.
 async fn start_coordinator(
     connections: &Arc<Connections>,
     database: Option<PathBuf>,
@@ -111,8 +111,8 @@ async fn start_coordinator(
     }
 }
 
-/// Ends the jobs that a process that died left unfinished: they may want another version, or
-/// another source, than the user wants now.
+/// Cancels the jobs that a process left when it died: they may be for another version or source
+/// than the user wants now.
 async fn end_leftovers(client: &mut CoordinatorClient) -> Result<(), Failure> {
     for job in client.list(LEFT_MAX).await? {
         if job.state.is_final() {

@@ -1,8 +1,8 @@
-//! Where the embedded coordinator keeps its facts: one file for each target.
+//! The file in which the embedded coordinator stores its facts: one for each target.
 //!
-//! `${XDG_STATE_HOME:-~/.local/state}/deepclone/<hash of the target>.db`. The coordinator locks it;
-//! a second process on the same target, and one without a usable home, keeps its facts in memory:
-//! what is forgotten costs a look at the target, never correctness.
+//! `${XDG_STATE_HOME:-~/.local/state}/deepclone/<hash of the target>.db`. The coordinator locks it.
+//! A second process on the same target, or one without a usable home, keeps its facts in memory:
+//! lost facts cost requests to the target, never correctness.
 
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
@@ -10,22 +10,22 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-/// The file of the target with this URI below `state_home`, its folder made; none when there can
-/// be none.
+/// Returns the file of the target with this URI below `state_home`, after creating its folder, or
+/// `None` when the folder cannot be created.
 #[must_use]
 pub fn of_target(target_uri: &str, state_home: &Path) -> Option<PathBuf> {
     let folder = state_home.join("deepclone");
     match DirBuilder::new().recursive(true).mode(0o700).create(&folder) {
         Ok(()) => Some(folder.join(format!("{}.db", name(target_uri)))),
         Err(error) => {
-            tracing::info!(%error, "the state folder cannot be made: the state stays in memory");
+            tracing::info!(%error, "the state folder cannot be created: the state stays in memory");
             None
         }
     }
 }
 
-/// `$XDG_STATE_HOME` or `~/.local/state`, by the environment's `variable`s; relative ones are
-/// ignored, as the XDG rules ask.
+/// Returns `$XDG_STATE_HOME` or `~/.local/state`. `variable` reads the environment; relative paths
+/// are ignored, as XDG requires.
 #[must_use]
 pub fn state_home(variable: impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
     let absolute = |name: &str| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{Answer, table, units};
 use crate::client::job::{JobInfo, JobResult};
 
-/// The object of a sync that ended well. Its keys are fixed: others build on them.
+/// The JSON object of a sync that succeeded. Its keys are a stable interface.
 #[derive(Debug, Serialize)]
 struct Object {
     #[serde(flatten)]
@@ -28,12 +28,12 @@ struct Object {
     duration_ms: u64,
 }
 
-/// Databricks' six figures of a clone; one that is not known is null.
+/// The six figures of Databricks' clone; an unknown one is null.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct MetricsObject {
     /// Bytes of the source's files at the synced version.
     pub source_table_size: Option<i64>,
-    /// The source's files at the synced version.
+    /// Files of the source at the synced version.
     pub source_num_of_files: Option<i64>,
     /// Logical files removed from the replica.
     pub num_removed_files: Option<i64>,
@@ -46,7 +46,7 @@ pub struct MetricsObject {
 }
 
 impl MetricsObject {
-    /// The figures of a change. When up to date nothing was removed and nothing copied.
+    /// Returns the figures of a change. When up to date, nothing was removed or copied.
     #[must_use]
     pub fn of(known: &BTreeMap<String, i64>, up_to_date: bool) -> Self {
         let source = |name: &str| known.get(name).copied();
@@ -62,7 +62,7 @@ impl MetricsObject {
     }
 }
 
-/// The answer for a job that ended well.
+/// Returns the answer for a job that succeeded.
 ///
 /// # Errors
 /// As [`Answer::new`].
@@ -110,7 +110,7 @@ fn text(job: &JobInfo, result: &JobResult, metrics: &MetricsObject) -> String {
     format!("{head}\n{}", table::pairs(&rows))
 }
 
-/// `3 files, 1.2 MiB`.
+/// Writes figures as `3 files, 1.2 MiB`.
 pub(super) fn files(number: Option<i64>, size: Option<i64>) -> String {
     let number = number.map_or_else(|| "? files".to_owned(), |n| units::count(n, "file"));
     size.map_or(number.clone(), |size| format!("{number}, {}", units::bytes(size)))

@@ -1,4 +1,4 @@
-//! A failure as people and programs see it: one line and maybe a hint on stderr, or one object.
+//! Prints a failure: one line, and a hint if there is one, on stderr, or one JSON object.
 
 use deepclone_common::store::redact::redact;
 use deepclone_core::failure::Failure;
@@ -9,23 +9,23 @@ use crate::args::OutputFormat;
 use crate::render::output;
 use crate::render::table::plain;
 
-/// The detail that holds a hint made where more was known than the reason.
+/// The detail with a hint from the place that failed, which knows more than the reason.
 pub const HINT: &str = "hint";
 
-/// Prints a failure, for people on stderr and, when asked, for programs on stdout; gives its exit
-/// code. Secrets that a URI in it may hold are taken out.
+/// Prints a failure on stderr, and on stdout as JSON if asked for. Returns its exit code. Secrets in
+/// URIs are removed.
 #[must_use]
 pub fn report(failure: &Failure, format: OutputFormat) -> u8 {
     let exit = failure.reason.row().exit;
     output::aside(&text(failure));
     if format == OutputFormat::Json {
-        // When stdout is closed the exit code still tells.
+        // When stdout is closed, the exit code remains.
         drop(output::answer(&json(failure)));
     }
     exit
 }
 
-/// `error: …`, and `hint: …` where one helps.
+/// Returns `error: …`, and `hint: …` if there is one.
 #[must_use]
 pub fn text(failure: &Failure) -> String {
     let line = format!("error: {}", plain(&redact(&failure.message)));
@@ -35,7 +35,7 @@ pub fn text(failure: &Failure) -> String {
     }
 }
 
-/// `{"error":{"code","reason","message"}}`; the code is the exit code.
+/// Returns `{"error":{"code","reason","message"}}` with the exit code.
 #[must_use]
 pub fn json(failure: &Failure) -> String {
     #[derive(Serialize)]
@@ -54,7 +54,7 @@ pub fn json(failure: &Failure) -> String {
     serde_json::to_string(&object).unwrap_or_default()
 }
 
-/// What to do next, where the message alone does not say it.
+/// Returns what to do next, if the message does not say it.
 fn hint(failure: &Failure) -> Option<&str> {
     if let Some(hint) = failure.details.get(HINT) {
         return Some(hint);

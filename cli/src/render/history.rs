@@ -1,4 +1,4 @@
-//! The syncs recorded in a replica's log: `history`.
+//! The answer of `history`: the syncs recorded in a replica's log.
 
 use deepclone_common::store::redact::redact;
 use deepclone_core::failure::Failure;
@@ -33,7 +33,7 @@ struct Sync<'a> {
     copied_files_size: Option<u64>,
 }
 
-/// The answer for a replica's syncs, newest first.
+/// Returns the answer for the syncs of a replica, the newest first.
 ///
 /// # Errors
 /// As [`Answer::new`].

@@ -1,4 +1,4 @@
-//! Jobs as `job create`, `job get` and `job list` show them.
+//! The answers of `job create`, `job get`, `job list` and `job cancel`.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{Answer, table, units};
 use crate::client::job::{JobInfo, JobProgress, JobStatus};
 
-/// A job's object: the same in `create`, `get`, `cancel` and, in a list, `list`.
+/// The JSON object of a job, which is the same in every command.
 #[derive(Debug, Serialize)]
 struct Object<'a> {
     job_id: Uuid,
@@ -53,7 +53,7 @@ struct FailureObject {
     details: BTreeMap<String, String>,
 }
 
-/// The answer for one job.
+/// Returns the answer for one job.
 ///
 /// # Errors
 /// As [`Answer::new`].
@@ -61,7 +61,7 @@ pub fn one(job: &JobInfo) -> Result<Answer, Failure> {
     Answer::new(text(job), &object(job))
 }
 
-/// The answer for several.
+/// Returns the answer for several jobs.
 ///
 /// # Errors
 /// As [`Answer::new`].
@@ -163,7 +163,7 @@ fn text(job: &JobInfo) -> String {
     table::pairs(&rows)
 }
 
-/// `3/12 objects, 1.0 MiB of 2.0 MiB, 2 workers`.
+/// Writes progress as `3/12 objects, 1.0 MiB of 2.0 MiB, 2 workers`.
 fn progress(progress: &JobProgress) -> String {
     format!(
         "{}/{} objects, {} of {}, {}",

@@ -1,8 +1,8 @@
-//! What a command says: the same answer as text for people and as one JSON object.
+//! The output of commands, as text for people and as one JSON object.
 //!
-//! Words: an [`Answer`] is the one thing that a command prints on stdout, with the exit code
-//! beside it; notes, progress and errors go to stderr. JSON objects are structs here, so that
-//! their keys and their order are fixed; `docs/cli.md` describes each.
+//! An [`Answer`] is what a command prints on stdout, with its exit code. Notes, progress and errors
+//! go to stderr. JSON objects are structs here, so that their keys and their order are fixed;
+//! `docs/cli.md` describes each.
 
 pub mod clone;
 pub mod error;
@@ -20,22 +20,22 @@ use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 use serde::Serialize;
 
-/// What a command prints on stdout, and its exit code.
+/// The output of a command on stdout, and its exit code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// For people: lines, without the last line end.
+    /// The text for people, without the last line end.
     pub text: String,
-    /// For programs: one object on one line.
+    /// The JSON object for programs, on one line.
     pub json: String,
-    /// 0, or 6 for a verify that found a difference.
+    /// The exit code: 0, or 6 when `verify` found a difference.
     pub exit: u8,
 }
 
 impl Answer {
-    /// A successful answer.
+    /// Returns a successful answer.
     ///
     /// # Errors
-    /// Never in practice: our objects hold nothing that JSON cannot.
+    /// The object cannot be written as JSON, which no object of ours is.
     pub fn new(text: String, object: &impl Serialize) -> Result<Self, Failure> {
         let json = serde_json::to_string(object)
             .map_err(|error| Failure::new(Reason::Internal, format!("no JSON: {error}")))?;

@@ -1,6 +1,6 @@
-//! Where text goes: stdout for the answer, stderr for everything else.
+//! Writes answers to stdout and everything else to stderr.
 //!
-//! A reader that went away (`deepclone history … | head -1`) is no error and no panic.
+//! A closed pipe (`deepclone history … | head -1`) is not an error.
 
 use std::io::{ErrorKind, Write};
 
@@ -10,14 +10,14 @@ use deepclone_core::reason::Reason;
 /// Writes lines to stdout.
 ///
 /// # Errors
-/// `INTERNAL` when stdout cannot take them, as on a full disk.
+/// `INTERNAL` when stdout cannot be written, as on a full disk.
 pub fn answer(text: &str) -> Result<(), Failure> {
     write_line(&mut std::io::stdout().lock(), text).map_err(|error| {
         Failure::new(Reason::Internal, format!("the answer cannot be written to stdout: {error}"))
     })
 }
 
-/// Writes lines to stderr. When even that fails there is nobody left to tell.
+/// Writes lines to stderr. An error is ignored: nobody could be told.
 pub fn aside(text: &str) {
     let _ = write_line(&mut std::io::stderr().lock(), text);
 }

@@ -1,4 +1,4 @@
-//! What a sync would move: `plan` and `clone --dry-run`.
+//! The answer of `plan` and `clone --dry-run`: what a sync would copy.
 
 use deepclone_core::failure::Failure;
 use deepclone_core::spec::CloneSpec;
@@ -26,7 +26,7 @@ struct Object<'a> {
     notices: &'a [String],
 }
 
-/// The answer for a change that would be accepted.
+/// Returns the answer for a sync that would be accepted.
 ///
 /// # Errors
 /// As [`Answer::new`].

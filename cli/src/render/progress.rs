@@ -1,4 +1,4 @@
-//! How far a sync is, on a terminal: phase, bytes, rate, time left, objects. Quiet otherwise.
+//! The progress of a sync on a terminal: phase, bytes, rate, time left, objects.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -15,7 +15,7 @@ const COPYING: &str = "{msg} {wide_bar} {bytes}/{total_bytes}  {prefix}  {bytes_
 const WAITING: &str = "{spinner} {msg} {elapsed}";
 const TICK: Duration = Duration::from_millis(120);
 
-/// The line of a sync that is followed.
+/// The progress line of a sync.
 #[derive(Debug)]
 pub struct ProgressLine {
     bar: ProgressBar,
@@ -23,7 +23,7 @@ pub struct ProgressLine {
 }
 
 impl ProgressLine {
-    /// A line on stderr, when that is a terminal.
+    /// Returns a line on stderr, which is hidden when that is not a terminal.
     #[must_use]
     pub fn start() -> Self {
         let bar = match std::io::stderr().is_terminal() {
@@ -36,7 +36,7 @@ impl ProgressLine {
         Self { bar, notices: BTreeSet::new() }
     }
 
-    /// Shows where the job is now; a notice is told once, also where there is no terminal.
+    /// Shows the state of the job. Prints each notice once, also without a terminal.
     pub fn show(&mut self, job: &JobInfo) {
         for notice in &job.progress.notices {
             if self.notices.insert(notice.clone()) {
@@ -63,12 +63,12 @@ impl ProgressLine {
         self.bar.set_message(phase(&job.state));
     }
 
-    /// A line for people beside the bar, which is drawn again below it.
+    /// Prints a line above the progress.
     pub fn note(&self, text: &str) {
         self.bar.suspend(|| output::aside(&plain(text)));
     }
 
-    /// Takes the line away.
+    /// Removes the progress line.
     pub fn clear(&self) {
         self.bar.finish_and_clear();
     }
@@ -94,7 +94,7 @@ fn phase(state: &JobStatus) -> &'static str {
     }
 }
 
-/// The time left; nothing while there is nothing to tell it from.
+/// Writes the time left, or nothing while it cannot be estimated.
 fn left(bytes_copied: u64, eta: Duration) -> String {
     match bytes_copied {
         0 => String::new(),
@@ -102,12 +102,12 @@ fn left(bytes_copied: u64, eta: Duration) -> String {
     }
 }
 
-/// Our templates are constant and tested; the default style is there for the impossible.
+/// Builds a style. The templates are constant and tested; a wrong one falls back to the default.
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template)
         .unwrap_or_else(|_| ProgressStyle::default_bar())
         .with_key("left", |state: &ProgressState, out: &mut dyn Write| {
-            // What cannot be written to a terminal is not worth an end.
+            // A terminal that cannot be written must not end the sync.
             let _result = out.write_str(&left(state.pos(), state.eta()));
         })
         .progress_chars("=> ")

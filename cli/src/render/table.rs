@@ -1,6 +1,6 @@
-//! Plain tables: columns by spaces, no frames, nothing that a terminal would act upon.
+//! Plain tables: columns of spaces, no frames, no control characters.
 
-/// Labels and values, one pair a line.
+/// Writes labels and values, one pair on a line.
 #[must_use]
 pub fn pairs(rows: &[(&str, String)]) -> String {
     let width = rows.iter().map(|(label, _)| label.chars().count()).max().unwrap_or(0);
@@ -8,7 +8,7 @@ pub fn pairs(rows: &[(&str, String)]) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// Rows under their headings; a heading that starts with `>` sets its column to the right.
+/// Writes rows below their headings. A heading with a leading `>` aligns its column to the right.
 #[must_use]
 pub fn grid<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -> String {
     let right = headings.map(|heading| heading.starts_with('>'));
@@ -32,7 +32,7 @@ pub fn grid<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -> String
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// Without control characters: a file's name must not move the cursor.
+/// Replaces control characters: a file's name must not move the cursor.
 #[must_use]
 pub fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()

@@ -1,4 +1,4 @@
-//! The shapes that others build on: JSON objects key by key, and the text beside them.
+//! The stable output: JSON objects key by key, and the text for people.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,10 +1,10 @@
-//! Numbers for people: bytes in binary units, durations, times, counted nouns.
+//! Writes numbers for people: bytes in binary units, durations, times, counted nouns.
 
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat};
 
-/// `17 B`, `1.5 KiB`, `3.2 TiB`.
+/// Writes bytes as `17 B`, `1.5 KiB` or `3.2 TiB`.
 #[must_use]
 pub fn bytes(bytes: i64) -> String {
     const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
@@ -12,7 +12,7 @@ pub fn bytes(bytes: i64) -> String {
     if size < 1024 {
         return format!("{bytes} B");
     }
-    // Tenths of the unit below, in integers: no rounding up to "1024.0 KiB".
+    // Integer tenths of the unit below, so that nothing is rounded up to "1024.0 KiB".
     let mut unit = 0;
     let mut tenths = u128::from(size) * 10 / 1024;
     while tenths >= 10_240 && unit + 1 < UNITS.len() {
@@ -23,7 +23,7 @@ pub fn bytes(bytes: i64) -> String {
     format!("{sign}{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
 }
 
-/// `0.3 s`, `12.0 s`, `3 min 05 s`, `2 h 07 min`.
+/// Writes a duration as `0.3 s`, `12.0 s`, `3 min 05 s` or `2 h 07 min`.
 #[must_use]
 pub fn duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
@@ -34,7 +34,7 @@ pub fn duration(duration: Duration) -> String {
     }
 }
 
-/// Bytes a second over a duration; none when it is too short to tell.
+/// Returns the bytes per second over a duration, or `None` when it is too short.
 #[must_use]
 pub fn rate(total: i64, over: Duration) -> Option<String> {
     let milliseconds = i64::try_from(over.as_millis()).ok().filter(|ms| *ms >= 100)?;
@@ -42,13 +42,13 @@ pub fn rate(total: i64, over: Duration) -> Option<String> {
     Some(format!("{}/s", bytes(i64::try_from(a_second).ok()?)))
 }
 
-/// `1 file`, `2 files`.
+/// Writes a count as `1 file` or `2 files`.
 #[must_use]
 pub fn count(number: i64, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
-/// Milliseconds since 1970 as `2024-05-01T00:00:00.000Z`; none when out of the calendar.
+/// Writes milliseconds since 1970 as `2024-05-01T00:00:00.000Z`; `None` when out of range.
 #[must_use]
 pub fn time(milliseconds: i64) -> Option<String> {
     let time = DateTime::from_timestamp_millis(milliseconds)?;

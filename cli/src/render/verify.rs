@@ -1,4 +1,4 @@
-//! What `verify` found.
+//! The answer of `verify`: the differences that it found.
 
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{Answer, table, units};
 
-/// Differences that the text shows; the object holds them all.
+/// The most differences that the text shows; the JSON object holds them all.
 const SHOWN_MAX: usize = 20;
 
 #[derive(Debug, Serialize)]
@@ -45,7 +45,7 @@ struct DifferenceObject<'a> {
     detail: &'a str,
 }
 
-/// The answer for a report; its exit code tells whether there is a difference.
+/// Returns the answer for a report. Its exit code says whether there is a difference.
 ///
 /// # Errors
 /// As [`Answer::new`].

@@ -1,4 +1,4 @@
-//! Workers as `worker list` and `worker drain` show them.
+//! The answers of `worker list` and `worker drain`.
 
 use deepclone_core::failure::Failure;
 use serde::Serialize;
@@ -25,7 +25,7 @@ struct Aside<'a> {
     until_time: Option<String>,
 }
 
-/// The answer for one worker.
+/// Returns the answer for one worker.
 ///
 /// # Errors
 /// As [`Answer::new`].
@@ -33,7 +33,7 @@ pub fn one(worker: &WorkerInfo) -> Result<Answer, Failure> {
     Answer::new(grid(std::slice::from_ref(worker)), &object(worker))
 }
 
-/// The answer for several.
+/// Returns the answer for several workers.
 ///
 /// # Errors
 /// As [`Answer::new`].

@@ -1,8 +1,8 @@
-//! Following a job to its end: shows its progress, and says truly what an interrupt did.
+//! Follows a job to its end: shows its progress, and says what an interrupt did.
 //!
-//! Flow: watch → (first interrupt) the embedded job is cancelled and waited for briefly, a job of
-//! a coordinator elsewhere goes on without us → (second interrupt) out at once. A job that was
-//! published all the same is a success. A coordinator elsewhere that restarts is waited for.
+//! The first interrupt cancels an embedded job and waits briefly for its end; a job of a coordinator
+//! elsewhere goes on. The second interrupt ends the command at once. A job that was published all
+//! the same is a success. A coordinator elsewhere that restarts is waited for.
 
 use std::time::Duration;
 
@@ -17,26 +17,27 @@ use crate::render::error::HINT;
 use crate::render::progress::ProgressLine;
 use crate::signals::Interrupts;
 
-/// How long a cancelled job may take to end before we leave all the same.
+/// The longest wait for the end of a cancelled job.
 const CANCEL_WAIT_MAX: Duration = Duration::from_secs(15);
-/// How long a coordinator elsewhere may be away (a restart) before we stop watching.
+/// The longest wait for a coordinator elsewhere that restarts.
 const AWAY_MAX: Duration = Duration::from_secs(60);
-/// Between two tries to reach it again.
+/// The pause between two tries to reach it again.
 const AWAY_PAUSE: Duration = Duration::from_millis(500);
 
-/// Who runs the coordinator: decides what an interrupt does.
+/// The process that runs the coordinator, which decides what an interrupt does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Home {
-    /// This process: the job ends with it.
+    /// This process; the job ends with it.
     Here,
-    /// Another process: the job goes on.
+    /// Another process; the job goes on after an interrupt.
     Elsewhere,
 }
 
-/// Follows `job` until it ended well.
+/// Follows `job` until it succeeds.
 ///
 /// # Errors
-/// How it failed; `CANCELLED` when somebody cancelled it; `INTERRUPTED` with what that means.
+/// The failure of the job; `CANCELLED` when somebody cancelled it; `INTERRUPTED` with what became of
+/// the job.
 pub async fn to_its_end(
     coordinator: &mut CoordinatorClient,
     job: JobInfo,
@@ -49,7 +50,7 @@ pub async fn to_its_end(
         Watched::Ended(job) => return outcome(job),
         Watched::Interrupted(job) if home == Home::Elsewhere => return Err(detached(job.id)),
         Watched::Interrupted(job) => {
-            line.note("interrupted: ending the sync (again: leave at once)");
+            line.note("interrupted: ending the sync (interrupt again to leave at once)");
             cancelled(coordinator, job, interrupts, &mut line).await?
         }
     };
@@ -64,7 +65,7 @@ pub async fn to_its_end(
     }
 }
 
-/// How watching ended.
+/// The reason why watching ended.
 enum Watched {
     Ended(JobInfo),
     Interrupted(JobInfo),
@@ -110,7 +111,7 @@ async fn until_interrupted(
     Ok(Watched::Ended(job))
 }
 
-/// Gives every change of the job to `each`, until the stream ends.
+/// Passes every change of the job to `each` until the stream ends.
 async fn changes(
     coordinator: &mut CoordinatorClient,
     job: Uuid,
@@ -127,7 +128,7 @@ async fn changes(
     Ok(())
 }
 
-/// Cancels the job of our own coordinator and waits for its end, but not for ever.
+/// Cancels the job of the embedded coordinator and waits for its end for a bounded time.
 async fn cancelled(
     coordinator: &mut CoordinatorClient,
     job: JobInfo,
@@ -191,7 +192,8 @@ fn unchanged(job: Uuid) -> Failure {
         .with(HINT, "run the same command again to go on: what was copied stays")
 }
 
-/// Left before the job had ended: only while publishing can the replica have changed.
+/// Returns the failure of a command that ended before its job. Only a publishing job can have
+/// changed the replica.
 fn unknown(job: &JobInfo) -> Failure {
     let target = &job.spec.target.uri;
     match job.state {
