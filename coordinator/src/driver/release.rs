@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use deepclone_core::ids::{GrantKey, JobId, TaskIndex, WorkerId};
-use deepclone_core::machine::{Action, GrantedTask};
+use deepclone_core::machine::{Action, GrantedTask, Violation};
 use deepclone_core::task::Grant;
 
 use super::Driver;
@@ -36,6 +36,9 @@ impl Driver {
             }
             Action::Publish { job } => self.spawn_publish(job),
             Action::Changed { job } => self.book.changed(&self.machine, job),
+            Action::Violated(Violation { job, what }) => {
+                tracing::error!(%job, rule = what, "the coordinator is inconsistent");
+            }
             Action::Ended { job } => {
                 self.plans.remove(&job);
                 self.notes.remove(&job);

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use super::fact::Fact;
+use super::violation::Violation;
 use crate::failure::Failure;
 use crate::ids::{GrantKey, JobId, TaskIndex, WorkerId};
-use crate::machine::Fact;
 
 /// Something to do. The driver makes every [`Action::Record`] of a batch of steps durable in one
 /// transaction before it releases any other action of that batch (I4).
@@ -71,6 +72,8 @@ pub enum Action {
         /// The job.
         job: JobId,
     },
+    /// A rule of the machine does not hold: log it. The job, if it is live, fails as internal.
+    Violated(Violation),
     /// The job is over: free what the driver holds for it.
     Ended {
         /// The job.

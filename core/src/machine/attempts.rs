@@ -6,9 +6,9 @@
 
 use std::collections::VecDeque;
 
-use super::Moment;
+use super::lease::Lease;
+use super::moment::Moment;
 use super::retry::Suspect;
-use super::tasks::Lease;
 use crate::ids::{Attempt, Epoch, GrantKey, WorkerId};
 use crate::limits::{GRANTS_REMEMBERED_MAX, TASK_ATTEMPTS_MAX};
 use crate::receipt::TaskFailure;

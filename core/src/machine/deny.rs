@@ -11,22 +11,18 @@
 
 use std::collections::BTreeMap;
 
+use super::action::Action;
+use super::event::Route;
+use super::fact::Fact;
 use super::job::{Job, State};
-use super::retry::Suspect;
-use super::tasks::TaskState;
-use super::{Action, Fact, Machine, Route, SetAside, retry};
+use super::retry::{self, Suspect};
+use super::state::Machine;
+use super::tasks::{Task, TaskState};
+use super::view::SetAside;
+use super::violation::Violation;
 use crate::failure::Failure;
 use crate::ids::{ConnectionKey, JobId, TaskIndex, WorkerId};
 use crate::receipt::{TaskFailure, TaskFailureKind};
-
-/// What a worker could not reach at one connection, since it last could.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Denials {
-    in_a_row: u32,
-    /// Tasks among them that another worker did.
-    outdone: u32,
-    reason: String,
-}
 
 impl Suspect {
     fn connection(self, route: &Route) -> ConnectionKey {
@@ -46,18 +42,18 @@ impl Machine {
         suspect: Suspect,
         failure: TaskFailure,
         actions: &mut Vec<Action>,
-    ) {
-        let Some(job) = self.jobs.get_mut(&id) else { return };
-        let Some(task) = job.copying_mut().and_then(|tasks| tasks.get_mut(index)) else { return };
+    ) -> Result<(), Violation> {
+        let task = self.task_mut(id, index)?;
         task.attempts.deny(worker, suspect, failure.clone());
-        let fingerprint = task.fingerprint;
-        self.count_denial(worker, id, suspect, &failure.message);
-        let kind = failure.kind;
+        let (fingerprint, kind) = (task.fingerprint, failure.kind);
+        self.count_denial(worker, id, suspect, &failure.message)?;
         actions.push(Action::Record(Fact::TaskFailed { job: id, fingerprint, kind }));
-        self.set_task(id, index, TaskState::Ready);
-        if self.is_believed(id, index) {
-            self.believe(id, index, &failure, actions);
+        self.set_task(id, index, TaskState::Ready)?;
+        let job = self.jobs.get(&id).ok_or(Violation::no_job(id))?;
+        if self.is_believed(job, self.task(id, index)?) {
+            self.believe(id, index, &failure, actions)?;
         }
+        Ok(())
     }
 
     /// Counts one more denial in a row of a worker.
@@ -67,8 +63,8 @@ impl Machine {
         id: JobId,
         suspect: Suspect,
         reason: &str,
-    ) {
-        let Some(job) = self.jobs.get_mut(&id) else { return };
+    ) -> Result<(), Violation> {
+        let job = self.job_mut(id)?;
         let connection = suspect.connection(&job.route);
         let count = job.denials.entry(worker).or_default();
         *count = count.saturating_add(1);
@@ -78,26 +74,22 @@ impl Machine {
             reason.clone_into(&mut denials.reason);
         }
         self.set_aside_if_outdone(worker, connection);
+        Ok(())
     }
 
-    /// True when nobody is left to ask for another opinion on a denied task.
-    fn is_believed(&self, id: JobId, index: TaskIndex) -> bool {
-        let Some(job) = self.jobs.get(&id) else { return false };
-        let Some(task) = job.copying().and_then(|tasks| tasks.get(index)) else { return false };
+    /// True when no worker is left to ask for another opinion on a denied task.
+    fn is_believed(&self, job: &Job, task: &Task) -> bool {
         let attempts = &task.attempts;
-        let gone =
-            attempts.denial.as_ref().is_some_and(|f| f.kind == TaskFailureKind::SourceNotFound);
+        let is_gone = |denial: &TaskFailure| denial.kind == TaskFailureKind::SourceNotFound;
+        let gone = attempts.denial.as_ref().is_some_and(is_gone);
         // Two workers that do not find an object are enough: the coordinator looks, too.
-        if attempts.failures >= self.limits.task_attempts_max
-            || (gone && attempts.denied_by.len() > 1)
-        {
+        let two_agree = gone && attempts.denied_by.len() > 1;
+        if attempts.failures >= self.limits.task_attempts_max || two_agree {
             return true;
         }
-        if self.now < self.believe_from {
-            return false;
-        }
         let mut others = self.workers.iter().filter(|(id, _)| !attempts.is_denied(**id));
-        !others.any(|(_, other)| other.takes(&job.route))
+        let is_last = !others.any(|(_, other)| other.takes(&job.route));
+        is_last && self.now >= self.believe_from
     }
 
     fn believe(
@@ -106,42 +98,43 @@ impl Machine {
         index: TaskIndex,
         failure: &TaskFailure,
         actions: &mut Vec<Action>,
-    ) {
+    ) -> Result<(), Violation> {
         if failure.kind == TaskFailureKind::SourceNotFound {
-            self.vanished(id, index, failure, actions);
-        } else {
-            let reason = retry::reason(failure.kind);
-            self.fail(id, Failure::new(reason, failure.message.clone()), actions);
+            return self.vanished(id, index, failure, actions);
         }
+        let reason = retry::reason(failure.kind);
+        self.fail(id, Failure::new(reason, failure.message.clone()), actions)
     }
 
-    /// Denied tasks whose last hope left or was lost: what was said of them is believed now.
+    /// Believes what was said of denied tasks whose last other worker left or was lost.
     pub(super) fn believe_the_last(&mut self, actions: &mut Vec<Action>) {
-        let mut hopeless = Vec::new();
-        for (id, job) in self.active().filter(|(_, job)| !job.denials.is_empty()) {
-            let Some(tasks) = job.copying() else { continue };
-            // With nobody at all the job waits for workers instead.
-            if !self.workers.values().any(|worker| worker.takes(&job.route)) {
-                continue;
-            }
-            let mut denied = tasks.ready.iter().filter_map(|&(_, index)| {
-                let denial = tasks.get(index)?.attempts.denial.clone()?;
-                Some((index, denial))
-            });
-            hopeless.extend(
-                denied
-                    .find(|&(index, _)| self.is_believed(id, index))
-                    .map(|(index, denial)| (id, index, denial)),
-            );
-        }
+        let denied = self.active().filter(|(_, job)| !job.denials.is_empty());
+        // Without any worker the job waits for one instead.
+        let denied = denied.filter(|(_, job)| self.has_worker(job));
+        let hopeless: Vec<_> = denied
+            .filter_map(|(id, job)| {
+                let tasks = job.copying()?;
+                tasks.ready.iter().find_map(|&(_, index)| {
+                    let task = tasks.get(index)?;
+                    let denial = task.attempts.denial.clone()?;
+                    self.is_believed(job, task).then_some((id, index, denial))
+                })
+            })
+            .collect();
         for (id, index, denial) in hopeless {
-            self.believe(id, index, &denial, actions);
+            let believed = self.believe(id, index, &denial, actions);
+            self.record(believed);
         }
     }
 
     /// A worker did a task: it reaches both stores, and those that could not are outdone.
-    pub(super) fn reached(&mut self, worker: WorkerId, id: JobId, others: &[(WorkerId, Suspect)]) {
-        let Some(job) = self.jobs.get_mut(&id) else { return };
+    pub(super) fn reached(
+        &mut self,
+        worker: WorkerId,
+        id: JobId,
+        others: &[(WorkerId, Suspect)],
+    ) -> Result<(), Violation> {
+        let job = self.job_mut(id)?;
         let route = job.route;
         job.denials.remove(&worker);
         if let Some(known) = self.workers.get_mut(&worker) {
@@ -157,21 +150,27 @@ impl Machine {
             }
             self.set_aside_if_outdone(other, connection);
         }
+        Ok(())
     }
 
     fn set_aside_if_outdone(&mut self, worker: WorkerId, connection: ConnectionKey) {
         let until = self.now.after(self.limits.worker_aside);
         let most = self.limits.worker_denials_max;
-        let Some(known) = self.workers.get_mut(&worker) else { return };
-        let Some(denials) = known.denials.get_mut(&connection) else { return };
-        if denials.in_a_row < most || denials.outdone == 0 {
+        let Some(known) = self.workers.get_mut(&worker) else {
+            // It left, and what it could not reach went with it.
             return;
+        };
+        // Without an entry the worker reached the connection since.
+        if let Some(denials) = known.denials.get_mut(&connection)
+            && denials.in_a_row >= most
+            && denials.outdone > 0
+        {
+            // When it comes back, one more denial that another outdoes sets it aside again.
+            denials.in_a_row = most.saturating_sub(1);
+            denials.outdone = 0;
+            let reason = denials.reason.clone();
+            known.set_aside.insert(connection, SetAside { until, reason });
         }
-        // When it comes back, one more denial that another outdoes sets it aside again.
-        denials.in_a_row = most.saturating_sub(1);
-        denials.outdone = 0;
-        let reason = denials.reason.clone();
-        known.set_aside.insert(connection, SetAside { until, reason });
     }
 
     /// Ends what was set aside for long enough.

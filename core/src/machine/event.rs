@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use super::moment::Moment;
 use crate::failure::Failure;
 use crate::ids::{
     ConnectionKey, GrantKey, JobId, PlanDigest, TargetKey, TaskFingerprint, WorkerId,
 };
-use crate::machine::Moment;
 use crate::receipt::{Receipt, TaskFailure};
 use crate::task::Capacity;
 

@@ -2,9 +2,11 @@
 //!
 //! Heartbeats, grants and progress are never facts: leases are re-announced after a restart.
 
+use super::event::Route;
+use super::job_state::JobState;
+use super::progress::Progress;
 use crate::failure::Failure;
 use crate::ids::{JobId, PlanDigest, TargetKey, TaskFingerprint};
-use crate::machine::{JobState, Progress, Route};
 use crate::receipt::{Receipt, TaskFailureKind};
 
 /// Something that happened and stays so.

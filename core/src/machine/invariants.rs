@@ -7,23 +7,16 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+use super::action::Action;
 use super::attempts::DENIED_BY_MAX;
 use super::job::{Job, State};
+use super::state::Machine;
 use super::tasks::{Sums, TaskState, Tasks};
-use super::{Action, Machine};
+use super::violation::Violation;
 use crate::failure::Failure;
 use crate::ids::{JobId, TaskIndex};
 use crate::limits::GRANTS_REMEMBERED_MAX;
 use crate::reason::Reason;
-
-/// Something that must never be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Violation {
-    /// Whose.
-    pub job: JobId,
-    /// Which, by number and name.
-    pub what: &'static str,
-}
 
 impl Machine {
     /// Everything that does not hold: a full recount.
@@ -45,21 +38,27 @@ impl Machine {
         found
     }
 
+    /// Ends the step: what does not hold is said, and its job fails as internal.
     pub(super) fn uphold_invariants(&mut self, actions: &mut Vec<Action>) {
-        let found: Vec<Violation> = if std::mem::take(&mut self.recount_due) {
-            self.violations()
+        let mut found = std::mem::take(&mut self.violated);
+        if std::mem::take(&mut self.recount_due) {
+            found.extend(self.violations());
         } else {
-            let touched = self.touched.iter();
-            touched
-                .filter_map(|&job| {
-                    let what = quick(self.jobs.get(&job)?)?;
-                    Some(Violation { job, what })
-                })
-                .collect()
-        };
-        for Violation { job, what } in found {
-            let message = format!("the coordinator is inconsistent ({what}): report this");
-            self.fail(job, Failure::new(Reason::Internal, message), actions);
+            found.extend(self.touched.iter().filter_map(|&job| {
+                let what = quick(self.jobs.get(&job)?)?;
+                Some(Violation { job, what })
+            }));
+        }
+        for violation in found {
+            actions.push(Action::Violated(violation));
+            let Violation { job, what } = violation;
+            // A job that ended, or is not known, cannot fail: the action alone tells of it.
+            if self.jobs.get(&job).is_some_and(Job::is_live) {
+                let message = format!("the coordinator is inconsistent ({what}): report this");
+                let failed = self.fail(job, Failure::new(Reason::Internal, message), actions);
+                // What breaks now is found by the next step.
+                self.record(failed);
+            }
         }
     }
 

@@ -2,13 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::attempts::Attempts;
-use super::tasks::{Lease, Tasks};
-use super::{End, JobState, JobView, Moment, Progress, Route};
-use crate::ids::{JobId, TargetKey, TaskFingerprint, WorkerId};
+use super::attempts::{Attempts, Standing};
+use super::event::Route;
+use super::fact::End;
+use super::job_state::JobState;
+use super::lease::Lease;
+use super::moment::Moment;
+use super::progress::Progress;
+use super::tasks::Tasks;
+use super::view::JobView;
+use crate::ids::{Epoch, GrantKey, JobId, TargetKey, TaskFingerprint, WorkerId};
 use crate::receipt::Receipt;
 
-/// One job.
+/// A sync: what outlives its states, and the state that it is in.
 #[derive(Clone, Debug)]
 pub(super) struct Job {
     pub(super) target: TargetKey,
@@ -17,7 +23,7 @@ pub(super) struct Job {
     pub(super) cancel_requested: bool,
     /// A commit may be in the replica's log: only its log can tell.
     pub(super) publish_intended: bool,
-    /// Tasks that are done by a fact, and of how many objects: of any plan of this job.
+    /// Tasks whose receipt is a fact, of any plan of this job, and the number of their objects.
     pub(super) evidence: BTreeMap<TaskFingerprint, u32>,
     /// The attempts at tasks, kept while there is no plan.
     pub(super) attempts: BTreeMap<TaskFingerprint, Attempts>,
@@ -45,7 +51,7 @@ pub(super) struct Spent {
     pub(super) workers: BTreeSet<WorkerId>,
 }
 
-/// Where a job stands.
+/// Where a job stands, with exactly what is valid there. [`JobState`] has the diagram.
 #[derive(Clone, Debug)]
 pub(super) enum State {
     /// Another job of the same target is before it.
@@ -106,14 +112,32 @@ impl Job {
         }
     }
 
-    /// Keeps the evidence of a done task. False when there was some already.
-    pub(super) fn accept(&mut self, fingerprint: TaskFingerprint, receipt: &Receipt) -> bool {
-        let objects = u32::try_from(receipt.objects.len()).unwrap_or(u32::MAX);
-        if self.evidence.insert(fingerprint, objects).is_some() {
-            return false;
+    /// Takes the tasks out of a plan that another one replaces. The state is to be set next.
+    pub(super) fn take_tasks(&mut self) -> Tasks {
+        match &mut self.state {
+            State::Copying(tasks) | State::Publishing(tasks) => std::mem::take(tasks),
+            State::Queued | State::Planning { .. } | State::Ended { .. } => Tasks::default(),
         }
-        self.spent.sums.count(receipt);
-        true
+    }
+
+    /// What a grant is to this job, when no lease holds it.
+    pub(super) fn standing(&self, worker: WorkerId, key: &GrantKey) -> Standing {
+        let attempts = self.attempts.get(&key.fingerprint);
+        attempts.map_or(Standing::Unknown, |attempts| attempts.standing(worker, key))
+    }
+
+    /// True when a report of this grant tells of objects that were lost after they were copied.
+    pub(super) fn is_void(&self, key: &GrantKey, epoch: Epoch) -> bool {
+        let attempts = self.attempts.get(&key.fingerprint);
+        key.epoch == epoch && attempts.is_some_and(|known| key.attempt.0 <= known.void_upto)
+    }
+
+    /// Keeps the evidence of a done task; what comes again is not counted twice.
+    pub(super) fn accept(&mut self, fingerprint: TaskFingerprint, receipt: &Receipt) {
+        let objects = u32::try_from(receipt.objects.len()).unwrap_or(u32::MAX);
+        if self.evidence.insert(fingerprint, objects).is_none() {
+            self.spent.sums.count(receipt);
+        }
     }
 
     pub(super) fn progress(&self) -> Progress {
@@ -138,7 +162,7 @@ impl Job {
         progress
     }
 
-    /// Ended: what only a live job needs is dropped.
+    /// Ends the job, drops what only a live one needs, and returns the state that it left.
     pub(super) fn close(&mut self, end: End, progress: Progress) -> State {
         self.evidence.clear();
         self.attempts.clear();
@@ -147,7 +171,7 @@ impl Job {
         std::mem::replace(&mut self.state, State::Ended { end, progress })
     }
 
-    /// Where it stands for others; `has_worker`: some live worker knows both connections.
+    /// Returns its state as others see it. `has_worker` tells whether some worker takes its tasks.
     pub(super) fn shown_state(&self, has_worker: impl FnOnce() -> bool) -> JobState {
         match &self.state {
             State::Queued => JobState::Queued,
@@ -162,7 +186,7 @@ impl Job {
         }
     }
 
-    /// How others see it; `has_worker` as above.
+    /// Returns it as others see it. `has_worker` tells whether some worker takes its tasks.
     pub(super) fn view(&self, job: JobId, has_worker: impl FnOnce() -> bool) -> JobView<'_> {
         let end = match &self.state {
             State::Ended { end, .. } => Some(end),

@@ -2,12 +2,28 @@
 
 use std::collections::BTreeMap;
 
+use super::action::Action;
+use super::event::{Plan, PublishOutcome, Route};
+use super::fact::{End, Fact};
 use super::job::{Job, State};
-use super::tasks::{Lease, TaskState, Tasks};
-use super::{Action, End, Fact, Machine, Plan, PublishOutcome, Route};
+use super::lease::Lease;
+use super::progress::Progress;
+use super::state::Machine;
+use super::tasks::{TaskState, Tasks};
+use super::violation::Violation;
 use crate::failure::Failure;
 use crate::ids::{JobId, TargetKey, TaskFingerprint};
 use crate::reason::Reason;
+
+/// What happens to one job: the events of one job without its id.
+#[derive(Debug)]
+pub(super) enum JobEvent {
+    CancelRequested,
+    Planned(Plan),
+    UpToDate { source_version: u64, replica_version: u64 },
+    PlanFailed(Failure),
+    PublishEnded(PublishOutcome),
+}
 
 impl Machine {
     pub(super) fn submitted(
@@ -17,79 +33,148 @@ impl Machine {
         route: Route,
         spec: Vec<u8>,
         actions: &mut Vec<Action>,
-    ) {
+    ) -> Result<(), Violation> {
         if self.jobs.contains_key(&id) {
-            return;
+            // The same submission again.
+            return Ok(());
         }
         let live = self.jobs.len() - self.ended.len();
         if live >= self.limits.jobs_live_max {
             let message = format!("{live} syncs are queued or under way: submit it again later");
             let failure = Failure::new(Reason::Overloaded, message);
             actions.push(Action::Refused { job: id, failure });
-            return;
+            return Ok(());
         }
         self.jobs.insert(id, Job::new(target, route, spec.clone()));
         actions.push(Action::Record(Fact::Created { job: id, target, route, spec }));
         self.touched.insert(id);
         self.targets.entry(target).or_default().push_back(id);
-        self.start_first_of(target, actions);
+        self.start_first_of(target, actions)
     }
 
     /// Starts the first job of a target when it is still queued.
-    pub(super) fn start_first_of(&mut self, target: TargetKey, actions: &mut Vec<Action>) {
-        let Some(&id) = self.targets.get(&target).and_then(|queue| queue.front()) else { return };
-        let Some(job) = self.jobs.get_mut(&id) else { return };
-        if matches!(job.state, State::Queued) {
-            self.plan(id, actions);
+    pub(super) fn start_first_of(
+        &mut self,
+        target: TargetKey,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), Violation> {
+        let first = self.targets.get(&target).and_then(|queue| queue.front().copied());
+        match first {
+            Some(id) if matches!(self.job_mut(id)?.state, State::Queued) => self.plan(id, actions),
+            // It is under way, or the target has no job.
+            Some(_) | None => Ok(()),
         }
     }
 
-    fn plan(&mut self, id: JobId, actions: &mut Vec<Action>) {
-        self.begin_planning(id);
+    fn plan(&mut self, id: JobId, actions: &mut Vec<Action>) -> Result<(), Violation> {
+        self.begin_planning(id)?;
         actions.push(Action::Plan { job: id });
+        Ok(())
     }
 
-    pub(super) fn cancel_requested(&mut self, id: JobId, actions: &mut Vec<Action>) {
-        let Some(job) = self.jobs.get_mut(&id) else { return };
-        match &job.state {
-            // The commit may be in the log already: what comes back decides.
-            State::Planning { .. } if job.publish_intended => {}
-            State::Publishing(_) => {}
-            State::Queued | State::Planning { .. } | State::Copying(_) => {
-                self.end(id, End::Cancelled, actions);
-                return;
+    /// Applies what happens to one job: an arm for each state that it may meet.
+    pub(super) fn job_event(
+        &mut self,
+        id: JobId,
+        event: JobEvent,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), Violation> {
+        use JobEvent::{CancelRequested, PlanFailed, Planned, PublishEnded, UpToDate};
+        let Some(job) = self.jobs.get_mut(&id) else {
+            // It ended and is forgotten since.
+            return Ok(());
+        };
+        match (&mut job.state, event) {
+            // The first end stays, whatever comes late.
+            (State::Ended { .. }, _) => Ok(()),
+
+            // A commit may be in the log, in `Planning` after a restart: its effect decides.
+            (State::Planning { .. } | State::Publishing(_), CancelRequested)
+                if job.publish_intended =>
+            {
+                self.cancel_unless_published(id, actions)
             }
-            State::Ended { .. } => return,
+            (
+                State::Queued | State::Planning { .. } | State::Copying(_) | State::Publishing(_),
+                CancelRequested,
+            ) => self.end(id, End::Cancelled, actions),
+
+            (State::Planning { .. }, Planned(_)) if job.cancel_requested => {
+                self.end(id, End::Cancelled, actions)
+            }
+            (State::Planning { announced }, Planned(plan)) => {
+                let announced = std::mem::take(announced);
+                self.planned(id, &plan, &announced, actions)
+            }
+            (State::Planning { .. }, UpToDate { source_version, replica_version }) => {
+                job.planned = Some((source_version, Some(replica_version)));
+                let end = End::Succeeded { source_version, replica_version, up_to_date: true };
+                self.end(id, end, actions)
+            }
+            (State::Planning { .. }, PlanFailed(failure)) => self.fail(id, failure, actions),
+            // The end of a plan that the job does not wait for: it has a later one.
+            (
+                State::Queued | State::Copying(_) | State::Publishing(_),
+                Planned(_) | UpToDate { .. } | PlanFailed(_),
+            ) => Ok(()),
+
+            // While it is planned, too: the plan finds the commit of an earlier epoch in the log.
+            (
+                State::Planning { .. } | State::Publishing(_),
+                PublishEnded(PublishOutcome::Published { version }),
+            ) => self.published(id, version, actions),
+            (State::Publishing(_), PublishEnded(PublishOutcome::Failed(failure))) => {
+                self.fail(id, failure, actions)
+            }
+            (State::Publishing(_), PublishEnded(_)) if job.cancel_requested => {
+                self.end(id, End::Cancelled, actions)
+            }
+            (State::Publishing(_), PublishEnded(PublishOutcome::Rebase)) => {
+                self.rebase(id, actions)
+            }
+            (State::Publishing(_), PublishEnded(PublishOutcome::Missing(fingerprints))) => {
+                self.copy_again(id, &fingerprints, actions)
+            }
+            // The end of a publication that the job does not wait for: it began anew since.
+            (State::Queued | State::Planning { .. } | State::Copying(_), PublishEnded(_)) => Ok(()),
         }
+    }
+
+    /// Notes that the job is to be cancelled when its effect finds no commit in the log.
+    fn cancel_unless_published(
+        &mut self,
+        id: JobId,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), Violation> {
+        let job = self.job_mut(id)?;
         if !job.cancel_requested {
             job.cancel_requested = true;
             self.touched.insert(id);
             actions.push(Action::Record(Fact::CancelRequested { job: id }));
         }
+        Ok(())
     }
 
-    pub(super) fn planned(&mut self, id: JobId, plan: &Plan, actions: &mut Vec<Action>) {
-        let Some(job) = self.jobs.get_mut(&id) else { return };
-        let State::Planning { announced } = &mut job.state else { return };
-        let announced = std::mem::take(announced);
-        if job.cancel_requested {
-            self.end(id, End::Cancelled, actions);
-            return;
-        }
+    fn planned(
+        &mut self,
+        id: JobId,
+        plan: &Plan,
+        announced: &BTreeMap<TaskFingerprint, Lease>,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), Violation> {
         let (tasks, most) = (plan.tasks.len(), self.limits.tasks_max);
         if tasks > most {
             let message = format!(
                 "the sync has {tasks} tasks and one sync may have {most}: \
                  sync a part of the table first (--where)"
             );
-            self.fail(id, Failure::new(Reason::Overloaded, message), actions);
-            return;
+            return self.fail(id, Failure::new(Reason::Overloaded, message), actions);
         }
         let Some(tasks) = Tasks::new(plan) else {
             let failure = Failure::new(Reason::Internal, "the plan names one task twice");
-            self.fail(id, failure, actions);
-            return;
+            return self.fail(id, failure, actions);
         };
+        let job = self.job_mut(id)?;
         job.planned = Some((plan.source_version, plan.replica_version));
         job.follows_newest = plan.source_is_newest;
         job.starved_since = None;
@@ -101,150 +186,64 @@ impl Machine {
             source_version: plan.source_version,
             replica_version: plan.replica_version,
         }));
-        self.settle_known_tasks(id, plan, &announced);
+        self.settle_known_tasks(id, announced)?;
         self.work_appeared = true;
         self.wake_at_tick();
-        self.publish_if_done(id, actions);
+        self.publish_if_done(id, actions)
     }
 
-    /// Tasks of a new plan that are done, that failed before, or that some worker still holds.
+    /// Tells the tasks of a new plan what is known of them: that they are done, how often they
+    /// failed, which worker still holds them.
     fn settle_known_tasks(
         &mut self,
         id: JobId,
-        plan: &Plan,
         announced: &BTreeMap<TaskFingerprint, Lease>,
-    ) {
-        let Some(job) = self.jobs.get_mut(&id) else { return };
+    ) -> Result<(), Violation> {
+        let job = self.job_mut(id)?;
+        let State::Copying(tasks) = &mut job.state else {
+            return Err(Violation::wrong_state(id));
+        };
         let mut settled = Vec::new();
-        for planned in &plan.tasks {
-            let evidence = job.evidence.get(&planned.fingerprint).copied();
-            let mut attempts = job.attempts.remove(&planned.fingerprint).unwrap_or_default();
-            attempts.newest = attempts.newest.max(attempts.failures);
-            let Some(tasks) = job.copying_mut() else { return };
-            let Some(index) = tasks.find(planned.fingerprint) else { continue };
-            let Some(task) = tasks.get_mut(index) else { continue };
-            task.attempts = attempts;
-            if evidence == Some(planned.objects) {
+        for (index, task) in tasks.iter_mut() {
+            task.attempts = job.attempts.remove(&task.fingerprint).unwrap_or_default();
+            task.attempts.newest = task.attempts.newest.max(task.attempts.failures);
+            if job.evidence.get(&task.fingerprint) == Some(&task.objects) {
                 settled.push((index, TaskState::Done));
-            } else if let Some(lease) = announced.get(&planned.fingerprint) {
+            } else if let Some(lease) = announced.get(&task.fingerprint) {
                 settled.push((index, TaskState::Leased(*lease)));
             }
         }
         for (index, state) in settled {
-            self.set_task(id, index, state);
+            self.set_task(id, index, state)?;
         }
+        Ok(())
     }
 
-    pub(super) fn publish_if_done(&mut self, id: JobId, actions: &mut Vec<Action>) {
-        let Some(job) = self.jobs.get_mut(&id) else { return };
-        match std::mem::replace(&mut job.state, State::Queued) {
-            State::Copying(tasks) if tasks.all_done() => {
-                job.state = State::Publishing(tasks);
-                job.publish_intended = true;
-                self.touched.insert(id);
-                actions.push(Action::Record(Fact::PublishIntended { job: id }));
-                actions.push(Action::Publish { job: id });
-            }
-            other => job.state = other,
-        }
-    }
-
-    pub(super) fn up_to_date(
+    /// Publishes a job that is copied when every task is done.
+    pub(super) fn publish_if_done(
         &mut self,
         id: JobId,
-        source_version: u64,
-        replica_version: u64,
         actions: &mut Vec<Action>,
-    ) {
-        let Some(job) = self.jobs.get_mut(&id) else { return };
-        if matches!(job.state, State::Planning { .. }) {
-            job.planned = Some((source_version, Some(replica_version)));
-            let end = End::Succeeded { source_version, replica_version, up_to_date: true };
-            self.end(id, end, actions);
+    ) -> Result<(), Violation> {
+        let job = self.job_mut(id)?;
+        let tasks = job.copying_mut().ok_or(Violation::wrong_state(id))?;
+        if tasks.all_done() {
+            job.state = State::Publishing(std::mem::take(tasks));
+            job.publish_intended = true;
+            self.touched.insert(id);
+            actions.push(Action::Record(Fact::PublishIntended { job: id }));
+            actions.push(Action::Publish { job: id });
         }
+        Ok(())
     }
 
-    pub(super) fn plan_failed(&mut self, id: JobId, failure: Failure, actions: &mut Vec<Action>) {
-        let Some(job) = self.jobs.get(&id) else { return };
-        if matches!(job.state, State::Planning { .. }) {
-            self.fail(id, failure, actions);
-        }
-    }
-
-    pub(super) fn publish_ended(
+    fn published(
         &mut self,
         id: JobId,
-        outcome: PublishOutcome,
+        version: u64,
         actions: &mut Vec<Action>,
-    ) {
-        let Some(job) = self.jobs.get_mut(&id) else { return };
-        match (&job.state, outcome) {
-            (
-                State::Planning { .. } | State::Publishing(_),
-                PublishOutcome::Published { version },
-            ) => self.published(id, version, actions),
-            (State::Publishing(_), PublishOutcome::Failed(failure)) => {
-                self.fail(id, failure, actions);
-            }
-            (State::Publishing(_), PublishOutcome::Rebase | PublishOutcome::Missing(_))
-                if job.cancel_requested =>
-            {
-                self.end(id, End::Cancelled, actions);
-            }
-            (State::Publishing(_), PublishOutcome::Rebase) => {
-                job.rounds += 1;
-                if job.rounds > self.limits.rebases_max {
-                    let message = "other syncs of this target won again and again: try later";
-                    self.fail(id, Failure::new(Reason::TargetBusy, message), actions);
-                } else {
-                    // Nothing of this sync is in the log: a cancel need not wait for the plan.
-                    job.publish_intended = false;
-                    self.plan(id, actions);
-                }
-            }
-            (State::Publishing(_), PublishOutcome::Missing(fingerprints)) => {
-                job.rounds += 1;
-                if job.rounds > self.limits.rebases_max {
-                    let message = "objects vanish from the target after they were copied: \
-                                   keep VACUUM and lifecycle rules away from it";
-                    let failure = Failure::new(Reason::StorageUnavailable, message);
-                    self.fail(id, failure, actions);
-                } else {
-                    self.copy_again(id, &fingerprints, actions);
-                }
-            }
-            (State::Planning { .. }, _)
-            | (State::Queued | State::Copying(_) | State::Ended { .. }, _) => {}
-        }
-    }
-
-    fn copy_again(
-        &mut self,
-        id: JobId,
-        fingerprints: &[TaskFingerprint],
-        actions: &mut Vec<Action>,
-    ) {
-        let Some(job) = self.jobs.get_mut(&id) else { return };
-        match std::mem::replace(&mut job.state, State::Queued) {
-            State::Publishing(tasks) => job.state = State::Copying(tasks),
-            other => job.state = other,
-        }
-        job.publish_intended = false;
-        for fingerprint in fingerprints {
-            let Some(job) = self.jobs.get_mut(&id) else { return };
-            job.evidence.remove(fingerprint);
-            let Some(tasks) = job.copying_mut() else { return };
-            let Some(index) = tasks.find(*fingerprint) else { continue };
-            let Some(task) = tasks.get_mut(index) else { continue };
-            task.attempts.void_upto = task.attempts.newest;
-            self.set_task(id, index, TaskState::Ready);
-        }
-        self.touched.insert(id);
-        self.publish_if_done(id, actions);
-    }
-
-    fn published(&mut self, id: JobId, version: u64, actions: &mut Vec<Action>) {
-        let planned = self.jobs.get(&id).and_then(|job| job.planned);
+    ) -> Result<(), Violation> {
+        let planned = self.job_mut(id)?.planned;
         actions.push(Action::Record(Fact::Published { job: id, version }));
         let end = match planned {
             Some((source_version, _)) => {
@@ -255,17 +254,79 @@ impl Machine {
                 format!("version {version} was published before it was planned"),
             )),
         };
-        self.end(id, end, actions);
+        self.end(id, end, actions)
     }
 
-    pub(super) fn fail(&mut self, id: JobId, failure: Failure, actions: &mut Vec<Action>) {
-        self.end(id, End::Failed(failure), actions);
+    /// Another sync won the version: the job is planned again on top of it.
+    fn rebase(&mut self, id: JobId, actions: &mut Vec<Action>) -> Result<(), Violation> {
+        if self.begin_round(id)? {
+            return self.plan(id, actions);
+        }
+        let message = "other syncs of this target won again and again: try later";
+        self.fail(id, Failure::new(Reason::TargetBusy, message), actions)
+    }
+
+    /// Counts that publishing sent the job back. False when that was once too often.
+    fn begin_round(&mut self, id: JobId) -> Result<bool, Violation> {
+        let most = self.limits.rebases_max;
+        let job = self.job_mut(id)?;
+        job.rounds += 1;
+        // Nothing of the job is in the log: a cancel need not wait for the next publication.
+        job.publish_intended = false;
+        Ok(job.rounds <= most)
+    }
+
+    /// Objects are missing at the target: their tasks are copied again.
+    fn copy_again(
+        &mut self,
+        id: JobId,
+        fingerprints: &[TaskFingerprint],
+        actions: &mut Vec<Action>,
+    ) -> Result<(), Violation> {
+        if !self.begin_round(id)? {
+            let message = "objects vanish from the target after they were copied: \
+                           keep VACUUM and lifecycle rules away from it";
+            return self.fail(id, Failure::new(Reason::StorageUnavailable, message), actions);
+        }
+        let job = self.job_mut(id)?;
+        job.state = State::Copying(job.take_tasks());
+        self.touched.insert(id);
+        for fingerprint in fingerprints {
+            let job = self.job_mut(id)?;
+            job.evidence.remove(fingerprint);
+            let tasks = job.copying_mut().ok_or(Violation::wrong_state(id))?;
+            let Some(index) = tasks.find(*fingerprint) else {
+                // An object that no task of the newest plan copies: there is nothing to do again.
+                continue;
+            };
+            let attempts = &mut tasks.get_mut(index).ok_or(Violation::no_task(id))?.attempts;
+            attempts.void_upto = attempts.newest;
+            self.set_task(id, index, TaskState::Ready)?;
+        }
+        self.publish_if_done(id, actions)
+    }
+
+    pub(super) fn fail(
+        &mut self,
+        id: JobId,
+        failure: Failure,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), Violation> {
+        self.end(id, End::Failed(failure), actions)
     }
 
     /// Ends a live job, frees what it holds, and starts the next one of its target.
-    pub(super) fn end(&mut self, id: JobId, end: End, actions: &mut Vec<Action>) {
-        let Some(job) = self.jobs.get_mut(&id).filter(|job| job.is_live()) else { return };
-        let progress = super::Progress { bytes_moving: 0, workers: 0, ..job.progress() };
+    pub(super) fn end(
+        &mut self,
+        id: JobId,
+        end: End,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), Violation> {
+        let job = self.jobs.get_mut(&id).ok_or(Violation::no_job(id))?;
+        if !job.is_live() {
+            return Err(Violation::ended_twice(id));
+        }
+        let progress = Progress { bytes_moving: 0, workers: 0, ..job.progress() };
         if let State::Copying(tasks) = job.close(end.clone(), progress) {
             for (index, lease) in tasks.leases() {
                 if let Some(worker) = self.workers.get_mut(&lease.worker) {
@@ -280,7 +341,7 @@ impl Machine {
         self.touched.remove(&id);
         self.leave_queue(target, id);
         self.keep_as_ended(id);
-        self.start_first_of(target, actions);
+        self.start_first_of(target, actions)
     }
 
     pub(super) fn leave_queue(&mut self, target: TargetKey, id: JobId) {

@@ -7,11 +7,13 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::attempts::Attempts;
-use super::{Moment, Plan};
-use crate::ids::{Attempt, Epoch, GrantKey, TaskFingerprint, TaskIndex, WorkerId};
+use super::event::Plan;
+use super::lease::Lease;
+use super::moment::Moment;
+use crate::ids::{GrantKey, TaskFingerprint, TaskIndex, WorkerId};
 
 /// The tasks of one plan.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Tasks {
     pub(super) all: Vec<Task>,
     by_fingerprint: BTreeMap<TaskFingerprint, TaskIndex>,
@@ -43,48 +45,51 @@ pub(super) struct Task {
 }
 
 /// Where a task stands.
+///
+/// ```mermaid
+/// stateDiagram-v2
+///     [*] --> Ready: planned
+///     [*] --> Leased: planned again, and a worker holds a grant of it
+///     [*] --> Done: planned again, and evidence of it is known
+///     Ready --> Leased: granted, or announced by the worker that lost it
+///     Leased --> Done: a receipt shows every object
+///     Leased --> Backoff: it failed and may heal
+///     Leased --> Ready: the lease expired, or the worker left, was lost, or was denied an object
+///     Backoff --> Ready: the pause is over
+///     Backoff --> Leased: announced by the worker that lost it
+///     Ready --> Done: a receipt comes late
+///     Backoff --> Done: a receipt comes late
+///     Done --> Ready: its objects are missing at the target
+///     Done --> [*]
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TaskState {
-    /// To be granted.
+    /// Waits for a worker.
     Ready,
-    /// To be granted from then on.
+    /// Waits until this moment before it is ready again.
     Backoff(Moment),
-    /// Granted.
+    /// A worker copies it.
     Leased(Lease),
     /// Its objects are at the target.
     Done,
 }
 
-/// A grant that counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Lease {
-    pub(super) worker: WorkerId,
-    pub(super) attempt: Attempt,
-    pub(super) epoch: Epoch,
-    pub(super) expires_at: Moment,
-    pub(super) bytes_done: u64,
-}
-
-impl Lease {
-    /// True when `key`, named by `worker`, is this grant.
-    pub(super) fn is(&self, worker: WorkerId, key: &GrantKey) -> bool {
-        self.worker == worker && self.attempt == key.attempt && self.epoch == key.epoch
+impl Task {
+    /// The lease of the grant `key` of `worker`, if that is the current one.
+    pub(super) fn current(&self, worker: WorkerId, key: &GrantKey) -> Option<Lease> {
+        match self.state {
+            TaskState::Leased(lease) if lease.is(worker, key) => Some(lease),
+            TaskState::Leased(_) | TaskState::Ready | TaskState::Backoff(_) | TaskState::Done => {
+                None
+            }
+        }
     }
 }
 
 impl Tasks {
-    /// Every task of the plan, ready; none when a fingerprint occurs twice.
+    /// Every task of the plan, ready; `None` when a fingerprint occurs twice.
     pub(super) fn new(plan: &Plan) -> Option<Self> {
-        let mut tasks = Self {
-            all: Vec::with_capacity(plan.tasks.len()),
-            by_fingerprint: BTreeMap::new(),
-            ready: BTreeSet::new(),
-            backoff: BTreeSet::new(),
-            leased: BTreeSet::new(),
-            leased_bytes: 0,
-            done: Sums::default(),
-            total: Sums::default(),
-        };
+        let mut tasks = Self { all: Vec::with_capacity(plan.tasks.len()), ..Self::default() };
         for (number, planned) in (0..).zip(&plan.tasks) {
             let task = Task {
                 fingerprint: planned.fingerprint,
@@ -116,7 +121,12 @@ impl Tasks {
         self.all.get_mut(index.0 as usize)
     }
 
-    /// The lease of a task; none when it is not leased.
+    /// Every task, to note what is known of it. [`Tasks::set`] alone changes its state.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (TaskIndex, &mut Task)> {
+        (0..).map(TaskIndex).zip(&mut self.all)
+    }
+
+    /// The lease of a task; `None` when it is not leased.
     pub(super) fn lease(&self, index: TaskIndex) -> Option<Lease> {
         match self.get(index)?.state {
             TaskState::Leased(lease) => Some(lease),
@@ -124,7 +134,8 @@ impl Tasks {
         }
     }
 
-    /// Moves a task to another state and returns the one that it left.
+    /// Moves a task to another state and returns the one that it left; `None` when the plan does
+    /// not have it.
     pub(super) fn set(&mut self, index: TaskIndex, state: TaskState) -> Option<TaskState> {
         let task = self.all.get_mut(index.0 as usize)?;
         let old = std::mem::replace(&mut task.state, state);
@@ -157,7 +168,7 @@ impl Tasks {
         Some(old)
     }
 
-    /// Renews a lease. A holder cannot have moved more bytes than the task has.
+    /// Extends a lease and notes how far its holder is: never more bytes than the task has.
     pub(super) fn renew(&mut self, index: TaskIndex, expires_at: Moment, bytes_done: u64) {
         if let Some(Task { state: TaskState::Leased(lease), bytes, .. }) = self.get_mut(index) {
             lease.expires_at = expires_at;
@@ -169,7 +180,7 @@ impl Tasks {
         self.done.tasks == self.total.tasks
     }
 
-    /// Bytes that the holders say they have moved.
+    /// Bytes of tasks that are not done, as far as their holders wrote them.
     pub(super) fn bytes_moving(&self) -> u64 {
         self.leases().fold(0, |sum, (_, lease)| sum.saturating_add(lease.bytes_done))
     }

@@ -102,6 +102,7 @@ pub(crate) fn released(world: &mut World, action: &Action) {
                 assert!(!denied, "{name:?} goes again to a worker that was denied it");
             }
         }
+        Action::Violated(violation) => panic!("{violation:?}"),
         Action::Record(_)
         | Action::Plan { .. }
         | Action::PlanAgain { .. }

@@ -336,6 +336,7 @@ impl World {
             Action::Record(_)
             | Action::Refused { .. }
             | Action::Changed { .. }
+            | Action::Violated(_)
             | Action::Ended { .. } => {}
         }
     }

@@ -14,7 +14,11 @@ use std::collections::BTreeSet;
 use uuid::Uuid;
 
 use super::*;
-use crate::ids::{Attempt, ConnectionKey, GrantKey, PlanDigest, TaskFingerprint};
+use crate::ids::{
+    Attempt, ConnectionKey, Epoch, GrantKey, JobId, PlanDigest, TargetKey, TaskFingerprint,
+    TaskIndex, WorkerId,
+};
+use crate::limits::Limits;
 use crate::receipt::{ObjectReceipt, Receipt, TaskFailure, TaskFailureKind};
 use crate::task::Capacity;
 

@@ -1,0 +1,106 @@
+//! What is due by time alone: leases that expire, silent workers, pauses that are over, requests
+//! that waited long enough.
+
+use super::action::Action;
+use super::job::State;
+use super::lease::Lease;
+use super::membership::answer_with_nothing;
+use super::moment::Moment;
+use super::state::Machine;
+use super::tasks::TaskState;
+use crate::ids::{JobId, TaskIndex};
+
+impl Machine {
+    /// Applies everything that is due.
+    pub(super) fn deadline_reached(&mut self, actions: &mut Vec<Action>) {
+        if self.grant_from.is_some_and(|from| from <= self.now) {
+            self.grant_from = None;
+        }
+        if self.tick_at.is_some_and(|tick| tick <= self.now) {
+            self.lose_silent_workers(actions);
+            self.expire_leases(actions);
+            self.end_set_asides();
+            self.believe_the_last(actions);
+            self.end_starving_jobs(actions);
+            self.tick_at = None;
+            self.wake_at_tick();
+            self.recount_due = true;
+        }
+        self.end_backoffs();
+        self.serve_waiting(actions);
+        self.work_appeared = false;
+        let now = self.now;
+        for (&id, worker) in &mut self.workers {
+            if worker.waiting.is_some_and(|request| request.deadline <= now) {
+                answer_with_nothing(id, worker.waiting.take(), actions);
+            }
+        }
+    }
+
+    fn expire_leases(&mut self, actions: &mut Vec<Action>) {
+        let now = self.now;
+        let mut expired: Vec<(JobId, TaskIndex)> = Vec::new();
+        for (&id, job) in &mut self.jobs {
+            match &mut job.state {
+                State::Planning { announced } => {
+                    let attempts = &mut job.attempts;
+                    announced.retain(|&fingerprint, lease| {
+                        let holds = lease.expires_at > now;
+                        if !holds {
+                            attempts.entry(fingerprint).or_default().lost(lease);
+                        }
+                        holds
+                    });
+                }
+                State::Copying(tasks) => {
+                    let due = tasks.leases().filter(|(_, lease)| lease.expires_at <= now);
+                    expired.extend(due.map(|(index, _)| (id, index)));
+                }
+                State::Queued | State::Publishing(_) | State::Ended { .. } => {}
+            }
+        }
+        self.lose_leases(&expired, actions);
+    }
+
+    fn end_backoffs(&mut self) {
+        let mut over = Vec::new();
+        for (id, tasks) in self.active().filter_map(|(id, job)| Some((id, job.copying()?))) {
+            let due = tasks.backoff.iter().take_while(|(until, _)| *until <= self.now);
+            over.extend(due.map(|&(_, index)| (id, index)));
+        }
+        for (id, index) in over {
+            let ready = self.set_task(id, index, TaskState::Ready);
+            self.record(ready);
+        }
+    }
+
+    /// Extends every deadline by the driver's stall, so that a stall costs no lease and no wait.
+    pub(super) fn forgive(&mut self, gap_ms: u64) {
+        let forgiven = |moment: Moment| Moment(moment.0.saturating_add(gap_ms));
+        for worker in self.workers.values_mut() {
+            worker.last_seen = forgiven(worker.last_seen);
+            for aside in worker.set_aside.values_mut() {
+                aside.until = forgiven(aside.until);
+            }
+        }
+        self.grant_from = self.grant_from.map(forgiven);
+        self.believe_from = forgiven(self.believe_from);
+        for job in self.jobs.values_mut() {
+            job.starved_since = job.starved_since.map(forgiven);
+            match &mut job.state {
+                State::Planning { announced } => {
+                    for lease in announced.values_mut() {
+                        lease.expires_at = forgiven(lease.expires_at);
+                    }
+                }
+                State::Copying(tasks) => {
+                    let leases: Vec<(TaskIndex, Lease)> = tasks.leases().collect();
+                    for (index, lease) in leases {
+                        tasks.renew(index, forgiven(lease.expires_at), lease.bytes_done);
+                    }
+                }
+                State::Queued | State::Publishing(_) | State::Ended { .. } => {}
+            }
+        }
+    }
+}

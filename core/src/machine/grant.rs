@@ -1,0 +1,249 @@
+//! Who gets which task, and how its holder extends the lease.
+//!
+//! Fair between jobs (the one with the fewest bytes in flight is next), largest first within a
+//! job. Waiting workers get one task at a time in turn, so that a small job spreads over them.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use super::action::{Action, GrantedTask};
+use super::event::HeldTask;
+use super::job::{Job, State};
+use super::lease::Lease;
+use super::state::Machine;
+use super::tasks::{Task, TaskState, Tasks};
+use super::view::WorkerState;
+use super::violation::Violation;
+use super::worker::{OpenRequest, Worker};
+use crate::ids::{Attempt, GrantKey, JobId, TaskIndex, WorkerId};
+use crate::task::Capacity;
+
+/// Ready tasks that are looked at for one that fits into the objects that are free: a bound on the
+/// work of one grant, far above the number that one answer takes.
+const CANDIDATES_MAX: usize = 64;
+
+/// The tasks of one answer, and what it may still take.
+struct Batch {
+    capacity: Capacity,
+    tasks_left: usize,
+    objects_left: usize,
+    tasks: Vec<GrantedTask>,
+}
+
+impl Machine {
+    pub(super) fn tasks_wanted(
+        &mut self,
+        id: WorkerId,
+        request: OpenRequest,
+        actions: &mut Vec<Action>,
+    ) {
+        let soon = self.now.after(self.limits.heartbeat_interval);
+        let Some(worker) = self.hear(id) else {
+            // Its next heartbeat tells it to register.
+            actions.push(Action::Grant { worker: id, tasks: Vec::new() });
+            return;
+        };
+        worker.waiting = Some(match worker.state {
+            WorkerState::Active => request,
+            // Not at once: it would ask again in a hot loop until it hears that it drains.
+            WorkerState::Draining | WorkerState::Lost => {
+                OpenRequest { deadline: request.deadline.min(soon), ..request }
+            }
+        });
+        self.serve(&[id], actions);
+    }
+
+    /// Answers waiting workers for which there is work.
+    pub(super) fn serve_waiting(&mut self, actions: &mut Vec<Action>) {
+        let mut waiting: Vec<(usize, WorkerId)> = self
+            .workers
+            .iter()
+            .filter(|(_, worker)| worker.waiting.is_some())
+            .map(|(&id, worker)| (worker.held.len(), id))
+            .collect();
+        waiting.sort_unstable();
+        let ids: Vec<WorkerId> = waiting.into_iter().map(|(_, id)| id).collect();
+        self.serve(&ids, actions);
+    }
+
+    /// Grants to these workers, one task at a time.
+    fn serve(&mut self, ids: &[WorkerId], actions: &mut Vec<Action>) {
+        if self.grant_from.is_some() {
+            return;
+        }
+        let share = self.share();
+        let mut batches: BTreeMap<WorkerId, Batch> = BTreeMap::new();
+        for &id in ids {
+            if let Some(request) = self.workers.get(&id).and_then(|worker| worker.waiting) {
+                let batch = Batch {
+                    capacity: request.capacity,
+                    tasks_left: share,
+                    objects_left: self.limits.grant_objects_max,
+                    tasks: Vec::new(),
+                };
+                batches.insert(id, batch);
+            }
+        }
+        let mut granted = true;
+        while granted {
+            granted = false;
+            for id in ids {
+                if let Some(batch) = batches.get_mut(id) {
+                    granted |= self.grant_one(*id, batch);
+                }
+            }
+        }
+        for (id, batch) in batches.into_iter().filter(|(_, batch)| !batch.tasks.is_empty()) {
+            if let Some(worker) = self.workers.get_mut(&id) {
+                worker.waiting = None;
+            }
+            actions.push(Action::Grant { worker: id, tasks: batch.tasks });
+        }
+    }
+
+    /// Tasks in one answer: no more than its part, so that the last ones spread over the workers.
+    fn share(&self) -> usize {
+        let active = self.workers.values().filter(|worker| worker.state == WorkerState::Active);
+        let ready: usize =
+            self.active().filter_map(|(_, job)| job.copying()).map(|tasks| tasks.ready.len()).sum();
+        ready.div_ceil(active.count().max(1)).clamp(1, self.limits.grant_tasks_max)
+    }
+
+    /// Grants one more task. False when none fits.
+    fn grant_one(&mut self, worker: WorkerId, batch: &mut Batch) -> bool {
+        let picked = self.pick(worker, batch);
+        let granted = picked.map(|(id, index)| self.grant(worker, (id, index), batch));
+        match granted {
+            None => false,
+            Some(Ok(())) => true,
+            Some(Err(violation)) => {
+                self.violated.push(violation);
+                false
+            }
+        }
+    }
+
+    fn grant(
+        &mut self,
+        worker: WorkerId,
+        (id, index): (JobId, TaskIndex),
+        batch: &mut Batch,
+    ) -> Result<(), Violation> {
+        let (epoch, ttl) = (self.epoch, self.limits.lease_ttl);
+        let expires_at = self.now.after(ttl);
+        let task = self.task_mut(id, index)?;
+        task.attempts.newest = task.attempts.newest.saturating_add(1);
+        let attempt = Attempt(task.attempts.newest);
+        let Task { bytes, objects, fingerprint, .. } = *task;
+        let lease = Lease { worker, attempt, epoch, expires_at, bytes_done: 0 };
+        self.set_task(id, index, TaskState::Leased(lease))?;
+        self.job_mut(id)?.spent.sums.attempts += 1;
+        batch.tasks_left -= 1;
+        batch.objects_left = batch.objects_left.saturating_sub(objects as usize);
+        batch.capacity.bytes = batch.capacity.bytes.saturating_sub(bytes);
+        batch.capacity.objects = batch.capacity.objects.saturating_sub(objects);
+        let key = GrantKey { job: id, fingerprint, attempt, epoch };
+        batch.tasks.push(GrantedTask { key, index, ttl });
+        Ok(())
+    }
+
+    /// The next task for a worker: of the job with the fewest bytes in flight that has one.
+    fn pick(&self, worker: WorkerId, batch: &Batch) -> Option<(JobId, TaskIndex)> {
+        let known = self.workers.get(&worker).filter(|_| batch.tasks_left > 0)?;
+        let mut jobs: Vec<(u64, usize, JobId, &Job, &Tasks)> = self
+            .active()
+            .filter(|(_, job)| known.takes(&job.route))
+            .filter_map(|(id, job)| Some((id, job, job.copying()?)))
+            .filter(|(_, job, tasks)| !tasks.ready.is_empty() && !self.is_held_back(job, worker))
+            .map(|(id, job, tasks)| (tasks.leased_bytes, tasks.leased.len(), id, job, tasks))
+            .collect();
+        jobs.sort_unstable_by_key(|&(bytes, leases, id, _, _)| (bytes, leases, id));
+        let idle = known.held.is_empty();
+        jobs.into_iter().find_map(|(_, _, id, job, tasks)| {
+            let suits = |task: &Task| !self.avoids(worker, job, task);
+            Some((id, candidate(tasks, batch, idle, suits)?))
+        })
+    }
+
+    /// True when the task is not for this worker: it was denied it, or failed it a moment ago and
+    /// another one takes it.
+    fn avoids(&self, worker: WorkerId, job: &Job, task: &Task) -> bool {
+        let attempts = &task.attempts;
+        let rests = attempts.avoid.is_some_and(|(who, until)| who == worker && self.now < until);
+        let mut others = self.workers.iter().filter(|(id, _)| **id != worker);
+        attempts.is_denied(worker) || rests && others.any(|(_, other)| other.takes(&job.route))
+    }
+
+    pub(super) fn heartbeat(&mut self, id: WorkerId, held: &[HeldTask], actions: &mut Vec<Action>) {
+        let Some(worker) = self.hear(id) else {
+            let (abandon, drain, known) = (Vec::new(), false, false);
+            actions.push(Action::Beat { worker: id, abandon, drain, known });
+            return;
+        };
+        let drain = worker.state == WorkerState::Draining;
+        let abandon = held.iter().filter(|held| !self.renew(id, held)).map(|held| held.key);
+        let abandon = abandon.collect();
+        actions.push(Action::Beat { worker: id, abandon, drain, known: true });
+    }
+
+    /// Extends the lease of a grant. False when none holds it (any more): the worker is to abandon
+    /// the task.
+    fn renew(&mut self, worker: WorkerId, held: &HeldTask) -> bool {
+        let expires_at = self.now.after(self.limits.lease_ttl);
+        let key = &held.key;
+        match self.jobs.get_mut(&key.job).map(|job| &mut job.state) {
+            Some(State::Planning { announced }) => match announced.get_mut(&key.fingerprint) {
+                Some(lease) if lease.is(worker, key) => {
+                    lease.expires_at = expires_at;
+                    lease.bytes_done = held.bytes_done;
+                    true
+                }
+                Some(_) | None => false,
+            },
+            Some(State::Copying(tasks)) => match tasks.find(key.fingerprint) {
+                Some(index) if tasks.lease(index).is_some_and(|lease| lease.is(worker, key)) => {
+                    tasks.renew(index, expires_at, held.bytes_done);
+                    self.touched.insert(key.job);
+                    true
+                }
+                Some(_) | None => false,
+            },
+            Some(State::Queued | State::Publishing(_) | State::Ended { .. }) | None => false,
+        }
+    }
+
+    /// Awaits the next look at leases and silent workers, while there is any worker, or any job
+    /// that waits for one.
+    pub(super) fn wake_at_tick(&mut self) {
+        let awaited = self.tick_at.is_none()
+            && (self.workers.values().any(Worker::is_live)
+                || self.active().any(|(_, job)| job.copying().is_some()));
+        if awaited {
+            self.tick_at = Some(self.now.after(self.limits.heartbeat_interval / 2));
+        }
+    }
+}
+
+/// The largest ready task that fits; an idle worker with an empty batch gets the largest task, even
+/// if it does not fit.
+fn candidate(
+    tasks: &Tasks,
+    batch: &Batch,
+    idle: bool,
+    suits: impl Fn(&Task) -> bool,
+) -> Option<TaskIndex> {
+    let suits = |&&(_, index): &&(Reverse<u64>, TaskIndex)| tasks.get(index).is_some_and(&suits);
+    if idle && batch.tasks.is_empty() {
+        return tasks.ready.iter().find(suits).map(|&(_, index)| index);
+    }
+    let objects_free = batch.objects_left.min(batch.capacity.objects as usize);
+    tasks
+        .ready
+        .range((Reverse(batch.capacity.bytes), TaskIndex(0))..)
+        .filter(suits)
+        .take(CANDIDATES_MAX)
+        .find(|&&(_, index)| {
+            tasks.get(index).is_some_and(|task| task.objects as usize <= objects_free)
+        })
+        .map(|&(_, index)| index)
+}

@@ -1,0 +1,51 @@
+//! How far a job is, in numbers.
+
+use crate::receipt::Receipt;
+
+/// How far a job is, and what it took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Tasks of the plan.
+    pub tasks_total: u64,
+    /// Tasks that are done, also those that an earlier plan of the job had.
+    pub tasks_done: u64,
+    /// Objects of the plan.
+    pub objects_total: u64,
+    /// Objects of the tasks that are done.
+    pub objects_done: u64,
+    /// Bytes of the plan.
+    pub bytes_total: u64,
+    /// Bytes of the tasks that are done.
+    pub bytes_done: u64,
+    /// Bytes that workers report as written of tasks that are not done.
+    pub bytes_moving: u64,
+    /// Workers that hold a task of it now.
+    pub workers: u32,
+    /// Workers that finished a task of it, since the coordinator started.
+    pub workers_used: u32,
+    /// Grants of its tasks, since the coordinator started.
+    pub attempts: u64,
+    /// Objects that this job wrote, in any attempt, by the receipts.
+    pub objects_copied: u64,
+    /// Objects that the target had before this job, by the receipts.
+    pub objects_skipped: u64,
+    /// Bytes read from the source, by the receipts.
+    pub bytes_read: u64,
+    /// Bytes written to the target, by the receipts.
+    pub bytes_written: u64,
+    /// Requests to both stores, by the receipts.
+    pub requests: u64,
+}
+
+impl Progress {
+    /// Adds the figures of a receipt.
+    pub fn count(&mut self, receipt: &Receipt) {
+        let existed = receipt.objects.iter().filter(|object| object.existed).count() as u64;
+        let skipped = existed.saturating_sub(u64::from(receipt.objects_written_before));
+        self.objects_skipped += skipped;
+        self.objects_copied += (receipt.objects.len() as u64).saturating_sub(skipped);
+        self.bytes_read = self.bytes_read.saturating_add(receipt.bytes_read);
+        self.bytes_written = self.bytes_written.saturating_add(receipt.bytes_written);
+        self.requests = self.requests.saturating_add(u64::from(receipt.requests));
+    }
+}

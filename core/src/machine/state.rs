@@ -1,0 +1,188 @@
+//! The whole state of the machine, the look-ups in it, and the one place that moves a task.
+//!
+//! A look-up of what must be there returns a [`Violation`] when it is not, so that a step ends
+//! there with a name for what went wrong. Messages that come late, for what is over or forgotten,
+//! never reach these: `life`, `report`, `grant` and `membership` have an arm for each.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::job::Job;
+use super::job_state::JobState;
+use super::moment::Moment;
+use super::tasks::{Task, TaskState, Tasks};
+use super::view::{JobView, WorkerView};
+use super::violation::Violation;
+use super::worker::Worker;
+use crate::ids::{Epoch, JobId, TargetKey, TaskIndex, WorkerId};
+use crate::limits::Limits;
+
+/// Every decision about jobs, tasks, leases and workers. The same events at the same moments
+/// give the same actions.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    pub(super) epoch: Epoch,
+    pub(super) limits: Limits,
+    /// The moment of the newest step; never goes back.
+    pub(super) now: Moment,
+    /// Live jobs, and the newest of those that ended.
+    pub(super) jobs: BTreeMap<JobId, Job>,
+    /// The live jobs of each target; only the first is active.
+    pub(super) targets: BTreeMap<TargetKey, VecDeque<JobId>>,
+    /// Jobs that ended and are still shown, oldest first.
+    pub(super) ended: VecDeque<JobId>,
+    pub(super) workers: BTreeMap<WorkerId, Worker>,
+    /// After a recovery: nothing is granted before.
+    pub(super) grant_from: Option<Moment>,
+    /// After a recovery: no denial is believed before, for other workers may not be back yet.
+    pub(super) believe_from: Moment,
+    /// When leases and silent workers are looked at next; `None` while there is neither a live
+    /// worker nor a job that waits for one.
+    pub(super) tick_at: Option<Moment>,
+    /// Jobs that the step changed.
+    pub(super) touched: BTreeSet<JobId>,
+    /// The step made a task ready.
+    pub(super) work_appeared: bool,
+    /// The step ends with the full check of the invariants.
+    pub(super) recount_due: bool,
+    /// What the step found broken.
+    pub(super) violated: Vec<Violation>,
+}
+
+impl Machine {
+    /// A machine that knows of nothing, in `epoch`.
+    #[must_use]
+    pub fn new(epoch: Epoch, limits: Limits) -> Self {
+        Self {
+            epoch,
+            limits,
+            now: Moment(0),
+            jobs: BTreeMap::new(),
+            targets: BTreeMap::new(),
+            ended: VecDeque::new(),
+            workers: BTreeMap::new(),
+            grant_from: None,
+            believe_from: Moment(0),
+            tick_at: None,
+            touched: BTreeSet::new(),
+            work_appeared: false,
+            recount_due: false,
+            violated: Vec::new(),
+        }
+    }
+
+    /// Returns when to send [`Event::DeadlineReached`](super::Event::DeadlineReached) at the latest;
+    /// `None` while nothing is due by time.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Moment> {
+        let backoffs = self
+            .active()
+            .filter_map(|(_, job)| job.copying()?.backoff.first().map(|&(until, _)| until));
+        let requests = self.workers.values().filter_map(|worker| Some(worker.waiting?.deadline));
+        backoffs.chain(requests).chain(self.grant_from).chain(self.tick_at).min()
+    }
+
+    /// Returns the epoch of this machine.
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// Returns a job that is live, or ended not too long ago.
+    #[must_use]
+    pub fn job(&self, job: JobId) -> Option<JobView<'_>> {
+        Some(self.view(job, self.jobs.get(&job)?))
+    }
+
+    /// Returns every job that is known, by id.
+    pub fn jobs(&self) -> impl Iterator<Item = JobView<'_>> {
+        self.jobs.iter().map(|(&id, job)| self.view(id, job))
+    }
+
+    /// Returns where a job stands; cheaper than [`Machine::job`].
+    #[must_use]
+    pub fn job_state(&self, job: JobId) -> Option<JobState> {
+        let job = self.jobs.get(&job)?;
+        Some(job.shown_state(|| self.has_worker(job)))
+    }
+
+    fn view<'a>(&'a self, id: JobId, job: &'a Job) -> JobView<'a> {
+        job.view(id, || self.has_worker(job))
+    }
+
+    /// True when some worker takes the tasks of this job.
+    pub(super) fn has_worker(&self, job: &Job) -> bool {
+        self.workers.values().any(|worker| worker.takes(&job.route))
+    }
+
+    /// Returns a worker that is live, or was lost not too long ago.
+    #[must_use]
+    pub fn worker(&self, worker: WorkerId) -> Option<WorkerView<'_>> {
+        self.workers.get(&worker).map(|known| known.view(worker))
+    }
+
+    /// Returns every worker that is known, by id.
+    pub fn workers(&self) -> impl Iterator<Item = WorkerView<'_>> {
+        self.workers.iter().map(|(&id, worker)| worker.view(id))
+    }
+
+    /// The jobs that are under way: the first of each target.
+    pub(super) fn active(&self) -> impl Iterator<Item = (JobId, &Job)> {
+        self.targets.values().filter_map(|queue| {
+            let id = *queue.front()?;
+            Some((id, self.jobs.get(&id)?))
+        })
+    }
+
+    /// A job that a step acts on.
+    pub(super) fn job_mut(&mut self, id: JobId) -> Result<&mut Job, Violation> {
+        self.jobs.get_mut(&id).ok_or(Violation::no_job(id))
+    }
+
+    /// The tasks that workers copy, of a job that a step acts on.
+    pub(super) fn copying_mut(&mut self, id: JobId) -> Result<&mut Tasks, Violation> {
+        self.job_mut(id)?.copying_mut().ok_or(Violation::wrong_state(id))
+    }
+
+    /// A task that workers may copy, of a job that a step acts on.
+    pub(super) fn task_mut(&mut self, id: JobId, index: TaskIndex) -> Result<&mut Task, Violation> {
+        self.copying_mut(id)?.get_mut(index).ok_or(Violation::no_task(id))
+    }
+
+    /// A task that workers may copy, of a job that a step acts on.
+    pub(super) fn task(&self, id: JobId, index: TaskIndex) -> Result<&Task, Violation> {
+        let job = self.jobs.get(&id).ok_or(Violation::no_job(id))?;
+        let tasks = job.copying().ok_or(Violation::wrong_state(id))?;
+        tasks.get(index).ok_or(Violation::no_task(id))
+    }
+
+    /// Moves a task to another state and keeps the list of what its holder holds.
+    pub(super) fn set_task(
+        &mut self,
+        id: JobId,
+        index: TaskIndex,
+        state: TaskState,
+    ) -> Result<(), Violation> {
+        let old = self.copying_mut(id)?.set(index, state).ok_or(Violation::no_task(id))?;
+        if let TaskState::Leased(lease) = old
+            && let Some(worker) = self.workers.get_mut(&lease.worker)
+        {
+            worker.held.remove(&(id, index));
+        }
+        match state {
+            TaskState::Leased(lease) => {
+                if let Some(worker) = self.workers.get_mut(&lease.worker) {
+                    worker.held.insert((id, index));
+                }
+            }
+            TaskState::Ready => self.work_appeared = true,
+            TaskState::Backoff(_) | TaskState::Done => {}
+        }
+        self.touched.insert(id);
+        Ok(())
+    }
+
+    /// Keeps a violation for the end of the step, and goes on with what else the step has to do.
+    pub(super) fn record(&mut self, result: Result<(), Violation>) {
+        self.violated.extend(result.err());
+    }
+}
