@@ -7,12 +7,7 @@
 //! [`judge`] before it skips the copy.
 
 use crate::ids::SourceKey;
-
-/// Evidence older than this is checked again before a publication, whatever the retention is.
-const FRESH_MS_MAX: i64 = 24 * 3_600_000;
-
-/// The longest entity tag that is kept: a longer one counts as none.
-pub const ETAG_BYTES_MAX: usize = 128;
+use crate::limits::EVIDENCE_FRESH_MAX;
 
 /// What is at the target under an object's key before the copy, as far as the plan knows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -171,11 +166,12 @@ pub struct Freshness {
 /// `retention_ms` is how long the target keeps objects that no commit refers to.
 #[must_use]
 pub fn is_fresh(evidence: &Freshness, source: SourceKey, retention_ms: i64) -> bool {
-    let age_max_ms = prior_age_max_ms(retention_ms).min(FRESH_MS_MAX);
+    let fresh_ms_max = i64::try_from(EVIDENCE_FRESH_MAX.as_millis()).unwrap_or(i64::MAX);
+    let age_ms_max = prior_age_max_ms(retention_ms).min(fresh_ms_max);
     evidence.is_own
         && !evidence.existed
         && evidence.source == source
-        && (0..age_max_ms).contains(&evidence.age_ms)
+        && (0..age_ms_max).contains(&evidence.age_ms)
 }
 
 #[cfg(test)]

@@ -1,31 +1,53 @@
-//! Every bound of the system in one place, with their relations asserted (I8).
+//! Every bound of the system that more than one file relies on, with its reason and the relations
+//! between them (I8).
+//!
+//! The relations are asserted at compile time. A crate's own bounds, which no other crate can see,
+//! stand in a `limits.rs` of that crate.
 
 use std::time::Duration;
 
-/// How often a worker says that it lives.
+// Workers and their leases.
+
+/// How often a worker sends a heartbeat: [`WORKERS_MAX`] of them make less than a thousand messages
+/// a second.
 pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(5);
-/// How long a grant holds without a heartbeat.
+/// How long a lease holds without a heartbeat: five lost heartbeats in a row do not end it, and the
+/// tasks of a dead worker are copied by others after half a minute.
 pub const LEASE_TTL: Duration = Duration::from_secs(30);
-/// The longest wait for a grant: under every load balancer's idle limit.
+/// The longest wait for a grant: below the idle limit of load balancers (60 s and more).
 pub const ACQUIRE_WAIT_MAX: Duration = Duration::from_secs(20);
-/// Events that the driver steps before it commits their facts.
-pub const EVENTS_PER_BATCH_MAX: usize = 512;
-/// Bytes that a task of small objects holds at the most.
+/// Workers that are known at once, lost ones included: each is some kilobytes of memory.
+pub const WORKERS_MAX: usize = 4_096;
+/// Bytes of a worker's name: the name of a host or a pod and a number fit.
+pub const WORKER_NAME_BYTES_MAX: usize = 128;
+/// Bytes of a worker's version: a semantic version with build metadata fits.
+pub const WORKER_VERSION_BYTES_MAX: usize = 64;
+/// Connections that one worker offers: one configuration file names tens of them.
+pub const CONNECTIONS_PER_WORKER_MAX: usize = 256;
+/// Grants that a worker holds or has not reported, as it announces them: many answers' worth, and
+/// their keys still fit into one message.
+pub const HELD_TASKS_MAX: usize = 4_096;
+/// Outcomes in one report of a worker: its facts are one transaction, which others wait for.
+pub const OUTCOMES_PER_REPORT_MAX: usize = 256;
+/// Times in a row that a store may refuse a worker, or show it nothing, before the worker is held
+/// back from that job (if others can go on), and set aside once another worker has succeeded where
+/// it did not: one refusal may be the object's, three in a row hardly are.
+pub const WORKER_DENIALS_MAX: u32 = 3;
+/// How long a worker gets no task of a connection at which it failed where others did not: long
+/// enough to cost little, short enough that a renewed credential is soon of use.
+pub const WORKER_ASIDE: Duration = Duration::from_secs(300);
+/// How long a sync waits for a worker that knows its connections: machines that are ordered when
+/// a job is queued come within minutes.
+pub const NO_WORKERS_WAIT: Duration = Duration::from_secs(600);
+
+// Tasks and their attempts.
+
+/// Bytes of a task of small objects: seconds of work, so that a lost task costs little and the
+/// last ones spread over the workers.
 pub const TASK_BYTES_MAX: u64 = 256 << 20;
-/// Objects that a task holds at the most.
+/// Objects of a task: at tens of requests a second they take as long as the bytes do.
 pub const TASK_OBJECTS_MAX: usize = 256;
-/// Attempts at a task before the sync fails: with their pauses more than a minute, for stores that
-/// throttle that long.
-pub const TASK_ATTEMPTS_MAX: u32 = 10;
-/// Times that a sync is planned again because another sync of the same target won.
-pub const REBASES_MAX: u32 = 5;
-/// The first pause after a failed attempt; it doubles, with jitter.
-pub const BACKOFF_MIN: Duration = Duration::from_millis(500);
-/// The longest pause after a failed attempt.
-pub const BACKOFF_MAX: Duration = Duration::from_secs(30);
-/// Times that a task loses its worker, or its lease, before the sync fails.
-pub const TASK_LOSSES_MAX: u32 = 12;
-/// Objects of at least this many bytes are tasks of their own.
+/// Objects of at least this many bytes are tasks of their own: a quarter of a full task.
 pub const LARGE_OBJECT_BYTES_MIN: u64 = 64 << 20;
 /// Bytes of the longest object that is copied by one read and one write: a worker holds it whole.
 pub const WHOLE_OBJECT_BYTES_MAX: u64 = 16 << 20;
@@ -33,123 +55,146 @@ pub const WHOLE_OBJECT_BYTES_MAX: u64 = 16 << 20;
 pub const PART_BYTES_MIN: u64 = 16 << 20;
 /// Parts of one object: stores take 10 000.
 pub const PARTS_MAX: u64 = 9_000;
-/// Tasks of one sync.
+/// Tasks of one sync: some 256 TiB of full tasks, in a few hundred megabytes of memory.
 pub const TASKS_MAX: usize = 1 << 20;
-/// Syncs that are queued or under way.
+/// Failures of a task before the sync fails: with their pauses more than a minute, for stores that
+/// throttle that long.
+pub const TASK_ATTEMPTS_MAX: u32 = 10;
+/// Times that a task loses its worker, or its lease, before the sync fails: a task that kills its
+/// workers ends, and a fleet of preemptible machines goes on.
+pub const TASK_LOSSES_MAX: u32 = 12;
+/// The first pause after a failed attempt; it doubles, with jitter.
+pub const BACKOFF_MIN: Duration = Duration::from_millis(500);
+/// The longest pause after a failed attempt: as long as a lease.
+pub const BACKOFF_MAX: Duration = Duration::from_secs(30);
+/// Grants of one task that ended without a report and are remembered, so that a late report finds
+/// its own: every failure, every loss and every round that a task can have in one epoch.
+pub const GRANTS_REMEMBERED_MAX: usize = 32;
+/// Workers that a task remembers as denied: more opinions than its budget of failures allows are
+/// never asked for.
+pub const DENIED_BY_MAX: usize = 2 * TASK_ATTEMPTS_MAX as usize;
+/// Tasks in one answer to a worker: an answer is some seconds of work, not the whole plan.
+pub const GRANT_TASKS_MAX: usize = 64;
+/// Objects in one answer to a worker, unless one task alone has more: three full tasks.
+pub const GRANT_OBJECTS_MAX: usize = 3 * TASK_OBJECTS_MAX;
+/// Ready tasks that are looked at for one that fits into the objects that are free: it bounds the
+/// work of one grant, and is no less than the tasks of one answer.
+pub const GRANT_CANDIDATES_MAX: usize = 64;
+/// Encoded bytes of one object in a grant: two keys of 1 KiB and the numbers beside them.
+pub const GRANT_OBJECT_BYTES_MAX: usize = 2_560;
+/// Encoded bytes of the grants in one answer: half of a message.
+pub const GRANT_BYTES_MAX: usize = 2 << 20;
+
+// Jobs.
+
+/// Syncs that are queued or under way: each holds its spec, up to [`SPEC_BYTES_MAX`].
 pub const JOBS_LIVE_MAX: usize = 10_000;
-/// Syncs that are over and still shown.
+/// Syncs that are over and still in memory, for clients that ask soon; the database has the rest.
 pub const JOBS_ENDED_MAX: usize = 1_000;
 /// Ended jobs that the database keeps: what their request ids and names still answer for. A row
 /// is about as large as the job's spec, so these are some hundred megabytes at the worst.
 pub const JOBS_KEPT_MAX: usize = 100_000;
 /// How long the database keeps an ended job: one quarter, for those who ask what became of it.
 pub const JOBS_KEPT: Duration = Duration::from_secs(90 * 24 * 3_600);
+/// Times that publishing sends a sync back, because another sync of the same target won or objects
+/// were gone: a sync that loses more often meets a fault that repetition does not heal.
+pub const REBASES_MAX: u32 = 5;
+/// Times that a sync is planned again because an object of the source is gone. One VACUUM costs
+/// one; a source that loses objects faster than they are copied is not for a copy.
+pub const VANISHED_PLANS_MAX: u32 = 3;
+/// How long the reading of both logs may take, once it is its turn. A log of gigabytes over a
+/// slow line takes minutes; a store that never ends an answer would hold its place for ever.
+pub const PLAN_TIME_MAX: Duration = Duration::from_secs(1_800);
+/// Folders above a new replica in which another table is looked for: one request each, and no lake
+/// nests its tables deeper.
+pub const FOLDERS_ABOVE_MAX: usize = 16;
+
+// Evidence.
+
+/// Evidence older than this is checked again before a publication, whatever the retention is: the
+/// retention may have been shortened since.
+pub const EVIDENCE_FRESH_MAX: Duration = Duration::from_secs(24 * 3_600);
 /// How long the database keeps evidence of objects. It is trusted for half of the target's
 /// retention, seven days by default; older evidence only saves a proof on targets that keep longer.
 pub const EVIDENCE_KEPT: Duration = Duration::from_secs(30 * 24 * 3_600);
+/// Bytes of an entity tag in a receipt; a store may use any length.
+pub const ENTITY_TAG_BYTES_MAX: usize = 1 << 10;
+/// Bytes of an entity tag that is kept; a longer one counts as none. Those of S3, Azure and GCS
+/// have less than 64.
+pub const ENTITY_TAG_BYTES_KEPT: usize = 128;
+
+// The coordinator.
+
+/// Events that the driver steps before it commits their facts: one transaction for all of them,
+/// short enough that the first does not wait long.
+pub const EVENTS_PER_BATCH_MAX: usize = 512;
 /// Rows that one transaction of a purge deletes at the most: facts wait for it meanwhile.
 pub const PURGE_ROWS_MAX: usize = 2_000;
-/// How often what is too old is purged.
+/// How often the database is purged of what is too old.
 pub const PURGE_INTERVAL: Duration = Duration::from_secs(60);
-/// Questions for jobs that only the database knows, at once: each holds a request.
+/// Requests for jobs that only the database knows, at once: each holds a call.
 pub const RECALLS_MAX: usize = 256;
-/// Streams that follow one job.
+/// Streams that follow one job: some people and scripts, not every client of a coordinator.
 pub const WATCHERS_PER_JOB_MAX: usize = 64;
-/// Streams that follow jobs, in all.
+/// Streams that follow jobs, in all: each holds a task and a connection's stream.
 pub const WATCHERS_MAX: usize = 1_024;
 /// Calls at once on one connection: a worker needs four, a client few and its watches.
 pub const STREAMS_PER_CONNECTION_MAX: u32 = 256;
 /// Plans for clients (not for jobs) that are made or wait at once: each holds a call.
 pub const PLAN_CALLS_MAX: usize = 32;
-/// Jobs or workers on one page.
+/// Jobs or workers on one page: more are asked for by its token.
 pub const PAGE_SIZE_MAX: usize = 1_000;
+/// Encoded bytes of any gRPC message: gRPC's own default.
+pub const MESSAGE_BYTES_MAX: usize = 4 << 20;
+
+// What a client may send.
+
 /// Bytes of a table's URI: a key of 1 KiB with every byte escaped, and where it lies.
 pub const URI_BYTES_MAX: usize = 4 << 10;
-/// Bytes of a connection's name.
+/// Bytes of a connection's name: it is typed by people.
 pub const CONNECTION_NAME_BYTES_MAX: usize = 128;
-/// Bytes of a predicate over partition columns.
+/// Bytes of a predicate over partition columns: some hundred comparisons.
 pub const PARTITION_FILTER_BYTES_MAX: usize = 16 << 10;
-/// Table properties of one spec.
+/// Table properties of one spec: several times as many as Delta defines.
 pub const PROPERTIES_MAX: usize = 256;
-/// Bytes of a table property's name.
+/// Bytes of a table property's name: Delta's have less than 64, other tools add prefixes.
 pub const PROPERTY_NAME_BYTES_MAX: usize = 256;
-/// Bytes of a table property's value.
+/// Bytes of a table property's value: a list of columns fits.
 pub const PROPERTY_VALUE_BYTES_MAX: usize = 4 << 10;
-/// Table features that one spec allows.
+/// Table features that one spec allows: more than twice as many as the protocol lists.
 pub const ALLOWED_FEATURES_MAX: usize = 64;
-/// Bytes of a table feature's name.
+/// Bytes of a table feature's name: the protocol's have less than 40.
 pub const FEATURE_NAME_BYTES_MAX: usize = 128;
 /// Bytes of a whole spec: it is kept with its job, live and ended.
 pub const SPEC_BYTES_MAX: usize = 64 << 10;
-/// Bytes of a worker's name.
-pub const WORKER_NAME_BYTES_MAX: usize = 128;
-/// Bytes of a worker's version.
-pub const WORKER_VERSION_BYTES_MAX: usize = 64;
-/// Connections that one worker offers.
-pub const CONNECTIONS_PER_WORKER_MAX: usize = 256;
-/// Grants that one worker holds or has not reported, as it tells.
-pub const HELD_TASKS_MAX: usize = 4_096;
-/// Outcomes in one report of a worker.
-pub const OUTCOMES_PER_REPORT_MAX: usize = 256;
-/// Bytes of the message of a failed task; what is longer is cut.
+/// Bytes of the message of a failed task; what is longer is cut: a key of 1 KiB may be in it.
 pub const FAILURE_MESSAGE_BYTES_MAX: usize = 1 << 10;
-/// Bytes of an entity tag.
-pub const ENTITY_TAG_BYTES_MAX: usize = 1 << 10;
-/// Workers that are known at once, lost ones included.
-pub const WORKERS_MAX: usize = 4_096;
-/// Grants of one task that ended without a word and are remembered, so that a late report finds
-/// its own: every failure, every loss and every round that a task can have in one epoch.
-pub const GRANTS_REMEMBERED_MAX: usize = 32;
-/// Times that a sync is planned again because an object of the source is gone. One VACUUM costs
-/// one; a source that loses objects faster than they are copied is not for a copy.
-pub const VANISHED_PLANS_MAX: u32 = 3;
-/// Times in a row that a worker may be refused by a store, or find nothing there, before it is
-/// held back from that job (if others can go on), and set aside once another worker has succeeded
-/// where it did not: one refusal may be the object's, three in a row hardly are.
-pub const WORKER_DENIALS_MAX: u32 = 3;
-/// How long a worker is given nothing of a connection at which it failed where others did not:
-/// long enough to cost little, short enough that a renewed credential is soon of use.
-pub const WORKER_ASIDE: Duration = Duration::from_secs(300);
-/// How long a sync waits for a worker that knows its connections: machines that are ordered when
-/// a job is queued come within minutes.
-pub const NO_WORKERS_WAIT: Duration = Duration::from_secs(600);
-/// How long the reading of both logs may take, once it is its turn. A log of gigabytes over a
-/// slow line takes minutes; a store that never ends an answer would hold its place for ever.
-pub const PLAN_TIME_MAX: Duration = Duration::from_secs(1_800);
-/// Tasks in one answer to a worker.
-pub const GRANT_TASKS_MAX: usize = 64;
-/// Objects in one answer to a worker, unless one task alone has more.
-pub const GRANT_OBJECTS_MAX: usize = 3 * TASK_OBJECTS_MAX;
-/// Encoded bytes of one object in a lease: two keys of 1 KiB and the numbers beside them.
-pub const GRANT_OBJECT_BYTES_MAX: usize = 2_560;
-/// Encoded bytes of the leases in one answer.
-pub const GRANT_BYTES_MAX: usize = 2 << 20;
-/// Folders above a new replica in which another table is looked for: one request each, and no lake
-/// nests its tables deeper.
-pub const FOLDERS_ABOVE_MAX: usize = 16;
-/// Encoded bytes of any gRPC message.
-pub const MESSAGE_BYTES_MAX: usize = 4 << 20;
 
 const _: () = assert!(HEARTBEAT_INTERVAL.as_millis() * 3 <= LEASE_TTL.as_millis());
-const _: () = assert!(GRANT_BYTES_MAX < MESSAGE_BYTES_MAX);
-const _: () = assert!(GRANT_OBJECTS_MAX * GRANT_OBJECT_BYTES_MAX <= GRANT_BYTES_MAX);
-const _: () = assert!(TASK_OBJECTS_MAX <= GRANT_OBJECTS_MAX);
+const _: () = assert!(ACQUIRE_WAIT_MAX.as_millis() < LEASE_TTL.as_millis());
+const _: () = assert!(WORKER_ASIDE.as_millis() < NO_WORKERS_WAIT.as_millis());
+const _: () = assert!(BACKOFF_MIN.as_millis() < BACKOFF_MAX.as_millis());
+const _: () = assert!(BACKOFF_MAX.as_millis() <= NO_WORKERS_WAIT.as_millis());
 const _: () = assert!(LARGE_OBJECT_BYTES_MIN <= TASK_BYTES_MAX);
 // An object that shares its task with others may still be copied by parts.
 const _: () = assert!(WHOLE_OBJECT_BYTES_MAX <= LARGE_OBJECT_BYTES_MIN);
-const _: () = assert!(ACQUIRE_WAIT_MAX.as_millis() < LEASE_TTL.as_millis());
+const _: () = assert!(TASK_OBJECTS_MAX <= GRANT_OBJECTS_MAX);
+const _: () = assert!(GRANT_TASKS_MAX <= GRANT_CANDIDATES_MAX);
+const _: () = assert!(GRANT_TASKS_MAX <= HELD_TASKS_MAX);
+const _: () = assert!(GRANT_OBJECTS_MAX * GRANT_OBJECT_BYTES_MAX <= GRANT_BYTES_MAX);
+const _: () = assert!(GRANT_BYTES_MAX < MESSAGE_BYTES_MAX);
+// A worker's report and its announcements fit into a message: a key is some 70 bytes.
+const _: () = assert!(HELD_TASKS_MAX * 128 < MESSAGE_BYTES_MAX);
 const _: () = assert!(
     (TASK_ATTEMPTS_MAX + TASK_LOSSES_MAX + REBASES_MAX + VANISHED_PLANS_MAX) as usize
         <= GRANTS_REMEMBERED_MAX
 );
+const _: () = assert!(DENIED_BY_MAX >= TASK_ATTEMPTS_MAX as usize);
 const _: () = assert!(JOBS_ENDED_MAX <= JOBS_KEPT_MAX);
 const _: () = assert!(WATCHERS_PER_JOB_MAX <= WATCHERS_MAX);
 const _: () = assert!(PARTITION_FILTER_BYTES_MAX + 2 * URI_BYTES_MAX < SPEC_BYTES_MAX);
-const _: () = assert!(GRANT_TASKS_MAX <= HELD_TASKS_MAX);
-// A worker's report and its announcements fit into a message: a key is some 70 bytes.
-const _: () = assert!(HELD_TASKS_MAX * 128 < MESSAGE_BYTES_MAX);
-const _: () = assert!(WORKER_ASIDE.as_millis() < NO_WORKERS_WAIT.as_millis());
-const _: () = assert!(BACKOFF_MIN.as_millis() < BACKOFF_MAX.as_millis());
+const _: () = assert!(ENTITY_TAG_BYTES_KEPT <= ENTITY_TAG_BYTES_MAX);
+const _: () = assert!(EVIDENCE_FRESH_MAX.as_millis() < EVIDENCE_KEPT.as_millis());
 
 /// The bounds that the machine is built with: the constants above, or smaller ones in a test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

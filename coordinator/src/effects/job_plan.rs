@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use deepclone_common::connections::Resolved;
-use deepclone_core::evidence::{ETAG_BYTES_MAX, Prior, Recorded, prior};
+use deepclone_core::evidence::{Prior, Recorded, prior};
 use deepclone_core::ids::{JobId, SourceKey, TargetKey, TaskFingerprint, TaskIndex};
+use deepclone_core::limits::ENTITY_TAG_BYTES_KEPT;
 use deepclone_core::receipt::Receipt;
 use deepclone_core::shard::Shard;
 use deepclone_core::task::{ObjectCopy, TaskSide, TaskSpec};
@@ -136,7 +137,7 @@ impl JobPlan {
 
 /// A tag as it is kept; a longer one counts as none.
 fn bounded(etag: &str) -> String {
-    if etag.len() <= ETAG_BYTES_MAX { etag.to_owned() } else { String::new() }
+    if etag.len() <= ENTITY_TAG_BYTES_KEPT { etag.to_owned() } else { String::new() }
 }
 
 /// True when an object of this size can be the planned one.

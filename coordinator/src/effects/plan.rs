@@ -7,10 +7,10 @@ use std::sync::Arc;
 use deepclone_common::connections::Side;
 use deepclone_common::store::table::StoreKind;
 use deepclone_core::copy_plan::{CopyPlan, CopyRequests, CopyTarget};
-use deepclone_core::evidence::{ETAG_BYTES_MAX, Recorded, prior_age_max_ms};
+use deepclone_core::evidence::{Recorded, prior_age_max_ms};
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::{JobId, SourceKey, TargetKey};
-use deepclone_core::limits::GRANT_OBJECT_BYTES_MAX;
+use deepclone_core::limits::{ENTITY_TAG_BYTES_KEPT, GRANT_OBJECT_BYTES_MAX};
 use deepclone_core::machine::{Plan, PlanTask};
 use deepclone_core::reason::Reason;
 use deepclone_core::shard::{ObjectSize, PlanIdentity, Shard, plan_digest, shard};
@@ -24,7 +24,7 @@ use super::{Context, in_time, source_key, wall_clock_ms};
 use crate::state::{JobSpec, KnownObject, PlanNote, StateError, encode_spec};
 
 /// Bytes of an object's lease besides its two keys: numbers, and the tags of an earlier copy.
-const OBJECT_OVERHEAD_BYTES: usize = 96 + 2 * ETAG_BYTES_MAX;
+const OBJECT_OVERHEAD_BYTES: usize = 96 + 2 * ENTITY_TAG_BYTES_KEPT;
 
 /// Requests of publishing: the commit, and `replica.json`.
 const PUBLISH_REQUESTS: u64 = 2;

@@ -10,12 +10,8 @@ use super::lease::Lease;
 use super::moment::Moment;
 use super::retry::Suspect;
 use crate::ids::{Attempt, Epoch, GrantKey, WorkerId};
-use crate::limits::{GRANTS_REMEMBERED_MAX, TASK_ATTEMPTS_MAX};
+use crate::limits::{DENIED_BY_MAX, GRANTS_REMEMBERED_MAX};
 use crate::receipt::TaskFailure;
-
-/// Workers that a task remembers as denied: more opinions than its budget of failures allows are
-/// never asked for.
-pub(super) const DENIED_BY_MAX: usize = 2 * TASK_ATTEMPTS_MAX as usize;
 
 /// The attempts at a task.
 #[derive(Clone, Debug, Default)]

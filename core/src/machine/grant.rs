@@ -16,11 +16,8 @@ use super::view::WorkerState;
 use super::violation::Violation;
 use super::worker::{OpenRequest, Worker};
 use crate::ids::{Attempt, GrantKey, JobId, TaskIndex, WorkerId};
+use crate::limits::GRANT_CANDIDATES_MAX;
 use crate::task::Capacity;
-
-/// Ready tasks that are looked at for one that fits into the objects that are free: a bound on the
-/// work of one grant, far above the number that one answer takes.
-const CANDIDATES_MAX: usize = 64;
 
 /// The tasks of one answer, and what it may still take.
 struct Batch {
@@ -241,7 +238,7 @@ fn candidate(
         .ready
         .range((Reverse(batch.capacity.bytes), TaskIndex(0))..)
         .filter(suits)
-        .take(CANDIDATES_MAX)
+        .take(GRANT_CANDIDATES_MAX)
         .find(|&&(_, index)| {
             tasks.get(index).is_some_and(|task| task.objects as usize <= objects_free)
         })

@@ -8,14 +8,13 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::action::Action;
-use super::attempts::DENIED_BY_MAX;
 use super::job::{Job, State};
 use super::state::Machine;
 use super::tasks::{Sums, TaskState, Tasks};
 use super::violation::Violation;
 use crate::failure::Failure;
 use crate::ids::{JobId, TaskIndex};
-use crate::limits::GRANTS_REMEMBERED_MAX;
+use crate::limits::{DENIED_BY_MAX, GRANTS_REMEMBERED_MAX};
 use crate::reason::Reason;
 
 impl Machine {

@@ -76,29 +76,3 @@ pub struct SetAside {
     /// What it reported last.
     pub reason: String,
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::receipt::ObjectReceipt;
-
-    #[test]
-    fn what_an_earlier_attempt_wrote_counts_as_copied() {
-        let object = |existed| ObjectReceipt {
-            size: 1,
-            crc64nvme: 0,
-            source_etag: String::new(),
-            target_etag: String::new(),
-            existed,
-        };
-        for (objects_written_before, expected) in
-            [(0, (2, 3)), (1, (3, 2)), (3, (5, 0)), (9, (5, 0))]
-        {
-            let objects = [false, true, true, false, true].map(object).to_vec();
-            let mut progress = Progress::default();
-            progress.count(&Receipt { objects, objects_written_before, ..Receipt::default() });
-            let found = (progress.objects_copied, progress.objects_skipped);
-            assert_eq!(found, expected, "{objects_written_before}");
-        }
-    }
-}
