@@ -30,15 +30,18 @@ pub(super) struct Attempts {
     pub(super) denied_by: Vec<(WorkerId, Suspect)>,
     /// What the last of them said.
     pub(super) denial: Option<TaskFailure>,
-    ended: VecDeque<EndedGrant>,
+    /// Grants that no lease holds any more, the newest last.
+    pub(super) ended: VecDeque<EndedGrant>,
 }
 
+/// A grant that no lease holds any more.
 #[derive(Clone, Copy, Debug)]
-struct EndedGrant {
-    worker: WorkerId,
-    attempt: Attempt,
-    epoch: Epoch,
-    heard: bool,
+pub(super) struct EndedGrant {
+    pub(super) worker: WorkerId,
+    pub(super) attempt: Attempt,
+    pub(super) epoch: Epoch,
+    /// True when its report came.
+    pub(super) heard: bool,
 }
 
 /// What a grant is to this machine, when it is not current.
@@ -95,11 +98,6 @@ impl Attempts {
     pub(super) fn is_denied(&self, worker: WorkerId) -> bool {
         self.denied_by.iter().any(|(denied, _)| *denied == worker)
     }
-
-    /// Grants remembered: never more than the bound.
-    pub(super) fn remembered(&self) -> usize {
-        self.ended.len()
-    }
 }
 
 #[cfg(test)]
@@ -123,7 +121,7 @@ mod tests {
             attempts
                 .standing(worker, &GrantKey { job, fingerprint, attempt: Attempt(number), epoch })
         };
-        assert_eq!(attempts.remembered(), GRANTS_REMEMBERED_MAX);
+        assert_eq!(attempts.ended.len(), GRANTS_REMEMBERED_MAX);
         assert_eq!(
             [3, 4, most + 3].map(standing),
             [Standing::Unknown, Standing::Lost, Standing::Lost]

@@ -121,7 +121,7 @@ impl Machine {
             attempts.failures >= limits.task_attempts_max
                 || attempts.losses > limits.task_losses_max
                 || attempts.denied_by.len() > DENIED_BY_MAX
-                || attempts.remembered() > GRANTS_REMEMBERED_MAX
+                || attempts.ended.len() > GRANTS_REMEMBERED_MAX
         });
         over.then_some("M9: failures, and what is remembered of them, within the budget")
     }

@@ -1,6 +1,7 @@
 //! Tables of cases. A [`Rig`] is a machine with a clock; its invariants hold after every step.
 
 mod denials;
+mod invariants;
 mod leases;
 mod life;
 mod random_events;
