@@ -71,7 +71,6 @@ pub fn prior(recorded: Option<Recorded>, source: SourceKey, in_use: bool) -> Pri
 /// An object as its store describes it, without its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Described {
-    /// Length in bytes.
     pub size: u64,
     /// Entity tag; empty where there is none.
     pub etag: String,
@@ -83,10 +82,7 @@ pub struct Described {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The target holds the source's bytes, which have this digest.
-    Same {
-        /// CRC-64/NVME.
-        crc64nvme: u64,
-    },
+    Same { crc64nvme: u64 },
     /// It holds other bytes.
     Different,
     /// It holds the source's bytes if they have this digest: read them at the target.

@@ -1,4 +1,4 @@
-//! Ids as newtypes: a job is never taken for a worker, an epoch never for an attempt.
+//! Ids as newtypes: a job cannot be taken for a worker, nor an epoch for an attempt.
 //!
 //! ```compile_fail
 //! use deepclone_core::ids::{JobId, WorkerId};
@@ -12,16 +12,16 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-/// One sync; also the sync id in the replica's log.
+/// Identifies one sync, also in the replica's log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct JobId(pub Uuid);
 
-/// One worker process: derived from its name and its incarnation.
+/// Identifies one worker process; derived from its name and its incarnation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WorkerId(pub Uuid);
 
 impl WorkerId {
-    /// The id of the process `incarnation` of the worker `name`: always the same for the same pair.
+    /// Returns the id of the process `incarnation` of the worker `name`: the same for the same pair.
     #[must_use]
     pub fn derive(name: &str, incarnation: &[u8]) -> Self {
         let digest = Sha256::new()
@@ -54,7 +54,7 @@ pub struct SourceKey(pub [u8; 32]);
 pub struct ConnectionKey(pub [u8; 32]);
 
 impl ConnectionKey {
-    /// The key of the connection `name` whose settings have this `fingerprint`.
+    /// Returns the key of the connection `name` whose settings have this `fingerprint`.
     #[must_use]
     pub fn derive(name: &str, fingerprint: &[u8; 32]) -> Self {
         let digest = Sha256::new()
@@ -83,12 +83,11 @@ pub struct Epoch(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TaskIndex(pub u32);
 
-/// One grant of one task: what a worker holds, reports and is told to abandon.
+/// Names one grant of one task: what a worker holds, reports and is told to abandon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GrantKey {
     /// The sync that the task belongs to.
     pub job: JobId,
-    /// The task's content.
     pub fingerprint: TaskFingerprint,
     /// Which grant of it.
     pub attempt: Attempt,

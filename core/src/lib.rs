@@ -1,6 +1,8 @@
 //! The decisions of Deepclone, pure: no IO, no clock, no randomness, no id minting (I1).
 //!
-//! The ladder from a request to a visible version, one word for each step:
+//! # The ladder
+//!
+//! One word for each step from a request to a visible version, never mixed:
 //!
 //! ```text
 //! CloneSpec → ChangeSet → TaskSpec → Grant → Lease → Receipt → Publication
@@ -14,16 +16,91 @@
 //! When every task has its receipt, the publication makes the new state visible with one
 //! conditional write.
 //!
-//! Layout, in pipeline order:
+//! # The machine
 //!
-//! * [`spec`]: what a client asks for (`CloneSpec`).
+//! [`Machine`](machine::Machine) turns events into actions. The coordinator's driver owns it: it
+//! makes the facts among the actions durable, does the others, and returns their ends as events.
+//! Here is a whole sync of one task, without the driver:
+//!
+//! ```
+//! use std::collections::BTreeSet;
+//!
+//! use deepclone_core::ids::{ConnectionKey, Epoch, JobId, PlanDigest, TargetKey, TaskFingerprint};
+//! use deepclone_core::ids::WorkerId;
+//! use deepclone_core::limits::Limits;
+//! use deepclone_core::machine::{
+//!     Action, Event, JobState, Machine, Moment, Plan, PlanTask, PublishOutcome, Route, TaskOutcome,
+//! };
+//! use deepclone_core::receipt::{ObjectReceipt, Receipt};
+//! use deepclone_core::task::Capacity;
+//!
+//! let mut machine = Machine::new(Epoch(1), Limits::default());
+//! let mut step = |event| {
+//!     let mut actions = Vec::new();
+//!     machine.step(Moment(1), event, &mut actions);
+//!     actions
+//! };
+//! let job = JobId(uuid::Uuid::from_u128(1));
+//! let worker = WorkerId::derive("w", b"1");
+//! let (source, target) = (ConnectionKey([1; 32]), ConnectionKey([2; 32]));
+//!
+//! // A client submits a sync: the driver is to plan it.
+//! let route = Route { source, target };
+//! let target_key = TargetKey([3; 32]);
+//! let actions = step(Event::Submitted { job, target: target_key, route, spec: vec![] });
+//! assert!(actions.contains(&Action::Plan { job }));
+//!
+//! // The plan has one task of one object.
+//! let task = PlanTask { fingerprint: TaskFingerprint([4; 32]), bytes: 9, objects: 1 };
+//! let plan = Plan {
+//!     digest: PlanDigest([5; 32]),
+//!     source_version: 7,
+//!     replica_version: None,
+//!     source_is_newest: true,
+//!     tasks: vec![task],
+//! };
+//! step(Event::Planned { job, plan });
+//!
+//! // A worker that has both connections registers, asks, and gets the task.
+//! step(Event::WorkerRegistered {
+//!     worker,
+//!     readable: BTreeSet::from([source]),
+//!     writable: BTreeSet::from([target]),
+//!     held: vec![],
+//! });
+//! let capacity = Capacity { bytes: 1 << 20, objects: 100 };
+//! let actions = step(Event::TasksWanted { worker, capacity, deadline: Moment(20_000) });
+//! let [Action::Grant { tasks, .. }, ..] = &actions[..] else { panic!("{actions:?}") };
+//! let key = tasks[0].key;
+//!
+//! // Its receipt shows every object: the driver is to publish.
+//! let object = ObjectReceipt {
+//!     size: 9,
+//!     crc64nvme: 1,
+//!     source_etag: String::new(),
+//!     target_etag: String::new(),
+//!     existed: false,
+//! };
+//! let receipt = Receipt { objects: vec![object], ..Receipt::default() };
+//! let actions =
+//!     step(Event::Reported { worker, outcomes: vec![(key, TaskOutcome::Done(receipt))] });
+//! assert!(actions.contains(&Action::Publish { job }));
+//!
+//! // The commit landed: the job is over.
+//! step(Event::PublishEnded { job, outcome: PublishOutcome::Published { version: 0 } });
+//! assert_eq!(machine.job_state(job), Some(JobState::Succeeded));
+//! ```
+//!
+//! # Layout, in pipeline order
+//!
+//! * [`spec`]: what a client asks for.
 //! * [`ids`]: newtypes for every id; none is minted here.
 //! * [`shard`]: objects packed into tasks, and the names (fingerprints) of tasks.
 //! * [`copy_plan`]: whether an object is copied whole or by parts, and by how many requests.
 //! * [`task`]: a task as a worker gets it, and its grant.
 //! * [`evidence`]: what proves that the target holds an object, and for how long.
 //! * [`receipt`]: the worker's evidence for a task, or the kind of its failure.
-//! * [`machine`]: the life of a sync: `Machine::step(now, event, &mut actions)`.
+//! * [`machine`]: the life of a sync.
 //! * [`reason`]: the one table reason → exit code → gRPC code.
 //! * [`failure`]: an error as it leaves the system: reason, one line, details.
 //! * [`limits`]: every bound, with their relations asserted.

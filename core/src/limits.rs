@@ -196,44 +196,27 @@ const _: () = assert!(PARTITION_FILTER_BYTES_MAX + 2 * URI_BYTES_MAX < SPEC_BYTE
 const _: () = assert!(ENTITY_TAG_BYTES_KEPT <= ENTITY_TAG_BYTES_MAX);
 const _: () = assert!(EVIDENCE_FRESH_MAX.as_millis() < EVIDENCE_KEPT.as_millis());
 
-/// The bounds that the machine is built with: the constants above, or smaller ones in a test.
+/// The bounds that the machine is built with: the constants of the same names, or smaller ones in a
+/// test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// See [`HEARTBEAT_INTERVAL`].
     pub heartbeat_interval: Duration,
-    /// See [`LEASE_TTL`].
     pub lease_ttl: Duration,
-    /// See [`TASK_ATTEMPTS_MAX`].
     pub task_attempts_max: u32,
-    /// See [`TASK_LOSSES_MAX`].
     pub task_losses_max: u32,
-    /// See [`REBASES_MAX`].
     pub rebases_max: u32,
-    /// See [`BACKOFF_MIN`].
     pub backoff_min: Duration,
-    /// See [`BACKOFF_MAX`].
     pub backoff_max: Duration,
-    /// See [`TASKS_MAX`].
     pub tasks_max: usize,
-    /// See [`JOBS_LIVE_MAX`].
     pub jobs_live_max: usize,
-    /// See [`JOBS_ENDED_MAX`].
     pub jobs_ended_max: usize,
-    /// See [`WORKERS_MAX`].
     pub workers_max: usize,
-    /// See [`VANISHED_PLANS_MAX`].
     pub vanished_plans_max: u32,
-    /// See [`WORKER_DENIALS_MAX`].
     pub worker_denials_max: u32,
-    /// See [`WORKER_ASIDE`].
     pub worker_aside: Duration,
-    /// See [`NO_WORKERS_WAIT`].
     pub no_workers_wait: Duration,
-    /// See [`PLAN_TIME_MAX`].
     pub plan_time_max: Duration,
-    /// See [`GRANT_TASKS_MAX`].
     pub grant_tasks_max: usize,
-    /// See [`GRANT_OBJECTS_MAX`].
     pub grant_objects_max: usize,
 }
 

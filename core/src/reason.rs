@@ -5,7 +5,7 @@
 pub enum Reason {
     /// A bug or an impossible state.
     Internal,
-    /// A flag, field, URI, predicate or version that cannot be meant.
+    /// A flag, field, URI, predicate or version that is malformed or does not exist.
     InvalidArgument,
     /// A feature, field or service that is not built yet.
     Unimplemented,
@@ -15,25 +15,25 @@ pub enum Reason {
     UnsupportedFeature,
     /// The log is damaged: the file is named.
     DamagedLog,
-    /// A live object is missing at the source's newest version.
+    /// An object that the source's version needs is missing.
     ObjectVanished,
     /// A source object is not what the log says (size, content).
     ObjectChanged,
     /// The source is another table than the one synced before.
     SourceReplaced,
-    /// The target holds a table of somebody else.
+    /// The target holds a table that Deepclone did not write.
     TargetNotOurs,
-    /// The replica was changed by somebody else.
+    /// Another writer changed the replica.
     TargetDiverged,
-    /// An object of ours exists at the target with other bytes.
+    /// An object that is to be copied exists at the target with other bytes.
     TargetConflict,
     /// Another sync of this target won, and the budget of re-bases is spent.
     TargetBusy,
-    /// The target's store, or its place, cannot hold the replica: said before anything is copied.
+    /// The target's store, or the place in it, cannot hold the replica; found before the copy.
     TargetUnsuitable,
     /// A store or bucket that does not exist or does not answer.
     StorageUnavailable,
-    /// A store that refuses our credentials.
+    /// A store that refuses the credentials.
     PermissionDenied,
     /// Bytes that differ from their digest after all retries.
     CorruptCopy,
@@ -45,7 +45,7 @@ pub enum Reason {
     WorkerNotFound,
     /// The job was cancelled.
     Cancelled,
-    /// Ctrl-C.
+    /// The user stopped the command line (Ctrl-C).
     Interrupted,
     /// The coordinator cannot be reached or does not lead.
     CoordinatorUnavailable,
@@ -55,16 +55,15 @@ pub enum Reason {
     Overloaded,
 }
 
-/// A row of the table.
+/// A reason with what it stands for outside.
 #[derive(Clone, Copy, Debug)]
 pub struct ReasonRow {
-    /// The reason.
     pub reason: Reason,
     /// Its name on the wire and in `--output json`.
     pub name: &'static str,
     /// The exit code of the command line.
     pub exit: u8,
-    /// The `google.rpc.Code` number.
+    /// The number of the `google.rpc.Code`.
     pub grpc: i32,
 }
 
@@ -72,7 +71,7 @@ const fn row(reason: Reason, name: &'static str, exit: u8, grpc: i32) -> ReasonR
     ReasonRow { reason, name, exit, grpc }
 }
 
-/// Every reason once.
+/// Every reason once, in the order of the enum.
 pub const REASONS: &[ReasonRow] = &[
     row(Reason::Internal, "INTERNAL", 1, 13),
     row(Reason::InvalidArgument, "INVALID_ARGUMENT", 2, 3),
@@ -102,14 +101,14 @@ pub const REASONS: &[ReasonRow] = &[
 ];
 
 impl Reason {
-    /// The reason's row.
+    /// Returns the row of this reason.
     #[must_use]
     pub fn row(self) -> &'static ReasonRow {
         // The order of REASONS is the order of the enum; a test holds it.
         &REASONS[self as usize]
     }
 
-    /// The reason with this wire name.
+    /// Returns the reason with this name on the wire.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         REASONS.iter().find(|row| row.name == name).map(|row| row.reason)

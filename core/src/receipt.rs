@@ -1,4 +1,4 @@
-//! What a worker says of a task: evidence, or the kind of its failure.
+//! What a worker reports of a task: evidence, or the kind of its failure.
 
 /// Evidence that every object of a task was seen whole at the target.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,7 +23,6 @@ pub struct Receipt {
 /// Evidence for one object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObjectReceipt {
-    /// Length in bytes.
     pub size: u64,
     /// CRC-64/NVME of the bytes.
     pub crc64nvme: u64,
@@ -38,9 +37,9 @@ pub struct ObjectReceipt {
 /// Why an attempt at a task failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TaskFailure {
-    /// The object's place in the task; none: the task as a whole.
+    /// The object's place in the task; `None` for the task as a whole.
     pub index: Option<u32>,
-    /// What kind: decides whether another attempt makes sense.
+    /// Decides whether another attempt may succeed.
     pub kind: TaskFailureKind,
     /// One line, naming the object, without secrets.
     pub message: String,
@@ -49,17 +48,17 @@ pub struct TaskFailure {
 /// The kinds of failure of a copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TaskFailureKind {
-    /// A time-out, reset or 5xx: try again.
+    /// A time-out, reset or 5xx: attempted again.
     Transient,
-    /// 429 or 503: try again, slower.
+    /// 429 or 503: attempted again, more slowly.
     Throttled,
     /// The source has no such object.
     SourceNotFound,
-    /// The source object is not the one that was planned (size, etag).
+    /// The source's object is not the one that was planned (size, entity tag).
     SourceChanged,
-    /// The source refuses our credentials, or has no such bucket.
+    /// The source refuses the worker's credentials, or has no such bucket.
     SourceDenied,
-    /// The target refuses our credentials, or has no such bucket.
+    /// The target refuses the worker's credentials, or has no such bucket.
     TargetDenied,
     /// The target has other bytes under this key.
     TargetConflict,

@@ -2,14 +2,14 @@
 //!
 //! Small objects are packed in the order of their keys to about 256 MiB or 256 objects a task; a
 //! large object is a task of its own and does not end the pack around it. Tasks are in the order
-//! of their first keys. Which task is granted first is not decided here.
+//! of their first keys. The machine decides which one is granted first.
 
 use sha2::{Digest, Sha256};
 
 use crate::ids::{PlanDigest, SourceKey, TaskFingerprint};
 use crate::limits;
 
-/// The version of the rules in this file: another one, other plans.
+/// The version of the rules in this file: plans of different versions differ.
 pub const PLANNER_VERSION: u32 = 2;
 
 /// One object to copy, as sharding sees it.
@@ -21,19 +21,18 @@ pub struct ObjectSize<'a> {
     pub size: u64,
     /// True when the log only bounds the length.
     pub size_is_minimum: bool,
-    /// When the source's log says that it was written, in milliseconds since 1970; 0: it does not.
-    /// A file that was replaced in place is another object.
+    /// When it was written by the source's log, in milliseconds since 1970; 0 when the log does not
+    /// tell. A file that was replaced in place is another object.
     pub modified_ms: i64,
 }
 
 /// One task: some of the sorted objects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shard {
-    /// Its content's name.
     pub fingerprint: TaskFingerprint,
     /// The places of its objects, ascending; never empty.
     pub objects: Vec<usize>,
-    /// Their bytes together.
+    /// The sizes of its objects, added up.
     pub bytes: u64,
 }
 
@@ -42,7 +41,7 @@ pub struct Shard {
 pub struct PlanIdentity<'a> {
     /// The source's version that it leads to.
     pub source_version: u64,
-    /// The replica's head that it starts from.
+    /// The replica version that it starts from; `None` without a replica.
     pub replica_version: Option<u64>,
     /// The encoded options that change what is copied or committed.
     pub options: &'a [u8],
@@ -56,7 +55,6 @@ pub enum ShardError {
     NotSorted {
         /// The place of the first object that is out of order.
         index: usize,
-        /// Its key.
         key: String,
     },
 }
@@ -89,7 +87,7 @@ pub fn shard(source: SourceKey, objects: &[ObjectSize<'_>]) -> Result<Vec<Shard>
     Ok(shards)
 }
 
-/// The identity of a plan: of what decides it, and of its tasks in order.
+/// Returns the identity of a plan: of what decides it, and of its tasks in order.
 #[must_use]
 pub fn plan_digest(identity: &PlanIdentity<'_>, shards: &[Shard]) -> PlanDigest {
     let replica = identity.replica_version.map_or([0; 9], |version| {

@@ -1,46 +1,41 @@
-//! What a client asks for: the first rung of the ladder.
+//! What a client asks for: the first step of the ladder.
 
 use std::collections::BTreeMap;
 
 /// A request to bring a replica to one version of its source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CloneSpec {
-    /// The table copied from.
+    /// The table to copy from.
     pub source: TableRef,
-    /// Where to.
+    /// Where the replica is, or is to be.
     pub target: TableRef,
-    /// Own history or the source's log.
     pub mode: Mode,
-    /// Which version of the source.
     pub source_point: SourcePoint,
-    /// A predicate over partition columns; none: all files.
+    /// A predicate over partition columns; `None` for all files.
     pub partition_filter: Option<String>,
-    /// Table properties to set on the replica over the source's.
+    /// Table properties to set on the replica, over the source's.
     pub properties: BTreeMap<String, String>,
-    /// How copied bytes are proved.
     pub verification: Verification,
-    /// What to do when somebody else wrote to the replica.
     pub divergence_policy: DivergencePolicy,
     /// Unknown table features that may be carried all the same.
     pub allowed_features: Vec<String>,
-    /// What to do when the source is another table than before.
     pub source_replaced_policy: SourceReplacedPolicy,
 }
 
-/// A table by its URI and, where it is not found by the URI alone, its connection's name.
+/// A table by its URI and, where the URI alone does not tell it, its connection's name.
 /// Never a storage option, never a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableRef {
-    /// `s3://bucket/path`, `file:///path`, …
+    /// Such as `s3://bucket/path` or `file:///path`.
     pub uri: String,
-    /// The connection's name; none: the one with the longest root above the URI.
+    /// The connection's name; `None` for the one with the longest root above the URI.
     pub connection: Option<String>,
 }
 
-/// Own history or the source's log.
+/// What the replica's log is: its own history, or the source's log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
-    /// One `CLONE` commit a sync.
+    /// One `CLONE` commit for each sync.
     #[default]
     Clone,
 }
@@ -55,46 +50,46 @@ impl Mode {
     }
 }
 
-/// Which version of the source.
+/// Which version of the source is copied.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SourcePoint {
-    /// The newest one.
+    /// The newest version when the sync is planned.
     #[default]
     Newest,
-    /// This one.
+    /// The version with this number.
     Version(u64),
-    /// The newest one at or before this time, in milliseconds since 1970 (UTC).
+    /// The newest version at or before this time, in milliseconds since 1970 (UTC).
     Timestamp(i64),
 }
 
-/// How copied bytes are proved.
+/// How copied bytes are verified.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Verification {
-    /// The length.
+    /// By their number.
     Size,
-    /// CRC-64/NVME of the bytes read, checked by the target where it can.
+    /// By CRC-64/NVME of the bytes read, which the target checks where it can.
     #[default]
     Digest,
-    /// Also read back at the target.
+    /// By the digest, and by reading the object back at the target.
     ReadBack,
 }
 
-/// What to do when somebody else wrote to the replica.
+/// What happens when another writer changed the replica.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DivergencePolicy {
-    /// Refuse.
+    /// The sync is refused.
     #[default]
     Fail,
-    /// Make it the source's state again.
+    /// The sync restores the source's state.
     Overwrite,
 }
 
-/// What to do when the source is another table than before.
+/// What happens when the source is another table than at the last sync.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SourceReplacedPolicy {
-    /// Refuse.
+    /// The sync is refused.
     #[default]
     Fail,
-    /// Start a new lineage on the same replica.
+    /// The sync starts a new lineage on the same replica.
     Reclone,
 }

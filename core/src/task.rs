@@ -14,29 +14,24 @@ use crate::spec::Verification;
 pub struct Grant {
     /// Names the grant in heartbeats and reports.
     pub key: GrantKey,
-    /// How long it holds without a heartbeat. A duration: clocks differ.
+    /// How long it holds without a heartbeat. A duration, because clocks differ.
     pub ttl: Duration,
-    /// What to do.
     pub spec: TaskSpec,
 }
 
 /// What a worker can take on now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capacity {
-    /// Bytes of objects.
     pub bytes: u64,
-    /// Number of objects.
     pub objects: u32,
 }
 
 /// A bounded piece of copying.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TaskSpec {
-    /// Read from here.
     pub source: TaskSide,
-    /// Write to here.
     pub target: TaskSide,
-    /// How copied bytes are proved.
+    /// How copied bytes are verified.
     pub verification: Verification,
     /// What to copy, in the order that receipts follow.
     pub objects: Vec<ObjectCopy>,
@@ -45,11 +40,10 @@ pub struct TaskSpec {
 /// One side of a task: a table's folder in a connection that the worker resolves itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TaskSide {
-    /// The connection's name.
     pub connection: String,
     /// The fingerprint of its settings; the worker refuses the task when its own differs.
     pub fingerprint: [u8; 32],
-    /// The table's folder below the connection's root, decoded; empty: the root itself.
+    /// The table's folder below the connection's root, decoded; empty for the root itself.
     pub root: String,
 }
 
@@ -62,7 +56,7 @@ pub struct ObjectCopy {
     pub target_path: String,
     /// Its length in bytes.
     pub size: u64,
-    /// True when the log only bounds the length (deletion vectors): then `size` is the least.
+    /// True when the log gives only a lower bound of the length (deletion vectors).
     pub size_is_minimum: bool,
     /// What is at the target under this key already, as far as the plan knows.
     pub prior: Prior,

@@ -7,87 +7,67 @@ use super::violation::Violation;
 use crate::failure::Failure;
 use crate::ids::{GrantKey, JobId, TaskIndex, WorkerId};
 
-/// Something to do. The driver makes every [`Action::Record`] of a batch of steps durable in one
+/// What the driver is to do. It makes every [`Action::Record`] of a batch of steps durable in one
 /// transaction before it releases any other action of that batch (I4).
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
-    /// Make this durable.
+    /// Makes a fact durable.
     Record(Fact),
-    /// Read both logs and plan: ends in `Planned`, `UpToDate` or `PlanFailed`.
-    Plan {
-        /// The job.
-        job: JobId,
-    },
-    /// An object of the newest plan is gone from the source: plan again, and fail when the new
-    /// plan needs that object too. Ends as [`Action::Plan`] does.
+    /// Reads both logs and plans. Ends in `Planned`, `UpToDate`, `PlanFailed`, or in `PublishEnded`
+    /// when the job's own commit is in the log already.
+    Plan { job: JobId },
+    /// Plans again because an object of the newest plan is gone from the source, and fails when the
+    /// new plan needs that object too. Ends as [`Action::Plan`] does.
     PlanAgain {
-        /// The job.
         job: JobId,
-        /// The task of the newest plan.
+        /// The task of the newest plan that has the object.
         task: TaskIndex,
-        /// The object's place in the task; none: any of them.
+        /// The object's place in the task; `None` when any of them may be gone.
         object: Option<u32>,
     },
-    /// A submission was refused: nothing is recorded of it.
-    Refused {
-        /// The job that is none.
-        job: JobId,
-        /// Why.
-        failure: Failure,
-    },
-    /// The answer to `Reported`.
+    /// Refuses a submission: nothing is recorded of it, and there is no such job.
+    Refused { job: JobId, failure: Failure },
+    /// Answers `Reported`.
     Heard {
-        /// To whom.
         worker: WorkerId,
         /// Outcomes that count for nothing: this machine gave no such grant to this worker.
         refused: Vec<GrantKey>,
-        /// False: nothing was taken; the worker must register again, and report again.
+        /// False when nothing was taken: the worker must register and report again.
         known: bool,
     },
-    /// The answer to `TasksWanted`.
+    /// Answers `TasksWanted`.
     Grant {
-        /// To whom.
         worker: WorkerId,
-        /// What: empty at the question's deadline or when the worker drains.
+        /// Empty at the request's deadline, or when the worker drains or is not known.
         tasks: Vec<GrantedTask>,
     },
-    /// The answer to `Heartbeat`.
+    /// Answers `Heartbeat`.
     Beat {
-        /// To whom.
         worker: WorkerId,
-        /// Grants that are not wanted any more: stop at once.
+        /// Grants that are not wanted any more: the worker stops them at once.
         abandon: Vec<GrantKey>,
-        /// End your work and leave.
+        /// True when the worker is to finish its tasks and leave.
         drain: bool,
-        /// False: the worker must register again.
+        /// False when the worker must register again.
         known: bool,
     },
-    /// Write the commit: ends in `PublishEnded`.
-    Publish {
-        /// The job.
-        job: JobId,
-    },
-    /// The job's state or progress changed: tell its watchers.
-    Changed {
-        /// The job.
-        job: JobId,
-    },
-    /// A rule of the machine does not hold: log it. The job, if it is live, fails as internal.
+    /// Writes the commit. Ends in `PublishEnded`.
+    Publish { job: JobId },
+    /// Tells the job's watchers that its state or progress changed.
+    Changed { job: JobId },
+    /// Logs that a rule of the machine does not hold. The job, if it is live, fails as internal.
     Violated(Violation),
-    /// The job is over: free what the driver holds for it.
-    Ended {
-        /// The job.
-        job: JobId,
-    },
+    /// Frees what the driver holds for a job that is over.
+    Ended { job: JobId },
 }
 
-/// One task given to one worker.
+/// One task granted to one worker, as the machine knows it: the driver adds what is to be copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GrantedTask {
-    /// What the worker reports under.
+    /// Names the grant in heartbeats and reports.
     pub key: GrantKey,
     /// The task's place in the plan.
     pub index: TaskIndex,
-    /// How long it holds without a heartbeat. A duration: clocks differ.
+    /// How long it holds without a heartbeat. A duration, because clocks differ.
     pub ttl: Duration,
 }

@@ -1,8 +1,8 @@
 //! The attempts at a task in this epoch. They outlive the plan: a sync that is planned again still
 //! knows who was given what, and how often that failed.
 //!
-//! A grant ends when it is reported, lost or given back. Those that ended are remembered, bounded,
-//! so that a report is judged by what this machine knows and not by what its sender claims.
+//! A grant ends when it is reported, lost or given back. The newest that ended are remembered, so
+//! that a report is judged by what this machine knows and not by what its sender claims.
 
 use std::collections::VecDeque;
 
@@ -20,7 +20,7 @@ pub(super) struct Attempts {
     pub(super) newest: u32,
     /// Failures that count against the budget.
     pub(super) failures: u32,
-    /// Leases that ended without a word.
+    /// Leases that ended without a report.
     pub(super) losses: u32,
     /// Evidence of this epoch's grants up to this one went stale: late reports of them are void.
     pub(super) void_upto: u32,
@@ -44,14 +44,14 @@ pub(super) struct EndedGrant {
     pub(super) heard: bool,
 }
 
-/// What a grant is to this machine, when it is not current.
+/// What a grant is to this machine when no lease holds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
-    /// It ended without a word: what comes late still counts.
+    /// It ended without a report: what comes late still counts.
     Lost,
-    /// It was reported: what comes again is a repeat.
+    /// Its report came: what comes again is a repeat.
     Heard,
-    /// It was never given to this worker, as far as is known.
+    /// It was never given to this worker, as far as the machine knows.
     Unknown,
 }
 
@@ -74,7 +74,7 @@ impl Attempts {
         self.ended.push_back(EndedGrant { worker, attempt, epoch, heard });
     }
 
-    /// What the grant `key` of `worker` is. The newest word on it counts.
+    /// Returns what the grant `key` of `worker` is, by the newest entry of it.
     pub(super) fn standing(&self, worker: WorkerId, key: &GrantKey) -> Standing {
         let same = |ended: &&EndedGrant| {
             (ended.worker, ended.attempt, ended.epoch) == (worker, key.attempt, key.epoch)

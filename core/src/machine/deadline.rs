@@ -2,7 +2,7 @@
 //! that waited long enough.
 
 use super::action::Action;
-use super::job::State;
+use super::job::Stage;
 use super::lease::Lease;
 use super::membership::answer_with_nothing;
 use super::moment::Moment;
@@ -41,8 +41,8 @@ impl Machine {
         let now = self.now;
         let mut expired: Vec<(JobId, TaskIndex)> = Vec::new();
         for (&id, job) in &mut self.jobs {
-            match &mut job.state {
-                State::Planning { announced } => {
+            match &mut job.stage {
+                Stage::Planning { announced } => {
                     let attempts = &mut job.attempts;
                     announced.retain(|&fingerprint, lease| {
                         let holds = lease.expires_at > now;
@@ -52,11 +52,11 @@ impl Machine {
                         holds
                     });
                 }
-                State::Copying(tasks) => {
+                Stage::Copying(tasks) => {
                     let due = tasks.leases().filter(|(_, lease)| lease.expires_at <= now);
                     expired.extend(due.map(|(index, _)| (id, index)));
                 }
-                State::Queued | State::Publishing(_) | State::Ended { .. } => {}
+                Stage::Queued | Stage::Publishing(_) | Stage::Ended { .. } => {}
             }
         }
         self.lose_leases(&expired, actions);
@@ -87,19 +87,19 @@ impl Machine {
         self.believe_from = forgiven(self.believe_from);
         for job in self.jobs.values_mut() {
             job.starved_since = job.starved_since.map(forgiven);
-            match &mut job.state {
-                State::Planning { announced } => {
+            match &mut job.stage {
+                Stage::Planning { announced } => {
                     for lease in announced.values_mut() {
                         lease.expires_at = forgiven(lease.expires_at);
                     }
                 }
-                State::Copying(tasks) => {
+                Stage::Copying(tasks) => {
                     let leases: Vec<(TaskIndex, Lease)> = tasks.leases().collect();
                     for (index, lease) in leases {
                         tasks.renew(index, forgiven(lease.expires_at), lease.bytes_done);
                     }
                 }
-                State::Queued | State::Publishing(_) | State::Ended { .. } => {}
+                Stage::Queued | Stage::Publishing(_) | Stage::Ended { .. } => {}
             }
         }
     }

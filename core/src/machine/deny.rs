@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use super::action::Action;
 use super::event::Route;
 use super::fact::Fact;
-use super::job::{Job, State};
+use super::job::{Job, Stage};
 use super::retry::{self, Suspect};
 use super::state::Machine;
 use super::tasks::{Task, TaskState};
@@ -195,7 +195,7 @@ impl Machine {
 
     /// What a worker that is gone for good leaves behind in the jobs.
     pub(super) fn forget_denials_of(&mut self, worker: WorkerId) {
-        for job in self.jobs.values_mut().filter(|job| !matches!(job.state, State::Ended { .. })) {
+        for job in self.jobs.values_mut().filter(|job| !matches!(job.stage, Stage::Ended { .. })) {
             job.denials.remove(&worker);
         }
     }

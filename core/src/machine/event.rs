@@ -10,51 +10,32 @@ use crate::ids::{
 use crate::receipt::{Receipt, TaskFailure};
 use crate::task::Capacity;
 
-/// Something happened. Applied in the order of arrival; queued events before timers.
+/// Something happened. Events are applied in the order of arrival, queued ones before timers.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
-    /// A client asks for a sync. A job id that is known already changes nothing.
+    /// A client asks for a sync. A job that is known already changes nothing.
     Submitted {
         /// Minted by the driver.
         job: JobId,
-        /// The target: jobs of one target run one after another.
+        /// The table to write to: jobs of one target run one after another.
         target: TargetKey,
-        /// Which connections its workers need.
+        /// The connections that its workers need.
         route: Route,
-        /// The spec, opaque here.
+        /// The encoded spec, which the machine does not read.
         spec: Vec<u8>,
     },
-    /// A client asks to end it.
-    CancelRequested {
-        /// The job.
-        job: JobId,
-    },
-    /// The effect of [`super::Action::Plan`] ended well.
-    Planned {
-        /// The job.
-        job: JobId,
-        /// What there is to copy.
-        plan: Plan,
-    },
-    /// The effect of [`super::Action::Plan`] found nothing to do: the job succeeds at once.
-    UpToDate {
-        /// The job.
-        job: JobId,
-        /// The source's version, which the replica has.
-        source_version: u64,
-        /// The replica's version.
-        replica_version: u64,
-    },
-    /// The effect of [`super::Action::Plan`] refused or failed.
-    PlanFailed {
-        /// The job.
-        job: JobId,
-        /// Why.
-        failure: Failure,
-    },
-    /// A worker process announces itself: new, or again after it lost us.
+    /// A client asks to cancel a job.
+    CancelRequested { job: JobId },
+    /// The effect of [`Action::Plan`](super::Action::Plan) found something to do.
+    Planned { job: JobId, plan: Plan },
+    /// The effect of [`Action::Plan`](super::Action::Plan) found nothing to do: the replica holds
+    /// the source's version, and the job succeeds at once.
+    UpToDate { job: JobId, source_version: u64, replica_version: u64 },
+    /// The effect of [`Action::Plan`](super::Action::Plan) refused or failed.
+    PlanFailed { job: JobId, failure: Failure },
+    /// A worker process announces itself: for the first time, or again after it lost the
+    /// coordinator.
     WorkerRegistered {
-        /// The worker.
         worker: WorkerId,
         /// Connections that it can read.
         readable: BTreeSet<ConnectionKey>,
@@ -63,92 +44,63 @@ pub enum Event {
         /// Grants that it still works on: adopted where they are still wanted.
         held: Vec<GrantKey>,
     },
-    /// A worker has room; answered by [`super::Action::Grant`], with nothing at the deadline.
-    /// A newer question of the same worker replaces this one.
-    TasksWanted {
-        /// The worker.
-        worker: WorkerId,
-        /// What it can take on now.
-        capacity: Capacity,
-        /// When to answer with nothing.
-        deadline: Moment,
-    },
-    /// A worker lives, and works on these; answered by [`super::Action::Beat`].
-    Heartbeat {
-        /// The worker.
-        worker: WorkerId,
-        /// The grants that it works on.
-        held: Vec<HeldTask>,
-    },
-    /// A worker reports ended tasks; answered by [`super::Action::Heard`].
-    Reported {
-        /// The worker.
-        worker: WorkerId,
-        /// How each ended.
-        outcomes: Vec<(GrantKey, TaskOutcome)>,
-    },
-    /// A worker leaves in good order; what it returns is free again, without a penalty.
+    /// A worker asks for tasks; answered by [`Action::Grant`](super::Action::Grant), with none at
+    /// the deadline. A newer request of the same worker replaces this one.
+    TasksWanted { worker: WorkerId, capacity: Capacity, deadline: Moment },
+    /// A worker lives, and works on these grants; answered by
+    /// [`Action::Beat`](super::Action::Beat).
+    Heartbeat { worker: WorkerId, held: Vec<HeldTask> },
+    /// A worker reports how grants ended; answered by [`Action::Heard`](super::Action::Heard).
+    Reported { worker: WorkerId, outcomes: Vec<(GrantKey, TaskOutcome)> },
+    /// A worker leaves in good order. What it holds is ready again, without a penalty.
     WorkerLeft {
-        /// The worker.
         worker: WorkerId,
         /// Grants that it did not finish.
         returned: Vec<GrantKey>,
     },
-    /// An operator wants this worker to end its work and take no more.
-    DrainRequested {
-        /// The worker.
-        worker: WorkerId,
-    },
-    /// The effect of [`super::Action::Publish`] ended.
-    PublishEnded {
-        /// The job.
-        job: JobId,
-        /// How.
-        outcome: PublishOutcome,
-    },
-    /// [`super::Machine::next_deadline`] has come.
+    /// An operator wants this worker to finish its tasks and take no more.
+    DrainRequested { worker: WorkerId },
+    /// The effect of [`Action::Publish`](super::Action::Publish) ended.
+    PublishEnded { job: JobId, outcome: PublishOutcome },
+    /// The moment of [`Machine::next_deadline`](super::Machine::next_deadline) has come.
     DeadlineReached,
 }
 
 /// The connections that a job's workers must have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Route {
-    /// Read from here.
     pub source: ConnectionKey,
-    /// Write to here.
     pub target: ConnectionKey,
 }
 
 /// What there is to copy, as the machine sees it: numbers, sizes, states.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// Identity of the whole.
+    /// Identity of the whole plan.
     pub digest: PlanDigest,
     /// The source's version that it leads to.
     pub source_version: u64,
-    /// The replica's head that it starts from; none: no replica yet.
+    /// The replica version that it starts from; `None` without a replica.
     pub replica_version: Option<u64>,
     /// True when the source's newest version was asked for: a later plan may lead further.
     pub source_is_newest: bool,
-    /// In plan order. The same fingerprint never twice.
+    /// In plan order, each fingerprint once.
     pub tasks: Vec<PlanTask>,
 }
 
 /// One task of a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlanTask {
-    /// Its content's name.
     pub fingerprint: TaskFingerprint,
-    /// Its objects' bytes together.
+    /// The sizes of its objects, added up.
     pub bytes: u64,
-    /// Its objects.
+    /// The number of its objects.
     pub objects: u32,
 }
 
 /// A grant that a worker works on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeldTask {
-    /// The grant.
     pub key: GrantKey,
     /// Bytes of it that are written.
     pub bytes_done: u64,
@@ -166,14 +118,12 @@ pub enum TaskOutcome {
 /// How the effect of publishing ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PublishOutcome {
-    /// The commit is in the replica's log.
-    Published {
-        /// Its version.
-        version: u64,
-    },
-    /// Another sync of ours won the version: plan again on top of it.
+    /// The commit is in the replica's log, at this replica version.
+    Published { version: u64 },
+    /// Another sync of ours won the version: the job is planned again on top of it.
     Rebase,
-    /// Evidence for these tasks turned out stale (a vacuum ate their objects): copy them again.
+    /// Objects of these tasks are missing at the target, because a VACUUM deleted them: they are
+    /// copied again.
     Missing(Vec<TaskFingerprint>),
     /// Refused or failed for good.
     Failed(Failure),

@@ -1,6 +1,6 @@
 //! What must survive a crash of the coordinator: a closed vocabulary, and few.
 //!
-//! Heartbeats, grants and progress are never facts: leases are re-announced after a restart.
+//! Heartbeats, grants and progress are never facts: workers announce what they hold after a restart.
 
 use super::event::Route;
 use super::job_state::JobState;
@@ -12,76 +12,47 @@ use crate::receipt::{Receipt, TaskFailureKind};
 /// Something that happened and stays so.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fact {
-    /// A job exists.
+    /// A job was accepted.
     Created {
-        /// The job.
         job: JobId,
-        /// Its target.
+        /// The table that it writes to.
         target: TargetKey,
         /// The connections that its workers need.
         route: Route,
-        /// The spec, opaque here.
+        /// The encoded spec, which the machine does not read.
         spec: Vec<u8>,
     },
     /// A plan was made; a later one of the same job replaces it.
     Planned {
-        /// The job.
         job: JobId,
         /// Identity of the plan.
         digest: PlanDigest,
         /// The source's version that it leads to.
         source_version: u64,
-        /// The replica's head that it starts from.
+        /// The replica version that it starts from; `None` without a replica.
         replica_version: Option<u64>,
     },
-    /// A task's objects are at the target.
-    TaskDone {
-        /// The job.
-        job: JobId,
-        /// The task's content.
-        fingerprint: TaskFingerprint,
-        /// The evidence.
-        receipt: Receipt,
-    },
+    /// A task's objects are at the target: the receipt is the evidence.
+    TaskDone { job: JobId, fingerprint: TaskFingerprint, receipt: Receipt },
     /// An attempt at a task failed and counts against its budget.
-    TaskFailed {
-        /// The job.
-        job: JobId,
-        /// The task's content.
-        fingerprint: TaskFingerprint,
-        /// Why.
-        kind: TaskFailureKind,
-    },
-    /// A client asked to end it.
-    CancelRequested {
-        /// The job.
-        job: JobId,
-    },
-    /// The commit may be on its way: from here the replica's log decides, not we.
-    PublishIntended {
-        /// The job.
-        job: JobId,
-    },
-    /// The commit is in the replica's log.
-    Published {
-        /// The job.
-        job: JobId,
-        /// Its version.
-        version: u64,
-    },
-    /// The job is over.
+    TaskFailed { job: JobId, fingerprint: TaskFingerprint, kind: TaskFailureKind },
+    /// A client asked to cancel the job while its commit may have been on its way.
+    CancelRequested { job: JobId },
+    /// The commit may be on its way: from here on the replica's log decides.
+    PublishIntended { job: JobId },
+    /// The commit is in the replica's log, at this replica version.
+    Published { job: JobId, version: u64 },
+    /// The job is over: its other facts may be dropped.
     Ended {
-        /// The job.
         job: JobId,
-        /// How.
         end: End,
-        /// How far it was, and what it took: its other facts may be dropped from here.
+        /// How far it was, and what it took.
         progress: Progress,
     },
 }
 
 impl Fact {
-    /// The job that it is of.
+    /// Returns the job that the fact is about.
     #[must_use]
     pub fn job(&self) -> JobId {
         match self {
@@ -100,11 +71,9 @@ impl Fact {
 /// How a job ended.
 #[derive(Clone, Debug, PartialEq)]
 pub enum End {
-    /// The replica is at the source's version.
+    /// The replica holds the source's version.
     Succeeded {
-        /// The source's version.
         source_version: u64,
-        /// The replica's version.
         replica_version: u64,
         /// True when there was nothing to do.
         up_to_date: bool,
@@ -116,7 +85,7 @@ pub enum End {
 }
 
 impl End {
-    /// The state of a job that ended so.
+    /// Returns the state of a job that ended so.
     #[must_use]
     pub fn state(&self) -> JobState {
         match self {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use super::action::{Action, GrantedTask};
 use super::event::HeldTask;
-use super::job::{Job, State};
+use super::job::{Job, Stage};
 use super::lease::Lease;
 use super::state::Machine;
 use super::tasks::{Task, TaskState, Tasks};
@@ -188,8 +188,8 @@ impl Machine {
     fn renew(&mut self, worker: WorkerId, held: &HeldTask) -> bool {
         let expires_at = self.now.after(self.limits.lease_ttl);
         let key = &held.key;
-        match self.jobs.get_mut(&key.job).map(|job| &mut job.state) {
-            Some(State::Planning { announced }) => match announced.get_mut(&key.fingerprint) {
+        match self.jobs.get_mut(&key.job).map(|job| &mut job.stage) {
+            Some(Stage::Planning { announced }) => match announced.get_mut(&key.fingerprint) {
                 Some(lease) if lease.is(worker, key) => {
                     lease.expires_at = expires_at;
                     lease.bytes_done = held.bytes_done;
@@ -197,7 +197,7 @@ impl Machine {
                 }
                 Some(_) | None => false,
             },
-            Some(State::Copying(tasks)) => match tasks.find(key.fingerprint) {
+            Some(Stage::Copying(tasks)) => match tasks.find(key.fingerprint) {
                 Some(index) if tasks.lease(index).is_some_and(|lease| lease.is(worker, key)) => {
                     tasks.renew(index, expires_at, held.bytes_done);
                     self.touched.insert(key.job);
@@ -205,7 +205,7 @@ impl Machine {
                 }
                 Some(_) | None => false,
             },
-            Some(State::Queued | State::Publishing(_) | State::Ended { .. }) | None => false,
+            Some(Stage::Queued | Stage::Publishing(_) | Stage::Ended { .. }) | None => false,
         }
     }
 

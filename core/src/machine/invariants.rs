@@ -8,7 +8,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::action::Action;
-use super::job::{Job, State};
+use super::job::{Job, Stage};
 use super::state::Machine;
 use super::tasks::{Sums, TaskState, Tasks};
 use super::violation::Violation;
@@ -74,12 +74,12 @@ impl Machine {
         let queue = self.targets.get(&job.target);
         let places = queue.map_or(0, |queue| queue.iter().filter(|&&other| other == id).count());
         let first = queue.and_then(|queue| queue.front()) == Some(&id);
-        let holds = match &job.state {
-            State::Queued => places == 1 && !first,
-            State::Planning { .. } | State::Copying(_) | State::Publishing(_) => {
+        let holds = match &job.stage {
+            Stage::Queued => places == 1 && !first,
+            Stage::Planning { .. } | Stage::Copying(_) | Stage::Publishing(_) => {
                 places == 1 && first
             }
-            State::Ended { .. } => places == 0,
+            Stage::Ended { .. } => places == 0,
         };
         (!holds).then_some("M4: one active job a target, the others queued")
     }
@@ -144,17 +144,17 @@ fn quick(job: &Job) -> Option<&'static str> {
 }
 
 fn tasks_of(job: &Job) -> Option<&Tasks> {
-    match &job.state {
-        State::Copying(tasks) | State::Publishing(tasks) => Some(tasks),
-        State::Queued | State::Planning { .. } | State::Ended { .. } => None,
+    match &job.stage {
+        Stage::Copying(tasks) | Stage::Publishing(tasks) => Some(tasks),
+        Stage::Queued | Stage::Planning { .. } | Stage::Ended { .. } => None,
     }
 }
 
 fn m1_publishing_means_all_done(job: &Job) -> Option<&'static str> {
-    let holds = match &job.state {
-        State::Publishing(tasks) => tasks.done == tasks.total && job.publish_intended,
-        State::Copying(tasks) => !tasks.all_done(),
-        State::Queued | State::Planning { .. } | State::Ended { .. } => true,
+    let holds = match &job.stage {
+        Stage::Publishing(tasks) => tasks.done == tasks.total && job.publish_intended,
+        Stage::Copying(tasks) => !tasks.all_done(),
+        Stage::Queued | Stage::Planning { .. } | Stage::Ended { .. } => true,
     };
     (!holds).then_some("M1: published when every task is done, and only then")
 }

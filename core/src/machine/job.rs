@@ -40,7 +40,7 @@ pub(super) struct Job {
     /// Times that publishing sent it back, by any cause.
     pub(super) rounds: u32,
     pub(super) spent: Spent,
-    pub(super) state: State,
+    pub(super) stage: Stage,
 }
 
 /// What a job took.
@@ -53,7 +53,7 @@ pub(super) struct Spent {
 
 /// Where a job stands, with exactly what is valid there. [`JobState`] has the diagram.
 #[derive(Clone, Debug)]
-pub(super) enum State {
+pub(super) enum Stage {
     /// Another job of the same target is before it.
     Queued,
     /// The plan effect runs. Grants that workers still work on are kept until the plan tells which
@@ -63,7 +63,7 @@ pub(super) enum State {
     Copying(Tasks),
     /// Every task is done, and the publish effect runs.
     Publishing(Tasks),
-    /// Over.
+    /// It is over: how it ended, and how far it was.
     Ended { end: End, progress: Progress },
 }
 
@@ -84,19 +84,19 @@ impl Job {
             planned: None,
             rounds: 0,
             spent: Spent::default(),
-            state: State::Queued,
+            stage: Stage::Queued,
         }
     }
 
     pub(super) fn is_live(&self) -> bool {
-        !matches!(self.state, State::Ended { .. })
+        !matches!(self.stage, Stage::Ended { .. })
     }
 
     /// The tasks that workers copy now.
     pub(super) fn copying(&self) -> Option<&Tasks> {
-        match &self.state {
-            State::Copying(tasks) => Some(tasks),
-            State::Queued | State::Planning { .. } | State::Publishing(_) | State::Ended { .. } => {
+        match &self.stage {
+            Stage::Copying(tasks) => Some(tasks),
+            Stage::Queued | Stage::Planning { .. } | Stage::Publishing(_) | Stage::Ended { .. } => {
                 None
             }
         }
@@ -104,9 +104,9 @@ impl Job {
 
     /// The tasks that workers copy now.
     pub(super) fn copying_mut(&mut self) -> Option<&mut Tasks> {
-        match &mut self.state {
-            State::Copying(tasks) => Some(tasks),
-            State::Queued | State::Planning { .. } | State::Publishing(_) | State::Ended { .. } => {
+        match &mut self.stage {
+            Stage::Copying(tasks) => Some(tasks),
+            Stage::Queued | Stage::Planning { .. } | Stage::Publishing(_) | Stage::Ended { .. } => {
                 None
             }
         }
@@ -114,9 +114,9 @@ impl Job {
 
     /// Takes the tasks out of a plan that another one replaces. The state is to be set next.
     pub(super) fn take_tasks(&mut self) -> Tasks {
-        match &mut self.state {
-            State::Copying(tasks) | State::Publishing(tasks) => std::mem::take(tasks),
-            State::Queued | State::Planning { .. } | State::Ended { .. } => Tasks::default(),
+        match &mut self.stage {
+            Stage::Copying(tasks) | Stage::Publishing(tasks) => std::mem::take(tasks),
+            Stage::Queued | Stage::Planning { .. } | Stage::Ended { .. } => Tasks::default(),
         }
     }
 
@@ -143,9 +143,9 @@ impl Job {
     pub(super) fn progress(&self) -> Progress {
         let workers_used = u32::try_from(self.spent.workers.len()).unwrap_or(u32::MAX);
         let mut progress = Progress { workers_used, ..self.spent.sums };
-        match &self.state {
-            State::Queued | State::Planning { .. } => {}
-            State::Copying(tasks) | State::Publishing(tasks) => {
+        match &self.stage {
+            Stage::Queued | Stage::Planning { .. } => {}
+            Stage::Copying(tasks) | Stage::Publishing(tasks) => {
                 progress.tasks_total = tasks.total.tasks;
                 progress.tasks_done = tasks.done.tasks;
                 progress.objects_total = tasks.total.objects;
@@ -157,39 +157,39 @@ impl Job {
                     tasks.leases().map(|(_, lease)| lease.worker).collect();
                 progress.workers = u32::try_from(holders.len()).unwrap_or(u32::MAX);
             }
-            State::Ended { progress, .. } => return *progress,
+            Stage::Ended { progress, .. } => return *progress,
         }
         progress
     }
 
     /// Ends the job, drops what only a live one needs, and returns the state that it left.
-    pub(super) fn close(&mut self, end: End, progress: Progress) -> State {
+    pub(super) fn close(&mut self, end: End, progress: Progress) -> Stage {
         self.evidence.clear();
         self.attempts.clear();
         self.denials.clear();
         self.spent.workers.clear();
-        std::mem::replace(&mut self.state, State::Ended { end, progress })
+        std::mem::replace(&mut self.stage, Stage::Ended { end, progress })
     }
 
     /// Returns its state as others see it. `has_worker` tells whether some worker takes its tasks.
     pub(super) fn shown_state(&self, has_worker: impl FnOnce() -> bool) -> JobState {
-        match &self.state {
-            State::Queued => JobState::Queued,
-            State::Planning { .. } | State::Publishing(_) if self.cancel_requested => {
+        match &self.stage {
+            Stage::Queued => JobState::Queued,
+            Stage::Planning { .. } | Stage::Publishing(_) if self.cancel_requested => {
                 JobState::Cancelling
             }
-            State::Planning { .. } => JobState::Planning,
-            State::Publishing(_) => JobState::Publishing,
-            State::Copying(_) if has_worker() => JobState::Copying,
-            State::Copying(_) => JobState::WaitingForWorkers,
-            State::Ended { end, .. } => end.state(),
+            Stage::Planning { .. } => JobState::Planning,
+            Stage::Publishing(_) => JobState::Publishing,
+            Stage::Copying(_) if has_worker() => JobState::Copying,
+            Stage::Copying(_) => JobState::WaitingForWorkers,
+            Stage::Ended { end, .. } => end.state(),
         }
     }
 
     /// Returns it as others see it. `has_worker` tells whether some worker takes its tasks.
     pub(super) fn view(&self, job: JobId, has_worker: impl FnOnce() -> bool) -> JobView<'_> {
-        let end = match &self.state {
-            State::Ended { end, .. } => Some(end),
+        let end = match &self.stage {
+            Stage::Ended { end, .. } => Some(end),
             _ => None,
         };
         JobView {

@@ -37,7 +37,7 @@ pub enum JobState {
     Queued,
     /// Both logs are being read.
     Planning,
-    /// Workers copy.
+    /// Workers copy its tasks, or may.
     Copying,
     /// There is something to copy and no live worker that knows both connections.
     WaitingForWorkers,
@@ -54,7 +54,7 @@ pub enum JobState {
 }
 
 impl JobState {
-    /// Every state once.
+    /// Every state once, in the order of their names on the wire.
     pub const ALL: [Self; 9] = [
         Self::Queued,
         Self::Planning,

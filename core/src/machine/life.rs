@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::action::Action;
 use super::event::{Plan, PublishOutcome, Route};
 use super::fact::{End, Fact};
-use super::job::{Job, State};
+use super::job::{Job, Stage};
 use super::lease::Lease;
 use super::progress::Progress;
 use super::state::Machine;
@@ -60,7 +60,7 @@ impl Machine {
     ) -> Result<(), Violation> {
         let first = self.targets.get(&target).and_then(|queue| queue.front().copied());
         match first {
-            Some(id) if matches!(self.job_mut(id)?.state, State::Queued) => self.plan(id, actions),
+            Some(id) if matches!(self.job_mut(id)?.stage, Stage::Queued) => self.plan(id, actions),
             // It is under way, or the target has no job.
             Some(_) | None => Ok(()),
         }
@@ -84,59 +84,59 @@ impl Machine {
             // It ended and is forgotten since.
             return Ok(());
         };
-        match (&mut job.state, event) {
+        match (&mut job.stage, event) {
             // The first end stays, whatever comes late.
-            (State::Ended { .. }, _) => Ok(()),
+            (Stage::Ended { .. }, _) => Ok(()),
 
             // A commit may be in the log, in `Planning` after a restart: its effect decides.
-            (State::Planning { .. } | State::Publishing(_), CancelRequested)
+            (Stage::Planning { .. } | Stage::Publishing(_), CancelRequested)
                 if job.publish_intended =>
             {
                 self.cancel_unless_published(id, actions)
             }
             (
-                State::Queued | State::Planning { .. } | State::Copying(_) | State::Publishing(_),
+                Stage::Queued | Stage::Planning { .. } | Stage::Copying(_) | Stage::Publishing(_),
                 CancelRequested,
             ) => self.end(id, End::Cancelled, actions),
 
-            (State::Planning { .. }, Planned(_)) if job.cancel_requested => {
+            (Stage::Planning { .. }, Planned(_)) if job.cancel_requested => {
                 self.end(id, End::Cancelled, actions)
             }
-            (State::Planning { announced }, Planned(plan)) => {
+            (Stage::Planning { announced }, Planned(plan)) => {
                 let announced = std::mem::take(announced);
                 self.planned(id, &plan, &announced, actions)
             }
-            (State::Planning { .. }, UpToDate { source_version, replica_version }) => {
+            (Stage::Planning { .. }, UpToDate { source_version, replica_version }) => {
                 job.planned = Some((source_version, Some(replica_version)));
                 let end = End::Succeeded { source_version, replica_version, up_to_date: true };
                 self.end(id, end, actions)
             }
-            (State::Planning { .. }, PlanFailed(failure)) => self.fail(id, failure, actions),
+            (Stage::Planning { .. }, PlanFailed(failure)) => self.fail(id, failure, actions),
             // The end of a plan that the job does not wait for: it has a later one.
             (
-                State::Queued | State::Copying(_) | State::Publishing(_),
+                Stage::Queued | Stage::Copying(_) | Stage::Publishing(_),
                 Planned(_) | UpToDate { .. } | PlanFailed(_),
             ) => Ok(()),
 
             // While it is planned, too: the plan finds the commit of an earlier epoch in the log.
             (
-                State::Planning { .. } | State::Publishing(_),
+                Stage::Planning { .. } | Stage::Publishing(_),
                 PublishEnded(PublishOutcome::Published { version }),
             ) => self.published(id, version, actions),
-            (State::Publishing(_), PublishEnded(PublishOutcome::Failed(failure))) => {
+            (Stage::Publishing(_), PublishEnded(PublishOutcome::Failed(failure))) => {
                 self.fail(id, failure, actions)
             }
-            (State::Publishing(_), PublishEnded(_)) if job.cancel_requested => {
+            (Stage::Publishing(_), PublishEnded(_)) if job.cancel_requested => {
                 self.end(id, End::Cancelled, actions)
             }
-            (State::Publishing(_), PublishEnded(PublishOutcome::Rebase)) => {
+            (Stage::Publishing(_), PublishEnded(PublishOutcome::Rebase)) => {
                 self.rebase(id, actions)
             }
-            (State::Publishing(_), PublishEnded(PublishOutcome::Missing(fingerprints))) => {
+            (Stage::Publishing(_), PublishEnded(PublishOutcome::Missing(fingerprints))) => {
                 self.copy_again(id, &fingerprints, actions)
             }
             // The end of a publication that the job does not wait for: it began anew since.
-            (State::Queued | State::Planning { .. } | State::Copying(_), PublishEnded(_)) => Ok(()),
+            (Stage::Queued | Stage::Planning { .. } | Stage::Copying(_), PublishEnded(_)) => Ok(()),
         }
     }
 
@@ -178,7 +178,7 @@ impl Machine {
         job.planned = Some((plan.source_version, plan.replica_version));
         job.follows_newest = plan.source_is_newest;
         job.starved_since = None;
-        job.state = State::Copying(tasks);
+        job.stage = Stage::Copying(tasks);
         self.touched.insert(id);
         actions.push(Action::Record(Fact::Planned {
             job: id,
@@ -200,7 +200,7 @@ impl Machine {
         announced: &BTreeMap<TaskFingerprint, Lease>,
     ) -> Result<(), Violation> {
         let job = self.job_mut(id)?;
-        let State::Copying(tasks) = &mut job.state else {
+        let Stage::Copying(tasks) = &mut job.stage else {
             return Err(Violation::wrong_state(id));
         };
         let mut settled = Vec::new();
@@ -228,7 +228,7 @@ impl Machine {
         let job = self.job_mut(id)?;
         let tasks = job.copying_mut().ok_or(Violation::wrong_state(id))?;
         if tasks.all_done() {
-            job.state = State::Publishing(std::mem::take(tasks));
+            job.stage = Stage::Publishing(std::mem::take(tasks));
             job.publish_intended = true;
             self.touched.insert(id);
             actions.push(Action::Record(Fact::PublishIntended { job: id }));
@@ -289,7 +289,7 @@ impl Machine {
             return self.fail(id, Failure::new(Reason::StorageUnavailable, message), actions);
         }
         let job = self.job_mut(id)?;
-        job.state = State::Copying(job.take_tasks());
+        job.stage = Stage::Copying(job.take_tasks());
         self.touched.insert(id);
         for fingerprint in fingerprints {
             let job = self.job_mut(id)?;
@@ -327,7 +327,7 @@ impl Machine {
             return Err(Violation::ended_twice(id));
         }
         let progress = Progress { bytes_moving: 0, workers: 0, ..job.progress() };
-        if let State::Copying(tasks) = job.close(end.clone(), progress) {
+        if let Stage::Copying(tasks) = job.close(end.clone(), progress) {
             for (index, lease) in tasks.leases() {
                 if let Some(worker) = self.workers.get_mut(&lease.worker) {
                     worker.held.remove(&(id, index));

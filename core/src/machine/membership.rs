@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::action::Action;
 use super::attempts::{Attempts, Standing};
-use super::job::{Job, State};
+use super::job::{Job, Stage};
 use super::lease::Lease;
 use super::state::Machine;
 use super::tasks::TaskState;
@@ -76,8 +76,8 @@ impl Machine {
             // The job is over and forgotten: the next heartbeat abandons the grant.
             return Ok(());
         };
-        match &mut job.state {
-            State::Planning { announced } => {
+        match &mut job.stage {
+            Stage::Planning { announced } => {
                 let is_full = announced.len() >= self.limits.tasks_max
                     && !announced.contains_key(&key.fingerprint);
                 if !is_full && !job.evidence.contains_key(&key.fingerprint) {
@@ -85,7 +85,7 @@ impl Machine {
                 }
                 Ok(())
             }
-            State::Copying(tasks) => {
+            Stage::Copying(tasks) => {
                 let Some(index) = tasks.find(key.fingerprint) else {
                     // The newest plan does not have the task: the next heartbeat abandons it.
                     return Ok(());
@@ -109,7 +109,7 @@ impl Machine {
                 }
             }
             // The job has no task to copy, or waits for others first.
-            State::Queued | State::Publishing(_) | State::Ended { .. } => Ok(()),
+            Stage::Queued | Stage::Publishing(_) | Stage::Ended { .. } => Ok(()),
         }
     }
 
@@ -191,7 +191,7 @@ impl Machine {
     /// What this worker holds of jobs that are planned again is lost with it.
     fn drop_announced(&mut self, id: WorkerId) {
         for job in self.jobs.values_mut() {
-            if let State::Planning { announced } = &mut job.state {
+            if let Stage::Planning { announced } = &mut job.stage {
                 let attempts = &mut job.attempts;
                 announced.retain(|&fingerprint, lease| {
                     let stays = lease.worker != id;

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::action::Action;
-use super::job::State;
+use super::job::Stage;
 use super::state::Machine;
 use super::violation::Violation;
 use crate::failure::Failure;
@@ -52,7 +52,7 @@ impl Machine {
         }
         let attempted = tasks.all.into_iter().filter(|task| task.attempts.newest > 0);
         job.attempts.extend(attempted.map(|task| (task.fingerprint, task.attempts)));
-        job.state = State::Planning { announced };
+        job.stage = Stage::Planning { announced };
         self.touched.insert(id);
         Ok(())
     }

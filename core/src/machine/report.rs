@@ -16,7 +16,7 @@ use super::action::Action;
 use super::attempts::Standing;
 use super::event::TaskOutcome;
 use super::fact::Fact;
-use super::job::State;
+use super::job::Stage;
 use super::retry;
 use super::state::Machine;
 use super::tasks::TaskState;
@@ -66,9 +66,9 @@ impl Machine {
             // An epoch to come, or a job that was never here or is forgotten.
             return Ok(Hearing::Refused);
         };
-        match &job.state {
-            State::Planning { .. } => self.ended_before_the_plan(worker, key, outcome, actions),
-            State::Copying(tasks) => match (tasks.find(key.fingerprint), outcome) {
+        match &job.stage {
+            Stage::Planning { .. } => self.ended_before_the_plan(worker, key, outcome, actions),
+            Stage::Copying(tasks) => match (tasks.find(key.fingerprint), outcome) {
                 // A task that the newest plan does not have.
                 (None, _) => Ok(Hearing::Refused),
                 (Some(index), TaskOutcome::Done(receipt)) => {
@@ -79,7 +79,7 @@ impl Machine {
                 }
             },
             // The job does not wait for it any more.
-            State::Queued | State::Publishing(_) | State::Ended { .. } => Ok(Hearing::Heard),
+            Stage::Queued | Stage::Publishing(_) | Stage::Ended { .. } => Ok(Hearing::Heard),
         }
     }
 
@@ -99,7 +99,7 @@ impl Machine {
             return Ok(Hearing::Heard);
         }
         let standing = job.standing(worker, key);
-        let State::Planning { announced } = &mut job.state else {
+        let Stage::Planning { announced } = &mut job.stage else {
             return Err(Violation::wrong_state(id));
         };
         let is_held = announced.get(&fingerprint).is_some_and(|lease| lease.is(worker, key));

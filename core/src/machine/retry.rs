@@ -1,4 +1,4 @@
-//! Which failures deserve another attempt, when, and what a job fails with when none is left.
+//! Which failures are attempted again, when, and what a job fails with when none is left.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::limits::Limits;
 use crate::reason::Reason;
 use crate::receipt::TaskFailureKind;
 
-/// True when another attempt can end better; the others fail the job at once.
+/// True when another attempt may succeed; the other kinds fail the job at once.
 pub(super) fn heals(kind: TaskFailureKind) -> bool {
     match kind {
         TaskFailureKind::Transient
@@ -25,14 +25,12 @@ pub(super) fn heals(kind: TaskFailureKind) -> bool {
 /// The side of a task at which a worker failed, perhaps by its own fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Suspect {
-    /// Its source connection.
     Source,
-    /// Its target connection.
     Target,
 }
 
-/// Failures that may be the worker's own (its clock, its token, its mount): another worker is asked
-/// before they are believed. None: the worker is not at fault.
+/// Returns the side of a failure that may be the worker's own (its clock, its token, its mount):
+/// another worker is asked before it is believed. `None` when the worker is not at fault.
 pub(super) fn suspect(kind: TaskFailureKind) -> Option<Suspect> {
     match kind {
         TaskFailureKind::SourceDenied | TaskFailureKind::SourceNotFound => Some(Suspect::Source),
@@ -46,7 +44,7 @@ pub(super) fn suspect(kind: TaskFailureKind) -> Option<Suspect> {
     }
 }
 
-/// What a job fails with when a task fails with this for good.
+/// Returns what a job fails with when a task fails with this kind for good.
 pub(super) fn reason(kind: TaskFailureKind) -> Reason {
     match kind {
         TaskFailureKind::Transient | TaskFailureKind::Throttled | TaskFailureKind::LeaseExpired => {
@@ -60,8 +58,8 @@ pub(super) fn reason(kind: TaskFailureKind) -> Reason {
     }
 }
 
-/// The pause after the n-th failure, n from 1: it doubles up to a bound, and half of it is jitter
-/// that follows from the task and n alone.
+/// Returns the pause after the n-th failure, n from 1: it doubles up to a bound, and half of it is
+/// jitter that follows from the task and n alone.
 pub(super) fn backoff(limits: &Limits, fingerprint: TaskFingerprint, failures: u32) -> Duration {
     let doublings = failures.saturating_sub(1).min(20);
     let full = limits.backoff_min.saturating_mul(1 << doublings).min(limits.backoff_max);
@@ -72,7 +70,7 @@ pub(super) fn backoff(limits: &Limits, fingerprint: TaskFingerprint, failures: u
     Duration::from_millis(half_ms + mixed % (half_ms + 1))
 }
 
-/// The finaliser of SplitMix64: near inputs, far outputs.
+/// The finaliser of SplitMix64: inputs that differ little give outputs that differ much.
 fn scramble(word: u64) -> u64 {
     let word = word.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -17,7 +17,7 @@ use crate::ids::{GrantKey, TaskFingerprint, TaskIndex, WorkerId};
 pub(super) struct Tasks {
     pub(super) all: Vec<Task>,
     by_fingerprint: BTreeMap<TaskFingerprint, TaskIndex>,
-    /// Largest first.
+    /// The largest task first.
     pub(super) ready: BTreeSet<(Reverse<u64>, TaskIndex)>,
     pub(super) backoff: BTreeSet<(Moment, TaskIndex)>,
     pub(super) leased: BTreeSet<TaskIndex>,
@@ -34,7 +34,7 @@ pub(super) struct Sums {
     pub(super) bytes: u64,
 }
 
-/// One task.
+/// One task of the plan, and where it stands.
 #[derive(Clone, Debug)]
 pub(super) struct Task {
     pub(super) fingerprint: TaskFingerprint,
@@ -75,7 +75,7 @@ pub(super) enum TaskState {
 }
 
 impl Task {
-    /// The lease of the grant `key` of `worker`, if that is the current one.
+    /// Returns the lease that holds the grant `key` of `worker`, if that is the current one.
     pub(super) fn current(&self, worker: WorkerId, key: &GrantKey) -> Option<Lease> {
         match self.state {
             TaskState::Leased(lease) if lease.is(worker, key) => Some(lease),
@@ -87,7 +87,7 @@ impl Task {
 }
 
 impl Tasks {
-    /// Every task of the plan, ready; `None` when a fingerprint occurs twice.
+    /// Returns the tasks of a plan, all of them ready; `None` when a fingerprint occurs twice.
     pub(super) fn new(plan: &Plan) -> Option<Self> {
         let mut tasks = Self { all: Vec::with_capacity(plan.tasks.len()), ..Self::default() };
         for (number, planned) in (0..).zip(&plan.tasks) {
@@ -126,7 +126,7 @@ impl Tasks {
         (0..).map(TaskIndex).zip(&mut self.all)
     }
 
-    /// The lease of a task; `None` when it is not leased.
+    /// Returns the lease of a task; `None` when it is not leased.
     pub(super) fn lease(&self, index: TaskIndex) -> Option<Lease> {
         match self.get(index)?.state {
             TaskState::Leased(lease) => Some(lease),
@@ -185,7 +185,7 @@ impl Tasks {
         self.leases().fold(0, |sum, (_, lease)| sum.saturating_add(lease.bytes_done))
     }
 
-    /// Every current lease.
+    /// Returns every current lease with its task.
     pub(super) fn leases(&self) -> impl Iterator<Item = (TaskIndex, Lease)> {
         self.leased.iter().filter_map(|&index| Some((index, self.lease(index)?)))
     }

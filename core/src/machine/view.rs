@@ -12,7 +12,6 @@ use crate::ids::{ConnectionKey, JobId, TargetKey, WorkerId};
 /// A job as others see it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct JobView<'a> {
-    /// Its id.
     pub job: JobId,
     /// The table that it writes to.
     pub target: TargetKey,
@@ -20,13 +19,11 @@ pub struct JobView<'a> {
     pub route: Route,
     /// The spec as it was submitted.
     pub spec: &'a [u8],
-    /// Where it stands.
     pub state: JobState,
     /// The source's version that it leads to; `None` before it is planned.
     pub source_version: Option<u64>,
     /// The replica version that it starts from; `None` before it is planned, or without a replica.
     pub replica_version: Option<u64>,
-    /// How far it is.
     pub progress: Progress,
     /// How it ended; `None` while it lives.
     pub end: Option<&'a End>,
@@ -35,7 +32,7 @@ pub struct JobView<'a> {
 /// Where a worker stands; the names of the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum WorkerState {
-    /// Gets tasks.
+    /// Gets tasks as long as some fit.
     Active,
     /// Finishes its tasks and gets no more.
     Draining,
@@ -46,9 +43,7 @@ pub enum WorkerState {
 /// A worker as others see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WorkerView<'a> {
-    /// Its id.
     pub worker: WorkerId,
-    /// Where it stands.
     pub state: WorkerState,
     /// When its last message came.
     pub last_seen: Moment,
@@ -71,7 +66,6 @@ pub struct WorkerView<'a> {
 /// A worker failed at a connection where others did not, and gets no task of it for a while.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SetAside {
-    /// Until when.
     pub until: Moment,
     /// What it reported last.
     pub reason: String,

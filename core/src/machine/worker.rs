@@ -8,7 +8,7 @@ use super::view::{SetAside, WorkerState, WorkerView};
 use crate::ids::{ConnectionKey, JobId, TaskIndex, WorkerId};
 use crate::task::Capacity;
 
-/// One worker process.
+/// A worker: what it can do, what it holds, what was noticed of it.
 #[derive(Clone, Debug)]
 pub(super) struct Worker {
     pub(super) readable: BTreeSet<ConnectionKey>,

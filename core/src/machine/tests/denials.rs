@@ -26,7 +26,7 @@ fn failure(rig: &Rig) -> Option<Reason> {
     }
 }
 
-/// Everything that a worker can get now.
+/// Grants everything that a worker can get now.
 fn take_all(rig: &mut Rig, number: u128) -> Vec<GrantKey> {
     let mut keys = Vec::new();
     loop {
@@ -42,7 +42,7 @@ fn set_aside(rig: &Rig, number: u128) -> Vec<ConnectionKey> {
     rig.machine.worker(worker(number)).unwrap().set_aside.keys().copied().collect()
 }
 
-/// Everybody lives.
+/// Lets time pass while these workers send heartbeats.
 fn wait_alive(rig: &mut Rig, ms: u64, workers: &[u128]) -> Vec<Action> {
     let mut actions = Vec::new();
     for _ in 0..ms / 1_000 {

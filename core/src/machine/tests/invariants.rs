@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::VecDeque;
 
 use super::super::attempts::{Attempts, EndedGrant};
-use super::super::job::State;
+use super::super::job::Stage;
 use super::super::lease::Lease;
 use super::super::retry::Suspect;
 use super::super::tasks::{TaskState, Tasks};
@@ -157,8 +157,8 @@ fn each_rule_is_named_when_it_is_broken() {
     let forget_the_intent: Break =
         |machine| machine.jobs.get_mut(&job(1)).unwrap().publish_intended = false;
     is_named(publishing(), "M1:", forget_the_intent, 1);
-    let lose_evidence: Break = |machine| match &mut machine.jobs.get_mut(&job(1)).unwrap().state {
-        State::Publishing(tasks) => drop(tasks.set(TaskIndex(0), TaskState::Ready)),
+    let lose_evidence: Break = |machine| match &mut machine.jobs.get_mut(&job(1)).unwrap().stage {
+        Stage::Publishing(tasks) => drop(tasks.set(TaskIndex(0), TaskState::Ready)),
         other => panic!("{other:?}"),
     };
     is_named(publishing(), "M1:", lose_evidence, 2);
