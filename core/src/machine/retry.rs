@@ -99,6 +99,19 @@ mod tests {
     }
 
     #[test]
+    fn the_jitter_follows_from_the_task_and_the_failure() {
+        // The first number of SplitMix64 from the seed 0.
+        assert_eq!(scramble(0), 0xe220_a839_7b1d_cdaf);
+        let limits = Limits::default();
+        for (n, full_ms) in [(1, 500), (2, 1_000), (3, 2_000), (7, 30_000), (99, 30_000)] {
+            let word = u64::from_be_bytes([3; 8]) ^ u64::from(n);
+            let expected = full_ms / 2 + scramble(word) % (full_ms / 2 + 1);
+            let pause = backoff(&limits, TaskFingerprint([3; 32]), n);
+            assert_eq!(pause, Duration::from_millis(expected), "{n}");
+        }
+    }
+
+    #[test]
     fn a_failure_that_cannot_heal_names_its_cause() {
         use TaskFailureKind as Kind;
         for (kind, again, expected) in [

@@ -1,7 +1,9 @@
 //! Tables of cases. A [`Rig`] is a machine with a clock; its invariants hold after every step.
 
+mod clock;
 mod denials;
 mod invariants;
+mod late;
 mod leases;
 mod life;
 mod random_events;
@@ -184,7 +186,9 @@ impl Rig {
     }
 
     pub(super) fn state(&self, number: u128) -> JobState {
-        self.machine.job(job(number)).unwrap().state
+        let state = self.machine.job(job(number)).unwrap().state;
+        assert_eq!(self.machine.job_state(job(number)), Some(state));
+        state
     }
 
     /// A job with these tasks, copied by worker 1, who got as many as fit into `bytes_free`.

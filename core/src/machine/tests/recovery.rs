@@ -66,7 +66,7 @@ fn a_commit_that_was_on_its_way_is_found_in_the_log() {
 }
 
 #[test]
-fn a_grant_that_this_term_never_gave_is_not_adopted() {
+fn a_grant_that_this_epoch_never_gave_is_not_adopted() {
     let mut rig = Rig::new();
     rig.submit(1, 1);
     rig.restart();
