@@ -4,12 +4,17 @@
 
 use uuid::Uuid;
 
-use crate::actions::DeletionVector;
+use crate::actions::{Add, DeletionVector};
 use crate::error::DeltaError;
 use crate::paths;
 
 /// Characters of a Z85-encoded UUID.
 const UUID_CHARACTERS: usize = 20;
+/// What precedes the UUID in the name of a vector's object.
+const NAME_START: &str = "deletion_vector_";
+/// The digits of Z85.
+const Z85: &[u8; 85] =
+    b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#";
 /// The size before a vector and the checksum behind it.
 const FRAME_BYTES: u64 = 8;
 
@@ -44,8 +49,8 @@ pub fn object_path(root_uri: &str, vector: &DeletionVector) -> Result<Option<Str
                 .and_then(|bytes| Uuid::from_slice(&bytes).ok())
                 .ok_or_else(|| refuse("a deletion vector's id is not Z85"))?;
             let key = match prefix {
-                "" => format!("deletion_vector_{id}.bin"),
-                _ => format!("{prefix}/deletion_vector_{id}.bin"),
+                "" => format!("{NAME_START}{id}.bin"),
+                _ => format!("{prefix}/{NAME_START}{id}.bin"),
             };
             paths::check_key(&key).map_err(refuse)?;
             Ok(Some(key))
@@ -55,6 +60,34 @@ pub fn object_path(root_uri: &str, vector: &DeletionVector) -> Result<Option<Str
             hint: "",
         }),
     }
+}
+
+/// The object that holds the deletion vector of `add`, and the size that it has at the least.
+///
+/// # Errors
+/// As [`object_path`].
+pub(crate) fn object_of(root_uri: &str, add: &Add) -> Result<Option<(String, u64)>, DeltaError> {
+    let Some(vector) = &add.deletion_vector else { return Ok(None) };
+    Ok(object_path(root_uri, vector)?.map(|path| (path, object_size_min(vector))))
+}
+
+/// Rewrites the absolute form `p` of a vector of the table at `root_uri` to the relative form `u`.
+///
+/// # Errors
+/// When it names no object below the root, or one whose name the relative form cannot express.
+pub(crate) fn make_relative(root_uri: &str, vector: &mut DeletionVector) -> Result<(), DeltaError> {
+    let refuse = |problem| DeltaError::Path { path: vector.path_or_inline.clone(), problem };
+    let key = object_path(root_uri, vector)?
+        .ok_or_else(|| refuse("an absolute deletion vector names an object"))?;
+    let (prefix, name) = key.rsplit_once('/').unwrap_or(("", &key));
+    let id = name
+        .strip_prefix(NAME_START)
+        .and_then(|name| name.strip_suffix(".bin"))
+        .and_then(|id| Uuid::parse_str(id).ok())
+        .ok_or_else(|| refuse("its name does not tell the id that a relative one needs"))?;
+    vector.path_or_inline = format!("{prefix}{}", encode_z85(id.as_bytes()));
+    vector.storage_type = "u".to_owned();
+    Ok(())
 }
 
 /// How many bytes the vector's object has at the least; its size is not in the log.
@@ -95,8 +128,6 @@ fn crc32(data: &[u8]) -> u32 {
 
 /// Z85 (<https://rfc.zeromq.org/spec/32/>) to bytes.
 fn decode_z85(text: &str) -> Option<Vec<u8>> {
-    const ALPHABET: &[u8; 85] =
-        b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#";
     let mut bytes = Vec::with_capacity(text.len() / 5 * 4);
     for group in text.as_bytes().chunks(5) {
         if group.len() != 5 {
@@ -104,12 +135,24 @@ fn decode_z85(text: &str) -> Option<Vec<u8>> {
         }
         let mut value: u64 = 0;
         for character in group {
-            let digit = ALPHABET.iter().position(|candidate| candidate == character)?;
+            let digit = Z85.iter().position(|candidate| candidate == character)?;
             value = value * 85 + u64::try_from(digit).ok()?;
         }
         bytes.extend_from_slice(&u32::try_from(value).ok()?.to_be_bytes());
     }
     Some(bytes)
+}
+
+/// Bytes in groups of four to Z85 (<https://rfc.zeromq.org/spec/32/>).
+fn encode_z85(bytes: &[u8; 16]) -> String {
+    let mut text = String::with_capacity(20);
+    for group in bytes.chunks_exact(4) {
+        let value = group.iter().fold(0_u32, |value, byte| value << 8 | u32::from(*byte));
+        for power in [85_u32.pow(4), 85_u32.pow(3), 85_u32.pow(2), 85, 1] {
+            text.push(char::from(Z85[(value / power % 85) as usize]));
+        }
+    }
+    text
 }
 
 #[cfg(test)]
@@ -157,6 +200,29 @@ mod tests {
         }
         assert_eq!(object_size_min(&vector("u", "", Some(4))), 52);
         assert_eq!(object_size_min(&vector("u", "", None)), 48);
+    }
+
+    #[test]
+    fn an_absolute_vector_becomes_relative_if_its_name_tells_the_id() {
+        let uri = "file:///data/t";
+        let vector = DeletionVector {
+            storage_type: "p".into(),
+            path_or_inline:
+                "file:/data/t/ab/deletion_vector_d2c639aa-8816-431a-aaf6-d3fe2512ff61.bin".into(),
+            offset: Some(4),
+            size_in_bytes: 40,
+            cardinality: 6,
+            unknown: Default::default(),
+        };
+        let mut relative_one = vector.clone();
+        make_relative(uri, &mut relative_one).unwrap();
+        // PROTOCOL.md, "JSON Example 1".
+        assert_eq!(relative_one.path_or_inline, "ab^-aqEH.-t@S}K{vb[*k^");
+        assert_eq!(relative_one.storage_type, "u");
+        assert_eq!(object_path(uri, &relative_one).unwrap(), object_path(uri, &vector).unwrap());
+        let mut other_name =
+            DeletionVector { path_or_inline: "file:/data/t/x.bin".into(), ..vector };
+        assert!(make_relative(uri, &mut other_name).is_err());
     }
 
     #[test]

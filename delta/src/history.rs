@@ -2,10 +2,10 @@
 
 use deepclone_common::store::table::TableStore;
 
-use crate::changes::head::record_of;
-pub use crate::changes::record::{RecordBody, SyncRecord};
 use crate::error::DeltaError;
 use crate::log;
+use crate::replica::record_of;
+pub use crate::replica::{RecordBody, SyncRecord};
 
 /// Every sync that the log still tells of, newest first.
 ///

@@ -1,6 +1,7 @@
 //! Requests to a table's store, retried as `common` decides; a put-if-absent never is, for only
 //! reading it back settles an unknown outcome (I5).
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -17,6 +18,7 @@ use object_store::path::Path;
 use object_store::{
     Error, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload,
 };
+use serde::Serialize;
 
 use crate::error::DeltaError;
 
@@ -158,6 +160,27 @@ pub async fn list(
         .collect())
 }
 
+/// The size of every object below the table's folder, by its key relative to it: one listing.
+///
+/// # Errors
+/// When the store cannot be listed.
+pub(crate) async fn sizes(table: &TableStore) -> Result<BTreeMap<String, u64>, DeltaError> {
+    let prefix = match table.root.as_ref() {
+        "" => String::new(),
+        root => format!("{root}/"),
+    };
+    let list = || table.store.list(Some(&table.root)).try_collect::<Vec<_>>();
+    let metas = retrying(Patience::LOG, list)
+        .await
+        .map_err(|error| storage("listing", table, "", &error))?;
+    Ok(metas
+        .into_iter()
+        .filter_map(|meta| {
+            Some((meta.location.as_ref().strip_prefix(&prefix)?.to_owned(), meta.size))
+        })
+        .collect())
+}
+
 /// Writes the object at `relative` unless something is there: one try.
 ///
 /// # Errors
@@ -198,6 +221,20 @@ pub async fn put(
         .await
         .map(|_| ())
         .map_err(|error| storage("writing", table, relative, &error))
+}
+
+/// Writes `value` as JSON to `relative`, over whatever is there.
+///
+/// # Errors
+/// When the store cannot be written.
+pub(crate) async fn put_json(
+    table: &TableStore,
+    relative: &str,
+    value: &impl Serialize,
+) -> Result<(), DeltaError> {
+    let json = serde_json::to_vec(value)
+        .map_err(|error| DeltaError::damaged(relative, format!("cannot be written: {error}")))?;
+    put(table, relative, Bytes::from(json).into()).await
 }
 
 /// Deletes the object at `relative`; absent is fine.

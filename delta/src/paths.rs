@@ -1,9 +1,8 @@
 //! Paths of the log as keys of the store: decoded exactly once, checked, relative to the table.
 //!
-//! The action keeps the log's own spelling, and an `add` and its `remove` match by it
-//! ([`LogKey`]), as readers match them; the decoded key ([`FileKey`]) names the object. Two
-//! spellings of one object (`%3a` and `%3A`, relative and absolute) meet in one decoded key. A key
-//! goes to object_store by `Path::parse`, never by `Path::from`, which would encode it again; its
+//! The action keeps the log's own spelling; the decoded key names the object. Two spellings of one
+//! object (`%3a` and `%3A`, relative and absolute) meet in one decoded key. A key goes to
+//! object_store by `Path::parse`, never by `Path::from`, which would encode it again; its
 //! clients encode keys once on the wire (S3, Azure, GCS) or take them as they are (local files),
 //! so `%25` in the log is the object `%` in every store. Local stores cannot name a file that ends
 //! in `#` and digits.
@@ -12,8 +11,6 @@
 
 use percent_encoding::percent_decode_str;
 
-use crate::actions::{Add, DeletionVector, Remove};
-use crate::dv;
 use crate::error::DeltaError;
 
 /// The folder of the log.
@@ -22,59 +19,11 @@ pub const LOG_FOLDER: &str = "_delta_log";
 const OUR_FOLDER: &str = "_deepclone";
 const SIDECAR_FOLDER: &str = "_delta_log/_sidecars";
 
-/// What an `add` and its `remove` match by within one log: Spark and the kernel compare the text
-/// of the path, so another spelling of it is another file.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LogKey {
-    /// As the log spells it.
-    pub path: String,
-    /// The deletion vector's unique id.
-    pub dv: Option<String>,
-}
-
-impl LogKey {
-    /// The key of `add` in its log.
-    #[must_use]
-    pub fn of_add(add: &Add) -> Self {
-        Self::new(&add.path, add.deletion_vector.as_ref())
-    }
-
-    /// The key of the file that `remove` takes away.
-    #[must_use]
-    pub fn of_remove(remove: &Remove) -> Self {
-        Self::new(&remove.path, remove.deletion_vector.as_ref())
-    }
-
-    fn new(path: &str, vector: Option<&DeletionVector>) -> Self {
-        Self { path: path.to_owned(), dv: vector.map(dv::unique_id) }
-    }
-}
-
-/// The key of a logical file: the object that it is read from.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FileKey {
-    /// Decoded, relative to the table's root.
-    pub path: String,
-    /// The deletion vector's unique id.
-    pub dv: Option<String>,
-}
-
 /// A path of the log after its one decoding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DecodedPath {
     /// The object's key, relative to the table's root.
     pub key: String,
-}
-
-impl FileKey {
-    /// The key of `add` in the table at `root_uri`.
-    ///
-    /// # Errors
-    /// When its path cannot be followed.
-    pub fn of_add(root_uri: &str, add: &Add) -> Result<Self, DeltaError> {
-        let dv = add.deletion_vector.as_ref().map(dv::unique_id);
-        Ok(Self { path: decode(root_uri, &add.path)?.key, dv })
-    }
 }
 
 /// The key that `path`, as the log of the table at `root_uri` spells it, means.

@@ -10,35 +10,10 @@ use deepclone_common::store::redact::redact_line;
 use deepclone_common::store::table::TableStore;
 use deltalake::{DeltaTableBuilder, DeltaTableError, ensure_table_uri};
 
-use crate::snapshot::Snapshot;
-use crate::verify::{Difference, DifferenceKind, SecondOpinion};
-
 mod bridge;
 
 /// The table's place below the bridge, which begins at the table's folder.
 const ROOT: &str = "memory:///";
-
-/// Compares what delta-rs sees with `replica`, the state that we see.
-pub(crate) async fn judge(
-    table: &TableStore,
-    replica: &Snapshot,
-    found: &mut Vec<Difference>,
-) -> SecondOpinion {
-    let theirs = match live_paths(table, replica.version).await {
-        Ok(theirs) => theirs,
-        Err(reason) => return SecondOpinion::Skipped { reason },
-    };
-    let ours: BTreeSet<String> = replica.files.keys().map(|key| key.path.clone()).collect();
-    let before = found.len();
-    let tell = |path: &String, detail: &str| Difference {
-        kind: DifferenceKind::SecondOpinion,
-        subject: path.clone(),
-        detail: detail.to_owned(),
-    };
-    found.extend(ours.difference(&theirs).map(|path| tell(path, "delta-rs does not see it")));
-    found.extend(theirs.difference(&ours).map(|path| tell(path, "only delta-rs sees it")));
-    if found.len() == before { SecondOpinion::Agrees } else { SecondOpinion::Disagrees }
-}
 
 /// The decoded paths that delta-rs sees as live at `version`, or why it cannot.
 pub(crate) async fn live_paths(

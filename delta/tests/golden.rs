@@ -13,7 +13,7 @@ use deepclone_core::reason::Reason;
 use deepclone_core::spec::SourcePoint;
 use deepclone_delta::actions::{Action, Add};
 use deepclone_delta::snapshot::{self, Snapshot};
-use deepclone_delta::{features, log};
+use deepclone_delta::{log, protocol};
 use object_store::local::LocalFileSystem;
 
 #[tokio::test]
@@ -107,7 +107,7 @@ async fn open(folder: &Path) -> Result<Snapshot, Failure> {
     let table = table(folder);
     let snapshot =
         snapshot::read(&table, &SourcePoint::Newest).await.map_err(|error| error.failure())?;
-    features::check(&snapshot.protocol, &snapshot.metadata, &[])
+    protocol::check(&snapshot.protocol, &snapshot.metadata, &[])
         .map_err(|error| error.failure())?;
     Ok(snapshot)
 }

@@ -8,7 +8,7 @@ use deepclone_common::connections::Side;
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::JobId;
 use deepclone_core::reason::Reason;
-use deepclone_delta::publish::finish;
+use deepclone_delta::sync::finish;
 
 use super::plan::{PlanOutcome, plan_job};
 use super::{Context, target_key};
@@ -28,9 +28,9 @@ pub async fn plan_for_job(
         plan_job(context, job, Arc::clone(job_spec), target_key(&job_spec.target)).await?;
     match &outcome {
         PlanOutcome::Ready { plan, .. } => {
-            let objects = &plan.change_set.objects;
+            let objects = plan.work.objects();
             if let Some(object) = objects.iter().find(|o| vanished.contains(&o.source_path)) {
-                return Err(still_needed(&object.source_path, plan.change_set.source_version));
+                return Err(still_needed(&object.source_path, plan.work.source_version()));
             }
         }
         // A crash came between the commit and what follows it; each step is harmless when repeated.

@@ -10,7 +10,7 @@ use deepclone_core::limits::ENTITY_TAG_BYTES_KEPT;
 use deepclone_core::receipt::Receipt;
 use deepclone_core::shard::Shard;
 use deepclone_core::task::{ObjectCopy, TaskSide, TaskSpec};
-use deepclone_delta::changes::{ChangeSet, CopyObject};
+use deepclone_delta::sync::{CopyObject, Work};
 
 use crate::state::{Evidence, JobSpec};
 
@@ -24,7 +24,7 @@ pub struct JobPlan {
     /// Where the objects' bytes come from.
     pub source: SourceKey,
     /// What the commit says, and the objects, sorted by target path.
-    pub change_set: ChangeSet,
+    pub work: Work,
     /// Tasks, in plan order.
     pub tasks: Vec<Shard>,
     places: BTreeMap<TaskFingerprint, usize>,
@@ -33,22 +33,22 @@ pub struct JobPlan {
 }
 
 impl JobPlan {
-    /// The arena of these tasks over the objects of `change_set`.
+    /// The arena of these tasks over the objects of `work`.
     #[must_use]
     pub fn new(
         job_spec: Arc<JobSpec>,
         target: TargetKey,
         source: SourceKey,
-        change_set: ChangeSet,
+        work: Work,
         tasks: Vec<Shard>,
     ) -> Self {
         let places = tasks.iter().enumerate().map(|(at, task)| (task.fingerprint, at)).collect();
-        Self { job_spec, target, source, change_set, tasks, places, priors: BTreeMap::new() }
+        Self { job_spec, target, source, work, tasks, places, priors: BTreeMap::new() }
     }
 
     /// Notes what an earlier receipt recorded of the object at `place`.
     pub fn note_prior(&mut self, place: usize, recorded: Recorded) {
-        let in_use = self.change_set.objects[place].in_use;
+        let in_use = self.work.objects()[place].in_use;
         self.priors.insert(place, prior(Some(recorded), self.source, in_use));
     }
 
@@ -60,7 +60,7 @@ impl JobPlan {
 
     /// A task's objects, in its order.
     pub fn objects<'a>(&'a self, task: &'a Shard) -> impl Iterator<Item = &'a CopyObject> {
-        task.objects.iter().map(|&place| &self.change_set.objects[place])
+        task.objects.iter().map(|&place| &self.work.objects()[place])
     }
 
     /// What a worker gets; none: the plan has no such task.
@@ -77,7 +77,7 @@ impl JobPlan {
     }
 
     fn object_copy(&self, place: usize) -> ObjectCopy {
-        let object = &self.change_set.objects[place];
+        let object = &self.work.objects()[place];
         let noted = self.priors.get(&place).cloned();
         ObjectCopy {
             source_path: object.source_path.clone(),

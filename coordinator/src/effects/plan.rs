@@ -15,9 +15,7 @@ use deepclone_core::machine::{Plan, PlanTask};
 use deepclone_core::reason::Reason;
 use deepclone_core::shard::{ObjectSize, PlanIdentity, Shard, plan_digest, shard};
 use deepclone_core::spec::SourcePoint;
-use deepclone_delta::changes::{
-    ChangeSet, CloneMetrics, CopyObject, SourceFigures, SyncPlan, plan_sync,
-};
+use deepclone_delta::sync::{self, CloneMetrics, CopyObject, Planned, SourceFigures, Work};
 
 use super::job_plan::{JobPlan, fits};
 use super::{Context, in_time, source_key, wall_clock_ms};
@@ -71,7 +69,7 @@ pub async fn plan_job(
 ) -> Result<PlanOutcome, Failure> {
     let mut outcome = plan(context, job, job_spec, target).await?;
     if let PlanOutcome::Ready { plan, note, .. } = &mut outcome {
-        let probe = super::target::probe(context, &plan.job_spec, &plan.change_set);
+        let probe = super::target::probe(context, &plan.job_spec, &plan.work);
         let notice = in_time(context.plan_time_max, "trying the target", probe).await?;
         note.notices.extend(notice);
     }
@@ -102,34 +100,34 @@ async fn make(
 ) -> Result<PlanOutcome, Failure> {
     let source_table = context.open(Side::Source, &job_spec.source)?;
     let target_table = context.open(Side::Target, &job_spec.target)?;
-    let found = plan_sync(&source_table, &target_table, &job_spec.spec, job)
+    let found = sync::plan(&source_table, &target_table, &job_spec.spec, job)
         .await
         .map_err(|error| error.failure())?;
-    let change_set = match found {
-        SyncPlan::UpToDate(found) => {
+    let work = match found {
+        Planned::UpToDate(found) => {
             let clone_metrics = found.metrics.map(|figures| figures_map(&figures));
             let (source_version, replica_version) = (found.source_version, found.replica_version);
             let note = note(clone_metrics, Vec::new());
             return Ok(PlanOutcome::UpToDate { source_version, replica_version, note });
         }
-        SyncPlan::Published(found) => {
+        Planned::Published(found) => {
             let note = note(found.metrics.map(|metrics| metrics_map(&metrics)), Vec::new());
             return Ok(PlanOutcome::Published { version: found.replica_version, note });
         }
-        SyncPlan::Change(change_set) => *change_set,
+        Planned::Work(work) => work,
     };
-    super::target::refuse_enclosed(context, &job_spec, &target_table, &change_set).await?;
-    let note = note(Some(metrics_map(&change_set.metrics)), change_set.notices.clone());
-    let source = source_key(&job_spec.source, change_set.lineage());
-    let tasks = pack(source, &change_set)?;
-    let machine_plan = machine_plan(&job_spec, &change_set, &tasks);
-    let mut plan = Box::new(JobPlan::new(job_spec, target, source, change_set, tasks));
+    super::target::refuse_enclosed(context, &job_spec, &target_table, &work).await?;
+    let note = note(Some(metrics_map(&work.metrics())), work.notices().to_vec());
+    let source = source_key(&job_spec.source, work.lineage());
+    let tasks = pack(source, &work)?;
+    let machine_plan = machine_plan(&job_spec, &work, &tasks);
+    let mut plan = Box::new(JobPlan::new(job_spec, target, source, work, tasks));
     note_priors(context, job, &mut plan).await.map_err(|error| error.failure())?;
     Ok(PlanOutcome::Ready { plan, tasks: machine_plan, note })
 }
 
-fn pack(source: SourceKey, change_set: &ChangeSet) -> Result<Vec<Shard>, Failure> {
-    for object in &change_set.objects {
+fn pack(source: SourceKey, work: &Work) -> Result<Vec<Shard>, Failure> {
+    for object in work.objects() {
         let keys = object.source_path.len() + object.target_path.len();
         if keys + OBJECT_OVERHEAD_BYTES > GRANT_OBJECT_BYTES_MAX {
             let message = format!("the key {} is too long to be copied", object.source_path);
@@ -137,8 +135,8 @@ fn pack(source: SourceKey, change_set: &ChangeSet) -> Result<Vec<Shard>, Failure
                 .with("key", object.source_path.clone()));
         }
     }
-    let sizes: Vec<_> = change_set
-        .objects
+    let sizes: Vec<_> = work
+        .objects()
         .iter()
         .map(|object| ObjectSize {
             key: object.target_path.as_bytes(),
@@ -153,8 +151,8 @@ fn pack(source: SourceKey, change_set: &ChangeSet) -> Result<Vec<Shard>, Failure
 /// Notes the earlier copies of the plan's objects from this very source, as far as they are recent
 /// enough to be worth a second look.
 async fn note_priors(context: &Context, job: JobId, plan: &mut JobPlan) -> Result<(), StateError> {
-    let head_ms = plan.change_set.replica_commit_ms;
-    let since_ms = wall_clock_ms() - prior_age_max_ms(plan.change_set.retention_ms);
+    let head_ms = plan.work.replica_commit_ms();
+    let since_ms = wall_clock_ms() - prior_age_max_ms(plan.work.retention_ms());
     let mut priors = Vec::new();
     for task in &plan.tasks {
         let keys: Vec<&str> =
@@ -195,10 +193,10 @@ fn recorded(known: &KnownObject, job: JobId, head_ms: Option<i64>) -> Recorded {
     }
 }
 
-fn machine_plan(job_spec: &JobSpec, change_set: &ChangeSet, tasks: &[Shard]) -> Plan {
+fn machine_plan(job_spec: &JobSpec, work: &Work, tasks: &[Shard]) -> Plan {
     let identity = PlanIdentity {
-        source_version: change_set.source_version,
-        replica_version: change_set.replica_version,
+        source_version: work.source_version(),
+        replica_version: work.replica_version(),
         options: &encode_spec(job_spec),
     };
     let task = |task: &Shard| PlanTask {
@@ -208,8 +206,8 @@ fn machine_plan(job_spec: &JobSpec, change_set: &ChangeSet, tasks: &[Shard]) -> 
     };
     Plan {
         digest: plan_digest(&identity, tasks),
-        source_version: change_set.source_version,
-        replica_version: change_set.replica_version,
+        source_version: work.source_version(),
+        replica_version: work.replica_version(),
         source_is_newest: job_spec.spec.source_point == SourcePoint::Newest,
         tasks: tasks.iter().map(task).collect(),
     }

@@ -10,11 +10,10 @@ use deepclone_core::failure::Failure;
 use deepclone_core::ids::JobId;
 use deepclone_core::machine::PublishOutcome;
 use deepclone_core::shard::Shard;
-use deepclone_delta::changes::CopyObject;
 use deepclone_delta::error::DeltaError;
 use deepclone_delta::io;
 use deepclone_delta::ledger::{LedgerEntry, LedgerWriter};
-use deepclone_delta::publish::{PublishResult, check_vectors, finish, publish as write_commit};
+use deepclone_delta::sync::{self, CopyObject, PublishResult, finish};
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 
 use super::job_plan::{JobPlan, fits};
@@ -42,7 +41,7 @@ pub async fn publish(
     plan: &JobPlan,
 ) -> Result<PublishOutcome, Failure> {
     let target = context.open(Side::Target, &plan.job_spec.target)?;
-    check_vectors(&target, &plan.change_set).await.map_err(|error| error.failure())?;
+    sync::check(&target, &plan.work).await.map_err(|error| error.failure())?;
     let doubts = record_and_doubt(context, job, plan, &target).await?;
     let missing = missing(&target, doubts).await?;
     if !missing.is_empty() {
@@ -53,7 +52,7 @@ pub async fn publish(
     }
     // Durable before the commit can be: nothing that it refers to is replaced later.
     context.store.intend(job, wall_clock_ms()).await.map_err(|error| error.failure())?;
-    let result = write_commit(&target, &plan.change_set, job, wall_clock_ms())
+    let result = sync::publish(&target, &plan.work, wall_clock_ms())
         .await
         .map_err(|error| error.failure())?;
     match result {
@@ -99,7 +98,7 @@ async fn record_and_doubt<'a>(
                     existed: evidence.existed,
                     age_ms: wall_clock_ms() - evidence.recorded_ms,
                 };
-                is_fresh(&freshness, plan.source, plan.change_set.retention_ms)
+                is_fresh(&freshness, plan.source, plan.work.retention_ms())
             });
             if !is_sure {
                 doubts.push(Doubt { task, object, evidence });

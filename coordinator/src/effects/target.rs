@@ -4,8 +4,8 @@
 use deepclone_common::store::table::TableStore;
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
-use deepclone_delta::changes::ChangeSet;
 use deepclone_delta::changes::enclosing::refuse_inside_table;
+use deepclone_delta::sync::Work;
 
 use super::Context;
 use crate::state::JobSpec;
@@ -18,9 +18,9 @@ pub async fn refuse_enclosed(
     context: &Context,
     job_spec: &JobSpec,
     target: &TableStore,
-    change_set: &ChangeSet,
+    work: &Work,
 ) -> Result<(), Failure> {
-    if change_set.replica_version.is_some() {
+    if work.replica_version().is_some() {
         return Ok(());
     }
     let above = context.connections.above(&job_spec.target).map_err(|error| error.failure())?;
@@ -34,17 +34,17 @@ pub async fn refuse_enclosed(
 pub async fn probe(
     context: &Context,
     job_spec: &JobSpec,
-    change_set: &ChangeSet,
+    work: &Work,
 ) -> Result<Option<String>, Failure> {
     let target = &job_spec.target;
     let (name, fingerprint) = (&target.connection, &target.fingerprint);
     let notice = context.connections.probe_target(name, fingerprint, &target.root).await?;
-    if change_set.near_names.is_empty() {
+    if work.near_names().is_empty() {
         return Ok(notice);
     }
     let met = context.connections.probe_names(name, fingerprint, &target.root).await?;
-    let meets = change_set
-        .near_names
+    let meets = work
+        .near_names()
         .iter()
         .find(|near| (!near.by_case || met.by_case) && (!near.by_form || met.by_form));
     match meets {

@@ -201,7 +201,7 @@ fn planned(outcome: &PlanOutcome) -> v1::PlanCloneResponse {
 }
 
 fn ready(plan: &JobPlan, tasks: &Plan, note: &PlanNote) -> v1::PlanCloneResponse {
-    let objects = &plan.change_set.objects;
+    let objects = plan.work.objects();
     let requests = requests(objects, StoreKind::of(&plan.job_spec.target.uri));
     let bytes = tasks.tasks.iter().map(|task| task.bytes).sum();
     v1::PlanCloneResponse {

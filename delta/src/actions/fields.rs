@@ -8,7 +8,8 @@ use std::fmt;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{ParseError, Unknown};
+use super::error::ParseError;
+use super::kinds::Unknown;
 
 /// The fields of one object that nobody has taken yet. `null` counts as absent.
 pub(super) struct Fields<'a> {

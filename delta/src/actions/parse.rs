@@ -2,11 +2,10 @@
 
 use serde_json::value::RawValue;
 
+use super::error::ParseError;
 use super::fields::{self, Fields, Texts};
-use super::{
-    Action, Add, DeletionVector, DomainMetadata, Metadata, Oddity, ParseError, Protocol, Remove,
-    Txn,
-};
+use super::kinds::{Action, Add, DeletionVector, DomainMetadata, Metadata, Protocol, Remove, Txn};
+use super::oddity::Oddity;
 
 const KNOWN: &[&str] = &[
     "add",

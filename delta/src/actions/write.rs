@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::{
+use super::kinds::{
     Action, Add, DeletionVector, DomainMetadata, Metadata, Protocol, Remove, Txn, Unknown,
 };
 

@@ -10,9 +10,9 @@
 use deepclone_common::store::table::TableStore;
 use deepclone_core::spec::{CloneSpec, SourcePoint};
 
-use super::head::{LastSync, refuse_or_note};
-use super::{filter, target_names};
 use crate::error::DeltaError;
+use crate::names::replicated;
+use crate::replica::{LastSync, part, refuse_or_note};
 use crate::snapshot::{self, Snapshot};
 
 /// Judges the commits that are gone, if any.
@@ -53,8 +53,8 @@ async fn has_synced_files(
         Err(_) => return Ok(false),
     };
     let asked = spec.partition_filter.as_deref();
-    let Some(predicate) = filter::of_last_sync(last, asked, &synced) else { return Ok(false) };
-    filter::keep_matching(&mut synced, predicate.as_ref())?;
-    let files = target_names::replicated(source, target, synced.files)?.files;
+    let Some(predicate) = part::of_last_sync(last, asked, &synced) else { return Ok(false) };
+    part::keep_matching(&mut synced, predicate.as_ref())?;
+    let files = replicated(source, target, synced.files)?.files;
     Ok(files.keys().eq(replica.files.keys()))
 }

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 
-use super::CloneMetrics;
 use super::equality::same_fields;
 use crate::actions::Add;
-use crate::paths::FileKey;
+use crate::file_key::FileKey;
+use crate::replica::CloneMetrics;
 
 /// What joins, leaves and changes.
 #[derive(Debug, Default)]

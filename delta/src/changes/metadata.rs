@@ -9,13 +9,14 @@ use deepclone_core::reason::Reason;
 use sha2::{Digest, Sha256};
 
 use super::equality::canonical;
-use super::{CommitTime, Configuration, further_marks};
-use crate::actions::{Metadata, Protocol};
-use crate::features::{
+use super::identity_marks::further;
+use crate::actions::{Configuration, Metadata, Protocol};
+use crate::change_set::CommitTime;
+use crate::properties::{self, ENABLEMENT_TIMESTAMP, ENABLEMENT_VERSION};
+use crate::protocol::{
     Family, WRITER_LISTS, has_change_data_feed, has_in_commit_timestamps, is_refused_alone,
     supports_any, switched_on,
 };
-use crate::publish::checkpoint::duration_ms;
 use crate::snapshot::Snapshot;
 
 /// Properties of the source that mean nothing at the replica, by prefix.
@@ -41,120 +42,136 @@ const RESERVED: &[&str] = &[
     ROW_TRACKING_SUSPENDED,
 ];
 
-/// The version in which in-commit timestamps were turned on.
-pub(crate) const ENABLEMENT_VERSION: &str = "delta.inCommitTimestampEnablementVersion";
-/// The in-commit timestamp of that version.
-pub(crate) const ENABLEMENT_TIMESTAMP: &str = "delta.inCommitTimestampEnablementTimestamp";
 const ROW_TRACKING_SUSPENDED: &str = "delta.rowTrackingSuspended";
 
-/// The source's properties as the replica shall have them, without its own time keeping.
-pub(crate) fn configuration(
-    source: &Metadata,
-    overrides: &Configuration,
-) -> Result<Configuration, Failure> {
-    let mut result: Configuration = source
-        .configuration
-        .iter()
-        .filter(|(key, _)| !starts_with_any(key, STRIPPED))
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect();
-    let before = families(&result);
-    for (key, value) in overrides {
-        if starts_with_any(key, STRIPPED) || starts_with_any(key, RESERVED) {
-            return Err(refused(key, "it is managed by the table format, not by users"));
+/// The properties that are asked for: the source's, without its own time keeping, and those of the
+/// user.
+pub(crate) struct Asked(Configuration);
+
+/// The properties that have the same effect at the replica as at the source.
+pub(crate) struct Heeded {
+    pub(crate) configuration: Configuration,
+    /// One for each property that is left out.
+    pub(crate) notices: Vec<String>,
+}
+
+/// All properties, the replica's own among them.
+pub(super) struct Complete {
+    configuration: Configuration,
+    pub(super) commit_time: CommitTime,
+}
+
+impl Asked {
+    /// Sets `overrides` over the properties of `source`.
+    ///
+    /// # Errors
+    /// INVALID_ARGUMENT for a property that is not the user's to set, would activate a feature, or
+    /// has a value that Spark cannot parse.
+    pub(crate) fn new(source: &Metadata, overrides: &Configuration) -> Result<Self, Failure> {
+        let mut result: Configuration = source
+            .configuration
+            .iter()
+            .filter(|(key, _)| !starts_with_any(key, STRIPPED))
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect();
+        let before = families(&result);
+        for (key, value) in overrides {
+            if starts_with_any(key, STRIPPED) || starts_with_any(key, RESERVED) {
+                return Err(refused(key, "it is managed by the table format, not by users"));
+            }
+            if let Err(expected) = properties::check(key, value) {
+                return Err(refused(key, &format!("{value:?} is not {expected}")));
+            }
+            result.insert(key.clone(), value.clone());
+            if let Some(family) = families(&result).difference(&before).next() {
+                let feature = family.first().copied().unwrap_or_default();
+                let why = format!("it would activate the table feature {feature}");
+                return Err(refused(key, &why).with("feature", feature));
+            }
         }
-        if let Some(expected) = misspelled(key, value) {
-            return Err(refused(key, &format!("{value:?} is not {expected}")));
-        }
-        result.insert(key.clone(), value.clone());
-        if let Some(family) = families(&result).difference(&before).next() {
-            let feature = family.first().copied().unwrap_or_default();
-            let why = format!("it would activate the table feature {feature}");
-            return Err(refused(key, &why).with("feature", feature));
-        }
+        Ok(Self(result))
     }
-    Ok(result)
-}
 
-/// Takes away the properties that would activate a feature which the source's protocol does not
-/// support and that would not be without effect at the replica: because it supports the feature,
-/// or because Spark refuses to read it (any protocol with lists that lack the feature, and some
-/// properties in every protocol). The others stay. Returns a notice for each that is left out.
-pub(crate) fn leave_out_inert(
-    configuration: &mut Configuration,
-    source: &Snapshot,
-    replica: &Protocol,
-) -> Vec<String> {
-    let schema = &source.metadata.schema_string;
-    let mut notices = Vec::new();
-    for switch in switched_on(configuration) {
-        let is_heeded = replica.min_writer_version >= WRITER_LISTS
-            || supports_any(replica, switch.family)
-            || is_refused_alone(&switch, schema);
-        if supports_any(&source.protocol, switch.family) || !is_heeded {
-            continue;
+    /// Leaves out the properties that would activate a feature which the source's protocol does
+    /// not support and that would not be without effect at the replica: because it supports the
+    /// feature, or because Spark refuses to read it (any protocol with lists that lack the
+    /// feature, and some properties in every protocol).
+    pub(crate) fn heeded(self, source: &Snapshot, replica: &Protocol) -> Heeded {
+        let Self(mut configuration) = self;
+        let schema = &source.metadata.schema_string;
+        let mut notices = Vec::new();
+        for switch in switched_on(&configuration) {
+            let is_heeded = replica.min_writer_version >= WRITER_LISTS
+                || supports_any(replica, switch.family)
+                || is_refused_alone(&switch, schema);
+            if supports_any(&source.protocol, switch.family) || !is_heeded {
+                continue;
+            }
+            configuration.remove(&switch.property);
+            notices.push(format!(
+                "the property {} is left out: the source's protocol does not support {}, so it \
+                 has no effect there",
+                switch.property,
+                switch.family.first().copied().unwrap_or_default()
+            ));
         }
-        configuration.remove(&switch.property);
-        notices.push(format!(
-            "the property {} is left out: the source's protocol does not support {}, so it has no \
-             effect there",
-            switch.property,
-            switch.family.first().copied().unwrap_or_default()
-        ));
-    }
-    notices
-}
-
-fn families(configuration: &Configuration) -> BTreeSet<Family> {
-    switched_on(configuration).into_iter().map(|switch| switch.family).collect()
-}
-
-/// What the property's value should be and is not: Spark cannot read a table any more that keeps a
-/// duration or number which it cannot parse.
-fn misspelled(key: &str, value: &str) -> Option<&'static str> {
-    let number = |min: i64| value.trim().parse::<i64>().is_ok_and(|number| number >= min);
-    let (fits, expected) = match key {
-        "delta.checkpointInterval" | "delta.randomPrefixLength" => {
-            (number(1), "a number of at least 1")
-        }
-        "delta.dataSkippingNumIndexedCols" => (number(-1), "a number of at least -1"),
-        "delta.deletedFileRetentionDuration"
-        | "delta.logRetentionDuration"
-        | "delta.setTransactionRetentionDuration" => {
-            (duration_ms(value).is_some(), "a duration such as \"interval 7 days\"")
-        }
-        "delta.appendOnly"
-        | "delta.checkpoint.writeStatsAsJson"
-        | "delta.checkpoint.writeStatsAsStruct"
-        | "delta.enableExpiredLogCleanup"
-        | "delta.randomizeFilePrefixes" => (is_bool(value), "true or false"),
-        _ if key.starts_with("delta.enable") => (is_bool(value), "true or false"),
-        _ => (true, ""),
-    };
-    (!fits).then_some(expected)
-}
-
-fn is_bool(value: &str) -> bool {
-    ["true", "false"].iter().any(|known| value.trim().eq_ignore_ascii_case(known))
-}
-
-/// Row tracking that the source dropped and the replica still lists is suspended: our `add`s
-/// carry no row ids.
-pub(super) fn suspend_row_tracking(
-    configuration: &mut Configuration,
-    source: &Protocol,
-    replica: &Protocol,
-) {
-    let lists = |protocol: &Protocol| supports_any(protocol, &["rowTracking"]);
-    if lists(replica) && !lists(source) {
-        configuration.insert(ROW_TRACKING_SUSPENDED.to_owned(), "true".to_owned());
+        Heeded { configuration, notices }
     }
 }
 
-/// How the commit tells its time, and the replica's own enablement properties carried over.
-pub(super) fn commit_time(
-    configuration: &mut Configuration,
+impl Heeded {
+    /// Adds what the replica keeps itself. Row tracking that the source dropped and the replica
+    /// still lists is suspended, for our `add`s carry no row ids; in-commit timestamps keep the
+    /// replica's own enablement.
+    pub(super) fn with_own(
+        self,
+        source: &Protocol,
+        protocol: &Protocol,
+        replica: Option<&Snapshot>,
+    ) -> Complete {
+        let mut configuration = self.configuration;
+        let lists = |protocol: &Protocol| supports_any(protocol, &["rowTracking"]);
+        if lists(protocol) && !lists(source) {
+            configuration.insert(ROW_TRACKING_SUSPENDED.to_owned(), "true".to_owned());
+        }
+        let commit_time = commit_time(protocol, &configuration, replica);
+        if let (CommitTime::InCommit { .. }, Some(replica)) = (commit_time, replica) {
+            for key in [ENABLEMENT_VERSION, ENABLEMENT_TIMESTAMP] {
+                let kept = replica.metadata.configuration.get(key);
+                configuration.extend(kept.map(|value| (key.to_owned(), value.clone())));
+            }
+        }
+        Complete { configuration, commit_time }
+    }
+}
+
+impl Complete {
+    /// Builds the metadata action under the replica's own id: kept once there is one, else derived
+    /// from the sync that makes the replica.
+    pub(super) fn metadata(
+        self,
+        source: &Metadata,
+        replica: Option<&Metadata>,
+        sync: JobId,
+    ) -> Metadata {
+        let schema_string = match replica {
+            Some(replica) => further(&source.schema_string, &replica.schema_string),
+            None => source.schema_string.clone(),
+        };
+        Metadata {
+            schema_string,
+            id: replica.map_or_else(|| new_id(sync), |replica| replica.id.clone()),
+            created_time: replica.and_then(|replica| replica.created_time),
+            configuration: self.configuration,
+            ..source.clone()
+        }
+    }
+}
+
+/// How the commit tells its time.
+fn commit_time(
     protocol: &Protocol,
+    configuration: &Configuration,
     replica: Option<&Snapshot>,
 ) -> CommitTime {
     if !has_in_commit_timestamps(protocol, configuration) {
@@ -164,15 +181,10 @@ pub(super) fn commit_time(
         return CommitTime::InCommit { above_ms: 0 };
     };
     let above_ms = replica.ict.unwrap_or(replica.commit_ms);
-    if !has_in_commit_timestamps(&replica.protocol, &replica.metadata.configuration) {
-        return CommitTime::TurnsOn { above_ms };
+    match has_in_commit_timestamps(&replica.protocol, &replica.metadata.configuration) {
+        true => CommitTime::InCommit { above_ms },
+        false => CommitTime::TurnsOn { above_ms },
     }
-    for key in [ENABLEMENT_VERSION, ENABLEMENT_TIMESTAMP] {
-        if let Some(value) = replica.metadata.configuration.get(key) {
-            configuration.insert(key.to_owned(), value.clone());
-        }
-    }
-    CommitTime::InCommit { above_ms }
 }
 
 /// What an operator should know where the replica's change data feed turns on: told once, not by
@@ -193,27 +205,6 @@ pub(super) fn feed_notice(
     })
 }
 
-/// The metadata action under the replica's own id: kept once there is one, else derived from the
-/// sync that makes the replica.
-pub(super) fn build(
-    source: &Metadata,
-    configuration: Configuration,
-    replica: Option<&Metadata>,
-    sync: JobId,
-) -> Metadata {
-    let schema_string = match replica {
-        Some(replica) => further_marks(&source.schema_string, &replica.schema_string),
-        None => source.schema_string.clone(),
-    };
-    Metadata {
-        schema_string,
-        id: replica.map_or_else(|| new_id(sync), |replica| replica.id.clone()),
-        created_time: replica.and_then(|replica| replica.created_time),
-        configuration,
-        ..source.clone()
-    }
-}
-
 /// True when the two say the same.
 pub(super) fn same(left: &Metadata, right: &Metadata) -> bool {
     let unknown = |metadata: &Metadata| -> BTreeMap<String, Option<String>> {
@@ -227,6 +218,10 @@ pub(super) fn same(left: &Metadata, right: &Metadata) -> bool {
         && left.partition_columns == right.partition_columns
         && left.configuration == right.configuration
         && unknown(left) == unknown(right)
+}
+
+fn families(configuration: &Configuration) -> BTreeSet<Family> {
+    switched_on(configuration).into_iter().map(|switch| switch.family).collect()
 }
 
 fn new_id(sync: JobId) -> String {

@@ -7,15 +7,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use deepclone_common::store::table::TableStore;
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 
-use super::CopyObject;
 use super::equality::is_replaced;
 use crate::actions::Add;
+use crate::change_set::CopyObject;
 use crate::dv;
 use crate::error::DeltaError;
-use crate::paths::FileKey;
+use crate::file_key::FileKey;
+use crate::names::refuse_too_long;
 
 /// Which live files of the replica's head are known to hold the source's bytes.
 #[derive(Clone, Debug)]
@@ -41,7 +43,7 @@ impl Live<'_> {
         let mut keys = BTreeSet::new();
         for (key, add) in self.files {
             keys.insert(key.path.clone());
-            keys.extend(vector_object(self.uri, add)?.map(|(path, _)| path));
+            keys.extend(dv::object_of(self.uri, add)?.map(|(path, _)| path));
         }
         Ok(keys)
     }
@@ -81,7 +83,7 @@ pub(super) fn new_objects(
             let wanted = Wanted { size, size_is_minimum: false, modified_ms };
             objects.insert(key.path.clone(), wanted);
         }
-        if let Some((path, size)) = vector_object(source.uri, add)?
+        if let Some((path, size)) = dv::object_of(source.uri, add)?
             && !is_proven(&path)
         {
             let least = Wanted { size, size_is_minimum: true, modified_ms: 0 };
@@ -100,13 +102,23 @@ pub(super) fn new_objects(
         .collect()
 }
 
-/// The object that holds the file's deletion vector, and the bytes that it has at the least.
-pub(crate) fn vector_object(
-    root_uri: &str,
-    add: &Add,
-) -> Result<Option<(String, u64)>, DeltaError> {
-    let Some(vector) = &add.deletion_vector else { return Ok(None) };
-    Ok(dv::object_path(root_uri, vector)?.map(|path| (path, dv::object_size_min(vector))))
+/// Gives each object its source's key, where `sources` has another one, and refuses a key that is
+/// too long for the target.
+///
+/// # Errors
+/// TARGET_UNSUITABLE naming the key and the bound.
+pub(super) fn located(
+    target: &TableStore,
+    sources: &BTreeMap<String, String>,
+    mut objects: Vec<CopyObject>,
+) -> Result<Vec<CopyObject>, Failure> {
+    for object in &mut objects {
+        if let Some(source) = sources.get(&object.target_path) {
+            object.source_path.clone_from(source);
+        }
+        refuse_too_long(target, &object.target_path)?;
+    }
+    Ok(objects)
 }
 
 /// Every store of ours takes this key as it is, or it is refused before anything is copied.

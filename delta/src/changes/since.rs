@@ -11,16 +11,14 @@ use deepclone_common::store::table::{StoreKind, TableStore};
 use deepclone_core::spec::SourcePoint;
 use futures::{StreamExt, TryStreamExt, stream};
 
-use super::head::LastSync;
-use super::target_names;
 use crate::actions::{Action, Add};
 use crate::error::DeltaError;
-use crate::log::{self, Commit};
-use crate::paths::{self, FileKey};
+use crate::file_key::FileKey;
+use crate::log::{self, COMMITS_AT_ONCE_MAX, Commit};
+use crate::names::{fitting, target_key};
+use crate::paths;
+use crate::replica::LastSync;
 use crate::snapshot::{self, Snapshot};
-
-/// Commits that are fetched at once.
-const COMMITS_AT_ONCE_MAX: usize = 16;
 
 /// Paths that left, with whether they are live as far as the commits are read.
 type Paths = BTreeMap<String, bool>;
@@ -108,7 +106,7 @@ pub(super) fn not_live(
     now: &BTreeMap<FileKey, Add>,
 ) -> BTreeSet<String> {
     let rewritten: BTreeSet<String> =
-        now.keys().filter_map(|key| target_names::fitting(kind, &key.path)).collect();
+        now.keys().filter_map(|key| fitting(kind, &key.path)).collect();
     let mut now = now.keys().map(|key| key.path.as_str()).peekable();
     let mut absent = BTreeSet::new();
     for path in synced.keys().map(|key| key.path.as_str()) {
@@ -180,7 +178,7 @@ fn follow(root_uri: &str, kind: StoreKind, paths: &mut Paths, commit: &Commit) {
     for action in &commit.actions {
         if let Action::Add(add) = action
             && let Ok(key) = FileKey::of_add(root_uri, add)
-            && let Some(is_live) = paths.get_mut(&target_names::target_key(kind, key.path))
+            && let Some(is_live) = paths.get_mut(&target_key(kind, key.path))
         {
             *is_live = true;
         }
@@ -192,7 +190,7 @@ fn removed(root_uri: &str, kind: StoreKind, commit: &Commit) -> impl Iterator<It
     commit.actions.iter().filter_map(move |action| match action {
         Action::Remove(remove) => {
             let decoded = paths::decode(root_uri, &remove.path).ok()?;
-            Some(target_names::target_key(kind, decoded.key))
+            Some(target_key(kind, decoded.key))
         }
         _ => None,
     })

@@ -3,15 +3,11 @@
 use std::collections::BTreeMap;
 
 use deepclone_core::failure::Failure;
-use deepclone_core::reason::Reason;
-use serde::{Deserialize, Serialize};
 
 use super::equality::canonical;
-use super::identity::is_ours;
 use crate::actions::{DomainMetadata, Txn};
-
-/// The domain that holds the highest row id handed out.
-pub(crate) const ROW_TRACKING_DOMAIN: &str = "delta.rowTracking";
+use crate::replica::is_ours;
+use crate::row_ids::{ROW_TRACKING_DOMAIN, row_id_mark};
 
 /// Domains to set and to remove, so that the replica has the source's: only called when the
 /// replica lists `domainMetadata`.
@@ -54,23 +50,6 @@ pub(super) fn transactions(
         })
         .cloned()
         .collect()
-}
-
-/// The highest row id that the domain's configuration tells.
-pub(crate) fn row_id_mark(domain: &DomainMetadata) -> Result<i64, Failure> {
-    let mark: RowIdMark = serde_json::from_str(&domain.configuration).map_err(|error| {
-        Failure::new(
-            Reason::DamagedLog,
-            format!("the configuration of the domain {ROW_TRACKING_DOMAIN} is damaged: {error}"),
-        )
-    })?;
-    Ok(mark.row_id_high_water_mark)
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RowIdMark {
-    row_id_high_water_mark: i64,
 }
 
 fn higher_mark(

@@ -6,11 +6,11 @@ use deepclone_common::store::table::TableStore;
 use deepclone_core::ids::JobId;
 use deepclone_core::spec::{CloneSpec, SourcePoint};
 
-use super::head::{is_harmless, record_of};
-use super::record::SyncRecord;
-use super::{PublishedAlready, SourceFigures, SyncPlan, UpToDate, identity};
+use super::sync_plan::{PublishedAlready, SourceFigures, SyncPlan, UpToDate};
 use crate::error::DeltaError;
+use crate::hash::hex;
 use crate::log;
+use crate::replica::{SyncRecord, identity, is_harmless, record_of};
 
 /// Commits above our last sync that change nothing (VACUUM's) and are looked through.
 const HARMLESS_MAX: u64 = 16;
@@ -40,7 +40,7 @@ pub(super) async fn quick(
     let Some(expected) = &record.body.source_commit_sha256 else { return Ok(None) };
     let commit = log::read_commit(source, wanted).await;
     let commit = commit.map_err(|error| error.of(Side::Source))?;
-    let same = commit.is_some_and(|commit| identity::hex(&commit.sha256) == *expected);
+    let same = commit.is_some_and(|commit| hex(&commit.sha256) == *expected);
     Ok(same.then(|| SyncPlan::UpToDate(up_to_date(&record, replica_head))))
 }
 

@@ -14,7 +14,7 @@ use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 
-use super::LedgerEntry;
+use super::entry::LedgerEntry;
 use crate::error::DeltaError;
 
 /// Why a file cannot be read or written.

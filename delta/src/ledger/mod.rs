@@ -14,31 +14,17 @@ use deepclone_core::ids::JobId;
 use crate::error::DeltaError;
 use crate::io;
 
+mod entry;
 mod file;
 #[cfg(test)]
 mod tests;
+
+pub use entry::LedgerEntry;
 
 /// The folder of all ledgers below the table's.
 const FOLDER: &str = "_deepclone/ledger";
 /// Rows of one file: some tens of MiB while it is written.
 const ENTRIES_PER_FILE: usize = 250_000;
-
-/// One copied object.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LedgerEntry {
-    /// Its key below the replica's folder.
-    pub key: String,
-    /// Length in bytes.
-    pub size: u64,
-    /// CRC-64/NVME of the bytes.
-    pub crc64nvme: u64,
-    /// The source's entity tag when they were read; empty where it has none.
-    pub source_etag: String,
-    /// The name of the worker that saw them.
-    pub worker: String,
-    /// When, in milliseconds since 1970 (UTC).
-    pub seen_ms: i64,
-}
 
 /// Writes the ledger of one sync, file by file.
 #[derive(Debug)]

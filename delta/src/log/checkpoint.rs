@@ -13,6 +13,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use rayon::prelude::*;
 use serde::Deserialize;
 
+use super::names::log_path;
 use super::segment::CheckpointFiles;
 use super::{columns, row};
 use crate::actions::{self, Action, Add, Parsed};
@@ -33,7 +34,7 @@ pub(crate) async fn read(
     table: &TableStore,
     checkpoint: &CheckpointFiles,
 ) -> Result<Parsed, DeltaError> {
-    let files = checkpoint.files.iter().map(|entry| super::log_path(&entry.name)).collect();
+    let files = checkpoint.files.iter().map(|entry| log_path(&entry.name)).collect();
     let found = read_files(table, files).await?;
     let mut parsed = Parsed { oddities: found.oddities, ..Parsed::default() };
     parsed.actions.reserve(found.actions.len());
@@ -145,7 +146,7 @@ fn check_version(checkpoint: &CheckpointFiles, text: &str) -> Result<(), DeltaEr
 }
 
 fn name(checkpoint: &CheckpointFiles) -> String {
-    super::log_path(checkpoint.files.first().map_or("", |entry| &entry.name))
+    log_path(checkpoint.files.first().map_or("", |entry| &entry.name))
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@
 use deepclone_common::store::table::TableStore;
 use serde::Deserialize;
 
+use super::names::{LAST_CHECKPOINT, commit_path, log_path};
 use super::segment::{Gap, Listing, LogEntry, LogSegment};
-use super::{LAST_CHECKPOINT, commit_path, log_path};
 use crate::error::DeltaError;
 use crate::io;
 use crate::paths::LOG_FOLDER;

@@ -4,6 +4,11 @@
 
 use uuid::Uuid;
 
+use crate::paths::LOG_FOLDER;
+
+/// The hint's name in the log's folder.
+pub const LAST_CHECKPOINT: &str = "_last_checkpoint";
+
 /// What a file of the log is, by its name. Names of no meaning to a reader (`.crc`, compactions,
 /// `_last_checkpoint`, sidecars, staged commits, leftovers) are no [`LogFile`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,6 +60,18 @@ impl LogFile {
 /// The name of the commit `version`.
 pub(super) fn commit_name(version: u64) -> String {
     format!("{version:020}.json")
+}
+
+/// The path of the commit `version`, relative to the table's folder.
+#[must_use]
+pub fn commit_path(version: u64) -> String {
+    log_path(&commit_name(version))
+}
+
+/// The path of the log file `name`, relative to the table's folder.
+#[must_use]
+pub fn log_path(name: &str) -> String {
+    format!("{LOG_FOLDER}/{name}")
 }
 
 fn digits(text: &str, length: usize) -> Option<u64> {

@@ -1,16 +1,10 @@
 //! A row of a Parquet checkpoint as JSON text, and from there as an action.
 
-use std::fmt::Write as _;
-
 use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{
-    DataType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type,
-    UInt16Type, UInt32Type, UInt64Type,
-};
-use arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use super::stats;
-use crate::actions::{self, Parsed, json_text};
+use super::value::{Members, write_value};
+use crate::actions::{self, Parsed};
 
 /// The field of an `add` that holds its statistics as a struct.
 pub(super) const STATS: &str = "stats_parsed";
@@ -22,104 +16,33 @@ pub(super) fn append_actions(parsed: &mut Parsed, batch: &RecordBatch) -> Result
     for row in 0..batch.num_rows() {
         text.clear();
         let columns = schema.fields().iter().zip(batch.columns());
-        let columns = columns.map(|(field, column)| (field.name().as_str(), column.as_ref()));
-        write_object(&mut text, columns, row)?;
+        let mut members = Members::open(&mut text);
+        for (field, column) in columns.filter(|(_, column)| column.is_valid(row)) {
+            let out = members.key(field.name());
+            write_action(out, column.as_ref(), row)?;
+        }
+        members.close();
         parsed.push(actions::parse_value(&text).map_err(|error| error.to_string())?);
     }
     Ok(())
 }
 
-/// The columns that are not null in `row`.
-fn write_object<'a>(
-    out: &mut String,
-    columns: impl Iterator<Item = (&'a str, &'a dyn Array)>,
-    row: usize,
-) -> Result<(), String> {
-    out.push('{');
-    let mut first = true;
-    for (name, column) in columns.filter(|(_, column)| column.is_valid(row)) {
-        separate(out, &mut first);
-        json_text(out, name);
-        out.push(':');
+/// Appends an action: a value like any other, but for its statistics.
+fn write_action(out: &mut String, action: &dyn Array, row: usize) -> Result<(), String> {
+    let Some(fields) = action.as_struct_opt() else { return write_value(out, action, row) };
+    let mut members = Members::open(out);
+    for (field, column) in fields.fields().iter().zip(fields.columns()) {
+        if column.is_null(row) {
+            continue;
+        }
+        let out = members.key(field.name());
         match column.as_struct_opt() {
-            Some(stats) if name == STATS => stats::write(out, stats, row)?,
-            _ => write_value(out, column, row)?,
+            Some(stats) if field.name() == STATS => stats::write(out, stats, row)?,
+            _ => write_value(out, column.as_ref(), row)?,
         }
     }
-    out.push('}');
+    members.close();
     Ok(())
-}
-
-pub(super) fn write_value(out: &mut String, array: &dyn Array, row: usize) -> Result<(), String> {
-    macro_rules! number {
-        ($kind:ty) => {
-            // Writing to a String cannot fail.
-            _ = write!(out, "{}", array.as_primitive::<$kind>().value(row))
-        };
-    }
-    match array.data_type() {
-        _ if array.is_null(row) => out.push_str("null"),
-        DataType::Utf8 => json_text(out, array.as_string::<i32>().value(row)),
-        DataType::LargeUtf8 => json_text(out, array.as_string::<i64>().value(row)),
-        DataType::Utf8View => json_text(out, array.as_string_view().value(row)),
-        DataType::Boolean => _ = write!(out, "{}", array.as_boolean().value(row)),
-        DataType::Int8 => number!(Int8Type),
-        DataType::Int16 => number!(Int16Type),
-        DataType::Int32 => number!(Int32Type),
-        DataType::Int64 => number!(Int64Type),
-        DataType::UInt8 => number!(UInt8Type),
-        DataType::UInt16 => number!(UInt16Type),
-        DataType::UInt32 => number!(UInt32Type),
-        DataType::UInt64 => number!(UInt64Type),
-        DataType::Float32 if array.as_primitive::<Float32Type>().value(row).is_finite() => {
-            number!(Float32Type);
-        }
-        DataType::Float64 if array.as_primitive::<Float64Type>().value(row).is_finite() => {
-            number!(Float64Type);
-        }
-        DataType::Struct(fields) => {
-            let columns = fields.iter().zip(array.as_struct().columns());
-            let columns = columns.map(|(field, column)| (field.name().as_str(), column.as_ref()));
-            write_object(out, columns, row)?;
-        }
-        DataType::List(_) => {
-            let items = array.as_list::<i32>().value(row);
-            out.push('[');
-            let mut first = true;
-            for item in 0..items.len() {
-                separate(out, &mut first);
-                write_value(out, items.as_ref(), item)?;
-            }
-            out.push(']');
-        }
-        DataType::Map(..) => {
-            let entries = array.as_map().value(row);
-            let (keys, values) = (entries.column(0), entries.column(1));
-            out.push('{');
-            let mut first = true;
-            for entry in 0..entries.len() {
-                separate(out, &mut first);
-                write_value(out, keys.as_ref(), entry)?;
-                out.push(':');
-                write_value(out, values.as_ref(), entry)?;
-            }
-            out.push('}');
-        }
-        _ => {
-            let options = FormatOptions::default();
-            let formatter =
-                ArrayFormatter::try_new(array, &options).map_err(|error| error.to_string())?;
-            let text = formatter.value(row).try_to_string().map_err(|error| error.to_string())?;
-            json_text(out, &text);
-        }
-    }
-    Ok(())
-}
-
-fn separate(out: &mut String, first: &mut bool) {
-    if !std::mem::take(first) {
-        out.push(',');
-    }
 }
 
 #[cfg(test)]

@@ -11,13 +11,12 @@
 use arrow::array::{Array, AsArray, StructArray};
 use arrow::datatypes::{
     DataType, Date32Type, Decimal32Type, Decimal64Type, Decimal128Type, Decimal256Type,
-    Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimeUnit,
-    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, UInt8Type,
-    UInt16Type, UInt32Type, UInt64Type,
+    Float32Type, Float64Type, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType,
+    TimestampNanosecondType,
 };
 use chrono::{DateTime, Datelike, NaiveDateTime};
 
-use super::row;
+use super::value::{write_exact, write_value};
 use crate::actions::json_text;
 
 /// Characters (as UTF-16 counts them) from which on a text may be the beginning of a longer one:
@@ -43,7 +42,7 @@ pub(super) fn write(out: &mut String, stats: &StructArray, row: usize) -> Result
             "minValues" => Bound::Lower,
             "maxValues" => Bound::Upper,
             _ => {
-                row::write_value(out, column, row)?;
+                write_value(out, column, row)?;
                 continue;
             }
         };
@@ -66,7 +65,10 @@ fn bounds(out: &mut String, values: &StructArray, row: usize, bound: Bound) -> b
         key(out, start, name);
         let is_written = match column.as_struct_opt() {
             Some(nested) => bounds(out, nested, row, bound),
-            None => value(column, row, bound).map(|text| out.push_str(&text)).is_some(),
+            None => {
+                write_exact(out, column, row)
+                    || inexact(column, row, bound).map(|text| out.push_str(&text)).is_some()
+            }
         };
         if !is_written {
             out.truncate(before);
@@ -77,13 +79,8 @@ fn bounds(out: &mut String, values: &StructArray, row: usize, bound: Bound) -> b
     has_any
 }
 
-/// The JSON of a bound; none when it cannot be exact.
-fn value(array: &dyn Array, row: usize, bound: Bound) -> Option<String> {
-    macro_rules! number {
-        ($kind:ty) => {
-            Some(array.as_primitive::<$kind>().value(row).to_string())
-        };
-    }
+/// The JSON of a bound that is no whole number; `None` when it cannot be exact.
+fn inexact(array: &dyn Array, row: usize, bound: Bound) -> Option<String> {
     macro_rules! decimal {
         ($kind:ty, $scale:expr) => {
             // A negative scale means digits that are not kept.
@@ -91,15 +88,6 @@ fn value(array: &dyn Array, row: usize, bound: Bound) -> Option<String> {
         };
     }
     match array.data_type() {
-        DataType::Boolean => Some(array.as_boolean().value(row).to_string()),
-        DataType::Int8 => number!(Int8Type),
-        DataType::Int16 => number!(Int16Type),
-        DataType::Int32 => number!(Int32Type),
-        DataType::Int64 => number!(Int64Type),
-        DataType::UInt8 => number!(UInt8Type),
-        DataType::UInt16 => number!(UInt16Type),
-        DataType::UInt32 => number!(UInt32Type),
-        DataType::UInt64 => number!(UInt64Type),
         DataType::Float32 => {
             let float = array.as_primitive::<Float32Type>().value(row);
             floating(float.is_finite(), float == 0.0, bound, || format!("{float:?}"))

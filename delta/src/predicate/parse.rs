@@ -1,7 +1,8 @@
 //! From text to a checked tree: words, then recursive descent, with the place of each mistake.
 
+use super::columns::{ColumnType, PartitionColumn};
+use super::tree::{Comparison, Node};
 use super::value::{self, Value};
-use super::{ColumnType, Comparison, Node, PartitionColumn};
 
 /// Parentheses and NOTs that may be open at once.
 const DEPTH_MAX: usize = 64;

@@ -6,12 +6,13 @@ use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 use deepclone_core::spec::SourcePoint;
 
-use super::checkpoint::{self, Policy, State};
-use super::hint::{self, LastCheckpoint};
-use crate::changes::head::record_of;
+use super::checkpoint::{self, CheckpointState};
+use super::last_checkpoint::{self, LastCheckpoint};
 use crate::error::DeltaError;
 use crate::io::{self, PutOutcome};
 use crate::log;
+use crate::properties::Maintenance;
+use crate::replica::{hint, record_of};
 use crate::snapshot::{self, WithTombstones};
 
 /// A commit with more actions gets its checkpoint at once: readers need not parse it twice.
@@ -44,7 +45,9 @@ pub async fn finish(target: &TableStore, version: u64) -> Result<Finished, Delta
 /// Counted from the checkpoint before: when VACUUM's commits stand between ours, our versions may
 /// never be multiples of the interval.
 async fn is_due(target: &TableStore, version: u64, interval: u64) -> Result<bool, DeltaError> {
-    let Some(last) = hint::last_checkpoint(target).await? else { return Ok(version >= interval) };
+    let Some(last) = last_checkpoint::version(target).await? else {
+        return Ok(version >= interval);
+    };
     // Readers refuse a table whose hint names a checkpoint that is not there.
     if !log::has_checkpoint_from(target, last).await? {
         return Ok(true);
@@ -56,17 +59,21 @@ async fn is_due(target: &TableStore, version: u64, interval: u64) -> Result<bool
 
 /// What the checkpoint of `version` holds. What is expired is told by `now_ms`, the commit's own
 /// time: it does not hang on when this runs.
-async fn state_at(target: &TableStore, version: u64, now_ms: i64) -> Result<State, DeltaError> {
+async fn state_at(
+    target: &TableStore,
+    version: u64,
+    now_ms: i64,
+) -> Result<CheckpointState, DeltaError> {
     let WithTombstones { snapshot, tombstones } =
         snapshot::read_with_tombstones(target, &SourcePoint::Version(version)).await?;
-    let policy = Policy::of(&snapshot.metadata);
+    let maintenance = Maintenance::of(&snapshot.metadata.configuration);
     let (txns, removes) = (snapshot.txns.into_values(), tombstones.into_values());
-    Ok(State {
+    Ok(CheckpointState {
         protocol: snapshot.protocol,
         metadata: snapshot.metadata,
-        txns: txns.filter(|txn| policy.keeps_txn(txn, now_ms)).collect(),
+        txns: txns.filter(|txn| maintenance.keeps_txn(txn, now_ms)).collect(),
         domains: snapshot.domains.into_values().collect(),
-        removes: removes.filter(|remove| policy.keeps_remove(remove, now_ms)).collect(),
+        removes: removes.filter(|remove| maintenance.keeps_remove(remove, now_ms)).collect(),
         adds: snapshot.files.into_values().collect(),
     })
 }
@@ -75,7 +82,7 @@ async fn state_at(target: &TableStore, version: u64, now_ms: i64) -> Result<Stat
 async fn write_checkpoint(
     target: &TableStore,
     version: u64,
-    state: &State,
+    state: &CheckpointState,
 ) -> Result<bool, DeltaError> {
     let Some(encoded) = checkpoint::encode(state)? else { return Ok(false) };
     let size_in_bytes = encoded.bytes.len() as u64;
@@ -94,7 +101,7 @@ async fn write_checkpoint(
         size_in_bytes: Some(size_in_bytes),
         num_of_add_files: Some(encoded.adds),
     };
-    hint::point_at(target, &last).await?;
+    last_checkpoint::point_at(target, &last).await?;
     Ok(true)
 }
 

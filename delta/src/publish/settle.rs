@@ -9,21 +9,38 @@ use deepclone_common::store::retry::{Patience, Retry};
 use deepclone_common::store::table::TableStore;
 use deepclone_core::ids::JobId;
 
-use super::PublishResult;
-use crate::changes::ChangeSet;
-use crate::changes::head::{diverged, is_harmless, operation, record_of};
+use super::commit;
+use crate::change_set::ChangeSet;
 use crate::error::DeltaError;
 use crate::io::{self, PutOutcome};
-use crate::{commit, log};
+use crate::log;
+use crate::replica::{diverged, is_harmless, operation, record_of};
 
-pub(super) async fn publish(
+/// How publishing ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PublishResult {
+    /// The commit is in the replica's log.
+    Published {
+        /// Its version.
+        version: u64,
+    },
+    /// Another sync of ours, or a commit that changed nothing, took the version: plan again.
+    Rebase,
+}
+
+/// Writes the commit of `change_set` at the time `now_ms` (milliseconds since 1970), unless its
+/// version is taken.
+///
+/// # Errors
+/// TARGET_DIVERGED when somebody else's commit took the version; a storage error when the outcome
+/// stays unknown.
+pub async fn publish(
     target: &TableStore,
     change_set: &ChangeSet,
-    sync: JobId,
     now_ms: i64,
 ) -> Result<PublishResult, DeltaError> {
-    let version = commit::version(change_set);
-    let body = commit::build(change_set, sync, now_ms);
+    let version = change_set.version();
+    let body = commit::build(change_set, now_ms);
     commit::check_size(body.len() as u64, commit::BYTES_MAX)?;
     let name = log::commit_path(version);
     let mut retry = Retry::new(Patience::COMMIT);
@@ -32,7 +49,7 @@ pub(super) async fn publish(
             PutOutcome::Written => return Ok(PublishResult::Published { version }),
             PutOutcome::Unsettled(error) => error,
         };
-        if let Some(result) = read_back(target, version, sync).await? {
+        if let Some(result) = read_back(target, version, change_set.sync()).await? {
             return Ok(result);
         }
         let error = error.when_absent();

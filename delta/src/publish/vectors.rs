@@ -8,7 +8,7 @@ use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 
-use crate::changes::{ChangeSet, NewVector};
+use crate::change_set::{ChangeSet, NewVector};
 use crate::error::DeltaError;
 use crate::{dv, io};
 

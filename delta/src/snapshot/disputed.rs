@@ -9,11 +9,10 @@ use std::collections::BTreeSet;
 use deepclone_common::store::table::TableStore;
 use futures::{StreamExt, TryStreamExt, stream};
 
-use super::COMMITS_AT_ONCE_MAX;
 use super::replay::Replay;
 use crate::error::DeltaError;
-use crate::log;
-use crate::paths::LogKey;
+use crate::file_key::LogKey;
+use crate::log::{self, COMMITS_AT_ONCE_MAX};
 
 /// Decides about the files that the checkpoint `file` of `version` both adds and removes, and
 /// returns what an operator should know.

@@ -10,13 +10,15 @@
 //! `/`, the kernel does not); one object that is live twice, with different deletion vectors or
 //! under two spellings (its rows are read twice, or readers refuse).
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use super::{DomainMetadata, Metadata, Protocol, Remove, Txn, once};
-use crate::actions::{Action, Add};
+use super::once;
+use crate::actions::{Action, Add, DomainMetadata, Metadata, Protocol, Remove, Txn};
 use crate::dv;
 use crate::error::DeltaError;
-use crate::paths::{self, FileKey, LogKey};
+use crate::file_key::{FileKey, LogKey};
+use crate::paths;
 
 /// A state under way.
 #[derive(Default)]
@@ -25,31 +27,75 @@ pub(super) struct Replay {
     metadata: Option<Metadata>,
     txns: BTreeMap<String, Txn>,
     domains: BTreeMap<String, DomainMetadata>,
-    files: BTreeMap<LogKey, Add>,
-    tombstones: BTreeMap<LogKey, Remove>,
-    /// Files that readers do not agree about, with the error that says why: forgiven if a later
-    /// action decides.
-    undecided: BTreeMap<LogKey, DeltaError>,
-    /// The newest absolute spelling of each file, by what it decodes to.
+    files: BTreeMap<LogKey, Tracked>,
+    /// An index of `files`: the newest absolute spelling of each file, by what it decodes to.
     absolute: BTreeMap<FileKey, LogKey>,
+    /// How many log files were applied.
+    log_files: u32,
 }
 
-/// Two things that one log file says of one logical file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Clash {
-    AddAndRemove,
-    TwoAdds,
+/// A logical file: the newest thing that the log says of it.
+struct Tracked {
+    file: FileState,
+    /// Why readers do not agree about the file: forgiven if a later action decides.
+    doubt: Option<Box<DeltaError>>,
+    said: Said,
 }
+
+/// Which of the two the newest action is.
+enum FileState {
+    Live(Add),
+    Removed(Remove),
+}
+
+/// What one log file says of a logical file.
+#[derive(Clone, Copy, Default)]
+struct Said {
+    /// The number of that log file, from 1.
+    log_file: u32,
+    adds: bool,
+    removes: bool,
+    /// It adds the file twice, with different fields.
+    contradicts: bool,
+}
+
+type Live = BTreeMap<FileKey, Add>;
+type Tombstones = BTreeMap<LogKey, Remove>;
 
 /// A finished state.
 #[derive(Debug)]
-pub(super) struct State {
+pub(super) struct ReplayedState {
     pub(super) protocol: Protocol,
     pub(super) metadata: Metadata,
     pub(super) txns: BTreeMap<String, Txn>,
     pub(super) domains: BTreeMap<String, DomainMetadata>,
-    pub(super) files: BTreeMap<FileKey, Add>,
-    pub(super) tombstones: BTreeMap<LogKey, Remove>,
+    pub(super) files: Live,
+    pub(super) tombstones: Tombstones,
+}
+
+impl Tracked {
+    /// Returns what the log file with the number `log_file` has said of the file so far.
+    fn said_by(&self, log_file: u32) -> Said {
+        if self.said.log_file == log_file {
+            self.said
+        } else {
+            Said { log_file, ..Said::default() }
+        }
+    }
+}
+
+impl Said {
+    /// Returns why readers do not agree about the file `path` after what the log file `file` says.
+    fn doubt(self, path: &str, file: &str) -> Option<Box<DeltaError>> {
+        let problem = match self {
+            Self { adds: true, removes: true, .. } => format!("it both adds and removes {path}"),
+            Self { contradicts: true, .. } => {
+                format!("it adds {path} twice, with different fields")
+            }
+            _ => return None,
+        };
+        Some(Box::new(DeltaError::damaged(file, problem)))
+    }
 }
 
 impl Replay {
@@ -64,37 +110,11 @@ impl Replay {
         file: &str,
         actions: impl IntoIterator<Item = Action>,
     ) {
-        let mut added = BTreeSet::new();
-        let mut removed = BTreeSet::new();
-        let mut twice = BTreeSet::new();
+        self.log_files += 1;
         for action in actions {
             match action {
-                Action::Add(add) => {
-                    let key = LogKey::of_add(&add);
-                    if added.contains(&key)
-                        && self.files.get(&key).is_some_and(|known| !once::is_same_add(known, &add))
-                    {
-                        twice.insert(key.clone());
-                    }
-                    let clash = match (removed.contains(&key), twice.contains(&key)) {
-                        (true, _) => Some(Clash::AddAndRemove),
-                        (false, true) => Some(Clash::TwoAdds),
-                        (false, false) => None,
-                    };
-                    self.settle(&key, clash, file);
-                    self.note_absolute(root_uri, &key);
-                    added.insert(key.clone());
-                    self.tombstones.remove(&key);
-                    self.files.insert(key, add);
-                }
-                Action::Remove(remove) => {
-                    let key = LogKey::of_remove(&remove);
-                    self.settle(&key, added.contains(&key).then_some(Clash::AddAndRemove), file);
-                    self.doubt_other_scheme(root_uri, file, &key);
-                    removed.insert(key.clone());
-                    self.files.remove(&key);
-                    self.tombstones.insert(key, remove);
-                }
+                Action::Add(add) => self.add(root_uri, file, add),
+                Action::Remove(remove) => self.remove(root_uri, file, remove),
                 Action::Metadata(metadata) => self.metadata = Some(metadata),
                 Action::Protocol(protocol) => self.protocol = Some(protocol),
                 Action::Txn(txn) => drop(self.txns.insert(txn.app_id.clone(), txn)),
@@ -104,6 +124,48 @@ impl Replay {
                 // An action that we do not know belongs to a feature that is refused or allowed
                 // by name.
                 Action::CommitInfo(_) | Action::Cdc(_) | Action::Other(..) => {}
+            }
+        }
+    }
+
+    fn add(&mut self, root_uri: &str, file: &str, add: Add) {
+        let log_file = self.log_files;
+        let key = LogKey::of_add(&add);
+        if let Some(decoded) = absolute(root_uri, &key) {
+            self.absolute.insert(decoded, key.clone());
+        }
+        match self.files.entry(key) {
+            Entry::Vacant(entry) => {
+                let said = Said { log_file, adds: true, ..Said::default() };
+                entry.insert(Tracked { file: FileState::Live(add), doubt: None, said });
+            }
+            Entry::Occupied(mut entry) => {
+                let known = entry.get_mut();
+                let mut said = known.said_by(log_file);
+                if let (true, FileState::Live(live)) = (said.adds, &known.file) {
+                    said.contradicts |= !once::is_same_add(live, &add);
+                }
+                said.adds = true;
+                let doubt = said.doubt(&add.path, file);
+                *known = Tracked { file: FileState::Live(add), doubt, said };
+            }
+        }
+    }
+
+    fn remove(&mut self, root_uri: &str, file: &str, remove: Remove) {
+        let log_file = self.log_files;
+        let key = LogKey::of_remove(&remove);
+        self.doubt_other_scheme(root_uri, file, &key);
+        match self.files.entry(key) {
+            Entry::Vacant(entry) => {
+                let said = Said { log_file, removes: true, ..Said::default() };
+                entry.insert(Tracked { file: FileState::Removed(remove), doubt: None, said });
+            }
+            Entry::Occupied(mut entry) => {
+                let known = entry.get_mut();
+                let said = Said { removes: true, ..known.said_by(log_file) };
+                let doubt = said.doubt(&remove.path, file);
+                *known = Tracked { file: FileState::Removed(remove), doubt, said };
             }
         }
     }
@@ -164,18 +226,19 @@ impl Replay {
         }
         disputed.retain(|key| !added.contains(key) && !removed.contains_key(key));
         for (key, remove) in removed {
+            let Some(known) = self.files.get_mut(&key) else { continue };
             if added.contains(&key) {
-                self.settle(&key, Some(Clash::AddAndRemove), file);
+                let said = Said { adds: true, removes: true, ..Said::default() };
+                known.doubt = said.doubt(&key.path, file);
             } else {
-                self.files.remove(&key);
-                self.tombstones.insert(key, remove);
+                known.file = FileState::Removed(remove);
             }
         }
     }
 
     /// The state, at the version whose commit is `file`.
-    pub(super) fn finish(self, root_uri: &str, file: &str) -> Result<State, DeltaError> {
-        let Self { mut domains, files, undecided, .. } = self;
+    pub(super) fn finish(self, root_uri: &str, file: &str) -> Result<ReplayedState, DeltaError> {
+        let Self { txns, mut domains, files: mut tracked, .. } = self;
         let protocol = self
             .protocol
             .ok_or_else(|| DeltaError::damaged(file, "no protocol up to this version"))?;
@@ -185,32 +248,12 @@ impl Replay {
         if metadata.schema_string.is_empty() {
             return Err(DeltaError::damaged(file, "the metadata in force has no schemaString"));
         }
-        if let Some((_, error)) = undecided.into_iter().next() {
-            return Err(error);
+        if let Some(doubt) = tracked.values_mut().find_map(|tracked| tracked.doubt.take()) {
+            return Err(*doubt);
         }
-        let files = decoded(root_uri, file, files)?;
+        let (files, tombstones) = split(root_uri, file, tracked)?;
         domains.retain(|_, domain| !domain.removed);
-        let (txns, tombstones) = (self.txns, self.tombstones);
-        Ok(State { protocol, metadata, txns, domains, files, tombstones })
-    }
-
-    /// Notes whether the log file `file` says two things of `key`.
-    fn settle(&mut self, key: &LogKey, clash: Option<Clash>, file: &str) {
-        let problem = match clash {
-            Some(Clash::AddAndRemove) => format!("it both adds and removes {}", key.path),
-            Some(Clash::TwoAdds) => format!("it adds {} twice, with different fields", key.path),
-            None => {
-                self.undecided.remove(key);
-                return;
-            }
-        };
-        self.undecided.insert(key.clone(), DeltaError::damaged(file, problem));
-    }
-
-    fn note_absolute(&mut self, root_uri: &str, key: &LogKey) {
-        if let Some(file) = absolute(root_uri, key) {
-            self.absolute.insert(file, key.clone());
-        }
+        Ok(ReplayedState { protocol, metadata, txns, domains, files, tombstones })
     }
 
     /// A `remove` of `/t/a` takes `file:/t/a` away in Spark and not in the kernel, and the other
@@ -220,12 +263,14 @@ impl Replay {
             return;
         };
         let differs = other.path.starts_with('/') != key.path.starts_with('/');
-        if differs && self.files.contains_key(other) {
+        if let (true, Some(known)) = (differs, self.files.get_mut(other))
+            && let FileState::Live(live) = &known.file
+        {
             let problem = format!(
                 "it removes {} while {} is live: readers differ on whether the two are one path",
-                key.path, other.path
+                key.path, live.path
             );
-            self.undecided.insert(other.clone(), DeltaError::damaged(file, problem));
+            known.doubt = Some(Box::new(DeltaError::damaged(file, problem)));
         }
     }
 }
@@ -239,22 +284,29 @@ fn absolute(root_uri: &str, key: &LogKey) -> Option<FileKey> {
     Some(FileKey { path, dv: key.dv.clone() })
 }
 
-/// The live files by what they are read from; none of their paths may leave the table, and no two
-/// may be one object.
-fn decoded(
+/// The live files by what they are read from, and the tombstones. No live path may leave the table,
+/// and no two may be one object.
+fn split(
     root_uri: &str,
     file: &str,
-    files: BTreeMap<LogKey, Add>,
-) -> Result<BTreeMap<FileKey, Add>, DeltaError> {
-    let mut live: BTreeMap<FileKey, Add> = BTreeMap::new();
-    for add in files.into_values() {
+    tracked: BTreeMap<LogKey, Tracked>,
+) -> Result<(Live, Tombstones), DeltaError> {
+    let mut live = Live::new();
+    let mut tombstones = Tombstones::new();
+    for (log_key, tracked) in tracked {
+        let add = match tracked.file {
+            FileState::Live(add) => add,
+            FileState::Removed(remove) => {
+                tombstones.insert(log_key, remove);
+                continue;
+            }
+        };
         let key = FileKey::of_add(root_uri, &add)?;
         if let Some(vector) = &add.deletion_vector {
             dv::object_path(root_uri, vector)?;
         }
-        let spelling = add.path.clone();
         if let Some(other) = live.insert(key, add) {
-            return Err(two_spellings(file, &other.path, &spelling));
+            return Err(two_spellings(file, &other.path, &log_key.path));
         }
     }
     let twice = live.iter().zip(live.iter().skip(1)).find(|(a, b)| a.0.path == b.0.path);
@@ -267,7 +319,7 @@ fn decoded(
             );
             Err(DeltaError::damaged(file, problem))
         }
-        None => Ok(live),
+        None => Ok((live, tombstones)),
     }
 }
 

@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
+use deepclone_common::store::table::TableStore;
 use deepclone_core::reason::Reason;
+use deepclone_core::spec::SourcePoint;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStoreExt, PutPayload};
 
 use super::*;
+use crate::log;
 
 const PROTOCOL: &str = r#"{"protocol":{"minReaderVersion":1,"minWriterVersion":2}}"#;
 const METADATA: &str = "{\"metaData\":{\"id\":\"i\",\"format\":{\"provider\":\"parquet\",\"opt\

@@ -8,9 +8,10 @@
 
 use deepclone_common::store::table::TableStore;
 
-use super::Snapshot;
+use super::state::Snapshot;
 use crate::error::DeltaError;
 use crate::log::{self, LogSegment};
+use crate::properties;
 
 /// When the segment's version was written, as far as its files tell.
 pub(super) fn written_ms(segment: &LogSegment) -> i64 {
@@ -65,14 +66,10 @@ enum Era {
 /// The era of `at_ms`; `None` when the table has no in-commit timestamps.
 fn in_commit_from(newest: &Snapshot, at_ms: i64) -> Option<Era> {
     newest.ict?;
-    let property = |name| newest.metadata.configuration.get(name)?.parse::<i64>().ok();
-    let version = property("delta.inCommitTimestampEnablementVersion")
-        .and_then(|version| u64::try_from(version).ok());
-    let enabled_ms = property("delta.inCommitTimestampEnablementTimestamp");
-    Some(match (version, enabled_ms) {
-        (Some(version), Some(enabled_ms)) if at_ms < enabled_ms => Era::Before(version),
-        (Some(version), Some(_)) => Era::InCommit(version),
-        _ => Era::InCommit(0),
+    Some(match properties::in_commit_enablement(&newest.metadata.configuration) {
+        Some((version, enabled_ms)) if at_ms < enabled_ms => Era::Before(version),
+        Some((version, _)) => Era::InCommit(version),
+        None => Era::InCommit(0),
     })
 }
 

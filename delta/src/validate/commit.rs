@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{LogState, count};
-use crate::actions::{Action, Add, Protocol, Remove};
-use crate::changes::head::record_of;
-use crate::changes::{ROW_TRACKING_DOMAIN, row_id_mark};
-use crate::features::{self, WRITER_LISTS, supported};
+use super::state::LogState;
+use crate::actions::{Action, Add, Configuration, Protocol, Remove};
+use crate::file_key::{FileKey, LogKey};
 use crate::log::Commit;
-use crate::paths::{FileKey, LogKey};
+use crate::protocol::{self, READER_LISTS, WRITER_LISTS, supported};
+use crate::replica::record_of;
+use crate::row_ids::{ROW_TRACKING_DOMAIN, row_id_mark};
 
 /// What is wrong with the commit; `state` is the state after it.
 pub(super) fn validate(root_uri: &str, state: &mut LogState, commit: &Commit) -> Vec<String> {
@@ -72,29 +72,30 @@ fn table(state: &mut LogState, commit: &Commit, problems: &mut Vec<String>) {
 /// must know it.
 fn features(state: &LogState, problems: &mut Vec<String>) {
     let (Some(protocol), Some(metadata)) = (&state.protocol, &state.metadata) else { return };
-    if protocol.reader_features.is_some() != (protocol.min_reader_version >= 3)
-        || protocol.writer_features.is_some() != (protocol.min_writer_version >= 7)
-        || (protocol.min_reader_version >= 3 && protocol.min_writer_version < 7)
+    if protocol.reader_features.is_some() != (protocol.min_reader_version >= READER_LISTS)
+        || protocol.writer_features.is_some() != (protocol.min_writer_version >= WRITER_LISTS)
+        || (protocol.min_reader_version >= READER_LISTS
+            && protocol.min_writer_version < WRITER_LISTS)
     {
         problems.push("the protocol's lists do not fit its versions".to_owned());
     }
-    for name in features::misplaced(protocol) {
+    for name in protocol::misplaced(protocol) {
         problems.push(format!("the feature {name} is not listed where it must be"));
     }
-    let mut active = features::required_by_types(&metadata.schema_string);
+    let mut active = protocol::required_by_types(&metadata.schema_string);
     // Only in lists a feature is missed by the readers that look for it.
     if protocol.min_writer_version >= WRITER_LISTS {
-        active.extend(features::annotated(&metadata.schema_string));
-        let switches = features::switched_on(&metadata.configuration);
+        active.extend(protocol::annotated(&metadata.schema_string));
+        let switches = protocol::switched_on(&metadata.configuration);
         active.extend(switches.into_iter().map(|switch| switch.family));
     }
-    for family in active.into_iter().filter(|family| !features::supports_any(protocol, family)) {
+    for family in active.into_iter().filter(|family| !protocol::supports_any(protocol, family)) {
         problems.push(format!("the feature {} is active but not listed", family.join(" or ")));
     }
 }
 
 fn in_commit_time(state: &mut LogState, commit: &Commit, problems: &mut Vec<String>) {
-    if !is_active(state, features::has_in_commit_timestamps) {
+    if !is_active(state, protocol::has_in_commit_timestamps) {
         return;
     }
     let Some(Action::CommitInfo(info)) = commit.actions.first() else {
@@ -218,14 +219,14 @@ fn collect(root_uri: &str, commit: &Commit, problems: &mut Vec<String>) -> Files
     files
 }
 
-fn is_active(state: &LogState, feature: fn(&Protocol, &BTreeMap<String, String>) -> bool) -> bool {
+fn is_active(state: &LogState, feature: fn(&Protocol, &Configuration) -> bool) -> bool {
     let table = state.protocol.as_ref().zip(state.metadata.as_ref());
     table.is_some_and(|(protocol, metadata)| feature(protocol, &metadata.configuration))
 }
 
 /// With row tracking on, every live file has its first row id, below the mark.
 fn row_ids(state: &LogState, key: &LogKey, add: &Add, problems: &mut Vec<String>) {
-    if !is_active(state, features::has_row_tracking) {
+    if !is_active(state, protocol::has_row_tracking) {
         return;
     }
     match add.base_row_id {
@@ -251,4 +252,9 @@ fn shown(key: &LogKey) -> String {
         Some(dv) => format!("{} with deletion vector {dv}", key.path),
         None => key.path.clone(),
     }
+}
+
+/// The actions of one kind.
+fn count(commit: &Commit, kind: impl Fn(&Action) -> bool) -> usize {
+    commit.actions.iter().filter(|action| kind(action)).count()
 }

@@ -7,38 +7,20 @@
 //!
 //! <https://github.com/delta-io/delta/blob/master/PROTOCOL.md#additional-requirements-for-writers>
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use deepclone_common::store::table::TableStore;
 use deepclone_core::spec::SourcePoint;
 
-use crate::actions::{Action, Metadata, Protocol};
-use crate::changes::{ROW_TRACKING_DOMAIN, row_id_mark};
 use crate::error::DeltaError;
 use crate::log::{self, Commit};
-use crate::paths::{FileKey, LogKey};
-use crate::snapshot::{self, Snapshot};
+use crate::snapshot;
 
 mod commit;
 mod objects;
+mod state;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use objects::sizes as object_sizes;
-
-/// What the commits so far amount to.
-#[derive(Clone, Debug, Default)]
-pub struct LogState {
-    pub(crate) protocol: Option<Protocol>,
-    pub(crate) metadata: Option<Metadata>,
-    /// Live files by the log's spelling, each with the object that it is read from.
-    pub(crate) live: BTreeMap<LogKey, (FileKey, crate::actions::Add)>,
-    /// Objects that are live, with the spellings and vectors under which they are.
-    pub(crate) objects: BTreeMap<String, BTreeSet<LogKey>>,
-    pub(crate) row_id_mark: Option<i64>,
-    pub(crate) domains: BTreeSet<String>,
-    pub(crate) in_commit_ms: Option<i64>,
-}
+pub use state::LogState;
 
 /// One thing that a commit must not do: `version 3: …`.
 pub type Violation = String;
@@ -79,30 +61,4 @@ pub async fn validate_table(table: &TableStore) -> Result<Vec<Violation>, DeltaE
     }
     violations.extend(objects::validate(table, &state).await?);
     Ok(violations)
-}
-
-impl LogState {
-    /// The state that a snapshot holds.
-    fn of(snapshot: Snapshot) -> Result<Self, DeltaError> {
-        let mark = snapshot.domains.get(ROW_TRACKING_DOMAIN).map(row_id_mark).transpose()?;
-        let mut state = Self {
-            protocol: Some(snapshot.protocol),
-            metadata: Some(snapshot.metadata),
-            row_id_mark: mark,
-            domains: snapshot.domains.into_keys().collect(),
-            in_commit_ms: snapshot.ict,
-            ..Self::default()
-        };
-        for (file, add) in snapshot.files {
-            let key = LogKey::of_add(&add);
-            state.objects.entry(file.path.clone()).or_default().insert(key.clone());
-            state.live.insert(key, (file, add));
-        }
-        Ok(state)
-    }
-}
-
-/// The actions of one kind.
-pub(crate) fn count(commit: &Commit, kind: impl Fn(&Action) -> bool) -> usize {
-    commit.actions.iter().filter(|action| kind(action)).count()
 }

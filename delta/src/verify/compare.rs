@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use deepclone_common::store::table::TableStore;
 
-use super::{Difference, DifferenceKind};
-use crate::changes::record::SyncRecord;
-use crate::changes::{self, same_fields, vector_object};
+use super::report::{Difference, DifferenceKind};
+use crate::actions::Configuration;
+use crate::changes::{Asked, further_marks, same_fields};
 use crate::error::DeltaError;
-use crate::features::supported;
+use crate::protocol::{is_dropped, supported};
+use crate::replica::{SyncRecord, identity};
 use crate::snapshot::Snapshot;
-use crate::validate::object_sizes;
+use crate::{dv, io};
 
 /// What was looked at.
 #[derive(Clone, Copy, Debug)]
@@ -48,7 +49,7 @@ pub(super) fn files(source: &Snapshot, replica: &Snapshot, found: &mut Vec<Diffe
 pub(super) fn protocol(source: &Snapshot, replica: &Snapshot, found: &mut Vec<Difference>) {
     let (source, replica) = (supported(&source.protocol), supported(&replica.protocol));
     for name in source.writer.difference(&replica.writer) {
-        if !changes::is_dropped(name) {
+        if !is_dropped(name) {
             found.push(Difference {
                 kind: DifferenceKind::Protocol,
                 subject: name.clone(),
@@ -76,17 +77,16 @@ pub(super) fn metadata(
         }
     };
     // A number that the replica handed out stays so.
-    let schema = changes::further_marks(&wanted.schema_string, &has.schema_string);
+    let schema = further_marks(&wanted.schema_string, &has.schema_string);
     tell("schemaString", schema == has.schema_string);
     tell("partitionColumns", wanted.partition_columns == has.partition_columns);
     tell("name", wanted.name == has.name);
     tell("description", wanted.description == has.description);
-    let nothing = BTreeMap::new();
-    let plain = changes::settings(&nothing);
+    let nothing = Configuration::new();
+    let plain = identity::settings(&nothing);
     if record.is_some_and(|record| record.body.settings == plain) {
-        let mut configuration = changes::configuration(wanted, &nothing)?;
-        changes::leave_out_inert(&mut configuration, source, &replica.protocol);
-        for (key, value) in configuration {
+        let heeded = Asked::new(wanted, &nothing)?.heeded(source, &replica.protocol);
+        for (key, value) in heeded.configuration {
             tell(&key, has.configuration.get(&key) == Some(&value));
         }
     }
@@ -99,11 +99,11 @@ pub(super) async fn objects(
     replica: &Snapshot,
     found: &mut Vec<Difference>,
 ) -> Result<Seen, DeltaError> {
-    let sizes = object_sizes(target).await?;
+    let sizes = io::sizes(target).await?;
     let mut wanted: BTreeMap<String, (u64, bool)> = BTreeMap::new();
     for (key, add) in &replica.files {
         wanted.insert(key.path.clone(), (add.size, false));
-        if let Some((path, least)) = vector_object(&target.uri, add)? {
+        if let Some((path, least)) = dv::object_of(&target.uri, add)? {
             let (known, _) = wanted.entry(path).or_insert((least, true));
             *known = least.max(*known);
         }

@@ -8,26 +8,14 @@ use deepclone_common::store::table::TableStore;
 use deepclone_core::evidence::{Described, same_object};
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 
-use super::{Difference, DifferenceKind};
-use crate::changes::vector_object;
+use super::report::{DeepReport, Difference, DifferenceKind};
 use crate::error::DeltaError;
-use crate::io;
 use crate::ledger::{self, LedgerEntry};
 use crate::snapshot::Snapshot;
+use crate::{dv, io};
 
 /// Objects that are looked at, or read, at once.
 const OBJECTS_AT_ONCE_MAX: usize = 16;
-
-/// What the comparison of bytes took.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct DeepReport {
-    /// Objects whose bytes were compared.
-    pub objects: u64,
-    /// Bytes that were read from the source.
-    pub source_bytes_read: u64,
-    /// Bytes that were read from the target.
-    pub target_bytes_read: u64,
-}
 
 /// Both sides, and what was read of them so far.
 pub(super) struct Sides<'a> {
@@ -44,7 +32,7 @@ fn keys(uri: &str, snapshot: &Snapshot) -> Result<BTreeSet<String>, DeltaError> 
     let mut keys = BTreeSet::new();
     for (key, add) in &snapshot.files {
         keys.insert(key.path.clone());
-        keys.extend(vector_object(uri, add)?.map(|(path, _)| path));
+        keys.extend(dv::object_of(uri, add)?.map(|(path, _)| path));
     }
     Ok(keys)
 }

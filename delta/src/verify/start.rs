@@ -4,7 +4,7 @@
 use deepclone_common::store::table::TableStore;
 use deepclone_core::spec::SourcePoint;
 
-use super::{Difference, DifferenceKind};
+use super::report::{Difference, DifferenceKind};
 use crate::error::DeltaError;
 use crate::log;
 use crate::snapshot::{self, Snapshot};

@@ -39,7 +39,7 @@ async fn a_put_whose_outcome_is_unknown_is_settled_by_reading_back() {
         let target = Table::on(watched.clone(), "target");
         let change_set = planned(&source, &target, job(1)).await;
         *watched.faults.lock().unwrap() = faults.clone();
-        let result = publish(&target.store, &change_set, job(1), NOW_MS).await.unwrap();
+        let result = publish(&target.store, &change_set, NOW_MS).await.unwrap();
         assert_eq!(result, PublishResult::Published { version: 0 }, "{faults:?}");
         assert_eq!(watched.faults.lock().unwrap().len(), 0);
         assert_equal(&source, &target).await;
@@ -54,7 +54,7 @@ async fn an_outcome_that_stays_unknown_is_an_error() {
     let target = Table::on(watched.clone(), "target");
     let change_set = planned(&source, &target, job(1)).await;
     *watched.faults.lock().unwrap() = vec![Fault::AbsentButExists; 20];
-    let error = publish(&target.store, &change_set, job(1), NOW_MS).await.unwrap_err();
+    let error = publish(&target.store, &change_set, NOW_MS).await.unwrap_err();
     assert_eq!(error.failure().reason, Reason::StorageUnavailable);
     assert_eq!(watched.faults.lock().unwrap().len(), 14, "six puts, no more");
 }
@@ -68,9 +68,9 @@ async fn of_two_syncs_one_wins_and_the_other_rebases() {
     let first = planned(&source, &target, job(1)).await;
     source.commit(&[add("d1")]).await;
     let second = planned(&source, &target, job(2)).await;
-    let won = publish(&target.store, &second, job(2), NOW_MS).await.unwrap();
+    let won = publish(&target.store, &second, NOW_MS).await.unwrap();
     assert_eq!(won, PublishResult::Published { version: 1 });
-    let lost = publish(&target.store, &first, job(1), NOW_MS).await.unwrap();
+    let lost = publish(&target.store, &first, NOW_MS).await.unwrap();
     assert_eq!(lost, PublishResult::Rebase);
     // Planning again finds nothing left to do.
     let again = plan_sync(&source.store, &target.store, &spec(), job(1)).await.unwrap();
@@ -91,7 +91,7 @@ async fn somebody_elses_commit_at_our_version_is_told_apart() {
         source.commit(&[add("c1")]).await;
         let change_set = planned(&source, &target, job(1)).await;
         target.commit(&foreign).await;
-        let result = publish(&target.store, &change_set, job(1), NOW_MS).await;
+        let result = publish(&target.store, &change_set, NOW_MS).await;
         match reason {
             None => assert_eq!(result.unwrap(), PublishResult::Rebase),
             Some(reason) => assert_eq!(result.unwrap_err().failure().reason, reason),
@@ -104,7 +104,7 @@ async fn a_sync_that_was_published_before_a_crash_is_found_again() {
     let mut source = small_source().await;
     let target = Table::new("target");
     let change_set = planned(&source, &target, job(7)).await;
-    publish(&target.store, &change_set, job(7), NOW_MS).await.unwrap();
+    publish(&target.store, &change_set, NOW_MS).await.unwrap();
     source.commit(&[add("c1")]).await;
     let plan = plan_sync(&source.store, &target.store, &spec(), job(7)).await.unwrap();
     let SyncPlan::Published(found) = plan else { panic!("{plan:?}") };
@@ -128,7 +128,7 @@ async fn a_commit_that_is_too_large_is_refused_before_anything_is_copied() {
         {
             source.commit(&actions).await;
             let found = planned(&source, &target, job(1)).await;
-            let published = publish(&target.store, &found, job(1), tick()).await.unwrap();
+            let published = publish(&target.store, &found, tick()).await.unwrap();
             let PublishResult::Published { version } = published else { panic!("{published:?}") };
             let bytes = target.read(version).await.bytes.len() as u64;
             target.delete(&format!("_delta_log/{version:020}.json")).await;

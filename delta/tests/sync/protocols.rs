@@ -106,45 +106,20 @@ async fn a_feature_of_readers_and_writers_in_one_list_is_listed_in_both() {
     }
 }
 
-/// The features of the page on compatibility: for readers and writers, and for writers alone.
-const READER_WRITER: &[&str] = &[
-    "columnMapping",
-    "deletionVectors",
-    "geospatial",
-    "timestampNtz",
-    "typeWidening",
-    "v2Checkpoint",
-    "vacuumProtocolCheck",
-    "variantShredding",
-    "variantType",
-];
-const WRITER: &[&str] = &[
-    "allowColumnDefaults",
-    "appendOnly",
-    "changeDataFeed",
-    "checkConstraints",
-    "clustering",
-    "collations",
-    "columnMappingUsageTracking",
-    "domainMetadata",
-    "generatedColumns",
-    "icebergCompatV1",
-    "icebergCompatV2",
-    "icebergCompatV3",
-    "icebergWriterCompatV1",
-    "identityColumns",
-    "inCommitTimestamp",
-    "invariants",
-    "liquid",
-    "materializePartitionColumns",
-    "rowTracking",
-];
+/// The features that the page on compatibility lists as carried after these words.
+fn on_the_page(words: &str) -> Vec<&'static str> {
+    let (_, list) = include_str!("../../../docs/compatibility.md").split_once(words).unwrap();
+    let lines = list.lines().take_while(|line| !line.is_empty() && !line.starts_with('*'));
+    lines.flat_map(|line| line.split('`').skip(1).step_by(2)).collect()
+}
 
 #[tokio::test]
 async fn every_feature_that_is_carried_stands_in_the_replicas_lists() {
-    let both = READER_WRITER.iter().map(|name| (*name, true));
-    let all = both.chain(WRITER.iter().map(|name| (*name, false)));
-    for (name, is_for_readers) in all {
+    let both = on_the_page("* for readers and writers:");
+    let writers = on_the_page("* for writers alone:");
+    assert!(both.contains(&"deletionVectors") && writers.contains(&"appendOnly"));
+    let both = both.into_iter().map(|name| (name, true));
+    for (name, is_for_readers) in both.chain(writers.into_iter().map(|name| (name, false))) {
         for name in [name.to_owned(), format!("{name}-preview")] {
             // Clustering and row tracking need domain metadata in any case.
             let writers = ["domainMetadata", &name];

@@ -342,7 +342,7 @@ async fn sync_after_cleanup(source: &Table, target: &Table) -> Vec<String> {
     let plan = plan_sync(&source.store, &target.store, &spec(), job).await.unwrap();
     let SyncPlan::Change(change_set) = plan else { panic!("{plan:?}") };
     copy(source, target, &change_set).await;
-    deepclone_delta::publish::publish(&target.store, &change_set, job, tick()).await.unwrap();
+    deepclone_delta::publish::publish(&target.store, &change_set, tick()).await.unwrap();
     assert_equal(source, target).await;
     change_set.objects.iter().map(|object| object.target_path.clone()).collect()
 }

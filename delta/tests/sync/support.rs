@@ -174,7 +174,7 @@ pub(crate) async fn sync(source: &Table, target: &Table, spec: &CloneSpec) -> Re
         SyncPlan::Change(change_set) => change_set,
     };
     copy(source, target, &change_set).await;
-    let result = publish(&target.store, &change_set, job, tick()).await;
+    let result = publish(&target.store, &change_set, tick()).await;
     let version = match result.map_err(|error| error.failure().reason)? {
         PublishResult::Published { version } => version,
         PublishResult::Rebase => panic!("nobody else was there"),

@@ -12,6 +12,7 @@ use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field, Fields};
 use arrow::error::ArrowError;
 
+use super::format::Format;
 use crate::actions::{Add, DeletionVector, DomainMetadata, Metadata, Protocol, Remove, Txn};
 
 type Column = Result<ArrayRef, ArrowError>;
@@ -27,7 +28,7 @@ pub(super) fn protocols(rows: &[Protocol]) -> Column {
     ])
 }
 
-pub(super) fn metadatas(rows: &[(Metadata, super::file::Format)]) -> Column {
+pub(super) fn metadatas(rows: &[(Metadata, Format)]) -> Column {
     let format = record(vec![
         ("provider", texts(rows, |(_, format)| Some(format.provider.as_str()))),
         (

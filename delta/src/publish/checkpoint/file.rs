@@ -1,9 +1,11 @@
 //! The Parquet file: batches of one kind of action each, the other columns null, so that memory
 //! is bounded by one batch.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::columns;
+use super::format::Format;
+use super::state::CheckpointState;
 use arrow::array::{ArrayRef, RecordBatch, new_null_array};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use parquet::arrow::ArrowWriter;
@@ -11,31 +13,12 @@ use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
-use super::{State, columns};
 
 /// Rows of one batch.
 const BATCH_ROWS: usize = 8192;
 
-/// `metaData.format`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Format {
-    pub(super) provider: String,
-    #[serde(default)]
-    pub(super) options: BTreeMap<String, Option<String>>,
-}
-
-impl Format {
-    pub(super) fn parse(raw: &RawValue) -> Option<Self> {
-        serde_json::from_str(raw.get()).ok()
-    }
-}
-
 /// The whole file.
-pub(super) fn write(state: &State) -> Result<Vec<u8>, ParquetError> {
+pub(super) fn write(state: &CheckpointState) -> Result<Vec<u8>, ParquetError> {
     let schema = schema()?;
     let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
     let options =

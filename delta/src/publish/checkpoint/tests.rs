@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::actions::Action;
+use crate::actions::{Action, Add, Metadata};
 
 fn parsed(action: serde_json::Value) -> Action {
     Action::from_json(&action.to_string()).unwrap()
@@ -27,55 +27,12 @@ fn add(more: serde_json::Value) -> Add {
     add
 }
 
-fn state(adds: Vec<Add>) -> State {
+fn state(adds: Vec<Add>) -> CheckpointState {
     let protocol = parsed(json!({"protocol": {"minReaderVersion": 3, "minWriterVersion": 7,
         "readerFeatures": [], "writerFeatures": ["appendOnly"]}}));
     let Action::Protocol(protocol) = protocol else { unreachable!() };
     let metadata = metadata(json!({}));
-    State { protocol, metadata, txns: vec![], domains: vec![], removes: vec![], adds }
-}
-
-#[test]
-fn durations_are_those_that_spark_writes() {
-    for (text, expect) in [
-        ("interval 7 days", Some(7 * DAY_MS)),
-        ("INTERVAL 1 week 2 hours", Some(7 * DAY_MS + 2 * 60 * 60 * 1000)),
-        ("30 seconds", Some(30_000)),
-        ("interval", None),
-        ("7", None),
-        ("interval 1 month", None),
-    ] {
-        assert_eq!(duration_ms(text), expect, "{text}");
-    }
-}
-
-#[test]
-fn what_is_expired_is_dropped() {
-    let policy = Policy::of(&metadata(json!({
-        "delta.deletedFileRetentionDuration": "interval 1 day",
-        "delta.setTransactionRetentionDuration": "interval 1 hour",
-        "delta.checkpointInterval": "3"})));
-    assert_eq!(policy.interval, 3);
-    let now_ms = 10 * DAY_MS;
-    let remove = |at: Option<i64>| {
-        let action = parsed(json!({"remove": {"path": "a", "deletionTimestamp": at,
-            "dataChange": true}}));
-        let Action::Remove(remove) = action else { unreachable!() };
-        remove
-    };
-    assert!(policy.keeps_remove(&remove(Some(now_ms - DAY_MS + 1)), now_ms));
-    assert!(!policy.keeps_remove(&remove(Some(now_ms - DAY_MS)), now_ms));
-    assert!(!policy.keeps_remove(&remove(None), now_ms));
-    let txn = |last_updated: Option<i64>| Txn {
-        app_id: "x".into(),
-        version: 1,
-        last_updated,
-        unknown: Default::default(),
-    };
-    assert!(policy.keeps_txn(&txn(None), now_ms));
-    assert!(policy.keeps_txn(&txn(Some(253_402_300_799_000)), now_ms));
-    assert!(!policy.keeps_txn(&txn(Some(now_ms - DAY_MS)), now_ms));
-    assert_eq!(Policy::of(&metadata(json!({"delta.checkpointInterval": "0"}))).interval, 10);
+    CheckpointState { protocol, metadata, txns: vec![], domains: vec![], removes: vec![], adds }
 }
 
 #[test]

@@ -12,14 +12,12 @@ use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 use sha2::{Digest as _, Sha256};
 
-use super::CopyObject;
-use super::identity::hex;
-use super::objects::vector_object;
 use super::relocate::{encode, relative};
 use crate::actions::Add;
 use crate::dv;
 use crate::error::DeltaError;
-use crate::paths::FileKey;
+use crate::file_key::FileKey;
+use crate::hash::hex;
 
 /// Bytes of a name on a local disk: what Linux's and macOS's file systems take.
 const LOCAL_SEGMENT_BYTES_MAX: usize = 255;
@@ -56,7 +54,7 @@ pub(crate) fn replicated(
     let mut renamed = Vec::new();
     for (key, add) in &files {
         refuse_unreadable(source, &key.path)?;
-        let vector = vector_object(&source.uri, add)?.map(|(path, _)| path);
+        let vector = dv::object_of(&source.uri, add)?.map(|(path, _)| path);
         let new_path = fitting(kind, &key.path);
         let new_vector = vector.as_deref().and_then(|path| fitting(kind, path));
         if new_path.is_none() && new_vector.is_none() {
@@ -79,33 +77,21 @@ pub(crate) fn replicated(
     Ok(Replicated { files, sources })
 }
 
-/// Gives each object its source's key again, and refuses a key that is too long for the target.
+/// Refuses a key that is too long for the target.
 ///
 /// # Errors
 /// TARGET_UNSUITABLE naming the key and the bound.
-pub(super) fn locate(
-    target: &TableStore,
-    sources: &BTreeMap<String, String>,
-    objects: &mut [CopyObject],
-) -> Result<(), DeltaError> {
-    for object in objects {
-        if let Some(source) = sources.get(&object.target_path) {
-            object.source_path.clone_from(source);
-        }
-        if let Some(why) = too_long(target, &object.target_path) {
-            let mut shown: String = object.target_path.chars().take(KEY_CHARS_SHOWN_MAX).collect();
-            if shown.len() < object.target_path.len() {
-                shown.push('…');
-            }
-            let message = format!(
-                "the target {} cannot hold the key {shown:?}: {why}: use another target",
-                target.uri
-            );
-            let failure = Failure::new(Reason::TargetUnsuitable, message);
-            return Err(failure.with("key", object.target_path.as_str()).into());
-        }
+pub(crate) fn refuse_too_long(target: &TableStore, key: &str) -> Result<(), Failure> {
+    let Some(why) = too_long(target, key) else { return Ok(()) };
+    let mut shown: String = key.chars().take(KEY_CHARS_SHOWN_MAX).collect();
+    if shown.len() < key.len() {
+        shown.push('…');
     }
-    Ok(())
+    let message = format!(
+        "the target {} cannot hold the key {shown:?}: {why}: use another target",
+        target.uri
+    );
+    Err(Failure::new(Reason::TargetUnsuitable, message).with("key", key))
 }
 
 fn rename(
@@ -130,12 +116,12 @@ fn rename(
 }
 
 /// The key at a target of this kind of the object that has `key` at the source.
-pub(super) fn target_key(kind: StoreKind, key: String) -> String {
+pub(crate) fn target_key(kind: StoreKind, key: String) -> String {
     fitting(kind, &key).unwrap_or(key)
 }
 
 /// The key that stands for `key` in a store of this kind; none: the key itself.
-pub(super) fn fitting(kind: StoreKind, key: &str) -> Option<String> {
+pub(crate) fn fitting(kind: StoreKind, key: &str) -> Option<String> {
     let mut is_new = false;
     let last = key.matches('/').count();
     let segments: Vec<String> = key
@@ -196,7 +182,7 @@ fn refuse_met(
         return Ok(());
     }
     for (key, add) in files {
-        let vector = vector_object(&source.uri, add)?.map(|(path, _)| path);
+        let vector = dv::object_of(&source.uri, add)?.map(|(path, _)| path);
         for path in [Some(key.path.clone()), vector].into_iter().flatten() {
             // A key that is rewritten from another one, and is the source's own as well.
             let own = sources.get(&path).filter(|from| fitting(target.kind(), from).is_none());

@@ -5,8 +5,6 @@ use std::collections::BTreeMap;
 
 use unicode_normalization::UnicodeNormalization;
 
-use super::CopyObject;
-
 /// Two keys of the target that some file systems take for one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NearNames {
@@ -21,14 +19,13 @@ pub struct NearNames {
 }
 
 /// One pair of each kind among the planned keys, and between them and the live ones.
-pub(super) fn near_names<'a>(
-    planned: &'a [CopyObject],
+pub(crate) fn near_names<'a>(
+    planned: impl Iterator<Item = &'a str>,
     live: impl Iterator<Item = &'a str>,
 ) -> Vec<NearNames> {
     let mut found: Vec<NearNames> = Vec::new();
     let mut folded: BTreeMap<String, Vec<&str>> = BTreeMap::new();
-    for object in planned {
-        let key = object.target_path.as_str();
+    for key in planned {
         let known = folded.entry(fold(key)).or_default();
         for other in known.iter() {
             note(&mut found, key, other);
@@ -88,18 +85,7 @@ mod tests {
             (&["\u{e9}"], &["E\u{301}"], &[("\u{e9}", "E\u{301}", true, true)]),
         ];
         for (planned, live, wanted) in cases {
-            let planned: Vec<_> = planned
-                .iter()
-                .map(|key| CopyObject {
-                    target_path: (*key).to_owned(),
-                    source_path: String::new(),
-                    size: 1,
-                    size_is_minimum: false,
-                    modified_ms: 0,
-                    in_use: false,
-                })
-                .collect();
-            let found = near_names(&planned, live.iter().copied());
+            let found = near_names(planned.iter().copied(), live.iter().copied());
             let found: Vec<Pair<'_>> = found
                 .iter()
                 .map(|near| (near.one.as_str(), near.other.as_str(), near.by_case, near.by_form))

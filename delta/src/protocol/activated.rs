@@ -4,14 +4,12 @@
 //! writers leave them behind, and no protocol changes for them. A type is another matter: its
 //! columns are there, and readers refuse them without the feature.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use super::support::supports_any;
-use crate::actions::Protocol;
+use super::supported::supports_any;
+use crate::actions::{Configuration, Protocol};
+use crate::properties::{self, CheckpointPolicy};
 use crate::schema::{self, Found};
-
-/// Property → value.
-type Configuration = BTreeMap<String, String>;
 
 /// The names that satisfy one feature, the one to add first.
 pub(crate) type Family = &'static [&'static str];
@@ -46,7 +44,6 @@ const IN_COMMIT_FAMILY: Family = &["inCommitTimestamp", "inCommitTimestamp-previ
 const ROW_TRACKING: &str = "delta.enableRowTracking";
 const ROW_TRACKING_FAMILY: Family = &["rowTracking"];
 const TYPE_WIDENING_FAMILY: Family = &["typeWidening", "typeWidening-preview"];
-const MAPPING_MODE: &str = "delta.columnMapping.mode";
 const MAPPING_FAMILY: Family = &["columnMapping"];
 
 /// Annotations of fields with a feature for writers. Spark reads a list of features without them
@@ -60,24 +57,25 @@ const ANNOTATIONS: &[(&str, Family)] = &[
 /// The properties that activate a feature, if the protocol supports it.
 pub(crate) fn switched_on(configuration: &Configuration) -> Vec<Switch> {
     let switch = |(property, value): (&String, &String)| {
-        let family = family(property, value.trim())?;
+        let family = family(property, value)?;
         Some(Switch { property: property.clone(), family })
     };
     configuration.iter().filter_map(switch).collect()
 }
 
 fn family(property: &str, value: &str) -> Option<Family> {
-    if property == MAPPING_MODE {
-        return (!value.eq_ignore_ascii_case("none")).then_some(MAPPING_FAMILY);
+    if property == properties::COLUMN_MAPPING_MODE {
+        return properties::maps_columns(value).then_some(MAPPING_FAMILY);
     }
-    if property == "delta.checkpointPolicy" {
-        return value.eq_ignore_ascii_case("v2").then_some(&["v2Checkpoint"]);
+    if property == properties::CHECKPOINT_POLICY {
+        let is_v2 = properties::checkpoint_policy(value) == Some(CheckpointPolicy::V2);
+        return is_v2.then_some(&["v2Checkpoint"]);
     }
     if property.starts_with("delta.constraints.") {
         return Some(&["checkConstraints"]);
     }
     let (_, family) = SWITCHES.iter().find(|(name, _)| *name == property)?;
-    value.eq_ignore_ascii_case("true").then_some(family)
+    (properties::boolean(value) == Some(true)).then_some(family)
 }
 
 /// Whether Spark, which takes these properties without a look at a legacy protocol, refuses to

@@ -10,7 +10,7 @@ use deepclone_core::ids::JobId;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::CloneMetrics;
+use super::metrics::{self, CloneMetrics};
 
 /// One sync as the replica's log records it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,13 +64,13 @@ impl SyncRecord {
     /// The record in the `commitInfo` of the commit `version`; none when it is not one of ours.
     #[must_use]
     pub fn parse(version: u64, commit_info: &str) -> Option<Self> {
-        let info: CommitInfo = serde_json::from_str(commit_info).ok()?;
+        let info: RecordedInfo = serde_json::from_str(commit_info).ok()?;
         let body = info.deepclone?;
         Some(Self {
             version,
             timestamp_ms: info.in_commit_timestamp.or(info.timestamp).unwrap_or_default(),
             source_uri: info.operation_parameters.source.unwrap_or_default(),
-            metrics: info.operation_metrics.as_ref().and_then(metrics),
+            metrics: info.operation_metrics.as_ref().and_then(metrics::parse),
             body,
         })
     }
@@ -82,33 +82,9 @@ impl SyncRecord {
     }
 }
 
-/// The figures under the names that Spark's CLONE uses: all values are texts.
-pub(crate) fn metrics_texts(metrics: &CloneMetrics) -> BTreeMap<&'static str, String> {
-    BTreeMap::from([
-        ("sourceTableSize", metrics.source_table_size.to_string()),
-        ("sourceNumOfFiles", metrics.source_num_of_files.to_string()),
-        ("numRemovedFiles", metrics.num_removed_files.to_string()),
-        ("numCopiedFiles", metrics.num_copied_files.to_string()),
-        ("removedFilesSize", metrics.removed_files_size.to_string()),
-        ("copiedFilesSize", metrics.copied_files_size.to_string()),
-    ])
-}
-
-fn metrics(texts: &BTreeMap<String, serde_json::Value>) -> Option<CloneMetrics> {
-    let figure = |name: &str| texts.get(name)?.as_str()?.parse::<u64>().ok();
-    Some(CloneMetrics {
-        source_table_size: figure("sourceTableSize")?,
-        source_num_of_files: figure("sourceNumOfFiles")?,
-        num_removed_files: figure("numRemovedFiles")?,
-        num_copied_files: figure("numCopiedFiles")?,
-        removed_files_size: figure("removedFilesSize")?,
-        copied_files_size: figure("copiedFilesSize")?,
-    })
-}
-
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct CommitInfo {
+struct RecordedInfo {
     timestamp: Option<i64>,
     in_commit_timestamp: Option<i64>,
     #[serde(default)]

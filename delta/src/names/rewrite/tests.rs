@@ -96,7 +96,7 @@ fn a_deletion_vectors_prefix_is_rewritten_with_its_identity() {
     let (to, from) = found.sources.iter().next().unwrap();
     assert_eq!(from, "a./deletion_vector_d2c639aa-8816-431a-aaf6-d3fe2512ff61.bin");
     assert!(to.starts_with("a-") && to.ends_with("-aaf6-d3fe2512ff61.bin"), "{to}");
-    assert_eq!(vector_object(&target.uri, add).unwrap().unwrap().0, *to);
+    assert_eq!(dv::object_of(&target.uri, add).unwrap().unwrap().0, *to);
     assert_eq!(key.path, "x");
     assert_eq!(key.dv, add.deletion_vector.as_ref().map(dv::unique_id));
 }
@@ -138,16 +138,7 @@ fn a_key_that_is_too_long_is_refused_with_the_bound() {
     ] {
         // In these tables the bucket's name stands before the folder.
         let target = table(uri);
-        let object = CopyObject {
-            target_path: key.clone(),
-            source_path: key.clone(),
-            size: 1,
-            size_is_minimum: false,
-            modified_ms: 0,
-            in_use: false,
-        };
-        let failed = locate(&target, &BTreeMap::new(), &mut [object]).err();
-        let failure = failed.map(|error| error.failure());
+        let failure = refuse_too_long(&target, &key).err();
         match (&failure, wanted) {
             (None, None) => {}
             (Some(failure), Some(wanted)) => {

@@ -1,42 +1,21 @@
-//! Whose replica is it: lineage, scope, markers.
-//!
-//! Two `txn` actions stand in each CLONE commit: `deepclone:<lineage>:<scope>` holds the source's
-//! version, `deepclone.at:<lineage>:<scope>` the replica's version. They survive checkpoints and
-//! foreign commits. A version of −1 reads as no marker.
+//! Markers: two `txn` actions in each CLONE commit. `deepclone:<lineage>:<scope>` holds the
+//! source's version, `deepclone.at:<lineage>:<scope>` the replica's version. They survive
+//! checkpoints and foreign commits. A version of −1 reads as no marker.
 
 use std::collections::BTreeMap;
 
-use deepclone_core::spec::Mode;
-use sha2::{Digest, Sha256};
-
-use super::Configuration;
-use super::record::RecordBody;
 use crate::actions::{Txn, Unknown};
-use crate::predicate::Predicate;
-
-/// Where a sync comes from and what it is for: all that its record tells but its id.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Identity {
-    /// The source's URI, without credentials.
-    pub source_uri: String,
-    /// What the record will tell; its sync id is set when the commit is built.
-    pub(crate) body: RecordBody,
-}
 
 /// A marker as the replica's head holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Marker {
-    pub(super) lineage: String,
-    pub(super) scope: String,
+pub(crate) struct Marker {
+    pub(crate) lineage: String,
+    pub(crate) scope: String,
     /// The source's version that was synced.
-    pub(super) source_version: u64,
+    pub(crate) source_version: u64,
     /// The replica's version of that sync.
-    pub(super) at: u64,
+    pub(crate) at: u64,
 }
-
-/// The way in which keys are rewritten that the target's store cannot hold; another way of later
-/// is another scope.
-const PATH_MAP: &str = "names-1";
 
 const SOURCE_PREFIX: &str = "deepclone:";
 const AT_PREFIX: &str = "deepclone.at:";
@@ -46,12 +25,12 @@ const AT_PREFIX: &str = "deepclone.at:";
 const LAST_UPDATED_MS: i64 = 253_402_300_799_000;
 
 /// True for markers of ours, whatever their lineage: never carried from a source.
-pub(super) fn is_ours(app_id: &str) -> bool {
+pub(crate) fn is_ours(app_id: &str) -> bool {
     app_id.starts_with(SOURCE_PREFIX) || app_id.starts_with(AT_PREFIX)
 }
 
 /// The live marker of the newest sync; none when there is none or it is incomplete.
-pub(super) fn live_marker(txns: &BTreeMap<String, Txn>) -> Option<Marker> {
+pub(crate) fn live_marker(txns: &BTreeMap<String, Txn>) -> Option<Marker> {
     let markers = txns.values().filter_map(|txn| {
         let name = txn.app_id.strip_prefix(SOURCE_PREFIX)?;
         let (lineage, scope) = name.rsplit_once(':')?;
@@ -67,7 +46,7 @@ pub(super) fn live_marker(txns: &BTreeMap<String, Txn>) -> Option<Marker> {
 }
 
 /// The markers of a commit: ours, and every other live one set to −1.
-pub(super) fn marker_txns(marker: &Marker, replica: &BTreeMap<String, Txn>) -> Vec<Txn> {
+pub(crate) fn marker_txns(marker: &Marker, replica: &BTreeMap<String, Txn>) -> Vec<Txn> {
     let name = format!("{}:{}", marker.lineage, marker.scope);
     let ours = [
         (format!("{SOURCE_PREFIX}{name}"), marker.source_version),
@@ -91,42 +70,9 @@ pub(super) fn marker_txns(marker: &Marker, replica: &BTreeMap<String, Txn>) -> V
         .collect()
 }
 
-/// The hash of what part of the source is kept, in which mode, and whether keys of it are
-/// rewritten.
-pub(crate) fn scope(mode: Mode, predicate: Option<&Predicate>, is_rewritten: bool) -> String {
-    let filter = predicate.map(Predicate::canonical).unwrap_or_default();
-    let parts = ["scope", mode.name(), &filter];
-    short_hash(parts.into_iter().chain(is_rewritten.then_some(PATH_MAP)))
-}
-
-/// The hash of the properties set over the source's.
-pub(crate) fn settings(properties: &Configuration) -> String {
-    let parts = properties.iter().flat_map(|(key, value)| [key.as_str(), value.as_str()]);
-    short_hash(std::iter::once("settings").chain(parts))
-}
-
-fn short_hash<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
-    let mut hash = Sha256::new();
-    for part in parts {
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part);
-    }
-    hex(&hash.finalize()[..16])
-}
-
-/// Lower-case hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_hash_tells_where_a_part_ends() {
-        assert_ne!(short_hash(["ab", "c"]), short_hash(["a", "bc"]));
-    }
 
     #[test]
     fn a_marker_needs_both_halves_and_minus_one_is_none() {

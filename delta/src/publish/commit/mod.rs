@@ -6,14 +6,12 @@
 
 use bytes::Bytes;
 use deepclone_core::failure::Failure;
-use deepclone_core::ids::JobId;
 use deepclone_core::reason::Reason;
 use rayon::prelude::*;
 
-use crate::actions::{Action, Add, Metadata, Remove};
-use crate::changes::{
-    ChangeSet, CommitTime, Configuration, ENABLEMENT_TIMESTAMP, ENABLEMENT_VERSION,
-};
+use crate::actions::{Action, Add, Configuration, Metadata, Remove};
+use crate::change_set::{ChangeSet, CommitTime};
+use crate::properties::{ENABLEMENT_TIMESTAMP, ENABLEMENT_VERSION};
 
 mod info;
 
@@ -21,14 +19,9 @@ mod info;
 /// readers of the log hold a commit in memory.
 pub(crate) const BYTES_MAX: u64 = 2 << 30;
 
-/// The version that the commit of this change set takes.
-pub(crate) fn version(change_set: &ChangeSet) -> u64 {
-    change_set.replica_version.map_or(0, |version| version + 1)
-}
-
 /// The commit's bytes at the time `now_ms` (milliseconds since 1970).
-pub(crate) fn build(change_set: &ChangeSet, sync: JobId, now_ms: i64) -> Bytes {
-    let commit = Commit::new(change_set, sync, now_ms);
+pub(crate) fn build(change_set: &ChangeSet, now_ms: i64) -> Bytes {
+    let commit = CloneCommit::new(change_set, now_ms);
     let mut body = String::new();
     let mut line = |action: Action| {
         body.push_str(&action.to_json());
@@ -42,8 +35,8 @@ pub(crate) fn build(change_set: &ChangeSet, sync: JobId, now_ms: i64) -> Bytes {
 
 /// The bytes that [`build`] makes, counted line by line: nothing is held. Times have as many
 /// digits until the year 2286 as at planning.
-pub(crate) fn size(change_set: &ChangeSet, sync: JobId, now_ms: i64) -> u64 {
-    let commit = Commit::new(change_set, sync, now_ms);
+pub(crate) fn size(change_set: &ChangeSet, now_ms: i64) -> u64 {
+    let commit = CloneCommit::new(change_set, now_ms);
     let line = |action: Action| action.to_json().len() as u64 + 1;
     let table: u64 = commit.table_actions().into_iter().map(line).sum();
     let removes: u64 = change_set.removes.par_iter().map(|add| line(commit.remove(add))).sum();
@@ -70,27 +63,26 @@ pub(crate) fn check_size(bytes: u64, bytes_max: u64) -> Result<(), Failure> {
 }
 
 /// A change set with what its commit needs besides.
-struct Commit<'a> {
+struct CloneCommit<'a> {
     change_set: &'a ChangeSet,
-    sync: JobId,
     time_ms: i64,
 }
 
-impl<'a> Commit<'a> {
-    fn new(change_set: &'a ChangeSet, sync: JobId, now_ms: i64) -> Self {
+impl<'a> CloneCommit<'a> {
+    fn new(change_set: &'a ChangeSet, now_ms: i64) -> Self {
         let time_ms = match change_set.commit_time {
             CommitTime::FileTime => now_ms,
             CommitTime::InCommit { above_ms } | CommitTime::TurnsOn { above_ms } => {
                 now_ms.max(above_ms.saturating_add(1))
             }
         };
-        Self { change_set, sync, time_ms }
+        Self { change_set, time_ms }
     }
 
     /// All actions but those of files.
     fn table_actions(&self) -> Vec<Action> {
-        let Self { change_set, sync, time_ms } = *self;
-        let mut actions = vec![Action::CommitInfo(info::commit_info(change_set, sync, time_ms))];
+        let Self { change_set, time_ms } = *self;
+        let mut actions = vec![Action::CommitInfo(info::commit_info(change_set, time_ms))];
         actions.extend(change_set.protocol.clone().map(Action::Protocol));
         let metadata = change_set.metadata.as_ref();
         actions.extend(metadata.map(|known| Action::Metadata(dated(known, change_set, time_ms))));
@@ -108,7 +100,7 @@ impl<'a> Commit<'a> {
 fn dated(metadata: &Metadata, change_set: &ChangeSet, time_ms: i64) -> Metadata {
     let mut configuration: Configuration = metadata.configuration.clone();
     if let CommitTime::TurnsOn { .. } = change_set.commit_time {
-        configuration.insert(ENABLEMENT_VERSION.to_owned(), version(change_set).to_string());
+        configuration.insert(ENABLEMENT_VERSION.to_owned(), change_set.version().to_string());
         configuration.insert(ENABLEMENT_TIMESTAMP.to_owned(), time_ms.to_string());
     }
     Metadata {

@@ -3,19 +3,19 @@
 //! The marker says where our last sync is; when it is lost, our newest CLONE commit in the log
 //! does; when that is gone too, `_deepclone/replica.json` may still name the table. Anything else
 //! was never ours and is refused, whatever it holds. Commits above our last sync that a clean-up of
-//! the log took away are for [`super::cleaned`] to judge.
+//! the log took away are for the planner to judge.
 
 use deepclone_common::store::table::TableStore;
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 use deepclone_core::spec::DivergencePolicy;
 
-use super::identity::{Marker, live_marker};
+use super::hint::{self, ReplicaHint};
+use super::marker::{Marker, live_marker};
 use super::record::SyncRecord;
 use crate::actions::Action;
 use crate::error::DeltaError;
 use crate::log::{self, Commit};
-use crate::publish::hint::{self, ReplicaHint};
 use crate::snapshot::Snapshot;
 
 /// Our last sync as the target tells it.
@@ -180,7 +180,7 @@ async fn judge_newer(
 }
 
 /// Somebody else's commit stands at `version`: refused, or noted and overwritten.
-pub(super) fn refuse_or_note(
+pub(crate) fn refuse_or_note(
     target: &TableStore,
     last: &mut LastSync,
     policy: DivergencePolicy,

@@ -2,13 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use deepclone_core::ids::JobId;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::version;
-use crate::changes::record::{RecordBody, metrics_texts};
-use crate::changes::{ChangeSet, CommitTime};
+use crate::change_set::{ChangeSet, CommitTime};
+use crate::replica::{RecordBody, metrics_texts};
 
 /// Who wrote it.
 const ENGINE: &str = concat!("Deepclone/", env!("CARGO_PKG_VERSION"));
@@ -34,8 +32,7 @@ struct CommitInfo<'a> {
     deepclone: &'a RecordBody,
 }
 
-pub(super) fn commit_info(change_set: &ChangeSet, sync: JobId, time_ms: i64) -> Box<RawValue> {
-    let body = RecordBody { sync_id: sync.0, ..change_set.identity.body.clone() };
+pub(super) fn commit_info(change_set: &ChangeSet, time_ms: i64) -> Box<RawValue> {
     let mut tags = BTreeMap::new();
     if change_set.row_tracking {
         tags.insert("delta.rowTracking.preserved", "true");
@@ -45,18 +42,18 @@ pub(super) fn commit_info(change_set: &ChangeSet, sync: JobId, time_ms: i64) -> 
         in_commit_timestamp: (change_set.commit_time != CommitTime::FileTime).then_some(time_ms),
         operation: "CLONE",
         operation_parameters: BTreeMap::from([
-            ("source", change_set.identity.source_uri.clone()),
+            ("source", change_set.source_uri.clone()),
             ("sourceVersion", change_set.source_version.to_string()),
             ("isShallow", "false".to_owned()),
         ]),
         operation_metrics: metrics_texts(&change_set.metrics),
-        read_version: version(change_set).checked_sub(1),
+        read_version: change_set.replica_version,
         isolation_level: "Serializable",
         is_blind_append: false,
         tags,
         engine_info: ENGINE,
-        txn_id: sync.to_string(),
-        deepclone: &body,
+        txn_id: change_set.sync().to_string(),
+        deepclone: &change_set.record,
     };
     // Texts, numbers and maps with text keys: this cannot fail.
     serde_json::value::to_raw_value(&info).unwrap_or_default()

@@ -5,17 +5,16 @@
 //! that is lost, or listed on one side only, makes readers return nulls or refuse. No property
 //! adds a feature: what the source's protocol does not support has no effect there.
 
-use crate::actions::Protocol;
-use crate::features::{
-    self, Family, Features, READER_LISTS, WRITER_LISTS, legacy_version, supported,
+use super::activated::{Family, annotated, required_by_types};
+use super::features::{DROPPED, is_reader_writer, legacy_version};
+use super::supported::{
+    FeatureSet, READER_LISTS, WRITER_LISTS, listed, misplaced, supported, without_stray_lists,
 };
-
-/// Never carried: the barrier that it guards is a version of the source's log.
-const DROPPED: &str = "checkpointProtection";
+use crate::actions::Protocol;
 
 /// The protocol that the replica shall have with this schema.
-pub(super) fn merge(source: &Protocol, replica: Option<&Protocol>, schema: &str) -> Protocol {
-    let source = &features::without_stray_lists(source);
+pub(crate) fn merge(source: &Protocol, replica: Option<&Protocol>, schema: &str) -> Protocol {
+    let source = &without_stray_lists(source);
     let source_has = supported(source);
     let replica_has = replica.map(supported).unwrap_or_default();
     let mut wanted = source_has.clone();
@@ -23,7 +22,7 @@ pub(super) fn merge(source: &Protocol, replica: Option<&Protocol>, schema: &str)
     let is_dropped = wanted != source_has;
     wanted.writer.extend(replica_has.writer.iter().cloned());
     wanted.reader.extend(replica_has.reader.iter().cloned());
-    for family in features::required_by_types(schema) {
+    for family in required_by_types(schema) {
         add_one(&mut wanted, family);
     }
     if wanted.writer.contains("rowTracking") || wanted.writer.contains("clustering") {
@@ -31,39 +30,32 @@ pub(super) fn merge(source: &Protocol, replica: Option<&Protocol>, schema: &str)
     }
     if needs_lists(&wanted, source) {
         // Spark refuses to read a list without the features that it finds in the schema.
-        features::annotated(schema).into_iter().for_each(|family| add_one(&mut wanted, family));
+        annotated(schema).into_iter().for_each(|family| add_one(&mut wanted, family));
     }
     if !is_dropped && wanted == source_has && !below(source, replica) && is_sound(source) {
         return source.clone();
     }
     match replica {
-        Some(replica) if wanted == replica_has && is_sound(replica) => {
-            features::without_stray_lists(replica)
-        }
+        Some(replica) if wanted == replica_has && is_sound(replica) => without_stray_lists(replica),
         _ => build(wanted, source),
     }
 }
 
 /// True when the two say the same, whatever the order of their lists.
-pub(super) fn same(left: &Protocol, right: &Protocol) -> bool {
+pub(crate) fn same(left: &Protocol, right: &Protocol) -> bool {
     let lists = |protocol: &Protocol| {
         (protocol.reader_features.is_some(), protocol.writer_features.is_some())
     };
     left.min_reader_version == right.min_reader_version
         && left.min_writer_version == right.min_writer_version
         && lists(left) == lists(right)
-        && features::listed(left) == features::listed(right)
-}
-
-/// True for features of the source that no replica has.
-pub(crate) fn is_dropped(name: &str) -> bool {
-    name == DROPPED
+        && listed(left) == listed(right)
 }
 
 /// What an operator should know of the source's protocol.
-pub(super) fn notice(source: &Protocol) -> Option<String> {
-    let misplaced = features::misplaced(source);
-    let names: Vec<&str> = misplaced.iter().map(String::as_str).collect();
+pub(crate) fn notice(source: &Protocol) -> Option<String> {
+    let names = misplaced(source);
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
     (!names.is_empty()).then(|| {
         format!(
             "the source's protocol does not list {} where its versions want it: the replica's \
@@ -73,20 +65,20 @@ pub(super) fn notice(source: &Protocol) -> Option<String> {
     })
 }
 
-fn add_one(features: &mut Features, family: Family) {
+fn add_one(features: &mut FeatureSet, family: Family) {
     let Some(first) = family.first() else { return };
     if family.iter().any(|name| features.writer.contains(*name)) {
         return;
     }
     features.writer.insert((*first).to_owned());
-    if features::is_reader_writer(first) {
+    if is_reader_writer(first) {
         features.reader.insert((*first).to_owned());
     }
 }
 
 /// True when each feature stands in the lists where readers and writers look for it.
 fn is_sound(protocol: &Protocol) -> bool {
-    features::misplaced(protocol).is_empty()
+    misplaced(protocol).is_empty()
 }
 
 fn below(source: &Protocol, replica: Option<&Protocol>) -> bool {
@@ -97,14 +89,14 @@ fn below(source: &Protocol, replica: Option<&Protocol>) -> bool {
 }
 
 /// True when no legacy protocol says the same.
-fn needs_lists(wanted: &Features, source: &Protocol) -> bool {
+fn needs_lists(wanted: &FeatureSet, source: &Protocol) -> bool {
     source.min_reader_version >= READER_LISTS
         || source.min_writer_version >= WRITER_LISTS
         || wanted.writer.iter().any(|name| legacy_version(name).is_none())
 }
 
 /// The smallest protocol that supports `wanted`: a legacy one where it can.
-fn build(wanted: Features, source: &Protocol) -> Protocol {
+fn build(wanted: FeatureSet, source: &Protocol) -> Protocol {
     let unknown = source.unknown.clone();
     if needs_lists(&wanted, source) {
         let has_readers = !wanted.reader.is_empty() || source.min_reader_version >= READER_LISTS;

@@ -8,7 +8,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{is_carried, is_reader_writer};
+use super::features::{COLUMN_MAPPING, implied_by, is_carried, is_reader_writer};
 use crate::actions::Protocol;
 
 /// The reader version from which on `readerFeatures` stands in the protocol.
@@ -16,33 +16,15 @@ pub(crate) const READER_LISTS: u32 = 3;
 /// The writer version from which on `writerFeatures` stands in the protocol.
 pub(crate) const WRITER_LISTS: u32 = 7;
 
-/// Features that the writer versions 2 to 6 imply, with the version that brings each.
-const LEGACY: &[(&str, u32)] = &[
-    ("appendOnly", 2),
-    ("invariants", 2),
-    ("checkConstraints", 3),
-    ("changeDataFeed", 4),
-    ("generatedColumns", 4),
-    (COLUMN_MAPPING, 5),
-    ("identityColumns", 6),
-];
-/// The one feature that a reader version below 3 can bring: version 2.
-const COLUMN_MAPPING: &str = "columnMapping";
-
 /// Features by who must know them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Features {
+pub(crate) struct FeatureSet {
     pub(crate) writer: BTreeSet<String>,
     pub(crate) reader: BTreeSet<String>,
 }
 
-/// The writer version that brings the feature, if one below 7 does.
-pub(crate) fn legacy_version(name: &str) -> Option<u32> {
-    LEGACY.iter().find(|(known, _)| *known == name).map(|(_, version)| *version)
-}
-
 /// Every feature that a protocol supports: a feature for readers is one for writers too.
-pub(crate) fn supported(protocol: &Protocol) -> Features {
+pub(crate) fn supported(protocol: &Protocol) -> FeatureSet {
     let mut features = listed(protocol);
     features.writer.extend(features.reader.iter().cloned());
     let for_readers = features.writer.iter().filter(|name| is_reader_writer(name)).cloned();
@@ -58,15 +40,14 @@ pub(crate) fn supports_any(protocol: &Protocol, names: &[&str]) -> bool {
 }
 
 /// The features as the protocol has them, side by side; legacy versions expanded.
-pub(crate) fn listed(protocol: &Protocol) -> Features {
+pub(crate) fn listed(protocol: &Protocol) -> FeatureSet {
     let maps = protocol.min_reader_version == 2;
     let names = |list: &Option<Vec<String>>| list.iter().flatten().cloned().collect();
     let writer = match protocol.min_writer_version {
         version if version >= WRITER_LISTS => names(&protocol.writer_features),
-        version => LEGACY
-            .iter()
-            .filter(|(name, since)| *since <= version && (*name != COLUMN_MAPPING || maps))
-            .map(|(name, _)| (*name).to_owned())
+        version => implied_by(version)
+            .filter(|name| *name != COLUMN_MAPPING || maps)
+            .map(str::to_owned)
             .collect(),
     };
     let reader = match protocol.min_reader_version {
@@ -74,7 +55,7 @@ pub(crate) fn listed(protocol: &Protocol) -> Features {
         _ if maps => BTreeSet::from([COLUMN_MAPPING.to_owned()]),
         _ => BTreeSet::new(),
     };
-    Features { writer, reader }
+    FeatureSet { writer, reader }
 }
 
 /// The protocol without lists that its versions do not allow.

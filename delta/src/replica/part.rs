@@ -5,8 +5,8 @@ use deepclone_core::spec::Mode;
 use super::head::LastSync;
 use super::identity;
 use crate::error::DeltaError;
-use crate::features::has_column_mapping;
 use crate::predicate::{Predicate, partition_columns};
+use crate::protocol::has_column_mapping;
 use crate::snapshot::Snapshot;
 
 /// The predicate over the table's partition columns; none keeps all files.

@@ -1,0 +1,261 @@
+//! From two states to a change set: files, table, record and markers, each complete when the next
+//! begins.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use deepclone_common::connections::Side;
+use deepclone_common::store::redact::without_credentials;
+use deepclone_common::store::table::{StoreKind, TableStore};
+use deepclone_core::ids::JobId;
+use deepclone_core::spec::CloneSpec;
+
+use super::difference::{self, Difference};
+use super::objects::{self, Live, Proven};
+use super::table::{Described, TableChanges};
+use super::{since, state};
+use crate::actions::{Add, Oddity, Txn};
+use crate::change_set::{ChangeSet, CopyObject, NewVector};
+use crate::error::DeltaError;
+use crate::file_key::FileKey;
+use crate::hash::hex;
+use crate::names::{self, NearNames};
+use crate::replica::{CloneMetrics, LastSync, Marker, RecordBody, identity, marker_txns};
+use crate::snapshot::{CommitDigest, Snapshot};
+use crate::{dv, log};
+
+/// What is asked for.
+pub(super) struct Request<'a> {
+    pub(super) spec: &'a CloneSpec,
+    /// The hash of the part of the source that is kept.
+    pub(super) scope: String,
+    pub(super) sync: JobId,
+    /// The source's keys of the objects that have another one at the target.
+    pub(super) sources: BTreeMap<String, String>,
+}
+
+/// The two sides.
+#[derive(Clone, Copy)]
+pub(super) struct Tables<'a> {
+    pub(super) source: &'a TableStore,
+    pub(super) target: &'a TableStore,
+}
+
+/// The replica as the plan found it.
+pub(super) struct Replica {
+    pub(super) snapshot: Snapshot,
+    pub(super) last: LastSync,
+    pub(super) continuity: Continuity,
+    /// Paths that the source had at the last sync and does not have any more.
+    pub(super) absent: BTreeSet<String>,
+    /// Which of its files are known to hold the source's bytes.
+    pub(super) proven: Proven,
+}
+
+/// Is the source the one that was synced before?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Continuity {
+    /// The same table: the lineage goes on.
+    Same,
+    /// Another one, and the policy allows it: a new lineage begins.
+    Replaced,
+}
+
+/// The files that join, leave and change, and what must be copied for them.
+struct FileChanges {
+    difference: Difference,
+    metrics: CloneMetrics,
+    objects: Vec<CopyObject>,
+    near_names: Vec<NearNames>,
+    new_vectors: Vec<NewVector>,
+}
+
+/// Builds the change set that leads from `replica` to `wanted`.
+///
+/// # Errors
+/// What the two states have against it, each with its reason.
+pub(super) async fn change_set(
+    tables: Tables<'_>,
+    wanted: &Snapshot,
+    replica: Option<&Replica>,
+    request: &Request<'_>,
+) -> Result<ChangeSet, DeltaError> {
+    let head = replica.map(|replica| &replica.snapshot);
+    let files = file_changes(tables, wanted, replica, request)?;
+    let data_change = data_change(tables, wanted, replica, &request.scope, &files.difference).await;
+    let data_change = data_change.map_err(|error| error.of(Side::Source))?;
+    let commit = match wanted.commit {
+        Some(commit) => Some(commit),
+        None => {
+            let commit = log::read_commit(tables.source, wanted.version).await?;
+            commit.as_ref().map(CommitDigest::of)
+        }
+    };
+    let properties = &request.spec.properties;
+    let described = Described::new(wanted, head, properties, request.sync)?;
+    let table = described.changes(wanted, head)?;
+    let record = record(wanted, commit, replica, request, &table);
+    let mut notices = notices(wanted, commit, replica);
+    notices.extend(table.notices);
+    Ok(ChangeSet {
+        source_version: wanted.version,
+        replica_version: head.map(|head| head.version),
+        objects: files.objects,
+        near_names: files.near_names,
+        metrics: files.metrics,
+        notices,
+        retention_ms: table.retention_ms,
+        replica_commit_ms: head.map(|head| head.commit_ms),
+        new_vectors: files.new_vectors,
+        source_uri: without_credentials(&tables.source.uri),
+        txns: transactions(&record, wanted, head),
+        record,
+        protocol: table.protocol,
+        metadata: table.metadata,
+        commit_time: table.commit_time,
+        domains: table.domains,
+        removes: files.difference.leaves,
+        adds: adds(files.difference.joins, files.difference.re_adds, data_change),
+        data_change,
+        row_tracking: table.row_tracking,
+    })
+}
+
+fn file_changes(
+    Tables { source, target }: Tables<'_>,
+    wanted: &Snapshot,
+    replica: Option<&Replica>,
+    request: &Request<'_>,
+) -> Result<FileChanges, DeltaError> {
+    let nothing = Default::default();
+    let live = replica.map_or(&nothing, |replica| &replica.snapshot.files);
+    let difference = difference::difference(live, &wanted.files)?;
+    let objects = objects::new_objects(
+        Live { uri: &target.uri, files: live },
+        Live { uri: &source.uri, files: &wanted.files },
+        replica.map_or(&Proven::Head, |replica| &replica.proven),
+    )?;
+    let objects = objects::located(target, &request.sources, objects)?;
+    let near_names = match target.kind() {
+        StoreKind::Local => {
+            let planned = objects.iter().map(|object| object.target_path.as_str());
+            names::near_names(planned, live.keys().map(|key| key.path.as_str()))
+        }
+        _ => Vec::new(),
+    };
+    Ok(FileChanges {
+        metrics: difference::metrics(&wanted.files, &difference),
+        new_vectors: new_vectors(source, &difference)?,
+        difference,
+        objects,
+        near_names,
+    })
+}
+
+/// The vectors of the files that join, as far as they lie in objects.
+fn new_vectors(source: &TableStore, difference: &Difference) -> Result<Vec<NewVector>, DeltaError> {
+    let mut vectors = Vec::new();
+    for (_, add) in &difference.joins {
+        if let Some(vector) = &add.deletion_vector
+            && let Some((object, _)) = dv::object_of(&source.uri, add)?
+        {
+            vectors.push(NewVector { object, file: add.path.clone(), vector: vector.clone() });
+        }
+    }
+    Ok(vectors)
+}
+
+fn record(
+    wanted: &Snapshot,
+    commit: Option<CommitDigest>,
+    replica: Option<&Replica>,
+    Request { spec, scope, sync, .. }: &Request<'_>,
+    table: &TableChanges,
+) -> RecordBody {
+    // Where a commit has no bytes yet, the same version may come to say more: without a hash the
+    // next sync looks at all of it again.
+    let source_commit_sha256 = commit
+        .filter(|commit| !wanted.has_empty_commit && !commit.is_empty)
+        .map(|commit| hex(&commit.sha256));
+    let lineage = match replica {
+        Some(replica) if replica.continuity == Continuity::Same => replica.last.lineage.clone(),
+        _ => wanted.metadata.id.clone(),
+    };
+    RecordBody {
+        sync_id: sync.0,
+        mode: spec.mode.name().to_owned(),
+        table_id: table.table_id.clone(),
+        checkpoint_interval: table.checkpoint_interval,
+        lineage,
+        scope: scope.clone(),
+        settings: identity::settings(&spec.properties),
+        source_id: wanted.metadata.id.clone(),
+        source_version: wanted.version,
+        source_commit_sha256,
+        source_commit_time: wanted.commit_ms,
+        partition_filter: spec.partition_filter.clone(),
+    }
+}
+
+/// What an operator should know of the source's log, whose newest commit is `commit`, and of the
+/// replica's.
+fn notices(
+    wanted: &Snapshot,
+    commit: Option<CommitDigest>,
+    replica: Option<&Replica>,
+) -> Vec<String> {
+    let mut notices = wanted.notices.clone();
+    // Beside its checkpoint the commit was not needed for the state.
+    if !wanted.has_empty_commit && commit.is_some_and(|commit| commit.is_empty) {
+        notices.push(format!("{} {}", log::commit_path(wanted.version), Oddity::EmptyCommit));
+    }
+    let source = notices.into_iter().map(|notice| format!("the source's log: {notice}"));
+    let replica = replica.map(|replica| replica.last.notices.clone()).unwrap_or_default();
+    source.chain(replica).collect()
+}
+
+fn adds(joins: Vec<(FileKey, Add)>, re_adds: Vec<Add>, data_change: bool) -> Vec<Add> {
+    let joins = joins.into_iter().map(|(_, add)| Add { data_change, ..add });
+    joins.chain(re_adds).collect()
+}
+
+fn transactions(record: &RecordBody, wanted: &Snapshot, head: Option<&Snapshot>) -> Vec<Txn> {
+    let nothing = Default::default();
+    let known = head.map_or(&nothing, |head| &head.txns);
+    let marker = Marker {
+        lineage: record.lineage.clone(),
+        scope: record.scope.clone(),
+        source_version: wanted.version,
+        at: head.map_or(0, |head| head.version + 1),
+    };
+    let mut txns = marker_txns(&marker, known);
+    txns.extend(state::transactions(&wanted.txns, known));
+    txns
+}
+
+/// False when the source only rearranged rows since the last sync: streams on the replica must
+/// not see them twice. Only known when the replica is exactly that state of the same part.
+///
+/// # Errors
+/// DAMAGED_LOG when a file left the source without a `remove`.
+async fn data_change(
+    Tables { source, target }: Tables<'_>,
+    wanted: &Snapshot,
+    replica: Option<&Replica>,
+    scope: &str,
+    difference: &Difference,
+) -> Result<bool, DeltaError> {
+    let Some(Replica { last, absent, continuity, .. }) = replica else { return Ok(true) };
+    let follows = *continuity == Continuity::Same && !last.diverged && last.scope == scope;
+    // Rows can leave unseen (a file whose rows were all deleted before), not join.
+    let may_be_quiet = follows && !difference.leaves.is_empty();
+    if !may_be_quiet && absent.is_empty() {
+        return Ok(true);
+    }
+    let interval = (last.source_version, wanted.version);
+    let sides = (source, target.kind());
+    let since = since::read(sides, interval, absent.clone(), last.is_settled()).await?;
+    match since.lost {
+        Some(lost) => Err(lost.error(wanted, last)),
+        None => Ok(!may_be_quiet || since.data_change),
+    }
+}

@@ -1,0 +1,80 @@
+//! A commit of the log: its file and what it says.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use deepclone_common::store::table::TableStore;
+use sha2::{Digest, Sha256};
+
+use super::names::commit_path;
+use crate::actions::{self, Action, Oddity, Parsed};
+use crate::error::DeltaError;
+use crate::io;
+
+/// Commits that one reader fetches at once.
+pub(crate) const COMMITS_AT_ONCE_MAX: usize = 16;
+
+/// A commit, read and parsed.
+#[derive(Clone, Debug)]
+pub struct Commit {
+    /// Its version.
+    pub version: u64,
+    /// The file as it is.
+    pub bytes: Bytes,
+    /// What it says, in the file's order.
+    pub actions: Vec<Action>,
+    /// What in it was passed over.
+    pub oddities: BTreeSet<Oddity>,
+    /// The SHA-256 of `bytes`.
+    pub sha256: [u8; 32],
+    /// When the file was last written, in milliseconds since 1970.
+    pub modified_ms: i64,
+}
+
+impl Commit {
+    /// True when it has no bytes, or none but white space: stores without atomic writes show a
+    /// commit so while it is being written.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.oddities.contains(&Oddity::EmptyCommit)
+    }
+
+    /// Its in-commit timestamp, if it has one: milliseconds since 1970.
+    #[must_use]
+    pub fn in_commit_timestamp(&self) -> Option<i64> {
+        in_commit_timestamp(&self.actions)
+    }
+}
+
+/// The in-commit timestamp among `actions`.
+pub(crate) fn in_commit_timestamp(actions: &[Action]) -> Option<i64> {
+    actions.iter().find_map(|action| match action {
+        Action::CommitInfo(raw) => {
+            // Of a key that stands there twice the last one counts.
+            let info: serde_json::Value = serde_json::from_str(raw.get()).ok()?;
+            info.get("inCommitTimestamp")?.as_i64()
+        }
+        _ => None,
+    })
+}
+
+/// The commit `version`, or `None` when the log has no such file.
+///
+/// # Errors
+/// When it cannot be read, or says something that makes no sense.
+pub async fn read_commit(table: &TableStore, version: u64) -> Result<Option<Commit>, DeltaError> {
+    let path = commit_path(version);
+    let Some(io::Fetched { bytes, modified_ms }) = io::get(table, &path).await? else {
+        return Ok(None);
+    };
+    let parse = move || {
+        let Parsed { actions, mut oddities } = actions::parse_commit(&bytes)
+            .map_err(|error| DeltaError::damaged(&path, error.to_string()))?;
+        if bytes.trim_ascii().is_empty() {
+            oddities.insert(Oddity::EmptyCommit);
+        }
+        let sha256 = Sha256::digest(&bytes).into();
+        Ok(Commit { version, bytes, actions, oddities, sha256, modified_ms })
+    };
+    io::compute(parse).await.map(Some)
+}

@@ -1,0 +1,14 @@
+//! The rows of a checkpoint.
+
+use crate::actions::{Add, DomainMetadata, Metadata, Protocol, Remove, Txn};
+
+/// What the checkpoint holds, in the order of its rows.
+#[derive(Debug)]
+pub(crate) struct CheckpointState {
+    pub(crate) protocol: Protocol,
+    pub(crate) metadata: Metadata,
+    pub(crate) txns: Vec<Txn>,
+    pub(crate) domains: Vec<DomainMetadata>,
+    pub(crate) removes: Vec<Remove>,
+    pub(crate) adds: Vec<Add>,
+}

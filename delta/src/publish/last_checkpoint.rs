@@ -1,0 +1,88 @@
+//! The hint `_last_checkpoint`, which points readers at a checkpoint.
+
+use deepclone_common::store::table::TableStore;
+use serde::{Deserialize, Serialize};
+
+use crate::error::DeltaError;
+use crate::{io, log};
+
+const LAST_CHECKPOINT: &str = "_delta_log/_last_checkpoint";
+const LAST_CHECKPOINT_CHECKSUM: &str = "_delta_log/._last_checkpoint.crc";
+
+/// `_last_checkpoint` as readers want it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct LastCheckpoint {
+    /// The checkpoint's version.
+    pub(crate) version: u64,
+    /// Its actions.
+    pub(crate) size: u64,
+    /// Its bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) size_in_bytes: Option<u64>,
+    /// Its live files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) num_of_add_files: Option<u64>,
+}
+
+/// Points readers at a checkpoint that is there whole; backwards only from one that is not.
+pub(super) async fn point_at(target: &TableStore, last: &LastCheckpoint) -> Result<(), DeltaError> {
+    if let Some(known) = version(target).await?
+        && known >= last.version
+        && log::has_checkpoint_from(target, known).await?
+    {
+        return Ok(());
+    }
+    if target.uri.starts_with("file:") {
+        // Hadoop keeps a checksum beside each local file: another engine's would not fit ours.
+        io::delete(target, LAST_CHECKPOINT_CHECKSUM).await?;
+    }
+    io::put_json(target, LAST_CHECKPOINT, last).await
+}
+
+/// The version of the checkpoint that readers are pointed at.
+pub(super) async fn version(target: &TableStore) -> Result<Option<u64>, DeltaError> {
+    log::hint(target).await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use bytes::Bytes;
+    use object_store::memory::InMemory;
+    use object_store::path::Path;
+
+    use super::*;
+
+    const CHECKPOINT: &str = "_delta_log/00000000000000000003.checkpoint.parquet";
+
+    #[tokio::test]
+    async fn a_local_hint_sheds_another_engines_checksum() {
+        for (uri, stays) in [("file:///t", false), ("s3://bucket/t", true)] {
+            let table = TableStore {
+                store: Arc::new(InMemory::new()),
+                root: Path::default(),
+                uri: uri.to_owned(),
+            };
+            io::put(&table, LAST_CHECKPOINT, Bytes::from_static(b"{\"version\":3}").into())
+                .await
+                .unwrap();
+            let checksum = Bytes::from_static(b"crc");
+            io::put(&table, LAST_CHECKPOINT_CHECKSUM, checksum.into()).await.unwrap();
+            io::put(&table, CHECKPOINT, Bytes::from_static(b"x").into()).await.unwrap();
+            for (at, expect) in [(2, 3), (4, 4), (3, 3)] {
+                let last = LastCheckpoint {
+                    version: at,
+                    size: 1,
+                    size_in_bytes: None,
+                    num_of_add_files: None,
+                };
+                point_at(&table, &last).await.unwrap();
+                assert_eq!(version(&table).await.unwrap(), Some(expect));
+            }
+            let there = io::get(&table, LAST_CHECKPOINT_CHECKSUM).await.unwrap();
+            assert_eq!(there.is_some(), stays, "{uri}");
+        }
+    }
+}

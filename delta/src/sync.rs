@@ -1,0 +1,140 @@
+//! One sync in any mode: what is to be done, and making it visible.
+//!
+//! Flow: [`plan`] → [`Work`] → its objects are copied → [`check`] → [`publish`] → [`finish`]. Each
+//! mode is an arm of [`Work`]; the modules below know one mode each.
+
+use deepclone_common::store::table::TableStore;
+use deepclone_core::ids::JobId;
+use deepclone_core::spec::{CloneSpec, Mode};
+
+use crate::changes::{self, SyncPlan};
+pub use crate::changes::{
+    ChangeSet, CloneMetrics, CopyObject, NearNames, PublishedAlready, SourceFigures, UpToDate,
+};
+use crate::error::DeltaError;
+pub use crate::publish::{Finished, PublishResult, finish};
+
+/// What a sync must do, and the objects that must be at the target before it is published.
+#[derive(Clone, Debug)]
+pub enum Work {
+    /// One CLONE commit on top of the replica's own history.
+    Clone(Box<ChangeSet>),
+}
+
+/// How planning ends.
+#[derive(Clone, Debug)]
+pub enum Planned {
+    /// The replica has the source's state already.
+    UpToDate(UpToDate),
+    /// This sync was published before a crash.
+    Published(PublishedAlready),
+    /// There is something to do.
+    Work(Work),
+}
+
+/// Plans the sync of `target` to what `spec` asks of `source`, in the mode that it asks for.
+///
+/// # Errors
+/// Everything that the source, the target or the spec can have against it, each with its reason.
+pub async fn plan(
+    source: &TableStore,
+    target: &TableStore,
+    spec: &CloneSpec,
+    sync: JobId,
+) -> Result<Planned, DeltaError> {
+    match spec.mode {
+        Mode::Clone => Ok(match changes::plan_sync(source, target, spec, sync).await? {
+            SyncPlan::UpToDate(found) => Planned::UpToDate(found),
+            SyncPlan::Published(found) => Planned::Published(found),
+            SyncPlan::Change(change_set) => Planned::Work(Work::Clone(change_set)),
+        }),
+    }
+}
+
+/// Checks the objects at the target whose content the log tells of: new deletion vectors.
+///
+/// # Errors
+/// DAMAGED_LOG with the object and the data file; a storage error.
+pub async fn check(target: &TableStore, work: &Work) -> Result<(), DeltaError> {
+    match work {
+        Work::Clone(change_set) => crate::publish::check_vectors(target, change_set).await,
+    }
+}
+
+/// Makes the sync visible, at the time `now_ms` (milliseconds since 1970).
+///
+/// # Errors
+/// TARGET_DIVERGED when somebody else's commit took the version; a storage error when the outcome
+/// stays unknown.
+pub async fn publish(
+    target: &TableStore,
+    work: &Work,
+    now_ms: i64,
+) -> Result<PublishResult, DeltaError> {
+    match work {
+        Work::Clone(change_set) => crate::publish::publish(target, change_set, now_ms).await,
+    }
+}
+
+impl Work {
+    /// Returns the objects to copy, sorted by target path, each once.
+    #[must_use]
+    pub fn objects(&self) -> &[CopyObject] {
+        &self.change_set().objects
+    }
+
+    /// Returns the source's version that the sync leads to.
+    #[must_use]
+    pub fn source_version(&self) -> u64 {
+        self.change_set().source_version
+    }
+
+    /// Returns the replica's version that the sync starts from; `None` without a replica.
+    #[must_use]
+    pub fn replica_version(&self) -> Option<u64> {
+        self.change_set().replica_version
+    }
+
+    /// Returns when the replica's head was committed, in milliseconds since 1970; `None` without a
+    /// replica.
+    #[must_use]
+    pub fn replica_commit_ms(&self) -> Option<i64> {
+        self.change_set().replica_commit_ms
+    }
+
+    /// Returns how long the target keeps objects that no commit refers to, in milliseconds.
+    #[must_use]
+    pub fn retention_ms(&self) -> i64 {
+        self.change_set().retention_ms
+    }
+
+    /// Returns the source's id at the replica's first sync: copies serve this lineage alone.
+    #[must_use]
+    pub fn lineage(&self) -> &str {
+        self.change_set().lineage()
+    }
+
+    /// Returns the six figures of the sync.
+    #[must_use]
+    pub fn metrics(&self) -> CloneMetrics {
+        self.change_set().metrics
+    }
+
+    /// Returns what an operator should know, one line each.
+    #[must_use]
+    pub fn notices(&self) -> &[String] {
+        &self.change_set().notices
+    }
+
+    /// Returns keys on a local disk that some file systems take for one.
+    #[must_use]
+    pub fn near_names(&self) -> &[NearNames] {
+        &self.change_set().near_names
+    }
+
+    fn change_set(&self) -> &ChangeSet {
+        match self {
+            Self::Clone(change_set) => change_set,
+        }
+    }
+}
