@@ -36,7 +36,7 @@ pub(crate) struct Field<'a> {
 
 /// A name in the schema.
 #[derive(Clone, Copy)]
-pub(crate) enum Found<'a> {
+pub(crate) enum SchemaName<'a> {
     /// Of a type.
     Type(&'a str),
     /// Of an entry in a field's metadata.
@@ -75,20 +75,20 @@ pub(crate) fn columns(schema: &str) -> Result<Vec<Field<'_>>, serde_json::Error>
 
 /// Shows every type and annotation, wherever they stand in the schema; what is not the JSON of a
 /// schema, or too deep, shows nothing.
-pub(crate) fn walk(schema: &str, mut show: impl FnMut(Found<'_>)) {
+pub(crate) fn walk(schema: &str, mut show: impl FnMut(SchemaName<'_>)) {
     if check_depth(schema).is_err() {
         return;
     }
     let mut waiting: Vec<&RawValue> = serde_json::from_str(schema).into_iter().collect();
     while let Some(node) = waiting.pop() {
         if let Some(name) = text(node) {
-            show(Found::Type(&name));
+            show(SchemaName::Type(&name));
         } else if let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(node.get()) {
             waiting.extend(items);
         } else if let Some(parts) = object(node) {
             waiting.extend(NESTED.iter().filter_map(|name| parts.get(*name)));
             let metadata = parts.get("metadata").and_then(|metadata| object(metadata));
-            metadata.iter().flatten().for_each(|(name, _)| show(Found::Annotation(name)));
+            metadata.iter().flatten().for_each(|(name, _)| show(SchemaName::Annotation(name)));
         }
     }
 }
@@ -139,7 +139,7 @@ mod tests {
     fn types(schema: &str) -> Vec<String> {
         let mut types = Vec::new();
         walk(schema, |found| match found {
-            Found::Type(name) if name != "struct" => types.push(name.to_owned()),
+            SchemaName::Type(name) if name != "struct" => types.push(name.to_owned()),
             _ => {}
         });
         types

@@ -12,7 +12,7 @@ pub use crate::changes::{
     ChangeSet, CloneMetrics, CopyObject, NearNames, PublishedAlready, SourceFigures, UpToDate,
 };
 use crate::error::DeltaError;
-pub use crate::publish::{Finished, PublishResult, finish};
+pub use crate::publish::{FinishReport, PublishResult, finish};
 
 /// What a sync must do, and the objects that must be at the target before it is published.
 #[derive(Clone, Debug)]

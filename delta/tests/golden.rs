@@ -11,7 +11,7 @@ use deepclone_common::store::table::TableStore;
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 use deepclone_core::spec::SourcePoint;
-use deepclone_delta::actions::{Action, Add};
+use deepclone_delta::actions::{Add, LogAction};
 use deepclone_delta::snapshot::{self, Snapshot};
 use deepclone_delta::{log, protocol};
 use object_store::local::LocalFileSystem;
@@ -122,7 +122,7 @@ async fn statistics_of_a_checkpoint_with_structs_only_are_those_of_the_commits()
     for version in 0..=10 {
         let commit = log::read_commit(&table, version).await.unwrap().unwrap();
         for action in commit.actions {
-            let Action::Add(add) = action else { continue };
+            let LogAction::Add(add) = action else { continue };
             let Some(live) = newest.files.values().find(|live| live.path == add.path) else {
                 continue;
             };

@@ -13,7 +13,7 @@ pub type Configuration = BTreeMap<String, String>;
 
 /// One action of a commit or a checkpoint.
 #[derive(Clone, Debug)]
-pub enum Action {
+pub enum LogAction {
     /// A logical file joins the table.
     Add(Add),
     /// A logical file leaves the table.
@@ -60,7 +60,6 @@ pub struct Add {
     pub default_row_commit_version: Option<i64>,
     /// Who clustered the file.
     pub clustering_provider: Option<String>,
-    /// Other fields.
     pub unknown: Unknown,
 }
 
@@ -89,7 +88,6 @@ pub struct Remove {
     pub base_row_id: Option<i64>,
     /// Version in which the rows came.
     pub default_row_commit_version: Option<i64>,
-    /// Other fields.
     pub unknown: Unknown,
 }
 
@@ -106,7 +104,6 @@ pub struct DeletionVector {
     pub size_in_bytes: i32,
     /// Deleted rows.
     pub cardinality: i64,
-    /// Other fields.
     pub unknown: Unknown,
 }
 
@@ -129,7 +126,6 @@ pub struct Metadata {
     pub created_time: Option<i64>,
     /// Table properties.
     pub configuration: Configuration,
-    /// Other fields.
     pub unknown: Unknown,
 }
 
@@ -144,7 +140,6 @@ pub struct Protocol {
     pub reader_features: Option<Vec<String>>,
     /// With writer version 7.
     pub writer_features: Option<Vec<String>>,
-    /// Other fields.
     pub unknown: Unknown,
 }
 
@@ -157,7 +152,6 @@ pub struct Txn {
     pub version: i64,
     /// Milliseconds since 1970.
     pub last_updated: Option<i64>,
-    /// Other fields.
     pub unknown: Unknown,
 }
 
@@ -170,6 +164,5 @@ pub struct DomainMetadata {
     pub configuration: String,
     /// True for a tombstone.
     pub removed: bool,
-    /// Other fields.
     pub unknown: Unknown,
 }

@@ -2,7 +2,7 @@
 //!
 //! Shapes: <https://github.com/delta-io/delta/blob/master/PROTOCOL.md#actions>
 //!
-//! Flow: [`parse_commit`] (a stream of JSON values) → actions → [`Action::to_json`]. A field that
+//! Flow: [`parse_commit`] (a stream of JSON values) → actions → [`LogAction::to_json`]. A field that
 //! is null counts as absent.
 
 mod error;
@@ -18,7 +18,7 @@ mod tests;
 
 pub use error::ParseError;
 pub use kinds::{
-    Action, Add, Configuration, DeletionVector, DomainMetadata, Metadata, Protocol, Remove, Txn,
+    Add, Configuration, DeletionVector, DomainMetadata, LogAction, Metadata, Protocol, Remove, Txn,
     Unknown,
 };
 pub(crate) use oddity::Oddities;

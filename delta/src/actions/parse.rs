@@ -4,7 +4,9 @@ use serde_json::value::RawValue;
 
 use super::error::ParseError;
 use super::fields::{self, Fields, Texts};
-use super::kinds::{Action, Add, DeletionVector, DomainMetadata, Metadata, Protocol, Remove, Txn};
+use super::kinds::{
+    Add, DeletionVector, DomainMetadata, LogAction, Metadata, Protocol, Remove, Txn,
+};
 use super::oddity::Oddity;
 
 const KNOWN: &[&str] = &[
@@ -21,7 +23,7 @@ const KNOWN: &[&str] = &[
 ];
 
 /// What one value of a log file says: an action, unless it holds none, and what is odd about it.
-pub(crate) fn value(text: &str) -> Result<(Option<Action>, Option<Oddity>), ParseError> {
+pub(crate) fn value(text: &str) -> Result<(Option<LogAction>, Option<Oddity>), ParseError> {
     let mut fields = Fields::parse("action", text)?;
     let mut names: Vec<String> = fields.names().map(str::to_owned).collect();
     if names.iter().any(|name| KNOWN.contains(&name.as_str())) {
@@ -39,7 +41,7 @@ pub(crate) fn value(text: &str) -> Result<(Option<Action>, Option<Oddity>), Pars
     Ok((Some(action), oddity.or(several)))
 }
 
-impl Action {
+impl LogAction {
     /// The action in `text`: an object with one field, its name. Beside an action that we know,
     /// fields that nobody knows are ignored, as all readers do.
     ///
@@ -51,26 +53,26 @@ impl Action {
     }
 }
 
-fn named(name: &str, raw: &RawValue) -> Result<(Action, Option<Oddity>), ParseError> {
+fn named(name: &str, raw: &RawValue) -> Result<(LogAction, Option<Oddity>), ParseError> {
     let text = raw.get();
     let action = match name {
-        "add" => Action::Add(add(text)?),
-        "remove" => Action::Remove(remove(text)?),
-        "metaData" => Action::Metadata(metadata(text)?),
-        "protocol" => Action::Protocol(protocol(text)?),
-        "txn" => Action::Txn(txn(text)?),
-        "domainMetadata" => Action::DomainMetadata(domain_metadata(text)?),
+        "add" => LogAction::Add(add(text)?),
+        "remove" => LogAction::Remove(remove(text)?),
+        "metaData" => LogAction::Metadata(metadata(text)?),
+        "protocol" => LogAction::Protocol(protocol(text)?),
+        "txn" => LogAction::Txn(txn(text)?),
+        "domainMetadata" => LogAction::DomainMetadata(domain_metadata(text)?),
         "commitInfo" => {
             // It tells where the commit comes from, not what the table holds.
             let repeated = fields::repeats_a_key("commitInfo", text)?;
             let oddity = repeated.then_some(Oddity::RepeatedKey);
-            return Ok((Action::CommitInfo(raw.to_owned()), oddity));
+            return Ok((LogAction::CommitInfo(raw.to_owned()), oddity));
         }
         "cdc" => {
             Fields::parse("cdc", text)?;
-            Action::Cdc(raw.to_owned())
+            LogAction::Cdc(raw.to_owned())
         }
-        _ => Action::Other(name.to_owned(), raw.to_owned()),
+        _ => LogAction::Other(name.to_owned(), raw.to_owned()),
     };
     Ok((action, None))
 }

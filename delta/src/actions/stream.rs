@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use serde_json::value::RawValue;
 
 use super::error::ParseError;
-use super::kinds::Action;
+use super::kinds::LogAction;
 use super::oddity::Oddity;
 use super::parse;
 
@@ -17,14 +17,14 @@ const VALUES_PER_PART: usize = 1024;
 #[derive(Clone, Debug, Default)]
 pub struct Parsed {
     /// Its actions, in the file's order.
-    pub actions: Vec<Action>,
+    pub actions: Vec<LogAction>,
     /// What in it was passed over.
     pub oddities: BTreeSet<Oddity>,
 }
 
 impl Parsed {
     /// Appends what one JSON value says.
-    pub(crate) fn push(&mut self, (action, oddity): (Option<Action>, Option<Oddity>)) {
+    pub(crate) fn push(&mut self, (action, oddity): (Option<LogAction>, Option<Oddity>)) {
         self.actions.extend(action);
         self.oddities.extend(oddity);
     }

@@ -3,7 +3,7 @@
 use super::*;
 
 fn round_trip(text: &str) -> String {
-    Action::from_json(text).unwrap().to_json()
+    LogAction::from_json(text).unwrap().to_json()
 }
 
 #[test]
@@ -49,7 +49,8 @@ fn nulls_are_absent_and_absent_is_not_zero() {
         "{\"add\":{\"path\":\"a\",\"partitionValues\":{},\"size\":1,\"modificationTime\":2,\"d\
             ataChange\":true}}"
     );
-    let Action::Remove(remove) = Action::from_json(r#"{"remove":{"path":"a"}}"#).unwrap() else {
+    let LogAction::Remove(remove) = LogAction::from_json(r#"{"remove":{"path":"a"}}"#).unwrap()
+    else {
         panic!("not a remove");
     };
     assert!(remove.data_change && remove.size.is_none() && remove.deletion_timestamp.is_none());
@@ -61,7 +62,7 @@ fn what_nobody_knows_beside_an_action_is_ignored() {
         round_trip(r#"{"new":{"a":1},"txn":{"appId":"a","version":1},"newer":2}"#),
         r#"{"txn":{"appId":"a","version":1}}"#
     );
-    assert!(Action::from_json(r#"{"new":1,"add":{},"remove":{}}"#).is_err());
+    assert!(LogAction::from_json(r#"{"new":1,"add":{},"remove":{}}"#).is_err());
 }
 
 #[test]
@@ -88,7 +89,7 @@ fn broken_actions_name_the_field() {
         (r#"{"commitInfo":3}"#, "commitInfo"),
     ];
     for (text, wanted) in cases {
-        let error = Action::from_json(text).unwrap_err().to_string();
+        let error = LogAction::from_json(text).unwrap_err().to_string();
         assert!(error.contains(wanted), "{text}: {error}");
     }
 }
@@ -98,7 +99,7 @@ fn a_commit_is_a_stream_of_values() {
     let pretty = "{\n \"txn\": {\n \"appId\": \"a\",\n \"version\": 1 }\n}\n\n  {\"txn\":\
                   {\"appId\":\"b\",\"version\":2}}{\"x\":{\n}}  \r\n";
     let actions = parse_commit(pretty.as_bytes()).unwrap().actions;
-    let lines: Vec<String> = actions.iter().map(Action::to_json).collect();
+    let lines: Vec<String> = actions.iter().map(LogAction::to_json).collect();
     assert_eq!(
         lines,
         [

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::kinds::{
-    Action, Add, DeletionVector, DomainMetadata, Metadata, Protocol, Remove, Txn, Unknown,
+    Add, DeletionVector, DomainMetadata, LogAction, Metadata, Protocol, Remove, Txn, Unknown,
 };
 
-impl Action {
+impl LogAction {
     /// One line of JSON, without the line feed.
     #[must_use]
     pub fn to_json(&self) -> String {

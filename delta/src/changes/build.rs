@@ -9,9 +9,9 @@ use deepclone_common::store::table::{StoreKind, TableStore};
 use deepclone_core::ids::JobId;
 use deepclone_core::spec::CloneSpec;
 
-use super::difference::{self, Difference};
+use super::difference::{self, FileDifference};
 use super::objects::{self, Live, Proven};
-use super::table::{Described, TableChanges};
+use super::table::{DescribedTable, TableChanges};
 use super::{since, state};
 use crate::actions::{Add, Oddity, Txn};
 use crate::change_set::{ChangeSet, CopyObject, NewVector};
@@ -62,7 +62,7 @@ pub(super) enum Continuity {
 
 /// The files that join, leave and change, and what must be copied for them.
 struct FileChanges {
-    difference: Difference,
+    difference: FileDifference,
     metrics: CloneMetrics,
     objects: Vec<CopyObject>,
     near_names: Vec<NearNames>,
@@ -91,7 +91,7 @@ pub(super) async fn change_set(
         }
     };
     let properties = &request.spec.properties;
-    let described = Described::new(wanted, head, properties, request.sync)?;
+    let described = DescribedTable::new(wanted, head, properties, request.sync)?;
     let table = described.changes(wanted, head)?;
     let record = record(wanted, commit, replica, request, &table);
     let mut notices = notices(wanted, commit, replica);
@@ -152,7 +152,10 @@ fn file_changes(
 }
 
 /// The vectors of the files that join, as far as they lie in objects.
-fn new_vectors(source: &TableStore, difference: &Difference) -> Result<Vec<NewVector>, DeltaError> {
+fn new_vectors(
+    source: &TableStore,
+    difference: &FileDifference,
+) -> Result<Vec<NewVector>, DeltaError> {
     let mut vectors = Vec::new();
     for (_, add) in &difference.joins {
         if let Some(vector) = &add.deletion_vector
@@ -242,7 +245,7 @@ async fn data_change(
     wanted: &Snapshot,
     replica: Option<&Replica>,
     scope: &str,
-    difference: &Difference,
+    difference: &FileDifference,
 ) -> Result<bool, DeltaError> {
     let Some(Replica { last, absent, continuity, .. }) = replica else { return Ok(true) };
     let follows = *continuity == Continuity::Same && !last.diverged && last.scope == scope;

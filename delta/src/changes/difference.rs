@@ -12,7 +12,7 @@ use crate::replica::CloneMetrics;
 
 /// What joins, leaves and changes.
 #[derive(Debug, Default)]
-pub(super) struct Difference {
+pub(super) struct FileDifference {
     /// S∖R.
     pub(super) joins: Vec<(FileKey, Add)>,
     /// R∖S, as the replica knows them.
@@ -30,11 +30,11 @@ pub(super) struct Difference {
 pub(super) fn difference(
     replica: &BTreeMap<FileKey, Add>,
     source: &BTreeMap<FileKey, Add>,
-) -> Result<Difference, Failure> {
+) -> Result<FileDifference, Failure> {
     one_live_file_a_path(source)?;
     let sizes: BTreeMap<&str, u64> =
         replica.iter().map(|(key, add)| (key.path.as_str(), add.size)).collect();
-    let mut difference = Difference::default();
+    let mut difference = FileDifference::default();
     for (key, add) in source {
         if let Some(size) = sizes.get(key.path.as_str())
             && *size != add.size
@@ -56,7 +56,10 @@ pub(super) fn difference(
 }
 
 /// The six figures.
-pub(super) fn metrics(source: &BTreeMap<FileKey, Add>, difference: &Difference) -> CloneMetrics {
+pub(super) fn metrics(
+    source: &BTreeMap<FileKey, Add>,
+    difference: &FileDifference,
+) -> CloneMetrics {
     let bytes = |adds: &mut dyn Iterator<Item = &Add>| adds.map(|add| add.size).sum();
     CloneMetrics {
         source_table_size: bytes(&mut source.values()),

@@ -49,9 +49,9 @@ fn stats_contradict(left: Option<&str>, right: Option<&str>) -> bool {
     tight(&left)
         && tight(&right)
         && [
-            (Bound::Least, &left.min_values, &right.min_values),
-            (Bound::Most, &left.max_values, &right.max_values),
-            (Bound::Least, &left.null_count, &right.null_count),
+            (End::Least, &left.min_values, &right.min_values),
+            (End::Most, &left.max_values, &right.max_values),
+            (End::Least, &left.null_count, &right.null_count),
         ]
         .into_iter()
         .any(|(bound, left, right)| values_differ(bound, left.as_deref(), right.as_deref()))
@@ -59,7 +59,7 @@ fn stats_contradict(left: Option<&str>, right: Option<&str>) -> bool {
 
 /// Which end of a column's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Bound {
+enum End {
     Least,
     Most,
 }
@@ -75,7 +75,7 @@ struct StatsNumbers {
 }
 
 /// True when some value that both have, under the same names, differs.
-fn values_differ(bound: Bound, left: Option<&RawValue>, right: Option<&RawValue>) -> bool {
+fn values_differ(bound: End, left: Option<&RawValue>, right: Option<&RawValue>) -> bool {
     let (Some(left), Some(right)) = (left, right) else { return false };
     let fields =
         |json: &RawValue| serde_json::from_str::<BTreeMap<String, Box<RawValue>>>(json.get()).ok();
@@ -98,11 +98,11 @@ const TEXT_CHARS_MAX: usize = 10;
 
 /// True when neither text can be the other one, cut. The last character of a cut upper bound may
 /// be raised.
-fn texts_differ(bound: Bound, left: &str, right: &str) -> bool {
+fn texts_differ(bound: End, left: &str, right: &str) -> bool {
     let shorter = left.chars().count().min(right.chars().count());
     let kept = match bound {
-        Bound::Least => shorter,
-        Bound::Most => shorter.saturating_sub(1),
+        End::Least => shorter,
+        End::Most => shorter.saturating_sub(1),
     };
     let start = |text: &'_ str| text.chars().take(kept.min(TEXT_CHARS_MAX)).collect::<String>();
     start(left) != start(right)

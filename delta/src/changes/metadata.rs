@@ -46,22 +46,22 @@ const ROW_TRACKING_SUSPENDED: &str = "delta.rowTrackingSuspended";
 
 /// The properties that are asked for: the source's, without its own time keeping, and those of the
 /// user.
-pub(crate) struct Asked(Configuration);
+pub(crate) struct AskedProperties(Configuration);
 
 /// The properties that have the same effect at the replica as at the source.
-pub(crate) struct Heeded {
+pub(crate) struct HeededProperties {
     pub(crate) configuration: Configuration,
     /// One for each property that is left out.
     pub(crate) notices: Vec<String>,
 }
 
 /// All properties, the replica's own among them.
-pub(super) struct Complete {
+pub(super) struct CompleteProperties {
     configuration: Configuration,
     pub(super) commit_time: CommitTime,
 }
 
-impl Asked {
+impl AskedProperties {
     /// Sets `overrides` over the properties of `source`.
     ///
     /// # Errors
@@ -96,7 +96,7 @@ impl Asked {
     /// not support and that would not be without effect at the replica: because it supports the
     /// feature, or because Spark refuses to read it (any protocol with lists that lack the
     /// feature, and some properties in every protocol).
-    pub(crate) fn heeded(self, source: &Snapshot, replica: &Protocol) -> Heeded {
+    pub(crate) fn heeded(self, source: &Snapshot, replica: &Protocol) -> HeededProperties {
         let Self(mut configuration) = self;
         let schema = &source.metadata.schema_string;
         let mut notices = Vec::new();
@@ -115,11 +115,11 @@ impl Asked {
                 switch.family.first().copied().unwrap_or_default()
             ));
         }
-        Heeded { configuration, notices }
+        HeededProperties { configuration, notices }
     }
 }
 
-impl Heeded {
+impl HeededProperties {
     /// Adds what the replica keeps itself. Row tracking that the source dropped and the replica
     /// still lists is suspended, for our `add`s carry no row ids; in-commit timestamps keep the
     /// replica's own enablement.
@@ -128,7 +128,7 @@ impl Heeded {
         source: &Protocol,
         protocol: &Protocol,
         replica: Option<&Snapshot>,
-    ) -> Complete {
+    ) -> CompleteProperties {
         let mut configuration = self.configuration;
         let lists = |protocol: &Protocol| supports_any(protocol, &["rowTracking"]);
         if lists(protocol) && !lists(source) {
@@ -141,11 +141,11 @@ impl Heeded {
                 configuration.extend(kept.map(|value| (key.to_owned(), value.clone())));
             }
         }
-        Complete { configuration, commit_time }
+        CompleteProperties { configuration, commit_time }
     }
 }
 
-impl Complete {
+impl CompleteProperties {
     /// Builds the metadata action under the replica's own id: kept once there is one, else derived
     /// from the sync that makes the replica.
     pub(super) fn metadata(

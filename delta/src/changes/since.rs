@@ -11,7 +11,7 @@ use deepclone_common::store::table::{StoreKind, TableStore};
 use deepclone_core::spec::SourcePoint;
 use futures::{StreamExt, TryStreamExt, stream};
 
-use crate::actions::{Action, Add};
+use crate::actions::{Add, LogAction};
 use crate::error::DeltaError;
 use crate::file_key::FileKey;
 use crate::log::{self, COMMITS_AT_ONCE_MAX, Commit};
@@ -159,10 +159,10 @@ async fn readable(source: &TableStore, version: u64) -> Result<Option<Commit>, D
     }
 }
 
-fn changes_rows(action: &Action) -> bool {
+fn changes_rows(action: &LogAction) -> bool {
     match action {
-        Action::Add(add) => add.data_change,
-        Action::Remove(remove) => remove.data_change,
+        LogAction::Add(add) => add.data_change,
+        LogAction::Remove(remove) => remove.data_change,
         _ => false,
     }
 }
@@ -176,7 +176,7 @@ fn follow(root_uri: &str, kind: StoreKind, paths: &mut Paths, commit: &Commit) {
         }
     }
     for action in &commit.actions {
-        if let Action::Add(add) = action
+        if let LogAction::Add(add) = action
             && let Ok(key) = FileKey::of_add(root_uri, add)
             && let Some(is_live) = paths.get_mut(&target_key(kind, key.path))
         {
@@ -188,7 +188,7 @@ fn follow(root_uri: &str, kind: StoreKind, paths: &mut Paths, commit: &Commit) {
 /// The keys at the target of what the source's commit removes.
 fn removed(root_uri: &str, kind: StoreKind, commit: &Commit) -> impl Iterator<Item = String> {
     commit.actions.iter().filter_map(move |action| match action {
-        Action::Remove(remove) => {
+        LogAction::Remove(remove) => {
             let decoded = paths::decode(root_uri, &remove.path).ok()?;
             Some(target_key(kind, decoded.key))
         }
@@ -224,7 +224,7 @@ mod tests {
     fn paths_that_are_not_live_any_more() {
         let live = |keys: &[(&str, Option<&str>)]| -> BTreeMap<FileKey, Add> {
             let json = r#"{"add":{"path":"x","size":1,"modificationTime":1,"dataChange":true}}"#;
-            let Action::Add(add) = Action::from_json(json).unwrap() else { unreachable!() };
+            let LogAction::Add(add) = LogAction::from_json(json).unwrap() else { unreachable!() };
             let key = |(path, dv): &(&str, Option<&str>)| FileKey {
                 path: (*path).to_owned(),
                 dv: dv.map(str::to_owned),

@@ -4,7 +4,7 @@
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::JobId;
 
-use super::metadata::{self, Asked};
+use super::metadata::{self, AskedProperties};
 use super::state;
 use crate::actions::{Configuration, DomainMetadata, Metadata, Protocol};
 use crate::change_set::CommitTime;
@@ -13,7 +13,7 @@ use crate::protocol;
 use crate::snapshot::Snapshot;
 
 /// The table as it shall be.
-pub(super) struct Described {
+pub(super) struct DescribedTable {
     protocol: Protocol,
     metadata: Metadata,
     commit_time: CommitTime,
@@ -36,7 +36,7 @@ pub(super) struct TableChanges {
     pub(super) notices: Vec<String>,
 }
 
-impl Described {
+impl DescribedTable {
     /// Describes the table that `head` becomes with the state `wanted` of the source.
     ///
     /// # Errors
@@ -47,7 +47,7 @@ impl Described {
         overrides: &Configuration,
         sync: JobId,
     ) -> Result<Self, Failure> {
-        let asked = Asked::new(&wanted.metadata, overrides)?;
+        let asked = AskedProperties::new(&wanted.metadata, overrides)?;
         let schema = &wanted.metadata.schema_string;
         let merged = protocol::merge(&wanted.protocol, head.map(|head| &head.protocol), schema);
         let heeded = asked.heeded(wanted, &merged);

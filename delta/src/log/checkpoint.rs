@@ -16,7 +16,7 @@ use serde::Deserialize;
 use super::names::log_path;
 use super::segment::CheckpointFiles;
 use super::{columns, row};
-use crate::actions::{self, Action, Add, Parsed};
+use crate::actions::{self, Add, LogAction, Parsed};
 use crate::error::DeltaError;
 use crate::io;
 use crate::paths;
@@ -41,13 +41,13 @@ pub(crate) async fn read(
     let mut sidecars = Vec::new();
     for action in found.actions {
         match action {
-            Action::Other(name, raw) if name == "sidecar" => {
+            LogAction::Other(name, raw) if name == "sidecar" => {
                 sidecars.push(sidecar(table, checkpoint, raw.get())?);
             }
-            Action::Other(name, raw) if name == "checkpointMetadata" => {
+            LogAction::Other(name, raw) if name == "checkpointMetadata" => {
                 check_version(checkpoint, raw.get())?;
             }
-            Action::CommitInfo(_) | Action::Cdc(_) => {}
+            LogAction::CommitInfo(_) | LogAction::Cdc(_) => {}
             action => parsed.actions.push(action),
         }
     }
@@ -77,7 +77,7 @@ pub(super) fn parse(path: &str, bytes: &Bytes) -> Result<Parsed, DeltaError> {
         return Err(DeltaError::damaged(path, "the checkpoint is empty"));
     }
     for action in &mut parsed.actions {
-        if let Action::Add(add) = action {
+        if let LogAction::Add(add) = action {
             drop_parsed(add);
         }
     }
@@ -191,7 +191,7 @@ mod tests {
             let bytes = Bytes::from(writer.into_inner().unwrap());
             let parsed = parse("c.parquet", &bytes).unwrap();
             assert!(
-                matches!(parsed.actions.as_slice(), [Action::Txn(txn)] if txn.version == 7),
+                matches!(parsed.actions.as_slice(), [LogAction::Txn(txn)] if txn.version == 7),
                 "{codec}: {parsed:?}"
             );
             assert_eq!(parsed.oddities, [Oddity::NoAction].into());

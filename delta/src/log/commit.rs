@@ -7,7 +7,7 @@ use deepclone_common::store::table::TableStore;
 use sha2::{Digest, Sha256};
 
 use super::names::commit_path;
-use crate::actions::{self, Action, Oddity, Parsed};
+use crate::actions::{self, LogAction, Oddity, Parsed};
 use crate::error::DeltaError;
 use crate::io;
 
@@ -22,7 +22,7 @@ pub struct Commit {
     /// The file as it is.
     pub bytes: Bytes,
     /// What it says, in the file's order.
-    pub actions: Vec<Action>,
+    pub actions: Vec<LogAction>,
     /// What in it was passed over.
     pub oddities: BTreeSet<Oddity>,
     /// The SHA-256 of `bytes`.
@@ -47,9 +47,9 @@ impl Commit {
 }
 
 /// The in-commit timestamp among `actions`.
-pub(crate) fn in_commit_timestamp(actions: &[Action]) -> Option<i64> {
+pub(crate) fn in_commit_timestamp(actions: &[LogAction]) -> Option<i64> {
     actions.iter().find_map(|action| match action {
-        Action::CommitInfo(raw) => {
+        LogAction::CommitInfo(raw) => {
             // Of a key that stands there twice the last one counts.
             let info: serde_json::Value = serde_json::from_str(raw.get()).ok()?;
             info.get("inCommitTimestamp")?.as_i64()

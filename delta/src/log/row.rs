@@ -55,7 +55,7 @@ mod tests {
     use arrow::datatypes::Field;
 
     use super::*;
-    use crate::actions::Action;
+    use crate::actions::LogAction;
 
     fn structure(columns: Vec<(&str, ArrayRef)>, valid: Vec<bool>) -> ArrayRef {
         let (fields, arrays): (Vec<_>, Vec<_>) = columns
@@ -109,7 +109,7 @@ mod tests {
         let batch = RecordBatch::try_from_iter([("add", add), ("txn", txn)]).unwrap();
         let mut parsed = Parsed::default();
         append_actions(&mut parsed, &batch).unwrap();
-        let lines: Vec<_> = parsed.actions.iter().map(Action::to_json).collect();
+        let lines: Vec<_> = parsed.actions.iter().map(LogAction::to_json).collect();
         assert_eq!(
             lines,
             [

@@ -206,8 +206,8 @@ fn columns_come_from_the_schema() {
             "{{\"metaData\":{{\"id\":\"i\",\"format\":{{}},\"schemaString\":\"{schema}\",\"par\
                 titionColumns\":[\"P\"],\"configuration\":{{}}}}}}"
         );
-        match crate::actions::Action::from_json(&json).unwrap() {
-            crate::actions::Action::Metadata(metadata) => metadata,
+        match crate::actions::LogAction::from_json(&json).unwrap() {
+            crate::actions::LogAction::Metadata(metadata) => metadata,
             other => panic!("{other:?}"),
         }
     };

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use super::supported::supports_any;
 use crate::actions::{Configuration, Protocol};
 use crate::properties::{self, CheckpointPolicy};
-use crate::schema::{self, Found};
+use crate::schema::{self, SchemaName};
 
 /// The names that satisfy one feature, the one to add first.
 pub(crate) type Family = &'static [&'static str];
@@ -91,7 +91,7 @@ pub(crate) fn is_refused_alone(switch: &Switch, schema: &str) -> bool {
 fn has_column_ids(schema: &str) -> bool {
     let mut found = false;
     schema::walk(schema, |name| {
-        found |= matches!(name, Found::Annotation("delta.columnMapping.id"));
+        found |= matches!(name, SchemaName::Annotation("delta.columnMapping.id"));
     });
     found
 }
@@ -124,8 +124,8 @@ fn is_active(protocol: &Protocol, configuration: &Configuration, family: Family)
 /// The features without which readers refuse the schema's types.
 pub(crate) fn required_by_types(schema: &str) -> BTreeSet<Family> {
     families(schema, |found| match found {
-        Found::Type("timestamp_ntz") => Some(&["timestampNtz"]),
-        Found::Type("variant") => Some(&["variantType", "variantType-preview"]),
+        SchemaName::Type("timestamp_ntz") => Some(&["timestampNtz"]),
+        SchemaName::Type("variant") => Some(&["variantType", "variantType-preview"]),
         _ => None,
     })
 }
@@ -133,14 +133,14 @@ pub(crate) fn required_by_types(schema: &str) -> BTreeSet<Family> {
 /// The features for writers of which the schema's annotations tell.
 pub(crate) fn annotated(schema: &str) -> BTreeSet<Family> {
     families(schema, |found| match found {
-        Found::Annotation(name) => {
+        SchemaName::Annotation(name) => {
             ANNOTATIONS.iter().find(|(key, _)| *key == name).map(|(_, family)| *family)
         }
-        Found::Type(_) => None,
+        SchemaName::Type(_) => None,
     })
 }
 
-fn families(schema: &str, family: impl Fn(Found<'_>) -> Option<Family>) -> BTreeSet<Family> {
+fn families(schema: &str, family: impl Fn(SchemaName<'_>) -> Option<Family>) -> BTreeSet<Family> {
     let mut families = BTreeSet::new();
     schema::walk(schema, |found| families.extend(family(found)));
     families

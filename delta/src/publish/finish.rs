@@ -20,7 +20,7 @@ const LARGE_COMMIT_ACTIONS: usize = 50_000;
 
 /// What was written beside the commit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Finished {
+pub struct FinishReport {
     /// True when a checkpoint of this version is there now.
     pub checkpoint: bool,
 }
@@ -29,11 +29,11 @@ pub struct Finished {
 ///
 /// # Errors
 /// Any of a store; the caller tells of it and goes on.
-pub async fn finish(target: &TableStore, version: u64) -> Result<Finished, DeltaError> {
+pub async fn finish(target: &TableStore, version: u64) -> Result<FinishReport, DeltaError> {
     let commit = log::read_commit(target, version).await?.ok_or_else(|| gone(target, version))?;
     let record = record_of(&commit).ok_or_else(|| gone(target, version))?;
     let due = is_due(target, version, record.body.checkpoint_interval).await?;
-    let mut finished = Finished::default();
+    let mut finished = FinishReport::default();
     if due || commit.actions.len() > LARGE_COMMIT_ACTIONS {
         let state = state_at(target, version, record.timestamp_ms).await?;
         finished.checkpoint = write_checkpoint(target, version, &state).await?;

@@ -13,6 +13,6 @@ mod last_checkpoint;
 mod settle;
 mod vectors;
 
-pub use finish::{Finished, finish};
+pub use finish::{FinishReport, finish};
 pub use settle::{PublishResult, publish};
 pub use vectors::check_vectors;

@@ -13,7 +13,7 @@ use deepclone_core::spec::DivergencePolicy;
 use super::hint::{self, ReplicaHint};
 use super::marker::{Marker, live_marker};
 use super::record::SyncRecord;
-use crate::actions::Action;
+use crate::actions::LogAction;
 use crate::error::DeltaError;
 use crate::log::{self, Commit};
 use crate::snapshot::Snapshot;
@@ -96,7 +96,7 @@ pub(crate) async fn record_at(
 /// The record in the commit.
 pub(crate) fn record_of(commit: &Commit) -> Option<SyncRecord> {
     commit.actions.iter().find_map(|action| match action {
-        Action::CommitInfo(info) => SyncRecord::parse(commit.version, info.get()),
+        LogAction::CommitInfo(info) => SyncRecord::parse(commit.version, info.get()),
         _ => None,
     })
 }
@@ -105,7 +105,7 @@ pub(crate) fn record_of(commit: &Commit) -> Option<SyncRecord> {
 /// without bytes may yet be filled in.
 pub(crate) fn is_harmless(commit: &Commit) -> bool {
     !commit.is_empty()
-        && commit.actions.iter().all(|action| matches!(action, Action::CommitInfo(_)))
+        && commit.actions.iter().all(|action| matches!(action, LogAction::CommitInfo(_)))
 }
 
 /// The operation that a commit names.
@@ -114,7 +114,7 @@ pub(crate) fn operation(commit: &Commit) -> String {
         return "a commit of no bytes".to_owned();
     }
     let named = commit.actions.iter().find_map(|action| match action {
-        Action::CommitInfo(info) => {
+        LogAction::CommitInfo(info) => {
             let info: serde_json::Value = serde_json::from_str(info.get()).ok()?;
             Some(info.get("operation")?.as_str()?.to_owned())
         }

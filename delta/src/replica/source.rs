@@ -6,7 +6,7 @@ use deepclone_core::reason::Reason;
 use deepclone_core::spec::SourcePoint;
 
 use super::head::LastSync;
-use crate::actions::Action;
+use crate::actions::LogAction;
 use crate::error::DeltaError;
 use crate::hash::hex;
 use crate::log;
@@ -48,7 +48,7 @@ async fn had_id(source: &TableStore, version: u64, id: &str) -> Result<bool, Del
     for version in (0..=version).rev() {
         let Some(commit) = log::read_commit(source, version).await? else { break };
         let has_id = commit.actions.iter().any(|action| match action {
-            Action::Metadata(metadata) => metadata.id == id,
+            LogAction::Metadata(metadata) => metadata.id == id,
             _ => false,
         });
         if has_id {

@@ -3,20 +3,23 @@
 
 use serde_json::Value;
 
-use crate::actions::{Action, Add, Oddity};
+use crate::actions::{Add, LogAction, Oddity};
 use crate::error::DeltaError;
 
 /// What is odd when the log file `file` repeats its `protocol` or `metaData` word for word.
 ///
 /// # Errors
 /// When it holds two that differ.
-pub(super) fn describes_once(file: &str, actions: &[Action]) -> Result<Option<Oddity>, DeltaError> {
+pub(super) fn describes_once(
+    file: &str,
+    actions: &[LogAction],
+) -> Result<Option<Oddity>, DeltaError> {
     let (mut protocol, mut metadata) = (None, None);
     let mut oddity = None;
     for action in actions {
         let first = match action {
-            Action::Protocol(_) => &mut protocol,
-            Action::Metadata(_) => &mut metadata,
+            LogAction::Protocol(_) => &mut protocol,
+            LogAction::Metadata(_) => &mut metadata,
             _ => continue,
         };
         let Some(first) = first else {
@@ -36,13 +39,13 @@ pub(super) fn describes_once(file: &str, actions: &[Action]) -> Result<Option<Od
 }
 
 /// By value: the order of keys does not matter.
-fn is_same(left: &Action, right: &Action) -> bool {
-    let value = |action: &Action| serde_json::from_str::<Value>(&action.to_json()).ok();
+fn is_same(left: &LogAction, right: &LogAction) -> bool {
+    let value = |action: &LogAction| serde_json::from_str::<Value>(&action.to_json()).ok();
     value(left) == value(right)
 }
 
 /// True when two `add`s of one logical file say the same of it: `dataChange` is not part of that.
 pub(super) fn is_same_add(left: &Add, right: &Add) -> bool {
-    let plain = |add: &Add| Action::Add(Add { data_change: true, ..add.clone() });
+    let plain = |add: &Add| LogAction::Add(Add { data_change: true, ..add.clone() });
     is_same(&plain(left), &plain(right))
 }

@@ -11,7 +11,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use super::replay::Replay;
 use super::state::{CommitDigest, Snapshot, WithTombstones};
 use super::{disputed, once, time};
-use crate::actions::{Action, Oddities, Oddity, Parsed};
+use crate::actions::{LogAction, Oddities, Oddity, Parsed};
 use crate::error::DeltaError;
 use crate::log::{self, COMMITS_AT_ONCE_MAX, CheckpointFiles, Commit, LogEntry, LogSegment};
 use crate::protocol::has_in_commit_timestamps;
@@ -142,7 +142,7 @@ impl Start {
     fn note(
         &mut self,
         file: &str,
-        actions: &[Action],
+        actions: &[LogAction],
         oddities: BTreeSet<Oddity>,
     ) -> Result<(), DeltaError> {
         let repeated = once::describes_once(file, actions)?;

@@ -14,7 +14,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::once;
-use crate::actions::{Action, Add, DomainMetadata, Metadata, Protocol, Remove, Txn};
+use crate::actions::{Add, DomainMetadata, LogAction, Metadata, Protocol, Remove, Txn};
 use crate::dv;
 use crate::error::DeltaError;
 use crate::file_key::{FileKey, LogKey};
@@ -108,22 +108,22 @@ impl Replay {
         &mut self,
         root_uri: &str,
         file: &str,
-        actions: impl IntoIterator<Item = Action>,
+        actions: impl IntoIterator<Item = LogAction>,
     ) {
         self.log_files += 1;
         for action in actions {
             match action {
-                Action::Add(add) => self.add(root_uri, file, add),
-                Action::Remove(remove) => self.remove(root_uri, file, remove),
-                Action::Metadata(metadata) => self.metadata = Some(metadata),
-                Action::Protocol(protocol) => self.protocol = Some(protocol),
-                Action::Txn(txn) => drop(self.txns.insert(txn.app_id.clone(), txn)),
-                Action::DomainMetadata(domain) => {
+                LogAction::Add(add) => self.add(root_uri, file, add),
+                LogAction::Remove(remove) => self.remove(root_uri, file, remove),
+                LogAction::Metadata(metadata) => self.metadata = Some(metadata),
+                LogAction::Protocol(protocol) => self.protocol = Some(protocol),
+                LogAction::Txn(txn) => drop(self.txns.insert(txn.app_id.clone(), txn)),
+                LogAction::DomainMetadata(domain) => {
                     self.domains.insert(domain.domain.clone(), domain);
                 }
                 // An action that we do not know belongs to a feature that is refused or allowed
                 // by name.
-                Action::CommitInfo(_) | Action::Cdc(_) | Action::Other(..) => {}
+                LogAction::CommitInfo(_) | LogAction::Cdc(_) | LogAction::Other(..) => {}
             }
         }
     }
@@ -176,21 +176,21 @@ impl Replay {
         &mut self,
         root_uri: &str,
         file: &str,
-        actions: Vec<Action>,
+        actions: Vec<LogAction>,
     ) -> BTreeSet<LogKey> {
-        let removed = |action: &Action| match action {
-            Action::Remove(remove) => Some(LogKey::of_remove(remove)),
+        let removed = |action: &LogAction| match action {
+            LogAction::Remove(remove) => Some(LogKey::of_remove(remove)),
             _ => None,
         };
         let tombstones: BTreeSet<LogKey> = actions.iter().filter_map(removed).collect();
         let paths: HashSet<&str> = tombstones.iter().map(|key| key.path.as_str()).collect();
-        let added = |action: &Action| match action {
-            Action::Add(add) if paths.contains(add.path.as_str()) => Some(LogKey::of_add(add)),
+        let added = |action: &LogAction| match action {
+            LogAction::Add(add) if paths.contains(add.path.as_str()) => Some(LogKey::of_add(add)),
             _ => None,
         };
         let added = actions.iter().filter_map(added);
         let disputed: BTreeSet<LogKey> = added.filter(|key| tombstones.contains(key)).collect();
-        let counts = |action: &Action| {
+        let counts = |action: &LogAction| {
             disputed.is_empty() || removed(action).is_none_or(|key| !disputed.contains(&key))
         };
         self.apply(root_uri, file, actions.into_iter().filter(counts));
@@ -205,17 +205,17 @@ impl Replay {
     pub(super) fn decide(
         &mut self,
         file: &str,
-        actions: Vec<Action>,
+        actions: Vec<LogAction>,
         disputed: &mut BTreeSet<LogKey>,
     ) {
         let mut added = BTreeSet::new();
         let mut removed = BTreeMap::new();
         for action in actions {
             match action {
-                Action::Add(add) => {
+                LogAction::Add(add) => {
                     added.extend(Some(LogKey::of_add(&add)).filter(|key| disputed.contains(key)));
                 }
-                Action::Remove(remove) => {
+                LogAction::Remove(remove) => {
                     let key = LogKey::of_remove(&remove);
                     if disputed.contains(&key) {
                         removed.insert(key, remove);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::state::LogState;
-use crate::actions::{Action, Add, Configuration, Protocol, Remove};
+use crate::actions::{Add, Configuration, LogAction, Protocol, Remove};
 use crate::file_key::{FileKey, LogKey};
 use crate::log::Commit;
 use crate::protocol::{self, READER_LISTS, WRITER_LISTS, supported};
@@ -26,9 +26,9 @@ pub(super) fn validate(root_uri: &str, state: &mut LogState, commit: &Commit) ->
 /// domain.
 fn singles(commit: &Commit, problems: &mut Vec<String>) {
     for (name, number) in [
-        ("protocol", count(commit, |action| matches!(action, Action::Protocol(_)))),
-        ("metaData", count(commit, |action| matches!(action, Action::Metadata(_)))),
-        ("commitInfo", count(commit, |action| matches!(action, Action::CommitInfo(_)))),
+        ("protocol", count(commit, |action| matches!(action, LogAction::Protocol(_)))),
+        ("metaData", count(commit, |action| matches!(action, LogAction::Metadata(_)))),
+        ("commitInfo", count(commit, |action| matches!(action, LogAction::CommitInfo(_)))),
     ] {
         if number > 1 {
             problems.push(format!("{number} actions {name}"));
@@ -37,8 +37,8 @@ fn singles(commit: &Commit, problems: &mut Vec<String>) {
     let mut names = BTreeSet::new();
     for action in &commit.actions {
         let name = match action {
-            Action::Txn(txn) => format!("txn {}", txn.app_id),
-            Action::DomainMetadata(domain) => format!("domainMetadata {}", domain.domain),
+            LogAction::Txn(txn) => format!("txn {}", txn.app_id),
+            LogAction::DomainMetadata(domain) => format!("domainMetadata {}", domain.domain),
             _ => continue,
         };
         if !names.insert(name.clone()) {
@@ -50,7 +50,7 @@ fn singles(commit: &Commit, problems: &mut Vec<String>) {
 fn table(state: &mut LogState, commit: &Commit, problems: &mut Vec<String>) {
     for action in &commit.actions {
         match action {
-            Action::Protocol(protocol) => {
+            LogAction::Protocol(protocol) => {
                 if let Some(before) = &state.protocol {
                     let (before, after) = (supported(before), supported(protocol));
                     for lost in before.writer.difference(&after.writer) {
@@ -59,7 +59,7 @@ fn table(state: &mut LogState, commit: &Commit, problems: &mut Vec<String>) {
                 }
                 state.protocol = Some(protocol.clone());
             }
-            Action::Metadata(metadata) => state.metadata = Some(metadata.clone()),
+            LogAction::Metadata(metadata) => state.metadata = Some(metadata.clone()),
             _ => {}
         }
     }
@@ -98,7 +98,7 @@ fn in_commit_time(state: &mut LogState, commit: &Commit, problems: &mut Vec<Stri
     if !is_active(state, protocol::has_in_commit_timestamps) {
         return;
     }
-    let Some(Action::CommitInfo(info)) = commit.actions.first() else {
+    let Some(LogAction::CommitInfo(info)) = commit.actions.first() else {
         problems.push("commitInfo is not the first action".to_owned());
         return;
     };
@@ -117,7 +117,7 @@ fn in_commit_time(state: &mut LogState, commit: &Commit, problems: &mut Vec<Stri
 
 fn domains(state: &mut LogState, commit: &Commit, problems: &mut Vec<String>) {
     for action in &commit.actions {
-        let Action::DomainMetadata(domain) = action else { continue };
+        let LogAction::DomainMetadata(domain) = action else { continue };
         let listed = state
             .protocol
             .as_ref()
@@ -196,7 +196,7 @@ fn collect(root_uri: &str, commit: &Commit, problems: &mut Vec<String>) -> Files
     let mut files = Files::default();
     for action in &commit.actions {
         let (key, twice) = match action {
-            Action::Add(add) => match FileKey::of_add(root_uri, add) {
+            LogAction::Add(add) => match FileKey::of_add(root_uri, add) {
                 Ok(file) => {
                     let key = LogKey::of_add(add);
                     (key.clone(), files.adds.insert(key, (file, add.clone())).is_some())
@@ -206,7 +206,7 @@ fn collect(root_uri: &str, commit: &Commit, problems: &mut Vec<String>) -> Files
                     continue;
                 }
             },
-            Action::Remove(remove) => {
+            LogAction::Remove(remove) => {
                 let key = LogKey::of_remove(remove);
                 (key.clone(), files.removes.insert(key, remove.clone()).is_some())
             }
@@ -255,6 +255,6 @@ fn shown(key: &LogKey) -> String {
 }
 
 /// The actions of one kind.
-fn count(commit: &Commit, kind: impl Fn(&Action) -> bool) -> usize {
+fn count(commit: &Commit, kind: impl Fn(&LogAction) -> bool) -> usize {
     commit.actions.iter().filter(|action| kind(action)).count()
 }

@@ -22,18 +22,15 @@ mod tests;
 
 pub use state::LogState;
 
-/// One thing that a commit must not do: `version 3: …`.
-pub type Violation = String;
-
 /// Replays `commits`, in order of version, from an empty table at `root_uri`.
 #[must_use]
-pub fn validate_log(root_uri: &str, commits: &[Commit]) -> Vec<Violation> {
+pub fn validate_log(root_uri: &str, commits: &[Commit]) -> Vec<String> {
     let mut state = LogState::default();
     commits.iter().flat_map(|commit| validate_commit(root_uri, &mut state, commit)).collect()
 }
 
 /// Applies one commit to `state` and says what is wrong with it.
-pub fn validate_commit(root_uri: &str, state: &mut LogState, commit: &Commit) -> Vec<Violation> {
+pub fn validate_commit(root_uri: &str, state: &mut LogState, commit: &Commit) -> Vec<String> {
     let problems = commit::validate(root_uri, state, commit);
     problems.into_iter().map(|problem| format!("version {}: {problem}", commit.version)).collect()
 }
@@ -43,7 +40,7 @@ pub fn validate_commit(root_uri: &str, state: &mut LogState, commit: &Commit) ->
 ///
 /// # Errors
 /// When the log or the folder cannot be read.
-pub async fn validate_table(table: &TableStore) -> Result<Vec<Violation>, DeltaError> {
+pub async fn validate_table(table: &TableStore) -> Result<Vec<String>, DeltaError> {
     let segment = log::list_whole(table, None).await?;
     let oldest = segment.commits.first().map_or(segment.version, |(version, _)| *version);
     let starts = segment.checkpoints.iter().map(|checkpoint| checkpoint.version);

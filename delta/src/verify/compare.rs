@@ -6,7 +6,7 @@ use deepclone_common::store::table::TableStore;
 
 use super::report::{Difference, DifferenceKind};
 use crate::actions::Configuration;
-use crate::changes::{Asked, further_marks, same_fields};
+use crate::changes::{AskedProperties, further_marks, same_fields};
 use crate::error::DeltaError;
 use crate::protocol::{is_dropped, supported};
 use crate::replica::{SyncRecord, identity};
@@ -15,7 +15,7 @@ use crate::{dv, io};
 
 /// What was looked at.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Seen {
+pub(super) struct ObjectsSeen {
     pub(super) count: u64,
     pub(super) bytes: u64,
 }
@@ -85,7 +85,7 @@ pub(super) fn metadata(
     let nothing = Configuration::new();
     let plain = identity::settings(&nothing);
     if record.is_some_and(|record| record.body.settings == plain) {
-        let heeded = Asked::new(wanted, &nothing)?.heeded(source, &replica.protocol);
+        let heeded = AskedProperties::new(wanted, &nothing)?.heeded(source, &replica.protocol);
         for (key, value) in heeded.configuration {
             tell(&key, has.configuration.get(&key) == Some(&value));
         }
@@ -98,7 +98,7 @@ pub(super) async fn objects(
     target: &TableStore,
     replica: &Snapshot,
     found: &mut Vec<Difference>,
-) -> Result<Seen, DeltaError> {
+) -> Result<ObjectsSeen, DeltaError> {
     let sizes = io::sizes(target).await?;
     let mut wanted: BTreeMap<String, (u64, bool)> = BTreeMap::new();
     for (key, add) in &replica.files {
@@ -108,7 +108,7 @@ pub(super) async fn objects(
             *known = least.max(*known);
         }
     }
-    let mut seen = Seen { count: 0, bytes: 0 };
+    let mut seen = ObjectsSeen { count: 0, bytes: 0 };
     for (path, (size, is_minimum)) in wanted {
         seen.count += 1;
         let (kind, detail) = match sizes.get(&path) {

@@ -2,7 +2,7 @@
 
 use deepclone_core::reason::Reason;
 use deepclone_core::spec::CloneSpec;
-use deepclone_delta::actions::Action;
+use deepclone_delta::actions::LogAction;
 use deepclone_delta::verify::{Depth, DifferenceKind, verify};
 use serde_json::{Value, json};
 
@@ -12,11 +12,12 @@ use crate::support::*;
 async fn checkpoint(table: &Table) {
     let snapshot = table.snapshot().await;
     let table_actions =
-        [Action::Protocol(snapshot.protocol), Action::Metadata(snapshot.metadata)].into_iter();
+        [LogAction::Protocol(snapshot.protocol), LogAction::Metadata(snapshot.metadata)]
+            .into_iter();
     let rows: Vec<Value> = table_actions
-        .chain(snapshot.txns.into_values().map(Action::Txn))
-        .chain(snapshot.domains.into_values().map(Action::DomainMetadata))
-        .chain(snapshot.files.into_values().map(Action::Add))
+        .chain(snapshot.txns.into_values().map(LogAction::Txn))
+        .chain(snapshot.domains.into_values().map(LogAction::DomainMetadata))
+        .chain(snapshot.files.into_values().map(LogAction::Add))
         .map(|action| serde_json::from_str(&action.to_json()).unwrap())
         .collect();
     table.checkpoint(snapshot.version, &rows).await;

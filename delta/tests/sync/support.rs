@@ -11,7 +11,7 @@ use deepclone_core::reason::Reason;
 use deepclone_core::spec::{
     CloneSpec, DivergencePolicy, Mode, SourcePoint, SourceReplacedPolicy, TableRef, Verification,
 };
-use deepclone_delta::actions::{Action, Add, Remove};
+use deepclone_delta::actions::{Add, LogAction, Remove};
 use deepclone_delta::changes::{ChangeSet, SyncPlan, plan_sync};
 use deepclone_delta::log::{self, Commit};
 use deepclone_delta::publish::{PublishResult, finish, publish};
@@ -126,8 +126,8 @@ impl Table {
 }
 
 fn parse_add(add: &Value) -> Add {
-    match Action::from_json(&json!({ "add": add }).to_string()).unwrap() {
-        Action::Add(add) => add,
+    match LogAction::from_json(&json!({ "add": add }).to_string()).unwrap() {
+        LogAction::Add(add) => add,
         _ => unreachable!(),
     }
 }
@@ -250,7 +250,7 @@ pub(crate) async fn live(table: &Table) -> Vec<String> {
 
 /// Every live file with all its fields, `dataChange` aside.
 pub(crate) fn files(snapshot: &Snapshot) -> BTreeMap<String, String> {
-    let shown = |add: &Add| Action::Add(Add { data_change: true, ..add.clone() }).to_json();
+    let shown = |add: &Add| LogAction::Add(Add { data_change: true, ..add.clone() }).to_json();
     snapshot.files.iter().map(|(key, add)| (format!("{key:?}"), shown(add))).collect()
 }
 
@@ -285,8 +285,8 @@ pub(crate) fn file_actions(commit: &Commit) -> (Vec<Add>, Vec<Remove>) {
     let (mut adds, mut removes) = (Vec::new(), Vec::new());
     for action in &commit.actions {
         match action {
-            Action::Add(add) => adds.push(add.clone()),
-            Action::Remove(remove) => removes.push(remove.clone()),
+            LogAction::Add(add) => adds.push(add.clone()),
+            LogAction::Remove(remove) => removes.push(remove.clone()),
             _ => {}
         }
     }

@@ -12,14 +12,10 @@ use crate::workspace::{none, read, root, shown, sources};
 
 /// Names that stand for several types on purpose, each with its reason.
 const SHARED: &[(&str, &str)] = &[
-    ("Action", "not told apart yet"),
     ("Answer", "not told apart yet"),
     ("Context", "not told apart yet"),
-    ("Difference", "not told apart yet"),
-    ("Finished", "not told apart yet"),
     ("Found", "not told apart yet"),
     ("State", "not told apart yet"),
-    ("Violation", "not told apart yet"),
 ];
 
 #[test]

@@ -20,7 +20,7 @@ use parquet::schema::parser::parse_message_type;
 use serde_json::value::RawValue;
 
 use super::*;
-use crate::actions::Action;
+use crate::actions::LogAction;
 use crate::log::checkpoint;
 
 fn structure(columns: Vec<(&str, ArrayRef)>) -> ArrayRef {
@@ -58,7 +58,7 @@ fn checkpoint(stats: Option<&[Option<&str>]>, parsed: ArrayRef) -> Bytes {
 fn stats_of(bytes: &Bytes) -> Vec<Option<String>> {
     let parsed = checkpoint::parse("c.parquet", bytes).unwrap();
     let stats = |action| match action {
-        Action::Add(add) => {
+        LogAction::Add(add) => {
             assert!(add.unknown.is_empty(), "{:?}", add.unknown);
             add.stats
         }

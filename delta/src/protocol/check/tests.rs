@@ -1,11 +1,11 @@
 //! Tables of protocols and what becomes of them.
 
 use super::*;
-use crate::actions::Action;
+use crate::actions::LogAction;
 
 fn protocol(json: &str) -> Protocol {
-    match Action::from_json(&format!("{{\"protocol\":{json}}}")).unwrap() {
-        Action::Protocol(protocol) => protocol,
+    match LogAction::from_json(&format!("{{\"protocol\":{json}}}")).unwrap() {
+        LogAction::Protocol(protocol) => protocol,
         other => panic!("{other:?}"),
     }
 }
@@ -15,8 +15,8 @@ fn metadata(configuration: &str) -> Metadata {
         "{{\"metaData\":{{\"id\":\"i\",\"format\":{{}},\"schemaString\":\"{{}}\",\
          \"configuration\":{{{configuration}}}}}}}"
     );
-    match Action::from_json(&json).unwrap() {
-        Action::Metadata(metadata) => metadata,
+    match LogAction::from_json(&json).unwrap() {
+        LogAction::Metadata(metadata) => metadata,
         other => panic!("{other:?}"),
     }
 }

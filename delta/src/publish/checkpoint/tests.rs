@@ -3,17 +3,17 @@
 use serde_json::json;
 
 use super::*;
-use crate::actions::{Action, Add, Metadata};
+use crate::actions::{Add, LogAction, Metadata};
 
-fn parsed(action: serde_json::Value) -> Action {
-    Action::from_json(&action.to_string()).unwrap()
+fn parsed(action: serde_json::Value) -> LogAction {
+    LogAction::from_json(&action.to_string()).unwrap()
 }
 
 fn metadata(configuration: serde_json::Value) -> Metadata {
     let action = parsed(json!({"metaData": {"id": "i", "schemaString": "{}",
         "format": {"provider": "parquet", "options": {}}, "partitionColumns": ["p"],
         "configuration": configuration}}));
-    let Action::Metadata(metadata) = action else { unreachable!() };
+    let LogAction::Metadata(metadata) = action else { unreachable!() };
     metadata
 }
 
@@ -23,14 +23,14 @@ fn add(more: serde_json::Value) -> Add {
     for (key, value) in more.as_object().unwrap() {
         fields[key] = value.clone();
     }
-    let Action::Add(add) = parsed(json!({ "add": fields })) else { unreachable!() };
+    let LogAction::Add(add) = parsed(json!({ "add": fields })) else { unreachable!() };
     add
 }
 
 fn state(adds: Vec<Add>) -> CheckpointState {
     let protocol = parsed(json!({"protocol": {"minReaderVersion": 3, "minWriterVersion": 7,
         "readerFeatures": [], "writerFeatures": ["appendOnly"]}}));
-    let Action::Protocol(protocol) = protocol else { unreachable!() };
+    let LogAction::Protocol(protocol) = protocol else { unreachable!() };
     let metadata = metadata(json!({}));
     CheckpointState { protocol, metadata, txns: vec![], domains: vec![], removes: vec![], adds }
 }

@@ -9,7 +9,7 @@ use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 use rayon::prelude::*;
 
-use crate::actions::{Action, Add, Configuration, Metadata, Remove};
+use crate::actions::{Add, Configuration, LogAction, Metadata, Remove};
 use crate::change_set::{ChangeSet, CommitTime};
 use crate::properties::{ENABLEMENT_TIMESTAMP, ENABLEMENT_VERSION};
 
@@ -23,13 +23,13 @@ pub(crate) const BYTES_MAX: u64 = 2 << 30;
 pub(crate) fn build(change_set: &ChangeSet, now_ms: i64) -> Bytes {
     let commit = CloneCommit::new(change_set, now_ms);
     let mut body = String::new();
-    let mut line = |action: Action| {
+    let mut line = |action: LogAction| {
         body.push_str(&action.to_json());
         body.push('\n');
     };
     commit.table_actions().into_iter().for_each(&mut line);
     change_set.removes.iter().for_each(|add| line(commit.remove(add)));
-    change_set.adds.iter().for_each(|add| line(Action::Add(add.clone())));
+    change_set.adds.iter().for_each(|add| line(LogAction::Add(add.clone())));
     Bytes::from(body)
 }
 
@@ -37,10 +37,10 @@ pub(crate) fn build(change_set: &ChangeSet, now_ms: i64) -> Bytes {
 /// digits until the year 2286 as at planning.
 pub(crate) fn size(change_set: &ChangeSet, now_ms: i64) -> u64 {
     let commit = CloneCommit::new(change_set, now_ms);
-    let line = |action: Action| action.to_json().len() as u64 + 1;
+    let line = |action: LogAction| action.to_json().len() as u64 + 1;
     let table: u64 = commit.table_actions().into_iter().map(line).sum();
     let removes: u64 = change_set.removes.par_iter().map(|add| line(commit.remove(add))).sum();
-    let adds: u64 = change_set.adds.par_iter().map(|add| line(Action::Add(add.clone()))).sum();
+    let adds: u64 = change_set.adds.par_iter().map(|add| line(LogAction::Add(add.clone()))).sum();
     table + removes + adds
 }
 
@@ -80,19 +80,20 @@ impl<'a> CloneCommit<'a> {
     }
 
     /// All actions but those of files.
-    fn table_actions(&self) -> Vec<Action> {
+    fn table_actions(&self) -> Vec<LogAction> {
         let Self { change_set, time_ms } = *self;
-        let mut actions = vec![Action::CommitInfo(info::commit_info(change_set, time_ms))];
-        actions.extend(change_set.protocol.clone().map(Action::Protocol));
+        let mut actions = vec![LogAction::CommitInfo(info::commit_info(change_set, time_ms))];
+        actions.extend(change_set.protocol.clone().map(LogAction::Protocol));
         let metadata = change_set.metadata.as_ref();
-        actions.extend(metadata.map(|known| Action::Metadata(dated(known, change_set, time_ms))));
-        actions.extend(change_set.txns.iter().cloned().map(Action::Txn));
-        actions.extend(change_set.domains.iter().cloned().map(Action::DomainMetadata));
+        actions
+            .extend(metadata.map(|known| LogAction::Metadata(dated(known, change_set, time_ms))));
+        actions.extend(change_set.txns.iter().cloned().map(LogAction::Txn));
+        actions.extend(change_set.domains.iter().cloned().map(LogAction::DomainMetadata));
         actions
     }
 
-    fn remove(&self, add: &Add) -> Action {
-        Action::Remove(tombstone(add, self.change_set.data_change, self.time_ms))
+    fn remove(&self, add: &Add) -> LogAction {
+        LogAction::Remove(tombstone(add, self.change_set.data_change, self.time_ms))
     }
 }
 
