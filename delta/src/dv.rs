@@ -18,8 +18,8 @@ const Z85: &[u8; 85] =
 /// The size before a vector and the checksum behind it.
 const FRAME_BYTES: u64 = 8;
 
-/// What identifies a deletion vector in the key of a logical file. An offset of 0 and none at all
-/// are two different ids.
+/// Returns what identifies a deletion vector in the key of a logical file. An offset of 0 and no
+/// offset make two different ids.
 #[must_use]
 pub fn unique_id(vector: &DeletionVector) -> String {
     let DeletionVector { storage_type, path_or_inline, offset, .. } = vector;
@@ -29,8 +29,8 @@ pub fn unique_id(vector: &DeletionVector) -> String {
     }
 }
 
-/// The object that holds `vector`, as a decoded key relative to the table's root `root_uri`;
-/// `None` for an inline vector.
+/// Returns the object that holds `vector`, as a decoded key relative to the table's root
+/// `root_uri`; `None` for an inline vector.
 ///
 /// # Errors
 /// When the descriptor names no key below the root, or is of an unknown kind.
@@ -62,7 +62,8 @@ pub fn object_path(root_uri: &str, vector: &DeletionVector) -> Result<Option<Str
     }
 }
 
-/// The object that holds the deletion vector of `add`, and the size that it has at the least.
+/// Returns the object that holds the deletion vector of `add`, and the size that it has at the
+/// least.
 ///
 /// # Errors
 /// As [`object_path`].
@@ -90,7 +91,7 @@ pub(crate) fn make_relative(root_uri: &str, vector: &mut DeletionVector) -> Resu
     Ok(())
 }
 
-/// How many bytes the vector's object has at the least; its size is not in the log.
+/// Returns the least size of the vector's object in bytes; the object's own size is not in the log.
 #[must_use]
 pub fn object_size_min(vector: &DeletionVector) -> u64 {
     let offset = u64::try_from(vector.offset.unwrap_or(0)).unwrap_or(0);
@@ -98,8 +99,8 @@ pub fn object_size_min(vector: &DeletionVector) -> u64 {
     offset + size + FRAME_BYTES
 }
 
-/// Whether `object`, the bytes of a deletion-vector file, holds `vector` whole: its size stands
-/// before it and its CRC-32 behind it, both big-endian.
+/// Checks that `object`, the bytes of a deletion-vector file, holds `vector` whole. Its size
+/// precedes it and its CRC-32 follows, both big-endian.
 ///
 /// # Errors
 /// What does not fit.
@@ -119,14 +120,14 @@ pub fn check_object(vector: &DeletionVector, object: &[u8]) -> Result<(), &'stat
     Ok(())
 }
 
-/// CRC-32 as zip and Java have it.
+/// Computes CRC-32 as zip and Java do (ISO-HDLC).
 fn crc32(data: &[u8]) -> u32 {
     let wide = crc_fast::checksum(crc_fast::CrcAlgorithm::Crc32IsoHdlc, data);
     // The upper half of a 32-bit digest is zero.
     u32::try_from(wide).unwrap_or_default()
 }
 
-/// Z85 (<https://rfc.zeromq.org/spec/32/>) to bytes.
+/// Decodes a text in Z85 (<https://rfc.zeromq.org/spec/32/>).
 fn decode_z85(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len() / 5 * 4);
     for group in text.as_bytes().chunks(5) {
@@ -143,7 +144,7 @@ fn decode_z85(text: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// Bytes in groups of four to Z85 (<https://rfc.zeromq.org/spec/32/>).
+/// Encodes a UUID as Z85 (<https://rfc.zeromq.org/spec/32/>).
 fn encode_z85(bytes: &[u8; 16]) -> String {
     let mut text = String::with_capacity(20);
     for group in bytes.chunks_exact(4) {

@@ -10,7 +10,7 @@ pub enum DeltaError {
     /// No folder, or a folder without a log.
     #[error("{uri} is not a delta table: it has no _delta_log with commits")]
     NotATable {
-        /// The table.
+        /// The URI of the folder.
         uri: String,
     },
     /// The log contradicts itself, or a file of it cannot be read.
@@ -18,7 +18,7 @@ pub enum DeltaError {
     Damaged {
         /// The log file, relative to the table's folder.
         file: String,
-        /// What is wrong with it.
+        /// What is wrong with the file.
         problem: String,
     },
     /// The table needs something that cannot be carried.
@@ -29,21 +29,22 @@ pub enum DeltaError {
         /// What to do; empty, or starting with `: `.
         hint: &'static str,
     },
-    /// A path in the log that cannot be followed.
+    /// A path in the log that names no object of the table.
     #[error("the path {path:?} cannot be cloned: {problem}")]
     Path {
         /// As the log spells it.
         path: String,
-        /// Why not.
+        /// Why it names none.
         problem: &'static str,
     },
-    /// A version or timestamp that the log does not hold, or a predicate that cannot be meant.
+    /// A version or timestamp that the log does not hold, or a predicate that does not fit the
+    /// table.
     #[error("{0}")]
     Invalid(String),
     /// A request to the store failed for good.
     #[error("{operation} {key}: {cause}")]
     Storage {
-        /// `reading`, `listing`, `writing`.
+        /// `reading`, `listing`, `writing` or `deleting`.
         operation: &'static str,
         /// The object or folder, with the table's URI.
         key: String,
@@ -52,26 +53,25 @@ pub enum DeltaError {
         /// True when the credentials are refused.
         denied: bool,
     },
-    /// Any of these, of the table on this side.
+    /// One of the above, with the side of its table.
     #[error("{side}: {error}")]
     InTable {
-        /// The side.
         side: Side,
-        /// What went wrong there.
+        /// The error of that table.
         error: Box<DeltaError>,
     },
-    /// A decision of the publishing side: already a failure with its own reason.
+    /// A decision that has its own reason already.
     #[error("{0}")]
     Refused(#[from] Failure),
 }
 
 impl DeltaError {
-    /// The log file `file` cannot be right because of `problem`.
+    /// Builds the error of the log file `file`, which cannot be right because of `problem`.
     pub fn damaged(file: impl Into<String>, problem: impl Into<String>) -> Self {
         Self::Damaged { file: file.into(), problem: problem.into() }
     }
 
-    /// The same error, of the table on `side`. A decision names its table by itself.
+    /// Adds the side of the table. A decision names its table itself and stays as it is.
     #[must_use]
     pub fn of(self, side: Side) -> Self {
         match self {
@@ -80,7 +80,7 @@ impl DeltaError {
         }
     }
 
-    /// The error as it leaves the system.
+    /// Converts the error to the form that clients see.
     #[must_use]
     pub fn failure(&self) -> Failure {
         let message = self.to_string().replace(['\n', '\r'], " ");

@@ -1,4 +1,5 @@
-//! The two keys of a logical file: as its log spells it, and by the object that it is read from.
+//! The two keys of a logical file: the path as its log spells it, and the object that it is read
+//! from.
 //!
 //! An `add` and its `remove` match by the log's spelling ([`LogKey`]), as readers match them; the
 //! decoded key ([`FileKey`]) names the object, in which two spellings may meet.
@@ -9,24 +10,24 @@ use crate::actions::{Add, DeletionVector, Remove};
 use crate::error::DeltaError;
 use crate::{dv, paths};
 
-/// What an `add` and its `remove` match by within one log: Spark and the kernel compare the text
-/// of the path, so another spelling of it is another file.
+/// The key by which an `add` and its `remove` match within one log. Spark and the kernel compare
+/// the text of the path, so another spelling is another file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LogKey {
-    /// As the log spells it.
+    /// The path as the log spells it.
     pub path: String,
-    /// The deletion vector's unique id.
+    /// The unique id of its deletion vector.
     pub dv: Option<String>,
 }
 
 impl LogKey {
-    /// The key of `add` in its log.
+    /// Returns the key of `add` in its log.
     #[must_use]
     pub fn of_add(add: &Add) -> Self {
         Self::new(&add.path, add.deletion_vector.as_ref())
     }
 
-    /// The key of the file that `remove` takes away.
+    /// Returns the key of the file that `remove` removes.
     #[must_use]
     pub fn of_remove(remove: &Remove) -> Self {
         Self::new(&remove.path, remove.deletion_vector.as_ref())
@@ -42,15 +43,15 @@ impl LogKey {
 pub struct FileKey {
     /// Decoded, relative to the table's root.
     pub path: String,
-    /// The deletion vector's unique id.
+    /// The unique id of its deletion vector.
     pub dv: Option<String>,
 }
 
 impl FileKey {
-    /// The key of `add` in the table at `root_uri`.
+    /// Returns the key of `add` in the table at `root_uri`.
     ///
     /// # Errors
-    /// When its path cannot be followed.
+    /// When its path names no object of the table.
     pub fn of_add(root_uri: &str, add: &Add) -> Result<Self, DeltaError> {
         let dv = add.deletion_vector.as_ref().map(dv::unique_id);
         Ok(Self { path: paths::decode(root_uri, &add.path)?.key, dv })

@@ -1,4 +1,4 @@
-//! Hashes as text.
+//! Hashes as hexadecimal text.
 
 use sha2::{Digest, Sha256};
 

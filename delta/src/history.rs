@@ -7,7 +7,7 @@ use crate::log;
 use crate::replica::record_of;
 pub use crate::replica::{RecordBody, SyncRecord};
 
-/// Every sync that the log still tells of, newest first.
+/// Reads every sync that the log still records, newest first.
 ///
 /// # Errors
 /// NOT_A_DELTA_TABLE when there is no log; a damaged log; a storage error.

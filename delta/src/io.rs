@@ -22,25 +22,25 @@ use serde::Serialize;
 
 use crate::error::DeltaError;
 
-/// An object with what the store says about it.
+/// An object's bytes and modification time.
 #[derive(Clone, Debug)]
 pub struct Fetched {
-    /// The whole object.
+    /// All bytes of the object.
     pub bytes: Bytes,
     /// When it was last written, in milliseconds since 1970.
     pub modified_ms: i64,
 }
 
-/// What became of a put-if-absent.
+/// The outcome of a put-if-absent.
 #[derive(Debug)]
 pub enum PutOutcome {
-    /// The object is ours.
+    /// The object was written.
     Written,
-    /// It may be ours, another's or absent: read it back.
+    /// Unknown: the object may be ours, another writer's or absent. Reading it back decides.
     Unsettled(StoreError),
 }
 
-/// The key of `relative` below the table's folder; `relative` is not encoded again.
+/// Returns the key of `relative` below the table's folder; `relative` is not encoded again.
 ///
 /// # Errors
 /// When a store cannot name it (empty, `.` or `..` segments).
@@ -51,7 +51,7 @@ pub fn key(table: &TableStore, relative: &str) -> Result<Path, DeltaError> {
     })
 }
 
-/// The object at `relative`, or `None` when it is absent.
+/// Reads the object at `relative`; `None` when it is absent.
 ///
 /// # Errors
 /// When the store cannot be read.
@@ -72,10 +72,10 @@ pub async fn get(table: &TableStore, relative: &str) -> Result<Option<Fetched>, 
     }
 }
 
-/// Whether there is an object at `relative`.
+/// Returns whether there is an object at `relative`.
 ///
 /// # Errors
-/// When the store does not say.
+/// When the store does not answer.
 pub async fn exists(table: &TableStore, relative: &str) -> Result<bool, DeltaError> {
     let key = key(table, relative)?;
     match retrying(Patience::LOG, || table.store.head(&key)).await {
@@ -85,7 +85,7 @@ pub async fn exists(table: &TableStore, relative: &str) -> Result<bool, DeltaErr
     }
 }
 
-/// The object at `relative` as its store describes it, or `None` when it is absent.
+/// Asks the store to describe the object at `relative`; `None` when it is absent.
 ///
 /// # Errors
 /// When the store cannot be read.
@@ -98,8 +98,8 @@ pub async fn describe(table: &TableStore, relative: &str) -> Result<Option<Descr
     }
 }
 
-/// The CRC-64/NVME of the object at `relative`, read as a stream, or `None` when it is absent.
-/// Bytes that come are added to `bytes_read`, those of broken tries included.
+/// Computes the CRC-64/NVME of the object at `relative` while reading it as a stream; `None` when
+/// it is absent. Adds every byte that arrives to `bytes_read`, failed attempts included.
 ///
 /// # Errors
 /// When the store cannot be read.
@@ -128,8 +128,8 @@ pub async fn digest(
     }
 }
 
-/// The objects below the folder `relative` whose keys come after `after` (a name in that folder),
-/// with keys relative to the folder. A store may answer with more than asked: callers filter.
+/// Lists the objects below the folder `relative` whose keys come after `after` (a name in that
+/// folder), with keys relative to the folder. A store may list more than asked, so callers filter.
 ///
 /// # Errors
 /// When the store cannot be listed; a missing bucket is one of these.
@@ -160,7 +160,7 @@ pub async fn list(
         .collect())
 }
 
-/// The size of every object below the table's folder, by its key relative to it: one listing.
+/// Lists the size of every object below the table's folder, by its key relative to it.
 ///
 /// # Errors
 /// When the store cannot be listed.
@@ -181,7 +181,7 @@ pub(crate) async fn sizes(table: &TableStore) -> Result<BTreeMap<String, u64>, D
         .collect())
 }
 
-/// Writes the object at `relative` unless something is there: one try.
+/// Writes the object at `relative` unless an object is there, in one attempt.
 ///
 /// # Errors
 /// When the store refuses for a reason that leaves no doubt (denied, not supported).
@@ -203,7 +203,7 @@ pub async fn put_if_absent(
     }
 }
 
-/// Writes the object at `relative` over whatever is there: for hints and checkpoints.
+/// Writes the object at `relative`, replacing what is there. For hints and ledgers only.
 ///
 /// # Errors
 /// When the store cannot be written.
@@ -223,7 +223,7 @@ pub async fn put(
         .map_err(|error| storage("writing", table, relative, &error))
 }
 
-/// Writes `value` as JSON to `relative`, over whatever is there.
+/// Writes `value` as JSON to `relative`, replacing what is there.
 ///
 /// # Errors
 /// When the store cannot be written.
@@ -237,7 +237,7 @@ pub(crate) async fn put_json(
     put(table, relative, Bytes::from(json).into()).await
 }
 
-/// Deletes the object at `relative`; absent is fine.
+/// Deletes the object at `relative`, if it is there.
 ///
 /// # Errors
 /// When the store refuses.
@@ -254,10 +254,10 @@ pub async fn delete(table: &TableStore, relative: &str) -> Result<(), DeltaError
     }
 }
 
-/// Runs `work`, which takes long and waits for nothing, away from the async threads.
+/// Runs `work`, which is long and never waits, outside the async threads.
 ///
 /// # Errors
-/// What `work` says.
+/// The error of `work`.
 pub async fn compute<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, DeltaError> + Send + 'static,
 ) -> Result<T, DeltaError> {
@@ -269,7 +269,7 @@ pub async fn compute<T: Send + 'static>(
     }
 }
 
-/// The failure of `operation` on `relative`, told without secrets.
+/// Builds the error of `operation` on `relative`, without secrets.
 pub(crate) fn storage(
     operation: &'static str,
     table: &TableStore,

@@ -1,4 +1,4 @@
-//! Paths of the log as keys of the store: decoded exactly once, checked, relative to the table.
+//! Paths of the log as keys of the store: decoded exactly once, checked, and relative to the table.
 //!
 //! The action keeps the log's own spelling; the decoded key names the object. Two spellings of one
 //! object (`%3a` and `%3A`, relative and absolute) meet in one decoded key. A key goes to
@@ -13,9 +13,9 @@ use percent_encoding::percent_decode_str;
 
 use crate::error::DeltaError;
 
-/// The folder of the log.
+/// The log's folder, relative to the table's.
 pub const LOG_FOLDER: &str = "_delta_log";
-/// The folder of ours beside a replica.
+/// The folder of hint and ledger beside a replica's log.
 const OUR_FOLDER: &str = "_deepclone";
 const SIDECAR_FOLDER: &str = "_delta_log/_sidecars";
 
@@ -26,7 +26,7 @@ pub struct DecodedPath {
     pub key: String,
 }
 
-/// The key that `path`, as the log of the table at `root_uri` spells it, means.
+/// Decodes `path`, as the log of the table at `root_uri` spells it, to a key.
 ///
 /// # Errors
 /// When the path leaves the table, or names nothing that a store can hold.
@@ -42,15 +42,15 @@ pub fn decode(root_uri: &str, path: &str) -> Result<DecodedPath, DeltaError> {
     Ok(DecodedPath { key })
 }
 
-/// True for a relative path whose text is not its key's: it has `.`, `..` or empty segments.
+/// Returns true for a relative path with `.`, `..` or empty segments: its text is not that of its
+/// key.
 pub(crate) fn is_roundabout(path: &str) -> bool {
     let decoded = percent_decode_str(path).decode_utf8_lossy();
     decoded.split('/').any(|segment| matches!(segment, "" | "." | ".."))
 }
 
-/// The key that a path with `.` and `..` segments means, as readers resolve them; one that climbs
-/// out of the table is refused. Empty segments mean nothing on a disk, and are part of the key
-/// everywhere else.
+/// Resolves `.` and `..` segments as readers do, and refuses a path that leaves the table by them.
+/// Empty segments are dropped on a local disk, and are part of the key in every other store.
 fn straightened(root_uri: &str, key: &str) -> Result<String, &'static str> {
     let is_local = root_uri.starts_with('/') || root_uri.starts_with("file:");
     let mut segments = Vec::new();
@@ -68,7 +68,7 @@ fn straightened(root_uri: &str, key: &str) -> Result<String, &'static str> {
     Ok(segments.join("/"))
 }
 
-/// True for a path with a scheme, or one that begins with `/`.
+/// Returns true for a path with a scheme, or one that begins with `/`.
 pub(crate) fn is_absolute(path: &str) -> bool {
     let scheme = path.split_once(':').is_some_and(|(scheme, _)| is_scheme(scheme));
     scheme || path.starts_with('/')
@@ -79,8 +79,8 @@ fn is_scheme(text: &str) -> bool {
         && text.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
 }
 
-/// The key of a sidecar named `path` in a checkpoint of the table at `root_uri`; a relative path
-/// stands below the sidecars' folder.
+/// Returns the key of the sidecar `path` in a checkpoint of the table at `root_uri`; a relative
+/// path starts at the sidecars' folder.
 ///
 /// # Errors
 /// When the path leaves that folder.
@@ -97,10 +97,10 @@ pub fn decode_sidecar(root_uri: &str, path: &str) -> Result<String, DeltaError> 
     }
 }
 
-/// Whether data may lie at `key` (decoded, relative to the table's root).
+/// Checks that `key` (decoded, relative to the table's root) may hold data.
 ///
 /// # Errors
-/// Why not.
+/// Why it may not.
 pub fn check_key(key: &str) -> Result<(), &'static str> {
     check_segments(key)?;
     match key.split('/').next() {
@@ -138,15 +138,15 @@ fn decode_text(text: &str) -> Result<String, &'static str> {
 
 /// An absolute path or URI, not decoded.
 struct Location<'a> {
-    /// Empty for a bare path: the scheme and authority of the table then.
+    /// Empty for a bare path, which has the scheme and authority of the table.
     scheme: &'a str,
     authority: &'a str,
-    /// With a leading `/`.
+    /// It starts with `/`.
     path: &'a str,
 }
 
 impl<'a> Location<'a> {
-    /// The parts of `text`, or `None` when it is a relative path.
+    /// Splits `text`; `None` when it is a relative path.
     fn parse(text: &'a str) -> Result<Option<Self>, &'static str> {
         if text.starts_with("//") {
             return Err("a path cannot start with two slashes");
@@ -166,7 +166,7 @@ impl<'a> Location<'a> {
         Ok(Some(Self { scheme, authority, path }))
     }
 
-    /// Which store: spellings of one scheme and the bucket or container.
+    /// Returns the store in one spelling: scheme, bucket or container, and account.
     fn store(&self) -> (String, String, Option<String>) {
         let scheme = self.scheme.to_ascii_lowercase();
         match scheme.as_str() {
@@ -190,7 +190,7 @@ impl<'a> Location<'a> {
     }
 }
 
-/// The decoded key of `location` relative to the root.
+/// Returns the decoded key of `location` relative to the root.
 fn below_root(root_uri: &str, location: &Location<'_>) -> Result<String, &'static str> {
     const OUTSIDE: &str = "it lies outside the table's folder";
     let root = Location::parse(root_uri)?.ok_or(OUTSIDE)?;
@@ -203,7 +203,7 @@ fn below_root(root_uri: &str, location: &Location<'_>) -> Result<String, &'stati
         }
     }
     let path = decode_text(location.path)?;
-    // A root may be given encoded or not: a folder named by either spelling is the same one.
+    // A root may be given encoded or not; both spellings name one folder.
     let roots = [root.path.to_owned(), decode_text(root.path).unwrap_or_default()];
     roots
         .iter()

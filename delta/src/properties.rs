@@ -1,4 +1,4 @@
-//! Table properties: one parser for each kind of value, and the properties that are read here.
+//! Table properties: one parser for each kind of value, and what the values mean for a replica.
 //!
 //! The parsers take what Spark takes, for Spark cannot read a table that keeps a value which it
 //! cannot parse. A value that cannot be parsed counts as not set.
@@ -7,9 +7,9 @@
 
 use crate::actions::{Configuration, Remove, Txn};
 
-/// `classic` or `v2`.
+/// The form of checkpoints: `classic` or `v2`.
 pub(crate) const CHECKPOINT_POLICY: &str = "delta.checkpointPolicy";
-/// `none`, `id` or `name`.
+/// The column mapping mode: `none`, `id` or `name`.
 pub(crate) const COLUMN_MAPPING_MODE: &str = "delta.columnMapping.mode";
 /// The version in which in-commit timestamps were turned on.
 pub(crate) const ENABLEMENT_VERSION: &str = "delta.inCommitTimestampEnablementVersion";
@@ -52,12 +52,12 @@ pub(crate) struct Maintenance {
     pub(crate) checkpoint_interval: u64,
     /// How long tombstones, and objects that no commit refers to, are kept, in milliseconds.
     pub(crate) tombstone_ms: i64,
-    /// How long transactions with a time are kept, in milliseconds; `None`: for ever.
+    /// How long transactions with a time are kept, in milliseconds; `None` keeps them for ever.
     transaction_ms: Option<i64>,
 }
 
 impl Maintenance {
-    /// Reads the table's properties; what is not set has Delta's defaults.
+    /// Reads the table's properties, with Delta's defaults for those that are not set.
     pub(crate) fn of(configuration: &Configuration) -> Self {
         let property = |name| configuration.get(name).map(String::as_str);
         Self {
@@ -126,7 +126,7 @@ pub(crate) fn boolean(text: &str) -> Option<bool> {
     }
 }
 
-/// Parses a whole number.
+/// Parses a whole number, with nothing around it.
 pub(crate) fn number(text: &str) -> Option<i64> {
     text.parse().ok()
 }

@@ -1,4 +1,4 @@
-//! The highest row id that a table handed out, as its domain tells.
+//! The highest row id that a table has assigned, as its domain metadata records it.
 //!
 //! <https://github.com/delta-io/delta/blob/master/PROTOCOL.md#row-ids>
 
@@ -8,10 +8,10 @@ use serde::Deserialize;
 
 use crate::actions::DomainMetadata;
 
-/// The domain that holds the highest row id handed out.
+/// The domain that records the highest row id.
 pub(crate) const ROW_TRACKING_DOMAIN: &str = "delta.rowTracking";
 
-/// The highest row id that the domain's configuration tells.
+/// Reads the highest row id from the domain's configuration.
 pub(crate) fn row_id_mark(domain: &DomainMetadata) -> Result<i64, Failure> {
     let mark: RowIdMark = serde_json::from_str(&domain.configuration).map_err(|error| {
         Failure::new(

@@ -1,7 +1,7 @@
-//! The schema's JSON (`metaData.schemaString`), read piece by piece.
+//! The schema's JSON (`metaData.schemaString`), parsed level by level.
 //!
-//! A nested type stays text until it is asked for, so that depth costs no stack: each struct of a
-//! schema is three levels of JSON, and a parser of whole trees gives up at 128.
+//! A nested type stays text until it is needed, so that depth costs no stack: each struct of a
+//! schema is three levels of JSON, and a parser of whole trees stops at 128.
 //!
 //! <https://github.com/delta-io/delta/blob/master/PROTOCOL.md#schema-serialization-format>
 
@@ -11,11 +11,11 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// Where a schema stands, as errors name it.
+/// How errors name the schema's place.
 pub(crate) const PLACE: &str = "metaData.schemaString";
 
-/// Levels of JSON in a schema. Spark's reader of JSON stops at as many; a walk costs at most this
-/// many scans of the text.
+/// Levels of JSON in a schema. Spark's JSON parser has the same limit; a walk scans the text at
+/// most this many times.
 const DEPTH_MAX: usize = 1000;
 
 /// The parts of a type that hold types.
@@ -26,41 +26,41 @@ const NESTED: [&str; 5] = ["type", "fields", "elementType", "keyType", "valueTyp
 pub(crate) struct Field<'a> {
     #[serde(borrow)]
     pub(crate) name: Cow<'a, str>,
-    /// Its type: the JSON text of a name or of an object.
+    /// Its type, as the JSON text of a name or of an object.
     #[serde(borrow, rename = "type")]
     kind: &'a RawValue,
-    /// What stands beside it: name → JSON text.
+    /// Its metadata: name → JSON text.
     #[serde(borrow, default)]
     metadata: BTreeMap<Cow<'a, str>, &'a RawValue>,
 }
 
-/// A name in the schema.
+/// A name that a walk through the schema finds.
 #[derive(Clone, Copy)]
 pub(crate) enum SchemaName<'a> {
-    /// Of a type.
+    /// The name of a type.
     Type(&'a str),
-    /// Of an entry in a field's metadata.
+    /// The name of an entry in a field's metadata.
     Annotation(&'a str),
 }
 
 impl<'a> Field<'a> {
-    /// The type's name; `None` for a struct, list or map.
+    /// Returns the type's name; `None` for a struct, list or map.
     pub(crate) fn type_name(&self) -> Option<Cow<'a, str>> {
         text(self.kind)
     }
 
-    /// The JSON text of an entry in the metadata.
+    /// Returns the JSON text of an entry in the metadata.
     pub(crate) fn annotation(&self, name: &str) -> Option<&'a RawValue> {
         self.metadata.get(name).copied()
     }
 
-    /// The text in an entry of the metadata.
+    /// Returns the text in an entry of the metadata.
     pub(crate) fn annotated_text(&self, name: &str) -> Option<Cow<'a, str>> {
         text(self.annotation(name)?)
     }
 }
 
-/// The table's columns, in order.
+/// Parses the table's columns, in order.
 ///
 /// # Errors
 /// When the schema is not the JSON of a struct.
@@ -73,8 +73,8 @@ pub(crate) fn columns(schema: &str) -> Result<Vec<Field<'_>>, serde_json::Error>
     serde_json::from_str::<Schema<'_>>(schema).map(|schema| schema.fields)
 }
 
-/// Shows every type and annotation, wherever they stand in the schema; what is not the JSON of a
-/// schema, or too deep, shows nothing.
+/// Passes every type and annotation of the schema to `show`, at any depth; a text that is not the
+/// JSON of a schema, or is too deep, has none.
 pub(crate) fn walk(schema: &str, mut show: impl FnMut(SchemaName<'_>)) {
     if check_depth(schema).is_err() {
         return;
@@ -93,10 +93,10 @@ pub(crate) fn walk(schema: &str, mut show: impl FnMut(SchemaName<'_>)) {
     }
 }
 
-/// Whether the schema's JSON is nested deeper than readers go.
+/// Checks that the schema's JSON is not nested deeper than readers allow.
 ///
 /// # Errors
-/// What is wrong with it.
+/// The limit that it exceeds.
 pub(crate) fn check_depth(schema: &str) -> Result<(), String> {
     let (mut depth, mut in_text, mut escaped) = (0_usize, false, false);
     for byte in schema.bytes() {

@@ -1,7 +1,7 @@
-//! What delta-rs sees in the replica: another reader of another hand, for `verify` and tests.
+//! What delta-rs, an independent reader, sees in the replica: for `verify` and tests.
 //!
-//! The one place that uses deltalake, and never in the road of a sync. It gets our store through
-//! a bridge and knows no other, so nothing of its environment reaches the table.
+//! The only module that uses deltalake; no sync depends on it. It gets our store through a bridge
+//! and knows no other, so nothing of its environment reaches the table.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,16 +12,16 @@ use deltalake::{DeltaTableBuilder, DeltaTableError, ensure_table_uri};
 
 mod bridge;
 
-/// The table's place below the bridge, which begins at the table's folder.
+/// The table's URI for deltalake: the bridge begins at the table's folder.
 const ROOT: &str = "memory:///";
 
-/// The decoded paths that delta-rs sees as live at `version`, or why it cannot.
+/// Returns the decoded paths that delta-rs sees as live at `version`, or why it cannot.
 pub(crate) async fn live_paths(
     table: &TableStore,
     version: u64,
 ) -> Result<BTreeSet<String>, String> {
     let table = table.clone();
-    // A task of its own: a panic inside the library is a skipped opinion, not our end.
+    // A task of its own, so that a panic inside the library only skips the opinion.
     let opinion = tokio::spawn(async move { load(&table, version).await });
     match opinion.await {
         Ok(Ok(paths)) => Ok(paths),

@@ -1,4 +1,4 @@
-//! One sync in any mode: what is to be done, and making it visible.
+//! One sync in any mode: planning its work and making it visible.
 //!
 //! Flow: [`plan`] → [`Work`] → its objects are copied → [`check`] → [`publish`] → [`finish`]. Each
 //! mode is an arm of [`Work`]; the modules below know one mode each.
@@ -21,21 +21,21 @@ pub enum Work {
     Clone(Box<ChangeSet>),
 }
 
-/// How planning ends.
+/// The result of planning.
 #[derive(Clone, Debug)]
 pub enum Planned {
     /// The replica has the source's state already.
     UpToDate(UpToDate),
     /// This sync was published before a crash.
     Published(PublishedAlready),
-    /// There is something to do.
+    /// The replica must change.
     Work(Work),
 }
 
 /// Plans the sync of `target` to what `spec` asks of `source`, in the mode that it asks for.
 ///
 /// # Errors
-/// Everything that the source, the target or the spec can have against it, each with its reason.
+/// Why the source, the target or the spec does not allow the sync, each with its reason.
 pub async fn plan(
     source: &TableStore,
     target: &TableStore,
@@ -51,7 +51,7 @@ pub async fn plan(
     }
 }
 
-/// Checks the objects at the target whose content the log tells of: new deletion vectors.
+/// Checks the objects at the target whose content the log describes: new deletion vectors.
 ///
 /// # Errors
 /// DAMAGED_LOG with the object and the data file; a storage error.
@@ -64,8 +64,8 @@ pub async fn check(target: &TableStore, work: &Work) -> Result<(), DeltaError> {
 /// Makes the sync visible, at the time `now_ms` (milliseconds since 1970).
 ///
 /// # Errors
-/// TARGET_DIVERGED when somebody else's commit took the version; a storage error when the outcome
-/// stays unknown.
+/// TARGET_DIVERGED when a commit of another writer took the version; a storage error when the
+/// outcome stays unknown.
 pub async fn publish(
     target: &TableStore,
     work: &Work,
@@ -120,13 +120,13 @@ impl Work {
         self.change_set().metrics
     }
 
-    /// Returns what an operator should know, one line each.
+    /// Returns the notices for the operator, one line each.
     #[must_use]
     pub fn notices(&self) -> &[String] {
         &self.change_set().notices
     }
 
-    /// Returns keys on a local disk that some file systems take for one.
+    /// Returns pairs of keys that some local file systems take for one name.
     #[must_use]
     pub fn near_names(&self) -> &[NearNames] {
         &self.change_set().near_names

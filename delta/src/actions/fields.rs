@@ -1,5 +1,5 @@
-//! A JSON object as its fields, each still JSON text: known ones are taken out typed, the rest is
-//! left over verbatim (numbers keep their digits).
+//! A JSON object as its fields, each still JSON text. Known fields are taken out and parsed; the
+//! rest stays verbatim, so that numbers keep their digits.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -11,15 +11,15 @@ use serde_json::value::RawValue;
 use super::error::ParseError;
 use super::kinds::Unknown;
 
-/// The fields of one object that nobody has taken yet. `null` counts as absent.
+/// The fields of one object that are not taken yet. `null` counts as absent.
 pub(super) struct Fields<'a> {
-    /// Where the object stands, such as `add` or `add.deletionVector`.
+    /// The object's place in the action, such as `add` or `add.deletionVector`.
     place: Cow<'a, str>,
     entries: Vec<(Cow<'a, str>, &'a RawValue)>,
 }
 
 impl<'a> Fields<'a> {
-    /// The fields of the object in `text`, called `place` in errors.
+    /// Parses the object in `text`, which errors call `place`.
     pub(super) fn parse(place: impl Into<Cow<'a, str>>, text: &'a str) -> Result<Self, ParseError> {
         let place = place.into();
         let object: Object<'a> =
@@ -35,18 +35,18 @@ impl<'a> Fields<'a> {
         Ok(Self { place, entries })
     }
 
-    /// The names of the fields that are left.
+    /// Lists the names of the fields that are left.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.entries.iter().map(|(key, _)| key.as_ref())
     }
 
-    /// The JSON text of a field.
+    /// Takes a field as JSON text.
     pub(super) fn raw(&mut self, name: &str) -> Option<&'a RawValue> {
         let index = self.entries.iter().position(|(key, _)| key == name)?;
         Some(self.entries.swap_remove(index).1)
     }
 
-    /// A field that may be absent.
+    /// Takes and parses a field that may be absent.
     pub(super) fn optional<T: DeserializeOwned>(
         &mut self,
         name: &str,
@@ -57,18 +57,18 @@ impl<'a> Fields<'a> {
             .map_err(|error| ParseError::json(&format!("{}.{name}", self.place), &error))
     }
 
-    /// A field that must be there.
+    /// Takes and parses a field that must be there.
     pub(super) fn required<T: DeserializeOwned>(&mut self, name: &str) -> Result<T, ParseError> {
         self.optional(name)?.ok_or_else(|| ParseError(format!("{}.{name} is missing", self.place)))
     }
 
-    /// Everything that was not taken.
+    /// Takes all fields that are left.
     pub(super) fn unknown(self) -> Unknown {
         self.entries.into_iter().map(|(key, raw)| (key.into_owned(), raw.to_owned())).collect()
     }
 }
 
-/// Whether the object in `text`, called `place` in errors, holds a key twice.
+/// Returns whether the object in `text`, which errors call `place`, holds a key twice.
 pub(super) fn repeats_a_key(place: &str, text: &str) -> Result<bool, ParseError> {
     let object: Object<'_> =
         serde_json::from_str(text).map_err(|error| ParseError::json(place, &error))?;
@@ -77,7 +77,7 @@ pub(super) fn repeats_a_key(place: &str, text: &str) -> Result<bool, ParseError>
     Ok(keys.windows(2).any(|pair| pair[0] == pair[1]))
 }
 
-/// Text by key, some without.
+/// Optional texts by key.
 pub(super) type Texts = BTreeMap<String, Option<String>>;
 
 struct Object<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);

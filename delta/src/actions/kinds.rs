@@ -14,61 +14,60 @@ pub type Configuration = BTreeMap<String, String>;
 /// One action of a commit or a checkpoint.
 #[derive(Clone, Debug)]
 pub enum LogAction {
-    /// A logical file joins the table.
+    /// A logical file that joins the table.
     Add(Add),
-    /// A logical file leaves the table.
+    /// A logical file that leaves the table.
     Remove(Remove),
-    /// Schema, partitioning, properties.
+    /// Schema, partitioning and table properties.
     Metadata(Metadata),
     /// Which readers and writers the table needs.
     Protocol(Protocol),
-    /// An application's progress.
+    /// The progress of an application, such as a stream.
     Txn(Txn),
-    /// A named piece of configuration.
+    /// A named piece of configuration of a feature or application.
     DomainMetadata(DomainMetadata),
-    /// Where the commit came from: JSON text, verbatim.
+    /// The origin of the commit: JSON text, verbatim.
     CommitInfo(Box<RawValue>),
-    /// A change file.
+    /// A file of the change data feed: JSON text, verbatim.
     Cdc(Box<RawValue>),
-    /// Anything else: its name and JSON text (a checkpoint's own `checkpointMetadata` and
-    /// `sidecar` go no further than the checkpoint).
+    /// Any other action: its name and JSON text. A checkpoint's own `checkpointMetadata` and
+    /// `sidecar` are used only while it is read.
     Other(String, Box<RawValue>),
 }
 
-/// `add`. Its key is (path, deletion vector's unique id).
+/// `add`: a live file. Its key is its path with the unique id of its deletion vector.
 #[derive(Clone, Debug)]
 pub struct Add {
-    /// As the log spells it: relative or absolute, URI-encoded.
+    /// The path as the log spells it: relative or absolute, URI-encoded.
     pub path: String,
-    /// Column → value as text; none is null.
+    /// Column → value as text; `None` is null.
     pub partition_values: BTreeMap<String, Option<String>>,
-    /// Bytes of the data object.
+    /// The length of the data object in bytes.
     pub size: u64,
-    /// Milliseconds since 1970.
+    /// A time in milliseconds since 1970.
     pub modification_time: i64,
     /// False when the rows are the same as before.
     pub data_change: bool,
     /// Statistics as JSON text, verbatim.
     pub stats: Option<String>,
-    /// Free text by key.
     pub tags: Option<BTreeMap<String, Option<String>>>,
-    /// Rows of the data object that are deleted.
+    /// The rows of the data object that are deleted.
     pub deletion_vector: Option<DeletionVector>,
-    /// First row id.
+    /// The row id of the file's first row.
     pub base_row_id: Option<i64>,
-    /// Version in which the rows came.
+    /// The version in which the rows were added.
     pub default_row_commit_version: Option<i64>,
-    /// Who clustered the file.
+    /// The implementation that clustered the file.
     pub clustering_provider: Option<String>,
     pub unknown: Unknown,
 }
 
-/// `remove`: a tombstone.
+/// `remove`: the tombstone of a file that left.
 #[derive(Clone, Debug)]
 pub struct Remove {
-    /// As the log spells it.
+    /// The path as the log spells it.
     pub path: String,
-    /// Milliseconds since 1970.
+    /// A time in milliseconds since 1970.
     pub deletion_timestamp: Option<i64>,
     /// False when the rows are the same as before.
     pub data_change: bool,
@@ -76,17 +75,16 @@ pub struct Remove {
     pub extended_file_metadata: Option<bool>,
     /// Column → value as text.
     pub partition_values: Option<BTreeMap<String, Option<String>>>,
-    /// Bytes of the data object.
+    /// The length of the data object in bytes.
     pub size: Option<u64>,
     /// Statistics as JSON text.
     pub stats: Option<String>,
-    /// Free text by key.
     pub tags: Option<BTreeMap<String, Option<String>>>,
     /// The removed file's deletion vector: part of its key.
     pub deletion_vector: Option<DeletionVector>,
-    /// First row id.
+    /// The row id of the file's first row.
     pub base_row_id: Option<i64>,
-    /// Version in which the rows came.
+    /// The version in which the rows were added.
     pub default_row_commit_version: Option<i64>,
     pub unknown: Unknown,
 }
@@ -98,69 +96,61 @@ pub struct DeletionVector {
     pub storage_type: String,
     /// Prefix and Z85 id, inline bytes, or path.
     pub path_or_inline: String,
-    /// Where in the file; absent and 0 differ.
+    /// The vector's offset in the file; an absent one and 0 differ.
     pub offset: Option<i32>,
-    /// Bytes of the vector itself.
+    /// The length of the vector itself in bytes.
     pub size_in_bytes: i32,
-    /// Deleted rows.
+    /// The number of deleted rows.
     pub cardinality: i64,
     pub unknown: Unknown,
 }
 
-/// `metaData`.
 #[derive(Clone, Debug)]
 pub struct Metadata {
-    /// The table's id.
     pub id: String,
-    /// Name for people.
     pub name: Option<String>,
-    /// Description for people.
     pub description: Option<String>,
     /// `format`: JSON text, verbatim.
     pub format: Box<RawValue>,
     /// The schema as JSON text.
     pub schema_string: String,
-    /// Partition columns, in order.
+    /// The partition columns, in order.
     pub partition_columns: Vec<String>,
-    /// Milliseconds since 1970.
+    /// A time in milliseconds since 1970.
     pub created_time: Option<i64>,
-    /// Table properties.
     pub configuration: Configuration,
     pub unknown: Unknown,
 }
 
-/// `protocol`.
+/// `protocol`: which readers and writers the table needs.
 #[derive(Clone, Debug)]
 pub struct Protocol {
-    /// 1, 2 or 3.
+    /// The reader version: 1, 2 or 3.
     pub min_reader_version: u32,
-    /// 1 to 7.
+    /// The writer version: 1 to 7.
     pub min_writer_version: u32,
-    /// With reader version 3.
+    /// The features for readers, with reader version 3.
     pub reader_features: Option<Vec<String>>,
-    /// With writer version 7.
+    /// The features for writers, with writer version 7.
     pub writer_features: Option<Vec<String>>,
     pub unknown: Unknown,
 }
 
-/// `txn`.
 #[derive(Clone, Debug)]
 pub struct Txn {
-    /// The application.
+    /// The name of the application.
     pub app_id: String,
-    /// Its progress.
+    /// The progress of the application, in its own numbers.
     pub version: i64,
-    /// Milliseconds since 1970.
+    /// A time in milliseconds since 1970.
     pub last_updated: Option<i64>,
     pub unknown: Unknown,
 }
 
-/// `domainMetadata`.
 #[derive(Clone, Debug)]
 pub struct DomainMetadata {
-    /// The domain's name.
     pub domain: String,
-    /// Its configuration as text.
+    /// The configuration as text, JSON as a rule.
     pub configuration: String,
     /// True for a tombstone.
     pub removed: bool,

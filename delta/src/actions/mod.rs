@@ -2,8 +2,8 @@
 //!
 //! Shapes: <https://github.com/delta-io/delta/blob/master/PROTOCOL.md#actions>
 //!
-//! Flow: [`parse_commit`] (a stream of JSON values) → actions → [`LogAction::to_json`]. A field that
-//! is null counts as absent.
+//! Flow: [`parse_commit`] (a stream of JSON values) → actions → [`LogAction::to_json`]. A field
+//! that is null counts as absent.
 
 mod error;
 mod fields;

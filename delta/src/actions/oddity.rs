@@ -1,13 +1,13 @@
-//! What in a log breaks the format's rules and changes nothing: it is read as Spark reads it, and
-//! told to the operator.
+//! What in a log breaks the format's rules but does not change the state. It is read as Spark reads
+//! it, and the operator gets a notice.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// One kind of it.
+/// A kind of oddity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Oddity {
-    /// A commit without a byte, or with white space alone.
+    /// A commit without bytes, or with white space alone.
     EmptyCommit,
     /// An object, or a row of a checkpoint, without an action.
     NoAction,
@@ -34,7 +34,7 @@ impl fmt::Display for Oddity {
     }
 }
 
-/// The oddities of a log: for each kind the first file that has it, and how many more do.
+/// The oddities of a log: for each kind the first file that has it, and the number of files.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Oddities(BTreeMap<Oddity, (String, u64)>);
 
@@ -48,7 +48,7 @@ impl Oddities {
         self.0.contains_key(&oddity)
     }
 
-    /// One line for each kind.
+    /// Formats one line for each kind.
     pub(crate) fn notices(&self) -> impl Iterator<Item = String> {
         self.0.iter().map(|(oddity, (file, files))| match files - 1 {
             0 => format!("{file} {oddity}"),

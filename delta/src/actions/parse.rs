@@ -22,7 +22,7 @@ const KNOWN: &[&str] = &[
     "txn",
 ];
 
-/// What one value of a log file says: an action, unless it holds none, and what is odd about it.
+/// Parses one value of a log file to its action, if it holds one, and its oddity, if it has one.
 pub(crate) fn value(text: &str) -> Result<(Option<LogAction>, Option<Oddity>), ParseError> {
     let mut fields = Fields::parse("action", text)?;
     let mut names: Vec<String> = fields.names().map(str::to_owned).collect();
@@ -42,8 +42,8 @@ pub(crate) fn value(text: &str) -> Result<(Option<LogAction>, Option<Oddity>), P
 }
 
 impl LogAction {
-    /// The action in `text`: an object with one field, its name. Beside an action that we know,
-    /// fields that nobody knows are ignored, as all readers do.
+    /// Parses the action in `text`, an object with one field, its name. Unknown fields beside a
+    /// known action are ignored, as by all readers.
     ///
     /// # Errors
     /// When the text is no such object, a required field is missing or has another type.
@@ -63,7 +63,7 @@ fn named(name: &str, raw: &RawValue) -> Result<(LogAction, Option<Oddity>), Pars
         "txn" => LogAction::Txn(txn(text)?),
         "domainMetadata" => LogAction::DomainMetadata(domain_metadata(text)?),
         "commitInfo" => {
-            // It tells where the commit comes from, not what the table holds.
+            // It records the origin of the commit, not the table's state.
             let repeated = fields::repeats_a_key("commitInfo", text)?;
             let oddity = repeated.then_some(Oddity::RepeatedKey);
             return Ok((LogAction::CommitInfo(raw.to_owned()), oddity));
@@ -100,7 +100,7 @@ fn remove(text: &str) -> Result<Remove, ParseError> {
     Ok(Remove {
         path: fields.required("path")?,
         deletion_timestamp: fields.optional("deletionTimestamp")?,
-        // Absent in old logs; Spark reads it as true.
+        // Old logs leave it out; Spark reads that as true.
         data_change: fields.optional("dataChange")?.unwrap_or(true),
         extended_file_metadata: fields.optional("extendedFileMetadata")?,
         partition_values: fields.optional("partitionValues")?,
@@ -138,7 +138,8 @@ fn metadata(text: &str) -> Result<Metadata, ParseError> {
         name: fields.optional("name")?,
         description: fields.optional("description")?,
         format: fields.required("format")?,
-        // Databricks pipelines create tables without one; the snapshot refuses a lasting lack.
+        // Databricks pipelines create tables without one; a snapshot refuses a table that still has
+        // none.
         schema_string: fields.optional("schemaString")?.unwrap_or_default(),
         partition_columns: fields.optional("partitionColumns")?.unwrap_or_default(),
         created_time: fields.optional("createdTime")?,

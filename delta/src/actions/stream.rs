@@ -13,29 +13,29 @@ use super::parse;
 /// Values of a commit that one thread parses at a time.
 const VALUES_PER_PART: usize = 1024;
 
-/// What a log file says.
+/// The content of a log file.
 #[derive(Clone, Debug, Default)]
 pub struct Parsed {
     /// Its actions, in the file's order.
     pub actions: Vec<LogAction>,
-    /// What in it was passed over.
+    /// What was ignored in it.
     pub oddities: BTreeSet<Oddity>,
 }
 
 impl Parsed {
-    /// Appends what one JSON value says.
+    /// Appends the content of one JSON value.
     pub(crate) fn push(&mut self, (action, oddity): (Option<LogAction>, Option<Oddity>)) {
         self.actions.extend(action);
         self.oddities.extend(oddity);
     }
 
-    /// Appends what another file says.
+    /// Appends the content of another file.
     pub(crate) fn append(&mut self, mut other: Self) {
         self.actions.append(&mut other.actions);
         self.oddities.append(&mut other.oddities);
     }
 
-    /// All parts, in order; each is freed as it is taken over.
+    /// Joins parts in order, and frees each as it is moved.
     pub(crate) fn joined(parts: Vec<Self>) -> Self {
         let mut whole = Self::default();
         whole.actions.reserve(parts.iter().map(|part| part.actions.len()).sum());
@@ -44,7 +44,7 @@ impl Parsed {
     }
 }
 
-/// The actions of a commit: a stream of JSON values, not always one a line.
+/// Parses a commit: a stream of JSON values, which need not be one a line.
 ///
 /// # Errors
 /// When the text is not UTF-8 or JSON, or a value is no action; the value's number from 1 is named.

@@ -1,5 +1,5 @@
-//! From actions to JSON: fields in the order in which Spark writes them, then the unknown ones by
-//! name. An absent field is left out, never written as null.
+//! From actions to JSON: fields in Spark's order, then the unknown ones by name. An absent field is
+//! left out, never written as null.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -9,7 +9,7 @@ use super::kinds::{
 };
 
 impl LogAction {
-    /// One line of JSON, without the line feed.
+    /// Formats the action as one line of JSON, without the line feed.
     #[must_use]
     pub fn to_json(&self) -> String {
         let mut out = String::with_capacity(256);
@@ -21,7 +21,7 @@ impl LogAction {
         out
     }
 
-    /// The action's name in the log.
+    /// Returns the action's name in the log.
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
@@ -150,7 +150,7 @@ impl DomainMetadata {
     }
 }
 
-/// An object being written: opened, filled field by field, closed with what is unknown.
+/// A JSON object that is being written field by field; the unknown fields close it.
 struct Object<'a> {
     out: &'a mut String,
     first: bool,
@@ -182,7 +182,7 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// A number or a boolean: their text is their JSON.
+    /// Writes a number or a boolean, whose text is its JSON.
     fn number(&mut self, name: &str, value: Option<impl std::fmt::Display>) {
         if let Some(value) = value {
             self.key(name);
@@ -243,13 +243,13 @@ fn map<'a>(out: &mut String, entries: impl Iterator<Item = (&'a String, Option<&
     out.push('}');
 }
 
-/// JSON text without its line breaks: outside strings they are white space, inside they are
+/// Appends JSON text without its line breaks: outside strings they are white space, inside they are
 /// always escaped.
 fn one_line(out: &mut String, raw: &str) {
     out.extend(raw.chars().filter(|c| !matches!(c, '\n' | '\r')));
 }
 
-/// A JSON string.
+/// Appends a JSON string.
 pub(crate) fn text(out: &mut String, value: &str) {
     out.push('"');
     for c in value.chars() {

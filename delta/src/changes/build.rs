@@ -23,7 +23,7 @@ use crate::replica::{CloneMetrics, LastSync, Marker, RecordBody, identity, marke
 use crate::snapshot::{CommitDigest, Snapshot};
 use crate::{dv, log};
 
-/// What is asked for.
+/// What the sync is asked to do.
 pub(super) struct Request<'a> {
     pub(super) spec: &'a CloneSpec,
     /// The hash of the part of the source that is kept.
@@ -33,25 +33,24 @@ pub(super) struct Request<'a> {
     pub(super) sources: BTreeMap<String, String>,
 }
 
-/// The two sides.
 #[derive(Clone, Copy)]
 pub(super) struct Tables<'a> {
     pub(super) source: &'a TableStore,
     pub(super) target: &'a TableStore,
 }
 
-/// The replica as the plan found it.
+/// The replica at the time of planning.
 pub(super) struct Replica {
     pub(super) snapshot: Snapshot,
     pub(super) last: LastSync,
     pub(super) continuity: Continuity,
-    /// Paths that the source had at the last sync and does not have any more.
+    /// Paths that were live at the source at the last sync and are not live now.
     pub(super) absent: BTreeSet<String>,
     /// Which of its files are known to hold the source's bytes.
     pub(super) proven: Proven,
 }
 
-/// Is the source the one that was synced before?
+/// Whether the source is the table that was synced before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Continuity {
     /// The same table: the lineage goes on.
@@ -72,7 +71,7 @@ struct FileChanges {
 /// Builds the change set that leads from `replica` to `wanted`.
 ///
 /// # Errors
-/// What the two states have against it, each with its reason.
+/// Why one of the two states cannot be synced, each with its reason.
 pub(super) async fn change_set(
     tables: Tables<'_>,
     wanted: &Snapshot,
@@ -151,7 +150,7 @@ fn file_changes(
     })
 }
 
-/// The vectors of the files that join, as far as they lie in objects.
+/// Lists the vectors of the files that join, except inline ones.
 fn new_vectors(
     source: &TableStore,
     difference: &FileDifference,
@@ -174,8 +173,8 @@ fn record(
     Request { spec, scope, sync, .. }: &Request<'_>,
     table: &TableChanges,
 ) -> RecordBody {
-    // Where a commit has no bytes yet, the same version may come to say more: without a hash the
-    // next sync looks at all of it again.
+    // A commit without bytes may be filled in later. Without a hash the next sync compares
+    // everything again.
     let source_commit_sha256 = commit
         .filter(|commit| !wanted.has_empty_commit && !commit.is_empty)
         .map(|commit| hex(&commit.sha256));
@@ -199,15 +198,14 @@ fn record(
     }
 }
 
-/// What an operator should know of the source's log, whose newest commit is `commit`, and of the
-/// replica's.
+/// Collects the notices about the source's log, whose newest commit is `commit`, and the replica's.
 fn notices(
     wanted: &Snapshot,
     commit: Option<CommitDigest>,
     replica: Option<&Replica>,
 ) -> Vec<String> {
     let mut notices = wanted.notices.clone();
-    // Beside its checkpoint the commit was not needed for the state.
+    // With a checkpoint of its version the commit was not read.
     if !wanted.has_empty_commit && commit.is_some_and(|commit| commit.is_empty) {
         notices.push(format!("{} {}", log::commit_path(wanted.version), Oddity::EmptyCommit));
     }
@@ -235,8 +233,9 @@ fn transactions(record: &RecordBody, wanted: &Snapshot, head: Option<&Snapshot>)
     txns
 }
 
-/// False when the source only rearranged rows since the last sync: streams on the replica must
-/// not see them twice. Only known when the replica is exactly that state of the same part.
+/// Returns false when the source only rearranged rows since the last sync, so that streams on the
+/// replica do not see them twice. That is known only if the replica is in exactly that state of the
+/// same part.
 ///
 /// # Errors
 /// DAMAGED_LOG when a file left the source without a `remove`.
@@ -249,7 +248,8 @@ async fn data_change(
 ) -> Result<bool, DeltaError> {
     let Some(Replica { last, absent, continuity, .. }) = replica else { return Ok(true) };
     let follows = *continuity == Continuity::Same && !last.diverged && last.scope == scope;
-    // Rows can leave unseen (a file whose rows were all deleted before), not join.
+    // A file whose rows were all deleted before may leave without a change of rows; none can join
+    // without one.
     let may_be_quiet = follows && !difference.leaves.is_empty();
     if !may_be_quiet && absent.is_empty() {
         return Ok(true);

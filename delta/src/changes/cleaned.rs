@@ -1,11 +1,10 @@
-//! The replica's log lost commits above our last sync: another engine wrote a checkpoint and
-//! cleaned up behind it, as VACUUM's own commits bring about.
+//! Commits of the replica above our last sync that are gone: another engine wrote a checkpoint and
+//! cleaned up the log below it, as VACUUM can cause.
 //!
-//! What these commits did is not known, and our markers say nothing of it. The live files decide:
-//! if they are those of the source at the version of our last sync, nobody changed them; whatever
-//! else differs is set right by the difference, which is taken of everything. If not, or if the
-//! source does not hold that version any more, somebody else wrote to the replica as far as anyone
-//! can tell.
+//! What these commits did is unknown, so the live files decide: if they are those of the source at
+//! the version of our last sync, nobody changed them, and the difference corrects everything else.
+//! If they are not, or the source does not hold that version any more, the replica counts as
+//! changed by another writer.
 
 use deepclone_common::store::table::TableStore;
 use deepclone_core::spec::{CloneSpec, SourcePoint};
@@ -15,7 +14,7 @@ use crate::names::replicated;
 use crate::replica::{LastSync, part, refuse_or_note};
 use crate::snapshot::{self, Snapshot};
 
-/// Judges the commits that are gone, if any.
+/// Decides about the commits that are gone, if any.
 ///
 /// # Errors
 /// TARGET_DIVERGED when the files are not those of the last sync and the policy is to fail; a

@@ -1,4 +1,5 @@
-//! The set difference of two live maps: one action a key, never a `remove` of a key outside R.
+//! The set difference of two live maps: one action for each key, and never a `remove` of a key
+//! outside R.
 
 use std::collections::BTreeMap;
 
@@ -10,19 +11,19 @@ use crate::actions::Add;
 use crate::file_key::FileKey;
 use crate::replica::CloneMetrics;
 
-/// What joins, leaves and changes.
+/// The files that join, leave and change.
 #[derive(Debug, Default)]
 pub(super) struct FileDifference {
-    /// S∖R.
+    /// S∖R: the files that join.
     pub(super) joins: Vec<(FileKey, Add)>,
-    /// R∖S, as the replica knows them.
+    /// R∖S: the files that leave, with the replica's fields.
     pub(super) leaves: Vec<Add>,
-    /// Shared keys whose other fields differ: the source's fields under the replica's spelling of
+    /// Files in both whose other fields differ: the source's fields under the replica's spelling of
     /// the path.
     pub(super) re_adds: Vec<Add>,
 }
 
-/// The difference from `replica` (R) to `source` (S), in the order of the keys.
+/// Computes the difference from `replica` (R) to `source` (S), in the order of the keys.
 ///
 /// # Errors
 /// DAMAGED_LOG when the source lists one path twice at once; TARGET_CONFLICT when a path has
@@ -55,7 +56,7 @@ pub(super) fn difference(
     Ok(difference)
 }
 
-/// The six figures.
+/// Counts the six figures.
 pub(super) fn metrics(
     source: &BTreeMap<FileKey, Add>,
     difference: &FileDifference,
@@ -71,13 +72,15 @@ pub(super) fn metrics(
     }
 }
 
-/// Readers that key on the path's text must see the live spelling again, not a second file.
+/// Adds a file again under the replica's spelling of its path: in another spelling, readers would
+/// see a second file.
 fn re_add(known: &Add, source: &Add) -> Add {
     let stats = source.stats.clone().or_else(|| known.stats.clone());
     Add { path: known.path.clone(), stats, data_change: false, ..source.clone() }
 }
 
-/// The keys are sorted by path first: two live files of one path are neighbours.
+/// Refuses two live files of one path. The keys are sorted by path, so two such files are
+/// neighbours.
 fn one_live_file_a_path(source: &BTreeMap<FileKey, Add>) -> Result<(), Failure> {
     for (left, right) in source.keys().zip(source.keys().skip(1)) {
         if left.path == right.path {

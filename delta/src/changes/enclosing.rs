@@ -1,5 +1,5 @@
-//! Is there a table around the target? Its VACUUM would delete the replica's objects, for no
-//! action of its log names them.
+//! Refuses a target inside another table, whose VACUUM would delete the replica's objects because
+//! its log does not name them.
 
 use deepclone_common::store::error::StoreErrorKind;
 use deepclone_common::store::retry::{Patience, retrying};

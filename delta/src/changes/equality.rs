@@ -1,4 +1,4 @@
-//! Do two `add`s of one logical file say the same?
+//! Whether two `add`s of one logical file are equal.
 //!
 //! Statistics and unknown fields are compared by value, not by text: key order, white space and
 //! the spelling of numbers do not matter, every digit does. Partition values are compared as they
@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 
 use crate::actions::{Add, DeletionVector, Unknown};
 
-/// True when the replica's `add` needs no re-add to say what the source's says.
+/// Returns whether the replica's `add` has the fields of the source's, so that no re-add is needed.
 pub(crate) fn same_fields(replica: &Add, source: &Add) -> bool {
     replica.size == source.size
         && replica.modification_time == source.modification_time
@@ -26,16 +26,16 @@ pub(crate) fn same_fields(replica: &Add, source: &Add) -> bool {
         && same_stats(replica.stats.as_deref(), source.stats.as_deref())
 }
 
-/// True when the source's `add` tells of other bytes than the replica's, whatever the size: then
-/// the file was replaced in place, or its modification time was set anew over the same bytes.
-/// Statistics that were added, left out or rounded tell nothing.
+/// Returns whether the source's `add` may stand for other bytes than the replica's of the same
+/// size: the file was replaced in place, or its modification time was changed. Statistics that were
+/// added, left out or rounded do not count.
 pub(crate) fn is_replaced(replica: &Add, source: &Add) -> bool {
     replica.modification_time != source.modification_time
         || stats_contradict(replica.stats.as_deref(), source.stats.as_deref())
 }
 
-/// True when both texts count the rows or nulls, or bound the values of one column, and not by the
-/// same. Bounds are compared only where both call them tight: a deletion vector widens them.
+/// Returns whether two statistics have different counts of rows or nulls, or different bounds of
+/// one column. Bounds are compared only where both are tight: a deletion vector widens them.
 fn stats_contradict(left: Option<&str>, right: Option<&str>) -> bool {
     let parse = |stats: Option<&str>| serde_json::from_str::<StatsNumbers>(stats?).ok();
     let (Some(left), Some(right)) = (parse(left), parse(right)) else { return false };
@@ -74,7 +74,7 @@ struct StatsNumbers {
     null_count: Option<Box<RawValue>>,
 }
 
-/// True when some value that both have, under the same names, differs.
+/// Returns whether a value that both have under the same names differs.
 fn values_differ(bound: End, left: Option<&RawValue>, right: Option<&RawValue>) -> bool {
     let (Some(left), Some(right)) = (left, right) else { return false };
     let fields =
@@ -92,12 +92,12 @@ fn values_differ(bound: End, left: Option<&RawValue>, right: Option<&RawValue>) 
     matches!((text(left), text(right)), (Some(l), Some(r)) if texts_differ(bound, &l, &r))
 }
 
-/// Characters of a text that no writer leaves out of a bound: a date; the rest of a time is spelled
-/// in many ways, and long texts are cut.
+/// Characters of a text that are compared: a date. Writers spell the rest of a time in many ways,
+/// and cut long texts.
 const TEXT_CHARS_MAX: usize = 10;
 
-/// True when neither text can be the other one, cut. The last character of a cut upper bound may
-/// be raised.
+/// Returns whether neither text can be a cut form of the other. The last character of a cut upper
+/// bound may be raised.
 fn texts_differ(bound: End, left: &str, right: &str) -> bool {
     let shorter = left.chars().count().min(right.chars().count());
     let kept = match bound {
@@ -112,16 +112,16 @@ fn is_number(json: &str) -> bool {
     json.starts_with(|first: char| first == '-' || first.is_ascii_digit())
 }
 
-/// The JSON text in one spelling: keys sorted, no white space, numbers as digits and exponent.
-/// None when it is not JSON, or nested too deep.
+/// Formats JSON in one spelling: keys sorted, no white space, numbers as digits and exponent.
+/// `None` when the text is not JSON, or nested too deep.
 pub(crate) fn canonical(json: &str) -> Option<String> {
     let mut out = String::with_capacity(json.len());
     write_canonical(&mut out, json.trim(), DEPTH_MAX)?;
     Some(out)
 }
 
-/// Levels of JSON that are compared by value; deeper ones by their text, so that no depth exhausts
-/// the stack.
+/// Levels of JSON that are compared by value. A deeper text is compared as it is, so that no depth
+/// exhausts the stack.
 const DEPTH_MAX: usize = 400;
 
 fn same_tags(left: &Add, right: &Add) -> bool {
@@ -152,8 +152,8 @@ fn same_json(left: &str, right: &str) -> bool {
     left == right || canonical(left).is_some_and(|left| Some(left) == canonical(right))
 }
 
-/// A source that has none any more (its checkpoint keeps none) says less than before, not something
-/// else: the replica keeps what it has.
+/// Returns whether statistics are equal. If the source has none any more, because its checkpoint
+/// keeps none, the replica keeps its own.
 fn same_stats(replica: Option<&str>, source: Option<&str>) -> bool {
     match (replica, source) {
         (None, Some(_)) => false,
@@ -195,7 +195,7 @@ fn write_canonical(out: &mut String, json: &str, depth_max: usize) -> Option<()>
     Some(())
 }
 
-/// `12.50` → `125e-1`, `0.0` → `0`: every digit kept, one spelling.
+/// Formats a number in one spelling that keeps every digit: `12.50` → `125e-1`, `0.0` → `0`.
 fn exact_number(text: &str) -> Option<String> {
     let (sign, text) = match text.strip_prefix('-') {
         Some(rest) => ("-", rest),

@@ -1,8 +1,8 @@
-//! High-water marks of identity columns: the last number that a table handed out, beside the column
-//! in its schema.
+//! High-water marks of identity columns: the last number that a table assigned, in the metadata of
+//! the column.
 //!
-//! A number that the replica handed out to somebody else's rows stays so: the mark of the replica's
-//! schema is the further one of both sides. Spark merges the two in the same way when it clones
+//! A number that the replica assigned to rows of another writer must not be assigned again, so its
+//! schema gets the further mark of both sides. Spark merges the two in the same way when it clones
 //! over a table.
 //!
 //! <https://github.com/delta-io/delta/blob/master/PROTOCOL.md#identity-columns>
@@ -16,7 +16,8 @@ use crate::schema::{self, Field};
 const MARK: &str = "delta.identity.highWaterMark";
 const STEP: &str = "delta.identity.step";
 
-/// The source's schema with the replica's marks where those are further; all else to the byte.
+/// Returns the source's schema with the replica's marks where those are further, and all else
+/// unchanged.
 pub(crate) fn further(source: &str, replica: &str) -> String {
     let unchanged = || source.to_owned();
     let (Ok(columns), Ok(known)) = (schema::columns(source), schema::columns(replica)) else {
@@ -37,7 +38,7 @@ pub(crate) fn further(source: &str, replica: &str) -> String {
     schema
 }
 
-/// What to write where, so that the column's mark becomes `known`, if that is further.
+/// Returns the place and text of the edit that makes the column's mark `known`, if that is further.
 fn change(source: &str, column: &Field<'_>, known: i64) -> Option<(Range<usize>, String)> {
     let step_text = column.annotation(STEP)?;
     let step = number(step_text)?;
@@ -58,7 +59,7 @@ fn number(raw: &RawValue) -> Option<i64> {
     serde_json::from_str(raw.get()).ok()
 }
 
-/// Where a piece of `whole` stands in it.
+/// Returns the range of a piece of `whole`.
 fn place(whole: &str, piece: &RawValue) -> Option<Range<usize>> {
     let piece = piece.get();
     let start = piece.as_ptr().addr().checked_sub(whole.as_ptr().addr())?;

@@ -1,5 +1,5 @@
-//! The replica's metadata: the source's, without what belongs to the source alone, with the
-//! properties that were asked for, under the replica's own id.
+//! The replica's metadata: the source's, without what is valid for the source alone, with the
+//! properties of the user, under the replica's own id.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,7 +19,7 @@ use crate::protocol::{
 };
 use crate::snapshot::Snapshot;
 
-/// Properties of the source that mean nothing at the replica, by prefix.
+/// Prefixes of properties that are valid for the source alone.
 const STRIPPED: &[&str] = &[
     "delta.universalFormat.",
     "io.unitycatalog.",
@@ -29,7 +29,7 @@ const STRIPPED: &[&str] = &[
     ENABLEMENT_TIMESTAMP,
 ];
 
-/// Properties that engines manage themselves, by prefix: nobody sets them from outside.
+/// Prefixes of properties that engines manage themselves, so that users cannot set them.
 const RESERVED: &[&str] = &[
     "delta.columnMapping.",
     "delta.constraints.",
@@ -44,7 +44,7 @@ const RESERVED: &[&str] = &[
 
 const ROW_TRACKING_SUSPENDED: &str = "delta.rowTrackingSuspended";
 
-/// The properties that are asked for: the source's, without its own time keeping, and those of the
+/// The properties that are asked for: the source's that are valid for a replica, and those of the
 /// user.
 pub(crate) struct AskedProperties(Configuration);
 
@@ -168,7 +168,7 @@ impl CompleteProperties {
     }
 }
 
-/// How the commit tells its time.
+/// Decides how the commit records its time.
 fn commit_time(
     protocol: &Protocol,
     configuration: &Configuration,
@@ -187,8 +187,7 @@ fn commit_time(
     }
 }
 
-/// What an operator should know where the replica's change data feed turns on: told once, not by
-/// every sync that follows.
+/// Returns the notice for the sync in which the replica's change data feed turns on.
 pub(super) fn feed_notice(
     described: &Metadata,
     protocol: &Protocol,
@@ -205,7 +204,7 @@ pub(super) fn feed_notice(
     })
 }
 
-/// True when the two say the same.
+/// Returns whether the two are equal but for their creation time.
 pub(super) fn same(left: &Metadata, right: &Metadata) -> bool {
     let unknown = |metadata: &Metadata| -> BTreeMap<String, Option<String>> {
         metadata.unknown.iter().map(|(key, raw)| (key.clone(), canonical(raw.get()))).collect()

@@ -3,10 +3,10 @@
 //! Words: R is the live map of the replica's head, S that of the source at the version wanted, both
 //! keyed by logical file.
 //!
-//! Flow: [`plan_sync`] lists both logs; when the replica's head is ours and says that it has this
-//! very source commit, there is nothing to do (`up_to_date`). Else both tables are read, and the
-//! difference is taken (`difference`): files, objects to copy, protocol, metadata, domains,
-//! transactions.
+//! Flow: [`plan_sync`] lists both logs; when the replica's head is ours and records this very
+//! source commit, there is nothing to do (`up_to_date`). Else both tables are read and compared
+//! (`build`): files (`difference`), objects to copy (`objects`), protocol and metadata (`table`),
+//! domains and transactions (`state`).
 
 mod build;
 mod cleaned;

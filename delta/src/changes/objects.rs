@@ -30,7 +30,7 @@ pub(super) enum Proven {
     Nothing,
 }
 
-/// A table's live map, and the URI that its absolute paths begin with.
+/// A table's live map, and the URI of its folder for absolute paths.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Live<'a> {
     pub(super) uri: &'a str,
@@ -38,7 +38,7 @@ pub(super) struct Live<'a> {
 }
 
 impl Live<'_> {
-    /// The keys of all objects.
+    /// Returns the keys of all objects.
     fn keys(&self) -> Result<BTreeSet<String>, DeltaError> {
         let mut keys = BTreeSet::new();
         for (key, add) in self.files {
@@ -49,7 +49,7 @@ impl Live<'_> {
     }
 }
 
-/// An object as it is collected: the largest of the sizes that name it.
+/// An object to copy, with the largest size that any file gives it.
 #[derive(Clone, Copy, Debug)]
 struct Wanted {
     size: u64,
@@ -57,7 +57,7 @@ struct Wanted {
     modified_ms: i64,
 }
 
-/// The objects of `source` (S) that are not proven to be at `replica` (R), sorted by key.
+/// Lists the objects of `source` (S) that are not proven to be at `replica` (R), sorted by key.
 pub(super) fn new_objects(
     replica: Live<'_>,
     source: Live<'_>,
@@ -121,7 +121,7 @@ pub(super) fn located(
     Ok(objects)
 }
 
-/// Every store of ours takes this key as it is, or it is refused before anything is copied.
+/// Refuses a key that object_store would change, before anything is copied.
 fn check_key(path: &str) -> Result<(), Failure> {
     match object_store::path::Path::parse(path) {
         Ok(parsed) if parsed.as_ref() == path => Ok(()),

@@ -21,13 +21,13 @@ use crate::publish::commit;
 use crate::replica::{identity, last_sync, part, refuse_other_source};
 use crate::snapshot::{self, Snapshot};
 
-/// A time with as many digits as the commit's own will have.
+/// A time with as many digits as the commit's own time has until 2286.
 const PLANNED_MS: i64 = 1_000_000_000_000;
 
 /// Plans the sync of `target` to what `spec` asks of `source`.
 ///
 /// # Errors
-/// Everything that the source, the target or the spec can have against it, each with its reason.
+/// Why the source, the target or the spec does not allow the sync, each with its reason.
 pub async fn plan_sync(
     source: &TableStore,
     target: &TableStore,
@@ -78,7 +78,7 @@ pub async fn plan_sync_within(
     Ok(match &replica {
         Some(replica) if nothing_to_do(replica, &change_set) => nothing(replica, &change_set),
         _ => {
-            // Before anything is copied: a commit that cannot be written makes no object visible.
+            // Refused before anything is copied: a commit that is too large could never be written.
             commit::check_size(commit::size(&change_set, PLANNED_MS), commit_bytes_max)?;
             SyncPlan::Change(Box::new(change_set))
         }
@@ -117,7 +117,7 @@ async fn read_replica(
         Continuity::Same if !last.diverged => {
             (since::not_live(target.kind(), &snapshot.files, &wanted.files), Proven::Head)
         }
-        // Somebody else's files never were at the source.
+        // Files of another writer never were at the source.
         Continuity::Same => match since::synced_files(target, &last).await? {
             Some(mut synced) => {
                 let absent = since::not_live(target.kind(), &synced, &wanted.files);
@@ -131,7 +131,7 @@ async fn read_replica(
     Ok(Some(Replica { snapshot, last, continuity, absent, proven }))
 }
 
-/// This sync was published before a crash.
+/// Returns the result of this sync if it was published before a crash.
 fn decided(replica: &Replica, sync: JobId) -> Option<SyncPlan> {
     let record = replica.last.record.as_ref()?;
     (record.sync() == sync).then(|| up_to_date::published(record))
@@ -152,8 +152,8 @@ fn refuse_older(replica: Option<&Replica>, wanted: &Snapshot) -> Result<(), Delt
     }
 }
 
-/// True when the replica has this version of this part of the source, nobody else wrote to it,
-/// and no file, domain, transaction or property differs.
+/// Returns whether the replica has this version of this part of the source, no other writer changed
+/// it, and no file, domain, transaction or property differs.
 fn nothing_to_do(replica: &Replica, change_set: &ChangeSet) -> bool {
     let (last, wanted) = (&replica.last, &change_set.record);
     last.source_version == wanted.source_version

@@ -1,9 +1,9 @@
-//! What the source's commits since the last sync say: whether they changed rows, and whether they
-//! account for every file that left.
+//! What the source's commits since the last sync did: whether they changed rows, and whether they
+//! removed every file that left.
 //!
-//! A file leaves a table by a `remove`. One that was live at the last sync, that no commit since
-//! then removes and that is not live any more was lost by the log: by a checkpoint as a rule. Where
-//! commits are gone, the checkpoint is all there is, and it decides.
+//! A file leaves a table by a `remove`. If it was live at the last sync, is not live any more, and
+//! no commit since then removes it, the log lost it, usually in a checkpoint. Where commits are
+//! gone, only the checkpoint is left, and it decides.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,13 +20,13 @@ use crate::paths;
 use crate::replica::LastSync;
 use crate::snapshot::{self, Snapshot};
 
-/// Paths that left, with whether they are live as far as the commits are read.
+/// Paths, with whether they are live after the commits that were read so far.
 type Paths = BTreeMap<String, bool>;
 
-/// What the commits say.
+/// The result of reading the commits.
 #[derive(Debug)]
 pub(super) struct Since {
-    /// True when rows may differ: a commit says so, or is gone.
+    /// True when rows may differ: a commit changed some, or is gone.
     pub(super) data_change: bool,
     /// Files that left without a `remove`.
     pub(super) lost: Option<Lost>,
@@ -35,14 +35,14 @@ pub(super) struct Since {
 /// Files that left without a `remove`.
 #[derive(Debug)]
 pub(super) struct Lost {
-    /// The first of them.
+    /// The path of the first.
     path: String,
-    /// How many others there are.
+    /// The number of the others.
     others: usize,
 }
 
 impl Lost {
-    /// The error that names the file and where the source's log lost it.
+    /// Builds the error that names the file and the log file that lost it.
     pub(super) fn error(&self, wanted: &Snapshot, last: &LastSync) -> DeltaError {
         let commit = log::commit_path(wanted.version);
         let file = wanted.checkpoint.as_deref().unwrap_or(&commit);
@@ -60,7 +60,8 @@ impl Lost {
     }
 }
 
-/// The replica's files as our last sync left them; none when its log does not go back that far.
+/// Reads the replica's files as our last sync left them; `None` when its log does not go back that
+/// far.
 pub(super) async fn synced_files(
     target: &TableStore,
     last: &LastSync,
@@ -73,9 +74,9 @@ pub(super) async fn synced_files(
     }
 }
 
-/// Takes out of `synced`, the files of version `at`, those that were not live all the time
-/// up to `head` under one spelling: what left may have been vacuumed, and its key used for other
-/// bytes. Commits that are gone may have done that to any file.
+/// Keeps in `synced`, the files of version `at`, those that were live all the time up to `head`
+/// under one spelling. A file that left may have been vacuumed and its key used for other bytes,
+/// and a commit that is gone may have removed any file.
 ///
 /// # Errors
 /// When a commit cannot be read.
@@ -98,8 +99,8 @@ pub(super) async fn keep_unbroken(
     Ok(())
 }
 
-/// The paths that are live in the replica's `synced` and not in the source's `now`: both maps are
-/// sorted by path, but for keys that are rewritten for the target.
+/// Lists the paths that are live in the replica's `synced` and not in the source's `now`. Both maps
+/// are sorted by path, except for keys that are rewritten for the target.
 pub(super) fn not_live(
     kind: StoreKind,
     synced: &BTreeMap<FileKey, Add>,
@@ -150,8 +151,8 @@ pub(super) async fn read(
     Ok(Since { data_change, lost })
 }
 
-/// The commit `version`; none when it is gone, or nobody can read it: the checkpoint above it
-/// stands for both.
+/// Reads the commit `version`; `None` when it is gone or unreadable, for in both cases the
+/// checkpoint above it decides.
 async fn readable(source: &TableStore, version: u64) -> Result<Option<Commit>, DeltaError> {
     match log::read_commit(source, version).await {
         Err(DeltaError::Damaged { .. }) => Ok(None),
@@ -168,7 +169,7 @@ fn changes_rows(action: &LogAction) -> bool {
 }
 
 /// Applies the commit to `paths`. A `remove` counts in any spelling of its path and with any
-/// deletion vector: too few files count as lost rather than too many.
+/// deletion vector, so that no file counts as lost by mistake.
 fn follow(root_uri: &str, kind: StoreKind, paths: &mut Paths, commit: &Commit) {
     for path in removed(root_uri, kind, commit) {
         if let Some(is_live) = paths.get_mut(&path) {
@@ -185,7 +186,7 @@ fn follow(root_uri: &str, kind: StoreKind, paths: &mut Paths, commit: &Commit) {
     }
 }
 
-/// The keys at the target of what the source's commit removes.
+/// Lists the target's keys of the files that the source's commit removes.
 fn removed(root_uri: &str, kind: StoreKind, commit: &Commit) -> impl Iterator<Item = String> {
     commit.actions.iter().filter_map(move |action| match action {
         LogAction::Remove(remove) => {
@@ -196,7 +197,7 @@ fn removed(root_uri: &str, kind: StoreKind, commit: &Commit) -> impl Iterator<It
     })
 }
 
-/// Takes away the paths that a commit up to `base` removes; where the commits end, all of them.
+/// Drops the paths that a commit up to `base` removes; all of them if a commit is gone.
 async fn forget_removed(
     (source, kind): (&TableStore, StoreKind),
     base: u64,

@@ -1,4 +1,4 @@
-//! Domains and transactions: what of them changes.
+//! Changes of domains and transactions.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,8 @@ use crate::actions::{DomainMetadata, Txn};
 use crate::replica::is_ours;
 use crate::row_ids::{ROW_TRACKING_DOMAIN, row_id_mark};
 
-/// Domains to set and to remove, so that the replica has the source's: only called when the
-/// replica lists `domainMetadata`.
+/// Lists the domains to set and to remove, so that the replica has the source's. Only for a replica
+/// that lists `domainMetadata`.
 pub(super) fn domains(
     source: &BTreeMap<String, DomainMetadata>,
     replica: &BTreeMap<String, DomainMetadata>,
@@ -26,7 +26,7 @@ pub(super) fn domains(
             changes.push(wanted);
         }
     }
-    // A row id that was handed out stays so: that domain is never removed.
+    // Row ids that were assigned stay reserved, so that domain is never removed.
     let gone = replica
         .values()
         .filter(|domain| !source.contains_key(&domain.domain))
@@ -35,7 +35,8 @@ pub(super) fn domains(
     Ok(changes)
 }
 
-/// The source's transactions that the replica does not have; a sync's markers stay at home.
+/// Lists the source's transactions that the replica lacks, except the markers of a sync into the
+/// source.
 pub(super) fn transactions(
     source: &BTreeMap<String, Txn>,
     replica: &BTreeMap<String, Txn>,

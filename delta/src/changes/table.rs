@@ -1,4 +1,4 @@
-//! The replica's table: which protocol, metadata and domains it shall have, and which of them
+//! The replica's table: which protocol, metadata and domains it is to have, and which of them
 //! change.
 
 use deepclone_core::failure::Failure;
@@ -12,7 +12,7 @@ use crate::properties::Maintenance;
 use crate::protocol;
 use crate::snapshot::Snapshot;
 
-/// The table as it shall be.
+/// The table after the sync.
 pub(super) struct DescribedTable {
     protocol: Protocol,
     metadata: Metadata,
@@ -20,17 +20,17 @@ pub(super) struct DescribedTable {
     notices: Vec<String>,
 }
 
-/// What changes in the table, and what the rest of the change set needs to know of it.
+/// The changes of the table, and its properties that the rest of the change set needs.
 pub(super) struct TableChanges {
-    /// `None`: unchanged.
+    /// `None` if it stays.
     pub(super) protocol: Option<Protocol>,
-    /// `None`: unchanged.
+    /// `None` if it stays.
     pub(super) metadata: Option<Metadata>,
     pub(super) domains: Vec<DomainMetadata>,
     pub(super) commit_time: CommitTime,
     pub(super) table_id: String,
     pub(super) checkpoint_interval: u64,
-    /// The shorter retention of the table as it is and as it shall be.
+    /// The shorter retention of the table before and after the sync.
     pub(super) retention_ms: i64,
     pub(super) row_tracking: bool,
     pub(super) notices: Vec<String>,

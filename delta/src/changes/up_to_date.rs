@@ -1,5 +1,6 @@
-//! Nothing to do? Decided before anything is replayed: the listings of both logs are given, and two
-//! requests follow, the replica's head commit and the source commit that it names.
+//! Finds out whether there is nothing to do, before anything is replayed. The listings of both logs
+//! are given; two requests follow, for the replica's head commit and the source commit that it
+//! names.
 
 use deepclone_common::connections::Side;
 use deepclone_common::store::table::TableStore;
@@ -12,10 +13,10 @@ use crate::hash::hex;
 use crate::log;
 use crate::replica::{SyncRecord, identity, is_harmless, record_of};
 
-/// Commits above our last sync that change nothing (VACUUM's) and are looked through.
+/// Commits above our last sync that may change nothing, as VACUUM's, and are read one by one.
 const HARMLESS_MAX: u64 = 16;
 
-/// What the heads of the two logs, whose versions are given, can tell; none: both tables must be
+/// Decides by the heads of the two logs, whose versions are given; `None` if both tables must be
 /// read.
 pub(super) async fn quick(
     source: &TableStore,
@@ -44,7 +45,7 @@ pub(super) async fn quick(
     Ok(same.then(|| SyncPlan::UpToDate(up_to_date(&record, replica_head))))
 }
 
-/// The answer when the record's own commit is this sync's.
+/// Builds the result for a record of this very sync.
 pub(super) fn published(record: &SyncRecord) -> SyncPlan {
     SyncPlan::Published(PublishedAlready {
         source_version: record.body.source_version,
@@ -53,7 +54,7 @@ pub(super) fn published(record: &SyncRecord) -> SyncPlan {
     })
 }
 
-/// The answer when the replica, whose head is `replica_version`, has what is asked for.
+/// Builds the result for a replica with the head `replica_version` that has what is asked for.
 pub(super) fn up_to_date(record: &SyncRecord, replica_version: u64) -> UpToDate {
     UpToDate {
         source_version: record.body.source_version,
@@ -65,8 +66,8 @@ pub(super) fn up_to_date(record: &SyncRecord, replica_version: u64) -> UpToDate 
     }
 }
 
-/// True when the record was made for the same part of the source with the same properties. The
-/// predicate's text decides here: another spelling of it is known once the schema is read.
+/// Returns whether the record was made for the same part of the source with the same properties.
+/// Predicates are compared by their text: another spelling is recognised only with the schema.
 fn same_request(record: &SyncRecord, spec: &CloneSpec) -> bool {
     record.body.partition_filter == spec.partition_filter
         && record.body.mode == spec.mode.name()

@@ -28,13 +28,13 @@ enum FileError {
     Column(&'static str),
 }
 
-/// The bytes of a file with these rows.
+/// Encodes a file with these rows.
 pub(super) fn encode(entries: &[LedgerEntry]) -> Result<Vec<u8>, DeltaError> {
     write(entries)
         .map_err(|error| DeltaError::damaged("the ledger", format!("not written: {error}")))
 }
 
-/// The rows of the file at `path`.
+/// Decodes the rows of the file at `path`.
 pub(super) fn decode(path: &str, bytes: Bytes) -> Result<Vec<LedgerEntry>, DeltaError> {
     read(bytes).map_err(|error| DeltaError::damaged(path, format!("it is no ledger: {error}")))
 }
@@ -95,7 +95,7 @@ fn read(bytes: Bytes) -> Result<Vec<LedgerEntry>, FileError> {
     Ok(entries)
 }
 
-/// A column without nulls.
+/// Returns a column, if it has this type and no nulls.
 fn column<'a, T: Array + 'static>(
     batch: &'a RecordBatch,
     name: &'static str,

@@ -2,8 +2,8 @@
 //! `_deepclone/ledger/<job id>/<nnnn>.parquet`.
 //!
 //! It is written before the commit and outlives the coordinator's database: `verify --deep` finds
-//! in it the digests of source objects that it need not read again. Readers and VACUUM leave
-//! `_deepclone` alone.
+//! in it the digests of source objects that it need not read again. Readers and VACUUM ignore
+//! `_deepclone`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,7 +23,7 @@ pub use entry::LedgerEntry;
 
 /// The folder of all ledgers below the table's.
 const FOLDER: &str = "_deepclone/ledger";
-/// Rows of one file: some tens of MiB while it is written.
+/// The most rows of one file, which takes some tens of MiB while it is written.
 const ENTRIES_PER_FILE: usize = 250_000;
 
 /// Writes the ledger of one sync, file by file.
@@ -36,13 +36,13 @@ pub struct LedgerWriter<'a> {
 }
 
 impl<'a> LedgerWriter<'a> {
-    /// The ledger of the sync `job`; a second try of it writes over the first.
+    /// Starts the ledger of the sync `job`; a second attempt overwrites the first.
     #[must_use]
     pub fn new(target: &'a TableStore, job: JobId) -> Self {
         Self { target, job, number: 0, entries: Vec::new() }
     }
 
-    /// Adds objects.
+    /// Adds rows, and writes every file that is full.
     ///
     /// # Errors
     /// A storage error.
@@ -59,7 +59,7 @@ impl<'a> LedgerWriter<'a> {
         Ok(())
     }
 
-    /// Writes what is left.
+    /// Writes the rows that are left.
     ///
     /// # Errors
     /// A storage error.
@@ -76,7 +76,7 @@ impl<'a> LedgerWriter<'a> {
     }
 }
 
-/// The newest entry of each of these keys, over all ledgers of the replica.
+/// Finds the newest entry of each of these keys in all ledgers of the replica.
 ///
 /// # Errors
 /// A storage error, or a ledger that cannot be read: the file is named.
@@ -87,7 +87,7 @@ pub async fn read(
     let mut newest: BTreeMap<String, LedgerEntry> = BTreeMap::new();
     for (name, _) in io::list(target, FOLDER, None).await? {
         let path = format!("{FOLDER}/{name}");
-        // Removed since the listing: nothing is lost but a shortcut.
+        // Removed since the listing; without it objects are only read again.
         let Some(fetched) = io::get(target, &path).await? else { continue };
         let entries = io::compute(move || file::decode(&path, fetched.bytes)).await?;
         for entry in entries {

@@ -26,7 +26,7 @@ const FILES_AT_ONCE_MAX: usize = 8;
 /// Rows that are converted at once.
 const ROWS_PER_BATCH: usize = 8192;
 
-/// The actions of `checkpoint`, its sidecars' included.
+/// Reads the actions of `checkpoint`, including those of its sidecars.
 ///
 /// # Errors
 /// When a file of it is missing or cannot be read; the file is named.
@@ -107,7 +107,7 @@ fn parse_parquet(bytes: &Bytes) -> Result<Parsed, String> {
     Ok(Parsed::joined(groups))
 }
 
-/// Takes the struct forms of other fields away; statistics that are there in no other form stay.
+/// Drops the fields that repeat others as structs, but keeps statistics that have no other form.
 fn drop_parsed(add: &mut Add) {
     add.unknown.remove("partitionValues_parsed");
     let parsed = add.unknown.remove(row::STATS).filter(|raw| raw.get() != "{}");

@@ -1,4 +1,4 @@
-//! Which columns of a Parquet checkpoint are read, and as what types.
+//! Which columns of a Parquet checkpoint are read, and as which types.
 
 use std::sync::Arc;
 
@@ -11,8 +11,8 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::RowGroupMetaData;
 use parquet::schema::types::ColumnPath;
 
-/// The file's metadata, with the types in which its columns are read: those of Parquet itself, but
-/// for INT96, which Spark uses for timestamps in UTC and which overflows nanoseconds.
+/// Reads the file's metadata and chooses the types of its columns: those of Parquet itself, except
+/// INT96, which Spark uses for timestamps in UTC and which overflows nanoseconds.
 pub(super) fn open(bytes: &Bytes) -> Result<ArrowReaderMetadata, ParquetError> {
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
     let metadata = ArrowReaderMetadata::load(bytes, options.clone())?;
@@ -28,7 +28,7 @@ pub(super) fn open(bytes: &Bytes) -> Result<ArrowReaderMetadata, ParquetError> {
     ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), options.with_schema(schema))
 }
 
-/// The leaf columns that say something which no other column says in this row group.
+/// Selects the leaf columns whose content no other column of this row group repeats.
 pub(super) fn projection(metadata: &ArrowReaderMetadata, group: usize) -> ProjectionMask {
     let parquet = metadata.metadata();
     let schema = parquet.file_metadata().schema_descr();
@@ -41,7 +41,7 @@ pub(super) fn projection(metadata: &ArrowReaderMetadata, group: usize) -> Projec
     ProjectionMask::leaves(schema, (0..schema.num_columns()).filter(is_wanted))
 }
 
-/// False when the row group's own figures show a JSON text of statistics for every file.
+/// Returns false when the row group's counts show that every file has its statistics as JSON.
 fn lacks_stats(group: &RowGroupMetaData) -> bool {
     let nulls = |name: &str| {
         let path = ColumnPath::new(vec!["add".to_owned(), name.to_owned()]);
@@ -54,7 +54,7 @@ fn lacks_stats(group: &RowGroupMetaData) -> bool {
     }
 }
 
-/// The fields with timestamps of microseconds in UTC where the next leaf is INT96.
+/// Replaces the type of each INT96 leaf by microseconds in UTC.
 fn with_moments(fields: &Fields, is_int96: &mut impl Iterator<Item = bool>) -> Fields {
     fields.iter().map(|field| with_moment(field, is_int96)).collect()
 }

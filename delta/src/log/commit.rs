@@ -1,4 +1,4 @@
-//! A commit of the log: its file and what it says.
+//! A commit of the log: its file and its actions.
 
 use std::collections::BTreeSet;
 
@@ -14,16 +14,16 @@ use crate::io;
 /// Commits that one reader fetches at once.
 pub(crate) const COMMITS_AT_ONCE_MAX: usize = 16;
 
-/// A commit, read and parsed.
+/// A commit file, read and parsed.
 #[derive(Clone, Debug)]
 pub struct Commit {
-    /// Its version.
+    /// The version that it makes.
     pub version: u64,
-    /// The file as it is.
+    /// The bytes of the file.
     pub bytes: Bytes,
-    /// What it says, in the file's order.
+    /// Its actions, in the file's order.
     pub actions: Vec<LogAction>,
-    /// What in it was passed over.
+    /// What was ignored in it.
     pub oddities: BTreeSet<Oddity>,
     /// The SHA-256 of `bytes`.
     pub sha256: [u8; 32],
@@ -32,25 +32,25 @@ pub struct Commit {
 }
 
 impl Commit {
-    /// True when it has no bytes, or none but white space: stores without atomic writes show a
+    /// Returns whether it has no bytes except white space. Stores without atomic writes show a
     /// commit so while it is being written.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.oddities.contains(&Oddity::EmptyCommit)
     }
 
-    /// Its in-commit timestamp, if it has one: milliseconds since 1970.
+    /// Returns its in-commit timestamp, if it has one, in milliseconds since 1970.
     #[must_use]
     pub fn in_commit_timestamp(&self) -> Option<i64> {
         in_commit_timestamp(&self.actions)
     }
 }
 
-/// The in-commit timestamp among `actions`.
+/// Returns the in-commit timestamp among `actions`.
 pub(crate) fn in_commit_timestamp(actions: &[LogAction]) -> Option<i64> {
     actions.iter().find_map(|action| match action {
         LogAction::CommitInfo(raw) => {
-            // Of a key that stands there twice the last one counts.
+            // If a key is repeated, the last value counts.
             let info: serde_json::Value = serde_json::from_str(raw.get()).ok()?;
             info.get("inCommitTimestamp")?.as_i64()
         }
@@ -58,10 +58,10 @@ pub(crate) fn in_commit_timestamp(actions: &[LogAction]) -> Option<i64> {
     })
 }
 
-/// The commit `version`, or `None` when the log has no such file.
+/// Reads the commit `version`; `None` when the log has no such file.
 ///
 /// # Errors
-/// When it cannot be read, or says something that makes no sense.
+/// When it cannot be read, or is no commit.
 pub async fn read_commit(table: &TableStore, version: u64) -> Result<Option<Commit>, DeltaError> {
     let path = commit_path(version);
     let Some(io::Fetched { bytes, modified_ms }) = io::get(table, &path).await? else {

@@ -1,9 +1,9 @@
-//! What the log's folder holds, by as few requests as the store's habits allow.
+//! What the log's folder holds, found with as few requests as is safe.
 //!
-//! The hint `_last_checkpoint` bounds one listing. Neither is believed: a listing that starts at
-//! the hint must show a whole checkpoint, and stores that do not sort their listings lose keys when
-//! a start is given, so the commit after the newest one is asked for by name. Where either fails,
-//! the folder is listed again from its beginning.
+//! The hint `_last_checkpoint` bounds one listing. Neither is trusted: a listing that starts at the
+//! hint must show a whole checkpoint, and stores that do not sort their listings lose keys when a
+//! start is given, so a HEAD request asks for the commit after the newest one. If either check
+//! fails, the whole folder is listed.
 
 use deepclone_common::store::table::TableStore;
 use serde::Deserialize;
@@ -14,15 +14,16 @@ use crate::error::DeltaError;
 use crate::io;
 use crate::paths::LOG_FOLDER;
 
-/// The files that give the version `upto`, or the newest one.
+/// Finds the files that give the version `upto`, or the newest version.
 ///
 /// # Errors
-/// No log, a hole in it, a version that it does not hold, or a store that does not answer.
+/// When there is no log, a commit of it is missing, it does not hold the version, or the store does
+/// not answer.
 pub async fn list(table: &TableStore, upto: Option<u64>) -> Result<LogSegment, DeltaError> {
     let seen = match bounded(table, upto).await? {
         Bounded::Whole(listing) => match listing.segment(upto) {
             Ok(segment) => return Ok(segment),
-            // The start may have hidden it.
+            // The start of the listing may have hidden it.
             Err(_) => None,
         },
         Bounded::Short { seen } => seen,
@@ -30,7 +31,7 @@ pub async fn list(table: &TableStore, upto: Option<u64>) -> Result<LogSegment, D
     segment(table, whole(table, seen).await?, upto)
 }
 
-/// Like [`list`], without the hint: older checkpoints and commits are seen too.
+/// Like [`list`], without the hint, so that older checkpoints and commits are found too.
 ///
 /// # Errors
 /// As [`list`].
@@ -38,7 +39,7 @@ pub async fn list_whole(table: &TableStore, upto: Option<u64>) -> Result<LogSegm
     segment(table, whole(table, None).await?, upto)
 }
 
-/// The newest version that the log holds, or `None` when there is no log.
+/// Finds the newest version that the log holds; `None` when there is no log.
 ///
 /// # Errors
 /// When the store does not answer, or its listing leaves out what is there.
@@ -50,7 +51,7 @@ pub async fn head(table: &TableStore) -> Result<Option<u64>, DeltaError> {
     Ok(listing.newest())
 }
 
-/// True when the log holds a whole checkpoint of `version` or a newer one.
+/// Returns whether the log holds a whole checkpoint of `version` or a newer one.
 ///
 /// # Errors
 /// When the store does not answer.
@@ -62,7 +63,7 @@ pub(crate) async fn has_checkpoint_from(
     Ok(listing.checkpoints.iter().any(|found| found.version >= version))
 }
 
-/// What a listing from the hint on amounts to.
+/// The result of a listing that starts at the hint.
 enum Bounded {
     /// It shows a checkpoint and all that is newer.
     Whole(Listing),
@@ -91,7 +92,7 @@ async fn bounded(table: &TableStore, upto: Option<u64>) -> Result<Bounded, Delta
     }
 }
 
-/// All of the folder; a listing that leaves out the commit `seen` cannot be used.
+/// Lists the whole folder, and refuses a listing that leaves out the commit `seen`.
 async fn whole(table: &TableStore, seen: Option<u64>) -> Result<Listing, DeltaError> {
     let listing = listing(table, None).await?;
     match seen {
@@ -103,7 +104,7 @@ async fn whole(table: &TableStore, seen: Option<u64>) -> Result<Listing, DeltaEr
     }
 }
 
-/// The version that `_last_checkpoint` names, if it is there and makes sense.
+/// Reads the version that `_last_checkpoint` names; `None` when it is absent or no JSON.
 pub(crate) async fn hint(table: &TableStore) -> Result<Option<u64>, DeltaError> {
     #[derive(Deserialize)]
     struct Hint {
@@ -116,7 +117,7 @@ pub(crate) async fn hint(table: &TableStore) -> Result<Option<u64>, DeltaError> 
 }
 
 async fn listing(table: &TableStore, from: Option<u64>) -> Result<Listing, DeltaError> {
-    // Every file of the version comes after its number alone.
+    // The number alone sorts before every file name of the version.
     let after = from.map(|version| format!("{version:020}"));
     let found = io::list(table, LOG_FOLDER, after.as_deref()).await?;
     Ok(Listing::new(found.into_iter().map(|(name, meta)| LogEntry {

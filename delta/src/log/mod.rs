@@ -1,4 +1,4 @@
-//! The log's files: which of them give a version, and what a commit says.
+//! The log's files: which of them give a version, and their actions.
 //!
 //! Flow: a listing of `_delta_log` → a [`LogSegment`] → its checkpoint and its commits.
 //!

@@ -6,34 +6,34 @@ use uuid::Uuid;
 
 use crate::paths::LOG_FOLDER;
 
-/// The hint's name in the log's folder.
+/// The name of the checkpoint hint in the log's folder.
 pub const LAST_CHECKPOINT: &str = "_last_checkpoint";
 
-/// What a file of the log is, by its name. Names of no meaning to a reader (`.crc`, compactions,
-/// `_last_checkpoint`, sidecars, staged commits, leftovers) are no [`LogFile`].
+/// The kind of a log file, by its name. Other files (`.crc`, compactions, `_last_checkpoint`,
+/// sidecars, staged commits, leftovers) have none.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum LogFile {
-    /// `<version>.json`
+    /// A commit: `<version>.json`.
     Commit { version: u64 },
-    /// A whole checkpoint in one file, perhaps with sidecars.
+    /// A whole checkpoint in one file, which may name sidecars.
     Checkpoint { version: u64, kind: Single },
-    /// `<version>.checkpoint.<part>.<parts>.parquet`
+    /// One part of a checkpoint: `<version>.checkpoint.<part>.<parts>.parquet`.
     Part { version: u64, part: u32, parts: u32 },
 }
 
-/// The forms of a checkpoint in one file, the most widely tried last.
+/// The forms of a checkpoint in one file, in increasing order of preference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Single {
-    /// `<version>.checkpoint.<uuid>.json`
+    /// V2 in JSON: `<version>.checkpoint.<uuid>.json`.
     V2Json,
-    /// `<version>.checkpoint.<uuid>.parquet`
+    /// V2 in Parquet: `<version>.checkpoint.<uuid>.parquet`.
     V2Parquet,
-    /// `<version>.checkpoint.parquet`
+    /// One classic file: `<version>.checkpoint.parquet`.
     Classic,
 }
 
 impl LogFile {
-    /// What the file `name`, relative to `_delta_log`, is.
+    /// Parses `name`, relative to `_delta_log`.
     pub(super) fn parse(name: &str) -> Option<Self> {
         let (version, rest) = name.split_once('.')?;
         let version = digits(version, 20)?;
@@ -57,18 +57,18 @@ impl LogFile {
     }
 }
 
-/// The name of the commit `version`.
+/// Returns the name of the commit `version`.
 pub(super) fn commit_name(version: u64) -> String {
     format!("{version:020}.json")
 }
 
-/// The path of the commit `version`, relative to the table's folder.
+/// Returns the path of the commit `version`, relative to the table's folder.
 #[must_use]
 pub fn commit_path(version: u64) -> String {
     log_path(&commit_name(version))
 }
 
-/// The path of the log file `name`, relative to the table's folder.
+/// Returns the path of the log file `name`, relative to the table's folder.
 #[must_use]
 pub fn log_path(name: &str) -> String {
     format!("{LOG_FOLDER}/{name}")

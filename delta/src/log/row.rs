@@ -6,10 +6,10 @@ use super::stats;
 use super::value::{Members, write_value};
 use crate::actions::{self, Parsed};
 
-/// The field of an `add` that holds its statistics as a struct.
+/// The field of an `add` with its statistics as a struct.
 pub(super) const STATS: &str = "stats_parsed";
 
-/// Appends the actions of `batch`: each row has one column that is not null, or says nothing.
+/// Appends the actions of `batch`. A row has at most one column that is not null.
 pub(super) fn append_actions(parsed: &mut Parsed, batch: &RecordBatch) -> Result<(), String> {
     let schema = batch.schema();
     let mut text = String::new();
@@ -27,7 +27,7 @@ pub(super) fn append_actions(parsed: &mut Parsed, batch: &RecordBatch) -> Result
     Ok(())
 }
 
-/// Appends an action: a value like any other, but for its statistics.
+/// Appends an action as JSON; only its statistics are written in a form of their own.
 fn write_action(out: &mut String, action: &dyn Array, row: usize) -> Result<(), String> {
     let Some(fields) = action.as_struct_opt() else { return write_value(out, action, row) };
     let mut members = Members::open(out);

@@ -1,36 +1,37 @@
-//! From a listing to the files that give one version: a pure decision.
+//! From a listing to the files that give one version, without IO.
 //!
-//! Never a shorter table: a hole between the checkpoint and the version is an error, not an end.
+//! A missing commit between the checkpoint and the version is an error; the log never ends before
+//! it.
 
 use std::collections::BTreeMap;
 
 use super::names::{LogFile, Single, commit_name};
 
-/// A file of the log as a listing shows it.
+/// A file of the log in a listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogEntry {
-    /// Relative to `_delta_log`.
+    /// Its name, relative to `_delta_log`.
     pub name: String,
-    /// Bytes.
+    /// Its length in bytes.
     pub size: u64,
     /// When it was last written, in milliseconds since 1970.
     pub modified_ms: i64,
 }
 
-/// A checkpoint that a listing shows whole (its sidecars are not looked at yet).
+/// A checkpoint whose files a listing shows all (its sidecars are not checked yet).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckpointFiles {
     /// The version that it holds.
     pub version: u64,
-    /// One file, or all parts in order.
+    /// Its one file, or all its parts in order.
     pub files: Vec<LogEntry>,
 }
 
-/// What a log holds, as far as it was listed.
+/// The files of a log, as far as it was listed.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Listing {
     pub(super) commits: BTreeMap<u64, LogEntry>,
-    /// Whole ones, the best first: newest, then the most widely tried form.
+    /// Complete checkpoints: the newest first, then by the preferred form.
     pub(super) checkpoints: Vec<CheckpointFiles>,
 }
 
@@ -39,7 +40,7 @@ pub(super) struct Listing {
 pub(super) enum Gap {
     /// Neither commits nor checkpoints.
     Nothing,
-    /// This commit is needed and not there.
+    /// The name of a commit that is needed and missing.
     Missing(String),
     /// The log does not hold this version; it holds those from the first to the second.
     NotHeld(u64, u64),
@@ -50,11 +51,11 @@ pub(super) enum Gap {
 pub struct LogSegment {
     /// The version that they give.
     pub version: u64,
-    /// Checkpoints that may be the start, the best first; only the first is read unless it is
+    /// Checkpoints to start from, the preferred one first; the others are read only if it is
     /// damaged.
     pub checkpoints: Vec<CheckpointFiles>,
-    /// The commits that the log holds up to `version`, oldest first, without holes; those at and
-    /// below a checkpoint serve when it is damaged, and for the times of commits.
+    /// The commits up to `version`, oldest first, none missing. Those at and below a checkpoint are
+    /// used when it is damaged, and for the times of commits.
     pub commits: Vec<(u64, LogEntry)>,
 }
 
@@ -94,14 +95,14 @@ impl Listing {
         Self { commits, checkpoints }
     }
 
-    /// The newest version that the listing shows.
+    /// Returns the newest version that the listing shows.
     pub(super) fn newest(&self) -> Option<u64> {
         let commit = self.commits.keys().next_back().copied();
         let checkpoint = self.checkpoints.first().map(|checkpoint| checkpoint.version);
         commit.max(checkpoint)
     }
 
-    /// The files that give `upto`, or the newest version.
+    /// Selects the files that give `upto`, or the newest version.
     pub(super) fn segment(self, upto: Option<u64>) -> Result<LogSegment, Gap> {
         let newest = self.newest().ok_or(Gap::Nothing)?;
         let version = upto.unwrap_or(newest);
@@ -127,7 +128,7 @@ impl Listing {
         Ok(LogSegment { version, checkpoints, commits })
     }
 
-    /// The oldest version that can be given.
+    /// Returns the oldest version that the files can give.
     fn oldest(&self, newest: u64) -> Option<u64> {
         let first_commit = self.commits.keys().next().copied().filter(|version| *version == 0);
         let first_checkpoint = self.checkpoints.last().map(|checkpoint| checkpoint.version);
@@ -136,10 +137,10 @@ impl Listing {
 }
 
 impl LogSegment {
-    /// The commits after `checkpoint` (none: all from version 0).
+    /// Returns the commits after `checkpoint`; all from version 0 on for `None`.
     ///
     /// # Errors
-    /// The name of the first commit that is needed and not there.
+    /// The name of the first commit that is needed and missing.
     pub fn commits_after(&self, checkpoint: Option<u64>) -> Result<&[(u64, LogEntry)], String> {
         let first = checkpoint.map_or(0, |version| version + 1);
         let start = self.commits.partition_point(|(version, _)| *version < first);

@@ -19,10 +19,10 @@ use chrono::{DateTime, Datelike, NaiveDateTime};
 use super::value::{write_exact, write_value};
 use crate::actions::json_text;
 
-/// Characters (as UTF-16 counts them) from which on a text may be the beginning of a longer one:
-/// Delta's writers keep so many by default.
+/// A text of this many UTF-16 units or more may be a prefix: Delta's writers keep so many by
+/// default.
 const PREFIX_CHARACTERS: usize = 32;
-/// What writers append to the beginning of an upper bound, so that it lies above what they cut off.
+/// What writers append to the prefix of an upper bound, so that it sorts after the whole text.
 const TIE_BREAKERS: [char; 2] = ['\u{7f}', '\u{10ffff}'];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +56,7 @@ pub(super) fn write(out: &mut String, stats: &StructArray, row: usize) -> Result
     Ok(())
 }
 
-/// Appends the object of the bounds that can be expressed; false when there is none.
+/// Appends the bounds that JSON can express, as an object; returns false when there is none.
 fn bounds(out: &mut String, values: &StructArray, row: usize, bound: Bound) -> bool {
     out.push('{');
     let start = out.len();
@@ -79,11 +79,11 @@ fn bounds(out: &mut String, values: &StructArray, row: usize, bound: Bound) -> b
     has_any
 }
 
-/// The JSON of a bound that is no whole number; `None` when it cannot be exact.
+/// Formats a bound that is no whole number as JSON; `None` when JSON cannot express it exactly.
 fn inexact(array: &dyn Array, row: usize, bound: Bound) -> Option<String> {
     macro_rules! decimal {
         ($kind:ty, $scale:expr) => {
-            // A negative scale means digits that are not kept.
+            // A negative scale drops digits.
             ($scale >= 0).then(|| array.as_primitive::<$kind>().value_as_string(row))
         };
     }
@@ -123,7 +123,7 @@ fn floating(
     }
 }
 
-/// A lower bound stays one when its end is cut off, an upper bound does not.
+/// Formats a text. A lower bound that was cut off is still a lower bound; an upper bound is not.
 fn text(value: &str, bound: Bound) -> Option<String> {
     let may_be_cut = value.encode_utf16().count() >= PREFIX_CHARACTERS;
     if bound == Bound::Upper && may_be_cut && !value.ends_with(TIE_BREAKERS) {
@@ -140,7 +140,7 @@ fn date(days: i32) -> Option<String> {
     has_four_digits(date.year()).then(|| format!("\"{}\"", date.format("%Y-%m-%d")))
 }
 
-/// Microseconds since 1970; none when the value is finer than that.
+/// Converts to microseconds since 1970; `None` when the value is finer than that.
 fn micros(array: &dyn Array, row: usize, unit: TimeUnit) -> Option<i64> {
     match unit {
         TimeUnit::Microsecond => Some(array.as_primitive::<TimestampMicrosecondType>().value(row)),
@@ -155,8 +155,8 @@ fn micros(array: &dyn Array, row: usize, unit: TimeUnit) -> Option<i64> {
     }
 }
 
-/// With milliseconds, as Delta's writers have it, and with microseconds only where there are some:
-/// readers parse both, and one that does not allow for cut-off digits still finds its rows.
+/// Formats a timestamp with milliseconds, as Delta's writers do, and with microseconds only where
+/// it has some. Readers parse both, and one that expects exact bounds still finds its rows.
 fn moment(micros: i64, is_in_utc: bool) -> Option<String> {
     let at: NaiveDateTime = DateTime::from_timestamp_micros(micros)?.naive_utc();
     if !has_four_digits(at.year()) {

@@ -11,20 +11,20 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use crate::actions::json_text;
 
-/// An object being written: opened, filled member by member, closed.
+/// A JSON object that is being written member by member.
 pub(super) struct Members<'a> {
     out: &'a mut String,
     first: bool,
 }
 
 impl<'a> Members<'a> {
-    /// Opens an object.
+    /// Writes the opening brace.
     pub(super) fn open(out: &'a mut String) -> Self {
         out.push('{');
         Self { out, first: true }
     }
 
-    /// Writes a member's name; its value is to follow.
+    /// Writes a member's name. The caller appends its value.
     pub(super) fn key(&mut self, name: &str) -> &mut String {
         self.separate();
         json_text(self.out, name);
@@ -32,7 +32,7 @@ impl<'a> Members<'a> {
         self.out
     }
 
-    /// Closes the object.
+    /// Writes the closing brace.
     pub(super) fn close(self) {
         self.out.push('}');
     }
@@ -44,7 +44,7 @@ impl<'a> Members<'a> {
     }
 }
 
-/// Appends a whole number or a boolean, exactly; false when the column holds something else.
+/// Appends a whole number or a boolean; returns false for every other type.
 pub(super) fn write_exact(out: &mut String, array: &dyn Array, row: usize) -> bool {
     macro_rules! number {
         ($kind:ty) => {
@@ -67,7 +67,7 @@ pub(super) fn write_exact(out: &mut String, array: &dyn Array, row: usize) -> bo
     true
 }
 
-/// Appends the value in `row`, of whatever type; what JSON has no form for becomes text.
+/// Appends the value in `row`; a type that JSON does not have becomes text.
 pub(super) fn write_value(out: &mut String, array: &dyn Array, row: usize) -> Result<(), String> {
     if array.is_null(row) {
         out.push_str("null");

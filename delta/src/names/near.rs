@@ -1,5 +1,5 @@
-//! Keys that differ in the case of letters, or in the form of their Unicode, alone: some file
-//! systems take them for one name.
+//! Keys that differ only in the case of letters, or in the form of their Unicode: some file systems
+//! take them for one name.
 
 use std::collections::BTreeMap;
 
@@ -8,17 +8,17 @@ use unicode_normalization::UnicodeNormalization;
 /// Two keys of the target that some file systems take for one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NearNames {
-    /// A key to be copied.
+    /// A key that is to be copied.
     pub one: String,
     /// Another one, or one that is live.
     pub other: String,
-    /// They meet only where case is folded.
+    /// True when they meet only where case is folded.
     pub by_case: bool,
-    /// They meet only where Unicode is normalised.
+    /// True when they meet only where Unicode is normalised.
     pub by_form: bool,
 }
 
-/// One pair of each kind among the planned keys, and between them and the live ones.
+/// Finds one pair of each kind among the planned keys, and between them and the live ones.
 pub(crate) fn near_names<'a>(
     planned: impl Iterator<Item = &'a str>,
     live: impl Iterator<Item = &'a str>,
@@ -58,7 +58,7 @@ fn composed(key: &str) -> String {
     key.nfc().collect()
 }
 
-/// What all names that may meet have in common.
+/// Maps all names that may meet to one text.
 fn fold(key: &str) -> String {
     if key.is_ascii() {
         return key.to_ascii_lowercase();

@@ -1,8 +1,8 @@
-//! Absolute paths of the source's log would point back at the source: they are made relative. A
-//! path with `.`, `..` or empty segments is written as the key that it means.
+//! Makes absolute paths of the source's log relative, for they would point back at the source. A
+//! path with `.`, `..` or empty segments becomes the key that it resolves to.
 //!
-//! Only inside the source's folder; read refuses the rest. An absolute deletion vector becomes
-//! the relative form, which changes what identifies it: so this happens before the difference.
+//! All paths are inside the source's folder: reading refuses others. An absolute deletion vector
+//! gets another unique id by it, so this happens before the difference.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::file_key::FileKey;
 use crate::paths::is_absolute;
 use crate::{dv, paths};
 
-/// What a path of the log encodes: what a URI's path cannot hold, and `%` itself.
+/// The characters that a path of the log encodes: those that a URI's path cannot hold, and `%`.
 const ENCODED: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'"')
@@ -32,7 +32,7 @@ const ENCODED: &AsciiSet = &CONTROLS
     .add(b'|')
     .add(b'}');
 
-/// The live map with relative paths and relative deletion vectors only.
+/// Returns the live map with relative paths and relative deletion vectors only.
 pub(crate) fn relative(
     source_uri: &str,
     files: BTreeMap<FileKey, Add>,
@@ -54,7 +54,8 @@ pub(crate) fn relative(
         .collect()
 }
 
-/// The key as a log spells it; a first segment with a colon must not read as a scheme.
+/// Encodes the key as a path of a log. A colon in the first segment is encoded too, so that it is
+/// not read as the end of a scheme.
 pub(super) fn encode(key: &str) -> String {
     let encoded = utf8_percent_encode(key, ENCODED).to_string();
     match encoded.split_once('/') {

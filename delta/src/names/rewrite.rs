@@ -19,18 +19,18 @@ use crate::error::DeltaError;
 use crate::file_key::FileKey;
 use crate::hash::hex;
 
-/// Bytes of a name on a local disk: what Linux's and macOS's file systems take.
+/// The most bytes of a name on a local disk, on Linux and macOS.
 const LOCAL_SEGMENT_BYTES_MAX: usize = 255;
-/// Bytes of a whole path on a local disk, without the byte that ends it.
+/// The most bytes of a whole path on a local disk, without the terminating byte.
 const LOCAL_PATH_BYTES_MAX: usize = 4_095;
-/// Bytes of a key at S3 and GCS, characters of one at Azure.
+/// The most bytes of a key in S3 and GCS, and characters of one in Azure.
 const KEY_LENGTH_MAX: usize = 1_024;
-/// Characters of a key in a message; its details have it whole.
+/// The most characters of a key in a message; its details hold the whole key.
 const KEY_CHARS_SHOWN_MAX: usize = 400;
-/// Characters of the last part of a deletion vector's path, which tell its object's name.
+/// Characters at the end of a deletion vector's path that encode the name of its object.
 const VECTOR_ID_CHARACTERS: usize = 20;
 
-/// The source's live files as the replica holds them.
+/// The source's live files with the replica's paths.
 #[derive(Clone, Debug)]
 pub(crate) struct Replicated {
     pub(crate) files: BTreeMap<FileKey, Add>,
@@ -38,7 +38,7 @@ pub(crate) struct Replicated {
     pub(crate) sources: BTreeMap<String, String>,
 }
 
-/// `files` of `source`, with the paths that they have at `target`.
+/// Returns `files` of `source` with the paths that they have at `target`.
 ///
 /// # Errors
 /// A deletion vector that cannot be made relative, a key that cannot be read at the source, or two
@@ -115,12 +115,12 @@ fn rename(
     (FileKey { path, dv }, add)
 }
 
-/// The key at a target of this kind of the object that has `key` at the source.
+/// Returns the target's key of the object that has `key` at the source.
 pub(crate) fn target_key(kind: StoreKind, key: String) -> String {
     fitting(kind, &key).unwrap_or(key)
 }
 
-/// The key that stands for `key` in a store of this kind; none: the key itself.
+/// Returns the key that replaces `key` in a store of this kind; `None` if the store can hold `key`.
 pub(crate) fn fitting(kind: StoreKind, key: &str) -> Option<String> {
     let mut is_new = false;
     let last = key.matches('/').count();
@@ -139,20 +139,20 @@ pub(crate) fn fitting(kind: StoreKind, key: &str) -> Option<String> {
     is_new.then(|| segments.join("/"))
 }
 
-/// What is kept of a segment that a store of this kind cannot name; none: it can.
+/// Returns what is kept of a segment that a store of this kind cannot hold; `None` if it can.
 fn stem(kind: StoreKind, segment: &str, is_last: bool) -> Option<&str> {
     match kind {
-        // Azure drops dots at the end of a segment, and takes a backslash for a slash.
+        // Azure drops dots at the end of a segment, and reads a backslash as a slash.
         StoreKind::Azure if segment.ends_with(['.', '\\']) => {
             Some(segment.trim_end_matches(['.', '\\']))
         }
-        // The client stages files under such names, and shows none of them.
+        // The client stages files under such names, and lists none of them.
         StoreKind::Local if is_last && is_staging_name(segment) => segment.split('#').next(),
         _ => None,
     }
 }
 
-/// `x#1`: as the client of local files tells it.
+/// Returns whether the client of local files takes the name for a staged file, such as `x#1`.
 fn is_staging_name(name: &str) -> bool {
     name.split_once('#').is_some_and(|(_, digits)| {
         !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
@@ -184,7 +184,7 @@ fn refuse_met(
     for (key, add) in files {
         let vector = dv::object_of(&source.uri, add)?.map(|(path, _)| path);
         for path in [Some(key.path.clone()), vector].into_iter().flatten() {
-            // A key that is rewritten from another one, and is the source's own as well.
+            // A rewritten key that is also a key of the source itself.
             let own = sources.get(&path).filter(|from| fitting(target.kind(), from).is_none());
             if own.is_some() {
                 return Err(met(target, &path).into());
@@ -203,7 +203,7 @@ fn met(target: &TableStore, key: &str) -> Failure {
     Failure::new(Reason::TargetUnsuitable, message).with("key", key)
 }
 
-/// Why a key is too long for the target; none: it is not.
+/// Returns why a key is too long for the target; `None` if it is not.
 fn too_long(target: &TableStore, key: &str) -> Option<String> {
     let root = target.root.as_ref();
     let whole = if root.is_empty() { key.to_owned() } else { format!("{root}/{key}") };

@@ -6,33 +6,33 @@ use crate::actions::Metadata;
 use crate::error::DeltaError;
 use crate::schema;
 
-/// A column that partitions the table.
+/// A partition column of the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartitionColumn {
-    /// As people and `partitionColumns` call it.
+    /// The name in `partitionColumns`, which users know.
     pub name: String,
-    /// As `partitionValues` call it; another one with column mapping.
+    /// The name in `partitionValues`, which differs with column mapping.
     pub physical_name: String,
-    /// How its values compare.
+    /// How its values are compared.
     pub column_type: ColumnType,
 }
 
-/// How values compare.
+/// How the values of a column are compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ColumnType {
-    /// By characters.
+    /// As text, by code points.
     Text,
     /// Exactly, as numbers: integers and decimals.
     Exact,
     /// As floating-point numbers; NaN is above all others, and equal to itself.
     Float,
-    /// By days.
+    /// As dates, by days.
     Date,
-    /// By microseconds; without a zone in its text, in UTC.
+    /// By microseconds; a text without a zone is in UTC.
     Timestamp,
-    /// False before true.
+    /// As booleans, false before true.
     Boolean,
-    /// Not at all: its values can only be null or not.
+    /// Not at all: a value is only known to be null or not.
     Opaque(String),
 }
 
@@ -56,8 +56,8 @@ impl fmt::Display for ColumnType {
     }
 }
 
-/// The partition columns of a table, in order; `is_mapped` when its protocol and properties make
-/// readers go by physical names.
+/// Returns the partition columns of a table, in order. `is_mapped` is true when its protocol and
+/// properties make readers use physical names.
 ///
 /// # Errors
 /// When the schema is not JSON, or has no such column.

@@ -1,8 +1,8 @@
 //! `--where`: a predicate over partition columns, in SQL's three-valued logic.
 //!
-//! Words: a *column* has the name people use and the physical name under which `partitionValues`
-//! hold it; values are compared by the column's type, never as text unless it is a string.
-//! Flow: schema → [`PartitionColumn`]s → [`Predicate::parse`] → [`Predicate::matches`] a file.
+//! Words: a *column* has the name that users know and a physical name in `partitionValues`; values
+//! are compared by the column's type, as text only if it is a string. Flow: schema →
+//! [`PartitionColumn`]s → [`Predicate::parse`] → [`Predicate::matches`] a file.
 
 mod columns;
 mod parse;
@@ -16,14 +16,14 @@ use crate::error::DeltaError;
 pub use columns::{ColumnType, PartitionColumn, partition_columns};
 use tree::Node;
 
-/// A checked predicate.
+/// A predicate whose columns and types are checked.
 #[derive(Clone, Debug)]
 pub struct Predicate {
     root: Node,
 }
 
 impl Predicate {
-    /// The predicate that `text` means over `columns`.
+    /// Parses `text` over `columns`.
     ///
     /// # Errors
     /// What is wrong and at which character, from 1.
@@ -35,7 +35,8 @@ impl Predicate {
         Ok(Self { root })
     }
 
-    /// Whether a file with these partition values (by physical name) belongs: unknown is no.
+    /// Returns whether a file with these partition values (by physical name) matches; unknown
+    /// counts as no.
     ///
     /// # Errors
     /// When a value is not of its column's type.
@@ -46,7 +47,7 @@ impl Predicate {
         Ok(self.root.truth(partition_values)? == Some(true))
     }
 
-    /// One text for all spellings of the predicate.
+    /// Formats the predicate in one spelling.
     #[must_use]
     pub fn canonical(&self) -> String {
         self.root.canonical()

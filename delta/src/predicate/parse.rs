@@ -1,10 +1,10 @@
-//! From text to a checked tree: words, then recursive descent, with the place of each mistake.
+//! From text to a checked tree: tokens, then recursive descent, with the place of each mistake.
 
 use super::columns::{ColumnType, PartitionColumn};
 use super::tree::{Comparison, Node};
 use super::value::{self, Value};
 
-/// Parentheses and NOTs that may be open at once.
+/// The most parentheses and NOTs that may be open at once.
 const DEPTH_MAX: usize = 64;
 
 /// What is wrong with a predicate, and at which character from 1.
@@ -20,7 +20,7 @@ enum Token {
     Word(String),
     /// A column in back-ticks or double quotes.
     Quoted(String),
-    /// A string literal.
+    /// The text of a string literal.
     Text(String),
     Number(String),
     Compare(Comparison),
@@ -36,7 +36,7 @@ enum Operand {
     Literal(Literal),
 }
 
-/// A literal that waits for its column's type.
+/// A literal before its column's type is known.
 struct Literal {
     at: usize,
     text: String,
@@ -230,7 +230,7 @@ impl Parser<'_> {
 }
 
 impl Literal {
-    /// The value that the literal means beside `column`.
+    /// Converts the literal to a value of `column`.
     fn value(&self, column: &PartitionColumn) -> Result<Value, Mistake> {
         let fits = match (&column.column_type, self.spelling) {
             (ColumnType::Opaque(_), _) => false,
@@ -274,7 +274,7 @@ fn mistake<T>(at: usize, problem: &str) -> Result<T, Mistake> {
     Err(Mistake { at, problem: problem.to_owned() })
 }
 
-/// The words of `text`, each with its place in characters from 1, and the end.
+/// Splits `text` into tokens, each with its place in characters from 1, and the end.
 fn tokens(text: &str) -> Result<Vec<(usize, Token)>, Mistake> {
     let chars: Vec<char> = text.chars().collect();
     let mut tokens = Vec::new();
@@ -321,7 +321,7 @@ fn tokens(text: &str) -> Result<Vec<(usize, Token)>, Mistake> {
     Ok(tokens)
 }
 
-/// Moves behind a number; its text is cut out by the caller.
+/// Moves past a number, whose text the caller takes.
 fn number(chars: &[char], at: &mut usize) -> Token {
     while let Some(c) = chars.get(*at) {
         let is_sign = matches!(c, '+' | '-') && matches!(chars[*at - 1], 'e' | 'E');
@@ -333,7 +333,7 @@ fn number(chars: &[char], at: &mut usize) -> Token {
     Token::Number(String::new())
 }
 
-/// The comparison at the start of `chars` and its length.
+/// Returns the comparison at the start of `chars` and its length.
 fn comparison(chars: &[char]) -> Option<(Comparison, usize)> {
     let signs: String = chars.iter().take_while(|c| "<>=!".contains(**c)).collect();
     let comparison = match signs.as_str() {
@@ -348,8 +348,8 @@ fn comparison(chars: &[char]) -> Option<(Comparison, usize)> {
     Some((comparison, signs.len()))
 }
 
-/// The text between the quote at `start` and its end, where two quotes are one; and the place
-/// behind.
+/// Returns the text between the quote at `start` and the closing one, where two quotes stand for
+/// one, and the place after it.
 fn quoted(chars: &[char], start: usize) -> Result<(String, usize), Mistake> {
     let quote = chars[start];
     let mut inner = String::new();

@@ -7,7 +7,7 @@ use super::columns::PartitionColumn;
 use super::value::{self, Value};
 use crate::error::DeltaError;
 
-/// A truth of three values comes from each node: `None` is unknown.
+/// A node. Its truth has three values: `None` is unknown.
 #[derive(Clone, Debug)]
 pub(super) enum Node {
     And(Vec<Node>),
@@ -99,7 +99,7 @@ fn all(
     Ok(truth)
 }
 
-/// The column's value in a file; an empty text is null for every type.
+/// Parses the column's value in a file; an empty text is null for every type:
 /// <https://github.com/delta-io/delta/blob/master/PROTOCOL.md#partition-value-serialization>
 fn value_of(
     column: &PartitionColumn,
@@ -137,7 +137,7 @@ impl Comparison {
         }
     }
 
-    /// The comparison with its sides exchanged.
+    /// Returns the comparison with its sides exchanged.
     pub(super) fn flipped(self) -> Self {
         match self {
             Self::Equal | Self::NotEqual => self,

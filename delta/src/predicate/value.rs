@@ -1,4 +1,4 @@
-//! Typed values: from the log's text or a literal, compared exactly.
+//! Typed values, from the log's text or a literal, which are compared exactly.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -7,17 +7,17 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime};
 
 use super::ColumnType;
 
-/// Powers of ten that a number's text may name.
+/// The largest exponent of ten that a number's text may have.
 const EXPONENT_MAX: i32 = 400;
 
-/// A value that is not null. Two values of one column have one kind.
+/// A value that is not null. All values of one column are of one variant.
 #[derive(Clone, Debug)]
 pub(super) enum Value {
     Text(String),
     Exact(Exact),
     Float(f64),
     Date(NaiveDate),
-    /// Microseconds since 1970.
+    /// A time in microseconds since 1970.
     Timestamp(i64),
     Boolean(bool),
 }
@@ -30,7 +30,7 @@ pub(super) struct Exact {
     fraction: String,
 }
 
-/// The value that `text` means in a column of this type.
+/// Parses `text` as a value of this type.
 pub(super) fn parse(column_type: &ColumnType, text: &str) -> Option<Value> {
     Some(match column_type {
         ColumnType::Text => Value::Text(text.to_owned()),
@@ -44,7 +44,7 @@ pub(super) fn parse(column_type: &ColumnType, text: &str) -> Option<Value> {
     })
 }
 
-/// The order of two values of one column.
+/// Compares two values of one column.
 pub(super) fn compare(left: &Value, right: &Value) -> Ordering {
     match (left, right) {
         (Value::Text(a), Value::Text(b)) => a.as_bytes().cmp(b.as_bytes()),
@@ -55,12 +55,12 @@ pub(super) fn compare(left: &Value, right: &Value) -> Ordering {
         (Value::Date(a), Value::Date(b)) => a.cmp(b),
         (Value::Timestamp(a), Value::Timestamp(b)) => a.cmp(b),
         (Value::Boolean(a), Value::Boolean(b)) => a.cmp(b),
-        // One column's values have one kind; an order all the same, so that nothing can panic.
+        // Not reached for values of one column; compared by text, so that nothing can panic.
         (a, b) => a.to_string().cmp(&b.to_string()),
     }
 }
 
-/// As a literal, one spelling for one value.
+/// Formats a literal, in one spelling for each value.
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -95,7 +95,7 @@ impl Exact {
         if !is_number || exponent.abs() > EXPONENT_MAX {
             return None;
         }
-        // Where the point stands among the digits, zeros added on both sides.
+        // The place of the point among the digits, with zeros added on both sides.
         let point = i32::try_from(whole.len()).ok()? + exponent;
         let before = usize::try_from(-point).unwrap_or(0);
         let padded = format!("{}{digits}", "0".repeat(before));
@@ -131,8 +131,8 @@ impl fmt::Display for Exact {
     }
 }
 
-/// Microseconds since 1970 of `2024-01-31 23:59:59.123456`, the same with a `T` or a zone, or a
-/// day alone.
+/// Parses a timestamp such as `2024-01-31 23:59:59.123456`, also with a `T` or a zone, or a day
+/// alone, to microseconds since 1970.
 fn timestamp(text: &str) -> Option<i64> {
     if let Ok(time) = DateTime::parse_from_rfc3339(text) {
         return Some(time.timestamp_micros());

@@ -1,8 +1,8 @@
-//! What activates a feature: properties, the schema's types, and what stands beside its fields.
+//! What activates a feature: properties, the schema's types, and annotations of its fields.
 //!
 //! A property or an annotation has an effect only where the protocol supports its feature: other
-//! writers leave them behind, and no protocol changes for them. A type is another matter: its
-//! columns are there, and readers refuse them without the feature.
+//! writers leave them behind, and the protocol does not change for them. A type always needs its
+//! feature: readers refuse its columns without.
 
 use std::collections::BTreeSet;
 
@@ -11,17 +11,17 @@ use crate::actions::{Configuration, Protocol};
 use crate::properties::{self, CheckpointPolicy};
 use crate::schema::{self, SchemaName};
 
-/// The names that satisfy one feature, the one to add first.
+/// The names of one feature, the preferred one first.
 pub(crate) type Family = &'static [&'static str];
 
-/// A property that is set such that it activates a feature.
+/// A property with a value that activates a feature.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Switch {
     pub(crate) property: String,
     pub(crate) family: Family,
 }
 
-/// Properties that activate their feature when they are true.
+/// Properties that activate their feature if they are true.
 const SWITCHES: &[(&str, Family)] = &[
     ("delta.appendOnly", &["appendOnly"]),
     ("delta.enableChangeDataFeed", FEED_FAMILY),
@@ -46,15 +46,15 @@ const ROW_TRACKING_FAMILY: Family = &["rowTracking"];
 const TYPE_WIDENING_FAMILY: Family = &["typeWidening", "typeWidening-preview"];
 const MAPPING_FAMILY: Family = &["columnMapping"];
 
-/// Annotations of fields with a feature for writers. Spark reads a list of features without them
-/// as damaged; defaults and type changes it takes as they are.
+/// Annotations of fields that need a feature for writers. Spark refuses a list of features without
+/// them, but accepts defaults and type changes.
 const ANNOTATIONS: &[(&str, Family)] = &[
     ("delta.generationExpression", &["generatedColumns"]),
     ("delta.identity.start", &["identityColumns"]),
     ("delta.invariants", &["invariants"]),
 ];
 
-/// The properties that activate a feature, if the protocol supports it.
+/// Lists the properties that activate a feature if the protocol supports it.
 pub(crate) fn switched_on(configuration: &Configuration) -> Vec<Switch> {
     let switch = |(property, value): (&String, &String)| {
         let family = family(property, value)?;
@@ -78,8 +78,8 @@ fn family(property: &str, value: &str) -> Option<Family> {
     (properties::boolean(value) == Some(true)).then_some(family)
 }
 
-/// Whether Spark, which takes these properties without a look at a legacy protocol, refuses to
-/// read a table that has one without its feature.
+/// Returns whether Spark refuses to read a table that has the property without its feature: it
+/// applies some properties without checking a legacy protocol.
 pub(crate) fn is_refused_alone(switch: &Switch, schema: &str) -> bool {
     match switch.family {
         IN_COMMIT_FAMILY | ROW_TRACKING_FAMILY | TYPE_WIDENING_FAMILY => true,
@@ -96,22 +96,22 @@ fn has_column_ids(schema: &str) -> bool {
     found
 }
 
-/// Whether commits carry in-commit timestamps.
+/// Returns whether commits carry in-commit timestamps.
 pub(crate) fn has_in_commit_timestamps(protocol: &Protocol, configuration: &Configuration) -> bool {
     is_active(protocol, configuration, IN_COMMIT_FAMILY)
 }
 
-/// Whether every file has row ids.
+/// Returns whether every file has row ids.
 pub(crate) fn has_row_tracking(protocol: &Protocol, configuration: &Configuration) -> bool {
     is_active(protocol, configuration, ROW_TRACKING_FAMILY)
 }
 
-/// Whether readers may ask for the change data feed.
+/// Returns whether readers may ask for the change data feed.
 pub(crate) fn has_change_data_feed(protocol: &Protocol, configuration: &Configuration) -> bool {
     is_active(protocol, configuration, FEED_FAMILY)
 }
 
-/// Whether readers know columns by their physical names.
+/// Returns whether readers know columns by their physical names.
 pub(crate) fn has_column_mapping(protocol: &Protocol, configuration: &Configuration) -> bool {
     is_active(protocol, configuration, MAPPING_FAMILY)
 }
@@ -121,7 +121,7 @@ fn is_active(protocol: &Protocol, configuration: &Configuration, family: Family)
     is_on && supports_any(protocol, family)
 }
 
-/// The features without which readers refuse the schema's types.
+/// Lists the features without which readers refuse the schema's types.
 pub(crate) fn required_by_types(schema: &str) -> BTreeSet<Family> {
     families(schema, |found| match found {
         SchemaName::Type("timestamp_ntz") => Some(&["timestampNtz"]),
@@ -130,7 +130,7 @@ pub(crate) fn required_by_types(schema: &str) -> BTreeSet<Family> {
     })
 }
 
-/// The features for writers of which the schema's annotations tell.
+/// Lists the features for writers that the schema's annotations need.
 pub(crate) fn annotated(schema: &str) -> BTreeSet<Family> {
     families(schema, |found| match found {
         SchemaName::Annotation(name) => {

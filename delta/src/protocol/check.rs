@@ -10,11 +10,11 @@ use crate::actions::{Metadata, Protocol};
 use crate::error::DeltaError;
 use crate::schema;
 
-/// Whether a table with this protocol and metadata can be carried.
+/// Checks that a table with this protocol and metadata can be carried.
 ///
 /// # Errors
-/// Names every feature that is unsupported, or unknown and not in `allowed`; or the protocol's
-/// impossible shape.
+/// UNSUPPORTED_FEATURE with every feature that is refused, or unknown and not in `allowed`;
+/// DAMAGED_LOG for a protocol that cannot exist.
 pub fn check(
     protocol: &Protocol,
     metadata: &Metadata,
@@ -56,8 +56,8 @@ pub fn check(
     check_shape(protocol).map_err(|problem| DeltaError::damaged("protocol action", problem))
 }
 
-/// Versions that no reader takes. Lists that do not fit the versions or each other are mended
-/// where the replica's protocol is made.
+/// Refuses versions that no reader accepts. Lists that do not fit the versions or each other are
+/// corrected in the replica's protocol.
 fn check_shape(protocol: &Protocol) -> Result<(), String> {
     let Protocol { min_reader_version: reader, min_writer_version: writer, .. } = protocol;
     if *reader == 0 || *writer == 0 {

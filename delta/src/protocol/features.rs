@@ -9,10 +9,10 @@
 /// The one feature that a reader version below 3 can bring: version 2.
 pub(super) const COLUMN_MAPPING: &str = "columnMapping";
 
-/// Dropped on the way: the barrier that it guards is a version of the source's log.
+/// Never carried: it protects checkpoints below a version of the source's log.
 pub(super) const DROPPED: &str = "checkpointProtection";
 
-/// A feature that needs nothing but verbatim carrying, with or without `-preview`.
+/// A feature that is carried by copying everything verbatim, with or without `-preview`.
 struct Feature {
     name: &'static str,
     /// True when it must be listed for readers as well as for writers.
@@ -54,7 +54,7 @@ const CARRIED: &[Feature] = &[
     readers("variantType"),
 ];
 
-/// The newest commits, or the data, are not in the table's folder: never carried, never allowed.
+/// Features that keep the newest commits, or data, outside the table's folder: always refused.
 const ELSEWHERE: &[&str] = &[
     "adaptiveMetadata",
     "catalogManaged",
@@ -64,7 +64,7 @@ const ELSEWHERE: &[&str] = &[
     "redirect",
 ];
 
-/// Properties that show a table to be elsewhere even where the protocol is silent.
+/// Properties of such tables, which are refused even if the protocol lists no feature.
 const ELSEWHERE_PROPERTIES: &[&str] = &[
     "delta.coordinatedCommits.",
     "delta.feature.adaptiveMetadata",
@@ -140,7 +140,7 @@ mod tests {
 
     use super::*;
 
-    /// The names in back-ticks that follow these words on the page on compatibility.
+    /// Returns the names in back-ticks that follow these words on the page on compatibility.
     fn on_the_page(words: &str) -> BTreeSet<&'static str> {
         let (_, list) = include_str!("../../../docs/compatibility.md").split_once(words).unwrap();
         let lines = list.lines().take_while(|line| !line.is_empty() && !line.starts_with('*'));

@@ -12,7 +12,7 @@ use super::supported::{
 };
 use crate::actions::Protocol;
 
-/// The protocol that the replica shall have with this schema.
+/// Builds the protocol of a replica with this schema.
 pub(crate) fn merge(source: &Protocol, replica: Option<&Protocol>, schema: &str) -> Protocol {
     let source = &without_stray_lists(source);
     let source_has = supported(source);
@@ -41,7 +41,7 @@ pub(crate) fn merge(source: &Protocol, replica: Option<&Protocol>, schema: &str)
     }
 }
 
-/// True when the two say the same, whatever the order of their lists.
+/// Returns whether the two are equal but for the order of their lists.
 pub(crate) fn same(left: &Protocol, right: &Protocol) -> bool {
     let lists = |protocol: &Protocol| {
         (protocol.reader_features.is_some(), protocol.writer_features.is_some())
@@ -52,7 +52,7 @@ pub(crate) fn same(left: &Protocol, right: &Protocol) -> bool {
         && listed(left) == listed(right)
 }
 
-/// What an operator should know of the source's protocol.
+/// Returns the notice about features that the source's protocol lists in the wrong place.
 pub(crate) fn notice(source: &Protocol) -> Option<String> {
     let names = misplaced(source);
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -76,7 +76,7 @@ fn add_one(features: &mut FeatureSet, family: Family) {
     }
 }
 
-/// True when each feature stands in the lists where readers and writers look for it.
+/// Returns whether each feature is in the lists where readers and writers expect it.
 fn is_sound(protocol: &Protocol) -> bool {
     misplaced(protocol).is_empty()
 }
@@ -88,14 +88,14 @@ fn below(source: &Protocol, replica: Option<&Protocol>) -> bool {
     })
 }
 
-/// True when no legacy protocol says the same.
+/// Returns whether no legacy protocol can express the features.
 fn needs_lists(wanted: &FeatureSet, source: &Protocol) -> bool {
     source.min_reader_version >= READER_LISTS
         || source.min_writer_version >= WRITER_LISTS
         || wanted.writer.iter().any(|name| legacy_version(name).is_none())
 }
 
-/// The smallest protocol that supports `wanted`: a legacy one where it can.
+/// Builds the smallest protocol that supports `wanted`: a legacy one if possible.
 fn build(wanted: FeatureSet, source: &Protocol) -> Protocol {
     let unknown = source.unknown.clone();
     if needs_lists(&wanted, source) {

@@ -1,8 +1,8 @@
 //! The features that a protocol supports: versions, lists, and lists with one side missing.
 //!
-//! Writers have left features that readers must know in one of the two lists only. Such a feature
-//! is supported, as Spark and the kernel have it: data was written with it. A list that the
-//! versions do not allow says nothing.
+//! Some writers list a feature that readers must know in one of the two lists only. It counts as
+//! supported, as in Spark and the kernel, because data was written with it. A list that the
+//! versions do not allow is ignored.
 //!
 //! <https://github.com/delta-io/delta/blob/master/PROTOCOL.md#table-features>
 
@@ -11,9 +11,9 @@ use std::collections::BTreeSet;
 use super::features::{COLUMN_MAPPING, implied_by, is_carried, is_reader_writer};
 use crate::actions::Protocol;
 
-/// The reader version from which on `readerFeatures` stands in the protocol.
+/// The reader version that needs `readerFeatures`.
 pub(crate) const READER_LISTS: u32 = 3;
-/// The writer version from which on `writerFeatures` stands in the protocol.
+/// The writer version that needs `writerFeatures`.
 pub(crate) const WRITER_LISTS: u32 = 7;
 
 /// Features by who must know them.
@@ -23,7 +23,7 @@ pub(crate) struct FeatureSet {
     pub(crate) reader: BTreeSet<String>,
 }
 
-/// Every feature that a protocol supports: a feature for readers is one for writers too.
+/// Lists every feature that a protocol supports. A feature for readers is one for writers too.
 pub(crate) fn supported(protocol: &Protocol) -> FeatureSet {
     let mut features = listed(protocol);
     features.writer.extend(features.reader.iter().cloned());
@@ -33,13 +33,13 @@ pub(crate) fn supported(protocol: &Protocol) -> FeatureSet {
     features
 }
 
-/// True when a protocol supports one of `names`.
+/// Returns whether a protocol supports one of `names`.
 pub(crate) fn supports_any(protocol: &Protocol, names: &[&str]) -> bool {
     let supported = supported(protocol).writer;
     names.iter().any(|name| supported.contains(*name))
 }
 
-/// The features as the protocol has them, side by side; legacy versions expanded.
+/// Lists the features exactly as the protocol does, with legacy versions expanded.
 pub(crate) fn listed(protocol: &Protocol) -> FeatureSet {
     let maps = protocol.min_reader_version == 2;
     let names = |list: &Option<Vec<String>>| list.iter().flatten().cloned().collect();
@@ -58,7 +58,7 @@ pub(crate) fn listed(protocol: &Protocol) -> FeatureSet {
     FeatureSet { writer, reader }
 }
 
-/// The protocol without lists that its versions do not allow.
+/// Drops the lists that the protocol's versions do not allow.
 pub(crate) fn without_stray_lists(protocol: &Protocol) -> Protocol {
     let mut protocol = protocol.clone();
     if protocol.min_reader_version < READER_LISTS {
@@ -70,9 +70,9 @@ pub(crate) fn without_stray_lists(protocol: &Protocol) -> Protocol {
     protocol
 }
 
-/// The features that stand in one list and belong into both, or in the readers' and belong into
-/// the writers' alone. Empty for legacy protocols: a reader version without its writer version
-/// (such as (2,3)) is what readers go by.
+/// Lists the features that are in one list and belong in both, or are in the readers' and belong in
+/// the writers' alone. Empty for legacy protocols, where a reader version without its writer
+/// version, such as (2,3), is valid for readers.
 pub(crate) fn misplaced(protocol: &Protocol) -> BTreeSet<String> {
     if protocol.min_writer_version < WRITER_LISTS {
         return BTreeSet::new();

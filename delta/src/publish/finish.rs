@@ -1,4 +1,4 @@
-//! After the commit: checkpoint, then the hints. The replica is right without any of them.
+//! After the commit: the checkpoint, then the hints. The replica is complete without any of them.
 
 use bytes::Bytes;
 use deepclone_common::store::table::TableStore;
@@ -15,20 +15,20 @@ use crate::properties::Maintenance;
 use crate::replica::{hint, record_of};
 use crate::snapshot::{self, WithTombstones};
 
-/// A commit with more actions gets its checkpoint at once: readers need not parse it twice.
+/// A commit with more actions gets its checkpoint at once, so that readers need not parse it again.
 const LARGE_COMMIT_ACTIONS: usize = 50_000;
 
-/// What was written beside the commit.
+/// What exists beside the commit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FinishReport {
-    /// True when a checkpoint of this version is there now.
+    /// True when a checkpoint of this version exists.
     pub checkpoint: bool,
 }
 
 /// Writes what is due after the commit `version` of ours.
 ///
 /// # Errors
-/// Any of a store; the caller tells of it and goes on.
+/// Any of a store. The caller logs it and goes on.
 pub async fn finish(target: &TableStore, version: u64) -> Result<FinishReport, DeltaError> {
     let commit = log::read_commit(target, version).await?.ok_or_else(|| gone(target, version))?;
     let record = record_of(&commit).ok_or_else(|| gone(target, version))?;
@@ -42,8 +42,8 @@ pub async fn finish(target: &TableStore, version: u64) -> Result<FinishReport, D
     Ok(finished)
 }
 
-/// Counted from the checkpoint before: when VACUUM's commits stand between ours, our versions may
-/// never be multiples of the interval.
+/// Returns whether a checkpoint is due, counted from the last one: with VACUUM's commits between
+/// ours, our versions may never be multiples of the interval.
 async fn is_due(target: &TableStore, version: u64, interval: u64) -> Result<bool, DeltaError> {
     let Some(last) = last_checkpoint::version(target).await? else {
         return Ok(version >= interval);
@@ -52,13 +52,13 @@ async fn is_due(target: &TableStore, version: u64, interval: u64) -> Result<bool
     if !log::has_checkpoint_from(target, last).await? {
         return Ok(true);
     }
-    // A hint ahead of the log says nothing.
+    // A hint ahead of the log is ignored.
     let since = if last <= version { version - last } else { version };
     Ok(since >= interval)
 }
 
-/// What the checkpoint of `version` holds. What is expired is told by `now_ms`, the commit's own
-/// time: it does not hang on when this runs.
+/// Reads the rows of the checkpoint of `version`. `now_ms`, the commit's own time, decides what is
+/// expired, so that the result does not depend on when this runs.
 async fn state_at(
     target: &TableStore,
     version: u64,
@@ -78,7 +78,7 @@ async fn state_at(
     })
 }
 
-/// True when it is there: written, or written by somebody else who holds the same state.
+/// Writes the checkpoint; returns true when it exists, be it by another writer of the same state.
 async fn write_checkpoint(
     target: &TableStore,
     version: u64,
@@ -89,7 +89,7 @@ async fn write_checkpoint(
     let name = format!("_delta_log/{version:020}.checkpoint.parquet");
     let payload = Bytes::from(encoded.bytes).into();
     if let PutOutcome::Unsettled(error) = io::put_if_absent(target, &name, payload).await? {
-        // Whole or not at all: an object under this name is a whole checkpoint.
+        // Objects are written whole or not at all, so an object of this size is the checkpoint.
         let there = io::get(target, &name).await?;
         if there.is_none_or(|there| there.bytes.len() as u64 != size_in_bytes) {
             return Err(io::storage("writing", target, &name, &error));

@@ -9,23 +9,24 @@ use crate::{io, log};
 const LAST_CHECKPOINT: &str = "_delta_log/_last_checkpoint";
 const LAST_CHECKPOINT_CHECKSUM: &str = "_delta_log/._last_checkpoint.crc";
 
-/// `_last_checkpoint` as readers want it.
+/// The content of `_last_checkpoint`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct LastCheckpoint {
-    /// The checkpoint's version.
+    /// The version of the checkpoint.
     pub(crate) version: u64,
-    /// Its actions.
+    /// The number of its actions.
     pub(crate) size: u64,
-    /// Its bytes.
+    /// Its length in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) size_in_bytes: Option<u64>,
-    /// Its live files.
+    /// The number of its live files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) num_of_add_files: Option<u64>,
 }
 
-/// Points readers at a checkpoint that is there whole; backwards only from one that is not.
+/// Points readers at a whole checkpoint. An existing newer one stays; a hint at a missing one is
+/// replaced.
 pub(super) async fn point_at(target: &TableStore, last: &LastCheckpoint) -> Result<(), DeltaError> {
     if let Some(known) = version(target).await?
         && known >= last.version
@@ -34,13 +35,14 @@ pub(super) async fn point_at(target: &TableStore, last: &LastCheckpoint) -> Resu
         return Ok(());
     }
     if target.uri.starts_with("file:") {
-        // Hadoop keeps a checksum beside each local file: another engine's would not fit ours.
+        // Hadoop keeps a checksum beside each local file; another engine's would not match our
+        // file.
         io::delete(target, LAST_CHECKPOINT_CHECKSUM).await?;
     }
     io::put_json(target, LAST_CHECKPOINT, last).await
 }
 
-/// The version of the checkpoint that readers are pointed at.
+/// Reads the version of the checkpoint that the hint names.
 pub(super) async fn version(target: &TableStore) -> Result<Option<u64>, DeltaError> {
     log::hint(target).await
 }

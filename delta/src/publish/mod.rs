@@ -1,10 +1,10 @@
-//! Making a sync visible: one conditional write, then the comforts around it.
+//! Making a sync visible: one conditional write, then the optional files beside it.
 //!
 //! Flow: [`check_vectors`] reads new deletion vectors at the target. [`publish`] writes the commit
-//! by put-if-absent at the version after the plan's head, and settles what it cannot know by
-//! reading the version back. [`finish`] then writes a checkpoint when one is due, the hint
-//! `_last_checkpoint`, and our own hint `_deepclone/replica.json`: its failures are warnings, the
-//! replica is right without them.
+//! by put-if-absent at the version after the plan's head, and reads the version back when the
+//! outcome is unknown. [`finish`] then writes a checkpoint when one is due, the hint
+//! `_last_checkpoint`, and our own hint `_deepclone/replica.json`. Its failures are warnings: the
+//! replica is complete without them.
 
 mod checkpoint;
 pub(crate) mod commit;

@@ -1,9 +1,10 @@
-//! The one conditional write, and what to do when its outcome is unknown.
+//! The one conditional write, and what follows when its outcome is unknown.
 //!
-//! "Already exists" and a time-out say nothing: S3 may answer 409 with no object there, a retried
-//! request may meet its own success. Only reading the version back tells: absent, the same bytes
-//! are put again; our sync id, it was us; another sync of ours or a commit that changes nothing,
-//! the plan is made again on top of it; anything else is somebody else's.
+//! "Already exists" and a time-out decide nothing: S3 may answer 409 without an object, and a
+//! retried request may meet its own success. Only reading the version back decides. If it is
+//! absent, the same bytes are put again. If it has our sync id, the put succeeded. If it is another
+//! sync of ours or a commit that changes nothing, the sync is planned again on top of it. Anything
+//! else is a commit of another writer.
 
 use deepclone_common::store::retry::{Patience, Retry};
 use deepclone_common::store::table::TableStore;
@@ -16,12 +17,12 @@ use crate::io::{self, PutOutcome};
 use crate::log;
 use crate::replica::{diverged, is_harmless, operation, record_of};
 
-/// How publishing ended.
+/// The result of publishing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PublishResult {
     /// The commit is in the replica's log.
     Published {
-        /// Its version.
+        /// The version of the commit.
         version: u64,
     },
     /// Another sync of ours, or a commit that changed nothing, took the version: plan again.
@@ -32,8 +33,8 @@ pub enum PublishResult {
 /// version is taken.
 ///
 /// # Errors
-/// TARGET_DIVERGED when somebody else's commit took the version; a storage error when the outcome
-/// stays unknown.
+/// TARGET_DIVERGED when a commit of another writer took the version; a storage error when the
+/// outcome stays unknown.
 pub async fn publish(
     target: &TableStore,
     change_set: &ChangeSet,
@@ -61,7 +62,7 @@ pub async fn publish(
     }
 }
 
-/// Whose commit stands at `version`; none when there is none.
+/// Decides by the commit at `version`; `None` when there is none.
 async fn read_back(
     target: &TableStore,
     version: u64,

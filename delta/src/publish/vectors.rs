@@ -1,5 +1,5 @@
-//! New deletion vectors are read at the target before the commit: one that is not whole would
-//! make readers fail, or show rows that are deleted.
+//! New deletion vectors are read at the target before the commit: a damaged one would make readers
+//! fail, or show rows that are deleted.
 
 use std::collections::BTreeMap;
 
@@ -15,8 +15,8 @@ use crate::{dv, io};
 /// Objects that are read at once; writers keep each to a few MiB.
 const OBJECTS_AT_ONCE_MAX: usize = 8;
 
-/// Checks the size and the checksum of every vector that the commit refers to for the first time.
-/// An object that is not there is left to the check of presence.
+/// Checks the size and the checksum of every vector that the commit refers to for the first time. A
+/// missing object is found by the check of presence.
 ///
 /// # Errors
 /// DAMAGED_LOG with the object and the data file; a storage error.

@@ -1,9 +1,9 @@
-//! Whose table stands at the target, and did somebody else write to it since our last sync?
+//! Whose table is at the target, and whether another writer changed it since our last sync.
 //!
-//! The marker says where our last sync is; when it is lost, our newest CLONE commit in the log
-//! does; when that is gone too, `_deepclone/replica.json` may still name the table. Anything else
-//! was never ours and is refused, whatever it holds. Commits above our last sync that a clean-up of
-//! the log took away are for the planner to judge.
+//! The marker names our last sync; if it is lost, our newest CLONE commit in the log does; if that
+//! is gone too, `_deepclone/replica.json` may still name the table. Any other table was never ours
+//! and is refused, whatever it holds. The planner decides about commits above our last sync that a
+//! clean-up of the log removed.
 
 use deepclone_common::store::table::TableStore;
 use deepclone_core::failure::Failure;
@@ -18,31 +18,33 @@ use crate::error::DeltaError;
 use crate::log::{self, Commit};
 use crate::snapshot::Snapshot;
 
-/// Our last sync as the target tells it.
+/// Our last sync, as far as the target records it.
 #[derive(Clone, Debug)]
 pub(crate) struct LastSync {
     /// The lineage that the replica follows.
     pub(crate) lineage: String,
-    /// The scope that it was synced with.
+    /// The scope of that sync.
     pub(crate) scope: String,
-    /// The source's version that it has.
+    /// The source's version of that sync.
     pub(crate) source_version: u64,
-    /// The replica's version of that sync; none when its log does not tell.
+    /// The replica's version of that sync; `None` when its log does not record it.
     pub(crate) at: Option<u64>,
-    /// The record in the log; none when its commit is gone.
+    /// The record in the log; `None` when its commit is gone.
     pub(crate) record: Option<SyncRecord>,
     /// The hint beside the log, when the record is gone.
     pub(crate) hint: Option<ReplicaHint>,
-    /// True when somebody else's commits stand above it: the policy allowed to go on.
+    /// True when there are commits of another writer above it, which the policy allows to
+    /// overwrite.
     pub(crate) diverged: bool,
-    /// The first version above it whose commit is gone: nobody knows what it did.
+    /// The first version above it whose commit is gone.
     pub(crate) gone: Option<u64>,
-    /// What an operator should know.
+    /// Notices for the operator.
     pub(crate) notices: Vec<String>,
 }
 
 impl LastSync {
-    /// True unless the source's log had commits without bytes, which may have been filled in.
+    /// Returns false when the source's log had commits without bytes, which may have been filled
+    /// in.
     pub(crate) fn is_settled(&self) -> bool {
         let record = self.record.as_ref().map(|record| &record.body.source_commit_sha256);
         let hint = self.hint.as_ref().map(|hint| &hint.source_commit_sha256);
@@ -50,7 +52,7 @@ impl LastSync {
     }
 }
 
-/// Judges the target's head.
+/// Finds our last sync from the target's head, and checks the commits above it.
 ///
 /// # Errors
 /// TARGET_NOT_OURS, and TARGET_DIVERGED when the policy is to fail.
@@ -84,7 +86,7 @@ pub(crate) async fn last_sync(
     }
 }
 
-/// The record of the sync that made the commit `version`; none when the file is gone or is not
+/// Reads the record of the sync that made the commit `version`; `None` when the file is gone or not
 /// ours.
 pub(crate) async fn record_at(
     target: &TableStore,
@@ -93,7 +95,7 @@ pub(crate) async fn record_at(
     Ok(log::read_commit(target, version).await?.as_ref().and_then(record_of))
 }
 
-/// The record in the commit.
+/// Returns the record in the commit.
 pub(crate) fn record_of(commit: &Commit) -> Option<SyncRecord> {
     commit.actions.iter().find_map(|action| match action {
         LogAction::CommitInfo(info) => SyncRecord::parse(commit.version, info.get()),
@@ -101,14 +103,14 @@ pub(crate) fn record_of(commit: &Commit) -> Option<SyncRecord> {
     })
 }
 
-/// True when the commit changes nothing: VACUUM leaves such commits at its start and end. One
-/// without bytes may yet be filled in.
+/// Returns whether the commit changes nothing, as those of VACUUM at its start and end. One without
+/// bytes may still be filled in.
 pub(crate) fn is_harmless(commit: &Commit) -> bool {
     !commit.is_empty()
         && commit.actions.iter().all(|action| matches!(action, LogAction::CommitInfo(_)))
 }
 
-/// The operation that a commit names.
+/// Returns the operation that a commit names.
 pub(crate) fn operation(commit: &Commit) -> String {
     if commit.is_empty() {
         return "a commit of no bytes".to_owned();
@@ -123,7 +125,7 @@ pub(crate) fn operation(commit: &Commit) -> String {
     named.unwrap_or_else(|| "an unnamed operation".to_owned())
 }
 
-/// Somebody else's commit stands at `version`.
+/// Builds the failure of a commit of another writer at `version`.
 pub(crate) fn diverged(target: &TableStore, version: u64, operation: &str) -> Failure {
     Failure::new(
         Reason::TargetDiverged,
@@ -138,7 +140,7 @@ pub(crate) fn diverged(target: &TableStore, version: u64, operation: &str) -> Fa
 }
 
 fn marked(marker: Marker, record: Option<SyncRecord>) -> LastSync {
-    // A RESTORE or a copied folder can leave a commit there that tells of another sync.
+    // After a RESTORE or in a copied folder, the commit may record another sync.
     let record = record.filter(|record| {
         record.body.lineage == marker.lineage
             && record.body.scope == marker.scope
@@ -179,7 +181,7 @@ async fn judge_newer(
     Ok(last)
 }
 
-/// Somebody else's commit stands at `version`: refused, or noted and overwritten.
+/// Refuses a commit of another writer at `version`, or notes that it will be overwritten.
 pub(crate) fn refuse_or_note(
     target: &TableStore,
     last: &mut LastSync,
@@ -196,7 +198,7 @@ pub(crate) fn refuse_or_note(
     Ok(())
 }
 
-/// Our newest CLONE commit at or below `head`, as far down as the log goes.
+/// Finds our newest CLONE commit at or below `head`, as far as the log goes back.
 async fn newest_record(target: &TableStore, head: u64) -> Result<Option<SyncRecord>, DeltaError> {
     for version in (0..=head).rev() {
         let Some(commit) = log::read_commit(target, version).await? else { return Ok(None) };

@@ -1,4 +1,4 @@
-//! Our own hint beside the commits, `_deepclone/replica.json`. It is never trusted alone.
+//! Our own hint beside the log, `_deepclone/replica.json`. It is never trusted alone.
 
 use deepclone_common::store::table::TableStore;
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use crate::io;
 
 const REPLICA_HINT: &str = "_deepclone/replica.json";
 
-/// Whose replica this is, for the day when the log lost our markers.
+/// Whose replica this is, for a log that lost our markers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ReplicaHint {
@@ -21,27 +21,27 @@ pub(crate) struct ReplicaHint {
     pub(crate) scope: String,
     /// The source's URI, without credentials.
     pub(crate) source: String,
-    /// The source's table id.
+    /// The table id of the source.
     pub(crate) source_id: String,
-    /// The source's version.
+    /// The version of the source.
     pub(crate) source_version: u64,
     /// SHA-256 of the source commit's JSON file, in hex.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) source_commit_sha256: Option<String>,
-    /// The replica's version.
+    /// The version of the replica.
     pub(crate) version: u64,
     /// The partition predicate, as it was given.
     #[serde(default, rename = "where", skip_serializing_if = "Option::is_none")]
     pub(crate) partition_filter: Option<String>,
 }
 
-/// Reads our hint; a damaged one is as good as none.
+/// Reads our hint; a damaged one counts as none.
 pub(crate) async fn read(target: &TableStore) -> Result<Option<ReplicaHint>, DeltaError> {
     let fetched = io::get(target, REPLICA_HINT).await?;
     Ok(fetched.and_then(|fetched| serde_json::from_slice(&fetched.bytes).ok()))
 }
 
-/// Writes our hint: after the commit that it tells of.
+/// Writes our hint, after the commit that it names.
 pub(crate) async fn write(target: &TableStore, record: &SyncRecord) -> Result<(), DeltaError> {
     let hint = ReplicaHint {
         table_id: record.body.table_id.clone(),

@@ -6,19 +6,18 @@ use crate::actions::Configuration;
 use crate::hash::short_hash;
 use crate::predicate::Predicate;
 
-/// The way in which keys are rewritten that the target's store cannot hold; another way of later
-/// is another scope.
+/// The version of the rules by which keys are rewritten for the target's store; other rules make
+/// another scope.
 const PATH_MAP: &str = "names-1";
 
-/// The hash of what part of the source is kept, in which mode, and whether keys of it are
-/// rewritten.
+/// Hashes which part of the source is kept, in which mode, and whether keys are rewritten.
 pub(crate) fn scope(mode: Mode, predicate: Option<&Predicate>, is_rewritten: bool) -> String {
     let filter = predicate.map(Predicate::canonical).unwrap_or_default();
     let parts = ["scope", mode.name(), &filter];
     short_hash(parts.into_iter().chain(is_rewritten.then_some(PATH_MAP)))
 }
 
-/// The hash of the properties set over the source's.
+/// Hashes the properties that are set over the source's.
 pub(crate) fn settings(properties: &Configuration) -> String {
     let parts = properties.iter().flat_map(|(key, value)| [key.as_str(), value.as_str()]);
     short_hash(std::iter::once("settings").chain(parts))

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use crate::actions::{Txn, Unknown};
 
-/// A marker as the replica's head holds it.
+/// A marker in the replica's head.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Marker {
     pub(crate) lineage: String,
@@ -20,16 +20,16 @@ pub(crate) struct Marker {
 const SOURCE_PREFIX: &str = "deepclone:";
 const AT_PREFIX: &str = "deepclone.at:";
 
-/// So far in the future that no retention rule drops it; Spark drops markers without a time,
-/// delta-rs and kernel drop old ones.
+/// A time so far in the future that no retention rule drops the marker: Spark drops markers without
+/// a time, delta-rs and the kernel drop old ones.
 const LAST_UPDATED_MS: i64 = 253_402_300_799_000;
 
-/// True for markers of ours, whatever their lineage: never carried from a source.
+/// Returns true for markers of ours, whatever their lineage. They are never carried from a source.
 pub(crate) fn is_ours(app_id: &str) -> bool {
     app_id.starts_with(SOURCE_PREFIX) || app_id.starts_with(AT_PREFIX)
 }
 
-/// The live marker of the newest sync; none when there is none or it is incomplete.
+/// Returns the live marker of the newest sync; `None` when there is none or it is incomplete.
 pub(crate) fn live_marker(txns: &BTreeMap<String, Txn>) -> Option<Marker> {
     let markers = txns.values().filter_map(|txn| {
         let name = txn.app_id.strip_prefix(SOURCE_PREFIX)?;
@@ -45,7 +45,7 @@ pub(crate) fn live_marker(txns: &BTreeMap<String, Txn>) -> Option<Marker> {
     markers.max_by_key(|marker| marker.at)
 }
 
-/// The markers of a commit: ours, and every other live one set to −1.
+/// Builds the markers of a commit: the sync's own, and every other live one set to −1.
 pub(crate) fn marker_txns(marker: &Marker, replica: &BTreeMap<String, Txn>) -> Vec<Txn> {
     let name = format!("{}:{}", marker.lineage, marker.scope);
     let ours = [

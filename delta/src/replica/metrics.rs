@@ -1,4 +1,4 @@
-//! The six figures of a clone, and how a commit tells them.
+//! The six figures of a clone, and their form in a commit.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ pub struct CloneMetrics {
     pub copied_files_size: u64,
 }
 
-/// The figures under the names that Spark's CLONE uses: all values are texts.
+/// Formats the figures under the names that Spark's CLONE uses: all values are texts.
 pub(crate) fn texts(metrics: &CloneMetrics) -> BTreeMap<&'static str, String> {
     BTreeMap::from([
         ("sourceTableSize", metrics.source_table_size.to_string()),

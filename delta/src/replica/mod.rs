@@ -1,9 +1,9 @@
-//! What a target's log says of us: whose replica it is, and where our last sync is.
+//! What a target's log records about us: whose replica it is, and where our last sync is.
 //!
-//! Words: a *record* is what a sync of ours left in its commit's `commitInfo`; a *marker* is the
-//! pair of `txn` actions that carries the same through checkpoints; the *hint* is a file beside the
-//! log that tells it a third time. *Lineage* is the source's id at the first sync, *scope* the hash
-//! of what part of the source is kept.
+//! Words: a *record* is the object that a sync of ours leaves in its commit's `commitInfo`; a
+//! *marker* is the pair of `txn` actions that survives in checkpoints; the *hint* is a file beside
+//! the log. *Lineage* is the source's table id at the first sync, *scope* the hash of which part of
+//! the source is kept.
 //!
 //! Flow: the target's newest state → [`last_sync`] (marker, else record, else hint) →
 //! [`refuse_other_source`], and the part of the source that is compared ([`part`]).

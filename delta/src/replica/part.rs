@@ -9,7 +9,7 @@ use crate::predicate::{Predicate, partition_columns};
 use crate::protocol::has_column_mapping;
 use crate::snapshot::Snapshot;
 
-/// The predicate over the table's partition columns; none keeps all files.
+/// Parses the predicate over the table's partition columns; `None` keeps all files.
 pub(crate) fn parse(
     text: Option<&str>,
     Snapshot { protocol, metadata, .. }: &Snapshot,
@@ -19,9 +19,9 @@ pub(crate) fn parse(
     Predicate::parse(text, &partition_columns(metadata, is_mapped)?).map(Some)
 }
 
-/// The predicate of the last sync: of what is known of it (its record, the hint beside the log,
-/// what is `asked` for now, no predicate at all) the one that has the scope which the replica's
-/// marker tells. `None` when none has.
+/// Finds the predicate of the last sync: among the candidates (its record, the hint beside the log,
+/// the one `asked` for now, no predicate) the one with the scope of the replica's marker. `None`
+/// when none has it.
 pub(crate) fn of_last_sync(
     last: &LastSync,
     asked: Option<&str>,

@@ -1,8 +1,8 @@
-//! What a sync of ours tells in its commit's `commitInfo`: the nested object `deepclone`.
+//! What a sync of ours records in its commit's `commitInfo`: the nested object `deepclone`.
 //!
-//! The object carries what identifies the sync and the source commit that it brought; the six
-//! figures stand in `operationMetrics` and the source's URI in `operationParameters`, where other
-//! engines look for them.
+//! The object identifies the sync and the source commit that it synced. The six figures are in
+//! `operationMetrics` and the source's URI in `operationParameters`, where other engines expect
+//! them.
 
 use std::collections::BTreeMap;
 
@@ -15,15 +15,15 @@ use super::metrics::{self, CloneMetrics};
 /// One sync as the replica's log records it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SyncRecord {
-    /// The replica's version.
+    /// The version of the replica.
     pub version: u64,
     /// When the commit was made: milliseconds since 1970.
     pub timestamp_ms: i64,
     /// The source's URI, without credentials.
     pub source_uri: String,
-    /// Who and what.
+    /// What identifies the sync.
     pub body: RecordBody,
-    /// The six figures; none when the commit does not tell them.
+    /// The six figures; `None` when the commit lacks one.
     pub metrics: Option<CloneMetrics>,
 }
 
@@ -31,13 +31,13 @@ pub struct SyncRecord {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RecordBody {
-    /// The sync's id: the job's.
+    /// The id of the sync, which is that of its job.
     pub sync_id: Uuid,
-    /// `clone`.
+    /// The mode, which is `clone`.
     pub mode: String,
     /// The replica's table id.
     pub table_id: String,
-    /// Every how many versions the replica wants a checkpoint.
+    /// Versions from one checkpoint of the replica to the next.
     pub checkpoint_interval: u64,
     /// The source's table id at the first sync.
     pub lineage: String,
@@ -45,11 +45,11 @@ pub struct RecordBody {
     pub scope: String,
     /// Hash of the table properties that were set over the source's.
     pub settings: String,
-    /// The source's table id.
+    /// The table id of the source.
     pub source_id: String,
-    /// The source's version.
+    /// The version of the source.
     pub source_version: u64,
-    /// SHA-256 of the source commit's JSON file, in hex; none when the file was gone, or when a
+    /// SHA-256 of the source commit's JSON file, in hex; `None` when the file was gone, or when a
     /// commit that was read had no bytes and may be filled in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_commit_sha256: Option<String>,
@@ -61,7 +61,8 @@ pub struct RecordBody {
 }
 
 impl SyncRecord {
-    /// The record in the `commitInfo` of the commit `version`; none when it is not one of ours.
+    /// Parses the record in the `commitInfo` of the commit `version`; `None` when it is not one of
+    /// ours.
     #[must_use]
     pub fn parse(version: u64, commit_info: &str) -> Option<Self> {
         let info: RecordedInfo = serde_json::from_str(commit_info).ok()?;
@@ -75,7 +76,7 @@ impl SyncRecord {
         })
     }
 
-    /// The sync's id.
+    /// Returns the sync's id.
     #[must_use]
     pub fn sync(&self) -> JobId {
         JobId(self.body.sync_id)

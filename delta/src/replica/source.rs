@@ -1,4 +1,4 @@
-//! Is the source the table that was synced last?
+//! Whether the source is the table that was synced last.
 
 use deepclone_common::store::table::TableStore;
 use deepclone_core::failure::Failure;
@@ -12,8 +12,9 @@ use crate::hash::hex;
 use crate::log;
 use crate::snapshot::{self, Snapshot};
 
-/// Identity is history: the synced commit's JSON is still there and has its hash, whatever the
-/// table's id; only when it is gone must the id be the same.
+/// Refuses another source than that of the last sync. The history identifies a table: the synced
+/// commit must still have its hash, whatever the table's id. Only if it is gone, the id must be the
+/// same.
 ///
 /// # Errors
 /// SOURCE_REPLACED when `source` is another table than the one synced last.
@@ -32,7 +33,7 @@ pub(crate) async fn refuse_other_source(
         (None, hint) => hint.as_ref().and_then(|hint| hint.source_commit_sha256.as_ref()),
     };
     let commit = log::read_commit(source, last.source_version).await?;
-    // A commit without bytes proves nothing: it is filled in later, or has lost them.
+    // A commit without bytes proves nothing: it may be filled in later, or has lost them.
     let commit = commit.filter(|commit| !commit.is_empty());
     let is_same = match (known_hash, commit) {
         (Some(known_hash), Some(commit)) => hex(&commit.sha256) == *known_hash,
@@ -43,7 +44,7 @@ pub(crate) async fn refuse_other_source(
     if is_same { Ok(()) } else { Err(replaced(last, wanted).into()) }
 }
 
-/// True when a commit up to `version` gave the table this id: it may have had others since.
+/// Returns whether a commit up to `version` gave the table this id. It may have had others since.
 async fn had_id(source: &TableStore, version: u64, id: &str) -> Result<bool, DeltaError> {
     for version in (0..=version).rev() {
         let Some(commit) = log::read_commit(source, version).await? else { break };

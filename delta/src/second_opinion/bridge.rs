@@ -1,5 +1,5 @@
-//! Our store in the clothes of the object_store version that deltalake speaks: read only, and
-//! nothing above the table's folder.
+//! An adapter from our store to the object_store version of deltalake: read only, and limited to
+//! the table's folder.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use object_store_013 as theirs;
 use theirs::path::Path;
 use theirs::{GetRange, GetResult, GetResultPayload, ListResult, ObjectMeta, ObjectStore};
 
-/// The store of one table.
+/// The read-only store of one table.
 #[derive(Debug)]
 pub(super) struct Bridge {
     store: Arc<dyn ours::ObjectStore>,
@@ -85,7 +85,7 @@ impl ObjectStore for Bridge {
         let root = self.root.to_string();
         let listed = self.store.list(Some(&prefix)).map_err(outwards_error);
         let listed = listed.and_then(move |meta| std::future::ready(Self::outwards(&root, meta)));
-        // Local stores list in any order; delta-rs wants keys in theirs.
+        // Local stores list in any order; delta-rs expects the keys sorted.
         let sorted = async {
             let mut metas: Vec<ObjectMeta> = listed.try_collect().await?;
             metas.sort_by(|left, right| left.location.cmp(&right.location));

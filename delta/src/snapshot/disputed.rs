@@ -1,7 +1,7 @@
-//! A checkpoint that holds an `add` and a `remove` of one file: which of them counts?
+//! A checkpoint that holds an `add` and a `remove` of one file, and which of them counts.
 //!
-//! The rows of a checkpoint have no order. The newest commit below it that speaks of the file
-//! decides; where the commits are gone the `add` counts, for the tombstones of a checkpoint serve
+//! The rows of a checkpoint have no order. The newest commit below it that names the file decides;
+//! where the commits are gone, the `add` counts, because the tombstones of a checkpoint are for
 //! VACUUM alone.
 
 use std::collections::BTreeSet;
@@ -15,7 +15,7 @@ use crate::file_key::LogKey;
 use crate::log::{self, COMMITS_AT_ONCE_MAX};
 
 /// Decides about the files that the checkpoint `file` of `version` both adds and removes, and
-/// returns what an operator should know.
+/// returns a notice for the operator.
 ///
 /// # Errors
 /// When the store cannot be read.
@@ -37,7 +37,7 @@ pub(super) async fn settle(
             Ok(Some(Some(commit))) => {
                 replay.decide(&log::commit_path(commit.version), commit.actions, &mut left);
             }
-            // The older commits are gone, or nobody can read them.
+            // The older commits are gone or unreadable.
             Ok(Some(None) | None) | Err(DeltaError::Damaged { .. }) => break,
             Err(error) => return Err(error),
         }

@@ -1,12 +1,12 @@
-//! A log file describes the table at most once: which of two different descriptions counts, the
-//! protocol does not say.
+//! A log file describes the table at most once: the protocol does not define which of two different
+//! descriptions counts.
 
 use serde_json::Value;
 
 use crate::actions::{Add, LogAction, Oddity};
 use crate::error::DeltaError;
 
-/// What is odd when the log file `file` repeats its `protocol` or `metaData` word for word.
+/// Returns the oddity of a log file that repeats its `protocol` or `metaData` unchanged.
 ///
 /// # Errors
 /// When it holds two that differ.
@@ -38,13 +38,13 @@ pub(super) fn describes_once(
     Ok(oddity)
 }
 
-/// By value: the order of keys does not matter.
+/// Compares by value: the order of keys does not matter.
 fn is_same(left: &LogAction, right: &LogAction) -> bool {
     let value = |action: &LogAction| serde_json::from_str::<Value>(&action.to_json()).ok();
     value(left) == value(right)
 }
 
-/// True when two `add`s of one logical file say the same of it: `dataChange` is not part of that.
+/// Returns whether two `add`s of one logical file are equal but for `dataChange`.
 pub(super) fn is_same_add(left: &Add, right: &Add) -> bool {
     let plain = |add: &Add| LogAction::Add(Add { data_change: true, ..add.clone() });
     is_same(&plain(left), &plain(right))

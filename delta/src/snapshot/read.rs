@@ -1,4 +1,5 @@
-//! From a point (newest, version, time) to a log segment, and from there to the state.
+//! Reading a table's state: from a point (newest, version, time) to a log segment, and from there
+//! to a snapshot.
 //!
 //! A damaged checkpoint gives way to an older one only if every commit after that one is there.
 
@@ -16,15 +17,15 @@ use crate::error::DeltaError;
 use crate::log::{self, COMMITS_AT_ONCE_MAX, CheckpointFiles, Commit, LogEntry, LogSegment};
 use crate::protocol::has_in_commit_timestamps;
 
-/// The state of `table` at `point`.
+/// Reads the state of `table` at `point`.
 ///
 /// # Errors
-/// No log, a damaged one, a point that it does not hold, or a store that does not answer.
+/// When there is no log, it is damaged, it does not hold the point, or the store does not answer.
 pub async fn read(table: &TableStore, point: &SourcePoint) -> Result<Snapshot, DeltaError> {
     Ok(read_with_tombstones(table, point).await?.snapshot)
 }
 
-/// The state of `table` at `point`, and its tombstones.
+/// Reads the state of `table` at `point`, and its tombstones.
 ///
 /// # Errors
 /// As [`read`].
@@ -42,8 +43,7 @@ pub async fn read_with_tombstones(
     }
 }
 
-/// The state of `table` at `point`, where its newest version was looked for already and `newest`
-/// is what came of it.
+/// Reads the state of `table` at `point`, given `newest`, the result of listing its newest version.
 ///
 /// # Errors
 /// As [`read`].
@@ -82,15 +82,15 @@ async fn read_version(
     read_listed(table, log::list(table, version).await).await
 }
 
-/// The state that `segment` gives.
+/// Reads the state that `segment` gives.
 async fn read_listed(
     table: &TableStore,
     segment: Result<LogSegment, DeltaError>,
 ) -> Result<WithTombstones, DeltaError> {
     let segment = segment?;
     match read_segment(table, &segment).await {
-        // The hint may have hidden an older checkpoint, and the log may have been cleaned between
-        // the listing and the reads: a second look at all of it settles both.
+        // The hint may have hidden an older checkpoint, and the log may have been cleaned up
+        // between the listing and the reads. Listing all of it again covers both.
         Err(DeltaError::Damaged { .. }) => {
             let segment = log::list_whole(table, Some(segment.version)).await?;
             read_segment(table, &segment).await
@@ -106,8 +106,8 @@ async fn read_segment(
     let mut damage = None;
     let starts = segment.checkpoints.iter().map(Some).chain([None]);
     for start in starts {
-        // The listing proves that the commits after the first start are whole; for the others
-        // this decides.
+        // The listing proves that no commit is missing after the first start; the others are
+        // checked here.
         let Ok(commits) = segment.commits_after(start.map(|found| found.version)) else {
             continue;
         };
@@ -127,18 +127,18 @@ async fn read_segment(
     Err(damage.unwrap_or_else(|| DeltaError::NotATable { uri: table.uri.clone() }))
 }
 
-/// A replay under way, and what is to be told of it.
+/// A replay in progress, with its notices.
 #[derive(Default)]
 struct Start {
     replay: Replay,
     oddities: Oddities,
-    /// The checkpoint that it began with.
+    /// The checkpoint file that it began with.
     checkpoint: Option<String>,
     disputed: Option<String>,
 }
 
 impl Start {
-    /// Notes what is odd about the log file `file`, whose actions are these.
+    /// Records the oddities of the log file `file` with these actions.
     fn note(
         &mut self,
         file: &str,

@@ -1,14 +1,13 @@
-//! Actions, oldest first, to a state: the newest reference to a logical file wins.
+//! Replays actions, oldest first, to a state: the newest reference to a logical file wins.
 //!
 //! An `add` and its `remove` match by the log's spelling of the path, as readers match them; only
 //! the live files' paths are decoded, at the end.
 //!
-//! What readers answer differently is refused where it decides the state: one commit that adds and
-//! removes the same logical file, or adds it twice with different fields (Spark lets the last one
-//! win, the kernel the first); a file whose
-//! `remove` differs from its `add` in the scheme alone (Spark qualifies a path that begins with
-//! `/`, the kernel does not); one object that is live twice, with different deletion vectors or
-//! under two spellings (its rows are read twice, or readers refuse).
+//! Where readers disagree about the state, the log is refused: one commit that adds and removes the
+//! same logical file, or adds it twice with different fields (in Spark the last one wins, in the
+//! kernel the first); a file whose `remove` differs from its `add` in the scheme alone (Spark
+//! qualifies a path that begins with `/`, the kernel does not); one object that is live twice, with
+//! different deletion vectors or under two spellings (its rows are read twice, or readers refuse).
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -20,7 +19,7 @@ use crate::error::DeltaError;
 use crate::file_key::{FileKey, LogKey};
 use crate::paths;
 
-/// A state under way.
+/// A state that is being built.
 #[derive(Default)]
 pub(super) struct Replay {
     protocol: Option<Protocol>,
@@ -28,27 +27,27 @@ pub(super) struct Replay {
     txns: BTreeMap<String, Txn>,
     domains: BTreeMap<String, DomainMetadata>,
     files: BTreeMap<LogKey, Tracked>,
-    /// An index of `files`: the newest absolute spelling of each file, by what it decodes to.
+    /// An index of `files`: the newest absolute spelling of each file, by its decoded key.
     absolute: BTreeMap<FileKey, LogKey>,
-    /// How many log files were applied.
+    /// The number of log files applied so far.
     log_files: u32,
 }
 
-/// A logical file: the newest thing that the log says of it.
+/// A logical file with its newest action.
 struct Tracked {
     file: FileState,
-    /// Why readers do not agree about the file: forgiven if a later action decides.
+    /// Why readers disagree about the file. A later action that decides clears it.
     doubt: Option<Box<DeltaError>>,
     said: Said,
 }
 
-/// Which of the two the newest action is.
+/// The newest action of a logical file.
 enum FileState {
     Live(Add),
     Removed(Remove),
 }
 
-/// What one log file says of a logical file.
+/// What one log file does to a logical file.
 #[derive(Clone, Copy, Default)]
 struct Said {
     /// The number of that log file, from 1.
@@ -62,7 +61,7 @@ struct Said {
 type Live = BTreeMap<FileKey, Add>;
 type Tombstones = BTreeMap<LogKey, Remove>;
 
-/// A finished state.
+/// The state at the end of a replay.
 #[derive(Debug)]
 pub(super) struct ReplayedState {
     pub(super) protocol: Protocol,
@@ -74,7 +73,7 @@ pub(super) struct ReplayedState {
 }
 
 impl Tracked {
-    /// Returns what the log file with the number `log_file` has said of the file so far.
+    /// Returns what the log file with the number `log_file` has done to the file so far.
     fn said_by(&self, log_file: u32) -> Said {
         if self.said.log_file == log_file {
             self.said
@@ -85,7 +84,8 @@ impl Tracked {
 }
 
 impl Said {
-    /// Returns why readers do not agree about the file `path` after what the log file `file` says.
+    /// Returns why readers disagree about the file `path` after these actions of the log file
+    /// `file`.
     fn doubt(self, path: &str, file: &str) -> Option<Box<DeltaError>> {
         let problem = match self {
             Self { adds: true, removes: true, .. } => format!("it both adds and removes {path}"),
@@ -121,8 +121,7 @@ impl Replay {
                 LogAction::DomainMetadata(domain) => {
                     self.domains.insert(domain.domain.clone(), domain);
                 }
-                // An action that we do not know belongs to a feature that is refused or allowed
-                // by name.
+                // An unknown action belongs to a feature that is refused or allowed by name.
                 LogAction::CommitInfo(_) | LogAction::Cdc(_) | LogAction::Other(..) => {}
             }
         }
@@ -200,8 +199,8 @@ impl Replay {
         disputed
     }
 
-    /// Lets the commit `file`, newer than all that were asked before, decide about the files in
-    /// `disputed`, which count as live; those that it decides about leave the set.
+    /// Applies the commit `file`, older than all that were passed before, to the files in
+    /// `disputed`, which count as live so far. Removes from the set those that it names.
     pub(super) fn decide(
         &mut self,
         file: &str,
@@ -236,7 +235,7 @@ impl Replay {
         }
     }
 
-    /// The state, at the version whose commit is `file`.
+    /// Builds the state at the version whose commit is `file`.
     pub(super) fn finish(self, root_uri: &str, file: &str) -> Result<ReplayedState, DeltaError> {
         let Self { txns, mut domains, files: mut tracked, .. } = self;
         let protocol = self
@@ -256,8 +255,8 @@ impl Replay {
         Ok(ReplayedState { protocol, metadata, txns, domains, files, tombstones })
     }
 
-    /// A `remove` of `/t/a` takes `file:/t/a` away in Spark and not in the kernel, and the other
-    /// way round.
+    /// Marks a live file whose path differs from the removed one in the scheme alone: a `remove` of
+    /// `/t/a` removes `file:/t/a` in Spark and not in the kernel, and the other way round.
     fn doubt_other_scheme(&mut self, root_uri: &str, file: &str, key: &LogKey) {
         let Some(other) = absolute(root_uri, key).and_then(|file| self.absolute.get(&file)) else {
             return;
@@ -275,7 +274,7 @@ impl Replay {
     }
 }
 
-/// What an absolute path below the table's root decodes to.
+/// Decodes an absolute path below the table's root; `None` for every other path.
 fn absolute(root_uri: &str, key: &LogKey) -> Option<FileKey> {
     if !paths::is_absolute(&key.path) {
         return None;
@@ -284,8 +283,8 @@ fn absolute(root_uri: &str, key: &LogKey) -> Option<FileKey> {
     Some(FileKey { path, dv: key.dv.clone() })
 }
 
-/// The live files by what they are read from, and the tombstones. No live path may leave the table,
-/// and no two may be one object.
+/// Splits the files into the live ones, by their decoded key, and the tombstones. No live path may
+/// leave the table, and no two may name one object.
 fn split(
     root_uri: &str,
     file: &str,

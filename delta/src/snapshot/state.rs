@@ -9,30 +9,28 @@ use crate::log::Commit;
 /// The state of a table at one version.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
-    /// The version.
     pub version: u64,
-    /// The protocol in force.
+    /// The newest protocol up to the version.
     pub protocol: Protocol,
-    /// The metadata in force.
+    /// The newest metadata up to the version.
     pub metadata: Metadata,
-    /// The newest progress of each application.
+    /// The newest transaction of each application.
     pub txns: BTreeMap<String, Txn>,
-    /// The live domains.
+    /// The domains that are not removed.
     pub domains: BTreeMap<String, DomainMetadata>,
-    /// The live files.
     pub files: BTreeMap<FileKey, Add>,
     /// When the version was committed, in milliseconds since 1970: its in-commit timestamp where
     /// that is enabled, else when its file was written (later than that of the version before).
     pub commit_ms: i64,
-    /// Its in-commit timestamp, where that is enabled.
+    /// The version's in-commit timestamp, where that is enabled.
     pub ict: Option<i64>,
-    /// Its commit, where that was read.
+    /// The version's commit, if it was read.
     pub commit: Option<CommitDigest>,
-    /// What in the log an operator should know of, one line each.
+    /// Notices about the log for the operator, one line each.
     pub notices: Vec<String>,
-    /// True when a commit has no bytes: it may be filled in later, and say more then.
+    /// True when a commit has no bytes; it may be filled in later.
     pub has_empty_commit: bool,
-    /// The checkpoint that it was read through, relative to the table's folder.
+    /// The checkpoint file that it was read from, relative to the table's folder.
     pub checkpoint: Option<String>,
 }
 
@@ -41,7 +39,6 @@ pub struct Snapshot {
 pub struct CommitDigest {
     /// The SHA-256 of its file.
     pub sha256: [u8; 32],
-    /// True when it has no bytes.
     pub is_empty: bool,
 }
 
@@ -54,7 +51,6 @@ impl CommitDigest {
 /// A snapshot and the removed files whose tombstones the log still holds.
 #[derive(Clone, Debug)]
 pub struct WithTombstones {
-    /// The snapshot.
     pub snapshot: Snapshot,
     /// The newest `remove` of each file that is not live, by the log's spelling.
     pub tombstones: BTreeMap<LogKey, Remove>,

@@ -61,7 +61,7 @@ fn first(more: &[String]) -> String {
     format!("{PROTOCOL}\n{METADATA}\n{}", lines(more))
 }
 
-/// The live files of the newest version, or the error.
+/// Returns the live files of the newest version, or the error.
 async fn live(files: &[(&str, String)]) -> Result<Vec<String>, String> {
     let table = table(files).await;
     match read(&table, &SourcePoint::Newest).await {

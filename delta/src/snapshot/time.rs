@@ -1,8 +1,8 @@
-//! When a version was committed, and which version a time means.
+//! When a version was committed, and which version was the newest at a time.
 //!
-//! With in-commit timestamps the commit itself says; before they were enabled, and without them,
-//! the time is when its file was written, made to grow as Spark does: at least a millisecond more
-//! than the version before.
+//! With in-commit timestamps the commit holds its time. Before they were enabled, and without them,
+//! it is the modification time of the file, raised as Spark does to at least a millisecond more
+//! than that of the version before.
 //!
 //! <https://github.com/delta-io/delta/blob/master/PROTOCOL.md#in-commit-timestamps>
 
@@ -13,7 +13,7 @@ use crate::error::DeltaError;
 use crate::log::{self, LogSegment};
 use crate::properties;
 
-/// When the segment's version was written, as far as its files tell.
+/// Returns when the segment's version was written, by its files' modification times.
 pub(super) fn written_ms(segment: &LogSegment) -> i64 {
     match growing(segment).last() {
         Some((version, written_ms)) if version == segment.version => written_ms,
@@ -26,7 +26,7 @@ pub(super) fn written_ms(segment: &LogSegment) -> i64 {
     }
 }
 
-/// The newest version of the table that was committed at or before `at_ms`.
+/// Finds the newest version of the table that was committed at or before `at_ms`.
 pub(super) async fn version_at(
     table: &TableStore,
     newest: &Snapshot,
@@ -55,7 +55,7 @@ pub(super) async fn version_at(
     })
 }
 
-/// Which clock tells the version of a time.
+/// Which times decide the version of a point in time.
 enum Era {
     /// In-commit timestamps, from this version on.
     InCommit(u64),
@@ -63,7 +63,7 @@ enum Era {
     Before(u64),
 }
 
-/// The era of `at_ms`; `None` when the table has no in-commit timestamps.
+/// Returns the era of `at_ms`; `None` when the table has no in-commit timestamps.
 fn in_commit_from(newest: &Snapshot, at_ms: i64) -> Option<Era> {
     newest.ict?;
     Some(match properties::in_commit_enablement(&newest.metadata.configuration) {
@@ -73,8 +73,8 @@ fn in_commit_from(newest: &Snapshot, at_ms: i64) -> Option<Era> {
     })
 }
 
-/// The newest version in `first..=last` whose in-commit timestamp is not after `at_ms`: they grow,
-/// so half of what is left falls away with each commit read.
+/// Finds the newest version in `first..=last` whose in-commit timestamp is not after `at_ms`, by
+/// binary search: the timestamps grow.
 async fn in_commit_at(
     table: &TableStore,
     first: u64,
@@ -100,7 +100,7 @@ async fn in_commit_at(
     Ok(low.checked_sub(1).filter(|version| *version >= first))
 }
 
-/// The newest version in `oldest..before` whose file was written at or before `at_ms`.
+/// Returns the newest version in `oldest..before` whose file was written at or before `at_ms`.
 fn written_at(segment: &LogSegment, oldest: u64, before: u64, at_ms: i64) -> Option<u64> {
     growing(segment)
         .filter(|(version, written_ms)| (oldest..before).contains(version) && *written_ms <= at_ms)
@@ -108,7 +108,7 @@ fn written_at(segment: &LogSegment, oldest: u64, before: u64, at_ms: i64) -> Opt
         .last()
 }
 
-/// The oldest version that can be given whole.
+/// Returns the oldest version that the segment's files can give.
 fn oldest_version(segment: &LogSegment) -> u64 {
     match segment.commits.first() {
         Some((0, _)) => 0,
@@ -116,7 +116,7 @@ fn oldest_version(segment: &LogSegment) -> u64 {
     }
 }
 
-/// The segment's commits with times that grow.
+/// Lists the segment's commits with times that grow.
 fn growing(segment: &LogSegment) -> impl Iterator<Item = (u64, i64)> + '_ {
     let mut previous_ms = i64::MIN;
     segment.commits.iter().map(move |(version, entry)| {

@@ -10,7 +10,7 @@ use crate::protocol::{self, READER_LISTS, WRITER_LISTS, supported};
 use crate::replica::record_of;
 use crate::row_ids::{ROW_TRACKING_DOMAIN, row_id_mark};
 
-/// What is wrong with the commit; `state` is the state after it.
+/// Checks the commit, and makes `state` the state after it.
 pub(super) fn validate(root_uri: &str, state: &mut LogState, commit: &Commit) -> Vec<String> {
     let mut problems = Vec::new();
     singles(commit, &mut problems);
@@ -22,8 +22,8 @@ pub(super) fn validate(root_uri: &str, state: &mut LogState, commit: &Commit) ->
     problems
 }
 
-/// At most one protocol, metadata and commitInfo, one transaction an application, one action a
-/// domain.
+/// Allows at most one protocol, metadata and commitInfo, one transaction for each application, and
+/// one action for each domain.
 fn singles(commit: &Commit, problems: &mut Vec<String>) {
     for (name, number) in [
         ("protocol", count(commit, |action| matches!(action, LogAction::Protocol(_)))),
@@ -68,8 +68,8 @@ fn table(state: &mut LogState, commit: &Commit, problems: &mut Vec<String>) {
     }
 }
 
-/// Lists that fit their versions, and every active feature listed, on both sides where readers
-/// must know it.
+/// Requires lists that fit the versions, with every active feature, in both lists if readers must
+/// know it.
 fn features(state: &LogState, problems: &mut Vec<String>) {
     let (Some(protocol), Some(metadata)) = (&state.protocol, &state.metadata) else { return };
     if protocol.reader_features.is_some() != (protocol.min_reader_version >= READER_LISTS)
@@ -83,7 +83,7 @@ fn features(state: &LogState, problems: &mut Vec<String>) {
         problems.push(format!("the feature {name} is not listed where it must be"));
     }
     let mut active = protocol::required_by_types(&metadata.schema_string);
-    // Only in lists a feature is missed by the readers that look for it.
+    // Readers expect such features only in lists.
     if protocol.min_writer_version >= WRITER_LISTS {
         active.extend(protocol::annotated(&metadata.schema_string));
         let switches = protocol::switched_on(&metadata.configuration);
@@ -167,7 +167,7 @@ fn files(root_uri: &str, state: &mut LogState, commit: &Commit, problems: &mut V
             Some((file, _)) => forget(state, &file, key),
             None => problems.push(format!("remove of {}, which is not live", shown(key))),
         }
-        // Other engines may leave these out; we do not.
+        // Other engines may leave these out; our commits have them.
         let complete =
             remove.deletion_timestamp.is_some() && remove.extended_file_metadata == Some(true);
         if record_of(commit).is_some() && !complete {
@@ -224,7 +224,7 @@ fn is_active(state: &LogState, feature: fn(&Protocol, &Configuration) -> bool) -
     table.is_some_and(|(protocol, metadata)| feature(protocol, &metadata.configuration))
 }
 
-/// With row tracking on, every live file has its first row id, below the mark.
+/// With row tracking, requires that every live file has a first row id, below the mark.
 fn row_ids(state: &LogState, key: &LogKey, add: &Add, problems: &mut Vec<String>) {
     if !is_active(state, protocol::has_row_tracking) {
         return;
@@ -254,7 +254,7 @@ fn shown(key: &LogKey) -> String {
     }
 }
 
-/// The actions of one kind.
+/// Counts the actions of one kind.
 fn count(commit: &Commit, kind: impl Fn(&LogAction) -> bool) -> usize {
     commit.actions.iter().filter(|action| kind(action)).count()
 }

@@ -1,4 +1,4 @@
-//! The strict validator of a Delta log: a test tool that replays every commit we make.
+//! The strict validator of a Delta log: a test tool that replays every commit of ours.
 //!
 //! Readers disagree about logs that break these rules (one keeps a row that another loses), so no
 //! test may leave one behind. [`validate_log`] is pure: commits in, violations out, each one line
@@ -22,21 +22,22 @@ mod tests;
 
 pub use state::LogState;
 
-/// Replays `commits`, in order of version, from an empty table at `root_uri`.
+/// Replays `commits`, in order of version, from an empty table at `root_uri`, and returns the rules
+/// that they break.
 #[must_use]
 pub fn validate_log(root_uri: &str, commits: &[Commit]) -> Vec<String> {
     let mut state = LogState::default();
     commits.iter().flat_map(|commit| validate_commit(root_uri, &mut state, commit)).collect()
 }
 
-/// Applies one commit to `state` and says what is wrong with it.
+/// Applies one commit to `state` and returns the rules that it breaks.
 pub fn validate_commit(root_uri: &str, state: &mut LogState, commit: &Commit) -> Vec<String> {
     let problems = commit::validate(root_uri, state, commit);
     problems.into_iter().map(|problem| format!("version {}: {problem}", commit.version)).collect()
 }
 
-/// Replays a table's log and looks at every live object: from version 0 on, or from the oldest
-/// checkpoint that all later commits follow, where a clean-up took the first ones away.
+/// Replays a table's log and checks every live object: from version 0 on, or, after a clean-up,
+/// from the oldest checkpoint that all later commits follow.
 ///
 /// # Errors
 /// When the log or the folder cannot be read.

@@ -1,4 +1,4 @@
-//! Is every object that the live files name at the table, with the size that the log says?
+//! Checks that every object of the live files exists, with the size in the log.
 
 use deepclone_common::store::table::TableStore;
 

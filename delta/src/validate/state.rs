@@ -1,4 +1,4 @@
-//! What the commits of a log amount to, as far as the rules need it.
+//! The state after some commits of a log, as far as the rules need it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,14 +8,14 @@ use crate::file_key::{FileKey, LogKey};
 use crate::row_ids::{ROW_TRACKING_DOMAIN, row_id_mark};
 use crate::snapshot::Snapshot;
 
-/// What the commits so far amount to.
+/// The state after the commits so far.
 #[derive(Clone, Debug, Default)]
 pub struct LogState {
     pub(crate) protocol: Option<Protocol>,
     pub(crate) metadata: Option<Metadata>,
-    /// Live files by the log's spelling, each with the object that it is read from.
+    /// Live files by the log's spelling, each with its decoded key.
     pub(crate) live: BTreeMap<LogKey, (FileKey, Add)>,
-    /// Objects that are live, with the spellings and vectors under which they are.
+    /// Live objects, each with its spellings and deletion vectors.
     pub(crate) objects: BTreeMap<String, BTreeSet<LogKey>>,
     pub(crate) row_id_mark: Option<i64>,
     pub(crate) domains: BTreeSet<String>,
@@ -23,7 +23,7 @@ pub struct LogState {
 }
 
 impl LogState {
-    /// The state that a snapshot holds.
+    /// Converts a snapshot to the state of its version.
     pub(super) fn of(snapshot: Snapshot) -> Result<Self, DeltaError> {
         let mark = snapshot.domains.get(ROW_TRACKING_DOMAIN).map(row_id_mark).transpose()?;
         let mut state = Self {

@@ -1,4 +1,4 @@
-//! The comparisons: each adds what it finds.
+//! The comparisons: each appends its differences.
 
 use std::collections::BTreeMap;
 
@@ -13,14 +13,14 @@ use crate::replica::{SyncRecord, identity};
 use crate::snapshot::Snapshot;
 use crate::{dv, io};
 
-/// What was looked at.
+/// The objects that were checked.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ObjectsSeen {
     pub(super) count: u64,
     pub(super) bytes: u64,
 }
 
-/// Live keys, and the fields of shared ones.
+/// Compares the live keys, and the fields of shared ones.
 pub(super) fn files(source: &Snapshot, replica: &Snapshot, found: &mut Vec<Difference>) {
     let mut tell = |kind, path: &str, detail: &str| {
         found.push(Difference { kind, subject: path.to_owned(), detail: detail.to_owned() });
@@ -45,7 +45,7 @@ pub(super) fn files(source: &Snapshot, replica: &Snapshot, found: &mut Vec<Diffe
     }
 }
 
-/// Every feature of the source but the ones that are never carried.
+/// Requires every feature of the source except those that are never carried.
 pub(super) fn protocol(source: &Snapshot, replica: &Snapshot, found: &mut Vec<Difference>) {
     let (source, replica) = (supported(&source.protocol), supported(&replica.protocol));
     for name in source.writer.difference(&replica.writer) {
@@ -59,7 +59,7 @@ pub(super) fn protocol(source: &Snapshot, replica: &Snapshot, found: &mut Vec<Di
     }
 }
 
-/// Schema, partitioning, texts; properties when none were set over the source's.
+/// Compares schema, partitioning, name and description, and the properties if the user set none.
 pub(super) fn metadata(
     source: &Snapshot,
     replica: &Snapshot,
@@ -76,7 +76,7 @@ pub(super) fn metadata(
             });
         }
     };
-    // A number that the replica handed out stays so.
+    // The replica keeps the further mark of its identity columns.
     let schema = further_marks(&wanted.schema_string, &has.schema_string);
     tell("schemaString", schema == has.schema_string);
     tell("partitionColumns", wanted.partition_columns == has.partition_columns);
@@ -93,7 +93,7 @@ pub(super) fn metadata(
     Ok(())
 }
 
-/// Every object that the replica's live files name is there with its size: one listing.
+/// Checks the presence and size of every object of the replica's live files, with one listing.
 pub(super) async fn objects(
     target: &TableStore,
     replica: &Snapshot,

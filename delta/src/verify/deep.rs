@@ -1,5 +1,5 @@
-//! The bytes of every live object on both sides, by their CRC-64/NVME: as the stores keep it, as
-//! the ledger recorded it for a source object that is still the same, else by reading.
+//! Compares the bytes of every live object by their CRC-64/NVME: from the store, from the ledger
+//! for a source object that is unchanged, or by reading.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicU64;
@@ -14,10 +14,10 @@ use crate::ledger::{self, LedgerEntry};
 use crate::snapshot::Snapshot;
 use crate::{dv, io};
 
-/// Objects that are looked at, or read, at once.
+/// Objects that are described or read at once.
 const OBJECTS_AT_ONCE_MAX: usize = 16;
 
-/// Both sides, and what was read of them so far.
+/// Both sides, and how much was read of them so far.
 pub(super) struct Sides<'a> {
     source: &'a TableStore,
     target: &'a TableStore,
@@ -72,7 +72,7 @@ impl<'a> Sides<'a> {
 
     async fn compare(&self, key: &str) -> Result<Option<Difference>, DeltaError> {
         let tell = |kind, detail: String| Difference { kind, subject: key.to_owned(), detail };
-        // What is missing at the target has its own difference.
+        // A missing object is a difference of its own kind.
         let Some(target) = io::describe(self.target, key).await? else { return Ok(None) };
         let source_key = self.sources.get(key).map_or(key, String::as_str);
         let source = io::describe(self.source, source_key).await?;
@@ -92,13 +92,13 @@ impl<'a> Sides<'a> {
             Some(stored) => Some(stored),
             None => io::digest(self.target, key, &self.target_bytes_read).await?,
         };
-        // Deleted while it was read: as good as missing.
+        // Deleted while it was read: it counts as missing.
         let Some(has) = has else { return Ok(None) };
         let detail = || format!("crc64nvme {has:016x} at the target, {wanted:016x} at the source");
         Ok((has != wanted).then(|| tell(DifferenceKind::ObjectBytes, detail())))
     }
 
-    /// The digest of the source's bytes; none when they are gone and nothing recorded it.
+    /// Finds the digest of the source's bytes; `None` when they are gone and no ledger has it.
     async fn source_digest(
         &self,
         (key, source_key): (&str, &str),

@@ -1,10 +1,10 @@
-//! Is the replica what its last sync says: log state, objects, and delta-rs's opinion.
+//! Checks that the replica is what its last sync recorded: its log's state, its objects, and the
+//! view of delta-rs.
 //!
-//! Flow: the replica's head tells which source version it claims to be; the source is read at
-//! that version with the same filter; live keys, sizes, protocol and metadata are compared; the
-//! replica's newest checkpoint is looked at; the target's objects are listed once and their sizes
-//! compared; bytes are compared when asked for;
-//! delta-rs reads the replica too.
+//! Flow: the replica's head names the source version that it claims to be. The source is read at
+//! that version with the same filter, and live keys, sizes, protocol and metadata are compared. The
+//! replica's newest checkpoint is read, and the target's objects are listed once to compare their
+//! sizes. Bytes are compared on demand. At last delta-rs reads the replica.
 
 use deepclone_common::connections::Side;
 use deepclone_common::store::table::TableStore;
@@ -25,12 +25,12 @@ mod start;
 
 pub use report::{DeepReport, Difference, DifferenceKind, SecondOpinion, VerifyReport};
 
-/// How much is compared.
+/// How much `verify` compares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Depth {
     /// Both logs, and the sizes of the target's objects.
     Sizes,
-    /// Also the digests of all bytes.
+    /// The digests of all bytes, too.
     Bytes,
 }
 

@@ -1,4 +1,4 @@
-//! Does delta-rs see the same live files in the replica as we do?
+//! Whether delta-rs sees the same live files in the replica as we do.
 
 use std::collections::BTreeSet;
 

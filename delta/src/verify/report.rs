@@ -1,34 +1,33 @@
-//! What `verify` finds, as values.
+//! The results of `verify`, as values.
 
-/// What `verify` found.
+/// The result of `verify`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifyReport {
     /// The source's version that the replica claims to be.
     pub source_version: u64,
-    /// The replica's newest version.
+    /// The newest version of the replica.
     pub replica_version: u64,
-    /// Logical files compared.
+    /// The number of logical files that were compared.
     pub files: u64,
-    /// Objects whose presence and size were checked at the target.
+    /// The number of objects whose presence and size were checked.
     pub objects: u64,
     /// Bytes of the checked data objects.
     pub bytes: u64,
-    /// Everything that is not as it should be; empty: the replica is right.
+    /// Everything that is wrong; empty if the replica is right.
     pub differences: Vec<Difference>,
-    /// What delta-rs says of the replica.
+    /// Whether delta-rs sees the same live files.
     pub second_opinion: SecondOpinion,
-    /// What comparing bytes took; none when it was not asked for.
+    /// How much was read to compare bytes; `None` if that was not asked for.
     pub deep: Option<DeepReport>,
 }
 
-/// One thing that is not as it should be.
+/// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Difference {
-    /// What kind.
     pub kind: DifferenceKind,
-    /// The key, field or feature.
+    /// The key, field or feature that is wrong.
     pub subject: String,
-    /// One line: what the source has, what the replica has.
+    /// One line: what the source and the replica have.
     pub detail: String,
 }
 
@@ -47,38 +46,38 @@ pub enum DifferenceKind {
     ObjectSize,
     /// An object holds other bytes than the source's.
     ObjectBytes,
-    /// The source's object is gone, and nothing tells what its bytes were.
+    /// The source's object is gone, and no ledger has its digest.
     ObjectUnproven,
     /// The protocol lacks something that the source's has.
     Protocol,
     /// Schema, partitioning or properties differ.
     Metadata,
-    /// Readers begin with a checkpoint that is not there, or that cannot be read.
+    /// Readers start with a checkpoint that is missing or damaged.
     Checkpoint,
-    /// Somebody else wrote to the replica after the last sync.
+    /// Another writer changed the replica after the last sync.
     Diverged,
     /// delta-rs sees another set of files.
     SecondOpinion,
 }
 
-/// What delta-rs says of the replica.
+/// Whether delta-rs sees the same live files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SecondOpinion {
     /// It sees the same live files.
     Agrees,
-    /// It sees others: see the differences.
+    /// It sees others, which are among the differences.
     Disagrees,
     /// It cannot read this table.
     Skipped {
-        /// Why, in one line.
+        /// The reason, in one line.
         reason: String,
     },
 }
 
-/// What the comparison of bytes took.
+/// How much was read to compare bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DeepReport {
-    /// Objects whose bytes were compared.
+    /// The number of objects whose bytes were compared.
     pub objects: u64,
     /// Bytes that were read from the source.
     pub source_bytes_read: u64,

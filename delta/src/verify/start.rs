@@ -1,5 +1,5 @@
-//! Where readers begin: the newest checkpoint of the replica, and the hint that points at it. We
-//! read past a damaged one as long as the commits are there; other readers do not.
+//! Checks where readers start: the newest checkpoint of the replica, and the hint that points at
+//! it. We replay the commits when one is damaged; other readers fail.
 
 use deepclone_common::store::table::TableStore;
 use deepclone_core::spec::SourcePoint;
@@ -9,7 +9,7 @@ use crate::error::DeltaError;
 use crate::log;
 use crate::snapshot::{self, Snapshot};
 
-/// The hint names a checkpoint that is there, and the newest checkpoint can be read.
+/// Checks that the hint names an existing checkpoint, and that the newest checkpoint can be read.
 pub(super) async fn checkpoints(
     target: &TableStore,
     replica: &Snapshot,
@@ -38,7 +38,7 @@ pub(super) async fn checkpoints(
     Ok(())
 }
 
-/// The newest checkpoint, if the replica could only be read without it.
+/// Returns the newest checkpoint, if the replica could only be read without it.
 async fn passed_over(
     target: &TableStore,
     replica: &Snapshot,

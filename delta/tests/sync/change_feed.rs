@@ -65,7 +65,7 @@ async fn a_feed_is_told_of_when_it_turns_on_and_by_no_other_sync() {
         assert_eq!(found, usize::from(told), "{actions:?}: {:?}", notices(&did));
         assert!(matches!(sync(&source, &target, &spec()).await, Ok(Did::UpToDate)));
     }
-    // A replica that was told to have no feed is not told of one.
+    // A replica whose user turned the feed off gets no notice.
     let off = deepclone_core::spec::CloneSpec {
         properties: [(FEED.to_owned(), "false".to_owned())].into(),
         ..spec()

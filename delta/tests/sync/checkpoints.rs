@@ -162,13 +162,13 @@ async fn files_that_leave_for_a_reason_are_not_lost() {
     source.commit(&[add_with("a1", json!({"partitionValues": {"p": "x"}}))]).await;
     sync(&source, &target, &only_a).await.unwrap();
     assert_eq!(live(&target).await, [""; 0]);
-    // Somebody else's files never were at the source.
+    // Files of another writer never were at the source.
     let (mut source, mut target) = synced().await;
     target.commit(&[info("WRITE"), add("x1"), remove("a1")]).await;
     source.commit(&[add("c1")]).await;
     source.checkpoint(1, &rows(&[add("a1"), add("b1"), add("c1")])).await;
     sync_equal(&source, &target, &overwrite()).await;
-    // But ours are, also under somebody else's commit.
+    // Ours were, also below a commit of another writer.
     target.commit(&[info("WRITE"), add("x1"), remove("a1")]).await;
     source.commit(&[add("d1")]).await;
     source.checkpoint(2, &rows(&[add("a1"), add("c1"), add("d1")])).await;

@@ -94,7 +94,7 @@ async fn verify_keeps_to_the_part_that_was_synced() {
         let report = verify(&source.store, &target.store, Depth::Sizes).await.unwrap();
         let kinds: Vec<_> = report.differences.iter().map(|found| found.kind).collect();
         assert_eq!(kinds, [DifferenceKind::FileUnexpected], "{gone:?}");
-        // What was synced is not known any more: told, not guessed.
+        // Which part was synced is unknown: an error, not a guess.
         target.delete("_deepclone/replica.json").await;
         let failure =
             verify(&source.store, &target.store, Depth::Sizes).await.unwrap_err().failure();

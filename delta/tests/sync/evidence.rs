@@ -66,7 +66,7 @@ async fn after_a_divergence_only_what_our_last_sync_had_counts() {
     let change_set = planned(&source, &foreign, &overwrite()).await;
     assert_eq!(keys(&change_set), ["p=c/c1.parquet*", "p=c/c2.parquet"]);
 
-    // Somebody rewrote the log: its versions tell nothing of our last sync.
+    // Another writer replaced the log: its versions prove nothing about our last sync.
     let id = foreign.snapshot().await.metadata.id;
     foreign.delete("_delta_log/00000000000000000001.json").await;
     let rewritten = [protocol(1, 2), metadata(&id, json!({})), add("a1"), add("c1")];

@@ -1,5 +1,5 @@
-//! A store that counts requests, lies about the outcome of a commit's put, and loses keys of its
-//! listings.
+//! A store that counts requests, reports a wrong outcome of a commit's put, and leaves keys out of
+//! its listings.
 
 use std::fmt;
 use std::sync::Arc;
@@ -37,9 +37,9 @@ pub(crate) struct Watched {
 /// Keys that listings leave out, by pieces of them.
 #[derive(Debug, Default)]
 pub(crate) struct Hidden {
-    /// From listings that are given a start, as stores do that do not sort.
+    /// Those that listings with a start leave out, as in stores that do not sort.
     pub(crate) after_a_start: Vec<String>,
-    /// From all listings.
+    /// Those that all listings leave out.
     pub(crate) always: Vec<String>,
 }
 

@@ -71,11 +71,11 @@ async fn a_feature_of_readers_and_writers_in_one_list_is_listed_in_both() {
             listed(3, 7, Some(&["deletionVectors"]), Some(&["appendOnly"])),
             "3,7 [deletionVectors] [appendOnly deletionVectors]",
         ),
-        // Readers of versions 1 and 2 have no list at all.
+        // Reader versions 1 and 2 have no list.
         (listed(1, 7, None, Some(&["deletionVectors"])), "3,7 [deletionVectors] [deletionVectors]"),
         (listed(2, 7, None, Some(&[])), "3,7 [columnMapping] [columnMapping]"),
         (listed(2, 7, None, Some(&["columnMapping"])), "2,7 - [columnMapping]"),
-        // A writer's feature is none of the readers' business: they would refuse it.
+        // Readers would refuse a writer's feature in their list.
         (listed(3, 7, Some(&["appendOnly"]), Some(&["appendOnly"])), "3,7 [] [appendOnly]"),
         (listed(3, 7, Some(&["appendOnly"]), Some(&[])), "3,7 [] [appendOnly]"),
     ];
@@ -141,7 +141,7 @@ async fn a_mapped_table_stays_mapped_when_readers_do_not_list_it() {
     let snapshot = target.snapshot().await;
     assert_eq!(shown(&snapshot.protocol), "3,7 [columnMapping] [columnMapping]");
     assert_eq!(snapshot.metadata.configuration["delta.columnMapping.mode"], "name");
-    // The source mends its protocol: nothing is left to do but to say so.
+    // The source corrects its protocol: only the record changes.
     source.commit(&[listed(3, 7, Some(&["columnMapping"]), Some(&["columnMapping"]))]).await;
     let Did::Published { change_set, version, .. } = sync_equal(&source, &target, &spec()).await
     else {
@@ -197,7 +197,7 @@ const SWITCHES: &[(&str, &str, &str)] = &[
     ("delta.enableVariantShredding", "true", "variantShredding"),
 ];
 
-/// Those that Spark heeds in a legacy protocol, too, and then misses something.
+/// Those that Spark applies in a legacy protocol, too, and then refuses the table.
 const REFUSED_ALONE: &[&str] = &[
     "delta.columnMapping.mode",
     "delta.enableInCommitTimestamps",
@@ -264,7 +264,7 @@ fn row_id() -> Value {
 
 #[tokio::test]
 async fn a_property_stays_without_effect_where_the_replica_supports_what_the_source_does_not() {
-    // The replica never loses a feature; with it the old property would come to life.
+    // The replica never loses a feature, so the old property would take effect there.
     let (mut source, target, _) = cloned(&[
         features(&["columnMapping"], &["columnMapping", "inCommitTimestamp", "rowTracking"]),
         metadata("source-id", json!({})),

@@ -49,7 +49,7 @@ async fn two_live_spellings_of_one_object_are_refused_with_both() {
     let error = plan(&source, &target, &spec()).await.unwrap_err();
     assert_eq!(error.reason, Reason::DamagedLog);
     assert!(error.message.contains(ENCODED) && error.message.contains(PLAIN), "{error}");
-    // The log gets over it, and so does the replica.
+    // A later commit decides, so the log and the replica are readable again.
     source.commit(&[removed(PLAIN)]).await;
     sync(&source, &target, &spec()).await.unwrap();
     assert_equal(&source, &target).await;

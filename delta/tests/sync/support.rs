@@ -254,7 +254,7 @@ pub(crate) fn files(snapshot: &Snapshot) -> BTreeMap<String, String> {
     snapshot.files.iter().map(|(key, add)| (format!("{key:?}"), shown(add))).collect()
 }
 
-/// A growing clock.
+/// Returns a time that grows by a second with each call.
 pub(crate) fn tick() -> i64 {
     static CLOCK: AtomicI64 = AtomicI64::new(NOW_MS);
     CLOCK.fetch_add(1000, Ordering::Relaxed)

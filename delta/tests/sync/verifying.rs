@@ -173,7 +173,7 @@ async fn a_source_object_that_is_gone_is_proved_by_the_ledger_or_not_at_all() {
     source.delete("p=a/a1.parquet").await;
     source.delete("p=b/b1.parquet").await;
     assert_eq!(deep(&source, &target).await, (vec![DifferenceKind::ObjectUnproven], 0, 12));
-    // What is missing at the target is told once.
+    // A missing object is one difference, not two.
     target.delete("p=a/a1.parquet").await;
     let (kinds, ..) = deep(&source, &target).await;
     assert_eq!(kinds, [DifferenceKind::ObjectMissing, DifferenceKind::ObjectUnproven]);

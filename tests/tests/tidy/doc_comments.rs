@@ -10,7 +10,6 @@ const KNOWN: &[(&str, usize)] = &[
     ("common", 47),
     ("coordinator", 44),
     ("core", 140),
-    ("delta", 92),
     ("proto", 6),
     ("tests", 19),
     ("worker", 19),

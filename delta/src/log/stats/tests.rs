@@ -67,7 +67,7 @@ fn stats_of(bytes: &Bytes) -> Vec<Option<String>> {
     parsed.actions.into_iter().map(stats).collect()
 }
 
-/// What one column's bounds become: `(minimum, maximum)`.
+/// Returns what one column's bounds become: `(minimum, maximum)`.
 fn bounds_of(minimum: ArrayRef, maximum: ArrayRef) -> (Option<String>, Option<String>) {
     let parsed = structure(vec![
         ("numRecords", array(Int64Array::from(vec![2]))),

@@ -74,7 +74,7 @@ pub(super) fn domains(rows: &[DomainMetadata]) -> Column {
     ])
 }
 
-/// Tombstones: without statistics and tags, as the protocol wants.
+/// Builds the column of tombstones, without statistics and tags, as the protocol requires.
 pub(super) fn removes(rows: &[Remove]) -> Column {
     record(vec![
         ("path", texts(rows, |row| Some(row.path.as_str()))),
@@ -89,7 +89,7 @@ pub(super) fn removes(rows: &[Remove]) -> Column {
     ])
 }
 
-/// Live files. A checkpoint changes no data: `dataChange` is false.
+/// Builds the column of live files. A checkpoint changes no data, so `dataChange` is false.
 pub(super) fn adds(rows: &[Add]) -> Column {
     record(vec![
         ("path", texts(rows, |row| Some(row.path.as_str()))),

@@ -14,10 +14,10 @@ use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 
-/// Rows of one batch.
+/// The most rows in one batch.
 const BATCH_ROWS: usize = 8192;
 
-/// The whole file.
+/// Writes the whole file.
 pub(super) fn write(state: &CheckpointState) -> Result<Vec<u8>, ParquetError> {
     let schema = schema()?;
     let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
@@ -48,7 +48,7 @@ pub(super) fn write(state: &CheckpointState) -> Result<Vec<u8>, ParquetError> {
     writer.into_inner()
 }
 
-/// The columns' types, taken from columns without rows.
+/// Derives the columns' types from columns without rows.
 fn schema() -> Result<SchemaRef, ParquetError> {
     let columns = [
         ("txn", columns::txns(&[])?),

@@ -2,8 +2,8 @@
 //! A table with the feature `v2Checkpoint` may use it too
 //! (<https://github.com/delta-io/delta/blob/master/PROTOCOL.md#v2-checkpoint-table-feature>).
 //!
-//! Lossless or not at all: when an action holds a field that the checkpoint's columns cannot
-//! carry, none is written, and readers go on with the commits.
+//! A checkpoint loses nothing: when an action holds a field that has no column, none is written,
+//! and readers use the commits.
 
 use serde_json::value::RawValue;
 
@@ -20,7 +20,7 @@ mod tests;
 use format::Format;
 pub(super) use state::CheckpointState;
 
-/// A checkpoint's bytes and what the hint tells of it.
+/// A checkpoint's bytes, and the counts for its hint.
 #[derive(Debug)]
 pub(crate) struct Encoded {
     pub(crate) bytes: Vec<u8>,
@@ -28,7 +28,7 @@ pub(crate) struct Encoded {
     pub(crate) adds: u64,
 }
 
-/// The checkpoint's bytes; none when it would lose something, which is named in the log.
+/// Encodes the checkpoint; `None` when it would lose a field, which is logged.
 pub(crate) fn encode(state: &CheckpointState) -> Result<Option<Encoded>, DeltaError> {
     if let Some(field) = uncarried(state) {
         tracing::warn!(field, "no checkpoint is written: it could not carry this field");
@@ -44,7 +44,7 @@ pub(crate) fn encode(state: &CheckpointState) -> Result<Option<Encoded>, DeltaEr
     }))
 }
 
-/// The name of a field that the columns have no place for.
+/// Returns the name of a field that has no column.
 fn uncarried(state: &CheckpointState) -> Option<String> {
     let first = |action: &str, unknown: &crate::actions::Unknown| {
         unknown.keys().next().map(|field| format!("{action}.{field}"))
@@ -63,13 +63,13 @@ fn uncarried(state: &CheckpointState) -> Option<String> {
             })
         })
         .or_else(|| {
-            // Statistics and tags of tombstones are left out on purpose; unknown fields are not
-            // needed by VACUUM, but their deletion vector's are part of the key's meaning.
+            // Statistics and tags of tombstones are left out on purpose. VACUUM does not need their
+            // unknown fields, but those of their deletion vectors may change what the key means.
             state.removes.iter().find_map(|remove| vector(remove.deletion_vector.as_ref()))
         })
 }
 
-/// `format` has a provider and options; anything more has no column.
+/// Returns the name of the format if it has more than a provider and options, which have columns.
 fn uncarried_format(format: &RawValue) -> Option<String> {
     match Format::parse(format) {
         Some(_) => None,

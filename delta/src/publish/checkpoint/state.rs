@@ -2,7 +2,7 @@
 
 use crate::actions::{Add, DomainMetadata, Metadata, Protocol, Remove, Txn};
 
-/// What the checkpoint holds, in the order of its rows.
+/// The content of a checkpoint, in the order of its rows.
 #[derive(Debug)]
 pub(crate) struct CheckpointState {
     pub(crate) protocol: Protocol,

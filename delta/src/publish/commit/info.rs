@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use crate::change_set::{ChangeSet, CommitTime};
 use crate::replica::{RecordBody, metrics_texts};
 
-/// Who wrote it.
+/// The `engineInfo` of our commits.
 const ENGINE: &str = concat!("Deepclone/", env!("CARGO_PKG_VERSION"));
 
 /// Spark reads the values of both maps as texts.

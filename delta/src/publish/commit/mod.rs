@@ -1,8 +1,8 @@
 //! The CLONE commit: one JSON file from a change set.
 //!
-//! Order: `commitInfo` (first, as in-commit timestamps want it), `protocol`, `metaData`, `txn`s,
-//! `domainMetadata`, `remove`s, `add`s. A pure function of the change set, the sync's id and the
-//! time, so the same put can be repeated with the same bytes.
+//! Order: `commitInfo` (first, as in-commit timestamps need it), `protocol`, `metaData`, `txn`s,
+//! `domainMetadata`, `remove`s, `add`s. A pure function of the change set and the time, so that a
+//! put can be repeated with the same bytes.
 
 use bytes::Bytes;
 use deepclone_core::failure::Failure;
@@ -15,11 +15,11 @@ use crate::properties::{ENABLEMENT_TIMESTAMP, ENABLEMENT_VERSION};
 
 mod info;
 
-/// The largest commit that one request writes: a single put's limit is 5 GiB on S3, and the
-/// readers of the log hold a commit in memory.
+/// The size limit of a commit: a single put is limited to 5 GiB on S3, and readers of the log hold
+/// a commit in memory.
 pub(crate) const BYTES_MAX: u64 = 2 << 30;
 
-/// The commit's bytes at the time `now_ms` (milliseconds since 1970).
+/// Builds the commit at the time `now_ms` (milliseconds since 1970).
 pub(crate) fn build(change_set: &ChangeSet, now_ms: i64) -> Bytes {
     let commit = CloneCommit::new(change_set, now_ms);
     let mut body = String::new();
@@ -33,8 +33,8 @@ pub(crate) fn build(change_set: &ChangeSet, now_ms: i64) -> Bytes {
     Bytes::from(body)
 }
 
-/// The bytes that [`build`] makes, counted line by line: nothing is held. Times have as many
-/// digits until the year 2286 as at planning.
+/// Counts the bytes that [`build`] makes, line by line and without holding them. Until the year
+/// 2286 times have as many digits as at planning.
 pub(crate) fn size(change_set: &ChangeSet, now_ms: i64) -> u64 {
     let commit = CloneCommit::new(change_set, now_ms);
     let line = |action: LogAction| action.to_json().len() as u64 + 1;
@@ -62,7 +62,7 @@ pub(crate) fn check_size(bytes: u64, bytes_max: u64) -> Result<(), Failure> {
     .with("bytes", bytes.to_string()))
 }
 
-/// A change set with what its commit needs besides.
+/// A change set with the time of its commit.
 struct CloneCommit<'a> {
     change_set: &'a ChangeSet,
     time_ms: i64,
@@ -79,7 +79,7 @@ impl<'a> CloneCommit<'a> {
         Self { change_set, time_ms }
     }
 
-    /// All actions but those of files.
+    /// Builds all actions but those of files.
     fn table_actions(&self) -> Vec<LogAction> {
         let Self { change_set, time_ms } = *self;
         let mut actions = vec![LogAction::CommitInfo(info::commit_info(change_set, time_ms))];
@@ -97,7 +97,7 @@ impl<'a> CloneCommit<'a> {
     }
 }
 
-/// The replica's own times: when it came to be, and when in-commit timestamps were turned on.
+/// Sets the replica's own times: its creation, and when in-commit timestamps were turned on.
 fn dated(metadata: &Metadata, change_set: &ChangeSet, time_ms: i64) -> Metadata {
     let mut configuration: Configuration = metadata.configuration.clone();
     if let CommitTime::TurnsOn { .. } = change_set.commit_time {
@@ -111,8 +111,8 @@ fn dated(metadata: &Metadata, change_set: &ChangeSet, time_ms: i64) -> Metadata 
     }
 }
 
-/// Complete, so that change readers and VACUUM need nothing else; the deletion is now, not when a
-/// week-long sync began.
+/// Builds a complete tombstone, so that change readers and VACUUM need nothing else. The deletion
+/// happens now, not when a week-long sync began.
 fn tombstone(add: &Add, data_change: bool, now_ms: i64) -> Remove {
     Remove {
         path: add.path.clone(),
