@@ -1,4 +1,4 @@
-//! Generates the wire types: protox reads the `.proto` files, so that no `protoc` is needed.
+//! Generates the wire types. protox reads the `.proto` files, so that no `protoc` is needed.
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -8,14 +8,14 @@ use prost::Message as _;
 use prost_types::FileDescriptorSet;
 use tonic_prost_build::Builder;
 
-/// The public package, which reflection shows.
+/// The files of the public package, which reflection shows.
 const PUBLIC: &[&str] = &[
     "deepclone/v1/clone_spec.proto",
     "deepclone/v1/dispatch.proto",
     "deepclone/v1/job.proto",
     "deepclone/v1/worker.proto",
 ];
-/// The coordinator's own package, which it does not.
+/// The files of the coordinator's own package, which reflection does not show.
 const INTERNAL: &[&str] = &["deepclone/state/v1/facts.proto"];
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let public = protox::compile(PUBLIC, ["."])?;
     fs::write(out.join("deepclone.v1.bin"), encode(&public))?;
     builder().compile_fds(public)?;
-    // In a folder of its own: a generator writes empty files for the packages that it imports.
+    // In its own folder: a generator writes empty files for the packages that it imports.
     let internal = out.join("internal");
     fs::create_dir_all(&internal)?;
     builder()

@@ -4,7 +4,7 @@
 //!
 //! * [`args`]: the command line, and its one checked conversion.
 //! * [`commands`]: the work of each command.
-//! * [`embedded`]: a coordinator and workers in this process, for a command without `--coordinator`.
+//! * [`embedded`]: a coordinator and workers in this process, without `--coordinator`.
 //! * [`client`]: the gRPC client; the only folder that sees wire types.
 //! * [`refusal`]: the refusals of wrong arguments.
 //! * [`signals`]: Ctrl-C and SIGTERM.

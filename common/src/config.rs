@@ -15,17 +15,14 @@ use serde::{Deserialize, Deserializer};
 use crate::connections::Side;
 use crate::secret::Secret;
 
-/// The configuration file.
+/// The content of `deepclone.toml`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// `[connections.NAME]`
+    /// The sections `[connections.NAME]`, by name.
     pub connections: BTreeMap<String, ConnectionSettings>,
-    /// `[listen]`
     pub listen: Listen,
-    /// `[database]`
     pub database: Database,
-    /// `[limits]`
     pub limits: LimitSettings,
 }
 

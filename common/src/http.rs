@@ -20,8 +20,8 @@ struct Endpoints {
     ready: watch::Receiver<bool>,
 }
 
-/// Serves until `shutdown`. `ready` is the answer of `/readyz`; `/metrics` shows the registry, which
-/// has no prefix of its own, and the counts of the stores' answers.
+/// Serves until `shutdown`. `ready` is the answer of `/readyz`; `/metrics` shows the registry,
+/// which has no prefix of its own, and the counts of the stores' answers.
 ///
 /// # Errors
 /// The listener failed.

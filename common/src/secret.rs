@@ -21,7 +21,6 @@ use serde::de::{Deserializer, Visitor};
 pub struct Secret(String);
 
 impl Secret {
-    /// Hides a value.
     #[must_use]
     pub fn new(value: impl Into<String>) -> Self {
         Self(value.into())

@@ -1,4 +1,4 @@
-//! A `Failure` as a `google.rpc.Status`, and back: the same words on both ends of a call.
+//! A `Failure` as a `google.rpc.Status` and back, so that both ends of a call have the same words.
 //!
 //! The status carries one `ErrorInfo`: its reason is the name in the table of reasons, its domain
 //! [`DOMAIN`], its metadata the failure's details.
@@ -8,10 +8,10 @@ use deepclone_core::reason::Reason;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
-/// The domain of every `ErrorInfo` of ours.
+/// The domain of every `ErrorInfo` that Deepclone sends.
 pub const DOMAIN: &str = "deepclone";
 
-/// The status that tells of a failure.
+/// Returns the status for a failure.
 #[must_use]
 pub fn to_status(failure: &Failure) -> Status {
     let row = failure.reason.row();
@@ -20,8 +20,8 @@ pub fn to_status(failure: &Failure) -> Status {
     Status::with_error_details(Code::from_i32(row.grpc), &failure.message, details)
 }
 
-/// The failure that a status tells of. One that is not ours (a connection refused, a proxy's
-/// answer) is [`Reason::CoordinatorUnavailable`] when trying again may help, else `Internal`.
+/// Returns the failure in a status. For a status that is not ours (a refused connection, a proxy's
+/// answer) it is [`Reason::CoordinatorUnavailable`] when a later try may succeed, else `Internal`.
 #[must_use]
 pub fn from_status(status: &Status) -> Failure {
     let info = status.get_details_error_info().filter(|info| info.domain == DOMAIN);

@@ -35,8 +35,8 @@ pub fn table_uri(side: Side, typed: &str, current_dir: &Path) -> Result<String, 
     }
 }
 
-/// Returns the scheme of a URI without `//`, such as `s3:/bucket/t` or `gs:bucket`, which would else
-/// be a relative path. `file:t` is no absolute path.
+/// Returns the scheme of a URI without `//`, such as `s3:/bucket/t` or `gs:bucket`, which would
+/// else be a relative path. `file:t` is no absolute path.
 fn scheme_without_slashes(typed: &str) -> Option<String> {
     let (name, rest) = typed.split_once(':')?;
     let name = name.to_ascii_lowercase();

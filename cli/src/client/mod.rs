@@ -1,7 +1,7 @@
 //! The gRPC client: the only folder that sees wire types.
 //!
-//! A [`CoordinatorClient`] is a channel to a coordinator, over the network or in memory. Answers are
-//! converted to [`job`] and [`worker`] values, and errors to a `Failure` ([`status`]).
+//! A [`CoordinatorClient`] is a channel to a coordinator, over the network or in memory. Answers
+//! are converted to [`job`] and [`worker`] values, and errors to a `Failure` ([`status`]).
 
 pub mod job;
 pub mod status;

@@ -1,7 +1,7 @@
 //! The commands, from their checked arguments to their answers.
 //!
-//! A [`CommandContext`] holds the options of every command; a [`session::Session`] is the coordinator
-//! that a command talks to, in this process or elsewhere.
+//! A [`CommandContext`] holds the options of every command; a [`session::Session`] is the
+//! coordinator that a command talks to, in this process or elsewhere.
 
 pub mod clone;
 pub mod completions;

@@ -1,8 +1,8 @@
 //! A coordinator and its workers inside this process, for a command without `--coordinator`.
 //!
 //! The services and the worker are those of the two other binaries, over memory instead of a port.
-//! Flow: start the coordinator on the target's state file → cancel the jobs that a process left when
-//! it died (what it copied is kept as evidence) → start the workers.
+//! Flow: start the coordinator on the target's state file → cancel the jobs that a process left
+//! when it died (what it copied is kept as evidence) → start the workers.
 
 pub mod state_file;
 

@@ -12,8 +12,8 @@ use crate::render::table::plain;
 /// The detail with a hint from the place that failed, which knows more than the reason.
 pub const HINT: &str = "hint";
 
-/// Prints a failure on stderr, and on stdout as JSON if asked for. Returns its exit code. Secrets in
-/// URIs are removed.
+/// Prints a failure on stderr, and on stdout as JSON if asked for. Returns its exit code. Secrets
+/// in URIs are removed.
 #[must_use]
 pub fn report(failure: &Failure, format: OutputFormat) -> u8 {
     let exit = failure.reason.row().exit;

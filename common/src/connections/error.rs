@@ -13,7 +13,6 @@ pub enum ConnectionError {
     BadUri {
         /// The URI, without anything that may be a secret.
         uri: String,
-        /// What is wrong.
         why: &'static str,
     },
     /// No connection has this name.
@@ -27,16 +26,11 @@ pub enum ConnectionError {
         "no connection's url is above {uri}: add [connections.NAME] with such a url and its roles \
          to deepclone.toml"
     )]
-    NoConnection {
-        /// The URI.
-        uri: String,
-    },
+    NoConnection { uri: String },
     /// Two connections have the same root above the URI.
     #[error("connections {first:?} and {second:?} both hold {uri}: name the one to use")]
     Ambiguous {
-        /// The URI.
         uri: String,
-        /// A connection.
         first: String,
         /// Another connection with the same root.
         second: String,
@@ -46,7 +40,6 @@ pub enum ConnectionError {
         "connection {name:?} does not have the role {side}: add it to its roles, or use another"
     )]
     Role {
-        /// The connection.
         name: String,
         /// The side asked for.
         side: Side,
@@ -59,7 +52,6 @@ pub enum ConnectionError {
     OutsideRoot {
         /// The URI or path.
         uri: String,
-        /// The connection.
         name: String,
     },
     /// The kind of store has no such key.
@@ -67,34 +59,16 @@ pub enum ConnectionError {
         "{}: unknown key {key:?}: write an object_store setting of its kind of store in lower case",
         shown(name)
     )]
-    UnknownKey {
-        /// The connection.
-        name: String,
-        /// The key.
-        key: String,
-    },
+    UnknownKey { name: String, key: String },
     /// The key exists, but has a value that cannot be used.
     #[error("{}: {key}: {why}", shown(name))]
-    BadKey {
-        /// The connection.
-        name: String,
-        /// The key.
-        key: String,
-        /// What is wrong.
-        why: String,
-    },
+    BadKey { name: String, key: String, why: String },
     /// The key is not implemented yet.
     #[error("{}: {key} is not built yet: leave it out", shown(name))]
-    NotBuilt {
-        /// The connection.
-        name: String,
-        /// The key.
-        key: String,
-    },
+    NotBuilt { name: String, key: String },
     /// The store's client refuses the settings as a whole.
     #[error("{}: {why}", shown(name))]
     Settings {
-        /// The connection.
         name: String,
         /// What is wrong, without values.
         why: String,
@@ -104,10 +78,7 @@ pub enum ConnectionError {
         "connection {name:?} has other settings here than at the coordinator: make its url, \
          region, account and identity the same"
     )]
-    Fingerprint {
-        /// The connection.
-        name: String,
-    },
+    Fingerprint { name: String },
 }
 
 /// Names a connection for a user, who gave no name to those of the command line.

@@ -13,13 +13,11 @@ const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b'%').add(b'?').add(b'#');
 /// The kind of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scheme {
-    /// `s3://`, `s3a://`
+    /// Of `s3://` and `s3a://`.
     S3,
-    /// `abfss://`, `abfs://`, `az://`
+    /// Of `abfss://`, `abfs://` and `az://`.
     Azure,
-    /// `gs://`
     Gcs,
-    /// `file://`
     File,
 }
 

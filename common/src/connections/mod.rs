@@ -1,9 +1,9 @@
 //! Connections: named, typed storage settings with a root URL and credentials, resolved on each
 //! machine and never sent.
 //!
-//! Words: the *root* of a connection is its URL, and nothing outside it is touched (I10); its *roles*
-//! are the sides that it may be used for; its *fingerprint* is equal on two machines that mean one
-//! store.
+//! Words: the *root* of a connection is its URL, and nothing outside it is touched (I10); its
+//! *roles* are the sides that it may be used for; its *fingerprint* is equal on two machines that
+//! mean one store.
 //!
 //! Flow: `deepclone.toml` → [`Connections::from_config`] → [`Connections::resolve`] (a table's URI)
 //! → [`Connections::open`]; on a worker [`Connections::open_by`] with what the task names. The

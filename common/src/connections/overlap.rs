@@ -23,8 +23,8 @@ pub(super) struct TablePlace {
 }
 
 impl TablePlace {
-    /// Returns the place of the table at `location`, whose store is reached at `endpoint` (empty for
-    /// the provider's own).
+    /// Returns the place of the table at `location`, whose store is reached at `endpoint` (empty
+    /// for the provider's own).
     pub(super) fn new(location: &Location, endpoint: &str) -> Self {
         let path = match location.scheme {
             Scheme::File => real_path(&location.path),

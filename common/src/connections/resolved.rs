@@ -6,7 +6,7 @@ use crate::store::table::TableStore;
 /// A table by its connection. A task carries all of it but the URI.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resolved {
-    /// The connection's name.
+    /// The name of the connection.
     pub connection: String,
     /// The fingerprint of its settings.
     pub fingerprint: [u8; 32],
@@ -19,7 +19,7 @@ pub struct Resolved {
 /// A connection as a worker announces it to the coordinator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Offer {
-    /// The connection's name.
+    /// The name of the connection.
     pub name: String,
     /// The fingerprint of its settings.
     pub fingerprint: [u8; 32],

@@ -19,11 +19,8 @@ use crate::secret::Secret;
 /// The options of a store, by its kind.
 #[derive(Clone, Debug)]
 pub(super) enum Options {
-    /// S3.
     S3(Pairs<S3Key>),
-    /// Azure.
     Azure(Pairs<AzureKey>),
-    /// GCS.
     Gcs(Pairs<GcsKey>),
     /// Files have no options.
     File,

@@ -1,8 +1,8 @@
 //! The HTTP client below every store: stall time-outs, conditional completions, counters.
 //!
-//! A time-out over a whole request fails on slow links: a part that takes longer is sent whole again
-//! and again. Here a request may take as long as its body needs at a floor rate, and an answer as
-//! long as each of its frames comes in time.
+//! A time-out over a whole request fails on slow links: a part that takes longer is sent whole
+//! again and again. Here a request may take as long as its body needs at a floor rate, and an
+//! answer as long as each of its frames comes in time.
 //!
 //! Keys that the client cannot name are cut out of each page of a listing
 //! ([`crate::store::listed_keys`]).

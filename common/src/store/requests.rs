@@ -98,7 +98,7 @@ pub enum Signing {
 pub struct AzureSigner {
     /// The name of the storage account.
     pub account: String,
-    /// The account's key.
+    /// The key of the account.
     pub key: AzureAccessKey,
 }
 
@@ -127,8 +127,8 @@ impl fmt::Debug for AzureSigner {
 pub(crate) struct Asked(Wanted);
 
 impl Signing {
-    /// Changes a request whose extensions ask for more than a HEAD. Returns `None` when they do not,
-    /// or when this store cannot do it.
+    /// Changes a request whose extensions ask for more than a HEAD. Returns `None` when they do
+    /// not, or when this store cannot do it.
     pub(crate) async fn extend(
         &self,
         request: &mut HttpRequest,

@@ -23,9 +23,7 @@ pub enum StoreKind {
     Local,
     /// S3 and compatible stores.
     S3,
-    /// Azure Blob Storage.
     Azure,
-    /// Google Cloud Storage.
     Gcs,
     /// A store of a test.
     Other,

@@ -1,8 +1,8 @@
-//! Checked conversions between wire types and the vocabulary of `core`, with one error for all.
+//! Checked conversions between wire types and the types of `core`, with one error type.
 //!
 //! * [`spec`]: what a client asks for.
-//! * [`task`]: what a worker gets.
-//! * [`outcome`]: what a worker says.
+//! * [`task`]: what a worker is given.
+//! * [`outcome`]: what a worker reports.
 //! * [`time`]: durations and timestamps.
 
 use deepclone_core::failure::Failure;
@@ -16,35 +16,35 @@ pub mod time;
 #[cfg(test)]
 mod tests;
 
-/// A wire message that means nothing in our vocabulary.
+/// The reason why a wire message cannot be converted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WireError {
-    /// A field that must be there is not.
+    /// A required field is missing.
     #[error("the field {field} is missing")]
     Missing {
-        /// The field's name.
+        /// The path of the field.
         field: &'static str,
     },
-    /// A field holds what it cannot.
+    /// A field has a value that it cannot have.
     #[error("the field {field} is not valid: {why}")]
     Invalid {
-        /// The field's name.
+        /// The path of the field.
         field: &'static str,
-        /// What is wrong with it, and what it must be.
+        /// What is wrong with the value, and what it must be.
         why: String,
     },
-    /// A field asks for what is not built yet.
+    /// A field asks for something that is not implemented yet.
     #[error("{value} in the field {field} is not built yet")]
     NotBuilt {
-        /// The field's name.
+        /// The path of the field.
         field: &'static str,
-        /// What is not built.
+        /// The value that is not implemented.
         value: &'static str,
     },
 }
 
 impl WireError {
-    /// An invalid field.
+    /// Returns the error for a field with a wrong value.
     pub fn invalid(field: &'static str, why: impl Into<String>) -> Self {
         Self::Invalid { field, why: why.into() }
     }
@@ -62,15 +62,15 @@ impl From<WireError> for Failure {
     }
 }
 
-/// The value of a field that must be there.
+/// Returns the value of a required field.
 pub(crate) fn required<T>(value: Option<T>, field: &'static str) -> Result<T, WireError> {
     value.ok_or(WireError::Missing { field })
 }
 
-/// Bytes of a fixed length.
+/// Returns bytes of a fixed length.
 ///
 /// # Errors
-/// Another length.
+/// The bytes have another length.
 pub fn fixed_bytes<const N: usize>(
     bytes: &[u8],
     field: &'static str,
@@ -80,7 +80,7 @@ pub fn fixed_bytes<const N: usize>(
         .map_err(|_| WireError::invalid(field, format!("{} bytes, not {N}", bytes.len())))
 }
 
-/// An unknown number of an enum.
+/// Returns the error for an unknown number of an enum.
 pub(crate) fn unknown_enum(field: &'static str, number: i32) -> WireError {
     WireError::invalid(field, format!("this version does not know the value {number}"))
 }

@@ -1,4 +1,4 @@
-//! What a worker says of a task, and a failure as it leaves the system.
+//! What a worker reports of a task, and failures as clients see them.
 
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::GrantKey;
@@ -9,7 +9,7 @@ use deepclone_core::receipt::{ObjectReceipt, Receipt, TaskFailure, TaskFailureKi
 use super::{WireError, required, unknown_enum};
 use crate::v1;
 
-/// The wire form of one reported outcome.
+/// Returns the wire form of a reported outcome.
 #[must_use]
 pub fn outcome_to_wire(task: &GrantKey, outcome: &TaskOutcome) -> v1::TaskOutcome {
     let outcome = match outcome {
@@ -19,10 +19,10 @@ pub fn outcome_to_wire(task: &GrantKey, outcome: &TaskOutcome) -> v1::TaskOutcom
     v1::TaskOutcome { task: Some(task.into()), outcome: Some(outcome) }
 }
 
-/// One reported outcome.
+/// Converts a reported outcome.
 ///
 /// # Errors
-/// A missing or invalid field.
+/// A field is missing or wrong.
 pub fn outcome_from_wire(wire: v1::TaskOutcome) -> Result<(GrantKey, TaskOutcome), WireError> {
     let task = required(wire.task, "task")?.try_into()?;
     let outcome = match required(wire.outcome, "outcome")? {
@@ -46,7 +46,7 @@ impl From<&Receipt> for v1::Receipt {
     }
 }
 
-// Every value of every field means something, so nothing can be refused.
+// Every value of every field is valid, so the conversion cannot fail.
 impl From<v1::Receipt> for Receipt {
     fn from(receipt: v1::Receipt) -> Self {
         Self {
@@ -104,7 +104,7 @@ impl TryFrom<v1::TaskFailure> for TaskFailure {
     }
 }
 
-/// The wire form of a kind of failure.
+/// Returns the wire form of a kind of failure.
 #[must_use]
 pub fn kind_to_wire(kind: TaskFailureKind) -> v1::task_failure::Kind {
     use v1::task_failure::Kind as Wire;
@@ -121,10 +121,10 @@ pub fn kind_to_wire(kind: TaskFailureKind) -> v1::task_failure::Kind {
     }
 }
 
-/// The kind of failure of this number.
+/// Returns the kind of failure with this number.
 ///
 /// # Errors
-/// Unspecified or unknown.
+/// The number is unspecified or unknown.
 pub fn kind_from_wire(number: i32) -> Result<TaskFailureKind, WireError> {
     use v1::task_failure::Kind as Wire;
     match Wire::try_from(number).map_err(|_| unknown_enum("kind", number))? {

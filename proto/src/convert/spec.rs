@@ -107,7 +107,7 @@ fn mode_from_wire(number: i32) -> Result<Mode, WireError> {
     }
 }
 
-/// The wire form of a verification.
+/// Returns the wire form of a verification.
 pub(super) fn verification_to_wire(verification: Verification) -> v1::Verification {
     match verification {
         Verification::Size => v1::Verification::Size,
@@ -116,7 +116,8 @@ pub(super) fn verification_to_wire(verification: Verification) -> v1::Verificati
     }
 }
 
-/// The verification of this number; unspecified is the default; none: unknown.
+/// Returns the verification with this number from a client, where unspecified means the default, or
+/// `None` for an unknown number.
 fn verification_from_client(number: i32) -> Option<Verification> {
     match v1::Verification::try_from(number).ok()? {
         v1::Verification::Unspecified => Some(Verification::default()),
@@ -126,7 +127,7 @@ fn verification_from_client(number: i32) -> Option<Verification> {
     }
 }
 
-/// The verification between our own processes: unspecified is refused.
+/// Returns the verification with this number from one of our processes. Unspecified is refused.
 pub(super) fn verification_from_peer(number: i32) -> Result<Verification, WireError> {
     if number == i32::from(v1::Verification::Unspecified) {
         return Err(WireError::Missing { field: "verification" });

@@ -1,4 +1,4 @@
-//! What a worker gets: `GrantKey`, `Grant`, `TaskSpec`, `HeldTask`.
+//! What a worker is given: `GrantKey`, `Grant`, `TaskSpec`, `HeldTask`.
 
 use deepclone_core::evidence::{Prior, PriorCopy};
 use deepclone_core::ids::{Attempt, Epoch, GrantKey, JobId, TaskFingerprint};
@@ -165,7 +165,7 @@ fn prior_to_wire(prior: &Prior) -> Option<v1::Prior> {
     Some(v1::Prior { copy })
 }
 
-// Every value of every field means something, so nothing can be refused.
+// Every value of every field is valid, so the conversion cannot fail.
 fn prior_from_wire(prior: Option<v1::Prior>) -> Prior {
     match prior.map(|prior| prior.copy) {
         None => Prior::Absent,

@@ -1,4 +1,4 @@
-//! Round trips of every conversion, and every refusal.
+//! Tests the round trip of every conversion, and every refusal.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

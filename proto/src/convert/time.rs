@@ -1,4 +1,4 @@
-//! Durations and timestamps. Wall clock times are milliseconds since 1970 (UTC) in `core`.
+//! Durations and timestamps. In `core`, a wall clock time is milliseconds since 1970 (UTC).
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use prost_types::Timestamp;
 
 use super::WireError;
 
-/// The wire form of a duration.
+/// Returns the wire form of a duration.
 #[must_use]
 pub fn duration_to_wire(duration: Duration) -> prost_types::Duration {
     prost_types::Duration {
@@ -16,10 +16,10 @@ pub fn duration_to_wire(duration: Duration) -> prost_types::Duration {
     }
 }
 
-/// The duration of a field that must be there.
+/// Returns the duration of a required field.
 ///
 /// # Errors
-/// Absent or negative.
+/// The field is missing or negative.
 pub fn duration_from_wire(
     duration: Option<prost_types::Duration>,
     field: &'static str,
@@ -28,7 +28,7 @@ pub fn duration_from_wire(
     Duration::try_from(wire).map_err(|_| WireError::invalid(field, "a negative duration"))
 }
 
-/// The wire form of a time in milliseconds since 1970 (UTC).
+/// Returns the wire form of a time in milliseconds since 1970 (UTC).
 #[must_use]
 pub fn timestamp_to_wire(time_ms: i64) -> Timestamp {
     Timestamp {
@@ -37,10 +37,10 @@ pub fn timestamp_to_wire(time_ms: i64) -> Timestamp {
     }
 }
 
-/// Milliseconds since 1970 (UTC), rounded down.
+/// Returns a time in milliseconds since 1970 (UTC), rounded down.
 ///
 /// # Errors
-/// A time out of the range of `google.protobuf.Timestamp`.
+/// The time is out of the range of `google.protobuf.Timestamp`.
 pub fn timestamp_from_wire(timestamp: Timestamp, field: &'static str) -> Result<i64, WireError> {
     // 0001-01-01 to 9999-12-31, as google/protobuf/timestamp.proto says.
     let seconds = -62_135_596_800..=253_402_300_799;

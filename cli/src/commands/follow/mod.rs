@@ -1,8 +1,8 @@
 //! Follows a job to its end: shows its progress, and says what an interrupt did.
 //!
-//! The first interrupt cancels an embedded job and waits briefly for its end; a job of a coordinator
-//! elsewhere goes on. The second interrupt ends the command at once. A job that was published all
-//! the same is a success. A coordinator elsewhere that restarts is waited for.
+//! The first interrupt cancels an embedded job and waits briefly for its end; a job of a
+//! coordinator elsewhere goes on. The second interrupt ends the command at once. A job that was
+//! published all the same is a success. A coordinator elsewhere that restarts is waited for.
 
 use std::time::Duration;
 
@@ -36,8 +36,8 @@ pub enum Home {
 /// Follows `job` until it succeeds.
 ///
 /// # Errors
-/// The failure of the job; `CANCELLED` when somebody cancelled it; `INTERRUPTED` with what became of
-/// the job.
+/// The failure of the job; `CANCELLED` when somebody cancelled it; `INTERRUPTED` with what became
+/// of the job.
 pub async fn to_its_end(
     coordinator: &mut CoordinatorClient,
     job: JobInfo,
