@@ -21,7 +21,7 @@ pub struct JobId(pub Uuid);
 pub struct WorkerId(pub Uuid);
 
 impl WorkerId {
-    /// Returns the id of the process `incarnation` of the worker `name`: the same for the same pair.
+    /// Returns the id of the process `incarnation` of the worker `name`, always the same one.
     #[must_use]
     pub fn derive(name: &str, incarnation: &[u8]) -> Self {
         let digest = Sha256::new()

@@ -29,7 +29,8 @@
 //! use deepclone_core::ids::WorkerId;
 //! use deepclone_core::limits::Limits;
 //! use deepclone_core::machine::{
-//!     Action, Event, JobState, Machine, Moment, Plan, PlanTask, PublishOutcome, Route, TaskOutcome,
+//!     Action, Event, JobState, Machine, Moment, Plan, PlanTask, PublishOutcome, Route,
+//!     TaskOutcome,
 //! };
 //! use deepclone_core::receipt::{ObjectReceipt, Receipt};
 //! use deepclone_core::task::Capacity;

@@ -104,7 +104,25 @@ impl Attempts {
 mod tests {
     use super::*;
     use crate::ids::{JobId, TaskFingerprint};
+    use crate::receipt::TaskFailureKind;
     use uuid::Uuid;
+
+    #[test]
+    fn each_denied_worker_is_remembered_once_up_to_the_bound() {
+        let mut attempts = Attempts::default();
+        let failure =
+            TaskFailure { index: None, kind: TaskFailureKind::SourceDenied, message: "a".into() };
+        for number in 0..DENIED_BY_MAX as u128 + 3 {
+            for _ in 0..2 {
+                let worker = WorkerId(Uuid::from_u128(number));
+                attempts.deny(worker, Suspect::Source, failure.clone());
+            }
+            let known = attempts.denied_by.len() as u128;
+            assert_eq!(known, (number + 1).min(DENIED_BY_MAX as u128));
+        }
+        assert!(attempts.is_denied(WorkerId(Uuid::nil())));
+        assert!(!attempts.is_denied(WorkerId(Uuid::max())));
+    }
 
     #[test]
     fn the_newest_grants_are_remembered_up_to_the_bound() {

@@ -66,7 +66,7 @@ fn an_effect_changes_only_the_state_that_awaits_it() {
             let mut rig = rig.clone();
             let actions = rig.step(event.clone());
             assert_eq!(rig.state(1), expected, "{was:?} {event:?}");
-            assert_eq!(actions.is_empty(), was == expected, "{was:?} {event:?}: {actions:?}");
+            assert!(was != expected || actions.is_empty(), "{was:?} {event:?}: {actions:?}");
         }
     }
 }
