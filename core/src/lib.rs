@@ -102,6 +102,7 @@
 //! * [`evidence`]: what proves that the target holds an object, and for how long.
 //! * [`receipt`]: the worker's evidence for a task, or the kind of its failure.
 //! * [`machine`]: the life of a sync.
+//! * [`turn`]: one turn of the driver: the order of events, timers, facts and actions.
 //! * [`reason`]: the one table reason → exit code → gRPC code.
 //! * [`failure`]: an error as it leaves the system: reason, one line, details.
 //! * [`limits`]: every bound, with their relations asserted.
@@ -117,3 +118,4 @@ pub mod receipt;
 pub mod shard;
 pub mod spec;
 pub mod task;
+pub mod turn;

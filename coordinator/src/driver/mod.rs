@@ -1,8 +1,8 @@
 //! The one loop that owns the machine: messages in, facts durable, then everything else (I4).
 //!
-//! Flow of a turn: wait → up to 512 messages, each stepped → the facts of all in one transaction
-//! → the actions released, the questions answered. Slow work is spawned and comes back as a
-//! message. Nothing here decides: the machine does.
+//! Flow of a turn: wait → up to 512 messages become events → [`turn::take`] → the facts of all in
+//! one transaction → the actions released, the requests answered. Slow work is spawned and comes
+//! back as a message. Nothing here decides: the machine does.
 //!
 //! * [`message`]: what it is told.
 //! * [`book`]: what it knows of jobs beside the machine.
@@ -28,9 +28,10 @@ use std::time::Duration;
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::{Epoch, GrantKey, JobId, TaskFingerprint, WorkerId};
 use deepclone_core::limits::{EVENTS_PER_BATCH_MAX, Limits};
-use deepclone_core::machine::{Action, Event, Fact, Machine, Moment};
+use deepclone_core::machine::{Fact, Machine, Moment};
 use deepclone_core::receipt::Receipt;
 use deepclone_core::task::Grant;
+use deepclone_core::turn::{self, Turn};
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
@@ -106,9 +107,8 @@ pub async fn start(
     for entry in &entries {
         book.apply(entry)?;
     }
-    let mut actions = Vec::new();
     let facts = entries.into_iter().map(|entry| entry.fact);
-    let machine = Machine::recover(epoch, limits, Moment(0), facts, &mut actions);
+    let (machine, recovered) = turn::recover(epoch, limits, Moment(0), facts);
     book.prune(&machine);
     let (sender, messages) = mpsc::channel(MESSAGES_MAX);
     let driver = Driver {
@@ -138,7 +138,7 @@ pub async fn start(
     let purging = purge::purge(Arc::clone(&driver.context.store), epoch, stop.clone());
     let purging = tokio::spawn(purging);
     let running = tokio::spawn(async move {
-        let outcome = driver.run(actions, shutdown).await;
+        let outcome = driver.run(recovered, shutdown).await;
         // Whoever waits for the end may open the state again: nobody holds it any more.
         stop.cancel();
         let _ended = purging.await;
@@ -165,11 +165,7 @@ impl Seen {
 
 impl Driver {
     /// Takes turns until the end, and then lets nothing go on that holds the state to read it.
-    async fn run(
-        mut self,
-        recovered: Vec<Action>,
-        shutdown: CancellationToken,
-    ) -> Result<(), Failure> {
+    async fn run(mut self, recovered: Turn, shutdown: CancellationToken) -> Result<(), Failure> {
         let outcome = self.take_turns(recovered, shutdown).await;
         self.reading.shutdown().await;
         outcome
@@ -177,13 +173,13 @@ impl Driver {
 
     async fn take_turns(
         &mut self,
-        recovered: Vec<Action>,
+        recovered: Turn,
         shutdown: CancellationToken,
     ) -> Result<(), Failure> {
-        self.end_turn(recovered, Vec::new()).await?;
+        let mut wake_at = self.end_turn(recovered, Vec::new()).await?;
         let mut queue = Vec::with_capacity(EVENTS_PER_BATCH_MAX);
         loop {
-            let deadline = self.machine.next_deadline().map(|moment| self.instant(moment));
+            let deadline = wake_at.map(|moment| self.instant(moment));
             let deadline = deadline.into_iter().chain(self.gauges_due).min();
             let due = async {
                 match deadline {
@@ -192,39 +188,34 @@ impl Driver {
                 }
             };
             tokio::select! {
-                // Queued messages before timers.
+                // A shutdown first; queued messages before timers.
                 biased;
                 () = shutdown.cancelled() => return Ok(()),
                 _ = self.messages.recv_many(&mut queue, EVENTS_PER_BATCH_MAX) => {}
                 () = due => {}
             }
-            let mut actions = Vec::new();
+            let now = self.now();
+            let mut events = Vec::with_capacity(queue.len());
             let mut answers = Vec::new();
             for message in queue.drain(..) {
-                self.take(message, &mut actions, &mut answers);
+                events.extend(self.take(message, now, &mut answers));
             }
-            let now = self.now();
-            if self.machine.next_deadline().is_some_and(|deadline| deadline <= now) {
-                self.machine.step(now, Event::DeadlineReached, &mut actions);
-            }
-            self.end_turn(actions, answers).await?;
+            let turn = turn::take(&mut self.machine, now, events);
+            wake_at = self.end_turn(turn, answers).await?;
         }
     }
 
-    /// Makes the facts durable; only then does anything else leave.
+    /// Makes the facts durable; only then does anything else leave. Returns when to wake.
     async fn end_turn(
         &mut self,
-        actions: Vec<Action>,
+        turn: Turn,
         answers: Vec<Answer>,
-    ) -> Result<(), Failure> {
+    ) -> Result<Option<Moment>, Failure> {
+        let Turn { facts, pending, wake_at } = turn;
         let recorded_ms = wall_clock_ms();
         let mut batch = Batch::default();
-        let mut released = Vec::new();
-        for action in actions {
-            match action {
-                Action::Record(fact) => self.enter(fact, recorded_ms, &mut batch),
-                other => released.push(other),
-            }
+        for fact in facts {
+            self.enter(fact, recorded_ms, &mut batch);
         }
         if !batch.entries.is_empty() {
             self.commit(&batch).await?;
@@ -233,16 +224,24 @@ impl Driver {
             journal::tell(&entry.fact);
             self.book.apply(entry).map_err(|error| error.failure())?;
         }
-        for action in released {
+        for action in pending.durable() {
             self.release(action);
         }
         for answer in answers {
             self.answer(answer);
         }
+        self.forget_workers();
         self.refusals.clear();
         while self.reading.try_join_next().is_some() {}
         self.show_gauges();
-        Ok(())
+        Ok(wake_at)
+    }
+
+    /// Drops the cards of workers that the machine refused, or forgot since.
+    fn forget_workers(&mut self) {
+        if self.cards.len() > self.machine.workers().len() {
+            self.cards.retain(|worker, _| self.machine.worker(*worker).is_some());
+        }
     }
 
     /// Shows the gauges at most once a second: counting costs a walk over all jobs.

@@ -10,14 +10,14 @@ use std::sync::Arc;
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::JobId;
 use deepclone_core::limits::RECALLS_MAX;
-use deepclone_core::machine::Action;
+use deepclone_core::machine::Event;
 use deepclone_core::reason::Reason;
 use tokio::sync::watch;
 
 use super::Driver;
 use super::book::{JobSnapshot, ended_snapshot};
 use super::message::{Message, Reply, Submission};
-use super::take::{Answer, unknown_job};
+use super::take::{Answer, submitted, unknown_job};
 use crate::state::{Entry, StateError};
 
 /// Who asks for a job that the machine does not know.
@@ -66,9 +66,9 @@ impl Driver {
         &mut self,
         job: JobId,
         found: Result<Option<Vec<Entry>>, StateError>,
-        actions: &mut Vec<Action>,
         answers: &mut Vec<Answer>,
-    ) {
+    ) -> Vec<Event> {
+        let mut events = Vec::new();
         let found = found.and_then(|entries| entries.as_deref().map(ended_snapshot).transpose());
         for recall in self.recalls.remove(&job).unwrap_or_default() {
             if self.machine.job_state(job).is_some() {
@@ -88,10 +88,11 @@ impl Driver {
                 }
                 (Ok(None), Recall::Submit(submission, reply)) => {
                     answers.push(Answer::Job(job, reply));
-                    self.submit(*submission, actions);
+                    events.push(submitted(*submission));
                 }
                 (Ok(None), recall) => recall.fail(unknown_job(job)),
             }
         }
+        events
     }
 }

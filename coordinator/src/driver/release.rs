@@ -15,7 +15,7 @@ use crate::effects::{guarded, publish};
 impl Driver {
     pub(super) fn release(&mut self, action: Action) {
         match action {
-            // Made durable before.
+            // A turn keeps its facts apart.
             Action::Record(_) => {}
             Action::Plan { job } => self.spawn_plan(job),
             Action::PlanAgain { job, task, object } => {
@@ -48,7 +48,6 @@ impl Driver {
                     plan.abort();
                 }
                 self.book.prune(&self.machine);
-                self.cards.retain(|worker, _| self.machine.worker(*worker).is_some());
             }
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::{ConnectionKey, Epoch, GrantKey, JobId, WorkerId};
 use deepclone_core::machine::{
-    Action, Event, Moment, PublishOutcome, SetAside, TaskOutcome, WorkerState, WorkerView,
+    Event, Moment, PublishOutcome, SetAside, TaskOutcome, WorkerState, WorkerView,
 };
 use deepclone_core::reason::Reason;
 use deepclone_core::receipt::{TaskFailure, TaskFailureKind};
@@ -38,69 +38,79 @@ pub(super) enum Answer {
 }
 
 impl Driver {
+    /// Returns the events of a message: none when the machine need not hear of it, several when it
+    /// answers more than one request.
     pub(super) fn take(
         &mut self,
         message: Message,
-        actions: &mut Vec<Action>,
+        now: Moment,
         answers: &mut Vec<Answer>,
-    ) {
-        let now = self.now();
+    ) -> Vec<Event> {
         let event = match message {
             Message::Submit(submission, reply) => {
                 let job = submission.job;
                 if submission.is_named && !self.knows(job) {
-                    return answers.push(Answer::Recall(job, Recall::Submit(submission, reply)));
+                    answers.push(Answer::Recall(job, Recall::Submit(submission, reply)));
+                    None
+                } else {
+                    answers.push(Answer::Job(job, reply));
+                    Some(submitted(*submission))
                 }
-                answers.push(Answer::Job(job, reply));
-                return self.submit(*submission, actions);
             }
             Message::Cancel(job, reply) => {
                 answers.push(self.show(job, reply));
-                Event::CancelRequested { job }
+                Some(Event::CancelRequested { job })
             }
-            Message::Job(job, reply) => return answers.push(self.show(job, reply)),
-            Message::Jobs(query, reply) => return answers.push(Answer::Jobs(query, reply)),
+            Message::Job(job, reply) => {
+                answers.push(self.show(job, reply));
+                None
+            }
+            Message::Jobs(query, reply) => {
+                answers.push(Answer::Jobs(query, reply));
+                None
+            }
             Message::Watch(job, reply) => {
-                return answers.push(match self.knows(job) {
+                answers.push(match self.knows(job) {
                     true => Answer::Watch(job, reply),
                     false => Answer::Recall(job, Recall::Watch(reply)),
                 });
+                None
             }
-            Message::Recalled(job, found) => return self.recalled(job, found, actions, answers),
-            Message::Workers(reply) => return answers.push(Answer::Workers(reply)),
+            Message::Recalled(job, found) => return self.recalled(job, found, answers),
+            Message::Workers(reply) => {
+                answers.push(Answer::Workers(reply));
+                None
+            }
             Message::Drain(worker, reply) => {
                 answers.push(Answer::Worker(worker, reply));
-                Event::DrainRequested { worker }
+                Some(Event::DrainRequested { worker })
             }
             Message::Register(registration, reply) => {
                 answers.push(Answer::Registered(registration.worker, reply));
-                return self.registered(registration, now, actions);
+                Some(self.registered(registration))
             }
-            Message::Acquire(room, reply) => match self.acquire(room, reply, now) {
-                Some(event) => event,
-                None => return,
-            },
+            Message::Acquire(wanted, reply) => self.acquire(wanted, reply, now),
             Message::Report(worker, outcomes, reply) => {
                 self.reports.entry(worker).or_default().push_back(reply);
                 let outcomes =
                     outcomes.into_iter().map(|outcome| self.checked(worker, outcome)).collect();
-                Event::Reported { worker, outcomes }
+                Some(Event::Reported { worker, outcomes })
             }
             Message::Heartbeat(worker, held, reply) => {
                 self.beats.entry(worker).or_default().push(reply);
-                Event::Heartbeat { worker, held }
+                Some(Event::Heartbeat { worker, held })
             }
             Message::Leave(worker, returned, reply) => {
                 answers.push(Answer::Done(reply));
-                Event::WorkerLeft { worker, returned }
+                Some(Event::WorkerLeft { worker, returned })
             }
-            Message::PlanEnded(job, outcome) => self.plan_ended(job, outcome),
+            Message::PlanEnded(job, outcome) => Some(self.plan_ended(job, outcome)),
             Message::PublishEnded(job, outcome) => {
                 let outcome = outcome.unwrap_or_else(PublishOutcome::Failed);
-                Event::PublishEnded { job, outcome }
+                Some(Event::PublishEnded { job, outcome })
             }
         };
-        self.machine.step(now, event, actions);
+        event.into_iter().collect()
     }
 
     fn knows(&self, job: JobId) -> bool {
@@ -115,21 +125,10 @@ impl Driver {
         }
     }
 
-    pub(super) fn submit(&mut self, submission: Submission, actions: &mut Vec<Action>) {
-        let Submission { job, is_named: _, target, route, job_spec } = submission;
-        let event = Event::Submitted { job, target, route, spec: encode_spec(&job_spec) };
-        self.machine.step(self.now(), event, actions);
-    }
-
-    fn registered(&mut self, registration: Registration, now: Moment, actions: &mut Vec<Action>) {
+    fn registered(&mut self, registration: Registration) -> Event {
         let Registration { worker, card, readable, writable, held } = registration;
-        let event = Event::WorkerRegistered { worker, readable, writable, held };
-        self.machine.step(now, event, actions);
         self.cards.insert(worker, card);
-        // One that was refused, or those that the machine forgot for this one's sake.
-        if self.cards.len() > self.machine.workers().count() {
-            self.cards.retain(|worker, _| self.machine.worker(*worker).is_some());
-        }
+        Event::WorkerRegistered { worker, readable, writable, held }
     }
 
     /// `None` when the request was answered at once.
@@ -257,6 +256,12 @@ impl Driver {
             card,
         })
     }
+}
+
+/// The event of a submission.
+pub(super) fn submitted(submission: Submission) -> Event {
+    let Submission { job, is_named: _, target, route, job_spec } = submission;
+    Event::Submitted { job, target, route, spec: encode_spec(&job_spec) }
 }
 
 /// The page's job was dropped from the list since.

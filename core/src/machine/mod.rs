@@ -6,9 +6,9 @@
 //! The driver must keep these rules:
 //!
 //! * A job's id is never minted twice, nor submitted again once the job is forgotten here.
-//! * All queued events come before [`Event::DeadlineReached`], which comes at
-//!   [`Machine::next_deadline`] at the latest.
-//! * Facts are durable before the other actions of their batch leave.
+//! * It takes its turns by [`crate::turn`], which sends events and [`Event::DeadlineReached`] in
+//!   their order, and one at [`Machine::next_deadline`] at the latest.
+//! * Facts are durable before the actions of their turn leave.
 //! * Every `Plan`, `PlanAgain` and `Publish` ends in one event, in bounded time.
 //! * A request for tasks that a newer one of the same worker replaces is answered by the driver.
 //!

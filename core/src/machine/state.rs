@@ -121,7 +121,7 @@ impl Machine {
     }
 
     /// Returns every worker that is known, by id.
-    pub fn workers(&self) -> impl Iterator<Item = WorkerView<'_>> {
+    pub fn workers(&self) -> impl ExactSizeIterator<Item = WorkerView<'_>> {
         self.workers.iter().map(|(&id, worker)| worker.view(id))
     }
 

@@ -1,9 +1,10 @@
 //! Nothing is copied again without a reason: a failed attempt, a lost worker or lease, a vacuum.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use deepclone_core::ids::{GrantKey, JobId, TaskFingerprint};
 use deepclone_core::limits::{TASK_LOSSES_MAX, WORKER_DENIALS_MAX};
+use deepclone_core::machine::{Event, TaskOutcome};
 use deepclone_core::receipt::TaskFailureKind;
 
 use crate::scenario::Kind;
@@ -19,6 +20,8 @@ pub(crate) struct Spent {
     began: BTreeMap<(JobId, TaskFingerprint), u64>,
     /// Copies that failed, or that died with their worker.
     excused: BTreeMap<(JobId, TaskFingerprint), u64>,
+    /// Grants whose leases ended at their workers, which heard nothing from the coordinator.
+    lapsed: BTreeSet<GrantKey>,
 }
 
 /// A worker begins to copy a task, which may be bound to fail.
@@ -35,17 +38,32 @@ pub(crate) fn worker_died(world: &mut World, number: u64) {
     }
 }
 
+/// A worker sends a report. One death of the coordinator never outlasts a lease, two or more may.
+pub(crate) fn reports(world: &mut World, event: &Event) {
+    let Event::Reported { outcomes, .. } = event else { return };
+    for (key, outcome) in outcomes {
+        let TaskOutcome::Failed(failure) = outcome else { continue };
+        let is_first = failure.kind == TaskFailureKind::LeaseExpired
+            && world.life >= key.epoch.0 + 2
+            && world.spent.lapsed.insert(*key);
+        *world.spent.excused.entry((key.job, key.fingerprint)).or_default() += u64::from(is_first);
+    }
+}
+
 /// When all is over. While the network is good, a task is copied once, and once more for each
-/// copy that failed or died: never because the coordinator died or stood still.
+/// copy that failed or died: never because the coordinator died once or stood still.
 pub(crate) fn at_the_end(world: &World) {
     for (task, &began) in &world.spent.began {
         let excused = world.spent.excused.get(task).copied().unwrap_or(0);
         let most = match world.scenario.kind {
             Kind::Contents => u64::MAX,
-            Kind::Calm | Kind::Restarts | Kind::Stalls => 1,
-            Kind::Losses | Kind::BadWorker | Kind::Liar | Kind::Vanish | Kind::Deserted => {
-                1 + excused
-            }
+            Kind::Calm | Kind::Stalls => 1,
+            Kind::Restarts
+            | Kind::Losses
+            | Kind::BadWorker
+            | Kind::Liar
+            | Kind::Vanish
+            | Kind::Deserted => 1 + excused,
             // A lease that is lost with a message costs a copy too, up to the budget.
             Kind::Chaos => {
                 let stale = u64::from(world.seen.stale.contains(&task.1));

@@ -1,5 +1,6 @@
-//! Seeded simulation of the machine: model workers, a network that loses, delays, doubles and
-//! reorders, stores with put-if-absent, and a coordinator that dies in the middle of a batch.
+//! Seeded simulation of the machine and the driver's turns: model workers, a network that loses,
+//! delays, doubles and reorders, stores with put-if-absent, and a coordinator that dies in the
+//! middle of a turn.
 //!
 //! A seed decides everything; each is run twice and must go the same way. To look at one seed,
 //! set `DEEPCLONE_SEED`. The checkers are `safety`, `liveness` and `efficiency`; the machine's own
@@ -10,6 +11,7 @@
 #![expect(clippy::cast_possible_truncation, reason = "small numbers of the model")]
 
 mod contents;
+mod driver;
 mod effects;
 mod efficiency;
 mod liar;

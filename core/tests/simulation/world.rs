@@ -1,8 +1,7 @@
-//! The world around the machine: time, the network, the workers, the stores, and the driver.
+//! The world around the driver: time, the network, the workers and the stores.
 //!
 //! One queue of occurrences, ordered by time and then by age, is all there is; every number comes
-//! from the seed. The driver is the coordinator's: it drains events into batches, makes the facts
-//! of a batch durable, then releases its other actions, and may die anywhere between.
+//! from the seed.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::hash::{DefaultHasher, Hasher};
@@ -10,7 +9,7 @@ use std::hash::{DefaultHasher, Hasher};
 use deepclone_core::evidence::Prior;
 use deepclone_core::ids::{ConnectionKey, Epoch, GrantKey, JobId, TargetKey, WorkerId};
 use deepclone_core::limits::Limits;
-use deepclone_core::machine::{Action, Event, Fact, Machine, Moment, Route};
+use deepclone_core::machine::{Event, Fact, Machine, Route};
 use uuid::Uuid;
 
 use crate::random::Random;
@@ -26,7 +25,7 @@ const END_MS: u64 = 4_800_000;
 
 /// Something that happens at some time.
 #[derive(Clone, Debug)]
-enum Occurrence {
+pub(crate) enum Occurrence {
     /// A message reaches the coordinator.
     Arrives(Event),
     /// An effect of the coordinator's n-th life ends.
@@ -47,8 +46,8 @@ enum Occurrence {
     Answered(WorkerId, Answer),
     /// A worker may have something to do.
     WorkerActs(u64),
-    /// The driver drains its queue.
-    Drains(u64),
+    /// The driver of the coordinator's n-th life takes a turn.
+    TurnBegins(u64),
     /// A second has passed.
     Second,
     CoordinatorStarts,
@@ -61,6 +60,7 @@ pub(crate) struct World {
     pub(crate) store: Store,
     pub(crate) facts: Vec<Fact>,
     pub(crate) machine: Option<Machine>,
+    pub(crate) driver: Driver,
     pub(crate) scenario: Scenario,
     pub(crate) jobs: BTreeMap<JobId, JobPlan>,
     /// What the log told of each file when the job was planned last.
@@ -74,16 +74,23 @@ pub(crate) struct World {
     pub(crate) life: u64,
     workers: BTreeMap<u64, Worker>,
     incarnations: u64,
-    inbox: Vec<Event>,
-    /// For each report of the batch, whether its sender was known.
-    heard: VecDeque<bool>,
-    draining: bool,
-    stalled_until: u64,
-    /// When the driver wakes by itself.
-    alarm_at: Option<u64>,
     queue: BTreeMap<(u64, u64), Occurrence>,
     age: u64,
     trace: DefaultHasher,
+}
+
+/// What the driver holds besides the machine.
+#[derive(Debug, Default)]
+pub(crate) struct Driver {
+    /// Events that wait.
+    pub(crate) inbox: VecDeque<Event>,
+    /// For each report of the turn, whether its sender was known.
+    pub(crate) heard: VecDeque<bool>,
+    /// A turn for the waiting events is on its way.
+    pub(crate) turn_is_due: bool,
+    pub(crate) stalled_until: u64,
+    /// When it wakes by itself.
+    pub(crate) alarm_at: Option<u64>,
 }
 
 impl World {
@@ -95,6 +102,7 @@ impl World {
             store: Store::default(),
             facts: Vec::new(),
             machine: Some(Machine::new(Epoch(1), Limits::default())),
+            driver: Driver::default(),
             jobs: BTreeMap::new(),
             generations: BTreeMap::new(),
             known: crate::contents::Known::new(scenario.retention_ms),
@@ -105,11 +113,6 @@ impl World {
             life: 1,
             workers: BTreeMap::new(),
             incarnations: 0,
-            inbox: Vec::new(),
-            heard: VecDeque::new(),
-            draining: false,
-            stalled_until: 0,
-            alarm_at: None,
             queue: BTreeMap::new(),
             age: 0,
             trace: DefaultHasher::new(),
@@ -156,7 +159,7 @@ impl World {
             && (self.now > FAULTS_UNTIL_MS || self.scenario.kind == Kind::Calm)
     }
 
-    fn note(&mut self, what: &impl std::fmt::Debug) {
+    pub(crate) fn note(&mut self, what: &impl std::fmt::Debug) {
         struct Writer<'a>(&'a mut DefaultHasher);
         impl std::fmt::Write for Writer<'_> {
             fn write_str(&mut self, text: &str) -> std::fmt::Result {
@@ -172,13 +175,13 @@ impl World {
         if self.now < FAULTS_UNTIL_MS { self.scenario.faults } else { Faults::default() }
     }
 
-    fn at(&mut self, at: u64, occurrence: Occurrence) {
+    pub(crate) fn at(&mut self, at: u64, occurrence: Occurrence) {
         self.age += 1;
         self.queue.insert((at, self.age), occurrence);
     }
 
     /// Sends over the network: lost, late, doubled, overtaken.
-    fn send(&mut self, occurrence: Occurrence) {
+    pub(crate) fn send(&mut self, occurrence: Occurrence) {
         let faults = self.faults();
         if self.random.chance(faults.duplicate) {
             let late = self.now + self.random.within(1..9_000);
@@ -204,8 +207,8 @@ impl World {
             Occurrence::EffectEnds(..) | Occurrence::CommitSettles { .. } => {}
             Occurrence::Answered(worker, answer) => self.answered(worker, answer),
             Occurrence::WorkerActs(number) => self.worker_acts(number),
-            Occurrence::Drains(life) if life == self.life => self.drain(),
-            Occurrence::Drains(_) => {}
+            Occurrence::TurnBegins(life) if life == self.life => self.take_turn(),
+            Occurrence::TurnBegins(_) => {}
             Occurrence::Second => self.second(),
             Occurrence::CoordinatorStarts => self.start_coordinator(),
             Occurrence::Cancels(job) => self.cancel(job),
@@ -216,191 +219,6 @@ impl World {
     fn cancel(&mut self, job: JobId) {
         if self.machine.as_ref().is_some_and(|machine| machine.job(job).is_some()) {
             self.arrive(Event::CancelRequested { job });
-        }
-    }
-
-    fn arrive(&mut self, event: Event) {
-        if self.machine.is_none() {
-            if matches!(event, Event::Submitted { .. }) {
-                self.at(self.now + 500, Occurrence::Arrives(event));
-            }
-            return;
-        }
-        self.inbox.push(event);
-        self.drain_soon();
-    }
-
-    fn drain_soon(&mut self) {
-        if !self.draining {
-            self.draining = true;
-            let soon = self.now + self.random.within(0..20);
-            self.at(soon.max(self.stalled_until), Occurrence::Drains(self.life));
-        }
-    }
-
-    /// One turn of the driver.
-    fn drain(&mut self) {
-        self.draining = false;
-        let Some(mut machine) = self.machine.take() else { return };
-        let now = Moment(self.now);
-        let mut events = std::mem::take(&mut self.inbox);
-        let due = machine.next_deadline().is_some_and(|deadline| deadline <= now);
-        if events.is_empty() && due {
-            events.push(Event::DeadlineReached);
-        }
-        let mut actions = Vec::new();
-        for event in &events {
-            crate::safety::arrived(self, event);
-            machine.step(now, event.clone(), &mut actions);
-            let violations = machine.violations();
-            assert!(violations.is_empty(), "{violations:?} after {event:?}");
-            if *event == Event::DeadlineReached {
-                let next = machine.next_deadline();
-                assert!(next.is_none_or(|next| next > now), "the deadline stays due");
-            }
-        }
-        self.machine = Some(machine);
-        if self.commit_and_release(events, actions) {
-            self.await_deadline();
-        }
-    }
-
-    /// I4: facts first. False when the coordinator died on the way.
-    fn commit_and_release(&mut self, events: Vec<Event>, actions: Vec<Action>) -> bool {
-        let crash = self.random.chance(self.faults().crash);
-        if crash && self.random.chance(500) {
-            // Nothing of the batch is durable.
-            self.crash(&events);
-            return false;
-        }
-        let mut released = Vec::new();
-        for action in actions {
-            self.note(&action);
-            match action {
-                Action::Record(fact) => {
-                    crate::safety::recorded(self, &fact);
-                    let source = self.jobs[&fact.job()].source;
-                    self.known.record(&fact, source, self.now);
-                    self.facts.push(fact);
-                }
-                other => released.push(other),
-            }
-        }
-        let most = if crash { self.random.within(0..released.len() as u64 + 1) } else { u64::MAX };
-        for (_, action) in (0..most).zip(released) {
-            self.release(action);
-        }
-        if crash {
-            self.crash(&events);
-            return false;
-        }
-        for event in events {
-            self.acknowledge(event);
-        }
-        true
-    }
-
-    fn await_deadline(&mut self) {
-        if let Some(deadline) = self.machine.as_ref().and_then(Machine::next_deadline) {
-            let at = deadline.0.max(self.now + 1).max(self.stalled_until);
-            if self.alarm_at.is_none_or(|alarm| alarm <= self.now || at < alarm) {
-                self.alarm_at = Some(at);
-                self.at(at, Occurrence::Drains(self.life));
-            }
-        }
-    }
-
-    fn release(&mut self, action: Action) {
-        crate::safety::released(self, &action);
-        let epoch = Epoch(self.life);
-        match action {
-            Action::Plan { job } => {
-                let pause = self.random.within(50..3_000);
-                let event = self.plan(job);
-                self.at(self.now + pause, Occurrence::EffectEnds(self.life, event));
-            }
-            Action::PlanAgain { job, task, .. } => {
-                let pause = self.random.within(50..3_000);
-                let event = self.plan_again(job, task);
-                self.at(self.now + pause, Occurrence::EffectEnds(self.life, event));
-            }
-            Action::Publish { job } => self.begin_publish(job),
-            Action::Heard { known, .. } => self.heard.push_back(known),
-            Action::Grant { worker, tasks } => {
-                self.send(Occurrence::Answered(worker, Answer::Granted(epoch, tasks)));
-            }
-            Action::Beat { worker, abandon, drain: _, known } => {
-                let answer = Answer::Beat { epoch, abandon, known };
-                self.send(Occurrence::Answered(worker, answer));
-            }
-            Action::Record(_)
-            | Action::Refused { .. }
-            | Action::Changed { .. }
-            | Action::Violated(_)
-            | Action::Ended { .. } => {}
-        }
-    }
-
-    fn begin_publish(&mut self, job: JobId) {
-        let (base, tasks) = self.seen.plans[&job].clone();
-        let target = self.jobs[&job].target;
-        if let Some(missing) = self.missing(job, &tasks) {
-            let event = Event::PublishEnded { job, outcome: missing };
-            let pause = self.random.within(10..200);
-            self.at(self.now + pause, Occurrence::EffectEnds(self.life, event));
-            return;
-        }
-        let lands = self.now + self.random.within(10..250);
-        let settles = lands + self.random.within(1..2_000);
-        self.known.intend(job);
-        self.in_flight.insert((target, job));
-        let logged = |number: u8| (number, self.generations[&(job, number)]);
-        let tasks = tasks.into_iter().map(logged).collect();
-        self.at(lands, Occurrence::CommitLands { job, base, tasks });
-        self.at(settles, Occurrence::CommitSettles { life: self.life, job, base });
-    }
-
-    fn acknowledge(&mut self, event: Event) {
-        match event {
-            Event::WorkerRegistered { worker, .. } => {
-                let answer = Answer::Registered(Epoch(self.life));
-                self.send(Occurrence::Answered(worker, answer));
-            }
-            Event::Reported { worker, outcomes } => {
-                let keys: Vec<GrantKey> = outcomes.into_iter().map(|(key, _)| key).collect();
-                let known = self.heard.pop_front().unwrap();
-                let answer = if known { Answer::Heard(keys) } else { Answer::Unknown };
-                self.send(Occurrence::Answered(worker, answer));
-            }
-            _ => {}
-        }
-    }
-
-    fn crash(&mut self, events: &[Event]) {
-        for event in events.iter().chain(&std::mem::take(&mut self.inbox)) {
-            if matches!(event, Event::Submitted { .. }) {
-                self.at(self.now + 500, Occurrence::Arrives(event.clone()));
-            }
-        }
-        self.machine = None;
-        self.alarm_at = None;
-        self.draining = false;
-        self.heard.clear();
-        self.life += 1;
-        let pause = self.random.within(300..12_000);
-        self.at(self.now + pause, Occurrence::CoordinatorStarts);
-    }
-
-    fn start_coordinator(&mut self) {
-        let mut actions = Vec::new();
-        let (epoch, limits) = (Epoch(self.life), Limits::default());
-        let facts = self.facts.iter().cloned();
-        let machine = Machine::recover(epoch, limits, Moment(self.now), facts, &mut actions);
-        let violations = machine.violations();
-        assert!(violations.is_empty(), "{violations:?} after recovery");
-        self.machine = Some(machine);
-        if self.commit_and_release(Vec::new(), actions) {
-            self.await_deadline();
         }
     }
 
@@ -438,16 +256,14 @@ impl World {
         self.workers.clear();
     }
 
-    /// The driver stands still: what would happen to it happens later.
-    fn stall(&mut self, until: u64) {
-        self.stalled_until = until;
-        self.alarm_at = None;
-        let drains = |occurrence: &Occurrence| matches!(occurrence, Occurrence::Drains(_));
-        let due = self.queue.iter().filter(|(_, occurrence)| drains(occurrence));
+    /// Puts off every turn of the driver that would begin before `until`.
+    pub(crate) fn put_turns_off(&mut self, until: u64) {
+        let begins = |occurrence: &Occurrence| matches!(occurrence, Occurrence::TurnBegins(_));
+        let due = self.queue.iter().filter(|(_, occurrence)| begins(occurrence));
         let due: Vec<_> = due.map(|(&key, _)| key).filter(|&(at, _)| at < until).collect();
         for key in due {
-            let drains = self.queue.remove(&key).unwrap();
-            self.at(until, drains);
+            let begins = self.queue.remove(&key).unwrap();
+            self.at(until, begins);
         }
     }
 
@@ -473,6 +289,7 @@ impl World {
                 crate::contents::copy(store, scenario, (key.fingerprint, prior), now)
             };
             for event in worker.act(now, copy) {
+                crate::efficiency::reports(self, &event);
                 self.send(Occurrence::Arrives(event));
             }
             self.at(worker.next().max(self.now + 1), Occurrence::WorkerActs(number));
