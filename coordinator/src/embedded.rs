@@ -19,7 +19,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::transport::{Channel, Endpoint, Server};
 
 use crate::effects::Context;
-use crate::http::Gauges;
+use crate::metrics::Gauges;
 use crate::state::{Place, SqliteStore, StateError, Store};
 use crate::{driver, rpc};
 

@@ -6,8 +6,9 @@
 //! * [`rpc`]: the gRPC faces.
 //! * [`driver`]: the one loop that owns the machine.
 //! * [`effects`]: planning and publishing.
+//! * [`job_plan`]: a job's plan with all that the machine does not see of it.
 //! * [`state`]: facts that survive a crash.
-//! * [`http`]: what `/metrics` tells.
+//! * [`metrics`]: what `/metrics` tells.
 //! * [`server`]: a coordinator as a process.
 //! * [`embedded`]: a coordinator inside another process.
 
@@ -15,7 +16,8 @@ pub mod config;
 pub mod driver;
 pub mod effects;
 pub mod embedded;
-pub mod http;
+pub mod job_plan;
+pub mod metrics;
 pub mod rpc;
 pub mod server;
 pub mod state;

@@ -17,7 +17,7 @@ use tonic::transport::Server;
 
 use crate::config::Settings;
 use crate::effects::Context;
-use crate::http::Gauges;
+use crate::metrics::Gauges;
 use crate::state::SqliteStore;
 use crate::{driver, rpc};
 

@@ -37,9 +37,9 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::effects::job_plan::JobPlan;
 use crate::effects::{Context, wall_clock_ms};
-use crate::http::Gauges;
+use crate::job_plan::JobPlan;
+use crate::metrics::Gauges;
 use crate::state::{Batch, Entry, PlanNote, StateError};
 use book::Book;
 pub use handle::Handle;

@@ -1,14 +1,12 @@
 //! The slow work that the machine asks for: planning and publishing. Each is spawned and comes
 //! back to the driver as a message; a panic comes back as a failure.
 //!
-//! * [`job_plan`]: a plan's arena: the change set, the tasks' objects.
 //! * [`plan`]: both logs → change set → tasks, and what earlier jobs copied of their objects.
 //! * [`target`]: is the target fit, before anything is copied.
 //! * [`again`]: planning for a job that was tried before.
 //! * [`publish`]: vectors checked, the ledger, objects seen again → the commit → checkpoint, hints.
 
 pub mod again;
-pub mod job_plan;
 pub mod plan;
 pub mod publish;
 pub mod target;

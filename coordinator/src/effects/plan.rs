@@ -17,8 +17,8 @@ use deepclone_core::shard::{ObjectSize, PlanIdentity, Shard, plan_digest, shard}
 use deepclone_core::spec::SourcePoint;
 use deepclone_delta::sync::{self, CloneMetrics, CopyObject, Planned, SourceFigures, Work};
 
-use super::job_plan::{JobPlan, fits};
 use super::{Context, in_time, source_key, wall_clock_ms};
+use crate::job_plan::{JobPlan, fits};
 use crate::state::{JobSpec, KnownObject, PlanNote, StateError, encode_spec};
 
 /// Bytes of an object's lease besides its two keys: numbers, and the tags of an earlier copy.

@@ -16,8 +16,8 @@ use deepclone_delta::ledger::{LedgerEntry, LedgerWriter};
 use deepclone_delta::sync::{self, CopyObject, PublishResult, finish};
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 
-use super::job_plan::{JobPlan, fits};
 use super::{Context, wall_clock_ms};
+use crate::job_plan::{JobPlan, fits};
 use crate::state::Evidence;
 
 /// Requests in flight while objects are looked at again.

@@ -20,9 +20,9 @@ use super::{accept, body, names, refused, show, status};
 use crate::driver::Handle;
 use crate::driver::book::JobSnapshot;
 use crate::driver::message::{JobsQuery, Message};
-use crate::effects::job_plan::JobPlan;
 use crate::effects::plan::{PlanOutcome, plan, requests};
 use crate::effects::{Context, guarded, target_key};
+use crate::job_plan::JobPlan;
 use crate::state::PlanNote;
 
 /// The service.

@@ -1,0 +1,290 @@
+//! What the driver knows of jobs beside the machine: one entry for each job that the machine shows.
+//!
+//! An entry begins with the submission, or with the facts of an earlier epoch. It holds what
+//! clients are told ([`JobEntry`]) and, while the job is live, what its effects need ([`Work`]).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use deepclone_core::failure::Failure;
+use deepclone_core::ids::{JobId, TargetKey, TaskFingerprint};
+use deepclone_core::machine::{End, Fact, JobView, Machine};
+use deepclone_core::receipt::Receipt;
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+
+use super::snapshot::{JobSnapshot, JobsPage, JobsQuery};
+use super::watchers::Watchers;
+use crate::effects::job_plan::JobPlan;
+use crate::state::{Entry, Evidence, JobSpec, PlanNote, StoreError, decode_spec};
+
+/// Every job that the machine shows.
+#[derive(Default)]
+pub(super) struct JobTable {
+    entries: BTreeMap<JobId, JobEntry>,
+    /// The jobs by [`JobEntry::place`].
+    places: BTreeMap<u64, JobId>,
+    watchers: Watchers,
+    /// Entries that were ever made.
+    made: u64,
+}
+
+/// One job.
+pub(super) struct JobEntry {
+    pub(super) job_spec: Arc<JobSpec>,
+    pub(super) work: Work,
+    /// Counts the jobs of this table in the order of their creation, which is the order of lists.
+    place: u64,
+    sequence: u64,
+    /// As recorded with the job's newest plan or its end.
+    note: PlanNote,
+    created_ms: i64,
+    ended_ms: Option<i64>,
+}
+
+/// What the effects of a live job need.
+#[derive(Default)]
+pub(super) struct Work {
+    /// The newest plan. `None` before the first.
+    pub(super) plan: Option<Arc<JobPlan>>,
+    /// What clients will be told once the fact of the plan, or of the end, is durable.
+    pub(super) note: Option<PlanNote>,
+    /// Ends the planning effect that runs.
+    pub(super) planning: Option<AbortHandle>,
+    /// Source keys that workers did not find: the next plan fails if it needs one again.
+    pub(super) vanished: BTreeSet<String>,
+    /// Receipts of earlier grants that came before the first plan of this epoch.
+    early: Vec<EarlyReceipt>,
+}
+
+/// A receipt whose evidence waits for the plan that tells of which objects it is.
+struct EarlyReceipt {
+    fingerprint: TaskFingerprint,
+    receipt: Receipt,
+    recorded_ms: i64,
+}
+
+impl JobTable {
+    /// The table as the facts of earlier epochs leave it.
+    ///
+    /// # Errors
+    /// A spec that cannot be read.
+    pub(super) fn recover(entries: &[Entry]) -> Result<Self, StoreError> {
+        let mut table = Self::default();
+        for entry in entries {
+            if let Fact::Created { job, spec, .. } = &entry.fact {
+                table.submit(*job, Arc::new(decode_spec(spec)?));
+            }
+            table.recorded(entry);
+        }
+        Ok(table)
+    }
+
+    /// Makes an entry for a job that the machine is about to be told of. An older one stays.
+    pub(super) fn submit(&mut self, job: JobId, job_spec: Arc<JobSpec>) {
+        if self.entries.contains_key(&job) {
+            return;
+        }
+        let entry = JobEntry {
+            job_spec,
+            work: Work::default(),
+            place: self.made,
+            sequence: 0,
+            note: PlanNote::default(),
+            created_ms: 0,
+            ended_ms: None,
+        };
+        self.places.insert(entry.place, job);
+        self.made += 1;
+        self.entries.insert(job, entry);
+    }
+
+    pub(super) fn get(&self, job: JobId) -> Option<&JobEntry> {
+        self.entries.get(&job)
+    }
+
+    /// What the effects of a job need; also of one that is not live.
+    pub(super) fn work(&mut self, job: JobId) -> Option<&mut Work> {
+        self.entries.get_mut(&job).map(|entry| &mut entry.work)
+    }
+
+    /// Returns the newest plan of a job.
+    pub(super) fn plan(&self, job: JobId) -> Option<&Arc<JobPlan>> {
+        self.entries.get(&job)?.work.plan.as_ref()
+    }
+
+    /// Applies an entry that is durable.
+    pub(super) fn recorded(&mut self, entry: &Entry) {
+        let Some(job) = self.entries.get_mut(&entry.fact.job()) else { return };
+        match &entry.fact {
+            Fact::Created { .. } => job.created_ms = entry.recorded_ms,
+            Fact::Ended { .. } => job.ended_ms = Some(entry.recorded_ms),
+            _ => {}
+        }
+        if let Some(note) = &entry.note {
+            job.note = note.clone();
+        }
+    }
+
+    pub(super) fn snapshot(&self, machine: &Machine, job: JobId) -> Option<Arc<JobSnapshot>> {
+        let view = machine.job(job)?;
+        Some(Arc::new(self.entries.get(&job)?.snapshot(&view)))
+    }
+
+    /// Some jobs, the newest first. `None` when the job to begin after is not shown any more.
+    pub(super) fn page(&self, machine: &Machine, query: &JobsQuery) -> Option<JobsPage> {
+        let end = match query.after {
+            Some(job) => self.entries.get(&job)?.place,
+            None => u64::MAX,
+        };
+        let fits = |job: &JobId| match query.state {
+            Some(state) => machine.job_state(*job) == Some(state),
+            None => true,
+        };
+        let mut rest = self.places.range(..end).rev().map(|(_, job)| *job).filter(fits);
+        let jobs = rest.by_ref().take(query.size).filter_map(|job| self.snapshot(machine, job));
+        let jobs = jobs.collect();
+        Some(JobsPage { jobs, is_more: rest.next().is_some() })
+    }
+
+    /// Follows a job. `None` when there is none.
+    ///
+    /// # Errors
+    /// As [`Watchers::follow`].
+    pub(super) fn watch(
+        &mut self,
+        machine: &Machine,
+        job: JobId,
+    ) -> Result<Option<watch::Receiver<Arc<JobSnapshot>>>, Failure> {
+        self.snapshot(machine, job).map(|now| self.watchers.follow(now)).transpose()
+    }
+
+    /// Tells a job's watchers that it changed.
+    pub(super) fn changed(&mut self, machine: &Machine, job: JobId) {
+        let Some(entry) = self.entries.get_mut(&job) else { return };
+        entry.sequence += 1;
+        let now = || machine.job(job).map(|view| Arc::new(entry.snapshot(&view)));
+        self.watchers.tell(job, now);
+    }
+
+    /// Drops the jobs that the machine refused, or does not show any more.
+    pub(super) fn prune(&mut self, machine: &Machine) {
+        if self.entries.len() == machine.jobs().len() {
+            return;
+        }
+        self.entries.retain(|&job, _| machine.job_state(job).is_some());
+        self.places.retain(|_, job| self.entries.contains_key(job));
+        self.watchers.retain(|job| self.entries.contains_key(&job));
+    }
+}
+
+impl JobEntry {
+    fn snapshot(&self, view: &JobView<'_>) -> JobSnapshot {
+        JobSnapshot {
+            sequence: self.sequence,
+            job: view.job,
+            job_spec: Arc::clone(&self.job_spec),
+            state: view.state,
+            progress: view.progress,
+            source_version: view.source_version,
+            end: view.end.cloned(),
+            note: self.note.clone(),
+            created_ms: self.created_ms,
+            ended_ms: self.ended_ms,
+        }
+    }
+}
+
+impl Work {
+    /// Returns the note to record with a fact.
+    pub(super) fn note_of(&self, fact: &Fact) -> Option<PlanNote> {
+        match fact {
+            Fact::Planned { .. } | Fact::Ended { .. } => self.note.clone(),
+            _ => None,
+        }
+    }
+
+    /// Returns the evidence to record with a fact: what its receipt saw, or what earlier receipts
+    /// saw of the plan that is made now.
+    pub(super) fn evidence_of(
+        &mut self,
+        fact: &Fact,
+        recorded_ms: i64,
+    ) -> Vec<(TargetKey, Evidence)> {
+        match (fact, &self.plan) {
+            (Fact::TaskDone { job, fingerprint, receipt }, Some(plan)) => {
+                evidence(plan, *job, *fingerprint, receipt, recorded_ms)
+            }
+            (Fact::TaskDone { fingerprint, receipt, .. }, None) => {
+                let (fingerprint, receipt) = (*fingerprint, receipt.clone());
+                self.early.push(EarlyReceipt { fingerprint, receipt, recorded_ms });
+                Vec::new()
+            }
+            (Fact::Planned { job, .. }, Some(plan)) => std::mem::take(&mut self.early)
+                .iter()
+                .flat_map(|early| {
+                    let EarlyReceipt { fingerprint, receipt, recorded_ms } = early;
+                    evidence(plan, *job, *fingerprint, receipt, *recorded_ms)
+                })
+                .collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Ends the planning effect that runs: the next one needs its place.
+    pub(super) fn stop(self) {
+        if let Some(planning) = self.planning {
+            planning.abort();
+        }
+    }
+}
+
+/// A task that the plan does not have any more leaves no evidence.
+fn evidence(
+    plan: &JobPlan,
+    job: JobId,
+    fingerprint: TaskFingerprint,
+    receipt: &Receipt,
+    recorded_ms: i64,
+) -> Vec<(TargetKey, Evidence)> {
+    let evidence = plan.evidence(job, fingerprint, receipt, recorded_ms).unwrap_or_default();
+    evidence.into_iter().map(|evidence| (plan.target, evidence)).collect()
+}
+
+/// A job as it ended, from the entries that the database keeps of it.
+///
+/// # Errors
+/// Entries that do not tell of one ended job.
+pub(super) fn ended_snapshot(entries: &[Entry]) -> Result<Arc<JobSnapshot>, StoreError> {
+    let damaged = || StoreError::Damaged {
+        kind: "job".to_owned(),
+        why: "it has no beginning or no end".to_owned(),
+    };
+    let mut table = JobTable::recover(entries)?;
+    let (job, entry) = table.entries.pop_first().ok_or_else(damaged)?;
+    let mut source_version = None;
+    let mut found = None;
+    for entry in entries {
+        match &entry.fact {
+            Fact::Planned { source_version: version, .. } => source_version = Some(*version),
+            Fact::Ended { end, progress, .. } => found = Some((end.clone(), *progress)),
+            _ => {}
+        }
+    }
+    let (end, progress) = found.ok_or_else(damaged)?;
+    if let End::Succeeded { source_version: version, .. } = end {
+        source_version = Some(version);
+    }
+    Ok(Arc::new(JobSnapshot {
+        sequence: entry.sequence,
+        job,
+        job_spec: entry.job_spec,
+        state: end.state(),
+        progress,
+        source_version,
+        end: Some(end),
+        note: entry.note,
+        created_ms: entry.created_ms,
+        ended_ms: entry.ended_ms,
+    }))
+}

@@ -1,0 +1,25 @@
+//! Why the driver refuses a request, in the words of the callers.
+
+use deepclone_core::failure::Failure;
+use deepclone_core::ids::{JobId, WorkerId};
+use deepclone_core::reason::Reason;
+use deepclone_proto::convert::WireError;
+
+pub(super) fn unknown_job(job: JobId) -> Failure {
+    Failure::new(Reason::JobNotFound, format!("there is no job jobs/{job}"))
+        .with("name", format!("jobs/{job}"))
+}
+
+pub(crate) fn unknown_worker(worker: WorkerId) -> Failure {
+    Failure::new(Reason::WorkerNotFound, format!("there is no worker workers/{worker}"))
+        .with("name", format!("workers/{worker}"))
+}
+
+pub(super) fn too_many_workers() -> Failure {
+    Failure::new(Reason::CoordinatorUnavailable, "too many workers are registered already")
+}
+
+/// The job that the page begins after is not in the list any more.
+pub(super) fn old_page_token() -> Failure {
+    WireError::invalid("page_token", "it is too old: list again").into()
+}

@@ -1,0 +1,204 @@
+//! The loop: one turn after another, until the shutdown or until facts cannot be made durable.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use deepclone_core::failure::Failure;
+use deepclone_core::limits::{EVENTS_PER_BATCH_MAX, Limits};
+use deepclone_core::machine::{Fact, Moment};
+use deepclone_core::turn::{self, Turn};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::answer::Answer;
+use super::handle::Handle;
+use super::job_table::JobTable;
+use super::message::Message;
+use super::owner::Driver;
+use super::take::Intake;
+use super::{journal, purge};
+use crate::effects::{Context, wall_clock_ms};
+use crate::metrics::Gauges;
+use crate::state::{Batch, Entry, StoreError};
+
+/// Messages that wait for the driver at the most.
+const MESSAGES_MAX: usize = 1_024;
+/// Tries to commit a batch before the process gives up.
+const COMMIT_ATTEMPTS_MAX: u32 = 5;
+/// The pause after the first failed try; it doubles.
+const COMMIT_PAUSE: Duration = Duration::from_millis(100);
+/// How old the gauges may be.
+const GAUGES_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Takes the lead, replays the facts, and starts the loop. It ends at `shutdown`, or with the
+/// failure that keeps facts from becoming durable.
+///
+/// # Errors
+/// The state cannot be read.
+pub async fn start(
+    context: Context,
+    limits: Limits,
+    gauges: Arc<Gauges>,
+    shutdown: CancellationToken,
+) -> Result<(Handle, JoinHandle<Result<(), Failure>>), StoreError> {
+    let store = Arc::clone(&context.store);
+    let epoch = store.lead().await?;
+    let entries = store.load(limits.jobs_ended_max).await?;
+    let mut jobs = JobTable::recover(&entries)?;
+    let facts = entries.into_iter().map(|entry| entry.fact);
+    let (machine, recovered) = turn::recover(epoch, limits, Moment(0), facts);
+    jobs.prune(&machine);
+    let (sender, messages) = mpsc::channel(MESSAGES_MAX);
+    let handle = Handle::new(sender.clone(), epoch);
+    let driver = Driver::new(machine, context, epoch, jobs, sender);
+    let lookout = Loop { driver, messages, gauges, gauges_due: None };
+    let stop = shutdown.child_token();
+    let purging = tokio::spawn(purge::purge(store, epoch, stop.clone()));
+    let running = tokio::spawn(async move {
+        let outcome = lookout.run(recovered, shutdown).await;
+        // Whoever waits for the end may open the state again: nobody holds it any more.
+        stop.cancel();
+        let _ended = purging.await;
+        outcome
+    });
+    Ok((handle, running))
+}
+
+/// The driver with what it waits for.
+struct Loop {
+    driver: Driver,
+    messages: mpsc::Receiver<Message>,
+    gauges: Arc<Gauges>,
+    /// When the gauges are shown again. `None` while they are right.
+    gauges_due: Option<Instant>,
+}
+
+impl Loop {
+    /// Takes turns until the end, and then lets nothing go on that holds the state to read it.
+    async fn run(mut self, recovered: Turn, shutdown: CancellationToken) -> Result<(), Failure> {
+        let outcome = self.take_turns(recovered, shutdown).await;
+        self.driver.reading.shutdown().await;
+        outcome
+    }
+
+    async fn take_turns(
+        &mut self,
+        recovered: Turn,
+        shutdown: CancellationToken,
+    ) -> Result<(), Failure> {
+        let mut wake_at = self.end_turn(recovered, Vec::new()).await?;
+        let mut queue = Vec::with_capacity(EVENTS_PER_BATCH_MAX);
+        loop {
+            let wake_at_instant = wake_at.map(|moment| self.driver.instant(moment));
+            let wake_at_first = wake_at_instant.into_iter().chain(self.gauges_due).min();
+            let due = async {
+                match wake_at_first {
+                    Some(instant) => tokio::time::sleep_until(instant).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                // The shutdown first; queued messages before timers.
+                biased;
+                () = shutdown.cancelled() => return Ok(()),
+                _ = self.messages.recv_many(&mut queue, EVENTS_PER_BATCH_MAX) => {}
+                () = due => {}
+            }
+            let now = self.driver.now();
+            let mut intake = Intake::default();
+            for message in queue.drain(..) {
+                self.driver.take(message, now, &mut intake);
+            }
+            let turn = turn::take(&mut self.driver.machine, now, intake.events);
+            wake_at = self.end_turn(turn, intake.answers).await?;
+        }
+    }
+
+    async fn end_turn(
+        &mut self,
+        turn: Turn,
+        answers: Vec<Answer>,
+    ) -> Result<Option<Moment>, Failure> {
+        let wake_at = self.driver.end_turn(turn, answers).await?;
+        self.show_gauges();
+        Ok(wake_at)
+    }
+
+    /// Shows the gauges at most once a second: counting costs a walk over all jobs.
+    fn show_gauges(&mut self) {
+        let now = Instant::now();
+        let due = *self.gauges_due.get_or_insert(now + GAUGES_INTERVAL);
+        if due <= now {
+            self.gauges.show(&self.driver.machine);
+            self.gauges_due = None;
+        }
+    }
+}
+
+impl Driver {
+    /// Makes the facts durable; only then does anything else leave. Returns when to wake.
+    async fn end_turn(
+        &mut self,
+        turn: Turn,
+        answers: Vec<Answer>,
+    ) -> Result<Option<Moment>, Failure> {
+        let Turn { facts, pending, wake_at } = turn;
+        let batch = self.batch(facts);
+        if !batch.entries.is_empty() {
+            self.commit(&batch).await?;
+        }
+        for entry in &batch.entries {
+            journal::tell(&entry.fact);
+            self.jobs.recorded(entry);
+        }
+        for action in pending.durable() {
+            self.release(action);
+        }
+        self.jobs.prune(&self.machine);
+        self.workers.prune(&self.machine);
+        for answer in answers {
+            self.answer(answer);
+        }
+        self.refusals.clear();
+        while self.reading.try_join_next().is_some() {}
+        Ok(wake_at)
+    }
+
+    /// The facts with their time, their notes, and the evidence of their receipts.
+    fn batch(&mut self, facts: Vec<Fact>) -> Batch {
+        let recorded_ms = wall_clock_ms();
+        let mut batch = Batch::default();
+        for fact in facts {
+            let mut note = None;
+            if let Some(work) = self.jobs.work(fact.job()) {
+                batch.evidence.extend(work.evidence_of(&fact, recorded_ms));
+                note = work.note_of(&fact);
+            }
+            batch.entries.push(Entry { fact, note, recorded_ms });
+        }
+        batch
+    }
+
+    async fn commit(&self, batch: &Batch) -> Result<(), Failure> {
+        let mut pause = COMMIT_PAUSE;
+        for attempt in 1.. {
+            let error = match self.context.store.append(self.epoch, batch).await {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            };
+            let is_final = matches!(error, StoreError::Deposed) || attempt == COMMIT_ATTEMPTS_MAX;
+            let mut failure = error.failure();
+            if is_final {
+                failure.message =
+                    format!("stopping: facts cannot be made durable: {}", failure.message);
+                return Err(failure);
+            }
+            tracing::warn!(attempt, "facts are not durable yet: {failure}");
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,82 @@
+//! Jobs and workers as the gRPC services show them: values, taken once a turn is durable.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use deepclone_core::ids::{ConnectionKey, JobId, WorkerId};
+use deepclone_core::machine::{End, JobState, Progress, WorkerState};
+
+use crate::state::{JobSpec, PlanNote};
+
+/// A job as it is now, or as it ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JobSnapshot {
+    /// Grows with every change that watchers are told.
+    pub sequence: u64,
+    pub job: JobId,
+    pub job_spec: Arc<JobSpec>,
+    pub state: JobState,
+    pub progress: Progress,
+    /// The source's version that it leads to. `None` before planning.
+    pub source_version: Option<u64>,
+    /// `None` while it is live.
+    pub end: Option<End>,
+    pub note: PlanNote,
+    /// Milliseconds since 1970 (UTC).
+    pub created_ms: i64,
+    /// Milliseconds since 1970 (UTC). `None` while it is live.
+    pub ended_ms: Option<i64>,
+}
+
+/// Which jobs a client lists.
+#[derive(Clone, Copy, Debug)]
+pub struct JobsQuery {
+    /// `None`: every state.
+    pub state: Option<JobState>,
+    /// Only jobs created before this one. `None`: from the newest.
+    pub after: Option<JobId>,
+    /// Jobs on the page.
+    pub size: usize,
+}
+
+/// Some jobs, the newest first.
+#[derive(Clone, Debug)]
+pub struct JobsPage {
+    pub jobs: Vec<Arc<JobSnapshot>>,
+    /// True when older jobs match, too.
+    pub is_more: bool,
+}
+
+/// What a worker announces of itself and the machine does not need.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkerInfo {
+    /// The name that it was started with; several processes may share one.
+    pub name: String,
+    /// Its version of Deepclone.
+    pub version: String,
+    /// The names of its connections, in its order.
+    pub connections: Vec<String>,
+    /// The names of the connections that the machine knows by key.
+    pub names: BTreeMap<ConnectionKey, String>,
+}
+
+/// A worker as it is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkerSnapshot {
+    pub worker: WorkerId,
+    pub info: WorkerInfo,
+    pub state: WorkerState,
+    /// When it last called, in milliseconds since 1970 (UTC).
+    pub last_seen_ms: i64,
+    pub set_aside: Vec<ConnectionSetAside>,
+}
+
+/// A connection that a worker failed at, and of which it is granted nothing for a while.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectionSetAside {
+    pub connection: String,
+    /// The failure that the worker reported last.
+    pub reason: String,
+    /// Milliseconds since 1970 (UTC).
+    pub until_ms: i64,
+}
