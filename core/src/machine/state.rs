@@ -94,7 +94,7 @@ impl Machine {
     }
 
     /// Returns every job that is known, by id.
-    pub fn jobs(&self) -> impl Iterator<Item = JobView<'_>> {
+    pub fn jobs(&self) -> impl ExactSizeIterator<Item = JobView<'_>> {
         self.jobs.iter().map(|(&id, job)| self.view(id, job))
     }
 

@@ -3,7 +3,7 @@
 
 use deepclone_core::ids::{Epoch, GrantKey, JobId};
 use deepclone_core::limits::Limits;
-use deepclone_core::machine::{Action, Event, Moment};
+use deepclone_core::machine::{Action, Event, Moment, TaskOutcome};
 use deepclone_core::turn::{self, Turn};
 
 use crate::worker::Answer;
@@ -19,7 +19,7 @@ impl World {
             self.submit_later(&event);
             return;
         }
-        self.driver.inbox.push_back(event);
+        self.driver.inbox.push_back((self.now, event));
         self.take_turn_soon();
     }
 
@@ -61,14 +61,27 @@ impl World {
         self.end_turn(turn, events);
     }
 
-    /// The events of the next turn. The real driver takes up to a batch; the rest waits.
+    /// The events of the next turn. The real driver takes up to a batch; the rest waits. What a
+    /// report tells is older by the time that it waited.
     fn next_events(&mut self) -> Vec<Event> {
         let waiting = self.driver.inbox.len();
         let most = match self.random.chance(500) {
             true => self.random.within(1..SMALL_TURN_EVENTS_MAX + 1) as usize,
             false => waiting,
         };
-        self.driver.inbox.drain(..most.min(waiting)).collect()
+        let now = self.now;
+        let taken = self.driver.inbox.drain(..most.min(waiting));
+        let aged = taken.map(|(arrived, mut event)| {
+            if let Event::Reported { outcomes, .. } = &mut event {
+                for (_, outcome) in outcomes {
+                    if let TaskOutcome::Done(receipt) = outcome {
+                        receipt.elapsed_ms += now - arrived;
+                    }
+                }
+            }
+            event
+        });
+        aged.collect()
     }
 
     /// Ends a turn (I4), unless the coordinator dies on the way.
@@ -179,7 +192,7 @@ impl World {
         let stalled_until = self.driver.stalled_until;
         let lost =
             std::mem::replace(&mut self.driver, Driver { stalled_until, ..Driver::default() });
-        for event in events.iter().chain(&lost.inbox) {
+        for event in events.iter().chain(lost.inbox.iter().map(|(_, event)| event)) {
             self.submit_later(event);
         }
         self.machine = None;

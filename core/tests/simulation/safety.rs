@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use deepclone_core::ids::{JobId, TaskFingerprint, WorkerId};
+use deepclone_core::ids::{GrantKey, JobId, TaskFingerprint, WorkerId};
 use deepclone_core::machine::{Action, End, Event, Fact, TaskOutcome};
 use deepclone_core::receipt::TaskFailureKind;
 
@@ -88,9 +88,16 @@ pub(crate) fn released(world: &mut World, action: &Action) {
             }
         }
         Action::Heard { worker, refused, .. } => {
-            // Nothing that an honest worker says is refused while no message is lost or late.
+            // Nothing that an honest worker says of a task of the newest plan is refused while no
+            // message is lost or late.
             let honest = *worker != crate::liar::id() && world.scenario.kind != Kind::Chaos;
-            assert!(!honest || refused.is_empty(), "{worker} is refused {refused:?}");
+            let is_planned = |key: &&GrantKey| {
+                let numbers = seen.plans.get(&key.job).into_iter().flat_map(|plan| &plan.1);
+                let mut names = numbers.map(|&number| world.fingerprint(key.job, number));
+                names.any(|name| name == key.fingerprint)
+            };
+            let wrong = refused.iter().find(is_planned);
+            assert!(!honest || wrong.is_none(), "{worker} is refused {wrong:?}");
         }
         Action::Grant { worker, tasks } => {
             for grant in tasks {

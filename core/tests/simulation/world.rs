@@ -82,8 +82,8 @@ pub(crate) struct World {
 /// What the driver holds besides the machine.
 #[derive(Debug, Default)]
 pub(crate) struct Driver {
-    /// Events that wait.
-    pub(crate) inbox: VecDeque<Event>,
+    /// Events that wait, with when they arrived.
+    pub(crate) inbox: VecDeque<(u64, Event)>,
     /// For each report of the turn, whether its sender was known.
     pub(crate) heard: VecDeque<bool>,
     /// A turn for the waiting events is on its way.
