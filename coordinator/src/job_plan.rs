@@ -52,12 +52,6 @@ impl JobPlan {
         self.priors.insert(place, prior(Some(recorded), self.source, in_use));
     }
 
-    /// True when a task of this name is in the plan.
-    #[must_use]
-    pub fn has(&self, fingerprint: TaskFingerprint) -> bool {
-        self.places.contains_key(&fingerprint)
-    }
-
     /// A task's objects, in its order.
     pub fn objects<'a>(&'a self, task: &'a Shard) -> impl Iterator<Item = &'a CopyObject> {
         task.objects.iter().map(|&place| &self.work.objects()[place])
@@ -101,7 +95,18 @@ impl JobPlan {
         }
     }
 
-    /// What a receipt saw; none: the plan has no such task, or the receipt is not of its shape.
+    /// Tells whether a receipt has the shape of a task: one object for each of its objects, of a
+    /// size that it can have. `None` when the plan has no such task.
+    #[must_use]
+    pub fn receipt_fits(&self, fingerprint: TaskFingerprint, receipt: &Receipt) -> Option<bool> {
+        let task = self.task(fingerprint)?;
+        let is_whole = task.objects.len() == receipt.objects.len();
+        let mut pairs = self.objects(task).zip(&receipt.objects);
+        Some(is_whole && pairs.all(|(object, seen)| fits(object, seen.size)))
+    }
+
+    /// Returns what a receipt saw. Empty when the plan has no such task, or the receipt does not
+    /// fit it.
     #[must_use]
     pub fn evidence(
         &self,
@@ -109,29 +114,29 @@ impl JobPlan {
         fingerprint: TaskFingerprint,
         receipt: &Receipt,
         now_ms: i64,
-    ) -> Option<Vec<Evidence>> {
-        let task = self.tasks.get(*self.places.get(&fingerprint)?)?;
-        if task.objects.len() != receipt.objects.len() {
-            return None;
-        }
+    ) -> Vec<Evidence> {
+        let fits = self.receipt_fits(fingerprint, receipt) == Some(true);
+        let Some(task) = self.task(fingerprint).filter(|_| fits) else { return Vec::new() };
         let recorded_ms = now_ms.saturating_sub_unsigned(receipt.elapsed_ms);
         self.objects(task)
             .zip(&receipt.objects)
-            .map(|(object, seen)| {
-                fits(object, seen.size).then(|| Evidence {
-                    key: object.target_path.clone(),
-                    source: self.source,
-                    size: seen.size,
-                    crc64nvme: seen.crc64nvme,
-                    source_etag: bounded(&seen.source_etag),
-                    target_etag: bounded(&seen.target_etag),
-                    existed: seen.existed,
-                    worker: receipt.worker.clone(),
-                    job,
-                    recorded_ms,
-                })
+            .map(|(object, seen)| Evidence {
+                key: object.target_path.clone(),
+                source: self.source,
+                size: seen.size,
+                crc64nvme: seen.crc64nvme,
+                source_etag: bounded(&seen.source_etag),
+                target_etag: bounded(&seen.target_etag),
+                existed: seen.existed,
+                worker: receipt.worker.clone(),
+                job,
+                recorded_ms,
             })
             .collect()
+    }
+
+    fn task(&self, fingerprint: TaskFingerprint) -> Option<&Shard> {
+        self.tasks.get(*self.places.get(&fingerprint)?)
     }
 }
 

@@ -15,8 +15,8 @@ use tokio::task::AbortHandle;
 
 use super::snapshot::{JobSnapshot, JobsPage, JobsQuery};
 use super::watchers::Watchers;
-use crate::effects::job_plan::JobPlan;
-use crate::state::{Entry, Evidence, JobSpec, PlanNote, StoreError, decode_spec};
+use crate::job_plan::JobPlan;
+use crate::state::{Entry, Evidence, JobSpec, PlanNote, StateError, decode_spec};
 
 /// Every job that the machine shows.
 #[derive(Default)]
@@ -69,7 +69,7 @@ impl JobTable {
     ///
     /// # Errors
     /// A spec that cannot be read.
-    pub(super) fn recover(entries: &[Entry]) -> Result<Self, StoreError> {
+    pub(super) fn recover(entries: &[Entry]) -> Result<Self, StateError> {
         let mut table = Self::default();
         for entry in entries {
             if let Fact::Created { job, spec, .. } = &entry.fact {
@@ -247,7 +247,7 @@ fn evidence(
     receipt: &Receipt,
     recorded_ms: i64,
 ) -> Vec<(TargetKey, Evidence)> {
-    let evidence = plan.evidence(job, fingerprint, receipt, recorded_ms).unwrap_or_default();
+    let evidence = plan.evidence(job, fingerprint, receipt, recorded_ms);
     evidence.into_iter().map(|evidence| (plan.target, evidence)).collect()
 }
 
@@ -255,13 +255,14 @@ fn evidence(
 ///
 /// # Errors
 /// Entries that do not tell of one ended job.
-pub(super) fn ended_snapshot(entries: &[Entry]) -> Result<Arc<JobSnapshot>, StoreError> {
-    let damaged = || StoreError::Damaged {
+pub(super) fn ended_snapshot(entries: &[Entry]) -> Result<Arc<JobSnapshot>, StateError> {
+    let damaged = || StateError::Damaged {
         kind: "job".to_owned(),
         why: "it has no beginning or no end".to_owned(),
     };
     let mut table = JobTable::recover(entries)?;
-    let (job, entry) = table.entries.pop_first().ok_or_else(damaged)?;
+    let (job, JobEntry { job_spec, sequence, note, created_ms, ended_ms, .. }) =
+        table.entries.pop_first().ok_or_else(damaged)?;
     let mut source_version = None;
     let mut found = None;
     for entry in entries {
@@ -276,15 +277,15 @@ pub(super) fn ended_snapshot(entries: &[Entry]) -> Result<Arc<JobSnapshot>, Stor
         source_version = Some(version);
     }
     Ok(Arc::new(JobSnapshot {
-        sequence: entry.sequence,
+        sequence,
         job,
-        job_spec: entry.job_spec,
+        job_spec,
         state: end.state(),
         progress,
         source_version,
         end: Some(end),
-        note: entry.note,
-        created_ms: entry.created_ms,
-        ended_ms: entry.ended_ms,
+        note,
+        created_ms,
+        ended_ms,
     }))
 }

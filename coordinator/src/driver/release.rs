@@ -1,4 +1,4 @@
-//! Actions, once their facts are durable → spawned effects and answers to workers.
+//! Actions, once their facts are durable → spawned effects, and answers to workers.
 
 use std::sync::Arc;
 
@@ -6,9 +6,8 @@ use deepclone_core::ids::{GrantKey, JobId, TaskIndex, WorkerId};
 use deepclone_core::machine::{Action, GrantedTask, Violation};
 use deepclone_core::task::Grant;
 
-use super::Driver;
 use super::message::{Beat, Message};
-use super::take::unknown_worker;
+use super::owner::Driver;
 use crate::effects::again::plan_for_job;
 use crate::effects::{guarded, publish};
 
@@ -28,65 +27,50 @@ impl Driver {
             Action::Heard { worker, refused, known } => self.heard(worker, refused, known),
             Action::Grant { worker, tasks } => self.grant(worker, &tasks),
             Action::Beat { worker, abandon, drain, known } => {
-                let beat = Beat { abandon, drain };
-                for reply in self.beats.remove(&worker).unwrap_or_default() {
-                    let answer = if known { Ok(beat.clone()) } else { Err(unknown_worker(worker)) };
-                    let _gone = reply.send(answer);
-                }
+                self.workers.beat(worker, known.then_some(&Beat { abandon, drain }));
             }
             Action::Publish { job } => self.spawn_publish(job),
-            Action::Changed { job } => self.book.changed(&self.machine, job),
+            Action::Changed { job } => self.jobs.changed(&self.machine, job),
             Action::Violated(Violation { job, what }) => {
                 tracing::error!(%job, rule = what, "the coordinator is inconsistent");
             }
             Action::Ended { job } => {
-                self.plans.remove(&job);
-                self.notes.remove(&job);
-                self.vanished.remove(&job);
-                // A plan that nobody waits for gives its place to the next one.
-                if let Some(plan) = self.planning.remove(&job) {
-                    plan.abort();
+                if let Some(work) = self.jobs.work(job) {
+                    std::mem::take(work).stop();
                 }
-                self.book.prune(&self.machine);
             }
         }
     }
 
     fn heard(&mut self, worker: WorkerId, refused: Vec<GrantKey>, known: bool) {
-        for task in &refused {
-            tracing::warn!(%worker, ?task, "a report is refused: this worker has no such grant");
+        for key in &refused {
+            tracing::warn!(%worker, ?key, "a report is refused: this worker has no such grant");
         }
-        let Some(replies) = self.reports.get_mut(&worker) else { return };
-        let reply = replies.pop_front();
-        if replies.is_empty() {
-            self.reports.remove(&worker);
-        }
-        let answer = if known { Ok(refused) } else { Err(unknown_worker(worker)) };
-        if let Some(reply) = reply {
-            let _gone = reply.send(answer);
-        }
+        self.workers.heard(worker, known.then_some(refused));
     }
 
     /// Keeps the keys that a worker did not find: the next plan may not need them again.
     fn note_vanished(&mut self, job: JobId, task: TaskIndex, object: Option<u32>) {
-        let Some(plan) = self.plans.get(&job) else { return };
-        let keys = plan.source_keys(task, object);
-        self.vanished.entry(job).or_default().extend(keys);
+        let Some(work) = self.jobs.work(job) else { return };
+        let keys = work.plan.as_ref().map(|plan| plan.source_keys(task, object));
+        work.vanished.extend(keys.unwrap_or_default());
     }
 
     fn spawn_plan(&mut self, job: JobId) {
-        let Some(job_spec) = self.book.job_spec(job) else { return };
+        let Some(entry) = self.jobs.get(job) else { return };
+        let (job_spec, vanished) = (Arc::clone(&entry.job_spec), entry.work.vanished.clone());
         let (context, sender) = (self.context.clone(), self.sender.clone());
-        let vanished = self.vanished.get(&job).cloned().unwrap_or_default();
-        let plan = self.reading.spawn(async move {
+        let planning = self.reading.spawn(async move {
             let outcome = guarded(plan_for_job(&context, job, &job_spec, &vanished)).await;
             let _gone = sender.send(Message::PlanEnded(job, outcome)).await;
         });
-        self.planning.insert(job, plan);
+        if let Some(work) = self.jobs.work(job) {
+            work.planning = Some(planning);
+        }
     }
 
     fn spawn_publish(&self, job: JobId) {
-        let Some(plan) = self.plans.get(&job).map(Arc::clone) else { return };
+        let Some(plan) = self.jobs.plan(job).map(Arc::clone) else { return };
         let (context, sender) = (self.context.clone(), self.sender.clone());
         tokio::spawn(async move {
             let outcome = guarded(publish::publish(&context, job, &plan)).await;
@@ -98,12 +82,10 @@ impl Driver {
         let grants = tasks
             .iter()
             .filter_map(|&GrantedTask { key, index, ttl }| {
-                let spec = self.plans.get(&key.job)?.task_spec(index)?;
+                let spec = self.jobs.plan(key.job)?.task_spec(index)?;
                 Some(Grant { key, ttl, spec })
             })
             .collect();
-        if let Some(reply) = self.waiting.remove(&worker) {
-            let _gone = reply.send(Ok(grants));
-        }
+        self.workers.grant(worker, grants);
     }
 }

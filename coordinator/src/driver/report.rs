@@ -5,9 +5,10 @@ use deepclone_core::machine::{Event, TaskOutcome};
 use deepclone_core::receipt::{TaskFailure, TaskFailureKind};
 
 use super::job_table::JobTable;
+use super::message::Report;
 
-/// A report whose receipts bear their worker's name and the shape of their tasks. A task whose plan
-/// is being made is the exception: its receipt is checked when the plan tells of its objects.
+/// A report whose receipts bear their worker's name, their age, and the shape of their tasks. A task
+/// whose plan is being made is the exception: the plan will tell of which objects it is.
 pub(super) struct CheckedReport {
     worker: WorkerId,
     outcomes: Vec<(GrantKey, TaskOutcome)>,
@@ -16,15 +17,14 @@ pub(super) struct CheckedReport {
 impl CheckedReport {
     /// Checks a report of the worker with this name. A receipt that cannot be the task's becomes a
     /// failed attempt.
-    pub(super) fn check(
-        jobs: &JobTable,
-        worker: WorkerId,
-        name: &str,
-        mut outcomes: Vec<(GrantKey, TaskOutcome)>,
-    ) -> Self {
+    pub(super) fn check(report: Report, name: &str, jobs: &JobTable) -> Self {
+        let Report { worker, mut outcomes, received } = report;
+        let waited_ms = u64::try_from(received.elapsed().as_millis()).unwrap_or(u64::MAX);
         for (key, outcome) in &mut outcomes {
             let TaskOutcome::Done(receipt) = outcome else { continue };
             name.clone_into(&mut receipt.worker);
+            // What it saw may be as old as the begin of the copy, by the worker's clock.
+            receipt.elapsed_ms = receipt.elapsed_ms.saturating_add(waited_ms);
             let plan = jobs.plan(key.job);
             let fits = plan.and_then(|plan| plan.receipt_fits(key.fingerprint, receipt));
             if fits == Some(false) {

@@ -21,7 +21,7 @@ use super::take::Intake;
 use super::{journal, purge};
 use crate::effects::{Context, wall_clock_ms};
 use crate::metrics::Gauges;
-use crate::state::{Batch, Entry, StoreError};
+use crate::state::{Batch, Entry, StateError};
 
 /// Messages that wait for the driver at the most.
 const MESSAGES_MAX: usize = 1_024;
@@ -42,7 +42,7 @@ pub async fn start(
     limits: Limits,
     gauges: Arc<Gauges>,
     shutdown: CancellationToken,
-) -> Result<(Handle, JoinHandle<Result<(), Failure>>), StoreError> {
+) -> Result<(Handle, JoinHandle<Result<(), Failure>>), StateError> {
     let store = Arc::clone(&context.store);
     let epoch = store.lead().await?;
     let entries = store.load(limits.jobs_ended_max).await?;
@@ -53,11 +53,11 @@ pub async fn start(
     let (sender, messages) = mpsc::channel(MESSAGES_MAX);
     let handle = Handle::new(sender.clone(), epoch);
     let driver = Driver::new(machine, context, epoch, jobs, sender);
-    let lookout = Loop { driver, messages, gauges, gauges_due: None };
+    let driving = Loop { driver, messages, gauges, gauges_due: None };
     let stop = shutdown.child_token();
     let purging = tokio::spawn(purge::purge(store, epoch, stop.clone()));
     let running = tokio::spawn(async move {
-        let outcome = lookout.run(recovered, shutdown).await;
+        let outcome = driving.run(recovered, shutdown).await;
         // Whoever waits for the end may open the state again: nobody holds it any more.
         stop.cancel();
         let _ended = purging.await;
@@ -188,7 +188,7 @@ impl Driver {
                 Ok(()) => return Ok(()),
                 Err(error) => error,
             };
-            let is_final = matches!(error, StoreError::Deposed) || attempt == COMMIT_ATTEMPTS_MAX;
+            let is_final = matches!(error, StateError::Deposed) || attempt == COMMIT_ATTEMPTS_MAX;
             let mut failure = error.failure();
             if is_final {
                 failure.message =

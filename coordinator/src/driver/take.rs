@@ -1,134 +1,126 @@
-//! A message → an event for the machine, and what to answer once the turn is durable.
+//! Messages → the events of a turn, and the answers that wait for its end.
 
 use std::sync::Arc;
 
 use deepclone_core::failure::Failure;
-use deepclone_core::ids::{ConnectionKey, Epoch, GrantKey, JobId, WorkerId};
-use deepclone_core::machine::{
-    Event, Moment, PublishOutcome, SetAside, TaskOutcome, WorkerState, WorkerView,
-};
-use deepclone_core::reason::Reason;
-use deepclone_core::receipt::{TaskFailure, TaskFailureKind};
+use deepclone_core::ids::JobId;
+use deepclone_core::machine::{Event, Moment, PublishOutcome, WorkerState};
 use deepclone_core::task::Grant;
-use deepclone_proto::convert::WireError;
-use tokio::sync::watch;
 
-use super::Driver;
-use super::book::JobSnapshot;
-use super::message::{
-    Aside, JobsPage, JobsQuery, Message, Registration, Reply, Submission, TasksWanted,
-    WorkerSnapshot,
-};
+use super::answer::Answer;
+use super::job_table::ended_snapshot;
+use super::message::{Message, Registration, Reply, Submission, TasksWanted};
+use super::owner::Driver;
 use super::recall::Recall;
+use super::refusal::{unknown_job, unknown_worker};
+use super::report::CheckedReport;
+use super::snapshot::JobSnapshot;
 use crate::effects::plan::PlanOutcome;
-use crate::effects::wall_clock_ms;
-use crate::state::{PlanNote, encode_spec};
+use crate::state::{Entry, StateError, encode_spec};
 
-/// What to answer once the turn is durable.
-pub(super) enum Answer {
-    Job(JobId, Reply<Arc<JobSnapshot>>),
-    Jobs(JobsQuery, Reply<JobsPage>),
-    /// The database is asked.
-    Recall(JobId, Recall),
-    Watch(JobId, Reply<watch::Receiver<Arc<JobSnapshot>>>),
-    Workers(Reply<Vec<WorkerSnapshot>>),
-    Worker(WorkerId, Reply<WorkerSnapshot>),
-    Registered(WorkerId, Reply<Epoch>),
-    Done(Reply<()>),
+/// What a turn begins with.
+#[derive(Default)]
+pub(super) struct Intake {
+    /// For the machine, in order.
+    pub(super) events: Vec<Event>,
+    /// Requests that are answered once the facts of the turn are durable.
+    pub(super) answers: Vec<Answer>,
 }
 
 impl Driver {
-    /// Returns the events of a message: none when the machine need not hear of it, several when it
-    /// answers more than one request.
-    pub(super) fn take(
-        &mut self,
-        message: Message,
-        now: Moment,
-        answers: &mut Vec<Answer>,
-    ) -> Vec<Event> {
-        let event = match message {
+    /// Takes a message in. Requests of workers wait in their table instead of in `intake.answers`:
+    /// the machine answers them by its actions.
+    pub(super) fn take(&mut self, message: Message, now: Moment, intake: &mut Intake) {
+        let Intake { events, answers } = intake;
+        match message {
             Message::Submit(submission, reply) => {
                 let job = submission.job;
                 if submission.is_named && !self.knows(job) {
-                    answers.push(Answer::Recall(job, Recall::Submit(submission, reply)));
-                    None
+                    self.recall(job, Recall::Submit(submission, reply));
                 } else {
-                    answers.push(Answer::Job(job, reply));
-                    Some(submitted(*submission))
+                    self.submit(*submission, reply, intake);
                 }
             }
             Message::Cancel(job, reply) => {
-                answers.push(self.show(job, reply));
-                Some(Event::CancelRequested { job })
+                answers.push(Answer::Job(job, reply));
+                events.push(Event::CancelRequested { job });
             }
-            Message::Job(job, reply) => {
-                answers.push(self.show(job, reply));
-                None
-            }
-            Message::Jobs(query, reply) => {
-                answers.push(Answer::Jobs(query, reply));
-                None
-            }
-            Message::Watch(job, reply) => {
-                answers.push(match self.knows(job) {
-                    true => Answer::Watch(job, reply),
-                    false => Answer::Recall(job, Recall::Watch(reply)),
-                });
-                None
-            }
-            Message::Recalled(job, found) => return self.recalled(job, found, answers),
-            Message::Workers(reply) => {
-                answers.push(Answer::Workers(reply));
-                None
-            }
+            Message::Job(job, reply) => answers.push(Answer::Job(job, reply)),
+            Message::Jobs(query, reply) => answers.push(Answer::Jobs(query, reply)),
+            Message::Watch(job, reply) => answers.push(Answer::Watch(job, reply)),
+            Message::Recalled(job, found) => self.recalled(job, found, intake),
+            Message::Workers(reply) => answers.push(Answer::Workers(reply)),
             Message::Drain(worker, reply) => {
                 answers.push(Answer::Worker(worker, reply));
-                Some(Event::DrainRequested { worker })
+                events.push(Event::DrainRequested { worker });
             }
             Message::Register(registration, reply) => {
-                answers.push(Answer::Registered(registration.worker, reply));
-                Some(self.registered(registration))
+                let Registration { worker, info, readable, writable, held } = registration;
+                self.workers.register(worker, info);
+                answers.push(Answer::Registered(worker, reply));
+                events.push(Event::WorkerRegistered { worker, readable, writable, held });
             }
-            Message::Acquire(wanted, reply) => self.acquire(wanted, reply, now),
-            Message::Report(worker, outcomes, reply) => {
-                self.reports.entry(worker).or_default().push_back(reply);
-                let outcomes =
-                    outcomes.into_iter().map(|outcome| self.checked(worker, outcome)).collect();
-                Some(Event::Reported { worker, outcomes })
+            Message::Acquire(wanted, reply) => events.extend(self.acquire(wanted, reply, now)),
+            Message::Report(report, reply) => {
+                let worker = report.worker;
+                let name = self.workers.info(worker).map_or("", |info| &info.name);
+                events.push(CheckedReport::check(report, name, &self.jobs).event());
+                self.workers.report(worker, reply);
             }
             Message::Heartbeat(worker, held, reply) => {
-                self.beats.entry(worker).or_default().push(reply);
-                Some(Event::Heartbeat { worker, held })
+                self.workers.heartbeat(worker, reply);
+                events.push(Event::Heartbeat { worker, held });
             }
             Message::Leave(worker, returned, reply) => {
                 answers.push(Answer::Done(reply));
-                Some(Event::WorkerLeft { worker, returned })
+                events.push(Event::WorkerLeft { worker, returned });
             }
-            Message::PlanEnded(job, outcome) => Some(self.plan_ended(job, outcome)),
+            Message::PlanEnded(job, outcome) => events.push(self.plan_ended(job, outcome)),
             Message::PublishEnded(job, outcome) => {
                 let outcome = outcome.unwrap_or_else(PublishOutcome::Failed);
-                Some(Event::PublishEnded { job, outcome })
+                events.push(Event::PublishEnded { job, outcome });
             }
-        };
-        event.into_iter().collect()
-    }
-
-    fn knows(&self, job: JobId) -> bool {
-        self.machine.job_state(job).is_some()
-    }
-
-    fn show(&self, job: JobId, reply: Reply<Arc<JobSnapshot>>) -> Answer {
-        if self.knows(job) {
-            Answer::Job(job, reply)
-        } else {
-            Answer::Recall(job, Recall::Show(reply))
         }
     }
 
-    fn registered(&mut self, registration: Registration) -> Event {
-        let Registration { worker, card, readable, writable, held } = registration;
-        self.cards.insert(worker, card);
-        Event::WorkerRegistered { worker, readable, writable, held }
+    fn submit(
+        &mut self,
+        submission: Submission,
+        reply: Reply<Arc<JobSnapshot>>,
+        intake: &mut Intake,
+    ) {
+        let Submission { job, is_named: _, target, route, job_spec } = submission;
+        let spec = encode_spec(&job_spec);
+        self.jobs.submit(job, job_spec);
+        intake.answers.push(Answer::Created(job, reply));
+        intake.events.push(Event::Submitted { job, target, route, spec });
+    }
+
+    /// The database told of a job that the machine did not know when it was asked.
+    fn recalled(
+        &mut self,
+        job: JobId,
+        found: Result<Option<Vec<Entry>>, StateError>,
+        intake: &mut Intake,
+    ) {
+        let found = found.and_then(|entries| entries.as_deref().map(ended_snapshot).transpose());
+        let knows = self.knows(job);
+        for recall in self.recalls.remove(job) {
+            match (&found, recall) {
+                (_, Recall::Show(reply) | Recall::Submit(_, reply)) if knows => {
+                    intake.answers.push(Answer::Job(job, reply));
+                }
+                (_, Recall::Watch(reply)) if knows => {
+                    intake.answers.push(Answer::Watch(job, reply));
+                }
+                (Err(error), recall) => recall.fail(error.failure()),
+                (Ok(Some(ended)), recall) => recall.show(ended),
+                (Ok(None), Recall::Submit(submission, reply)) => {
+                    self.submit(*submission, reply, intake);
+                }
+                (Ok(None), recall) => recall.fail(unknown_job(job)),
+            }
+        }
     }
 
     /// `None` when the request was answered at once.
@@ -145,140 +137,30 @@ impl Driver {
             let _gone = reply.send(Err(unknown_worker(worker)));
             return None;
         }
-        if let Some(older) = self.waiting.insert(worker, reply) {
-            // The newer request replaces it.
-            let _gone = older.send(Ok(Vec::new()));
-        }
-        let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-        let deadline = Moment(now.0.saturating_add(wait_ms));
-        Some(Event::TasksWanted { worker, capacity, deadline })
-    }
-
-    /// A receipt that cannot be the task's is a failed try, not evidence.
-    fn checked(
-        &self,
-        worker: WorkerId,
-        (task, mut outcome): (GrantKey, TaskOutcome),
-    ) -> (GrantKey, TaskOutcome) {
-        if let TaskOutcome::Done(receipt) = &mut outcome {
-            receipt.worker =
-                self.cards.get(&worker).map(|card| card.name.clone()).unwrap_or_default();
-        }
-        if let TaskOutcome::Done(receipt) = &outcome
-            && let Some(plan) = self.plans.get(&task.job)
-            && plan.has(task.fingerprint)
-            && plan.evidence(task.job, task.fingerprint, receipt, 0).is_none()
-        {
-            let message = "the receipt does not fit the task's objects".to_owned();
-            let kind = TaskFailureKind::Corrupt;
-            return (task, TaskOutcome::Failed(TaskFailure { index: None, kind, message }));
-        }
-        (task, outcome)
+        self.workers.acquire(worker, reply);
+        Some(Event::TasksWanted { worker, capacity, deadline: now.after(wait) })
     }
 
     fn plan_ended(&mut self, job: JobId, outcome: Result<PlanOutcome, Failure>) -> Event {
-        self.planning.remove(&job);
-        let is_live = self.machine.job(job).is_some_and(|view| !view.state.is_final());
-        match outcome {
-            Err(failure) => Event::PlanFailed { job, failure },
+        let (event, note, plan) = match outcome {
+            Err(failure) => (Event::PlanFailed { job, failure }, None, None),
             Ok(PlanOutcome::UpToDate { source_version, replica_version, note }) => {
-                self.keep_note(job, is_live, note);
-                Event::UpToDate { job, source_version, replica_version }
+                (Event::UpToDate { job, source_version, replica_version }, Some(note), None)
             }
             Ok(PlanOutcome::Published { version, note }) => {
-                self.keep_note(job, is_live, note);
-                Event::PublishEnded { job, outcome: PublishOutcome::Published { version } }
+                let outcome = PublishOutcome::Published { version };
+                (Event::PublishEnded { job, outcome }, Some(note), None)
             }
             Ok(PlanOutcome::Ready { plan, tasks, note }) => {
-                self.keep_note(job, is_live, note);
-                if is_live {
-                    self.plans.insert(job, Arc::from(plan));
-                }
-                Event::Planned { job, plan: tasks }
+                (Event::Planned { job, plan: tasks }, Some(note), Some(plan))
             }
-        }
-    }
-
-    fn keep_note(&mut self, job: JobId, is_live: bool, note: PlanNote) {
-        if is_live {
-            self.notes.insert(job, note);
-        }
-    }
-
-    pub(super) fn answer(&mut self, answer: Answer) {
-        // Who asked may have gone: then nobody misses the answer.
-        let _gone = match answer {
-            Answer::Job(job, reply) => {
-                let found = self.book.snapshot(&self.machine, job);
-                let refusal = || self.refusals.get(&job).cloned();
-                let missing = || refusal().unwrap_or_else(|| unknown_job(job));
-                reply.send(found.ok_or_else(missing)).is_err()
-            }
-            Answer::Jobs(query, reply) => {
-                let page = self.book.page(&self.machine, &query);
-                reply.send(page.ok_or_else(old_page_token)).is_err()
-            }
-            Answer::Recall(job, recall) => return self.recall(job, recall),
-            Answer::Watch(job, reply) => {
-                let found = self.book.watch(&self.machine, job);
-                let found = found.and_then(|found| found.ok_or_else(|| unknown_job(job)));
-                reply.send(found).is_err()
-            }
-            Answer::Workers(reply) => {
-                let workers = self.machine.workers().filter_map(|view| self.worker(&view));
-                reply.send(Ok(workers.collect())).is_err()
-            }
-            Answer::Worker(worker, reply) => {
-                let found = self.machine.worker(worker).and_then(|view| self.worker(&view));
-                reply.send(found.ok_or_else(|| unknown_worker(worker))).is_err()
-            }
-            Answer::Registered(worker, reply) => {
-                let found = self.machine.worker(worker).map(|_| self.epoch);
-                reply.send(found.ok_or_else(too_many_workers)).is_err()
-            }
-            Answer::Done(reply) => reply.send(Ok(())).is_err(),
         };
+        let is_live = self.machine.job_state(job).is_some_and(|state| !state.is_final());
+        if let Some(work) = self.jobs.work(job).filter(|_| is_live) {
+            work.planning = None;
+            work.note = note.or(work.note.take());
+            work.plan = plan.map(Arc::from).or(work.plan.take());
+        }
+        event
     }
-
-    fn worker(&self, view: &WorkerView<'_>) -> Option<WorkerSnapshot> {
-        let card = self.cards.get(&view.worker)?.clone();
-        let (now, now_ms) = (self.now().0, wall_clock_ms());
-        let aside = |(key, aside): (&ConnectionKey, &SetAside)| Aside {
-            connection: card.names.get(key).cloned().unwrap_or_default(),
-            reason: aside.reason.clone(),
-            until_ms: now_ms.saturating_add_unsigned(aside.until.0.saturating_sub(now)),
-        };
-        Some(WorkerSnapshot {
-            worker: view.worker,
-            state: view.state,
-            last_seen_ms: now_ms.saturating_sub_unsigned(now.saturating_sub(view.last_seen.0)),
-            set_aside: view.set_aside.iter().map(aside).collect(),
-            card,
-        })
-    }
-}
-
-/// The event of a submission.
-pub(super) fn submitted(submission: Submission) -> Event {
-    let Submission { job, is_named: _, target, route, job_spec } = submission;
-    Event::Submitted { job, target, route, spec: encode_spec(&job_spec) }
-}
-
-/// The page's job was dropped from the list since.
-fn old_page_token() -> Failure {
-    WireError::invalid("page_token", "it is too old: list again").into()
-}
-
-pub(super) fn unknown_job(job: JobId) -> Failure {
-    Failure::new(Reason::JobNotFound, format!("there is no job jobs/{job}"))
-        .with("name", format!("jobs/{job}"))
-}
-
-pub(crate) fn unknown_worker(worker: WorkerId) -> Failure {
-    Failure::new(Reason::WorkerNotFound, format!("there is no worker workers/{worker}"))
-        .with("name", format!("workers/{worker}"))
-}
-
-fn too_many_workers() -> Failure {
-    Failure::new(Reason::CoordinatorUnavailable, "too many workers are registered already")
 }

@@ -1,6 +1,8 @@
 //! A spec as it is accepted: both sides resolved to named connections and paths below them (I10),
 //! and neither table inside the other.
 
+use std::sync::Arc;
+
 use deepclone_common::connections::{Connections, Resolved, Side};
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::{ConnectionKey, JobId};
@@ -38,9 +40,9 @@ pub fn job_spec(connections: &Connections, spec: v1::CloneSpec) -> Result<JobSpe
     Ok(JobSpec { spec, source, target })
 }
 
-/// The submission of an order. The job's id is named by the request id, if there is one.
+/// The submission of a job. A request id names the job, if there is one.
 #[must_use]
-pub fn submission(job: JobId, request_id: &str, job_spec: JobSpec) -> Submission {
+pub fn submission(job: JobId, request_id: &str, job_spec: Arc<JobSpec>) -> Submission {
     let key = |side: &Resolved| ConnectionKey::derive(&side.connection, &side.fingerprint);
     let route = Route { source: key(&job_spec.source), target: key(&job_spec.target) };
     let is_named = !request_id.is_empty();

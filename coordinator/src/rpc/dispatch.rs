@@ -10,12 +10,15 @@ use deepclone_proto::convert::outcome::outcome_from_wire;
 use deepclone_proto::convert::time::{duration_from_wire, duration_to_wire};
 use deepclone_proto::convert::{WireError, fixed_bytes};
 use deepclone_proto::v1::{self, dispatch_service_server::DispatchService};
+use tokio::time::Instant;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use super::{body, bounds, refused, status};
+use super::bounds;
+use super::convert::{body, refused, status};
 use crate::driver::Handle;
-use crate::driver::message::{Message, Registration, TasksWanted, WorkerCard};
+use crate::driver::message::{Message, Registration, Report, TasksWanted};
+use crate::driver::snapshot::WorkerInfo;
 
 /// The service.
 pub struct Dispatch {
@@ -83,6 +86,7 @@ impl DispatchService for Dispatch {
         &self,
         request: Request<v1::ReportTasksRequest>,
     ) -> Result<Response<v1::ReportTasksResponse>, Status> {
+        let received = Instant::now();
         let mut request = body(request);
         bounds::report(&mut request).map_err(refused)?;
         let worker = worker_id(&request.worker_id).map_err(refused)?;
@@ -92,11 +96,9 @@ impl DispatchService for Dispatch {
             .map(outcome_from_wire)
             .collect::<Result<_, _>>()
             .map_err(refused)?;
-        let refused = self
-            .handle
-            .ask(|reply| Message::Report(worker, outcomes, reply))
-            .await
-            .map_err(status)?;
+        let report = Report { worker, outcomes, received };
+        let refused =
+            self.handle.ask(|reply| Message::Report(report, reply)).await.map_err(status)?;
         let refused = refused.iter().map(Into::into).collect();
         Ok(Response::new(v1::ReportTasksResponse { leader_epoch: self.epoch(), refused }))
     }
@@ -172,7 +174,7 @@ fn registration(request: v1::RegisterWorkerRequest) -> Result<Registration, Wire
     }
     Ok(Registration {
         worker: WorkerId::derive(&request.name, &incarnation),
-        card: WorkerCard { name: request.name, version: request.version, connections, names },
+        info: WorkerInfo { name: request.name, version: request.version, connections, names },
         readable,
         writable,
         held: keys(request.held)?,

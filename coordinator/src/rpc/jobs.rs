@@ -16,10 +16,11 @@ use tokio::sync::{Semaphore, watch};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use super::{accept, body, names, refused, show, status};
+use super::convert::{body, refused, status};
+use super::{accept, names, show};
 use crate::driver::Handle;
-use crate::driver::book::JobSnapshot;
-use crate::driver::message::{JobsQuery, Message};
+use crate::driver::message::Message;
+use crate::driver::snapshot::{JobSnapshot, JobsQuery};
 use crate::effects::plan::{PlanOutcome, plan, requests};
 use crate::effects::{Context, guarded, target_key};
 use crate::job_plan::JobPlan;
@@ -73,15 +74,16 @@ impl JobService for Jobs {
         let spec = only_spec(job).map_err(refused)?;
         let id = accept::job_id(&request.request_id).map_err(refused)?;
         let job_spec = accept::job_spec(&self.context.connections, spec).map_err(status)?;
+        let job_spec = Arc::new(job_spec);
         if request.validate_only {
             let spec = Some((&job_spec.spec).into());
             return Ok(Response::new(v1::Job { spec, ..Default::default() }));
         }
-        let asked = job_spec.clone();
+        let asked = Arc::clone(&job_spec);
         let submission = Box::new(accept::submission(id, &request.request_id, job_spec));
         let snapshot =
             self.handle.ask(|reply| Message::Submit(submission, reply)).await.map_err(status)?;
-        if *snapshot.job_spec != asked {
+        if snapshot.job_spec != asked {
             let why = "it made another job already: use a new one for another spec";
             return Err(refused(WireError::invalid("request_id", why)));
         }

@@ -5,11 +5,13 @@
 //! * [`dispatch`]: `DispatchService`, for workers.
 //! * [`accept`]: a spec resolved and checked before anything else happens.
 //! * `bounds`: how much a client or a worker may say at once.
+//! * `convert`: requests → their bodies; failures → statuses.
 //! * `show`: the driver's snapshots as wire types.
 //! * `names`: resource names, pages.
 
 pub mod accept;
 mod bounds;
+mod convert;
 pub mod dispatch;
 pub mod jobs;
 mod names;
@@ -20,13 +22,10 @@ use deepclone_core::failure::Failure;
 use deepclone_core::limits::{Limits, MESSAGE_BYTES_MAX};
 use deepclone_core::reason::Reason;
 use deepclone_proto::FILE_DESCRIPTOR_SET;
-use deepclone_proto::convert::WireError;
-use deepclone_proto::status::to_status;
 use deepclone_proto::v1::dispatch_service_server::DispatchServiceServer;
 use deepclone_proto::v1::job_service_server::JobServiceServer;
 use deepclone_proto::v1::worker_service_server::WorkerServiceServer;
 use tonic::service::Routes;
-use tonic::{Request, Status};
 use tonic_reflection::server::Builder;
 
 use crate::driver::Handle;
@@ -67,19 +66,4 @@ fn descriptors<'a>() -> Builder<'a> {
         // The details that errors carry.
         .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-}
-
-/// A failure as the status of a call.
-fn status(failure: Failure) -> Status {
-    to_status(&failure)
-}
-
-/// A field at fault as the status of a call.
-fn refused(error: WireError) -> Status {
-    to_status(&error.into())
-}
-
-/// What a request holds.
-fn body<T>(request: Request<T>) -> T {
-    request.into_inner()
 }

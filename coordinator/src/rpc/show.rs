@@ -6,8 +6,7 @@ use deepclone_core::machine::{End, JobState, Progress, WorkerState};
 use deepclone_proto::convert::time::{duration_to_wire, timestamp_to_wire};
 use deepclone_proto::v1;
 
-use crate::driver::book::JobSnapshot;
-use crate::driver::message::WorkerSnapshot;
+use crate::driver::snapshot::{JobSnapshot, WorkerSnapshot};
 
 /// A job as clients see it.
 pub(super) fn job(snapshot: &JobSnapshot) -> v1::Job {
@@ -90,10 +89,10 @@ pub(super) fn worker(snapshot: &WorkerSnapshot) -> v1::Worker {
     v1::Worker {
         name: format!("workers/{}", snapshot.worker),
         state: state.into(),
-        version: snapshot.card.version.clone(),
-        connections: snapshot.card.connections.clone(),
+        version: snapshot.info.version.clone(),
+        connections: snapshot.info.connections.clone(),
         last_seen_time: Some(timestamp_to_wire(snapshot.last_seen_ms)),
-        display_name: snapshot.card.name.clone(),
+        display_name: snapshot.info.name.clone(),
         set_aside: snapshot
             .set_aside
             .iter()

@@ -4,9 +4,11 @@ use deepclone_core::ids::WorkerId;
 use deepclone_proto::v1::{self, worker_service_server::WorkerService};
 use tonic::{Request, Response, Status};
 
-use super::{body, names, refused, show, status};
+use super::convert::{body, refused, status};
+use super::{names, show};
 use crate::driver::Handle;
-use crate::driver::message::{Message, WorkerSnapshot};
+use crate::driver::message::Message;
+use crate::driver::snapshot::WorkerSnapshot;
 use crate::driver::unknown_worker;
 
 /// The service.
@@ -44,7 +46,7 @@ impl WorkerService for Workers {
     ) -> Result<Response<v1::ListWorkersResponse>, Status> {
         let request = body(request);
         let mut all = self.all().await?;
-        all.sort_by(|a, b| (&a.card.name, a.worker).cmp(&(&b.card.name, b.worker)));
+        all.sort_by(|a, b| (&a.info.name, a.worker).cmp(&(&b.info.name, b.worker)));
         let name = |worker: &WorkerSnapshot| worker.worker.0;
         let (page, next_page_token) =
             names::page(all, request.page_size, &request.page_token, name).map_err(refused)?;
