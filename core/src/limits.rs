@@ -114,9 +114,13 @@ pub const FOLDERS_ABOVE_MAX: usize = 16;
 /// Evidence older than this is checked again before a publication, whatever the retention is: the
 /// retention may have been shortened since.
 pub const EVIDENCE_FRESH_MAX: Duration = Duration::from_secs(24 * 3_600);
-/// How long the database keeps evidence of objects. It is trusted for half of the target's
-/// retention, seven days by default; older evidence only saves a proof on targets that keep longer.
+/// How long the database keeps evidence of objects once its job has ended. It is trusted for half
+/// of the target's retention, seven days by default; older evidence only saves a proof on targets
+/// that keep longer.
 pub const EVIDENCE_KEPT: Duration = Duration::from_secs(30 * 24 * 3_600);
+/// Rows of evidence beyond which that of ended jobs goes before its time. A row takes some 460
+/// bytes with its index: 2.3 GB in all. Live jobs keep theirs, whatever it takes.
+pub const EVIDENCE_ROWS_MAX: usize = 5_000_000;
 /// Bytes of an entity tag in a receipt; a store may use any length.
 pub const ENTITY_TAG_BYTES_MAX: usize = 1 << 10;
 /// Bytes of an entity tag that is kept; a longer one counts as none. Those of S3, Azure and GCS
@@ -191,6 +195,9 @@ const _: () = assert!(
 );
 const _: () = assert!(DENIED_BY_MAX >= TASK_ATTEMPTS_MAX as usize);
 const _: () = assert!(JOBS_ENDED_MAX <= JOBS_KEPT_MAX);
+// A job's row stays for as long as its evidence.
+const _: () = assert!(EVIDENCE_KEPT.as_secs() <= JOBS_KEPT.as_secs());
+const _: () = assert!(PURGE_ROWS_MAX < EVIDENCE_ROWS_MAX);
 const _: () = assert!(WATCHERS_PER_JOB_MAX <= WATCHERS_MAX);
 const _: () = assert!(PARTITION_FILTER_BYTES_MAX + 2 * URI_BYTES_MAX < SPEC_BYTES_MAX);
 const _: () = assert!(ENTITY_TAG_BYTES_KEPT <= ENTITY_TAG_BYTES_MAX);

@@ -46,9 +46,16 @@ pub(super) async fn record(
     target: TargetKey,
     evidence: &Evidence,
 ) -> Result<(), StateError> {
+    // An update, not a replacement: that would fire the trigger which counts new rows.
     sqlx::query(
-        "INSERT OR REPLACE INTO objects (target, key, source, size, crc64nvme, source_etag,
-         target_etag, existed, worker, job, recorded_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO objects (target, key, source, size, crc64nvme, source_etag, target_etag,
+                              existed, worker, job, recorded_ms)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+         ON CONFLICT (target, key) DO UPDATE SET
+            source = excluded.source, size = excluded.size, crc64nvme = excluded.crc64nvme,
+            source_etag = excluded.source_etag, target_etag = excluded.target_etag,
+            existed = excluded.existed, worker = excluded.worker, job = excluded.job,
+            recorded_ms = excluded.recorded_ms",
     )
     .bind(target.0.as_slice())
     .bind(&evidence.key)

@@ -1,10 +1,9 @@
-//! Ended jobs in SQLite: kept in short, found by id, and purged.
+//! Ended jobs in SQLite: kept in short, and found by id.
 //!
 //! Flow: the transaction that makes the end of a job durable also writes its row in `jobs`; the
-//! purge then drops the job's facts, and later the row, a bounded number of rows at a time.
+//! purge then drops the job's facts, later its evidence, and at last the row.
 
 use deepclone_core::ids::{Epoch, JobId};
-use deepclone_core::limits::{EVIDENCE_KEPT, JOBS_KEPT, JOBS_KEPT_MAX, PURGE_ROWS_MAX};
 use deepclone_core::machine::{Fact, Progress};
 use sqlx::sqlite::{SqlitePool, SqliteRow};
 use sqlx::{Row as _, Sqlite, SqliteConnection, Transaction};
@@ -25,9 +24,11 @@ pub(super) async fn keep_in_short(
 ) -> Result<(), StateError> {
     sqlx::query(
         "INSERT INTO jobs (job, created_sequence, created_ms, created, planned_sequence,
-                           planned_ms, planned, ended_sequence, ended_ms, ended)
+                           planned_ms, planned, ended_sequence, ended_ms, ended, has_evidence)
          SELECT c.job, c.sequence, c.recorded_ms, c.body, p.sequence, p.recorded_ms, p.body,
-                e.sequence, e.recorded_ms, e.body
+                e.sequence, e.recorded_ms, e.body,
+                EXISTS(SELECT 1 FROM objects WHERE job = ?1)
+                OR EXISTS(SELECT 1 FROM publications WHERE job = ?1)
          FROM facts c
          JOIN facts e ON e.sequence =
             (SELECT max(sequence) FROM facts WHERE job = ?1 AND kind = 'ended')
@@ -56,7 +57,10 @@ pub(super) async fn is_kept(
 /// The newest ended jobs, at most so many.
 pub(super) async fn newest(pool: &SqlitePool, most: usize) -> Result<Placed, StateError> {
     let query = format!("SELECT {COLUMNS} FROM jobs ORDER BY ended_sequence DESC LIMIT ?");
-    let rows = sqlx::query(sqlx::AssertSqlSafe(query)).bind(count(most)).fetch_all(pool).await?;
+    let rows = sqlx::query(sqlx::AssertSqlSafe(query))
+        .bind(i64::try_from(most).unwrap_or(i64::MAX))
+        .fetch_all(pool)
+        .await?;
     let mut placed = Placed::new();
     for row in &rows {
         placed.extend(entries(row)?);
@@ -84,89 +88,6 @@ fn entries(row: &SqliteRow) -> Result<Placed, StateError> {
         placed.push((sequence, entry));
     }
     Ok(placed)
-}
-
-/// Drops some of what is too old or too much. True when more is left.
-pub(super) async fn purge(
-    mut transaction: Transaction<'_, Sqlite>,
-    now_ms: i64,
-) -> Result<bool, StateError> {
-    let facts = purge_facts(&mut transaction).await?;
-    let jobs = purge_jobs(&mut transaction, now_ms).await?;
-    let evidence = purge_evidence(&mut transaction, now_ms).await?;
-    transaction.commit().await?;
-    Ok(facts || jobs || evidence)
-}
-
-/// Facts of one job that is kept in short.
-async fn purge_facts(connection: &mut SqliteConnection) -> Result<bool, StateError> {
-    let row = sqlx::query("SELECT job FROM jobs WHERE has_facts = 1 LIMIT 1")
-        .fetch_optional(&mut *connection)
-        .await?;
-    let Some(row) = row else { return Ok(false) };
-    let job: Vec<u8> = row.try_get(0)?;
-    let deleted = sqlx::query(
-        "DELETE FROM facts WHERE sequence IN
-            (SELECT sequence FROM facts WHERE job = ? ORDER BY sequence LIMIT ?)",
-    )
-    .bind(&job)
-    .bind(count(PURGE_ROWS_MAX))
-    .execute(&mut *connection)
-    .await?
-    .rows_affected();
-    if deleted < PURGE_ROWS_MAX as u64 {
-        sqlx::query("UPDATE jobs SET has_facts = 0 WHERE job = ?")
-            .bind(&job)
-            .execute(connection)
-            .await?;
-    }
-    Ok(true)
-}
-
-/// Jobs that ended too long ago, or that are too many. Never one with facts: its id would be free
-/// for a new job that had them, too.
-async fn purge_jobs(connection: &mut SqliteConnection, now_ms: i64) -> Result<bool, StateError> {
-    let by_age = sqlx::query(
-        "DELETE FROM jobs WHERE job IN
-            (SELECT job FROM jobs WHERE ended_ms < ? AND has_facts = 0 ORDER BY ended_ms LIMIT ?)",
-    )
-    .bind(now_ms.saturating_sub(milliseconds(JOBS_KEPT)))
-    .bind(count(PURGE_ROWS_MAX))
-    .execute(&mut *connection)
-    .await?;
-    let by_count = sqlx::query(
-        "DELETE FROM jobs WHERE job IN
-            (SELECT job FROM jobs WHERE has_facts = 0 AND ended_sequence <=
-                (SELECT ended_sequence FROM jobs ORDER BY ended_sequence DESC LIMIT 1 OFFSET ?)
-             ORDER BY ended_sequence LIMIT ?)",
-    )
-    .bind(count(JOBS_KEPT_MAX))
-    .bind(count(PURGE_ROWS_MAX))
-    .execute(connection)
-    .await?;
-    Ok(by_age.rows_affected().max(by_count.rows_affected()) >= PURGE_ROWS_MAX as u64)
-}
-
-/// The oldest evidence beyond the bound. Rows of one moment go together.
-async fn purge_evidence(
-    connection: &mut SqliteConnection,
-    now_ms: i64,
-) -> Result<bool, StateError> {
-    let deleted = sqlx::query(
-        "DELETE FROM objects WHERE recorded_ms < ?1 AND recorded_ms <= coalesce(
-            (SELECT recorded_ms FROM objects WHERE recorded_ms < ?1
-             ORDER BY recorded_ms LIMIT 1 OFFSET ?2), ?1)",
-    )
-    .bind(now_ms.saturating_sub(milliseconds(EVIDENCE_KEPT)))
-    .bind(count(PURGE_ROWS_MAX))
-    .execute(&mut *connection)
-    .await?;
-    // A job's evidence is recorded before its commit is intended: none of these has any left.
-    sqlx::query("DELETE FROM publications WHERE recorded_ms < ?")
-        .bind(now_ms.saturating_sub(milliseconds(EVIDENCE_KEPT).saturating_mul(2)))
-        .execute(connection)
-        .await?;
-    Ok(deleted.rows_affected() > PURGE_ROWS_MAX as u64)
 }
 
 /// Keeps in short what ended before there was a table for it. Its progress is in its receipts.
@@ -229,12 +150,4 @@ pub(super) fn job_id(bytes: &[u8]) -> Result<JobId, StateError> {
         why: error.to_string(),
     };
     Uuid::from_slice(bytes).map(JobId).map_err(damaged)
-}
-
-fn count(rows: usize) -> i64 {
-    i64::try_from(rows).unwrap_or(i64::MAX)
-}
-
-fn milliseconds(duration: std::time::Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

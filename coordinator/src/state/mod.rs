@@ -14,6 +14,7 @@ mod encoding;
 mod evidence;
 mod history;
 mod lock;
+mod purge;
 mod sqlite;
 #[cfg(test)]
 mod tests;

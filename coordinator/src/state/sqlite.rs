@@ -9,6 +9,7 @@ use std::fs::File;
 use std::path::PathBuf;
 
 use deepclone_core::ids::{Epoch, JobId, TargetKey};
+use deepclone_core::limits::EVIDENCE_ROWS_MAX;
 use futures::TryStreamExt as _;
 use futures::future::BoxFuture;
 use sqlx::migrate::Migrator;
@@ -18,12 +19,12 @@ use sqlx::sqlite::{
 use sqlx::{Row as _, Sqlite, Transaction};
 
 use super::history::{self, job_id};
-use super::{Batch, Entry, KnownObject, StateError, Store, encoding, evidence, lock};
+use super::{Batch, Entry, KnownObject, StateError, Store, encoding, evidence, lock, purge};
 
 /// Connections that read a file at once; more wait for their turn.
 const READERS_MAX: u32 = 4;
 
-static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
 /// Where the state lives.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +41,7 @@ pub struct SqliteStore {
     pool: SqlitePool,
     /// For reads; a private database has only the one connection.
     readers: SqlitePool,
+    evidence_rows_max: usize,
     _lock: Option<File>,
 }
 
@@ -72,12 +74,17 @@ impl SqliteStore {
                 .connect_lazy_with(options.create_if_missing(false).read_only(true)),
             Place::Private => pool.clone(),
         };
-        Ok(Self { pool, readers, _lock: lock })
+        Ok(Self { pool, readers, evidence_rows_max: EVIDENCE_ROWS_MAX, _lock: lock })
     }
 
     #[cfg(test)]
     pub(super) fn pool(&self) -> &SqlitePool {
         &self.pool
+    }
+
+    #[cfg(test)]
+    pub(super) fn with_evidence_rows_max(self, evidence_rows_max: usize) -> Self {
+        Self { evidence_rows_max, ..self }
     }
 
     async fn begin(&self) -> Result<Transaction<'_, Sqlite>, StateError> {
@@ -113,6 +120,10 @@ impl SqliteStore {
     async fn append_batch(&self, epoch: Epoch, batch: &Batch) -> Result<(), StateError> {
         let mut transaction = self.begin().await?;
         history::check_term(&mut transaction, epoch).await?;
+        // Before the entries: the end of a job tells whether it leaves any.
+        for (target, found) in &batch.evidence {
+            evidence::record(&mut transaction, *target, found).await?;
+        }
         for entry in &batch.entries {
             let (job, kind, body) = encoding::encode(entry);
             if kind == "created" && history::is_kept(&mut transaction, job).await? {
@@ -129,9 +140,6 @@ impl SqliteStore {
                 history::keep_in_short(&mut transaction, job).await?;
             }
         }
-        for (target, found) in &batch.evidence {
-            evidence::record(&mut transaction, *target, found).await?;
-        }
         transaction.commit().await?;
         Ok(())
     }
@@ -139,7 +147,7 @@ impl SqliteStore {
     async fn purge_some(&self, epoch: Epoch, now_ms: i64) -> Result<bool, StateError> {
         let mut transaction = self.begin().await?;
         history::check_term(&mut transaction, epoch).await?;
-        history::purge(transaction, now_ms).await
+        purge::purge(transaction, now_ms, self.evidence_rows_max).await
     }
 
     async fn forget_keys(&self, target: TargetKey, keys: &[String]) -> Result<(), StateError> {

@@ -7,7 +7,7 @@ use deepclone_core::failure::Failure;
 use deepclone_core::ids::{
     ConnectionKey, Epoch, JobId, PlanDigest, SourceKey, TargetKey, TaskFingerprint,
 };
-use deepclone_core::limits::{EVIDENCE_KEPT, JOBS_KEPT, JOBS_KEPT_MAX, PURGE_ROWS_MAX};
+use deepclone_core::limits::JOBS_KEPT;
 use deepclone_core::machine::{End, Fact, Progress, Route};
 use deepclone_core::reason::Reason;
 use deepclone_core::receipt::{ObjectReceipt, Receipt, TaskFailureKind};
@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use super::*;
 
-fn job(number: u128) -> JobId {
+pub(super) fn job(number: u128) -> JobId {
     JobId(Uuid::from_u128(number))
 }
 
@@ -55,13 +55,13 @@ fn job_spec() -> JobSpec {
     }
 }
 
-fn created(job: JobId) -> Fact {
+pub(super) fn created(job: JobId) -> Fact {
     let key = |byte| ConnectionKey([byte; 32]);
     let route = Route { source: key(1), target: key(2) };
     Fact::Created { job, target: TargetKey([9; 32]), route, spec: encode_spec(&job_spec()) }
 }
 
-fn entry(fact: Fact, recorded_ms: i64) -> Entry {
+pub(super) fn entry(fact: Fact, recorded_ms: i64) -> Entry {
     let noted = matches!(fact, Fact::Planned { .. } | Fact::Ended { .. });
     Entry { fact, note: noted.then(note), recorded_ms }
 }
@@ -85,7 +85,7 @@ fn progress() -> Progress {
     }
 }
 
-fn ended(number: u128, end: End) -> Fact {
+pub(super) fn ended(number: u128, end: End) -> Fact {
     Fact::Ended { job: job(number), end, progress: progress() }
 }
 
@@ -94,7 +94,7 @@ fn planned(number: u128, replica_version: Option<u64>) -> Fact {
     Fact::Planned { job: job(number), digest, source_version: 3, replica_version }
 }
 
-fn receipt() -> Receipt {
+pub(super) fn receipt() -> Receipt {
     let object = ObjectReceipt {
         size: 5,
         crc64nvme: 7,
@@ -131,7 +131,7 @@ fn live() -> Vec<Entry> {
 }
 
 /// The whole of a job that ends, with what is dropped once it has.
-fn whole(number: u128, end: End, at: i64) -> Vec<Entry> {
+pub(super) fn whole(number: u128, end: End, at: i64) -> Vec<Entry> {
     let fingerprint = TaskFingerprint([4; 32]);
     let id = job(number);
     let facts = [
@@ -150,15 +150,15 @@ fn short(number: u128, end: End, at: i64) -> Vec<Entry> {
     facts.into_iter().map(|fact| entry(fact, at)).collect()
 }
 
-async fn append(store: &dyn Store, epoch: Epoch, entries: Vec<Entry>) {
+pub(super) async fn append(store: &dyn Store, epoch: Epoch, entries: Vec<Entry>) {
     store.append(epoch, &Batch { entries, evidence: vec![] }).await.unwrap();
 }
 
-async fn purge_all(store: &dyn Store, epoch: Epoch, now_ms: i64) {
+pub(super) async fn purge_all(store: &dyn Store, epoch: Epoch, now_ms: i64) {
     while store.purge(epoch, now_ms).await.unwrap() {}
 }
 
-fn evidence(key: &str, size: u64, job: JobId, recorded_ms: i64) -> Evidence {
+pub(super) fn evidence(key: &str, size: u64, job: JobId, recorded_ms: i64) -> Evidence {
     Evidence {
         key: key.to_owned(),
         source: SourceKey([7; 32]),
@@ -269,91 +269,6 @@ async fn keeps_ended_jobs_in_short(store: &dyn Store, epoch: Epoch) {
     let found = |number| async move { store.find(job(number)).await.unwrap().is_some() };
     assert!(!found(11).await && found(12).await && found(13).await);
     append(store, epoch, vec![entry(created(job(11)), 5)]).await;
-}
-
-async fn count(store: &SqliteStore, table: &str) -> i64 {
-    let query = sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
-    sqlx::query_scalar(query).fetch_one(store.pool()).await.unwrap()
-}
-
-#[tokio::test]
-async fn facts_of_an_ended_job_are_dropped_some_at_a_time_and_evidence_by_age() {
-    let store = SqliteStore::open(&Place::Private).await.unwrap();
-    let epoch = store.lead().await.unwrap();
-    let fingerprint = |n: usize| {
-        let mut bytes = [0; 32];
-        bytes[..8].copy_from_slice(&n.to_be_bytes());
-        TaskFingerprint(bytes)
-    };
-    let done = |n| Fact::TaskDone { job: job(1), fingerprint: fingerprint(n), receipt: receipt() };
-    let tasks = PURGE_ROWS_MAX * 2 + 10;
-    let mut entries = vec![entry(created(job(1)), 0)];
-    entries.extend((0..tasks).map(|n| entry(done(n), 0)));
-    entries.push(entry(ended(1, End::Cancelled), 0));
-    let here = TargetKey([1; 32]);
-    let seen = |n: usize| (here, evidence(&format!("{n:09}"), 1, job(1), (n / 10) as i64));
-    let evidence: Vec<_> = (0..PURGE_ROWS_MAX * 2).map(seen).collect();
-    store.append(epoch, &Batch { entries, evidence }).await.unwrap();
-
-    let rows = |n: usize| i64::try_from(n).unwrap();
-    for left in [PURGE_ROWS_MAX + 12, 12, 0] {
-        assert!(store.purge(epoch, 0).await.unwrap());
-        assert_eq!(count(&store, "facts").await, rows(left));
-    }
-    assert!(!store.purge(epoch, 0).await.unwrap());
-    assert_eq!(count(&store, "objects").await, rows(PURGE_ROWS_MAX * 2));
-    let kept_ms = i64::try_from(EVIDENCE_KEPT.as_millis()).unwrap();
-    for (number, at_ms) in [(1, 0), (2, kept_ms)] {
-        store.intend(job(number), at_ms).await.unwrap();
-    }
-    purge_all(&store, epoch, kept_ms + 300).await;
-    assert_eq!(count(&store, "objects").await, rows(PURGE_ROWS_MAX * 2 - 3_000));
-    purge_all(&store, epoch, kept_ms + 1_000_000).await;
-    assert_eq!((count(&store, "objects").await, count(&store, "publications").await), (0, 2));
-    purge_all(&store, epoch, 2 * kept_ms + 1).await;
-    assert_eq!(count(&store, "publications").await, 1, "longer than what it speaks of");
-}
-
-#[tokio::test]
-async fn a_job_is_forgotten_after_its_facts() {
-    let store = SqliteStore::open(&Place::Private).await.unwrap();
-    let epoch = store.lead().await.unwrap();
-    let mut entries = vec![entry(created(job(1)), 0)];
-    let noise = || entry(Fact::CancelRequested { job: job(1) }, 0);
-    entries.extend((0..PURGE_ROWS_MAX).map(|_| noise()));
-    entries.push(entry(ended(1, End::Cancelled), 0));
-    append(&store, epoch, entries).await;
-    let long_after_ms = 2 * i64::try_from(JOBS_KEPT.as_millis()).unwrap();
-    assert!(store.purge(epoch, long_after_ms).await.unwrap());
-    assert_eq!((count(&store, "facts").await, count(&store, "jobs").await), (2, 1));
-    purge_all(&store, epoch, long_after_ms).await;
-    assert_eq!((count(&store, "facts").await, count(&store, "jobs").await), (0, 0));
-}
-
-#[tokio::test]
-async fn the_oldest_ended_jobs_give_way_to_newer_ones() {
-    let store = SqliteStore::open(&Place::Private).await.unwrap();
-    let epoch = store.lead().await.unwrap();
-    for number in 1..=5 {
-        append(&store, epoch, whole(number, End::Cancelled, 1)).await;
-    }
-    purge_all(&store, epoch, 1).await;
-    // As if many had ended since.
-    sqlx::query(
-        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
-         INSERT INTO jobs (job, created_sequence, created_ms, created, ended_sequence, ended_ms,
-                           ended, has_facts)
-         SELECT randomblob(16), 0, 1, x'00', 1000000 + i, 1, x'00', 0 FROM n",
-    )
-    .bind(i64::try_from(JOBS_KEPT_MAX - 2).unwrap())
-    .execute(store.pool())
-    .await
-    .unwrap();
-    purge_all(&store, epoch, 1).await;
-    assert_eq!(count(&store, "jobs").await, i64::try_from(JOBS_KEPT_MAX).unwrap());
-    for (number, kept) in [(3, false), (4, true), (5, true)] {
-        assert_eq!(store.find(job(number)).await.unwrap().is_some(), kept, "{number}");
-    }
 }
 
 #[tokio::test]
