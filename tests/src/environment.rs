@@ -63,6 +63,8 @@ pub struct Azure {
 pub struct Tools {
     /// The interpreter that has the readers and writers.
     pub python: PathBuf,
+    /// The interpreter that has what the example client in Python needs.
+    pub grpc_python: PathBuf,
     /// The peer of the benches.
     pub rclone: PathBuf,
     /// The folder of the jars that Spark is given.

@@ -16,11 +16,13 @@
 //! * `statistics` – bounds by which readers skip files
 //! * `workers`    – workers that do not fit, commands that are interrupted, what logs tell
 //! * `golden`     – real tables of many writers
+//! * `examples`   – the clients of `examples/`
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that fails, fails")]
 
 mod bad_input;
 mod chaos;
+mod examples;
 mod golden;
 mod incremental;
 mod objects;

@@ -19,6 +19,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("deepclone", ALL_BELOW_CLI),
     ("deepclone-tests", ALL),
     ("deepclone-benches", ALL),
+    // What a client outside of this workspace would need.
+    ("deepclone-example-client", &["deepclone-proto"]),
 ];
 const ALL_BELOW_CLI: &[&str] = &[
     "deepclone-core",
