@@ -21,8 +21,11 @@ use crate::secret::Secret;
 pub struct Config {
     /// The sections `[connections.NAME]`, by name.
     pub connections: BTreeMap<String, ConnectionSettings>,
+    /// The section `[listen]`: where a server listens.
     pub listen: Listen,
+    /// The section `[database]`: where the coordinator keeps its state.
     pub database: Database,
+    /// The section `[limits]`: how much a worker may take.
     pub limits: LimitSettings,
 }
 
