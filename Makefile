@@ -3,6 +3,7 @@
 # quick  lints, the tests for tidiness and the unit tests: less than a minute when nothing else changed
 # check  the one gate: what continuous integration runs
 # bench  the side-by-side with rclone
+# mutants  what no test notices of small changes to core and delta: takes hours
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -13,7 +14,7 @@ ENVIRONMENT := tests/env/environment.py
 # One build and test at a time: another would replace the binaries under a running test.
 ALONE := mkdir -p $(CACHE) && flock $(CACHE)/build.lock
 
-.PHONY: run test quick check lint tidy unit deny bench
+.PHONY: run test quick check lint tidy unit deny bench mutants
 
 run:
 	cargo run --release -- $(ARGS)
@@ -45,3 +46,10 @@ deny:
 bench:
 	cargo build --release --locked -p deepclone
 	python3 $(ENVIRONMENT) run -- python3 benches/side_by_side.py $(ARGS)
+
+# `make mutants ARGS="-f core/src/machine/deny.rs"` takes one file; .cargo/mutants.toml says what is
+# left out, and why.
+mutants: export CARGO_TARGET_DIR = $(CACHE)/mutants
+mutants:
+	command -v cargo-mutants > /dev/null || cargo install cargo-mutants --locked
+	cargo mutants -p deepclone-core -p deepclone-delta --jobs 1 --output $(CACHE) $(ARGS)

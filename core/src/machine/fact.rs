@@ -1,6 +1,7 @@
 //! What must survive a crash of the coordinator: a closed vocabulary, and few.
 //!
-//! Heartbeats, grants and progress are never facts: after a restart workers announce what they hold.
+//! Heartbeats, grants and progress are never facts: after a restart, workers announce what they
+//! hold.
 
 use super::event::Route;
 use super::job_state::JobState;

@@ -70,8 +70,8 @@ impl Machine {
         }
     }
 
-    /// Returns when to send [`DeadlineReached`](super::Event::DeadlineReached) at the latest; `None`
-    /// while nothing is due by time.
+    /// Returns when to send [`DeadlineReached`](super::Event::DeadlineReached) at the latest;
+    /// `None` while nothing is due by time.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Moment> {
         let backoffs = self

@@ -16,9 +16,8 @@ const BAD_GRANT_TASKS_MAX: u64 = 6;
 /// What copying took, for each task of each job.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Spent {
-    /// Copies that began.
     began: BTreeMap<(JobId, TaskFingerprint), u64>,
-    /// Copies that failed, or that died with their worker.
+    /// Copies that failed, or that ended with the death of their worker.
     excused: BTreeMap<(JobId, TaskFingerprint), u64>,
     /// Grants whose leases ended at their workers, which heard nothing from the coordinator.
     lapsed: BTreeSet<GrantKey>,
@@ -84,6 +83,6 @@ fn bad_workers_cost_little(world: &World) {
     }
     for (job, count) in denials {
         let most = u64::from(WORKER_DENIALS_MAX) + BAD_GRANT_TASKS_MAX;
-        assert!(count <= most, "{job:?}: a bad worker was tried {count} times");
+        assert!(count <= most, "{job:?}: a bad worker was asked {count} times");
     }
 }

@@ -10,7 +10,6 @@ use deepclone_core::receipt::{ObjectReceipt, TaskFailure, TaskFailureKind};
 
 use crate::world::World;
 
-/// Its id.
 pub(crate) fn id() -> WorkerId {
     WorkerId::derive("liar", b"1")
 }
@@ -25,7 +24,7 @@ fn lie() -> ObjectReceipt {
     }
 }
 
-/// What it says in one second.
+/// Returns what it sends in one second.
 pub(crate) fn lies(world: &mut World) -> Vec<Event> {
     let worker = id();
     let planned: Vec<(JobId, Vec<u8>)> =

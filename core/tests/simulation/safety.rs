@@ -1,4 +1,5 @@
-//! Never: a commit without its objects, two commits of a job, a done task granted, an end undone.
+//! What must never happen: a commit without its objects, two commits of a job, a done task that is
+//! granted, an end that is undone.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +18,7 @@ pub(crate) type Planned = (Option<u64>, Vec<u8>);
 pub(crate) struct Seen {
     /// The newest plan of each job.
     pub(crate) plans: BTreeMap<JobId, Planned>,
-    /// Durable evidence.
+    /// Tasks whose receipt is durable.
     done: BTreeSet<(JobId, TaskFingerprint)>,
     /// Tasks whose evidence a vacuum once made stale.
     pub(crate) stale: BTreeSet<TaskFingerprint>,
@@ -150,8 +151,8 @@ pub(crate) fn at_the_end(world: &World) {
         }
     }
     for (key, &writes) in &world.store.writes {
-        let eaten = world.store.eaten.get(key).copied().unwrap_or(0);
-        assert!(writes <= 1 + eaten, "{key:?} was written {writes} times and eaten {eaten}");
+        let deleted = world.store.deleted.get(key).copied().unwrap_or(0);
+        assert!(writes <= 1 + deleted, "{key:?} was written {writes} times and deleted {deleted}");
     }
 }
 

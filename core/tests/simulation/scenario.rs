@@ -38,11 +38,11 @@ pub(crate) struct Faults {
 /// Which kind of run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// Nothing goes wrong.
+    /// No fault at all.
     Calm,
     /// Only the coordinator dies.
     Restarts,
-    /// The driver stands still now and then, for less than a lease.
+    /// The driver stalls now and then, for less than a lease.
     Stalls,
     /// Workers die, tasks fail, the coordinator dies; the network is good.
     Losses,
@@ -56,7 +56,7 @@ pub(crate) enum Kind {
     Deserted,
     /// Two sources use the same names, files are replaced in place, and targets are vacuumed.
     Contents,
-    /// Everything goes wrong.
+    /// All faults at once.
     Chaos,
 }
 
@@ -68,7 +68,7 @@ pub(crate) struct Bad {
     pub(crate) until_ms: u64,
 }
 
-/// One run.
+/// Everything that the seed of a run decides.
 #[derive(Clone, Debug)]
 pub(crate) struct Scenario {
     pub(crate) kind: Kind,

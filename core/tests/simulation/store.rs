@@ -9,7 +9,7 @@ use crate::contents::Content;
 /// A task's objects at a target: (target, task).
 pub(crate) type Key = (u8, u8);
 
-/// Both sides of the truth.
+/// What is at the targets, and how it came there.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Store {
     /// What is at the targets.
@@ -18,13 +18,13 @@ pub(crate) struct Store {
     written: u64,
     /// How often each was written.
     pub(crate) writes: BTreeMap<Key, u64>,
-    /// What a vacuum ate.
-    pub(crate) eaten: BTreeMap<Key, u64>,
+    /// How often each was deleted.
+    pub(crate) deleted: BTreeMap<Key, u64>,
     /// The commits of each target: whose, and what they reference.
     pub(crate) logs: BTreeMap<u8, Vec<Commit>>,
 }
 
-/// One object.
+/// An object as a target holds it.
 #[derive(Clone, Debug)]
 pub(crate) struct Object {
     pub(crate) content: Content,
@@ -32,10 +32,10 @@ pub(crate) struct Object {
     pub(crate) written_ms: u64,
 }
 
-/// One commit.
+/// A commit in a target's log.
 #[derive(Clone, Debug)]
 pub(crate) struct Commit {
-    /// Our job, or none: a foreign sync.
+    /// The job; `None` for another writer's commit.
     pub(crate) job: Option<JobId>,
     /// The source that it is of.
     pub(crate) source: u8,
@@ -44,7 +44,7 @@ pub(crate) struct Commit {
 }
 
 impl Store {
-    /// Put if absent; what was there already.
+    /// Puts if absent, and returns what was there already.
     pub(crate) fn put(&mut self, key: Key, content: Content, now: u64) -> Option<Object> {
         if let Some(there) = self.objects.get(&key) {
             return Some(there.clone());
@@ -59,7 +59,7 @@ impl Store {
     /// Deletes an object, which may be written again.
     pub(crate) fn delete(&mut self, key: Key) {
         self.objects.remove(&key);
-        *self.eaten.entry(key).or_default() += 1;
+        *self.deleted.entry(key).or_default() += 1;
     }
 
     /// A vacuum removes what no commit references.
@@ -90,7 +90,7 @@ impl Store {
         })
     }
 
-    /// The newest version; none: no table yet.
+    /// The newest version; `None` before the first commit.
     pub(crate) fn head(&self, target: u8) -> Option<u64> {
         (self.logs.get(&target).map_or(0, Vec::len) as u64).checked_sub(1)
     }

@@ -15,14 +15,14 @@ const RETRY_MS: u64 = 500;
 const LEASE_MS: u64 = 30_000;
 const CAPACITY_BYTES: u64 = 512 << 20;
 
-/// One worker process.
+/// A worker process, as the model knows it.
 #[derive(Clone, Debug)]
 pub(crate) struct Worker {
     pub(crate) id: WorkerId,
-    /// The highest epoch heard of; none: not registered.
+    /// The highest epoch that it heard of; `None` while it is not registered.
     pub(crate) epoch: Option<Epoch>,
     work: BTreeMap<GrantKey, Work>,
-    /// When it began and how it ended; not known to be heard.
+    /// When each began and how it ended, until the coordinator answers the report.
     unheard: BTreeMap<GrantKey, (u64, TaskOutcome)>,
     register_at: u64,
     beat_at: u64,
@@ -50,7 +50,7 @@ pub(crate) enum Answer {
         known: bool,
     },
     Heard(Vec<GrantKey>),
-    /// It is not known: nothing was taken of its report.
+    /// The worker is not known: nothing was taken of its report.
     Unknown,
 }
 

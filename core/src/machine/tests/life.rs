@@ -133,7 +133,7 @@ fn evidence_that_went_stale_is_copied_again_and_old_reports_are_void() {
     assert_eq!(rig.state(1), JobState::Publishing);
     publish_ended(&mut rig, PublishOutcome::Missing(vec![name(1)]));
     assert_eq!(rig.state(1), JobState::Copying);
-    assert_eq!(rig.done(1, key(1, 1, 1), MIB), [], "it told of what was eaten since");
+    assert_eq!(rig.done(1, key(1, 1, 1), MIB), [], "it told of what was deleted since");
     let again = granted(&rig.ask(1, 8 * MIB));
     assert_eq!(again, [key(1, 2, 1)]);
     let actions = rig.done(1, again[0], MIB);
