@@ -13,7 +13,7 @@ pub const LAST_CHECKPOINT: &str = "_last_checkpoint";
 /// sidecars, staged commits, leftovers) have none.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum LogFile {
-    /// A commit: `<version>.json`.
+    /// The file of a commit: `<version>.json`.
     Commit { version: u64 },
     /// A whole checkpoint in one file, which may name sidecars.
     Checkpoint { version: u64, kind: Single },
