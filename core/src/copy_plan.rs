@@ -123,7 +123,7 @@ mod tests {
                 assert!(range.start == end && range.end > end, "{size}: {range:?} after {end}");
                 range.end
             });
-            assert_eq!(end, size);
+            assert_eq!((end, parts.object_bytes()), (size, size));
         }
     }
 

@@ -38,3 +38,15 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_shows_its_message_alone() {
+        let failure = Failure::new(Reason::DamagedLog, "3.json is cut").with("file", "3.json");
+        assert_eq!(failure.to_string(), "3.json is cut");
+        assert_eq!(failure.details["file"], "3.json");
+    }
+}

@@ -122,3 +122,26 @@ macro_rules! short_hex {
 }
 
 short_hex!(TaskFingerprint, TargetKey, SourceKey, ConnectionKey, PlanDigest);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_shown_as_bare_uuids_and_hashes_by_their_beginning() {
+        let id = Uuid::from_u128(0x0011_2233_4455_6677_8899_aabb_ccdd_eeff);
+        let bare = "00112233-4455-6677-8899-aabbccddeeff";
+        assert_eq!([JobId(id).to_string(), WorkerId(id).to_string()], [bare, bare]);
+        assert_eq!(format!("{:?}", TargetKey([0xab; 32])), "TargetKey(abababababab)");
+    }
+
+    #[test]
+    fn an_id_is_derived_from_both_of_its_parts() {
+        assert_eq!(WorkerId::derive("w", b"1"), WorkerId::derive("w", b"1"));
+        assert_ne!(WorkerId::derive("w", b"1"), WorkerId::derive("w1", b""));
+        let key = |name, fingerprint| ConnectionKey::derive(name, &[fingerprint; 32]);
+        assert_eq!(key("lake", 1), key("lake", 1));
+        assert_ne!(key("lake", 1), key("lake", 2));
+        assert_ne!(key("lake", 1), key("sea", 1));
+    }
+}

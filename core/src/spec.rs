@@ -93,3 +93,13 @@ pub enum SourceReplacedPolicy {
     /// The sync starts a new lineage on the same replica.
     Reclone,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mode_is_written_by_its_name() {
+        assert_eq!(Mode::Clone.name(), "clone");
+    }
+}

@@ -37,6 +37,8 @@ fn a_lease_that_waits_for_a_plan_ends_at_its_moment() {
         rig.wait(LEASE_MS / 2 - early_ms);
         rig.planned(1, vec![task(1, 40)]);
         assert_eq!(tasks_held(&rig, 1), held, "{early_ms} ms early");
+        rig.done(1, keys[0], 40);
+        assert_eq!(rig.state(1), JobState::Publishing, "late or not, it was its grant");
     }
 }
 

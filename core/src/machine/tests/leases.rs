@@ -232,15 +232,64 @@ fn failures_that_heal_are_tried_again_elsewhere_and_the_others_fail_the_job() {
 
 #[test]
 fn a_receipt_that_does_not_show_every_object_is_a_failure() {
-    let (mut rig, keys) = Rig::copying(vec![task(1, 10)], MIB);
     let none = Receipt::default();
-    for wrong in [none, receipt(9)] {
+    let two =
+        Receipt { objects: [receipt(10).objects, receipt(10).objects].concat(), ..receipt(10) };
+    for wrong in [none, receipt(9), two] {
+        let (mut rig, keys) = Rig::copying(vec![task(1, 10)], MIB);
         let actions = rig.report(1, keys[0], TaskOutcome::Done(wrong));
         let expected =
             Fact::TaskFailed { job: job(1), fingerprint: name(1), kind: TaskFailureKind::Corrupt };
-        if !actions.is_empty() {
-            assert_eq!(actions, [Action::Record(expected)]);
+        assert_eq!(actions, [Action::Record(expected)]);
+        assert_eq!(rig.machine.job(job(1)).unwrap().progress.tasks_done, 0);
+        let last_error = rig.machine.worker(worker(1)).unwrap().last_error;
+        assert!(last_error.is_some_and(|error| error.contains("the receipt shows")));
+    }
+}
+
+#[test]
+fn a_worker_that_drains_takes_no_share_and_is_told_to_leave() {
+    let mut rig = Rig::new();
+    for number in 1..=3 {
+        rig.register(number, vec![]);
+        if number > 1 {
+            rig.step(Event::DrainRequested { worker: worker(number) });
         }
     }
-    assert_eq!(rig.machine.job(job(1)).unwrap().progress.tasks_done, 0);
+    rig.submit(1, 1);
+    rig.planned(1, (1..=6).map(|number| task(number, 1)).collect());
+    let keys = granted(&rig.ask(1, MIB));
+    assert_eq!(keys.len(), 6, "nobody else takes tasks");
+    for (number, expected) in [(1, false), (2, true)] {
+        let beat = rig.step(Event::Heartbeat { worker: worker(number), held: vec![] });
+        let [Action::Beat { drain, known: true, .. }] = beat[..] else { panic!("{beat:?}") };
+        assert_eq!(drain, expected, "worker {number}");
+    }
+    for key in keys {
+        rig.done(1, key, 1);
+    }
+    let view = rig.machine.worker(worker(1)).unwrap();
+    assert_eq!((view.tasks_done, view.bytes_done), (6, 6));
+    assert_eq!(rig.machine.job(job(1)).unwrap().progress.attempts, 6);
+}
+
+#[test]
+fn a_tick_comes_at_its_moment_and_only_while_it_is_awaited() {
+    let mut rig = Rig::new();
+    assert_eq!(rig.machine.next_deadline(), None);
+    rig.register(1, vec![]);
+    let tick = rig.machine.next_deadline();
+    assert_eq!(tick, Some(Moment(rig.now + BEAT_MS / 2)));
+    rig.wait(BEAT_MS / 4);
+    rig.register(2, vec![]);
+    assert_eq!(rig.machine.next_deadline(), tick, "another worker does not move it");
+    for number in [1, 2] {
+        rig.step(Event::WorkerLeft { worker: worker(number), returned: vec![] });
+    }
+    rig.wait(BEAT_MS);
+    assert_eq!(rig.machine.next_deadline(), None);
+    rig.submit(1, 1);
+    assert_eq!(rig.machine.next_deadline(), None, "a plan has a limit of its own");
+    rig.planned(1, vec![task(1, 1)]);
+    assert_eq!(rig.machine.next_deadline(), Some(Moment(rig.now + BEAT_MS / 2)));
 }

@@ -158,6 +158,9 @@ fn too_many_jobs_and_plans_that_cannot_be_are_refused_with_a_reason() {
     assert_eq!(rig.facts.len(), facts, "nothing is recorded of it");
     assert_eq!(rig.machine.job(job(2)), None);
     assert_eq!(rig.state(9), JobState::Cancelled, "and no history gives way to it");
+    let mut fits = rig.clone();
+    fits.planned(1, vec![task(1, 1)]);
+    assert_eq!(fits.state(1), JobState::WaitingForWorkers);
     assert_eq!(reason(&rig.planned(1, vec![task(1, 1), task(2, 1)])), Reason::Overloaded);
     let mut rig = Rig::new();
     rig.submit(1, 1);

@@ -1,5 +1,6 @@
 //! Tables of cases. A [`Rig`] is a machine with a clock; its invariants hold after every step.
 
+mod announce;
 mod clock;
 mod denials;
 mod invariants;
