@@ -30,7 +30,6 @@ pub struct PartPlan {
 /// What an object is written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CopyTarget {
-    /// An object store.
     Store,
     /// A disk of the worker's machine.
     Disk,
@@ -39,7 +38,6 @@ pub enum CopyTarget {
 /// Requests that a copy sends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CopyRequests {
-    /// To the source.
     pub source: u64,
     /// To the target. On a disk: looks at the object, opened files and links.
     pub target: u64,
@@ -83,7 +81,7 @@ impl PartPlan {
         self.object_bytes
     }
 
-    /// Number of parts.
+    /// Returns how many parts there are.
     #[must_use]
     pub fn count(self) -> u64 {
         self.object_bytes.div_ceil(self.part_bytes)

@@ -245,6 +245,25 @@ mod tests {
     }
 
     #[test]
+    fn a_task_is_filled_up_to_its_bounds() {
+        let lengths = |count: u16, size: u64| -> Vec<usize> {
+            let keys: Vec<[u8; 2]> = (0..count).map(u16::to_be_bytes).collect();
+            let (size_is_minimum, modified_ms) = (false, 0);
+            let sized = |key| ObjectSize { key, size, size_is_minimum, modified_ms };
+            let objects: Vec<_> = keys.iter().map(|key| sized(&key[..])).collect();
+            let tasks = shard(SOURCE, &objects).unwrap();
+            tasks.iter().map(|task| task.objects.len()).collect()
+        };
+        let objects_max = limits::TASK_OBJECTS_MAX;
+        let count = u16::try_from(objects_max).unwrap();
+        assert_eq!(lengths(count, 1), [objects_max]);
+        assert_eq!(lengths(count + 1, 1), [objects_max, 1]);
+        assert_eq!(lengths(8, limits::TASK_BYTES_MAX / 8), [8]);
+        assert_eq!(lengths(9, limits::TASK_BYTES_MAX / 8), [8, 1]);
+        assert_eq!(lengths(8, limits::TASK_BYTES_MAX / 8 + 1), [7, 1]);
+    }
+
+    #[test]
     fn unsorted_and_repeated_keys_are_refused() {
         let sized = |key: &'static [u8]| ObjectSize {
             key,

@@ -65,7 +65,7 @@ pub enum SourcePoint {
 /// How copied bytes are verified.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Verification {
-    /// By their number.
+    /// By their number alone.
     Size,
     /// By CRC-64/NVME of the bytes read, which the target checks where it can.
     #[default]

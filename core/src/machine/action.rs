@@ -27,7 +27,7 @@ pub enum Action {
     },
     /// Refuses a submission: nothing is recorded of it, and there is no such job.
     Refused { job: JobId, failure: Failure },
-    /// Answers `Reported`.
+    /// Answers [`Event::Reported`](super::Event::Reported), once the facts are durable.
     Heard {
         worker: WorkerId,
         /// Outcomes that count for nothing: this machine gave no such grant to this worker.
@@ -35,13 +35,13 @@ pub enum Action {
         /// False when nothing was taken: the worker must register and report again.
         known: bool,
     },
-    /// Answers `TasksWanted`.
+    /// Answers [`Event::TasksWanted`](super::Event::TasksWanted) with tasks, or with none.
     Grant {
         worker: WorkerId,
         /// Empty at the request's deadline, or when the worker drains or is not known.
         tasks: Vec<GrantedTask>,
     },
-    /// Answers `Heartbeat`.
+    /// Answers [`Event::Heartbeat`](super::Event::Heartbeat) with what the worker is to stop.
     Beat {
         worker: WorkerId,
         /// Grants that are not wanted any more: the worker stops them at once.

@@ -54,7 +54,7 @@ pub(crate) enum Occurrence {
     Cancels(JobId),
 }
 
-/// Everything.
+/// The whole of a run: the machine, and all that is around it.
 pub(crate) struct World {
     pub(crate) now: u64,
     pub(crate) store: Store,

@@ -43,6 +43,19 @@ fn a_lease_that_waits_for_a_plan_ends_at_its_moment() {
 }
 
 #[test]
+fn a_lease_that_ends_before_the_plan_is_remembered() {
+    let (mut rig, keys) = Rig::copying(vec![task(1, 40), task(2, 30)], MIB);
+    // No tick sees the lease alive while the job is planned.
+    rig.wait(LEASE_MS - 2_000);
+    rig.report(1, keys[1], failed(SourceNotFound));
+    rig.wait(2_000);
+    rig.planned(1, vec![task(1, 40)]);
+    assert_eq!(tasks_held(&rig, 1), 0);
+    rig.done(1, keys[0], 40);
+    assert_eq!(rig.state(1), JobState::Publishing, "late, but its grant");
+}
+
+#[test]
 fn a_worker_is_lost_at_the_end_of_a_lease_without_a_message() {
     let mut rig = Rig::new();
     rig.register(1, vec![]);
