@@ -197,14 +197,21 @@ fn a_lost_grant_is_void_once_its_objects_are_gone() {
 
 #[test]
 fn a_grant_that_failed_counts_again_when_it_is_announced_again() {
-    let mut rig = restarted();
-    let first = key(1, 1, 1);
-    rig.register(1, vec![first]);
-    rig.report(1, first, failed(Transient));
-    assert!(!accepted(&mut rig, 1, first, 1) && refused(&rig).is_empty(), "it failed");
-    rig.register(1, vec![first]);
-    assert_eq!(rig.beat(1, &[first]), []);
-    assert!(accepted(&mut rig, 1, first, 1), "its process went on with it");
+    let before_the_plan = {
+        let mut rig = Rig::new();
+        rig.submit(1, 1);
+        rig.restart();
+        rig
+    };
+    for mut rig in [restarted(), before_the_plan] {
+        let first = key(1, 1, 1);
+        rig.register(1, vec![first]);
+        rig.report(1, first, failed(Transient));
+        assert!(!accepted(&mut rig, 1, first, 1) && refused(&rig).is_empty(), "it failed");
+        rig.register(1, vec![first]);
+        assert_eq!(rig.beat(1, &[first]), []);
+        assert!(accepted(&mut rig, 1, first, 1), "its process went on with it");
+    }
 }
 
 #[test]

@@ -82,9 +82,15 @@ fn jobs_of_one_target_run_one_after_another() {
 #[test]
 fn a_cancel_ends_a_job_unless_its_commit_may_be_on_its_way() {
     let (mut rig, keys) = Rig::copying(vec![task(1, MIB), task(2, MIB)], 8 * MIB);
+    rig.beat(1, &keys);
+    let progress = rig.machine.job(job(1)).unwrap().progress;
+    assert_eq!((progress.workers, progress.bytes_moving), (1, 2));
     assert_eq!(ended(&rig.step(Event::CancelRequested { job: job(1) })), Some(End::Cancelled));
     assert_eq!(rig.beat(1, &keys), keys, "its grants are abandoned");
     assert_eq!(rig.done(1, keys[0], MIB), [], "a late report is absorbed");
+    let progress = rig.machine.job(job(1)).unwrap().progress;
+    assert_eq!((progress.workers, progress.bytes_moving), (0, 0), "nobody works on it");
+    assert_eq!((progress.tasks_total, progress.attempts), (2, 2));
 
     let failure = Failure::new(Reason::TargetDiverged, "no");
     for (outcome, expected) in [
