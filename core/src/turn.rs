@@ -6,15 +6,15 @@
 //! 1. All events of the turn are stepped at one moment, in the order of their arrival.
 //! 2. [`Event::DeadlineReached`] is stepped last, if [`Machine::next_deadline`] has come by then. A
 //!    heartbeat that waits in the queue renews its lease before the lease can expire.
-//! 3. The caller makes [`Turn::facts`] durable in one transaction.
+//! 3. The caller makes [`Decisions::facts`] durable in one transaction.
 //! 4. [`Pending::durable`] hands out the actions. No other way leads to them (I4).
-//! 5. The caller waits for events, but not beyond [`Turn::wake_at`].
+//! 5. The caller waits for events, but not beyond [`Decisions::wake_at`].
 //!
 //! ```
 //! use deepclone_core::ids::{ConnectionKey, Epoch, JobId, TargetKey};
 //! use deepclone_core::limits::Limits;
 //! use deepclone_core::machine::{Action, Event, Fact, Moment, Route};
-//! use deepclone_core::turn::{self, Turn};
+//! use deepclone_core::turn::{self, Decisions};
 //!
 //! let (mut machine, _turn) = turn::recover(Epoch(1), Limits::default(), Moment(0), []);
 //! let job = JobId(uuid::Uuid::from_u128(1));
@@ -25,7 +25,7 @@
 //!     route: Route { source: connection, target: connection },
 //!     spec: Vec::new(),
 //! };
-//! let Turn { facts, pending, .. } = turn::take(&mut machine, Moment(1), [submitted]);
+//! let Decisions { facts, pending, .. } = turn::take(&mut machine, Moment(1), [submitted]);
 //! assert!(matches!(facts[..], [Fact::Created { .. }]));
 //! // Here the facts are written to the database.
 //! let actions = pending.durable();
@@ -39,7 +39,7 @@ use crate::machine::{Action, Event, Fact, Machine, Moment};
 /// What a turn decided.
 #[derive(Debug)]
 #[must_use = "the machine has moved on: its facts must be made durable"]
-pub struct Turn {
+pub struct Decisions {
     /// What must be durable first, in order.
     pub facts: Vec<Fact>,
     /// The actions, which wait for the facts.
@@ -63,7 +63,11 @@ impl Pending {
 }
 
 /// Takes one turn at `now`, with the events that wait.
-pub fn take(machine: &mut Machine, now: Moment, events: impl IntoIterator<Item = Event>) -> Turn {
+pub fn take(
+    machine: &mut Machine,
+    now: Moment,
+    events: impl IntoIterator<Item = Event>,
+) -> Decisions {
     take_inspected(machine, now, events, |_| {})
 }
 
@@ -74,7 +78,7 @@ pub fn take_inspected(
     now: Moment,
     events: impl IntoIterator<Item = Event>,
     mut inspect: impl FnMut(&Machine),
-) -> Turn {
+) -> Decisions {
     let mut actions = Vec::new();
     for event in events {
         machine.step(now, event, &mut actions);
@@ -93,14 +97,14 @@ pub fn recover(
     limits: Limits,
     now: Moment,
     facts: impl IntoIterator<Item = Fact>,
-) -> (Machine, Turn) {
+) -> (Machine, Decisions) {
     let mut actions = Vec::new();
     let machine = Machine::recover(epoch, limits, now, facts, &mut actions);
     let turn = end(&machine, actions);
     (machine, turn)
 }
 
-fn end(machine: &Machine, actions: Vec<Action>) -> Turn {
+fn end(machine: &Machine, actions: Vec<Action>) -> Decisions {
     let mut facts = Vec::new();
     let mut pending = Vec::with_capacity(actions.len());
     for action in actions {
@@ -109,7 +113,7 @@ fn end(machine: &Machine, actions: Vec<Action>) -> Turn {
             other => pending.push(other),
         }
     }
-    Turn { facts, pending: Pending(pending), wake_at: machine.next_deadline() }
+    Decisions { facts, pending: Pending(pending), wake_at: machine.next_deadline() }
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use deepclone_core::task::{Capacity, Grant};
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
-use super::snapshot::{JobSnapshot, JobsPage, JobsQuery, WorkerInfo, WorkerSnapshot};
+use super::snapshot::{JobSnapshot, JobsPage, JobsQuery, WorkerDescription, WorkerSnapshot};
 use crate::effects::plan::PlanOutcome;
 use crate::state::{Entry, JobSpec, StateError};
 
@@ -66,7 +66,7 @@ pub struct Submission {
 /// A worker process that announces itself.
 pub struct Registration {
     pub worker: WorkerId,
-    pub info: WorkerInfo,
+    pub info: WorkerDescription,
     /// Connections that it can read.
     pub readable: BTreeSet<ConnectionKey>,
     /// Connections that it can write.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use deepclone_core::failure::Failure;
 use deepclone_core::limits::{EVENTS_PER_BATCH_MAX, Limits};
 use deepclone_core::machine::{Fact, Moment};
-use deepclone_core::turn::{self, Turn};
+use deepclone_core::turn::{self, Decisions};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -77,7 +77,11 @@ struct Loop {
 
 impl Loop {
     /// Takes turns until the end, and then lets nothing go on that holds the state to read it.
-    async fn run(mut self, recovered: Turn, shutdown: CancellationToken) -> Result<(), Failure> {
+    async fn run(
+        mut self,
+        recovered: Decisions,
+        shutdown: CancellationToken,
+    ) -> Result<(), Failure> {
         let outcome = self.take_turns(recovered, shutdown).await;
         self.driver.reading.shutdown().await;
         outcome
@@ -85,7 +89,7 @@ impl Loop {
 
     async fn take_turns(
         &mut self,
-        recovered: Turn,
+        recovered: Decisions,
         shutdown: CancellationToken,
     ) -> Result<(), Failure> {
         let mut wake_at = self.end_turn(recovered, Vec::new()).await?;
@@ -118,7 +122,7 @@ impl Loop {
 
     async fn end_turn(
         &mut self,
-        turn: Turn,
+        turn: Decisions,
         answers: Vec<Answer>,
     ) -> Result<Option<Moment>, Failure> {
         let wake_at = self.driver.end_turn(turn, answers).await?;
@@ -141,10 +145,10 @@ impl Driver {
     /// Makes the facts durable; only then does anything else leave. Returns when to wake.
     async fn end_turn(
         &mut self,
-        turn: Turn,
+        turn: Decisions,
         answers: Vec<Answer>,
     ) -> Result<Option<Moment>, Failure> {
-        let Turn { facts, pending, wake_at } = turn;
+        let Decisions { facts, pending, wake_at } = turn;
         let batch = self.batch(facts);
         if !batch.entries.is_empty() {
             self.commit(&batch).await?;

@@ -49,7 +49,7 @@ pub struct JobsPage {
 
 /// What a worker announces of itself and the machine does not need.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WorkerInfo {
+pub struct WorkerDescription {
     /// The name that it was started with; several processes may share one.
     pub name: String,
     /// Its version of Deepclone.
@@ -64,7 +64,7 @@ pub struct WorkerInfo {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkerSnapshot {
     pub worker: WorkerId,
-    pub info: WorkerInfo,
+    pub info: WorkerDescription,
     pub state: WorkerState,
     /// When it last called, in milliseconds since 1970 (UTC).
     pub last_seen_ms: i64,

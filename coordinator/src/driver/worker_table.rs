@@ -9,7 +9,7 @@ use deepclone_core::task::Grant;
 
 use super::message::{Beat, Reply};
 use super::refusal::unknown_worker;
-use super::snapshot::WorkerInfo;
+use super::snapshot::WorkerDescription;
 
 /// Every worker that is registered or waits for an answer.
 #[derive(Default)]
@@ -18,7 +18,7 @@ pub(super) struct WorkerTable(BTreeMap<WorkerId, WorkerEntry>);
 #[derive(Default)]
 struct WorkerEntry {
     /// `None` when it never registered.
-    info: Option<WorkerInfo>,
+    info: Option<WorkerDescription>,
     /// Its request for tasks.
     acquire: Option<Reply<Vec<Grant>>>,
     /// Its heartbeats of this turn.
@@ -28,12 +28,12 @@ struct WorkerEntry {
 }
 
 impl WorkerTable {
-    pub(super) fn register(&mut self, worker: WorkerId, info: WorkerInfo) {
+    pub(super) fn register(&mut self, worker: WorkerId, info: WorkerDescription) {
         self.entry(worker).info = Some(info);
     }
 
     /// `None` when the worker is not registered.
-    pub(super) fn info(&self, worker: WorkerId) -> Option<&WorkerInfo> {
+    pub(super) fn info(&self, worker: WorkerId) -> Option<&WorkerDescription> {
         self.0.get(&worker)?.info.as_ref()
     }
 

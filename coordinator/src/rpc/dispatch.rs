@@ -18,7 +18,7 @@ use super::bounds;
 use super::convert::{body, refused, status};
 use crate::driver::Handle;
 use crate::driver::message::{Message, Registration, Report, TasksWanted};
-use crate::driver::snapshot::WorkerInfo;
+use crate::driver::snapshot::WorkerDescription;
 
 /// The service.
 pub struct Dispatch {
@@ -174,7 +174,12 @@ fn registration(request: v1::RegisterWorkerRequest) -> Result<Registration, Wire
     }
     Ok(Registration {
         worker: WorkerId::derive(&request.name, &incarnation),
-        info: WorkerInfo { name: request.name, version: request.version, connections, names },
+        info: WorkerDescription {
+            name: request.name,
+            version: request.version,
+            connections,
+            names,
+        },
         readable,
         writable,
         held: keys(request.held)?,

@@ -51,7 +51,7 @@ fn heartbeat() -> Event {
 }
 
 /// The kinds of the actions of a turn, without the news for watchers.
-fn kinds(turn: Turn) -> Vec<&'static str> {
+fn kinds(turn: Decisions) -> Vec<&'static str> {
     let kind = |action| match action {
         Action::Record(_) => Some("record"),
         Action::Plan { .. } => Some("plan"),

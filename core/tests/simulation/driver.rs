@@ -4,7 +4,7 @@
 use deepclone_core::ids::{Epoch, GrantKey, JobId};
 use deepclone_core::limits::Limits;
 use deepclone_core::machine::{Action, Event, Moment, TaskOutcome};
-use deepclone_core::turn::{self, Turn};
+use deepclone_core::turn::{self, Decisions};
 
 use crate::worker::Answer;
 use crate::world::{Driver, Occurrence, World};
@@ -85,8 +85,8 @@ impl World {
     }
 
     /// Ends a turn (I4), unless the coordinator dies on the way.
-    fn end_turn(&mut self, turn: Turn, events: Vec<Event>) {
-        let Turn { facts, pending, wake_at } = turn;
+    fn end_turn(&mut self, turn: Decisions, events: Vec<Event>) {
+        let Decisions { facts, pending, wake_at } = turn;
         let crash = self.random.chance(self.faults().crash);
         if crash && self.random.chance(500) {
             // Nothing of the turn is durable.
