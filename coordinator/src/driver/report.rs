@@ -40,3 +40,36 @@ impl CheckedReport {
         Event::Reported { worker: self.worker, outcomes: self.outcomes }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use deepclone_core::ids::{Attempt, Epoch, JobId, TaskFingerprint};
+    use deepclone_core::receipt::Receipt;
+    use tokio::time::Instant;
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn a_receipt_ages_while_its_report_waits_and_bears_the_name_of_its_worker() {
+        let key = GrantKey {
+            job: JobId(Uuid::from_u128(1)),
+            fingerprint: TaskFingerprint([2; 32]),
+            attempt: Attempt(1),
+            epoch: Epoch(1),
+        };
+        let receipt = Receipt { elapsed_ms: 7, worker: "another".to_owned(), ..Receipt::default() };
+        let report = Report {
+            worker: WorkerId(Uuid::from_u128(3)),
+            outcomes: vec![(key, TaskOutcome::Done(receipt))],
+            received: Instant::now().checked_sub(Duration::from_secs(5)).unwrap(),
+        };
+        let event = CheckedReport::check(report, "w", &JobTable::default()).event();
+        let Event::Reported { outcomes, .. } = event else { panic!("{event:?}") };
+        let [(_, TaskOutcome::Done(receipt))] = &outcomes[..] else { panic!("{outcomes:?}") };
+        assert!((5_007..60_000).contains(&receipt.elapsed_ms), "{}", receipt.elapsed_ms);
+        assert_eq!(receipt.worker, "w");
+    }
+}

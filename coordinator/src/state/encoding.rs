@@ -210,43 +210,35 @@ fn end_from_wire(end: wire::ended::End) -> Result<End, RowError> {
     })
 }
 
+/// Makes one form of a progress from the other, by the fields that both have.
+macro_rules! progress {
+    ($($form:ident)::+, $from:expr $(, $field:ident: $value:expr)*) => {
+        $($form)::+ {
+            tasks_total: $from.tasks_total,
+            tasks_done: $from.tasks_done,
+            objects_total: $from.objects_total,
+            objects_done: $from.objects_done,
+            bytes_total: $from.bytes_total,
+            bytes_done: $from.bytes_done,
+            workers_used: $from.workers_used,
+            attempts: $from.attempts,
+            objects_copied: $from.objects_copied,
+            objects_skipped: $from.objects_skipped,
+            bytes_read: $from.bytes_read,
+            bytes_written: $from.bytes_written,
+            requests: $from.requests,
+            $($field: $value,)*
+        }
+    };
+}
+
 fn progress_to_wire(progress: &Progress) -> wire::JobProgress {
-    wire::JobProgress {
-        tasks_total: progress.tasks_total,
-        tasks_done: progress.tasks_done,
-        objects_total: progress.objects_total,
-        objects_done: progress.objects_done,
-        bytes_total: progress.bytes_total,
-        bytes_done: progress.bytes_done,
-        workers_used: progress.workers_used,
-        attempts: progress.attempts,
-        objects_copied: progress.objects_copied,
-        objects_skipped: progress.objects_skipped,
-        bytes_read: progress.bytes_read,
-        bytes_written: progress.bytes_written,
-        requests: progress.requests,
-    }
+    progress!(wire::JobProgress, progress)
 }
 
 fn progress_from_wire(progress: wire::JobProgress) -> Progress {
-    Progress {
-        tasks_total: progress.tasks_total,
-        tasks_done: progress.tasks_done,
-        objects_total: progress.objects_total,
-        objects_done: progress.objects_done,
-        bytes_total: progress.bytes_total,
-        bytes_done: progress.bytes_done,
-        // An ended job moves nothing and holds no worker.
-        bytes_moving: 0,
-        workers: 0,
-        workers_used: progress.workers_used,
-        attempts: progress.attempts,
-        objects_copied: progress.objects_copied,
-        objects_skipped: progress.objects_skipped,
-        bytes_read: progress.bytes_read,
-        bytes_written: progress.bytes_written,
-        requests: progress.requests,
-    }
+    // An ended job moves nothing and holds no worker.
+    progress!(Progress, progress, bytes_moving: 0, workers: 0)
 }
 
 fn note_to_wire(note: &PlanNote) -> wire::PlanNote {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use deepclone_common::connections::Resolved;
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::{
     ConnectionKey, Epoch, JobId, PlanDigest, SourceKey, TargetKey, TaskFingerprint,

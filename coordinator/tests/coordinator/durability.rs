@@ -3,27 +3,35 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use deepclone_coordinator::state::{
     Batch, Entry, KnownObject, Place, SqliteStore, StateError, Store,
 };
 use deepclone_core::ids::{Epoch, JobId, TargetKey};
+use deepclone_core::machine::Fact;
 use deepclone_core::reason::Reason;
 use deepclone_proto::v1::job::State;
 use futures::future::BoxFuture;
+use tokio::sync::Semaphore;
 
 use crate::support::{Lake, Running, Worker};
 
-/// A store whose next appends fail.
+/// A store whose next appends fail, or wait.
 struct Failing {
     inner: SqliteStore,
     failures_left: AtomicU32,
+    /// Closed while appends wait.
+    gate: Semaphore,
+    /// Appends before the gate.
+    waiting: AtomicU32,
 }
 
 impl Failing {
     async fn new(failures: u32) -> Arc<Self> {
         let inner = SqliteStore::open(&Place::Private).await.unwrap();
-        Arc::new(Self { inner, failures_left: AtomicU32::new(failures) })
+        let (failures_left, waiting) = (AtomicU32::new(failures), AtomicU32::new(0));
+        Arc::new(Self { inner, failures_left, gate: Semaphore::new(1), waiting })
     }
 }
 
@@ -55,7 +63,12 @@ impl Store for Failing {
         if less.is_ok() {
             return Box::pin(async { Err(StateError::Database(sqlx::Error::WorkerCrashed)) });
         }
-        self.inner.append(epoch, batch)
+        Box::pin(async move {
+            self.waiting.fetch_add(1, Ordering::Relaxed);
+            let _open = self.gate.acquire().await.unwrap();
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+            self.inner.append(epoch, batch).await
+        })
     }
 
     fn evidence<'a>(
@@ -103,4 +116,35 @@ async fn without_durable_facts_nothing_is_answered_and_the_coordinator_stops() {
     assert_eq!(failure.reason, Reason::Internal);
     assert!(failure.message.starts_with("stopping: facts cannot be made durable"), "{failure}");
     assert!(!lake.path("target").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_is_answered_once_its_facts_are_durable() {
+    let lake = Lake::new();
+    lake.commit("source", 0, &[("a.parquet", b"a")]);
+    let store = Failing::new(0).await;
+    let mut running = Running::over(&lake, Arc::<Failing>::clone(&store)).await;
+    let mut worker = Worker::register(&running, &lake, "w").await;
+    let job = running.create(lake.spec("source", "target")).await.unwrap();
+    let grants = worker.acquire().await.unwrap();
+    let outcomes = vec![worker.copy(&grants[0])];
+    let closed = store.gate.acquire().await.unwrap();
+    let reported = worker.report(outcomes);
+    tokio::pin!(reported);
+    while store.waiting.load(Ordering::Relaxed) == 0 {
+        let early = tokio::time::timeout(Duration::from_millis(1), &mut reported).await;
+        assert!(early.is_err(), "answered before its facts are durable");
+    }
+    // The append waits: an answer that was sent before it arrives by now.
+    let early = tokio::time::timeout(Duration::from_millis(200), &mut reported).await;
+    assert!(early.is_err(), "answered before its facts are durable");
+    assert!(!lake.path("target").join("_delta_log").exists(), "published before it is intended");
+    drop(closed);
+    reported.await;
+    assert!(store.load(9).await.unwrap().iter().any(is_done));
+    assert_eq!(running.finish(&job.name).await.state(), State::Succeeded);
+}
+
+fn is_done(entry: &Entry) -> bool {
+    matches!(entry.fact, Fact::TaskDone { .. })
 }
