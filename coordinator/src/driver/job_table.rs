@@ -1,7 +1,7 @@
 //! What the driver knows of jobs beside the machine: one entry for each job that the machine shows.
 //!
 //! An entry begins with the submission, or with the facts of an earlier epoch. It holds what
-//! clients are told ([`JobEntry`]) and, while the job is live, what its effects need ([`Work`]).
+//! clients are told ([`JobEntry`]) and, while the job is live, what its effects need ([`JobWork`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -32,7 +32,7 @@ pub(super) struct JobTable {
 /// One job.
 pub(super) struct JobEntry {
     pub(super) job_spec: Arc<JobSpec>,
-    pub(super) work: Work,
+    pub(super) work: JobWork,
     /// Counts the jobs of this table in the order of their creation, which is the order of lists.
     place: u64,
     sequence: u64,
@@ -44,7 +44,7 @@ pub(super) struct JobEntry {
 
 /// What the effects of a live job need.
 #[derive(Default)]
-pub(super) struct Work {
+pub(super) struct JobWork {
     /// The newest plan. `None` before the first.
     pub(super) plan: Option<Arc<JobPlan>>,
     /// What clients will be told once the fact of the plan, or of the end, is durable.
@@ -87,7 +87,7 @@ impl JobTable {
         }
         let entry = JobEntry {
             job_spec,
-            work: Work::default(),
+            work: JobWork::default(),
             place: self.made,
             sequence: 0,
             note: PlanNote::default(),
@@ -104,7 +104,7 @@ impl JobTable {
     }
 
     /// What the effects of a job need; also of one that is not live.
-    pub(super) fn work(&mut self, job: JobId) -> Option<&mut Work> {
+    pub(super) fn work(&mut self, job: JobId) -> Option<&mut JobWork> {
         self.entries.get_mut(&job).map(|entry| &mut entry.work)
     }
 
@@ -195,7 +195,7 @@ impl JobEntry {
     }
 }
 
-impl Work {
+impl JobWork {
     /// Returns the note to record with a fact.
     pub(super) fn note_of(&self, fact: &Fact) -> Option<PlanNote> {
         match fact {

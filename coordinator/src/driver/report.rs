@@ -7,8 +7,8 @@ use deepclone_core::receipt::{TaskFailure, TaskFailureKind};
 use super::job_table::JobTable;
 use super::message::Report;
 
-/// A report whose receipts bear their worker's name, their age, and the shape of their tasks. A task
-/// whose plan is being made is the exception: the plan will tell of which objects it is.
+/// A report whose receipts bear their worker's name, their age, and the shape of their tasks. The
+/// shape is not known yet while the plan of the task is being made.
 pub(super) struct CheckedReport {
     worker: WorkerId,
     outcomes: Vec<(GrantKey, TaskOutcome)>,
