@@ -53,3 +53,36 @@ impl Budget {
         Reserved { _permit: Arc::clone(&self.permits).acquire_many_owned(units).await.ok() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_budget_bounds_what_is_held() {
+        let budget = Budget::new(10 << 10);
+        let first = budget.reserve(8 << 10).await;
+        assert!(budget.reserve(8 << 10).now_or_never().is_none(), "more than the budget was given");
+        drop(first);
+        // More than all of it takes all of it, and does not wait for ever.
+        let _all = budget.reserve(1 << 30).await;
+        assert!(budget.reserve(1).now_or_never().is_none());
+    }
+
+    #[tokio::test]
+    async fn the_budget_bounds_how_many_objects_are_copied() {
+        let budget = Budget::new(10 << 10);
+        // Without tokio's own bound on how much one test polls.
+        let turn = || tokio::task::unconstrained(budget.turn()).now_or_never();
+        let mut turns = Vec::new();
+        while let Some(turn) = turn() {
+            turns.push(turn);
+            assert!(turns.len() <= 1024, "there is no bound");
+        }
+        assert!(turns.len() >= 64, "too few objects to hide a store's latency");
+        turns.pop();
+        assert!(turn().is_some(), "a turn that ended is not given again");
+    }
+}

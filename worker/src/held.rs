@@ -24,8 +24,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::budget::Budget;
+use crate::copy::context::TaskContext;
+use crate::copy::counts::Counts;
+use crate::copy::target::Target;
 use crate::copy::task::copy_task;
-use crate::copy::{Context, Counts, OpenSide};
 use crate::guard;
 use crate::lease::LeaseClock;
 use crate::metrics::Metrics;
@@ -149,21 +151,21 @@ impl HeldTasks {
         lease: Arc<LeaseClock>,
         stop: CancellationToken,
         counts: Arc<Counts>,
-    ) -> Result<Context, TaskFailure> {
-        let spec = &grant.spec;
+    ) -> Result<TaskContext, TaskFailure> {
         let open = |side: &TaskSide, of: connections::Side, kind| {
             let opened = self.connections.open_by(&side.connection, &side.fingerprint, &side.root);
-            opened
-                .map(|opened| OpenSide { table: opened.table, directory: opened.directory })
-                .map_err(|error: ConnectionError| TaskFailure {
-                    index: None,
-                    kind,
-                    message: error.failure_of(of).message,
-                })
+            opened.map_err(|error: ConnectionError| TaskFailure {
+                index: None,
+                kind,
+                message: error.failure_of(of).message,
+            })
         };
-        Ok(Context {
-            source: open(&spec.source, connections::Side::Source, TaskFailureKind::SourceDenied)?,
-            target: open(&spec.target, connections::Side::Target, TaskFailureKind::TargetDenied)?,
+        let spec = &grant.spec;
+        let source = open(&spec.source, connections::Side::Source, TaskFailureKind::SourceDenied)?;
+        let target = open(&spec.target, connections::Side::Target, TaskFailureKind::TargetDenied)?;
+        Ok(TaskContext {
+            source: source.table,
+            target: Target::new(target, Arc::clone(&counts)),
             attempt: grant.key.attempt,
             verification: spec.verification,
             budget: self.budget.clone(),

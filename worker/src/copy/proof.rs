@@ -1,4 +1,4 @@
-//! Reading back at the target: what is there has these bytes, or it has not (I3).
+//! Reads an object back at the target and compares its bytes (I3).
 
 use std::io::Read;
 
@@ -6,11 +6,12 @@ use crc_fast::Digest;
 use deepclone_common::store::error::{StoreError, StoreErrorKind};
 use deepclone_common::store::retry::{Patience, retrying};
 use futures::StreamExt;
-use object_store::path::Path;
 use object_store::{GetOptions, GetResultPayload, ObjectStore};
 
-use super::Counts;
+use super::counts::Counts;
 use super::error::CopyError;
+use super::etag::ETag;
+use super::key::ObjectKey;
 use super::read::new_digest;
 
 /// What the target's object should be.
@@ -20,55 +21,54 @@ pub(crate) struct Expected {
     pub(crate) crc64nvme: u64,
 }
 
-/// What was found.
+/// What was found in its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Found {
+pub(crate) enum Compared {
     /// The same bytes, under this tag.
-    Equal {
-        /// The tag; empty where the store has none.
-        etag: String,
-    },
-    /// Something else.
+    Equal(Option<ETag>),
+    /// Other bytes.
     Different {
-        /// Its tag; empty where the store has none.
-        etag: String,
-        /// In what.
+        /// Their tag.
+        etag: Option<ETag>,
+        /// The difference, for people.
         why: String,
     },
-    /// Nothing.
-    Nothing,
+    /// No object.
+    Absent,
 }
 
-/// Bytes that a file is read in.
+/// Bytes that are read of a file at once.
 const FILE_CHUNK_BYTES: usize = 1 << 20;
 
-/// Reads the target's object back and compares; a length that differs is not read.
+/// Reads the target's object back and compares it; one of another length is not read.
+///
+/// # Errors
+/// The target does not give it.
 pub(crate) async fn compare(
     store: &dyn ObjectStore,
-    path: &Path,
-    key: &str,
+    object: &ObjectKey,
     expected: Expected,
     counts: &Counts,
-) -> Result<Found, CopyError> {
-    match retrying(Patience::OBJECT, || compare_once(store, path, expected, counts)).await {
+) -> Result<Compared, CopyError> {
+    match retrying(Patience::OBJECT, || compare_once(store, object, expected, counts)).await {
         Ok(found) => Ok(found),
-        Err(error) if error.kind == StoreErrorKind::NotFound => Ok(Found::Nothing),
-        Err(error) => Err(CopyError::target(key, &error)),
+        Err(error) if error.kind == StoreErrorKind::NotFound => Ok(Compared::Absent),
+        Err(error) => Err(CopyError::target(&object.key, &error)),
     }
 }
 
 async fn compare_once(
     store: &dyn ObjectStore,
-    path: &Path,
+    object: &ObjectKey,
     expected: Expected,
     counts: &Counts,
-) -> Result<Found, StoreError> {
+) -> Result<Compared, StoreError> {
     counts.request();
-    let answer = store.get_opts(path, GetOptions::default()).await?;
-    let (size, etag) = (answer.meta.size, answer.meta.e_tag.clone().unwrap_or_default());
+    let answer = store.get_opts(&object.path, GetOptions::default()).await?;
+    let (size, etag) = (answer.meta.size, ETag::of(&answer.meta));
     if size != expected.size {
         let why = format!("it has {size} bytes, not {}", expected.size);
-        return Ok(Found::Different { etag, why });
+        return Ok(Compared::Different { etag, why });
     }
     let digest = match answer.payload {
         GetResultPayload::File(file, _) => digest_of_file(file).await?,
@@ -86,9 +86,9 @@ async fn compare_once(
     }
     if digest.finalize() != expected.crc64nvme {
         let why = "its bytes have another digest".to_owned();
-        return Ok(Found::Different { etag, why });
+        return Ok(Compared::Different { etag, why });
     }
-    Ok(Found::Equal { etag })
+    Ok(Compared::Equal(etag))
 }
 
 async fn digest_of_file(mut file: std::fs::File) -> Result<Digest, StoreError> {

@@ -1,7 +1,7 @@
-//! Reading: whole objects and ranges, with a cut answer resumed where it ended.
+//! Reads whole objects and ranges, and resumes an answer that was cut where it ended.
 //!
-//! All answers for one object show one entity tag and one length; a resumed read says `If-Match`
-//! where the tag is a strong one, and takes nothing but the range that it asked for.
+//! All answers for one object show one entity tag and one length. A resumed read sends `If-Match`
+//! where the tag is a strong one, and accepts only the range that it asked for.
 
 use std::ops::Range;
 
@@ -10,24 +10,30 @@ use crc_fast::{CrcAlgorithm, Digest};
 use deepclone_common::store::error::{StoreError, StoreErrorKind};
 use deepclone_common::store::retry::{Patience, Retry};
 use futures::StreamExt;
-use object_store::path::Path;
-use object_store::{GetOptions, GetRange, GetResult, GetResultPayload, ObjectStore};
+use object_store::{GetOptions, GetRange, GetResult, GetResultPayload, ObjectMeta, ObjectStore};
 
-use super::Counts;
+use super::counts::Counts;
 use super::error::CopyError;
+use super::etag::ETag;
+use super::key::ObjectKey;
 
-/// What is known of an object before it is read.
+/// The length of an object as the table's log tells it, in bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Length {
-    /// Exactly this.
+    /// The length.
     Exact(u64),
-    /// At least this.
+    /// A lower bound.
     AtLeast(u64),
 }
 
 impl Length {
+    pub(crate) fn least(self) -> u64 {
+        let (Self::Exact(size) | Self::AtLeast(size)) = self;
+        size
+    }
+
     /// # Errors
-    /// OBJECT_CHANGED when the object `key` cannot be the planned one.
+    /// SOURCE_CHANGED when the object `key` cannot be the planned one.
     pub(crate) fn check(self, key: &str, size: u64) -> Result<(), CopyError> {
         let (is_planned, planned) = match self {
             Self::Exact(planned) => (size == planned, format!("{planned}")),
@@ -41,18 +47,30 @@ impl Length {
     }
 }
 
-/// Bytes of an object, with what the store says of the whole.
+/// The source's object as the first answer describes it: the others must show the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SourceState {
+    /// The length of the whole object.
+    pub(crate) size: u64,
+    pub(crate) etag: Option<ETag>,
+}
+
+impl SourceState {
+    pub(crate) fn of(meta: &ObjectMeta) -> Self {
+        Self { size: meta.size, etag: ETag::of(meta) }
+    }
+}
+
+/// Bytes of an object, whole or a range.
 #[derive(Clone, Debug)]
 pub(crate) struct Piece {
     pub(crate) chunks: Vec<Bytes>,
+    /// Of these bytes.
     pub(crate) digest: Digest,
-    /// Empty where the store has none.
-    pub(crate) etag: String,
-    /// The object's whole length.
-    pub(crate) size: u64,
+    pub(crate) source: SourceState,
 }
 
-/// The digest of an object's bytes.
+/// An empty digest; receipts hold its algorithm's.
 pub(crate) fn new_digest() -> Digest {
     Digest::new(CrcAlgorithm::Crc64Nvme)
 }
@@ -64,54 +82,50 @@ pub(crate) enum Want {
     Whole {
         /// The planned length.
         length: Length,
-        /// The most bytes that there is room for.
+        /// Bytes that there is room for.
         most: u64,
     },
-    /// A range of the object with this tag and length.
+    /// A range of the object in this state.
     Part {
         /// The range.
         range: Range<u64>,
-        /// The tag seen first; empty: none known.
-        etag: String,
-        /// The object's length.
-        size: u64,
+        /// The state that its first answer showed.
+        of: SourceState,
     },
 }
 
-/// What a read ended in.
+/// How a read ended.
 #[derive(Clone, Debug)]
 pub(crate) enum ReadOutcome {
     /// The bytes.
     Read(Box<Piece>),
-    /// There are more bytes than room: nothing of them was kept.
-    Larger {
-        /// The object's length.
-        size: u64,
-        /// Its tag.
-        etag: String,
-    },
+    /// The object is larger than the room: nothing of it was kept.
+    Larger(SourceState),
 }
 
-/// Reads what `want` says of the source's object.
+/// Reads the bytes that `want` names.
+///
+/// # Errors
+/// The source has no such object, has another one, or does not give it.
 pub(crate) async fn read(
     store: &dyn ObjectStore,
-    path: &Path,
-    key: &str,
+    object: &ObjectKey,
     want: &Want,
     counts: &Counts,
 ) -> Result<ReadOutcome, CopyError> {
+    let key = &object.key;
     let mut piece = match want {
         Want::Whole { .. } => None,
-        Want::Part { etag, size, .. } => Some(empty_piece(etag.clone(), *size)),
+        Want::Part { of, .. } => Some(empty_piece(of.clone())),
     };
     let mut retry = Retry::new(Patience::OBJECT);
     loop {
-        match read_on(store, path, key, want, &mut piece, counts).await {
+        match read_on(store, object, want, &mut piece, counts).await {
             Ok(None) => {
                 let piece = piece.ok_or_else(|| CopyError::changed(key, "gave no answer"))?;
                 return Ok(ReadOutcome::Read(Box::new(piece)));
             }
-            Ok(Some(larger)) => return Ok(larger),
+            Ok(Some(larger)) => return Ok(ReadOutcome::Larger(larger)),
             Err(Cut::Final(error)) => return Err(error),
             Err(Cut::Store(error)) => {
                 let Some(pause) = retry.next(&error) else {
@@ -119,7 +133,7 @@ pub(crate) async fn read(
                 };
                 // Without a tag nothing says that the rest is of the same object.
                 if let (Some(known), Want::Whole { .. }) = (&piece, want)
-                    && known.etag.is_empty()
+                    && known.source.etag.is_none()
                 {
                     piece = None;
                 }
@@ -129,6 +143,7 @@ pub(crate) async fn read(
     }
 }
 
+/// Why one request did not end the read.
 enum Cut {
     Store(StoreError),
     Final(CopyError),
@@ -140,48 +155,48 @@ impl From<object_store::Error> for Cut {
     }
 }
 
-fn empty_piece(etag: String, size: u64) -> Piece {
-    Piece { chunks: Vec::new(), digest: new_digest(), etag, size }
+fn empty_piece(source: SourceState) -> Piece {
+    Piece { chunks: Vec::new(), digest: new_digest(), source }
 }
 
-/// One request for what is still missing.
+/// Sends one request for what is still missing. Returns the object's state where it is larger than
+/// the room.
 async fn read_on(
     store: &dyn ObjectStore,
-    path: &Path,
-    key: &str,
+    object: &ObjectKey,
     want: &Want,
     piece: &mut Option<Piece>,
     counts: &Counts,
-) -> Result<Option<ReadOutcome>, Cut> {
+) -> Result<Option<SourceState>, Cut> {
+    let key = &object.key;
     let have = piece.as_ref().map_or(0, |piece| piece.digest.get_amount());
     let (wanted, options) = request(want, piece.as_ref(), have);
     counts.request();
-    let answer = store.get_opts(path, options).await?;
-    let etag = answer.meta.e_tag.clone().unwrap_or_default();
-    let size = answer.meta.size;
+    let answer = store.get_opts(&object.path, options).await?;
+    let source = SourceState::of(&answer.meta);
+    let wanted = wanted.unwrap_or(0..source.size);
     let known = match piece {
         Some(known) => {
-            check_same(key, known, &etag, size)?;
+            check_same(key, &known.source, &source)?;
             known
         }
         None => {
             if let Want::Whole { length, most } = want {
-                length.check(key, size).map_err(Cut::Final)?;
-                if size > *most {
-                    return Ok(Some(ReadOutcome::Larger { size, etag }));
+                length.check(key, source.size).map_err(Cut::Final)?;
+                if source.size > *most {
+                    return Ok(Some(source));
                 }
             }
-            piece.insert(empty_piece(etag, size))
+            piece.insert(empty_piece(source))
         }
     };
-    let wanted = wanted.unwrap_or(0..size);
     if answer.range != wanted {
         let why = format!("answered bytes {:?} instead of {wanted:?}", answer.range);
         return Err(Cut::Final(CopyError::changed(key, &why)));
     }
     take(answer, known, counts).await?;
     let whole = match want {
-        Want::Whole { .. } => known.size,
+        Want::Whole { .. } => known.source.size,
         Want::Part { range, .. } => range.end - range.start,
     };
     match known.digest.get_amount().cmp(&whole) {
@@ -199,30 +214,25 @@ async fn read_on(
 fn request(want: &Want, piece: Option<&Piece>, have: u64) -> (Option<Range<u64>>, GetOptions) {
     let range = match (want, piece) {
         (Want::Part { range, .. }, _) => Some(range.start + have..range.end),
-        (Want::Whole { .. }, Some(piece)) if have > 0 => Some(have..piece.size),
+        (Want::Whole { .. }, Some(piece)) if have > 0 => Some(have..piece.source.size),
         (Want::Whole { .. }, _) => None,
     };
-    let etag = piece.map(|piece| piece.etag.clone()).filter(|etag| is_strong(etag));
+    let etag = piece.and_then(|piece| piece.source.etag.as_ref()).filter(|etag| etag.is_strong());
     let options = GetOptions {
         range: range.clone().map(GetRange::Bounded),
-        if_match: etag,
+        if_match: etag.map(|etag| etag.as_str().to_owned()),
         ..GetOptions::default()
     };
     (range, options)
 }
 
-/// `If-Match` compares strongly: a weak tag never matches there, and some stores say so with 412.
-/// An answer's own tag is compared with the known one all the same.
-fn is_strong(etag: &str) -> bool {
-    !etag.is_empty() && !etag.starts_with("W/")
-}
-
-fn check_same(key: &str, known: &Piece, etag: &str, size: u64) -> Result<(), Cut> {
-    if size != known.size {
-        let why = format!("has {size} bytes now and had {} before", known.size);
+/// An answer's own tag is compared with the known one, whether or not it was asked to match.
+fn check_same(key: &str, known: &SourceState, now: &SourceState) -> Result<(), Cut> {
+    if now.size != known.size {
+        let why = format!("has {} bytes now and had {} before", now.size, known.size);
         return Err(Cut::Final(CopyError::changed(key, &why)));
     }
-    if etag != known.etag {
+    if now.etag != known.etag {
         return Err(Cut::Final(CopyError::changed(key, "was replaced while it was read")));
     }
     Ok(())

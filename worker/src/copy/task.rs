@@ -1,32 +1,30 @@
-//! All objects of one task, as many at once as the budget has turns; the first failure ends it.
+//! Copies the objects of one task, as many at once as the budget has turns. The first failure ends
+//! the task.
 
 use std::sync::atomic::Ordering;
 
+use deepclone_core::copy_plan::CopyPlan;
 use deepclone_core::evidence::Prior;
-use deepclone_core::limits::WHOLE_OBJECT_BYTES_MAX;
 use deepclone_core::machine::TaskOutcome;
-use deepclone_core::receipt::{ObjectReceipt, Receipt, TaskFailure};
+use deepclone_core::receipt::{Receipt, TaskFailure};
 use deepclone_core::task::ObjectCopy;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 
-use super::Context;
+use super::context::TaskContext;
 use super::error::CopyError;
 use super::object::copy_object;
-use super::sink::sweep;
+use super::settle::CopiedObject;
 
 /// Copies every object of a task.
-pub(crate) async fn copy_task(context: &Context, objects: &[ObjectCopy]) -> TaskOutcome {
-    if let Some(directory) = &context.target.directory {
-        sweep(directory.clone()).await;
-    }
+pub(crate) async fn copy_task(context: &TaskContext, objects: &[ObjectCopy]) -> TaskOutcome {
+    context.target.sweep().await;
     let copies: Vec<_> =
         objects.iter().enumerate().map(|numbered| copy_one(context, numbered).boxed()).collect();
-    let receipts =
-        stream::iter(copies).buffered(objects.len().max(1)).try_collect::<Vec<_>>().await;
-    match receipts {
-        Ok(receipts) => TaskOutcome::Done(Receipt {
-            objects_written_before: written_before(context, objects, &receipts),
-            objects: receipts,
+    let copied = stream::iter(copies).buffered(objects.len().max(1)).try_collect::<Vec<_>>().await;
+    match copied {
+        Ok(copied) => TaskOutcome::Done(Receipt {
+            objects_written_before: written_before(context, objects, &copied),
+            objects: copied.into_iter().map(|copied| copied.receipt).collect(),
             bytes_read: context.counts.bytes_read.load(Ordering::Relaxed),
             bytes_written: context.counts.bytes_written.load(Ordering::Relaxed),
             requests: context.counts.requests.load(Ordering::Relaxed),
@@ -37,37 +35,35 @@ pub(crate) async fn copy_task(context: &Context, objects: &[ObjectCopy]) -> Task
 }
 
 async fn copy_one(
-    context: &Context,
+    context: &TaskContext,
     (index, object): (usize, &ObjectCopy),
-) -> Result<ObjectReceipt, (usize, CopyError)> {
+) -> Result<CopiedObject, (usize, CopyError)> {
     let _turn = context.budget.turn().await;
     if context.stop.is_cancelled() {
         return Err((index, CopyError::lease_expired(&object.target_path)));
     }
-    // A large one ends its upload itself.
-    let is_small = !object.size_is_minimum && object.size <= WHOLE_OBJECT_BYTES_MAX;
+    // One that is copied by parts ends its upload itself.
+    let is_whole = !object.size_is_minimum && CopyPlan::of(object.size) == CopyPlan::Whole;
     let copied = tokio::select! {
         copied = copy_object(context, object) => copied,
-        () = context.stop.cancelled(), if is_small => {
+        () = context.stop.cancelled(), if is_whole => {
             Err(CopyError::lease_expired(&object.target_path))
         }
     };
     copied.map_err(|error| (index, error))
 }
 
-/// Objects that an earlier attempt at this task wrote, as far as can be told: they exist, and the
-/// plan knew of nothing under their keys.
-fn written_before(context: &Context, objects: &[ObjectCopy], receipts: &[ObjectReceipt]) -> u32 {
-    if context.attempt.0 <= 1 {
-        return 0;
-    }
-    let ours = |(object, receipt): &(&ObjectCopy, &ObjectReceipt)| {
-        receipt.existed && object.prior == Prior::Absent
+/// Number of objects that this job wrote before, as far as can be told: they exist although the
+/// plan knew of nothing under their keys, and an attempt at this task had sent a write.
+fn written_before(context: &TaskContext, objects: &[ObjectCopy], copied: &[CopiedObject]) -> u32 {
+    let is_again = context.attempt.0 > 1;
+    let ours = |(object, copied): &(&ObjectCopy, &CopiedObject)| {
+        copied.receipt.existed && object.prior == Prior::Absent && (is_again || copied.is_unheard)
     };
-    u32::try_from(objects.iter().zip(receipts).filter(ours).count()).unwrap_or(u32::MAX)
+    u32::try_from(objects.iter().zip(copied).filter(ours).count()).unwrap_or(u32::MAX)
 }
 
 /// A failure as it is reported.
-pub(crate) fn failure(index: Option<u32>, error: CopyError) -> TaskFailure {
+fn failure(index: Option<u32>, error: CopyError) -> TaskFailure {
     TaskFailure { index, kind: error.kind, message: error.message }
 }

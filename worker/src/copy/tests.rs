@@ -1,173 +1,47 @@
 //! The copy engine over memory and disk, with a store between that breaks on order.
 
-use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use deepclone_common::connections::Opened;
+use deepclone_common::local_folder::LocalFolder;
 use deepclone_common::store::retry::Patience;
+use deepclone_common::store::table::TableStore;
 use deepclone_core::evidence::Prior;
+use deepclone_core::ids::Attempt;
 use deepclone_core::limits::WHOLE_OBJECT_BYTES_MAX;
 use deepclone_core::machine::TaskOutcome;
 use deepclone_core::receipt::{Receipt, TaskFailureKind};
+use deepclone_core::spec::Verification;
 use deepclone_core::task::ObjectCopy;
-use futures::stream::BoxStream;
-use futures::{FutureExt, StreamExt, stream};
-use object_store::memory::InMemory;
-use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload,
-    ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions, PutPayload,
-    PutResult, Result,
-};
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
+use self::faulty::Fault;
+pub(super) use self::faulty::Faulty;
+use super::context::TaskContext;
+use super::target::Target;
 use super::task::copy_task;
-use super::*;
+use crate::budget::Budget;
+use crate::lease::LeaseClock;
 
+pub(super) mod faulty;
+mod parts;
 mod requests;
 mod tags;
 
-/// What happens to the n-th request of a kind (`get`, `put`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
-    /// The answer is 503.
-    Throttle,
-    /// A GET's body ends in an error after this many bytes.
-    Cut(usize),
-    /// A GET's body ends without an error after this many bytes.
-    Short(usize),
-    /// The write is done and its answer lost.
-    LoseAnswer,
-    /// A GET shows another tag.
-    OtherTag,
-}
-
-#[derive(Debug)]
-pub(super) struct Faulty {
-    pub(super) inner: InMemory,
-    faults: Mutex<BTreeMap<(&'static str, u32), Fault>>,
-    seen: Arc<Mutex<BTreeMap<&'static str, u32>>>,
-}
-
-impl std::fmt::Display for Faulty {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("faulty")
-    }
-}
-
-fn broken(text: &str) -> Error {
-    Error::Generic { store: "faulty", source: text.to_owned().into() }
-}
-
-fn unavailable() -> Error {
-    broken("Server returned non-2xx status code: 503 Service Unavailable: ")
-}
-
-impl Faulty {
-    fn new(faults: &[(&'static str, u32, Fault)]) -> Arc<Self> {
-        let faults = faults.iter().map(|(kind, number, fault)| ((*kind, *number), *fault));
-        Arc::new(Self {
-            inner: InMemory::new(),
-            faults: Mutex::new(faults.collect()),
-            seen: Arc::default(),
-        })
-    }
-
-    fn fault(&self, kind: &'static str) -> Option<Fault> {
-        let mut seen = self.seen.lock().unwrap();
-        let number = seen.entry(kind).or_default();
-        *number += 1;
-        self.faults.lock().unwrap().remove(&(kind, *number))
-    }
-
-    pub(super) fn count(&self, kind: &str) -> u32 {
-        self.seen.lock().unwrap().get(kind).copied().unwrap_or(0)
-    }
-}
-
-#[async_trait::async_trait]
-impl ObjectStore for Faulty {
-    async fn put_opts(&self, at: &Path, body: PutPayload, how: PutOptions) -> Result<PutResult> {
-        assert_eq!(how.mode, PutMode::Create, "an object may be overwritten");
-        match self.fault("put") {
-            Some(Fault::Throttle) => Err(unavailable()),
-            Some(Fault::LoseAnswer) => {
-                self.inner.put_opts(at, body, how).await?;
-                Err(unavailable())
-            }
-            _ => self.inner.put_opts(at, body, how).await,
-        }
-    }
-
-    async fn put_multipart_opts(
-        &self,
-        at: &Path,
-        how: PutMultipartOptions,
-    ) -> Result<Box<dyn MultipartUpload>> {
-        self.fault("upload");
-        let inner = self.inner.put_multipart_opts(at, how).await?;
-        Ok(Box::new(requests::Counted { inner, seen: Arc::clone(&self.seen) }))
-    }
-
-    async fn get_opts(&self, at: &Path, how: GetOptions) -> Result<GetResult> {
-        if how.head {
-            self.fault("head");
-            return self.inner.get_opts(at, how).await;
-        }
-        let fault = self.fault("get");
-        if fault == Some(Fault::Throttle) {
-            return Err(unavailable());
-        }
-        let mut answer = self.inner.get_opts(at, how).await?;
-        let (meta, range) = (answer.meta.clone(), answer.range.clone());
-        match fault {
-            Some(Fault::OtherTag) => answer.meta.e_tag = Some("other".to_owned()),
-            Some(Fault::Cut(after) | Fault::Short(after)) => {
-                let attributes = answer.attributes.clone();
-                let bytes = answer.bytes().await?.slice(..after);
-                let mut frames = vec![Ok(bytes)];
-                if matches!(fault, Some(Fault::Cut(_))) {
-                    frames.push(Err(unavailable()));
-                }
-                let payload = GetResultPayload::Stream(stream::iter(frames).boxed());
-                let extensions = <_>::default();
-                return Ok(GetResult { payload, meta, range, attributes, extensions });
-            }
-            _ => {}
-        }
-        Ok(answer)
-    }
-
-    fn delete_stream(
-        &self,
-        at: BoxStream<'static, Result<Path>>,
-    ) -> BoxStream<'static, Result<Path>> {
-        self.inner.delete_stream(at)
-    }
-
-    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.fault("list");
-        self.inner.list(prefix)
-    }
-
-    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-        self.inner.list_with_delimiter(prefix).await
-    }
-
-    async fn copy_opts(&self, from: &Path, to: &Path, how: CopyOptions) -> Result<()> {
-        self.inner.copy_opts(from, to, how).await
-    }
-}
-
-fn side(store: Arc<Faulty>) -> OpenSide {
-    let table = TableStore { store, root: Path::from("lake/t"), uri: "memory:t".to_owned() };
-    OpenSide { table, directory: None }
+fn table(store: &Arc<Faulty>) -> TableStore {
+    let store = Arc::clone(store) as Arc<dyn ObjectStore>;
+    TableStore { store, root: Path::from("lake/t"), uri: "memory:t".to_owned() }
 }
 
 pub(super) struct Case {
     pub(super) source: Arc<Faulty>,
     pub(super) target: Arc<Faulty>,
-    pub(super) context: Context,
+    pub(super) context: TaskContext,
 }
 
 pub(super) const KEY: &str = "p=1/a%20b.parquet";
@@ -180,15 +54,17 @@ pub(super) type Faults<'a> = &'a [(&'static str, u32, Fault)];
 
 pub(super) fn case(source: Faults<'_>, target: Faults<'_>) -> Case {
     let (source, target) = (Faulty::new(source), Faulty::new(target));
-    let context = Context {
-        source: side(Arc::clone(&source)),
-        target: side(Arc::clone(&target)),
+    let counts = Arc::default();
+    let opened = Opened { table: table(&target), directory: None };
+    let context = TaskContext {
+        source: table(&source),
+        target: Target::new(opened, Arc::clone(&counts)),
         attempt: Attempt(1),
         verification: Verification::Digest,
         budget: Budget::new(256 << 20),
         lease: Arc::new(LeaseClock::new(Instant::now(), Duration::from_secs(3600))),
         stop: CancellationToken::new(),
-        counts: Arc::default(),
+        counts,
         leftovers: Arc::default(),
     };
     Case { source, target, context }
@@ -201,7 +77,9 @@ pub(super) fn case_on_disk() -> (Case, tempfile::TempDir) {
     let store = Arc::new(object_store::local::LocalFileSystem::new());
     let table = TableStore { store, root, uri: "file:t".to_owned() };
     let mut case = case(&[], &[]);
-    case.context.target = OpenSide { table, directory: Some(LocalFolder::root(folder.path())) };
+    let directory = Some(LocalFolder::root(folder.path()));
+    let counts = Arc::clone(&case.context.counts);
+    case.context.target = Target::new(Opened { table, directory }, counts);
     (case, folder)
 }
 
@@ -285,6 +163,7 @@ async fn what_breaks_on_the_way_is_mended() {
         let receipt = case.done(&body).await;
         assert_eq!(receipt.requests, requests, "{source:?} {target:?}");
         assert_eq!(receipt.objects[0].existed, existed, "{source:?} {target:?}");
+        assert_eq!(receipt.objects_written_before, u32::from(existed), "{source:?} {target:?}");
         assert_eq!(receipt.bytes_read, body.len() as u64, "{source:?}: resumed, not repeated");
     }
 }
@@ -456,30 +335,4 @@ async fn a_budget_of_two_parts_copies_any_number_of_them() {
     let body = bytes_of(size);
     let copied = case.done(&body);
     tokio::time::timeout(Duration::from_secs(60), copied).await.expect("it hangs");
-}
-
-#[tokio::test]
-async fn the_budget_bounds_what_is_held() {
-    let budget = Budget::new(10 << 10);
-    let first = budget.reserve(8 << 10).await;
-    assert!(budget.reserve(8 << 10).now_or_never().is_none(), "more than the budget was given");
-    drop(first);
-    // More than all of it takes all of it, and does not wait for ever.
-    let _all = budget.reserve(1 << 30).await;
-    assert!(budget.reserve(1).now_or_never().is_none());
-}
-
-#[tokio::test]
-async fn the_budget_bounds_how_many_objects_are_copied() {
-    let budget = Budget::new(10 << 10);
-    // Without tokio's own bound on how much one test polls.
-    let turn = || tokio::task::unconstrained(budget.turn()).now_or_never();
-    let mut turns = Vec::new();
-    while let Some(turn) = turn() {
-        turns.push(turn);
-        assert!(turns.len() <= 1024, "there is no bound");
-    }
-    assert!(turns.len() >= 64, "too few objects to hide a store's latency");
-    turns.pop();
-    assert!(turn().is_some(), "a turn that ended is not given again");
 }

@@ -4,6 +4,8 @@ use deepclone_core::evidence::PriorCopy;
 use deepclone_core::ids::Attempt;
 use deepclone_core::machine::TaskOutcome;
 use deepclone_core::receipt::{Receipt, TaskFailureKind};
+use deepclone_core::task::ObjectCopy;
+use object_store::ObjectStoreExt;
 use tempfile::TempDir;
 
 use super::super::task::copy_task;
@@ -117,8 +119,8 @@ async fn on_disk(source: &[u8], target: &[u8]) -> (Case, TempDir, String) {
     let file = folder.path().join(KEY);
     std::fs::create_dir_all(file.parent().unwrap()).unwrap();
     std::fs::write(&file, target).unwrap();
-    let path = case.context.target.object(KEY).unwrap();
-    let meta = case.context.target.table.store.head(&path).await.unwrap();
+    let key = ObjectKey::new(case.context.target.table(), KEY).unwrap();
+    let meta = case.context.target_store().head(&key.path).await.unwrap();
     (case, folder, meta.e_tag.unwrap())
 }
 
@@ -144,12 +146,16 @@ async fn only_a_bad_object_of_an_unpublished_sync_is_replaced() {
 #[tokio::test]
 async fn a_deletion_spares_another_object() {
     let (case, folder, etag) = on_disk(b"source", b"first").await;
-    let path = case.context.target.object(KEY).unwrap();
-    let error = delete(&case.context, &path, "another").await.unwrap_err();
-    assert_eq!(error.kind, StoreErrorKind::Precondition);
-    assert!(folder.path().join(KEY).exists());
-    delete(&case.context, &path, &etag).await.unwrap();
-    delete(&case.context, &path, &etag).await.expect("what is gone is fine");
+    let target = &case.context.target;
+    let key = ObjectKey::new(target.table(), KEY).unwrap();
+    for other in [ETag::new("another"), None] {
+        let error = target.delete(&key, other.as_ref()).await.unwrap_err();
+        assert_eq!(error.kind, StoreErrorKind::Precondition);
+        assert!(folder.path().join(KEY).exists());
+    }
+    let etag = ETag::new(etag);
+    target.delete(&key, etag.as_ref()).await.unwrap();
+    target.delete(&key, etag.as_ref()).await.expect("what is gone is fine");
 }
 
 #[tokio::test]

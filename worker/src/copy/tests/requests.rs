@@ -1,40 +1,8 @@
 //! The requests of a copy are those that a plan is estimated by.
 
 use deepclone_core::copy_plan::{CopyPlan, CopyTarget};
-use object_store::UploadPart;
 
 use super::*;
-
-/// An upload whose parts and completion are counted.
-#[derive(Debug)]
-pub(super) struct Counted {
-    pub(super) inner: Box<dyn MultipartUpload>,
-    pub(super) seen: Arc<Mutex<BTreeMap<&'static str, u32>>>,
-}
-
-impl Counted {
-    fn count(&self, kind: &'static str) {
-        *self.seen.lock().unwrap().entry(kind).or_default() += 1;
-    }
-}
-
-#[async_trait::async_trait]
-impl MultipartUpload for Counted {
-    fn put_part(&mut self, data: PutPayload) -> UploadPart {
-        self.count("part");
-        self.inner.put_part(data)
-    }
-
-    async fn complete(&mut self) -> Result<PutResult> {
-        self.count("complete");
-        self.inner.complete().await
-    }
-
-    async fn abort(&mut self) -> Result<()> {
-        self.count("abort");
-        self.inner.abort().await
-    }
-}
 
 /// Lengths below, at and above the threshold, and of several parts.
 fn sizes() -> [u64; 7] {
@@ -48,11 +16,8 @@ async fn a_copy_to_a_store_sends_the_planned_requests() {
         let case = case(&[], &[]);
         let receipt = case.done(&bytes_of(usize::try_from(size).unwrap())).await;
         let planned = CopyPlan::of(size).requests(CopyTarget::Store);
-        let sent = |store: &Faulty| {
-            let seen = store.seen.lock().unwrap();
-            u64::from(seen.values().sum::<u32>())
-        };
-        assert_eq!((sent(&case.source), sent(&case.target)), (planned.source, planned.target));
+        let sent = (case.source.total(), case.target.total());
+        assert_eq!(sent, (planned.source, planned.target), "{size}");
         assert_eq!(u64::from(receipt.requests), planned.source + planned.target, "{size}");
     }
 }

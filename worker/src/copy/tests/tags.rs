@@ -1,7 +1,19 @@
 //! Stores with weak entity tags: no `If-Match`, and yet no mixture of two objects. And answers that
 //! no other try betters.
 
+use std::sync::Mutex;
+
+use deepclone_common::store::error::StoreError;
+use futures::stream::BoxStream;
+use object_store::memory::InMemory;
+use object_store::{
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+};
+
+use super::faulty::broken;
 use super::*;
+use crate::copy::error::CopyError;
 
 /// A store with weak tags, which answers 412 to one in `If-Match`; after `replaced_after` ranged
 /// answers another object is there.
@@ -74,7 +86,7 @@ async fn weak_tags_are_compared_and_never_asked_to_match() {
         let inner = InMemory::new();
         inner.put(&at(), body.clone().into()).await.unwrap();
         let store = Arc::new(WeakTags { inner, replaced_after, ranges: Mutex::default() });
-        case.context.source.table.store = store;
+        case.context.source.store = store;
         match (case.run(size as u64).await, wanted) {
             (TaskOutcome::Done(receipt), None) => {
                 assert_eq!(receipt.objects[0].source_etag, "W/\"0\"");
@@ -93,7 +105,7 @@ async fn weak_tags_are_compared_and_never_asked_to_match() {
 #[test]
 fn what_a_store_does_not_support_is_final_on_either_side() {
     let text = "Server returned non-2xx status code: 501 Not Implemented: <Code>NotImplemented";
-    let error = deepclone_common::store::error::StoreError::from(broken(text));
+    let error = StoreError::from(broken(text));
     assert!(!error.kind.is_retryable());
     assert_eq!(CopyError::source(KEY, &error).kind, TaskFailureKind::SourceDenied);
     assert_eq!(CopyError::target(KEY, &error).kind, TaskFailureKind::TargetDenied);

@@ -1,0 +1,25 @@
+//! Counts what a task has done so far, for its receipt and for heartbeats.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+/// What a task has done so far, repeats included.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) bytes_read: AtomicU64,
+    pub(crate) bytes_written: AtomicU64,
+    pub(crate) requests: AtomicU32,
+}
+
+impl Counts {
+    pub(crate) fn request(&self) {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn read(&self, bytes: usize) {
+        self.bytes_read.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn wrote(&self, bytes: u64) {
+        self.bytes_written.fetch_add(bytes, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,35 @@
+//! Where the objects of a task lie.
+
+use deepclone_common::store::table::TableStore;
+use deepclone_core::task::ObjectCopy;
+use object_store::path::Path;
+
+use super::error::CopyError;
+
+/// One object at one side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ObjectKey {
+    /// Its decoded key below the table's folder, as errors show it.
+    pub(crate) key: String,
+    /// Its path in the store.
+    pub(crate) path: Path,
+}
+
+impl ObjectKey {
+    /// The object with this key in a table.
+    ///
+    /// # Errors
+    /// No store can name the key.
+    pub(crate) fn new(table: &TableStore, key: &str) -> Result<Self, CopyError> {
+        let path = table.key(key).map_err(|_| CopyError::bad_key(key))?;
+        Ok(Self { key: key.to_owned(), path })
+    }
+}
+
+/// An object to copy: what the task says of it, and where it lies at either side.
+#[derive(Clone, Debug)]
+pub(crate) struct ObjectToCopy<'a> {
+    pub(crate) spec: &'a ObjectCopy,
+    pub(crate) source: ObjectKey,
+    pub(crate) target: ObjectKey,
+}

@@ -1,0 +1,97 @@
+//! What a key that is taken means: the object that should be there, nothing any more, or another
+//! object, which is replaced only where an unpublished sync of ours wrote it.
+
+use crc_fast::Digest;
+use deepclone_core::evidence::is_replaceable;
+use deepclone_core::receipt::ObjectReceipt;
+
+use super::context::TaskContext;
+use super::error::CopyError;
+use super::etag::{ETag, recorded};
+use super::key::ObjectToCopy;
+use super::proof::{Compared, Expected, compare};
+
+/// How an object came to be at the target, with its tag there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum AtTarget {
+    /// This copy wrote it.
+    Written(Option<ETag>),
+    /// This copy found it after a write whose answer was lost.
+    Unheard(Option<ETag>),
+    /// It was there before this copy.
+    Found(Option<ETag>),
+}
+
+/// What was found under a key that is taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Settled {
+    /// The same bytes, under this tag.
+    Same(Option<ETag>),
+    /// Nothing any more: the key may be written.
+    Absent,
+}
+
+/// A copied object: its evidence, and whether this very copy found it after a lost answer.
+#[derive(Clone, Debug)]
+pub(crate) struct CopiedObject {
+    pub(crate) receipt: ObjectReceipt,
+    pub(crate) is_unheard: bool,
+}
+
+impl AtTarget {
+    /// The evidence of an object with this digest, read from the source under `source_etag`.
+    pub(crate) fn evidence(self, digest: &Digest, source_etag: Option<&ETag>) -> CopiedObject {
+        let existed = !matches!(self, Self::Written(_));
+        let is_unheard = matches!(self, Self::Unheard(_));
+        let (Self::Written(etag) | Self::Unheard(etag) | Self::Found(etag)) = self;
+        let receipt = ObjectReceipt {
+            size: digest.get_amount(),
+            crc64nvme: digest.finalize(),
+            source_etag: recorded(source_etag),
+            target_etag: recorded(etag.as_ref()),
+            existed,
+        };
+        CopiedObject { receipt, is_unheard }
+    }
+}
+
+/// Reads back what has the object's key at the target.
+///
+/// # Errors
+/// TARGET_CONFLICT when it is another object, which may be somebody's.
+pub(crate) async fn settle(
+    context: &TaskContext,
+    object: &ObjectToCopy<'_>,
+    digest: &Digest,
+) -> Result<Settled, CopyError> {
+    let expected = Expected { size: digest.get_amount(), crc64nvme: digest.finalize() };
+    match compare(context.target_store(), &object.target, expected, &context.counts).await? {
+        Compared::Equal(etag) => Ok(Settled::Same(etag)),
+        Compared::Absent => Ok(Settled::Absent),
+        Compared::Different { etag, why } => {
+            replace(context, object, etag.as_ref(), &why).await.map(|()| Settled::Absent)
+        }
+    }
+}
+
+/// The target has other bytes under the key: deletes them if an unpublished sync of ours wrote
+/// them.
+///
+/// # Errors
+/// TARGET_CONFLICT when the object may be somebody's.
+pub(crate) async fn replace(
+    context: &TaskContext,
+    object: &ObjectToCopy<'_>,
+    etag: Option<&ETag>,
+    why: &str,
+) -> Result<(), CopyError> {
+    let key = &object.target.key;
+    if !is_replaceable(&object.spec.prior, &recorded(etag)) {
+        return Err(CopyError::conflict(key, why));
+    }
+    context.check_lease(key)?;
+    tracing::warn!(key, why, "an object of an unpublished sync is deleted and copied again");
+    context.target.delete(&object.target, etag).await.map_err(|error| {
+        CopyError::conflict(key, &format!("{why}, and it cannot be deleted: {error}"))
+    })
+}

@@ -1,0 +1,135 @@
+//! The target of a task: takes whole objects, or parts of them, and overwrites nothing.
+//!
+//! Whether it is a store or a disk is asked here and nowhere else. Its requests are counted where
+//! they are sent; errors are not retried here.
+
+pub(crate) mod disk;
+pub(crate) mod store;
+pub(crate) mod written;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use deepclone_common::connections::Opened;
+use deepclone_common::store::error::{StoreError, StoreErrorKind};
+use deepclone_common::store::table::TableStore;
+use futures::future::BoxFuture;
+
+use self::disk::{DiskTarget, DiskUpload};
+use self::store::{StoreTarget, StoreUpload};
+use self::written::Written;
+use super::counts::Counts;
+use super::etag::ETag;
+use super::key::ObjectKey;
+
+/// The target's table, as objects are written to it.
+#[derive(Clone, Debug)]
+pub(crate) enum Target {
+    /// In an object store.
+    Store(StoreTarget),
+    /// On a disk of this machine.
+    Disk(DiskTarget),
+}
+
+/// An object that is written by parts.
+#[derive(Debug)]
+pub(crate) enum Upload {
+    /// To an object store.
+    Store(StoreUpload),
+    /// To a disk of this machine.
+    Disk(DiskUpload),
+}
+
+impl Target {
+    /// The target that a connection opened.
+    pub(crate) fn new(opened: Opened, counts: Arc<Counts>) -> Self {
+        let Opened { table, directory } = opened;
+        match directory {
+            Some(folder) => Self::Disk(DiskTarget { table, folder, counts }),
+            None => Self::Store(StoreTarget { table, counts }),
+        }
+    }
+
+    /// The target's table, to read from.
+    pub(crate) fn table(&self) -> &TableStore {
+        match self {
+            Self::Store(target) => &target.table,
+            Self::Disk(target) => &target.table,
+        }
+    }
+
+    /// Removes what killed processes left half written, as far as it can be told.
+    pub(crate) async fn sweep(&self) {
+        match self {
+            // A lifecycle rule of the bucket removes uploads that never end.
+            Self::Store(_) => {}
+            Self::Disk(target) => target.sweep().await,
+        }
+    }
+
+    /// Writes a whole object.
+    pub(crate) async fn put(
+        &self,
+        object: &ObjectKey,
+        chunks: &[Bytes],
+    ) -> Result<Written, StoreError> {
+        match self {
+            Self::Store(target) => target.put(object, chunks).await,
+            Self::Disk(target) => target.put(object, chunks).await,
+        }
+    }
+
+    /// Opens an object that is written by parts.
+    pub(crate) async fn open(&self, object: &ObjectKey) -> Result<Upload, StoreError> {
+        Ok(match self {
+            Self::Store(target) => Upload::Store(target.open(object).await?),
+            Self::Disk(target) => Upload::Disk(target.open(object).await?),
+        })
+    }
+
+    /// Deletes the object with this tag, and no other; one that is gone is fine.
+    pub(crate) async fn delete(
+        &self,
+        object: &ObjectKey,
+        etag: Option<&ETag>,
+    ) -> Result<(), StoreError> {
+        let deleted = match self {
+            Self::Store(target) => target.delete(object, etag).await,
+            Self::Disk(target) => target.delete(object, etag).await,
+        };
+        match deleted {
+            Err(error) if error.kind == StoreErrorKind::NotFound => Ok(()),
+            settled => settled,
+        }
+    }
+}
+
+impl Upload {
+    /// Writes the next part. Parts are given in order; their writes may overlap.
+    pub(crate) fn put_part(
+        &mut self,
+        chunks: Vec<Bytes>,
+    ) -> BoxFuture<'static, Result<(), StoreError>> {
+        match self {
+            Self::Store(upload) => upload.put_part(&chunks),
+            Self::Disk(upload) => upload.put_part(chunks),
+        }
+    }
+
+    /// Makes the object of its parts, once all are written.
+    pub(crate) async fn finish(self) -> Result<Written, StoreError> {
+        match self {
+            Self::Store(upload) => upload.finish().await,
+            Self::Disk(upload) => upload.finish().await,
+        }
+    }
+
+    /// Gives up, and leaves nothing behind as far as the target allows.
+    pub(crate) async fn abort(self) {
+        match self {
+            Self::Store(upload) => upload.abort().await,
+            // Its temporary file is removed when it is dropped.
+            Self::Disk(_) => {}
+        }
+    }
+}

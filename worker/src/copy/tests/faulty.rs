@@ -1,0 +1,210 @@
+//! A store that breaks on order.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures::stream::BoxStream;
+use futures::{FutureExt, StreamExt, stream};
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use object_store::{
+    CopyOptions, Error, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload,
+    ObjectMeta, ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult,
+    Result, UploadPart,
+};
+
+use super::KEY;
+
+/// What happens to the n-th request of a kind (`get`, `put`, `part`, `complete`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::copy) enum Fault {
+    /// The answer is 503.
+    Throttle,
+    /// A GET's body ends in an error after this many bytes.
+    Cut(usize),
+    /// A GET's body ends without an error after this many bytes.
+    Short(usize),
+    /// The write is done and its answer lost.
+    LoseAnswer,
+    /// A GET shows another tag.
+    OtherTag,
+    /// A part is written an hour later.
+    Slow,
+    /// Another write is done just before, and this one is refused.
+    Overtaken,
+}
+
+/// The faults to come, and the requests that came.
+#[derive(Debug, Default)]
+struct Script {
+    faults: Mutex<BTreeMap<(&'static str, u32), Fault>>,
+    seen: Mutex<BTreeMap<&'static str, u32>>,
+}
+
+impl Script {
+    fn fault(&self, kind: &'static str) -> Option<Fault> {
+        let mut seen = self.seen.lock().unwrap();
+        let number = seen.entry(kind).or_default();
+        *number += 1;
+        self.faults.lock().unwrap().remove(&(kind, *number))
+    }
+}
+
+/// A store in memory that breaks on order and counts its requests.
+#[derive(Debug)]
+pub(in crate::copy) struct Faulty {
+    pub(in crate::copy) inner: InMemory,
+    script: Arc<Script>,
+}
+
+impl std::fmt::Display for Faulty {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("faulty")
+    }
+}
+
+pub(super) fn broken(text: &str) -> Error {
+    Error::Generic { store: "faulty", source: text.to_owned().into() }
+}
+
+fn unavailable() -> Error {
+    broken("Server returned non-2xx status code: 503 Service Unavailable: ")
+}
+
+impl Faulty {
+    pub(super) fn new(faults: &[(&'static str, u32, Fault)]) -> Arc<Self> {
+        let faults = faults.iter().map(|(kind, number, fault)| ((*kind, *number), *fault));
+        let script = Script { faults: Mutex::new(faults.collect()), seen: Mutex::default() };
+        Arc::new(Self { inner: InMemory::new(), script: Arc::new(script) })
+    }
+
+    fn fault(&self, kind: &'static str) -> Option<Fault> {
+        self.script.fault(kind)
+    }
+
+    /// Requests of one kind.
+    pub(in crate::copy) fn count(&self, kind: &str) -> u32 {
+        self.script.seen.lock().unwrap().get(kind).copied().unwrap_or(0)
+    }
+
+    /// All requests.
+    pub(super) fn total(&self) -> u64 {
+        u64::from(self.script.seen.lock().unwrap().values().sum::<u32>())
+    }
+}
+
+#[async_trait::async_trait]
+impl ObjectStore for Faulty {
+    async fn put_opts(&self, at: &Path, body: PutPayload, how: PutOptions) -> Result<PutResult> {
+        assert_eq!(how.mode, PutMode::Create, "an object may be overwritten");
+        match self.fault("put") {
+            Some(Fault::Throttle) => Err(unavailable()),
+            Some(Fault::LoseAnswer) => {
+                self.inner.put_opts(at, body, how).await?;
+                Err(unavailable())
+            }
+            _ => self.inner.put_opts(at, body, how).await,
+        }
+    }
+
+    async fn put_multipart_opts(
+        &self,
+        at: &Path,
+        how: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
+        self.fault("upload");
+        let inner = self.inner.put_multipart_opts(at, how).await?;
+        Ok(Box::new(FaultyUpload { inner, script: Arc::clone(&self.script) }))
+    }
+
+    async fn get_opts(&self, at: &Path, how: GetOptions) -> Result<GetResult> {
+        if how.head {
+            self.fault("head");
+            return self.inner.get_opts(at, how).await;
+        }
+        let fault = self.fault("get");
+        if fault == Some(Fault::Throttle) {
+            return Err(unavailable());
+        }
+        let mut answer = self.inner.get_opts(at, how).await?;
+        let (meta, range) = (answer.meta.clone(), answer.range.clone());
+        match fault {
+            Some(Fault::OtherTag) => answer.meta.e_tag = Some("other".to_owned()),
+            Some(Fault::Cut(after) | Fault::Short(after)) => {
+                let attributes = answer.attributes.clone();
+                let bytes = answer.bytes().await?.slice(..after);
+                let mut frames = vec![Ok(bytes)];
+                if matches!(fault, Some(Fault::Cut(_))) {
+                    frames.push(Err(unavailable()));
+                }
+                let payload = GetResultPayload::Stream(stream::iter(frames).boxed());
+                let extensions = <_>::default();
+                return Ok(GetResult { payload, meta, range, attributes, extensions });
+            }
+            _ => {}
+        }
+        Ok(answer)
+    }
+
+    fn delete_stream(
+        &self,
+        at: BoxStream<'static, Result<Path>>,
+    ) -> BoxStream<'static, Result<Path>> {
+        self.inner.delete_stream(at)
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.fault("list");
+        self.inner.list(prefix)
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        self.inner.list_with_delimiter(prefix).await
+    }
+
+    async fn copy_opts(&self, from: &Path, to: &Path, how: CopyOptions) -> Result<()> {
+        self.inner.copy_opts(from, to, how).await
+    }
+}
+
+/// An upload of a [`Faulty`] store.
+#[derive(Debug)]
+struct FaultyUpload {
+    inner: Box<dyn MultipartUpload>,
+    script: Arc<Script>,
+}
+
+#[async_trait::async_trait]
+impl MultipartUpload for FaultyUpload {
+    fn put_part(&mut self, data: PutPayload) -> UploadPart {
+        let fault = self.script.fault("part");
+        let sent = self.inner.put_part(data);
+        match fault {
+            Some(Fault::Slow) => async move {
+                tokio::time::sleep(Duration::from_secs(3_600)).await;
+                sent.await
+            }
+            .boxed(),
+            Some(Fault::Throttle) => async { Err(unavailable()) }.boxed(),
+            _ => sent,
+        }
+    }
+
+    async fn complete(&mut self) -> Result<PutResult> {
+        let fault = self.script.fault("complete");
+        let completed = self.inner.complete().await?;
+        match fault {
+            Some(Fault::LoseAnswer) => Err(unavailable()),
+            Some(Fault::Overtaken) => {
+                Err(Error::AlreadyExists { path: KEY.to_owned(), source: "409".into() })
+            }
+            _ => Ok(completed),
+        }
+    }
+
+    async fn abort(&mut self) -> Result<()> {
+        self.script.fault("abort");
+        self.inner.abort().await
+    }
+}

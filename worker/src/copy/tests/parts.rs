@@ -1,0 +1,76 @@
+//! Objects that are copied by parts: when an upload is opened, ended and given up.
+
+use super::*;
+
+/// Two parts and some bytes.
+const SIZE: u64 = 2 * WHOLE_OBJECT_BYTES_MAX + 7;
+
+async fn large(source: Faults<'_>, target: Faults<'_>) -> Case {
+    let case = case(source, target);
+    let body = bytes_of(usize::try_from(SIZE).unwrap());
+    case.source.inner.put(&at(), body.into()).await.unwrap();
+    case
+}
+
+/// How often the target's upload was opened, completed and given up.
+fn uploads(case: &Case) -> [u32; 3] {
+    ["upload", "complete", "abort"].map(|kind| case.target.count(kind))
+}
+
+fn lease(milliseconds: u64) -> Arc<LeaseClock> {
+    Arc::new(LeaseClock::new(Instant::now(), Duration::from_millis(milliseconds)))
+}
+
+#[tokio::test]
+async fn no_upload_is_opened_for_a_source_that_is_not_the_planned_one() {
+    let case = large(&[], &[]).await;
+    assert_eq!(case.failed(SIZE + 1).await.0, TaskFailureKind::SourceChanged);
+    assert_eq!(uploads(&case), [0, 0, 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_part_is_written_and_no_upload_completed_after_the_lease() {
+    // The first read is answered after the lease.
+    let mut reading = large(&[("get", 1, Fault::Throttle)], &[]).await;
+    reading.context.lease = lease(50);
+    assert_eq!(reading.failed(SIZE).await.0, TaskFailureKind::LeaseExpired);
+    assert_eq!((reading.target.count("part"), uploads(&reading)), (0, [1, 0, 1]));
+    // The last write is.
+    let mut writing = large(&[], &[("part", 3, Fault::Slow)]).await;
+    writing.context.lease = lease(50);
+    assert_eq!(writing.failed(SIZE).await.0, TaskFailureKind::LeaseExpired);
+    assert_eq!((writing.target.count("part"), uploads(&writing)), (3, [1, 0, 1]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_grant_that_is_not_wanted_any_more_gives_its_upload_up_at_once() {
+    let case = large(&[], &[("part", 1, Fault::Slow)]).await;
+    let (stop, begun) = (case.context.stop.clone(), Instant::now());
+    let stopped = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        stop.cancel();
+    };
+    let ((kind, _), ()) = tokio::join!(case.failed(SIZE), stopped);
+    assert_eq!(kind, TaskFailureKind::LeaseExpired);
+    assert!(begun.elapsed() < Duration::from_secs(60), "it waited for the part");
+    assert_eq!(uploads(&case), [1, 0, 1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_whose_part_fails_is_given_up() {
+    let case = large(&[], &[("part", 2, Fault::Throttle)]).await;
+    assert_eq!(case.failed(SIZE).await.0, TaskFailureKind::Throttled);
+    assert_eq!(uploads(&case), [1, 0, 1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_completion_that_is_refused_or_lost_is_settled_by_reading_the_object_back() {
+    for (fault, aborts, written_before) in [(Fault::Overtaken, 1, 0), (Fault::LoseAnswer, 0, 1)] {
+        let case = case(&[], &[("complete", 1, fault)]);
+        let receipt = case.done(&bytes_of(usize::try_from(SIZE).unwrap())).await;
+        assert!(receipt.objects[0].existed, "{fault:?}");
+        assert_eq!(receipt.objects_written_before, written_before, "{fault:?}");
+        assert_eq!(uploads(&case), [1, 1, aborts], "{fault:?}");
+        assert_eq!(case.target.count("get"), 1, "{fault:?}");
+    }
+}
