@@ -1,17 +1,17 @@
-//! The objects that a worker copies and the bytes that it holds in memory at once (I8).
+//! Bounds the objects that a worker copies at once, and the bytes that it holds in memory (I8).
 
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// What one permit stands for.
+/// Bytes that one permit stands for.
 const UNIT_BYTES: u64 = 4 << 10;
-/// Objects that are copied at once: beside a store 64 are as fast as 256, far from one more hide
+/// Objects that are copied at once: next to a store 64 are as fast as 256; far from one, more hide
 /// its latency.
 const OBJECTS_IN_FLIGHT: usize = 128;
 
-/// Shared by every copy of the worker. Who waits longest is served first, so the first part of
-/// any object goes on whatever waits behind it.
+/// The budget of a worker, shared by all its copies. It serves the longest wait first, so the first
+/// part of an object proceeds whatever waits behind it.
 #[derive(Clone, Debug)]
 pub(crate) struct Budget {
     permits: Arc<Semaphore>,
@@ -19,13 +19,13 @@ pub(crate) struct Budget {
     turns: Arc<Semaphore>,
 }
 
-/// Bytes that are held; free again when it is dropped.
+/// Bytes that a copy holds; free again when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Reserved {
     _permit: Option<OwnedSemaphorePermit>,
 }
 
-/// One object that is copied; another may begin when it is dropped.
+/// The permission to copy one object; another may begin when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Turn {
     _permit: Option<OwnedSemaphorePermit>,
@@ -38,18 +38,18 @@ impl Budget {
         Self { permits: Arc::new(Semaphore::new(units as usize)), units, turns }
     }
 
-    /// Waits until another object may be copied; it is taken before any bytes are reserved, so who
-    /// holds bytes never waits for a turn.
+    /// Waits until another object may be copied. A copy takes its turn before it reserves bytes, so
+    /// a copy that holds bytes never waits for a turn.
     pub(crate) async fn turn(&self) -> Turn {
-        // It fails only when the semaphore is closed, which nobody does.
+        // Fails only when the semaphore is closed, which never happens.
         Turn { _permit: Arc::clone(&self.turns).acquire_owned().await.ok() }
     }
 
-    /// Waits for room. What is larger than the whole budget takes all of it.
+    /// Waits until so many bytes are free. More than the whole budget takes all of it.
     pub(crate) async fn reserve(&self, bytes: u64) -> Reserved {
         let units = u32::try_from(bytes.div_ceil(UNIT_BYTES)).unwrap_or(u32::MAX);
         let units = units.clamp(1, self.units);
-        // It fails only when the semaphore is closed, which nobody does.
+        // Fails only when the semaphore is closed, which never happens.
         Reserved { _permit: Arc::clone(&self.permits).acquire_many_owned(units).await.ok() }
     }
 }

@@ -1,19 +1,20 @@
-//! What this worker does not do, whoever asks: read or write through a connection without the role
-//! for it, leave the table's folder, or write into a log (I2, I10).
+//! Refuses what no worker may do, whoever asks: to read or write through a connection without the
+//! role for it, to leave the table's folder, to write into a log (I2, I10).
 //!
-//! The coordinator asks for none of it. A worker holds the credentials, so it looks for itself.
+//! The coordinator asks for none of these. The worker holds the credentials, so it checks for
+//! itself.
 
 use deepclone_common::connections::Offer;
 use deepclone_core::receipt::{TaskFailure, TaskFailureKind};
 use deepclone_core::task::{TaskSide, TaskSpec};
 
-/// Folders of a table that only coordinators write to.
+/// Folders of a table to which only coordinators write objects.
 const COORDINATORS_OWN: [&str; 2] = ["_delta_log", "_deepclone"];
 
-/// Refuses a task that asks for what a worker must not do.
+/// Checks what a task asks for.
 ///
 /// # Errors
-/// What it asks for, as the failure that is reported.
+/// The first thing that a worker must not do, as the failure to report.
 pub(crate) fn check(spec: &TaskSpec, offers: &[Offer]) -> Result<(), TaskFailure> {
     let refused = |kind| move |message| TaskFailure { index: None, kind, message };
     check_source(spec, offers).map_err(refused(TaskFailureKind::SourceDenied))?;
@@ -51,7 +52,7 @@ fn check_target(spec: &TaskSpec, offers: &[Offer]) -> Result<(), String> {
     Ok(())
 }
 
-/// An unknown connection has no role to miss: opening it tells what is wrong.
+/// True for an unknown connection, too: opening it gives the better error.
 fn has_role(side: &TaskSide, offers: &[Offer], role: impl Fn(&Offer) -> bool) -> bool {
     offers.iter().find(|offer| offer.name == side.connection).is_none_or(role)
 }
@@ -65,7 +66,7 @@ fn leaves_the_table(key: &str) -> bool {
     key.is_empty() || key.starts_with('/') || key.split('/').any(|part| part == "..")
 }
 
-/// Some file systems fold case: there `_Delta_Log` is the log.
+/// Ignores case: on a file system that folds it, `_Delta_Log` is the log.
 fn is_coordinators_own(segment: &str) -> bool {
     COORDINATORS_OWN.iter().any(|own| own.eq_ignore_ascii_case(segment))
 }

@@ -1,7 +1,8 @@
-//! What this worker was granted: copied in the background, held until its report is answered.
+//! The grants of this worker: each is copied in the background, and held until the coordinator has
+//! answered its report.
 //!
-//! It outlives any one connection to a coordinator: what is held is announced again, and outcomes
-//! wait until somebody takes them.
+//! Grants outlive a connection to a coordinator: the worker announces them again when it registers,
+//! and outcomes wait until a coordinator takes them.
 
 #[cfg(test)]
 mod tests;
@@ -30,25 +31,25 @@ use crate::copy::target::Target;
 use crate::copy::task::copy_task;
 use crate::guard;
 use crate::lease::LeaseClock;
-use crate::metrics::Metrics;
+use crate::metrics::WorkerMetrics;
 
-/// Objects that are taken on at once.
+/// Objects of the grants that the worker holds at once.
 const OBJECTS_HELD_MAX: u32 = 2048;
-/// Memory budgets' worth of bytes that are taken on at once: enough to hide the way to the
-/// coordinator, not so much that others have nothing to do.
+/// How many times the memory budget the held grants may have in bytes: enough to hide the latency
+/// of the coordinator, and few enough to leave tasks for other workers.
 const BUDGETS_HELD: u64 = 2;
 
-/// Everything that is granted; clones share it.
+/// The grants that a worker holds; clones share them.
 #[derive(Clone, Debug)]
 pub(crate) struct HeldTasks {
     connections: Arc<Connections>,
     budget: Budget,
     bytes_max: u64,
-    metrics: Metrics,
-    /// Woken when a task ends.
+    metrics: WorkerMetrics,
+    /// Notified when a task ends or is forgotten.
     changed: Arc<Notify>,
     tasks: Arc<Mutex<BTreeMap<GrantKey, Task>>>,
-    /// What runs, forgotten ones included.
+    /// The running copies, those of forgotten grants included.
     copies: TaskTracker,
 }
 
@@ -60,12 +61,12 @@ struct Task {
     counts: Arc<Counts>,
     bytes: u64,
     objects: u32,
-    /// None while it is copied.
+    /// `None` while the task is copied.
     outcome: Option<TaskOutcome>,
 }
 
 impl Task {
-    /// The outcome as it is reported now; none while the task is copied.
+    /// The outcome as it is reported now; `None` while the task is copied.
     fn report(&self) -> Option<TaskOutcome> {
         let mut outcome = self.outcome.clone()?;
         if let TaskOutcome::Done(receipt) = &mut outcome {
@@ -77,7 +78,11 @@ impl Task {
 }
 
 impl HeldTasks {
-    pub(crate) fn new(connections: Arc<Connections>, memory_bytes: u64, metrics: Metrics) -> Self {
+    pub(crate) fn new(
+        connections: Arc<Connections>,
+        memory_bytes: u64,
+        metrics: WorkerMetrics,
+    ) -> Self {
         Self {
             connections,
             budget: Budget::new(memory_bytes),
@@ -93,7 +98,8 @@ impl HeldTasks {
         self.tasks.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    /// Starts to copy a grant whose answer came at `came_at`. One that is held already goes on.
+    /// Starts to copy a grant whose answer came at `came_at`. One that is held already continues,
+    /// with its lease extended.
     pub(crate) fn start(&self, grant: Grant, came_at: Instant) {
         let mut tasks = self.lock();
         if let Some(task) = tasks.get(&grant.key) {
@@ -116,13 +122,13 @@ impl HeldTasks {
         drop(tasks);
         let held = self.clone();
         self.copies.spawn(async move {
-            // Before the probe, which writes: it needs the role of a target, too.
+            // Checked before the store is tried, which writes to it.
             let allowed = guard::check(&grant.spec, &held.connections.offers());
             let fit = match allowed {
                 Ok(()) => held.probe(&grant.spec.target).await,
                 Err(failure) => Err(failure),
             };
-            // Opened after it was tried: what was found decides how the store is written.
+            // Opened after the trial, whose result decides how the store is written to.
             let context = fit.and_then(|()| held.context(&grant, clock, stop.clone(), counts));
             let outcome = match context {
                 Ok(context) => copy_task(&context, &grant.spec.objects).await,
@@ -132,7 +138,7 @@ impl HeldTasks {
         });
     }
 
-    /// Tries the target's store, once in this process.
+    /// Tries the target's store, once in each process.
     async fn probe(&self, target: &TaskSide) -> Result<(), TaskFailure> {
         let TaskSide { connection, fingerprint, root } = target;
         let probed = self.connections.probe_store(connection, fingerprint, root).await;
@@ -194,7 +200,7 @@ impl HeldTasks {
         let mut capacity = Capacity { bytes: self.bytes_max, objects: OBJECTS_HELD_MAX };
         let tasks = self.lock();
         if tasks.len() + GRANT_TASKS_MAX > HELD_TASKS_MAX {
-            // Reports first: no coordinator takes a longer list of what is held.
+            // Reports come first: no coordinator takes a longer list of held grants.
             return Capacity { bytes: 0, objects: 0 };
         }
         for task in tasks.values().filter(|task| task.outcome.is_none()) {
@@ -205,7 +211,7 @@ impl HeldTasks {
         capacity
     }
 
-    /// Every grant, ended ones whose report is not answered included.
+    /// All grants, including those whose report is not answered yet.
     pub(crate) fn all(&self) -> Vec<HeldTask> {
         let tasks = self.lock();
         let held = tasks.iter().map(|(key, task)| HeldTask {
@@ -215,7 +221,7 @@ impl HeldTasks {
         held.collect()
     }
 
-    /// The heartbeat sent at `sent_at` with these grants was answered.
+    /// Extends the leases of these grants after the answer to a heartbeat that was sent at `sent_at`.
     pub(crate) fn extend(&self, held: &[HeldTask], sent_at: Instant, ttl: Duration) {
         let tasks = self.lock();
         for task in held.iter().filter_map(|held| tasks.get(&held.key)) {
@@ -223,14 +229,14 @@ impl HeldTasks {
         }
     }
 
-    /// Up to `most` outcomes that wait to be reported.
+    /// At most `most` of the outcomes that wait to be reported.
     pub(crate) fn outcomes(&self, most: usize) -> Vec<(GrantKey, TaskOutcome)> {
         let tasks = self.lock();
         let ended = tasks.iter().filter_map(|(key, task)| Some((*key, task.report()?)));
         ended.take(most).collect()
     }
 
-    /// These are not held any more: reported, returned or not wanted.
+    /// Drops these grants, which are reported, returned or not wanted, and stops their copies.
     pub(crate) fn forget(&self, keys: impl IntoIterator<Item = GrantKey>) {
         let mut tasks = self.lock();
         for key in keys {
@@ -243,22 +249,22 @@ impl HeldTasks {
         self.changed.notify_waiters();
     }
 
-    /// Ends when no copy runs any more; none may be started afterwards.
+    /// Waits until no copy runs. None may be started afterwards.
     pub(crate) async fn given_up(&self) {
         self.copies.close();
         self.copies.wait().await;
     }
 
-    /// True when nothing is held.
+    /// True when no grant is held.
     pub(crate) fn is_empty(&self) -> bool {
         self.lock().is_empty()
     }
 
-    /// Ends when `done` holds; it is asked again whenever a task ends or is forgotten.
+    /// Waits until `done` returns true; it is called again when a task ends or is forgotten.
     pub(crate) async fn until(&self, done: impl Fn(&Self) -> bool) {
         loop {
             let mut changed = std::pin::pin!(self.changed.notified());
-            // Registered before the question: no change is missed in between.
+            // Registered before `done` is called, so that no change is missed in between.
             changed.as_mut().enable();
             if done(self) {
                 return;

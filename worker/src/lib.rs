@@ -1,47 +1,59 @@
-//! The worker: acquire, copy, digest, report. It keeps nothing and sees no table log.
+//! The worker: takes grants of a coordinator, copies their objects, and reports a receipt for each
+//! task. It keeps nothing and reads no table log.
 //!
 //! [`run`] serves a coordinator over any channel: the binary gives it URLs, the command line the
 //! coordinator inside its own process.
 //!
-//! Layout: [`start`] is the binary, `session` talks to the coordinator, `held` keeps what was
-//! granted, `guard` refuses what a worker must not do, `copy` moves the bytes; `budget` and `lease`
-//! bound it in memory and time; [`metrics`] counts it.
+//! ```no_run
+//! use std::sync::Arc;
+//! use std::time::Duration;
+//!
+//! use deepclone_common::config::Config;
+//! use deepclone_common::connections::Connections;
+//! use deepclone_worker::metrics::WorkerMetrics;
+//! use deepclone_worker::{CoordinatorEndpoint, WorkerOptions, run};
+//! use tonic::transport::Endpoint;
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let config = Config::load(Some("deepclone.toml".as_ref()))?;
+//! let connections = Arc::new(Connections::from_config(&config)?);
+//! let url = "http://127.0.0.1:7420".to_owned();
+//! let channel = Endpoint::from_shared(url.clone())?.connect_lazy();
+//! let options = WorkerOptions {
+//!     name: "rack-7".to_owned(),
+//!     memory_bytes: 512 << 20,
+//!     drain_max: Duration::from_secs(20),
+//!     metrics: WorkerMetrics::default(),
+//! };
+//! let (registered, _) = tokio::sync::watch::channel(None);
+//! let shutdown = tokio_util::sync::CancellationToken::new();
+//! run(options, vec![CoordinatorEndpoint { url, channel }], connections, registered, shutdown)
+//!     .await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Layout, from the process down to the bytes:
+//!
+//! * [`config`], [`server`]: the binary, from its flags to its HTTP endpoint.
+//! * [`options`]: what a worker is told by the process that runs it.
+//! * `session`: registers with a coordinator, then acquires, heartbeats and reports side by side.
+//! * `held`: the grants that the worker works on, and the outcomes that wait to be reported.
+//! * `guard`: refuses what no worker may do, whoever asks for it.
+//! * `copy`: copies the objects of one task and proves them.
+//! * `budget`, `lease`: bound the copies in memory and in time.
+//! * [`metrics`]: counts what was done.
 
 mod budget;
+pub mod config;
 mod copy;
 mod guard;
 mod held;
 mod lease;
 pub mod metrics;
+pub mod options;
+pub mod server;
 mod session;
-pub mod start;
 
+pub use options::{CoordinatorEndpoint, WorkerOptions};
 pub use session::run;
-
-use std::time::Duration;
-
-use metrics::Metrics;
-use tonic::transport::Channel;
-
-/// What a worker is.
-#[derive(Clone, Debug)]
-pub struct WorkerOptions {
-    /// Its name: stable over restarts; the incarnation is minted by [`run`].
-    pub name: String,
-    /// Bytes of objects that it holds in memory at once.
-    pub memory_bytes: u64,
-    /// How long it goes on with what it holds once it should leave; what is not done then is given
-    /// back.
-    pub drain_max: Duration,
-    /// Where it counts.
-    pub metrics: Metrics,
-}
-
-/// A coordinator that it may serve.
-#[derive(Clone, Debug)]
-pub struct Coordinator {
-    /// For people.
-    pub url: String,
-    /// The way to it; reconnects by itself.
-    pub channel: Channel,
-}

@@ -1,14 +1,18 @@
-//! `deepclone-worker`: flags and environment → [`deepclone_worker::start`].
+//! `deepclone-worker`: parse, check, bind, run.
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use deepclone_worker::start::{Arguments, start};
+use clap::Parser as _;
+use deepclone_common::{shutdown, telemetry};
+use deepclone_core::failure::Failure;
+use deepclone_core::reason::Reason;
+use deepclone_worker::config::{WorkerArguments, WorkerSettings};
+use deepclone_worker::server;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    deepclone_common::telemetry::init("info");
+    let arguments = WorkerArguments::parse();
+    telemetry::init("info");
     match start(arguments).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -16,4 +20,13 @@ async fn main() -> ExitCode {
             ExitCode::from(failure.reason.row().exit)
         }
     }
+}
+
+async fn start(arguments: WorkerArguments) -> Result<(), Failure> {
+    let settings = WorkerSettings::load(arguments)?;
+    let shutdown = shutdown::on_signal().map_err(|error| {
+        Failure::new(Reason::Internal, format!("cannot watch for signals: {error}"))
+    })?;
+    let listener = server::listen(&settings).await?;
+    server::serve(settings, listener, shutdown).await
 }

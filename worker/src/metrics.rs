@@ -1,44 +1,49 @@
-//! What a worker counts, for `/metrics`.
+//! Counts what a worker does, for `/metrics`.
 
 use deepclone_core::machine::TaskOutcome;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-/// The worker's counters; clones share them.
+/// Counts what a worker does; clones share the counters.
 #[derive(Clone, Debug, Default)]
-pub struct Metrics {
+pub struct WorkerMetrics {
     bytes_read: Counter,
     bytes_written: Counter,
-    objects_copied: Counter,
+    objects_done: Counter,
     requests: Counter,
     tasks_failed: Counter,
     tasks_held: Gauge,
 }
 
-impl Metrics {
-    /// Adds them to what `/metrics` shows.
+impl WorkerMetrics {
+    /// Adds the counters to what `/metrics` shows.
     pub fn register(&self, registry: &mut Registry) {
         let registry = registry.sub_registry_with_prefix("deepclone_worker");
-        let Self { bytes_read, bytes_written, objects_copied, requests, .. } = self.clone();
+        let Self { bytes_read, bytes_written, objects_done, requests, .. } = self.clone();
         registry.register("bytes_read", "Bytes read from sources in tasks done", bytes_read);
         registry.register("bytes_written", "Bytes written in tasks done", bytes_written);
-        registry.register("objects_copied", "Objects copied or found present", objects_copied);
+        registry.register("objects_done", "Objects copied or found at targets", objects_done);
         registry.register("store_requests", "Requests to stores in tasks done", requests);
         registry.register(
             "tasks_failed",
             "Attempts at tasks that failed",
             self.tasks_failed.clone(),
         );
-        registry.register("tasks_held", "Grants that are worked on now", self.tasks_held.clone());
+        registry.register(
+            "tasks_held",
+            "Grants held, until their report is answered",
+            self.tasks_held.clone(),
+        );
     }
 
+    /// Adds what a task did at its end.
     pub(crate) fn count(&self, outcome: &TaskOutcome) {
         match outcome {
             TaskOutcome::Done(receipt) => {
                 self.bytes_read.inc_by(receipt.bytes_read);
                 self.bytes_written.inc_by(receipt.bytes_written);
-                self.objects_copied.inc_by(receipt.objects.len() as u64);
+                self.objects_done.inc_by(receipt.objects.len() as u64);
                 self.requests.inc_by(u64::from(receipt.requests));
             }
             TaskOutcome::Failed(_) => {
@@ -47,6 +52,7 @@ impl Metrics {
         }
     }
 
+    /// Shows how many grants are held now.
     pub(crate) fn hold(&self, tasks: usize) {
         self.tasks_held.set(i64::try_from(tasks).unwrap_or(i64::MAX));
     }
@@ -61,7 +67,7 @@ mod tests {
     #[test]
     fn every_name_has_one_prefix() {
         let mut registry = Registry::default();
-        Metrics::default().register(&mut registry);
+        WorkerMetrics::default().register(&mut registry);
         let mut text = String::new();
         encode(&mut text, &registry).unwrap();
         let names = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
@@ -69,7 +75,7 @@ mod tests {
         let expected = [
             "bytes_read",
             "bytes_written",
-            "objects_copied",
+            "objects_done",
             "store_requests",
             "tasks_failed",
             "tasks_held",

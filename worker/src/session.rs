@@ -1,8 +1,8 @@
-//! The talk with a coordinator: register, then acquire, heartbeat and report side by side.
+//! Registers with a coordinator, then acquires, heartbeats and reports side by side.
 //!
-//! A coordinator that is away, or knows us no more, ends the session: what is held goes on until
-//! its leases end, and is announced again at the next registration. Answers of a lower epoch than
-//! one already seen come from a coordinator that leads no more: they are ignored.
+//! A session ends when the coordinator is away, or does not know the worker any more. Held grants
+//! are copied on until their leases end, and announced again at the next registration. An answer of
+//! a lower epoch than one already seen is ignored: it comes from a coordinator that leads no more.
 
 #[cfg(test)]
 mod tests;
@@ -28,33 +28,33 @@ use tonic::transport::Channel;
 use tonic::{Code, Response, Status};
 
 use crate::held::HeldTasks;
-use crate::{Coordinator, WorkerOptions};
+use crate::options::{CoordinatorEndpoint, WorkerOptions};
 
-/// The longest wait for an answer that needs no waiting.
+/// The longest wait for an answer, beyond what the call itself waits.
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(10);
-/// The first pause when no coordinator answers; it doubles up to the next.
+/// The first pause when no coordinator answers; it doubles up to [`AWAY_MAX`].
 const AWAY_MIN: Duration = Duration::from_millis(100);
 /// The longest pause when no coordinator answers.
 const AWAY_MAX: Duration = Duration::from_secs(5);
-/// How long copies that are given up may take to clean up behind them.
+/// How long copies that were stopped may take to give up their uploads.
 const GIVE_UP_MAX: Duration = Duration::from_secs(1);
-/// Outcomes in one report: at 256 objects each, below a message's bound with tags of 1 KiB.
+/// Outcomes in one report: with 256 objects each and tags of 1 KiB, less than a message may have.
 const OUTCOMES_PER_REPORT: usize = 8;
 
-/// What lasts over sessions.
+/// The worker's state that outlives a session.
 struct Worker {
     options: WorkerOptions,
     incarnation: uuid::Uuid,
     connections: Arc<Connections>,
     held: HeldTasks,
-    /// The highest epoch seen.
+    /// The highest epoch of any answer.
     epoch: AtomicU64,
-    /// The coordinator wants us to leave.
+    /// True once the coordinator has told the worker to leave.
     draining: AtomicBool,
     shutdown: CancellationToken,
 }
 
-/// One registration.
+/// One registration with a coordinator.
 struct Session {
     client: DispatchServiceClient<Channel>,
     worker_id: String,
@@ -62,23 +62,23 @@ struct Session {
     lease_ttl: Duration,
 }
 
-/// Why a session ended.
+/// How a session ended.
 enum End {
-    /// All is done or returned: the worker may go.
+    /// The worker has left: every grant is done or returned.
     Left,
-    /// The coordinator is away, or does not know us: register again.
+    /// The coordinator is away, or does not know the worker: it must register again.
     Lost(Status),
 }
 
-/// Serves whichever of `coordinators` leads until `shutdown` (or until it is told to drain), then
-/// finishes or returns its leases and leaves. `registered` shows the URL of the coordinator that
-/// knows the worker, none while there is none.
+/// Serves whichever of `coordinators` leads until `shutdown`, or until it is told to drain; then
+/// finishes or returns its grants and leaves. `registered` shows the URL of the coordinator that
+/// knows the worker, `None` while none does.
 ///
 /// # Errors
-/// A coordinator that refuses this worker for good. One that is away is waited for.
+/// A coordinator refuses this worker for good. One that is away is waited for.
 pub async fn run(
     options: WorkerOptions,
-    coordinators: Vec<Coordinator>,
+    coordinators: Vec<CoordinatorEndpoint>,
     connections: Arc<Connections>,
     registered: watch::Sender<Option<String>>,
     shutdown: CancellationToken,
@@ -130,14 +130,14 @@ pub async fn run(
     }
 }
 
-/// Refused for good: another try would get the same answer.
+/// True when another call would get the same answer.
 fn is_final(status: &Status) -> bool {
     let code = status.code();
     matches!(code, Code::InvalidArgument | Code::PermissionDenied | Code::Unauthenticated)
         || code == Code::FailedPrecondition
 }
 
-/// An answer, or the status of none in time.
+/// Waits for an answer, and returns a status of its own when none comes in time.
 async fn answer<T>(
     wait: Duration,
     call: impl Future<Output = Result<Response<T>, Status>>,
@@ -153,7 +153,7 @@ fn bad_answer(error: impl std::fmt::Display) -> Status {
 }
 
 impl Worker {
-    async fn register(&self, coordinator: &Coordinator) -> Result<Session, Status> {
+    async fn register(&self, coordinator: &CoordinatorEndpoint) -> Result<Session, Status> {
         let mut client = DispatchServiceClient::new(coordinator.channel.clone())
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
@@ -189,7 +189,7 @@ impl Worker {
         })
     }
 
-    /// Notes an answer's epoch; false when it is of a lower one than was seen.
+    /// Notes an answer's epoch. Returns false when a higher one was seen.
     fn is_current(&self, epoch: u64) -> bool {
         self.epoch.fetch_max(epoch, Ordering::Relaxed) <= epoch
     }
@@ -204,7 +204,7 @@ impl Worker {
         End::Lost(lost)
     }
 
-    /// Asks for tasks while it can take some on and nobody wants it to leave.
+    /// Asks for tasks while the worker has capacity and should not leave.
     async fn acquire(&self, session: &Session) -> Status {
         let mut client = session.client.clone();
         loop {
@@ -245,7 +245,7 @@ impl Worker {
         }
     }
 
-    /// Says that we live and on what we work.
+    /// Sends heartbeats with the grants that are held.
     async fn beat(&self, session: &Session) -> Status {
         let mut client = session.client.clone();
         let mut ticks = tokio::time::interval(session.heartbeat_interval);
@@ -277,7 +277,7 @@ impl Worker {
         }
     }
 
-    /// Reports ended tasks until the coordinator has answered.
+    /// Reports ended tasks, and forgets each once the coordinator has answered.
     async fn report(&self, session: &Session) -> Status {
         let mut client = session.client.clone();
         loop {
@@ -291,7 +291,10 @@ impl Worker {
                 Ok(taken) if self.is_current(taken.leader_epoch) => {
                     if !taken.refused.is_empty() {
                         let count = taken.refused.len();
-                        tracing::warn!(count, "the coordinator knows no such grants: dropped");
+                        tracing::warn!(
+                            count,
+                            "the coordinator does not know these grants: they are dropped"
+                        );
                     }
                     self.held.forget(outcomes.iter().map(|(key, _)| *key));
                 }
@@ -305,7 +308,8 @@ impl Worker {
         self.shutdown.is_cancelled() || self.draining.load(Ordering::Relaxed)
     }
 
-    /// Ends when we should leave and have left: all is reported, or returned after a while.
+    /// Waits until the worker should leave, then leaves: it waits for the held grants for a while,
+    /// and returns what is not done then.
     async fn left(&self, session: &Session) {
         tokio::select! {
             () = self.shutdown.cancelled() => {}
@@ -321,9 +325,9 @@ impl Worker {
             returned: returned.iter().map(Into::into).collect(),
         };
         let mut client = session.client.clone();
-        // A coordinator that does not hear it notices by the heartbeats that stop.
+        // A coordinator that does not get it notices that the heartbeats stop.
         if let Err(status) = answer(ANSWER_WAIT_MAX, client.deregister_worker(request)).await {
-            tracing::info!(code = ?status.code(), "left without an answer");
+            tracing::info!(code = ?status.code(), "the coordinator did not answer when the worker left");
         }
     }
 }

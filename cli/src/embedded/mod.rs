@@ -65,11 +65,11 @@ impl EmbeddedCluster {
                 memory_bytes: settings.memory_bytes / u64::from(settings.workers),
                 // Workers leave when their job is over: nothing remains to be drained.
                 drain_max: Duration::ZERO,
-                metrics: deepclone_worker::metrics::Metrics::default(),
+                metrics: deepclone_worker::metrics::WorkerMetrics::default(),
             };
             let channel = coordinator.channel();
             let served =
-                vec![deepclone_worker::Coordinator { url: "embedded".to_owned(), channel }];
+                vec![deepclone_worker::CoordinatorEndpoint { url: "embedded".to_owned(), channel }];
             let connections = Arc::clone(&connections);
             let (registered, _) = watch::channel(None);
             let stop = stop_workers.clone();

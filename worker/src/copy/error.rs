@@ -1,4 +1,5 @@
-//! Why a copy failed: the kind that decides about another try, and one line naming the object.
+//! Why a copy failed: the kind, which decides whether another attempt makes sense, and one line that
+//! names the object.
 
 use deepclone_common::store::error::{StoreError, StoreErrorKind};
 use deepclone_core::receipt::TaskFailureKind;
@@ -16,7 +17,7 @@ impl CopyError {
         Self { kind, message }
     }
 
-    /// The source did not give the object.
+    /// The source does not give the object.
     pub(crate) fn source(key: &str, error: &StoreError) -> Self {
         let kind = match error.kind {
             StoreErrorKind::NotFound => {
@@ -33,7 +34,7 @@ impl CopyError {
         Self::new(kind, format!("cannot read {key} from the source: {error}"))
     }
 
-    /// The target did not take the object, or does not give it back.
+    /// The target does not take the object, or does not give it back.
     pub(crate) fn target(key: &str, error: &StoreError) -> Self {
         let kind = match error.kind {
             StoreErrorKind::BucketMissing
@@ -50,7 +51,7 @@ impl CopyError {
         Self::new(TaskFailureKind::SourceChanged, format!("the source object {key} {why}"))
     }
 
-    /// The target has something else under the key.
+    /// The target has another object under the key.
     pub(crate) fn conflict(key: &str, why: &str) -> Self {
         let message = format!(
             "the target has another object under {key}: {why}; delete it if it is nobody's, or \
@@ -59,13 +60,13 @@ impl CopyError {
         Self::new(TaskFailureKind::TargetConflict, message)
     }
 
-    /// No write may start any more.
+    /// The lease ended: no write may start.
     pub(crate) fn lease_expired(key: &str) -> Self {
         let message = format!("the lease ended before {key} was copied");
         Self::new(TaskFailureKind::LeaseExpired, message)
     }
 
-    /// A key that no store of ours can name.
+    /// The key cannot be named at a store.
     pub(crate) fn bad_key(key: &str) -> Self {
         let message = format!("the key {key:?} cannot be named at a store");
         Self::new(TaskFailureKind::SourceNotFound, message)

@@ -14,7 +14,7 @@ use super::etag::ETag;
 use super::key::ObjectKey;
 use super::read::new_digest;
 
-/// What the target's object should be.
+/// The bytes that the target's object should have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Expected {
     pub(crate) size: u64,
@@ -26,14 +26,14 @@ pub(crate) struct Expected {
 pub(crate) enum Compared {
     /// The same bytes, under this tag.
     Equal(Option<ETag>),
-    /// Other bytes.
+    /// The object has other bytes.
     Different {
-        /// Their tag.
+        /// The tag of that object.
         etag: Option<ETag>,
         /// The difference, for people.
         why: String,
     },
-    /// No object.
+    /// No object has the key.
     Absent,
 }
 

@@ -20,9 +20,9 @@ use super::key::ObjectKey;
 /// The length of an object as the table's log tells it, in bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Length {
-    /// The length.
+    /// The log tells it.
     Exact(u64),
-    /// A lower bound.
+    /// The log tells a lower bound.
     AtLeast(u64),
 }
 
@@ -65,7 +65,7 @@ impl SourceState {
 #[derive(Clone, Debug)]
 pub(crate) struct Piece {
     pub(crate) chunks: Vec<Bytes>,
-    /// Of these bytes.
+    /// The digest of these bytes.
     pub(crate) digest: Digest,
     pub(crate) source: SourceState,
 }
@@ -80,14 +80,14 @@ pub(crate) fn new_digest() -> Digest {
 pub(crate) enum Want {
     /// All, if there are no more than `most`.
     Whole {
-        /// The planned length.
+        /// The length as it was planned.
         length: Length,
         /// Bytes that there is room for.
         most: u64,
     },
     /// A range of the object in this state.
     Part {
-        /// The range.
+        /// The bytes to read.
         range: Range<u64>,
         /// The state that its first answer showed.
         of: SourceState,
@@ -97,7 +97,7 @@ pub(crate) enum Want {
 /// How a read ended.
 #[derive(Clone, Debug)]
 pub(crate) enum ReadOutcome {
-    /// The bytes.
+    /// All wanted bytes were read.
     Read(Box<Piece>),
     /// The object is larger than the room: nothing of it was kept.
     Larger(SourceState),

@@ -1,4 +1,4 @@
-//! A whole worker against a coordinator made of cardboard, over an in-memory connection.
+//! A whole worker against a fake coordinator, over an in-memory connection.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::path::Path;
@@ -15,11 +15,11 @@ use tokio::sync::Notify;
 use tonic::Request;
 
 use super::*;
-use crate::metrics::Metrics;
+use crate::metrics::WorkerMetrics;
 
 type Answer<T> = Result<Response<T>, Status>;
 
-/// Grants what it has, and keeps what it is told.
+/// A coordinator that grants what it was given and keeps what it is told.
 #[derive(Default)]
 struct Fake {
     epoch: AtomicU64,
@@ -208,11 +208,12 @@ fn running(setup: impl Fn(&Fake)) -> Running {
         fake.grants.lock().unwrap().push_back(grant(&connections, folder.path(), number));
     }
     setup(&fake);
-    let metrics = Metrics::default();
+    let metrics = WorkerMetrics::default();
     let (name, drain_max) = ("w".to_owned(), Duration::from_secs(5));
     let options = WorkerOptions { name, memory_bytes: 1 << 20, drain_max, metrics };
     let shutdown = CancellationToken::new();
-    let coordinator = Coordinator { url: "http://fake".to_owned(), channel: channel(&fake) };
+    let coordinator =
+        CoordinatorEndpoint { url: "http://fake".to_owned(), channel: channel(&fake) };
     let (registered, _) = watch::channel(None);
     let worker = tokio::spawn(run(
         options,

@@ -22,7 +22,7 @@ pub(crate) struct StoreTarget {
     pub(crate) counts: Arc<Counts>,
 }
 
-/// A multipart upload.
+/// The multipart upload of one object.
 #[derive(Debug)]
 pub(crate) struct StoreUpload {
     target: StoreTarget,

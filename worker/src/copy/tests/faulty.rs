@@ -88,7 +88,7 @@ impl Faulty {
         self.script.seen.lock().unwrap().get(kind).copied().unwrap_or(0)
     }
 
-    /// All requests.
+    /// Requests of all kinds.
     pub(super) fn total(&self) -> u64 {
         u64::from(self.script.seen.lock().unwrap().values().sum::<u32>())
     }

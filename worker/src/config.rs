@@ -1,0 +1,156 @@
+//! Turns flags, environment and file into settings that are checked before a port is bound.
+//!
+//! Defaults < file < environment < flags.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+use deepclone_common::config::{ByteSize, Config};
+use deepclone_common::connections::Connections;
+use deepclone_common::listener::{Exposure, check};
+use deepclone_core::failure::Failure;
+use deepclone_core::reason::Reason;
+use tonic::transport::Endpoint;
+
+use crate::options::CoordinatorEndpoint;
+
+/// Memory without a flag or a setting.
+const MEMORY_BYTES: u64 = 512 << 20;
+/// How long a connection to a coordinator may take to open.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Copies what a coordinator grants, from the source's store to the target's.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "deepclone-worker", version)]
+pub struct WorkerArguments {
+    /// A coordinator, such as http://127.0.0.1:7420; repeat it for each one
+    #[arg(long, value_name = "URL", required = true)]
+    coordinator: Vec<String>,
+    /// What people call this worker; without it the host's name and the process's number
+    #[arg(long)]
+    name: Option<String>,
+    /// Bytes of objects held in memory at once [default: 512MiB]
+    #[arg(long, value_name = "SIZE")]
+    memory: Option<ByteSize>,
+    /// Where /livez, /readyz and /metrics are served; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    http_listen: SocketAddr,
+    /// The configuration file with the connections
+    #[arg(long, value_name = "FILE", env = "DEEPCLONE_CONFIG")]
+    config: Option<PathBuf>,
+    /// Allow a listener beyond loopback without TLS and authentication
+    #[arg(long)]
+    insecure: bool,
+}
+
+/// The checked settings of a worker's process.
+#[derive(Debug)]
+pub struct WorkerSettings {
+    /// The coordinators, any of which may lead.
+    pub coordinators: Vec<CoordinatorEndpoint>,
+    /// What people call the worker.
+    pub name: String,
+    /// Bytes of objects held in memory at once.
+    pub memory_bytes: u64,
+    /// Address for `/livez`, `/readyz` and `/metrics`.
+    pub http_listen: SocketAddr,
+    /// Who may reach it.
+    pub exposure: Exposure,
+    /// The connections of the file.
+    pub connections: Connections,
+}
+
+impl WorkerSettings {
+    /// Lays the flags over the file that they name, and checks all. Must be called within a tokio
+    /// runtime, which the channels to the coordinators need.
+    ///
+    /// # Errors
+    /// The flag or key at fault.
+    pub fn load(arguments: WorkerArguments) -> Result<Self, Failure> {
+        let config = Config::load(arguments.config.as_deref())?;
+        let connections = Connections::from_config(&config).map_err(|error| error.failure())?;
+        let exposure = Exposure::from_flag(arguments.insecure);
+        check(arguments.http_listen, exposure)?;
+        let memory = arguments.memory.or(config.limits.memory);
+        let coordinators = arguments.coordinator.iter().map(|url| coordinator(url));
+        Ok(Self {
+            coordinators: coordinators.collect::<Result<_, _>>()?,
+            name: arguments.name.unwrap_or_else(default_name),
+            memory_bytes: memory.map_or(MEMORY_BYTES, |size| size.0),
+            http_listen: arguments.http_listen,
+            exposure,
+            connections,
+        })
+    }
+}
+
+fn coordinator(url: &str) -> Result<CoordinatorEndpoint, Failure> {
+    let bad = |why: &str| {
+        let message = format!("--coordinator {url:?}: {why}");
+        Failure::new(Reason::InvalidArgument, message)
+    };
+    if url.starts_with("https://") {
+        let message = format!("--coordinator {url}: TLS is not built yet; use http://");
+        return Err(Failure::new(Reason::Unimplemented, message));
+    }
+    if !url.starts_with("http://") {
+        return Err(bad("write it as http://HOST:PORT"));
+    }
+    let endpoint = Endpoint::from_shared(url.to_owned()).map_err(|_| bad("not a URL"))?;
+    let endpoint = endpoint.connect_timeout(CONNECT_TIMEOUT).tcp_nodelay(true);
+    Ok(CoordinatorEndpoint { url: url.to_owned(), channel: endpoint.connect_lazy() })
+}
+
+fn default_name() -> String {
+    let host = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
+    let host = host.trim();
+    let host = if host.is_empty() { "worker" } else { host };
+    format!("{host}-{}", std::process::id())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    fn load(flags: &[&str]) -> Result<WorkerSettings, Failure> {
+        let program = ["deepclone-worker", "--coordinator", "http://127.0.0.1:7420"];
+        let arguments = WorkerArguments::try_parse_from(program.iter().chain(flags)).unwrap();
+        WorkerSettings::load(arguments)
+    }
+
+    #[tokio::test]
+    async fn flags_win_over_the_file_and_the_file_over_defaults() {
+        let settings = load(&[]).unwrap();
+        assert_eq!(settings.memory_bytes, MEMORY_BYTES);
+        assert_eq!(settings.coordinators[0].url, "http://127.0.0.1:7420");
+        assert!(settings.name.ends_with(&format!("-{}", std::process::id())), "{}", settings.name);
+
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        writeln!(file, "[limits]\nmemory = \"1GiB\"").unwrap();
+        let path = file.path().to_str().unwrap();
+        assert_eq!(load(&["--config", path]).unwrap().memory_bytes, 1 << 30);
+        let flags = ["--config", path, "--memory", "2GiB", "--name", "w"];
+        let settings = load(&flags).unwrap();
+        assert_eq!((settings.memory_bytes, settings.name.as_str()), (2 << 30, "w"));
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_meant_is_refused_with_its_flag() {
+        for (flags, reason, part) in [
+            (["--coordinator", "127.0.0.1:7420"], Reason::InvalidArgument, "http://HOST:PORT"),
+            (["--coordinator", "http://"], Reason::InvalidArgument, "not a URL"),
+            (["--coordinator", "https://h:1"], Reason::Unimplemented, "TLS is not built yet"),
+            (["--http-listen", "0.0.0.0:0"], Reason::InvalidArgument, "--insecure"),
+            (["--config", "/nowhere/deepclone.toml"], Reason::InvalidArgument, "deepclone.toml"),
+        ] {
+            let failure = load(&flags).unwrap_err();
+            assert_eq!(failure.reason, reason, "{flags:?}: {failure}");
+            assert!(failure.message.contains(part), "{flags:?}: {failure}");
+        }
+        assert!(load(&["--http-listen", "0.0.0.0:0", "--insecure"]).is_ok());
+    }
+}

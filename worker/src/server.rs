@@ -1,0 +1,76 @@
+//! A worker as a process: its HTTP endpoint, the ready line, an end in good order.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use deepclone_common::http;
+use deepclone_common::listener::bind;
+use deepclone_core::failure::Failure;
+use deepclone_core::reason::Reason;
+use prometheus_client::registry::Registry;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::WorkerSettings;
+use crate::metrics::WorkerMetrics;
+use crate::options::WorkerOptions;
+use crate::session::run;
+
+/// How long a worker that leaves goes on with what it holds: less than most supervisors wait.
+const DRAIN_MAX: Duration = Duration::from_secs(20);
+
+/// Binds the HTTP listener.
+///
+/// # Errors
+/// The address that cannot be had.
+pub async fn listen(settings: &WorkerSettings) -> Result<TcpListener, Failure> {
+    bind(settings.http_listen, settings.exposure).await
+}
+
+/// Serves a coordinator until `shutdown`, or until it is told to drain.
+///
+/// # Errors
+/// A coordinator refuses this worker for good, or the socket failed.
+pub async fn serve(
+    settings: WorkerSettings,
+    listener: TcpListener,
+    shutdown: CancellationToken,
+) -> Result<(), Failure> {
+    let address = listener.local_addr().map_err(|error| {
+        Failure::new(Reason::Internal, format!("a socket has no address: {error}"))
+    })?;
+    let WorkerSettings { coordinators, name, memory_bytes, connections, .. } = settings;
+    let metrics = WorkerMetrics::default();
+    let mut registry = Registry::default();
+    metrics.register(&mut registry);
+    let (registered, seen) = watch::channel(None::<String>);
+    let (ready, is_ready) = watch::channel(false);
+    let _http = tokio::spawn(http::serve(listener, registry, is_ready, shutdown.clone()));
+    let _announcer = tokio::spawn(announce(seen, ready, name.clone(), address));
+    let options = WorkerOptions { name, memory_bytes, drain_max: DRAIN_MAX, metrics };
+    run(options, coordinators, Arc::new(connections), registered, shutdown).await
+}
+
+/// Keeps `/readyz` true while a coordinator knows the worker, and prints the ready line at the first
+/// time.
+async fn announce(
+    mut seen: watch::Receiver<Option<String>>,
+    ready: watch::Sender<bool>,
+    name: String,
+    address: SocketAddr,
+) {
+    let mut is_announced = false;
+    while seen.changed().await.is_ok() {
+        let url = seen.borrow_and_update().clone();
+        ready.send_replace(url.is_some());
+        if let (Some(url), false) = (url, is_announced) {
+            is_announced = true;
+            let line = format!("registered with {url} as {name} http={address}\n");
+            // When nobody reads stdout, nobody waits for the line.
+            let _result = std::io::stdout().write_all(line.as_bytes());
+        }
+    }
+}
