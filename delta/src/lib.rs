@@ -89,9 +89,11 @@
 //! * [`actions`]: the actions of a log, parsed and written without loss
 //! * [`paths`], [`dv`], [`file_key`]: paths and deletion vectors of the log as keys of the store,
 //!   and what identifies a logical file
-//! * `schema`, `properties`: the schema's JSON and the table properties, parsed
+//! * `schema`, `properties`, `row_ids`: the schema's JSON, the table properties and the mark of row
+//!   ids, parsed
 //! * [`protocol`]: table features: supported, activated, carried or refused
 //! * [`log`]: the log's files, and which of them give a version
+//! * [`enclosing`]: refusing a target inside another table
 //! * [`snapshot`]: the state of a table at one version
 //! * [`predicate`]: which partitions of it are wanted
 //! * `replica`: what a target's log records about our syncs
@@ -110,6 +112,7 @@ pub mod actions;
 mod change_set;
 pub mod changes;
 pub mod dv;
+pub mod enclosing;
 pub mod error;
 pub mod file_key;
 mod hash;

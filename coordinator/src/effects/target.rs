@@ -4,7 +4,7 @@
 use deepclone_common::store::table::TableStore;
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
-use deepclone_delta::changes::enclosing::refuse_inside_table;
+use deepclone_delta::enclosing::refuse_inside_table;
 use deepclone_delta::sync::Work;
 
 use super::Context;

@@ -2,7 +2,7 @@
 //! cleaned up the log below it, as VACUUM can cause.
 //!
 //! What these commits did is unknown, so the live files decide: if they are those of the source at
-//! the version of our last sync, nobody changed them, and the difference corrects everything else.
+//! the version of our last sync, none was changed, and the difference corrects everything else.
 //! If they are not, or the source does not hold that version any more, the replica counts as
 //! changed by another writer.
 

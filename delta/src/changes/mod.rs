@@ -11,7 +11,6 @@
 mod build;
 mod cleaned;
 mod difference;
-pub mod enclosing;
 mod equality;
 mod identity_marks;
 mod metadata;

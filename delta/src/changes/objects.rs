@@ -22,9 +22,9 @@ use crate::names::refuse_too_long;
 /// Which live files of the replica's head are known to hold the source's bytes.
 #[derive(Clone, Debug)]
 pub(super) enum Proven {
-    /// All: nobody else wrote to the replica, and this source is the one that was synced.
+    /// All: no other writer changed the replica, and this source is the one that was synced.
     Head,
-    /// Those that are live ever since our last sync: somebody else wrote to the replica.
+    /// Those that were live ever since our last sync: another writer changed the replica.
     LastSync(BTreeMap<FileKey, Add>),
     /// None: another source may use the same names.
     Nothing,

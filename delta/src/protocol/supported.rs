@@ -130,7 +130,7 @@ mod tests {
             (protocol(3, 7, &[], &[map]), map, map, map),
             (protocol(3, 7, &[map], &[]), map, map, map),
             (protocol(3, 7, &["appendOnly"], &["appendOnly"]), "", "appendOnly", "appendOnly"),
-            // One that nobody knows is for those in whose list it stands, and for writers.
+            // An unknown one is for readers if they list it, and always for writers.
             (protocol(3, 7, &["zork"], &["y"]), "zork", "y zork", "zork"),
         ] {
             let features = supported(&protocol);
