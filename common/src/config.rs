@@ -219,7 +219,7 @@ mod tests {
             ("[connections.a]\nurl = \"s3://b\"\nroles = [\"reader\"]", "reader"),
             ("[connections.a]\nroles = [\"source\"]", "url"),
             ("[connections.a]\naws_secret_access_key = \"hunter2\nurl = \"\"", "line 2"),
-            ("[connections.a]\nurl=\"s3://b\"\nroles=[]\nkey = [\"hunter2\"]", "a text"),
+            ("[connections.a]\nurl=\"s3://b\"\nroles=[]\nkey = [\"hunter2\"]", "a string"),
             ("[limits]\nmemory = \"much\"", "not a size"),
         ] {
             let failure = Config::parse(text).unwrap_err();
@@ -239,8 +239,8 @@ mod tests {
             ("url = \"s3://b\"\nroles = [1]", "a role is not a string", ROLES),
             ("roles = [\"source\"]", "url is missing", "write url = \"s3://bucket/prefix\""),
             ("url = 5\nroles = []", "url is not a string", "write url = \"s3://bucket/prefix\""),
-            ("url = \"s3://b\"\nroles = []\naws_region = 1.5", "aws_region", "a text"),
-            ("url = \"s3://b\"\nroles = []\nidentity = [\"hunter2\"]", "identity", "a text"),
+            ("url = \"s3://b\"\nroles = []\naws_region = 1.5", "aws_region", "a string"),
+            ("url = \"s3://b\"\nroles = []\nidentity = [\"hunter2\"]", "identity", "a string"),
         ] {
             let text = format!("[limits]\n[connections.lake]\n{keys}");
             let failure = Config::parse(&text).unwrap_err();
@@ -250,7 +250,7 @@ mod tests {
             assert!(!failure.message.contains("hunter2"), "{keys}: {failure}");
         }
         let failure = Config::parse("[connections]\nlake = \"s3://b\"").unwrap_err();
-        assert!(failure.message.starts_with("connection \"lake\": it is no table"), "{failure}");
+        assert!(failure.message.starts_with("connection \"lake\": it is not a table"), "{failure}");
     }
 
     #[test]
