@@ -1,11 +1,11 @@
-//! Every error says which table, or which connection, it means, and what to do about it.
+//! Every error names its table or connection, and says what to do.
 #![expect(clippy::unwrap_used, reason = "a failing helper fails its test")]
 
 use serde_json::json;
 
 use crate::support::{Bench, Table};
 
-/// How a table is spoilt.
+/// Damages a table in one way.
 type Spoil = fn(&Table);
 
 const UNKNOWN_FEATURE: Spoil = |table| {
@@ -31,7 +31,7 @@ const CLIMBS: Spoil = |table| {
 
 #[test]
 fn an_error_of_a_log_names_the_table() {
-    // The replica's log is judged by who wrote it before what it says is.
+    // The author of the replica's log is checked before its content.
     const FOREIGN: (i32, &str) = (4, "the replica ");
     for (name, spoil, at_source, at_target) in [
         ("an unknown feature", UNKNOWN_FEATURE, (3, "fromTheFuture"), FOREIGN),

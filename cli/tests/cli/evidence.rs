@@ -1,5 +1,5 @@
-//! Names that are not unique: another table's object, a foreign writer's, a replaced file. What the
-//! replica shows is the source's, or the key is refused.
+//! Names that are not unique: an object of another table or of a foreign writer, a replaced file.
+//! The replica shows the source's bytes, or the sync refuses the key.
 #![expect(clippy::unwrap_used, reason = "a failing helper fails its test")]
 
 use std::fs;
@@ -11,7 +11,7 @@ use crate::support::{Bench, Table, commits, data, files};
 const KEY: &str = "day=1/data_0.parquet";
 const OTHER: &str = "day=1/data_1.parquet";
 
-/// A table of two files whose names and sizes are every table's here, and whose bytes are its own.
+/// A table of two files. All tables here have the same names and sizes, and different bytes.
 fn table(bench: &Bench, name: &str, id: u32) -> Table {
     let table = Table::create(bench.path(name));
     table.commit(0, &[table.add(KEY, "1"), table.add(OTHER, "1")]);
@@ -160,7 +160,7 @@ fn a_file_that_was_replaced_in_place_is_named() {
         a.commit(1, &[again(&a, KEY, more.clone())]);
         refused(&bench, &["clone", "a", "target"]);
 
-        // The same words over the same bytes are no conflict, and nothing moves.
+        // The same bytes are no conflict, and nothing is copied.
         fs::write(a.root.join(KEY), vec![1; usize::try_from(size).unwrap()]).unwrap();
         let (exit, object) = bench.json(&["clone", "a", "target"]);
         assert_eq!((exit, &object["objects_copied"]), (0, &json!(0)), "{more}: {object}");

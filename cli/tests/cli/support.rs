@@ -1,6 +1,6 @@
 //! Small hand-made Delta tables, and the real binary run on them.
 //!
-//! The data objects are no Parquet: a copier never opens them.
+//! The data objects are not Parquet, because a copy never opens them.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failing helper fails its test")]
 
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 
-/// A folder with a source, a place for targets, and a home of its own.
+/// A folder for sources and targets, with its own home for the state.
 pub(crate) struct Bench {
     folder: tempfile::TempDir,
 }
@@ -23,7 +23,7 @@ impl Bench {
         self.folder.path().join(name)
     }
 
-    /// Runs `deepclone` in this folder, without the settings of whoever runs the tests.
+    /// Runs `deepclone` in this folder, without the environment of the test.
     pub(crate) fn run(&self, arguments: &[&str]) -> Run {
         let output = self.command(arguments).output().unwrap();
         Run::of(&output)
@@ -53,7 +53,7 @@ impl Bench {
     }
 }
 
-/// What a run of the binary left behind.
+/// The exit code and the output of a run.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) exit: i32,
@@ -135,7 +135,7 @@ impl Table {
     }
 }
 
-/// Every file below `root`, with its bytes; empty where there is no folder.
+/// Returns every file below `root` with its bytes; none without a folder.
 pub(crate) fn files(root: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
     let mut folders = vec![root.to_path_buf()];
@@ -154,14 +154,14 @@ pub(crate) fn files(root: &Path) -> BTreeMap<String, Vec<u8>> {
     found
 }
 
-/// The data objects below `root`: neither its log nor our own folder.
+/// Returns the data objects below `root`, without its log and our own folder.
 pub(crate) fn data(root: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut files = files(root);
     files.retain(|name, _| !name.starts_with("_delta_log/") && !name.starts_with("_deepclone/"));
     files
 }
 
-/// How many commits the log below `root` has.
+/// Returns the number of commits in the log below `root`.
 pub(crate) fn commits(root: &Path) -> usize {
     let is_commit = |name: &String| name.starts_with("_delta_log/0") && name.ends_with(".json");
     files(root).keys().filter(|name| is_commit(name)).count()

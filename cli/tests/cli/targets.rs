@@ -1,5 +1,5 @@
-//! Places that cannot hold a replica, or that lead where nothing may be read or written: said
-//! before the first object is copied.
+//! Targets that cannot hold a replica, and links that lead out of a root: refused before the first
+//! object is copied.
 
 use std::os::unix::fs::symlink;
 
@@ -24,7 +24,7 @@ fn a_target_inside_another_table_is_refused_and_the_table_named() {
             assert_eq!(files(&outer), before, "{command} {target}");
         }
     }
-    // A log of nothing is no table; nor is a table beside.
+    // An empty log is no table, and a table beside the target does not matter.
     std::fs::create_dir_all(bench.path("empty/_delta_log/_staged_commits")).unwrap();
     assert_eq!(bench.json(&["clone", "source", "empty/replica"]).0, 0);
     assert_eq!(bench.json(&["clone", "source", "outer2"]).0, 0);
@@ -67,7 +67,7 @@ fn a_replica_is_looked_at_once() {
 
 #[test]
 fn links_that_lead_out_of_a_table_are_not_followed() {
-    // What becomes a link, and on which side.
+    // The side, and the name that becomes a link.
     for (side, name) in [
         ("source", "day=1"),
         ("source", "day=1/a.parquet"),
