@@ -1,8 +1,8 @@
 //! Nothing is copied again without a reason: a failed attempt, a lost worker or lease, a vacuum.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use deepclone_core::ids::{GrantKey, JobId, TaskFingerprint};
+use deepclone_core::ids::{GrantKey, JobId};
 use deepclone_core::limits::{TASK_LOSSES_MAX, WORKER_DENIALS_MAX};
 use deepclone_core::machine::{Event, TaskOutcome};
 use deepclone_core::receipt::TaskFailureKind;
@@ -12,16 +12,6 @@ use crate::world::World;
 
 /// Tasks of one grant to a worker that turns out bad: half of a job's, with another at its side.
 const BAD_GRANT_TASKS_MAX: u64 = 6;
-
-/// What copying took, for each task of each job.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Spent {
-    began: BTreeMap<(JobId, TaskFingerprint), u64>,
-    /// Copies that failed, or that ended with the death of their worker.
-    excused: BTreeMap<(JobId, TaskFingerprint), u64>,
-    /// Grants whose leases ended at their workers, which heard nothing from the coordinator.
-    lapsed: BTreeSet<GrantKey>,
-}
 
 /// A worker begins to copy a task, which may be bound to fail.
 pub(crate) fn copy_began(world: &mut World, key: &GrantKey, failure: Option<TaskFailureKind>) {

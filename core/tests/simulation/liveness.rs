@@ -9,7 +9,7 @@ use crate::world::World;
 
 /// When all is over.
 pub(crate) fn at_the_end(world: &World) {
-    let ends = crate::safety::ends(world);
+    let ends = &world.seen.ends;
     for (job, plan) in &world.jobs {
         let Some(end) = ends.get(job) else {
             let view = world.machine.as_ref().and_then(|machine| machine.job(*job));

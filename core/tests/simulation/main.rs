@@ -10,15 +10,19 @@
 #![expect(clippy::panic, reason = "a test may fail by panicking")]
 #![expect(clippy::cast_possible_truncation, reason = "small numbers of the model")]
 
+mod content;
 mod contents;
 mod driver;
 mod effects;
 mod efficiency;
+mod known;
 mod liar;
 mod liveness;
 mod random;
+mod run;
 mod safety;
 mod scenario;
+mod seen;
 mod store;
 mod worker;
 mod world;

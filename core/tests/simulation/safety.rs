@@ -1,34 +1,14 @@
 //! What must never happen: a commit without its objects, two commits of a job, a done task that is
 //! granted, an end that is undone.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use deepclone_core::ids::{GrantKey, JobId, TaskFingerprint, WorkerId};
+use deepclone_core::ids::{GrantKey, JobId};
 use deepclone_core::machine::{Action, End, Event, Fact, TaskOutcome};
 use deepclone_core::receipt::TaskFailureKind;
 
 use crate::scenario::{Kind, task_objects};
 use crate::world::World;
-
-/// A plan as the effect made it: the head that it starts from, and its tasks.
-pub(crate) type Planned = (Option<u64>, Vec<u8>);
-
-/// What is checked against.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Seen {
-    /// The newest plan of each job.
-    pub(crate) plans: BTreeMap<JobId, Planned>,
-    /// Tasks whose receipt is durable.
-    done: BTreeSet<(JobId, TaskFingerprint)>,
-    /// Tasks whose evidence a vacuum once made stale.
-    pub(crate) stale: BTreeSet<TaskFingerprint>,
-    /// Who could not reach an object of which task, and in which epoch it said so.
-    pub(crate) denied: BTreeSet<(WorkerId, JobId, TaskFingerprint, u64)>,
-    /// When each job ended.
-    pub(crate) ended_ms: BTreeMap<JobId, u64>,
-    intended: BTreeSet<JobId>,
-    ends: BTreeMap<JobId, End>,
-}
 
 /// The machine is told an event.
 pub(crate) fn arrived(world: &mut World, event: &Event) {
@@ -154,9 +134,4 @@ pub(crate) fn at_the_end(world: &World) {
         let deleted = world.store.deleted.get(key).copied().unwrap_or(0);
         assert!(writes <= 1 + deleted, "{key:?} was written {writes} times and deleted {deleted}");
     }
-}
-
-/// How each job ended.
-pub(crate) fn ends(world: &World) -> &BTreeMap<JobId, End> {
-    &world.seen.ends
 }

@@ -2,7 +2,7 @@
 
 use deepclone_core::receipt::TaskFailureKind;
 
-use crate::contents::Replaced;
+use crate::content::Replaced;
 use crate::random::Random;
 
 /// When the faults stop, in milliseconds.

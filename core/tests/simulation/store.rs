@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use deepclone_core::ids::JobId;
 
-use crate::contents::Content;
+use crate::content::Content;
 
 /// A task's objects at a target: (target, task).
 pub(crate) type Key = (u8, u8);

@@ -12,7 +12,7 @@ use crate::workspace::{array, cargo_metadata, folder, none, read, shown, sources
 
 /// How many files of each folder are in a circle still, at most. A number may only become smaller:
 /// with a smaller one the test names every use within the folder's circles.
-const KNOWN: &[(&str, usize)] = &[("core", 8), ("tests", 2)];
+const KNOWN: &[(&str, usize)] = &[("tests", 2)];
 
 /// A file that uses another, and where.
 type Edges = BTreeMap<(PathBuf, PathBuf), String>;
