@@ -30,7 +30,7 @@ impl Machine {
         readable: BTreeSet<ConnectionKey>,
         writable: BTreeSet<ConnectionKey>,
         held: &[GrantKey],
-    ) -> Result<(), Violation> {
+    ) {
         if let Some(worker) = self.workers.get_mut(&id) {
             worker.readable = readable;
             worker.writable = writable;
@@ -55,13 +55,13 @@ impl Machine {
             self.workers.insert(id, worker);
         } else {
             // Its next message is answered with "not known", and it registers again later.
-            return Ok(());
+            return;
         }
         for key in held {
-            self.adopt(id, key)?;
+            let adopted = self.adopt(id, key);
+            self.record(adopted);
         }
         self.wake_at_tick();
-        Ok(())
     }
 
     /// Makes a grant that is not current, but still wanted, current again. One of this epoch must

@@ -54,7 +54,8 @@ impl Machine {
                 self.job_event(job, JobEvent::PublishEnded(outcome), actions)
             }
             Event::WorkerRegistered { worker, readable, writable, held } => {
-                self.worker_registered(worker, readable, writable, &held)
+                self.worker_registered(worker, readable, writable, &held);
+                Ok(())
             }
             Event::TasksWanted { worker, capacity, deadline } => {
                 self.tasks_wanted(worker, OpenRequest { capacity, deadline }, actions);
