@@ -4,6 +4,7 @@
 # check  the one gate: what continuous integration runs
 # bench  the side-by-side with rclone
 # mutants  what no test notices of small changes to core and delta: takes hours
+# histories  random tables by Spark, synced and compared    make histories ARGS="--seeds 0..41"
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -14,7 +15,7 @@ ENVIRONMENT := tests/env/environment.py
 # One build and test at a time: another would replace the binaries under a running test.
 ALONE := mkdir -p $(CACHE) && flock $(CACHE)/build.lock
 
-.PHONY: run test quick check lint tidy unit deny bench mutants
+.PHONY: run test quick check lint tidy unit deny bench mutants histories
 
 run:
 	cargo run --release -- $(ARGS)
@@ -53,3 +54,7 @@ mutants: export CARGO_TARGET_DIR = $(CACHE)/mutants
 mutants:
 	command -v cargo-mutants > /dev/null || cargo install cargo-mutants --locked
 	cargo mutants -p deepclone-core -p deepclone-delta --jobs 1 --output $(CACHE) $(ARGS)
+
+histories:
+	$(ALONE) cargo build --workspace --locked --bins --tests
+	python3 $(ENVIRONMENT) histories $(CARGO_TARGET_DIR)/debug/deepclone $(ARGS)

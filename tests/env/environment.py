@@ -6,6 +6,7 @@
     environment.py down              stop it
     environment.py install           only install the tools
     environment.py deny              install cargo-deny and print its path
+    environment.py histories ARG…    run random histories by Spark (see histories/), without stores
 
 The addresses lie in `run/environment.json` below the cache folder; COMMAND finds the file's path
 in DEEPCLONE_TEST_ENVIRONMENT. Runs share one environment: each holds a shared lock while its
@@ -43,6 +44,8 @@ def main(arguments: list[str]) -> int:
             print(json.dumps(tools.install(), indent=2))
         case ["deny"]:
             print(tools.cargo_deny())
+        case ["histories", *rest]:
+            return histories(rest)
         case _:
             print(__doc__, file=sys.stderr)
             return 2
@@ -72,6 +75,17 @@ def run(command: list[str]) -> int:
                 if not read_state().get("keep"):
                     stop()
         users.close()
+
+
+def histories(arguments: list[str]) -> int:
+    """Runs the histories in the tools' Python; they need no store."""
+    paths = tools.install()
+    program = pathlib.Path(__file__).resolve().parent / "histories"
+    with tempfile.TemporaryDirectory(prefix="deepclone-", ignore_cleanup_errors=True) as scratch:
+        environment = {**os.environ, "DEEPCLONE_SPARK_JARS": paths["jars"],
+                       "DEEPCLONE_TEST_SCRATCH": scratch}
+        command = [paths["python"], program, *arguments]
+        return subprocess.run(command, env=environment).returncode
 
 
 def ensure(keep: bool) -> None:

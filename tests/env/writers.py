@@ -149,7 +149,7 @@ def spark_read(location: str, version: int | None = None) -> dict:
     return readers.digest(found.schema.simpleString(), map(repr, found.collect()))
 
 
-def spark():
+def spark(**more):
     """The one Spark session, local and small; DEEPCLONE_SPARK_JARS is the folder of its jars."""
     from pyspark.sql import SparkSession
     if (active := SparkSession.getActiveSession()) is not None:
@@ -173,6 +173,7 @@ def spark():
         "spark.driver.extraJavaOptions":
             f"-Duser.timezone=UTC -Dderby.system.home={scratch} -XX:TieredStopAtLevel=1",
         "spark.ui.enabled": "false",
+        **more,
     }
     builder = SparkSession.builder.master("local[2]").appName("deepclone-tests")
     for key, value in settings.items():
