@@ -221,7 +221,7 @@ impl HeldTasks {
         held.collect()
     }
 
-    /// Extends the leases of these grants after the answer to a heartbeat that was sent at `sent_at`.
+    /// Extends the leases of these grants: a heartbeat that was sent at `sent_at` was answered.
     pub(crate) fn extend(&self, held: &[HeldTask], sent_at: Instant, ttl: Duration) {
         let tasks = self.lock();
         for task in held.iter().filter_map(|held| tasks.get(&held.key)) {

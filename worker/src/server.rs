@@ -54,7 +54,7 @@ pub async fn serve(
     run(options, coordinators, Arc::new(connections), registered, shutdown).await
 }
 
-/// Keeps `/readyz` true while a coordinator knows the worker, and prints the ready line at the first
+/// Keeps `/readyz` true while a coordinator knows the worker, and prints the ready line the first
 /// time.
 async fn announce(
     mut seen: watch::Receiver<Option<String>>,

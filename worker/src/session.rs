@@ -327,7 +327,7 @@ impl Worker {
         let mut client = session.client.clone();
         // A coordinator that does not get it notices that the heartbeats stop.
         if let Err(status) = answer(ANSWER_WAIT_MAX, client.deregister_worker(request)).await {
-            tracing::info!(code = ?status.code(), "the coordinator did not answer when the worker left");
+            tracing::info!(code = ?status.code(), "no answer to the worker's leave");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Why a copy failed: the kind, which decides whether another attempt makes sense, and one line that
-//! names the object.
+//! Why a copy failed: the kind, which decides whether another attempt makes sense, and one line
+//! that names the object.
 
 use deepclone_common::store::error::{StoreError, StoreErrorKind};
 use deepclone_core::receipt::TaskFailureKind;
