@@ -62,10 +62,15 @@ async fn submits_and_watches(client: impl Fn(&str) -> Command) {
     assert!(lines.iter().all(|line| line.starts_with("jobs/")), "{stdout}");
     assert!(lines.len() > 1, "no change was watched: {stdout}");
 
-    let nowhere = Place::Local(scratch.path().join("nowhere/at/all"));
-    let (code, stdout, stderr) = run_to_its_end(run(&nowhere)).await;
-    assert_eq!((code, stdout.as_str()), (1, ""), "{stderr}");
-    assert!(stderr.contains("CONNECTION"), "{stderr}");
+    // A job that fails, and one that is refused when it is submitted.
+    for (place, reason) in [
+        (scratch.path().join("nowhere/at/all"), ": NOT_A_DELTA_TABLE: "),
+        (PathBuf::from("/under/no/connection"), "INVALID_ARGUMENT: "),
+    ] {
+        let (code, _, stderr) = run_to_its_end(run(&Place::Local(place))).await;
+        assert_eq!(code, 1, "{stderr}");
+        assert!(stderr.contains(reason) && stderr.lines().count() == 1, "{stderr}");
+    }
 }
 
 /// Exit code, standard output and standard error.

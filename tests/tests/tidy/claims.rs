@@ -45,3 +45,41 @@ fn has_test(text: &str, name: &str) -> bool {
         is_it && above.any(|line| line.starts_with("#[test]") || line.starts_with("#[tokio::test"))
     })
 }
+
+#[test]
+fn links_of_the_pages_lead_to_files() {
+    let mut broken = Vec::new();
+    for page in sources(&["md"]) {
+        let folder = page.parent().unwrap_or(root());
+        for (number, line) in read(&page).lines().enumerate() {
+            for link in links(line) {
+                let path = link.split('#').next().unwrap_or_default();
+                if !link.contains("://") && !path.is_empty() && !folder.join(path).exists() {
+                    broken.push(format!("{}:{}: no {path}", shown(&page), number + 1));
+                }
+            }
+        }
+    }
+    none(&broken);
+}
+
+#[test]
+fn every_decision_has_its_date_and_status() {
+    let broken: Vec<String> = sources(&["md"])
+        .iter()
+        .filter(|page| page.starts_with(root().join("docs/decisions")))
+        .filter(|page| page.file_name().is_some_and(|name| name != "README.md"))
+        .filter(|page| {
+            let text = read(page);
+            let third = text.lines().nth(2).unwrap_or_default();
+            !(third.starts_with("Date: ") && third.contains(". Status: "))
+        })
+        .map(|page| format!("{}: no line of date and status", shown(page)))
+        .collect();
+    none(&broken);
+}
+
+/// The targets of a line's links.
+fn links(line: &str) -> impl Iterator<Item = &str> {
+    line.split("](").skip(1).filter_map(|after| after.split(')').next())
+}

@@ -18,11 +18,14 @@ pub(crate) fn sources(endings: &[&str]) -> Vec<PathBuf> {
         for entry in fs::read_dir(&folder).expect("a folder of the workspace is readable") {
             let path = entry.expect("an entry is readable").path();
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            if name.starts_with('.') || name == "target" || name == "node_modules" {
+            if name.starts_with('.') || name == "node_modules" {
                 continue;
             }
             if path.is_dir() {
-                next.push(path);
+                // Cargo marks what it builds: a folder of the source may be called `target`, too.
+                if !path.join("CACHEDIR.TAG").exists() {
+                    next.push(path);
+                }
             } else if endings.iter().any(|ending| name.ends_with(&format!(".{ending}"))) {
                 found.push(path);
             }
