@@ -2,6 +2,7 @@
 # test   every test, in the test environment, which is started and stopped
 # quick  lints, the tests for tidiness and the unit tests: less than a minute when nothing else changed
 # check  the one gate: what continuous integration runs
+# simulate  fresh seeds of the simulations: make simulate SEEDS=100000; FIRST=N repeats a run
 # bench  the side-by-side with rclone
 # mutants  what no test notices of small changes to core and delta: takes hours
 # histories  random tables by Spark, synced and compared    make histories ARGS="--seeds 0..41"
@@ -15,7 +16,11 @@ ENVIRONMENT := tests/env/environment.py
 # One build and test at a time: another would replace the binaries under a running test.
 ALONE := mkdir -p $(CACHE) && flock $(CACHE)/build.lock
 
-.PHONY: run test quick check lint tidy unit deny bench mutants histories
+# Without FIRST every run takes other seeds.
+SEEDS ?= 10000
+FIRST ?= $(shell date +%s%N)
+
+.PHONY: run test quick check lint tidy unit deny simulate bench mutants histories
 
 run:
 	cargo run --release -- $(ARGS)
@@ -43,6 +48,11 @@ unit:
 
 deny:
 	"$$(python3 $(ENVIRONMENT) deny)" check licenses bans sources
+
+simulate:
+	@first=$(FIRST); export DEEPCLONE_SEEDS=$$first..$$((first + $(SEEDS))); \
+	  echo "DEEPCLONE_SEEDS=$$DEEPCLONE_SEEDS"; \
+	  $(ALONE) cargo test --workspace --locked --no-fail-fast --test simulation -- --nocapture
 
 bench:
 	cargo build --release --locked -p deepclone
