@@ -139,6 +139,17 @@ async fn another_source_is_refused_or_recloned() {
     assert!(matches!(sync(&other, &target, &spec()).await, Ok(Did::UpToDate)));
 }
 
+/// The history identifies a table, not its id: a copy of the folder keeps the id.
+#[tokio::test]
+async fn a_copy_with_another_history_is_another_source() {
+    let (_, target) = synced().await;
+    let mut copy = Table::new("source");
+    copy.commit(&[protocol(1, 2), metadata("source-id", json!({})), add("a1"), add("c1")]).await;
+    assert_eq!(reason(&copy, &target, &spec()).await, Reason::SourceReplaced);
+    copy.commit(&[add("d1")]).await;
+    assert_eq!(reason(&copy, &target, &spec()).await, Reason::SourceReplaced);
+}
+
 #[tokio::test]
 async fn a_cleaned_up_source_is_known_by_its_id() {
     // A replica as the source of another: it has checkpoints, so its commits can go.
