@@ -12,10 +12,10 @@ use crate::limits::EVIDENCE_FRESH_MAX;
 /// What is at the target under an object's key before the copy, as far as the plan knows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Prior {
-    /// Nothing is known to be there.
+    /// Nothing, as far as is known.
     #[default]
     Absent,
-    /// The key is in use, and nothing tells by which bytes.
+    /// An object of the replica, with unknown bytes.
     Unproven,
     /// An earlier copy from the same source.
     Copied(PriorCopy),

@@ -8,22 +8,22 @@ use crate::reason::Reason;
 /// A final failure. The message is one line, lower case, without secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// What kind of failure: decides the exit code and the gRPC code.
+    /// Decides the exit code and the gRPC code.
     pub reason: Reason,
-    /// One line for people: what, which object or field, what to do.
+    /// One line for people: what is wrong, of which object or field, and what to do.
     pub message: String,
-    /// The same for machines, such as `key` or `feature`.
+    /// The same for programs, such as `key` or `feature`.
     pub details: BTreeMap<String, String>,
 }
 
 impl Failure {
-    /// A failure without details.
+    /// Returns a failure without details.
     #[must_use]
     pub fn new(reason: Reason, message: impl Into<String>) -> Self {
         Self { reason, message: message.into(), details: BTreeMap::new() }
     }
 
-    /// The same failure with one more detail.
+    /// Returns the same failure with one more detail.
     #[must_use]
     pub fn with(mut self, key: &str, value: impl Into<String>) -> Self {
         self.details.insert(key.to_owned(), value.into());

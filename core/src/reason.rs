@@ -11,7 +11,7 @@ pub enum Reason {
     Unimplemented,
     /// The source folder is absent or holds no log.
     NotADeltaTable,
-    /// The source (or target) log needs a feature that cannot be carried.
+    /// A log needs a feature that Deepclone does not support.
     UnsupportedFeature,
     /// The log is damaged: the file is named.
     DamagedLog,
@@ -51,7 +51,7 @@ pub enum Reason {
     CoordinatorUnavailable,
     /// `verify` found a difference.
     VerifyDifference,
-    /// More than the coordinator takes on at once: try later.
+    /// More than the coordinator takes on at once: the same may succeed later.
     Overloaded,
 }
 

@@ -1,13 +1,13 @@
 //! Workers that cannot reach a store: a wrong clock, an expired token, a missing mount.
 //!
 //! Such a failure may be the worker's own, so it is not believed at once: the task goes to another
-//! worker that fits, and never back. Only when none is left that did not say the same does the job
-//! fail (or is planned again, when the object is gone).
+//! worker that takes the route, and never back. The job fails (or is planned again, when the object
+//! is gone) once every such worker reported the same.
 //!
 //! A worker is *held back* from a job after some denials in a row, as long as others can go on. It
-//! is *set aside* at the connection, for every job and for a while, once that many denials in a row
-//! stand against a success: another worker did a task that it could not. Denials alone set nobody
-//! aside: an object that everybody is denied would cost the fleet, and a client could ask for one.
+//! is *set aside* at the connection, for every job and for a while, when another worker then does a
+//! task that it could not. Denials alone set no worker aside: a client could name an object that
+//! every worker is denied, and so take all of them out of service.
 
 use std::collections::BTreeMap;
 
@@ -77,12 +77,12 @@ impl Machine {
         Ok(())
     }
 
-    /// True when no worker is left to ask for another opinion on a denied task.
+    /// True when no other worker is left that could do a denied task.
     fn is_believed(&self, job: &Job, task: &Task) -> bool {
         let attempts = &task.attempts;
         let is_gone = |denial: &TaskFailure| denial.kind == TaskFailureKind::SourceNotFound;
         let gone = attempts.denial.as_ref().is_some_and(is_gone);
-        // Two workers that do not find an object are enough: the coordinator looks, too.
+        // Two workers that do not find an object are enough: the next plan looks for it, too.
         let two_agree = gone && attempts.denied_by.len() > 1;
         if attempts.failures >= self.limits.task_attempts_max || two_agree {
             return true;
@@ -106,12 +106,13 @@ impl Machine {
         self.fail(id, Failure::new(reason, failure.message.clone()), actions)
     }
 
-    /// Believes what was said of denied tasks whose last other worker left or was lost.
+    /// Believes the denials of tasks that no other worker can do any more: the last one that could
+    /// left, or was lost.
     pub(super) fn believe_the_last(&mut self, actions: &mut Vec<Action>) {
         let denied = self.active().filter(|(_, job)| !job.denials.is_empty());
         // Without any worker the job waits for one instead.
         let denied = denied.filter(|(_, job)| self.has_worker(job));
-        let hopeless: Vec<_> = denied
+        let believed: Vec<_> = denied
             .filter_map(|(id, job)| {
                 let tasks = job.copying()?;
                 tasks.ready.iter().find_map(|&(_, index)| {
@@ -121,13 +122,13 @@ impl Machine {
                 })
             })
             .collect();
-        for (id, index, denial) in hopeless {
-            let believed = self.believe(id, index, &denial, actions);
-            self.record(believed);
+        for (id, index, denial) in believed {
+            let ended = self.believe(id, index, &denial, actions);
+            self.record(ended);
         }
     }
 
-    /// A worker did a task: it reaches both stores, and those that could not are outdone.
+    /// A worker did a task: it reaches both stores, which counts against those that could not.
     pub(super) fn reached(
         &mut self,
         worker: WorkerId,
@@ -173,7 +174,7 @@ impl Machine {
         }
     }
 
-    /// Ends what was set aside for long enough.
+    /// Takes back the workers that were set aside for their time.
     pub(super) fn end_set_asides(&mut self) {
         let now = self.now;
         for worker in self.workers.values_mut() {
@@ -193,7 +194,7 @@ impl Machine {
                 .any(|(id, other)| other.takes(&job.route) && !often(&job.denials, id))
     }
 
-    /// What a worker that is gone for good leaves behind in the jobs.
+    /// Forgets the denials of a worker that is gone for good.
     pub(super) fn forget_denials_of(&mut self, worker: WorkerId) {
         for job in self.jobs.values_mut().filter(|job| !matches!(job.stage, Stage::Ended { .. })) {
             job.denials.remove(&worker);

@@ -42,7 +42,7 @@ impl Machine {
         };
         worker.waiting = Some(match worker.state {
             WorkerState::Active => request,
-            // Not at once: it would ask again in a hot loop until it hears that it drains.
+            // Not at once: it would ask again in a loop until a heartbeat tells it that it drains.
             WorkerState::Draining | WorkerState::Lost => {
                 OpenRequest { deadline: request.deadline.min(soon), ..request }
             }
@@ -162,13 +162,14 @@ impl Machine {
         })
     }
 
-    /// True when the task is not for this worker: it was denied it, or failed it a moment ago and
-    /// another one takes it.
+    /// True when the task is not for this worker, which was denied an object of it, or failed it a
+    /// moment ago while another worker takes the route.
     fn avoids(&self, worker: WorkerId, job: &Job, task: &Task) -> bool {
         let attempts = &task.attempts;
-        let rests = attempts.avoid.is_some_and(|(who, until)| who == worker && self.now < until);
+        let failed_it =
+            attempts.avoid.is_some_and(|(who, until)| who == worker && self.now < until);
         let mut others = self.workers.iter().filter(|(id, _)| **id != worker);
-        attempts.is_denied(worker) || rests && others.any(|(_, other)| other.takes(&job.route))
+        attempts.is_denied(worker) || failed_it && others.any(|(_, other)| other.takes(&job.route))
     }
 
     pub(super) fn heartbeat(&mut self, id: WorkerId, held: &[HeldTask], actions: &mut Vec<Action>) {

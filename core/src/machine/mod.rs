@@ -12,7 +12,7 @@
 //! * Every `Plan`, `PlanAgain` and `Publish` ends in one event, in bounded time.
 //! * A request for tasks that a newer one of the same worker replaces is answered by the driver.
 //!
-//! The files, each above those that it uses:
+//! The files, each after those that it uses:
 //!
 //! * `moment`, `event`, `action`, `fact`, `violation`, `job_state`, `progress`, `view`: the words.
 //! * `lease`, `retry`, `attempts`, `tasks`, `job`, `worker`: the parts of the state.

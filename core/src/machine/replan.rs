@@ -1,7 +1,7 @@
 //! Planning again: another sync won, or an object of the source is gone.
 //!
-//! What was copied stays (by its evidence), and so does what is being copied: the leases wait for
-//! the new plan as those of an earlier epoch do, and go on where it has their tasks.
+//! Evidence of copied tasks stays. The leases of tasks that are being copied wait for the new plan,
+//! as those of an earlier epoch do, and go on if the plan has the task.
 
 use std::collections::BTreeMap;
 
