@@ -41,14 +41,14 @@ pub struct Args {
     pub insecure: bool,
 }
 
-/// What a coordinator needs to know.
+/// The settings of a coordinator process, checked.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Address for gRPC.
+    /// Where the gRPC services listen.
     pub listen: SocketAddr,
-    /// Address for HTTP.
+    /// Where `/livez`, `/readyz` and `/metrics` are served.
     pub http_listen: SocketAddr,
-    /// Who may reach both.
+    /// Who may reach both addresses.
     pub exposure: Exposure,
     /// Where the state lives.
     pub place: Place,
@@ -57,10 +57,10 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Lays the flags over the file that they name, and checks all.
+    /// Lays the flags over the configuration file that they name, and checks the result.
     ///
     /// # Errors
-    /// The flag or key at fault.
+    /// Names the flag or key at fault.
     pub fn load(args: &Args) -> Result<Self, Failure> {
         let config = Config::load(args.config.as_deref())?;
         let default = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
@@ -76,7 +76,8 @@ impl Settings {
     }
 }
 
-/// The place of a database URL. The URL may hold a password: no error repeats it.
+/// Returns where the state of a database URL lives. The URL may hold a password: no error repeats
+/// it.
 fn place(url: &str) -> Result<Place, Failure> {
     if url.starts_with("postgres:") || url.starts_with("postgresql:") {
         let message = "--database: postgres:// is not built yet, use sqlite:FILE";

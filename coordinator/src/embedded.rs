@@ -1,6 +1,8 @@
-//! A coordinator inside another process: the same services over memory, without a port.
+//! A coordinator inside another process: the same services over connections in memory, without a
+//! port.
 //!
-//! The command line starts one beside its workers; both speak to it through [`Embedded::channel`].
+//! The command line starts one for itself and its workers, which all connect through
+//! [`Embedded::channel`].
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -25,11 +27,11 @@ use crate::{driver, rpc};
 
 /// Bytes in flight on a connection in memory.
 const DUPLEX_BYTES: usize = 256 << 10;
-/// Workers of this process tell how far they are this often: people look on, and it costs nothing.
+/// How often workers of this process send a heartbeat: often enough for a progress bar.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
-/// How long calls may take to end once it stops.
+/// How long running calls may take to end once the coordinator stops.
 const DRAIN_MAX: Duration = Duration::from_secs(2);
-/// Connections that wait to be accepted.
+/// Connections that may wait to be accepted.
 const ACCEPT_MAX: usize = 16;
 
 /// A coordinator of this process.
@@ -89,17 +91,17 @@ impl Embedded {
         Ok(Self { channel: channel(dial), stop: stop.drop_guard(), driver, server })
     }
 
-    /// The way to it, for clients and workers of this process.
+    /// Returns a channel to it, for clients and workers of this process.
     #[must_use]
     pub fn channel(&self) -> Channel {
         self.channel.clone()
     }
 
-    /// Ends it, and frees its state; running calls get `COORDINATOR_UNAVAILABLE`. Dropping it
-    /// ends it too, a little later.
+    /// Stops it and closes its state; running calls fail with `COORDINATOR_UNAVAILABLE`. When it
+    /// is dropped instead, it stops a little later.
     ///
     /// # Errors
-    /// What ended it before.
+    /// The failure that stopped it before.
     pub async fn stop(self) -> Result<(), Failure> {
         let Self { channel, stop, driver, mut server } = self;
         drop((channel, stop));
@@ -115,7 +117,7 @@ impl Embedded {
 }
 
 fn channel(dial: mpsc::Sender<Result<DuplexStream, std::io::Error>>) -> Channel {
-    // The address is never looked up: the connector answers for every one.
+    // The address is never resolved: the connector ignores it.
     Endpoint::from_static("http://embedded").connect_with_connector_lazy(tower::service_fn(
         move |_| {
             let dial = dial.clone();

@@ -1,4 +1,5 @@
-//! A plan's arena: the change set and its tasks' objects, kept for as long as the job lives.
+//! A job's plan with what the machine does not see of it: the change set, and the objects of each
+//! task. Planning makes it, grants and publishing read it; it is dropped when the job ends.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,21 +15,21 @@ use deepclone_delta::sync::{CopyObject, Work};
 
 use crate::state::{Evidence, JobSpec};
 
-/// A job's plan with everything that the machine does not see.
+/// The newest plan of a live job.
 #[derive(Debug)]
 pub struct JobPlan {
-    /// What the job asks for, resolved.
+    /// What the client asked for, resolved.
     pub job_spec: Arc<JobSpec>,
-    /// The target's name.
+    /// Names the target in the state.
     pub target: TargetKey,
-    /// Where the objects' bytes come from.
+    /// Names the source of the objects' bytes: evidence serves it alone.
     pub source: SourceKey,
     /// What the commit says, and the objects, sorted by target path.
     pub work: Work,
     /// Tasks, in plan order.
     pub tasks: Vec<Shard>,
     places: BTreeMap<TaskFingerprint, usize>,
-    /// What workers are told of earlier copies, by the places of their objects.
+    /// What is known of earlier copies, by the index of the object.
     priors: BTreeMap<usize, Prior>,
 }
 
@@ -46,18 +47,18 @@ impl JobPlan {
         Self { job_spec, target, source, work, tasks, places, priors: BTreeMap::new() }
     }
 
-    /// Notes what an earlier receipt recorded of the object at `place`.
+    /// Keeps what an earlier receipt recorded of the object with this index.
     pub fn note_prior(&mut self, place: usize, recorded: Recorded) {
         let in_use = self.work.objects()[place].in_use;
         self.priors.insert(place, prior(Some(recorded), self.source, in_use));
     }
 
-    /// A task's objects, in its order.
+    /// Returns the objects of a task, in the order that its receipts follow.
     pub fn objects<'a>(&'a self, task: &'a Shard) -> impl Iterator<Item = &'a CopyObject> {
         task.objects.iter().map(|&place| &self.work.objects()[place])
     }
 
-    /// What a worker gets; none: the plan has no such task.
+    /// Returns what a worker gets. `None` when the plan has no such task.
     #[must_use]
     pub fn task_spec(&self, index: TaskIndex) -> Option<TaskSpec> {
         let task = self.tasks.get(usize::try_from(index.0).ok()?)?;
@@ -82,7 +83,7 @@ impl JobPlan {
         }
     }
 
-    /// The source keys of a task's object, or of all its objects when none is named.
+    /// Returns the source key of one object of a task, or of all its objects when none is named.
     #[must_use]
     pub fn source_keys(&self, index: TaskIndex, object: Option<u32>) -> Vec<String> {
         let task = usize::try_from(index.0).ok().and_then(|at| self.tasks.get(at));
@@ -140,7 +141,7 @@ impl JobPlan {
     }
 }
 
-/// A tag as it is kept; a longer one counts as none.
+/// Returns an entity tag as it is kept: one that is too long counts as none.
 fn bounded(etag: &str) -> String {
     if etag.len() <= ENTITY_TAG_BYTES_KEPT { etag.to_owned() } else { String::new() }
 }

@@ -1,16 +1,43 @@
-//! The one process that decides and publishes.
+//! The coordinator of Deepclone: the one process that decides and publishes.
 //!
-//! Layout, in pipeline order:
+//! Clients submit jobs over gRPC. For each job the coordinator reads the logs of both tables,
+//! computes what changed, grants the copying to workers as tasks, and publishes the new state of
+//! the replica by one conditional write. Every decision is the machine's
+//! ([`deepclone_core::machine`]); this crate does what the machine asks for, and keeps the facts
+//! that survive a crash.
+//!
+//! Layout, in the order of a request:
 //!
 //! * [`config`]: flags, environment, file → settings.
-//! * [`rpc`]: the gRPC faces.
-//! * [`driver`]: the one loop that owns the machine.
-//! * [`effects`]: planning and publishing.
-//! * [`job_plan`]: a job's plan with all that the machine does not see of it.
-//! * [`state`]: facts that survive a crash.
-//! * [`metrics`]: what `/metrics` tells.
-//! * [`server`]: a coordinator as a process.
-//! * [`embedded`]: a coordinator inside another process.
+//! * [`server`]: a coordinator as a process of its own; [`embedded`]: one inside another process.
+//! * [`rpc`]: the gRPC services.
+//! * [`driver`]: the loop that owns the machine.
+//! * [`effects`]: planning and publishing; [`job_plan`]: what planning makes.
+//! * [`state`]: facts and evidence, in SQLite.
+//! * [`metrics`]: the gauges of `/metrics`.
+//!
+//! The command line embeds a coordinator when it is not given one:
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use deepclone_common::connections::Connections;
+//! use deepclone_coordinator::embedded::Embedded;
+//! use deepclone_proto::v1::ListJobsRequest;
+//! use deepclone_proto::v1::job_service_client::JobServiceClient;
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // Without connections no job can be submitted; without a file the state stays in memory.
+//! let coordinator = Embedded::start(Arc::new(Connections::default()), None).await?;
+//! let mut client = JobServiceClient::new(coordinator.channel());
+//! let page = client.list_jobs(ListJobsRequest::default()).await?.into_inner();
+//! assert!(page.jobs.is_empty());
+//! drop(client);
+//! coordinator.stop().await?;
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod config;
 pub mod driver;

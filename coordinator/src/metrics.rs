@@ -1,4 +1,4 @@
-//! What `/metrics` tells: jobs, workers, tasks and bytes, as the machine has them.
+//! The gauges of `/metrics`: jobs, workers, tasks and bytes, counted in the machine.
 
 use deepclone_core::machine::{JobState, Machine, WorkerState};
 use prometheus_client::metrics::family::Family;
@@ -8,7 +8,7 @@ use prometheus_client::registry::Registry;
 type Labels = [(&'static str, &'static str); 1];
 type Gauged = Family<Labels, Gauge>;
 
-/// The gauges that the driver keeps.
+/// The gauges that the driver sets.
 #[derive(Debug, Default)]
 pub struct Gauges {
     jobs: Gauged,
@@ -18,7 +18,7 @@ pub struct Gauges {
 }
 
 impl Gauges {
-    /// A registry that shows them.
+    /// Returns a registry of all gauges, for `/metrics`.
     #[must_use]
     pub fn registry(&self) -> Registry {
         // No prefix at the root: what `/metrics` adds to it has its whole name.
@@ -31,7 +31,7 @@ impl Gauges {
         registry
     }
 
-    /// Shows the machine as it is now.
+    /// Sets every gauge from the machine.
     pub fn show(&self, machine: &Machine) {
         let mut jobs = JOB_STATES.map(|(state, name)| (state, name, 0));
         let (mut tasks_done, mut tasks_open, mut bytes_done, mut bytes_open) = (0, 0, 0, 0);

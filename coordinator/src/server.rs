@@ -1,4 +1,5 @@
-//! A coordinator as a process: listeners, the ready line, an end in good order.
+//! A coordinator as a process: it binds its sockets, prints the ready line, and stops after the
+//! running calls are answered.
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -21,25 +22,23 @@ use crate::metrics::Gauges;
 use crate::state::SqliteStore;
 use crate::{driver, rpc};
 
-/// How long calls may take to end once the coordinator stops.
+/// How long running calls may take to end once the coordinator stops.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
-/// How often an idle connection is asked whether it lives.
+/// How often an idle connection is probed.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
 
-/// Bound sockets.
+/// The sockets of a coordinator, bound before anything else starts.
 #[derive(Debug)]
 pub struct Listeners {
-    /// For gRPC.
     pub grpc: TcpListener,
-    /// For HTTP.
     pub http: TcpListener,
 }
 
 impl Listeners {
-    /// Binds both.
+    /// Binds both addresses of the settings.
     ///
     /// # Errors
-    /// The address that cannot be had.
+    /// Names the address that cannot be bound.
     pub async fn bind(settings: &Settings) -> Result<Self, Failure> {
         Ok(Self {
             grpc: bind(settings.listen, settings.exposure).await?,
@@ -48,10 +47,10 @@ impl Listeners {
     }
 }
 
-/// Serves until `shutdown`, then ends in good order: no new call, the running ones answered.
+/// Serves until `shutdown`; then takes no new call, and answers the running ones.
 ///
 /// # Errors
-/// The state cannot be used (any more), or a socket failed.
+/// The state cannot be read or written, or a socket failed.
 pub async fn run(
     settings: Settings,
     listeners: Listeners,
@@ -81,7 +80,7 @@ pub async fn run(
             ),
     );
     announce(&format!("listening on {grpc_address} http={http_address}"))?;
-    // Ends at the shutdown, or because facts cannot be made durable.
+    // It ends at the shutdown, or when facts cannot be made durable.
     let outcome = driver.await.map_err(|error| {
         Failure::new(Reason::Internal, format!("the driver panicked, which is a bug: {error}"))
     });
@@ -102,7 +101,7 @@ fn address(listener: &TcpListener) -> Result<std::net::SocketAddr, Failure> {
     })
 }
 
-/// Prints the one line of stdout, for those who started this process.
+/// Prints the one line of stdout, which says that the process is ready.
 fn announce(line: &str) -> Result<(), Failure> {
     let mut stdout = std::io::stdout().lock();
     writeln!(stdout, "{line}")

@@ -29,7 +29,7 @@ pub(super) enum Answer {
 impl Driver {
     /// Answers a request; a job that the machine does not know is looked up first.
     pub(super) fn answer(&mut self, answer: Answer) {
-        // Who asked may have gone: then nobody misses the answer.
+        // The caller may have gone; then nobody reads the answer.
         let _gone = match answer {
             Answer::Created(job, reply) => {
                 let found = self.jobs.snapshot(&self.machine, job);

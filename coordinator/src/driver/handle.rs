@@ -1,4 +1,4 @@
-//! How others speak to the driver.
+//! How the rest of the process reaches the driver.
 
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::Epoch;
@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::message::{Message, Reply};
 
-/// A way to the driver; cheap to clone.
+/// Sends messages to the driver; cheap to clone.
 #[derive(Clone)]
 pub struct Handle {
     sender: mpsc::Sender<Message>,
@@ -19,21 +19,22 @@ impl Handle {
         Self { sender, epoch }
     }
 
-    /// The term of this coordinator.
+    /// Returns the epoch in which this coordinator leads.
     #[must_use]
     pub fn epoch(&self) -> Epoch {
         self.epoch
     }
 
-    /// Asks the driver and waits for its answer, which comes once everything before is durable.
+    /// Sends a request and waits for its answer, which comes once the facts of its turn are
+    /// durable.
     ///
     /// # Errors
-    /// The driver's refusal, or `CoordinatorUnavailable` when it has stopped.
-    pub async fn ask<T>(&self, question: impl FnOnce(Reply<T>) -> Message) -> Result<T, Failure> {
+    /// Why the driver refuses it, or `CoordinatorUnavailable` when the driver has stopped.
+    pub async fn ask<T>(&self, request: impl FnOnce(Reply<T>) -> Message) -> Result<T, Failure> {
         let (reply, answer) = oneshot::channel();
         let stopped =
             || Failure::new(Reason::CoordinatorUnavailable, "the coordinator is stopping");
-        self.sender.send(question(reply)).await.map_err(|_| stopped())?;
+        self.sender.send(request(reply)).await.map_err(|_| stopped())?;
         answer.await.map_err(|_| stopped())?
     }
 }

@@ -1,7 +1,8 @@
 //! What the driver knows of jobs beside the machine: one entry for each job that the machine shows.
 //!
 //! An entry begins with the submission, or with the facts of an earlier epoch. It holds what
-//! clients are told ([`JobEntry`]) and, while the job is live, what its effects need ([`JobWork`]).
+//! clients are shown ([`JobEntry`]) and, while the job is live, what its effects need
+//! ([`JobWork`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -29,7 +30,7 @@ pub(super) struct JobTable {
     made: u64,
 }
 
-/// One job.
+/// What is known of one job.
 pub(super) struct JobEntry {
     pub(super) job_spec: Arc<JobSpec>,
     pub(super) work: JobWork,
@@ -47,7 +48,7 @@ pub(super) struct JobEntry {
 pub(super) struct JobWork {
     /// The newest plan. `None` before the first.
     pub(super) plan: Option<Arc<JobPlan>>,
-    /// What clients will be told once the fact of the plan, or of the end, is durable.
+    /// What clients are shown once the fact of the plan, or of the end, is durable.
     pub(super) note: Option<PlanNote>,
     /// Ends the planning effect that runs.
     pub(super) planning: Option<AbortHandle>,
@@ -57,7 +58,7 @@ pub(super) struct JobWork {
     early: Vec<EarlyReceipt>,
 }
 
-/// A receipt whose evidence waits for the plan that tells of which objects it is.
+/// A receipt whose objects are not known before the plan.
 struct EarlyReceipt {
     fingerprint: TaskFingerprint,
     receipt: Receipt,
@@ -80,7 +81,8 @@ impl JobTable {
         Ok(table)
     }
 
-    /// Makes an entry for a job that the machine is about to be told of. An older one stays.
+    /// Makes an entry for a job whose submission the machine takes in this turn. An entry that
+    /// exists stays.
     pub(super) fn submit(&mut self, job: JobId, job_spec: Arc<JobSpec>) {
         if self.entries.contains_key(&job) {
             return;
@@ -164,7 +166,7 @@ impl JobTable {
         let Some(entry) = self.entries.get_mut(&job) else { return };
         entry.sequence += 1;
         let now = || machine.job(job).map(|view| Arc::new(entry.snapshot(&view)));
-        self.watchers.tell(job, now);
+        self.watchers.send(job, now);
     }
 
     /// Drops the jobs that the machine refused, or does not show any more.
@@ -231,7 +233,7 @@ impl JobWork {
         }
     }
 
-    /// Ends the planning effect that runs: the next one needs its place.
+    /// Ends the planning effect that runs, so that another may start.
     pub(super) fn stop(self) {
         if let Some(planning) = self.planning {
             planning.abort();
@@ -254,7 +256,7 @@ fn evidence(
 /// A job as it ended, from the entries that the database keeps of it.
 ///
 /// # Errors
-/// Entries that do not tell of one ended job.
+/// The entries are not those of one ended job.
 pub(super) fn ended_snapshot(entries: &[Entry]) -> Result<Arc<JobSnapshot>, StateError> {
     let damaged = || StateError::Damaged {
         kind: "job".to_owned(),

@@ -1,11 +1,11 @@
-//! What operators read in the log: the life of each job, once its facts are durable.
+//! The lines of the log about jobs, written once the facts are durable.
 
 #[cfg(test)]
 mod tests;
 
 use deepclone_core::machine::{End, Fact};
 
-/// Writes a line for a fact that people want to know of; tasks that end well are too many.
+/// Writes a line for a fact. Tasks that succeed have none: they are too many.
 pub(super) fn tell(fact: &Fact) {
     match fact {
         Fact::Created { job, .. } => tracing::info!(%job, "job created"),

@@ -16,34 +16,25 @@ use super::snapshot::{JobSnapshot, JobsPage, JobsQuery, WorkerDescription, Worke
 use crate::effects::plan::PlanOutcome;
 use crate::state::{Entry, JobSpec, StateError};
 
-/// Answers a request.
+/// Takes the answer to a request.
 pub type Reply<T> = oneshot::Sender<Result<T, Failure>>;
 
-/// Something that the driver is told.
+/// A request of the gRPC services, or the end of work that the driver started.
 pub enum Message {
-    /// `CreateJob`.
     Submit(Box<Submission>, Reply<Arc<JobSnapshot>>),
-    /// `CancelJob`.
     Cancel(JobId, Reply<Arc<JobSnapshot>>),
-    /// `GetJob`.
     Job(JobId, Reply<Arc<JobSnapshot>>),
-    /// `ListJobs`.
     Jobs(JobsQuery, Reply<JobsPage>),
-    /// `WatchJob`.
     Watch(JobId, Reply<watch::Receiver<Arc<JobSnapshot>>>),
-    /// `ListWorkers`.
     Workers(Reply<Vec<WorkerSnapshot>>),
-    /// `DrainWorker`.
     Drain(WorkerId, Reply<WorkerSnapshot>),
-    /// `RegisterWorker`; answered with the epoch of this coordinator.
+    /// Comes from `RegisterWorker`; answered with the epoch of this coordinator.
     Register(Registration, Reply<Epoch>),
-    /// `AcquireTasks`.
     Acquire(TasksWanted, Reply<Vec<Grant>>),
-    /// `ReportTasks`; answered with the grants that were refused.
+    /// Comes from `ReportTasks`; answered with the grants that were refused.
     Report(Report, Reply<Vec<GrantKey>>),
-    /// `SendHeartbeat`.
     Heartbeat(WorkerId, Vec<HeldTask>, Reply<Beat>),
-    /// `DeregisterWorker`, with the grants that it returns.
+    /// Comes from `DeregisterWorker`, with the grants that it returns.
     Leave(WorkerId, Vec<GrantKey>, Reply<()>),
     /// A look-up of an ended job in the database ended.
     Recalled(JobId, Result<Option<Vec<Entry>>, StateError>),

@@ -2,8 +2,7 @@
 //!
 //! Flow of a turn: wait → up to 512 messages become events → one turn of the machine
 //! ([`deepclone_core::turn`]) → its facts in one transaction → its actions released, the requests
-//! answered. Slow work is spawned and comes back as a message. Nothing here decides: the machine
-//! does.
+//! answered. Slow work is spawned and comes back as a message. Every decision is the machine's.
 //!
 //! * [`message`]: what reaches the driver, and [`Handle`], which brings it.
 //! * [`snapshot`]: jobs and workers as others see them.

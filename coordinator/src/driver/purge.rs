@@ -1,4 +1,4 @@
-//! Drops what the database needs no more, a little at a time, beside the loop.
+//! Drops from the database what is not needed any more, in small steps beside the loop.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::state::{StateError, Store};
 pub(super) async fn purge(store: Arc<dyn Store>, epoch: Epoch, shutdown: CancellationToken) {
     loop {
         match store.purge(epoch, wall_clock_ms()).await {
-            // Facts that wait for the write lock go first.
+            // Lets facts that wait for the write lock go first.
             Ok(true) => tokio::task::yield_now().await,
             Ok(false) => tokio::select! {
                 () = tokio::time::sleep(PURGE_INTERVAL) => {}

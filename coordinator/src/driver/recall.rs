@@ -19,11 +19,10 @@ use super::snapshot::JobSnapshot;
 
 /// A request for a job that the machine does not know.
 pub(super) enum Recall {
-    /// `GetJob` or `CancelJob`.
+    /// Comes from `GetJob` or `CancelJob`.
     Show(Reply<Arc<JobSnapshot>>),
-    /// `WatchJob`.
     Watch(Reply<watch::Receiver<Arc<JobSnapshot>>>),
-    /// `CreateJob` under a request id: the job is made unless it was before.
+    /// Comes from `CreateJob` with a request id: the job is made unless it was before.
     Submit(Box<Submission>, Reply<Arc<JobSnapshot>>),
 }
 

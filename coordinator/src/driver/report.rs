@@ -1,4 +1,4 @@
-//! A worker's report, checked once against the plans before the machine hears of it.
+//! A worker's report, checked once against the plans before the machine takes it.
 
 use deepclone_core::ids::{GrantKey, WorkerId};
 use deepclone_core::machine::{Event, TaskOutcome};

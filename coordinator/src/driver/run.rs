@@ -58,7 +58,7 @@ pub async fn start(
     let purging = tokio::spawn(purge::purge(store, epoch, stop.clone()));
     let running = tokio::spawn(async move {
         let outcome = driving.run(recovered, shutdown).await;
-        // Whoever waits for the end may open the state again: nobody holds it any more.
+        // From here nothing holds the state: the caller may open it again.
         stop.cancel();
         let _ended = purging.await;
         outcome
@@ -71,12 +71,12 @@ struct Loop {
     driver: Driver,
     messages: mpsc::Receiver<Message>,
     gauges: Arc<Gauges>,
-    /// When the gauges are shown again. `None` while they are right.
+    /// When the gauges are set again. `None` while they are right.
     gauges_due: Option<Instant>,
 }
 
 impl Loop {
-    /// Takes turns until the end, and then lets nothing go on that holds the state to read it.
+    /// Takes turns until the end, and then stops the tasks that read the state.
     async fn run(
         mut self,
         recovered: Decisions,
@@ -130,7 +130,7 @@ impl Loop {
         Ok(wake_at)
     }
 
-    /// Shows the gauges at most once a second: counting costs a walk over all jobs.
+    /// Sets the gauges at most once a second: counting visits every job.
     fn show_gauges(&mut self) {
         let now = Instant::now();
         let due = *self.gauges_due.get_or_insert(now + GAUGES_INTERVAL);
@@ -170,7 +170,7 @@ impl Driver {
         Ok(wake_at)
     }
 
-    /// The facts with their time, their notes, and the evidence of their receipts.
+    /// Returns the facts with their time, their notes, and the evidence of their receipts.
     fn batch(&mut self, facts: Vec<Fact>) -> Batch {
         let recorded_ms = wall_clock_ms();
         let mut batch = Batch::default();

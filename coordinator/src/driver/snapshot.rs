@@ -11,7 +11,7 @@ use crate::state::{JobSpec, PlanNote};
 /// A job as it is now, or as it ended.
 #[derive(Clone, Debug, PartialEq)]
 pub struct JobSnapshot {
-    /// Grows with every change that watchers are told.
+    /// Grows with every change that watchers are sent.
     pub sequence: u64,
     pub job: JobId,
     pub job_spec: Arc<JobSpec>,
@@ -31,9 +31,9 @@ pub struct JobSnapshot {
 /// Which jobs a client lists.
 #[derive(Clone, Copy, Debug)]
 pub struct JobsQuery {
-    /// `None`: every state.
+    /// `None` for jobs of every state.
     pub state: Option<JobState>,
-    /// Only jobs created before this one. `None`: from the newest.
+    /// Only jobs created before this one. `None` to begin with the newest.
     pub after: Option<JobId>,
     /// Jobs on the page.
     pub size: usize,
@@ -54,7 +54,7 @@ pub struct WorkerDescription {
     pub name: String,
     /// Its version of Deepclone.
     pub version: String,
-    /// The names of its connections, in its order.
+    /// The names of its connections, in the order in which it announced them.
     pub connections: Vec<String>,
     /// The names of the connections that the machine knows by key.
     pub names: BTreeMap<ConnectionKey, String>,

@@ -28,8 +28,8 @@ pub(super) struct Intake {
 }
 
 impl Driver {
-    /// Takes a message in. Requests of workers wait in their table instead of in `intake.answers`:
-    /// the machine answers them by its actions.
+    /// Takes a message in. Acquire, report and heartbeat requests wait in the table of workers, for
+    /// actions of the machine answer them; the others wait in `intake.answers`.
     pub(super) fn take(&mut self, message: Message, now: Moment, intake: &mut Intake) {
         let Intake { events, answers } = intake;
         match message {
@@ -96,7 +96,7 @@ impl Driver {
         intake.events.push(Event::Submitted { job, target, route, spec });
     }
 
-    /// The database told of a job that the machine did not know when it was asked.
+    /// Takes the end of a look-up: the machine did not know the job when it began.
     fn recalled(
         &mut self,
         job: JobId,

@@ -1,4 +1,4 @@
-//! The streams that follow jobs: bounded, and told of every change.
+//! The streams that follow jobs. Their number is bounded.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::snapshot::JobSnapshot;
 
 type Sender = watch::Sender<Arc<JobSnapshot>>;
 
-/// The followed jobs.
+/// The channels of all followed jobs.
 #[derive(Debug, Default)]
 pub(super) struct Watchers(BTreeMap<JobId, Sender>);
 
@@ -42,8 +42,8 @@ impl Watchers {
         Ok(sender.subscribe())
     }
 
-    /// Tells the streams of a job what it is now, if there are any.
-    pub(super) fn tell(&mut self, job: JobId, now: impl FnOnce() -> Option<Arc<JobSnapshot>>) {
+    /// Sends a job as it is now to its streams, if there are any.
+    pub(super) fn send(&mut self, job: JobId, now: impl FnOnce() -> Option<Arc<JobSnapshot>>) {
         let Some(sender) = self.0.get(&job) else { return };
         if sender.receiver_count() == 0 {
             self.0.remove(&job);

@@ -14,10 +14,11 @@ use super::plan::{PlanOutcome, plan_job};
 use super::{Context, target_key};
 use crate::state::JobSpec;
 
-/// Plans a job.
+/// Plans a job, and finishes a publication that a crash cut short.
 ///
 /// # Errors
-/// Why the sync is refused, or cannot be planned: also an object in `vanished` that it needs again.
+/// Why the sync is refused or cannot be planned. `OBJECT_VANISHED` when the plan needs a key of
+/// `vanished` again.
 pub async fn plan_for_job(
     context: &Context,
     job: JobId,
@@ -33,7 +34,7 @@ pub async fn plan_for_job(
                 return Err(still_needed(&object.source_path, plan.work.source_version()));
             }
         }
-        // A crash came between the commit and what follows it; each step is harmless when repeated.
+        // The steps after the commit may be missing; each is harmless when it is repeated.
         PlanOutcome::Published { version, .. } => {
             if let Err(error) =
                 finish(&context.open(Side::Target, &job_spec.target)?, *version).await

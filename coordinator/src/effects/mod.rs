@@ -1,10 +1,10 @@
-//! The slow work that the machine asks for: planning and publishing. Each is spawned and comes
-//! back to the driver as a message; a panic comes back as a failure.
+//! The slow work that the machine asks for: planning and publishing. The driver spawns each effect,
+//! and its end comes back as a message; a panic comes back as a failure.
 //!
 //! * [`plan`]: both logs → change set → tasks, and what earlier jobs copied of their objects.
-//! * [`target`]: is the target fit, before anything is copied.
-//! * [`again`]: planning for a job that was tried before.
-//! * [`publish`]: vectors checked, the ledger, objects seen again → the commit → checkpoint, hints.
+//! * [`target`]: checks that the target can hold a replica, before anything is copied.
+//! * [`again`]: planning for a job, after an earlier attempt at it.
+//! * [`publish`]: checks of vectors and objects, the ledger → the commit → checkpoint, hints.
 
 pub mod again;
 pub mod plan;
@@ -27,15 +27,15 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::state::Store;
 
-/// Plans that are made at once: each holds two tables' logs in memory.
+/// Plans that are made at the same time: each holds the logs of two tables in memory.
 const PLANS_AT_ONCE_MAX: usize = 4;
 
-/// What effects work with.
+/// What every effect needs.
 #[derive(Clone)]
 pub struct Context {
     /// The connections of this process.
     pub connections: Arc<Connections>,
-    /// Where evidence is found.
+    /// The durable state, for evidence.
     pub store: Arc<dyn Store>,
     /// Bounds the memory of planning (I8).
     planning: Arc<Semaphore>,
@@ -44,37 +44,37 @@ pub struct Context {
 }
 
 impl Context {
-    /// Effects over these.
+    /// Makes the context of a coordinator with these limits.
     #[must_use]
     pub fn new(connections: Arc<Connections>, store: Arc<dyn Store>, limits: &Limits) -> Self {
         let planning = Arc::new(Semaphore::new(PLANS_AT_ONCE_MAX));
         Self { connections, store, planning, plan_time_max: limits.plan_time_max }
     }
 
-    /// Waits for a turn to plan; it ends when the permit is dropped.
+    /// Waits until another plan may be made; it counts until the permit is dropped.
     pub(crate) async fn turn_to_plan(&self) -> Option<SemaphorePermit<'_>> {
-        // Never closed, so never refused.
+        // The semaphore is never closed.
         self.planning.acquire().await.ok()
     }
 
     /// Opens a table that was resolved before.
     ///
     /// # Errors
-    /// The connection is not this process's any more.
+    /// This process has the connection no more.
     pub fn open(&self, side: Side, table: &Resolved) -> Result<TableStore, Failure> {
         self.connections.open(table).map_err(|error| error.failure_of(side))
     }
 }
 
-/// Names a target, so that its jobs run one after another and find each other's evidence.
+/// Names a target. Jobs of one target run one after another, and find each other's evidence.
 #[must_use]
 pub fn target_key(target: &Resolved) -> TargetKey {
-    // A local folder is one folder whatever connection leads to it.
+    // A local folder is the same folder over every connection.
     let store = if target.uri.starts_with("file:") { [0; 32] } else { target.fingerprint };
     TargetKey(Sha256::new().chain_update(store).chain_update(&target.uri).finalize().into())
 }
 
-/// Names where the bytes of a source table in this lineage come from: evidence serves it alone.
+/// Names the source of a table's bytes in this lineage: evidence serves it alone.
 #[must_use]
 pub fn source_key(source: &Resolved, lineage: &str) -> SourceKey {
     let digest = Sha256::new()
@@ -85,17 +85,17 @@ pub fn source_key(source: &Resolved, lineage: &str) -> SourceKey {
     SourceKey(digest.finalize().into())
 }
 
-/// Milliseconds since 1970 (UTC).
+/// Returns the milliseconds since 1970 (UTC).
 #[must_use]
 pub fn wall_clock_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// Ends an effect that does not end by itself in time.
+/// Runs an effect for `most` at the longest.
 ///
 /// # Errors
-/// The effect's failure, or `StorageUnavailable` after `most`.
+/// The effect's failure, or `StorageUnavailable` when the time is over.
 pub(crate) async fn in_time<T>(
     most: Duration,
     what: &str,
@@ -111,7 +111,7 @@ pub(crate) async fn in_time<T>(
     tokio::time::timeout(most, effect).await.map_err(late)?
 }
 
-/// Runs an effect; its panic is a failure like any other.
+/// Runs an effect, and turns its panic into a failure.
 ///
 /// # Errors
 /// The effect's failure, or `Internal` when it panicked.

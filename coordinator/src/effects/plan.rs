@@ -1,5 +1,5 @@
-//! Planning: both logs → change set → tasks. What earlier jobs copied from this source is handed to
-//! the workers, which prove it again instead of copying it.
+//! Planning: both logs → change set → tasks. Evidence of earlier jobs from the same source goes
+//! with the tasks: a worker proves such an object again instead of copying it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,46 +21,37 @@ use super::{Context, in_time, source_key, wall_clock_ms};
 use crate::job_plan::{JobPlan, fits};
 use crate::state::{JobSpec, KnownObject, PlanNote, StateError, encode_spec};
 
-/// Bytes of an object's lease besides its two keys: numbers, and the tags of an earlier copy.
+/// Bytes of an object in a grant besides its two keys: numbers, and the tags of an earlier copy.
 const OBJECT_OVERHEAD_BYTES: usize = 96 + 2 * ENTITY_TAG_BYTES_KEPT;
 
 /// Requests of publishing: the commit, and `replica.json`.
 const PUBLISH_REQUESTS: u64 = 2;
 
-/// How planning ended, unless it failed.
+/// What planning found, unless it failed.
 #[derive(Debug)]
 pub enum PlanOutcome {
     /// There is nothing to do.
     UpToDate {
         /// The source's version, which the replica has.
         source_version: u64,
-        /// The replica's version.
         replica_version: u64,
-        /// What people are told.
         note: PlanNote,
     },
-    /// This job's own commit is in the replica's log already.
-    Published {
-        /// Its version.
-        version: u64,
-        /// What people are told.
-        note: PlanNote,
-    },
+    /// The commit of this job is in the replica's log already.
+    Published { version: u64, note: PlanNote },
     /// There is something to do.
     Ready {
-        /// The arena.
         plan: Box<JobPlan>,
-        /// As the machine sees it.
+        /// The plan as the machine sees it.
         tasks: Plan,
-        /// What people are told.
         note: PlanNote,
     },
 }
 
-/// Plans a job that will be worked on: its target is tried, too.
+/// Plans a job, and tries its target if there is something to do.
 ///
 /// # Errors
-/// As [`plan`]; a target that cannot hold the replica.
+/// As [`plan`]; and why the target cannot hold the replica.
 pub async fn plan_job(
     context: &Context,
     job: JobId,
@@ -76,7 +67,7 @@ pub async fn plan_job(
     Ok(outcome)
 }
 
-/// Plans a job; nothing is written.
+/// Plans a job without writing anything.
 ///
 /// # Errors
 /// Why the sync is refused, or cannot be planned.
@@ -87,7 +78,7 @@ pub async fn plan(
     target: TargetKey,
 ) -> Result<PlanOutcome, Failure> {
     let _turn = context.turn_to_plan().await;
-    // The wait for a turn does not count: others' plans are not this one's fault.
+    // The time that it waits for other plans does not count.
     let plan = make(context, job, job_spec, target);
     in_time(context.plan_time_max, "reading both logs", plan).await
 }
@@ -148,8 +139,8 @@ fn pack(source: SourceKey, work: &Work) -> Result<Vec<Shard>, Failure> {
     shard(source, &sizes).map_err(|error| Failure::new(Reason::Internal, error.to_string()))
 }
 
-/// Notes the earlier copies of the plan's objects from this very source, as far as they are recent
-/// enough to be worth a second look.
+/// Adds the earlier copies of the plan's objects from this very source, unless they are too old to
+/// be proven again.
 async fn note_priors(context: &Context, job: JobId, plan: &mut JobPlan) -> Result<(), StateError> {
     let head_ms = plan.work.replica_commit_ms();
     let since_ms = wall_clock_ms() - prior_age_max_ms(plan.work.retention_ms());
@@ -178,8 +169,8 @@ async fn note_priors(context: &Context, job: JobId, plan: &mut JobPlan) -> Resul
     Ok(())
 }
 
-/// What is known of an object, as the rules of evidence take it. Where the replica has a commit
-/// from after the copy, a coordinator with another state may have published the object.
+/// Returns what is known of an object, for the rules of evidence. A commit of the replica that is
+/// younger than the copy may be that of a coordinator with another state, and refer to the object.
 fn recorded(known: &KnownObject, job: JobId, head_ms: Option<i64>) -> Recorded {
     let evidence = &known.evidence;
     let committed_since = head_ms.is_some_and(|head_ms| evidence.recorded_ms <= head_ms);
@@ -242,8 +233,8 @@ fn named<const N: usize>(figures: [(&str, u64); N]) -> BTreeMap<String, i64> {
         .collect()
 }
 
-/// Requests that copying these objects and publishing sends, without what only the copy can tell
-/// (see [`deepclone_core::copy_plan`]), the trial of the target, and a checkpoint.
+/// Returns how many requests it takes to copy these objects and to publish, without those that only
+/// the copy shows (see [`deepclone_core::copy_plan`]), the trial of the target, and a checkpoint.
 #[must_use]
 pub fn requests(objects: &[CopyObject], target: StoreKind) -> CopyRequests {
     let target = match target {

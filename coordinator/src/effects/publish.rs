@@ -1,5 +1,6 @@
-//! Publishing: new vectors are checked, the ledger is written, objects whose evidence is not fresh
-//! are looked at again (I6), then the commit, then checkpoint and hints.
+//! Publishing, in this order: new deletion vectors are checked, the ledger is written, objects
+//! whose evidence is not fresh are described again (I6), the commit is written, then checkpoint
+//! and hints.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,21 +21,21 @@ use super::{Context, wall_clock_ms};
 use crate::job_plan::{JobPlan, fits};
 use crate::state::Evidence;
 
-/// Requests in flight while objects are looked at again.
+/// Requests in flight while objects are described again.
 const HEADS_IN_FLIGHT_MAX: usize = 32;
 
-/// An object that is to be looked at before the commit.
+/// An object that must be described before the commit.
 struct Doubt<'a> {
     task: &'a Shard,
     object: &'a CopyObject,
-    /// What this job's receipt recorded; none: nothing that can be relied on.
+    /// What a receipt of this job recorded. `None` when it recorded nothing that fits.
     evidence: Option<Evidence>,
 }
 
 /// Publishes a job's change set.
 ///
 /// # Errors
-/// Why it is refused, or failed for good.
+/// Why the sync is refused, or failed for good.
 pub async fn publish(
     context: &Context,
     job: JobId,
@@ -50,7 +51,7 @@ pub async fn publish(
         let tasks: BTreeSet<_> = missing.iter().map(|doubt| doubt.task.fingerprint).collect();
         return Ok(PublishOutcome::Missing(tasks.into_iter().collect()));
     }
-    // Durable before the commit can be: nothing that it refers to is replaced later.
+    // Durable before the commit: from here on no job replaces what it refers to.
     context.store.intend(job, wall_clock_ms()).await.map_err(|error| error.failure())?;
     let result = sync::publish(&target, &plan.work, wall_clock_ms())
         .await
@@ -67,7 +68,7 @@ pub async fn publish(
     }
 }
 
-/// Writes the ledger of the plan's objects; returns those whose evidence is not fresh.
+/// Writes the ledger of the plan's objects. Returns those whose evidence is not fresh.
 async fn record_and_doubt<'a>(
     context: &Context,
     job: JobId,
@@ -120,7 +121,7 @@ fn entry(evidence: &Evidence) -> LedgerEntry {
     }
 }
 
-/// The objects that are not at the target as their evidence says, or have none.
+/// Returns the objects that have no evidence, or are not at the target as it says.
 async fn missing<'a>(
     target: &TableStore,
     doubts: Vec<Doubt<'a>>,
@@ -131,7 +132,7 @@ async fn missing<'a>(
     missing.map_err(|error: DeltaError| error.failure())
 }
 
-/// The doubt, unless the object is there as its evidence says.
+/// Returns the doubt, unless the object is at the target as its evidence says.
 async fn look<'a>(target: &TableStore, doubt: Doubt<'a>) -> Result<Option<Doubt<'a>>, DeltaError> {
     let Some(evidence) = &doubt.evidence else { return Ok(Some(doubt)) };
     let described = io::describe(target, &doubt.object.target_path).await?;
@@ -139,7 +140,7 @@ async fn look<'a>(target: &TableStore, doubt: Doubt<'a>) -> Result<Option<Doubt<
     Ok((!is_there).then_some(doubt))
 }
 
-/// True when the target's object is the one of the evidence, as far as its store tells.
+/// True when nothing that the store says of the target's object contradicts its evidence.
 fn is_the_same(evidence: &Evidence, described: &Described) -> bool {
     let known_tags = !evidence.target_etag.is_empty() && !described.etag.is_empty();
     evidence.size == described.size

@@ -1,5 +1,5 @@
-//! Is the target fit to hold a replica? Asked before the first object is copied, and only where
-//! something is to be published.
+//! Checks that a target can hold a replica, before the first object is copied, and only if there is
+//! something to publish.
 
 use deepclone_common::store::table::TableStore;
 use deepclone_core::failure::Failure;
@@ -10,10 +10,10 @@ use deepclone_delta::sync::Work;
 use super::Context;
 use crate::state::JobSpec;
 
-/// Refuses a new replica inside another table. One that is there already was looked at before.
+/// Refuses a new replica inside another table. A replica that exists was checked when it was new.
 ///
 /// # Errors
-/// `TARGET_UNSUITABLE` naming the outer table, or a store that does not answer.
+/// `TARGET_UNSUITABLE` naming the outer table, or why the store does not answer.
 pub async fn refuse_enclosed(
     context: &Context,
     job_spec: &JobSpec,
@@ -27,7 +27,7 @@ pub async fn refuse_enclosed(
     refuse_inside_table(target, &above).await.map_err(|error| error.failure())
 }
 
-/// Tries what copying and publishing rely on; gives what an operator should know.
+/// Tries what copying and publishing rely on. Returns a notice for the operator, if there is one.
 ///
 /// # Errors
 /// `TARGET_UNSUITABLE` naming what the target lacks, or why it cannot be written.

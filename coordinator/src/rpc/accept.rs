@@ -1,5 +1,5 @@
-//! A spec as it is accepted: both sides resolved to named connections and paths below them (I10),
-//! and neither table inside the other.
+//! Accepts a spec: both sides are resolved to named connections and paths below them (I10), and
+//! neither table may be inside the other.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ const REQUEST_ID_BYTES_MAX: usize = 128;
 /// Resolves and checks what a client asks for.
 ///
 /// # Errors
-/// The field, connection or table at fault.
+/// Names the field, connection or table at fault.
 pub fn job_spec(connections: &Connections, spec: v1::CloneSpec) -> Result<JobSpec, Failure> {
     bounds::spec(&spec)?;
     let spec = CloneSpec::try_from(spec)?;
@@ -40,7 +40,7 @@ pub fn job_spec(connections: &Connections, spec: v1::CloneSpec) -> Result<JobSpe
     Ok(JobSpec { spec, source, target })
 }
 
-/// The submission of a job. A request id names the job, if there is one.
+/// Returns the submission of a job. A request id, if there is one, decides the id of the job.
 #[must_use]
 pub fn submission(job: JobId, request_id: &str, job_spec: Arc<JobSpec>) -> Submission {
     let key = |side: &Resolved| ConnectionKey::derive(&side.connection, &side.fingerprint);
@@ -49,7 +49,7 @@ pub fn submission(job: JobId, request_id: &str, job_spec: Arc<JobSpec>) -> Submi
     Submission { job, is_named, target: target_key(&job_spec.target), route, job_spec }
 }
 
-/// The id of the job that a request makes: the same for the same request id.
+/// Returns the id of the job that a request makes: the same for the same request id.
 ///
 /// # Errors
 /// A request id that is too long.

@@ -1,6 +1,6 @@
-//! How much a client or a worker may say at once (I8): each bound with the field that it is of.
+//! The sizes of what clients and workers send (I8); a refusal names the field and its bound.
 //!
-//! Requests as a whole are bounded by the size of a message; what is kept of them is bounded here.
+//! The size of a message bounds a whole request; this file bounds what is kept of it.
 
 use deepclone_core::limits::{
     ALLOWED_FEATURES_MAX, CONNECTION_NAME_BYTES_MAX, CONNECTIONS_PER_WORKER_MAX,
@@ -13,7 +13,7 @@ use deepclone_proto::convert::WireError;
 use deepclone_proto::v1;
 use prost::Message as _;
 
-/// Checks what a client asks for.
+/// Checks the spec of a client.
 pub(super) fn spec(spec: &v1::CloneSpec) -> Result<(), WireError> {
     for (table, uri, connection) in [
         (&spec.source, "spec.source.uri", "spec.source.connection"),
@@ -36,7 +36,7 @@ pub(super) fn spec(spec: &v1::CloneSpec) -> Result<(), WireError> {
     size("spec", spec.encoded_len(), SPEC_BYTES_MAX)
 }
 
-/// Checks what a worker announces.
+/// Checks the registration of a worker.
 pub(super) fn registration(request: &v1::RegisterWorkerRequest) -> Result<(), WireError> {
     if request.name.is_empty() {
         return Err(WireError::Missing { field: "name" });
@@ -78,7 +78,7 @@ pub(super) fn held(field: &'static str, count: usize) -> Result<(), WireError> {
     entries(field, count, HELD_TASKS_MAX)
 }
 
-/// A worker's message is shown to people and kept with the job: one line, bounded.
+/// Cuts a worker's message, which is shown to clients and kept with the job, to one short line.
 fn one_short_line(message: &mut String) {
     if message.len() > FAILURE_MESSAGE_BYTES_MAX {
         let cut = (0..=FAILURE_MESSAGE_BYTES_MAX - ELLIPSIS.len())

@@ -5,17 +5,17 @@ use deepclone_proto::convert::WireError;
 use deepclone_proto::status::to_status;
 use tonic::{Request, Status};
 
-/// A failure as the status of a call.
+/// Returns a failure as the status of a call.
 pub(super) fn status(failure: Failure) -> Status {
     to_status(&failure)
 }
 
-/// A field at fault as the status of a call.
+/// Returns the field at fault as the status of a call.
 pub(super) fn refused(error: WireError) -> Status {
     to_status(&error.into())
 }
 
-/// What a request holds.
+/// Returns the message of a request.
 pub(super) fn body<T>(request: Request<T>) -> T {
     request.into_inner()
 }

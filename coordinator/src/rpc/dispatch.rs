@@ -1,4 +1,4 @@
-//! `DispatchService`: workers register, acquire, report, live and leave.
+//! `DispatchService`: workers register, acquire tasks, report, send heartbeats and leave.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,14 +20,14 @@ use crate::driver::Handle;
 use crate::driver::message::{Message, Registration, Report, TasksWanted};
 use crate::driver::snapshot::WorkerDescription;
 
-/// The service.
+/// Serves `DispatchService` over the driver.
 pub struct Dispatch {
     handle: Handle,
     limits: Limits,
 }
 
 impl Dispatch {
-    /// The service over this driver, which runs with these limits.
+    /// The driver must run with these limits: workers are told of them.
     #[must_use]
     pub fn new(handle: Handle, limits: Limits) -> Self {
         Self { handle, limits }
@@ -141,7 +141,7 @@ impl DispatchService for Dispatch {
     }
 }
 
-/// The highest version of the protocol that both speak.
+/// Returns the highest version of the protocol that both sides speak.
 fn protocol(request: &v1::RegisterWorkerRequest) -> Result<u32, WireError> {
     let (ours_min, ours_max) = (*DISPATCH_PROTOCOLS.start(), *DISPATCH_PROTOCOLS.end());
     let (theirs_min, theirs_max) = (request.protocol_min, request.protocol_max);

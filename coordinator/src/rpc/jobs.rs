@@ -26,16 +26,15 @@ use crate::effects::{Context, guarded, target_key};
 use crate::job_plan::JobPlan;
 use crate::state::PlanNote;
 
-/// The service.
+/// Serves `JobService` over the driver.
 pub struct Jobs {
     handle: Handle,
     context: Context,
-    /// Turns of plans for clients.
+    /// Bounds the plans that are made for clients.
     plan_calls: Semaphore,
 }
 
 impl Jobs {
-    /// The service over this driver.
     #[must_use]
     pub fn new(handle: Handle, context: Context) -> Self {
         Self { handle, context, plan_calls: Semaphore::new(PLAN_CALLS_MAX) }
@@ -148,7 +147,7 @@ impl JobService for Jobs {
 
 type Changes = Option<(watch::Receiver<Arc<JobSnapshot>>, bool)>;
 
-/// The first message is the job as it is; the last one its final state.
+/// The first message shows the job as it is, the last one its final state.
 async fn next_change(state: Changes) -> Option<(Result<v1::WatchJobResponse, Status>, Changes)> {
     let (mut changes, is_first) = state?;
     if !is_first && changes.changed().await.is_err() {
@@ -163,7 +162,7 @@ async fn next_change(state: Changes) -> Option<(Result<v1::WatchJobResponse, Sta
     Some((Ok(change), rest))
 }
 
-/// The spec of a job that a client sends; what only the coordinator sets is refused.
+/// Returns the spec of a job that a client sends; refuses fields that only the coordinator sets.
 fn only_spec(job: v1::Job) -> Result<v1::CloneSpec, WireError> {
     let set = [
         ("job.name", !job.name.is_empty()),

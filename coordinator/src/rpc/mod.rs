@@ -1,13 +1,14 @@
-//! The gRPC faces: wire types in, checked; the driver asked; wire types out. No decisions.
+//! The gRPC services: they check wire types, ask the driver, and return wire types. They decide
+//! nothing.
 //!
 //! * [`jobs`]: `JobService`, for clients.
 //! * [`workers`]: `WorkerService`, for operators.
 //! * [`dispatch`]: `DispatchService`, for workers.
 //! * [`accept`]: a spec resolved and checked before anything else happens.
-//! * `bounds`: how much a client or a worker may say at once.
+//! * `bounds`: the sizes of what clients and workers send.
 //! * `convert`: requests → their bodies; failures → statuses.
-//! * `show`: the driver's snapshots as wire types.
-//! * `names`: resource names, pages.
+//! * `show`: snapshots of the driver → wire types.
+//! * `names`: resource names, pages, filters.
 
 pub mod accept;
 mod bounds;
@@ -31,10 +32,10 @@ use tonic_reflection::server::Builder;
 use crate::driver::Handle;
 use crate::effects::Context;
 
-/// Every service of the coordinator, with health and reflection.
+/// Returns every service of the coordinator, with health and reflection.
 ///
 /// # Errors
-/// Descriptors that do not fit together: a bug.
+/// The descriptors do not fit together, which is a bug.
 pub async fn routes(handle: Handle, context: Context, limits: Limits) -> Result<Routes, Failure> {
     let jobs = JobServiceServer::new(jobs::Jobs::new(handle.clone(), context))
         .max_decoding_message_size(MESSAGE_BYTES_MAX);

@@ -9,15 +9,15 @@ use uuid::Uuid;
 
 use super::show;
 
-/// The page of a caller who does not say.
+/// The size of a page when the request has none.
 const PAGE_SIZE_DEFAULT: usize = 50;
 
-/// The job of `jobs/{uuid}`.
+/// Reads the job of `jobs/{uuid}`.
 pub(super) fn job(name: &str) -> Result<JobId, WireError> {
     id(name, "jobs/", "a job's name is jobs/{uuid}").map(JobId)
 }
 
-/// The worker of `workers/{uuid}`.
+/// Reads the worker of `workers/{uuid}`.
 pub(super) fn worker(name: &str) -> Result<WorkerId, WireError> {
     id(name, "workers/", "a worker's name is workers/{uuid}").map(WorkerId)
 }
@@ -28,7 +28,8 @@ fn id(name: &str, collection: &str, form: &str) -> Result<Uuid, WireError> {
     Uuid::parse_str(id).map_err(|_| invalid())
 }
 
-/// The page after `token` of `items`, and the token of the next. `name` names an item.
+/// Returns the page of `items` after `token`, and the token of the next page; `name` gives the id
+/// of an item.
 pub(super) fn page<T>(
     items: Vec<T>,
     size: i32,
@@ -49,7 +50,7 @@ pub(super) fn page<T>(
     Ok((items, next.unwrap_or_default()))
 }
 
-/// How many items a page has.
+/// Returns how many items a page has.
 pub(super) fn page_size(size: i32) -> Result<usize, WireError> {
     match usize::try_from(size) {
         Ok(0) => Ok(PAGE_SIZE_DEFAULT),
@@ -58,7 +59,7 @@ pub(super) fn page_size(size: i32) -> Result<usize, WireError> {
     }
 }
 
-/// The item after which a page begins; none: at the start.
+/// Reads the item after which a page begins. `None` for the first page.
 pub(super) fn page_token(token: &str) -> Result<Option<Uuid>, WireError> {
     if token.is_empty() {
         return Ok(None);
@@ -67,7 +68,7 @@ pub(super) fn page_token(token: &str) -> Result<Option<Uuid>, WireError> {
     last.map(Some).map_err(|_| WireError::invalid("page_token", "it is none of ours"))
 }
 
-/// The state that a filter asks for; none: every state.
+/// Reads the state that a filter asks for. `None` for every state.
 pub(super) fn state_filter(filter: &str) -> Result<Option<JobState>, WireError> {
     if filter.trim().is_empty() {
         return Ok(None);

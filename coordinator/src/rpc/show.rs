@@ -1,4 +1,4 @@
-//! The driver's snapshots as wire types.
+//! Snapshots of the driver → wire types.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use deepclone_proto::v1;
 
 use crate::driver::snapshot::{JobSnapshot, WorkerSnapshot};
 
-/// A job as clients see it.
+/// Returns a job as clients see it.
 pub(super) fn job(snapshot: &JobSnapshot) -> v1::Job {
     let is_planned = snapshot.source_version.is_some();
     v1::Job {
@@ -26,7 +26,7 @@ pub(super) fn job(snapshot: &JobSnapshot) -> v1::Job {
     }
 }
 
-/// The wire name of a state.
+/// Returns a state as it is on the wire.
 pub(super) fn state(state: JobState) -> v1::job::State {
     match state {
         JobState::Queued => v1::job::State::Queued,
@@ -79,7 +79,7 @@ fn result(snapshot: &JobSnapshot) -> Option<v1::Result> {
     })
 }
 
-/// A worker as operators see it.
+/// Returns a worker as operators see it.
 pub(super) fn worker(snapshot: &WorkerSnapshot) -> v1::Worker {
     let state = match snapshot.state {
         WorkerState::Active => v1::worker::State::Active,
@@ -105,12 +105,12 @@ pub(super) fn worker(snapshot: &WorkerSnapshot) -> v1::Worker {
     }
 }
 
-/// Counters on the wire are signed, as AIP-141 asks.
+/// Returns a counter as it is on the wire: signed, as AIP-141 asks.
 pub(super) fn signed(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-/// Likewise for small ones.
+/// Returns a small counter as it is on the wire: signed, too.
 pub(super) fn short(count: u64) -> i32 {
     i32::try_from(count).unwrap_or(i32::MAX)
 }

@@ -11,13 +11,12 @@ use crate::driver::message::Message;
 use crate::driver::snapshot::WorkerSnapshot;
 use crate::driver::unknown_worker;
 
-/// The service.
+/// Serves `WorkerService` over the driver.
 pub struct Workers {
     handle: Handle,
 }
 
 impl Workers {
-    /// The service over this driver.
     #[must_use]
     pub fn new(handle: Handle) -> Self {
         Self { handle }

@@ -1,4 +1,4 @@
-//! Facts as rows: a kind and a message of `deepclone.state.v1`. Its types go no further.
+//! Facts as rows: a kind and a message of `deepclone.state.v1`. No other file uses its types.
 
 use deepclone_common::connections::Resolved;
 use deepclone_core::failure::Failure;
@@ -23,7 +23,7 @@ enum RowError {
     Kind,
 }
 
-/// A job's order as the engine's opaque spec.
+/// Returns a spec as the bytes that the machine carries without reading them.
 #[must_use]
 pub fn encode_spec(spec: &JobSpec) -> Vec<u8> {
     let side = |side: &Resolved| {
@@ -42,10 +42,10 @@ pub fn encode_spec(spec: &JobSpec) -> Vec<u8> {
     .encode_to_vec()
 }
 
-/// The order that [`encode_spec`] encoded.
+/// Returns the spec that [`encode_spec`] encoded.
 ///
 /// # Errors
-/// Bytes that are none.
+/// The bytes are no spec.
 pub fn decode_spec(bytes: &[u8]) -> Result<JobSpec, StateError> {
     let read = || -> Result<JobSpec, RowError> {
         let order = wire::JobSpec::decode(bytes)?;
@@ -68,7 +68,7 @@ fn missing(field: &'static str) -> WireError {
     WireError::Missing { field }
 }
 
-/// The job, kind and body of an entry's row.
+/// Returns the job, kind and body of an entry's row.
 pub(super) fn encode(entry: &Entry) -> (JobId, &'static str, Vec<u8>) {
     let note = entry.note.as_ref().map(note_to_wire);
     match &entry.fact {
@@ -117,7 +117,7 @@ pub(super) fn encode(entry: &Entry) -> (JobId, &'static str, Vec<u8>) {
     }
 }
 
-/// The entry of a row.
+/// Returns the entry of a row.
 pub(super) fn decode(
     job: JobId,
     kind: &str,

@@ -1,4 +1,4 @@
-//! What is kept of a job: facts with their time, and what the machine does not see of them.
+//! What is kept of a job: facts with their time, and what the machine does not see of a job.
 
 use std::collections::BTreeMap;
 
@@ -6,18 +6,17 @@ use deepclone_common::connections::Resolved;
 use deepclone_core::machine::Fact;
 use deepclone_core::spec::CloneSpec;
 
-/// A fact as it is kept.
+/// A fact with what is kept beside it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
-    /// What happened.
     pub fact: Fact,
-    /// What the engine does not see of a plan; with `Planned` and `Ended` facts only.
+    /// `None` for every fact but `Planned` and `Ended`.
     pub note: Option<PlanNote>,
-    /// When, in milliseconds since 1970 (UTC).
+    /// Milliseconds since 1970 (UTC).
     pub recorded_ms: i64,
 }
 
-/// What people are told of a plan.
+/// What clients are shown of a plan and the machine does not see.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PlanNote {
     /// Databricks' figures under their own names; sizes in bytes.
@@ -26,13 +25,10 @@ pub struct PlanNote {
     pub notices: Vec<String>,
 }
 
-/// A job's order as it was accepted: the spec and both sides as they were resolved.
+/// What a client asked for, with both sides as they were resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobSpec {
-    /// What was asked for.
     pub spec: CloneSpec,
-    /// The table copied from.
     pub source: Resolved,
-    /// Where to.
     pub target: Resolved,
 }

@@ -1,4 +1,4 @@
-//! Why the durable state cannot be used.
+//! The errors of the durable state.
 
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::JobId;
@@ -7,38 +7,26 @@ use deepclone_core::reason::Reason;
 /// Why the durable state cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
-    /// The database is another process's.
+    /// Another process uses the database.
     #[error("the database {path} is used by another coordinator: stop that one, or name another")]
-    Locked {
-        /// The file.
-        path: String,
-    },
+    Locked { path: String },
     /// Another coordinator leads now.
     #[error("another coordinator took the lead of this database")]
     Deposed,
     /// A job is created under the id of one that ended: a bug of the caller.
     #[error("the job {job} was created and ended before")]
-    CreatedTwice {
-        /// The job.
-        job: JobId,
-    },
-    /// What was read means nothing.
+    CreatedTwice { job: JobId },
+    /// A row cannot be read.
     #[error("the database holds a {kind} that cannot be read: {why}")]
     Damaged {
-        /// The kind of the fact.
+        /// The kind of the fact, or the name of the value.
         kind: String,
-        /// What is wrong.
         why: String,
     },
-    /// The file of the database or its lock.
+    /// The file of the database, or its lock, cannot be opened.
     #[error("cannot open the database {path}")]
-    File {
-        /// The file.
-        path: String,
-        /// The cause.
-        source: std::io::Error,
-    },
-    /// The database's own error.
+    File { path: String, source: std::io::Error },
+    /// The database returned an error.
     #[error("the database failed")]
     Database(#[from] sqlx::Error),
     /// The schema could not be brought up to date.
@@ -47,7 +35,7 @@ pub enum StateError {
 }
 
 impl StateError {
-    /// The error as it leaves the process.
+    /// Returns the error as it leaves the process.
     #[must_use]
     pub fn failure(&self) -> Failure {
         let reason = match self {

@@ -1,4 +1,4 @@
-//! Evidence as rows: the newest of each key of a target, asked by key.
+//! Evidence as rows: the newest of each key of a target, found by key.
 
 use deepclone_core::ids::{JobId, SourceKey, TargetKey};
 use sqlx::sqlite::SqliteRow;
@@ -11,7 +11,7 @@ use super::{StateError, history};
 pub struct Evidence {
     /// Its key below the target's folder.
     pub key: String,
-    /// Where its bytes come from.
+    /// The source that its bytes were read from.
     pub source: SourceKey,
     /// Its length in bytes.
     pub size: u64,
@@ -27,20 +27,19 @@ pub struct Evidence {
     pub worker: String,
     /// The job whose receipt saw it.
     pub job: JobId,
-    /// When it was seen at the earliest, in milliseconds since 1970 (UTC).
+    /// The earliest time at which it may have been seen, in milliseconds since 1970 (UTC).
     pub recorded_ms: i64,
 }
 
-/// Evidence as it is found.
+/// Evidence, with what is known of its job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownObject {
-    /// The evidence.
     pub evidence: Evidence,
     /// True when the commit of its job may be in the target's log.
     pub may_be_published: bool,
 }
 
-/// Records evidence; what was known of the key is replaced.
+/// Records evidence, and replaces what was known of the key.
 pub(super) async fn record(
     transaction: &mut Transaction<'_, Sqlite>,
     target: TargetKey,
@@ -73,7 +72,7 @@ pub(super) async fn record(
     Ok(())
 }
 
-/// Notes that the commit of a job may be in the target's log from here on.
+/// Records that the commit of a job may be in the target's log from here on.
 pub(super) async fn intend(pool: &SqlitePool, job: JobId, now_ms: i64) -> Result<(), StateError> {
     sqlx::query("INSERT OR REPLACE INTO publications (job, recorded_ms) VALUES (?, ?)")
         .bind(job.0.as_bytes().as_slice())
@@ -83,7 +82,7 @@ pub(super) async fn intend(pool: &SqlitePool, job: JobId, now_ms: i64) -> Result
     Ok(())
 }
 
-/// Evidence for these keys that was recorded at `since_ms` or later, by key.
+/// Returns the evidence for these keys that was recorded at `since_ms` or later, by key.
 pub(super) async fn find(
     pool: &SqlitePool,
     target: TargetKey,

@@ -14,10 +14,10 @@ use super::{Entry, StateError, encoding};
 const COLUMNS: &str = "job, created_sequence, created_ms, created, planned_sequence, planned_ms, \
                        planned, ended_sequence, ended_ms, ended";
 
-/// Entries with their places in the order of all facts.
+/// Entries, each with its sequence number among all facts.
 type Placed = Vec<(i64, Entry)>;
 
-/// Keeps an ended job in short. Its facts are in the database, its end the last of them.
+/// Writes the row of an ended job, whose facts are in the database, from them.
 pub(super) async fn keep_in_short(
     connection: &mut SqliteConnection,
     job: JobId,
@@ -54,7 +54,7 @@ pub(super) async fn is_kept(
     Ok(row.is_some())
 }
 
-/// The newest ended jobs, at most so many.
+/// Returns the newest ended jobs, `most` of them at the most.
 pub(super) async fn newest(pool: &SqlitePool, most: usize) -> Result<Placed, StateError> {
     let query = format!("SELECT {COLUMNS} FROM jobs ORDER BY ended_sequence DESC LIMIT ?");
     let rows = sqlx::query(sqlx::AssertSqlSafe(query))
@@ -68,7 +68,7 @@ pub(super) async fn newest(pool: &SqlitePool, most: usize) -> Result<Placed, Sta
     Ok(placed)
 }
 
-/// An ended job; none: there is none of this id, or it is purged.
+/// Returns an ended job. `None` when there is none of this id, or it is purged.
 pub(super) async fn find(pool: &SqlitePool, job: JobId) -> Result<Option<Vec<Entry>>, StateError> {
     let query = format!("SELECT {COLUMNS} FROM jobs WHERE job = ?");
     let row = sqlx::query(sqlx::AssertSqlSafe(query))
@@ -90,7 +90,8 @@ fn entries(row: &SqliteRow) -> Result<Placed, StateError> {
     Ok(placed)
 }
 
-/// Keeps in short what ended before there was a table for it. Its progress is in its receipts.
+/// Writes the rows of jobs that ended before there was a table for them. Their progress is counted
+/// from their receipts.
 pub(super) async fn keep_older_ends(
     mut transaction: Transaction<'_, Sqlite>,
 ) -> Result<(), StateError> {
@@ -132,8 +133,8 @@ pub(super) async fn keep_older_ends(
     Ok(())
 }
 
-/// Checks that `epoch` still leads. The caller's transaction holds the write lock: the term cannot
-/// change before it commits.
+/// Checks that `epoch` still leads. The caller's transaction holds the write lock: no other epoch
+/// can begin before it commits.
 pub(super) async fn check_term(
     connection: &mut SqliteConnection,
     epoch: Epoch,
@@ -143,7 +144,7 @@ pub(super) async fn check_term(
     if leading.unsigned_abs() == epoch.0 { Ok(()) } else { Err(StateError::Deposed) }
 }
 
-/// The job of a row.
+/// Reads the id of a job.
 pub(super) fn job_id(bytes: &[u8]) -> Result<JobId, StateError> {
     let damaged = |error: uuid::Error| StateError::Damaged {
         kind: "job id".to_owned(),

@@ -1,14 +1,15 @@
-//! One process to one database file: a lock on a file beside it, which ends with the process.
+//! Keeps a second process from a database file, by a lock on a file beside it. The lock ends with
+//! the process.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::Path;
 
 use super::StateError;
 
-/// Takes the lock of the database at `database`; held until the file is dropped.
+/// Takes the lock of the database at `database`. It is held until the returned file is dropped.
 ///
 /// # Errors
-/// Another process holds it, or the file cannot be made.
+/// Another process holds it, or the file cannot be created.
 pub(super) fn lock(database: &Path) -> Result<File, StateError> {
     let mut name = database.as_os_str().to_owned();
     name.push(".lock");

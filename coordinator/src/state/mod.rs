@@ -1,14 +1,14 @@
-//! What survives a crash of the coordinator: facts, evidence of objects, and who leads.
+//! What survives a crash of the coordinator: facts, evidence of objects, and the epoch that leads.
 //!
 //! Words: an *entry* is a fact with its time and a note; a *batch* is what one transaction makes
 //! durable; *evidence* is an object that a receipt saw whole at a target.
 //!
 //! Flow: [`Store::lead`] once, [`Store::load`] once, then [`Store::append`] batch by batch (I4).
-//! Every append checks the term of the writer, so that an old leader loses, never the facts.
+//! Every append checks the epoch of the writer: a coordinator that leads no more writes nothing.
 //!
-//! A job that ended is kept in short: what it was asked for, its last plan, its end. That is found
-//! by [`Store::find`] for as long as it is kept; [`Store::purge`] drops everything else of it, and
-//! what is too old.
+//! A job that ended is kept in short: its spec, its last plan, its end. [`Store::find`] returns
+//! that for as long as it is kept; [`Store::purge`] drops everything else of it, and what is too
+//! old.
 
 mod encoding;
 mod entry;

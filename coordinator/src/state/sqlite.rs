@@ -1,9 +1,9 @@
 //! The state in one SQLite file: the embedded default.
 //!
 //! One connection writes: a single writer needs no pool, and a private database lives in its
-//! connection. Readers of a file have connections of their own, so that a plan which asks for
-//! evidence, or a client for an old job, does not stand between the facts and the disk. WAL with
-//! `synchronous = FULL`: a committed batch survives the loss of power.
+//! connection. Readers of a file have connections of their own, so that look-ups of evidence and of
+//! ended jobs do not delay facts. With WAL and `synchronous = FULL` a committed batch survives the
+//! loss of power.
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -21,7 +21,7 @@ use sqlx::{Row as _, Sqlite, Transaction};
 use super::history::{self, job_id};
 use super::{Batch, Entry, KnownObject, StateError, Store, encoding, evidence, lock, purge};
 
-/// Connections that read a file at once; more wait for their turn.
+/// Connections that read a file at the same time; further reads wait.
 const READERS_MAX: u32 = 4;
 
 pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
@@ -29,17 +29,17 @@ pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 /// Where the state lives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// In this file, which is made when it is absent.
+    /// In this file, which is created if it is absent.
     File(PathBuf),
-    /// In memory: gone with the process.
+    /// In memory, until the process ends.
     Private,
 }
 
-/// The state in SQLite.
+/// The [`Store`] in SQLite.
 #[derive(Debug)]
 pub struct SqliteStore {
     pool: SqlitePool,
-    /// For reads; a private database has only the one connection.
+    /// Equals `pool` for a private database, which has only one connection.
     readers: SqlitePool,
     evidence_rows_max: usize,
     _lock: Option<File>,

@@ -1,4 +1,4 @@
-//! The durable state as the rest of the coordinator uses it.
+//! The durable state, as the rest of the coordinator uses it.
 
 use deepclone_core::ids::{Epoch, JobId, TargetKey};
 use futures::future::BoxFuture;
@@ -7,35 +7,36 @@ use super::entry::Entry;
 use super::error::StateError;
 use super::evidence::{Evidence, KnownObject};
 
-/// A durable state. Implementations pass one conformance suite.
+/// A durable state. Every implementation passes the conformance suite of this folder.
 pub trait Store: Send + Sync + 'static {
-    /// Takes the lead in a new term.
+    /// Takes the lead, in a new epoch.
     fn lead(&self) -> BoxFuture<'_, Result<Epoch, StateError>>;
-    /// Every entry of the jobs that have not ended, and in short the `ended_max` newest that have,
-    /// in the order in which they were appended.
+    /// Returns every entry of the jobs that have not ended, and in short the `ended_max` newest
+    /// that have, in the order in which they were appended.
     fn load(&self, ended_max: usize) -> BoxFuture<'_, Result<Vec<Entry>, StateError>>;
-    /// An ended job in short: `Created`, its last `Planned` if any, `Ended`. None: there is none,
-    /// or it is not kept any more.
+    /// Returns an ended job in short: `Created`, its last `Planned` if any, `Ended`. `None` when
+    /// there is none, or it is kept no more.
     fn find(&self, job: JobId) -> BoxFuture<'_, Result<Option<Vec<Entry>>, StateError>>;
-    /// Drops a bounded part of what is not needed any more. True: there is more, call again.
+    /// Drops a bounded part of what is not needed any more. Returns true when there is more.
     fn purge(&self, epoch: Epoch, now_ms: i64) -> BoxFuture<'_, Result<bool, StateError>>;
-    /// Makes a batch durable, whole or not at all.
+    /// Makes a batch durable: all of it, or nothing.
     fn append<'a>(
         &'a self,
         epoch: Epoch,
         batch: &'a Batch,
     ) -> BoxFuture<'a, Result<(), StateError>>;
-    /// Evidence for these keys of a target, recorded at `since_ms` or later, by key.
+    /// Returns the evidence for these keys of a target that was recorded at `since_ms` or later, by
+    /// key.
     fn evidence<'a>(
         &'a self,
         target: TargetKey,
         keys: &'a [&'a str],
         since_ms: i64,
     ) -> BoxFuture<'a, Result<Vec<KnownObject>, StateError>>;
-    /// Notes that the commit of a job may be in its target's log from here on: what it copied is
-    /// never replaced any more.
+    /// Records that the commit of a job may be in its target's log from here on: no job replaces
+    /// what this one copied.
     fn intend(&self, job: JobId, now_ms: i64) -> BoxFuture<'_, Result<(), StateError>>;
-    /// Drops the evidence for these keys: their objects turned out to be gone.
+    /// Drops the evidence for these keys, whose objects are gone.
     fn forget<'a>(
         &'a self,
         target: TargetKey,
@@ -46,8 +47,7 @@ pub trait Store: Send + Sync + 'static {
 /// What one transaction makes durable.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Batch {
-    /// Facts, in order.
     pub entries: Vec<Entry>,
-    /// What the receipts among them saw.
+    /// What the receipts among the entries saw.
     pub evidence: Vec<(TargetKey, Evidence)>,
 }

@@ -1,5 +1,5 @@
-//! How much clients and workers may ask for and say: refused with the field and the limit, and
-//! nothing kept of it.
+//! The sizes of what clients and workers send: a refusal names the field and the limit, and nothing
+//! is kept.
 
 use deepclone_core::limits::{Limits, WATCHERS_MAX, WATCHERS_PER_JOB_MAX};
 use deepclone_core::reason::Reason;

@@ -1,5 +1,5 @@
-//! A database that fails: nothing leaves before the facts are durable (I4), and without them the
-//! coordinator stops.
+//! A database that fails: no answer and no effect before the facts are durable (I4), and without
+//! them the coordinator stops.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -1,4 +1,5 @@
-//! What earlier copies are worth: whom they serve, how long, and what is looked at before a commit.
+//! Evidence of earlier copies: which jobs it serves, for how long, and what is described again
+//! before a commit.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,7 +20,7 @@ fn names() -> Vec<String> {
     (0..FILES).map(|number| format!("data_{number:03}.parquet")).collect()
 }
 
-/// A table whose files have the same names and sizes as every other's here, and their own bytes.
+/// A table whose files have the names and sizes of every other table here, but bytes of their own.
 fn commit(lake: &Lake, table: &str, byte: u8) {
     let names = names();
     let files: Vec<(&str, &[u8])> = Vec::new();
@@ -28,7 +29,7 @@ fn commit(lake: &Lake, table: &str, byte: u8) {
     lake.commit(table, 0, &files.collect::<Vec<_>>());
 }
 
-/// The objects of some grants, with what is said to be at the target.
+/// The objects of some grants, with what the grant says of the target.
 fn priors(grants: &[v1::Grant]) -> BTreeMap<String, Option<v1::Prior>> {
     let batches = grants.iter().map(|grant| match &grant.spec.as_ref().unwrap().work {
         Some(v1::task_spec::Work::Batch(batch)) => batch.objects.clone(),
@@ -37,7 +38,7 @@ fn priors(grants: &[v1::Grant]) -> BTreeMap<String, Option<v1::Prior>> {
     batches.flatten().map(|object| (object.target_path, object.prior)).collect()
 }
 
-/// Every task of the job, one by one.
+/// Returns every task of the job.
 async fn all_tasks(worker: &mut Worker) -> Vec<v1::Grant> {
     let mut grants: Vec<v1::Grant> = Vec::new();
     while grants.iter().map(objects).sum::<usize>() < FILES {
@@ -46,7 +47,7 @@ async fn all_tasks(worker: &mut Worker) -> Vec<v1::Grant> {
     grants
 }
 
-/// Copies the first task of `source` to `target`, and gives up the rest.
+/// Copies the first task of `source` to `target`, and cancels the job.
 async fn copy_a_part(running: &mut Running, lake: &Lake, worker: &mut Worker, source: &str) {
     let job = running.create(lake.spec(source, "target")).await.unwrap();
     let grants = all_tasks(worker).await;
@@ -112,7 +113,7 @@ fn keep_for_an_hour(lake: &Lake, table: &str) {
 }
 
 /// Runs one sync whose first copy is reported as `elapsed_ms` old and as found or written, and is
-/// vacuumed before the report; returns how often the object was copied.
+/// vacuumed before the report. Returns how often the object was copied.
 async fn vacuumed(elapsed_ms: u64, existed: bool) -> usize {
     let lake = Lake::new();
     lake.commit("source", 0, &[("x.parquet", b"bytes")]);

@@ -1,4 +1,4 @@
-//! Jobs that ended long ago: the machine forgot them, the database tells.
+//! Jobs that ended long ago: the machine forgot them, and the database has them.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use deepclone_proto::v1::job::State;
 
 use crate::support::{LIMITS, Lake, Running, Worker};
 
-/// Remembers the newest ended job alone.
+/// The machine keeps only the newest ended job.
 fn forgetful() -> Limits {
     Limits { jobs_ended_max: 1, ..LIMITS() }
 }
@@ -21,7 +21,7 @@ async fn start(lake: &Lake, place: &Place) -> Running {
     Running::with(lake, Arc::new(store), forgetful()).await
 }
 
-/// Makes jobs that fail, until those before are forgotten.
+/// Makes jobs that fail, until the machine forgets those before.
 async fn others(lake: &Lake, running: &mut Running) {
     for _ in 0..2 {
         let job = running.create(lake.spec("nothing", "elsewhere")).await.unwrap();

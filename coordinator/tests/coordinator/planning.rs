@@ -1,4 +1,4 @@
-//! Plans that do not end: a deadline, and a place that is given on.
+//! Plans that do not end: their deadline, and the plan that comes next.
 
 use std::fs;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use futures::stream::FuturesUnordered;
 
 use crate::support::{LIMITS, Lake, Running};
 
-/// Plans that a coordinator makes at once.
+/// Plans that a coordinator makes at the same time.
 const PLANS_AT_ONCE: usize = 4;
 
 /// A table whose log cannot be opened, until this is dropped: a file of it is a pipe without a

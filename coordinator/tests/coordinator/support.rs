@@ -20,7 +20,7 @@ use deepclone_proto::v1::worker_service_client::WorkerServiceClient;
 use tempfile::TempDir;
 use tonic::transport::Channel;
 
-/// Short enough for tests, and in the same order as the real ones.
+/// Short enough for tests, in the same relation to each other as the real ones.
 pub(crate) const LIMITS: fn() -> Limits = || Limits {
     heartbeat_interval: Duration::from_millis(200),
     lease_ttl: Duration::from_millis(800),
@@ -172,7 +172,7 @@ impl Running {
         answer.map(tonic::Response::into_inner).map_err(|status| from_status(&status))
     }
 
-    /// Every change of a job until its final state.
+    /// Returns every change of a job until its final state.
     pub(crate) async fn watch(&mut self, name: &str) -> Vec<v1::WatchJobResponse> {
         let request = v1::WatchJobRequest { name: name.to_owned() };
         let mut stream = self.jobs.watch_job(request).await.unwrap().into_inner();
@@ -183,7 +183,7 @@ impl Running {
         changes
     }
 
-    /// The job in its final state.
+    /// Returns the job in its final state.
     pub(crate) async fn finish(&mut self, name: &str) -> v1::Job {
         let changes = tokio::time::timeout(Duration::from_secs(60), self.watch(name)).await;
         changes.expect("the job does not end").pop().unwrap().job.unwrap()
@@ -248,18 +248,18 @@ impl Worker {
         self.id = self.client.register_worker(request).await.unwrap().into_inner().worker_id;
     }
 
-    /// The same process, over another coordinator.
+    /// Moves the same process to another coordinator.
     pub(crate) async fn move_to(&mut self, running: &Running, held: Vec<v1::GrantKey>) {
         self.client = DispatchServiceClient::new(running.embedded.channel());
         self.announce(held).await;
     }
 
-    /// Lives and asks until there are tasks.
+    /// Sends heartbeats and asks until there are tasks.
     pub(crate) async fn acquire(&mut self) -> Result<Vec<v1::Grant>, Failure> {
         self.acquire_room(u32::MAX).await
     }
 
-    /// Likewise, with room for so many objects.
+    /// Asks until there are tasks, with a capacity of so many objects.
     pub(crate) async fn acquire_room(&mut self, objects: u32) -> Result<Vec<v1::Grant>, Failure> {
         let patient = async {
             loop {
@@ -273,7 +273,7 @@ impl Worker {
         tokio::time::timeout(Duration::from_secs(60), patient).await.expect("no task comes")
     }
 
-    /// Asks once.
+    /// Asks once for tasks.
     pub(crate) async fn acquire_once(&mut self, objects: u32) -> Result<Vec<v1::Grant>, Failure> {
         let request = v1::AcquireTasksRequest {
             worker_id: self.id.clone(),

@@ -1,4 +1,4 @@
-//! Workers that lie or cannot reach a store, objects that vanish, jobs that nobody takes.
+//! Workers that lie or cannot reach a store, objects that vanish, jobs that no worker takes.
 
 use std::fs;
 use std::time::Duration;
@@ -44,7 +44,7 @@ async fn reports_of_what_was_not_granted_are_refused() {
     assert_eq!(running.finish(&job.name).await.state(), State::Succeeded);
 }
 
-/// Files enough for several tasks.
+/// Enough files for several tasks.
 fn many_tasks(lake: &Lake) {
     let names: Vec<_> = (0..1_500).map(|number| format!("f{number:04}.parquet")).collect();
     let files: Vec<_> = names.iter().map(|name| (name.as_str(), b"x".as_slice())).collect();
@@ -219,7 +219,7 @@ async fn a_crash_after_the_commit_still_ends_in_a_checkpoint_and_hints() {
     assert_eq!(lake.versions("target").len(), 2);
 }
 
-/// Takes back the facts from the last `published` on.
+/// Deletes the facts from the last `published` on.
 async fn take_back_the_last_end(database: &std::path::Path) {
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(database);
     let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
