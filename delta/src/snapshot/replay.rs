@@ -41,10 +41,10 @@ struct Tracked {
     said: Said,
 }
 
-/// The newest action of a logical file.
+/// The newest action of a logical file. Boxed, because the nodes of a map have empty places.
 enum FileState {
-    Live(Add),
-    Removed(Remove),
+    Live(Box<Add>),
+    Removed(Box<Remove>),
 }
 
 /// What one log file does to a logical file.
@@ -129,7 +129,7 @@ impl Replay {
 
     fn add(&mut self, root_uri: &str, file: &str, add: Add) {
         let log_file = self.log_files;
-        let key = LogKey::of_add(&add);
+        let (key, add) = (LogKey::of_add(&add), Box::new(add));
         if let Some(decoded) = absolute(root_uri, &key) {
             self.absolute.insert(decoded, key.clone());
         }
@@ -153,7 +153,7 @@ impl Replay {
 
     fn remove(&mut self, root_uri: &str, file: &str, remove: Remove) {
         let log_file = self.log_files;
-        let key = LogKey::of_remove(&remove);
+        let (key, remove) = (LogKey::of_remove(&remove), Box::new(remove));
         self.doubt_other_scheme(root_uri, file, &key);
         match self.files.entry(key) {
             Entry::Vacant(entry) => {
@@ -230,7 +230,7 @@ impl Replay {
                 let said = Said { adds: true, removes: true, ..Said::default() };
                 known.doubt = said.doubt(&key.path, file);
             } else {
-                known.file = FileState::Removed(remove);
+                known.file = FileState::Removed(Box::new(remove));
             }
         }
     }
@@ -294,9 +294,9 @@ fn split(
     let mut tombstones = Tombstones::new();
     for (log_key, tracked) in tracked {
         let add = match tracked.file {
-            FileState::Live(add) => add,
+            FileState::Live(add) => *add,
             FileState::Removed(remove) => {
-                tombstones.insert(log_key, remove);
+                tombstones.insert(log_key, *remove);
                 continue;
             }
         };
