@@ -25,7 +25,7 @@ use super::settle::replace;
 /// there, or only the source's bytes can tell.
 ///
 /// # Errors
-/// TARGET_CONFLICT when the target holds another object, which may be somebody's.
+/// TARGET_CONFLICT when the target holds another object, which may belong to others.
 pub(crate) async fn prove(
     context: &TaskContext,
     object: &ObjectToCopy<'_>,

@@ -58,7 +58,7 @@ impl AtTarget {
 /// Reads back what has the object's key at the target.
 ///
 /// # Errors
-/// TARGET_CONFLICT when it is another object, which may be somebody's.
+/// TARGET_CONFLICT when it is another object, which may belong to others.
 pub(crate) async fn settle(
     context: &TaskContext,
     object: &ObjectToCopy<'_>,
@@ -78,7 +78,7 @@ pub(crate) async fn settle(
 /// them.
 ///
 /// # Errors
-/// TARGET_CONFLICT when the object may be somebody's.
+/// TARGET_CONFLICT when the object may belong to others.
 pub(crate) async fn replace(
     context: &TaskContext,
     object: &ObjectToCopy<'_>,

@@ -84,7 +84,15 @@ pub(super) fn case_on_disk() -> (Case, tempfile::TempDir) {
 }
 
 pub(super) fn bytes_of(size: usize) -> Bytes {
-    (0..size).map(|index| (index * 31 + index / 251).to_le_bytes()[0]).collect::<Vec<_>>().into()
+    /// A prime: no two parts of an object are alike.
+    const PERIOD: usize = 65_521;
+    let block: Vec<u8> =
+        (0..PERIOD.min(size)).map(|index| (index * 31 + index / 251).to_le_bytes()[0]).collect();
+    let mut bytes = Vec::with_capacity(size);
+    while bytes.len() < size {
+        bytes.extend_from_slice(&block[..block.len().min(size - bytes.len())]);
+    }
+    bytes.into()
 }
 
 pub(super) fn object(size: u64) -> ObjectCopy {

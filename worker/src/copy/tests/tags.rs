@@ -1,5 +1,5 @@
-//! Stores with weak entity tags: no `If-Match`, and yet no mixture of two objects. And answers that
-//! no other try betters.
+//! Stores with weak entity tags: no `If-Match` is sent, and two objects are never mixed. And errors
+//! that another attempt does not avoid.
 
 use std::sync::Mutex;
 
