@@ -13,7 +13,7 @@ use crate::args::convert::clone_spec;
 use crate::client::job::{JobInfo, JobResult};
 use crate::refusal::invalid;
 use crate::render::error::HINT;
-use crate::render::{self, Answer};
+use crate::render::{self, CommandOutput};
 use crate::signals::Interrupts;
 
 /// The default number of workers inside this process.
@@ -23,7 +23,10 @@ const WORKERS: u16 = 2;
 ///
 /// # Errors
 /// The reason why the sync failed, was refused, or was interrupted.
-pub async fn run(arguments: &CloneArguments, context: &CommandContext) -> Result<Answer, Failure> {
+pub async fn run(
+    arguments: &CloneArguments,
+    context: &CommandContext,
+) -> Result<CommandOutput, Failure> {
     if arguments.workers.is_some() && context.coordinator_url().is_some() {
         return Err(invalid("--workers is for copying in this process: leave out --coordinator"));
     }

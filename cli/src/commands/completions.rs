@@ -4,13 +4,13 @@ use clap::CommandFactory;
 use deepclone_core::failure::Failure;
 
 use crate::args::{CommandLine, CompletionsArguments};
-use crate::render::Answer;
+use crate::render::CommandOutput;
 
 /// Runs `deepclone completions`.
 ///
 /// # Errors
-/// As [`Answer::new`].
-pub fn run(arguments: &CompletionsArguments) -> Result<Answer, Failure> {
+/// As [`CommandOutput::new`].
+pub fn run(arguments: &CompletionsArguments) -> Result<CommandOutput, Failure> {
     #[derive(serde::Serialize)]
     struct Object<'a> {
         shell: String,
@@ -21,5 +21,5 @@ pub fn run(arguments: &CompletionsArguments) -> Result<Answer, Failure> {
     clap_complete::generate(arguments.shell, &mut command, "deepclone", &mut script);
     let script = String::from_utf8_lossy(&script).trim_end().to_owned();
     let object = Object { shell: arguments.shell.to_string(), script: &script };
-    Answer::new(script.clone(), &object)
+    CommandOutput::new(script.clone(), &object)
 }

@@ -6,7 +6,7 @@ use deepclone_core::failure::Failure;
 use super::context::CommandContext;
 use super::session;
 use crate::args::{HistoryArguments, convert};
-use crate::render::{self, Answer};
+use crate::render::{self, CommandOutput};
 
 /// Runs `deepclone history`.
 ///
@@ -15,7 +15,7 @@ use crate::render::{self, Answer};
 pub async fn run(
     arguments: &HistoryArguments,
     context: &CommandContext,
-) -> Result<Answer, Failure> {
+) -> Result<CommandOutput, Failure> {
     context.refuse_coordinator("history")?;
     let target = convert::table(
         Side::Target,

@@ -7,14 +7,14 @@ use super::context::CommandContext;
 use super::follow::{Home, to_its_end};
 use crate::args::JobCommand;
 use crate::args::convert::{clone_spec, job_id};
-use crate::render::{self, Answer};
+use crate::render::{self, CommandOutput};
 use crate::signals::Interrupts;
 
 /// Runs a command of `deepclone job`.
 ///
 /// # Errors
 /// The refusal of the coordinator; for `watch` also the failure of the job.
-pub async fn run(command: &JobCommand, context: &CommandContext) -> Result<Answer, Failure> {
+pub async fn run(command: &JobCommand, context: &CommandContext) -> Result<CommandOutput, Failure> {
     match command {
         JobCommand::Create(arguments) => {
             let spec = clone_spec(arguments, &context.current_dir)?;

@@ -20,13 +20,13 @@ use context::CommandContext;
 
 use crate::args::{Command, CommandLine};
 use crate::refusal::{invalid, not_built_yet};
-use crate::render::Answer;
+use crate::render::CommandOutput;
 
 /// Runs the command.
 ///
 /// # Errors
 /// The reason why the command failed or was refused.
-pub async fn run(arguments: CommandLine) -> Result<Answer, Failure> {
+pub async fn run(arguments: CommandLine) -> Result<CommandOutput, Failure> {
     let CommandLine { global, command } = arguments;
     let current_dir = std::env::current_dir()
         .map_err(|error| invalid(format!("the current folder cannot be read: {error}")))?;

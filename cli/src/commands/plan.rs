@@ -6,13 +6,16 @@ use super::context::CommandContext;
 use super::session::Session;
 use crate::args::SpecArguments;
 use crate::args::convert::clone_spec;
-use crate::render::{self, Answer};
+use crate::render::{self, CommandOutput};
 
 /// Runs `deepclone plan`.
 ///
 /// # Errors
 /// The reason why the sync would be refused, or why the logs cannot be read.
-pub async fn run(arguments: &SpecArguments, context: &CommandContext) -> Result<Answer, Failure> {
+pub async fn run(
+    arguments: &SpecArguments,
+    context: &CommandContext,
+) -> Result<CommandOutput, Failure> {
     let spec = clone_spec(arguments, &context.current_dir)?;
     let mut session = Session::without_workers(context, &spec).await?;
     let change = session.coordinator.plan(&spec).await;

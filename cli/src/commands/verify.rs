@@ -8,13 +8,16 @@ use super::context::CommandContext;
 use super::session;
 use crate::args::VerifyArguments;
 use crate::args::convert::tables;
-use crate::render::{self, Answer};
+use crate::render::{self, CommandOutput};
 
 /// Runs `deepclone verify`.
 ///
 /// # Errors
 /// The reason why one of the tables cannot be read. A difference is an answer, not an error.
-pub async fn run(arguments: &VerifyArguments, context: &CommandContext) -> Result<Answer, Failure> {
+pub async fn run(
+    arguments: &VerifyArguments,
+    context: &CommandContext,
+) -> Result<CommandOutput, Failure> {
     context.refuse_coordinator("verify")?;
     let (source, target) = tables(
         (&arguments.source, arguments.source_connection.as_deref()),

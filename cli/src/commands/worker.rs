@@ -8,13 +8,16 @@ use super::context::CommandContext;
 use crate::args::WorkerCommand;
 use crate::client::worker::{WorkerInfo, WorkerStatus};
 use crate::refusal::invalid;
-use crate::render::{self, Answer};
+use crate::render::{self, CommandOutput};
 
 /// Runs a command of `deepclone worker`.
 ///
 /// # Errors
 /// The refusal of the coordinator.
-pub async fn run(command: &WorkerCommand, context: &CommandContext) -> Result<Answer, Failure> {
+pub async fn run(
+    command: &WorkerCommand,
+    context: &CommandContext,
+) -> Result<CommandOutput, Failure> {
     match command {
         WorkerCommand::List => {
             let mut coordinator = context.coordinator("worker list").await?;

@@ -6,7 +6,7 @@ use deepclone_core::failure::Failure;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{Answer, table, units};
+use super::{CommandOutput, table, units};
 use crate::client::job::{JobInfo, JobResult};
 
 /// The JSON object of a sync that succeeded. Its keys are a stable interface.
@@ -65,8 +65,8 @@ impl MetricsObject {
 /// Returns the answer for a job that succeeded.
 ///
 /// # Errors
-/// As [`Answer::new`].
-pub fn answer(job: &JobInfo, result: &JobResult) -> Result<Answer, Failure> {
+/// As [`CommandOutput::new`].
+pub fn answer(job: &JobInfo, result: &JobResult) -> Result<CommandOutput, Failure> {
     let metrics = MetricsObject::of(&result.clone_metrics, result.up_to_date);
     let text = text(job, result, &metrics);
     let object = Object {
@@ -84,7 +84,7 @@ pub fn answer(job: &JobInfo, result: &JobResult) -> Result<Answer, Failure> {
         workers: result.workers,
         duration_ms: u64::try_from(result.duration.as_millis()).unwrap_or(u64::MAX),
     };
-    Answer::new(text, &object)
+    CommandOutput::new(text, &object)
 }
 
 fn text(job: &JobInfo, result: &JobResult, metrics: &MetricsObject) -> String {

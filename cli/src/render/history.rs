@@ -6,7 +6,7 @@ use deepclone_delta::history::SyncRecord;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{Answer, table, units};
+use super::{CommandOutput, table, units};
 
 #[derive(Debug, Serialize)]
 struct Object<'a> {
@@ -36,8 +36,8 @@ struct Sync<'a> {
 /// Returns the answer for the syncs of a replica, the newest first.
 ///
 /// # Errors
-/// As [`Answer::new`].
-pub fn answer(target_uri: &str, records: &[SyncRecord]) -> Result<Answer, Failure> {
+/// As [`CommandOutput::new`].
+pub fn answer(target_uri: &str, records: &[SyncRecord]) -> Result<CommandOutput, Failure> {
     let rows: Vec<_> = records.iter().map(row).collect();
     let headings =
         [">VERSION", "TIME", ">SOURCE VERSION", "SOURCE TIME", ">ADDED", ">REMOVED", "JOB"];
@@ -45,7 +45,10 @@ pub fn answer(target_uri: &str, records: &[SyncRecord]) -> Result<Answer, Failur
         true => format!("no sync is recorded in the log of {target_uri}"),
         false => table::grid(headings, &rows),
     };
-    Answer::new(text, &Object { target: target_uri, syncs: records.iter().map(sync).collect() })
+    CommandOutput::new(
+        text,
+        &Object { target: target_uri, syncs: records.iter().map(sync).collect() },
+    )
 }
 
 fn sync(record: &SyncRecord) -> Sync<'_> {

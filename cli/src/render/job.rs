@@ -7,7 +7,7 @@ use deepclone_core::failure::Failure;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{Answer, table, units};
+use super::{CommandOutput, table, units};
 use crate::client::job::{JobInfo, JobProgress, JobStatus};
 
 /// The JSON object of a job, which is the same in every command.
@@ -56,16 +56,16 @@ struct FailureObject {
 /// Returns the answer for one job.
 ///
 /// # Errors
-/// As [`Answer::new`].
-pub fn one(job: &JobInfo) -> Result<Answer, Failure> {
-    Answer::new(text(job), &object(job))
+/// As [`CommandOutput::new`].
+pub fn one(job: &JobInfo) -> Result<CommandOutput, Failure> {
+    CommandOutput::new(text(job), &object(job))
 }
 
 /// Returns the answer for several jobs.
 ///
 /// # Errors
-/// As [`Answer::new`].
-pub fn many(jobs: &[JobInfo]) -> Result<Answer, Failure> {
+/// As [`CommandOutput::new`].
+pub fn many(jobs: &[JobInfo]) -> Result<CommandOutput, Failure> {
     #[derive(Serialize)]
     struct List<'a> {
         jobs: Vec<Object<'a>>,
@@ -75,7 +75,7 @@ pub fn many(jobs: &[JobInfo]) -> Result<Answer, Failure> {
         true => "no jobs".to_owned(),
         false => table::grid(["JOB", "STATE", "CREATED", "SOURCE", "TARGET"], &rows),
     };
-    Answer::new(text, &List { jobs: jobs.iter().map(object).collect() })
+    CommandOutput::new(text, &List { jobs: jobs.iter().map(object).collect() })
 }
 
 fn object(job: &JobInfo) -> Object<'_> {

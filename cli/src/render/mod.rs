@@ -1,7 +1,7 @@
 //! The output of commands, as text for people and as one JSON object.
 //!
-//! An [`Answer`] is what a command prints on stdout, with its exit code. Notes, progress and errors
-//! go to stderr. JSON objects are structs here, so that their keys and their order are fixed;
+//! A [`CommandOutput`] is what a command prints on stdout, with its exit code. Notes, progress and
+//! errors go to stderr. JSON objects are structs here, so that their keys and order are fixed;
 //! `docs/cli.md` describes each.
 
 pub mod clone;
@@ -22,7 +22,7 @@ use serde::Serialize;
 
 /// The output of a command on stdout, and its exit code.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub struct CommandOutput {
     /// The text for people, without the last line end.
     pub text: String,
     /// The JSON object for programs, on one line.
@@ -31,7 +31,7 @@ pub struct Answer {
     pub exit: u8,
 }
 
-impl Answer {
+impl CommandOutput {
     /// Returns a successful answer.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use deepclone_core::spec::CloneSpec;
 use serde::Serialize;
 
 use super::clone::{MetricsObject, files};
-use super::{Answer, table, units};
+use super::{CommandOutput, table, units};
 use crate::client::job::Change;
 
 #[derive(Debug, Serialize)]
@@ -29,8 +29,8 @@ struct Object<'a> {
 /// Returns the answer for a sync that would be accepted.
 ///
 /// # Errors
-/// As [`Answer::new`].
-pub fn answer(spec: &CloneSpec, change: &Change) -> Result<Answer, Failure> {
+/// As [`CommandOutput::new`].
+pub fn answer(spec: &CloneSpec, change: &Change) -> Result<CommandOutput, Failure> {
     let metrics = MetricsObject::of(&change.clone_metrics, change.up_to_date);
     let text = text(spec, change, &metrics);
     let object = Object {
@@ -48,7 +48,7 @@ pub fn answer(spec: &CloneSpec, change: &Change) -> Result<Answer, Failure> {
         target_requests: change.target_requests,
         notices: &change.progress.notices,
     };
-    Answer::new(text, &object)
+    CommandOutput::new(text, &object)
 }
 
 fn text(spec: &CloneSpec, change: &Change, metrics: &MetricsObject) -> String {

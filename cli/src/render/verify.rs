@@ -5,7 +5,7 @@ use deepclone_core::reason::Reason;
 use deepclone_delta::verify::{Difference, DifferenceKind, SecondOpinion, VerifyReport};
 use serde::Serialize;
 
-use super::{Answer, table, units};
+use super::{CommandOutput, table, units};
 
 /// The most differences that the text shows; the JSON object holds them all.
 const SHOWN_MAX: usize = 20;
@@ -48,8 +48,8 @@ struct DifferenceObject<'a> {
 /// Returns the answer for a report. Its exit code says whether there is a difference.
 ///
 /// # Errors
-/// As [`Answer::new`].
-pub fn answer(source: &str, target: &str, report: &VerifyReport) -> Result<Answer, Failure> {
+/// As [`CommandOutput::new`].
+pub fn answer(source: &str, target: &str, report: &VerifyReport) -> Result<CommandOutput, Failure> {
     let equal = report.differences.is_empty();
     let object = Object {
         source,
@@ -68,7 +68,7 @@ pub fn answer(source: &str, target: &str, report: &VerifyReport) -> Result<Answe
         second_opinion: opinion(&report.second_opinion),
         differences: report.differences.iter().map(difference).collect(),
     };
-    let mut answer = Answer::new(text(source, target, report), &object)?;
+    let mut answer = CommandOutput::new(text(source, target, report), &object)?;
     if !equal {
         answer.exit = Reason::VerifyDifference.row().exit;
     }

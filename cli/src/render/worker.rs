@@ -4,7 +4,7 @@ use deepclone_core::failure::Failure;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{Answer, table, units};
+use super::{CommandOutput, table, units};
 use crate::client::worker::WorkerInfo;
 
 #[derive(Debug, Serialize)]
@@ -28,16 +28,16 @@ struct Aside<'a> {
 /// Returns the answer for one worker.
 ///
 /// # Errors
-/// As [`Answer::new`].
-pub fn one(worker: &WorkerInfo) -> Result<Answer, Failure> {
-    Answer::new(grid(std::slice::from_ref(worker)), &object(worker))
+/// As [`CommandOutput::new`].
+pub fn one(worker: &WorkerInfo) -> Result<CommandOutput, Failure> {
+    CommandOutput::new(grid(std::slice::from_ref(worker)), &object(worker))
 }
 
 /// Returns the answer for several workers.
 ///
 /// # Errors
-/// As [`Answer::new`].
-pub fn many(workers: &[WorkerInfo]) -> Result<Answer, Failure> {
+/// As [`CommandOutput::new`].
+pub fn many(workers: &[WorkerInfo]) -> Result<CommandOutput, Failure> {
     #[derive(Serialize)]
     struct List<'a> {
         workers: Vec<Object<'a>>,
@@ -46,7 +46,7 @@ pub fn many(workers: &[WorkerInfo]) -> Result<Answer, Failure> {
         true => "no workers".to_owned(),
         false => grid(workers),
     };
-    Answer::new(text, &List { workers: workers.iter().map(object).collect() })
+    CommandOutput::new(text, &List { workers: workers.iter().map(object).collect() })
 }
 
 fn object(worker: &WorkerInfo) -> Object<'_> {
