@@ -7,10 +7,12 @@
 //!
 //! * `wire`  – the little of HTTP/1.1 that must be understood: heads and where bodies end
 //! * `rules` – which requests, which fault, how often
+//! * `shared` – what its connections share
 //! * `pass`  – the way of one request
 
 mod pass;
 mod rules;
+mod shared;
 mod wire;
 
 #[cfg(test)]
@@ -18,47 +20,21 @@ mod tests;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
 
 pub use rules::{Fault, Gate, Rule};
-
-/// A request that the proxy saw whole, or as far as it went.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Seen {
-    /// `GET`, `PUT`, …
-    pub method: String,
-    /// Path and query as they were sent: still percent-encoded.
-    pub target: String,
-    /// The status of the answer that the client got; none when it got none.
-    pub status: Option<u16>,
-    /// Bytes of the request's body that reached the proxy.
-    pub bytes_in: u64,
-    /// Bytes of the answer's body that went to the client.
-    pub bytes_out: u64,
-}
+pub use shared::Seen;
+use shared::{Shared, lock};
 
 /// A running proxy; it ends when dropped.
 pub struct Proxy {
     address: SocketAddr,
     shared: Arc<Shared>,
     accepting: JoinHandle<()>,
-}
-
-/// What the connections of a proxy share.
-struct Shared {
-    upstream: SocketAddr,
-    rules: Mutex<Vec<Rule>>,
-    seen: Mutex<Vec<Seen>>,
-    latency_us: AtomicU64,
-    /// Zero is unlimited.
-    bytes_per_s: AtomicU64,
-    /// When the line is free again for bytes, if it is slowed.
-    line_free: Mutex<Option<Instant>>,
 }
 
 impl Proxy {
@@ -133,47 +109,8 @@ impl Drop for Proxy {
     }
 }
 
-impl Shared {
-    /// The fault for a request, if a rule takes it.
-    fn fault(&self, method: &str, target: &str) -> Option<Fault> {
-        lock(&self.rules).iter_mut().find_map(|rule| rule.take(method, target))
-    }
-
-    fn record(&self, seen: Seen) {
-        lock(&self.seen).push(seen);
-    }
-
-    async fn wait_latency(&self) {
-        let latency = Duration::from_micros(self.latency_us.load(Ordering::Relaxed));
-        if !latency.is_zero() {
-            tokio::time::sleep(latency).await;
-        }
-    }
-
-    /// Waits until the slowed line has carried these bytes.
-    async fn wait_bandwidth(&self, bytes: usize) {
-        let bytes_per_s = self.bytes_per_s.load(Ordering::Relaxed);
-        if bytes_per_s == 0 {
-            return;
-        }
-        let takes = Duration::from_secs(1).mul_f64(bytes as f64 / bytes_per_s as f64);
-        let until = {
-            let mut free = lock(&self.line_free);
-            let now = Instant::now();
-            let until = free.map_or(now, |free| free.max(now)) + takes;
-            *free = Some(until);
-            until
-        };
-        tokio::time::sleep_until(until).await;
-    }
-}
-
 /// `ADDR:PORT` of a URL.
 fn authority(endpoint: &str) -> &str {
     let rest = endpoint.split_once("://").map_or(endpoint, |(_, rest)| rest);
     rest.split_once('/').map_or(rest, |(authority, _)| authority)
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

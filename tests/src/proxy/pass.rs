@@ -8,8 +8,8 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::rules::Fault;
+use super::shared::{Seen, Shared};
 use super::wire::{Head, Pieces};
-use super::{Seen, Shared};
 
 /// The client's side of a connection.
 struct Client {
