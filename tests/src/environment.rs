@@ -17,9 +17,7 @@ const ROLES: &str = "roles = [\"source\", \"target\"]\n";
 /// Everything that a test may reach.
 #[derive(Deserialize)]
 pub struct Environment {
-    /// The stores.
     pub services: Services,
-    /// The installed tools.
     pub tools: Tools,
 }
 
@@ -34,10 +32,10 @@ pub struct Services {
     pub azure: Azure,
 }
 
-/// An S3 server.
+/// An S3 server and how to sign for it.
 #[derive(Clone, Deserialize)]
 pub struct Cloud {
-    /// `http://ADDR:PORT`
+    /// Like `http://ADDR:PORT`, without a path.
     pub endpoint: String,
     /// The region that its signatures name.
     pub region: String,
@@ -50,9 +48,8 @@ pub struct Cloud {
 /// A blob store of Azure's kind.
 #[derive(Clone, Deserialize)]
 pub struct Azure {
-    /// `http://ADDR:PORT/ACCOUNT`
+    /// Like `http://ADDR:PORT/ACCOUNT`, as emulators have it.
     pub endpoint: String,
-    /// The account's name.
     pub account: String,
     /// The account's key in base64.
     pub key: String,
@@ -172,7 +169,7 @@ impl Azure {
         Box::new(store.expect("the account's settings are complete"))
     }
 
-    /// Like [`Cloud::settings`].
+    /// Environment settings for the command line, like [`Cloud::settings`].
     #[must_use]
     pub fn settings(&self, prefix: &str) -> Vec<(String, String)> {
         [
@@ -185,7 +182,7 @@ impl Azure {
         .to_vec()
     }
 
-    /// Like [`Cloud::connection`].
+    /// A named connection with its roles, like [`Cloud::connection`].
     #[must_use]
     pub fn connection(&self, name: &str, prefix: &str) -> String {
         let mut text = format!("[connections.{name}]\nurl = \"az://{BUCKET}/{prefix}\"\n{ROLES}");

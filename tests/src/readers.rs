@@ -17,11 +17,10 @@ use crate::lines::LineServer;
 pub enum Seen {
     /// Its rows; the digest does not depend on their order.
     Rows {
-        /// How many.
         rows: u64,
         /// The sum of the hashes of the rows.
         digest: String,
-        /// Names and types.
+        /// Names and types, in the order of the schema.
         columns: String,
     },
     /// It refuses the table or fails.
@@ -30,10 +29,7 @@ pub enum Seen {
         error: String,
     },
     /// It is known to be wrong on such tables.
-    CannotJudge {
-        /// Why.
-        cannot_judge: String,
-    },
+    CannotJudge { cannot_judge: String },
 }
 
 /// What every reader sees of a local table, at a version or at the newest.

@@ -2,6 +2,8 @@
 //!
 //! Defaults < file < environment < flags.
 
+#![warn(missing_docs)]
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;

@@ -8,7 +8,6 @@ use deepclone_tests::listing::{self, Listing};
 use object_store::ObjectStore;
 use tempfile::TempDir;
 
-/// A table's place.
 #[derive(Clone)]
 pub(crate) enum Place {
     /// A folder of this machine.
@@ -137,7 +136,6 @@ impl Place {
 
 /// A table as local files; a download is deleted when dropped.
 pub(crate) struct LocalCopy {
-    /// The table's folder.
     pub(crate) folder: PathBuf,
     _scratch: Option<TempDir>,
 }

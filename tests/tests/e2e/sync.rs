@@ -12,11 +12,9 @@ use crate::place::Place;
 /// How a command ended.
 #[derive(Debug)]
 pub(crate) struct Ended {
-    /// The exit code.
     pub(crate) code: i32,
     /// The JSON object on standard output; null when there was none.
     pub(crate) json: Value,
-    /// Standard error.
     pub(crate) stderr: String,
 }
 
@@ -66,7 +64,6 @@ pub(crate) async fn finish(mut command: Command) -> Ended {
 
 /// A coordinator and its configuration; workers join it.
 pub(crate) struct Deployment {
-    /// The coordinator's process.
     pub(crate) coordinator: Server,
     folder: TempDir,
     source: Place,
@@ -89,7 +86,6 @@ impl Deployment {
         self.coordinator = coordinator(self.folder.path(), &listen);
     }
 
-    /// Starts a worker.
     pub(crate) fn worker(&self, name: &str) -> Server {
         let config = self.config();
         process::worker(&self.coordinator.url(), name, &["--config", &config])

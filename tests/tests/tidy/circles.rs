@@ -8,11 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::modules::{Files, Modules};
-use crate::workspace::{array, cargo_metadata, folder, none, read, shown, sources, text};
-
-/// How many files of each folder are in a circle still, at most. A number may only become smaller:
-/// with a smaller one the test names every use within the folder's circles.
-const KNOWN: &[(&str, usize)] = &[("tests", 2)];
+use crate::workspace::{array, cargo_metadata, none, read, shown, sources, text};
 
 /// A file that uses another, and where.
 type Edges = BTreeMap<(PathBuf, PathBuf), String>;
@@ -27,22 +23,10 @@ fn no_files_use_each_other_in_a_circle() {
         })
         .collect();
     let mut broken = Vec::new();
-    let mut found: BTreeMap<String, Vec<(usize, String)>> = BTreeMap::new();
     for target in targets() {
         match Modules::read(&target, &files).map(|modules| edges(&modules)) {
-            Ok(edges) => {
-                let told = circles(&edges).into_iter().map(|it| (it.len(), told(&it, &edges)));
-                found.entry(folder(&shown(&target))).or_default().extend(told);
-            }
+            Ok(edges) => broken.extend(circles(&edges).iter().map(|circle| told(circle, &edges))),
             Err(error) => broken.push(error),
-        }
-    }
-    for (folder, circles) in found {
-        let known = KNOWN.iter().find(|(name, _)| *name == folder).map_or(0, |(_, max)| *max);
-        let in_circles: usize = circles.iter().map(|(files, _)| files).sum();
-        if in_circles > known {
-            broken.push(format!("{folder}/: {in_circles} files in circles, at most {known}"));
-            broken.extend(circles.into_iter().map(|(_, told)| told));
         }
     }
     none(&broken);

@@ -10,10 +10,6 @@ use syn::{Item, Visibility};
 use crate::modules::{attributes, is_test};
 use crate::workspace::{none, read, root, shown, sources};
 
-/// Names that stand for several types on purpose, each with its reason.
-const SHARED: &[(&str, &str)] =
-    &[("Answer", "not told apart yet"), ("State", "not told apart yet")];
-
 #[test]
 fn no_two_visible_types_share_a_name() {
     let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -27,10 +23,9 @@ fn no_two_visible_types_share_a_name() {
             }
         }
     }
-    let shared = |name: &str| SHARED.iter().any(|(known, _)| *known == name);
     let broken: Vec<String> = places
         .iter()
-        .filter(|(name, places)| places.len() > 1 && !shared(name))
+        .filter(|(_, places)| places.len() > 1)
         .map(|(name, places)| format!("{name}: {}", places.join(", ")))
         .collect();
     none(&broken);

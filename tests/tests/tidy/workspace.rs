@@ -69,11 +69,6 @@ pub(crate) fn shown(file: &Path) -> String {
     file.strip_prefix(root()).unwrap_or(file).display().to_string()
 }
 
-/// The package's folder of a shown path.
-pub(crate) fn folder(file: &str) -> String {
-    file.split('/').next().unwrap_or_default().to_owned()
-}
-
 #[track_caller]
 pub(crate) fn none(broken: &[String]) {
     assert!(broken.is_empty(), "\n{}", broken.join("\n"));
