@@ -7,8 +7,8 @@ import readers
 # The log of a replica is its own: what says when a feature of the log was enabled there.
 OWN_PROPERTIES = {"delta.inCommitTimestampEnablementVersion",
                   "delta.inCommitTimestampEnablementTimestamp"}
-# Not part of a replica, as the documentation says.
-DROPPED_PROPERTIES = {"delta.requireCheckpointProtectionBeforeVersion"}
+# Not part of a replica, as docs/compatibility.md says.
+DROPPED_PROPERTIES = ("delta.requireCheckpointProtectionBeforeVersion", "delta.universalFormat.")
 DROPPED_FEATURES = {"checkpointProtection", "checkpointProtection-preview"}
 # The replica's own: whether a commit changed data is judged by sync.
 OWN_OF_ADDS = {"dataChange"}
@@ -48,7 +48,7 @@ class Judge:
         snapshot = self.snapshot(location, version)
         metadata = json.loads(snapshot.metadata().json())["metaData"]
         configuration = {key: value for key, value in metadata["configuration"].items()
-                         if key not in OWN_PROPERTIES | DROPPED_PROPERTIES}
+                         if key not in OWN_PROPERTIES and not key.startswith(DROPPED_PROPERTIES)}
         with_ids = frame
         if configuration.get("delta.enableRowTracking") == "true":
             with_ids = frame.selectExpr("*", "_metadata.row_id AS `_row id`")
