@@ -41,6 +41,9 @@ pub enum DeltaError {
     /// table.
     #[error("{0}")]
     Invalid(String),
+    /// A version that the log does not hold, or holds no more.
+    #[error("{0}")]
+    NotHeld(String),
     /// A request to the store failed for good.
     #[error("{operation} {key}: {cause}")]
     Storage {
@@ -80,6 +83,15 @@ impl DeltaError {
         }
     }
 
+    /// Returns whether the log has become another one since it was listed.
+    pub(crate) fn is_overtaken(&self) -> bool {
+        match self {
+            Self::NotHeld(_) => true,
+            Self::InTable { error, .. } => error.is_overtaken(),
+            _ => false,
+        }
+    }
+
     /// Converts the error to the form that clients see.
     #[must_use]
     pub fn failure(&self) -> Failure {
@@ -94,7 +106,7 @@ impl DeltaError {
             Self::Path { path, .. } => {
                 Failure::new(Reason::UnsupportedFeature, message).with("path", path.as_str())
             }
-            Self::Invalid(_) => Failure::new(Reason::InvalidArgument, message),
+            Self::Invalid(_) | Self::NotHeld(_) => Failure::new(Reason::InvalidArgument, message),
             Self::Storage { key, denied, .. } => {
                 let reason =
                     if *denied { Reason::PermissionDenied } else { Reason::StorageUnavailable };

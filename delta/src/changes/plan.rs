@@ -21,6 +21,9 @@ use crate::publish::commit;
 use crate::replica::{identity, last_sync, part, refuse_other_source};
 use crate::snapshot::{self, Snapshot};
 
+/// How often the newest version of a source is looked for that goes on, or is cleaned, meanwhile.
+const PLANS_MAX: u32 = 3;
+
 /// A time with as many digits as the commit's own time has until 2286.
 const PLANNED_MS: i64 = 1_000_000_000_000;
 
@@ -42,6 +45,24 @@ pub async fn plan_sync(
 /// # Errors
 /// As [`plan_sync`].
 pub async fn plan_sync_within(
+    source: &TableStore,
+    target: &TableStore,
+    spec: &CloneSpec,
+    sync: JobId,
+    commit_bytes_max: u64,
+) -> Result<SyncPlan, DeltaError> {
+    for _ in 1..PLANS_MAX {
+        match plan_once(source, target, spec, sync, commit_bytes_max).await {
+            Err(error) if spec.source_point == SourcePoint::Newest && error.is_overtaken() => {
+                tracing::info!(%error, "the source went on while it was read: it is read again");
+            }
+            settled => return settled,
+        }
+    }
+    plan_once(source, target, spec, sync, commit_bytes_max).await
+}
+
+async fn plan_once(
     source: &TableStore,
     target: &TableStore,
     spec: &CloneSpec,
@@ -143,7 +164,7 @@ fn refuse_older(replica: Option<&Replica>, wanted: &Snapshot) -> Result<(), Delt
             if replica.continuity == Continuity::Same
                 && wanted.version < replica.last.source_version =>
         {
-            Err(DeltaError::Invalid(format!(
+            Err(DeltaError::NotHeld(format!(
                 "the replica has the source's version {} already: it cannot go back to {}",
                 replica.last.source_version, wanted.version
             )))

@@ -3,6 +3,7 @@
 //! names.
 
 use deepclone_common::connections::Side;
+use deepclone_common::store::redact::without_credentials;
 use deepclone_common::store::table::TableStore;
 use deepclone_core::ids::JobId;
 use deepclone_core::spec::{CloneSpec, SourcePoint};
@@ -35,7 +36,9 @@ pub(super) async fn quick(
     if record.sync() == sync {
         return Ok(Some(published(&record)));
     }
-    if record.body.source_version != wanted || !same_request(&record, spec) {
+    // One commit can be the same in two tables: of another one the ids are compared.
+    let is_there = record.source_uri == without_credentials(&source.uri);
+    if record.body.source_version != wanted || !is_there || !same_request(&record, spec) {
         return Ok(None);
     }
     let Some(expected) = &record.body.source_commit_sha256 else { return Ok(None) };

@@ -13,8 +13,8 @@ use crate::log;
 use crate::snapshot::{self, Snapshot};
 
 /// Refuses another source than that of the last sync. The history identifies a table: the synced
-/// commit must still have its hash, whatever the table's id. Only if it is gone, the id must be the
-/// same.
+/// commit must still have its hash, and the table must have had the known id then, whatever its id
+/// is now. Only if that commit is gone, any earlier id counts.
 ///
 /// # Errors
 /// SOURCE_REPLACED when `source` is another table than the one synced last.
@@ -36,12 +36,32 @@ pub(crate) async fn refuse_other_source(
     // A commit without bytes proves nothing: it may be filled in later, or has lost them.
     let commit = commit.filter(|commit| !commit.is_empty());
     let is_same = match (known_hash, commit) {
-        (Some(known_hash), Some(commit)) => hex(&commit.sha256) == *known_hash,
+        (Some(known_hash), Some(commit)) => {
+            hex(&commit.sha256) == *known_hash
+                && (wanted.metadata.id == *known_id
+                    || id_at(source, last.source_version).await?.is_none_or(|id| id == *known_id))
+        }
         _ => {
             wanted.metadata.id == *known_id || had_id(source, last.source_version, known_id).await?
         }
     };
     if is_same { Ok(()) } else { Err(replaced(last, wanted).into()) }
+}
+
+/// Returns the table's id at `version`; `None` when no commit tells it any more. It is asked for
+/// because two tables can have one commit in common, byte for byte.
+async fn id_at(source: &TableStore, version: u64) -> Result<Option<String>, DeltaError> {
+    for version in (0..=version).rev() {
+        let Some(commit) = log::read_commit(source, version).await? else { return Ok(None) };
+        let id = commit.actions.into_iter().find_map(|action| match action {
+            LogAction::Metadata(metadata) => Some(metadata.id),
+            _ => None,
+        });
+        if id.is_some() {
+            return Ok(id);
+        }
+    }
+    Ok(None)
 }
 
 /// Returns whether a commit up to `version` gave the table this id. It may have had others since.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use futures::stream::BoxStream;
+use futures::stream::{self, BoxStream};
 use futures::{StreamExt as _, TryStreamExt as _};
 use object_store::path::Path;
 use object_store::{
@@ -32,6 +32,18 @@ pub(crate) struct Watched {
     pub(crate) requests: Mutex<Vec<String>>,
     pub(crate) faults: Mutex<Vec<Fault>>,
     pub(crate) hidden: Mutex<Hidden>,
+    /// Where the first listing comes before the newest changes.
+    pub(crate) earlier: Mutex<Option<Earlier>>,
+}
+
+/// A moment before the newest changes; it ends with the second listing.
+#[derive(Debug, Default)]
+pub(crate) struct Earlier {
+    /// Pieces of the keys that are not there yet.
+    pub(crate) lacks: Vec<String>,
+    /// Objects that are gone since.
+    pub(crate) gone: Vec<ObjectMeta>,
+    pub(crate) is_listed: bool,
 }
 
 /// Keys that listings leave out, by pieces of them.
@@ -46,7 +58,8 @@ pub(crate) struct Hidden {
 impl Watched {
     pub(crate) fn new(inner: Arc<dyn ObjectStore>) -> Arc<Self> {
         let (requests, faults) = (Mutex::default(), Mutex::default());
-        Arc::new(Self { inner, requests, faults, hidden: Mutex::default() })
+        let (hidden, earlier) = (Mutex::default(), Mutex::default());
+        Arc::new(Self { inner, requests, faults, hidden, earlier })
     }
 
     /// The listing without the hidden keys.
@@ -60,10 +73,21 @@ impl Watched {
         if has_start {
             pieces.extend(hidden.after_a_start.iter().cloned());
         }
+        let mut earlier = self.earlier.lock().unwrap();
+        let mut gone = Vec::new();
+        match earlier.as_mut().filter(|earlier| !earlier.is_listed) {
+            Some(first) => {
+                first.is_listed = true;
+                pieces.extend(first.lacks.iter().cloned());
+                gone.extend(first.gone.iter().cloned().map(Ok));
+            }
+            None => *earlier = None,
+        }
         let is_shown = move |meta: &ObjectMeta| {
             !pieces.iter().any(|piece| meta.location.as_ref().contains(piece))
         };
-        listing.try_filter(move |meta| std::future::ready(is_shown(meta))).boxed()
+        let listing = listing.try_filter(move |meta| std::future::ready(is_shown(meta)));
+        listing.chain(stream::iter(gone)).boxed()
     }
 
     fn note(&self, verb: &str, path: impl fmt::Display) {
@@ -124,6 +148,12 @@ impl ObjectStore for Watched {
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
         self.note(if options.head { "HEAD" } else { "GET" }, location);
+        if let Some(earlier) = &*self.earlier.lock().unwrap()
+            && earlier.lacks.iter().any(|piece| location.as_ref().contains(piece))
+        {
+            let (path, source) = (location.to_string(), "not yet".into());
+            return Err(object_store::Error::NotFound { path, source });
+        }
         self.inner.get_opts(location, options).await
     }
 

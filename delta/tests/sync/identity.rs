@@ -1,9 +1,15 @@
 //! Whose replica is it: refusals, divergence, lost markers, replaced sources.
 
+use std::sync::Arc;
+
 use deepclone_core::reason::Reason;
 use deepclone_core::spec::{CloneSpec, SourcePoint, SourceReplacedPolicy};
+use futures::TryStreamExt as _;
+use object_store::ObjectStore as _;
+use object_store::memory::InMemory;
 use serde_json::json;
 
+use crate::faults::{Earlier, Watched};
 use crate::support::*;
 
 async fn synced() -> (Table, Table) {
@@ -246,4 +252,47 @@ async fn a_file_overwritten_in_place_is_a_conflict() {
     let (mut source, target) = synced().await;
     source.commit(&[add_with("a1", json!({"size": 99}))]).await;
     assert_eq!(reason(&source, &target, &spec()).await, Reason::TargetConflict);
+}
+
+#[tokio::test]
+async fn a_commit_that_two_tables_have_in_common_does_not_make_them_one() {
+    let (mut source, target) = synced().await;
+    let mut other = Table::new("other");
+    other.commit(&[protocol(1, 2), metadata("other-id", json!({})), add("z1")]).await;
+    for table in [&mut source, &mut other] {
+        table.commit(&[info("OPTIMIZE")]).await;
+    }
+    sync_equal(&source, &target, &spec()).await;
+    assert_eq!(reason(&other, &target, &spec()).await, Reason::SourceReplaced);
+    other.commit(&[add("z2")]).await;
+    assert_eq!(reason(&other, &target, &spec()).await, Reason::SourceReplaced);
+    assert!(matches!(sync(&source, &target, &spec()).await, Ok(Did::UpToDate)));
+}
+
+#[tokio::test]
+async fn a_source_that_goes_on_while_it_is_listed_is_read_again() {
+    let store = Watched::new(Arc::new(InMemory::new()));
+    let mut source = Table::on(store.clone(), "source");
+    let table = [protocol(1, 2), metadata("source-id", json!({})), add("a0")];
+    source.commit(&table).await;
+    source.commit(&[add("a1")]).await;
+    let target = Table::new("target");
+    sync_equal(&source, &target, &spec()).await;
+
+    // Another sync brought the replica to a version that the listing does not show yet.
+    let lacks = vec!["00000000000000000001".to_owned()];
+    *store.earlier.lock().unwrap() = Some(Earlier { lacks, ..Earlier::default() });
+    assert!(matches!(sync(&source, &target, &spec()).await, Ok(Did::UpToDate)));
+
+    // The commits that the listing shows are cleaned before they are read.
+    let gone = source.store.store.list(Some(&source.path("_delta_log")));
+    let gone: Vec<_> = gone.try_collect().await.unwrap();
+    source.commit(&[add("a2")]).await;
+    source.checkpoint(2, &[&table[..], &[add("a1"), add("a2")]].concat()).await;
+    for version in [0, 1] {
+        source.delete(&format!("_delta_log/{version:020}.json")).await;
+    }
+    let lacks = vec!["00000000000000000002".to_owned()];
+    *store.earlier.lock().unwrap() = Some(Earlier { lacks, gone, ..Earlier::default() });
+    sync_equal(&source, &target, &spec()).await;
 }
