@@ -12,6 +12,7 @@ use std::sync::Arc;
 use criterion::{Criterion, Throughput};
 use deepclone_common::store::table::TableStore;
 use deepclone_core::ids::SourceKey;
+use deepclone_core::limits::TASK_OBJECTS_MAX;
 use deepclone_core::shard::{ObjectSize, shard};
 use deepclone_core::spec::SourcePoint;
 use deepclone_delta::{log, snapshot};
@@ -47,8 +48,9 @@ fn bench_sharding(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("shard");
     group.throughput(Throughput::Elements(OBJECTS.into()));
     group.bench_function("mixed_sizes", |bencher| {
-        bencher
-            .iter_with_large_drop(|| shard(SOURCE, black_box(&objects)).expect("the keys ascend"));
+        bencher.iter_with_large_drop(|| {
+            shard(SOURCE, black_box(&objects), TASK_OBJECTS_MAX).expect("the keys ascend")
+        });
     });
     group.finish();
 }

@@ -7,13 +7,16 @@
 //! * [`connections`]: names and URIs → stores; the only place that reads credentials.
 //! * [`store`]: requests to object stores, and what their answers mean.
 //! * [`local_folder`]: a table's folder on this machine's disk.
+//! * [`clock`] and [`random`]: the time of day and random ids, which a simulation sets.
 //! * [`telemetry`], [`shutdown`], [`listener`], [`http`]: what every process needs around its work.
 
+pub mod clock;
 pub mod config;
 pub mod connections;
 pub mod http;
 pub mod listener;
 pub mod local_folder;
+pub mod random;
 pub mod secret;
 pub mod shutdown;
 pub mod store;

@@ -38,6 +38,7 @@ const ACCEPT_MAX: usize = 16;
 #[derive(Debug)]
 pub struct Embedded {
     channel: Channel,
+    dial: Dial,
     stop: DropGuard,
     driver: JoinHandle<Result<(), Failure>>,
     server: JoinHandle<Result<(), tonic::transport::Error>>,
@@ -75,7 +76,14 @@ impl Embedded {
         store: Arc<dyn Store>,
         limits: Limits,
     ) -> Result<Self, Failure> {
-        let context = Context::new(connections, store, &limits);
+        Self::start_in(Context::new(connections, store, &limits), limits).await
+    }
+
+    /// Starts one in this context, with these limits.
+    ///
+    /// # Errors
+    /// The state cannot be used.
+    pub async fn start_in(context: Context, limits: Limits) -> Result<Self, Failure> {
         let stop = CancellationToken::new();
         let gauges = Arc::new(Gauges::default());
         let (handle, driver) = driver::start(context.clone(), limits, gauges, stop.clone())
@@ -88,7 +96,9 @@ impl Embedded {
             stop.clone().cancelled_owned(),
         );
         let server = tokio::spawn(server);
-        Ok(Self { channel: channel(dial), stop: stop.drop_guard(), driver, server })
+        let dial = Dial(dial);
+        let channel = channel(dial.clone());
+        Ok(Self { channel, dial, stop: stop.drop_guard(), driver, server })
     }
 
     /// Returns a channel to it, for clients and workers of this process.
@@ -97,14 +107,20 @@ impl Embedded {
         self.channel.clone()
     }
 
+    /// Returns what opens single connections to it, for those who make the channels themselves.
+    #[must_use]
+    pub fn dial(&self) -> Dial {
+        self.dial.clone()
+    }
+
     /// Stops it and closes its state; running calls fail with `COORDINATOR_UNAVAILABLE`. When it
     /// is dropped instead, it stops a little later.
     ///
     /// # Errors
     /// The failure that stopped it before.
     pub async fn stop(self) -> Result<(), Failure> {
-        let Self { channel, stop, driver, mut server } = self;
-        drop((channel, stop));
+        let Self { channel, dial, stop, driver, mut server } = self;
+        drop((channel, dial, stop));
         let outcome = driver.await.map_err(|error| {
             Failure::new(Reason::Internal, format!("the driver panicked, which is a bug: {error}"))
         });
@@ -116,16 +132,28 @@ impl Embedded {
     }
 }
 
-fn channel(dial: mpsc::Sender<Result<DuplexStream, std::io::Error>>) -> Channel {
+/// Opens connections to a coordinator of this process.
+#[derive(Clone, Debug)]
+pub struct Dial(mpsc::Sender<Result<DuplexStream, std::io::Error>>);
+
+impl Dial {
+    /// Opens a connection.
+    ///
+    /// # Errors
+    /// The coordinator has stopped.
+    pub async fn connect(&self) -> Result<DuplexStream, std::io::Error> {
+        let (ours, theirs) = tokio::io::duplex(DUPLEX_BYTES);
+        self.0.send(Ok(theirs)).await.map_err(std::io::Error::other)?;
+        Ok(ours)
+    }
+}
+
+fn channel(dial: Dial) -> Channel {
     // The address is never resolved: the connector ignores it.
     Endpoint::from_static("http://embedded").connect_with_connector_lazy(tower::service_fn(
         move |_| {
             let dial = dial.clone();
-            async move {
-                let (ours, theirs) = tokio::io::duplex(DUPLEX_BYTES);
-                dial.send(Ok(theirs)).await.map_err(std::io::Error::other)?;
-                Ok::<_, std::io::Error>(TokioIo::new(ours))
-            }
+            async move { dial.connect().await.map(TokioIo::new) }
         },
     ))
 }

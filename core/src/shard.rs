@@ -59,11 +59,16 @@ pub enum ShardError {
     },
 }
 
-/// Packs the objects of one source, sorted by key and distinct, into tasks in plan order.
+/// Packs the objects of one source, sorted by key and distinct, into tasks in plan order. A task of
+/// small objects has at most `task_objects_max`.
 ///
 /// # Errors
 /// When the objects are not sorted and distinct.
-pub fn shard(source: SourceKey, objects: &[ObjectSize<'_>]) -> Result<Vec<Shard>, ShardError> {
+pub fn shard(
+    source: SourceKey,
+    objects: &[ObjectSize<'_>],
+    task_objects_max: usize,
+) -> Result<Vec<Shard>, ShardError> {
     let mut shards = Vec::new();
     let mut pack = Pack::new(source);
     for (index, object) in objects.iter().enumerate() {
@@ -77,7 +82,7 @@ pub fn shard(source: SourceKey, objects: &[ObjectSize<'_>]) -> Result<Vec<Shard>
             alone.close_into(&mut shards);
             continue;
         }
-        if !pack.has_room_for(object) {
+        if pack.objects.len() >= task_objects_max || !pack.has_room_for(object) {
             std::mem::replace(&mut pack, Pack::new(source)).close_into(&mut shards);
         }
         pack.push(index, object);
@@ -123,8 +128,7 @@ impl Pack {
     }
 
     fn has_room_for(&self, object: &ObjectSize<'_>) -> bool {
-        self.objects.len() < limits::TASK_OBJECTS_MAX
-            && self.bytes.saturating_add(object.size) <= limits::TASK_BYTES_MAX
+        self.bytes.saturating_add(object.size) <= limits::TASK_BYTES_MAX
     }
 
     fn push(&mut self, index: usize, object: &ObjectSize<'_>) {
@@ -185,7 +189,7 @@ mod tests {
         #[test]
         fn every_object_is_in_exactly_one_bounded_task(objects in objects()) {
             let sizes = sizes(&objects);
-            let shards = shard(SOURCE, &sizes).unwrap();
+            let shards = shard(SOURCE, &sizes, limits::TASK_OBJECTS_MAX).unwrap();
             let mut places: Vec<usize> = shards.iter().flat_map(|s| s.objects.clone()).collect();
             places.sort_unstable();
             prop_assert!(places.into_iter().eq(0..sizes.len()));
@@ -199,7 +203,7 @@ mod tests {
                 prop_assert!(task.objects.is_sorted());
             }
             prop_assert!(shards.is_sorted_by_key(|task| task.objects[0]));
-            prop_assert_eq!(&shard(SOURCE, &sizes).unwrap(), &shards);
+            prop_assert_eq!(&shard(SOURCE, &sizes, limits::TASK_OBJECTS_MAX).unwrap(), &shards);
         }
 
         #[test]
@@ -207,7 +211,7 @@ mod tests {
             objects in objects(), pick in any::<prop::sample::Index>(), change in 0..5,
         ) {
             prop_assume!(!objects.is_empty());
-            let before = shard(SOURCE, &sizes(&objects)).unwrap();
+            let before = shard(SOURCE, &sizes(&objects), limits::TASK_OBJECTS_MAX).unwrap();
             let source = if change == 4 { SourceKey([2; 32]) } else { SOURCE };
             let mut objects = objects;
             let key = pick.get(&objects.keys().cloned().collect::<Vec<_>>()).clone();
@@ -222,7 +226,7 @@ mod tests {
                 }
                 _ => objects.insert(key, (size, is_minimum, modified_ms)),
             };
-            let after = shard(source, &sizes(&objects)).unwrap();
+            let after = shard(source, &sizes(&objects), limits::TASK_OBJECTS_MAX).unwrap();
             let identity = PlanIdentity { source_version: 1, replica_version: None, options: b"" };
             prop_assert_ne!(plan_digest(&identity, &before), plan_digest(&identity, &after));
             let names = |shards: &[Shard]| -> Vec<_> {
@@ -239,6 +243,7 @@ mod tests {
         let shards = shard(
             SOURCE,
             &[sized(&b"a"[..], 1), sized(b"b", large), sized(b"c", 2), sized(b"d", large - 1)],
+            limits::TASK_OBJECTS_MAX,
         );
         let packs: Vec<_> = shards.unwrap().into_iter().map(|task| task.objects).collect();
         assert_eq!(packs, [vec![0, 2, 3], vec![1]]);
@@ -251,7 +256,7 @@ mod tests {
             let (size_is_minimum, modified_ms) = (false, 0);
             let sized = |key| ObjectSize { key, size, size_is_minimum, modified_ms };
             let objects: Vec<_> = keys.iter().map(|key| sized(&key[..])).collect();
-            let tasks = shard(SOURCE, &objects).unwrap();
+            let tasks = shard(SOURCE, &objects, limits::TASK_OBJECTS_MAX).unwrap();
             tasks.iter().map(|task| task.objects.len()).collect()
         };
         let objects_max = limits::TASK_OBJECTS_MAX;
@@ -272,7 +277,7 @@ mod tests {
             modified_ms: 0,
         };
         for keys in [[b"b", b"a"], [b"a", b"a"]] {
-            let refused = shard(SOURCE, &[sized(keys[0]), sized(keys[1])]).unwrap_err();
+            let refused = shard(SOURCE, &[sized(keys[0]), sized(keys[1])], 2).unwrap_err();
             assert_eq!(refused, ShardError::NotSorted { index: 1, key: "a".to_owned() });
         }
     }

@@ -19,6 +19,7 @@ use object_store::{
     Error, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload,
 };
 use serde::Serialize;
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::error::DeltaError;
 
@@ -261,6 +262,10 @@ pub async fn delete(table: &TableStore, relative: &str) -> Result<(), DeltaError
 pub async fn compute<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, DeltaError> + Send + 'static,
 ) -> Result<T, DeltaError> {
+    // A runtime of one thread has none to keep free: a simulation, which runs the same each time.
+    if Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread {
+        return work();
+    }
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
         Err(error) => {

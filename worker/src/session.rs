@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use deepclone_common::connections::Connections;
+use deepclone_common::random;
 use deepclone_common::store::retry::jittered;
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::GrantKey;
@@ -87,7 +88,7 @@ pub async fn run(
     let held = HeldTasks::new(Arc::clone(&connections), options.memory_bytes, metrics);
     let worker = Worker {
         options,
-        incarnation: uuid::Uuid::new_v4(),
+        incarnation: random::uuid(),
         connections,
         held,
         epoch: AtomicU64::new(0),
@@ -98,6 +99,7 @@ pub async fn run(
     loop {
         for coordinator in &coordinators {
             let session = tokio::select! {
+                biased;
                 session = worker.register(coordinator) => session,
                 () = worker.shutdown.cancelled() => return Ok(()),
             };
@@ -123,6 +125,7 @@ pub async fn run(
             }
         }
         tokio::select! {
+            biased;
             () = tokio::time::sleep(jittered(away)) => {}
             () = worker.shutdown.cancelled() => return Ok(()),
         }
@@ -196,6 +199,7 @@ impl Worker {
 
     async fn serve(&self, session: &Session) -> End {
         let lost = tokio::select! {
+            biased;
             lost = self.acquire(session) => lost,
             lost = self.beat(session) => lost,
             lost = self.report(session) => lost,
@@ -226,6 +230,7 @@ impl Worker {
             };
             let wait = ACQUIRE_WAIT_MAX + ANSWER_WAIT_MAX;
             let granted = tokio::select! {
+                biased;
                 granted = answer(wait, client.acquire_tasks(request)) => granted,
                 () = self.shutdown.cancelled() => return std::future::pending().await,
             };
@@ -312,6 +317,7 @@ impl Worker {
     /// and returns what is not done then.
     async fn left(&self, session: &Session) {
         tokio::select! {
+            biased;
             () = self.shutdown.cancelled() => {}
             () = self.held.until(|_| self.draining.load(Ordering::Relaxed)) => {}
         }

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use deepclone_core::failure::Failure;
 use deepclone_core::limits::FOLDERS_ABOVE_MAX;
 use deepclone_core::spec::TableRef;
+use object_store::ObjectStore;
 use object_store::path::Path;
+use sha2::{Digest as _, Sha256};
 
 use super::connection::{Connection, connection, named};
 use super::error::ConnectionError;
@@ -53,6 +55,26 @@ impl Connections {
         for (table, side) in tables.iter().filter(|(table, _)| table.connection.is_none()) {
             self.add_ad_hoc(table, *side, variables).map_err(|error| error.failure_of(*side))?;
         }
+        Ok(self)
+    }
+
+    /// Adds a connection to a store that the caller has: a simulation keeps its own in memory.
+    ///
+    /// # Errors
+    /// A malformed URL.
+    pub fn with_store(
+        mut self,
+        name: &str,
+        url: &str,
+        roles: &[Side],
+        store: Arc<dyn ObjectStore>,
+    ) -> Result<Self, ConnectionError> {
+        let location = Location::parse(url)?;
+        let fingerprint = Sha256::digest(location.uri()).into();
+        let (roles, endpoint, found) = (roles.to_vec(), String::new(), Arc::default());
+        let connection =
+            Connection { location, roles, fingerprint, endpoint, store, plain: None, found };
+        self.by_name.insert(name.to_owned(), connection);
         Ok(self)
     }
 

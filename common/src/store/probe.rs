@@ -14,6 +14,7 @@ use object_store::{ObjectStore, ObjectStoreExt, PutMode};
 use super::error::{StoreError, StoreErrorKind};
 use super::retry::{Patience, retrying};
 use crate::local_folder::{LocalFolder, lacks_hard_links};
+use crate::random;
 
 /// The folder of ours beside a replica.
 const OUR_FOLDER: &str = "_deepclone";
@@ -48,7 +49,7 @@ pub async fn probe_store(
     plain: Option<&dyn ObjectStore>,
     root: &Path,
 ) -> Result<Checksums, ProbeError> {
-    let key = root.clone().join(OUR_FOLDER).join(format!("probe-{}", uuid::Uuid::new_v4()));
+    let key = root.clone().join(OUR_FOLDER).join(format!("probe-{}", random::uuid()));
     let (store, checksums) = match create(store, &key).await {
         Ok(_) => (store, Checksums::Taken),
         Err(error) => match plain {
@@ -182,7 +183,7 @@ struct Scratch {
 impl Scratch {
     fn create(folder: &LocalFolder, name: &str) -> Result<Self, ProbeError> {
         // Only digits, which have no case.
-        let id = uuid::Uuid::new_v4().as_u128();
+        let id = random::uuid().as_u128();
         let create = || {
             let path = folder.resolve_or_create(&format!("{OUR_FOLDER}/{name}.{id}"))?;
             std::fs::File::create_new(&path)?.write_all(b"probe")?;

@@ -28,17 +28,21 @@ const REQUEST_PAYER: &str = "x-amz-request-payer";
 /// The time in the answer to a DELETE, which has none, but which the client parses as a HEAD's.
 const NO_TIME: HeaderValue = HeaderValue::from_static("Thu, 01 Jan 1970 00:00:00 GMT");
 
-/// What the caller wants instead of a plain HEAD.
+/// What the caller wants instead of a plain HEAD, in the extensions of its options.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wanted {
+pub enum Wanted {
+    /// The checksum that the store keeps of the whole object.
     StoredChecksum,
+    /// The removal of the object, under the `If-Match` of the request.
     Delete,
 }
 
-/// What the answer holds besides a HEAD's.
+/// What the answer holds besides a HEAD's, in the extensions of its result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Came {
+pub enum Came {
+    /// CRC-64/NVME of the whole object.
     Crc64Nvme(u64),
+    /// The object is removed.
     Deleted,
 }
 

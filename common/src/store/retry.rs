@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use super::error::{StoreError, StoreErrorKind};
+use crate::random;
 
 /// How often a request is sent, and how long the pauses in between are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,7 +106,7 @@ where
 /// return at the same time.
 #[must_use]
 pub fn jittered(longest: Duration) -> Duration {
-    let [low, high, ..] = *uuid::Uuid::new_v4().as_bytes();
+    let [low, high, ..] = *random::uuid().as_bytes();
     let share = f64::from(u16::from_be_bytes([low, high])) / f64::from(u16::MAX);
     longest.mul_f64(0.5 + share / 2.0)
 }

@@ -11,7 +11,6 @@ use super::owner::Driver;
 use super::recall::Recall;
 use super::refusal::{old_page_token, too_many_workers, unknown_job, unknown_worker};
 use super::snapshot::{ConnectionSetAside, JobSnapshot, JobsPage, JobsQuery, WorkerSnapshot};
-use crate::effects::wall_clock_ms;
 
 /// A request and the way to answer it.
 pub(super) enum Answer {
@@ -68,7 +67,7 @@ impl Driver {
 
     fn worker(&self, view: &WorkerView<'_>) -> Option<WorkerSnapshot> {
         let info = self.workers.info(view.worker)?.clone();
-        let (now, now_ms) = (self.now().0, wall_clock_ms());
+        let (now, now_ms) = (self.now().0, self.context.clock.now_ms());
         let set_aside = |(key, aside): (&ConnectionKey, &SetAside)| ConnectionSetAside {
             connection: info.names.get(key).cloned().unwrap_or_default(),
             reason: aside.reason.clone(),

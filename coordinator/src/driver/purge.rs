@@ -1,21 +1,20 @@
 //! Drops from the database what is not needed any more, in small steps beside the loop.
 
-use std::sync::Arc;
-
 use deepclone_core::ids::Epoch;
 use deepclone_core::limits::PURGE_INTERVAL;
 use tokio_util::sync::CancellationToken;
 
-use crate::effects::wall_clock_ms;
-use crate::state::{StateError, Store};
+use crate::effects::Context;
+use crate::state::StateError;
 
 /// Purges until `shutdown`, or until another coordinator leads.
-pub(super) async fn purge(store: Arc<dyn Store>, epoch: Epoch, shutdown: CancellationToken) {
+pub(super) async fn purge(context: Context, epoch: Epoch, shutdown: CancellationToken) {
     loop {
-        match store.purge(epoch, wall_clock_ms()).await {
+        match context.store.purge(epoch, context.clock.now_ms()).await {
             // Lets facts that wait for the write lock go first.
             Ok(true) => tokio::task::yield_now().await,
             Ok(false) => tokio::select! {
+                biased;
                 () = tokio::time::sleep(PURGE_INTERVAL) => {}
                 () = shutdown.cancelled() => return,
             },
@@ -23,6 +22,7 @@ pub(super) async fn purge(store: Arc<dyn Store>, epoch: Epoch, shutdown: Cancell
             Err(error) => {
                 tracing::warn!("old jobs are not purged: {}", error.failure());
                 tokio::select! {
+                    biased;
                     () = tokio::time::sleep(PURGE_INTERVAL) => {}
                     () = shutdown.cancelled() => return,
                 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deepclone_core::failure::Failure;
+use deepclone_core::ids::Epoch;
 use deepclone_core::limits::{EVENTS_PER_BATCH_MAX, Limits};
 use deepclone_core::machine::{Fact, Moment};
 use deepclone_core::turn::{self, Decisions};
@@ -19,7 +20,7 @@ use super::message::Message;
 use super::owner::Driver;
 use super::take::Intake;
 use super::{journal, purge};
-use crate::effects::{Context, wall_clock_ms};
+use crate::effects::Context;
 use crate::metrics::Gauges;
 use crate::state::{Batch, Entry, StateError};
 
@@ -44,7 +45,7 @@ pub async fn start(
     shutdown: CancellationToken,
 ) -> Result<(Handle, JoinHandle<Result<(), Failure>>), StateError> {
     let store = Arc::clone(&context.store);
-    let epoch = store.lead().await?;
+    let epoch = store.lead(least_epoch(&context)).await?;
     let entries = store.load(limits.jobs_ended_max).await?;
     let mut jobs = JobTable::recover(&entries)?;
     let facts = entries.into_iter().map(|entry| entry.fact);
@@ -52,10 +53,10 @@ pub async fn start(
     jobs.prune(&machine);
     let (sender, messages) = mpsc::channel(MESSAGES_MAX);
     let handle = Handle::new(sender.clone(), epoch);
+    let stop = shutdown.child_token();
+    let purging = tokio::spawn(purge::purge(context.clone(), epoch, stop.clone()));
     let driver = Driver::new(machine, context, epoch, jobs, sender);
     let driving = Loop { driver, messages, gauges, gauges_due: None };
-    let stop = shutdown.child_token();
-    let purging = tokio::spawn(purge::purge(store, epoch, stop.clone()));
     let running = tokio::spawn(async move {
         let outcome = driving.run(recovered, shutdown).await;
         // From here nothing holds the state: the caller may open it again.
@@ -64,6 +65,12 @@ pub async fn start(
         outcome
     });
     Ok((handle, running))
+}
+
+/// Workers take no answer of a lower epoch than one that they have seen. When the database was
+/// lost, the epochs of the new one begin above those of the old one by the time of day.
+fn least_epoch(context: &Context) -> Epoch {
+    Epoch((context.clock.now_ms() / 1_000).unsigned_abs())
 }
 
 /// The driver with what it waits for.
@@ -172,7 +179,7 @@ impl Driver {
 
     /// Returns the facts with their time, their notes, and the evidence of their receipts.
     fn batch(&mut self, facts: Vec<Fact>) -> Batch {
-        let recorded_ms = wall_clock_ms();
+        let recorded_ms = self.context.clock.now_ms();
         let mut batch = Batch::default();
         for fact in facts {
             let mut note = None;

@@ -13,8 +13,9 @@ pub mod target;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
+use deepclone_common::clock::Clock;
 use deepclone_common::connections::{Connections, Resolved, Side};
 use deepclone_common::store::table::TableStore;
 use deepclone_core::failure::Failure;
@@ -37,8 +38,12 @@ pub struct Context {
     pub connections: Arc<Connections>,
     /// The durable state, for evidence.
     pub store: Arc<dyn Store>,
+    /// Tells when facts are recorded, and how old evidence is.
+    pub clock: Clock,
     /// Bounds the memory of planning (I8).
     planning: Arc<Semaphore>,
+    /// How many objects a task has at the most.
+    pub(crate) task_objects_max: usize,
     /// How long a plan may take once it is its turn.
     pub(crate) plan_time_max: Duration,
 }
@@ -48,7 +53,20 @@ impl Context {
     #[must_use]
     pub fn new(connections: Arc<Connections>, store: Arc<dyn Store>, limits: &Limits) -> Self {
         let planning = Arc::new(Semaphore::new(PLANS_AT_ONCE_MAX));
-        Self { connections, store, planning, plan_time_max: limits.plan_time_max }
+        Self {
+            connections,
+            store,
+            clock: Clock::System,
+            planning,
+            task_objects_max: limits.task_objects_max,
+            plan_time_max: limits.plan_time_max,
+        }
+    }
+
+    /// Returns the same under another clock than the operating system's.
+    #[must_use]
+    pub fn with_clock(self, clock: Clock) -> Self {
+        Self { clock, ..self }
     }
 
     /// Waits until another plan may be made; it counts until the permit is dropped.
@@ -83,13 +101,6 @@ pub fn source_key(source: &Resolved, lineage: &str) -> SourceKey {
         .chain_update(&source.uri)
         .chain_update(lineage);
     SourceKey(digest.finalize().into())
-}
-
-/// Returns the milliseconds since 1970 (UTC).
-#[must_use]
-pub fn wall_clock_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Runs an effect for `most` at the longest.

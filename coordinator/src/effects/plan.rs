@@ -17,7 +17,7 @@ use deepclone_core::shard::{ObjectSize, PlanIdentity, Shard, plan_digest, shard}
 use deepclone_core::spec::SourcePoint;
 use deepclone_delta::sync::{self, CloneMetrics, CopyObject, Planned, SourceFigures, Work};
 
-use super::{Context, in_time, source_key, wall_clock_ms};
+use super::{Context, in_time, source_key};
 use crate::job_plan::{JobPlan, fits};
 use crate::state::{JobSpec, KnownObject, PlanNote, StateError, encode_spec};
 
@@ -110,14 +110,14 @@ async fn make(
     super::target::refuse_enclosed(context, &job_spec, &target_table, &work).await?;
     let note = note(Some(metrics_map(&work.metrics())), work.notices().to_vec());
     let source = source_key(&job_spec.source, work.lineage());
-    let tasks = pack(source, &work)?;
+    let tasks = pack(source, &work, context.task_objects_max)?;
     let machine_plan = machine_plan(&job_spec, &work, &tasks);
     let mut plan = Box::new(JobPlan::new(job_spec, target, source, work, tasks));
     note_priors(context, job, &mut plan).await.map_err(|error| error.failure())?;
     Ok(PlanOutcome::Ready { plan, tasks: machine_plan, note })
 }
 
-fn pack(source: SourceKey, work: &Work) -> Result<Vec<Shard>, Failure> {
+fn pack(source: SourceKey, work: &Work, task_objects_max: usize) -> Result<Vec<Shard>, Failure> {
     for object in work.objects() {
         let keys = object.source_path.len() + object.target_path.len();
         if keys + OBJECT_OVERHEAD_BYTES > GRANT_OBJECT_BYTES_MAX {
@@ -136,14 +136,15 @@ fn pack(source: SourceKey, work: &Work) -> Result<Vec<Shard>, Failure> {
             modified_ms: object.modified_ms,
         })
         .collect();
-    shard(source, &sizes).map_err(|error| Failure::new(Reason::Internal, error.to_string()))
+    shard(source, &sizes, task_objects_max)
+        .map_err(|error| Failure::new(Reason::Internal, error.to_string()))
 }
 
 /// Adds the earlier copies of the plan's objects from this very source, unless they are too old to
 /// be proven again.
 async fn note_priors(context: &Context, job: JobId, plan: &mut JobPlan) -> Result<(), StateError> {
     let head_ms = plan.work.replica_commit_ms();
-    let since_ms = wall_clock_ms() - prior_age_max_ms(plan.work.retention_ms());
+    let since_ms = context.clock.now_ms() - prior_age_max_ms(plan.work.retention_ms());
     let mut priors = Vec::new();
     for task in &plan.tasks {
         let keys: Vec<&str> =

@@ -17,7 +17,7 @@ use deepclone_delta::ledger::{LedgerEntry, LedgerWriter};
 use deepclone_delta::sync::{self, CopyObject, PublishResult, finish};
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 
-use super::{Context, wall_clock_ms};
+use super::Context;
 use crate::job_plan::{JobPlan, fits};
 use crate::state::Evidence;
 
@@ -52,8 +52,8 @@ pub async fn publish(
         return Ok(PublishOutcome::Missing(tasks.into_iter().collect()));
     }
     // Durable before the commit: from here on no job replaces what it refers to.
-    context.store.intend(job, wall_clock_ms()).await.map_err(|error| error.failure())?;
-    let result = sync::publish(&target, &plan.work, wall_clock_ms())
+    context.store.intend(job, context.clock.now_ms()).await.map_err(|error| error.failure())?;
+    let result = sync::publish(&target, &plan.work, context.clock.now_ms())
         .await
         .map_err(|error| error.failure())?;
     match result {
@@ -97,7 +97,7 @@ async fn record_and_doubt<'a>(
                     source: evidence.source,
                     is_own: true,
                     existed: evidence.existed,
-                    age_ms: wall_clock_ms() - evidence.recorded_ms,
+                    age_ms: context.clock.now_ms() - evidence.recorded_ms,
                 };
                 is_fresh(&freshness, plan.source, plan.work.retention_ms())
             });

@@ -91,9 +91,10 @@ impl SqliteStore {
         Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?)
     }
 
-    async fn take_lead(&self) -> Result<Epoch, StateError> {
+    async fn take_lead(&self, at_least: Epoch) -> Result<Epoch, StateError> {
         let mut transaction = self.begin().await?;
-        let row = sqlx::query("UPDATE leader SET epoch = epoch + 1 RETURNING epoch")
+        let row = sqlx::query("UPDATE leader SET epoch = max(epoch + 1, ?) RETURNING epoch")
+            .bind(at_least.0.cast_signed())
             .fetch_one(&mut *transaction)
             .await?;
         let epoch: i64 = row.try_get(0)?;
@@ -165,8 +166,8 @@ impl SqliteStore {
 }
 
 impl Store for SqliteStore {
-    fn lead(&self) -> BoxFuture<'_, Result<Epoch, StateError>> {
-        Box::pin(self.take_lead())
+    fn lead(&self, at_least: Epoch) -> BoxFuture<'_, Result<Epoch, StateError>> {
+        Box::pin(self.take_lead(at_least))
     }
 
     fn load(&self, ended_max: usize) -> BoxFuture<'_, Result<Vec<Entry>, StateError>> {

@@ -9,8 +9,8 @@ use super::evidence::{Evidence, KnownObject};
 
 /// A durable state. Every implementation passes the conformance suite of this folder.
 pub trait Store: Send + Sync + 'static {
-    /// Takes the lead, in a new epoch.
-    fn lead(&self) -> BoxFuture<'_, Result<Epoch, StateError>>;
+    /// Takes the lead, in a new epoch above every one before and not below `at_least`.
+    fn lead(&self, at_least: Epoch) -> BoxFuture<'_, Result<Epoch, StateError>>;
     /// Returns every entry of the jobs that have not ended, and in short the `ended_max` newest
     /// that have, in the order in which they were appended.
     fn load(&self, ended_max: usize) -> BoxFuture<'_, Result<Vec<Entry>, StateError>>;

@@ -176,7 +176,7 @@ pub(super) fn evidence(key: &str, size: u64, job: JobId, recorded_ms: i64) -> Ev
 
 async fn conforms(store: &dyn Store) {
     assert!(store.load(9).await.unwrap().is_empty());
-    let first = store.lead().await.unwrap();
+    let first = store.lead(Epoch(0)).await.unwrap();
 
     // What is appended is loaded, in order, whole.
     append(store, first, live()).await;
@@ -221,8 +221,12 @@ async fn conforms(store: &dyn Store) {
     assert_eq!(store.evidence(there, &["b"], 0).await.unwrap().len(), 1);
 
     // A later term leads; the earlier one can write nothing more.
-    let second = store.lead().await.unwrap();
+    let second = store.lead(Epoch(0)).await.unwrap();
     assert!(second > first);
+    let far = Epoch(second.0 + 1_000);
+    assert_eq!(store.lead(far).await.unwrap(), far);
+    let second = store.lead(Epoch(second.0)).await.unwrap();
+    assert!(second > far);
     let late = Entry { fact: Fact::CancelRequested { job: job(1) }, note: None, recorded_ms: 1 };
     let late = Batch { entries: vec![late], evidence: vec![] };
     assert!(matches!(store.append(first, &late).await, Err(StateError::Deposed)));
@@ -277,7 +281,7 @@ async fn ends_of_before_there_was_a_history_are_kept_with_what_they_took() {
     let folder = tempfile::tempdir().unwrap();
     let place = Place::File(folder.path().join("state.db"));
     let store = SqliteStore::open(&place).await.unwrap();
-    let epoch = store.lead().await.unwrap();
+    let epoch = store.lead(Epoch(0)).await.unwrap();
     let mut entries = whole(1, End::Cancelled, 1);
     for entry in &mut entries {
         if let Fact::Ended { progress, .. } = &mut entry.fact {
@@ -299,13 +303,18 @@ async fn ends_of_before_there_was_a_history_are_kept_with_what_they_took() {
 async fn readers_of_a_file_do_not_wait_for_its_writer() {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(&Place::File(folder.path().join("state.db"))).await.unwrap();
-    let epoch = store.lead().await.unwrap();
+    let epoch = store.lead(Epoch(0)).await.unwrap();
     append(&store, epoch, whole(1, End::Cancelled, 1)).await;
     let writing = store.pool().begin_with("BEGIN IMMEDIATE").await.unwrap();
     assert!(store.find(job(1)).await.unwrap().is_some());
     assert_eq!(store.load(1).await.unwrap().len(), 3);
     assert!(store.evidence(TargetKey([1; 32]), &["a", "b"], 0).await.unwrap().is_empty());
     drop(writing);
+}
+
+#[tokio::test]
+async fn a_store_of_simulations_conforms() {
+    conforms(&MemoryStore::default()).await;
 }
 
 #[tokio::test]

@@ -36,8 +36,8 @@ impl Failing {
 }
 
 impl Store for Failing {
-    fn lead(&self) -> BoxFuture<'_, Result<Epoch, StateError>> {
-        self.inner.lead()
+    fn lead(&self, at_least: Epoch) -> BoxFuture<'_, Result<Epoch, StateError>> {
+        self.inner.lead(at_least)
     }
 
     fn load(&self, ended_max: usize) -> BoxFuture<'_, Result<Vec<Entry>, StateError>> {

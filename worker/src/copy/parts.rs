@@ -112,6 +112,7 @@ async fn pump(
     upload: Option<&mut Upload>,
 ) -> Result<Digest, CopyError> {
     tokio::select! {
+        biased;
         pumped = pump_all(context, object, source, parts, upload) => pumped,
         () = context.stop.cancelled() => Err(CopyError::lease_expired(&object.target.key)),
     }
@@ -133,6 +134,7 @@ async fn pump_all(
     loop {
         // Both at once: what is written holds the memory that the next reads wait for.
         let next = tokio::select! {
+            biased;
             Some(written) = writes.next() => {
                 let () = written?;
                 continue;

@@ -45,6 +45,7 @@ async fn copy_one(
     // One that is copied by parts ends its upload itself.
     let is_whole = !object.size_is_minimum && CopyPlan::of(object.size) == CopyPlan::Whole;
     let copied = tokio::select! {
+        biased;
         copied = copy_object(context, object) => copied,
         () = context.stop.cancelled(), if is_whole => {
             Err(CopyError::lease_expired(&object.target_path))

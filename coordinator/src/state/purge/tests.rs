@@ -21,7 +21,7 @@ const THERE: TargetKey = TargetKey([2; 32]);
 async fn opened(evidence_rows_max: usize) -> (SqliteStore, Epoch) {
     let store = SqliteStore::open(&Place::Private).await.unwrap();
     let store = store.with_evidence_rows_max(evidence_rows_max);
-    let epoch = store.lead().await.unwrap();
+    let epoch = store.lead(Epoch(0)).await.unwrap();
     (store, epoch)
 }
 
@@ -253,7 +253,7 @@ async fn a_database_of_before_is_counted_and_rid_of_what_no_job_is_left_for() {
 
     let store = SqliteStore::open(&Place::File(path)).await.unwrap().with_evidence_rows_max(0);
     assert_eq!(rows(&store).await, [1, 1, 0]);
-    let epoch = store.lead().await.unwrap();
+    let epoch = store.lead(Epoch(0)).await.unwrap();
     purge_all(&store, epoch, 1).await;
     assert_eq!((rows(&store).await, count(&store, "publications").await), ([0, 1, 0], 1));
 }
