@@ -1,0 +1,233 @@
+//! What must never be seen at a target, looked for at every change of it.
+//!
+//! * A commit of ours shows exactly the version of the source that it names: its files, and for
+//!   each of them the source's bytes (I6, I7).
+//! * Nothing of ours overwrites an object, or removes one that a reader needs (I3).
+//! * No sync has two commits.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use deepclone_core::evidence::prior_age_max_ms;
+use serde_json::Value;
+
+use crate::clouds::{By, Change, Clouds, NORTH, SOUTH};
+use crate::faults::Role;
+use crate::reader::{self, View};
+use crate::source::{FileName, Ledger, Live, Version};
+
+/// What is known of the targets.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Replicas {
+    /// The objects that a reader of the newest version needs, where that version is ours.
+    needed: BTreeMap<String, BTreeSet<String>>,
+    /// When a coordinator last saw an object at the target.
+    seen_ms: BTreeMap<String, i64>,
+    /// When somebody else removed one.
+    removed_ms: BTreeMap<String, i64>,
+    /// The commit of each sync: target and version.
+    pub(crate) published: BTreeMap<String, (String, u64)>,
+    /// Commits of ours that were checked.
+    pub(crate) checked: u64,
+}
+
+/// Looks at every change of a target since the last time.
+pub(crate) fn settle(clouds: &mut Clouds, replicas: &mut Replicas, ledger: &Ledger) {
+    for change in std::mem::take(&mut clouds.changes) {
+        let commit = reader::parse_commit_key(&change.key);
+        replicas.note(clouds, &change, commit.is_some());
+        if let Some((target, version)) = commit.filter(|_| change.is_there) {
+            replicas.committed(clouds, ledger, target, version, change.by);
+        }
+    }
+}
+
+impl Replicas {
+    /// A process saw an object of a bucket.
+    pub(crate) fn looked_at(&mut self, role: Role, (bucket, key): (&str, &str), now_ms: i64) {
+        if bucket == SOUTH && role == Role::Coordinator {
+            self.seen_ms.insert(key.to_owned(), now_ms);
+        }
+    }
+
+    fn note(&mut self, clouds: &mut Clouds, change: &Change, is_commit: bool) {
+        let Change { key, by, was_there, is_there } = change;
+        let is_data = !key.contains("/_delta_log/") && !key.contains("/_deepclone/");
+        match (by, is_there) {
+            (By::Us, true) if *was_there && (is_data || is_commit) => {
+                clouds.violate(format!("{key} was overwritten"));
+            }
+            (By::Us, false) => {
+                let is_needed = self.needed.values().any(|keys| keys.contains(key));
+                if is_needed || is_commit {
+                    clouds.violate(format!("{key} was removed, and readers need it"));
+                }
+            }
+            (By::Others, false) => {
+                self.removed_ms.insert(key.clone(), clouds.now_ms);
+            }
+            (By::Us | By::Others, true) => {
+                self.removed_ms.remove(key);
+            }
+        }
+    }
+
+    fn committed(
+        &mut self,
+        clouds: &mut Clouds,
+        ledger: &Ledger,
+        target: &str,
+        version: u64,
+        by: By,
+    ) {
+        let view = match reader::read(clouds, target, version) {
+            Ok(view) => view,
+            Err(why) => {
+                return clouds.violate(format!("the log of {target} cannot be read: {why}"));
+            }
+        };
+        let Some(record) = view.record.clone() else {
+            self.needed.remove(target);
+            if by == By::Us {
+                clouds.violate(format!("version {version} of {target} has no record"));
+            }
+            return;
+        };
+        self.checked += 1;
+        let sync = record["syncId"].as_str().unwrap_or_default().to_owned();
+        let place = (target.to_owned(), version);
+        if let Some(earlier) = self.published.insert(sync.clone(), place) {
+            clouds.violate(format!("{sync} has two commits: {earlier:?}, and version {version}"));
+        }
+        for why in self.differences(clouds, ledger, target, &view, &record) {
+            clouds.violate(format!("version {version} of {target}, of {sync}: {why}"));
+        }
+        let needed = view.live.keys().flat_map(|name| objects(target, name)).collect();
+        self.needed.insert(target.to_owned(), needed);
+    }
+
+    /// In what a commit of ours differs from the version of the source that it names.
+    fn differences(
+        &self,
+        clouds: &Clouds,
+        ledger: &Ledger,
+        target: &str,
+        view: &View,
+        record: &Value,
+    ) -> Vec<String> {
+        let table = record["sourceId"].as_str().unwrap_or_default().to_owned();
+        let number = record["sourceVersion"].as_u64().unwrap_or(u64::MAX);
+        let Some(expected) = ledger.versions.get(&(table.clone(), number)) else {
+            return vec![format!("there never was a version {number} of {table}")];
+        };
+        let source = table.split('-').next().unwrap_or_default();
+        let of = format!("version {number} of {table}");
+        let strange = view.live.keys().filter(|name| !expected.contains_key(*name));
+        let mut why: Vec<_> = strange.map(|name| format!("{name:?} is not in {of}")).collect();
+        for (name, live) in expected {
+            match view.live.get(name) {
+                None => why.push(format!("{name:?} of {of} is missing")),
+                Some(add) if add["size"] != live.size => {
+                    why.push(format!("{name:?} has another size: {add}"));
+                }
+                Some(add) if add["modificationTime"] != live.modified_ms => {
+                    why.push(format!("{name:?} has another time: {add}"));
+                }
+                Some(_) => {
+                    let file = (source, target, name, live);
+                    why.extend(self.file_differs(clouds, ledger, view, file));
+                }
+            }
+        }
+        why
+    }
+
+    fn file_differs(
+        &self,
+        clouds: &Clouds,
+        ledger: &Ledger,
+        view: &View,
+        (source, target, name, live): (&str, &str, &FileName, &Live),
+    ) -> Option<String> {
+        for (is_vector, key) in objects(target, name).into_iter().enumerate() {
+            let Some(object) = clouds.get(SOUTH, &key) else {
+                if self.is_excused(view, &key) {
+                    continue;
+                }
+                return Some(format!("{key} is not there"));
+            };
+            let at_source = key.replacen(target, source, 1);
+            let (bytes, least) = (&object.bytes, live.generation);
+            let is_right = match is_vector {
+                0 => {
+                    ledger.generation_of(&at_source, least, bytes).is_some()
+                        && bytes.len() as u64 == live.size
+                }
+                _ => ledger.vector_files.get(&at_source) == Some(bytes),
+            };
+            if !is_right {
+                let bytes = String::from_utf8_lossy(&bytes[..bytes.len().min(40)]);
+                return Some(format!("{key} holds {bytes}, not {at_source}#{least}"));
+            }
+        }
+        None
+    }
+
+    /// A VACUUM of the replica came between the look at an object and the commit, and no earlier
+    /// than the evidence may be old.
+    fn is_excused(&self, view: &View, key: &str) -> bool {
+        match (self.seen_ms.get(key), self.removed_ms.get(key)) {
+            (Some(seen), Some(removed)) => {
+                seen <= removed && removed - seen < prior_age_max_ms(view.retention_ms())
+            }
+            _ => false,
+        }
+    }
+}
+
+/// The keys of the objects that a file needs.
+pub(crate) fn objects(target: &str, name: &FileName) -> Vec<String> {
+    let data = format!("{target}/{}", name.0);
+    let vector = name.1.as_deref().and_then(vector_file);
+    std::iter::once(data).chain(vector.map(|file| format!("{target}/{file}"))).collect()
+}
+
+/// The object of a deletion vector's id.
+fn vector_file(id: &str) -> Option<String> {
+    const ALPHABET: &str =
+        "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#";
+    let (text, _) = id.strip_prefix('u')?.rsplit_once('@')?;
+    let digits: Option<Vec<u128>> = text.chars().map(|c| Some(ALPHABET.find(c)? as u128)).collect();
+    let words = digits?;
+    let word = |five: &[u128]| five.iter().fold(0, |word, digit| word * 85 + digit);
+    let id = words.chunks(5).fold(0_u128, |id, five| id << 32 | word(five));
+    Some(format!("deletion_vector_{}.bin", uuid::Uuid::from_u128(id)))
+}
+
+/// In what the newest version of a replica that a last, calm sync left differs from the source.
+pub(crate) fn at_the_end(clouds: &Clouds, target: &str, version: &Version) -> Vec<String> {
+    let Some(head) = reader::head(clouds, target) else {
+        return vec![format!("{target} has no log")];
+    };
+    let view = match reader::read(clouds, target, head) {
+        Ok(view) => view,
+        Err(why) => return vec![why],
+    };
+    let names: Vec<_> = view.live.keys().collect();
+    let expected: Vec<_> = version.keys().collect();
+    if names == expected {
+        return Vec::new();
+    }
+    vec![format!("{target} ends with {names:?}, and the source has {expected:?}")]
+}
+
+/// A key of the target holds other bytes than the source's newest version: a conflict is no lie.
+pub(crate) fn has_conflict(clouds: &Clouds, source: &str, target: &str, version: &Version) -> bool {
+    version.iter().any(|(name, live)| {
+        let at_target = clouds.get(SOUTH, &format!("{target}/{}", name.0));
+        at_target.is_some_and(|object| {
+            let key = format!("{source}/{}", name.0);
+            let held = clouds.get(NORTH, &key).map(|object| &object.bytes);
+            held != Some(&object.bytes) || object.bytes.len() as u64 != live.size
+        })
+    })
+}

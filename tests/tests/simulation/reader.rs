@@ -1,0 +1,96 @@
+//! A reader of a replica's log of its own: the JSON of every commit, replayed. It shares no code
+//! with what it judges.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::clouds::{Clouds, SOUTH};
+use crate::source::FileName;
+
+/// What a version of a replica shows.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct View {
+    /// The `add` of each live file.
+    pub(crate) live: BTreeMap<FileName, Value>,
+    /// Removed files and when they were.
+    pub(crate) removed: BTreeMap<FileName, i64>,
+    pub(crate) metadata: Value,
+    /// What the newest commit says of our sync; `None` when it is not ours.
+    pub(crate) record: Option<Value>,
+}
+
+/// The key of a commit.
+pub(crate) fn commit_key(target: &str, version: u64) -> String {
+    format!("{target}/_delta_log/{version:020}.json")
+}
+
+/// The target and the version of a commit's key.
+pub(crate) fn parse_commit_key(key: &str) -> Option<(&str, u64)> {
+    let (target, name) = key.split_once("/_delta_log/")?;
+    let digits = name.strip_suffix(".json").filter(|digits| digits.len() == 20)?;
+    Some((target, digits.parse().ok()?))
+}
+
+/// The newest version. `None`: there is no table.
+pub(crate) fn head(clouds: &Clouds, target: &str) -> Option<u64> {
+    let folder = format!("{target}/_delta_log/");
+    clouds.list(SOUTH, &folder).filter_map(|(key, _)| parse_commit_key(key)).map(|(_, n)| n).max()
+}
+
+/// The table at `version`.
+pub(crate) fn read(clouds: &Clouds, target: &str, version: u64) -> Result<View, String> {
+    let mut view = View::default();
+    for number in 0..=version {
+        let key = commit_key(target, number);
+        let object = clouds.get(SOUTH, &key).ok_or_else(|| format!("{key} is missing"))?;
+        let text = std::str::from_utf8(&object.bytes).map_err(|error| format!("{key}: {error}"))?;
+        view.record = None;
+        for line in text.lines() {
+            let action: Value =
+                serde_json::from_str(line).map_err(|error| format!("{key}: {error}"))?;
+            view.apply(&action);
+        }
+    }
+    Ok(view)
+}
+
+fn name(file: &Value) -> FileName {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let vector = file.get("deletionVector").filter(|vector| !vector.is_null());
+    let vector = vector.map(|vector| {
+        let id = format!("{}{}", text(&vector["storageType"]), text(&vector["pathOrInlineDv"]));
+        match vector["offset"].as_u64() {
+            Some(offset) => format!("{id}@{offset}"),
+            None => id,
+        }
+    });
+    (text(&file["path"]), vector)
+}
+
+impl View {
+    fn apply(&mut self, action: &Value) {
+        if let Some(add) = action.get("add") {
+            self.removed.remove(&name(add));
+            self.live.insert(name(add), add.clone());
+        } else if let Some(remove) = action.get("remove") {
+            self.live.remove(&name(remove));
+            let when = remove["deletionTimestamp"].as_i64().unwrap_or_default();
+            self.removed.insert(name(remove), when);
+        } else if let Some(metadata) = action.get("metaData") {
+            self.metadata = metadata.clone();
+        } else if let Some(record) = action.get("commitInfo").and_then(|info| info.get("deepclone"))
+        {
+            self.record = Some(record.clone());
+        }
+    }
+
+    /// How long the table keeps what it does not need.
+    pub(crate) fn retention_ms(&self) -> i64 {
+        let text = self.metadata["configuration"]["delta.deletedFileRetentionDuration"].as_str();
+        let seconds = text.and_then(|text| {
+            text.strip_prefix("interval ")?.strip_suffix(" seconds")?.parse::<i64>().ok()
+        });
+        seconds.unwrap_or(7 * 24 * 3_600) * 1_000
+    }
+}

@@ -1,0 +1,235 @@
+//! One run: everything starts, goes wrong for a while, and then must come to a good end.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use deepclone_common::random;
+use deepclone_proto::v1;
+use deepclone_proto::v1::job::State;
+use tokio::runtime::Builder;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::client::Client;
+use crate::faults::Faults;
+use crate::network::Network;
+use crate::random::Random;
+use crate::scenario::{Kind, Order, Scenario};
+use crate::source::{Place, Source};
+use crate::world::{Parts, World};
+use crate::{check, liar, others, site};
+
+/// How long jobs may take once nothing goes wrong any more.
+const CALM_MAX: Duration = Duration::from_secs(4 * 3_600);
+
+/// How a run ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) kind: Kind,
+    /// The same for every run of one seed.
+    pub(crate) trace: u64,
+    pub(crate) requests: u64,
+    pub(crate) commits: u64,
+    pub(crate) violations: Vec<String>,
+    /// How the jobs ended, by reason.
+    pub(crate) ends: BTreeMap<String, u64>,
+}
+
+/// Runs a seed in a runtime of its own, whose time is the simulation's.
+pub(crate) fn run(seed: u64, is_told: bool) -> Ended {
+    random::seed(seed);
+    let mut builder = Builder::new_current_thread();
+    let runtime = builder.enable_time().start_paused(true).build().unwrap();
+    let ended = runtime.block_on(Simulation::of(seed, is_told));
+    drop(runtime);
+    random::unseed();
+    ended
+}
+
+struct Simulation {
+    world: Arc<World>,
+    scenario: Arc<Scenario>,
+    networks: Vec<Network>,
+    ends: BTreeMap<String, u64>,
+}
+
+impl Simulation {
+    async fn of(seed: u64, is_told: bool) -> Ended {
+        let mut random = Random::new(seed);
+        let scenario = Arc::new(Scenario::new(seed, &mut random));
+        let world = Arc::new(World::new(random, &scenario, is_told));
+        let networks = (0..scenario.sites).map(|_| Network::new(Arc::clone(&world))).collect();
+        let mut simulation = Self { world, scenario, networks, ends: BTreeMap::new() };
+        simulation.world.note(&format_args!("{:?}", simulation.scenario));
+        simulation.create_sources();
+        simulation.go_wrong().await;
+        simulation.end_well().await;
+        let Self { world, scenario, ends, .. } = simulation;
+        let mut parts = world.lock();
+        Ended {
+            kind: scenario.kind,
+            trace: parts.clouds.trace(),
+            requests: parts.requests,
+            commits: parts.replicas.checked,
+            violations: std::mem::take(&mut parts.clouds.violations),
+            ends,
+        }
+    }
+
+    fn create_sources(&self) {
+        let mut parts = self.world.lock();
+        let Parts { clouds, sources, random, .. } = &mut *parts;
+        let mut place = Place { clouds, ledger: &mut sources.ledger, random };
+        for (name, style) in ["a", "b"].into_iter().zip(&self.scenario.styles) {
+            let mut table = Source::new(name, *style);
+            table.create(&mut place);
+            sources.tables.push(table);
+        }
+    }
+
+    fn start_sites(&self) {
+        let (world, scenario) = (&self.world, &self.scenario);
+        for (site, network) in self.networks.iter().enumerate() {
+            tokio::spawn(site::coordinators(
+                Arc::clone(world),
+                network.clone(),
+                Arc::clone(scenario),
+            ));
+            for number in 0..scenario.workers {
+                let name = format!("worker-{site}-{number}");
+                let (world, scenario) = (Arc::clone(world), Arc::clone(scenario));
+                tokio::spawn(site::worker(world, network.clone(), scenario, name));
+            }
+        }
+    }
+
+    fn client(&self, order: Order, request_id: String) -> Client {
+        let (world, network) = (Arc::clone(&self.world), self.networks[order.site].clone());
+        let source = self.world.lock().sources.tables[order.source].uri();
+        Client { world, network, order, source, request_id }
+    }
+
+    /// Every order, while tables change and things go wrong; then calm until all jobs have ended.
+    async fn go_wrong(&mut self) {
+        self.start_sites();
+        let trouble = CancellationToken::new();
+        others::start(&self.world, &self.scenario, &trouble);
+        if self.scenario.has_liar {
+            let (world, network) = (Arc::clone(&self.world), self.networks[0].clone());
+            tokio::spawn(liar::lie(world, network, trouble.clone()));
+        }
+        let mut clients = JoinSet::new();
+        for (number, order) in self.scenario.orders.iter().enumerate() {
+            let client = self.client(order.clone(), format!("order-{number}"));
+            clients.spawn(async move { client.run().await });
+        }
+        tokio::time::sleep(Duration::from_millis(self.scenario.until_ms)).await;
+        trouble.cancel();
+        {
+            let mut parts = self.world.lock();
+            parts.faults = Faults::default();
+            parts.outages.clear();
+            parts.clouds.note(&format_args!("calm"));
+        }
+        let all = async {
+            while let Some(job) = clients.join_next().await {
+                self.judge(&job.unwrap());
+            }
+        };
+        if tokio::time::timeout(CALM_MAX, all).await.is_err() {
+            self.world.violate("a job does not end".to_owned());
+        }
+    }
+
+    fn judge(&mut self, job: &v1::Job) {
+        let reason = job.failure.as_ref().map(|failure| failure.reason.clone());
+        let end = reason.clone().unwrap_or_else(|| format!("{:?}", job.state()));
+        *self.ends.entry(end).or_default() += 1;
+        let mut parts = self.world.lock();
+        let name = &job.name;
+        let sync = name.trim_start_matches("jobs/");
+        let published = parts.replicas.published.get(sync).cloned();
+        let reason = reason.unwrap_or_default();
+        match (job.state(), &job.result) {
+            (State::Succeeded, Some(result)) if !result.up_to_date => {
+                let told = result.target_version.map(i64::cast_unsigned);
+                if told.is_none() || published.as_ref().map(|(_, version)| *version) != told {
+                    parts
+                        .clouds
+                        .violate(format!("{name} tells of version {told:?}: {published:?}"));
+                }
+            }
+            (State::Succeeded, Some(_)) => {}
+            // A commit whose answer was lost for good.
+            (State::Failed, _) if reason == "STORAGE_UNAVAILABLE" => {}
+            (State::Failed | State::Cancelled, _) if published.is_none() => {}
+            _ => parts
+                .clouds
+                .violate(format!("{name} ended so, and has a commit {published:?}: {job:?}")),
+        }
+        let is_bug = ["INTERNAL", "DAMAGED_LOG", "CORRUPT_COPY", "INVALID_ARGUMENT"]
+            .contains(&reason.as_str());
+        let must_succeed = self.scenario.kind == Kind::Calm;
+        if is_bug || (must_succeed && job.state() != State::Succeeded) {
+            parts.clouds.violate(format!("{name} failed: {:?}", job.failure));
+        }
+        if let (State::Succeeded, Some(result), Some(progress)) =
+            (job.state(), &job.result, &job.progress)
+        {
+            let seen = result.objects_copied + result.objects_skipped;
+            // Elsewhere jobs are planned again, and what they copied before counts, too.
+            let is_planned_once =
+                matches!(self.scenario.kind, Kind::Calm | Kind::Stores | Kind::Liar);
+            let is_right = if is_planned_once {
+                seen == progress.objects_total
+            } else {
+                seen >= progress.objects_total
+            };
+            if !is_right || progress.tasks_done != progress.tasks_total {
+                parts.clouds.violate(format!("{name} counts wrong: {result:?} {progress:?}"));
+            }
+        }
+    }
+
+    /// A last sync of every target brings it to its source's newest version.
+    async fn end_well(&mut self) {
+        let targets: BTreeMap<&str, Order> =
+            self.scenario.orders.iter().map(|order| (order.target, order.clone())).collect();
+        for (target, order) in targets {
+            let order = Order {
+                at_ms: 0,
+                site: 0,
+                overwrites: true,
+                reclones: true,
+                cancel_ms: None,
+                ..order
+            };
+            let at = order.source;
+            let client = self.client(order, format!("last-{target}"));
+            let Ok(job) = tokio::time::timeout(CALM_MAX, client.run()).await else {
+                self.world.violate(format!("the last sync of {target} does not end"));
+                continue;
+            };
+            self.judge(&job);
+            let mut parts = self.world.lock();
+            let source = parts.sources.tables[at].clone();
+            let newest = source.newest(&parts.sources.ledger);
+            let reason = job.failure.as_ref().map(|failure| failure.reason.as_str());
+            match reason {
+                None => {
+                    for why in check::at_the_end(&parts.clouds, target, &newest) {
+                        parts.clouds.violate(why);
+                    }
+                }
+                Some("TARGET_CONFLICT")
+                    if check::has_conflict(&parts.clouds, source.name, target, &newest) => {}
+                Some(_) => {
+                    parts
+                        .clouds
+                        .violate(format!("the last sync of {target} failed: {:?}", job.failure));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! From a seed to a run: which tables, which jobs, what goes wrong.
+
+use crate::faults::Faults;
+use crate::random::Random;
+use crate::source::Style;
+
+/// What a run is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A run in which nothing goes wrong.
+    Calm,
+    /// Stores and the network fail, processes live.
+    Stores,
+    /// Coordinators and workers die.
+    Deaths,
+    /// Two sources of one name, files replaced in place, outages, VACUUMs of the replica.
+    Evidence,
+    /// A worker reports what it was never granted.
+    Liar,
+    /// An object that is copied by parts.
+    Large,
+    /// Two coordinators with states of their own sync into one target.
+    Rivals,
+    /// All of these at once.
+    Chaos,
+}
+
+const KINDS: [Kind; 8] = [
+    Kind::Calm,
+    Kind::Stores,
+    Kind::Deaths,
+    Kind::Evidence,
+    Kind::Liar,
+    Kind::Large,
+    Kind::Rivals,
+    Kind::Chaos,
+];
+
+/// A sync that a client asks for.
+#[derive(Clone, Debug)]
+pub(crate) struct Order {
+    pub(crate) at_ms: u64,
+    pub(crate) site: usize,
+    pub(crate) source: usize,
+    pub(crate) target: &'static str,
+    pub(crate) overwrites: bool,
+    pub(crate) reclones: bool,
+    pub(crate) reads_back: bool,
+    pub(crate) cancel_ms: Option<u64>,
+}
+
+/// What one run is made of, all drawn from its seed.
+#[derive(Clone, Debug)]
+pub(crate) struct Scenario {
+    pub(crate) kind: Kind,
+    pub(crate) faults: Faults,
+    pub(crate) styles: Vec<Style>,
+    pub(crate) sites: usize,
+    pub(crate) workers: u64,
+    pub(crate) task_objects_max: usize,
+    pub(crate) orders: Vec<Order>,
+    /// Until when things go wrong and tables change.
+    pub(crate) until_ms: u64,
+    /// Between two commits of a source.
+    pub(crate) commit_every_ms: u64,
+    /// Between two VACUUMs of the replicas.
+    pub(crate) vacuum_every_ms: Option<u64>,
+    /// Between two commits of somebody else at a target.
+    pub(crate) foreign_every_ms: Option<u64>,
+    /// Between two outages of a whole bucket.
+    pub(crate) outage_every_ms: Option<u64>,
+    /// Objects that left a source are gone after this time.
+    pub(crate) source_kept_ms: i64,
+    pub(crate) recreates: bool,
+    pub(crate) keeps_checksums: bool,
+    pub(crate) counts_tags_by_key: bool,
+    pub(crate) has_liar: bool,
+    /// A coordinator that starts again may have lost its state.
+    pub(crate) loses_state: bool,
+}
+
+impl Scenario {
+    /// The run of this seed.
+    pub(crate) fn new(seed: u64, random: &mut Random) -> Self {
+        let kind = KINDS[(seed % KINDS.len() as u64) as usize];
+        let is = |kinds: &[Kind]| kinds.contains(&kind);
+        let styles = styles(kind, random);
+        let has_rivals = is(&[Kind::Chaos]) && random.chance(300);
+        let mut scenario = Self {
+            kind,
+            faults: faults(kind, random),
+            sites: 1 + usize::from(is(&[Kind::Rivals]) || has_rivals),
+            workers: random.within(1..4),
+            task_objects_max: random.within(1..6) as usize,
+            orders: Vec::new(),
+            until_ms: random.within(120..400) * 1_000,
+            commit_every_ms: random.within(3..40) * 1_000,
+            vacuum_every_ms: None,
+            foreign_every_ms: None,
+            outage_every_ms: None,
+            source_kept_ms: match is(&[Kind::Calm, Kind::Stores, Kind::Liar]) {
+                true => 100_000_000,
+                false => random.within(10..300) as i64 * 1_000,
+            },
+            recreates: is(&[Kind::Evidence, Kind::Chaos])
+                && random.chance(300)
+                && !styles[0].is_quiet,
+            keeps_checksums: random.chance(200),
+            counts_tags_by_key: random.chance(500),
+            has_liar: is(&[Kind::Liar]) || (is(&[Kind::Chaos]) && random.chance(300)),
+            loses_state: is(&[Kind::Deaths, Kind::Chaos]) && random.chance(200),
+            styles,
+        };
+        if is(&[Kind::Evidence, Kind::Liar, Kind::Rivals, Kind::Chaos]) {
+            scenario.vacuum_every_ms = Some(random.within(5..40) * 1_000);
+        }
+        if is(&[Kind::Evidence, Kind::Rivals, Kind::Chaos]) && random.chance(500) {
+            scenario.foreign_every_ms = Some(random.within(30..120) * 1_000);
+        }
+        if is(&[Kind::Evidence, Kind::Chaos]) {
+            scenario.outage_every_ms = Some(random.within(40..120) * 1_000);
+        }
+        scenario.orders = scenario.draw_orders(random);
+        scenario
+    }
+
+    fn draw_orders(&self, random: &mut Random) -> Vec<Order> {
+        let targets: &[&str] = if random.chance(700) { &["t"] } else { &["t", "u"] };
+        let count = random.within(3..12);
+        let orders = (0..count).map(|_| {
+            let at_ms = random.within(0..self.until_ms);
+            let is_calm = self.kind == Kind::Calm;
+            Order {
+                at_ms,
+                site: random.within(0..self.sites as u64) as usize,
+                source: usize::from(self.styles.len() > 1 && random.chance(300)),
+                target: random.pick(targets),
+                overwrites: random.chance(500),
+                reclones: random.chance(300),
+                reads_back: random.chance(200),
+                cancel_ms: (!is_calm && random.chance(200)).then(|| random.within(0..30_000)),
+            }
+        });
+        orders.collect()
+    }
+}
+
+fn styles(kind: Kind, random: &mut Random) -> Vec<Style> {
+    let is = |kinds: &[Kind]| kinds.contains(&kind);
+    let count = if is(&[Kind::Evidence, Kind::Chaos]) { 2 } else { 1 };
+    let style = Style {
+        has_vectors: random.chance(500),
+        is_quiet: random.chance(300),
+        reuses_names: is(&[Kind::Evidence, Kind::Rivals, Kind::Chaos]) && random.chance(250),
+        replaces_in_place: is(&[Kind::Evidence, Kind::Large, Kind::Chaos]) && random.chance(400),
+        names: random.within(3..20),
+        large_bytes: (kind == Kind::Large).then(|| (16 << 20) + random.within(1..3 << 20)),
+        retention_seconds: if kind == Kind::Evidence {
+            random.within(20..80)
+        } else {
+            random.within(20..240)
+        },
+        checkpoint_interval: random.within(2..8),
+    };
+    vec![style; count]
+}
+
+fn faults(kind: Kind, random: &mut Random) -> Faults {
+    let mut faults = Faults::default();
+    if matches!(kind, Kind::Stores | Kind::Chaos | Kind::Large) {
+        faults.refused = random.within(0..120);
+        faults.lost = random.within(0..60);
+        faults.slow = random.within(0..60);
+        faults.cut = random.within(0..60);
+        faults.network_stall = random.within(0..8);
+        faults.network_break = random.within(0..60);
+    }
+    if matches!(kind, Kind::Deaths | Kind::Chaos) {
+        faults.coordinator_death = random.within(0..25);
+        faults.worker_death = random.within(0..25);
+    }
+    if matches!(kind, Kind::Evidence | Kind::Rivals) {
+        faults.slow = random.within(0..200);
+        faults.refused = random.within(0..60);
+        faults.worker_death = random.within(0..10);
+        faults.coordinator_death = random.within(0..5);
+    }
+    faults
+}

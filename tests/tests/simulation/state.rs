@@ -1,0 +1,87 @@
+//! The durable state of a coordinator, which may die before or after each use of it.
+
+use std::sync::Arc;
+
+use deepclone_coordinator::state::{Batch, Entry, KnownObject, MemoryStore, StateError, Store};
+use deepclone_core::ids::{Epoch, JobId, TargetKey};
+use futures::future::BoxFuture;
+
+use crate::process::Process;
+use crate::world::World;
+
+/// The durable state as one coordinator reaches it, and may die at.
+pub(crate) struct ProcessState {
+    pub(crate) world: Arc<World>,
+    pub(crate) process: Arc<Process>,
+    pub(crate) kept: Arc<MemoryStore>,
+}
+
+impl ProcessState {
+    async fn guard<T>(&self, work: impl Future<Output = T>) -> T {
+        tokio::task::yield_now().await;
+        self.process.alive().await;
+        let dies = {
+            let mut parts = self.world.lock();
+            let chance = parts.faults.deaths(self.process.role);
+            parts.random.chance(chance)
+        };
+        let is_before = dies && self.world.lock().random.chance(500);
+        if is_before {
+            self.process.die();
+            return std::future::pending().await;
+        }
+        let answer = work.await;
+        if dies {
+            self.process.die();
+        }
+        self.process.alive().await;
+        answer
+    }
+}
+
+impl Store for ProcessState {
+    fn lead(&self, at_least: Epoch) -> BoxFuture<'_, Result<Epoch, StateError>> {
+        Box::pin(self.guard(self.kept.lead(at_least)))
+    }
+
+    fn load(&self, ended_max: usize) -> BoxFuture<'_, Result<Vec<Entry>, StateError>> {
+        Box::pin(self.guard(self.kept.load(ended_max)))
+    }
+
+    fn find(&self, job: JobId) -> BoxFuture<'_, Result<Option<Vec<Entry>>, StateError>> {
+        Box::pin(self.guard(self.kept.find(job)))
+    }
+
+    fn purge(&self, epoch: Epoch, now_ms: i64) -> BoxFuture<'_, Result<bool, StateError>> {
+        Box::pin(self.guard(self.kept.purge(epoch, now_ms)))
+    }
+
+    fn append<'a>(
+        &'a self,
+        epoch: Epoch,
+        batch: &'a Batch,
+    ) -> BoxFuture<'a, Result<(), StateError>> {
+        Box::pin(self.guard(self.kept.append(epoch, batch)))
+    }
+
+    fn evidence<'a>(
+        &'a self,
+        target: TargetKey,
+        keys: &'a [&'a str],
+        since_ms: i64,
+    ) -> BoxFuture<'a, Result<Vec<KnownObject>, StateError>> {
+        Box::pin(self.guard(self.kept.evidence(target, keys, since_ms)))
+    }
+
+    fn intend(&self, job: JobId, now_ms: i64) -> BoxFuture<'_, Result<(), StateError>> {
+        Box::pin(self.guard(self.kept.intend(job, now_ms)))
+    }
+
+    fn forget<'a>(
+        &'a self,
+        target: TargetKey,
+        keys: &'a [String],
+    ) -> BoxFuture<'a, Result<(), StateError>> {
+        Box::pin(self.guard(self.kept.forget(target, keys)))
+    }
+}
