@@ -48,11 +48,11 @@ pub(crate) async fn refuse_other_source(
     if is_same { Ok(()) } else { Err(replaced(last, wanted).into()) }
 }
 
-/// Returns the table's id at `version`; `None` when no commit tells it any more. It is asked for
-/// because two tables can have one commit in common, byte for byte.
+/// Returns the table's id at `version`; `None` when its log does not tell it any more. It is asked
+/// for because two tables can have one commit in common, byte for byte.
 async fn id_at(source: &TableStore, version: u64) -> Result<Option<String>, DeltaError> {
     for version in (0..=version).rev() {
-        let Some(commit) = log::read_commit(source, version).await? else { return Ok(None) };
+        let Some(commit) = log::read_commit(source, version).await? else { break };
         let id = commit.actions.into_iter().find_map(|action| match action {
             LogAction::Metadata(metadata) => Some(metadata.id),
             _ => None,
@@ -61,7 +61,12 @@ async fn id_at(source: &TableStore, version: u64) -> Result<Option<String>, Delt
             return Ok(id);
         }
     }
-    Ok(None)
+    match snapshot::read(source, &SourcePoint::Version(version)).await {
+        Ok(then) => Ok(Some(then.metadata.id)),
+        Err(error @ (DeltaError::Storage { .. } | DeltaError::Refused(_))) => Err(error),
+        // The log does not hold that version any more.
+        Err(_) => Ok(None),
+    }
 }
 
 /// Returns whether a commit up to `version` gave the table this id. It may have had others since.
