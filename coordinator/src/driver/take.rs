@@ -147,9 +147,17 @@ impl Driver {
             Ok(PlanOutcome::UpToDate { source_version, replica_version, note }) => {
                 (Event::UpToDate { job, source_version, replica_version }, Some(note), None)
             }
-            Ok(PlanOutcome::Published { version, note }) => {
-                let outcome = PublishOutcome::Published { version };
-                (Event::PublishEnded { job, outcome }, Some(note), None)
+            Ok(PlanOutcome::Published { source_version, version, note }) => {
+                let planned = self.machine.job(job).and_then(|view| view.source_version);
+                let event = match planned {
+                    Some(_) => {
+                        let outcome = PublishOutcome::Published { version };
+                        Event::PublishEnded { job, outcome }
+                    }
+                    // The database that knew of its plan was lost, and the client asked again.
+                    None => Event::UpToDate { job, source_version, replica_version: version },
+                };
+                (event, Some(note), None)
             }
             Ok(PlanOutcome::Ready { plan, tasks, note }) => {
                 (Event::Planned { job, plan: tasks }, Some(note), Some(plan))

@@ -38,7 +38,7 @@ pub enum PlanOutcome {
         note: PlanNote,
     },
     /// The commit of this job is in the replica's log already.
-    Published { version: u64, note: PlanNote },
+    Published { source_version: u64, version: u64, note: PlanNote },
     /// There is something to do.
     Ready {
         plan: Box<JobPlan>,
@@ -103,7 +103,8 @@ async fn make(
         }
         Planned::Published(found) => {
             let note = note(found.metrics.map(|metrics| metrics_map(&metrics)), Vec::new());
-            return Ok(PlanOutcome::Published { version: found.replica_version, note });
+            let (source_version, version) = (found.source_version, found.replica_version);
+            return Ok(PlanOutcome::Published { source_version, version, note });
         }
         Planned::Work(work) => work,
     };
