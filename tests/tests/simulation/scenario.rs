@@ -93,7 +93,7 @@ impl Scenario {
             workers: random.within(1..4),
             task_objects_max: random.within(1..6) as usize,
             orders: Vec::new(),
-            until_ms: random.within(120..400) * 1_000,
+            until_ms: random.within(120..if kind == Kind::Evidence { 1_000 } else { 400 }) * 1_000,
             commit_every_ms: random.within(3..40) * 1_000,
             vacuum_every_ms: None,
             foreign_every_ms: None,
@@ -155,11 +155,8 @@ fn styles(kind: Kind, random: &mut Random) -> Vec<Style> {
         replaces_in_place: is(&[Kind::Evidence, Kind::Large, Kind::Chaos]) && random.chance(400),
         names: random.within(3..20),
         large_bytes: (kind == Kind::Large).then(|| (16 << 20) + random.within(1..3 << 20)),
-        retention_seconds: if kind == Kind::Evidence {
-            random.within(20..80)
-        } else {
-            random.within(20..240)
-        },
+        // Longer than a publication takes, stores being as slow as they are.
+        retention_seconds: random.within(200..400),
         checkpoint_interval: random.within(2..8),
     };
     vec![style; count]
