@@ -16,6 +16,9 @@ const STEPS_MAX: u64 = 60_000;
 /// minutes for workers, one after another.
 const END_MS: u64 = 4_800_000;
 
+/// How long the driver runs between two stalls: long enough that every worker hears from it.
+const STALL_REST_MS: u64 = 10_000;
+
 impl World {
     /// Runs to the end; returns a hash of everything that happened.
     pub(crate) fn run(&mut self) -> u64 {
@@ -84,7 +87,9 @@ impl World {
                 self.send(Occurrence::Arrives(event));
             }
         }
-        if self.random.chance(faults.stall) {
+        // Two stalls in a row would outlast a lease at the workers.
+        let is_rested = self.driver.stalled_until + STALL_REST_MS <= self.now;
+        if self.random.chance(faults.stall) && is_rested {
             let until = self.now + self.random.within(5_000..20_000);
             self.stall(until);
         }
