@@ -43,6 +43,7 @@ impl Machine {
         failure: TaskFailure,
         actions: &mut Vec<Action>,
     ) -> Result<(), Violation> {
+        self.copying_mut(id)?.was_denied = true;
         let task = self.task_mut(id, index)?;
         task.attempts.deny(worker, suspect, failure.clone());
         let (fingerprint, kind) = (task.fingerprint, failure.kind);
@@ -109,7 +110,9 @@ impl Machine {
     /// Believes the denials of tasks that no other worker can do any more: the last one that could
     /// left, or was lost.
     pub(super) fn believe_the_last(&mut self, actions: &mut Vec<Action>) {
-        let denied = self.active().filter(|(_, job)| !job.denials.is_empty());
+        // A worker that was denied a task may have done others since: only the task tells of it.
+        let denied =
+            self.active().filter(|(_, job)| job.copying().is_some_and(|tasks| tasks.was_denied));
         // Without any worker the job waits for one instead.
         let denied = denied.filter(|(_, job)| self.has_worker(job));
         let believed: Vec<_> = denied

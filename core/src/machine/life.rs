@@ -203,16 +203,18 @@ impl Machine {
         let Stage::Copying(tasks) = &mut job.stage else {
             return Err(Violation::wrong_state(id));
         };
-        let mut settled = Vec::new();
+        let (mut settled, mut was_denied) = (Vec::new(), false);
         for (index, task) in tasks.iter_mut() {
             task.attempts = job.attempts.remove(&task.fingerprint).unwrap_or_default();
             task.attempts.newest = task.attempts.newest.max(task.attempts.failures);
+            was_denied |= task.attempts.denial.is_some();
             if job.evidence.get(&task.fingerprint) == Some(&task.objects) {
                 settled.push((index, TaskState::Done));
             } else if let Some(lease) = announced.get(&task.fingerprint) {
                 settled.push((index, TaskState::Leased(*lease)));
             }
         }
+        tasks.was_denied = was_denied;
         for (index, state) in settled {
             self.set_task(id, index, state)?;
         }

@@ -22,6 +22,8 @@ pub(super) struct Tasks {
     pub(super) backoff: BTreeSet<(Moment, TaskIndex)>,
     pub(super) leased: BTreeSet<TaskIndex>,
     pub(super) leased_bytes: u64,
+    /// Some worker was denied an object of some task, once.
+    pub(super) was_denied: bool,
     pub(super) done: Sums,
     pub(super) total: Sums,
 }

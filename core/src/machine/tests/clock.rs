@@ -144,6 +144,28 @@ fn denials_are_believed_once_other_workers_could_come_back() {
 }
 
 #[test]
+fn a_denial_is_believed_though_its_worker_did_other_tasks_since() {
+    for planned_again in [false, true] {
+        let tasks = || vec![task(1, 2), task(2, 1)];
+        let (mut rig, _) = Rig::copying(tasks(), MIB);
+        rig.restart();
+        rig.planned(1, tasks());
+        rig.register(1, vec![]);
+        rig.wait(BEAT_MS);
+        let keys = granted(&rig.ask(1, MIB));
+        rig.report(1, keys[0], failed(SourceDenied));
+        rig.done(1, keys[1], 1);
+        if planned_again {
+            rig.machine.begin_planning(job(1)).unwrap();
+            rig.planned(1, tasks());
+        }
+        assert_eq!(rig.state(1), JobState::Copying, "other workers may come back");
+        rig.wait(BEAT_MS);
+        assert_eq!(rig.state(1), JobState::Failed, "nobody else can do it");
+    }
+}
+
+#[test]
 fn another_worker_is_preferred_for_two_heartbeats_after_the_pause() {
     let (mut rig, keys) = Rig::copying(vec![task(1, 1)], MIB);
     rig.register(2, vec![]);
