@@ -1,6 +1,6 @@
 //! A worker that is known, holds nothing, and reports the tasks of others as done or failed.
 //!
-//! It does not announce grants of earlier epochs: those are taken at their holder's word.
+//! It does not announce grants of earlier epochs: those are taken at their holder's word (ADR 0013).
 
 use std::collections::BTreeSet;
 
@@ -57,4 +57,13 @@ pub(crate) fn lies(world: &mut World) -> Vec<Event> {
         Event::Heartbeat { worker, held: beats },
         Event::Reported { worker, outcomes: told },
     ]
+}
+
+/// Takes out of a late announcement the grants whose epoch has passed on the way.
+pub(crate) fn arrives(life: u64, event: &mut Event) {
+    if let Event::WorkerRegistered { worker, held, .. } = event
+        && *worker == id()
+    {
+        held.retain(|key| key.epoch.0 >= life);
+    }
 }

@@ -42,7 +42,10 @@ impl World {
 
     fn occur(&mut self, occurrence: Occurrence) {
         match occurrence {
-            Occurrence::Arrives(event) => self.arrive(event),
+            Occurrence::Arrives(mut event) => {
+                crate::liar::arrives(self.life, &mut event);
+                self.arrive(event);
+            }
             Occurrence::EffectEnds(life, event) if life == self.life => self.arrive(event),
             Occurrence::CommitLands { job, base, tasks } => self.land_commit(job, base, tasks),
             Occurrence::CommitSettles { life, job, base } if life == self.life => {
