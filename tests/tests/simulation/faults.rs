@@ -14,8 +14,10 @@ pub(crate) struct Faults {
     pub(crate) refused: u64,
     /// A request is done and its answer lost.
     pub(crate) lost: u64,
-    /// A request takes up to 25 s.
+    /// A request is slow.
     pub(crate) slow: u64,
+    /// How slow at the most: less than a publication may take before its evidence is old.
+    pub(crate) slow_ms_max: u64,
     /// A body ends too early.
     pub(crate) cut: u64,
     /// The coordinator dies at a request, to a store or to its state.

@@ -68,7 +68,7 @@ pub(crate) fn start(world: &Arc<World>, scenario: &Scenario, until: &Cancellatio
     }
     if let Some(every_ms) = scenario.outage_every_ms {
         spawn(every_ms, |parts, random| {
-            let until_ms = parts.clouds.now_ms + random.within(5_000..400_000) as i64;
+            let until_ms = parts.clouds.now_ms + random.within(5_000..140_000) as i64;
             parts.outages.insert(random.pick(&[NORTH, SOUTH]), until_ms);
         });
     }

@@ -86,12 +86,13 @@ impl Scenario {
         let is = |kinds: &[Kind]| kinds.contains(&kind);
         let styles = styles(kind, random);
         let has_rivals = is(&[Kind::Chaos]) && random.chance(300);
+        let has_many_tasks = is(&[Kind::Stores, Kind::Evidence]);
         let mut scenario = Self {
             kind,
             faults: faults(kind, random),
             sites: 1 + usize::from(is(&[Kind::Rivals]) || has_rivals),
             workers: random.within(1..4),
-            task_objects_max: random.within(1..6) as usize,
+            task_objects_max: random.within(1..if has_many_tasks { 3 } else { 6 }) as usize,
             orders: Vec::new(),
             until_ms: random.within(120..if kind == Kind::Evidence { 1_000 } else { 400 }) * 1_000,
             commit_every_ms: random.within(3..40) * 1_000,
@@ -156,14 +157,20 @@ fn styles(kind: Kind, random: &mut Random) -> Vec<Style> {
         names: random.within(3..20),
         large_bytes: (kind == Kind::Large).then(|| (16 << 20) + random.within(1..3 << 20)),
         // Longer than a publication takes, stores being as slow as they are.
-        retention_seconds: random.within(200..400),
+        retention_seconds: if kind == Kind::Evidence {
+            random.within(90..150)
+        } else {
+            random.within(200..400)
+        },
         checkpoint_interval: random.within(2..8),
     };
     vec![style; count]
 }
 
 fn faults(kind: Kind, random: &mut Random) -> Faults {
-    let mut faults = Faults::default();
+    let is_evidence = matches!(kind, Kind::Evidence | Kind::Rivals);
+    let slow_ms_max = if is_evidence { 6_000 } else { 25_000 };
+    let mut faults = Faults { slow_ms_max, ..Faults::default() };
     if matches!(kind, Kind::Stores | Kind::Chaos | Kind::Large) {
         faults.refused = random.within(0..120);
         faults.lost = random.within(0..60);
@@ -172,11 +179,16 @@ fn faults(kind: Kind, random: &mut Random) -> Faults {
         faults.network_stall = random.within(0..8);
         faults.network_break = random.within(0..60);
     }
+    if kind == Kind::Stores {
+        // Reports are repeated while other tasks of their job are still copied.
+        faults.slow = random.within(50..400);
+        faults.network_break = random.within(20..150);
+    }
     if matches!(kind, Kind::Deaths | Kind::Chaos) {
         faults.coordinator_death = random.within(0..25);
         faults.worker_death = random.within(0..25);
     }
-    if matches!(kind, Kind::Evidence | Kind::Rivals) {
+    if is_evidence {
         faults.slow = random.within(0..200);
         faults.refused = random.within(0..60);
         faults.worker_death = random.within(0..10);

@@ -6,7 +6,6 @@ use std::time::Duration;
 use deepclone_common::connections::{Connections, Side};
 use deepclone_coordinator::effects::Context;
 use deepclone_coordinator::embedded::Embedded;
-use deepclone_coordinator::state::MemoryStore;
 use deepclone_core::limits::Limits;
 use deepclone_worker::metrics::WorkerMetrics;
 use deepclone_worker::{CoordinatorEndpoint, WorkerOptions};
@@ -19,7 +18,7 @@ use crate::faults::Role;
 use crate::network::Network;
 use crate::process::Process;
 use crate::scenario::Scenario;
-use crate::state::ProcessState;
+use crate::state::{KeptState, ProcessState};
 use crate::store::SimulatedStore;
 use crate::world::World;
 
@@ -55,7 +54,7 @@ fn downtime(world: &World) -> Duration {
 pub(crate) async fn coordinators(world: Arc<World>, network: Network, scenario: Arc<Scenario>) {
     let task_objects_max = scenario.task_objects_max;
     let limits = Limits { task_objects_max, ..Limits::default() };
-    let mut kept = Arc::new(MemoryStore::default());
+    let mut kept = Arc::new(KeptState::default());
     loop {
         let process = Process::new(Role::Coordinator);
         let connections = connections(&world, &process, scenario.keeps_checksums);
@@ -85,7 +84,7 @@ pub(crate) async fn coordinators(world: Arc<World>, network: Network, scenario: 
         tokio::time::sleep(downtime(&world)).await;
         if scenario.loses_state && world.lock().random.chance(300) {
             world.note(&format_args!("its state is lost"));
-            kept = Arc::new(MemoryStore::default());
+            kept = Arc::new(KeptState::default());
         }
     }
 }

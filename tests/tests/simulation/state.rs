@@ -1,22 +1,50 @@
-//! The durable state of a coordinator, which may die before or after each use of it.
+//! The durable state of a coordinator, which may die before or after each use of it. No task is
+//! done twice, unless its objects turned out to be gone in between.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use deepclone_coordinator::state::{Batch, Entry, KnownObject, MemoryStore, StateError, Store};
-use deepclone_core::ids::{Epoch, JobId, TargetKey};
+use deepclone_core::ids::{Epoch, JobId, TargetKey, TaskFingerprint};
+use deepclone_core::machine::Fact;
 use futures::future::BoxFuture;
 
 use crate::process::Process;
 use crate::world::World;
 
+/// A state that outlives its coordinators, and the tasks that it says are done.
+#[derive(Default)]
+pub(crate) struct KeptState {
+    store: MemoryStore,
+    done: Mutex<BTreeSet<(JobId, TaskFingerprint)>>,
+}
+
+impl KeptState {
+    fn done(&self) -> MutexGuard<'_, BTreeSet<(JobId, TaskFingerprint)>> {
+        self.done.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// The durable state as one coordinator reaches it, and may die at.
 pub(crate) struct ProcessState {
     pub(crate) world: Arc<World>,
     pub(crate) process: Arc<Process>,
-    pub(crate) kept: Arc<MemoryStore>,
+    pub(crate) kept: Arc<KeptState>,
 }
 
 impl ProcessState {
+    async fn append_checked(&self, epoch: Epoch, batch: &Batch) -> Result<(), StateError> {
+        self.kept.store.append(epoch, batch).await?;
+        for entry in &batch.entries {
+            if let Fact::TaskDone { job, fingerprint, .. } = &entry.fact
+                && !self.kept.done().insert((*job, *fingerprint))
+            {
+                self.world.violate(format!("{fingerprint:?} of {job} is done twice"));
+            }
+        }
+        Ok(())
+    }
+
     async fn guard<T>(&self, work: impl Future<Output = T>) -> T {
         tokio::task::yield_now().await;
         self.process.alive().await;
@@ -41,19 +69,19 @@ impl ProcessState {
 
 impl Store for ProcessState {
     fn lead(&self, at_least: Epoch) -> BoxFuture<'_, Result<Epoch, StateError>> {
-        Box::pin(self.guard(self.kept.lead(at_least)))
+        Box::pin(self.guard(self.kept.store.lead(at_least)))
     }
 
     fn load(&self, ended_max: usize) -> BoxFuture<'_, Result<Vec<Entry>, StateError>> {
-        Box::pin(self.guard(self.kept.load(ended_max)))
+        Box::pin(self.guard(self.kept.store.load(ended_max)))
     }
 
     fn find(&self, job: JobId) -> BoxFuture<'_, Result<Option<Vec<Entry>>, StateError>> {
-        Box::pin(self.guard(self.kept.find(job)))
+        Box::pin(self.guard(self.kept.store.find(job)))
     }
 
     fn purge(&self, epoch: Epoch, now_ms: i64) -> BoxFuture<'_, Result<bool, StateError>> {
-        Box::pin(self.guard(self.kept.purge(epoch, now_ms)))
+        Box::pin(self.guard(self.kept.store.purge(epoch, now_ms)))
     }
 
     fn append<'a>(
@@ -61,7 +89,7 @@ impl Store for ProcessState {
         epoch: Epoch,
         batch: &'a Batch,
     ) -> BoxFuture<'a, Result<(), StateError>> {
-        Box::pin(self.guard(self.kept.append(epoch, batch)))
+        Box::pin(self.guard(self.append_checked(epoch, batch)))
     }
 
     fn evidence<'a>(
@@ -70,11 +98,11 @@ impl Store for ProcessState {
         keys: &'a [&'a str],
         since_ms: i64,
     ) -> BoxFuture<'a, Result<Vec<KnownObject>, StateError>> {
-        Box::pin(self.guard(self.kept.evidence(target, keys, since_ms)))
+        Box::pin(self.guard(self.kept.store.evidence(target, keys, since_ms)))
     }
 
     fn intend(&self, job: JobId, now_ms: i64) -> BoxFuture<'_, Result<(), StateError>> {
-        Box::pin(self.guard(self.kept.intend(job, now_ms)))
+        Box::pin(self.guard(self.kept.store.intend(job, now_ms)))
     }
 
     fn forget<'a>(
@@ -82,6 +110,7 @@ impl Store for ProcessState {
         target: TargetKey,
         keys: &'a [String],
     ) -> BoxFuture<'a, Result<(), StateError>> {
-        Box::pin(self.guard(self.kept.forget(target, keys)))
+        self.kept.done().clear();
+        Box::pin(self.guard(self.kept.store.forget(target, keys)))
     }
 }

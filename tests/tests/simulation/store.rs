@@ -79,7 +79,7 @@ impl SimulatedStore {
         let mut before = Duration::from_millis(random.within(1..20));
         let mut after = Duration::from_millis(random.within(1..20));
         if random.chance(faults.slow) {
-            before += Duration::from_millis(random.within(1..25_000));
+            before += Duration::from_millis(random.within(1..faults.slow_ms_max));
         }
         let mut refused = None;
         let mut lost = false;
