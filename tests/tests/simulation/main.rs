@@ -47,6 +47,8 @@ use run::{Ended, run};
 const FIXED: Range<u64> = 0..40;
 /// Seeds beyond those that failed once.
 const FAILED_ONCE: [u64; 3] = [10_042, 10_090, 30_010];
+/// The first seed that fails when evidence is believed for longer than the target's retention.
+const OLD_EVIDENCE: u64 = 875;
 
 /// The seeds that are asked for, and whether everything is told of them.
 fn seeds() -> (Vec<u64>, bool) {
@@ -55,7 +57,7 @@ fn seeds() -> (Vec<u64>, bool) {
         return (vec![seed], true);
     }
     let Ok(range) = std::env::var("DEEPCLONE_SEEDS") else {
-        return (FIXED.chain(FAILED_ONCE).collect(), false);
+        return (FIXED.chain(FAILED_ONCE).chain([OLD_EVIDENCE]).collect(), false);
     };
     let ends = range.split_once("..").and_then(|(first, end)| number(first).zip(number(end)));
     let Some((first, end)) = ends else { panic!("write DEEPCLONE_SEEDS=<first>..<end>") };
