@@ -44,7 +44,7 @@ fn refused(bench: &Bench, arguments: &[&str]) {
     assert_eq!((exit, &error["reason"]), (4, &json!("TARGET_CONFLICT")), "{object}");
     assert!(error["message"].as_str().unwrap().contains(KEY), "{object}");
     let mut after = files(&bench.path("target"));
-    // What was copied beside the conflict stays for the next try.
+    // What was copied beside the conflict stays for the next attempt.
     after.retain(|name, _| before.contains_key(name));
     assert_eq!(after, before, "the replica was changed");
 }

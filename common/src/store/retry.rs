@@ -12,10 +12,10 @@ use crate::random;
 /// How often a request is sent, and how long the pauses in between are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Patience {
-    /// Tries of one request, the first included.
-    pub tries_max: u32,
-    /// Tries while the store throttles.
-    pub tries_throttled_max: u32,
+    /// Attempts of one request, the first included.
+    pub attempts_max: u32,
+    /// Attempts while the store throttles.
+    pub attempts_throttled_max: u32,
     /// The longest pause before the second try; it doubles with each further one.
     pub pause_min: Duration,
     /// The longest pause of all.
@@ -26,29 +26,29 @@ impl Patience {
     /// Reads of a log, and the coordinator's other requests: a store that throttles is waited for
     /// longer than half a minute.
     pub const LOG: Self = Self {
-        tries_max: 5,
-        tries_throttled_max: 8,
+        attempts_max: 5,
+        attempts_throttled_max: 8,
         pause_min: Duration::from_millis(500),
         pause_max: Duration::from_secs(30),
     };
     /// Requests for an object of a task. The task itself is tried again for longer than a minute,
     /// so a worker soon lets go of it.
     pub const OBJECT: Self = Self {
-        tries_max: 4,
-        tries_throttled_max: 4,
+        attempts_max: 4,
+        attempts_throttled_max: 4,
         pause_min: Duration::from_millis(200),
         pause_max: Duration::from_secs(30),
     };
-    /// The put of a commit, which is read back after each try: short, for readers wait for it.
+    /// The put of a commit, which is read back after each attempt: short, for readers wait for it.
     pub const COMMIT: Self = Self {
-        tries_max: 6,
-        tries_throttled_max: 6,
+        attempts_max: 6,
+        attempts_throttled_max: 6,
         pause_min: Duration::from_millis(100),
         pause_max: Duration::from_secs(30),
     };
 }
 
-/// The failed tries of one request.
+/// The failed attempts of one request.
 #[derive(Clone, Copy, Debug)]
 pub struct Retry {
     patience: Patience,
@@ -56,21 +56,21 @@ pub struct Retry {
 }
 
 impl Retry {
-    /// Returns the state before the first try.
+    /// Returns the state before the first attempt.
     #[must_use]
     pub fn new(patience: Patience) -> Self {
         Self { patience, failed: 0 }
     }
 
-    /// Counts a try that failed with `error`. Returns the pause before the next one, or `None` when
-    /// the request has failed for good.
+    /// Counts an attempt that failed with `error`. Returns the pause before the next one, or `None`
+    /// when the request has failed for good.
     pub fn next(&mut self, error: &StoreError) -> Option<Duration> {
         self.failed += 1;
-        let tries_max = match error.kind {
-            StoreErrorKind::Throttled => self.patience.tries_throttled_max,
-            _ => self.patience.tries_max,
+        let attempts_max = match error.kind {
+            StoreErrorKind::Throttled => self.patience.attempts_throttled_max,
+            _ => self.patience.attempts_max,
         };
-        if !error.kind.is_retryable() || self.failed >= tries_max {
+        if !error.kind.is_retryable() || self.failed >= attempts_max {
             return None;
         }
         tracing::debug!(failed = self.failed, %error, "a request is tried again");
@@ -82,7 +82,7 @@ impl Retry {
 /// Sends a request until it succeeds or has failed for good.
 ///
 /// # Errors
-/// The last try's.
+/// That of the last attempt.
 pub async fn retrying<T, E, F>(
     patience: Patience,
     mut request: impl FnMut() -> F,
@@ -122,8 +122,8 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
     const PATIENCE: Patience = Patience {
-        tries_max: 4,
-        tries_throttled_max: 6,
+        attempts_max: 4,
+        attempts_throttled_max: 6,
         pause_min: SECOND,
         pause_max: Duration::from_secs(4),
     };
@@ -170,7 +170,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn each_patience_waits_as_long_as_it_says() {
-        for (patience, kind, tries, seconds) in [
+        for (patience, kind, attempts, seconds) in [
             (Patience::LOG, Kind::Throttled, 8, 30.0..65.0),
             (Patience::LOG, Kind::Transient, 5, 3.0..8.0),
             (Patience::OBJECT, Kind::Throttled, 4, 0.7..1.5),
@@ -184,7 +184,7 @@ mod tests {
                 async { Err::<(), _>(error(kind)) }
             };
             assert_eq!(retrying(patience, request).await, Err(error(kind)));
-            assert_eq!(tried.get(), tries, "{patience:?} {kind:?}");
+            assert_eq!(tried.get(), attempts, "{patience:?} {kind:?}");
             let waited = begun.elapsed().as_secs_f64();
             assert!(seconds.contains(&waited), "{patience:?} {kind:?}: {waited} s");
         }

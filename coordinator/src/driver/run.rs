@@ -26,9 +26,9 @@ use crate::state::{Batch, Entry, StateError};
 
 /// Messages that wait for the driver at the most.
 const MESSAGES_MAX: usize = 1_024;
-/// Tries to commit a batch before the process gives up.
+/// Attempts to commit a batch before the process gives up.
 const COMMIT_ATTEMPTS_MAX: u32 = 5;
-/// The pause after the first failed try; it doubles.
+/// The pause after the first failed attempt; it doubles.
 const COMMIT_PAUSE: Duration = Duration::from_millis(100);
 /// How old the gauges may be.
 const GAUGES_INTERVAL: Duration = Duration::from_secs(1);

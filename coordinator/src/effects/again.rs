@@ -1,5 +1,5 @@
-//! Planning for a job, and what an earlier try of it left: keys that turned out to be gone from the
-//! source, and a commit whose checkpoint and hints may be missing.
+//! Planning for a job, and what an earlier attempt of it left: keys that turned out to be gone from
+//! the source, and a commit whose checkpoint and hints may be missing.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

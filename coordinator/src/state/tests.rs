@@ -220,7 +220,7 @@ async fn conforms(store: &dyn Store) {
     assert!(store.evidence(here, &["b"], 0).await.unwrap().is_empty());
     assert_eq!(store.evidence(there, &["b"], 0).await.unwrap().len(), 1);
 
-    // A later term leads; the earlier one can write nothing more.
+    // A later epoch leads; the earlier one can write nothing more.
     let second = store.lead(Epoch(0)).await.unwrap();
     assert!(second > first);
     let far = Epoch(second.0 + 1_000);

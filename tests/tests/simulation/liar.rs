@@ -1,4 +1,4 @@
-//! A worker that lies: it takes tasks, gives them back, and under another name reports tries of
+//! A worker that lies: it takes tasks, gives them back, and under another name reports attempts of
 //! them that it was never granted.
 
 use std::sync::Arc;
@@ -86,7 +86,7 @@ async fn lie_once(
     Ok(())
 }
 
-/// A receipt for a try of a task that the liar was never granted.
+/// A receipt for an attempt of a task that the liar was never granted.
 fn lie_of(grant: &v1::Grant, later: u32) -> Option<v1::TaskOutcome> {
     let Some(Work::Batch(batch)) = grant.spec.as_ref()?.work.as_ref() else { return None };
     let objects = batch.objects.iter().map(|object| v1::ObjectReceipt {

@@ -183,7 +183,7 @@ async fn a_source_that_stays_broken_fails_the_task_after_bounded_tries() {
     case.source.inner.put(&at(), bytes_of(10).into()).await.unwrap();
     let (kind, _) = case.failed(10).await;
     assert_eq!(kind, TaskFailureKind::Throttled);
-    assert_eq!(case.source.count("get"), Patience::OBJECT.tries_max);
+    assert_eq!(case.source.count("get"), Patience::OBJECT.attempts_max);
     assert_eq!(case.target.count("put"), 0);
 }
 

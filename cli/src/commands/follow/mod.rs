@@ -21,7 +21,7 @@ use crate::signals::Interrupts;
 const CANCEL_WAIT_MAX: Duration = Duration::from_secs(15);
 /// The longest wait for a coordinator elsewhere that restarts.
 const AWAY_MAX: Duration = Duration::from_secs(60);
-/// The pause between two tries to reach it again.
+/// The pause between two attempts to reach it again.
 const AWAY_PAUSE: Duration = Duration::from_millis(500);
 
 /// The process that runs the coordinator, which decides what an interrupt does.

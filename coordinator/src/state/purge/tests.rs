@@ -17,7 +17,7 @@ use super::ROWS_PER_JOB_MIN;
 const HERE: TargetKey = TargetKey([1; 32]);
 const THERE: TargetKey = TargetKey([2; 32]);
 
-/// A store that keeps so many rows of evidence, and its term.
+/// A store that keeps so many rows of evidence, and its epoch.
 async fn opened(evidence_rows_max: usize) -> (SqliteStore, Epoch) {
     let store = SqliteStore::open(&Place::Private).await.unwrap();
     let store = store.with_evidence_rows_max(evidence_rows_max);
