@@ -1,6 +1,7 @@
 //! A worker that is known, holds nothing, and reports the tasks of others as done or failed.
 //!
-//! It does not announce grants of earlier epochs: those are taken at their holder's word (ADR 0013).
+//! It does not announce grants of earlier epochs, which are taken at their holder's word (see
+//! docs/decisions/0013-whose-word-counts.md).
 
 use std::collections::BTreeSet;
 
