@@ -11,7 +11,8 @@ use crate::replica::{CloneMetrics, RecordBody, is_ours};
 pub struct CopyObject {
     /// The key relative to the target table's folder, decoded.
     pub target_path: String,
-    /// The key relative to the source table's folder, decoded.
+    /// The key relative to the source table's folder, decoded. It may have empty segments, which
+    /// `TableStore::object` can name.
     pub source_path: String,
     /// Its length in bytes; for a deletion vector's object the least that it can be.
     pub size: u64,

@@ -52,7 +52,7 @@ pub fn object_path(root_uri: &str, vector: &DeletionVector) -> Result<Option<Str
                 "" => format!("{NAME_START}{id}.bin"),
                 _ => format!("{prefix}/{NAME_START}{id}.bin"),
             };
-            paths::check_key(&key).map_err(refuse)?;
+            paths::check_key(root_uri, &key).map_err(refuse)?;
             Ok(Some(key))
         }
         other => Err(DeltaError::Unsupported {
@@ -233,7 +233,7 @@ mod tests {
             ("u", format!("../{id}")),
             ("u", format!("a/../../b{id}")),
             ("u", format!("_delta_log{id}")),
-            ("u", format!("a//b{id}")),
+            ("u", format!("/b{id}")),
             ("u", "short".to_owned()),
             ("u", "é^-aqEH.-t@S}K{vb[*k".to_owned()),
             ("u", "~~~~~~~~~~~~~~~~~~~~".to_owned()),
@@ -243,6 +243,11 @@ mod tests {
             let result = object_path("s3://mytable/t", &vector(kind, &path, None));
             assert!(result.is_err(), "{kind} {path}: {result:?}");
         }
+        // An empty segment is part of a key of an object store alone.
+        let vector = vector("u", &format!("a//b{id}"), None);
+        let key = object_path("s3://mytable/t", &vector).unwrap().unwrap();
+        assert!(key.starts_with("a//b/deletion_vector_"), "{key}");
+        assert!(object_path("file:///t", &vector).is_err());
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use deepclone_common::store::error::{StoreError, StoreErrorKind};
+use deepclone_common::store::literal::ObjectPath;
 use deepclone_common::store::requests;
 use deepclone_common::store::retry::{Patience, retrying};
 use deepclone_common::store::table::TableStore;
@@ -16,7 +17,7 @@ use deepclone_core::reason::Reason;
 use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{
-    Error, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload,
+    Error, GetOptions, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload,
 };
 use serde::Serialize;
 use tokio::runtime::{Handle, RuntimeFlavor};
@@ -46,10 +47,17 @@ pub enum PutOutcome {
 /// # Errors
 /// When a store cannot name it (empty, `.` or `..` segments).
 pub fn key(table: &TableStore, relative: &str) -> Result<Path, DeltaError> {
-    table.key(relative).map_err(|_| DeltaError::Path {
-        path: relative.to_owned(),
-        problem: "no object store can name this key",
-    })
+    table.key(relative).map_err(|_| unnameable(relative))
+}
+
+/// Returns the place of an object of data for reads, whose key may have empty segments.
+fn object(table: &TableStore, relative: &str) -> Result<ObjectPath, DeltaError> {
+    table.object(relative).map_err(|_| unnameable(relative))
+}
+
+fn unnameable(relative: &str) -> DeltaError {
+    let problem = "no object store can name this key";
+    DeltaError::Path { path: relative.to_owned(), problem }
 }
 
 /// Reads the object at `relative`; `None` when it is absent.
@@ -91,8 +99,8 @@ pub async fn exists(table: &TableStore, relative: &str) -> Result<bool, DeltaErr
 /// # Errors
 /// When the store cannot be read.
 pub async fn describe(table: &TableStore, relative: &str) -> Result<Option<Described>, DeltaError> {
-    let key = key(table, relative)?;
-    match retrying(Patience::LOG, || requests::describe(&*table.store, &key)).await {
+    let at = object(table, relative)?;
+    match retrying(Patience::LOG, || requests::describe(&*table.store, &at)).await {
         Ok(described) => Ok(Some(described)),
         Err(error) if error.kind == StoreErrorKind::NotFound => Ok(None),
         Err(error) => Err(storage("reading", table, relative, &error)),
@@ -109,17 +117,17 @@ pub async fn digest(
     relative: &str,
     bytes_read: &AtomicU64,
 ) -> Result<Option<u64>, DeltaError> {
-    let key = key(table, relative)?;
+    let at = object(table, relative)?;
     let read = || {
-        let (store, key) = (Arc::clone(&table.store), key.clone());
+        let (store, at) = (Arc::clone(&table.store), at.clone());
         async move {
             let mut digest = crc_fast::Digest::new(crc_fast::CrcAlgorithm::Crc64Nvme);
-            let mut body = store.get(&key).await?.into_stream();
+            let mut body = at.get(&*store, GetOptions::default()).await?.into_stream();
             while let Some(bytes) = body.try_next().await? {
                 bytes_read.fetch_add(bytes.len() as u64, Ordering::Relaxed);
                 digest.update(&bytes);
             }
-            Ok::<_, Error>(digest.finalize())
+            Ok::<_, StoreError>(digest.finalize())
         }
     };
     match retrying(Patience::LOG, read).await {

@@ -2,10 +2,10 @@
 //!
 //! The action keeps the log's own spelling; the decoded key names the object. Two spellings of one
 //! object (`%3a` and `%3A`, relative and absolute) meet in one decoded key. A key goes to
-//! object_store by `Path::parse`, never by `Path::from`, which would encode it again; its
-//! clients encode keys once on the wire (S3, Azure, GCS) or take them as they are (local files),
-//! so `%25` in the log is the object `%` in every store. Local stores cannot name a file that ends
-//! in `#` and digits.
+//! object_store by `Path::parse`, never by `Path::from`, which would encode it again (one with
+//! empty segments by [`deepclone_common::store::literal`]); its clients encode keys once on the
+//! wire (S3, Azure, GCS) or take them as they are (local files), so `%25` in the log is the object
+//! `%` in every store. Local stores cannot name a file that ends in `#` and digits.
 //!
 //! <https://github.com/delta-io/delta/blob/master/PROTOCOL.md#add-file-and-remove-file>
 
@@ -38,7 +38,7 @@ pub fn decode(root_uri: &str, path: &str) -> Result<DecodedPath, DeltaError> {
         decode_text(path).map_err(refuse)?
     };
     let key = straightened(root_uri, &key).map_err(refuse)?;
-    check_key(&key).map_err(refuse)?;
+    check_key(root_uri, &key).map_err(refuse)?;
     Ok(DecodedPath { key })
 }
 
@@ -52,7 +52,7 @@ pub(crate) fn is_roundabout(path: &str) -> bool {
 /// Resolves `.` and `..` segments as readers do, and refuses a path that leaves the table by them.
 /// Empty segments are dropped on a local disk, and are part of the key in every other store.
 fn straightened(root_uri: &str, key: &str) -> Result<String, &'static str> {
-    let is_local = root_uri.starts_with('/') || root_uri.starts_with("file:");
+    let is_local = is_local(root_uri);
     let mut segments = Vec::new();
     let count = key.split('/').count();
     for (at, segment) in key.split('/').enumerate() {
@@ -66,6 +66,11 @@ fn straightened(root_uri: &str, key: &str) -> Result<String, &'static str> {
         }
     }
     Ok(segments.join("/"))
+}
+
+/// Returns true for the root of a table on a disk, where an empty segment means nothing.
+fn is_local(root_uri: &str) -> bool {
+    root_uri.starts_with('/') || root_uri.starts_with("file:")
 }
 
 /// Returns true for a path with a scheme, or one that begins with `/`.
@@ -90,19 +95,19 @@ pub fn decode_sidecar(root_uri: &str, path: &str) -> Result<String, DeltaError> 
         Some(location) => below_root(root_uri, &location).map_err(refuse)?,
         None => format!("{SIDECAR_FOLDER}/{}", decode_text(path).map_err(refuse)?),
     };
-    check_segments(&key).map_err(refuse)?;
+    check_segments(&key, false).map_err(refuse)?;
     match key.strip_prefix(SIDECAR_FOLDER) {
         Some(name) if name.starts_with('/') => Ok(key),
         _ => Err(refuse("a sidecar lies in _delta_log/_sidecars")),
     }
 }
 
-/// Checks that `key` (decoded, relative to the table's root) may hold data.
+/// Checks that `key` (decoded, relative to the table's root `root_uri`) may hold data.
 ///
 /// # Errors
 /// Why it may not.
-pub fn check_key(key: &str) -> Result<(), &'static str> {
-    check_segments(key)?;
+pub fn check_key(root_uri: &str, key: &str) -> Result<(), &'static str> {
+    check_segments(key, !is_local(root_uri))?;
     match key.split('/').next() {
         Some(LOG_FOLDER) => Err("data cannot lie in the log's folder"),
         Some(OUR_FOLDER) => Err("data cannot lie in the folder _deepclone"),
@@ -110,18 +115,21 @@ pub fn check_key(key: &str) -> Result<(), &'static str> {
     }
 }
 
-fn check_segments(key: &str) -> Result<(), &'static str> {
+/// Checks each segment. One between others may be empty where that is a key of its own.
+fn check_segments(key: &str, may_be_empty: bool) -> Result<(), &'static str> {
     if key.is_empty() {
         return Err("it is empty");
     }
     if key.chars().any(char::is_control) {
         return Err("it holds a control character");
     }
-    for segment in key.split('/') {
+    let last = key.matches('/').count();
+    for (at, segment) in key.split('/').enumerate() {
         match segment {
             ".." => return Err("it climbs with a .. segment"),
             "." => return Err("it ends in a . segment"),
-            "" => return Err("the key has an empty segment, which no client of ours can name"),
+            "" if may_be_empty && at > 0 && at < last => {}
+            "" => return Err("the key has an empty segment where none can be read"),
             _ => {}
         }
     }

@@ -1,5 +1,6 @@
 //! The real binary, run as a user runs it.
 
+mod empty_segments;
 mod errors;
 mod evidence;
 mod local;

@@ -18,7 +18,7 @@ use super::location::Location;
 use super::settings::{Options, Pairs};
 use crate::store::client::{Completion, TimedConnector};
 use crate::store::error::StoreError;
-use crate::store::requests::{AzureSigner, S3Signer, Signing};
+use crate::store::signing::{AzureSigner, S3Signer, Signing};
 
 /// The longest wait for a TCP connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -239,7 +239,7 @@ fn gcs(name: &str, at: &Location, pairs: &Pairs<GcsKey>) -> Result<Store, Connec
         .with_retry(no_retries())
         .with_http_connector(TimedConnector {
             completion: Completion::Overwrites,
-            signing: Signing::Unknown,
+            signing: Signing::Token,
         });
     for (key, value) in pairs {
         builder = builder.with_config(*key, value.expose());

@@ -5,7 +5,7 @@
 //! answer as long as each of its frames comes in time.
 //!
 //! Keys that the client cannot name are cut out of each page of a listing
-//! ([`crate::store::listed_keys`]).
+//! ([`crate::store::listed_keys`]), and read by their literal form ([`crate::store::literal`]).
 //!
 //! The `object_store` client completes a multipart upload over an existing object. S3 and Azure
 //! accept `If-None-Match: *` with a completion: it is added, so that nothing is overwritten.
@@ -27,8 +27,8 @@ use object_store::client::{
 };
 use tokio::time::{Instant, Sleep};
 
-use crate::store::requests::Signing;
-use crate::store::{counts, listed_keys};
+use crate::store::signing::Signing;
+use crate::store::{counts, listed_keys, literal, requests};
 
 /// The longest wait for the head of an answer once the request's body is sent, and for each frame.
 pub const STALL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -115,7 +115,8 @@ fn stalled(after: Duration) -> HttpError {
 impl HttpService for TimedService {
     async fn call(&self, mut request: HttpRequest) -> Result<HttpResponse, HttpError> {
         self.completion.make_conditional(&mut request, &self.signing).await?;
-        let asked = self.signing.extend(&mut request).await?;
+        literal::name_literally(&mut request, &self.signing).await?;
+        let asked = requests::extend(&mut request, &self.signing).await?;
         let lists = listed_keys::is_listing(&request);
         let host = request.uri().authority().map(ToString::to_string).unwrap_or_default();
         let limit = deadline_for(request.body().content_length() as u64);

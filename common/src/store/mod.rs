@@ -4,6 +4,8 @@
 //!
 //! * [`table`]: a table's folder in a store, and the key of an object in it.
 //! * [`requests`]: requests that the `object_store` crate does not offer.
+//! * [`literal`]: reads of keys that it cannot name.
+//! * [`signing`]: signs a changed request again.
 //! * [`retry`]: when a failed request is sent again.
 //! * [`error`]: what a store's error means.
 //! * [`redact`]: removes secrets from a text.
@@ -15,8 +17,10 @@ pub mod client;
 pub mod counts;
 pub mod error;
 mod listed_keys;
+pub mod literal;
 pub mod probe;
 pub mod redact;
 pub mod requests;
 pub mod retry;
+pub mod signing;
 pub mod table;

@@ -6,25 +6,21 @@
 //! answer's extensions. A store without that connector answers a plain HEAD: then there is no
 //! checksum, and [`delete_if_match`] fails.
 
-use std::fmt;
-use std::sync::{Arc, OnceLock};
-
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use deepclone_core::evidence::Described;
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderValue, LAST_MODIFIED};
+use http::header::{CONTENT_LENGTH, HeaderValue, LAST_MODIFIED};
 use http::{Extensions, HeaderMap, Method, StatusCode};
-use object_store::aws::{AwsAuthorizer, AwsCredentialProvider};
-use object_store::azure::{AzureAccessKey, AzureAuthorizer, AzureCredential};
-use object_store::client::{HttpError, HttpErrorKind, HttpRequest, HttpResponse};
+use object_store::client::{HttpError, HttpRequest, HttpResponse};
 use object_store::path::Path;
 use object_store::{Error, GetOptions, ObjectStore};
 
+use crate::store::error::StoreError;
+use crate::store::literal::ObjectPath;
+use crate::store::signing::Signing;
+
 const CHECKSUM_MODE: &str = "x-amz-checksum-mode";
 const CHECKSUM: &str = "x-amz-checksum-crc64nvme";
-/// The header of S3 Express, whose requests are signed for a session and not with the credentials.
-const SESSION_TOKEN: &str = "x-amz-s3session-token";
-const REQUEST_PAYER: &str = "x-amz-request-payer";
 /// The time in the answer to a DELETE, which has none, but which the client parses as a HEAD's.
 const NO_TIME: HeaderValue = HeaderValue::from_static("Thu, 01 Jan 1970 00:00:00 GMT");
 
@@ -50,8 +46,8 @@ pub enum Came {
 ///
 /// # Errors
 /// The store's.
-pub async fn describe(store: &dyn ObjectStore, path: &Path) -> Result<Described, Error> {
-    let answer = store.get_opts(path, head(Wanted::StoredChecksum, None)).await?;
+pub async fn describe(store: &dyn ObjectStore, at: &ObjectPath) -> Result<Described, StoreError> {
+    let answer = at.get(store, head(Wanted::StoredChecksum, None)).await?;
     let crc64nvme = match answer.extensions.get() {
         Some(Came::Crc64Nvme(crc64nvme)) => Some(*crc64nvme),
         Some(Came::Deleted) | None => None,
@@ -86,114 +82,32 @@ fn head(wanted: Wanted, if_match: Option<String>) -> GetOptions {
     GetOptions { head: true, if_match, extensions, ..GetOptions::default() }
 }
 
-/// How a request is signed again after it was changed.
-#[derive(Clone, Debug, Default)]
-pub enum Signing {
-    /// Not at all: this module does not know the client.
-    #[default]
-    Unknown,
-    /// With the credentials of the store, which are set once the store is built.
-    S3(Arc<OnceLock<S3Signer>>),
-    /// With the account's key; `None` when a token authorizes, which signs no header.
-    Azure(Option<Arc<AzureSigner>>),
-}
-
-/// Signs requests to Azure.
-pub struct AzureSigner {
-    /// The name of the storage account.
-    pub account: String,
-    /// The key of the account.
-    pub key: AzureAccessKey,
-}
-
-/// Signs requests to S3.
-pub struct S3Signer {
-    /// The credentials of the store, which refreshes them.
-    pub credentials: AwsCredentialProvider,
-    /// The region that the signature names.
-    pub region: String,
-}
-
-impl fmt::Debug for S3Signer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("S3Signer").field("region", &self.region).finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for AzureSigner {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AzureSigner").field("account", &self.account).finish_non_exhaustive()
-    }
-}
-
 /// What a changed request asks for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Asked(Wanted);
 
-impl Signing {
-    /// Changes a request whose extensions ask for more than a HEAD. Returns `None` when they do
-    /// not, or when this store cannot do it.
-    pub(crate) async fn extend(
-        &self,
-        request: &mut HttpRequest,
-    ) -> Result<Option<Asked>, HttpError> {
-        let Some(wanted) = request.extensions().get::<Wanted>().copied() else { return Ok(None) };
-        match (self, wanted) {
-            (Self::Unknown, _) | (Self::Azure(_), Wanted::StoredChecksum) => return Ok(None),
-            (Self::S3(_), _) if request.headers().contains_key(SESSION_TOKEN) => return Ok(None),
-            (Self::S3(_), Wanted::StoredChecksum) => {
-                let enabled = HeaderValue::from_static("ENABLED");
-                request.headers_mut().insert(CHECKSUM_MODE, enabled);
-            }
-            (Self::S3(_) | Self::Azure(_), Wanted::Delete) => {
-                *request.method_mut() = Method::DELETE;
-            }
+/// Changes a request whose extensions ask for more than a HEAD. Returns `None` when they do
+/// not, or when this store cannot do it.
+pub(crate) async fn extend(
+    request: &mut HttpRequest,
+    signing: &Signing,
+) -> Result<Option<Asked>, HttpError> {
+    let Some(wanted) = request.extensions().get::<Wanted>().copied() else { return Ok(None) };
+    match (signing, wanted) {
+        (Signing::Unknown | Signing::Token, _) | (Signing::Azure(_), Wanted::StoredChecksum) => {
+            return Ok(None);
         }
-        self.sign(request).await?;
-        Ok(Some(Asked(wanted)))
-    }
-
-    /// Signs the request again if it was signed.
-    pub(crate) async fn sign(&self, request: &mut HttpRequest) -> Result<(), HttpError> {
-        if !request.headers().contains_key(AUTHORIZATION) {
-            return Ok(());
+        (Signing::S3(_), _) if !signing.can_sign(request) => return Ok(None),
+        (Signing::S3(_), Wanted::StoredChecksum) => {
+            let enabled = HeaderValue::from_static("ENABLED");
+            request.headers_mut().insert(CHECKSUM_MODE, enabled);
         }
-        match self {
-            Self::Unknown => Ok(()),
-            Self::S3(signer) => match signer.get() {
-                Some(signer) => signer.sign(request).await,
-                None => Ok(()),
-            },
-            Self::Azure(signer) => match signer {
-                Some(signer) => signer.sign(request),
-                None => Ok(()),
-            },
+        (Signing::S3(_) | Signing::Azure(_), Wanted::Delete) => {
+            *request.method_mut() = Method::DELETE;
         }
     }
-}
-
-impl S3Signer {
-    async fn sign(&self, request: &mut HttpRequest) -> Result<(), HttpError> {
-        let credential = self.credentials.get_credential().await.map_err(unsigned)?;
-        request.headers_mut().remove(AUTHORIZATION);
-        AwsAuthorizer::new(&credential, "s3", &self.region)
-            .with_sign_payload(false)
-            .with_request_payer(request.headers().contains_key(REQUEST_PAYER))
-            .try_authorize(request, None)
-            .map_err(unsigned)
-    }
-}
-
-impl AzureSigner {
-    fn sign(&self, request: &mut HttpRequest) -> Result<(), HttpError> {
-        request.headers_mut().remove(AUTHORIZATION);
-        let credential = AzureCredential::AccessKey(self.key.clone());
-        AzureAuthorizer::new(&credential, &self.account).try_authorize(request).map_err(unsigned)
-    }
-}
-
-fn unsigned(error: Error) -> HttpError {
-    HttpError::new(HttpErrorKind::Unknown, error)
+    signing.sign(request).await?;
+    Ok(Some(Asked(wanted)))
 }
 
 impl Asked {
@@ -246,10 +160,10 @@ mod tests {
         let store = object_store::memory::InMemory::new();
         let path = Path::from("x");
         store.put_opts(&path, "bytes".into(), Default::default()).await.unwrap();
-        let described = describe(&store, &path).await.unwrap();
+        let described = describe(&store, &path.clone().into()).await.unwrap();
         assert_eq!((described.size, described.crc64nvme), (5, None));
         let refused = delete_if_match(&store, &path, &described.etag).await.unwrap_err();
         assert!(matches!(refused, Error::NotImplemented { .. }), "{refused}");
-        assert!(describe(&store, &path).await.is_ok());
+        assert!(describe(&store, &path.clone().into()).await.is_ok());
     }
 }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use object_store::ObjectStore;
 use object_store::path::{Error, Path};
 
+use crate::store::literal::ObjectPath;
+
 /// A table: its store, and its folder below the store's root.
 #[derive(Clone, Debug)]
 pub struct TableStore {
@@ -43,6 +45,18 @@ impl TableStore {
     /// The key has an empty, `.` or `..` segment.
     pub fn key(&self, relative: &str) -> Result<Path, Error> {
         Path::parse(join(self.root.as_ref(), relative))
+    }
+
+    /// Returns the place of the object at `relative` for reads. Unlike a [`Self::key`], it may
+    /// have empty segments between others.
+    ///
+    /// # Errors
+    /// `relative` has a `.` or `..` segment, or begins or ends with an empty one.
+    pub fn object(&self, relative: &str) -> Result<ObjectPath, Error> {
+        if relative.starts_with('/') {
+            return Err(Error::EmptySegment { path: relative.to_owned() });
+        }
+        ObjectPath::parse(&join(self.root.as_ref(), relative))
     }
 }
 

@@ -61,9 +61,15 @@ pub(crate) fn replicated(
             continue;
         }
         renamed.push((key.clone(), new_path.clone(), new_vector.clone()));
-        sources.extend(new_path.map(|new| (new, key.path.clone())));
-        sources.extend(new_vector.zip(vector));
+        let paths = [new_path.zip(Some(key.path.clone())), new_vector.zip(vector)];
+        for (new, old) in paths.into_iter().flatten() {
+            let other = sources.insert(new.clone(), old.clone()).filter(|other| *other != old);
+            if other.is_some() {
+                return Err(met(target, &new).into());
+            }
+        }
     }
+    refuse_met(source, target, &files, &sources)?;
     let mut files = files;
     for (key, new_path, new_vector) in renamed {
         if let Some(add) = files.remove(&key) {
@@ -73,7 +79,6 @@ pub(crate) fn replicated(
             }
         }
     }
-    refuse_met(source, target, &files, &sources)?;
     Ok(Replicated { files, sources })
 }
 
@@ -142,6 +147,8 @@ pub(crate) fn fitting(kind: StoreKind, key: &str) -> Option<String> {
 /// Returns what is kept of a segment that a store of this kind cannot hold; `None` if it can.
 fn stem(kind: StoreKind, segment: &str, is_last: bool) -> Option<&str> {
     match kind {
+        // No client of ours can write such a key.
+        _ if segment.is_empty() => Some("empty"),
         // Azure drops dots at the end of a segment, and reads a backslash as a slash.
         StoreKind::Azure if segment.ends_with(['.', '\\']) => {
             Some(segment.trim_end_matches(['.', '\\']))
@@ -171,7 +178,9 @@ fn refuse_unreadable(source: &TableStore, key: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Refuses two objects of the source that would be one at the target.
+/// Refuses an object of the source whose own key is the rewritten one of another; `files` has the
+/// source's keys still. Two logical files with the same object, such as one with a deletion vector
+/// and one without, have different keys in that map.
 fn refuse_met(
     source: &TableStore,
     target: &TableStore,
@@ -184,9 +193,7 @@ fn refuse_met(
     for (key, add) in files {
         let vector = dv::object_of(&source.uri, add)?.map(|(path, _)| path);
         for path in [Some(key.path.clone()), vector].into_iter().flatten() {
-            // A rewritten key that is also a key of the source itself.
-            let own = sources.get(&path).filter(|from| fitting(target.kind(), from).is_none());
-            if own.is_some() {
+            if sources.contains_key(&path) && fitting(target.kind(), &path).is_none() {
                 return Err(met(target, &path).into());
             }
         }

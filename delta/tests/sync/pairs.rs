@@ -207,7 +207,7 @@ async fn paths_that_cannot_be_followed_are_refused_before_anything_is_written() 
     let outside = json!({"storageType": "u", "pathOrInlineDv": "../ab^-aqEH.-t@S}K{vb[*k^",
         "offset": 1, "sizeInBytes": 30, "cardinality": 2});
     for more in [
-        json!({"path": "a//b.parquet"}),
+        json!({"path": "a//"}),
         json!({"path": "..%2Fx.parquet"}),
         json!({"path": "%2e%2e/x.parquet"}),
         json!({"path": "_delta_log/x.parquet"}),

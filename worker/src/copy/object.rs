@@ -9,12 +9,12 @@ use deepclone_core::limits::WHOLE_OBJECT_BYTES_MAX;
 use deepclone_core::receipt::{ObjectReceipt, TaskFailureKind};
 use deepclone_core::spec::Verification;
 use deepclone_core::task::ObjectCopy;
-use object_store::ObjectStoreExt;
+use object_store::GetOptions;
 
 use super::context::TaskContext;
 use super::error::CopyError;
 use super::etag::ETag;
-use super::key::{ObjectKey, ObjectToCopy};
+use super::key::{ObjectKey, ObjectToCopy, SourceObject};
 use super::parts::copy_parts;
 use super::present::prove;
 use super::proof::{Compared, Expected, compare};
@@ -36,7 +36,7 @@ pub(crate) async fn copy_object(
 ) -> Result<CopiedObject, CopyError> {
     let object = ObjectToCopy {
         spec,
-        source: ObjectKey::new(&context.source, &spec.source_path)?,
+        source: SourceObject::new(&context.source, &spec.source_path)?,
         target: ObjectKey::new(context.target.table(), &spec.target_path)?,
     };
     let length = match spec.size_is_minimum {
@@ -121,12 +121,14 @@ async fn look_at_source(
     let key = &object.source.key;
     let head = || {
         context.counts.request();
-        context.source_store().head(&object.source.path)
+        let options = GetOptions { head: true, ..GetOptions::default() };
+        object.source.at.get(context.source_store(), options)
     };
-    let meta =
+    let answer =
         retrying(Patience::OBJECT, head).await.map_err(|error| CopyError::source(key, &error))?;
+    let meta = &answer.meta;
     length.check(key, meta.size)?;
-    Ok(SourceState::of(&meta))
+    Ok(SourceState::of(meta))
 }
 
 async fn put_whole(

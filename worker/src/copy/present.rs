@@ -7,6 +7,7 @@ mod tests;
 use std::sync::atomic::Ordering;
 
 use deepclone_common::store::error::{StoreError, StoreErrorKind};
+use deepclone_common::store::literal::ObjectPath;
 use deepclone_common::store::requests::describe;
 use deepclone_common::store::retry::{Patience, retrying};
 use deepclone_core::evidence::{Described, Prior, Verdict, judge};
@@ -16,7 +17,7 @@ use object_store::ObjectStore;
 use super::context::TaskContext;
 use super::error::CopyError;
 use super::etag::ETag;
-use super::key::{ObjectKey, ObjectToCopy};
+use super::key::ObjectToCopy;
 use super::proof::{Compared, Expected, compare};
 use super::read::Length;
 use super::settle::replace;
@@ -35,13 +36,19 @@ pub(crate) async fn prove(
     if *prior == Prior::Absent && !context.leftovers.load(Ordering::Relaxed) {
         return Ok(None);
     }
-    let target = match described(context, context.target_store(), &object.target).await {
+    let target = match described(
+        context,
+        context.target_store(),
+        &object.target.path.clone().into(),
+    )
+    .await
+    {
         Ok(target) => target,
         Err(error) if error.kind == StoreErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(CopyError::target(&object.target.key, &error)),
     };
     let key = &object.source.key;
-    let source = described(context, context.source_store(), &object.source)
+    let source = described(context, context.source_store(), &object.source.at)
         .await
         .map_err(|error| CopyError::source(key, &error))?;
     length.check(key, source.size)?;
@@ -80,11 +87,11 @@ pub(crate) async fn prove(
 async fn described(
     context: &TaskContext,
     store: &dyn ObjectStore,
-    object: &ObjectKey,
+    at: &ObjectPath,
 ) -> Result<Described, StoreError> {
     retrying(Patience::OBJECT, || {
         context.counts.request();
-        describe(store, &object.path)
+        describe(store, at)
     })
     .await
 }

@@ -15,7 +15,7 @@ use object_store::{GetOptions, GetRange, GetResult, GetResultPayload, ObjectMeta
 use super::counts::Counts;
 use super::error::CopyError;
 use super::etag::ETag;
-use super::key::ObjectKey;
+use super::key::SourceObject;
 
 /// The length of an object as the table's log tells it, in bytes.
 #[derive(Clone, Copy, Debug)]
@@ -109,7 +109,7 @@ pub(crate) enum ReadOutcome {
 /// The source has no such object, has another one, or does not give it.
 pub(crate) async fn read(
     store: &dyn ObjectStore,
-    object: &ObjectKey,
+    object: &SourceObject,
     want: &Want,
     counts: &Counts,
 ) -> Result<ReadOutcome, CopyError> {
@@ -149,6 +149,12 @@ enum Cut {
     Final(CopyError),
 }
 
+impl From<StoreError> for Cut {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
 impl From<object_store::Error> for Cut {
     fn from(error: object_store::Error) -> Self {
         Self::Store(error.into())
@@ -163,7 +169,7 @@ fn empty_piece(source: SourceState) -> Piece {
 /// the room.
 async fn read_on(
     store: &dyn ObjectStore,
-    object: &ObjectKey,
+    object: &SourceObject,
     want: &Want,
     piece: &mut Option<Piece>,
     counts: &Counts,
@@ -172,7 +178,7 @@ async fn read_on(
     let have = piece.as_ref().map_or(0, |piece| piece.digest.get_amount());
     let (wanted, options) = request(want, piece.as_ref(), have);
     counts.request();
-    let answer = store.get_opts(&object.path, options).await?;
+    let answer = object.at.get(store, options).await?;
     let source = SourceState::of(&answer.meta);
     let wanted = wanted.unwrap_or(0..source.size);
     let known = match piece {

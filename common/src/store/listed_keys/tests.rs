@@ -14,7 +14,7 @@ use object_store::{ClientOptions, RetryConfig};
 
 use super::*;
 use crate::store::client::{Completion, TimedConnector};
-use crate::store::requests::Signing;
+use crate::store::signing::Signing;
 
 /// Keys of a log's folder as other tools leave them.
 const STRAY: &[&str] = &[

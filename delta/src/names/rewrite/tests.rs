@@ -36,6 +36,17 @@ fn files(source: &TableStore, adds: &[Add]) -> BTreeMap<FileKey, Add> {
     keyed.collect()
 }
 
+fn vector(path: &str) -> DeletionVector {
+    DeletionVector {
+        storage_type: "u".into(),
+        path_or_inline: path.into(),
+        offset: Some(4),
+        size_in_bytes: 40,
+        cardinality: 6,
+        unknown: Default::default(),
+    }
+}
+
 const AZURE: &str = "az://box/t";
 const LOCAL: &str = "file:///lake/t";
 const S3: &str = "s3://bucket/t";
@@ -52,6 +63,10 @@ fn names_that_a_store_cannot_hold_are_rewritten_the_same_way_each_time() {
         (LOCAL, "x%231/y", "x%231/y"),
         (LOCAL, "x%23a1", "x%23a1"),
         (LOCAL, "x%231%232", "x%231%232"),
+        (S3, "a//b///x", "a/empty-HASH/b/empty-HASH/empty-HASH/x"),
+        (AZURE, "a//b./x", "a/empty-HASH/b-HASH/x"),
+        (LOCAL, "a//x", "a/empty-HASH/x"),
+        ("gs://bucket/t", "a//x", "a/empty-HASH/x"),
         (S3, "name=Acme%20Inc./x%231", "name=Acme%20Inc./x%231"),
         ("gs://bucket/t", "name=Acme%20Inc./x%231", "name=Acme%20Inc./x%231"),
     ] {
@@ -83,14 +98,7 @@ fn names_that_a_store_cannot_hold_are_rewritten_the_same_way_each_time() {
 fn a_deletion_vectors_prefix_is_rewritten_with_its_identity() {
     let (source, target) = (table("s3://other/s"), table(AZURE));
     let mut with_vector = add("x");
-    with_vector.deletion_vector = Some(DeletionVector {
-        storage_type: "u".into(),
-        path_or_inline: "a.^-aqEH.-t@S}K{vb[*k^".into(),
-        offset: Some(4),
-        size_in_bytes: 40,
-        cardinality: 6,
-        unknown: Default::default(),
-    });
+    with_vector.deletion_vector = Some(vector("a.^-aqEH.-t@S}K{vb[*k^"));
     let found = replicated(&source, &target, files(&source, &[with_vector])).unwrap();
     let (key, add) = found.files.iter().next().unwrap();
     let (to, from) = found.sources.iter().next().unwrap();
@@ -110,6 +118,12 @@ fn no_two_keys_meet_and_none_is_read_that_cannot_be() {
     let failure = replicated(&source, &target, both).unwrap_err().failure();
     assert_eq!(failure.reason, Reason::TargetUnsuitable);
     assert_eq!(failure.details["key"], taken);
+    // A deletion vector makes another logical file of the same object.
+    let mut deleted = add(&taken);
+    deleted.deletion_vector = Some(vector("ab^-aqEH.-t@S}K{vb[*k^"));
+    let both = files(&source, &[add("a./x"), deleted]);
+    let failure = replicated(&source, &target, both).unwrap_err().failure();
+    assert_eq!((failure.reason, &failure.details["key"]), (Reason::TargetUnsuitable, &taken));
     let apart = files(&source, &[add("a./x"), add("a../x"), add("a/x")]);
     assert_eq!(replicated(&source, &target, apart).unwrap().files.len(), 3);
 

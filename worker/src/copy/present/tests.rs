@@ -8,6 +8,7 @@ use deepclone_core::task::ObjectCopy;
 use object_store::ObjectStoreExt;
 use tempfile::TempDir;
 
+use super::super::key::ObjectKey;
 use super::super::task::copy_task;
 use super::super::tests::{Case, KEY, at, bytes_of, case, case_on_disk, object};
 use super::*;
