@@ -2,7 +2,7 @@
 //! requests that is. Workers copy by it, and a plan is estimated by it.
 //!
 //! The numbers leave out what cannot be known before the copy: retries, the proof of an object that
-//! the target may hold already, and reading back.
+//! the target may hold already, and reading back. Azure opens an upload without a request.
 
 use std::ops::Range;
 
@@ -58,12 +58,12 @@ impl CopyPlan {
     pub fn requests(self, target: CopyTarget) -> CopyRequests {
         match (self, target) {
             (Self::Whole, _) => CopyRequests { source: 1, target: 1 },
-            // A look at either side, and the opening and completion of the upload.
+            // With the opening and the completion of the upload.
             (Self::Parts(parts), CopyTarget::Store) => {
-                CopyRequests { source: parts.count() + 1, target: parts.count() + 3 }
+                CopyRequests { source: parts.count(), target: parts.count() + 2 }
             }
             (Self::Parts(parts), CopyTarget::Disk) => {
-                CopyRequests { source: parts.count() + 1, target: 3 }
+                CopyRequests { source: parts.count(), target: 2 }
             }
         }
     }
@@ -107,13 +107,14 @@ mod tests {
         for size in [0, 1, WHOLE_OBJECT_BYTES_MAX - 1, WHOLE_OBJECT_BYTES_MAX] {
             assert_eq!(CopyPlan::of(size), CopyPlan::Whole, "{size}");
         }
-        let CopyPlan::Parts(parts) = CopyPlan::of(16 * MIB + 1) else { panic!("it is not cut") };
-        assert_eq!(parts.ranges().collect::<Vec<_>>(), [0..16 * MIB, 16 * MIB..16 * MIB + 1]);
+        let CopyPlan::Parts(parts) = CopyPlan::of(64 * MIB + 1) else { panic!("it is not cut") };
+        let ranges: Vec<_> = parts.ranges().collect();
+        assert_eq!(ranges, [0..32 * MIB, 32 * MIB..64 * MIB, 64 * MIB..64 * MIB + 1]);
     }
 
     #[test]
     fn parts_are_few_enough_and_large_enough_and_make_the_object() {
-        for size in [17 * MIB, 32 * MIB, 1 << 30, 141 << 30, 5 << 40, u64::MAX >> 8] {
+        for size in [65 * MIB, 96 * MIB, 1 << 30, 141 << 30, 5 << 40, u64::MAX >> 8] {
             let CopyPlan::Parts(parts) = CopyPlan::of(size) else { panic!("{size} is not cut") };
             assert!(parts.part_bytes >= PART_BYTES_MIN && parts.part_bytes.is_multiple_of(MIB));
             assert!(parts.count() <= PARTS_MAX, "{size}");
@@ -129,11 +130,11 @@ mod tests {
     fn every_request_of_a_copy_counts() {
         for (size, target, expected) in [
             (0, CopyTarget::Store, (1, 1)),
-            (16 * MIB, CopyTarget::Store, (1, 1)),
-            (16 * MIB, CopyTarget::Disk, (1, 1)),
-            (16 * MIB + 1, CopyTarget::Store, (3, 5)),
-            (16 * MIB + 1, CopyTarget::Disk, (3, 3)),
-            (160 * MIB, CopyTarget::Store, (11, 13)),
+            (64 * MIB, CopyTarget::Store, (1, 1)),
+            (64 * MIB, CopyTarget::Disk, (1, 1)),
+            (64 * MIB + 1, CopyTarget::Store, (3, 5)),
+            (64 * MIB + 1, CopyTarget::Disk, (3, 2)),
+            (320 * MIB, CopyTarget::Store, (10, 12)),
         ] {
             let CopyRequests { source, target } = CopyPlan::of(size).requests(target);
             assert_eq!((source, target), expected, "{size}");

@@ -49,10 +49,14 @@ pub const TASK_BYTES_MAX: u64 = 256 << 20;
 pub const TASK_OBJECTS_MAX: usize = 256;
 /// Objects of at least this many bytes are tasks of their own: a quarter of a full task.
 pub const LARGE_OBJECT_BYTES_MIN: u64 = 64 << 20;
-/// Bytes of the longest object that is copied by one read and one write: a worker holds it whole.
-pub const WHOLE_OBJECT_BYTES_MAX: u64 = 16 << 20;
-/// Bytes of a part of a longer object, but for the last part: stores take no less than 5 MiB.
-pub const PART_BYTES_MIN: u64 = 16 << 20;
+/// Bytes of the longest object that a worker holds whole: its checksum goes before it.
+pub const HELD_OBJECT_BYTES_MAX: u64 = 1 << 20;
+/// Bytes of the longest object that is copied by one read and one write. A write that fails is
+/// begun again, so a longer one costs more on a bad line.
+pub const WHOLE_OBJECT_BYTES_MAX: u64 = 64 << 20;
+/// Bytes of a part of a longer object, but for the last part: stores take no less than 5 MiB, and
+/// a large object needs many parts to fill a long line.
+pub const PART_BYTES_MIN: u64 = 32 << 20;
 /// Parts of one object: stores take 10 000.
 pub const PARTS_MAX: u64 = 9_000;
 /// Tasks of one sync: some 256 TiB of full tasks, in a few hundred megabytes of memory.
@@ -182,6 +186,7 @@ const _: () = assert!(BACKOFF_MAX.as_millis() <= NO_WORKERS_WAIT.as_millis());
 const _: () = assert!(LARGE_OBJECT_BYTES_MIN <= TASK_BYTES_MAX);
 // An object that shares its task with others may still be copied by parts.
 const _: () = assert!(WHOLE_OBJECT_BYTES_MAX <= LARGE_OBJECT_BYTES_MIN);
+const _: () = assert!(HELD_OBJECT_BYTES_MAX < WHOLE_OBJECT_BYTES_MAX);
 const _: () = assert!(TASK_OBJECTS_MAX <= GRANT_OBJECTS_MAX);
 const _: () = assert!(GRANT_TASKS_MAX <= GRANT_CANDIDATES_MAX);
 const _: () = assert!(GRANT_TASKS_MAX <= HELD_TASKS_MAX);

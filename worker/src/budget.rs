@@ -19,16 +19,12 @@ pub(crate) struct Budget {
     turns: Arc<Semaphore>,
 }
 
-/// Bytes that a copy holds; free again when this is dropped.
+/// The permission to move one object or part, and the bytes that it holds meanwhile; both are free
+/// again when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Reserved {
-    _permit: Option<OwnedSemaphorePermit>,
-}
-
-/// The permission to copy one object; another may begin when this is dropped.
-#[derive(Debug)]
-pub(crate) struct Turn {
-    _permit: Option<OwnedSemaphorePermit>,
+pub(crate) struct Slot {
+    _turn: Option<OwnedSemaphorePermit>,
+    _bytes: Option<OwnedSemaphorePermit>,
 }
 
 impl Budget {
@@ -38,19 +34,16 @@ impl Budget {
         Self { permits: Arc::new(Semaphore::new(units as usize)), units, turns }
     }
 
-    /// Waits until another object may be copied. A copy takes its turn before it reserves bytes, so
-    /// a copy that holds bytes never waits for a turn.
-    pub(crate) async fn turn(&self) -> Turn {
-        // Fails only when the semaphore is closed, which never happens.
-        Turn { _permit: Arc::clone(&self.turns).acquire_owned().await.ok() }
-    }
-
-    /// Waits until so many bytes are free. More than the whole budget takes all of it.
-    pub(crate) async fn reserve(&self, bytes: u64) -> Reserved {
+    /// Waits until another object or part may be moved that holds so many bytes. More than the
+    /// whole budget takes all of it. The turn is taken first, so what holds bytes never waits for
+    /// a turn.
+    pub(crate) async fn slot(&self, bytes: u64) -> Slot {
         let units = u32::try_from(bytes.div_ceil(UNIT_BYTES)).unwrap_or(u32::MAX);
         let units = units.clamp(1, self.units);
-        // Fails only when the semaphore is closed, which never happens.
-        Reserved { _permit: Arc::clone(&self.permits).acquire_many_owned(units).await.ok() }
+        // Both fail only when the semaphore is closed, which never happens.
+        let turn = Arc::clone(&self.turns).acquire_owned().await.ok();
+        let bytes = Arc::clone(&self.permits).acquire_many_owned(units).await.ok();
+        Slot { _turn: turn, _bytes: bytes }
     }
 }
 
@@ -63,19 +56,19 @@ mod tests {
     #[tokio::test]
     async fn the_budget_bounds_what_is_held() {
         let budget = Budget::new(10 << 10);
-        let first = budget.reserve(8 << 10).await;
-        assert!(budget.reserve(8 << 10).now_or_never().is_none(), "more than the budget was given");
+        let first = budget.slot(8 << 10).await;
+        assert!(budget.slot(8 << 10).now_or_never().is_none(), "more than the budget was given");
         drop(first);
         // More than all of it takes all of it, and does not wait for ever.
-        let _all = budget.reserve(1 << 30).await;
-        assert!(budget.reserve(1).now_or_never().is_none());
+        let _all = budget.slot(1 << 30).await;
+        assert!(budget.slot(1).now_or_never().is_none());
     }
 
     #[tokio::test]
     async fn the_budget_bounds_how_many_objects_are_copied() {
-        let budget = Budget::new(10 << 10);
+        let budget = Budget::new(10 << 20);
         // Without tokio's own bound on how much one test polls.
-        let turn = || tokio::task::unconstrained(budget.turn()).now_or_never();
+        let turn = || tokio::task::unconstrained(budget.slot(1)).now_or_never();
         let mut turns = Vec::new();
         while let Some(turn) = turn() {
             turns.push(turn);

@@ -35,18 +35,18 @@ use crate::metrics::WorkerMetrics;
 
 /// Objects of the grants that the worker holds at once.
 const OBJECTS_HELD_MAX: u32 = 2048;
-/// How many times the memory budget the held grants may have in bytes: enough to hide the latency
-/// of the coordinator, and few enough to leave tasks for other workers.
-const BUDGETS_HELD: u64 = 2;
+/// Bytes of the held grants whose copy has not begun, below which the worker asks for more: a
+/// second of a fast line, which hides the coordinator's latency, and few enough to leave tasks for
+/// others.
+const WAITING_BYTES_MAX: u64 = 256 << 20;
 
 /// The grants that a worker holds; clones share them.
 #[derive(Clone, Debug)]
 pub(crate) struct HeldTasks {
     connections: Arc<Connections>,
     budget: Budget,
-    bytes_max: u64,
     metrics: WorkerMetrics,
-    /// Notified when a task ends or is forgotten.
+    /// Notified when a task or one of its copies begins or ends, or is forgotten.
     changed: Arc<Notify>,
     tasks: Arc<Mutex<BTreeMap<GrantKey, Task>>>,
     /// The running copies, those of forgotten grants included.
@@ -86,7 +86,6 @@ impl HeldTasks {
         Self {
             connections,
             budget: Budget::new(memory_bytes),
-            bytes_max: memory_bytes.saturating_mul(BUDGETS_HELD),
             metrics,
             changed: Arc::new(Notify::new()),
             tasks: Arc::default(),
@@ -178,6 +177,7 @@ impl HeldTasks {
             lease,
             stop,
             counts,
+            begun: Arc::clone(&self.changed),
             leftovers: Arc::default(),
         })
     }
@@ -197,15 +197,15 @@ impl HeldTasks {
 
     /// What more can be taken on.
     pub(crate) fn capacity(&self) -> Capacity {
-        let mut capacity = Capacity { bytes: self.bytes_max, objects: OBJECTS_HELD_MAX };
+        let mut capacity = Capacity { bytes: WAITING_BYTES_MAX, objects: OBJECTS_HELD_MAX };
         let tasks = self.lock();
         if tasks.len() + GRANT_TASKS_MAX > HELD_TASKS_MAX {
             // Reports come first: no coordinator takes a longer list of held grants.
             return Capacity { bytes: 0, objects: 0 };
         }
         for task in tasks.values().filter(|task| task.outcome.is_none()) {
-            let done = task.counts.bytes_written.load(Ordering::Relaxed);
-            capacity.bytes = capacity.bytes.saturating_sub(task.bytes.saturating_sub(done));
+            let begun = task.counts.bytes_begun.load(Ordering::Relaxed);
+            capacity.bytes = capacity.bytes.saturating_sub(task.bytes.saturating_sub(begun));
             capacity.objects = capacity.objects.saturating_sub(task.objects);
         }
         capacity
@@ -260,7 +260,7 @@ impl HeldTasks {
         self.lock().is_empty()
     }
 
-    /// Waits until `done` returns true; it is called again when a task ends or is forgotten.
+    /// Waits until `done` returns true; it is called again at each change.
     pub(crate) async fn until(&self, done: impl Fn(&Self) -> bool) {
         loop {
             let mut changed = std::pin::pin!(self.changed.notified());

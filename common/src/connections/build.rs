@@ -9,6 +9,7 @@ use std::time::Duration;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey as S3Key, Checksum, S3ConditionalPut};
 use object_store::azure::{AzureAccessKey, AzureConfigKey as AzureKey, MicrosoftAzureBuilder};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey as GcsKey};
+use object_store::multipart::MultipartStore;
 use object_store::{ClientConfigKey, ClientOptions, ObjectStore, RetryConfig};
 use sha2::{Digest, Sha256};
 
@@ -19,6 +20,7 @@ use super::settings::{Options, Pairs};
 use crate::store::client::{Completion, TimedConnector};
 use crate::store::error::StoreError;
 use crate::store::signing::{AzureSigner, S3Signer, Signing};
+use crate::store::streaming::{Streaming, StreamingStore};
 
 /// The longest wait for a TCP connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -39,6 +41,8 @@ pub(super) struct Built {
     pub(super) store: Arc<dyn ObjectStore>,
     /// The same store without checksums in headers; `None` when it never sends them.
     pub(super) plain: Option<Arc<dyn ObjectStore>>,
+    /// The same store for what flows; `None` for files.
+    pub(super) streaming: Option<StreamingStore>,
     pub(super) fingerprint: [u8; 32],
     pub(super) account: Option<String>,
     pub(super) endpoint: String,
@@ -59,19 +63,16 @@ pub(super) fn build(
     options: &Options,
     identity: Option<&str>,
 ) -> Result<Built, ConnectionError> {
-    let mut plain = None;
-    let (store, facts) = match options {
-        Options::S3(pairs) => {
-            let (store, without_checksums, facts) = s3(name, location, pairs)?;
-            plain = Some(without_checksums);
-            (store, facts)
-        }
+    let Client { store, plain, streaming, facts } = match options {
+        Options::S3(pairs) => s3(name, location, pairs)?,
         Options::Azure(pairs) => azure(name, location, pairs)?,
         Options::Gcs(pairs) => gcs(name, location, pairs)?,
-        Options::File => {
-            let store = LocalStore::new(location.local_path());
-            (Arc::new(store) as Arc<dyn ObjectStore>, Facts::default())
-        }
+        Options::File => Client {
+            store: Arc::new(LocalStore::new(location.local_path())),
+            plain: None,
+            streaming: None,
+            facts: Facts::default(),
+        },
     };
     let identity = identity.unwrap_or(&facts.endpoint);
     let mut digest = Sha256::new();
@@ -81,7 +82,7 @@ pub(super) fn build(
     }
     let account = Some(facts.account).filter(|account| !account.is_empty());
     let (fingerprint, endpoint) = (digest.finalize().into(), facts.endpoint);
-    Ok(Built { store, plain, fingerprint, account, endpoint })
+    Ok(Built { store, plain, streaming, fingerprint, account, endpoint })
 }
 
 fn no_retries() -> RetryConfig {
@@ -117,12 +118,23 @@ fn refused(name: &str, error: object_store::Error) -> ConnectionError {
     ConnectionError::Settings { name: name.to_owned(), why }
 }
 
-type Store = (Arc<dyn ObjectStore>, Facts);
+/// The handles of one store.
+struct Client {
+    store: Arc<dyn ObjectStore>,
+    plain: Option<Arc<dyn ObjectStore>>,
+    streaming: Option<StreamingStore>,
+    facts: Facts,
+}
 
-/// The store with checksums in headers, and without.
-type S3Stores = (Arc<dyn ObjectStore>, Arc<dyn ObjectStore>, Facts);
+impl Client {
+    /// A store that never sends checksums in headers, and whose client signs no bodies.
+    fn new(store: Arc<impl ObjectStore + MultipartStore>, facts: Facts) -> Self {
+        let streaming = StreamingStore::new(store.clone(), store.clone(), Streaming::Sent);
+        Self { store, plain: None, streaming: Some(streaming), facts }
+    }
+}
 
-fn s3(name: &str, at: &Location, pairs: &Pairs<S3Key>) -> Result<S3Stores, ConnectionError> {
+fn s3(name: &str, at: &Location, pairs: &Pairs<S3Key>) -> Result<Client, ConnectionError> {
     let role = value(pairs, S3Key::RoleArn).is_some();
     if role && value(pairs, S3Key::WebIdentityTokenFile).is_none() {
         let why = "it needs aws_web_identity_token_file: assuming a role from other credentials \
@@ -163,7 +175,14 @@ fn s3(name: &str, at: &Location, pairs: &Pairs<S3Key>) -> Result<S3Stores, Conne
     // Set once, here: nobody else has the signer yet.
     let _set = signer.set(S3Signer { credentials, region: named });
     let facts = Facts { region, account: String::new(), endpoint };
-    Ok((Arc::new(store), Arc::new(plain), facts))
+    let plain = Arc::new(plain);
+    // A signature of the body needs all of it.
+    let streaming = match value(pairs, S3Key::UnsignedPayload) {
+        None | Some("true" | "1" | "yes" | "on") => Streaming::Sent,
+        Some(_) => Streaming::Collected,
+    };
+    let streaming = StreamingStore::new(plain.clone(), plain.clone(), streaming);
+    Ok(Client { store: Arc::new(store), plain: Some(plain), streaming: Some(streaming), facts })
 }
 
 /// Returns true for `allow_http` beside an endpoint, whose scheme decides instead.
@@ -171,7 +190,7 @@ fn is_allow_http(is_key: bool, endpoint: &str) -> bool {
     is_key && !endpoint.is_empty()
 }
 
-fn azure(name: &str, at: &Location, pairs: &Pairs<AzureKey>) -> Result<Store, ConnectionError> {
+fn azure(name: &str, at: &Location, pairs: &Pairs<AzureKey>) -> Result<Client, ConnectionError> {
     let emulator = matches!(value(pairs, AzureKey::UseEmulator), Some("true" | "1" | "yes"));
     let named = value(pairs, AzureKey::AccountName);
     if let (Some(named), Some(in_url)) = (named, at.account.as_deref())
@@ -224,10 +243,11 @@ fn azure(name: &str, at: &Location, pairs: &Pairs<AzureKey>) -> Result<Store, Co
         builder = builder.with_endpoint(endpoint.clone());
     }
     let store = builder.build().map_err(|error| refused(name, error))?;
-    Ok((Arc::new(store), Facts { region: String::new(), account: account.to_owned(), endpoint }))
+    let facts = Facts { region: String::new(), account: account.to_owned(), endpoint };
+    Ok(Client::new(Arc::new(store), facts))
 }
 
-fn gcs(name: &str, at: &Location, pairs: &Pairs<GcsKey>) -> Result<Store, ConnectionError> {
+fn gcs(name: &str, at: &Location, pairs: &Pairs<GcsKey>) -> Result<Client, ConnectionError> {
     let endpoint = match value(pairs, GcsKey::BaseUrl) {
         Some(endpoint) => checked_endpoint(name, "google_base_url", endpoint)?,
         None => String::new(),
@@ -245,5 +265,5 @@ fn gcs(name: &str, at: &Location, pairs: &Pairs<GcsKey>) -> Result<Store, Connec
         builder = builder.with_config(*key, value.expose());
     }
     let store = builder.build().map_err(|error| refused(name, error))?;
-    Ok((Arc::new(store), Facts { endpoint, ..Facts::default() }))
+    Ok(Client::new(Arc::new(store), Facts { endpoint, ..Facts::default() }))
 }

@@ -12,6 +12,7 @@ use super::location::Location;
 use super::side::Side;
 use super::{build, settings};
 use crate::config::ConnectionSettings;
+use crate::store::streaming::StreamingStore;
 
 /// A root in a store, and the client that reaches it.
 #[derive(Clone)]
@@ -28,6 +29,8 @@ pub(super) struct Connection {
     pub(super) store: Arc<dyn ObjectStore>,
     /// The same store without checksums in headers; `None` when it never sends them.
     pub(super) plain: Option<Arc<dyn ObjectStore>>,
+    /// The same store for what flows; `None` for files.
+    pub(super) streaming: Option<StreamingStore>,
     /// The results of probing the store in this process.
     pub(super) found: Arc<StoreFindings>,
 }
@@ -105,7 +108,7 @@ pub(super) fn connection(
     let built = build::build(name, &location, options, identity)?;
     // A URI that names the account belongs to a connection whose settings name it.
     location.account = location.account.or(built.account);
-    let (fingerprint, endpoint) = (built.fingerprint, built.endpoint);
-    let (store, plain) = (built.store, built.plain);
-    Ok(Connection { location, roles, fingerprint, endpoint, store, plain, found: Arc::default() })
+    let build::Built { store, plain, streaming, fingerprint, endpoint, .. } = built;
+    let found = Arc::default();
+    Ok(Connection { location, roles, fingerprint, endpoint, store, plain, streaming, found })
 }

@@ -30,5 +30,5 @@ mod tests;
 pub use error::ConnectionError;
 pub use location::absolute_uri;
 pub use registry::Connections;
-pub use resolved::{Offer, Opened, Resolved};
+pub use resolved::{Offer, Opened, Resolved, Writes};
 pub use side::Side;

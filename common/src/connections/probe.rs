@@ -26,7 +26,7 @@ impl Connections {
         root: &str,
     ) -> Result<Option<String>, Failure> {
         let opened = self.open_by(name, fingerprint, root).map_err(|error| error.failure())?;
-        if let Some(folder) = opened.directory.clone() {
+        if let Some(folder) = opened.folder().cloned() {
             let probed = probe_folder(folder, |from, to| std::fs::hard_link(from, to)).await;
             return probed.map(|()| None).map_err(|error| failure(&opened, &error));
         }
@@ -45,7 +45,7 @@ impl Connections {
         root: &str,
     ) -> Result<Option<String>, Failure> {
         let opened = self.open_by(name, fingerprint, root).map_err(|error| error.failure())?;
-        let connection = self.by_name.get(name).filter(|_| opened.directory.is_none());
+        let connection = self.by_name.get(name).filter(|_| opened.folder().is_none());
         let Some(connection) = connection else { return Ok(None) };
         let found = &connection.found;
         let tried = found.fit.get_or_try_init(|| async {
@@ -79,7 +79,7 @@ impl Connections {
         root: &str,
     ) -> Result<NamesMet, Failure> {
         let opened = self.open_by(name, fingerprint, root).map_err(|error| error.failure())?;
-        match opened.directory.clone() {
+        match opened.folder().cloned() {
             Some(folder) => probe_names(folder).await.map_err(|error| failure(&opened, &error)),
             None => Ok(NamesMet::default()),
         }
@@ -88,7 +88,7 @@ impl Connections {
 
 fn failure(opened: &Opened, error: &ProbeError) -> Failure {
     let uri = &opened.table.uri;
-    let folder = opened.directory.as_ref().map(LocalFolder::path);
+    let folder = opened.folder().map(LocalFolder::path);
     let (reason, what) = match error {
         ProbeError::Unsuitable(_) => (Reason::TargetUnsuitable, "cannot hold a replica"),
         ProbeError::Store(error) if error.kind == StoreErrorKind::Denied => {

@@ -7,6 +7,7 @@ use deepclone_core::failure::Failure;
 use deepclone_core::limits::FOLDERS_ABOVE_MAX;
 use deepclone_core::spec::TableRef;
 use object_store::ObjectStore;
+use object_store::multipart::MultipartStore;
 use object_store::path::Path;
 use sha2::{Digest as _, Sha256};
 
@@ -15,11 +16,12 @@ use super::error::ConnectionError;
 use super::local::LocalStore;
 use super::location::{self, Location, Scheme};
 use super::overlap::{TablePlace, refuse_overlap};
-use super::resolved::{Offer, Opened, Resolved};
+use super::resolved::{Offer, Opened, Resolved, Writes};
 use super::settings;
 use super::side::Side;
 use crate::config::Config;
 use crate::local_folder::LocalFolder;
+use crate::store::streaming::{Streaming, StreamingStore};
 use crate::store::table::{TableStore, join};
 
 /// All connections of this process.
@@ -67,13 +69,21 @@ impl Connections {
         name: &str,
         url: &str,
         roles: &[Side],
-        store: Arc<dyn ObjectStore>,
+        store: Arc<impl ObjectStore + MultipartStore>,
     ) -> Result<Self, ConnectionError> {
         let location = Location::parse(url)?;
         let fingerprint = Sha256::digest(location.uri()).into();
-        let (roles, endpoint, found) = (roles.to_vec(), String::new(), Arc::default());
-        let connection =
-            Connection { location, roles, fingerprint, endpoint, store, plain: None, found };
+        let streaming = StreamingStore::new(store.clone(), store.clone(), Streaming::Collected);
+        let connection = Connection {
+            location,
+            roles: roles.to_vec(),
+            fingerprint,
+            endpoint: String::new(),
+            store,
+            plain: None,
+            streaming: Some(streaming),
+            found: Arc::default(),
+        };
         self.by_name.insert(name.to_owned(), connection);
         Ok(self)
     }
@@ -180,12 +190,17 @@ impl Connections {
         location::check_path(root).map_err(|_| outside())?;
         let path = join(&connection.location.path, root);
         let location = Location { path, ..connection.location.clone() };
-        let directory = (location.scheme == Scheme::File)
-            .then(|| LocalFolder::new(connection.location.local_path(), location.local_path()));
+        let writes = match &connection.streaming {
+            Some(streaming) => Writes::Store(streaming.clone()),
+            None => {
+                let (root, folder) = (connection.location.local_path(), location.local_path());
+                Writes::Folder(LocalFolder::new(root, folder))
+            }
+        };
         let root = Path::parse(&location.path).map_err(|_| outside())?;
         let uri = location.uri();
         let table = TableStore { store: connection.fit_store(), root, uri };
-        Ok(Opened { table, directory })
+        Ok(Opened { table, writes })
     }
 
     /// Returns the folders above a table, the nearest first, up to the connection's root. For a

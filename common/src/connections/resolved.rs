@@ -1,6 +1,7 @@
 //! A table as a connection resolves and opens it, and a connection as a worker announces it.
 
 use crate::local_folder::LocalFolder;
+use crate::store::streaming::StreamingStore;
 use crate::store::table::TableStore;
 
 /// A table by its connection. A task carries all of it but the URI.
@@ -34,6 +35,25 @@ pub struct Offer {
 pub struct Opened {
     /// The store and the folder in it.
     pub table: TableStore,
-    /// The folder on this machine's disk; `None` for an object store.
-    pub directory: Option<LocalFolder>,
+    /// Where objects are written to.
+    pub writes: Writes,
+}
+
+/// What takes the objects of a table.
+#[derive(Clone, Debug)]
+pub enum Writes {
+    /// A folder on this machine's disk.
+    Folder(LocalFolder),
+    Store(StreamingStore),
+}
+
+impl Opened {
+    /// Returns the folder on this machine's disk; `None` for an object store.
+    #[must_use]
+    pub fn folder(&self) -> Option<&LocalFolder> {
+        match &self.writes {
+            Writes::Folder(folder) => Some(folder),
+            Writes::Store(_) => None,
+        }
+    }
 }

@@ -74,7 +74,7 @@ fn a_uri_belongs_to_the_longest_root_above_it() {
         assert_eq!(shown, (name, root, canonical), "{uri}");
         let opened = connections.open_by(name, &found.fingerprint, &found.root).unwrap();
         assert_eq!(opened.table.uri, canonical);
-        assert_eq!(opened.directory.is_some(), name == "disk");
+        assert_eq!(opened.folder().is_some(), name == "disk");
     }
 }
 

@@ -20,26 +20,18 @@ use bytes::Bytes;
 use http::Method;
 use http::header::{CONTENT_LENGTH, HeaderValue, IF_NONE_MATCH};
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt as _;
 use object_store::ClientOptions;
 use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse,
-    HttpResponseBody, HttpService, ReqwestConnector,
+    HttpResponseBody, HttpService,
 };
 use tokio::time::{Instant, Sleep};
 
 use crate::store::signing::Signing;
-use crate::store::{counts, listed_keys, literal, requests};
-
-/// The longest wait for the head of an answer once the request's body is sent, and for each frame.
-pub const STALL_TIMEOUT: Duration = Duration::from_secs(30);
-/// The slowest rate of a request's body.
-pub const FLOOR_BYTES_PER_SECOND: u64 = 64 << 10;
-
-/// Returns how long a request with a body of `bytes` may take.
-#[must_use]
-pub fn deadline_for(bytes: u64) -> Duration {
-    STALL_TIMEOUT + Duration::from_secs(bytes / FLOOR_BYTES_PER_SECOND)
-}
+use crate::store::stall::{STALL_TIMEOUT, deadline_for};
+use crate::store::streaming::{FlowBody, Sending};
+use crate::store::{counts, http_client, listed_keys, literal, requests};
 
 /// How an upload is completed without overwriting an object.
 #[derive(Clone, Copy, Debug)]
@@ -88,15 +80,18 @@ pub struct TimedConnector {
 
 impl HttpConnector for TimedConnector {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
-        let inner = ReqwestConnector::default().connect(options)?;
+        let client = http_client::build(options)?;
+        let inner = HttpClient::new(client.clone());
         let (completion, signing) = (self.completion, self.signing.clone());
-        Ok(HttpClient::new(TimedService { inner, completion, signing }))
+        Ok(HttpClient::new(TimedService { inner, client, completion, signing }))
     }
 }
 
 #[derive(Debug)]
 struct TimedService {
     inner: HttpClient,
+    /// The same client, for bodies that flow.
+    client: reqwest::Client,
     completion: Completion,
     signing: Signing,
 }
@@ -119,9 +114,17 @@ impl HttpService for TimedService {
         let asked = requests::extend(&mut request, &self.signing).await?;
         let lists = listed_keys::is_listing(&request);
         let host = request.uri().authority().map(ToString::to_string).unwrap_or_default();
-        let limit = deadline_for(request.body().content_length() as u64);
-        let answer = tokio::time::timeout(limit, self.inner.execute(request)).await;
-        let answer = answer.unwrap_or_else(|_| Err(stalled(limit)));
+        let answer = match Sending::of(&request) {
+            Some((sending, body)) => {
+                let answer = self.send(request, body).await;
+                answer.inspect(|answer| sending.note(answer))
+            }
+            None => {
+                let limit = deadline_for(request.body().content_length() as u64);
+                let answer = tokio::time::timeout(limit, self.inner.execute(request)).await;
+                answer.unwrap_or_else(|_| Err(stalled(limit)))
+            }
+        };
         counts::count(&host, &answer);
         let mut answer = answer?;
         if let Some(asked) = asked {
@@ -137,6 +140,35 @@ impl HttpService for TimedService {
         }
         Ok(HttpResponse::from_parts(parts, body))
     }
+}
+
+impl TimedService {
+    /// Sends a request with `body` instead of its own.
+    async fn send(&self, request: HttpRequest, body: FlowBody) -> Result<HttpResponse, HttpError> {
+        let (parts, _stand_in) = request.into_parts();
+        let url = parts.uri.to_string().parse();
+        let url = url.map_err(|error| HttpError::new(HttpErrorKind::Unknown, error))?;
+        let progress = body.progress();
+        let mut request = reqwest::Request::new(parts.method, url);
+        *request.headers_mut() = parts.headers;
+        *request.body_mut() = Some(reqwest::Body::wrap(body));
+        let answer = tokio::select! {
+            biased;
+            answer = self.client.execute(request) => answer.map_err(failed)?,
+            after = progress.stalled() => return Err(stalled(after)),
+        };
+        let (parts, body) = http::Response::<reqwest::Body>::from(answer).into_parts();
+        Ok(HttpResponse::from_parts(parts, HttpResponseBody::new(body.map_err(failed))))
+    }
+}
+
+/// What a request whose body flows failed of. It may have been done.
+fn failed(error: reqwest::Error) -> HttpError {
+    let kind = match error.is_connect() {
+        true => HttpErrorKind::Connect,
+        false => HttpErrorKind::Interrupted,
+    };
+    HttpError::new(kind, error.without_url())
 }
 
 /// A body whose frames must each come in time. The time that its reader takes does not count.

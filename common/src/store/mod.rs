@@ -10,12 +10,15 @@
 //! * [`error`]: what a store's error means.
 //! * [`redact`]: removes secrets from a text.
 //! * [`probe`]: what a target supports, tried before anything is copied to it.
-//! * [`client`]: the HTTP client below every store, with stall time-outs; `counts` counts its
-//!   answers, `listed_keys` cuts keys that the client cannot name out of listings.
+//! * [`stall`]: when a request is given up.
+//! * [`streaming`]: writes of bodies that flow and are never all in memory.
+//! * [`client`]: the HTTP client below every store, with stall time-outs; `http_client` builds it,
+//!   `counts` counts its answers, `listed_keys` cuts keys that it cannot name out of listings.
 
 pub mod client;
 pub mod counts;
 pub mod error;
+mod http_client;
 mod listed_keys;
 pub mod literal;
 pub mod probe;
@@ -23,4 +26,6 @@ pub mod redact;
 pub mod requests;
 pub mod retry;
 pub mod signing;
+pub mod stall;
+pub mod streaming;
 pub mod table;

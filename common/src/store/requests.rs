@@ -21,6 +21,8 @@ use crate::store::signing::Signing;
 
 const CHECKSUM_MODE: &str = "x-amz-checksum-mode";
 const CHECKSUM: &str = "x-amz-checksum-crc64nvme";
+const CHECKSUM_TYPE: &str = "x-amz-checksum-type";
+const FULL_OBJECT: &str = "FULL_OBJECT";
 /// The time in the answer to a DELETE, which has none, but which the client parses as a HEAD's.
 const NO_TIME: HeaderValue = HeaderValue::from_static("Thu, 01 Jan 1970 00:00:00 GMT");
 
@@ -33,13 +35,14 @@ pub enum Wanted {
     Delete,
 }
 
-/// What the answer holds besides a HEAD's, in the extensions of its result.
+/// In the extensions of a result: the object is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Came {
-    /// CRC-64/NVME of the whole object.
+pub struct Deleted;
+
+/// The checksum of a whole object that its store computed, in the extensions of a result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoredChecksum {
     Crc64Nvme(u64),
-    /// The object is removed.
-    Deleted,
 }
 
 /// Describes an object without reading it, with one request.
@@ -48,10 +51,7 @@ pub enum Came {
 /// The store's.
 pub async fn describe(store: &dyn ObjectStore, at: &ObjectPath) -> Result<Described, StoreError> {
     let answer = at.get(store, head(Wanted::StoredChecksum, None)).await?;
-    let crc64nvme = match answer.extensions.get() {
-        Some(Came::Crc64Nvme(crc64nvme)) => Some(*crc64nvme),
-        Some(Came::Deleted) | None => None,
-    };
+    let crc64nvme = answer.extensions.get().map(|StoredChecksum::Crc64Nvme(crc64nvme)| *crc64nvme);
     let etag = answer.meta.e_tag.unwrap_or_default();
     Ok(Described { size: answer.meta.size, etag, crc64nvme })
 }
@@ -68,8 +68,8 @@ pub async fn delete_if_match(
 ) -> Result<(), Error> {
     let answer = store.get_opts(path, head(Wanted::Delete, Some(etag.to_owned()))).await?;
     match answer.extensions.get() {
-        Some(Came::Deleted) => Ok(()),
-        Some(Came::Crc64Nvme(_)) | None => Err(Error::NotImplemented {
+        Some(Deleted) => Ok(()),
+        None => Err(Error::NotImplemented {
             operation: "delete if match".to_owned(),
             implementer: store.to_string(),
         }),
@@ -113,27 +113,34 @@ pub(crate) async fn extend(
 impl Asked {
     /// Puts the result into the answer's extensions.
     pub(crate) fn note(self, answer: &mut HttpResponse) {
-        let came = match self.0 {
-            Wanted::StoredChecksum => stored_crc64nvme(answer.headers()).map(Came::Crc64Nvme),
+        match self.0 {
+            Wanted::StoredChecksum => {
+                if let Some(checksum) = StoredChecksum::of(answer.headers()) {
+                    answer.extensions_mut().insert(checksum);
+                }
+            }
             Wanted::Delete if answer.status().is_success() => {
                 // The client expects the answer of a HEAD.
                 *answer.status_mut() = StatusCode::OK;
                 answer.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
                 answer.headers_mut().insert(LAST_MODIFIED, NO_TIME);
-                Some(Came::Deleted)
+                answer.extensions_mut().insert(Deleted);
             }
-            Wanted::Delete => None,
-        };
-        if let Some(came) = came {
-            answer.extensions_mut().insert(came);
+            Wanted::Delete => {}
         }
     }
 }
 
-/// Returns the digest of the whole object that S3 stores, whose bytes are big-endian.
-fn stored_crc64nvme(headers: &HeaderMap) -> Option<u64> {
-    let bytes = BASE64_STANDARD.decode(headers.get(CHECKSUM)?).ok()?;
-    Some(u64::from_be_bytes(bytes.try_into().ok()?))
+impl StoredChecksum {
+    /// The checksum in an answer of S3, whose bytes are big-endian. One that is composed of the
+    /// parts' own is none of the whole object's bytes.
+    pub(crate) fn of(headers: &HeaderMap) -> Option<Self> {
+        if headers.get(CHECKSUM_TYPE).is_some_and(|kind| kind != FULL_OBJECT) {
+            return None;
+        }
+        let bytes = BASE64_STANDARD.decode(headers.get(CHECKSUM)?).ok()?;
+        Some(Self::Crc64Nvme(u64::from_be_bytes(bytes.try_into().ok()?)))
+    }
 }
 
 #[cfg(test)]
@@ -144,15 +151,17 @@ mod tests {
     fn a_stored_checksum_is_eight_bytes_in_base64() {
         for (text, expect) in [
             // CRC-64/NVME of "123456789", as the catalogue of CRCs gives it.
-            ("rosUhgp5mIg=", Some(0xae8b_1486_0a79_9888)),
+            ("rosUhgp5mIg=", Some(StoredChecksum::Crc64Nvme(0xae8b_1486_0a79_9888))),
             ("AAAA", None),
             ("no base64", None),
         ] {
             let mut headers = HeaderMap::new();
             headers.insert(CHECKSUM, HeaderValue::from_static(text));
-            assert_eq!(stored_crc64nvme(&headers), expect, "{text}");
+            assert_eq!(StoredChecksum::of(&headers), expect, "{text}");
+            headers.insert(CHECKSUM_TYPE, HeaderValue::from_static("COMPOSITE"));
+            assert_eq!(StoredChecksum::of(&headers), None, "{text} of parts");
         }
-        assert_eq!(stored_crc64nvme(&HeaderMap::new()), None);
+        assert_eq!(StoredChecksum::of(&HeaderMap::new()), None);
     }
 
     #[tokio::test]

@@ -17,6 +17,7 @@ mod evidence;
 mod history;
 mod lock;
 mod memory;
+mod migrations;
 mod purge;
 mod sqlite;
 mod store;

@@ -12,19 +12,17 @@ use deepclone_core::ids::{Epoch, JobId, TargetKey};
 use deepclone_core::limits::EVIDENCE_ROWS_MAX;
 use futures::TryStreamExt as _;
 use futures::future::BoxFuture;
-use sqlx::migrate::Migrator;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{Row as _, Sqlite, Transaction};
 
 use super::history::{self, job_id};
+use super::migrations::MIGRATIONS;
 use super::{Batch, Entry, KnownObject, StateError, Store, encoding, evidence, lock, purge};
 
 /// Connections that read a file at the same time; further reads wait.
 const READERS_MAX: u32 = 4;
-
-pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
 /// Where the state lives.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -155,10 +155,9 @@ impl Machine {
             .map(|(id, job, tasks)| (tasks.leased_bytes, tasks.leased.len(), id, job, tasks))
             .collect();
         jobs.sort_unstable_by_key(|&(bytes, leases, id, _, _)| (bytes, leases, id));
-        let idle = known.held.is_empty();
         jobs.into_iter().find_map(|(_, _, id, job, tasks)| {
             let suits = |task: &Task| !self.avoids(worker, job, task);
-            Some((id, candidate(tasks, batch, idle, suits)?))
+            Some((id, candidate(tasks, batch, suits)?))
         })
     }
 
@@ -222,16 +221,11 @@ impl Machine {
     }
 }
 
-/// The largest ready task that fits; an idle worker with an empty batch gets the largest task, even
-/// if it does not fit.
-fn candidate(
-    tasks: &Tasks,
-    batch: &Batch,
-    idle: bool,
-    suits: impl Fn(&Task) -> bool,
-) -> Option<TaskIndex> {
+/// The largest ready task that fits. The first one of an answer need not: the worker has slots that
+/// are about to run dry, and takes a large object in parts.
+fn candidate(tasks: &Tasks, batch: &Batch, suits: impl Fn(&Task) -> bool) -> Option<TaskIndex> {
     let suits = |&&(_, index): &&(Reverse<u64>, TaskIndex)| tasks.get(index).is_some_and(&suits);
-    if idle && batch.tasks.is_empty() {
+    if batch.tasks.is_empty() {
         return tasks.ready.iter().find(suits).map(|&(_, index)| index);
     }
     let objects_free = batch.objects_left.min(batch.capacity.objects as usize);

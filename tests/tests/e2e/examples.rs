@@ -1,8 +1,9 @@
 //! The example clients of `examples/`: each submits a job to a real coordinator and watches it to
 //! its end, and says why one is refused.
 
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use deepclone_tests::environment::environment;
 use deepclone_tests::process;
@@ -47,20 +48,23 @@ async fn submits_and_watches(client: impl Fn(&str) -> Command) {
     let source = Place::Local(examples().join("trips"));
     let target = Place::Local(scratch.path().join("replica"));
     let deployment = Deployment::start(&source, &target);
-    let _worker = deployment.worker("only");
     let run = |source: &Place| {
         let mut command = client(&deployment.coordinator.url());
         command.args([source.server_uri(), target.server_uri()]);
         command
     };
 
-    let (code, stdout, stderr) = run_to_its_end(run(&source)).await;
-    assert_eq!(code, 0, "{stderr}");
-    let lines: Vec<&str> = stdout.lines().collect();
+    // Without a worker the job cannot end before it is watched.
+    let mut watching = run(&source).stdout(Stdio::piped()).spawn().expect("the command starts");
+    let mut lines = BufReader::new(watching.stdout.take().expect("its output")).lines();
+    let first = lines.next().expect("a change is watched").expect("it speaks UTF-8");
+    let _worker = deployment.worker("only");
+    let rest: Vec<String> = lines.map(|line| line.expect("it speaks UTF-8")).collect();
+    assert!(watching.wait().expect("it ends").success());
     let said = "SUCCEEDED: version 6 of the source is version 0 of the replica";
-    assert!(lines.last().is_some_and(|line| line.ends_with(said)), "{stdout}");
-    assert!(lines.iter().all(|line| line.starts_with("jobs/")), "{stdout}");
-    assert!(lines.len() > 1, "no change was watched: {stdout}");
+    assert!(!first.ends_with(said), "{first}");
+    assert!(rest.last().is_some_and(|line| line.ends_with(said)), "{rest:?}");
+    assert!(rest.iter().chain([&first]).all(|line| line.starts_with("jobs/")), "{rest:?}");
 
     // A job that fails, and one that is refused when it is submitted.
     for (place, reason) in [

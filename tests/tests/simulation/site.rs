@@ -9,7 +9,6 @@ use deepclone_coordinator::embedded::Embedded;
 use deepclone_core::limits::Limits;
 use deepclone_worker::metrics::WorkerMetrics;
 use deepclone_worker::{CoordinatorEndpoint, WorkerOptions};
-use object_store::ObjectStore;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -33,7 +32,7 @@ pub(crate) fn connections(
     process: &Arc<Process>,
     keeps_checksums: bool,
 ) -> Arc<Connections> {
-    let bucket = |bucket| -> Arc<dyn ObjectStore> {
+    let bucket = |bucket| {
         let (world, process) = (Arc::clone(world), Arc::clone(process));
         Arc::new(SimulatedStore { world, process, bucket, keeps_checksums })
     };

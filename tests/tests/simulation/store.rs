@@ -11,20 +11,21 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use deepclone_common::store::requests::{Came, Wanted};
+use deepclone_common::store::requests::{Deleted, StoredChecksum, Wanted};
 use futures::stream::{self, BoxStream};
 use futures::{FutureExt as _, StreamExt as _};
 use object_store::client::{HttpError, HttpErrorKind};
+use object_store::multipart::{MultipartStore, PartId};
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload,
-    ObjectMeta, ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult,
-    Result, UploadPart,
+    CopyOptions, Error, Extensions, GetOptions, GetResult, GetResultPayload, ListResult,
+    MultipartId, MultipartUpload, ObjectMeta, ObjectStore, PutMode, PutMultipartOptions,
+    PutOptions, PutPayload, PutResult, Result,
 };
 
 use crate::clouds::{By, Object};
 use crate::process::Process;
-use crate::world::{Parts, World};
+use crate::world::{Parts, Received, World};
 
 /// How long a client waits for an answer.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -220,24 +221,27 @@ fn get(
     store: &SimulatedStore,
     location: &Path,
     options: &GetOptions,
-) -> Result<(Object, Option<Came>)> {
+) -> Result<(Object, Extensions)> {
     let (bucket, key) = (store.bucket, location.as_ref());
     let object = parts.clouds.get(bucket, key).cloned();
     let object = object.ok_or_else(|| absent(key))?;
     options.check_preconditions(&SimulatedStore::meta(location, &object))?;
     let now_ms = parts.clouds.now_ms;
     parts.replicas.looked_at(store.process.role, (bucket, key), now_ms);
-    let came = match options.extensions.get::<Wanted>() {
+    let mut came = Extensions::new();
+    match options.extensions.get::<Wanted>() {
         Some(Wanted::StoredChecksum) => {
             let digest = || crc_fast::checksum(crc_fast::CrcAlgorithm::Crc64Nvme, &object.bytes);
-            store.keeps_checksums.then(|| Came::Crc64Nvme(digest()))
+            if store.keeps_checksums {
+                came.insert(StoredChecksum::Crc64Nvme(digest()));
+            }
         }
         Some(Wanted::Delete) => {
             parts.clouds.remove(bucket, key, By::Us);
-            Some(Came::Deleted)
+            came.insert(Deleted);
         }
-        None => None,
-    };
+        None => {}
+    }
     Ok((object, came))
 }
 
@@ -258,16 +262,14 @@ impl ObjectStore for SimulatedStore {
 
     async fn put_multipart_opts(
         &self,
-        location: &Path,
+        _location: &Path,
         _options: PutMultipartOptions,
     ) -> Result<Box<dyn MultipartUpload>> {
-        self.request("open", location.as_ref(), |_| Ok(())).await?;
-        let (store, location) = (self.clone(), location.clone());
-        Ok(Box::new(Upload { store, location, parts: Arc::default(), next: 0, is_over: false }))
+        Err(Error::NotSupported { source: "nobody asks for it".into() })
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        let (object, came) = self
+        let (object, extensions) = self
             .request("get", location.as_ref(), |parts| get(parts, self, location, &options))
             .await?;
         let size = object.bytes.len() as u64;
@@ -282,10 +284,6 @@ impl ObjectStore for SimulatedStore {
             true => Bytes::new(),
             false => object.bytes.slice(range.start as usize..range.end as usize),
         };
-        let mut extensions = object_store::Extensions::new();
-        if let Some(came) = came {
-            extensions.insert(came);
-        }
         Ok(GetResult {
             payload: GetResultPayload::Stream(self.body(bytes)),
             meta: Self::meta(location, &object),
@@ -347,65 +345,64 @@ impl ObjectStore for SimulatedStore {
     }
 }
 
-/// Parts by their numbers, as far as they came.
-type Received = std::sync::Mutex<std::collections::BTreeMap<usize, Bytes>>;
-
-/// A multipart upload that holds its parts until it is completed.
-struct Upload {
-    store: SimulatedStore,
-    location: Path,
-    parts: Arc<Received>,
-    next: usize,
-    is_over: bool,
-}
-
-impl fmt::Debug for Upload {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Upload({})", self.location)
-    }
-}
-
 #[async_trait::async_trait]
-impl MultipartUpload for Upload {
-    fn put_part(&mut self, data: PutPayload) -> UploadPart {
-        let number = self.next;
-        self.next += 1;
-        let (store, location) = (self.store.clone(), self.location.clone());
-        let (parts, bytes) = (Arc::clone(&self.parts), Bytes::from(data));
-        async move {
-            store
-                .request("part", location.as_ref(), |_| {
-                    let mut parts = parts.lock().unwrap_or_else(|lock| lock.into_inner());
-                    parts.insert(number, bytes);
-                    Ok(())
-                })
-                .await
-        }
-        .boxed()
+impl MultipartStore for SimulatedStore {
+    async fn create_multipart(&self, location: &Path) -> Result<MultipartId> {
+        self.request("open", location.as_ref(), |world| {
+            let id = format!("upload-{}", world.uploads.len());
+            world.uploads.insert(id.clone(), Some(Received::new()));
+            Ok(id)
+        })
+        .await
+    }
+
+    async fn put_part(
+        &self,
+        location: &Path,
+        id: &MultipartId,
+        number: usize,
+        data: PutPayload,
+    ) -> Result<PartId> {
+        let bytes = Bytes::from(data);
+        self.request("part", location.as_ref(), |world| {
+            upload(world, id)?.insert(number, bytes);
+            Ok(PartId { content_id: number.to_string() })
+        })
+        .await
     }
 
     /// Refused where something is, as our client asks of S3; a second one finds no upload.
-    async fn complete(&mut self) -> Result<PutResult> {
-        let (store, location) = (self.store.clone(), self.location.clone());
-        let (parts, count) = (Arc::clone(&self.parts), self.next);
-        let is_over = &mut self.is_over;
-        store
-            .request("complete", location.as_ref(), |world| {
-                let parts = parts.lock().unwrap_or_else(|lock| lock.into_inner());
-                if *is_over || parts.len() != count {
-                    return Err(status("404 Not Found: <Code>NoSuchUpload</Code>"));
-                }
-                let whole: Vec<u8> = parts.values().flatten().copied().collect();
-                let (bucket, key) = (store.bucket, location.as_ref());
-                let put = put_where(world, bucket, key, whole.into(), &PutMode::Create)?;
-                *is_over = true;
-                Ok(put)
-            })
-            .await
+    async fn complete_multipart(
+        &self,
+        location: &Path,
+        id: &MultipartId,
+        parts: Vec<PartId>,
+    ) -> Result<PutResult> {
+        self.request("complete", location.as_ref(), |world| {
+            let received = upload(world, id)?;
+            if received.len() != parts.len() {
+                return Err(status("400 Bad Request: <Code>InvalidPart</Code>"));
+            }
+            let whole: Vec<u8> = received.values().flatten().copied().collect();
+            let (bucket, key) = (self.bucket, location.as_ref());
+            let put = put_where(world, bucket, key, whole.into(), &PutMode::Create)?;
+            world.uploads.insert(id.clone(), None);
+            Ok(put)
+        })
+        .await
     }
 
-    async fn abort(&mut self) -> Result<()> {
-        self.is_over = true;
-        self.store.request("abort", self.location.as_ref(), |_| Ok(())).await
+    async fn abort_multipart(&self, location: &Path, id: &MultipartId) -> Result<()> {
+        self.request("abort", location.as_ref(), |world| {
+            world.uploads.insert(id.clone(), None);
+            Ok(())
+        })
+        .await
     }
+}
+
+/// The parts of an upload that is not over.
+fn upload<'a>(world: &'a mut Parts, id: &str) -> Result<&'a mut Received> {
+    let open = world.uploads.get_mut(id).and_then(Option::as_mut);
+    open.ok_or_else(|| status("404 Not Found: <Code>NoSuchUpload</Code>"))
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
 use deepclone_common::clock::Clock;
 use tokio::time::Instant;
 
@@ -31,7 +32,12 @@ pub(crate) struct Parts {
     /// Whole buckets that do not answer, and until when.
     pub(crate) outages: BTreeMap<&'static str, i64>,
     pub(crate) requests: u64,
+    /// Multipart uploads by their ids; `None` once one is over.
+    pub(crate) uploads: BTreeMap<String, Option<Received>>,
 }
+
+/// The parts of an upload by their numbers, as far as they came.
+pub(crate) type Received = BTreeMap<usize, Bytes>;
 
 impl fmt::Debug for World {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -50,6 +56,7 @@ impl World {
             replicas: Replicas::default(),
             outages: BTreeMap::new(),
             requests: 0,
+            uploads: BTreeMap::new(),
         };
         Self { clock, parts: Mutex::new(parts) }
     }

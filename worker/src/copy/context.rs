@@ -5,15 +5,21 @@ use std::sync::atomic::AtomicBool;
 
 use deepclone_common::store::table::TableStore;
 use deepclone_core::ids::Attempt;
+use deepclone_core::limits::HELD_OBJECT_BYTES_MAX;
 use deepclone_core::spec::Verification;
 use object_store::ObjectStore;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::counts::Counts;
 use super::error::CopyError;
+use super::length::Length;
 use super::target::Target;
-use crate::budget::Budget;
+use crate::budget::{Budget, Slot};
 use crate::lease::LeaseClock;
+
+/// Bytes of a flow that are in memory at once: the buffers of two connections.
+const FLOW_BYTES: u64 = 1 << 20;
 
 /// What the copies of one task share.
 #[derive(Clone, Debug)]
@@ -28,6 +34,8 @@ pub(crate) struct TaskContext {
     /// Cancelled when the coordinator wants nothing more of the grant.
     pub(crate) stop: CancellationToken,
     pub(crate) counts: Arc<Counts>,
+    /// Notified when the copy of an object or a part begins.
+    pub(crate) begun: Arc<Notify>,
     /// Set once an object of the task was found at the target: the others may be there, too.
     pub(crate) leftovers: Arc<AtomicBool>,
 }
@@ -39,6 +47,35 @@ impl TaskContext {
 
     pub(crate) fn target_store(&self) -> &dyn ObjectStore {
         &*self.target.table().store
+    }
+
+    /// Waits until an object or a part of this length may be moved.
+    pub(crate) async fn slot(&self, length: Length) -> Slot {
+        let length = match length {
+            Length::Exact(bytes) => bytes,
+            Length::AtLeast(bytes) => bytes.max(HELD_OBJECT_BYTES_MAX),
+        };
+        let held = length.min(FLOW_BYTES) + self.target.holds(length);
+        let slot = self.budget.slot(held).await;
+        self.counts.begun(length);
+        self.begun.notify_waiters();
+        slot
+    }
+
+    /// Ends `work` on the object `key` early when the grant is not wanted any more.
+    ///
+    /// # Errors
+    /// That of the work; a lease that ended.
+    pub(crate) async fn until_stopped<T>(
+        &self,
+        key: &str,
+        work: impl Future<Output = Result<T, CopyError>>,
+    ) -> Result<T, CopyError> {
+        tokio::select! {
+            biased;
+            done = work => done,
+            () = self.stop.cancelled() => Err(CopyError::lease_expired(key)),
+        }
     }
 
     /// Asked before each write of the object `key`.

@@ -8,11 +8,17 @@ pub(crate) struct Counts {
     pub(crate) bytes_read: AtomicU64,
     pub(crate) bytes_written: AtomicU64,
     pub(crate) requests: AtomicU32,
+    /// Bytes of the objects and parts whose copy has begun, repeats included.
+    pub(crate) bytes_begun: AtomicU64,
 }
 
 impl Counts {
     pub(crate) fn request(&self) {
         self.requests.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn begun(&self, bytes: u64) {
+        self.bytes_begun.fetch_add(bytes, Ordering::Relaxed);
     }
 
     pub(crate) fn read(&self, bytes: usize) {

@@ -60,6 +60,12 @@ impl CopyError {
         Self::new(TaskFailureKind::TargetConflict, message)
     }
 
+    /// The target says that it has the object, and did not ask for all bytes.
+    pub(crate) fn unread(key: &str) -> Self {
+        let message = format!("the target took {key} without all of its bytes");
+        Self::new(TaskFailureKind::Corrupt, message)
+    }
+
     /// The lease ended: no write may start.
     pub(crate) fn lease_expired(key: &str) -> Self {
         let message = format!("the lease ended before {key} was copied");

@@ -1,18 +1,22 @@
 //! Copies the objects of one task: reads, digests, writes where nothing is, proves.
 //!
-//! Words: a *part* is a range of an object, whole in memory before it is written; its size is a
-//! function of the object's length alone. The *budget* is the number of bytes that the worker holds
-//! at once.
+//! Words: a *part* is a range of an object; its size is a function of the object's length alone. A
+//! *flow* is bytes on their way from a read into a write: little of it is in memory at once. The
+//! *budget* is the number of bytes that the worker holds at once, and a *slot* the permission to
+//! move one object or part.
 //!
-//! Flow: [`task::copy_task`] → [`object::copy_object`] → [`present`] where the key is expected at
-//! the target → [`read`] → one put, or [`parts`] → [`target`]. Where the key is taken, [`settle`]
-//! compares by [`proof`], which also reads back what was written.
+//! Order: [`task::copy_task`] → [`object::copy_object`] → [`present`] where the key is expected at
+//! the target → [`read`] → [`flow`] → one put, or [`parts`] → [`target`]. Where the key is taken,
+//! [`settle`] compares by [`proof`], which also reads back what was written.
 
 pub(crate) mod context;
 pub(crate) mod counts;
 pub(crate) mod error;
 pub(crate) mod etag;
+pub(crate) mod flow;
+pub(crate) mod found;
 pub(crate) mod key;
+pub(crate) mod length;
 pub(crate) mod object;
 pub(crate) mod parts;
 pub(crate) mod present;

@@ -1,30 +1,31 @@
-//! One object: proved where it is at the target already, else copied whole or by parts.
+//! One object: proved where it is at the target already, else copied: in memory if it is small,
+//! else as a flow, and by parts if it is large.
 
 use std::sync::atomic::Ordering;
 
 use deepclone_common::store::error::{StoreError, StoreErrorKind};
-use deepclone_common::store::retry::{Patience, Retry, retrying};
+use deepclone_common::store::requests::StoredChecksum;
+use deepclone_common::store::retry::{Patience, Retry};
 use deepclone_core::copy_plan::CopyPlan;
-use deepclone_core::limits::WHOLE_OBJECT_BYTES_MAX;
+use deepclone_core::limits::HELD_OBJECT_BYTES_MAX;
 use deepclone_core::receipt::{ObjectReceipt, TaskFailureKind};
 use deepclone_core::spec::Verification;
 use deepclone_core::task::ObjectCopy;
-use object_store::GetOptions;
 
 use super::context::TaskContext;
 use super::error::CopyError;
 use super::etag::ETag;
+use super::flow::flow;
+use super::found::found;
 use super::key::{ObjectKey, ObjectToCopy, SourceObject};
+use super::length::Length;
 use super::parts::copy_parts;
-use super::present::prove;
+use super::present::prove_expected;
 use super::proof::{Compared, Expected, compare};
-use super::read::{Length, Piece, ReadOutcome, SourceState, Want, read};
+use super::read::{Known, Reading};
 use super::settle::{AtTarget, CopiedObject, Settled, settle};
 use super::target::written::Written;
-use crate::budget::Reserved;
-
-/// What the log does not say of a deletion-vector file: its other vectors.
-const MINIMUM_SLACK_BYTES: u64 = 1 << 20;
+use crate::budget::Slot;
 
 /// Copies one object and proves it.
 ///
@@ -43,16 +44,24 @@ pub(crate) async fn copy_object(
         true => Length::AtLeast(spec.size),
         false => Length::Exact(spec.size),
     };
-    let copied = match prove(context, &object, length).await? {
-        Some(receipt) => CopiedObject { receipt, is_unheard: false },
+    let proved =
+        context.until_stopped(&spec.target_path, prove_expected(context, &object, length)).await?;
+    let copied = match proved {
+        Some(receipt) => CopiedObject { receipt, is_unheard: false, checksum: None },
         None => copy(context, &object, length).await?,
     };
     if copied.receipt.existed {
         context.leftovers.store(true, Ordering::Relaxed);
-    } else if context.verification == Verification::ReadBack {
+    } else if context.verification == Verification::ReadBack || is_doubtful(&copied) {
         read_back(context, &object.target, &copied.receipt).await?;
     }
     Ok(copied)
+}
+
+/// True when the store says another checksum than that of the bytes which were read.
+fn is_doubtful(copied: &CopiedObject) -> bool {
+    let sent = StoredChecksum::Crc64Nvme(copied.receipt.crc64nvme);
+    copied.checksum.is_some_and(|stored| stored != sent)
 }
 
 /// Reads what was just written; a bad object is deleted, so that the next attempt finds nothing.
@@ -83,78 +92,53 @@ async fn copy(
     object: &ObjectToCopy<'_>,
     length: Length,
 ) -> Result<CopiedObject, CopyError> {
-    let mut seen = match CopyPlan::of(length.least()) {
+    let key = &object.target.key;
+    let first = match CopyPlan::of(length.least()) {
         CopyPlan::Whole => None,
-        CopyPlan::Parts(_) => Some(look_at_source(context, object, length).await?),
+        CopyPlan::Parts(parts) => parts.ranges().next(),
     };
-    loop {
-        if let Some(source) = &seen
-            && let CopyPlan::Parts(parts) = CopyPlan::of(source.size)
-        {
-            let (digest, at_target) = copy_parts(context, object, source, parts).await?;
-            return Ok(at_target.evidence(&digest, source.etag.as_ref()));
+    let known = Known::Planned(length);
+    let begin = async {
+        let slot = context.slot(length).await;
+        Reading::open(context, &object.source, first.clone(), &known).await.map(|read| (read, slot))
+    };
+    let (reading, slot) = context.until_stopped(key, begin).await?;
+    match CopyPlan::of(reading.source().size) {
+        // It ends its upload itself when the grant is not wanted any more.
+        CopyPlan::Parts(parts) => copy_parts(context, object, parts, (reading, slot)).await,
+        CopyPlan::Whole if reading.source().size <= HELD_OBJECT_BYTES_MAX => {
+            context.until_stopped(key, put_held(context, object, reading, slot)).await
         }
-        let room = seen.map_or(room_for(length), |source| source.size);
-        let reserved = context.budget.reserve(room).await;
-        let want = Want::Whole { length, most: room };
-        match read(context.source_store(), &object.source, &want, &context.counts).await? {
-            ReadOutcome::Read(piece) => return put_whole(context, object, *piece, reserved).await,
-            ReadOutcome::Larger(source) => seen = Some(source),
+        CopyPlan::Whole => {
+            context.until_stopped(key, put_flowing(context, object, reading, slot)).await
         }
     }
 }
 
-/// Bytes to hold for an object that is copied whole.
-fn room_for(length: Length) -> u64 {
-    match length {
-        Length::Exact(size) => size,
-        Length::AtLeast(least) => (least + MINIMUM_SLACK_BYTES).min(WHOLE_OBJECT_BYTES_MAX),
-    }
-}
-
-/// The source's object, which must have the planned length.
-async fn look_at_source(
+/// Writes a small object from memory.
+async fn put_held(
     context: &TaskContext,
     object: &ObjectToCopy<'_>,
-    length: Length,
-) -> Result<SourceState, CopyError> {
-    let key = &object.source.key;
-    let head = || {
-        context.counts.request();
-        let options = GetOptions { head: true, ..GetOptions::default() };
-        object.source.at.get(context.source_store(), options)
-    };
-    let answer =
-        retrying(Patience::OBJECT, head).await.map_err(|error| CopyError::source(key, &error))?;
-    let meta = &answer.meta;
-    length.check(key, meta.size)?;
-    Ok(SourceState::of(meta))
-}
-
-async fn put_whole(
-    context: &TaskContext,
-    object: &ObjectToCopy<'_>,
-    piece: Piece,
-    _reserved: Reserved,
+    reading: Reading,
+    _slot: Slot,
 ) -> Result<CopiedObject, CopyError> {
     let key = &object.target.key;
+    let source = reading.source().clone();
+    let (chunks, digest) = reading.collect().await?;
     let mut retry = Retry::new(Patience::OBJECT);
     // A write whose answer was lost may have been done.
     let mut is_lost = false;
     let at_target = loop {
         context.check_lease(key)?;
-        let error = match context.target.put(&object.target, &piece.chunks).await {
-            Ok(Written::New(etag)) => {
-                context.counts.wrote(piece.source.size);
+        let error = match context.target.put(&object.target, &chunks).await {
+            Ok(Written::New { etag, .. }) => {
+                context.counts.wrote(source.size);
                 break AtTarget::Written(etag);
             }
-            Ok(Written::Exists) => match settle(context, object, &piece.digest).await? {
+            Ok(Written::Exists) => match settle(context, object, &digest).await? {
                 Settled::Same(etag) if is_lost => break AtTarget::Unheard(etag),
                 Settled::Same(etag) => break AtTarget::Found(etag),
-                Settled::Absent => {
-                    let message = "the object that had its key is gone";
-                    StoreError::new(StoreErrorKind::Transient, message)
-                }
+                Settled::Absent => taken_no_more(),
             },
             Err(error) => {
                 is_lost |= error.kind.is_retryable();
@@ -164,5 +148,54 @@ async fn put_whole(
         let Some(pause) = retry.next(&error) else { return Err(CopyError::target(key, &error)) };
         tokio::time::sleep(pause).await;
     };
-    Ok(at_target.evidence(&piece.digest, piece.source.etag.as_ref()))
+    Ok(at_target.evidence(&digest, source.etag.as_ref(), None))
+}
+
+fn taken_no_more() -> StoreError {
+    StoreError::new(StoreErrorKind::Transient, "the object that had its key is gone")
+}
+
+/// Writes an object while it is read. A write that fails is begun again with a new read.
+async fn put_flowing(
+    context: &TaskContext,
+    object: &ObjectToCopy<'_>,
+    mut reading: Reading,
+    _slot: Slot,
+) -> Result<CopiedObject, CopyError> {
+    let key = &object.target.key;
+    let source = reading.source().clone();
+    let mut retry = Retry::new(Patience::OBJECT);
+    // Of all bytes, once they were read to their end.
+    let mut digest = None;
+    let mut is_lost = false;
+    loop {
+        context.check_lease(key)?;
+        let (bytes, end) = flow(reading);
+        let put = context.target.put_flow(&object.target, bytes).await;
+        match end.now() {
+            Some(Ok(read)) => digest = Some(read),
+            Some(Err(error)) => return Err(error),
+            None => {}
+        }
+        let error = match (put, &digest) {
+            (Ok(Written::New { etag, checksum }), Some(digest)) => {
+                context.counts.wrote(source.size);
+                let at_target = AtTarget::Written(etag);
+                return Ok(at_target.evidence(digest, source.etag.as_ref(), checksum));
+            }
+            (Ok(Written::New { .. }), None) => return Err(CopyError::unread(key)),
+            (Ok(Written::Exists), _) => match found(context, object, &source, &mut digest).await? {
+                Some(found) => return Ok(CopiedObject { is_unheard: is_lost, ..found }),
+                None => taken_no_more(),
+            },
+            (Err(error), _) => {
+                is_lost |= error.kind.is_retryable();
+                error
+            }
+        };
+        let Some(pause) = retry.next(&error) else { return Err(CopyError::target(key, &error)) };
+        tokio::time::sleep(pause).await;
+        let known = Known::State(source.clone());
+        reading = Reading::open(context, &object.source, None, &known).await?;
+    }
 }

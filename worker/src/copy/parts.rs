@@ -1,173 +1,208 @@
-//! Large objects: read by ranges of one state of the source, written by parts.
+//! Large objects: ranges of one state of the source, each read and written on its own.
+
+use std::ops::Range;
 
 use crc_fast::Digest;
 use deepclone_common::store::error::{StoreError, StoreErrorKind};
-use deepclone_common::store::retry::{Patience, retrying};
+use deepclone_common::store::requests::StoredChecksum;
+use deepclone_common::store::retry::{Patience, Retry, retrying};
 use deepclone_core::copy_plan::PartPlan;
 use deepclone_core::receipt::TaskFailureKind;
-use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
-use object_store::ObjectStoreExt;
+use object_store::multipart::PartId;
 
 use super::context::TaskContext;
 use super::error::CopyError;
+use super::etag::ETag;
+use super::flow::flow;
+use super::found::found;
 use super::key::ObjectToCopy;
-use super::read::{Piece, ReadOutcome, SourceState, Want, new_digest, read};
-use super::settle::{AtTarget, Settled, settle};
+use super::length::Length;
+use super::read::{Known, Reading, SourceState, new_digest};
+use super::settle::{AtTarget, CopiedObject};
 use super::target::Upload;
 use super::target::written::Written;
-use crate::budget::Reserved;
-
-/// Parts of one object that are read or written at once.
-const PARTS_IN_FLIGHT: usize = 4;
+use crate::budget::Slot;
 
 /// How an upload ended, as far as its answers tell.
 enum Finished {
-    /// Its object is at the target.
-    New(AtTarget),
+    /// Its object is at the target, with this tag and checksum.
+    New(Option<ETag>, Option<StoredChecksum>),
     /// Another write made an object of this key.
     Exists,
     /// The answer was lost, or an earlier one was: only the target can tell.
     Unknown,
 }
 
-/// Copies an object by parts, or proves the one that is there.
+/// A part to copy.
+struct Part {
+    number: usize,
+    range: Range<u64>,
+    /// The read of it, where it has begun.
+    begun: Option<(Reading, Slot)>,
+}
+
+/// Copies an object by parts. `first` is the read of the first one, or of all.
 ///
 /// # Errors
 /// The object cannot be read, cannot be written, or another one has its key.
 pub(crate) async fn copy_parts(
     context: &TaskContext,
     object: &ObjectToCopy<'_>,
-    source: &SourceState,
     parts: PartPlan,
-) -> Result<(Digest, AtTarget), CopyError> {
+    first: (Reading, Slot),
+) -> Result<CopiedObject, CopyError> {
     let key = &object.target.key;
-    let (digest, finished) = if exists(context, object).await? {
-        (pump(context, object, source, parts, None).await?, Finished::Exists)
-    } else {
+    let source = first.0.source().clone();
+    let open = retrying(Patience::OBJECT, || context.target.open(&object.target));
+    let open = async {
         context.check_lease(key)?;
-        let opened = context.target.open(&object.target).await;
-        let mut upload = opened.map_err(|error| CopyError::target(key, &error))?;
-        let pumped = pump(context, object, source, parts, Some(&mut upload)).await;
-        match pumped.and_then(|digest| context.check_lease(key).map(|()| digest)) {
-            Ok(digest) => (digest, finish(key, upload).await?),
-            Err(error) => {
-                upload.abort().await;
-                return Err(error);
-            }
+        open.await.map_err(|error| CopyError::target(key, &error))
+    };
+    let upload = context.until_stopped(key, open).await?;
+    let work = async {
+        let (digest, ids) = copy_all(context, object, &upload, parts, first).await?;
+        Ok((digest, finish(context, object, &upload, &ids).await?))
+    };
+    let (digest, finished) = match work.await {
+        Ok(done) => done,
+        Err(error) => {
+            upload.abort().await;
+            return Err(error);
         }
     };
-    let is_known = match finished {
-        Finished::New(at_target) => return Ok((digest, at_target)),
-        Finished::Exists => true,
-        Finished::Unknown => false,
+    let is_unheard = match finished {
+        Finished::New(etag, checksum) => {
+            let at_target = AtTarget::Written(etag);
+            return Ok(at_target.evidence(&digest, source.etag.as_ref(), checksum));
+        }
+        Finished::Exists => {
+            // Refused: the parts lie there until they are thrown away.
+            upload.abort().await;
+            false
+        }
+        Finished::Unknown => true,
     };
-    match settle(context, object, &digest).await? {
-        Settled::Same(etag) if is_known => Ok((digest, AtTarget::Found(etag))),
-        Settled::Same(etag) => Ok((digest, AtTarget::Unheard(etag))),
-        Settled::Absent => {
+    match found(context, object, &source, &mut Some(digest)).await? {
+        Some(found) => Ok(CopiedObject { is_unheard, ..found }),
+        None => {
             let message = format!("the upload of {key} ended and left no object");
             Err(CopyError::new(TaskFailureKind::Transient, message))
         }
     }
 }
 
-async fn exists(context: &TaskContext, object: &ObjectToCopy<'_>) -> Result<bool, CopyError> {
-    let head = || {
-        context.counts.request();
-        context.target_store().head(&object.target.path)
-    };
-    match retrying(Patience::OBJECT, head).await {
-        Ok(_) => Ok(true),
-        Err(error) if error.kind == StoreErrorKind::NotFound => Ok(false),
-        Err(error) => Err(CopyError::target(&object.target.key, &error)),
-    }
-}
-
-/// Makes the object of its parts.
-async fn finish(key: &str, upload: Upload) -> Result<Finished, CopyError> {
-    match upload.finish().await {
-        Ok(Written::New(etag)) => Ok(Finished::New(AtTarget::Written(etag))),
-        Ok(Written::Exists) => Ok(Finished::Exists),
-        Err(error) if is_refusal(&error) => Err(CopyError::target(key, &error)),
-        // A lost answer, or an upload that was completed before an answer was lost.
-        Err(error) => {
-            tracing::info!(key, %error, "the end of an upload is unknown: reading the object back");
-            Ok(Finished::Unknown)
-        }
-    }
-}
-
-fn is_refusal(error: &StoreError) -> bool {
-    matches!(error.kind, StoreErrorKind::Denied | StoreErrorKind::Unsupported)
-}
-
-/// Reads all parts, several at once and given on in order, into the upload; without one, the bytes
-/// are only digested. Ends early when the grant is not wanted any more.
-async fn pump(
+/// Copies all parts, as many at once as there are turns.
+async fn copy_all(
     context: &TaskContext,
     object: &ObjectToCopy<'_>,
-    source: &SourceState,
+    upload: &Upload,
     parts: PartPlan,
-    upload: Option<&mut Upload>,
-) -> Result<Digest, CopyError> {
-    tokio::select! {
-        biased;
-        pumped = pump_all(context, object, source, parts, upload) => pumped,
-        () = context.stop.cancelled() => Err(CopyError::lease_expired(&object.target.key)),
+    first: (Reading, Slot),
+) -> Result<(Digest, Vec<PartId>), CopyError> {
+    let source = first.0.source().clone();
+    // A read of more than the first part is of no use.
+    let mut begun = Some(first);
+    let copies: Vec<_> = parts
+        .ranges()
+        .enumerate()
+        .map(|(number, range)| {
+            let begun = begun.take_if(|(reading, _)| reading.left() == range.end - range.start);
+            let part = Part { number, range, begun };
+            copy_part(context, object, upload, &source, part).boxed()
+        })
+        .collect();
+    drop(begun);
+    let count = copies.len();
+    let mut copied = stream::iter(copies).buffered(count);
+    let (mut digest, mut ids) = (new_digest(), Vec::with_capacity(count));
+    while let Some((part, id)) =
+        context.until_stopped(&object.target.key, copied.try_next()).await?
+    {
+        digest.combine(&part);
+        ids.push(id);
     }
+    Ok((digest, ids))
 }
 
-async fn pump_all(
+/// Copies one part. A write that fails is begun again with a new read.
+async fn copy_part(
     context: &TaskContext,
     object: &ObjectToCopy<'_>,
+    upload: &Upload,
     source: &SourceState,
-    parts: PartPlan,
-    mut upload: Option<&mut Upload>,
-) -> Result<Digest, CopyError> {
+    part: Part,
+) -> Result<(Digest, PartId), CopyError> {
     let key = &object.target.key;
-    let reads: Vec<_> =
-        parts.ranges().map(|range| read_part(context, object, source, range).boxed()).collect();
-    let mut pieces = stream::iter(reads).buffered(PARTS_IN_FLIGHT);
-    let mut writes = FuturesUnordered::new();
-    let mut digest = new_digest();
+    let Part { number, range, mut begun } = part;
+    let mut retry = Retry::new(Patience::OBJECT);
     loop {
-        // Both at once: what is written holds the memory that the next reads wait for.
-        let next = tokio::select! {
-            biased;
-            Some(written) = writes.next() => {
-                let () = written?;
-                continue;
+        let (reading, slot) = match begun.take() {
+            Some(begun) => begun,
+            None => {
+                let slot = context.slot(Length::Exact(range.end - range.start)).await;
+                let known = Known::State(source.clone());
+                let range = Some(range.clone());
+                (Reading::open(context, &object.source, range, &known).await?, slot)
             }
-            next = pieces.try_next(), if writes.len() < PARTS_IN_FLIGHT => next?,
         };
-        let Some((piece, reserved)) = next else { break };
-        digest.combine(&piece.digest);
-        let Some(upload) = upload.as_deref_mut() else { continue };
-        context.check_lease(key)?;
-        let bytes = piece.digest.get_amount();
-        let sent = upload.put_part(piece.chunks);
-        writes.push(async move {
-            sent.await.map_err(|error| CopyError::target(key, &error))?;
-            context.counts.wrote(bytes);
-            drop(reserved);
-            Ok::<_, CopyError>(())
-        });
+        context.lease.renewed().await;
+        let (bytes, end) = flow(reading);
+        let put = upload.put_part(number, range.start, bytes).await;
+        drop(slot);
+        let error = match (put, end.now()) {
+            (_, Some(Err(error))) => return Err(error),
+            (Ok((id, checksum)), Some(Ok(digest))) => match differs(checksum, &digest) {
+                false => {
+                    context.counts.wrote(range.end - range.start);
+                    return Ok((digest, id));
+                }
+                true => {
+                    let message = "the store took other bytes than those that were sent";
+                    StoreError::new(StoreErrorKind::Transient, message)
+                }
+            },
+            (Ok(_), None) => return Err(CopyError::unread(key)),
+            (Err(error), _) => error,
+        };
+        let Some(pause) = retry.next(&error) else { return Err(CopyError::target(key, &error)) };
+        tokio::time::sleep(pause).await;
     }
-    while writes.try_next().await?.is_some() {}
-    Ok(digest)
 }
 
-async fn read_part(
+fn differs(stored: Option<StoredChecksum>, digest: &Digest) -> bool {
+    stored.is_some_and(|stored| stored != StoredChecksum::Crc64Nvme(digest.finalize()))
+}
+
+/// Makes the object of its parts. A lease that ended is waited for: the coordinator may be away for
+/// a moment, and all bytes are there.
+async fn finish(
     context: &TaskContext,
     object: &ObjectToCopy<'_>,
-    source: &SourceState,
-    range: std::ops::Range<u64>,
-) -> Result<(Piece, Reserved), CopyError> {
-    let reserved = context.budget.reserve(range.end - range.start).await;
-    let want = Want::Part { range, of: source.clone() };
-    match read(context.source_store(), &object.source, &want, &context.counts).await? {
-        ReadOutcome::Read(piece) => Ok((*piece, reserved)),
-        ReadOutcome::Larger(_) => Err(CopyError::changed(&object.source.key, "changed its length")),
+    upload: &Upload,
+    parts: &[PartId],
+) -> Result<Finished, CopyError> {
+    let key = &object.target.key;
+    let mut retry = Retry::new(Patience::OBJECT);
+    let mut is_lost = false;
+    loop {
+        // A completion that was sent is waited for: an abort beside it may lose the object.
+        context.until_stopped(key, context.lease.renewed().map(Ok)).await?;
+        let error = match upload.finish(parts).await {
+            Ok(Written::New { etag, checksum }) => return Ok(Finished::New(etag, checksum)),
+            Ok(Written::Exists) if is_lost => return Ok(Finished::Unknown),
+            Ok(Written::Exists) => return Ok(Finished::Exists),
+            Err(error) => error,
+        };
+        if matches!(error.kind, StoreErrorKind::Denied | StoreErrorKind::Unsupported) {
+            return Err(CopyError::target(key, &error));
+        }
+        is_lost |= error.kind.is_retryable();
+        let Some(pause) = retry.next(&error) else {
+            // A lost answer, or an upload that was completed before an answer was lost.
+            tracing::info!(key, %error, "the end of an upload is unknown: reading the object back");
+            return Ok(Finished::Unknown);
+        };
+        tokio::time::sleep(pause).await;
     }
 }

@@ -18,9 +18,21 @@ use super::context::TaskContext;
 use super::error::CopyError;
 use super::etag::ETag;
 use super::key::ObjectToCopy;
+use super::length::Length;
 use super::proof::{Compared, Expected, compare};
-use super::read::Length;
 use super::settle::replace;
+
+/// As [`prove`], where there is any reason to expect the object at the target.
+pub(crate) async fn prove_expected(
+    context: &TaskContext,
+    object: &ObjectToCopy<'_>,
+    length: Length,
+) -> Result<Option<ObjectReceipt>, CopyError> {
+    if object.spec.prior == Prior::Absent && !context.leftovers.load(Ordering::Relaxed) {
+        return Ok(None);
+    }
+    prove(context, object, length).await
+}
 
 /// The receipt of an object that the target holds. `None` where it is to be copied: it is not
 /// there, or only the source's bytes can tell.
@@ -33,9 +45,6 @@ pub(crate) async fn prove(
     length: Length,
 ) -> Result<Option<ObjectReceipt>, CopyError> {
     let prior = &object.spec.prior;
-    if *prior == Prior::Absent && !context.leftovers.load(Ordering::Relaxed) {
-        return Ok(None);
-    }
     let target = match described(
         context,
         context.target_store(),

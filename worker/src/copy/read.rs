@@ -1,51 +1,37 @@
-//! Reads whole objects and ranges, and resumes an answer that was cut where it ended.
+//! Reads an object, or a range of one, piece by piece, and resumes an answer that was cut where it
+//! ended.
 //!
 //! All answers for one object show one entity tag and one length. A resumed read sends `If-Match`
-//! where the tag is a strong one, and accepts only the range that it asked for.
+//! where the tag is a strong one, and accepts only the range that it asked for. Where the store
+//! says the checksum of the whole object, the last piece is given only if the bytes have it.
 
+use std::fs::File;
+use std::io;
 use std::ops::Range;
+use std::os::unix::fs::FileExt as _;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use crc_fast::{CrcAlgorithm, Digest};
 use deepclone_common::store::error::{StoreError, StoreErrorKind};
+use deepclone_common::store::requests::{StoredChecksum, Wanted};
 use deepclone_common::store::retry::{Patience, Retry};
-use futures::StreamExt;
+use deepclone_core::receipt::TaskFailureKind;
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt, stream};
 use object_store::{GetOptions, GetRange, GetResult, GetResultPayload, ObjectMeta, ObjectStore};
 
+use super::context::TaskContext;
 use super::counts::Counts;
 use super::error::CopyError;
 use super::etag::ETag;
 use super::key::SourceObject;
+use super::length::Length;
 
-/// The length of an object as the table's log tells it, in bytes.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Length {
-    /// The log tells it.
-    Exact(u64),
-    /// The log tells a lower bound.
-    AtLeast(u64),
-}
-
-impl Length {
-    pub(crate) fn least(self) -> u64 {
-        let (Self::Exact(size) | Self::AtLeast(size)) = self;
-        size
-    }
-
-    /// # Errors
-    /// SOURCE_CHANGED when the object `key` cannot be the planned one.
-    pub(crate) fn check(self, key: &str, size: u64) -> Result<(), CopyError> {
-        let (is_planned, planned) = match self {
-            Self::Exact(planned) => (size == planned, format!("{planned}")),
-            Self::AtLeast(least) => (size >= least, format!("at least {least}")),
-        };
-        if is_planned {
-            return Ok(());
-        }
-        let why = format!("has {size} bytes, and the table's log says {planned}");
-        Err(CopyError::changed(key, &why))
-    }
-}
+/// Bytes that are read of a file at once.
+const FILE_PIECE_BYTES: u64 = 1 << 20;
+/// Bytes after which an answer that is cut counts as the first one again.
+const PROGRESS_BYTES: u64 = 1 << 20;
 
 /// The source's object as the first answer describes it: the others must show the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,13 +47,29 @@ impl SourceState {
     }
 }
 
-/// Bytes of an object, whole or a range.
-#[derive(Clone, Debug)]
-pub(crate) struct Piece {
-    pub(crate) chunks: Vec<Bytes>,
-    /// The digest of these bytes.
-    pub(crate) digest: Digest,
-    pub(crate) source: SourceState,
+/// What is known of an object before an answer for it comes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Known {
+    /// Its length as it was planned.
+    Planned(Length),
+    /// The state that its first answer showed.
+    State(SourceState),
+}
+
+impl Known {
+    fn check(&self, key: &str, now: &SourceState) -> Result<(), CopyError> {
+        match self {
+            Self::Planned(length) => length.check(key, now.size),
+            Self::State(known) => check_same(key, known, now),
+        }
+    }
+
+    pub(crate) fn etag(&self) -> Option<&ETag> {
+        match self {
+            Self::Planned(_) => None,
+            Self::State(known) => known.etag.as_ref(),
+        }
+    }
 }
 
 /// An empty digest; receipts hold its algorithm's.
@@ -75,190 +77,224 @@ pub(crate) fn new_digest() -> Digest {
     Digest::new(CrcAlgorithm::Crc64Nvme)
 }
 
-/// Which bytes to read.
-#[derive(Clone, Debug)]
-pub(crate) enum Want {
-    /// All, if there are no more than `most`.
-    Whole {
-        /// The length as it was planned.
-        length: Length,
-        /// Bytes that there is room for.
-        most: u64,
-    },
-    /// A range of the object in this state.
-    Part {
-        /// The bytes to read.
-        range: Range<u64>,
-        /// The state that its first answer showed.
-        of: SourceState,
-    },
+/// A read under way: its bytes come by [`Self::next`].
+pub(crate) struct Reading {
+    store: Arc<dyn ObjectStore>,
+    object: SourceObject,
+    source: SourceState,
+    /// True for all of the object's bytes.
+    is_whole: bool,
+    /// What did not come yet.
+    left: Range<u64>,
+    /// Of the bytes that came.
+    digest: Digest,
+    /// Of the whole object, where the store says it.
+    stored: Option<StoredChecksum>,
+    pieces: BoxStream<'static, Result<Bytes, StoreError>>,
+    retry: Retry,
+    /// Bytes that had come when an answer was cut last.
+    cut_at: u64,
+    counts: Arc<Counts>,
 }
 
-/// How a read ended.
-#[derive(Clone, Debug)]
-pub(crate) enum ReadOutcome {
-    /// All wanted bytes were read.
-    Read(Box<Piece>),
-    /// The object is larger than the room: nothing of it was kept.
-    Larger(SourceState),
-}
+impl Reading {
+    /// Asks for an object, or a range of it, until the store answers.
+    ///
+    /// # Errors
+    /// The source has no such object, has another one, or does not give it.
+    pub(crate) async fn open(
+        context: &TaskContext,
+        object: &SourceObject,
+        range: Option<Range<u64>>,
+        known: &Known,
+    ) -> Result<Self, CopyError> {
+        let store = Arc::clone(&context.source.store);
+        let (key, counts) = (&object.key, Arc::clone(&context.counts));
+        let mut retry = Retry::new(Patience::OBJECT);
+        let answer = loop {
+            let options = request(range.clone(), known.etag());
+            counts.request();
+            let error = match object.at.get(&*store, options).await {
+                Ok(answer) => break answer,
+                Err(error) => error,
+            };
+            let Some(pause) = retry.next(&error) else {
+                return Err(CopyError::source(key, &error));
+            };
+            tokio::time::sleep(pause).await;
+        };
+        let source = SourceState::of(&answer.meta);
+        known.check(key, &source)?;
+        let is_whole = range.is_none();
+        let left = range.unwrap_or(0..source.size);
+        check_range(key, &answer, &left)?;
+        let stored = answer.extensions.get().copied().filter(|_| is_whole);
+        Ok(Self {
+            store,
+            object: object.clone(),
+            source,
+            is_whole,
+            left,
+            digest: new_digest(),
+            stored,
+            pieces: pieces_of(answer),
+            retry: Retry::new(Patience::OBJECT),
+            cut_at: 0,
+            counts,
+        })
+    }
 
-/// Reads the bytes that `want` names.
-///
-/// # Errors
-/// The source has no such object, has another one, or does not give it.
-pub(crate) async fn read(
-    store: &dyn ObjectStore,
-    object: &SourceObject,
-    want: &Want,
-    counts: &Counts,
-) -> Result<ReadOutcome, CopyError> {
-    let key = &object.key;
-    let mut piece = match want {
-        Want::Whole { .. } => None,
-        Want::Part { of, .. } => Some(empty_piece(of.clone())),
-    };
-    let mut retry = Retry::new(Patience::OBJECT);
-    loop {
-        match read_on(store, object, want, &mut piece, counts).await {
-            Ok(None) => {
-                let piece = piece.ok_or_else(|| CopyError::changed(key, "gave no answer"))?;
-                return Ok(ReadOutcome::Read(Box::new(piece)));
-            }
-            Ok(Some(larger)) => return Ok(ReadOutcome::Larger(larger)),
-            Err(Cut::Final(error)) => return Err(error),
-            Err(Cut::Store(error)) => {
-                let Some(pause) = retry.next(&error) else {
-                    return Err(CopyError::source(key, &error));
-                };
-                // Without a tag nothing says that the rest is of the same object.
-                if let (Some(known), Want::Whole { .. }) = (&piece, want)
-                    && known.source.etag.is_none()
-                {
-                    piece = None;
+    pub(crate) fn source(&self) -> &SourceState {
+        &self.source
+    }
+
+    /// Bytes that did not come yet.
+    pub(crate) fn left(&self) -> u64 {
+        self.left.end - self.left.start
+    }
+
+    /// The digest of the bytes that came.
+    pub(crate) fn digest(&self) -> &Digest {
+        &self.digest
+    }
+
+    /// The next bytes, never empty; `None` after the last ones.
+    ///
+    /// # Errors
+    /// The source stopped to give the object, or has another one now.
+    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, CopyError> {
+        while self.left() > 0 {
+            let error = match self.pieces.next().await {
+                Some(Ok(bytes)) if bytes.is_empty() => continue,
+                Some(Ok(bytes)) => return self.take(bytes).map(Some),
+                Some(Err(error)) => error,
+                None => {
+                    let message = format!("the answer ended {} bytes early", self.left());
+                    StoreError::new(StoreErrorKind::Transient, message)
                 }
-                tokio::time::sleep(pause).await;
-            }
+            };
+            self.resume(error).await?;
         }
+        Ok(None)
     }
-}
 
-/// Why one request did not end the read.
-enum Cut {
-    Store(StoreError),
-    Final(CopyError),
-}
-
-impl From<StoreError> for Cut {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
-impl From<object_store::Error> for Cut {
-    fn from(error: object_store::Error) -> Self {
-        Self::Store(error.into())
-    }
-}
-
-fn empty_piece(source: SourceState) -> Piece {
-    Piece { chunks: Vec::new(), digest: new_digest(), source }
-}
-
-/// Sends one request for what is still missing. Returns the object's state where it is larger than
-/// the room.
-async fn read_on(
-    store: &dyn ObjectStore,
-    object: &SourceObject,
-    want: &Want,
-    piece: &mut Option<Piece>,
-    counts: &Counts,
-) -> Result<Option<SourceState>, Cut> {
-    let key = &object.key;
-    let have = piece.as_ref().map_or(0, |piece| piece.digest.get_amount());
-    let (wanted, options) = request(want, piece.as_ref(), have);
-    counts.request();
-    let answer = object.at.get(store, options).await?;
-    let source = SourceState::of(&answer.meta);
-    let wanted = wanted.unwrap_or(0..source.size);
-    let known = match piece {
-        Some(known) => {
-            check_same(key, &known.source, &source)?;
-            known
+    /// All bytes, in pieces. Their room is reserved by the caller.
+    ///
+    /// # Errors
+    /// As [`Self::next`].
+    pub(crate) async fn collect(mut self) -> Result<(Vec<Bytes>, Digest), CopyError> {
+        let mut chunks = Vec::new();
+        while let Some(bytes) = self.next().await? {
+            chunks.push(bytes);
         }
-        None => {
-            if let Want::Whole { length, most } = want {
-                length.check(key, source.size).map_err(Cut::Final)?;
-                if source.size > *most {
-                    return Ok(Some(source));
+        Ok((chunks, self.digest))
+    }
+
+    fn take(&mut self, bytes: Bytes) -> Result<Bytes, CopyError> {
+        let key = &self.object.key;
+        let length = bytes.len() as u64;
+        if length > self.left() {
+            return Err(CopyError::changed(key, "gave more bytes than its length"));
+        }
+        self.left.start += length;
+        self.counts.read(bytes.len());
+        self.digest.update(&bytes);
+        if let Some(StoredChecksum::Crc64Nvme(stored)) = self.stored
+            && self.left() == 0
+            && self.digest.finalize() != stored
+        {
+            let message = format!("the bytes of {key} are not those that the source's store took");
+            return Err(CopyError::new(TaskFailureKind::Corrupt, message));
+        }
+        Ok(bytes)
+    }
+
+    /// Asks for what is left.
+    async fn resume(&mut self, mut error: StoreError) -> Result<(), CopyError> {
+        let key = &self.object.key;
+        let came = self.digest.get_amount();
+        if came - self.cut_at >= PROGRESS_BYTES {
+            self.retry = Retry::new(Patience::OBJECT);
+        }
+        self.cut_at = came;
+        loop {
+            // Without a tag nothing says that the rest is of the same object.
+            let can_go_on = came == 0 || !self.is_whole || self.source.etag.is_some();
+            let pause = self.retry.next(&error).filter(|_| can_go_on);
+            let Some(pause) = pause else { return Err(CopyError::source(key, &error)) };
+            tokio::time::sleep(pause).await;
+            self.counts.request();
+            let options = request(Some(self.left.clone()), self.source.etag.as_ref());
+            match self.object.at.get(&*self.store, options).await {
+                Ok(answer) => {
+                    check_same(key, &self.source, &SourceState::of(&answer.meta))?;
+                    check_range(key, &answer, &self.left)?;
+                    self.pieces = pieces_of(answer);
+                    return Ok(());
                 }
+                Err(next) => error = next,
             }
-            piece.insert(empty_piece(source))
-        }
-    };
-    if answer.range != wanted {
-        let why = format!("answered bytes {:?} instead of {wanted:?}", answer.range);
-        return Err(Cut::Final(CopyError::changed(key, &why)));
-    }
-    take(answer, known, counts).await?;
-    let whole = match want {
-        Want::Whole { .. } => known.source.size,
-        Want::Part { range, .. } => range.end - range.start,
-    };
-    match known.digest.get_amount().cmp(&whole) {
-        std::cmp::Ordering::Equal => Ok(None),
-        std::cmp::Ordering::Less => {
-            let message = format!("{} of {whole} bytes came", known.digest.get_amount());
-            Err(Cut::Store(StoreError::new(StoreErrorKind::Transient, message)))
-        }
-        std::cmp::Ordering::Greater => {
-            Err(Cut::Final(CopyError::changed(key, "gave more bytes than its length")))
         }
     }
 }
 
-fn request(want: &Want, piece: Option<&Piece>, have: u64) -> (Option<Range<u64>>, GetOptions) {
-    let range = match (want, piece) {
-        (Want::Part { range, .. }, _) => Some(range.start + have..range.end),
-        (Want::Whole { .. }, Some(piece)) if have > 0 => Some(have..piece.source.size),
-        (Want::Whole { .. }, _) => None,
-    };
-    let etag = piece.and_then(|piece| piece.source.etag.as_ref()).filter(|etag| etag.is_strong());
-    let options = GetOptions {
+fn request(range: Option<Range<u64>>, etag: Option<&ETag>) -> GetOptions {
+    let mut options = GetOptions {
         range: range.clone().map(GetRange::Bounded),
-        if_match: etag.map(|etag| etag.as_str().to_owned()),
+        if_match: etag.filter(|etag| etag.is_strong()).map(|etag| etag.as_str().to_owned()),
         ..GetOptions::default()
     };
-    (range, options)
+    if range.is_none() {
+        options.extensions.insert(Wanted::StoredChecksum);
+    }
+    options
+}
+
+fn check_range(key: &str, answer: &GetResult, wanted: &Range<u64>) -> Result<(), CopyError> {
+    if answer.range == *wanted {
+        return Ok(());
+    }
+    let why = format!("answered bytes {:?} instead of {wanted:?}", answer.range);
+    Err(CopyError::changed(key, &why))
 }
 
 /// An answer's own tag is compared with the known one, whether or not it was asked to match.
-fn check_same(key: &str, known: &SourceState, now: &SourceState) -> Result<(), Cut> {
+fn check_same(key: &str, known: &SourceState, now: &SourceState) -> Result<(), CopyError> {
     if now.size != known.size {
         let why = format!("has {} bytes now and had {} before", now.size, known.size);
-        return Err(Cut::Final(CopyError::changed(key, &why)));
+        return Err(CopyError::changed(key, &why));
     }
     if now.etag != known.etag {
-        return Err(Cut::Final(CopyError::changed(key, "was replaced while it was read")));
+        return Err(CopyError::changed(key, "was replaced while it was read"));
     }
     Ok(())
 }
 
-async fn take(answer: GetResult, piece: &mut Piece, counts: &Counts) -> Result<(), Cut> {
-    if matches!(answer.payload, GetResultPayload::File(..)) {
-        // As a stream, files come in small pieces, each through the blocking pool.
-        let bytes = answer.bytes().await?;
-        counts.read(bytes.len());
-        piece.digest.update(&bytes);
-        piece.chunks.push(bytes);
-        return Ok(());
+fn pieces_of(answer: GetResult) -> BoxStream<'static, Result<Bytes, StoreError>> {
+    match answer.payload {
+        GetResultPayload::File(file, _) => pieces_of_file(file, answer.range),
+        GetResultPayload::Stream(pieces) => pieces.map_err(StoreError::from).boxed(),
     }
-    let mut stream = answer.into_stream();
-    while let Some(bytes) = stream.next().await {
-        let bytes = bytes?;
-        counts.read(bytes.len());
-        piece.digest.update(&bytes);
-        piece.chunks.push(bytes);
-    }
-    Ok(())
+}
+
+fn pieces_of_file(file: File, range: Range<u64>) -> BoxStream<'static, Result<Bytes, StoreError>> {
+    let pieces = stream::try_unfold((Arc::new(file), range), |(file, left)| async move {
+        let opened = Arc::clone(&file);
+        let wanted = usize::try_from((left.end - left.start).min(FILE_PIECE_BYTES));
+        let (wanted, at) = (wanted.unwrap_or_default(), left.start);
+        let read = tokio::task::spawn_blocking(move || {
+            let mut bytes = vec![0; wanted];
+            let count = opened.read_at(&mut bytes, at)?;
+            bytes.truncate(count);
+            Ok::<_, io::Error>(bytes)
+        });
+        let bytes = read.await.unwrap_or_else(|error| Err(error.into()))?;
+        // Nothing more is wanted, or the file was cut short: the reader knows its length.
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        let left = at + bytes.len() as u64..left.end;
+        Ok(Some((Bytes::from(bytes), (file, left))))
+    });
+    pieces.boxed()
 }

@@ -2,6 +2,7 @@
 //! object, which is replaced only where an unpublished sync of ours wrote it.
 
 use crc_fast::Digest;
+use deepclone_common::store::requests::StoredChecksum;
 use deepclone_core::evidence::is_replaceable;
 use deepclone_core::receipt::ObjectReceipt;
 
@@ -36,11 +37,18 @@ pub(crate) enum Settled {
 pub(crate) struct CopiedObject {
     pub(crate) receipt: ObjectReceipt,
     pub(crate) is_unheard: bool,
+    /// The checksum of what was written, where the store's answer says it.
+    pub(crate) checksum: Option<StoredChecksum>,
 }
 
 impl AtTarget {
     /// The evidence of an object with this digest, read from the source under `source_etag`.
-    pub(crate) fn evidence(self, digest: &Digest, source_etag: Option<&ETag>) -> CopiedObject {
+    pub(crate) fn evidence(
+        self,
+        digest: &Digest,
+        source_etag: Option<&ETag>,
+        checksum: Option<StoredChecksum>,
+    ) -> CopiedObject {
         let existed = !matches!(self, Self::Written(_));
         let is_unheard = matches!(self, Self::Unheard(_));
         let (Self::Written(etag) | Self::Unheard(etag) | Self::Found(etag)) = self;
@@ -51,7 +59,7 @@ impl AtTarget {
             target_etag: recorded(etag.as_ref()),
             existed,
         };
-        CopiedObject { receipt, is_unheard }
+        CopiedObject { receipt, is_unheard, checksum }
     }
 }
 

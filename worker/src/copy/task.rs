@@ -3,7 +3,6 @@
 
 use std::sync::atomic::Ordering;
 
-use deepclone_core::copy_plan::CopyPlan;
 use deepclone_core::evidence::Prior;
 use deepclone_core::machine::TaskOutcome;
 use deepclone_core::receipt::{Receipt, TaskFailure};
@@ -38,20 +37,7 @@ async fn copy_one(
     context: &TaskContext,
     (index, object): (usize, &ObjectCopy),
 ) -> Result<CopiedObject, (usize, CopyError)> {
-    let _turn = context.budget.turn().await;
-    if context.stop.is_cancelled() {
-        return Err((index, CopyError::lease_expired(&object.target_path)));
-    }
-    // One that is copied by parts ends its upload itself.
-    let is_whole = !object.size_is_minimum && CopyPlan::of(object.size) == CopyPlan::Whole;
-    let copied = tokio::select! {
-        biased;
-        copied = copy_object(context, object) => copied,
-        () = context.stop.cancelled(), if is_whole => {
-            Err(CopyError::lease_expired(&object.target_path))
-        }
-    };
-    copied.map_err(|error| (index, error))
+    copy_object(context, object).await.map_err(|error| (index, error))
 }
 
 /// Number of objects that this job wrote before, as far as can be told: they exist although the

@@ -7,7 +7,8 @@ use deepclone_core::machine::{End, Fact};
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 
-use super::super::sqlite::{MIGRATIONS, Place, SqliteStore};
+use super::super::migrations::MIGRATIONS;
+use super::super::sqlite::{Place, SqliteStore};
 use super::super::tests::{
     append, created, ended, entry, evidence, job, purge_all, receipt, whole,
 };

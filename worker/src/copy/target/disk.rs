@@ -17,10 +17,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use deepclone_common::local_folder::{LocalFolder, lacks_hard_links};
 use deepclone_common::store::error::{StoreError, StoreErrorKind};
+use deepclone_common::store::streaming::{BodyCut, Flow};
 use deepclone_common::store::table::TableStore;
 use deepclone_core::evidence::same_object;
-use futures::FutureExt;
-use futures::future::BoxFuture;
+use futures::StreamExt as _;
 use object_store::ObjectStoreExt;
 
 use super::written::Written;
@@ -30,6 +30,8 @@ use crate::copy::key::ObjectKey;
 
 /// The folder of temporary files below a table's; readers and VACUUM leave it alone.
 const TEMPORARY: &str = "_deepclone/tmp";
+/// Bytes of one write to a file, but for the last one.
+const WRITE_BYTES_MIN: u64 = 1 << 20;
 
 /// A table's folder on a disk.
 #[derive(Clone, Debug)]
@@ -46,8 +48,6 @@ pub(crate) struct DiskUpload {
     target: DiskTarget,
     object: ObjectKey,
     staged: Arc<StagedFile>,
-    /// Where the next part begins.
-    offset: u64,
 }
 
 /// A temporary file; removed when it is dropped.
@@ -82,12 +82,22 @@ impl DiskTarget {
         Ok(self.written(object, linked).await)
     }
 
+    pub(crate) async fn put_flow(
+        &self,
+        object: &ObjectKey,
+        flow: Flow,
+    ) -> Result<Written, StoreError> {
+        let upload = self.open(object).await?;
+        upload.put_part(0, flow).await?;
+        upload.link().await
+    }
+
     pub(crate) async fn open(&self, object: &ObjectKey) -> Result<DiskUpload, StoreError> {
         self.counts.request();
         let (folder, key) = (self.folder.clone(), object.key.clone());
         let staged = blocking(move || StagedFile::create(&folder, &key)).await?;
         let (target, object) = (self.clone(), object.clone());
-        Ok(DiskUpload { target, object, staged: Arc::new(staged), offset: 0 })
+        Ok(DiskUpload { target, object, staged: Arc::new(staged) })
     }
 
     /// A file system has no condition: between the look and the deletion no worker writes to a key
@@ -128,7 +138,8 @@ impl DiskTarget {
         match linked {
             Linked::New => {
                 let meta = self.table.store.head(&object.path).await;
-                Written::New(meta.ok().and_then(|meta| ETag::of(&meta)))
+                let etag = meta.ok().and_then(|meta| ETag::of(&meta));
+                Written::New { etag, checksum: None }
             }
             Linked::Exists => Written::Exists,
         }
@@ -136,17 +147,34 @@ impl DiskTarget {
 }
 
 impl DiskUpload {
-    pub(crate) fn put_part(
-        &mut self,
-        chunks: Vec<Bytes>,
-    ) -> BoxFuture<'static, Result<(), StoreError>> {
-        let (staged, offset) = (Arc::clone(&self.staged), self.offset);
-        self.offset += chunks.iter().map(|chunk| chunk.len() as u64).sum::<u64>();
-        blocking(move || staged.write(&chunks, offset)).boxed()
+    /// Writes what flows, some of it at a time.
+    pub(crate) async fn put_part(&self, offset: u64, flow: Flow) -> Result<(), StoreError> {
+        let mut offset = offset;
+        let mut pieces = flow.pieces;
+        let mut left = flow.length;
+        while left > 0 {
+            let mut chunks = Vec::new();
+            let mut bytes = 0;
+            while bytes < left.min(WRITE_BYTES_MIN) {
+                let cut = |BodyCut| StoreError::new(StoreErrorKind::Transient, BodyCut.to_string());
+                let chunk = pieces.next().await.unwrap_or(Err(BodyCut)).map_err(cut)?;
+                bytes += chunk.len() as u64;
+                chunks.push(chunk);
+            }
+            let (staged, at) = (Arc::clone(&self.staged), offset);
+            blocking(move || staged.write(&chunks, at)).await?;
+            offset += bytes;
+            left = left.saturating_sub(bytes);
+        }
+        Ok(())
     }
 
-    pub(crate) async fn finish(self) -> Result<Written, StoreError> {
+    pub(crate) async fn finish(&self) -> Result<Written, StoreError> {
         self.target.counts.request();
+        self.link().await
+    }
+
+    async fn link(&self) -> Result<Written, StoreError> {
         let staged = Arc::clone(&self.staged);
         let linked = blocking(move || staged.link()).await?;
         Ok(self.target.written(&self.object, linked).await)

@@ -10,10 +10,12 @@ pub(crate) mod written;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use deepclone_common::connections::Opened;
+use deepclone_common::connections::{Opened, Writes};
 use deepclone_common::store::error::{StoreError, StoreErrorKind};
+use deepclone_common::store::requests::StoredChecksum;
+use deepclone_common::store::streaming::Flow;
 use deepclone_common::store::table::TableStore;
-use futures::future::BoxFuture;
+use object_store::multipart::PartId;
 
 use self::disk::{DiskTarget, DiskUpload};
 use self::store::{StoreTarget, StoreUpload};
@@ -43,10 +45,18 @@ pub(crate) enum Upload {
 impl Target {
     /// The target that a connection opened.
     pub(crate) fn new(opened: Opened, counts: Arc<Counts>) -> Self {
-        let Opened { table, directory } = opened;
-        match directory {
-            Some(folder) => Self::Disk(DiskTarget { table, folder, counts }),
-            None => Self::Store(StoreTarget { table, counts }),
+        let Opened { table, writes } = opened;
+        match writes {
+            Writes::Folder(folder) => Self::Disk(DiskTarget { table, folder, counts }),
+            Writes::Store(streaming) => Self::Store(StoreTarget { table, streaming, counts }),
+        }
+    }
+
+    /// Bytes of a write of `length` bytes that are in memory at once.
+    pub(crate) fn holds(&self, length: u64) -> u64 {
+        match self {
+            Self::Store(target) => target.streaming.holds(length),
+            Self::Disk(_) => 0,
         }
     }
 
@@ -67,7 +77,7 @@ impl Target {
         }
     }
 
-    /// Writes a whole object.
+    /// Writes a whole object that is in memory.
     pub(crate) async fn put(
         &self,
         object: &ObjectKey,
@@ -76,6 +86,18 @@ impl Target {
         match self {
             Self::Store(target) => target.put(object, chunks).await,
             Self::Disk(target) => target.put(object, chunks).await,
+        }
+    }
+
+    /// Writes a whole object whose bytes flow.
+    pub(crate) async fn put_flow(
+        &self,
+        object: &ObjectKey,
+        flow: Flow,
+    ) -> Result<Written, StoreError> {
+        match self {
+            Self::Store(target) => target.put_flow(object, flow).await,
+            Self::Disk(target) => target.put_flow(object, flow).await,
         }
     }
 
@@ -105,21 +127,27 @@ impl Target {
 }
 
 impl Upload {
-    /// Writes the next part. Parts are given in order; their writes may overlap.
-    pub(crate) fn put_part(
-        &mut self,
-        chunks: Vec<Bytes>,
-    ) -> BoxFuture<'static, Result<(), StoreError>> {
+    /// Writes a part, which begins at `offset` of the object. One that was written before is
+    /// replaced.
+    pub(crate) async fn put_part(
+        &self,
+        number: usize,
+        offset: u64,
+        flow: Flow,
+    ) -> Result<(PartId, Option<StoredChecksum>), StoreError> {
         match self {
-            Self::Store(upload) => upload.put_part(&chunks),
-            Self::Disk(upload) => upload.put_part(chunks),
+            Self::Store(upload) => upload.put_part(number, flow).await,
+            Self::Disk(upload) => {
+                upload.put_part(offset, flow).await?;
+                Ok((PartId { content_id: String::new() }, None))
+            }
         }
     }
 
     /// Makes the object of its parts, once all are written.
-    pub(crate) async fn finish(self) -> Result<Written, StoreError> {
+    pub(crate) async fn finish(&self, parts: &[PartId]) -> Result<Written, StoreError> {
         match self {
-            Self::Store(upload) => upload.finish().await,
+            Self::Store(upload) => upload.finish(parts).await,
             Self::Disk(upload) => upload.finish().await,
         }
     }

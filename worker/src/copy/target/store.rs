@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use deepclone_common::store::error::{StoreError, StoreErrorKind};
-use deepclone_common::store::requests::delete_if_match;
+use deepclone_common::store::error::StoreError;
+use deepclone_common::store::requests::{StoredChecksum, delete_if_match};
+use deepclone_common::store::streaming::{Flow, Stored, StreamingStore, UploadId};
 use deepclone_common::store::table::TableStore;
-use futures::FutureExt;
-use futures::future::BoxFuture;
-use object_store::{MultipartUpload, ObjectStoreExt, PutMode, PutMultipartOptions};
+use object_store::multipart::PartId;
+use object_store::{ObjectStoreExt, PutMode};
 
 use super::written::Written;
 use crate::copy::counts::Counts;
@@ -19,6 +19,7 @@ use crate::copy::key::ObjectKey;
 #[derive(Clone, Debug)]
 pub(crate) struct StoreTarget {
     pub(crate) table: TableStore,
+    pub(crate) streaming: StreamingStore,
     pub(crate) counts: Arc<Counts>,
 }
 
@@ -27,7 +28,7 @@ pub(crate) struct StoreTarget {
 pub(crate) struct StoreUpload {
     target: StoreTarget,
     object: ObjectKey,
-    upload: Box<dyn MultipartUpload>,
+    id: UploadId,
 }
 
 impl StoreTarget {
@@ -39,17 +40,24 @@ impl StoreTarget {
         self.counts.request();
         let body = chunks.iter().cloned().collect();
         let put = self.table.store.put_opts(&object.path, body, PutMode::Create.into()).await;
-        match put.map_err(StoreError::from) {
-            Ok(result) => Ok(Written::New(result.e_tag.and_then(ETag::new))),
-            Err(error) => exists(error),
-        }
+        // Its checksum was in the request, where the store takes one.
+        let stored = put.map(|result| Stored { etag: result.e_tag, checksum: None });
+        Written::of(stored.map_err(StoreError::from))
+    }
+
+    pub(crate) async fn put_flow(
+        &self,
+        object: &ObjectKey,
+        flow: Flow,
+    ) -> Result<Written, StoreError> {
+        self.counts.request();
+        Written::of(self.streaming.put(&object.path, flow).await)
     }
 
     pub(crate) async fn open(&self, object: &ObjectKey) -> Result<StoreUpload, StoreError> {
         self.counts.request();
-        let (store, options) = (&self.table.store, PutMultipartOptions::default());
-        let upload = store.put_multipart_opts(&object.path, options).await?;
-        Ok(StoreUpload { target: self.clone(), object: object.clone(), upload })
+        let id = self.streaming.create(&object.path).await?;
+        Ok(StoreUpload { target: self.clone(), object: object.clone(), id })
     }
 
     pub(crate) async fn delete(
@@ -69,48 +77,30 @@ impl StoreTarget {
 }
 
 impl StoreUpload {
-    pub(crate) fn put_part(
-        &mut self,
-        chunks: &[Bytes],
-    ) -> BoxFuture<'static, Result<(), StoreError>> {
+    pub(crate) async fn put_part(
+        &self,
+        number: usize,
+        flow: Flow,
+    ) -> Result<(PartId, Option<StoredChecksum>), StoreError> {
         self.target.counts.request();
-        let sent = self.upload.put_part(chunks.iter().cloned().collect());
-        async move { Ok(sent.await?) }.boxed()
+        self.target.streaming.put_part(&self.id, number, flow).await
     }
 
-    pub(crate) async fn finish(mut self) -> Result<Written, StoreError> {
+    pub(crate) async fn finish(&self, parts: &[PartId]) -> Result<Written, StoreError> {
         self.target.counts.request();
-        match self.upload.complete().await.map_err(StoreError::from) {
-            Ok(result) => {
-                let etag = match result.e_tag.and_then(ETag::new) {
-                    None => self.target.tag(&self.object).await,
-                    known => known,
-                };
-                Ok(Written::New(etag))
+        let ended = Written::of(self.target.streaming.complete(&self.id, parts.to_vec()).await)?;
+        Ok(match ended {
+            Written::New { etag: None, checksum } => {
+                Written::New { etag: self.target.tag(&self.object).await, checksum }
             }
-            Err(error) => {
-                let ended = exists(error);
-                if ended.is_ok() {
-                    // Refused: the parts lie there until they are thrown away.
-                    self.abort().await;
-                }
-                ended
-            }
-        }
+            ended => ended,
+        })
     }
 
-    pub(crate) async fn abort(mut self) {
+    pub(crate) async fn abort(self) {
         // An upload that cannot be aborted is left to the bucket's lifecycle rule.
-        if let Err(error) = self.upload.abort().await {
-            tracing::warn!(error = %StoreError::from(error), "cannot abort an upload");
+        if let Err(error) = self.target.streaming.abort(&self.id).await {
+            tracing::warn!(key = self.object.key, %error, "cannot abort an upload");
         }
-    }
-}
-
-/// A refusal of the condition is an outcome, every other error is one.
-fn exists(error: StoreError) -> Result<Written, StoreError> {
-    match error.kind {
-        StoreErrorKind::AlreadyExists | StoreErrorKind::Precondition => Ok(Written::Exists),
-        _ => Err(error),
     }
 }

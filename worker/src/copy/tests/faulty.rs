@@ -5,18 +5,19 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::stream::BoxStream;
-use futures::{FutureExt, StreamExt, stream};
+use futures::{StreamExt, stream};
 use object_store::memory::InMemory;
+use object_store::multipart::{MultipartStore, PartId};
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload,
-    ObjectMeta, ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult,
-    Result, UploadPart,
+    CopyOptions, Error, GetOptions, GetResult, GetResultPayload, ListResult, MultipartId,
+    MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutMultipartOptions,
+    PutOptions, PutPayload, PutResult, Result,
 };
 
 use super::KEY;
 
-/// What happens to the n-th request of a kind (`get`, `put`, `part`, `complete`).
+/// What happens to the n-th request of a kind (`get`, `put`, `upload`, `part`, `complete`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::copy) enum Fault {
     /// The answer is 503.
@@ -113,9 +114,7 @@ impl ObjectStore for Faulty {
         at: &Path,
         how: PutMultipartOptions,
     ) -> Result<Box<dyn MultipartUpload>> {
-        self.fault("upload");
-        let inner = self.inner.put_multipart_opts(at, how).await?;
-        Ok(Box::new(FaultyUpload { inner, script: Arc::clone(&self.script) }))
+        self.inner.put_multipart_opts(at, how).await
     }
 
     async fn get_opts(&self, at: &Path, how: GetOptions) -> Result<GetResult> {
@@ -168,32 +167,45 @@ impl ObjectStore for Faulty {
     }
 }
 
-/// An upload of a [`Faulty`] store.
-#[derive(Debug)]
-struct FaultyUpload {
-    inner: Box<dyn MultipartUpload>,
-    script: Arc<Script>,
-}
-
 #[async_trait::async_trait]
-impl MultipartUpload for FaultyUpload {
-    fn put_part(&mut self, data: PutPayload) -> UploadPart {
-        let fault = self.script.fault("part");
-        let sent = self.inner.put_part(data);
-        match fault {
-            Some(Fault::Slow) => async move {
-                tokio::time::sleep(Duration::from_secs(3_600)).await;
-                sent.await
-            }
-            .boxed(),
-            Some(Fault::Throttle) => async { Err(unavailable()) }.boxed(),
-            _ => sent,
+impl MultipartStore for Faulty {
+    async fn create_multipart(&self, at: &Path) -> Result<MultipartId> {
+        match self.fault("upload") {
+            Some(Fault::Throttle) => Err(unavailable()),
+            _ => self.inner.create_multipart(at).await,
         }
     }
 
-    async fn complete(&mut self) -> Result<PutResult> {
-        let fault = self.script.fault("complete");
-        let completed = self.inner.complete().await?;
+    async fn put_part(
+        &self,
+        at: &Path,
+        id: &MultipartId,
+        number: usize,
+        data: PutPayload,
+    ) -> Result<PartId> {
+        match self.fault("part") {
+            Some(Fault::Slow) => tokio::time::sleep(Duration::from_secs(3_600)).await,
+            Some(Fault::Throttle) => return Err(unavailable()),
+            _ => {}
+        }
+        self.inner.put_part(at, id, number, data).await
+    }
+
+    async fn complete_multipart(
+        &self,
+        at: &Path,
+        id: &MultipartId,
+        parts: Vec<PartId>,
+    ) -> Result<PutResult> {
+        let fault = self.fault("complete");
+        if fault == Some(Fault::Throttle) {
+            return Err(unavailable());
+        }
+        // As the connector asks of every store that has such a condition.
+        if self.inner.head(at).await.is_ok() {
+            return Err(Error::AlreadyExists { path: at.to_string(), source: "412".into() });
+        }
+        let completed = self.inner.complete_multipart(at, id, parts).await?;
         match fault {
             Some(Fault::LoseAnswer) => Err(unavailable()),
             Some(Fault::Overtaken) => {
@@ -203,8 +215,8 @@ impl MultipartUpload for FaultyUpload {
         }
     }
 
-    async fn abort(&mut self) -> Result<()> {
-        self.script.fault("abort");
-        self.inner.abort().await
+    async fn abort_multipart(&self, at: &Path, id: &MultipartId) -> Result<()> {
+        self.fault("abort");
+        self.inner.abort_multipart(at, id).await
     }
 }

@@ -1,13 +1,14 @@
 //! The requests of a copy are those that a plan is estimated by.
 
 use deepclone_core::copy_plan::{CopyPlan, CopyTarget};
+use deepclone_core::limits::{HELD_OBJECT_BYTES_MAX, PART_BYTES_MIN};
 
 use super::*;
 
 /// Lengths below, at and above the threshold, and of several parts.
 fn sizes() -> [u64; 7] {
-    let whole = WHOLE_OBJECT_BYTES_MAX;
-    [0, 1, whole - 1, whole, whole + 1, 2 * whole, 3 * whole + 7]
+    let (whole, part) = (WHOLE_OBJECT_BYTES_MAX, PART_BYTES_MIN);
+    [0, 1, HELD_OBJECT_BYTES_MAX, HELD_OBJECT_BYTES_MAX + 1, whole, whole + 1, whole + part]
 }
 
 #[tokio::test]

@@ -30,6 +30,13 @@ fn object(target: &DiskTarget, key: &str) -> ObjectKey {
     ObjectKey::new(&target.table, key).unwrap()
 }
 
+fn flow(pieces: &[&'static str]) -> Flow {
+    let pieces: Vec<_> =
+        pieces.iter().map(|piece| Ok(Bytes::from_static(piece.as_bytes()))).collect();
+    let length = pieces.iter().flatten().map(|piece| piece.len() as u64).sum();
+    Flow { length, pieces: futures::stream::iter(pieces).boxed() }
+}
+
 /// The folder `outside` is as it was made.
 fn assert_untouched(scratch: &TempDir) {
     let names = |folder: &str| {
@@ -61,8 +68,8 @@ async fn an_object_behind_a_link_that_leads_outside_is_refused_before_its_first_
 #[tokio::test]
 async fn a_link_that_appears_while_the_object_is_written_is_not_followed() {
     let (scratch, target) = scratch();
-    let mut upload = target.open(&object(&target, "part/a")).await.unwrap();
-    upload.put_part(vec!["x".into()]).await.unwrap();
+    let upload = target.open(&object(&target, "part/a")).await.unwrap();
+    upload.put_part(0, flow(&["x"])).await.unwrap();
     symlink(scratch.path().join("outside"), target.folder.path().join("part")).unwrap();
     assert_refused(&upload.finish().await.unwrap_err());
     assert_untouched(&scratch);
@@ -83,21 +90,18 @@ async fn no_temporary_file_is_made_or_swept_away_behind_a_link_that_leads_outsid
 async fn parts_that_are_written_in_another_order_make_the_object_all_the_same() {
     let (scratch, target) = scratch();
     let key = object(&target, "a");
-    let mut upload = target.open(&key).await.unwrap();
-    let parts: Vec<_> = [vec!["ab".into(), "c".into()], vec!["de".into()], vec!["f".into()]]
-        .into_iter()
-        .map(|chunks| upload.put_part(chunks))
-        .collect();
-    for part in parts.into_iter().rev() {
-        part.await.unwrap();
+    let upload = target.open(&key).await.unwrap();
+    for (offset, pieces) in [(5, &["f"][..]), (3, &["de"]), (0, &["ab", "c"])] {
+        upload.put_part(offset, flow(pieces)).await.unwrap();
     }
     assert!(!target.folder.path().join("a").exists(), "it is seen before it is whole");
-    assert!(matches!(upload.finish().await, Ok(Written::New(Some(_)))));
+    assert!(matches!(upload.finish().await, Ok(Written::New { etag: Some(_), .. })));
     assert_eq!(std::fs::read(target.folder.path().join("a")).unwrap(), b"abcdef");
+    drop(upload);
     assert_eq!(std::fs::read_dir(target.folder.path().join(TEMPORARY)).unwrap().count(), 0);
 
-    let mut second = target.open(&key).await.unwrap();
-    second.put_part(vec!["other".into()]).await.unwrap();
+    let second = target.open(&key).await.unwrap();
+    second.put_part(0, flow(&["other"])).await.unwrap();
     assert_eq!(second.finish().await, Ok(Written::Exists));
     assert_eq!(std::fs::read(target.folder.path().join("a")).unwrap(), b"abcdef");
     assert_untouched(&scratch);

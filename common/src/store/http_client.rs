@@ -1,0 +1,133 @@
+//! The HTTP client of a store, built from the options of the `object_store` crate.
+//!
+//! The crate builds the same client for itself and keeps it private; [`super::streaming`] needs it
+//! to send bodies that the crate cannot hold.
+
+use std::net::SocketAddr;
+use std::str::FromStr;
+use std::time::Duration;
+
+use object_store::{ClientConfigKey as Key, ClientOptions, Error};
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::{Certificate, Client, ClientBuilder, NoProxy, Proxy};
+
+use crate::random;
+
+/// How long an idle connection is kept: S3 closes one after some 20 seconds, and a request that
+/// meets the close is lost.
+const IDLE_MAX: Duration = Duration::from_secs(15);
+
+/// Builds the client that `options` describe.
+///
+/// # Errors
+/// An option that cannot be used.
+pub(super) fn build(options: &ClientOptions) -> object_store::Result<Client> {
+    let flag = |key: Key| options.get_config_value(&key).is_some_and(|value| value == "true");
+    let time = |key: Key| parsed(options, key, humantime_of);
+    let mut builder = Client::builder()
+        .user_agent(options.get_config_value(&Key::UserAgent).unwrap_or_else(agent))
+        .https_only(!flag(Key::AllowHttp))
+        .danger_accept_invalid_certs(flag(Key::AllowInvalidCertificates))
+        .pool_idle_timeout(time(Key::PoolIdleTimeout)?.unwrap_or(IDLE_MAX));
+    if let Some(headers) = options.get_default_headers() {
+        builder = builder.default_headers(headers.clone());
+    }
+    if flag(Key::NoSystemCertificates) {
+        builder = builder.tls_certs_only([]);
+    }
+    if let Some(proxy) = options.get_config_value(&Key::ProxyUrl) {
+        builder = behind(builder, options, &proxy)?;
+    }
+    if let Some(wait) = time(Key::ConnectTimeout)? {
+        builder = builder.connect_timeout(wait);
+    }
+    if let Some(most) = parsed(options, Key::PoolMaxIdlePerHost, from_str)? {
+        builder = builder.pool_max_idle_per_host(most);
+    }
+    builder = with_http2(builder, options)?;
+    if flag(Key::RandomizeAddresses) {
+        builder = builder.dns_resolver(ShuffledAddresses);
+    }
+    builder.build().map_err(refused)
+}
+
+fn with_http2(
+    mut builder: ClientBuilder,
+    options: &ClientOptions,
+) -> object_store::Result<ClientBuilder> {
+    let flag = |key: Key| options.get_config_value(&key).is_some_and(|value| value == "true");
+    if flag(Key::Http1Only) {
+        builder = builder.http1_only();
+    }
+    if flag(Key::Http2Only) {
+        builder = builder.http2_prior_knowledge();
+    }
+    builder = builder.http2_keep_alive_while_idle(flag(Key::Http2KeepAliveWhileIdle));
+    if let Some(interval) = parsed(options, Key::Http2KeepAliveInterval, humantime_of)? {
+        builder = builder.http2_keep_alive_interval(interval);
+    }
+    if let Some(wait) = parsed(options, Key::Http2KeepAliveTimeout, humantime_of)? {
+        builder = builder.http2_keep_alive_timeout(wait);
+    }
+    let frame = parsed(options, Key::Http2MaxFrameSize, from_str)?;
+    Ok(builder.http2_max_frame_size(frame))
+}
+
+fn behind(
+    mut builder: ClientBuilder,
+    options: &ClientOptions,
+    proxy: &str,
+) -> object_store::Result<ClientBuilder> {
+    if let Some(certificate) = options.get_config_value(&Key::ProxyCaCertificate) {
+        let certificate = Certificate::from_pem(certificate.as_bytes()).map_err(refused)?;
+        builder = builder.tls_certs_merge([certificate]);
+    }
+    let excludes = options.get_config_value(&Key::ProxyExcludes);
+    let excludes = excludes.and_then(|hosts| NoProxy::from_string(&hosts));
+    Ok(builder.proxy(Proxy::all(proxy).map_err(refused)?.no_proxy(excludes)))
+}
+
+fn agent() -> String {
+    concat!("deepclone/", env!("CARGO_PKG_VERSION")).to_owned()
+}
+
+fn refused(error: reqwest::Error) -> Error {
+    Error::Generic { store: "HTTP client", source: error.without_url().into() }
+}
+
+fn parsed<T>(
+    options: &ClientOptions,
+    key: Key,
+    parse: impl Fn(&str) -> Option<T>,
+) -> object_store::Result<Option<T>> {
+    let Some(value) = options.get_config_value(&key) else { return Ok(None) };
+    let bad = || Error::Generic {
+        store: "HTTP client",
+        source: format!("{} has a value that cannot be used", key.as_ref()).into(),
+    };
+    parse(&value).map(Some).ok_or_else(bad)
+}
+
+fn from_str<T: FromStr>(value: &str) -> Option<T> {
+    value.parse().ok()
+}
+
+fn humantime_of(value: &str) -> Option<Duration> {
+    humantime::parse_duration(value).ok()
+}
+
+/// Asks the system for the addresses of a host, and puts them in a random order: connections
+/// spread over the store's servers.
+#[derive(Debug)]
+struct ShuffledAddresses;
+
+impl Resolve for ShuffledAddresses {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let mut found: Vec<SocketAddr> = found.collect();
+            found.sort_by_cached_key(|_| random::uuid());
+            Ok(Box::new(found.into_iter()) as Addrs)
+        })
+    }
+}

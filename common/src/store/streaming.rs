@@ -1,0 +1,295 @@
+//! Writes objects, and parts of uploads, whose bytes flow through and are never all in memory.
+//!
+//! The `object_store` client takes only bodies that it holds. It is given a stand-in of the same
+//! length, which is one shared block many times; the connector of [`super::client`] sends the real
+//! body in its place. The two find each other by a task-local value: the client calls its connector
+//! within the task that asked. So the client addresses, signs and judges each request as ever.
+//!
+//! A stand-in that no connector replaced would be an object of wrong bytes, so an answer to a
+//! request whose body was not taken is refused ([`Streaming::Collected`] is for stores without such
+//! a connector).
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
+use http::Method;
+use http_body::{Body, Frame, SizeHint};
+use object_store::client::{HttpRequest, HttpResponse};
+use object_store::multipart::{MultipartStore, PartId};
+use object_store::path::Path;
+use object_store::{ObjectStore, PutMode, PutPayload};
+
+use super::error::{StoreError, StoreErrorKind};
+use super::requests::StoredChecksum;
+use super::stall::FlowProgress;
+
+/// Length of the block that stand-ins repeat.
+const BLOCK_BYTES: usize = 1 << 20;
+static BLOCK: [u8; BLOCK_BYTES] = [0; BLOCK_BYTES];
+
+tokio::task_local! {
+    /// The body that the request of this task is to send.
+    static SENDING: Arc<Sending>;
+}
+
+/// The source of a body ended before its length: it knows why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the bytes to be written ended early")]
+pub struct BodyCut;
+
+/// Bytes to be written, as they come.
+pub struct Flow {
+    /// How many bytes there are.
+    pub length: u64,
+    pub pieces: BoxStream<'static, Result<Bytes, BodyCut>>,
+}
+
+/// Writes to an object store what flows.
+#[derive(Clone)]
+pub struct StreamingStore {
+    objects: Arc<dyn ObjectStore>,
+    uploads: Arc<dyn MultipartStore>,
+    streaming: Streaming,
+}
+
+/// Whether the store's client can send what flows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Streaming {
+    Sent,
+    /// The bytes are collected in memory first.
+    Collected,
+}
+
+/// The upload of one object by parts. Its id is the store's; Azure's uploads have none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UploadId {
+    pub path: Path,
+    pub id: String,
+}
+
+/// What the store answered to a write.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stored {
+    pub etag: Option<String>,
+    /// The checksum of the whole object that the store computed, where it says one.
+    pub checksum: Option<StoredChecksum>,
+}
+
+impl fmt::Debug for StreamingStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StreamingStore").field("streaming", &self.streaming).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Flow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Flow").field("length", &self.length).finish_non_exhaustive()
+    }
+}
+
+impl StreamingStore {
+    /// Both handles are of one store. With [`Streaming::Sent`] their client must be built over the
+    /// connector of [`super::client`], without checksums in headers and without signed payloads:
+    /// the client would compute them of the stand-in.
+    pub fn new(
+        objects: Arc<dyn ObjectStore>,
+        uploads: Arc<dyn MultipartStore>,
+        streaming: Streaming,
+    ) -> Self {
+        Self { objects, uploads, streaming }
+    }
+
+    /// Bytes of a body that are in memory at once, besides what its source holds.
+    #[must_use]
+    pub fn holds(&self, length: u64) -> u64 {
+        match self.streaming {
+            Streaming::Sent => 0,
+            Streaming::Collected => length,
+        }
+    }
+
+    /// Writes an object where none is.
+    ///
+    /// # Errors
+    /// `AlreadyExists` where one is; else the store's.
+    pub async fn put(&self, path: &Path, flow: Flow) -> Result<Stored, StoreError> {
+        let put = |body| self.objects.put_opts(path, body, PutMode::Create.into());
+        let (result, checksum) = self.send(flow, put).await?;
+        Ok(Stored { etag: result.e_tag, checksum })
+    }
+
+    /// Opens an upload by parts. A second one may be left behind when an answer is lost.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn create(&self, path: &Path) -> Result<UploadId, StoreError> {
+        let id = self.uploads.create_multipart(path).await?;
+        Ok(UploadId { path: path.clone(), id })
+    }
+
+    /// Writes a part, from 0. A part of the same number that was written before is replaced.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn put_part(
+        &self,
+        upload: &UploadId,
+        number: usize,
+        flow: Flow,
+    ) -> Result<(PartId, Option<StoredChecksum>), StoreError> {
+        let put = |body| self.uploads.put_part(&upload.path, &upload.id, number, body);
+        self.send(flow, put).await
+    }
+
+    /// Makes the object of its parts, in their order, where none is and where the store has such a
+    /// condition.
+    ///
+    /// # Errors
+    /// `AlreadyExists` or `Precondition` where an object is; else the store's.
+    pub async fn complete(
+        &self,
+        upload: &UploadId,
+        parts: Vec<PartId>,
+    ) -> Result<Stored, StoreError> {
+        let result = self.uploads.complete_multipart(&upload.path, &upload.id, parts).await?;
+        let checksum = result.extensions.get().copied();
+        Ok(Stored { etag: result.e_tag, checksum })
+    }
+
+    /// Throws an upload away with its parts. Azure does so by itself after a week.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn abort(&self, upload: &UploadId) -> Result<(), StoreError> {
+        Ok(self.uploads.abort_multipart(&upload.path, &upload.id).await?)
+    }
+
+    /// Sends one request with a body that flows.
+    async fn send<T, F>(
+        &self,
+        flow: Flow,
+        request: impl FnOnce(PutPayload) -> F,
+    ) -> Result<(T, Option<StoredChecksum>), StoreError>
+    where
+        F: Future<Output = object_store::Result<T>>,
+    {
+        if self.streaming == Streaming::Collected {
+            let cut = |BodyCut| StoreError::new(StoreErrorKind::Transient, BodyCut.to_string());
+            let pieces: Vec<Bytes> = flow.pieces.try_collect().await.map_err(cut)?;
+            return Ok((request(pieces.into_iter().collect()).await?, None));
+        }
+        let stand_in = stand_in(flow.length);
+        let sending = Arc::new(Sending::new(flow));
+        let answer = SENDING.scope(Arc::clone(&sending), request(stand_in)).await?;
+        if sending.is_taken() {
+            return Ok((answer, sending.stored.get().copied()));
+        }
+        let message = "the store's client sent another body than the object's: report this";
+        Err(StoreError::new(StoreErrorKind::Other, message))
+    }
+}
+
+fn stand_in(length: u64) -> PutPayload {
+    let block = Bytes::from_static(&BLOCK);
+    let mut left = length;
+    let blocks = std::iter::from_fn(|| {
+        let next = left.min(BLOCK_BYTES as u64);
+        left -= next;
+        // No more than a block.
+        usize::try_from(next).ok().filter(|bytes| *bytes > 0).map(|bytes| block.slice(..bytes))
+    });
+    blocks.collect()
+}
+
+/// A body between the caller and the connector.
+pub(super) struct Sending {
+    length: u64,
+    /// `None` once the connector has taken it.
+    body: Mutex<Option<FlowBody>>,
+    stored: OnceLock<StoredChecksum>,
+}
+
+impl Sending {
+    fn new(flow: Flow) -> Self {
+        let progress = Arc::new(FlowProgress::default());
+        let Flow { length, pieces } = flow;
+        let body = FlowBody { pieces: Mutex::new(pieces), left: length, progress };
+        Self { length, body: Mutex::new(Some(body)), stored: OnceLock::new() }
+    }
+
+    fn is_taken(&self) -> bool {
+        self.body.lock().is_ok_and(|body| body.is_none())
+    }
+
+    /// The body that `request` is to send instead of its own; `None` for every other request, such
+    /// as one for credentials.
+    pub(super) fn of(request: &HttpRequest) -> Option<(Arc<Self>, FlowBody)> {
+        let sending = SENDING.try_with(Arc::clone).ok()?;
+        let length = request.body().content_length() as u64;
+        if *request.method() != Method::PUT || length != sending.length || length == 0 {
+            return None;
+        }
+        let body = sending.body.lock().ok()?.take()?;
+        Some((sending, body))
+    }
+
+    /// Notes what the store says of the body that it took.
+    pub(super) fn note(&self, answer: &HttpResponse) {
+        if let Some(checksum) = StoredChecksum::of(answer.headers()) {
+            let _first = self.stored.set(checksum);
+        }
+    }
+}
+
+/// A body of known length that flows.
+pub(super) struct FlowBody {
+    // Behind a mutex only so that the body is `Sync`; it is never locked.
+    pieces: Mutex<BoxStream<'static, Result<Bytes, BodyCut>>>,
+    left: u64,
+    progress: Arc<FlowProgress>,
+}
+
+impl FlowBody {
+    pub(super) fn progress(&self) -> Arc<FlowProgress> {
+        Arc::clone(&self.progress)
+    }
+}
+
+impl Body for FlowBody {
+    type Data = Bytes;
+    type Error = BodyCut;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyCut>>> {
+        let pieces = self.pieces.get_mut().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let Poll::Ready(next) = pieces.poll_next_unpin(context) else {
+            self.progress.wait_for_source();
+            return Poll::Pending;
+        };
+        if let Some(Ok(bytes)) = &next {
+            self.left = self.left.checked_sub(bytes.len() as u64).unwrap_or(u64::MAX);
+        }
+        self.progress.note(self.left == 0);
+        Poll::Ready(match next {
+            Some(Ok(bytes)) if self.left < u64::MAX => Some(Ok(Frame::data(bytes))),
+            Some(Ok(_) | Err(BodyCut)) => Some(Err(BodyCut)),
+            None if self.left > 0 => Some(Err(BodyCut)),
+            None => None,
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.left == 0
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.left)
+    }
+}
