@@ -258,7 +258,7 @@ fn gcs(name: &str, at: &Location, pairs: &Pairs<GcsKey>) -> Result<Client, Conne
         .with_client_options(client_options(&endpoint).with_allow_http(true))
         .with_retry(no_retries())
         .with_http_connector(TimedConnector {
-            completion: Completion::Overwrites,
+            completion: Completion::Gcs,
             signing: Signing::Token,
         });
     for (key, value) in pairs {

@@ -8,7 +8,8 @@
 //! ([`crate::store::listed_keys`]), and read by their literal form ([`crate::store::literal`]).
 //!
 //! The `object_store` client completes a multipart upload over an existing object. S3 and Azure
-//! accept `If-None-Match: *` with a completion: it is added, so that nothing is overwritten.
+//! accept `If-None-Match: *` with a completion, Google Cloud Storage its own condition: it is added,
+//! so that nothing is overwritten.
 
 use std::fmt;
 use std::future::Future;
@@ -18,7 +19,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Method;
-use http::header::{CONTENT_LENGTH, HeaderValue, IF_NONE_MATCH};
+use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue, IF_NONE_MATCH};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use object_store::ClientOptions;
@@ -33,15 +34,18 @@ use crate::store::stall::{STALL_TIMEOUT, deadline_for};
 use crate::store::streaming::{FlowBody, Sending};
 use crate::store::{counts, http_client, listed_keys, literal, requests};
 
+/// The condition of Google Cloud Storage on an object's generation: 0 for none.
+const IF_GENERATION_MATCH: HeaderName = HeaderName::from_static("x-goog-if-generation-match");
+
 /// How an upload is completed without overwriting an object.
 #[derive(Clone, Copy, Debug)]
 pub enum Completion {
-    /// The store has no such condition.
-    Overwrites,
     /// With a header that S3 does not want signed.
     S3,
     /// With a header that Azure wants signed by the account's key.
     Azure,
+    /// With a header of Google Cloud Storage, whose requests a token authorizes.
+    Gcs,
 }
 
 impl Completion {
@@ -54,17 +58,20 @@ impl Completion {
         let query = request.uri().query().unwrap_or_default();
         let has = |name: &str| query.split('&').any(|pair| pair.starts_with(name));
         let completes = match self {
-            Self::Overwrites => false,
-            Self::S3 => request.method() == Method::POST && has("uploadId="),
+            Self::S3 | Self::Gcs => request.method() == Method::POST && has("uploadId="),
             Self::Azure => request.method() == Method::PUT && has("comp=blocklist"),
         };
         if !completes {
             return Ok(());
         }
-        request.headers_mut().insert(IF_NONE_MATCH, HeaderValue::from_static("*"));
+        let (name, value) = match self {
+            Self::S3 | Self::Azure => (IF_NONE_MATCH, "*"),
+            Self::Gcs => (IF_GENERATION_MATCH, "0"),
+        };
+        request.headers_mut().insert(name, HeaderValue::from_static(value));
         match self {
             Self::Azure => signing.sign(request).await,
-            Self::Overwrites | Self::S3 => Ok(()),
+            Self::S3 | Self::Gcs => Ok(()),
         }
     }
 }

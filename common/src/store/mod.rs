@@ -26,6 +26,6 @@ pub mod redact;
 pub mod requests;
 pub mod retry;
 pub mod signing;
-pub mod stall;
+mod stall;
 pub mod streaming;
 pub mod table;

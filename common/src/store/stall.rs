@@ -6,13 +6,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// The longest wait for the head of an answer once the request's body is sent, and for each frame.
-pub const STALL_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// The slowest rate of a request's body.
-pub const FLOOR_BYTES_PER_SECOND: u64 = 64 << 10;
+pub(super) const FLOOR_BYTES_PER_SECOND: u64 = 64 << 10;
 
 /// Returns how long a request with a body of `bytes` may take.
-#[must_use]
-pub fn deadline_for(bytes: u64) -> Duration {
+pub(super) fn deadline_for(bytes: u64) -> Duration {
     STALL_TIMEOUT + Duration::from_secs(bytes / FLOOR_BYTES_PER_SECOND)
 }
 
@@ -67,5 +66,42 @@ impl FlowProgress {
             }
             tokio::time::sleep_until(since + limit).await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[tokio::test(start_paused = true)]
+    async fn only_a_store_that_takes_nothing_is_given_up() {
+        let progress = FlowProgress::default();
+        let begun = Instant::now();
+        // It takes bytes now and then, and the source lets it wait for longer than the limit.
+        let work = async {
+            for _ in 0..5 {
+                tokio::time::sleep(STALL_TIMEOUT - SECOND).await;
+                progress.note(false);
+            }
+            progress.wait_for_source();
+            tokio::time::sleep(STALL_TIMEOUT * 3).await;
+            progress.note(false);
+        };
+        let busy = STALL_TIMEOUT * 8 - SECOND * 5;
+        let (after, ()) = tokio::join!(progress.stalled(), work);
+        assert_eq!(after, STALL_TIMEOUT);
+        let took = begun.elapsed();
+        assert!(took >= busy + STALL_TIMEOUT && took <= busy + STALL_TIMEOUT * 2, "{took:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_the_last_byte_the_store_may_take_longer() {
+        let progress = FlowProgress::default();
+        progress.note(true);
+        let begun = Instant::now();
+        assert!(progress.stalled().await > STALL_TIMEOUT);
+        assert!(begun.elapsed() > STALL_TIMEOUT);
     }
 }

@@ -293,3 +293,6 @@ impl Body for FlowBody {
         SizeHint::with_exact(self.left)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -85,8 +85,7 @@ async fn server(page: String) -> String {
 async fn stores(keys: &[&str]) -> [Arc<dyn ObjectStore>; 2] {
     let options = || ClientOptions::new().with_allow_http(true);
     let retry = || RetryConfig { max_retries: 0, ..RetryConfig::default() };
-    let connector =
-        || TimedConnector { completion: Completion::Overwrites, signing: Signing::Unknown };
+    let connector = || TimedConnector { completion: Completion::S3, signing: Signing::Unknown };
     let s3 = AmazonS3Builder::new()
         .with_endpoint(server(s3_page(keys)).await)
         .with_bucket_name("b")

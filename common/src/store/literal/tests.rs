@@ -60,7 +60,7 @@ fn retry() -> RetryConfig {
 }
 
 fn connector(signing: Signing) -> TimedConnector {
-    TimedConnector { completion: Completion::Overwrites, signing }
+    TimedConnector { completion: Completion::Gcs, signing }
 }
 
 fn s3_signing() -> Signing {
