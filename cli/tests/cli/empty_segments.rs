@@ -105,7 +105,7 @@ fn add(path: &str, size: usize) -> Value {
 }
 
 /// Above 16 MiB an object is read by ranges.
-const LARGE_BYTES: usize = (16 << 20) + 1_000;
+const LARGE_BYTES: usize = (64 << 20) + 1_000;
 
 #[test]
 fn an_object_below_an_empty_segment_is_read_by_its_literal_key() {

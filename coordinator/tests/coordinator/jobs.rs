@@ -118,10 +118,10 @@ async fn a_plan_tells_and_keeps_nothing() {
     let plan = running.jobs.plan_clone(v1::PlanCloneRequest { spec }).await.unwrap().into_inner();
     let change = plan.change.unwrap();
     let bytes = 6 + i64::try_from(large.len()).unwrap();
-    assert_eq!((change.objects_total, change.bytes_total, change.tasks_total), (3, bytes, 1));
-    // The large file: a look at either side, two parts, a temporary file and its link. And the
-    // commit, and `replica.json`.
-    assert_eq!((plan.source_requests, plan.target_requests), (2 + 3, 2 + 3 + 2));
+    assert_eq!((change.objects_total, change.bytes_total, change.tasks_total), (3, bytes, 2));
+    // The large file: three parts, a temporary file and its link. And the commit, and
+    // `replica.json`.
+    assert_eq!((plan.source_requests, plan.target_requests), (2 + 3, 2 + 2 + 2));
     assert_eq!(plan.target_version, None);
     assert!(list(&mut running, "").await.is_empty());
     assert!(!lake.path("target").exists());

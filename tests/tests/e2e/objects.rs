@@ -105,7 +105,7 @@ async fn a_source_that_is_not_what_its_log_says_is_refused_by_the_key() {
 }
 
 /// Longer than what is put at once.
-const LARGE_BYTES: usize = (16 << 20) + 11;
+const LARGE_BYTES: usize = (64 << 20) + 11;
 
 /// Somebody else's object comes while ours is uploaded: theirs stays.
 async fn a_large_object_meets_another(target: &Place, method: &str, completion: &str) {

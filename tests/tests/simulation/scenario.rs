@@ -155,7 +155,7 @@ fn styles(kind: Kind, random: &mut Random) -> Vec<Style> {
         reuses_names: is(&[Kind::Evidence, Kind::Rivals, Kind::Chaos]) && random.chance(250),
         replaces_in_place: is(&[Kind::Evidence, Kind::Large, Kind::Chaos]) && random.chance(400),
         names: random.within(3..20),
-        large_bytes: (kind == Kind::Large).then(|| (16 << 20) + random.within(1..3 << 20)),
+        large_bytes: (kind == Kind::Large).then(|| (64 << 20) + random.within(1..3 << 20)),
         // Longer than a publication takes, stores being as slow as they are.
         retention_seconds: if kind == Kind::Evidence {
             random.within(90..150)
