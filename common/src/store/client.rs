@@ -8,8 +8,8 @@
 //! ([`crate::store::listed_keys`]), and read by their literal form ([`crate::store::literal`]).
 //!
 //! The `object_store` client completes a multipart upload over an existing object. S3 and Azure
-//! accept `If-None-Match: *` with a completion, Google Cloud Storage its own condition: it is added,
-//! so that nothing is overwritten.
+//! accept `If-None-Match: *` with a completion, Google Cloud Storage its own condition: it is
+//! added, so that nothing is overwritten.
 
 use std::fmt;
 use std::future::Future;

@@ -184,10 +184,10 @@ impl StreamingStore {
             return Ok((request(pieces.into_iter().collect()).await?, None));
         }
         let stand_in = stand_in(flow.length);
-        let sending = Arc::new(Sending::new(flow));
-        let answer = SENDING.scope(Arc::clone(&sending), request(stand_in)).await?;
-        if sending.is_taken() {
-            return Ok((answer, sending.stored.get().copied()));
+        let sending = Stopped(Arc::new(Sending::new(flow)));
+        let answer = SENDING.scope(Arc::clone(&sending.0), request(stand_in)).await?;
+        if sending.0.is_taken() {
+            return Ok((answer, sending.0.stored.get().copied()));
         }
         let message = "the store's client sent another body than the object's: report this";
         Err(StoreError::new(StoreErrorKind::Other, message))
@@ -206,20 +206,36 @@ fn stand_in(length: u64) -> PutPayload {
     blocks.collect()
 }
 
+/// Where the bytes of a body come from; `None` once nobody wants more of them.
+type Pieces = Arc<Mutex<Option<BoxStream<'static, Result<Bytes, BodyCut>>>>>;
+
 /// A body between the caller and the connector.
 pub(super) struct Sending {
     length: u64,
     /// `None` once the connector has taken it.
     body: Mutex<Option<FlowBody>>,
+    pieces: Pieces,
     stored: OnceLock<StoredChecksum>,
+}
+
+/// Ends the flow when its request is over, however it ended: the client goes on to send a body
+/// whose answer came early.
+struct Stopped(Arc<Sending>);
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        let mut pieces = self.0.pieces.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        *pieces = None;
+    }
 }
 
 impl Sending {
     fn new(flow: Flow) -> Self {
         let progress = Arc::new(FlowProgress::default());
         let Flow { length, pieces } = flow;
-        let body = FlowBody { pieces: Mutex::new(pieces), left: length, progress };
-        Self { length, body: Mutex::new(Some(body)), stored: OnceLock::new() }
+        let pieces = Arc::new(Mutex::new(Some(pieces)));
+        let body = FlowBody { pieces: Arc::clone(&pieces), left: length, progress };
+        Self { length, body: Mutex::new(Some(body)), pieces, stored: OnceLock::new() }
     }
 
     fn is_taken(&self) -> bool {
@@ -248,8 +264,7 @@ impl Sending {
 
 /// A body of known length that flows.
 pub(super) struct FlowBody {
-    // Behind a mutex only so that the body is `Sync`; it is never locked.
-    pieces: Mutex<BoxStream<'static, Result<Bytes, BodyCut>>>,
+    pieces: Pieces,
     left: u64,
     progress: Arc<FlowProgress>,
 }
@@ -268,8 +283,14 @@ impl Body for FlowBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyCut>>> {
-        let pieces = self.pieces.get_mut().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let Poll::Ready(next) = pieces.poll_next_unpin(context) else {
+        let next = {
+            let mut pieces = self.pieces.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            match pieces.as_mut() {
+                Some(pieces) => pieces.poll_next_unpin(context),
+                None => Poll::Ready(Some(Err(BodyCut))),
+            }
+        };
+        let Poll::Ready(next) = next else {
             self.progress.wait_for_source();
             return Poll::Pending;
         };

@@ -95,11 +95,30 @@ def transactions(snapshot) -> dict:
 def files(snapshot) -> list:
     """The live files as the log describes them, statistics as values."""
     found = []
+    schema = json.loads(snapshot.schema().json())
     for text in snapshot.allFiles().toJSON().collectAsList():
         file = {key: value for key, value in json.loads(text).items() if key not in OWN_OF_ADDS}
-        file["stats"] = json.loads(file["stats"]) if file.get("stats") else None
+        stats = json.loads(file["stats"]) if file.get("stats") else None
+        for bounds in ("minValues", "maxValues"):
+            if stats and bounds in stats:
+                stats[bounds] = without_nan(stats[bounds], schema)
+        file["stats"] = stats
         found.append(file)
     return sorted(found, key=lambda file: json.dumps(file, sort_keys=True))
+
+
+def without_nan(bounds: dict, schema: dict) -> dict:
+    """The bounds without those that are no number: JSON has none, and a replica leaves them out."""
+    kept = {}
+    types = {field["metadata"].get("delta.columnMapping.physicalName", field["name"]): field["type"]
+             for field in schema["fields"]}
+    for name, bound in bounds.items():
+        kind = types.get(name)
+        if isinstance(kind, dict) and isinstance(bound, dict):
+            kept[name] = without_nan(bound, kind)
+        elif not (kind in ("float", "double") and bound == "NaN"):
+            kept[name] = bound
+    return kept
 
 
 def listed(sequence) -> list:

@@ -1,45 +1,66 @@
 //! The bytes of a read on their way into a write, and what became of the read.
 
-use bytes::Bytes;
+use std::sync::Arc;
+
 use crc_fast::Digest;
 use deepclone_common::store::streaming::{BodyCut, Flow};
 use futures::{StreamExt, stream};
-use tokio::sync::oneshot;
+use tokio::sync::Mutex;
 
+use super::context::TaskContext;
 use super::error::CopyError;
 use super::read::Reading;
 
-/// How the read below a flow ends: known once the write is over.
-pub(crate) struct FlowEnd(oneshot::Receiver<Result<Digest, CopyError>>);
+/// A read that one write after another may take its bytes from: the client below holds the flow,
+/// and lets go of it when the write is over.
+pub(crate) struct Source(Arc<Mutex<State>>);
 
-/// Lets the bytes of `reading` flow.
-pub(crate) fn flow(reading: Reading) -> (Flow, FlowEnd) {
-    let (sender, receiver) = oneshot::channel();
-    let length = reading.left();
-    let state = Some((reading, sender));
-    let pieces = stream::unfold(state, |state| async move {
-        let (mut reading, sender) = state?;
-        match reading.next().await {
-            // The end is told with the last bytes: a store that has them all asks for no more. One
-            // that gave up does not listen.
-            Ok(Some(bytes)) if reading.left() == 0 => {
-                let _unheard = sender.send(Ok(*reading.digest()));
-                Some((Ok(bytes), None))
-            }
-            Ok(Some(bytes)) => Some((Ok::<Bytes, BodyCut>(bytes), Some((reading, sender)))),
-            Ok(None) => None,
-            Err(error) => {
-                let _unheard = sender.send(Err(error));
-                Some((Err(BodyCut), None))
-            }
-        }
-    });
-    (Flow { length, pieces: pieces.boxed() }, FlowEnd(receiver))
+struct State {
+    reading: Reading,
+    failed: Option<CopyError>,
 }
 
-impl FlowEnd {
-    /// The digest of all bytes, or why the read failed; `None` when the write ended first.
-    pub(crate) fn now(mut self) -> Option<Result<Digest, CopyError>> {
-        self.0.try_recv().ok()
+impl Source {
+    pub(crate) fn new(reading: Reading) -> Self {
+        Self(Arc::new(Mutex::new(State { reading, failed: None })))
+    }
+
+    /// All bytes, from the first one. After a write that failed those which it had taken are read
+    /// again, and no others.
+    ///
+    /// # Errors
+    /// As [`Reading::rewind`].
+    pub(crate) async fn flow(&self, context: &TaskContext) -> Result<Flow, CopyError> {
+        let mut state = self.0.lock().await;
+        state.reading.rewind(context).await?;
+        let length = state.reading.left();
+        let pieces = stream::unfold(Some(Arc::clone(&self.0)), |state| async move {
+            let state = state?;
+            let mut locked = state.lock().await;
+            match locked.reading.next().await {
+                Ok(Some(bytes)) => {
+                    drop(locked);
+                    Some((Ok(bytes), Some(state)))
+                }
+                Ok(None) => None,
+                Err(error) => {
+                    locked.failed = Some(error);
+                    Some((Err(BodyCut), None))
+                }
+            }
+        });
+        Ok(Flow { length, pieces: pieces.boxed() })
+    }
+
+    /// After a write: the digest of all bytes, `None` when it did not take all of them.
+    ///
+    /// # Errors
+    /// Why the read failed.
+    pub(crate) async fn ended(&self) -> Result<Option<Digest>, CopyError> {
+        let mut state = self.0.lock().await;
+        match state.failed.take() {
+            Some(error) => Err(error),
+            None => Ok((state.reading.left() == 0).then(|| *state.reading.digest())),
+        }
     }
 }

@@ -15,7 +15,7 @@ use deepclone_core::task::ObjectCopy;
 use super::context::TaskContext;
 use super::error::CopyError;
 use super::etag::ETag;
-use super::flow::flow;
+use super::flow::Source;
 use super::found::found;
 use super::key::{ObjectKey, ObjectToCopy, SourceObject};
 use super::length::Length;
@@ -155,28 +155,24 @@ fn taken_no_more() -> StoreError {
     StoreError::new(StoreErrorKind::Transient, "the object that had its key is gone")
 }
 
-/// Writes an object while it is read. A write that fails is begun again with a new read.
+/// Writes an object while it is read. A write that fails is begun again.
 async fn put_flowing(
     context: &TaskContext,
     object: &ObjectToCopy<'_>,
-    mut reading: Reading,
+    reading: Reading,
     _slot: Slot,
 ) -> Result<CopiedObject, CopyError> {
     let key = &object.target.key;
     let source = reading.source().clone();
+    let from = Source::new(reading);
     let mut retry = Retry::new(Patience::OBJECT);
     // Of all bytes, once they were read to their end.
     let mut digest = None;
     let mut is_lost = false;
     loop {
         context.check_lease(key)?;
-        let (bytes, end) = flow(reading);
-        let put = context.target.put_flow(&object.target, bytes).await;
-        match end.now() {
-            Some(Ok(read)) => digest = Some(read),
-            Some(Err(error)) => return Err(error),
-            None => {}
-        }
+        let put = context.target.put_flow(&object.target, from.flow(context).await?).await;
+        digest = from.ended().await?.or(digest);
         let error = match (put, &digest) {
             (Ok(Written::New { etag, checksum }), Some(digest)) => {
                 context.counts.wrote(source.size);
@@ -195,7 +191,5 @@ async fn put_flowing(
         };
         let Some(pause) = retry.next(&error) else { return Err(CopyError::target(key, &error)) };
         tokio::time::sleep(pause).await;
-        let known = Known::State(source.clone());
-        reading = Reading::open(context, &object.source, None, &known).await?;
     }
 }

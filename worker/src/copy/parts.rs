@@ -14,7 +14,7 @@ use object_store::multipart::PartId;
 use super::context::TaskContext;
 use super::error::CopyError;
 use super::etag::ETag;
-use super::flow::flow;
+use super::flow::Source;
 use super::found::found;
 use super::key::ObjectToCopy;
 use super::length::Length;
@@ -125,7 +125,7 @@ async fn copy_all(
     Ok((digest, ids))
 }
 
-/// Copies one part. A write that fails is begun again with a new read.
+/// Copies one part. A write that fails is begun again.
 async fn copy_part(
     context: &TaskContext,
     object: &ObjectToCopy<'_>,
@@ -134,34 +134,31 @@ async fn copy_part(
     part: Part,
 ) -> Result<(Digest, PartId), CopyError> {
     let key = &object.target.key;
-    let Part { number, range, mut begun } = part;
+    let Part { number, range, begun } = part;
+    let length = range.end - range.start;
+    let (reading, _slot) = match begun {
+        Some(begun) => begun,
+        None => {
+            let slot = context.slot(Length::Exact(length)).await;
+            let known = Known::State(source.clone());
+            let range = Some(range.clone());
+            (Reading::open(context, &object.source, range, &known).await?, slot)
+        }
+    };
+    let from = Source::new(reading);
     let mut retry = Retry::new(Patience::OBJECT);
     loop {
-        let (reading, slot) = match begun.take() {
-            Some(begun) => begun,
-            None => {
-                let slot = context.slot(Length::Exact(range.end - range.start)).await;
-                let known = Known::State(source.clone());
-                let range = Some(range.clone());
-                (Reading::open(context, &object.source, range, &known).await?, slot)
-            }
-        };
         context.lease.renewed().await;
-        let (bytes, end) = flow(reading);
-        let put = upload.put_part(number, range.start, bytes).await;
-        drop(slot);
-        let error = match (put, end.now()) {
-            (_, Some(Err(error))) => return Err(error),
-            (Ok((id, checksum)), Some(Ok(digest))) => match differs(checksum, &digest) {
-                false => {
-                    context.counts.wrote(range.end - range.start);
-                    return Ok((digest, id));
-                }
-                true => {
-                    let message = "the store took other bytes than those that were sent";
-                    StoreError::new(StoreErrorKind::Transient, message)
-                }
-            },
+        let put = upload.put_part(number, range.start, from.flow(context).await?).await;
+        let error = match (put, from.ended().await?) {
+            (Ok((_, checksum)), Some(digest)) if differs(checksum, &digest) => {
+                let message = "the store took other bytes than those that were sent";
+                StoreError::new(StoreErrorKind::Transient, message)
+            }
+            (Ok((id, _)), Some(digest)) => {
+                context.counts.wrote(length);
+                return Ok((digest, id));
+            }
             (Ok(_), None) => return Err(CopyError::unread(key)),
             (Err(error), _) => error,
         };

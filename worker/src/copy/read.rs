@@ -84,8 +84,12 @@ pub(crate) struct Reading {
     source: SourceState,
     /// True for all of the object's bytes.
     is_whole: bool,
+    /// Where it begins in the object.
+    start: u64,
     /// What did not come yet.
     left: Range<u64>,
+    /// The bytes before `left` once more, where they are wanted again.
+    again: Option<Box<Reading>>,
     /// Of the bytes that came.
     digest: Digest,
     /// Of the whole object, where the store says it.
@@ -128,13 +132,16 @@ impl Reading {
         let is_whole = range.is_none();
         let left = range.unwrap_or(0..source.size);
         check_range(key, &answer, &left)?;
+        let start = left.start;
         let stored = answer.extensions.get().copied().filter(|_| is_whole);
         Ok(Self {
             store,
             object: object.clone(),
             source,
             is_whole,
+            start,
             left,
+            again: None,
             digest: new_digest(),
             stored,
             pieces: pieces_of(answer),
@@ -148,9 +155,29 @@ impl Reading {
         &self.source
     }
 
-    /// Bytes that did not come yet.
+    /// Bytes that are to come.
     pub(crate) fn left(&self) -> u64 {
-        self.left.end - self.left.start
+        self.again.as_ref().map_or(0, |again| again.left()) + self.left.end - self.left.start
+    }
+
+    /// Begins again with the first byte. What has not come yet is not asked for a second time.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub(crate) async fn rewind(&mut self, context: &TaskContext) -> Result<(), CopyError> {
+        let came = self.start..self.left.start;
+        if came.is_empty() {
+            return Ok(());
+        }
+        let known = Known::State(self.source.clone());
+        if self.is_whole && self.source.etag.is_none() {
+            // Nothing says that two answers are of the same object.
+            *self = Self::open(context, &self.object, None, &known).await?;
+            return Ok(());
+        }
+        let again = Self::open(context, &self.object, Some(came), &known);
+        self.again = Some(Box::new(Box::pin(again).await?));
+        Ok(())
     }
 
     /// The digest of the bytes that came.
@@ -163,7 +190,16 @@ impl Reading {
     /// # Errors
     /// The source stopped to give the object, or has another one now.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, CopyError> {
-        while self.left() > 0 {
+        if let Some(again) = &mut self.again {
+            if let Some(bytes) = Box::pin(again.next()).await? {
+                return Ok(Some(bytes));
+            }
+            if again.digest.finalize() != self.digest.finalize() {
+                return Err(CopyError::changed(&self.object.key, "was replaced while it was read"));
+            }
+            self.again = None;
+        }
+        while !self.left.is_empty() {
             let error = match self.pieces.next().await {
                 Some(Ok(bytes)) if bytes.is_empty() => continue,
                 Some(Ok(bytes)) => return self.take(bytes).map(Some),
@@ -193,14 +229,14 @@ impl Reading {
     fn take(&mut self, bytes: Bytes) -> Result<Bytes, CopyError> {
         let key = &self.object.key;
         let length = bytes.len() as u64;
-        if length > self.left() {
+        if length > self.left.end - self.left.start {
             return Err(CopyError::changed(key, "gave more bytes than its length"));
         }
         self.left.start += length;
         self.counts.read(bytes.len());
         self.digest.update(&bytes);
         if let Some(StoredChecksum::Crc64Nvme(stored)) = self.stored
-            && self.left() == 0
+            && self.left.is_empty()
             && self.digest.finalize() != stored
         {
             let message = format!("the bytes of {key} are not those that the source's store took");

@@ -30,6 +30,7 @@ use crate::budget::Budget;
 use crate::lease::LeaseClock;
 
 pub(super) mod faulty;
+mod flows;
 mod parts;
 mod requests;
 mod tags;

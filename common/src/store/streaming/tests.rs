@@ -38,7 +38,6 @@ struct Seen {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Answers {
     Written,
-    /// With this checksum.
     WithChecksum(&'static str),
     /// Before it reads the body.
     Exists,

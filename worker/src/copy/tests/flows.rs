@@ -1,0 +1,71 @@
+//! Writes that take some of a flow and fail: what is read again.
+
+use futures::StreamExt;
+use object_store::local::LocalFileSystem;
+
+use super::*;
+use crate::copy::flow::Source;
+use crate::copy::key::SourceObject;
+use crate::copy::length::Length;
+use crate::copy::read::{Known, Reading};
+
+const MIB: usize = 1 << 20;
+
+/// A source on a disk, whose bytes come by the mebibyte.
+fn case_from_disk(body: &[u8]) -> (Case, std::path::PathBuf, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("object");
+    std::fs::write(&file, body).unwrap();
+    let root = Path::from_absolute_path(folder.path()).unwrap();
+    let store = Arc::new(LocalFileSystem::new());
+    let mut case = case(&[], &[]);
+    case.context.source = TableStore { store, root, uri: "file:t".to_owned() };
+    (case, file, folder)
+}
+
+async fn source(case: &Case, range: Option<std::ops::Range<u64>>, length: usize) -> Source {
+    let object = SourceObject::new(&case.context.source, "object").unwrap();
+    let known = Known::Planned(Length::Exact(length as u64));
+    Source::new(Reading::open(&case.context, &object, range, &known).await.unwrap())
+}
+
+#[tokio::test]
+async fn a_write_that_fails_costs_the_bytes_that_it_took() {
+    let body = bytes_of(5 * MIB + 3);
+    for (range, taken) in [(0, 0), (0, 2), (0, 5), (MIB, 1), (MIB, 3)] {
+        let (case, _, _folder) = case_from_disk(&body);
+        let wanted = body.slice(range..);
+        let ranged = (range > 0).then(|| range as u64..body.len() as u64);
+        let source = source(&case, ranged, body.len()).await;
+        // Two writes fail after some pieces, the third one takes everything.
+        for attempt in 0..2 {
+            let flow = source.flow(&case.context).await.unwrap();
+            assert_eq!(flow.length, wanted.len() as u64, "{range} {taken} {attempt}");
+            let pieces: Vec<_> = flow.pieces.take(taken).collect().await;
+            assert_eq!(pieces.len(), taken);
+            assert!(source.ended().await.unwrap().is_none(), "{range} {taken} {attempt}");
+        }
+        let flow = source.flow(&case.context).await.unwrap();
+        let pieces: Vec<_> = flow.pieces.map(Result::unwrap).collect().await;
+        assert!(pieces.concat() == wanted, "{range} {taken}: other bytes");
+        let digest = source.ended().await.unwrap().expect("all bytes were taken");
+        assert_eq!(
+            digest.finalize(),
+            crc_fast::checksum(crc_fast::CrcAlgorithm::Crc64Nvme, &wanted)
+        );
+        let read = case.context.counts.bytes_read.load(std::sync::atomic::Ordering::Relaxed);
+        assert_eq!(read, (wanted.len() + 2 * taken * MIB) as u64, "{range} {taken}");
+    }
+}
+
+#[tokio::test]
+async fn two_states_of_an_object_are_never_mixed() {
+    let body = bytes_of(5 * MIB);
+    let (case, file, _folder) = case_from_disk(&body);
+    let source = source(&case, None, body.len()).await;
+    let flow = source.flow(&case.context).await.unwrap();
+    assert_eq!(flow.pieces.take(2).count().await, 2);
+    std::fs::write(&file, vec![7; body.len()]).unwrap();
+    let error = source.flow(&case.context).await.map(drop).unwrap_err();
+    assert_eq!(error.kind, TaskFailureKind::SourceChanged, "{error}");
+}
