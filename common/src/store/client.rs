@@ -32,7 +32,7 @@ use tokio::time::{Instant, Sleep};
 use crate::store::signing::Signing;
 use crate::store::stall::{STALL_TIMEOUT, deadline_for};
 use crate::store::streaming::{FlowBody, Sending};
-use crate::store::{counts, http_client, listed_keys, literal, requests};
+use crate::store::{counts, http_client, listed_keys, literal, requests, uploads};
 
 /// The condition of Google Cloud Storage on an object's generation: 0 for none.
 const IF_GENERATION_MATCH: HeaderName = HeaderName::from_static("x-goog-if-generation-match");
@@ -119,6 +119,7 @@ impl HttpService for TimedService {
         self.completion.make_conditional(&mut request, &self.signing).await?;
         literal::name_literally(&mut request, &self.signing).await?;
         let asked = requests::extend(&mut request, &self.signing).await?;
+        let lists_uploads = uploads::ask(&mut request, &self.signing).await?;
         let lists = listed_keys::is_listing(&request);
         let host = request.uri().authority().map(ToString::to_string).unwrap_or_default();
         let answer = match Sending::of(&request) {
@@ -144,6 +145,11 @@ impl HttpService for TimedService {
             // The client reads a page whole, too.
             body = listed_keys::nameable(body.bytes().await?).into();
             parts.headers.remove(CONTENT_LENGTH);
+        }
+        if lists_uploads && parts.status.is_success() {
+            let page = body.bytes().await?;
+            uploads::as_an_object(&mut parts.headers, page.len());
+            body = page.into();
         }
         Ok(HttpResponse::from_parts(parts, body))
     }

@@ -11,12 +11,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::{Method, Uri};
-use object_store::client::{HttpError, HttpErrorKind, HttpRequest};
+use object_store::client::{HttpError, HttpRequest};
 use object_store::path::{Error, Path};
 use object_store::{GetOptions, GetResult, ObjectStore};
 
 use crate::store::error::{StoreError, StoreErrorKind};
 use crate::store::signing::Signing;
+use crate::store::uri::with_path_and_query;
 
 /// The stand-in. Letters alone, which no client encodes.
 const STAND_IN: &str = "emptySegmentOfTheKey";
@@ -135,13 +136,7 @@ fn without(uri: &Uri, stand_in: &StandIn) -> Result<Option<Uri>, HttpError> {
     if let Some(query) = uri.query() {
         whole = format!("{whole}?{query}");
     }
-    let mut parts = uri.clone().into_parts();
-    parts.path_and_query = Some(whole.parse().map_err(unusable::<http::uri::InvalidUri>)?);
-    Uri::from_parts(parts).map(Some).map_err(unusable)
-}
-
-fn unusable<E: std::error::Error + Send + Sync + 'static>(error: E) -> HttpError {
-    HttpError::new(HttpErrorKind::Unknown, error)
+    with_path_and_query(uri, &whole).map(Some)
 }
 
 #[cfg(test)]

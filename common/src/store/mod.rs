@@ -11,6 +11,7 @@
 //! * [`redact`]: removes secrets from a text.
 //! * [`probe`]: what a target supports, tried before anything is copied to it.
 //! * [`stall`]: when a request is given up.
+//! * [`uploads`]: uploads that were opened and never ended.
 //! * [`streaming`]: writes of bodies that flow and are never all in memory.
 //! * [`client`]: the HTTP client below every store, with stall time-outs; `http_client` builds it,
 //!   `counts` counts its answers, `listed_keys` cuts keys that it cannot name out of listings.
@@ -29,3 +30,6 @@ pub mod signing;
 mod stall;
 pub mod streaming;
 pub mod table;
+pub mod uploads;
+mod uri;
+mod xml;

@@ -27,6 +27,7 @@ use object_store::{ObjectStore, PutMode, PutPayload};
 use super::error::{StoreError, StoreErrorKind};
 use super::requests::StoredChecksum;
 use super::stall::FlowProgress;
+use super::uploads::open_uploads;
 
 /// Length of the block that stand-ins repeat.
 const BLOCK_BYTES: usize = 1 << 20;
@@ -159,6 +160,19 @@ impl StreamingStore {
         let result = self.uploads.complete_multipart(&upload.path, &upload.id, parts).await?;
         let checksum = result.extensions.get().copied();
         Ok(Stored { etag: result.e_tag, checksum })
+    }
+
+    /// Throws away all uploads of this object that were opened and not ended. Returns how many.
+    ///
+    /// # Errors
+    /// `Unsupported` where the store lists none; else the store's.
+    pub async fn abort_others(&self, path: &Path) -> Result<usize, StoreError> {
+        let found = open_uploads(&*self.objects, path.as_ref()).await?;
+        let of_object: Vec<_> = found.into_iter().filter(|one| one.path == *path).collect();
+        for one in &of_object {
+            self.abort(&UploadId { path: one.path.clone(), id: one.id.clone() }).await?;
+        }
+        Ok(of_object.len())
     }
 
     /// Throws an upload away with its parts. Azure does so by itself after a week.

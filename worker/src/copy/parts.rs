@@ -54,7 +54,11 @@ pub(crate) async fn copy_parts(
 ) -> Result<CopiedObject, CopyError> {
     let key = &object.target.key;
     let source = first.0.source().clone();
-    let open = retrying(Patience::OBJECT, || context.target.open(&object.target));
+    let mut opened = 0;
+    let open = retrying(Patience::OBJECT, || {
+        opened += 1;
+        context.target.open(&object.target)
+    });
     let open = async {
         context.check_lease(key)?;
         open.await.map_err(|error| CopyError::target(key, &error))
@@ -71,25 +75,29 @@ pub(crate) async fn copy_parts(
             return Err(error);
         }
     };
-    let is_unheard = match finished {
+    let copied = match finished {
         Finished::New(etag, checksum) => {
-            let at_target = AtTarget::Written(etag);
-            return Ok(at_target.evidence(&digest, source.etag.as_ref(), checksum));
+            AtTarget::Written(etag).evidence(&digest, source.etag.as_ref(), checksum)
         }
-        Finished::Exists => {
-            // Refused: the parts lie there until they are thrown away.
-            upload.abort().await;
-            false
+        Finished::Exists | Finished::Unknown => {
+            let is_unheard = matches!(finished, Finished::Unknown);
+            if !is_unheard {
+                // Refused: the parts lie there until they are thrown away.
+                upload.abort().await;
+            }
+            let Some(found) = found(context, object, &source, &mut Some(digest)).await? else {
+                let message = format!("the upload of {key} ended and left no object");
+                return Err(CopyError::new(TaskFailureKind::Transient, message));
+            };
+            CopiedObject { is_unheard, ..found }
         }
-        Finished::Unknown => true,
     };
-    match found(context, object, &source, &mut Some(digest)).await? {
-        Some(found) => Ok(CopiedObject { is_unheard, ..found }),
-        None => {
-            let message = format!("the upload of {key} ended and left no object");
-            Err(CopyError::new(TaskFailureKind::Transient, message))
-        }
+    // An attempt that was killed, and an opening whose answer was lost, left uploads behind. None
+    // of them can become the object any more.
+    if context.attempt.0 > 1 || opened > 1 {
+        upload.sweep().await;
     }
+    Ok(copied)
 }
 
 /// Copies all parts, as many at once as there are turns.

@@ -152,8 +152,17 @@ impl Upload {
         }
     }
 
+    /// Throws away what other attempts left of this object, once it is at the target or given up.
+    pub(crate) async fn sweep(&self) {
+        match self {
+            Self::Store(upload) => upload.sweep().await,
+            // A sweep of the folder finds temporary files.
+            Self::Disk(_) => {}
+        }
+    }
+
     /// Gives up, and leaves nothing behind as far as the target allows.
-    pub(crate) async fn abort(self) {
+    pub(crate) async fn abort(&self) {
         match self {
             Self::Store(upload) => upload.abort().await,
             // Its temporary file is removed when it is dropped.

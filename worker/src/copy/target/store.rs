@@ -97,7 +97,20 @@ impl StoreUpload {
         })
     }
 
-    pub(crate) async fn abort(self) {
+    pub(crate) async fn sweep(&self) {
+        self.target.counts.request();
+        match self.target.streaming.abort_others(&self.id.path).await {
+            Ok(0) => {}
+            Ok(count) => {
+                let key = &self.object.key;
+                tracing::info!(key, count, "uploads of earlier attempts were thrown away");
+            }
+            // `deepclone doctor` finds them.
+            Err(error) => tracing::debug!(key = self.object.key, %error, "uploads are not listed"),
+        }
+    }
+
+    pub(crate) async fn abort(&self) {
         // An upload that cannot be aborted is left to the bucket's lifecycle rule.
         if let Err(error) = self.target.streaming.abort(&self.id).await {
             tracing::warn!(key = self.object.key, %error, "cannot abort an upload");
