@@ -52,6 +52,16 @@ Examples:
 Compares the replica's newest version with the version of the source that it holds: schema,
 properties, the list of files, and the size of every object. Exit code 6 when they differ.";
 
+/// The end of `deepclone doctor --help`.
+pub const DOCTOR: &str = "\
+Examples:
+  deepclone doctor s3://dr/orders
+  deepclone doctor s3://dr/orders --abort-older-than 2days
+
+Tries whether the target can hold a replica, with small objects that are deleted again, and lists
+the uploads below it that nobody ended: no listing of objects shows them, and they are paid for.
+An upload of a sync that runs now is among them, so choose an age that is longer than any sync.";
+
 /// The end of `deepclone history --help`.
 pub const HISTORY: &str = "\
 Examples:

@@ -14,6 +14,7 @@ pub mod location;
 mod tests;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -87,6 +88,9 @@ pub enum Command {
     /// List the syncs recorded in a replica's log
     #[command(after_help = help::HISTORY)]
     History(HistoryArguments),
+    /// Try a target, and find uploads that killed processes left there
+    #[command(after_help = help::DOCTOR)]
+    Doctor(DoctorArguments),
     /// Create, follow and cancel jobs of a coordinator
     #[command(subcommand, after_help = help::JOB)]
     Job(JobCommand),
@@ -163,6 +167,19 @@ pub struct CloneArguments {
     /// Show what would be copied, and copy nothing, as `deepclone plan` does
     #[arg(long)]
     pub dry_run: bool,
+}
+
+/// The arguments of `deepclone doctor`.
+#[derive(Clone, Debug, Args)]
+pub struct DoctorArguments {
+    /// The replica, or a place for one: a path or a URI
+    pub target: String,
+    /// Throw away uploads below it that were opened longer ago, such as 2days or 12h
+    #[arg(long, value_name = "AGE", value_parser = humantime::parse_duration)]
+    pub abort_older_than: Option<Duration>,
+    /// The connection of the target
+    #[arg(long, value_name = "NAME")]
+    pub target_connection: Option<String>,
 }
 
 /// The arguments of `deepclone verify`.

@@ -6,6 +6,7 @@
 pub mod clone;
 pub mod completions;
 pub mod context;
+pub mod doctor;
 pub mod follow;
 pub mod history;
 pub mod job;
@@ -36,6 +37,7 @@ pub async fn run(arguments: CommandLine) -> Result<CommandOutput, Failure> {
         Command::Plan(arguments) => plan::run(arguments, &context).await,
         Command::Verify(arguments) => verify::run(arguments, &context).await,
         Command::History(arguments) => history::run(arguments, &context).await,
+        Command::Doctor(arguments) => doctor::run(arguments, &context).await,
         Command::Job(command) => job::run(command, &context).await,
         Command::Worker(command) => worker::run(command, &context).await,
         Command::Replication(_) => Err(not_built_yet("`deepclone replication`")),

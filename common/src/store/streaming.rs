@@ -27,7 +27,7 @@ use object_store::{ObjectStore, PutMode, PutPayload};
 use super::error::{StoreError, StoreErrorKind};
 use super::requests::StoredChecksum;
 use super::stall::FlowProgress;
-use super::uploads::open_uploads;
+use super::uploads::{OpenUpload, open_uploads};
 
 /// Length of the block that stand-ins repeat.
 const BLOCK_BYTES: usize = 1 << 20;
@@ -162,15 +162,31 @@ impl StreamingStore {
         Ok(Stored { etag: result.e_tag, checksum })
     }
 
+    /// The uploads whose keys begin with `prefix` that were opened and not ended.
+    ///
+    /// # Errors
+    /// As [`open_uploads`].
+    pub async fn open_uploads(&self, prefix: &str) -> Result<Vec<OpenUpload>, StoreError> {
+        open_uploads(&*self.objects, prefix).await
+    }
+
+    /// Throws away an upload that was listed.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn abort_open(&self, upload: &OpenUpload) -> Result<(), StoreError> {
+        self.abort(&UploadId { path: upload.path.clone(), id: upload.id.clone() }).await
+    }
+
     /// Throws away all uploads of this object that were opened and not ended. Returns how many.
     ///
     /// # Errors
     /// `Unsupported` where the store lists none; else the store's.
     pub async fn abort_others(&self, path: &Path) -> Result<usize, StoreError> {
-        let found = open_uploads(&*self.objects, path.as_ref()).await?;
+        let found = self.open_uploads(path.as_ref()).await?;
         let of_object: Vec<_> = found.into_iter().filter(|one| one.path == *path).collect();
         for one in &of_object {
-            self.abort(&UploadId { path: one.path.clone(), id: one.id.clone() }).await?;
+            self.abort_open(one).await?;
         }
         Ok(of_object.len())
     }

@@ -10,6 +10,7 @@
 //! * `chaos`      – workers and coordinators killed in mid-copy, stores that fail
 //! * `publishing` – coordinators killed and cancelled while they publish
 //! * `objects`    – objects of all names and lengths, and ones that are not what is said of them
+//! * `leftovers`  – what killed processes leave at a store
 //! * `odd_protocols` – protocols and properties as real writers leave them
 //! * `race`       – two clones to one target
 //! * `bad_input`  – refusals: one line, the right exit code, nothing written
@@ -25,6 +26,7 @@ mod chaos;
 mod examples;
 mod golden;
 mod incremental;
+mod leftovers;
 mod objects;
 mod odd_protocols;
 mod place;
