@@ -324,16 +324,20 @@ impl Body for FlowBody {
             self.progress.wait_for_source();
             return Poll::Pending;
         };
-        if let Some(Ok(bytes)) = &next {
-            self.left = self.left.checked_sub(bytes.len() as u64).unwrap_or(u64::MAX);
-        }
-        self.progress.note(self.left == 0);
-        Poll::Ready(match next {
-            Some(Ok(bytes)) if self.left < u64::MAX => Some(Ok(Frame::data(bytes))),
-            Some(Ok(_) | Err(BodyCut)) => Some(Err(BodyCut)),
+        let frame = match next {
+            Some(Ok(bytes)) => match self.left.checked_sub(bytes.len() as u64) {
+                Some(left) => {
+                    self.left = left;
+                    Some(Ok(Frame::data(bytes)))
+                }
+                None => Some(Err(BodyCut)),
+            },
+            Some(Err(BodyCut)) => Some(Err(BodyCut)),
             None if self.left > 0 => Some(Err(BodyCut)),
             None => None,
-        })
+        };
+        self.progress.note(self.left == 0);
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
