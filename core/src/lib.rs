@@ -98,6 +98,7 @@
 //! * [`ids`]: newtypes for every id; none is minted here.
 //! * [`shard`]: objects packed into tasks, and the names (fingerprints) of tasks.
 //! * [`copy_plan`]: whether an object is copied whole or by parts, and by how many requests.
+//! * [`concurrency`]: how many copies run at once between two stores.
 //! * [`task`]: a task as a worker gets it, and its grant.
 //! * [`evidence`]: what proves that the target holds an object, and for how long.
 //! * [`receipt`]: the worker's evidence for a task, or the kind of its failure.
@@ -107,6 +108,7 @@
 //! * [`failure`]: an error as it leaves the system: reason, one line, details.
 //! * [`limits`]: every bound, with their relations asserted.
 
+pub mod concurrency;
 pub mod copy_plan;
 pub mod evidence;
 pub mod failure;

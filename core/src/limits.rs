@@ -57,6 +57,12 @@ pub const WHOLE_OBJECT_BYTES_MAX: u64 = 64 << 20;
 /// Bytes of a part of a longer object, but for the last part: stores take no less than 5 MiB, and
 /// a large object needs many parts to fill a long line.
 pub const PART_BYTES_MIN: u64 = 32 << 20;
+/// Copies that a worker runs at once between two stores before it knows them: enough for a store
+/// next door.
+pub const SLOTS_FIRST: u32 = 32;
+/// Copies that a worker ever runs at once between two stores: at 160 ms for a small object they are
+/// 3 000 objects a second, and their sockets and pieces in memory still fit one process.
+pub const SLOTS_MAX: u32 = 512;
 /// Parts of one object: stores take 10 000.
 pub const PARTS_MAX: u64 = 9_000;
 /// Tasks of one sync: some 256 TiB of full tasks, in a few hundred megabytes of memory.
@@ -188,6 +194,9 @@ const _: () = assert!(LARGE_OBJECT_BYTES_MIN <= TASK_BYTES_MAX);
 const _: () = assert!(WHOLE_OBJECT_BYTES_MAX <= LARGE_OBJECT_BYTES_MIN);
 const _: () = assert!(HELD_OBJECT_BYTES_MAX < WHOLE_OBJECT_BYTES_MAX);
 const _: () = assert!(TASK_OBJECTS_MAX <= GRANT_OBJECTS_MAX);
+// One answer of small objects keeps all slots busy.
+const _: () = assert!(SLOTS_MAX as usize <= GRANT_OBJECTS_MAX);
+const _: () = assert!(SLOTS_FIRST <= SLOTS_MAX);
 const _: () = assert!(GRANT_TASKS_MAX <= GRANT_CANDIDATES_MAX);
 const _: () = assert!(GRANT_TASKS_MAX <= HELD_TASKS_MAX);
 const _: () = assert!(GRANT_OBJECTS_MAX * GRANT_OBJECT_BYTES_MAX <= GRANT_BYTES_MAX);

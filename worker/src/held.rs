@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use deepclone_common::connections::{self, ConnectionError, Connections};
 use deepclone_core::ids::GrantKey;
-use deepclone_core::limits::{GRANT_TASKS_MAX, HELD_TASKS_MAX};
+use deepclone_core::limits::{GRANT_TASKS_MAX, HELD_TASKS_MAX, SLOTS_MAX};
 use deepclone_core::machine::{HeldTask, TaskOutcome};
 use deepclone_core::reason::Reason;
 use deepclone_core::receipt::{TaskFailure, TaskFailureKind};
@@ -32,6 +32,8 @@ use crate::copy::task::copy_task;
 use crate::guard;
 use crate::lease::LeaseClock;
 use crate::metrics::WorkerMetrics;
+use crate::slots::Lanes;
+use crate::slots::lane::Lane;
 
 /// Objects of the grants that the worker holds at once.
 const OBJECTS_HELD_MAX: u32 = 2048;
@@ -44,7 +46,7 @@ const WAITING_BYTES_MAX: u64 = 256 << 20;
 #[derive(Clone, Debug)]
 pub(crate) struct HeldTasks {
     connections: Arc<Connections>,
-    budget: Budget,
+    lanes: Lanes,
     metrics: WorkerMetrics,
     /// Notified when a task or one of its copies begins or ends, or is forgotten.
     changed: Arc<Notify>,
@@ -85,7 +87,7 @@ impl HeldTasks {
     ) -> Self {
         Self {
             connections,
-            budget: Budget::new(memory_bytes),
+            lanes: Lanes::new(SLOTS_MAX, Budget::new(memory_bytes), metrics.clone()),
             metrics,
             changed: Arc::new(Notify::new()),
             tasks: Arc::default(),
@@ -105,11 +107,15 @@ impl HeldTasks {
             task.lease.extend(came_at, grant.ttl);
             return;
         }
+        // Checked before the store is tried, which writes to it.
+        let allowed = guard::check(&grant.spec, &self.connections.offers());
+        let lane = allowed.map(|()| self.lanes.of(&grant.spec));
+        let counts = lane.as_ref().map(|lane| Counts::new(lane.meter())).unwrap_or_default();
         let task = Task {
             started_at: came_at,
             lease: Arc::new(LeaseClock::new(came_at, grant.ttl)),
             stop: CancellationToken::new(),
-            counts: Arc::default(),
+            counts: Arc::new(counts),
             bytes: grant.spec.objects.iter().map(|object| object.size).sum(),
             objects: u32::try_from(grant.spec.objects.len()).unwrap_or(u32::MAX),
             outcome: None,
@@ -121,14 +127,12 @@ impl HeldTasks {
         drop(tasks);
         let held = self.clone();
         self.copies.spawn(async move {
-            // Checked before the store is tried, which writes to it.
-            let allowed = guard::check(&grant.spec, &held.connections.offers());
-            let fit = match allowed {
-                Ok(()) => held.probe(&grant.spec.target).await,
+            let fit = match lane {
+                Ok(lane) => held.probe(&grant.spec.target).await.map(|()| lane),
                 Err(failure) => Err(failure),
             };
             // Opened after the trial, whose result decides how the store is written to.
-            let context = fit.and_then(|()| held.context(&grant, clock, stop.clone(), counts));
+            let context = fit.and_then(|lane| held.context(&grant, lane, clock, stop, counts));
             let outcome = match context {
                 Ok(context) => copy_task(&context, &grant.spec.objects).await,
                 Err(failure) => TaskOutcome::Failed(failure),
@@ -153,6 +157,7 @@ impl HeldTasks {
     fn context(
         &self,
         grant: &Grant,
+        lane: Lane,
         lease: Arc<LeaseClock>,
         stop: CancellationToken,
         counts: Arc<Counts>,
@@ -173,7 +178,7 @@ impl HeldTasks {
             target: Target::new(target, Arc::clone(&counts)),
             attempt: grant.key.attempt,
             verification: spec.verification,
-            budget: self.budget.clone(),
+            lane,
             lease,
             stop,
             counts,

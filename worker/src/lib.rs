@@ -41,6 +41,7 @@
 //! * `held`: the grants that the worker works on, and the outcomes that wait to be reported.
 //! * `guard`: refuses what no worker may do, whoever asks for it.
 //! * `copy`: copies the objects of one task and proves them.
+//! * `slots`: finds how many copies run at once, for each pair of stores.
 //! * `budget`, `lease`: bound the copies in memory and in time.
 //! * [`metrics`]: counts what was done.
 
@@ -54,6 +55,7 @@ pub mod metrics;
 pub mod options;
 pub mod server;
 mod session;
+mod slots;
 
 pub use options::{CoordinatorEndpoint, WorkerOptions};
 pub use session::run;

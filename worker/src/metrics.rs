@@ -2,6 +2,7 @@
 
 use deepclone_core::machine::TaskOutcome;
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
@@ -12,6 +13,7 @@ pub struct WorkerMetrics {
     bytes_written: Counter,
     objects_done: Counter,
     requests: Counter,
+    slots: Family<Vec<(String, String)>, Gauge>,
     tasks_failed: Counter,
     tasks_held: Gauge,
 }
@@ -25,6 +27,11 @@ impl WorkerMetrics {
         registry.register("bytes_written", "Bytes written in tasks done", bytes_written);
         registry.register("objects_done", "Objects copied or found at targets", objects_done);
         registry.register("store_requests", "Requests to stores in tasks done", requests);
+        registry.register(
+            "slots",
+            "Objects and parts that may be copied at once, by connections",
+            self.slots.clone(),
+        );
         registry.register(
             "tasks_failed",
             "Attempts at tasks that failed",
@@ -52,6 +59,13 @@ impl WorkerMetrics {
         }
     }
 
+    /// Shows how many slots there are now between two connections.
+    pub(crate) fn slots(&self, source: &str, target: &str, slots: u32) {
+        let labels = [("source", source), ("target", target)];
+        let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        self.slots.get_or_create(&labels.into()).set(i64::from(slots));
+    }
+
     /// Shows how many grants are held now.
     pub(crate) fn hold(&self, tasks: usize) {
         self.tasks_held.set(i64::try_from(tasks).unwrap_or(i64::MAX));
@@ -67,7 +81,9 @@ mod tests {
     #[test]
     fn every_name_has_one_prefix() {
         let mut registry = Registry::default();
-        WorkerMetrics::default().register(&mut registry);
+        let metrics = WorkerMetrics::default();
+        metrics.register(&mut registry);
+        metrics.slots("lake", "replica", 64);
         let mut text = String::new();
         encode(&mut text, &registry).unwrap();
         let names = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
@@ -77,9 +93,12 @@ mod tests {
             "bytes_written",
             "objects_done",
             "store_requests",
+            "slots",
             "tasks_failed",
             "tasks_held",
         ];
         assert_eq!(names, expected.map(|name| format!("deepclone_worker_{name}")), "{text}");
+        let line = "deepclone_worker_slots{source=\"lake\",target=\"replica\"} 64";
+        assert!(text.lines().any(|found| found == line), "{text}");
     }
 }

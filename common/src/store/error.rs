@@ -6,7 +6,7 @@
 use std::io;
 
 use object_store::Error;
-use object_store::client::HttpError;
+use object_store::client::{HttpError, HttpErrorKind};
 
 use super::redact::redact_line;
 use crate::local_folder::LeadsOutside;
@@ -26,7 +26,9 @@ pub enum StoreErrorKind {
     AlreadyExists,
     /// The object does not have the entity tag of `If-Match`.
     Precondition,
-    /// A time-out, a cut connection or a 5xx: the same request may succeed later.
+    /// No answer came in time: the store or the line may have too much to do.
+    TimedOut,
+    /// A cut connection or a 5xx: the same request may succeed later.
     Transient,
     /// The store does not implement the request (501).
     Unsupported,
@@ -38,7 +40,7 @@ impl StoreErrorKind {
     /// Returns true when the same request may succeed later.
     #[must_use]
     pub fn is_retryable(self) -> bool {
-        matches!(self, Self::Transient | Self::Throttled)
+        matches!(self, Self::Transient | Self::Throttled | Self::TimedOut)
     }
 
     /// Returns true when a put-if-absent with this error may still have written the object: only a
@@ -136,13 +138,14 @@ fn generic_kind(error: &Error, text: &str) -> StoreErrorKind {
         return match status {
             429 | 503 => Kind::Throttled,
             501 => Kind::Unsupported,
-            408 | 500..=599 => Kind::Transient,
+            408 | 504 => Kind::TimedOut,
+            500..=599 => Kind::Transient,
             401 | 403 => Kind::Denied,
             404 if is_bucket_missing(text) => Kind::BucketMissing,
             404 => Kind::NotFound,
             400 if is_denied_code(text) => Kind::Denied,
             // S3: the request's body did not come in time.
-            400 if text.contains("<Code>RequestTimeout</Code>") => Kind::Transient,
+            400 if text.contains("<Code>RequestTimeout</Code>") => Kind::TimedOut,
             _ => Kind::Other,
         };
     }
@@ -155,8 +158,11 @@ fn generic_kind(error: &Error, text: &str) -> StoreErrorKind {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(current) = cause {
         // No answer, or one that cannot be decoded: cut, or written by a proxy.
-        if current.is::<HttpError>() {
-            return Kind::Transient;
+        if let Some(error) = current.downcast_ref::<HttpError>() {
+            return match error.kind() {
+                HttpErrorKind::Timeout => Kind::TimedOut,
+                _ => Kind::Transient,
+            };
         }
         if let Some(error) = current.downcast_ref::<io::Error>() {
             return io_kind(error.kind());
@@ -173,7 +179,8 @@ fn io_kind(kind: io::ErrorKind) -> StoreErrorKind {
         Io::PermissionDenied | Io::ReadOnlyFilesystem => Kind::Denied,
         Io::AlreadyExists => Kind::AlreadyExists,
         Io::Unsupported => Kind::Unsupported,
-        Io::TimedOut | Io::Interrupted => Kind::Transient,
+        Io::TimedOut => Kind::TimedOut,
+        Io::Interrupted => Kind::Transient,
         // A folder or a temporary file that was removed while it was in use. A file that is
         // absent from the start is `Error::NotFound`.
         Io::NotFound => Kind::Transient,

@@ -137,6 +137,7 @@ mod tests {
         for (kind, longest) in [
             (Kind::Transient, &[1, 2, 4][..]),
             (Kind::Throttled, &[1, 2, 4, 4, 4]),
+            (Kind::TimedOut, &[1, 2, 4]),
             (Kind::AlreadyExists, &[]),
             (Kind::Precondition, &[]),
             (Kind::NotFound, &[]),

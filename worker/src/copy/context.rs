@@ -15,8 +15,8 @@ use super::counts::Counts;
 use super::error::CopyError;
 use super::length::Length;
 use super::target::Target;
-use crate::budget::{Budget, Slot};
 use crate::lease::LeaseClock;
+use crate::slots::lane::{Lane, Slot};
 
 /// Bytes of a flow that are in memory at once: the buffers of two connections.
 const FLOW_BYTES: u64 = 1 << 20;
@@ -29,7 +29,8 @@ pub(crate) struct TaskContext {
     /// The number of this attempt at the task, from 1.
     pub(crate) attempt: Attempt,
     pub(crate) verification: Verification,
-    pub(crate) budget: Budget,
+    /// The slots of the task's route.
+    pub(crate) lane: Lane,
     pub(crate) lease: Arc<LeaseClock>,
     /// Cancelled when the coordinator wants nothing more of the grant.
     pub(crate) stop: CancellationToken,
@@ -56,7 +57,7 @@ impl TaskContext {
             Length::AtLeast(bytes) => bytes.max(HELD_OBJECT_BYTES_MAX),
         };
         let held = length.min(FLOW_BYTES) + self.target.holds(length);
-        let slot = self.budget.slot(held).await;
+        let slot = self.lane.slot(held).await;
         self.counts.begun(length);
         self.begun.notify_waiters();
         slot

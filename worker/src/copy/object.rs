@@ -5,13 +5,13 @@ use std::sync::atomic::Ordering;
 
 use deepclone_common::store::error::{StoreError, StoreErrorKind};
 use deepclone_common::store::requests::StoredChecksum;
-use deepclone_common::store::retry::{Patience, Retry};
 use deepclone_core::copy_plan::CopyPlan;
 use deepclone_core::limits::HELD_OBJECT_BYTES_MAX;
 use deepclone_core::receipt::{ObjectReceipt, TaskFailureKind};
 use deepclone_core::spec::Verification;
 use deepclone_core::task::ObjectCopy;
 
+use super::attempts::Attempts;
 use super::context::TaskContext;
 use super::error::CopyError;
 use super::etag::ETag;
@@ -25,7 +25,7 @@ use super::proof::{Compared, Expected, compare};
 use super::read::{Known, Reading};
 use super::settle::{AtTarget, CopiedObject, Settled, settle};
 use super::target::written::Written;
-use crate::budget::Slot;
+use crate::slots::lane::Slot;
 
 /// Copies one object and proves it.
 ///
@@ -125,7 +125,7 @@ async fn put_held(
     let key = &object.target.key;
     let source = reading.source().clone();
     let (chunks, digest) = reading.collect().await?;
-    let mut retry = Retry::new(Patience::OBJECT);
+    let mut retry = Attempts::new(&context.counts);
     // A write whose answer was lost may have been done.
     let mut is_lost = false;
     let at_target = loop {
@@ -165,7 +165,7 @@ async fn put_flowing(
     let key = &object.target.key;
     let source = reading.source().clone();
     let from = Source::new(reading);
-    let mut retry = Retry::new(Patience::OBJECT);
+    let mut retry = Attempts::new(&context.counts);
     // Of all bytes, once they were read to their end.
     let mut digest = None;
     let mut is_lost = false;

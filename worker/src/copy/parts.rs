@@ -5,12 +5,12 @@ use std::ops::Range;
 use crc_fast::Digest;
 use deepclone_common::store::error::{StoreError, StoreErrorKind};
 use deepclone_common::store::requests::StoredChecksum;
-use deepclone_common::store::retry::{Patience, Retry, retrying};
 use deepclone_core::copy_plan::PartPlan;
 use deepclone_core::receipt::TaskFailureKind;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use object_store::multipart::PartId;
 
+use super::attempts::{Attempts, attempting};
 use super::context::TaskContext;
 use super::error::CopyError;
 use super::etag::ETag;
@@ -22,7 +22,7 @@ use super::read::{Known, Reading, SourceState, new_digest};
 use super::settle::{AtTarget, CopiedObject};
 use super::target::Upload;
 use super::target::written::Written;
-use crate::budget::Slot;
+use crate::slots::lane::Slot;
 
 /// How an upload ended, as far as its answers tell.
 enum Finished {
@@ -55,7 +55,7 @@ pub(crate) async fn copy_parts(
     let key = &object.target.key;
     let source = first.0.source().clone();
     let mut opened = 0;
-    let open = retrying(Patience::OBJECT, || {
+    let open = attempting(&context.counts, || {
         opened += 1;
         context.target.open(&object.target)
     });
@@ -154,7 +154,7 @@ async fn copy_part(
         }
     };
     let from = Source::new(reading);
-    let mut retry = Retry::new(Patience::OBJECT);
+    let mut retry = Attempts::new(&context.counts);
     loop {
         context.lease.renewed().await;
         let put = upload.put_part(number, range.start, from.flow(context).await?).await;
@@ -188,7 +188,7 @@ async fn finish(
     parts: &[PartId],
 ) -> Result<Finished, CopyError> {
     let key = &object.target.key;
-    let mut retry = Retry::new(Patience::OBJECT);
+    let mut retry = Attempts::new(&context.counts);
     let mut is_lost = false;
     loop {
         // A completion that was sent is waited for: an abort beside it may lose the object.

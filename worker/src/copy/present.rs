@@ -9,11 +9,11 @@ use std::sync::atomic::Ordering;
 use deepclone_common::store::error::{StoreError, StoreErrorKind};
 use deepclone_common::store::literal::ObjectPath;
 use deepclone_common::store::requests::describe;
-use deepclone_common::store::retry::{Patience, retrying};
 use deepclone_core::evidence::{Described, Prior, Verdict, judge};
 use deepclone_core::receipt::ObjectReceipt;
 use object_store::ObjectStore;
 
+use super::attempts::attempting;
 use super::context::TaskContext;
 use super::error::CopyError;
 use super::etag::ETag;
@@ -98,7 +98,7 @@ async fn described(
     store: &dyn ObjectStore,
     at: &ObjectPath,
 ) -> Result<Described, StoreError> {
-    retrying(Patience::OBJECT, || {
+    attempting(&context.counts, || {
         context.counts.request();
         describe(store, at)
     })

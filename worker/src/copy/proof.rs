@@ -4,10 +4,10 @@ use std::io::Read;
 
 use crc_fast::Digest;
 use deepclone_common::store::error::{StoreError, StoreErrorKind};
-use deepclone_common::store::retry::{Patience, retrying};
 use futures::StreamExt;
 use object_store::{GetOptions, GetResultPayload, ObjectStore};
 
+use super::attempts::attempting;
 use super::counts::Counts;
 use super::error::CopyError;
 use super::etag::ETag;
@@ -50,7 +50,7 @@ pub(crate) async fn compare(
     expected: Expected,
     counts: &Counts,
 ) -> Result<Compared, CopyError> {
-    match retrying(Patience::OBJECT, || compare_once(store, object, expected, counts)).await {
+    match attempting(counts, || compare_once(store, object, expected, counts)).await {
         Ok(found) => Ok(found),
         Err(error) if error.kind == StoreErrorKind::NotFound => Ok(Compared::Absent),
         Err(error) => Err(CopyError::target(&object.key, &error)),

@@ -15,12 +15,12 @@ use bytes::Bytes;
 use crc_fast::{CrcAlgorithm, Digest};
 use deepclone_common::store::error::{StoreError, StoreErrorKind};
 use deepclone_common::store::requests::{StoredChecksum, Wanted};
-use deepclone_common::store::retry::{Patience, Retry};
 use deepclone_core::receipt::TaskFailureKind;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::{GetOptions, GetRange, GetResult, GetResultPayload, ObjectMeta, ObjectStore};
 
+use super::attempts::Attempts;
 use super::context::TaskContext;
 use super::counts::Counts;
 use super::error::CopyError;
@@ -95,7 +95,7 @@ pub(crate) struct Reading {
     /// Of the whole object, where the store says it.
     stored: Option<StoredChecksum>,
     pieces: BoxStream<'static, Result<Bytes, StoreError>>,
-    retry: Retry,
+    retry: Attempts,
     /// Bytes that had come when an answer was cut last.
     cut_at: u64,
     counts: Arc<Counts>,
@@ -114,7 +114,7 @@ impl Reading {
     ) -> Result<Self, CopyError> {
         let store = Arc::clone(&context.source.store);
         let (key, counts) = (&object.key, Arc::clone(&context.counts));
-        let mut retry = Retry::new(Patience::OBJECT);
+        let mut retry = Attempts::new(&context.counts);
         let answer = loop {
             let options = request(range.clone(), known.etag());
             counts.request();
@@ -145,7 +145,7 @@ impl Reading {
             digest: new_digest(),
             stored,
             pieces: pieces_of(answer),
-            retry: Retry::new(Patience::OBJECT),
+            retry: Attempts::new(&context.counts),
             cut_at: 0,
             counts,
         })
@@ -250,7 +250,7 @@ impl Reading {
         let key = &self.object.key;
         let came = self.digest.get_amount();
         if came - self.cut_at >= PROGRESS_BYTES {
-            self.retry = Retry::new(Patience::OBJECT);
+            self.retry = Attempts::new(&self.counts);
         }
         self.cut_at = came;
         loop {

@@ -1,4 +1,4 @@
-//! Copies the objects of one task, as many at once as the budget has turns. The first failure ends
+//! Copies the objects of one task, as many at once as there are slots. The first failure ends
 //! the task.
 
 use std::sync::atomic::Ordering;

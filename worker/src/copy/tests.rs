@@ -11,7 +11,7 @@ use deepclone_common::store::streaming::{Streaming, StreamingStore};
 use deepclone_common::store::table::TableStore;
 use deepclone_core::evidence::Prior;
 use deepclone_core::ids::Attempt;
-use deepclone_core::limits::WHOLE_OBJECT_BYTES_MAX;
+use deepclone_core::limits::{SLOTS_MAX, WHOLE_OBJECT_BYTES_MAX};
 use deepclone_core::machine::TaskOutcome;
 use deepclone_core::receipt::{Receipt, TaskFailureKind};
 use deepclone_core::spec::Verification;
@@ -24,10 +24,12 @@ use tokio_util::sync::CancellationToken;
 use self::faulty::Fault;
 pub(super) use self::faulty::Faulty;
 use super::context::TaskContext;
+use super::counts::Counts;
 use super::target::Target;
 use super::task::copy_task;
 use crate::budget::Budget;
 use crate::lease::LeaseClock;
+use crate::slots::lane::Lane;
 
 pub(super) mod faulty;
 mod flows;
@@ -46,6 +48,10 @@ pub(super) struct Case {
     pub(super) context: TaskContext,
 }
 
+fn lane(bytes: u64) -> Lane {
+    Lane::new(SLOTS_MAX, Budget::new(bytes), Arc::default())
+}
+
 pub(super) const KEY: &str = "p=1/a%20b.parquet";
 
 pub(super) fn at() -> Path {
@@ -56,7 +62,8 @@ pub(super) type Faults<'a> = &'a [(&'static str, u32, Fault)];
 
 pub(super) fn case(source: Faults<'_>, target: Faults<'_>) -> Case {
     let (source, target) = (Faulty::new(source), Faulty::new(target));
-    let counts = Arc::default();
+    let lane = lane(256 << 20);
+    let counts = Arc::new(Counts::new(lane.meter()));
     let (objects, uploads) = (Arc::clone(&target), Arc::clone(&target));
     let streaming = StreamingStore::new(objects, uploads, Streaming::Collected);
     let opened = Opened { table: table(&target), writes: Writes::Store(streaming) };
@@ -65,7 +72,7 @@ pub(super) fn case(source: Faults<'_>, target: Faults<'_>) -> Case {
         target: Target::new(opened, Arc::clone(&counts)),
         attempt: Attempt(1),
         verification: Verification::Digest,
-        budget: Budget::new(256 << 20),
+        lane,
         lease: Arc::new(LeaseClock::new(Instant::now(), Duration::from_secs(3600))),
         stop: CancellationToken::new(),
         counts,
@@ -344,7 +351,7 @@ async fn on_disk_temporary_files_that_nobody_writes_are_swept_away() {
 async fn a_budget_of_two_parts_copies_any_number_of_them() {
     let size = usize::try_from(WHOLE_OBJECT_BYTES_MAX + 9).unwrap();
     let mut case = case(&[], &[]);
-    case.context.budget = Budget::new(2 * WHOLE_OBJECT_BYTES_MAX);
+    case.context.lane = lane(2 * WHOLE_OBJECT_BYTES_MAX);
     let body = bytes_of(size);
     let copied = case.done(&body);
     tokio::time::timeout(Duration::from_secs(60), copied).await.expect("it hangs");

@@ -1,7 +1,6 @@
 //! The table of cases: what each answer means, whether it is retried, and that no secret shows.
 
 use StoreErrorKind as Kind;
-use object_store::client::HttpErrorKind;
 
 use super::*;
 
@@ -56,7 +55,7 @@ fn statuses_and_codes() {
         ("400 Bad Request", code("InvalidToken"), Kind::Denied, "refuses our credentials"),
         ("400 Bad Request", code("InvalidAccessKeyId"), Kind::Denied, "InvalidAccessKeyId"),
         ("400 Bad Request", code("AuthorizationHeaderMalformed"), Kind::Denied, "Malformed"),
-        ("400 Bad Request", code("RequestTimeout"), Kind::Transient, "RequestTimeout"),
+        ("400 Bad Request", code("RequestTimeout"), Kind::TimedOut, "RequestTimeout"),
         ("400 Bad Request", code("BadDigest"), Kind::Other, "status 400: BadDigest: why"),
         ("400 Bad Request", String::new(), Kind::Other, "status 400"),
         ("401 Unauthorized", String::new(), Kind::Denied, "refuses our credentials"),
@@ -64,7 +63,7 @@ fn statuses_and_codes() {
         ("404 Not Found", code("NoSuchKey"), Kind::NotFound, "NoSuchKey"),
         ("404 Not Found", code("NoSuchBucket"), Kind::BucketMissing, "does not exist"),
         ("404 Not Found", code("ContainerNotFound"), Kind::BucketMissing, "does not exist"),
-        ("408 Request Timeout", String::new(), Kind::Transient, "status 408"),
+        ("408 Request Timeout", String::new(), Kind::TimedOut, "status 408"),
         ("411 Length Required", String::new(), Kind::Other, "status 411"),
         ("429 Too Many Requests", String::new(), Kind::Throttled, "status 429"),
         ("500 Internal Server Error", code("InternalError"), Kind::Transient, "InternalError"),
@@ -72,7 +71,7 @@ fn statuses_and_codes() {
         ("501 Not Implemented", code("NotImplemented"), Kind::Unsupported, "not support this"),
         ("502 Bad Gateway", String::new(), Kind::Transient, "status 502"),
         ("503 Service Unavailable", code("SlowDown"), Kind::Throttled, "status 503: SlowDown"),
-        ("504 Gateway Timeout", String::new(), Kind::Transient, "status 504"),
+        ("504 Gateway Timeout", String::new(), Kind::TimedOut, "status 504"),
     ] {
         check(status(line, &body), kind, part);
     }
@@ -124,19 +123,19 @@ fn requests_without_an_answer() {
     for kind in [
         HttpErrorKind::Connect,
         HttpErrorKind::Request,
-        HttpErrorKind::Timeout,
         HttpErrorKind::Interrupted,
         HttpErrorKind::Decode,
         HttpErrorKind::Unknown,
     ] {
         check(http(kind), Kind::Transient, "slow");
     }
+    check(http(HttpErrorKind::Timeout), Kind::TimedOut, "slow");
     for (kind, wanted) in [
         (io::ErrorKind::PermissionDenied, Kind::Denied),
         (io::ErrorKind::ReadOnlyFilesystem, Kind::Denied),
         (io::ErrorKind::AlreadyExists, Kind::AlreadyExists),
         (io::ErrorKind::Unsupported, Kind::Unsupported),
-        (io::ErrorKind::TimedOut, Kind::Transient),
+        (io::ErrorKind::TimedOut, Kind::TimedOut),
         (io::ErrorKind::Interrupted, Kind::Transient),
         (io::ErrorKind::NotFound, Kind::Transient),
         (io::ErrorKind::StorageFull, Kind::Other),
@@ -156,6 +155,7 @@ fn what_is_retried_and_what_must_be_read_back() {
         (Kind::Throttled, true, true, Kind::Throttled),
         (Kind::AlreadyExists, false, true, Kind::Transient),
         (Kind::Precondition, false, true, Kind::Transient),
+        (Kind::TimedOut, true, true, Kind::TimedOut),
         (Kind::Transient, true, true, Kind::Transient),
         (Kind::Unsupported, false, false, Kind::Unsupported),
         (Kind::Other, false, false, Kind::Other),

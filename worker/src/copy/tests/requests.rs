@@ -1,4 +1,4 @@
-//! The requests of a copy are those that a plan is estimated by.
+//! The requests of a copy are those that a plan is estimated by, and its route hears of each one.
 
 use deepclone_core::copy_plan::{CopyPlan, CopyTarget};
 use deepclone_core::limits::{HELD_OBJECT_BYTES_MAX, PART_BYTES_MIN};
@@ -36,4 +36,34 @@ async fn a_copy_to_a_disk_sends_the_planned_requests() {
         assert_eq!(u64::from(sent), planned.source, "{size}");
         assert_eq!(u64::from(receipt.requests), planned.source + planned.target, "{size}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_route_hears_of_each_request_that_is_refused() {
+    let (small, flowing, large) = (1_000, HELD_OBJECT_BYTES_MAX + 1, WHOLE_OBJECT_BYTES_MAX + 1);
+    let cases: [(u64, Faults<'_>, Faults<'_>); 7] = [
+        (small, &[("get", 1, Fault::Throttle)], &[]),
+        (small, &[("get", 1, Fault::Cut(10))], &[]),
+        (small, &[], &[("put", 1, Fault::Throttle)]),
+        (flowing, &[], &[("put", 1, Fault::Throttle)]),
+        (large, &[], &[("upload", 1, Fault::Throttle)]),
+        (large, &[], &[("part", 2, Fault::Throttle)]),
+        (large, &[], &[("complete", 1, Fault::Throttle)]),
+    ];
+    for (size, source, target) in cases {
+        let case = case(source, target);
+        let receipt = case.done(&bytes_of(usize::try_from(size).unwrap())).await;
+        let seen = case.context.lane.meter().take();
+        assert_eq!(seen.refusals, 1, "{size} {source:?} {target:?}");
+        assert_eq!(seen.requests, u64::from(receipt.requests), "{size} {source:?} {target:?}");
+        assert_eq!(seen.bytes, receipt.bytes_read, "{size} {source:?} {target:?}");
+        let copies = if size == large { 3 } else { 1 };
+        assert_eq!(seen.copies, copies, "{size} {source:?} {target:?}");
+    }
+    // The target holds the object already, and is compared.
+    let held = case(&[], &[("get", 1, Fault::Throttle)]);
+    let body = bytes_of(1_000);
+    held.target.inner.put(&at(), body.clone().into()).await.unwrap();
+    held.done(&body).await;
+    assert_eq!(held.context.lane.meter().take().refusals, 1);
 }

@@ -1,0 +1,47 @@
+//! The attempts of one request for an object. The meter of the task's route hears of each one that
+//! failed: no request for an object is tried again but by this file.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use deepclone_common::store::error::StoreError;
+use deepclone_common::store::retry::{Patience, Retry, retrying};
+
+use super::counts::Counts;
+
+/// The failed attempts of one request.
+pub(crate) struct Attempts {
+    retry: Retry,
+    counts: Arc<Counts>,
+}
+
+impl Attempts {
+    pub(crate) fn new(counts: &Arc<Counts>) -> Self {
+        Self { retry: Retry::new(Patience::OBJECT), counts: Arc::clone(counts) }
+    }
+
+    /// Counts an attempt that failed. Returns the pause before the next one, or `None` when the
+    /// request has failed for good.
+    pub(crate) fn next(&mut self, error: &StoreError) -> Option<Duration> {
+        self.counts.failed(error);
+        self.retry.next(error)
+    }
+}
+
+/// Sends a request until it succeeds or has failed for good.
+///
+/// # Errors
+/// That of the last attempt.
+pub(crate) async fn attempting<T, F>(
+    counts: &Counts,
+    mut request: impl FnMut() -> F,
+) -> Result<T, StoreError>
+where
+    F: Future<Output = Result<T, StoreError>>,
+{
+    let attempt = || {
+        let answer = request();
+        async { answer.await.inspect_err(|error| counts.failed(error)) }
+    };
+    retrying(Patience::OBJECT, attempt).await
+}
