@@ -63,6 +63,11 @@ impl TaskContext {
         slot
     }
 
+    /// Waits until an object may be looked at, or read back.
+    pub(crate) async fn look(&self) -> Slot {
+        self.lane.slot(0).await
+    }
+
     /// Ends `work` on the object `key` early when the grant is not wanted any more.
     ///
     /// # Errors

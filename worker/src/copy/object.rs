@@ -71,6 +71,7 @@ async fn read_back(
     receipt: &ObjectReceipt,
 ) -> Result<(), CopyError> {
     let key = &target.key;
+    let _slot = context.look().await;
     let expected = Expected { size: receipt.size, crc64nvme: receipt.crc64nvme };
     let message = match compare(context.target_store(), target, expected, &context.counts).await? {
         Compared::Equal(_) => return Ok(()),

@@ -31,6 +31,7 @@ pub(crate) async fn prove_expected(
     if object.spec.prior == Prior::Absent && !context.leftovers.load(Ordering::Relaxed) {
         return Ok(None);
     }
+    let _slot = context.look().await;
     prove(context, object, length).await
 }
 

@@ -1,7 +1,7 @@
 //! The requests of a copy are those that a plan is estimated by, and its route hears of each one.
 
 use deepclone_core::copy_plan::{CopyPlan, CopyTarget};
-use deepclone_core::limits::{HELD_OBJECT_BYTES_MAX, PART_BYTES_MIN};
+use deepclone_core::limits::{HELD_OBJECT_BYTES_MAX, PART_BYTES_MIN, SLOTS_FIRST};
 
 use super::*;
 
@@ -66,4 +66,20 @@ async fn the_route_hears_of_each_request_that_is_refused() {
     held.target.inner.put(&at(), body.clone().into()).await.unwrap();
     held.done(&body).await;
     assert_eq!(held.context.lane.meter().take().refusals, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_objects_are_looked_at_than_there_are_slots() {
+    let objects = 3 * SLOTS_FIRST;
+    let case = case(&[], &[]);
+    let slots: Vec<_> =
+        futures::future::join_all((0..SLOTS_FIRST).map(|_| case.context.look())).await;
+    // Each is expected at the target, so each is looked at first.
+    let prior = Prior::Unproven;
+    let spec: Vec<_> =
+        (0..objects).map(|_| ObjectCopy { prior: prior.clone(), ..object(1) }).collect();
+    let copied = copy_task(&case.context, &spec);
+    let waited = tokio::time::timeout(Duration::from_millis(50), copied).await;
+    assert!(waited.is_err() && case.target.total() == 0, "they did not wait for a slot");
+    drop(slots);
 }
