@@ -292,7 +292,7 @@ pub(crate) fn storage(
     DeltaError::Storage {
         operation,
         key: format!("{}/{relative}", table.uri.trim_end_matches('/')).trim_end_matches('/').into(),
-        denied: error.kind == StoreErrorKind::Denied,
+        denied: error.kind.is_denied(),
         cause: error.message.clone(),
     }
 }

@@ -7,6 +7,7 @@
 //! * `writers`     – real writers of source tables
 //! * `listing`     – what lies in a folder or a store, to the byte
 //! * `proxy`       – counts, delays and breaks what passes to a store
+//! * `stub_store`  – a strict store of our own that lies and fails on order
 //!
 //! A harness that fails is a failed test: it panics and says what to do.
 
@@ -18,4 +19,5 @@ pub mod listing;
 pub mod process;
 pub mod proxy;
 pub mod readers;
+pub mod stub_store;
 pub mod writers;

@@ -181,8 +181,10 @@ fn s3(name: &str, at: &Location, pairs: &Pairs<S3Key>) -> Result<Client, Connect
         None | Some("true" | "1" | "yes" | "on") => Streaming::Sent,
         Some(_) => Streaming::Collected,
     };
-    let streaming = StreamingStore::new(plain.clone(), plain.clone(), streaming);
-    Ok(Client { store: Arc::new(store), plain: Some(plain), streaming: Some(streaming), facts })
+    let store = Arc::new(store);
+    let streaming = StreamingStore::new(plain.clone(), plain.clone(), streaming)
+        .or_checked(store.clone(), store.clone());
+    Ok(Client { store, plain: Some(plain), streaming: Some(streaming), facts })
 }
 
 /// Returns true for `allow_http` beside an endpoint, whose scheme decides instead.

@@ -9,7 +9,6 @@ use deepclone_core::reason::Reason;
 use super::registry::Connections;
 use super::resolved::Opened;
 use crate::local_folder::LocalFolder;
-use crate::store::error::StoreErrorKind;
 use crate::store::probe::{Checksums, NamesMet, ProbeError};
 use crate::store::probe::{probe_folder, probe_names, probe_store};
 
@@ -91,7 +90,7 @@ fn failure(opened: &Opened, error: &ProbeError) -> Failure {
     let folder = opened.folder().map(LocalFolder::path);
     let (reason, what) = match error {
         ProbeError::Unsuitable(_) => (Reason::TargetUnsuitable, "cannot hold a replica"),
-        ProbeError::Store(error) if error.kind == StoreErrorKind::Denied => {
+        ProbeError::Store(error) if error.kind.is_denied() => {
             (Reason::PermissionDenied, "cannot be written")
         }
         ProbeError::Store(_) => (Reason::StorageUnavailable, "cannot be written"),

@@ -32,7 +32,7 @@ use tokio::time::{Instant, Sleep};
 use crate::store::signing::Signing;
 use crate::store::stall::{STALL_TIMEOUT, deadline_for};
 use crate::store::streaming::{FlowBody, Sending};
-use crate::store::{counts, http_client, listed_keys, literal, requests, uploads};
+use crate::store::{answer, counts, http_client, listed_keys, literal, requests, uploads};
 
 /// The condition of Google Cloud Storage on an object's generation: 0 for none.
 const IF_GENERATION_MATCH: HeaderName = HeaderName::from_static("x-goog-if-generation-match");
@@ -121,6 +121,7 @@ impl HttpService for TimedService {
         let asked = requests::extend(&mut request, &self.signing).await?;
         let lists_uploads = uploads::ask(&mut request, &self.signing).await?;
         let lists = listed_keys::is_listing(&request);
+        let purpose = answer::Purpose::of(&request);
         let host = request.uri().authority().map(ToString::to_string).unwrap_or_default();
         let answer = match Sending::of(&request) {
             Some((sending, body)) => {
@@ -138,9 +139,11 @@ impl HttpService for TimedService {
         if let Some(asked) = asked {
             asked.note(&mut answer);
         }
-        let (mut parts, body) = answer.into_parts();
+        let (parts, body) = answer.into_parts();
         let timer = Box::pin(tokio::time::sleep(STALL_TIMEOUT));
-        let mut body = HttpResponseBody::new(TimedBody { inner: body, timer });
+        let body = HttpResponseBody::new(TimedBody { inner: body, timer });
+        let (mut parts, mut body) =
+            purpose.judge(HttpResponse::from_parts(parts, body)).await?.into_parts();
         if lists && parts.status.is_success() {
             // The client reads a page whole, too.
             body = listed_keys::nameable(body.bytes().await?).into();

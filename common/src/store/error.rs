@@ -1,9 +1,11 @@
 //! What a store's error means: the only classification, and a message without secrets.
 //!
 //! `object_store` has a variant for a few statuses; the others (a missing bucket, throttling,
-//! time-outs) are found in its causes and, where it keeps them private, in their texts.
+//! time-outs) are found in its causes and, where it keeps them private, in their texts. An answer
+//! that it would misunderstand is among its causes as a [`StoreError`] of `answer`.
 
 use std::io;
+use std::time::Duration;
 
 use object_store::Error;
 use object_store::client::{HttpError, HttpErrorKind};
@@ -18,8 +20,12 @@ pub enum StoreErrorKind {
     NotFound,
     /// The bucket or container does not exist.
     BucketMissing,
-    /// The credentials are wrong, missing or not sufficient.
+    /// The store refuses the request for good: for the credentials, or because the object is
+    /// archived or locked, a quota is used up, or the bucket is in another region.
     Denied,
+    /// The request is too old for the store (its date, its token): a new one may be taken. Lasting,
+    /// it is as [`Self::Denied`].
+    Stale,
     /// The store asks for fewer requests (429 or 503).
     Throttled,
     /// An object has this key already; it may be the caller's own, if an answer was lost.
@@ -28,8 +34,10 @@ pub enum StoreErrorKind {
     Precondition,
     /// No answer came in time: the store or the line may have too much to do.
     TimedOut,
-    /// A cut connection or a 5xx: the same request may succeed later.
+    /// A cut connection, a 5xx, or another request under way: the same request may succeed later.
     Transient,
+    /// The store takes no write without a checksum in a header.
+    ChecksumWanted,
     /// The store does not implement the request (501).
     Unsupported,
     /// Any other error: the same request fails again.
@@ -40,7 +48,13 @@ impl StoreErrorKind {
     /// Returns true when the same request may succeed later.
     #[must_use]
     pub fn is_retryable(self) -> bool {
-        matches!(self, Self::Transient | Self::Throttled | Self::TimedOut)
+        matches!(self, Self::Transient | Self::Throttled | Self::TimedOut | Self::Stale)
+    }
+
+    /// Returns true when the store refused the request for good.
+    #[must_use]
+    pub fn is_denied(self) -> bool {
+        matches!(self, Self::Denied | Self::Stale)
     }
 
     /// Returns true when a put-if-absent with this error may still have written the object: only a
@@ -59,6 +73,8 @@ pub struct StoreError {
     pub kind: StoreErrorKind,
     /// One line for people. It does not name the object: the caller does.
     pub message: String,
+    /// How long the store asks to be left alone.
+    pub pause: Option<Duration>,
 }
 
 /// The longest message: an HTML page of a proxy says nothing more.
@@ -68,6 +84,9 @@ impl From<Error> for StoreError {
     fn from(error: Error) -> Self {
         if let Some(outside) = leads_outside(&error) {
             return Self::new(StoreErrorKind::Denied, outside.to_string());
+        }
+        if let Some(judged) = judged(&error) {
+            return judged.clone();
         }
         let text = innermost_text(&error);
         let kind = kind_of(&error, &text);
@@ -84,7 +103,7 @@ impl From<io::Error> for StoreError {
 impl StoreError {
     /// Creates an error; `message` is one line without secrets.
     pub fn new(kind: StoreErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into() }
+        Self { kind, message: message.into(), pause: None }
     }
 
     /// Returns the error of a put-if-absent after a read-back that found no object: a conflict has
@@ -107,6 +126,18 @@ fn leads_outside(error: &Error) -> Option<&LeadsOutside> {
         Error::PermissionDenied { source, .. } => source.downcast_ref(),
         _ => None,
     }
+}
+
+/// Returns what `answer` found in the store's answer.
+fn judged(error: &Error) -> Option<&StoreError> {
+    let mut cause = std::error::Error::source(error);
+    while let Some(current) = cause {
+        if let Some(judged) = current.downcast_ref() {
+            return Some(judged);
+        }
+        cause = current.source();
+    }
+    None
 }
 
 fn kind_of(error: &Error, text: &str) -> StoreErrorKind {
@@ -243,13 +274,13 @@ fn message_of(kind: StoreErrorKind, text: &str) -> String {
     }
 }
 
-fn between<'a>(text: &'a str, open: &str, close: &str) -> Option<&'a str> {
+pub(super) fn between<'a>(text: &'a str, open: &str, close: &str) -> Option<&'a str> {
     let (_, rest) = text.split_once(open)?;
     rest.split_once(close).map(|(inner, _)| inner)
 }
 
 /// Returns one line of bounded length without secrets.
-fn one_line(text: &str) -> String {
+pub(super) fn one_line(text: &str) -> String {
     redact_line(text).chars().take(MESSAGE_CHARS_MAX).collect()
 }
 

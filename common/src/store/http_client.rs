@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use object_store::{ClientConfigKey as Key, ClientOptions, Error};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, ClientBuilder, NoProxy, Proxy};
 
 use crate::random;
@@ -27,6 +28,8 @@ pub(super) fn build(options: &ClientOptions) -> object_store::Result<Client> {
     let mut builder = Client::builder()
         .user_agent(options.get_config_value(&Key::UserAgent).unwrap_or_else(agent))
         .https_only(!flag(Key::AllowHttp))
+        // A signature holds for one address: a redirect is named, not followed.
+        .redirect(Policy::none())
         .danger_accept_invalid_certs(flag(Key::AllowInvalidCertificates))
         .pool_idle_timeout(time(Key::PoolIdleTimeout)?.unwrap_or(IDLE_MAX));
     if let Some(headers) = options.get_default_headers() {

@@ -75,7 +75,9 @@ impl Retry {
         }
         tracing::debug!(failed = self.failed, %error, "a request is tried again");
         let doubled = self.patience.pause_min.saturating_mul(1 << (self.failed - 1).min(16));
-        Some(jittered(doubled.min(self.patience.pause_max)))
+        // A store that asks for a pause gets it, within bounds.
+        let asked = error.pause.unwrap_or_default().min(self.patience.pause_max);
+        Some(jittered(doubled.min(self.patience.pause_max)).max(asked))
     }
 }
 
@@ -138,6 +140,7 @@ mod tests {
             (Kind::Transient, &[1, 2, 4][..]),
             (Kind::Throttled, &[1, 2, 4, 4, 4]),
             (Kind::TimedOut, &[1, 2, 4]),
+            (Kind::Stale, &[1, 2, 4]),
             (Kind::AlreadyExists, &[]),
             (Kind::Precondition, &[]),
             (Kind::NotFound, &[]),
@@ -153,6 +156,15 @@ mod tests {
                 let longest = SECOND * *longest;
                 assert!((longest / 2..=longest).contains(&pause), "{kind:?}: {pause:?}");
             }
+        }
+    }
+
+    #[test]
+    fn a_store_that_asks_for_a_pause_gets_it_within_bounds() {
+        for (asked, given) in [(3, 3), (100, 4)] {
+            let pause = Some(SECOND * asked);
+            let error = StoreError { pause, ..error(Kind::Throttled) };
+            assert_eq!(Retry::new(PATIENCE).next(&error), Some(SECOND * given));
         }
     }
 

@@ -11,6 +11,7 @@
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Poll};
 
@@ -53,9 +54,24 @@ pub struct Flow {
 /// Writes to an object store what flows.
 #[derive(Clone)]
 pub struct StreamingStore {
+    client: Client,
+    streaming: Streaming,
+    checked: Option<Checked>,
+}
+
+/// Two handles of one client.
+#[derive(Clone)]
+struct Client {
     objects: Arc<dyn ObjectStore>,
     uploads: Arc<dyn MultipartStore>,
-    streaming: Streaming,
+}
+
+/// The same store with checksums in headers, for which the client needs all bytes of a body.
+#[derive(Clone)]
+struct Checked {
+    client: Client,
+    /// True once the store has refused a write without one.
+    is_wanted: Arc<AtomicBool>,
 }
 
 /// Whether the store's client can send what flows.
@@ -71,6 +87,8 @@ pub enum Streaming {
 pub struct UploadId {
     pub path: Path,
     pub id: String,
+    /// True when its parts have checksums in headers.
+    is_checked: bool,
 }
 
 /// What the store answered to a write.
@@ -102,16 +120,49 @@ impl StreamingStore {
         uploads: Arc<dyn MultipartStore>,
         streaming: Streaming,
     ) -> Self {
-        Self { objects, uploads, streaming }
+        Self { client: Client { objects, uploads }, streaming, checked: None }
+    }
+
+    /// Adds handles of the same store that send checksums in headers: for a bucket with Object
+    /// Lock, which takes no write without.
+    #[must_use]
+    pub fn or_checked(
+        self,
+        objects: Arc<dyn ObjectStore>,
+        uploads: Arc<dyn MultipartStore>,
+    ) -> Self {
+        let client = Client { objects, uploads };
+        Self { checked: Some(Checked { client, is_wanted: Arc::default() }), ..self }
     }
 
     /// Bytes of a body that are in memory at once, besides what its source holds.
     #[must_use]
     pub fn holds(&self, length: u64) -> u64 {
         match self.streaming {
-            Streaming::Sent => 0,
-            Streaming::Collected => length,
+            Streaming::Sent if self.wanted().is_none() => 0,
+            Streaming::Sent | Streaming::Collected => length,
         }
+    }
+
+    /// The client with checksums, once the store wants them.
+    fn wanted(&self) -> Option<&Client> {
+        let checked = self.checked.as_ref()?;
+        checked.is_wanted.load(Ordering::Relaxed).then_some(&checked.client)
+    }
+
+    fn client_of(&self, upload: &UploadId) -> &Client {
+        match &self.checked {
+            Some(checked) if upload.is_checked => &checked.client,
+            _ => &self.client,
+        }
+    }
+
+    /// Notes that the store wants checksums: the next write has one.
+    fn noted(&self, error: StoreError) -> StoreError {
+        if let (StoreErrorKind::ChecksumWanted, Some(checked)) = (error.kind, &self.checked) {
+            checked.is_wanted.store(true, Ordering::Relaxed);
+        }
+        error
     }
 
     /// Writes an object where none is.
@@ -119,8 +170,16 @@ impl StreamingStore {
     /// # Errors
     /// `AlreadyExists` where one is; else the store's.
     pub async fn put(&self, path: &Path, flow: Flow) -> Result<Stored, StoreError> {
-        let put = |body| self.objects.put_opts(path, body, PutMode::Create.into());
-        let (result, checksum) = self.send(flow, put).await?;
+        let mode = || PutMode::Create.into();
+        let (result, checksum) = match self.wanted() {
+            Some(checked) => {
+                let put = |body| checked.objects.put_opts(path, body, mode());
+                send_collected(flow, put).await?
+            }
+            None => {
+                self.send(flow, |body| self.client.objects.put_opts(path, body, mode())).await?
+            }
+        };
         Ok(Stored { etag: result.e_tag, checksum })
     }
 
@@ -129,8 +188,9 @@ impl StreamingStore {
     /// # Errors
     /// The store's.
     pub async fn create(&self, path: &Path) -> Result<UploadId, StoreError> {
-        let id = self.uploads.create_multipart(path).await?;
-        Ok(UploadId { path: path.clone(), id })
+        let wanted = self.wanted();
+        let id = wanted.unwrap_or(&self.client).uploads.create_multipart(path).await?;
+        Ok(UploadId { path: path.clone(), id, is_checked: wanted.is_some() })
     }
 
     /// Writes a part, from 0. A part of the same number that was written before is replaced.
@@ -143,8 +203,12 @@ impl StreamingStore {
         number: usize,
         flow: Flow,
     ) -> Result<(PartId, Option<StoredChecksum>), StoreError> {
-        let put = |body| self.uploads.put_part(&upload.path, &upload.id, number, body);
-        self.send(flow, put).await
+        let uploads = &self.client_of(upload).uploads;
+        let put = |body| uploads.put_part(&upload.path, &upload.id, number, body);
+        match upload.is_checked {
+            true => send_collected(flow, put).await,
+            false => self.send(flow, put).await,
+        }
     }
 
     /// Makes the object of its parts, in their order, where none is and where the store has such a
@@ -157,7 +221,8 @@ impl StreamingStore {
         upload: &UploadId,
         parts: Vec<PartId>,
     ) -> Result<Stored, StoreError> {
-        let result = self.uploads.complete_multipart(&upload.path, &upload.id, parts).await?;
+        let uploads = &self.client_of(upload).uploads;
+        let result = uploads.complete_multipart(&upload.path, &upload.id, parts).await?;
         let checksum = result.extensions.get().copied();
         Ok(Stored { etag: result.e_tag, checksum })
     }
@@ -167,7 +232,7 @@ impl StreamingStore {
     /// # Errors
     /// As [`open_uploads`].
     pub async fn open_uploads(&self, prefix: &str) -> Result<Vec<OpenUpload>, StoreError> {
-        open_uploads(&*self.objects, prefix).await
+        open_uploads(&*self.client.objects, prefix).await
     }
 
     /// Throws away an upload that was listed.
@@ -175,7 +240,8 @@ impl StreamingStore {
     /// # Errors
     /// The store's.
     pub async fn abort_open(&self, upload: &OpenUpload) -> Result<(), StoreError> {
-        self.abort(&UploadId { path: upload.path.clone(), id: upload.id.clone() }).await
+        let (path, id) = (upload.path.clone(), upload.id.clone());
+        self.abort(&UploadId { path, id, is_checked: false }).await
     }
 
     /// Throws away all uploads of this object that were opened and not ended. Returns how many.
@@ -196,7 +262,7 @@ impl StreamingStore {
     /// # Errors
     /// The store's.
     pub async fn abort(&self, upload: &UploadId) -> Result<(), StoreError> {
-        Ok(self.uploads.abort_multipart(&upload.path, &upload.id).await?)
+        Ok(self.client.uploads.abort_multipart(&upload.path, &upload.id).await?)
     }
 
     /// Sends one request with a body that flows.
@@ -209,19 +275,31 @@ impl StreamingStore {
         F: Future<Output = object_store::Result<T>>,
     {
         if self.streaming == Streaming::Collected {
-            let cut = |BodyCut| StoreError::new(StoreErrorKind::Transient, BodyCut.to_string());
-            let pieces: Vec<Bytes> = flow.pieces.try_collect().await.map_err(cut)?;
-            return Ok((request(pieces.into_iter().collect()).await?, None));
+            return send_collected(flow, request).await;
         }
         let stand_in = stand_in(flow.length);
         let sending = Stopped(Arc::new(Sending::new(flow)));
-        let answer = SENDING.scope(Arc::clone(&sending.0), request(stand_in)).await?;
+        let answer = SENDING.scope(Arc::clone(&sending.0), request(stand_in)).await;
+        let answer = answer.map_err(|error| self.noted(error.into()))?;
         if sending.0.is_taken() {
             return Ok((answer, sending.0.stored.get().copied()));
         }
         let message = "the store's client sent another body than the object's: report this";
         Err(StoreError::new(StoreErrorKind::Other, message))
     }
+}
+
+/// Sends one request with a body that is collected in memory first.
+async fn send_collected<T, F>(
+    flow: Flow,
+    request: impl FnOnce(PutPayload) -> F,
+) -> Result<(T, Option<StoredChecksum>), StoreError>
+where
+    F: Future<Output = object_store::Result<T>>,
+{
+    let cut = |BodyCut| StoreError::new(StoreErrorKind::Transient, BodyCut.to_string());
+    let pieces: Vec<Bytes> = flow.pieces.try_collect().await.map_err(cut)?;
+    Ok((request(pieces.into_iter().collect()).await?, None))
 }
 
 fn stand_in(length: u64) -> PutPayload {

@@ -27,6 +27,7 @@ impl CopyError {
             StoreErrorKind::Precondition => TaskFailureKind::SourceChanged,
             StoreErrorKind::BucketMissing
             | StoreErrorKind::Denied
+            | StoreErrorKind::Stale
             | StoreErrorKind::Unsupported => TaskFailureKind::SourceDenied,
             StoreErrorKind::Throttled => TaskFailureKind::Throttled,
             _ => TaskFailureKind::Transient,
@@ -39,6 +40,7 @@ impl CopyError {
         let kind = match error.kind {
             StoreErrorKind::BucketMissing
             | StoreErrorKind::Denied
+            | StoreErrorKind::Stale
             | StoreErrorKind::Unsupported => TaskFailureKind::TargetDenied,
             StoreErrorKind::Throttled => TaskFailureKind::Throttled,
             _ => TaskFailureKind::Transient,

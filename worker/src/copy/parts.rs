@@ -30,8 +30,8 @@ enum Finished {
     New(Option<ETag>, Option<StoredChecksum>),
     /// Another write made an object of this key.
     Exists,
-    /// The answer was lost, or an earlier one was: only the target can tell.
-    Unknown,
+    /// The answer was lost, or an earlier one was, or this one does not tell: only the target can.
+    Unknown(StoreError),
 }
 
 /// A part to copy.
@@ -79,17 +79,16 @@ pub(crate) async fn copy_parts(
         Finished::New(etag, checksum) => {
             AtTarget::Written(etag).evidence(&digest, source.etag.as_ref(), checksum)
         }
-        Finished::Exists | Finished::Unknown => {
-            let is_unheard = matches!(finished, Finished::Unknown);
-            if !is_unheard {
-                // Refused: the parts lie there until they are thrown away.
-                upload.abort().await;
-            }
-            let Some(found) = found(context, object, &source, &mut Some(digest)).await? else {
-                let message = format!("the upload of {key} ended and left no object");
-                return Err(CopyError::new(TaskFailureKind::Transient, message));
-            };
-            CopiedObject { is_unheard, ..found }
+        Finished::Exists => {
+            // Refused: the parts lie there until they are thrown away.
+            upload.abort().await;
+            let found = found(context, object, &source, &mut Some(digest)).await?;
+            found.ok_or_else(|| left_nothing(key, &gone()))?
+        }
+        Finished::Unknown(error) => {
+            let found = found(context, object, &source, &mut Some(digest)).await?;
+            let found = found.ok_or_else(|| left_nothing(key, &error))?;
+            CopiedObject { is_unheard: true, ..found }
         }
     };
     // An attempt that was killed, and an opening whose answer was lost, left uploads behind. None
@@ -98,6 +97,15 @@ pub(crate) async fn copy_parts(
         upload.sweep().await;
     }
     Ok(copied)
+}
+
+fn left_nothing(key: &str, error: &StoreError) -> CopyError {
+    let message = format!("the upload of {key} ended and left no object: {error}");
+    CopyError::new(TaskFailureKind::Transient, message)
+}
+
+fn gone() -> StoreError {
+    StoreError::new(StoreErrorKind::Transient, "the object that had its key is gone")
 }
 
 /// Copies all parts, as many at once as there are turns.
@@ -195,18 +203,19 @@ async fn finish(
         context.until_stopped(key, context.lease.renewed().map(Ok)).await?;
         let error = match upload.finish(parts).await {
             Ok(Written::New { etag, checksum }) => return Ok(Finished::New(etag, checksum)),
-            Ok(Written::Exists) if is_lost => return Ok(Finished::Unknown),
+            Ok(Written::Exists) if is_lost => return Ok(Finished::Unknown(gone())),
             Ok(Written::Exists) => return Ok(Finished::Exists),
             Err(error) => error,
         };
-        if matches!(error.kind, StoreErrorKind::Denied | StoreErrorKind::Unsupported) {
+        let is_refused = matches!(error.kind, StoreErrorKind::Denied | StoreErrorKind::Unsupported);
+        if is_refused && !is_lost {
             return Err(CopyError::target(key, &error));
         }
         is_lost |= error.kind.is_retryable();
         let Some(pause) = retry.next(&error) else {
             // A lost answer, or an upload that was completed before an answer was lost.
             tracing::info!(key, %error, "the end of an upload is unknown: reading the object back");
-            return Ok(Finished::Unknown);
+            return Ok(Finished::Unknown(error));
         };
         tokio::time::sleep(pause).await;
     }

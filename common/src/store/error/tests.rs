@@ -147,11 +147,23 @@ fn requests_without_an_answer() {
 }
 
 #[test]
+fn what_was_found_in_an_answer_is_found_again() {
+    let found = StoreError {
+        pause: Some(Duration::from_secs(3)),
+        ..StoreError::new(Kind::Throttled, "busy")
+    };
+    let http = HttpError::new(HttpErrorKind::Unknown, found.clone());
+    let error = Error::Generic { store: "S3", source: Box::new(http) };
+    assert_eq!(StoreError::from(error), found);
+}
+
+#[test]
 fn what_is_retried_and_what_must_be_read_back() {
     for (kind, retried, unsettled, when_absent) in [
         (Kind::NotFound, false, false, Kind::NotFound),
         (Kind::BucketMissing, false, false, Kind::BucketMissing),
         (Kind::Denied, false, false, Kind::Denied),
+        (Kind::Stale, true, true, Kind::Stale),
         (Kind::Throttled, true, true, Kind::Throttled),
         (Kind::AlreadyExists, false, true, Kind::Transient),
         (Kind::Precondition, false, true, Kind::Transient),

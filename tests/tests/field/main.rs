@@ -1,0 +1,20 @@
+//! Stores as they are: the real binary between two stores that lie and fail on order.
+//!
+//! Each case is a way in which copies fail in the field. It is either survived, with the right bytes
+//! at the target and nothing left behind, or refused with one message that names cause and object.
+//!
+//! * `bench`   – a table, a source, a target, and the binary between them
+//! * `writes`  – writes whose answers are lost, late, early, or mean another thing
+//! * `reads`   – reads that are slow, cut, changed or not what was asked for
+//! * `uploads` – large objects by parts
+//! * `refusals` – what lasts: each cause has its own words
+//! * `passing` – what passes: throttling, clocks, tokens, idle connections
+
+#![expect(clippy::expect_used, clippy::panic, reason = "a test that fails, fails")]
+
+mod bench;
+mod passing;
+mod reads;
+mod refusals;
+mod uploads;
+mod writes;
