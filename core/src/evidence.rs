@@ -8,6 +8,7 @@
 
 use crate::ids::SourceKey;
 use crate::limits::EVIDENCE_FRESH_MAX;
+use crate::receipt::Proof;
 
 /// What is at the target under an object's key before the copy, as far as the plan knows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -82,7 +83,12 @@ pub struct Described {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The target holds the source's bytes, which have this digest.
-    Same { crc64nvme: u64 },
+    Same {
+        /// CRC-64/NVME of the bytes.
+        crc64nvme: u64,
+        /// A stored checksum, or unchanged tags.
+        proof: Proof,
+    },
     /// It holds other bytes.
     Different,
     /// It holds the source's bytes if they have this digest: read them at the target.
@@ -103,7 +109,7 @@ pub fn judge(prior: &Prior, source: &Described, target: &Described) -> Verdict {
     }
     if let (Some(read), Some(stored)) = (source.crc64nvme, target.crc64nvme) {
         return match read == stored {
-            true => Verdict::Same { crc64nvme: read },
+            true => Verdict::Same { crc64nvme: read, proof: Proof::StoredChecksum },
             false => Verdict::Different,
         };
     }
@@ -112,7 +118,7 @@ pub fn judge(prior: &Prior, source: &Described, target: &Described) -> Verdict {
     {
         let crc64nvme = copy.crc64nvme;
         return match same_object(&copy.target_etag, &target.etag) {
-            true => Verdict::Same { crc64nvme },
+            true => Verdict::Same { crc64nvme, proof: Proof::Earlier },
             false => Verdict::ReadTarget { crc64nvme },
         };
     }
@@ -185,23 +191,25 @@ mod tests {
 
     #[test]
     fn the_source_is_read_only_when_nothing_tells_its_digest() {
-        let same = Verdict::Same { crc64nvme: 7 };
+        let same = |proof| Verdict::Same { crc64nvme: 7, proof };
+        let (stored, earlier) = (same(Proof::StoredChecksum), same(Proof::Earlier));
         let read_target = Verdict::ReadTarget { crc64nvme: 7 };
         let (none, unproven) = (Prior::Absent, Prior::Unproven);
         let seen = copied("s", "t", false);
         for (prior, source, target, expect) in [
-            (&none, (9, "s", Some(7)), (9, "t", Some(7)), same),
+            (&none, (9, "s", Some(7)), (9, "t", Some(7)), stored),
             (&none, (9, "s", Some(7)), (9, "t", Some(8)), Verdict::Different),
             (&none, (9, "s", Some(7)), (8, "t", Some(7)), Verdict::Different),
             (&unproven, (9, "s", Some(7)), (9, "t", None), read_target),
             (&unproven, (9, "s", None), (9, "t", Some(7)), Verdict::ReadSource),
             // Equal tags of two stores prove nothing.
             (&unproven, (9, "x", None), (9, "x", None), Verdict::ReadSource),
-            (&seen, (9, "s", None), (9, "t", None), same),
+            (&seen, (9, "s", None), (9, "t", None), earlier),
             (&seen, (9, "s", None), (9, "other", None), read_target),
             (&seen, (9, "other", None), (9, "t", None), Verdict::ReadSource),
             (&seen, (8, "s", None), (9, "t", None), Verdict::Different),
             // Stored checksums are stronger than what was recorded.
+            (&seen, (9, "s", Some(7)), (9, "t", Some(7)), stored),
             (&seen, (9, "s", Some(1)), (9, "t", Some(2)), Verdict::Different),
             (&copied("", "", false), (9, "", None), (9, "", None), Verdict::ReadSource),
             (&copied("W/s", "t", false), (9, "W/s", None), (9, "t", None), Verdict::ReadSource),

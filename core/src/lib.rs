@@ -32,7 +32,7 @@
 //!     Action, Event, JobState, Machine, Moment, Plan, PlanTask, PublishOutcome, Route,
 //!     TaskOutcome,
 //! };
-//! use deepclone_core::receipt::{ObjectReceipt, Receipt};
+//! use deepclone_core::receipt::{ObjectReceipt, Proof, Receipt};
 //! use deepclone_core::task::Capacity;
 //!
 //! let mut machine = Machine::new(Epoch(1), Limits::default());
@@ -81,6 +81,7 @@
 //!     source_etag: String::new(),
 //!     target_etag: String::new(),
 //!     existed: false,
+//!     proof: Proof::StoredChecksum,
 //! };
 //! let receipt = Receipt { objects: vec![object], ..Receipt::default() };
 //! let actions =

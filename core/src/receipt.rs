@@ -32,6 +32,44 @@ pub struct ObjectReceipt {
     pub target_etag: String,
     /// True when the target had it already, with the same bytes.
     pub existed: bool,
+    /// What proves that the target holds these bytes.
+    pub proof: Proof,
+}
+
+/// What proves that the target holds the bytes of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// The target took as many bytes as the source gave. Nothing at the target speaks for the bytes
+    /// themselves.
+    Length,
+    /// An earlier receipt, and the entity tags of both sides are those that it recorded.
+    Earlier,
+    /// The target's store took our checksum with the request, or said the checksum of what it
+    /// holds, and that is the source's.
+    StoredChecksum,
+    /// The bytes were read at the target and compared.
+    ReadBack,
+}
+
+/// Number of objects by what proves them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ProofCounts {
+    pub length: u64,
+    pub earlier: u64,
+    pub stored_checksum: u64,
+    pub read_back: u64,
+}
+
+impl ProofCounts {
+    /// Adds one object with this proof.
+    pub fn count(&mut self, proof: Proof) {
+        match proof {
+            Proof::Length => self.length += 1,
+            Proof::Earlier => self.earlier += 1,
+            Proof::StoredChecksum => self.stored_checksum += 1,
+            Proof::ReadBack => self.read_back += 1,
+        }
+    }
 }
 
 /// Why an attempt at a task failed.

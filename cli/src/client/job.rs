@@ -122,6 +122,21 @@ pub struct JobResult {
     pub workers: i32,
     /// The time from creation to end.
     pub duration: Duration,
+    /// The copied and the skipped objects by what proves them.
+    pub proofs: JobProofs,
+}
+
+/// Number of objects by what proves that the target holds their bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct JobProofs {
+    /// The number of bytes alone.
+    pub length: i64,
+    /// An earlier receipt and unchanged entity tags.
+    pub earlier: i64,
+    /// A checksum that the target's store took or said.
+    pub stored_checksum: i64,
+    /// The bytes, read at the target.
+    pub read_back: i64,
 }
 
 /// The result of planning a sync.
@@ -241,7 +256,15 @@ impl TryFrom<v1::Result> for JobResult {
             workers: wire.workers,
             duration: Duration::try_from(duration)
                 .map_err(|_| malformed("Result.duration is negative"))?,
+            proofs: wire.proofs.map(JobProofs::from).unwrap_or_default(),
         })
+    }
+}
+
+impl From<v1::ProofCounts> for JobProofs {
+    fn from(wire: v1::ProofCounts) -> Self {
+        let v1::ProofCounts { length, earlier, stored_checksum, read_back } = wire;
+        Self { length, earlier, stored_checksum, read_back }
     }
 }
 

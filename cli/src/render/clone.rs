@@ -6,6 +6,7 @@ use deepclone_core::failure::Failure;
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::proofs::{self, ProofsObject};
 use super::{CommandOutput, table, units};
 use crate::client::job::{JobInfo, JobResult};
 
@@ -26,6 +27,7 @@ struct Object {
     tasks: i64,
     workers: i32,
     duration_ms: u64,
+    proofs: ProofsObject,
 }
 
 /// The six figures of Databricks' clone; an unknown one is null.
@@ -83,6 +85,7 @@ pub fn answer(job: &JobInfo, result: &JobResult) -> Result<CommandOutput, Failur
         tasks: result.tasks,
         workers: result.workers,
         duration_ms: u64::try_from(result.duration.as_millis()).unwrap_or(u64::MAX),
+        proofs: result.proofs.into(),
     };
     CommandOutput::new(text, &object)
 }
@@ -104,6 +107,7 @@ fn text(job: &JobInfo, result: &JobResult, metrics: &MetricsObject) -> String {
         rows.push(("added", files(metrics.num_copied_files, metrics.copied_files_size)));
         rows.push(("removed", files(metrics.num_removed_files, metrics.removed_files_size)));
         rows.push(("copied", copied(result)));
+        rows.extend(proofs::text(result.proofs).map(|proofs| ("proved", proofs)));
     }
     rows.push(("duration", duration(result)));
     rows.push(("job", job.id.to_string()));

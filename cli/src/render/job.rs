@@ -7,6 +7,7 @@ use deepclone_core::failure::Failure;
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::proofs::{self, ProofsObject};
 use super::{CommandOutput, table, units};
 use crate::client::job::{JobInfo, JobProgress, JobStatus};
 
@@ -43,6 +44,7 @@ struct ResultObject {
     source_version: i64,
     target_version: i64,
     up_to_date: bool,
+    proofs: ProofsObject,
 }
 
 #[derive(Debug, Serialize)]
@@ -104,6 +106,7 @@ fn object(job: &JobInfo) -> Object<'_> {
                 source_version: result.source_version,
                 target_version: result.target_version,
                 up_to_date: result.up_to_date,
+                proofs: result.proofs.into(),
             }),
             _ => None,
         },
@@ -149,6 +152,7 @@ fn text(job: &JobInfo) -> String {
             let shows =
                 format!("target version {} shows source version {}", versions.1, versions.0);
             rows.push(("result", shows));
+            rows.extend(proofs::text(result.proofs).map(|proofs| ("proved", proofs)));
         }
         JobStatus::Failed(failure) => {
             let failed = format!("{} ({})", redact(&failure.message), failure.reason.row().name);

@@ -12,6 +12,7 @@ pub mod job;
 pub mod output;
 pub mod plan;
 pub mod progress;
+mod proofs;
 pub mod table;
 pub mod units;
 pub mod verify;

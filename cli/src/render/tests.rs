@@ -8,7 +8,7 @@ use deepclone_core::spec::{CloneSpec, TableRef};
 use uuid::Uuid;
 
 use super::*;
-use crate::client::job::{Change, JobInfo, JobProgress, JobResult, JobStatus};
+use crate::client::job::{Change, JobInfo, JobProgress, JobProofs, JobResult, JobStatus};
 use crate::client::worker::{SetAsideInfo, WorkerInfo, WorkerStatus};
 
 const ID: Uuid = Uuid::from_u128(0x0190_a6b4_5d3e_7c21_9f0a_2b1c_3d4e_5f60);
@@ -63,6 +63,7 @@ fn result() -> JobResult {
         tasks: 2,
         workers: 2,
         duration: Duration::from_millis(1234),
+        proofs: JobProofs { length: 1, earlier: 0, stored_checksum: 3, read_back: 2 },
     }
 }
 
@@ -74,7 +75,8 @@ fn a_syncs_object_has_exactly_the_fixed_keys() {
         r#""num_copied_files":6,"removed_files_size":100,"copied_files_size":2560,"#,
         r#""job_id":"0190a6b4-5d3e-7c21-9f0a-2b1c3d4e5f60","mode":"clone","source_version":12,"#,
         r#""target_version":3,"up_to_date":false,"objects_copied":5,"objects_skipped":1,"#,
-        r#""bytes_read":2048,"bytes_written":2048,"tasks":2,"workers":2,"duration_ms":1234}"#,
+        r#""bytes_read":2048,"bytes_written":2048,"tasks":2,"workers":2,"duration_ms":1234,"#,
+        r#""proofs":{"length":1,"earlier":0,"stored_checksum":3,"read_back":2}}"#,
     );
     assert_eq!(answer.json, wanted);
     let wanted = "\
@@ -85,6 +87,7 @@ synced
   added     6 files, 2.5 KiB
   removed   2 files, 100 B
   copied    5 objects, 2.0 KiB (1 more were there already)
+  proved    2 read back, 3 by stored checksum, 1 by length alone
   duration  1.2 s, 1.6 KiB/s
   job       0190a6b4-5d3e-7c21-9f0a-2b1c3d4e5f60";
     assert_eq!(answer.text, wanted);
@@ -179,6 +182,9 @@ fn jobs_in_every_kind_of_state() {
     let list = job::many(&[job(JobStatus::Succeeded(result())), job(JobStatus::Copying)]).unwrap();
     let object: serde_json::Value = serde_json::from_str(&list.json).unwrap();
     assert_eq!(object["jobs"][0]["result"]["target_version"], 3);
+    assert_eq!(object["jobs"][0]["result"]["proofs"]["stored_checksum"], 3);
+    let done = job::one(&job(JobStatus::Succeeded(result()))).unwrap();
+    assert!(done.text.contains("\n  proved   2 read back, 3 by"), "{}", done.text);
     assert_eq!(object["jobs"][1]["state"], "COPYING");
     assert_eq!(list.text.lines().count(), 3, "{}", list.text);
     assert_eq!(job::many(&[]).unwrap().text, "no jobs");

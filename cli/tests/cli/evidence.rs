@@ -79,6 +79,8 @@ fn a_table_goes_on_with_its_own_leftovers() {
     assert_eq!(exit, 0, "{object}");
     let figures = ["objects_skipped", "objects_copied", "bytes_read"];
     assert_eq!(figures.map(|name| object[name].as_u64()), [Some(2), Some(0), Some(0)]);
+    let proofs = json!({"length": 0, "earlier": 2, "stored_checksum": 0, "read_back": 0});
+    assert_eq!(object["proofs"], proofs);
     assert_eq!(data(&bench.path("target")), data(&a.root));
 }
 

@@ -62,6 +62,7 @@ fn a_syncs_object_has_exactly_the_keys_that_others_build_on() {
         "num_removed_files",
         "objects_copied",
         "objects_skipped",
+        "proofs",
         "removed_files_size",
         "source_num_of_files",
         "source_table_size",
@@ -72,6 +73,20 @@ fn a_syncs_object_has_exactly_the_keys_that_others_build_on() {
         "workers",
     ];
     assert_eq!(keys, wanted);
+}
+
+#[test]
+fn a_sync_says_what_proves_its_objects() {
+    let bench = Bench::new();
+    bench.table("source");
+    for (level, proofs) in [
+        ("size", json!({"length": 3, "earlier": 0, "stored_checksum": 0, "read_back": 0})),
+        ("digest", json!({"length": 3, "earlier": 0, "stored_checksum": 0, "read_back": 0})),
+        ("read-back", json!({"length": 0, "earlier": 0, "stored_checksum": 0, "read_back": 3})),
+    ] {
+        let (exit, object) = bench.json(&["clone", "source", level, "--verify", level]);
+        assert_eq!((exit, &object["proofs"]), (0, &proofs), "{level}");
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use deepclone_core::machine::{End, JobState, Progress, WorkerState};
+use deepclone_core::receipt::ProofCounts;
 use deepclone_proto::convert::time::{duration_to_wire, timestamp_to_wire};
 use deepclone_proto::v1;
 
@@ -60,7 +61,7 @@ fn result(snapshot: &JobSnapshot) -> Option<v1::Result> {
     let Some(End::Succeeded { source_version, replica_version, up_to_date }) = &snapshot.end else {
         return None;
     };
-    let Progress { objects_copied, objects_skipped, bytes_read, bytes_written, .. } =
+    let Progress { objects_copied, objects_skipped, bytes_read, bytes_written, proofs, .. } =
         snapshot.progress;
     let ended_ms = snapshot.ended_ms.unwrap_or(snapshot.created_ms);
     let duration_ms = u64::try_from(ended_ms - snapshot.created_ms).unwrap_or(0);
@@ -76,7 +77,17 @@ fn result(snapshot: &JobSnapshot) -> Option<v1::Result> {
         tasks: signed(snapshot.progress.tasks_total),
         workers: short(u64::from(snapshot.progress.workers_used)),
         duration: Some(duration_to_wire(Duration::from_millis(duration_ms))),
+        proofs: Some(proof_counts(proofs)),
     })
+}
+
+fn proof_counts(counts: ProofCounts) -> v1::ProofCounts {
+    v1::ProofCounts {
+        length: signed(counts.length),
+        earlier: signed(counts.earlier),
+        stored_checksum: signed(counts.stored_checksum),
+        read_back: signed(counts.read_back),
+    }
 }
 
 /// Returns a worker as operators see it.

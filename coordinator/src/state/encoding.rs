@@ -4,10 +4,12 @@ use deepclone_common::connections::Resolved;
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::{ConnectionKey, JobId, PlanDigest, TargetKey, TaskFingerprint};
 use deepclone_core::machine::{End, Fact, Progress, Route};
+use deepclone_core::receipt::{Proof, ProofCounts, Receipt};
 use deepclone_core::spec::CloneSpec;
-use deepclone_proto::convert::outcome::{kind_from_wire, kind_to_wire};
+use deepclone_proto::convert::outcome::{kind_from_wire, kind_to_wire, proof_to_wire};
 use deepclone_proto::convert::{WireError, fixed_bytes};
 use deepclone_proto::state::v1 as wire;
+use deepclone_proto::v1;
 use prost::Message;
 
 use super::{Entry, JobSpec, PlanNote, StateError};
@@ -156,7 +158,7 @@ fn decode_fact(
         }
         "task_done" => {
             let row = wire::TaskDone::decode(body)?;
-            let receipt = row.receipt.ok_or(missing("receipt"))?.into();
+            let receipt = receipt_from_wire(row.receipt.ok_or(missing("receipt"))?)?;
             Fact::TaskDone { job, fingerprint: fingerprint(&row.fingerprint)?, receipt }
         }
         "task_failed" => {
@@ -182,6 +184,17 @@ fn decode_fact(
         _ => return Err(RowError::Kind),
     };
     Ok((fact, None))
+}
+
+/// Rows of versions that did not record proofs have none: of their objects no more is said than
+/// that their length was right.
+fn receipt_from_wire(mut receipt: v1::Receipt) -> Result<Receipt, WireError> {
+    for object in &mut receipt.objects {
+        if object.proof == i32::from(v1::object_receipt::Proof::Unspecified) {
+            object.proof = proof_to_wire(Proof::Length).into();
+        }
+    }
+    receipt.try_into()
 }
 
 fn end_to_wire(end: &End) -> wire::ended::End {
@@ -233,12 +246,23 @@ macro_rules! progress {
 }
 
 fn progress_to_wire(progress: &Progress) -> wire::JobProgress {
-    progress!(wire::JobProgress, progress)
+    progress!(wire::JobProgress, progress, proofs: Some(proofs_to_wire(progress.proofs)))
 }
 
 fn progress_from_wire(progress: wire::JobProgress) -> Progress {
     // An ended job moves nothing and holds no worker.
-    progress!(Progress, progress, bytes_moving: 0, workers: 0)
+    let proofs = progress.proofs.map(proofs_from_wire).unwrap_or_default();
+    progress!(Progress, progress, bytes_moving: 0, workers: 0, proofs: proofs)
+}
+
+fn proofs_to_wire(counts: ProofCounts) -> wire::ObjectProofs {
+    let ProofCounts { length, earlier, stored_checksum, read_back } = counts;
+    wire::ObjectProofs { length, earlier, stored_checksum, read_back }
+}
+
+fn proofs_from_wire(counts: wire::ObjectProofs) -> ProofCounts {
+    let wire::ObjectProofs { length, earlier, stored_checksum, read_back } = counts;
+    ProofCounts { length, earlier, stored_checksum, read_back }
 }
 
 fn note_to_wire(note: &PlanNote) -> wire::PlanNote {

@@ -11,7 +11,7 @@ use deepclone_core::ids::{
 use deepclone_core::limits::JOBS_KEPT;
 use deepclone_core::machine::{End, Fact, Progress, Route};
 use deepclone_core::reason::Reason;
-use deepclone_core::receipt::{ObjectReceipt, Receipt, TaskFailureKind};
+use deepclone_core::receipt::{ObjectReceipt, Proof, ProofCounts, Receipt, TaskFailureKind};
 use deepclone_core::spec::{
     CloneSpec, DivergencePolicy, Mode, SourcePoint, SourceReplacedPolicy, TableRef, Verification,
 };
@@ -82,6 +82,7 @@ fn progress() -> Progress {
         bytes_read: 11,
         bytes_written: 12,
         requests: 13,
+        proofs: ProofCounts { length: 14, earlier: 15, stored_checksum: 16, read_back: 17 },
         ..Progress::default()
     }
 }
@@ -102,6 +103,7 @@ pub(super) fn receipt() -> Receipt {
         source_etag: "a".into(),
         target_etag: "b".into(),
         existed: true,
+        proof: Proof::Earlier,
     };
     Receipt {
         objects: vec![object],
@@ -297,6 +299,7 @@ async fn ends_of_before_there_was_a_history_are_kept_with_what_they_took() {
     let Fact::Ended { progress, .. } = &found[2].fact else { panic!("{found:?}") };
     let took = (progress.objects_copied, progress.bytes_read, progress.bytes_written);
     assert_eq!((took, progress.requests), ((1, 1, 2), 3));
+    assert_eq!(progress.proofs, ProofCounts { earlier: 1, ..ProofCounts::default() });
 }
 
 #[tokio::test]
@@ -344,6 +347,23 @@ async fn a_file_has_one_process() {
     let failure = error.failure();
     assert_eq!(failure.reason.row().exit, 2);
     assert!(failure.message.contains("state.db"), "{failure}");
+}
+
+#[test]
+fn rows_of_before_proofs_were_recorded_say_no_more_than_the_length() {
+    let id = job(1);
+    // A task of one object of 5 bytes, and the end of a job that read 11.
+    let rows: [(&str, &[u8]); 2] = [
+        ("task_done", &[&[0x0a, 32][..], &[4; 32], &[0x12, 4, 0x0a, 2, 0x10, 5]].concat()),
+        ("ended", &[0x1a, 0, 0x2a, 2, 0x58, 11]),
+    ];
+    let read = rows.map(|(kind, body)| encoding::decode(id, kind, body, 0).unwrap().fact);
+    let [Fact::TaskDone { receipt, .. }, Fact::Ended { progress, .. }] = read else {
+        panic!("{read:?}")
+    };
+    let [object] = &receipt.objects[..] else { panic!("{receipt:?}") };
+    assert_eq!((object.size, object.proof), (5, Proof::Length));
+    assert_eq!((progress.bytes_read, progress.proofs), (11, ProofCounts::default()));
 }
 
 #[test]

@@ -27,6 +27,7 @@ async fn a_clone_is_watched_to_its_end_and_a_second_one_has_nothing_to_do() {
     let result = done.result.unwrap();
     assert_eq!((result.source_version, result.target_version), (Some(0), Some(0)));
     assert_eq!((result.objects_copied, result.bytes_written), (2, 6));
+    assert_eq!(result.proofs, Some(v1::ProofCounts { read_back: 2, ..Default::default() }));
     assert_eq!(result.clone_metrics["num_copied_files"], 2);
     assert_eq!(result.clone_metrics["source_table_size"], 6);
     assert!(done.end_time.is_some());

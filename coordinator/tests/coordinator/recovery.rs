@@ -44,6 +44,7 @@ async fn a_restart_goes_on_and_copies_nothing_twice() {
     assert_eq!(done.state(), State::Succeeded, "{done:?}");
     let result = done.result.unwrap();
     assert_eq!((result.objects_copied, result.bytes_read), (300, 300));
+    assert_eq!(result.proofs.unwrap().read_back, 300, "those of before the restart, too");
     running.embedded.stop().await.unwrap();
 
     // What ended stays as it was told.
@@ -51,7 +52,9 @@ async fn a_restart_goes_on_and_copies_nothing_twice() {
     let shown = v1::GetJobRequest { name: job.name.clone() };
     let shown = running.jobs.get_job(shown).await.unwrap().into_inner();
     assert_eq!(shown.state(), State::Succeeded);
-    assert_eq!(shown.result.unwrap().clone_metrics["num_copied_files"], 300);
+    let result = shown.result.unwrap();
+    assert_eq!(result.clone_metrics["num_copied_files"], 300);
+    assert_eq!(result.proofs.unwrap().read_back, 300);
     assert_eq!(lake.versions("target").len(), 1);
 }
 

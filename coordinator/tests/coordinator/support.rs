@@ -298,7 +298,8 @@ impl Worker {
             let size = fs::copy(file(&spec.source_root, &object.source_path), target).unwrap();
             receipt.bytes_read += size;
             receipt.bytes_written += if existed { 0 } else { size };
-            receipt.objects.push(v1::ObjectReceipt { size, existed, ..Default::default() });
+            let proof = v1::object_receipt::Proof::ReadBack.into();
+            receipt.objects.push(v1::ObjectReceipt { size, existed, proof, ..Default::default() });
         }
         let outcome = Some(v1::task_outcome::Outcome::Receipt(receipt));
         v1::TaskOutcome { task: grant.task.clone(), outcome }

@@ -35,6 +35,16 @@ async fn reports_of_what_was_not_granted_are_refused() {
         let answer = liar.try_report(vec![outcome]).await.unwrap();
         assert_eq!(answer.refused, [task]);
     }
+    for number in [0, 9] {
+        let mut bent = done.clone();
+        let Some(v1::task_outcome::Outcome::Receipt(receipt)) = &mut bent.outcome else {
+            panic!("{bent:?}")
+        };
+        receipt.objects[0].proof = number;
+        let failure = honest.try_report(vec![bent]).await.unwrap_err();
+        assert_eq!(failure.reason, Reason::InvalidArgument, "proof {number}");
+        assert!(failure.message.contains("proof"), "{failure}");
+    }
     let registered = std::mem::replace(&mut liar.id, uuid::Uuid::from_u128(7).to_string());
     let failure = liar.try_report(vec![done.clone()]).await.unwrap_err();
     assert_eq!(failure.reason, Reason::WorkerNotFound, "an unknown worker");

@@ -1,6 +1,6 @@
 //! How far a job is, in numbers.
 
-use crate::receipt::Receipt;
+use crate::receipt::{ProofCounts, Receipt};
 
 /// How far a job is, and what it took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,6 +35,8 @@ pub struct Progress {
     pub bytes_written: u64,
     /// Requests to both stores, by the receipts.
     pub requests: u64,
+    /// Objects by what proves them, by the receipts.
+    pub proofs: ProofCounts,
 }
 
 impl Progress {
@@ -42,6 +44,7 @@ impl Progress {
     pub fn count(&mut self, receipt: &Receipt) {
         let existed = receipt.objects.iter().filter(|object| object.existed).count() as u64;
         let skipped = existed.saturating_sub(u64::from(receipt.objects_written_before));
+        receipt.objects.iter().for_each(|object| self.proofs.count(object.proof));
         self.objects_skipped += skipped;
         self.objects_copied += (receipt.objects.len() as u64).saturating_sub(skipped);
         self.bytes_read = self.bytes_read.saturating_add(receipt.bytes_read);
@@ -53,17 +56,28 @@ impl Progress {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::receipt::ObjectReceipt;
+    use crate::receipt::{ObjectReceipt, Proof};
+
+    fn object(existed: bool, proof: Proof) -> ObjectReceipt {
+        let (source_etag, target_etag) = Default::default();
+        ObjectReceipt { size: 1, crc64nvme: 0, source_etag, target_etag, existed, proof }
+    }
+
+    #[test]
+    fn objects_are_counted_by_what_proves_them() {
+        use Proof::{Earlier, Length, ReadBack, StoredChecksum};
+        let proofs =
+            [Length, Earlier, StoredChecksum, ReadBack, ReadBack, StoredChecksum, ReadBack];
+        let objects = proofs.map(|proof| object(false, proof)).to_vec();
+        let mut progress = Progress::default();
+        progress.count(&Receipt { objects, ..Receipt::default() });
+        let expected = ProofCounts { length: 1, earlier: 1, stored_checksum: 2, read_back: 3 };
+        assert_eq!(progress.proofs, expected);
+    }
 
     #[test]
     fn what_an_earlier_attempt_wrote_counts_as_copied() {
-        let object = |existed| ObjectReceipt {
-            size: 1,
-            crc64nvme: 0,
-            source_etag: String::new(),
-            target_etag: String::new(),
-            existed,
-        };
+        let object = |existed| object(existed, Proof::Length);
         for (objects_written_before, expected) in
             [(0, (2, 3)), (1, (3, 2)), (3, (5, 0)), (9, (5, 0))]
         {

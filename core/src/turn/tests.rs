@@ -8,7 +8,7 @@ use super::*;
 use crate::ids::{ConnectionKey, JobId, PlanDigest, TargetKey, TaskFingerprint, WorkerId};
 use crate::limits::{HEARTBEAT_INTERVAL, LEASE_TTL};
 use crate::machine::{HeldTask, Plan, PlanTask, Route, TaskOutcome, WorkerState};
-use crate::receipt::{ObjectReceipt, Receipt};
+use crate::receipt::{ObjectReceipt, Proof, Receipt};
 use crate::task::Capacity;
 
 const JOB: JobId = JobId(Uuid::from_u128(1));
@@ -91,6 +91,7 @@ fn facts_come_apart_from_actions_and_both_keep_their_order() {
         source_etag: String::new(),
         target_etag: String::new(),
         existed: false,
+        proof: Proof::StoredChecksum,
     };
     let receipt = Receipt { objects: vec![object], ..Receipt::default() };
     let outcomes = vec![(granted.unwrap().key, TaskOutcome::Done(receipt))];

@@ -3,7 +3,7 @@
 
 use deepclone_core::evidence::{Described, Prior, Verdict, is_replaceable, judge};
 use deepclone_core::ids::TaskFingerprint;
-use deepclone_core::receipt::{ObjectReceipt, TaskFailureKind};
+use deepclone_core::receipt::{ObjectReceipt, Proof, TaskFailureKind};
 
 use crate::content::{Content, Replaced};
 use crate::scenario::{Kind, Scenario};
@@ -51,6 +51,7 @@ pub(crate) fn copy(
         source_etag: source_etag.clone(),
         target_etag,
         existed,
+        proof: Proof::Length,
     };
     if *prior != Prior::Absent
         && let Some(there) = store.objects.get(&key).cloned()
@@ -59,9 +60,9 @@ pub(crate) fn copy(
             |etag: &str, crc64nvme| Described { size: 1, etag: etag.to_owned(), crc64nvme };
         let target = described(&there.etag, stored(there.content));
         let digest = match judge(prior, &described(&source_etag, stored(held)), &target) {
-            Verdict::Same { crc64nvme } => {
+            Verdict::Same { crc64nvme, proof } => {
                 let receipt = receipt(there.etag, true);
-                return Ok(ObjectReceipt { crc64nvme, ..receipt });
+                return Ok(ObjectReceipt { crc64nvme, proof, ..receipt });
             }
             Verdict::Different => None,
             Verdict::ReadTarget { crc64nvme } => Some(crc64nvme),

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use deepclone_core::ids::{Attempt, Epoch, GrantKey, JobId, WorkerId};
 use deepclone_core::machine::{Event, HeldTask, TaskOutcome};
-use deepclone_core::receipt::{ObjectReceipt, TaskFailure, TaskFailureKind};
+use deepclone_core::receipt::{ObjectReceipt, Proof, TaskFailure, TaskFailureKind};
 
 use crate::world::World;
 
@@ -22,6 +22,7 @@ fn lie() -> ObjectReceipt {
         source_etag: String::new(),
         target_etag: String::new(),
         existed: true,
+        proof: Proof::ReadBack,
     }
 }
 

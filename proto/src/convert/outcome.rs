@@ -4,7 +4,7 @@ use deepclone_core::failure::Failure;
 use deepclone_core::ids::GrantKey;
 use deepclone_core::machine::TaskOutcome;
 use deepclone_core::reason::Reason;
-use deepclone_core::receipt::{ObjectReceipt, Receipt, TaskFailure, TaskFailureKind};
+use deepclone_core::receipt::{ObjectReceipt, Proof, Receipt, TaskFailure, TaskFailureKind};
 
 use super::{WireError, required, unknown_enum};
 use crate::v1;
@@ -26,7 +26,7 @@ pub fn outcome_to_wire(task: &GrantKey, outcome: &TaskOutcome) -> v1::TaskOutcom
 pub fn outcome_from_wire(wire: v1::TaskOutcome) -> Result<(GrantKey, TaskOutcome), WireError> {
     let task = required(wire.task, "task")?.try_into()?;
     let outcome = match required(wire.outcome, "outcome")? {
-        v1::task_outcome::Outcome::Receipt(receipt) => TaskOutcome::Done(receipt.into()),
+        v1::task_outcome::Outcome::Receipt(receipt) => TaskOutcome::Done(receipt.try_into()?),
         v1::task_outcome::Outcome::Failure(failure) => TaskOutcome::Failed(failure.try_into()?),
     };
     Ok((task, outcome))
@@ -46,18 +46,20 @@ impl From<&Receipt> for v1::Receipt {
     }
 }
 
-// Every value of every field is valid, so the conversion cannot fail.
-impl From<v1::Receipt> for Receipt {
-    fn from(receipt: v1::Receipt) -> Self {
-        Self {
-            objects: receipt.objects.into_iter().map(Into::into).collect(),
+impl TryFrom<v1::Receipt> for Receipt {
+    type Error = WireError;
+
+    fn try_from(receipt: v1::Receipt) -> Result<Self, WireError> {
+        let objects = receipt.objects.into_iter().map(TryInto::try_into);
+        Ok(Self {
+            objects: objects.collect::<Result<_, _>>()?,
             bytes_read: receipt.bytes_read,
             bytes_written: receipt.bytes_written,
             requests: receipt.requests,
             elapsed_ms: receipt.elapsed_ms,
             worker: receipt.worker,
             objects_written_before: receipt.objects_written_before,
-        }
+        })
     }
 }
 
@@ -69,19 +71,51 @@ impl From<&ObjectReceipt> for v1::ObjectReceipt {
             source_etag: receipt.source_etag.clone(),
             target_etag: receipt.target_etag.clone(),
             existed: receipt.existed,
+            proof: proof_to_wire(receipt.proof).into(),
         }
     }
 }
 
-impl From<v1::ObjectReceipt> for ObjectReceipt {
-    fn from(receipt: v1::ObjectReceipt) -> Self {
-        Self {
+impl TryFrom<v1::ObjectReceipt> for ObjectReceipt {
+    type Error = WireError;
+
+    fn try_from(receipt: v1::ObjectReceipt) -> Result<Self, WireError> {
+        let proof = proof_from_wire(receipt.proof)?;
+        Ok(Self {
             size: receipt.size,
             crc64nvme: receipt.crc64nvme,
             source_etag: receipt.source_etag,
             target_etag: receipt.target_etag,
             existed: receipt.existed,
-        }
+            proof,
+        })
+    }
+}
+
+/// Returns the wire form of a proof.
+#[must_use]
+pub fn proof_to_wire(proof: Proof) -> v1::object_receipt::Proof {
+    use v1::object_receipt::Proof as Wire;
+    match proof {
+        Proof::Length => Wire::Length,
+        Proof::Earlier => Wire::Earlier,
+        Proof::StoredChecksum => Wire::StoredChecksum,
+        Proof::ReadBack => Wire::ReadBack,
+    }
+}
+
+/// Returns the proof with this number.
+///
+/// # Errors
+/// The number is unspecified or unknown.
+pub fn proof_from_wire(number: i32) -> Result<Proof, WireError> {
+    use v1::object_receipt::Proof as Wire;
+    match Wire::try_from(number).map_err(|_| unknown_enum("proof", number))? {
+        Wire::Unspecified => Err(WireError::Missing { field: "proof" }),
+        Wire::Length => Ok(Proof::Length),
+        Wire::Earlier => Ok(Proof::Earlier),
+        Wire::StoredChecksum => Ok(Proof::StoredChecksum),
+        Wire::ReadBack => Ok(Proof::ReadBack),
     }
 }
 

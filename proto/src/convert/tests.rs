@@ -8,7 +8,7 @@ use deepclone_core::failure::Failure;
 use deepclone_core::ids::{Attempt, Epoch, GrantKey, JobId, TaskFingerprint};
 use deepclone_core::machine::{HeldTask, TaskOutcome};
 use deepclone_core::reason::Reason;
-use deepclone_core::receipt::{ObjectReceipt, Receipt, TaskFailure, TaskFailureKind};
+use deepclone_core::receipt::{ObjectReceipt, Proof, Receipt, TaskFailure, TaskFailureKind};
 use deepclone_core::spec::{
     CloneSpec, DivergencePolicy, Mode, SourcePoint, SourceReplacedPolicy, TableRef, Verification,
 };
@@ -16,7 +16,10 @@ use deepclone_core::task::{Grant, ObjectCopy, TaskSide, TaskSpec};
 use prost::Message as _;
 use uuid::Uuid;
 
-use super::outcome::{kind_from_wire, kind_to_wire, outcome_from_wire, outcome_to_wire};
+use super::outcome::{
+    kind_from_wire, kind_to_wire, outcome_from_wire, outcome_to_wire, proof_from_wire,
+    proof_to_wire,
+};
 use super::time::{timestamp_from_wire, timestamp_to_wire};
 use super::{WireError, fixed_bytes};
 use crate::v1;
@@ -195,6 +198,7 @@ fn outcomes_survive_the_wire() {
         source_etag: "a".into(),
         target_etag: "b".into(),
         existed: true,
+        proof: Proof::Earlier,
     };
     let receipt = Receipt {
         objects: vec![object],
@@ -229,6 +233,21 @@ fn every_kind_of_failure_survives_and_no_other_enters() {
     }
     assert_eq!(kind_from_wire(0), Err(WireError::Missing { field: "kind" }));
     assert!(kind_from_wire(10).is_err());
+}
+
+#[test]
+fn every_proof_survives_and_a_receipt_without_one_is_refused() {
+    for number in 1..=4 {
+        let proof = proof_from_wire(number).unwrap();
+        assert_eq!(i32::from(proof_to_wire(proof)), number);
+    }
+    let with = |proof| v1::Receipt {
+        objects: vec![v1::ObjectReceipt { proof, ..Default::default() }],
+        ..Default::default()
+    };
+    assert_eq!(Receipt::try_from(with(0)), Err(WireError::Missing { field: "proof" }));
+    let error = Receipt::try_from(with(5)).unwrap_err();
+    assert!(error.to_string().contains("proof"), "{error}");
 }
 
 #[test]

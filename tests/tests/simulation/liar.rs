@@ -92,6 +92,7 @@ fn lie_of(grant: &v1::Grant, later: u32) -> Option<v1::TaskOutcome> {
     let objects = batch.objects.iter().map(|object| v1::ObjectReceipt {
         size: object.size,
         crc64nvme: 7,
+        proof: v1::object_receipt::Proof::ReadBack.into(),
         ..Default::default()
     });
     let receipt = v1::Receipt { objects: objects.collect(), ..Default::default() };

@@ -26,7 +26,7 @@ pub(crate) async fn found(
         None => {
             let length = Length::Exact(source.size);
             if let Some(receipt) = prove(context, object, length).await? {
-                return Ok(Some(CopiedObject { receipt, is_unheard: false, checksum: None }));
+                return Ok(Some(CopiedObject::proved(receipt)));
             }
             let known = Known::State(source.clone());
             let mut reading = Reading::open(context, &object.source, None, &known).await?;

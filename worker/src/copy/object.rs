@@ -4,10 +4,9 @@
 use std::sync::atomic::Ordering;
 
 use deepclone_common::store::error::{StoreError, StoreErrorKind};
-use deepclone_common::store::requests::StoredChecksum;
 use deepclone_core::copy_plan::CopyPlan;
 use deepclone_core::limits::HELD_OBJECT_BYTES_MAX;
-use deepclone_core::receipt::{ObjectReceipt, TaskFailureKind};
+use deepclone_core::receipt::{ObjectReceipt, Proof, TaskFailureKind};
 use deepclone_core::spec::Verification;
 use deepclone_core::task::ObjectCopy;
 
@@ -46,22 +45,17 @@ pub(crate) async fn copy_object(
     };
     let proved =
         context.until_stopped(&spec.target_path, prove_expected(context, &object, length)).await?;
-    let copied = match proved {
-        Some(receipt) => CopiedObject { receipt, is_unheard: false, checksum: None },
+    let mut copied = match proved {
+        Some(receipt) => CopiedObject::proved(receipt),
         None => copy(context, &object, length).await?,
     };
     if copied.receipt.existed {
         context.leftovers.store(true, Ordering::Relaxed);
-    } else if context.verification == Verification::ReadBack || is_doubtful(&copied) {
+    } else if context.verification == Verification::ReadBack || copied.is_doubtful {
         read_back(context, &object.target, &copied.receipt).await?;
+        copied.receipt.proof = Proof::ReadBack;
     }
     Ok(copied)
-}
-
-/// True when the store says another checksum than that of the bytes which were read.
-fn is_doubtful(copied: &CopiedObject) -> bool {
-    let sent = StoredChecksum::Crc64Nvme(copied.receipt.crc64nvme);
-    copied.checksum.is_some_and(|stored| stored != sent)
 }
 
 /// Reads what was just written; a bad object is deleted, so that the next attempt finds nothing.

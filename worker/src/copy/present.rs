@@ -10,7 +10,7 @@ use deepclone_common::store::error::{StoreError, StoreErrorKind};
 use deepclone_common::store::literal::ObjectPath;
 use deepclone_common::store::requests::describe;
 use deepclone_core::evidence::{Described, Prior, Verdict, judge};
-use deepclone_core::receipt::ObjectReceipt;
+use deepclone_core::receipt::{ObjectReceipt, Proof};
 use object_store::ObjectStore;
 
 use super::attempts::attempting;
@@ -62,8 +62,8 @@ pub(crate) async fn prove(
         .await
         .map_err(|error| CopyError::source(key, &error))?;
     length.check(key, source.size)?;
-    let crc64nvme = match judge(prior, &source, &target) {
-        Verdict::Same { crc64nvme } => crc64nvme,
+    let (crc64nvme, proof) = match judge(prior, &source, &target) {
+        Verdict::Same { crc64nvme, proof } => (crc64nvme, proof),
         Verdict::ReadSource => return Ok(None),
         Verdict::Different => {
             let why = match source.size == target.size {
@@ -77,7 +77,7 @@ pub(crate) async fn prove(
             let expected = Expected { size: source.size, crc64nvme };
             let (store, counts) = (context.target_store(), &context.counts);
             match compare(store, &object.target, expected, counts).await? {
-                Compared::Equal(_) => crc64nvme,
+                Compared::Equal(_) => (crc64nvme, Proof::ReadBack),
                 Compared::Absent => return Ok(None),
                 Compared::Different { etag, why } => {
                     return replace(context, object, etag.as_ref(), &why).await.map(|()| None);
@@ -91,6 +91,7 @@ pub(crate) async fn prove(
         source_etag: source.etag,
         target_etag: target.etag,
         existed: true,
+        proof,
     }))
 }
 

@@ -4,7 +4,7 @@
 use crc_fast::Digest;
 use deepclone_common::store::requests::StoredChecksum;
 use deepclone_core::evidence::is_replaceable;
-use deepclone_core::receipt::ObjectReceipt;
+use deepclone_core::receipt::{ObjectReceipt, Proof};
 
 use super::context::TaskContext;
 use super::error::CopyError;
@@ -37,8 +37,15 @@ pub(crate) enum Settled {
 pub(crate) struct CopiedObject {
     pub(crate) receipt: ObjectReceipt,
     pub(crate) is_unheard: bool,
-    /// The checksum of what was written, where the store's answer says it.
-    pub(crate) checksum: Option<StoredChecksum>,
+    /// True when the store said another checksum of what was written: only its bytes can tell.
+    pub(crate) is_doubtful: bool,
+}
+
+impl CopiedObject {
+    /// An object that was proved without a write.
+    pub(crate) fn proved(receipt: ObjectReceipt) -> Self {
+        Self { receipt, is_unheard: false, is_doubtful: false }
+    }
 }
 
 impl AtTarget {
@@ -49,17 +56,26 @@ impl AtTarget {
         source_etag: Option<&ETag>,
         checksum: Option<StoredChecksum>,
     ) -> CopiedObject {
+        let crc64nvme = digest.finalize();
         let existed = !matches!(self, Self::Written(_));
         let is_unheard = matches!(self, Self::Unheard(_));
+        let is_said = checksum == Some(StoredChecksum::Crc64Nvme(crc64nvme));
+        let proof = match self {
+            Self::Written(_) if is_said => Proof::StoredChecksum,
+            Self::Written(_) => Proof::Length,
+            // It was read to be settled.
+            Self::Unheard(_) | Self::Found(_) => Proof::ReadBack,
+        };
         let (Self::Written(etag) | Self::Unheard(etag) | Self::Found(etag)) = self;
         let receipt = ObjectReceipt {
             size: digest.get_amount(),
-            crc64nvme: digest.finalize(),
+            crc64nvme,
             source_etag: recorded(source_etag),
             target_etag: recorded(etag.as_ref()),
             existed,
+            proof,
         };
-        CopiedObject { receipt, is_unheard, checksum }
+        CopiedObject { receipt, is_unheard, is_doubtful: checksum.is_some() && !is_said }
     }
 }
 

@@ -13,7 +13,7 @@ use deepclone_core::evidence::Prior;
 use deepclone_core::ids::Attempt;
 use deepclone_core::limits::{SLOTS_MAX, WHOLE_OBJECT_BYTES_MAX};
 use deepclone_core::machine::TaskOutcome;
-use deepclone_core::receipt::{Receipt, TaskFailureKind};
+use deepclone_core::receipt::{Proof, Receipt, TaskFailureKind};
 use deepclone_core::spec::Verification;
 use deepclone_core::task::ObjectCopy;
 use object_store::path::Path;
@@ -225,7 +225,9 @@ async fn an_object_that_is_there_is_compared_and_never_overwritten() {
         let body = bytes_of(size);
         let equal = case(&[], &[]);
         equal.target.inner.put(&at(), body.clone().into()).await.unwrap();
-        assert!(equal.done(&body).await.objects[0].existed);
+        let receipt = equal.done(&body).await;
+        assert!(receipt.objects[0].existed);
+        assert_eq!(receipt.objects[0].proof, Proof::ReadBack);
         assert_eq!(equal.target.count("upload"), equal.target.count("abort"));
 
         let mut other_bytes = body.to_vec();
@@ -298,7 +300,8 @@ async fn no_write_starts_after_the_lease() {
 async fn read_back_reads_the_target() {
     let mut case = case(&[], &[]);
     case.context.verification = Verification::ReadBack;
-    case.done(&bytes_of(1_000)).await;
+    let receipt = case.done(&bytes_of(1_000)).await;
+    assert_eq!(receipt.objects[0].proof, Proof::ReadBack);
     assert_eq!(case.target.count("get"), 1);
 }
 

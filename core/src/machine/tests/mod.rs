@@ -23,7 +23,7 @@ use crate::ids::{
     TaskIndex, WorkerId,
 };
 use crate::limits::Limits;
-use crate::receipt::{ObjectReceipt, Receipt, TaskFailure, TaskFailureKind};
+use crate::receipt::{ObjectReceipt, Proof, Receipt, TaskFailure, TaskFailureKind};
 use crate::task::Capacity;
 
 pub(super) const MIB: u64 = 1 << 20;
@@ -61,6 +61,7 @@ pub(super) fn receipt(bytes: u64) -> Receipt {
         source_etag: String::new(),
         target_etag: String::new(),
         existed: false,
+        proof: Proof::StoredChecksum,
     };
     Receipt {
         objects: vec![object],

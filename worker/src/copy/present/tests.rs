@@ -3,7 +3,7 @@
 use deepclone_core::evidence::PriorCopy;
 use deepclone_core::ids::Attempt;
 use deepclone_core::machine::TaskOutcome;
-use deepclone_core::receipt::{Receipt, TaskFailureKind};
+use deepclone_core::receipt::{Proof, Receipt, TaskFailureKind};
 use deepclone_core::task::ObjectCopy;
 use object_store::ObjectStoreExt;
 use tempfile::TempDir;
@@ -66,6 +66,7 @@ async fn an_earlier_copy_with_unchanged_tags_is_proved_by_two_requests() {
     assert_eq!((receipt.requests, receipt.bytes_read, receipt.bytes_written), (2, 0, 0));
     let seen = &receipt.objects[0];
     assert!(seen.existed);
+    assert_eq!(seen.proof, Proof::Earlier);
     assert_eq!((&seen.source_etag, &seen.target_etag), (&source, &target));
     assert_eq!((case.source.count("get"), case.target.count("get")), (0, 0));
 }
@@ -76,6 +77,7 @@ async fn an_object_that_was_written_again_is_read_at_the_target_alone() {
     let (case, source, _) = holding(&body, &body).await;
     let receipt = done(&case, copied(&body, &source, "another", true)).await;
     assert!(receipt.objects[0].existed);
+    assert_eq!(receipt.objects[0].proof, Proof::ReadBack);
     assert_eq!((case.source.count("get"), case.target.count("get")), (0, 1));
     assert_eq!(receipt.bytes_read, 0, "nothing of the source");
 }
