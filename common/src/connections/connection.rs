@@ -45,6 +45,16 @@ pub(super) struct StoreFindings {
 }
 
 impl Connection {
+    /// Returns the store for writes, with checksums in requests unless it refuses or never has
+    /// them; `None` for files.
+    pub(super) fn fit_streaming(&self) -> Option<StreamingStore> {
+        let streaming = self.streaming.clone()?;
+        Some(match self.found.without_checksums.load(Ordering::Relaxed) {
+            true => streaming.without_checked(),
+            false => streaming,
+        })
+    }
+
     /// Returns the store, without checksums in headers if it refuses them.
     pub(super) fn fit_store(&self) -> Arc<dyn ObjectStore> {
         match &self.plain {

@@ -190,8 +190,8 @@ impl Connections {
         location::check_path(root).map_err(|_| outside())?;
         let path = join(&connection.location.path, root);
         let location = Location { path, ..connection.location.clone() };
-        let writes = match &connection.streaming {
-            Some(streaming) => Writes::Store(streaming.clone()),
+        let writes = match connection.fit_streaming() {
+            Some(streaming) => Writes::Store(streaming),
             None => {
                 let (root, folder) = (connection.location.local_path(), location.local_path());
                 Writes::Folder(LocalFolder::new(root, folder))

@@ -10,6 +10,9 @@
 //! The `object_store` client completes a multipart upload over an existing object. S3 and Azure
 //! accept `If-None-Match: *` with a completion, Google Cloud Storage its own condition: it is
 //! added, so that nothing is overwritten.
+//!
+//! What an answer says of the bytes that were written is put into its extensions, and told to the
+//! task that sent them.
 
 use std::fmt;
 use std::future::Future;
@@ -31,7 +34,8 @@ use tokio::time::{Instant, Sleep};
 
 use crate::store::signing::Signing;
 use crate::store::stall::{STALL_TIMEOUT, deadline_for};
-use crate::store::streaming::{FlowBody, Sending};
+use crate::store::stored_checksum::{Said, StoredChecksum};
+use crate::store::streaming::{FlowBody, hear, sent_by_this_task};
 use crate::store::{answer, counts, http_client, listed_keys, literal, requests, uploads};
 
 /// The condition of Google Cloud Storage on an object's generation: 0 for none.
@@ -49,19 +53,34 @@ pub enum Completion {
 }
 
 impl Completion {
+    /// Returns true for a request that completes an upload.
+    fn is_of(self, request: &HttpRequest) -> bool {
+        let query = request.uri().query().unwrap_or_default();
+        let has = |name: &str| query.split('&').any(|pair| pair.starts_with(name));
+        match self {
+            Self::S3 | Self::Gcs => request.method() == Method::POST && has("uploadId="),
+            Self::Azure => request.method() == Method::PUT && has("comp=blocklist"),
+        }
+    }
+
+    /// Where the answer to `request` says a checksum of what was written.
+    fn said(self, request: &HttpRequest) -> Said {
+        match self {
+            _ if !self.is_of(request) => Said::of(request),
+            Self::S3 => Said::InBody,
+            // Azure's is of the request, which lists the blocks.
+            Self::Azure => Said::Nowhere,
+            Self::Gcs => Said::InHeaders,
+        }
+    }
+
     /// Adds the condition if `request` completes an upload.
     async fn make_conditional(
         self,
         request: &mut HttpRequest,
         signing: &Signing,
     ) -> Result<(), HttpError> {
-        let query = request.uri().query().unwrap_or_default();
-        let has = |name: &str| query.split('&').any(|pair| pair.starts_with(name));
-        let completes = match self {
-            Self::S3 | Self::Gcs => request.method() == Method::POST && has("uploadId="),
-            Self::Azure => request.method() == Method::PUT && has("comp=blocklist"),
-        };
-        if !completes {
+        if !self.is_of(request) {
             return Ok(());
         }
         let (name, value) = match self {
@@ -122,12 +141,10 @@ impl HttpService for TimedService {
         let lists_uploads = uploads::ask(&mut request, &self.signing).await?;
         let lists = listed_keys::is_listing(&request);
         let purpose = answer::Purpose::of(&request);
+        let said = self.completion.said(&request);
         let host = request.uri().authority().map(ToString::to_string).unwrap_or_default();
-        let answer = match Sending::of(&request) {
-            Some((sending, body)) => {
-                let answer = self.send(request, body).await;
-                answer.inspect(|answer| sending.note(answer))
-            }
+        let answer = match sent_by_this_task(&request) {
+            Some(body) => self.send(request, body).await,
             None => {
                 let limit = deadline_for(request.body().content_length() as u64);
                 let answer = tokio::time::timeout(limit, self.inner.execute(request)).await;
@@ -153,6 +170,21 @@ impl HttpService for TimedService {
             let page = body.bytes().await?;
             uploads::as_an_object(&mut parts.headers, page.len());
             body = page.into();
+        }
+        let checksum = match said {
+            _ if !parts.status.is_success() => None,
+            Said::Nowhere => None,
+            Said::InHeaders => StoredChecksum::of_written(&parts.headers),
+            Said::InBody => {
+                let bytes = body.bytes().await?;
+                let checksum = StoredChecksum::of_completion(&bytes);
+                body = bytes.into();
+                checksum
+            }
+        };
+        if let Some(checksum) = checksum {
+            parts.extensions.insert(checksum);
+            hear(checksum);
         }
         Ok(HttpResponse::from_parts(parts, body))
     }

@@ -10,6 +10,7 @@
 //! * [`error`]: what a store's error means.
 //! * [`redact`]: removes secrets from a text.
 //! * [`probe`]: what a target supports, tried before anything is copied to it.
+//! * [`stored_checksum`]: the checksums that stores say of objects and of what they took.
 //! * [`stall`]: when a request is given up.
 //! * [`uploads`]: uploads that were opened and never ended.
 //! * [`streaming`]: writes of bodies that flow and are never all in memory.
@@ -29,6 +30,7 @@ pub mod requests;
 pub mod retry;
 pub mod signing;
 mod stall;
+pub mod stored_checksum;
 pub mod streaming;
 pub mod table;
 pub mod uploads;

@@ -6,11 +6,9 @@
 //! answer's extensions. A store without that connector answers a plain HEAD: then there is no
 //! checksum, and [`delete_if_match`] fails.
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use deepclone_core::evidence::Described;
 use http::header::{CONTENT_LENGTH, HeaderValue, LAST_MODIFIED};
-use http::{Extensions, HeaderMap, Method, StatusCode};
+use http::{Extensions, Method, StatusCode};
 use object_store::client::{HttpError, HttpRequest, HttpResponse};
 use object_store::path::Path;
 use object_store::{Error, GetOptions, ObjectStore};
@@ -18,11 +16,9 @@ use object_store::{Error, GetOptions, ObjectStore};
 use crate::store::error::StoreError;
 use crate::store::literal::ObjectPath;
 use crate::store::signing::Signing;
+use crate::store::stored_checksum::StoredChecksum;
 
 const CHECKSUM_MODE: &str = "x-amz-checksum-mode";
-const CHECKSUM: &str = "x-amz-checksum-crc64nvme";
-const CHECKSUM_TYPE: &str = "x-amz-checksum-type";
-const FULL_OBJECT: &str = "FULL_OBJECT";
 /// The time in the answer to a DELETE, which has none, but which the client parses as a HEAD's.
 const NO_TIME: HeaderValue = HeaderValue::from_static("Thu, 01 Jan 1970 00:00:00 GMT");
 
@@ -39,19 +35,35 @@ pub enum Wanted {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deleted;
 
-/// The checksum of a whole object that its store computed, in the extensions of a result.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StoredChecksum {
-    Crc64Nvme(u64),
-}
-
-/// Describes an object without reading it, with one request.
+/// Describes an object without reading it, with one request. The store is asked for its checksum.
 ///
 /// # Errors
 /// The store's.
 pub async fn describe(store: &dyn ObjectStore, at: &ObjectPath) -> Result<Described, StoreError> {
-    let answer = at.get(store, head(Wanted::StoredChecksum, None)).await?;
-    let crc64nvme = answer.extensions.get().map(|StoredChecksum::Crc64Nvme(crc64nvme)| *crc64nvme);
+    described(store, at, head(Wanted::StoredChecksum, None)).await
+}
+
+/// Describes an object without reading it and without its checksum, with one request.
+///
+/// # Errors
+/// The store's.
+pub async fn describe_by_size(
+    store: &dyn ObjectStore,
+    at: &ObjectPath,
+) -> Result<Described, StoreError> {
+    described(store, at, GetOptions { head: true, ..GetOptions::default() }).await
+}
+
+async fn described(
+    store: &dyn ObjectStore,
+    at: &ObjectPath,
+    options: GetOptions,
+) -> Result<Described, StoreError> {
+    let answer = at.get(store, options).await?;
+    let crc64nvme = match answer.extensions.get() {
+        Some(StoredChecksum::Crc64Nvme(crc64nvme)) => Some(*crc64nvme),
+        _ => None,
+    };
     let etag = answer.meta.e_tag.unwrap_or_default();
     Ok(Described { size: answer.meta.size, etag, crc64nvme })
 }
@@ -115,7 +127,7 @@ impl Asked {
     pub(crate) fn note(self, answer: &mut HttpResponse) {
         match self.0 {
             Wanted::StoredChecksum => {
-                if let Some(checksum) = StoredChecksum::of(answer.headers()) {
+                if let Some(checksum) = StoredChecksum::of_object(answer.headers()) {
                     answer.extensions_mut().insert(checksum);
                 }
             }
@@ -131,38 +143,9 @@ impl Asked {
     }
 }
 
-impl StoredChecksum {
-    /// The checksum in an answer of S3, whose bytes are big-endian. One that is composed of the
-    /// parts' own is none of the whole object's bytes.
-    pub(crate) fn of(headers: &HeaderMap) -> Option<Self> {
-        if headers.get(CHECKSUM_TYPE).is_some_and(|kind| kind != FULL_OBJECT) {
-            return None;
-        }
-        let bytes = BASE64_STANDARD.decode(headers.get(CHECKSUM)?).ok()?;
-        Some(Self::Crc64Nvme(u64::from_be_bytes(bytes.try_into().ok()?)))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_stored_checksum_is_eight_bytes_in_base64() {
-        for (text, expect) in [
-            // CRC-64/NVME of "123456789", as the catalogue of CRCs gives it.
-            ("rosUhgp5mIg=", Some(StoredChecksum::Crc64Nvme(0xae8b_1486_0a79_9888))),
-            ("AAAA", None),
-            ("no base64", None),
-        ] {
-            let mut headers = HeaderMap::new();
-            headers.insert(CHECKSUM, HeaderValue::from_static(text));
-            assert_eq!(StoredChecksum::of(&headers), expect, "{text}");
-            headers.insert(CHECKSUM_TYPE, HeaderValue::from_static("COMPOSITE"));
-            assert_eq!(StoredChecksum::of(&headers), None, "{text} of parts");
-        }
-        assert_eq!(StoredChecksum::of(&HeaderMap::new()), None);
-    }
 
     #[tokio::test]
     async fn a_store_without_the_connector_has_no_checksum_and_deletes_nothing() {

@@ -20,14 +20,14 @@ use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use http::Method;
 use http_body::{Body, Frame, SizeHint};
-use object_store::client::{HttpRequest, HttpResponse};
+use object_store::client::HttpRequest;
 use object_store::multipart::{MultipartStore, PartId};
 use object_store::path::Path;
 use object_store::{ObjectStore, PutMode, PutPayload};
 
 use super::error::{StoreError, StoreErrorKind};
-use super::requests::StoredChecksum;
 use super::stall::FlowProgress;
+use super::stored_checksum::StoredChecksum;
 use super::uploads::{OpenUpload, open_uploads};
 
 /// Length of the block that stand-ins repeat.
@@ -57,6 +57,8 @@ pub struct StreamingStore {
     client: Client,
     streaming: Streaming,
     checked: Option<Checked>,
+    /// True once the store has said a CRC-64/NVME of what it took.
+    says_crc64nvme: Arc<AtomicBool>,
 }
 
 /// Two handles of one client.
@@ -97,6 +99,8 @@ pub struct Stored {
     pub etag: Option<String>,
     /// The checksum of the whole object that the store computed, where it says one.
     pub checksum: Option<StoredChecksum>,
+    /// True when the request had a checksum of the bytes, and the store took it.
+    pub is_checked: bool,
 }
 
 impl fmt::Debug for StreamingStore {
@@ -120,11 +124,12 @@ impl StreamingStore {
         uploads: Arc<dyn MultipartStore>,
         streaming: Streaming,
     ) -> Self {
-        Self { client: Client { objects, uploads }, streaming, checked: None }
+        let client = Client { objects, uploads };
+        Self { client, streaming, checked: None, says_crc64nvme: Arc::default() }
     }
 
-    /// Adds handles of the same store that send checksums in headers: for a bucket with Object
-    /// Lock, which takes no write without.
+    /// Adds handles of the same store that send checksums in headers: for objects that are in
+    /// memory, and for a bucket with Object Lock, which takes no write without.
     #[must_use]
     pub fn or_checked(
         self,
@@ -133,6 +138,18 @@ impl StreamingStore {
     ) -> Self {
         let client = Client { objects, uploads };
         Self { checked: Some(Checked { client, is_wanted: Arc::default() }), ..self }
+    }
+
+    /// The same for a store that refuses checksums in headers.
+    #[must_use]
+    pub fn without_checked(self) -> Self {
+        Self { checked: None, ..self }
+    }
+
+    /// True once the store has said a CRC-64/NVME of what it took: no other digest is of use.
+    #[must_use]
+    pub fn says_crc64nvme(&self) -> bool {
+        self.says_crc64nvme.load(Ordering::Relaxed)
     }
 
     /// Bytes of a body that are in memory at once, besides what its source holds.
@@ -165,22 +182,55 @@ impl StreamingStore {
         error
     }
 
+    /// Writes an object that is in memory where none is, without a checksum in the request unless
+    /// the store wants one.
+    ///
+    /// # Errors
+    /// `AlreadyExists` where one is; else the store's.
+    pub async fn put_held(&self, path: &Path, body: PutPayload) -> Result<Stored, StoreError> {
+        if self.wanted().is_some() {
+            return self.put_checked(path, body).await;
+        }
+        self.put_by(&*self.client.objects, path, body).await
+    }
+
+    /// As [`Self::put_held`], with a checksum in the request if the store takes one.
+    ///
+    /// # Errors
+    /// As [`Self::put_held`], and a checksum that is not that of the bytes which came.
+    pub async fn put_checked(&self, path: &Path, body: PutPayload) -> Result<Stored, StoreError> {
+        let Some(checked) = &self.checked else {
+            return self.put_by(&*self.client.objects, path, body).await;
+        };
+        let stored = self.put_by(&*checked.client.objects, path, body).await?;
+        Ok(Stored { is_checked: true, ..stored })
+    }
+
+    async fn put_by(
+        &self,
+        store: &dyn ObjectStore,
+        path: &Path,
+        body: PutPayload,
+    ) -> Result<Stored, StoreError> {
+        let put = store.put_opts(path, body, PutMode::Create.into());
+        let (result, checksum) = self.heard(Arc::default(), put).await?;
+        Ok(Stored { etag: result.e_tag, checksum, is_checked: false })
+    }
+
     /// Writes an object where none is.
     ///
     /// # Errors
     /// `AlreadyExists` where one is; else the store's.
     pub async fn put(&self, path: &Path, flow: Flow) -> Result<Stored, StoreError> {
         let mode = || PutMode::Create.into();
-        let (result, checksum) = match self.wanted() {
-            Some(checked) => {
-                let put = |body| checked.objects.put_opts(path, body, mode());
-                send_collected(flow, put).await?
-            }
-            None => {
-                self.send(flow, |body| self.client.objects.put_opts(path, body, mode())).await?
-            }
+        let Some(checked) = self.wanted() else {
+            let put = |body| self.client.objects.put_opts(path, body, mode());
+            let (result, checksum) = self.send(flow, put).await?;
+            return Ok(Stored { etag: result.e_tag, checksum, is_checked: false });
         };
-        Ok(Stored { etag: result.e_tag, checksum })
+        let put = |body| checked.objects.put_opts(path, body, mode());
+        let (result, checksum) = self.send_collected(flow, put).await?;
+        Ok(Stored { etag: result.e_tag, checksum, is_checked: true })
     }
 
     /// Opens an upload by parts. A second one may be left behind when an answer is lost.
@@ -206,7 +256,7 @@ impl StreamingStore {
         let uploads = &self.client_of(upload).uploads;
         let put = |body| uploads.put_part(&upload.path, &upload.id, number, body);
         match upload.is_checked {
-            true => send_collected(flow, put).await,
+            true => self.send_collected(flow, put).await,
             false => self.send(flow, put).await,
         }
     }
@@ -224,7 +274,7 @@ impl StreamingStore {
         let uploads = &self.client_of(upload).uploads;
         let result = uploads.complete_multipart(&upload.path, &upload.id, parts).await?;
         let checksum = result.extensions.get().copied();
-        Ok(Stored { etag: result.e_tag, checksum })
+        Ok(Stored { etag: result.e_tag, checksum, is_checked: false })
     }
 
     /// The uploads whose keys begin with `prefix` that were opened and not ended.
@@ -275,31 +325,59 @@ impl StreamingStore {
         F: Future<Output = object_store::Result<T>>,
     {
         if self.streaming == Streaming::Collected {
-            return send_collected(flow, request).await;
+            return self.send_collected(flow, request).await;
         }
         let stand_in = stand_in(flow.length);
         let sending = Stopped(Arc::new(Sending::new(flow)));
-        let answer = SENDING.scope(Arc::clone(&sending.0), request(stand_in)).await;
-        let answer = answer.map_err(|error| self.noted(error.into()))?;
+        let answer = self.heard(Arc::clone(&sending.0), request(stand_in)).await?;
         if sending.0.is_taken() {
-            return Ok((answer, sending.0.stored.get().copied()));
+            return Ok(answer);
         }
         let message = "the store's client sent another body than the object's: report this";
         Err(StoreError::new(StoreErrorKind::Other, message))
     }
+
+    /// Sends one request with a body that is collected in memory first.
+    async fn send_collected<T, F>(
+        &self,
+        flow: Flow,
+        request: impl FnOnce(PutPayload) -> F,
+    ) -> Result<(T, Option<StoredChecksum>), StoreError>
+    where
+        F: Future<Output = object_store::Result<T>>,
+    {
+        let cut = |BodyCut| StoreError::new(StoreErrorKind::Transient, BodyCut.to_string());
+        let pieces: Vec<Bytes> = flow.pieces.try_collect().await.map_err(cut)?;
+        self.heard(Arc::default(), request(pieces.into_iter().collect())).await
+    }
+
+    /// Waits for the answer to one request, and hears what the store says of the body.
+    async fn heard<T>(
+        &self,
+        sending: Arc<Sending>,
+        request: impl Future<Output = object_store::Result<T>>,
+    ) -> Result<(T, Option<StoredChecksum>), StoreError> {
+        let answer = SENDING.scope(Arc::clone(&sending), request).await;
+        let answer = answer.map_err(|error| self.noted(error.into()))?;
+        let checksum = sending.stored.get().copied();
+        if matches!(checksum, Some(StoredChecksum::Crc64Nvme(_))) {
+            self.says_crc64nvme.store(true, Ordering::Relaxed);
+        }
+        Ok((answer, checksum))
+    }
 }
 
-/// Sends one request with a body that is collected in memory first.
-async fn send_collected<T, F>(
-    flow: Flow,
-    request: impl FnOnce(PutPayload) -> F,
-) -> Result<(T, Option<StoredChecksum>), StoreError>
-where
-    F: Future<Output = object_store::Result<T>>,
-{
-    let cut = |BodyCut| StoreError::new(StoreErrorKind::Transient, BodyCut.to_string());
-    let pieces: Vec<Bytes> = flow.pieces.try_collect().await.map_err(cut)?;
-    Ok((request(pieces.into_iter().collect()).await?, None))
+/// Tells the task that sends a body what the store says of it. For connectors, and for stores
+/// without one.
+pub fn hear(checksum: StoredChecksum) {
+    // Nobody listens to a request without a body of an object.
+    let _unheard = SENDING.try_with(|sending| sending.stored.set(checksum));
+}
+
+/// The body that `request` is to send instead of its own; `None` for every other request, such as
+/// one for credentials.
+pub(super) fn sent_by_this_task(request: &HttpRequest) -> Option<FlowBody> {
+    SENDING.try_with(|sending| sending.body_of(request)).ok().flatten()
 }
 
 fn stand_in(length: u64) -> PutPayload {
@@ -318,11 +396,13 @@ fn stand_in(length: u64) -> PutPayload {
 type Pieces = Arc<Mutex<Option<BoxStream<'static, Result<Bytes, BodyCut>>>>>;
 
 /// A body between the caller and the connector.
-pub(super) struct Sending {
+#[derive(Default)]
+struct Sending {
     length: u64,
-    /// `None` once the connector has taken it.
+    /// `None` once the connector has taken it, and for one that is in the request.
     body: Mutex<Option<FlowBody>>,
     pieces: Pieces,
+    /// The checksum that the store said of it.
     stored: OnceLock<StoredChecksum>,
 }
 
@@ -350,23 +430,12 @@ impl Sending {
         self.body.lock().is_ok_and(|body| body.is_none())
     }
 
-    /// The body that `request` is to send instead of its own; `None` for every other request, such
-    /// as one for credentials.
-    pub(super) fn of(request: &HttpRequest) -> Option<(Arc<Self>, FlowBody)> {
-        let sending = SENDING.try_with(Arc::clone).ok()?;
+    fn body_of(&self, request: &HttpRequest) -> Option<FlowBody> {
         let length = request.body().content_length() as u64;
-        if *request.method() != Method::PUT || length != sending.length || length == 0 {
+        if *request.method() != Method::PUT || length != self.length || length == 0 {
             return None;
         }
-        let body = sending.body.lock().ok()?.take()?;
-        Some((sending, body))
-    }
-
-    /// Notes what the store says of the body that it took.
-    pub(super) fn note(&self, answer: &HttpResponse) {
-        if let Some(checksum) = StoredChecksum::of(answer.headers()) {
-            let _first = self.stored.set(checksum);
-        }
+        self.body.lock().ok()?.take()
     }
 }
 

@@ -46,7 +46,8 @@ async fn stored_checksums_prove_objects_and_no_byte_of_the_source_is_read() {
     table::synthetic(folder.path(), 3, BYTES);
     let (north, south) = (Place::north("proofs"), Place::south("proofs"));
     // Written by a clone, the source's objects have their checksum, too.
-    sync::embedded(&Place::Local(folder.path().to_owned()), &north, &[]).await.succeeded();
+    let first = sync::embedded(&Place::Local(folder.path().to_owned()), &north, &[]).await;
+    assert_eq!(first.succeeded().json["proofs"]["stored_checksum"], 3);
     sync::embedded(&north, &south, &[]).await.succeeded();
     let report = verified(&north, &south).await;
     let deep = &report.json["deep"];
@@ -60,6 +61,7 @@ async fn stored_checksums_prove_objects_and_no_byte_of_the_source_is_read() {
     add_again(&north, 1, 5).await;
     let again = sync::embedded(&proxied, &south, &[]).await.succeeded();
     assert_eq!((again.number("objects_copied"), again.number("bytes_read")), (0, 0));
+    assert_eq!(again.json["proofs"]["stored_checksum"], 1);
     assert_eq!((proxy.count("HEAD", &object), proxy.count("GET", &object)), (1, 0));
 
     // Replaced in place: refused, and nothing was published.

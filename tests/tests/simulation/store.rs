@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use deepclone_common::store::requests::{Deleted, StoredChecksum, Wanted};
+use deepclone_common::store::requests::{Deleted, Wanted};
+use deepclone_common::store::stored_checksum::StoredChecksum;
 use futures::stream::{self, BoxStream};
 use futures::{FutureExt as _, StreamExt as _};
 use object_store::client::{HttpError, HttpErrorKind};

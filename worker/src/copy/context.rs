@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use deepclone_common::store::stored_checksum::StoredChecksum;
 use deepclone_common::store::table::TableStore;
 use deepclone_core::ids::Attempt;
 use deepclone_core::limits::HELD_OBJECT_BYTES_MAX;
@@ -12,6 +13,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::counts::Counts;
+use super::digests::{Digests, SecondDigest, StoreSays};
 use super::error::CopyError;
 use super::length::Length;
 use super::target::Target;
@@ -48,6 +50,23 @@ impl TaskContext {
 
     pub(crate) fn target_store(&self) -> &dyn ObjectStore {
         &*self.target.table().store
+    }
+
+    /// The digest to compute besides CRC-64/NVME: that of the checksums which the target says.
+    pub(crate) fn second_digest(&self) -> Option<SecondDigest> {
+        match self.verification {
+            Verification::Digest => self.target.second_digest(),
+            Verification::Size | Verification::ReadBack => None,
+        }
+    }
+
+    /// Compares bytes with what the target's store says of them, where more than their number
+    /// counts.
+    pub(crate) fn compare(&self, digests: &Digests, stored: Option<StoredChecksum>) -> StoreSays {
+        match self.verification {
+            Verification::Size => StoreSays::Nothing,
+            Verification::Digest | Verification::ReadBack => digests.compare(stored),
+        }
     }
 
     /// Waits until an object or a part of this length may be moved.

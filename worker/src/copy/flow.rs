@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use crc_fast::Digest;
 use deepclone_common::store::streaming::{BodyCut, Flow};
 use futures::{StreamExt, stream};
 use tokio::sync::Mutex;
 
 use super::context::TaskContext;
+use super::digests::Digests;
 use super::error::CopyError;
 use super::read::Reading;
 
@@ -52,15 +52,15 @@ impl Source {
         Ok(Flow { length, pieces: pieces.boxed() })
     }
 
-    /// After a write: the digest of all bytes, `None` when it did not take all of them.
+    /// After a write: the digests of all bytes, `None` when it did not take all of them.
     ///
     /// # Errors
     /// Why the read failed.
-    pub(crate) async fn ended(&self) -> Result<Option<Digest>, CopyError> {
+    pub(crate) async fn ended(&self) -> Result<Option<Digests>, CopyError> {
         let mut state = self.0.lock().await;
         match state.failed.take() {
             Some(error) => Err(error),
-            None => Ok((state.reading.left() == 0).then(|| *state.reading.digest())),
+            None => Ok((state.reading.left() == 0).then(|| state.reading.digests().clone())),
         }
     }
 }

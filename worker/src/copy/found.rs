@@ -1,8 +1,7 @@
 //! An object that a write met under its key: proved to be the one that should be there.
 
-use crc_fast::Digest;
-
 use super::context::TaskContext;
+use super::digests::Digests;
 use super::error::CopyError;
 use super::key::ObjectToCopy;
 use super::length::Length;
@@ -19,10 +18,10 @@ pub(crate) async fn found(
     context: &TaskContext,
     object: &ObjectToCopy<'_>,
     source: &SourceState,
-    digest: &mut Option<Digest>,
+    digests: &mut Option<Digests>,
 ) -> Result<Option<CopiedObject>, CopyError> {
-    let digest = match digest {
-        Some(digest) => digest,
+    let digests = match digests {
+        Some(digests) => digests,
         None => {
             let length = Length::Exact(source.size);
             if let Some(receipt) = prove(context, object, length).await? {
@@ -31,12 +30,12 @@ pub(crate) async fn found(
             let known = Known::State(source.clone());
             let mut reading = Reading::open(context, &object.source, None, &known).await?;
             while reading.next().await?.is_some() {}
-            digest.insert(*reading.digest())
+            digests.insert(reading.digests().clone())
         }
     };
-    match settle(context, object, digest).await? {
+    match settle(context, object, digests).await? {
         Settled::Same(etag) => {
-            Ok(Some(AtTarget::Found(etag).evidence(digest, source.etag.as_ref(), None)))
+            Ok(Some(AtTarget::Found(etag).evidence(digests, source.etag.as_ref())))
         }
         Settled::Absent => Ok(None),
     }

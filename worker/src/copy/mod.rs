@@ -6,12 +6,14 @@
 //! move one object or part. All *attempts* of requests are counted by the route's meter.
 //!
 //! Order: [`task::copy_task`] → [`object::copy_object`] → [`present`] where the key is expected at
-//! the target → [`read`] → [`flow`] → one put, or [`parts`] → [`target`]. Where the key is taken,
-//! [`settle`] compares by [`proof`], which also reads back what was written.
+//! the target → [`read`] → [`flow`] → one put, or [`parts`] → [`target`]. What the target's store
+//! says of the bytes is compared with their [`digests`]. Where the key is taken, [`settle`]
+//! compares by [`proof`], which also reads back what was written.
 
 pub(crate) mod attempts;
 pub(crate) mod context;
 pub(crate) mod counts;
+pub(crate) mod digests;
 pub(crate) mod error;
 pub(crate) mod etag;
 pub(crate) mod flow;

@@ -12,6 +12,7 @@ use deepclone_core::task::ObjectCopy;
 
 use super::attempts::Attempts;
 use super::context::TaskContext;
+use super::digests::StoreSays;
 use super::error::CopyError;
 use super::etag::ETag;
 use super::flow::Source;
@@ -119,18 +120,22 @@ async fn put_held(
 ) -> Result<CopiedObject, CopyError> {
     let key = &object.target.key;
     let source = reading.source().clone();
-    let (chunks, digest) = reading.collect().await?;
+    let (chunks, digests) = reading.collect().await?;
     let mut retry = Attempts::new(&context.counts);
     // A write whose answer was lost may have been done.
     let mut is_lost = false;
     let at_target = loop {
         context.check_lease(key)?;
-        let error = match context.target.put(&object.target, &chunks).await {
-            Ok(Written::New { etag, .. }) => {
+        let error = match context.target.put(&object.target, &chunks, context.verification).await {
+            Ok(Written::New { etag, checksum, is_checked }) => {
                 context.counts.wrote(source.size);
-                break AtTarget::Written(etag);
+                let says = match context.compare(&digests, checksum) {
+                    StoreSays::Nothing if is_checked => StoreSays::Same,
+                    says => says,
+                };
+                break AtTarget::Written(etag, says);
             }
-            Ok(Written::Exists) => match settle(context, object, &digest).await? {
+            Ok(Written::Exists) => match settle(context, object, &digests).await? {
                 Settled::Same(etag) if is_lost => break AtTarget::Unheard(etag),
                 Settled::Same(etag) => break AtTarget::Found(etag),
                 Settled::Absent => taken_no_more(),
@@ -143,7 +148,7 @@ async fn put_held(
         let Some(pause) = retry.next(&error) else { return Err(CopyError::target(key, &error)) };
         tokio::time::sleep(pause).await;
     };
-    Ok(at_target.evidence(&digest, source.etag.as_ref(), None))
+    Ok(at_target.evidence(&digests, source.etag.as_ref()))
 }
 
 fn taken_no_more() -> StoreError {
@@ -162,23 +167,25 @@ async fn put_flowing(
     let from = Source::new(reading);
     let mut retry = Attempts::new(&context.counts);
     // Of all bytes, once they were read to their end.
-    let mut digest = None;
+    let mut digests = None;
     let mut is_lost = false;
     loop {
         context.check_lease(key)?;
         let put = context.target.put_flow(&object.target, from.flow(context).await?).await;
-        digest = from.ended().await?.or(digest);
-        let error = match (put, &digest) {
-            (Ok(Written::New { etag, checksum }), Some(digest)) => {
+        digests = from.ended().await?.or(digests);
+        let error = match (put, &digests) {
+            (Ok(Written::New { etag, checksum, .. }), Some(digests)) => {
                 context.counts.wrote(source.size);
-                let at_target = AtTarget::Written(etag);
-                return Ok(at_target.evidence(digest, source.etag.as_ref(), checksum));
+                let at_target = AtTarget::Written(etag, context.compare(digests, checksum));
+                return Ok(at_target.evidence(digests, source.etag.as_ref()));
             }
             (Ok(Written::New { .. }), None) => return Err(CopyError::unread(key)),
-            (Ok(Written::Exists), _) => match found(context, object, &source, &mut digest).await? {
-                Some(found) => return Ok(CopiedObject { is_unheard: is_lost, ..found }),
-                None => taken_no_more(),
-            },
+            (Ok(Written::Exists), _) => {
+                match found(context, object, &source, &mut digests).await? {
+                    Some(found) => return Ok(CopiedObject { is_unheard: is_lost, ..found }),
+                    None => taken_no_more(),
+                }
+            }
             (Err(error), _) => {
                 is_lost |= error.kind.is_retryable();
                 error

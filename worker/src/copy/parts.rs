@@ -2,9 +2,8 @@
 
 use std::ops::Range;
 
-use crc_fast::Digest;
 use deepclone_common::store::error::{StoreError, StoreErrorKind};
-use deepclone_common::store::requests::StoredChecksum;
+use deepclone_common::store::stored_checksum::StoredChecksum;
 use deepclone_core::copy_plan::PartPlan;
 use deepclone_core::receipt::TaskFailureKind;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
@@ -12,13 +11,14 @@ use object_store::multipart::PartId;
 
 use super::attempts::{Attempts, attempting};
 use super::context::TaskContext;
+use super::digests::{Digests, StoreSays};
 use super::error::CopyError;
 use super::etag::ETag;
 use super::flow::Source;
 use super::found::found;
 use super::key::ObjectToCopy;
 use super::length::Length;
-use super::read::{Known, Reading, SourceState, new_digest};
+use super::read::{Known, Reading, SourceState};
 use super::settle::{AtTarget, CopiedObject};
 use super::target::Upload;
 use super::target::written::Written;
@@ -40,6 +40,14 @@ struct Part {
     range: Range<u64>,
     /// The read of it, where it has begun.
     begun: Option<(Reading, Slot)>,
+}
+
+/// Parts that are at the target, one or all of them.
+struct Copied<T> {
+    digests: Digests,
+    ids: T,
+    /// What the store says of their bytes: nothing, unless it does so of each.
+    says: StoreSays,
 }
 
 /// Copies an object by parts. `first` is the read of the first one, or of all.
@@ -65,10 +73,11 @@ pub(crate) async fn copy_parts(
     };
     let upload = context.until_stopped(key, open).await?;
     let work = async {
-        let (digest, ids) = copy_all(context, object, &upload, parts, first).await?;
-        Ok((digest, finish(context, object, &upload, &ids).await?))
+        let parts = copy_all(context, object, &upload, parts, first).await?;
+        let finished = finish(context, object, &upload, &parts.ids).await?;
+        Ok((parts, finished))
     };
-    let (digest, finished) = match work.await {
+    let (parts, finished) = match work.await {
         Ok(done) => done,
         Err(error) => {
             upload.abort().await;
@@ -77,16 +86,20 @@ pub(crate) async fn copy_parts(
     };
     let copied = match finished {
         Finished::New(etag, checksum) => {
-            AtTarget::Written(etag).evidence(&digest, source.etag.as_ref(), checksum)
+            let says = match context.compare(&parts.digests, checksum) {
+                StoreSays::Nothing => parts.says,
+                says => says,
+            };
+            AtTarget::Written(etag, says).evidence(&parts.digests, source.etag.as_ref())
         }
         Finished::Exists => {
             // Refused: the parts lie there until they are thrown away.
             upload.abort().await;
-            let found = found(context, object, &source, &mut Some(digest)).await?;
+            let found = found(context, object, &source, &mut Some(parts.digests)).await?;
             found.ok_or_else(|| left_nothing(key, &gone()))?
         }
         Finished::Unknown(error) => {
-            let found = found(context, object, &source, &mut Some(digest)).await?;
+            let found = found(context, object, &source, &mut Some(parts.digests)).await?;
             let found = found.ok_or_else(|| left_nothing(key, &error))?;
             CopiedObject { is_unheard: true, ..found }
         }
@@ -115,7 +128,7 @@ async fn copy_all(
     upload: &Upload,
     parts: PartPlan,
     first: (Reading, Slot),
-) -> Result<(Digest, Vec<PartId>), CopyError> {
+) -> Result<Copied<Vec<PartId>>, CopyError> {
     let source = first.0.source().clone();
     // A read of more than the first part is of no use.
     let mut begun = Some(first);
@@ -131,14 +144,19 @@ async fn copy_all(
     drop(begun);
     let count = copies.len();
     let mut copied = stream::iter(copies).buffered(count);
-    let (mut digest, mut ids) = (new_digest(), Vec::with_capacity(count));
-    while let Some((part, id)) =
-        context.until_stopped(&object.target.key, copied.try_next()).await?
-    {
-        digest.combine(&part);
-        ids.push(id);
+    let mut all = Copied {
+        digests: Digests::new(context.second_digest()),
+        ids: Vec::with_capacity(count),
+        says: StoreSays::Same,
+    };
+    while let Some(part) = context.until_stopped(&object.target.key, copied.try_next()).await? {
+        all.digests.combine(&part.digests);
+        all.ids.push(part.ids);
+        if part.says != StoreSays::Same {
+            all.says = StoreSays::Nothing;
+        }
     }
-    Ok((digest, ids))
+    Ok(all)
 }
 
 /// Copies one part. A write that fails is begun again.
@@ -148,7 +166,7 @@ async fn copy_part(
     upload: &Upload,
     source: &SourceState,
     part: Part,
-) -> Result<(Digest, PartId), CopyError> {
+) -> Result<Copied<PartId>, CopyError> {
     let key = &object.target.key;
     let Part { number, range, begun } = part;
     let length = range.end - range.start;
@@ -167,24 +185,22 @@ async fn copy_part(
         context.lease.renewed().await;
         let put = upload.put_part(number, range.start, from.flow(context).await?).await;
         let error = match (put, from.ended().await?) {
-            (Ok((_, checksum)), Some(digest)) if differs(checksum, &digest) => {
-                let message = "the store took other bytes than those that were sent";
-                StoreError::new(StoreErrorKind::Transient, message)
-            }
-            (Ok((id, _)), Some(digest)) => {
-                context.counts.wrote(length);
-                return Ok((digest, id));
-            }
+            (Ok((ids, checksum)), Some(digests)) => match context.compare(&digests, checksum) {
+                says @ (StoreSays::Same | StoreSays::Nothing) => {
+                    context.counts.wrote(length);
+                    return Ok(Copied { digests, ids, says });
+                }
+                StoreSays::Other => {
+                    let message = "the store took other bytes than those that were sent";
+                    StoreError::new(StoreErrorKind::Transient, message)
+                }
+            },
             (Ok(_), None) => return Err(CopyError::unread(key)),
             (Err(error), _) => error,
         };
         let Some(pause) = retry.next(&error) else { return Err(CopyError::target(key, &error)) };
         tokio::time::sleep(pause).await;
     }
-}
-
-fn differs(stored: Option<StoredChecksum>, digest: &Digest) -> bool {
-    stored.is_some_and(|stored| stored != StoredChecksum::Crc64Nvme(digest.finalize()))
 }
 
 /// Makes the object of its parts. A lease that ended is waited for: the coordinator may be away for
@@ -202,7 +218,7 @@ async fn finish(
         // A completion that was sent is waited for: an abort beside it may lose the object.
         context.until_stopped(key, context.lease.renewed().map(Ok)).await?;
         let error = match upload.finish(parts).await {
-            Ok(Written::New { etag, checksum }) => return Ok(Finished::New(etag, checksum)),
+            Ok(Written::New { etag, checksum, .. }) => return Ok(Finished::New(etag, checksum)),
             Ok(Written::Exists) if is_lost => return Ok(Finished::Unknown(gone())),
             Ok(Written::Exists) => return Ok(Finished::Exists),
             Err(error) => error,

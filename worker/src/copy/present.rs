@@ -8,9 +8,10 @@ use std::sync::atomic::Ordering;
 
 use deepclone_common::store::error::{StoreError, StoreErrorKind};
 use deepclone_common::store::literal::ObjectPath;
-use deepclone_common::store::requests::describe;
+use deepclone_common::store::requests::{describe, describe_by_size};
 use deepclone_core::evidence::{Described, Prior, Verdict, judge};
 use deepclone_core::receipt::{ObjectReceipt, Proof};
+use deepclone_core::spec::Verification;
 use object_store::ObjectStore;
 
 use super::attempts::attempting;
@@ -100,9 +101,12 @@ async fn described(
     store: &dyn ObjectStore,
     at: &ObjectPath,
 ) -> Result<Described, StoreError> {
-    attempting(&context.counts, || {
+    attempting(&context.counts, || async {
         context.counts.request();
-        describe(store, at)
+        match context.verification {
+            Verification::Size => describe_by_size(store, at).await,
+            Verification::Digest | Verification::ReadBack => describe(store, at).await,
+        }
     })
     .await
 }

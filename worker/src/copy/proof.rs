@@ -2,17 +2,16 @@
 
 use std::io::Read;
 
-use crc_fast::Digest;
 use deepclone_common::store::error::{StoreError, StoreErrorKind};
 use futures::StreamExt;
 use object_store::{GetOptions, GetResultPayload, ObjectStore};
 
 use super::attempts::attempting;
 use super::counts::Counts;
+use super::digests::Digests;
 use super::error::CopyError;
 use super::etag::ETag;
 use super::key::ObjectKey;
-use super::read::new_digest;
 
 /// The bytes that the target's object should have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,39 +69,39 @@ async fn compare_once(
         let why = format!("it has {size} bytes, not {}", expected.size);
         return Ok(Compared::Different { etag, why });
     }
-    let digest = match answer.payload {
-        GetResultPayload::File(file, _) => digest_of_file(file).await?,
+    let digests = match answer.payload {
+        GetResultPayload::File(file, _) => digests_of_file(file).await?,
         GetResultPayload::Stream(mut stream) => {
-            let mut digest = new_digest();
+            let mut digests = Digests::new(None);
             while let Some(bytes) = stream.next().await {
-                digest.update(&bytes?);
+                digests.update(&bytes?);
             }
-            digest
+            digests
         }
     };
-    if digest.get_amount() != size {
-        let message = format!("{} of {size} bytes came", digest.get_amount());
+    if digests.size() != size {
+        let message = format!("{} of {size} bytes came", digests.size());
         return Err(StoreError::new(StoreErrorKind::Transient, message));
     }
-    if digest.finalize() != expected.crc64nvme {
+    if digests.crc64nvme() != expected.crc64nvme {
         let why = "its bytes have another digest".to_owned();
         return Ok(Compared::Different { etag, why });
     }
     Ok(Compared::Equal(etag))
 }
 
-async fn digest_of_file(mut file: std::fs::File) -> Result<Digest, StoreError> {
+async fn digests_of_file(mut file: std::fs::File) -> Result<Digests, StoreError> {
     let work = move || {
-        let mut digest = new_digest();
+        let mut digests = Digests::new(None);
         let mut buffer = vec![0; FILE_CHUNK_BYTES];
         loop {
             match file.read(&mut buffer)? {
-                0 => return Ok(digest),
-                count => digest.update(&buffer[..count]),
+                0 => return Ok(digests),
+                count => digests.update(&buffer[..count]),
             }
         }
     };
-    let read: Result<Digest, std::io::Error> =
+    let read: Result<Digests, std::io::Error> =
         tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(error.into()));
     Ok(read?)
 }

@@ -12,10 +12,11 @@ use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use crc_fast::{CrcAlgorithm, Digest};
 use deepclone_common::store::error::{StoreError, StoreErrorKind};
-use deepclone_common::store::requests::{StoredChecksum, Wanted};
+use deepclone_common::store::requests::Wanted;
+use deepclone_common::store::stored_checksum::StoredChecksum;
 use deepclone_core::receipt::TaskFailureKind;
+use deepclone_core::spec::Verification;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::{GetOptions, GetRange, GetResult, GetResultPayload, ObjectMeta, ObjectStore};
@@ -23,6 +24,7 @@ use object_store::{GetOptions, GetRange, GetResult, GetResultPayload, ObjectMeta
 use super::attempts::Attempts;
 use super::context::TaskContext;
 use super::counts::Counts;
+use super::digests::{Digests, StoreSays};
 use super::error::CopyError;
 use super::etag::ETag;
 use super::key::SourceObject;
@@ -72,11 +74,6 @@ impl Known {
     }
 }
 
-/// An empty digest; receipts hold its algorithm's.
-pub(crate) fn new_digest() -> Digest {
-    Digest::new(CrcAlgorithm::Crc64Nvme)
-}
-
 /// A read under way: its bytes come by [`Self::next`].
 pub(crate) struct Reading {
     store: Arc<dyn ObjectStore>,
@@ -91,7 +88,7 @@ pub(crate) struct Reading {
     /// The bytes before `left` once more, where they are wanted again.
     again: Option<Box<Reading>>,
     /// Of the bytes that came.
-    digest: Digest,
+    digests: Digests,
     /// Of the whole object, where the store says it.
     stored: Option<StoredChecksum>,
     pieces: BoxStream<'static, Result<Bytes, StoreError>>,
@@ -116,7 +113,10 @@ impl Reading {
         let (key, counts) = (&object.key, Arc::clone(&context.counts));
         let mut retry = Attempts::new(&context.counts);
         let answer = loop {
-            let options = request(range.clone(), known.etag());
+            let mut options = request(range.clone(), known.etag());
+            if range.is_none() && context.verification != Verification::Size {
+                options.extensions.insert(Wanted::StoredChecksum);
+            }
             counts.request();
             let error = match object.at.get(&*store, options).await {
                 Ok(answer) => break answer,
@@ -142,7 +142,7 @@ impl Reading {
             start,
             left,
             again: None,
-            digest: new_digest(),
+            digests: Digests::new(context.second_digest()),
             stored,
             pieces: pieces_of(answer),
             retry: Attempts::new(&context.counts),
@@ -180,9 +180,9 @@ impl Reading {
         Ok(())
     }
 
-    /// The digest of the bytes that came.
-    pub(crate) fn digest(&self) -> &Digest {
-        &self.digest
+    /// The digests of the bytes that came.
+    pub(crate) fn digests(&self) -> &Digests {
+        &self.digests
     }
 
     /// The next bytes, never empty; `None` after the last ones.
@@ -194,7 +194,7 @@ impl Reading {
             if let Some(bytes) = Box::pin(again.next()).await? {
                 return Ok(Some(bytes));
             }
-            if again.digest.finalize() != self.digest.finalize() {
+            if again.digests.crc64nvme() != self.digests.crc64nvme() {
                 return Err(CopyError::changed(&self.object.key, "was replaced while it was read"));
             }
             self.again = None;
@@ -218,12 +218,12 @@ impl Reading {
     ///
     /// # Errors
     /// As [`Self::next`].
-    pub(crate) async fn collect(mut self) -> Result<(Vec<Bytes>, Digest), CopyError> {
+    pub(crate) async fn collect(mut self) -> Result<(Vec<Bytes>, Digests), CopyError> {
         let mut chunks = Vec::new();
         while let Some(bytes) = self.next().await? {
             chunks.push(bytes);
         }
-        Ok((chunks, self.digest))
+        Ok((chunks, self.digests))
     }
 
     fn take(&mut self, bytes: Bytes) -> Result<Bytes, CopyError> {
@@ -234,11 +234,8 @@ impl Reading {
         }
         self.left.start += length;
         self.counts.read(bytes.len());
-        self.digest.update(&bytes);
-        if let Some(StoredChecksum::Crc64Nvme(stored)) = self.stored
-            && self.left.is_empty()
-            && self.digest.finalize() != stored
-        {
+        self.digests.update(&bytes);
+        if self.left.is_empty() && self.digests.compare(self.stored) == StoreSays::Other {
             let message = format!("the bytes of {key} are not those that the source's store took");
             return Err(CopyError::new(TaskFailureKind::Corrupt, message));
         }
@@ -248,7 +245,7 @@ impl Reading {
     /// Asks for what is left.
     async fn resume(&mut self, mut error: StoreError) -> Result<(), CopyError> {
         let key = &self.object.key;
-        let came = self.digest.get_amount();
+        let came = self.digests.size();
         if came - self.cut_at >= PROGRESS_BYTES {
             self.retry = Attempts::new(&self.counts);
         }
@@ -275,15 +272,11 @@ impl Reading {
 }
 
 fn request(range: Option<Range<u64>>, etag: Option<&ETag>) -> GetOptions {
-    let mut options = GetOptions {
-        range: range.clone().map(GetRange::Bounded),
+    GetOptions {
+        range: range.map(GetRange::Bounded),
         if_match: etag.filter(|etag| etag.is_strong()).map(|etag| etag.as_str().to_owned()),
         ..GetOptions::default()
-    };
-    if range.is_none() {
-        options.extensions.insert(Wanted::StoredChecksum);
     }
-    options
 }
 
 fn check_range(key: &str, answer: &GetResult, wanted: &Range<u64>) -> Result<(), CopyError> {

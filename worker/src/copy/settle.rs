@@ -1,12 +1,11 @@
 //! What a key that is taken means: the object that should be there, nothing any more, or another
 //! object, which is replaced only where an unpublished sync of ours wrote it.
 
-use crc_fast::Digest;
-use deepclone_common::store::requests::StoredChecksum;
 use deepclone_core::evidence::is_replaceable;
 use deepclone_core::receipt::{ObjectReceipt, Proof};
 
 use super::context::TaskContext;
+use super::digests::{Digests, StoreSays};
 use super::error::CopyError;
 use super::etag::{ETag, recorded};
 use super::key::ObjectToCopy;
@@ -15,8 +14,8 @@ use super::proof::{Compared, Expected, compare};
 /// How an object came to be at the target, with its tag there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum AtTarget {
-    /// This copy wrote it.
-    Written(Option<ETag>),
+    /// This copy wrote it, and the store says this of its bytes.
+    Written(Option<ETag>, StoreSays),
     /// This copy found it after a write whose answer was lost.
     Unheard(Option<ETag>),
     /// It was there before this copy.
@@ -49,33 +48,27 @@ impl CopiedObject {
 }
 
 impl AtTarget {
-    /// The evidence of an object with this digest, read from the source under `source_etag`.
-    pub(crate) fn evidence(
-        self,
-        digest: &Digest,
-        source_etag: Option<&ETag>,
-        checksum: Option<StoredChecksum>,
-    ) -> CopiedObject {
-        let crc64nvme = digest.finalize();
-        let existed = !matches!(self, Self::Written(_));
+    /// The evidence of an object with these digests, read from the source under `source_etag`.
+    pub(crate) fn evidence(self, digests: &Digests, source_etag: Option<&ETag>) -> CopiedObject {
+        let existed = !matches!(self, Self::Written(..));
         let is_unheard = matches!(self, Self::Unheard(_));
-        let is_said = checksum == Some(StoredChecksum::Crc64Nvme(crc64nvme));
+        let is_doubtful = matches!(self, Self::Written(_, StoreSays::Other));
         let proof = match self {
-            Self::Written(_) if is_said => Proof::StoredChecksum,
-            Self::Written(_) => Proof::Length,
+            Self::Written(_, StoreSays::Same) => Proof::StoredChecksum,
+            Self::Written(_, StoreSays::Nothing | StoreSays::Other) => Proof::Length,
             // It was read to be settled.
             Self::Unheard(_) | Self::Found(_) => Proof::ReadBack,
         };
-        let (Self::Written(etag) | Self::Unheard(etag) | Self::Found(etag)) = self;
+        let (Self::Written(etag, _) | Self::Unheard(etag) | Self::Found(etag)) = self;
         let receipt = ObjectReceipt {
-            size: digest.get_amount(),
-            crc64nvme,
+            size: digests.size(),
+            crc64nvme: digests.crc64nvme(),
             source_etag: recorded(source_etag),
             target_etag: recorded(etag.as_ref()),
             existed,
             proof,
         };
-        CopiedObject { receipt, is_unheard, is_doubtful: checksum.is_some() && !is_said }
+        CopiedObject { receipt, is_unheard, is_doubtful }
     }
 }
 
@@ -86,9 +79,9 @@ impl AtTarget {
 pub(crate) async fn settle(
     context: &TaskContext,
     object: &ObjectToCopy<'_>,
-    digest: &Digest,
+    digests: &Digests,
 ) -> Result<Settled, CopyError> {
-    let expected = Expected { size: digest.get_amount(), crc64nvme: digest.finalize() };
+    let expected = Expected { size: digests.size(), crc64nvme: digests.crc64nvme() };
     match compare(context.target_store(), &object.target, expected, &context.counts).await? {
         Compared::Equal(etag) => Ok(Settled::Same(etag)),
         Compared::Absent => Ok(Settled::Absent),

@@ -34,6 +34,7 @@ use crate::slots::lane::Lane;
 pub(super) mod faulty;
 mod flows;
 mod parts;
+mod proofs;
 mod requests;
 mod tags;
 

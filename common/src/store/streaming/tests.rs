@@ -10,7 +10,7 @@ use axum::response::Response;
 use axum::routing::any;
 use http::StatusCode;
 use http::header::{CONTENT_LENGTH, IF_NONE_MATCH};
-use object_store::aws::AmazonS3Builder;
+use object_store::aws::{AmazonS3Builder, Checksum};
 use object_store::azure::{AzureAccessKey, MicrosoftAzureBuilder};
 use object_store::gcp::{GcpCredential, GoogleCloudStorageBuilder};
 use object_store::{ClientOptions, RetryConfig, StaticCredentialProvider};
@@ -30,6 +30,8 @@ struct Seen {
     what: String,
     conditions: Vec<String>,
     length: Option<usize>,
+    /// The checksum in a header.
+    checksum: Option<String>,
     /// `None` when it broke off.
     body: Option<Bytes>,
 }
@@ -38,7 +40,8 @@ struct Seen {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Answers {
     Written,
-    WithChecksum(&'static str),
+    /// With these headers and elements of XML.
+    Saying(&'static [(&'static str, &'static str)], &'static str),
     /// Before it reads the body.
     Exists,
 }
@@ -60,18 +63,23 @@ async fn server(answers: Answers) -> (String, Log) {
             let conditions = [IF_NONE_MATCH.as_str(), GENERATION]
                 .map(|name| header(name).map(|value| format!("{name}: {value}")));
             let length = header(CONTENT_LENGTH.as_str()).map(|length| length.parse().unwrap());
+            let checksum = header("x-amz-checksum-crc64nvme").map(str::to_owned);
             let query = parts.uri.query().unwrap_or_default().to_owned();
             let what = format!("{} {query}", parts.method);
             let body = to_bytes(body, usize::MAX).await.ok();
             let conditions = conditions.into_iter().flatten().collect();
-            log.lock().unwrap().push(Seen { what, conditions, length, body });
+            log.lock().unwrap().push(Seen { what, conditions, length, checksum, body });
             let mut response = Response::builder().status(StatusCode::OK).header("etag", "\"e\"");
-            if let Answers::WithChecksum(checksum) = answers {
-                response = response.header("x-amz-checksum-crc64nvme", checksum);
+            let mut elements = "";
+            if let Answers::Saying(headers, said) = answers {
+                for (name, value) in headers {
+                    response = response.header(*name, *value);
+                }
+                elements = said;
             }
             let xml = match query.as_str() {
-                "uploads=" => "<R><UploadId>u1</UploadId></R>",
-                _ => "<R><ETag>\"e\"</ETag></R>",
+                "uploads=" => "<R><UploadId>u1</UploadId></R>".to_owned(),
+                _ => format!("<R><ETag>\"e\"</ETag>{elements}</R>"),
             };
             response.body(Body::from(xml)).unwrap()
         }
@@ -83,13 +91,16 @@ async fn server(answers: Answers) -> (String, Log) {
     (format!("http://{address}"), log)
 }
 
-/// The stores by name, each over its real client.
-fn stores(endpoint: &str) -> BTreeMap<&'static str, StreamingStore> {
-    let options = || ClientOptions::new().with_allow_http(true);
-    let retry = || RetryConfig { max_retries: 0, ..RetryConfig::default() };
-    let key = AzureAccessKey::try_new("c2VjcmV0").unwrap();
-    let signer = Arc::new(AzureSigner { account: "a".to_owned(), key });
-    let s3 = AmazonS3Builder::new()
+fn options() -> ClientOptions {
+    ClientOptions::new().with_allow_http(true)
+}
+
+fn retry() -> RetryConfig {
+    RetryConfig { max_retries: 0, ..RetryConfig::default() }
+}
+
+fn s3(endpoint: &str) -> AmazonS3Builder {
+    AmazonS3Builder::new()
         .with_endpoint(endpoint)
         .with_bucket_name("b")
         .with_access_key_id("k")
@@ -100,7 +111,13 @@ fn stores(endpoint: &str) -> BTreeMap<&'static str, StreamingStore> {
         .with_http_connector(TimedConnector {
             completion: Completion::S3,
             signing: Signing::Unknown,
-        });
+        })
+}
+
+/// The stores by name, each over its real client.
+fn stores(endpoint: &str) -> BTreeMap<&'static str, StreamingStore> {
+    let key = AzureAccessKey::try_new("c2VjcmV0").unwrap();
+    let signer = Arc::new(AzureSigner { account: "a".to_owned(), key });
     let azure = MicrosoftAzureBuilder::new()
         .with_account("a")
         .with_access_key("c2VjcmV0")
@@ -123,7 +140,7 @@ fn stores(endpoint: &str) -> BTreeMap<&'static str, StreamingStore> {
             completion: Completion::Gcs,
             signing: Signing::Token,
         });
-    let s3 = Arc::new(s3.build().unwrap());
+    let s3 = Arc::new(s3(endpoint).build().unwrap());
     let azure = Arc::new(azure.build().unwrap());
     let gcs = Arc::new(gcs.build().unwrap());
     [
@@ -161,7 +178,8 @@ async fn what_flows_arrives_whole_and_only_where_nothing_is() {
         let (endpoint, log) = server(Answers::Written).await;
         let store = &stores(&endpoint)[name];
         let stored = store.put(&Path::from("t/a"), flow(LENGTH)).await.unwrap();
-        assert_eq!(stored, Stored { etag: Some("\"e\"".to_owned()), checksum: None }, "{name}");
+        let etag = Some("\"e\"".to_owned());
+        assert_eq!(stored, Stored { etag, ..Stored::default() }, "{name}");
         let seen = log.lock().unwrap().pop().unwrap();
         assert_eq!(seen.conditions, [condition], "{name}");
         assert_eq!(seen.length, Some(LENGTH), "{name}");
@@ -218,15 +236,64 @@ async fn a_store_that_has_the_object_already_is_heard_before_all_bytes_are_sent(
 }
 
 #[tokio::test]
-async fn the_checksum_that_the_store_took_is_heard() {
-    let (endpoint, _) = server(Answers::WithChecksum("rosUhgp5mIg=")).await;
+async fn what_a_store_says_of_what_it_took_is_heard() {
+    let crc64 = Some(StoredChecksum::Crc64Nvme(0xae8b_1486_0a79_9888));
+    let crc32c = Some(StoredChecksum::Crc32c(0xe306_9283));
+    let zeros = Some(StoredChecksum::Md5([0; 16]));
+    let amazon: &[_] = &[("x-amz-checksum-crc64nvme", "rosUhgp5mIg=")];
+    let azure: &[_] = &[("x-ms-content-crc64", "iJh5CoYUi64=")];
+    let azurite: &[_] = &[("content-md5", "AAAAAAAAAAAAAAAAAAAAAA==")];
+    let google: &[_] = &[("x-goog-hash", "crc32c=4waSgw==,md5=AAAAAAAAAAAAAAAAAAAAAA==")];
+    let completed = "<ChecksumCRC64NVME>rosUhgp5mIg=</ChecksumCRC64NVME>\
+                     <ChecksumType>FULL_OBJECT</ChecksumType>";
+    // Of a whole object, of a part, and of the object that parts became.
+    for (name, headers, elements, whole, part, object) in [
+        ("s3", amazon, completed, crc64, crc64, crc64),
+        ("s3", &[], completed, None, None, crc64),
+        ("s3", amazon, "", crc64, crc64, None),
+        ("azure", azure, "", crc64, crc64, None),
+        ("azure", azurite, "", zeros, zeros, None),
+        ("gcs", google, "", crc32c, crc32c, crc32c),
+        ("gcs", &[], "", None, None, None),
+    ] {
+        let (endpoint, _) = server(Answers::Saying(headers, elements)).await;
+        let store = &stores(&endpoint)[name];
+        let case = format!("{name} {headers:?} {elements}");
+        assert!(!store.says_crc64nvme(), "{case}");
+        let path = Path::from("t/a");
+        let held = store.put_held(&path, bytes().into()).await.unwrap();
+        assert_eq!((held.checksum, held.is_checked), (whole, false), "{case}");
+        assert_eq!(store.says_crc64nvme(), whole == crc64, "{case}");
+        assert_eq!(store.put(&path, flow(LENGTH)).await.unwrap().checksum, whole, "{case}");
+        let upload = store.create(&path).await.unwrap();
+        let (id, of_part) = store.put_part(&upload, 0, flow(LENGTH)).await.unwrap();
+        assert_eq!(of_part, part, "{case}");
+        let stored = store.complete(&upload, vec![id]).await.unwrap();
+        assert_eq!((stored.etag.as_deref(), stored.checksum), (Some("\"e\""), object), "{case}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_in_memory_has_its_checksum_in_the_request() {
+    let (endpoint, log) = server(Answers::Written).await;
     let store = &stores(&endpoint)["s3"];
-    let checksum = Some(StoredChecksum::Crc64Nvme(0xae8b_1486_0a79_9888));
-    let stored = store.put(&Path::from("t/a"), flow(LENGTH)).await.unwrap();
-    assert_eq!(stored.checksum, checksum);
-    let upload = store.create(&Path::from("t/a")).await.unwrap();
-    let (_, of_part) = store.put_part(&upload, 0, flow(LENGTH)).await.unwrap();
-    assert_eq!(of_part, checksum);
+    let checked = s3(&endpoint).with_checksum_algorithm(Checksum::CRC64NVME).build().unwrap();
+    let checked = Arc::new(checked);
+    let checked = store.clone().or_checked(checked.clone(), checked);
+    let path = Path::from("t/a");
+    let mut seen = Vec::new();
+    for stored in [
+        checked.put_checked(&path, "123456789".into()).await.unwrap(),
+        checked.put_held(&path, "123456789".into()).await.unwrap(),
+        store.put_checked(&path, "123456789".into()).await.unwrap(),
+    ] {
+        let sent = log.lock().unwrap().remove(0);
+        assert_eq!(sent.conditions, ["if-none-match: *"]);
+        assert_eq!(sent.body.as_deref(), Some(&b"123456789"[..]));
+        seen.push((sent.checksum, stored.is_checked));
+    }
+    let checksum = Some("rosUhgp5mIg=".to_owned());
+    assert_eq!(seen, [(checksum, true), (None, false), (None, false)]);
 }
 
 #[tokio::test]

@@ -139,7 +139,8 @@ impl DiskTarget {
             Linked::New => {
                 let meta = self.table.store.head(&object.path).await;
                 let etag = meta.ok().and_then(|meta| ETag::of(&meta));
-                Written::New { etag, checksum: None }
+                // Its bytes were written by this process, and nothing else speaks for them.
+                Written::New { etag, checksum: None, is_checked: false }
             }
             Linked::Exists => Written::Exists,
         }

@@ -12,15 +12,17 @@ use std::sync::Arc;
 use bytes::Bytes;
 use deepclone_common::connections::{Opened, Writes};
 use deepclone_common::store::error::{StoreError, StoreErrorKind};
-use deepclone_common::store::requests::StoredChecksum;
+use deepclone_common::store::stored_checksum::StoredChecksum;
 use deepclone_common::store::streaming::Flow;
 use deepclone_common::store::table::TableStore;
+use deepclone_core::spec::Verification;
 use object_store::multipart::PartId;
 
 use self::disk::{DiskTarget, DiskUpload};
 use self::store::{StoreTarget, StoreUpload};
 use self::written::Written;
 use super::counts::Counts;
+use super::digests::SecondDigest;
 use super::etag::ETag;
 use super::key::ObjectKey;
 
@@ -77,14 +79,23 @@ impl Target {
         }
     }
 
-    /// Writes a whole object that is in memory.
+    /// The digest of the checksums that the target says, if it is not CRC-64/NVME.
+    pub(crate) fn second_digest(&self) -> Option<SecondDigest> {
+        match self {
+            Self::Store(target) => target.second_digest(),
+            Self::Disk(_) => None,
+        }
+    }
+
+    /// Writes a whole object that is in memory, with a checksum unless only its size counts.
     pub(crate) async fn put(
         &self,
         object: &ObjectKey,
         chunks: &[Bytes],
+        verification: Verification,
     ) -> Result<Written, StoreError> {
         match self {
-            Self::Store(target) => target.put(object, chunks).await,
+            Self::Store(target) => target.put(object, chunks, verification).await,
             Self::Disk(target) => target.put(object, chunks).await,
         }
     }

@@ -4,14 +4,17 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use deepclone_common::store::error::StoreError;
-use deepclone_common::store::requests::{StoredChecksum, delete_if_match};
-use deepclone_common::store::streaming::{Flow, Stored, StreamingStore, UploadId};
-use deepclone_common::store::table::TableStore;
+use deepclone_common::store::requests::delete_if_match;
+use deepclone_common::store::stored_checksum::StoredChecksum;
+use deepclone_common::store::streaming::{Flow, StreamingStore, UploadId};
+use deepclone_common::store::table::{StoreKind, TableStore};
+use deepclone_core::spec::Verification;
+use object_store::ObjectStoreExt;
 use object_store::multipart::PartId;
-use object_store::{ObjectStoreExt, PutMode};
 
 use super::written::Written;
 use crate::copy::counts::Counts;
+use crate::copy::digests::SecondDigest;
 use crate::copy::etag::{ETag, recorded};
 use crate::copy::key::ObjectKey;
 
@@ -32,17 +35,30 @@ pub(crate) struct StoreUpload {
 }
 
 impl StoreTarget {
+    /// The digest of the checksums that the store says, if it is not CRC-64/NVME.
+    pub(crate) fn second_digest(&self) -> Option<SecondDigest> {
+        match self.table.kind() {
+            StoreKind::Gcs => Some(SecondDigest::Crc32c),
+            // It costs more than the copy, and only emulators say nothing better.
+            StoreKind::Azure if !self.streaming.says_crc64nvme() => Some(SecondDigest::Md5),
+            StoreKind::Azure | StoreKind::S3 | StoreKind::Local | StoreKind::Other => None,
+        }
+    }
+
     pub(crate) async fn put(
         &self,
         object: &ObjectKey,
         chunks: &[Bytes],
+        verification: Verification,
     ) -> Result<Written, StoreError> {
         self.counts.request();
         let body = chunks.iter().cloned().collect();
-        let put = self.table.store.put_opts(&object.path, body, PutMode::Create.into()).await;
-        // Its checksum was in the request, where the store takes one.
-        let stored = put.map(|result| Stored { etag: result.e_tag, checksum: None });
-        Written::of(stored.map_err(StoreError::from))
+        Written::of(match verification {
+            Verification::Size => self.streaming.put_held(&object.path, body).await,
+            Verification::Digest | Verification::ReadBack => {
+                self.streaming.put_checked(&object.path, body).await
+            }
+        })
     }
 
     pub(crate) async fn put_flow(
@@ -90,8 +106,9 @@ impl StoreUpload {
         self.target.counts.request();
         let ended = Written::of(self.target.streaming.complete(&self.id, parts.to_vec()).await)?;
         Ok(match ended {
-            Written::New { etag: None, checksum } => {
-                Written::New { etag: self.target.tag(&self.object).await, checksum }
+            Written::New { etag: None, checksum, is_checked } => {
+                let etag = self.target.tag(&self.object).await;
+                Written::New { etag, checksum, is_checked }
             }
             ended => ended,
         })

@@ -1,9 +1,13 @@
 //! A store that breaks on order.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
+use bytes::Bytes;
+use deepclone_common::store::requests::Wanted;
+use deepclone_common::store::stored_checksum::StoredChecksum;
+use deepclone_common::store::streaming::hear;
 use futures::stream::BoxStream;
 use futures::{StreamExt, stream};
 use object_store::memory::InMemory;
@@ -52,11 +56,21 @@ impl Script {
     }
 }
 
-/// A store in memory that breaks on order and counts its requests.
+/// How a store computes the checksums that it says.
+pub(super) type Says = fn(&[u8]) -> StoredChecksum;
+
+/// A store in memory that breaks on order, counts its requests, and says checksums if it is told
+/// to.
 #[derive(Debug)]
 pub(in crate::copy) struct Faulty {
-    pub(in crate::copy) inner: InMemory,
+    pub(in crate::copy) inner: Arc<InMemory>,
     script: Arc<Script>,
+    /// Of the bytes of a PUT or of a part, without being asked.
+    pub(super) says_of_bodies: OnceLock<Says>,
+    /// Of the object that a completed upload made.
+    pub(super) says_of_uploads: OnceLock<Says>,
+    /// Of an object that is read or looked at, if it is asked.
+    pub(super) says_of_objects: OnceLock<Says>,
 }
 
 impl std::fmt::Display for Faulty {
@@ -77,11 +91,36 @@ impl Faulty {
     pub(super) fn new(faults: &[(&'static str, u32, Fault)]) -> Arc<Self> {
         let faults = faults.iter().map(|(kind, number, fault)| ((*kind, *number), *fault));
         let script = Script { faults: Mutex::new(faults.collect()), seen: Mutex::default() };
-        Arc::new(Self { inner: InMemory::new(), script: Arc::new(script) })
+        Self::over(Arc::default(), Arc::new(script))
+    }
+
+    fn over(inner: Arc<InMemory>, script: Arc<Script>) -> Arc<Self> {
+        let (says_of_bodies, says_of_uploads, says_of_objects) = Default::default();
+        Arc::new(Self { inner, script, says_of_bodies, says_of_uploads, says_of_objects })
+    }
+
+    /// Another handle on the same objects, with counts of its own.
+    pub(super) fn beside(&self) -> Arc<Self> {
+        Self::over(Arc::clone(&self.inner), Arc::default())
+    }
+
+    fn hear(&self, says: &OnceLock<Says>, body: PutPayload) {
+        if let Some(says) = says.get() {
+            hear(says(&Bytes::from(body)));
+        }
     }
 
     fn fault(&self, kind: &'static str) -> Option<Fault> {
         self.script.fault(kind)
+    }
+
+    async fn answer(&self, at: &Path, how: GetOptions, says: Option<&Says>) -> Result<GetResult> {
+        let mut answer = self.inner.get_opts(at, how).await?;
+        if let Some(says) = says {
+            let bytes = self.inner.get(at).await?.bytes().await?;
+            answer.extensions.insert(says(&bytes));
+        }
+        Ok(answer)
     }
 
     /// Requests of one kind.
@@ -99,6 +138,7 @@ impl Faulty {
 impl ObjectStore for Faulty {
     async fn put_opts(&self, at: &Path, body: PutPayload, how: PutOptions) -> Result<PutResult> {
         assert_eq!(how.mode, PutMode::Create, "an object may be overwritten");
+        self.hear(&self.says_of_bodies, body.clone());
         match self.fault("put") {
             Some(Fault::Throttle) => Err(unavailable()),
             Some(Fault::LoseAnswer) => {
@@ -118,15 +158,17 @@ impl ObjectStore for Faulty {
     }
 
     async fn get_opts(&self, at: &Path, how: GetOptions) -> Result<GetResult> {
+        let is_asked = how.extensions.get() == Some(&Wanted::StoredChecksum);
+        let says = self.says_of_objects.get().filter(|_| is_asked);
         if how.head {
             self.fault("head");
-            return self.inner.get_opts(at, how).await;
+            return self.answer(at, how, says).await;
         }
         let fault = self.fault("get");
         if fault == Some(Fault::Throttle) {
             return Err(unavailable());
         }
-        let mut answer = self.inner.get_opts(at, how).await?;
+        let mut answer = self.answer(at, how, says).await?;
         let (meta, range) = (answer.meta.clone(), answer.range.clone());
         match fault {
             Some(Fault::OtherTag) => answer.meta.e_tag = Some("other".to_owned()),
@@ -188,6 +230,7 @@ impl MultipartStore for Faulty {
             Some(Fault::Throttle) => return Err(unavailable()),
             _ => {}
         }
+        self.hear(&self.says_of_bodies, data.clone());
         self.inner.put_part(at, id, number, data).await
     }
 
@@ -205,7 +248,11 @@ impl MultipartStore for Faulty {
         if self.inner.head(at).await.is_ok() {
             return Err(Error::AlreadyExists { path: at.to_string(), source: "412".into() });
         }
-        let completed = self.inner.complete_multipart(at, id, parts).await?;
+        let mut completed = self.inner.complete_multipart(at, id, parts).await?;
+        if let Some(says) = self.says_of_uploads.get() {
+            let bytes = self.inner.get(at).await?.bytes().await?;
+            completed.extensions.insert(says(&bytes));
+        }
         match fault {
             Some(Fault::LoseAnswer) => Err(unavailable()),
             Some(Fault::Overtaken) => {
