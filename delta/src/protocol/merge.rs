@@ -216,6 +216,7 @@ mod tests {
                 "3,7 [deletionVectors] [appendOnly deletionVectors generatedColumns invariants]",
             ),
             (legacy(2, 2), Some(legacy(1, 3)), none, "2,5 - -"),
+            (legacy(1, 2), Some(legacy(2, 2)), none, "2,2 - -"),
             // Lists that the versions do not allow, on either side.
             (Protocol { reader_features: Some(vec![]), ..legacy(1, 2) }, None, none, "1,2 - -"),
             (
@@ -233,6 +234,21 @@ mod tests {
                 "3,7 [] [appendOnly]",
             ),
         ]);
+    }
+
+    #[test]
+    fn two_protocols_are_the_same_by_versions_and_lists() {
+        for (left, right, expect) in [
+            (lists(&["a", "b"], &["c", "d"]), lists(&["b", "a"], &["d", "c"]), true),
+            (lists(&["a"], &["a"]), lists(&[], &["a"]), false),
+            (lists(&[], &["a"]), lists(&[], &[]), false),
+            // Both versions imply the same features.
+            (legacy(1, 4), legacy(1, 5), false),
+            (legacy(0, 4), legacy(1, 4), false),
+            (Protocol { reader_features: None, ..lists(&[], &[]) }, lists(&[], &[]), false),
+        ] {
+            assert_eq!(same(&left, &right), expect, "{} {}", shown(&left), shown(&right));
+        }
     }
 
     #[track_caller]

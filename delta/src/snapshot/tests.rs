@@ -10,7 +10,7 @@ use object_store::path::Path;
 use object_store::{ObjectStoreExt, PutPayload};
 
 use super::*;
-use crate::log;
+use crate::log::{self, CheckpointFiles, LogEntry, LogSegment};
 
 const PROTOCOL: &str = r#"{"protocol":{"minReaderVersion":1,"minWriterVersion":2}}"#;
 const METADATA: &str = "{\"metaData\":{\"id\":\"i\",\"format\":{\"provider\":\"parquet\",\"opt\
@@ -33,6 +33,11 @@ fn add(path: &str, vector: &str) -> String {
 /// An `add` that puts the rows of the file into another partition.
 fn other(path: &str) -> String {
     add(path, "").replace("\"partitionValues\":{}", "\"partitionValues\":{\"p\":\"1\"}")
+}
+
+/// The same `add`, from a commit that says it changes no data.
+fn quiet(path: &str) -> String {
+    add(path, "").replace("\"dataChange\":true", "\"dataChange\":false")
 }
 
 fn remove(path: &str, vector: &str) -> String {
@@ -94,10 +99,14 @@ async fn the_newest_reference_to_a_logical_file_wins() {
         (vec![lines(&[remove("a", ""), add("a", "")])], Err("both adds and removes a")),
         (vec![lines(&[remove("a", ""), add("a", "")]), remove("a", "")], Ok(vec![])),
         (vec![lines(&[add("a", ""), add("a", "")])], Ok(vec!["a"])),
+        (vec![lines(&[add("a", ""), quiet("a")])], Ok(vec!["a"])),
         (vec![lines(&[add("a", ""), other("a")])], Err("adds a twice")),
         (vec![lines(&[add("a", ""), other("a"), other("a")])], Err("adds a twice")),
         (vec![lines(&[add("a", ""), other("a")]), other("a")], Ok(vec!["a"])),
         (vec![lines(&[add("a", ""), other("a")]), remove("a", "")], Ok(vec![])),
+        // The same in a commit after the one that added the file.
+        (vec![add("a", ""), lines(&[remove("a", ""), add("a", "")])], Err("adds and removes a")),
+        (vec![add("a", ""), lines(&[add("a", ""), other("a")])], Err("adds a twice")),
     ];
     for (commits, wanted) in cases {
         let mut files = vec![("0", first(&[]))];
@@ -275,6 +284,85 @@ async fn in_commit_timestamps_tell_the_time() {
     assert!(read(&table, &SourcePoint::Timestamp(999)).await.is_err());
     let newest = read(&table, &SourcePoint::Newest).await.unwrap();
     assert_eq!((newest.commit_ms, newest.ict), (3000, Some(3000)));
+}
+
+const IN_COMMIT: &str = "{\"protocol\":{\"minReaderVersion\":1,\"minWriterVersion\":7,\
+    \"writerFeatures\":[\"inCommitTimestamp\"]}}";
+
+/// Metadata with in-commit timestamps and these properties.
+fn in_commit(more: &str) -> String {
+    let on = format!("\"configuration\":{{\"delta.enableInCommitTimestamps\":\"true\"{more}}}");
+    METADATA.replace("\"configuration\":{}", &on)
+}
+
+fn at(ms: i64) -> String {
+    format!("{{\"commitInfo\":{{\"inCommitTimestamp\":{ms}}}}}")
+}
+
+#[tokio::test]
+async fn before_in_commit_timestamps_the_files_tell_the_time() {
+    const ENABLED_MS: i64 = 4_000_000_000_000;
+    let property = "delta.inCommitTimestampEnablement";
+    let enabled = format!(",\"{property}Version\":\"1\",\"{property}Timestamp\":\"{ENABLED_MS}\"");
+    let table = table(&[
+        ("0", first(&[])),
+        ("1", lines(&[at(ENABLED_MS), IN_COMMIT.to_owned(), in_commit(&enabled)])),
+        ("2", lines(&[at(ENABLED_MS + 1000), add("a", "")])),
+    ])
+    .await;
+    let zero_ms = read(&table, &SourcePoint::Version(0)).await.unwrap().commit_ms;
+    for (at_ms, version) in [
+        (zero_ms, 0),
+        (ENABLED_MS - 1, 0),
+        (ENABLED_MS, 1),
+        (ENABLED_MS + 999, 1),
+        (ENABLED_MS + 1000, 2),
+    ] {
+        let snapshot = read(&table, &SourcePoint::Timestamp(at_ms)).await.unwrap();
+        assert_eq!(snapshot.version, version, "{at_ms}");
+    }
+    assert!(read(&table, &SourcePoint::Timestamp(zero_ms - 1)).await.is_err());
+}
+
+/// The commits below the oldest checkpoint give no version any more.
+#[tokio::test]
+async fn a_time_before_the_oldest_checkpoint_is_not_held() {
+    let checkpoint = CHECKPOINT.replace("1.checkpoint", "2.checkpoint");
+    let table = table(&[
+        (&checkpoint, lines(&[IN_COMMIT.to_owned(), in_commit(""), add("a", "")])),
+        ("1", at(1000)),
+        ("2", at(2000)),
+        ("3", at(3000)),
+    ])
+    .await;
+    for at_ms in [999, 1000, 1999] {
+        let error = read(&table, &SourcePoint::Timestamp(at_ms)).await.unwrap_err().to_string();
+        assert!(error.contains("before the oldest version, 2,"), "{at_ms}: {error}");
+    }
+    let held = read(&table, &SourcePoint::Timestamp(2000)).await.unwrap();
+    assert_eq!((held.version, held.commit_ms, held.ict), (2, 2000, Some(2000)));
+}
+
+#[test]
+fn a_version_was_written_when_its_file_was() {
+    let entry = |modified_ms| LogEntry { name: String::new(), size: 1, modified_ms };
+    for (version, checkpoint, commits, expect) in [
+        (1, None, &[(0, 10), (1, 20)][..], 20),
+        // Times that do not grow are corrected.
+        (1, None, &[(0, 10), (1, 5)], 11),
+        (1, Some((1, 30)), &[(0, 10), (1, 20)], 20),
+        // Only the checkpoint is left.
+        (2, Some((2, 30)), &[(0, 10), (1, 20)], 30),
+        (2, Some((2, 30)), &[], 30),
+    ] {
+        let checkpoints = checkpoint
+            .map(|(version, at)| CheckpointFiles { version, files: vec![entry(at)] })
+            .into_iter()
+            .collect();
+        let commits = commits.iter().map(|(version, at)| (*version, entry(*at))).collect();
+        let segment = LogSegment { version, checkpoints, commits };
+        assert_eq!(time::written_ms(&segment), expect, "{segment:?}");
+    }
 }
 
 #[tokio::test]

@@ -97,10 +97,19 @@ async fn a_plan_asks_for_each_thing_once() {
             "LIST source/_delta_log".to_owned(),
         ]
     );
-    let plain = Watched::new(Arc::new(InMemory::new()));
-    let mut source = Table::on(plain.clone(), "source");
-    source.commit(&[protocol(1, 2), metadata("source-id", json!({})), add("a0")]).await;
-    plain.take();
-    plan(&source, &Table::new("target"), &spec()).await.unwrap();
-    assert_eq!(plain.take(), ["LIST source/_delta_log".to_owned(), get(0)]);
+    let timed = json!({"delta.enableInCommitTimestamps": "true"});
+    for (protocol, configuration) in
+        [(protocol(1, 2), json!({})), (features(&[], &["inCommitTimestamp"]), timed)]
+    {
+        let store = Watched::new(Arc::new(InMemory::new()));
+        let mut source = Table::on(store.clone(), "source");
+        let time = json!({"commitInfo": {"operation": "WRITE", "inCommitTimestamp": 5}});
+        source.commit(&[time, protocol, metadata("source-id", configuration), add("a0")]).await;
+        store.take();
+        for source_point in [SourcePoint::Newest, SourcePoint::Version(0)] {
+            let spec = CloneSpec { source_point, ..spec() };
+            plan(&source, &Table::new("target"), &spec).await.unwrap();
+            assert_eq!(store.take(), ["LIST source/_delta_log".to_owned(), get(0)]);
+        }
+    }
 }

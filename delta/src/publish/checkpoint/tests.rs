@@ -1,5 +1,7 @@
 //! What a checkpoint keeps, drops and refuses.
 
+use bytes::Bytes;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::json;
 
 use super::*;
@@ -49,4 +51,26 @@ fn a_field_that_has_no_column_forbids_the_checkpoint() {
     let encoded = encode(&state(vec![add(json!({}))])).unwrap().unwrap();
     assert_eq!((encoded.actions, encoded.adds), (3, 1));
     assert_eq!(&encoded.bytes[..4], b"PAR1");
+}
+
+#[test]
+fn the_hint_counts_every_row() {
+    let parsed = |(name, fields): (&str, serde_json::Value)| parsed(json!({ name: fields }));
+    let LogAction::Txn(txn) = parsed(("txn", json!({"appId": "a", "version": 1}))) else {
+        unreachable!()
+    };
+    let domain = json!({"domain": "d", "configuration": "{}", "removed": false});
+    let LogAction::DomainMetadata(domain) = parsed(("domainMetadata", domain)) else {
+        unreachable!()
+    };
+    let remove = json!({"path": "b", "deletionTimestamp": 1, "dataChange": true});
+    let LogAction::Remove(remove) = parsed(("remove", remove)) else { unreachable!() };
+    let mut state = state(vec![add(json!({}))]);
+    state.txns = vec![txn; 3];
+    state.domains = vec![domain; 5];
+    state.removes = vec![remove; 7];
+    let encoded = encode(&state).unwrap().unwrap();
+    let written = ParquetRecordBatchReaderBuilder::try_new(Bytes::from(encoded.bytes)).unwrap();
+    assert_eq!((encoded.actions, encoded.adds), (18, 1));
+    assert_eq!(written.metadata().file_metadata().num_rows(), 18);
 }
