@@ -8,7 +8,7 @@
 //! * *Settled*: now and then a few slots more and a few less are tried, in turn. If more pay, the
 //!   slots grow again; if fewer do as well, they stay fewer.
 //! * *Yielding*: when the store refuses requests, the slots are cut once. After the requests under
-//!   way have ended, they return to just below the number that was refused, and creep up from there.
+//!   way have ended, they return to just below the number that was refused, and creep up again.
 //!
 //! Only intervals in which copies wait for a slot say anything about the number of slots, so the
 //! others change nothing, but for refusals.
@@ -20,8 +20,8 @@ mod tests;
 
 use crate::limits::{SLOTS_FIRST, SLOTS_MAX};
 
-/// The work of one copy besides its bytes: what a connection moves in the time of its requests, some
-/// 80 ms at 13 MB/s. It also is what a core moves in the time that it spends on a small object.
+/// The work of one copy besides its bytes: what a connection moves in the time of its requests,
+/// some 80 ms at 13 MB/s. A core moves about as much in the time that a small object takes it.
 const COPY_WORK: u64 = 1 << 20;
 /// Intervals that are not measured after a change: the copies that began before it end in them.
 const SKIPPED: u32 = 1;
@@ -287,7 +287,7 @@ impl Trial {
         self.copies = self.copies.saturating_add(sample.copies);
     }
 
-    /// Work per second.
+    /// Work per second over the measured intervals.
     fn rate(&self) -> u64 {
         rate_of(self.work, self.elapsed_ms)
     }
@@ -327,7 +327,7 @@ fn work_of(sample: &TunerSample) -> u64 {
     sample.bytes.saturating_add(sample.copies.saturating_mul(COPY_WORK))
 }
 
-/// Work per second.
+/// Work per second of an interval.
 fn rate_of(work: u64, elapsed_ms: u64) -> u64 {
     work.saturating_mul(1_000) / elapsed_ms.max(1)
 }

@@ -61,7 +61,7 @@ enum Copy {
 
 /// A run of copies over a line.
 #[derive(Debug)]
-pub(super) struct Run {
+pub(super) struct LineRun {
     pub(super) line: Line,
     pub(super) tuner: Tuner,
     now_ms: u64,
@@ -79,7 +79,7 @@ pub(super) struct Run {
     seed: u64,
 }
 
-impl Run {
+impl LineRun {
     pub(super) fn new(line: Line, seed: u64) -> Self {
         Self {
             line,

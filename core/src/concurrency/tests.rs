@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::link::{Line, Run};
+use super::link::{Line, LineRun};
 use super::{Tuner, TunerSample};
 use crate::limits::{SLOTS_FIRST, SLOTS_MAX};
 
@@ -48,7 +48,7 @@ fn each_line_gets_the_slots_that_it_needs() {
         ("3 500 requests, far", limited(3_500.0, 80), 1_750.0, 250.0..330.0),
     ] {
         for seed in [1, 2] {
-            let mut run = Run::new(line, seed);
+            let mut run = LineRun::new(line, seed);
             run.seconds(8);
             let rate = run.seconds(20);
             assert!(rate >= 0.9 * best, "{name}: {rate} objects per second, seed {seed}");
@@ -61,7 +61,7 @@ fn each_line_gets_the_slots_that_it_needs() {
 
 #[test]
 fn a_short_run_over_a_long_line_soon_has_many_slots() {
-    let mut run = Run::new(far_small(), 1);
+    let mut run = LineRun::new(far_small(), 1);
     let elapsed_ms = run.all(4_000);
     let reached = run.history.iter().position(|slots| *slots >= 256).expect("it stays low");
     assert!(reached <= 8, "256 slots after {reached} intervals");
@@ -72,7 +72,7 @@ fn a_short_run_over_a_long_line_soon_has_many_slots() {
 #[test]
 fn a_growth_that_does_not_pay_is_taken_back_within_seconds() {
     for (name, line, most) in [("small", near_small(), 130), ("parts", near_parts(), 35)] {
-        let mut run = Run::new(line, 1);
+        let mut run = LineRun::new(line, 1);
         run.seconds(3);
         assert!(run.tuner.slots() <= most, "{name}: {:?}", run.history);
     }
@@ -80,7 +80,7 @@ fn a_growth_that_does_not_pay_is_taken_back_within_seconds() {
 
 #[test]
 fn the_slots_follow_a_line_that_changes() {
-    let mut run = Run::new(Line { whole: 4e5, ..far_parts() }, 1);
+    let mut run = LineRun::new(Line { whole: 4e5, ..far_parts() }, 1);
     run.seconds(10);
     // The slots shrink by a quarter at a time, and grow faster.
     for (whole, seconds, slots) in
@@ -95,7 +95,7 @@ fn the_slots_follow_a_line_that_changes() {
 
 #[test]
 fn the_slots_follow_a_store_that_takes_more_and_fewer_requests() {
-    let mut run = Run::new(limited(1_000.0, 20), 1);
+    let mut run = LineRun::new(limited(1_000.0, 20), 1);
     run.seconds(10);
     for requests in [300.0, 3_000.0] {
         run.line.requests = Some(requests);

@@ -3,14 +3,13 @@
 //! Words: a *part* is a range of an object; its size is a function of the object's length alone. A
 //! *flow* is bytes on their way from a read into a write: little of it is in memory at once. The
 //! *budget* is the number of bytes that the worker holds at once, and a *slot* the permission to
-//! move one object or part. All *attempts* of requests are counted by the route's meter.
+//! move one object or part. Each failed request is counted by the meter of the route.
 //!
 //! Order: [`task::copy_task`] → [`object::copy_object`] → [`present`] where the key is expected at
 //! the target → [`read`] → [`flow`] → one put, or [`parts`] → [`target`]. What the target's store
 //! says of the bytes is compared with their [`digests`]. Where the key is taken, [`settle`]
 //! compares by [`proof`], which also reads back what was written.
 
-pub(crate) mod attempts;
 pub(crate) mod context;
 pub(crate) mod counts;
 pub(crate) mod digests;
@@ -25,6 +24,7 @@ pub(crate) mod parts;
 pub(crate) mod present;
 pub(crate) mod proof;
 pub(crate) mod read;
+pub(crate) mod retry;
 pub(crate) mod settle;
 pub(crate) mod target;
 pub(crate) mod task;

@@ -10,7 +10,6 @@ use deepclone_core::receipt::{ObjectReceipt, Proof, TaskFailureKind};
 use deepclone_core::spec::Verification;
 use deepclone_core::task::ObjectCopy;
 
-use super::attempts::Attempts;
 use super::context::TaskContext;
 use super::digests::StoreSays;
 use super::error::CopyError;
@@ -23,6 +22,7 @@ use super::parts::copy_parts;
 use super::present::prove_expected;
 use super::proof::{Compared, Expected, compare};
 use super::read::{Known, Reading};
+use super::retry::ObjectRetry;
 use super::settle::{AtTarget, CopiedObject, Settled, settle};
 use super::target::written::Written;
 use crate::slots::lane::Slot;
@@ -121,7 +121,7 @@ async fn put_held(
     let key = &object.target.key;
     let source = reading.source().clone();
     let (chunks, digests) = reading.collect().await?;
-    let mut retry = Attempts::new(&context.counts);
+    let mut retry = ObjectRetry::new(&context.counts);
     // A write whose answer was lost may have been done.
     let mut is_lost = false;
     let at_target = loop {
@@ -165,7 +165,7 @@ async fn put_flowing(
     let key = &object.target.key;
     let source = reading.source().clone();
     let from = Source::new(reading);
-    let mut retry = Attempts::new(&context.counts);
+    let mut retry = ObjectRetry::new(&context.counts);
     // Of all bytes, once they were read to their end.
     let mut digests = None;
     let mut is_lost = false;

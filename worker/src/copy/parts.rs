@@ -9,7 +9,6 @@ use deepclone_core::receipt::TaskFailureKind;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use object_store::multipart::PartId;
 
-use super::attempts::{Attempts, attempting};
 use super::context::TaskContext;
 use super::digests::{Digests, StoreSays};
 use super::error::CopyError;
@@ -19,6 +18,7 @@ use super::found::found;
 use super::key::ObjectToCopy;
 use super::length::Length;
 use super::read::{Known, Reading, SourceState};
+use super::retry::{ObjectRetry, retrying};
 use super::settle::{AtTarget, CopiedObject};
 use super::target::Upload;
 use super::target::written::Written;
@@ -63,7 +63,7 @@ pub(crate) async fn copy_parts(
     let key = &object.target.key;
     let source = first.0.source().clone();
     let mut opened = 0;
-    let open = attempting(&context.counts, || {
+    let open = retrying(&context.counts, || {
         opened += 1;
         context.target.open(&object.target)
     });
@@ -180,7 +180,7 @@ async fn copy_part(
         }
     };
     let from = Source::new(reading);
-    let mut retry = Attempts::new(&context.counts);
+    let mut retry = ObjectRetry::new(&context.counts);
     loop {
         context.lease.renewed().await;
         let put = upload.put_part(number, range.start, from.flow(context).await?).await;
@@ -212,7 +212,7 @@ async fn finish(
     parts: &[PartId],
 ) -> Result<Finished, CopyError> {
     let key = &object.target.key;
-    let mut retry = Attempts::new(&context.counts);
+    let mut retry = ObjectRetry::new(&context.counts);
     let mut is_lost = false;
     loop {
         // A completion that was sent is waited for: an abort beside it may lose the object.

@@ -14,13 +14,13 @@ use deepclone_core::receipt::{ObjectReceipt, Proof};
 use deepclone_core::spec::Verification;
 use object_store::ObjectStore;
 
-use super::attempts::attempting;
 use super::context::TaskContext;
 use super::error::CopyError;
 use super::etag::ETag;
 use super::key::ObjectToCopy;
 use super::length::Length;
 use super::proof::{Compared, Expected, compare};
+use super::retry::retrying;
 use super::settle::replace;
 
 /// As [`prove`], where there is any reason to expect the object at the target.
@@ -101,7 +101,7 @@ async fn described(
     store: &dyn ObjectStore,
     at: &ObjectPath,
 ) -> Result<Described, StoreError> {
-    attempting(&context.counts, || async {
+    retrying(&context.counts, || async {
         context.counts.request();
         match context.verification {
             Verification::Size => describe_by_size(store, at).await,

@@ -6,12 +6,12 @@ use deepclone_common::store::error::{StoreError, StoreErrorKind};
 use futures::StreamExt;
 use object_store::{GetOptions, GetResultPayload, ObjectStore};
 
-use super::attempts::attempting;
 use super::counts::Counts;
 use super::digests::Digests;
 use super::error::CopyError;
 use super::etag::ETag;
 use super::key::ObjectKey;
+use super::retry::retrying;
 
 /// The bytes that the target's object should have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub(crate) async fn compare(
     expected: Expected,
     counts: &Counts,
 ) -> Result<Compared, CopyError> {
-    match attempting(counts, || compare_once(store, object, expected, counts)).await {
+    match retrying(counts, || compare_once(store, object, expected, counts)).await {
         Ok(found) => Ok(found),
         Err(error) if error.kind == StoreErrorKind::NotFound => Ok(Compared::Absent),
         Err(error) => Err(CopyError::target(&object.key, &error)),

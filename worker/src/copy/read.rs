@@ -21,7 +21,6 @@ use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::{GetOptions, GetRange, GetResult, GetResultPayload, ObjectMeta, ObjectStore};
 
-use super::attempts::Attempts;
 use super::context::TaskContext;
 use super::counts::Counts;
 use super::digests::{Digests, StoreSays};
@@ -29,6 +28,7 @@ use super::error::CopyError;
 use super::etag::ETag;
 use super::key::SourceObject;
 use super::length::Length;
+use super::retry::ObjectRetry;
 
 /// Bytes that are read of a file at once.
 const FILE_PIECE_BYTES: u64 = 1 << 20;
@@ -92,7 +92,7 @@ pub(crate) struct Reading {
     /// Of the whole object, where the store says it.
     stored: Option<StoredChecksum>,
     pieces: BoxStream<'static, Result<Bytes, StoreError>>,
-    retry: Attempts,
+    retry: ObjectRetry,
     /// Bytes that had come when an answer was cut last.
     cut_at: u64,
     counts: Arc<Counts>,
@@ -111,7 +111,7 @@ impl Reading {
     ) -> Result<Self, CopyError> {
         let store = Arc::clone(&context.source.store);
         let (key, counts) = (&object.key, Arc::clone(&context.counts));
-        let mut retry = Attempts::new(&context.counts);
+        let mut retry = ObjectRetry::new(&context.counts);
         let answer = loop {
             let mut options = request(range.clone(), known.etag());
             if range.is_none() && context.verification != Verification::Size {
@@ -145,7 +145,7 @@ impl Reading {
             digests: Digests::new(context.second_digest()),
             stored,
             pieces: pieces_of(answer),
-            retry: Attempts::new(&context.counts),
+            retry: ObjectRetry::new(&context.counts),
             cut_at: 0,
             counts,
         })
@@ -247,7 +247,7 @@ impl Reading {
         let key = &self.object.key;
         let came = self.digests.size();
         if came - self.cut_at >= PROGRESS_BYTES {
-            self.retry = Attempts::new(&self.counts);
+            self.retry = ObjectRetry::new(&self.counts);
         }
         self.cut_at = came;
         loop {

@@ -1,21 +1,21 @@
-//! The attempts of one request for an object. The meter of the task's route hears of each one that
-//! failed: no request for an object is tried again but by this file.
+//! Requests for an object that are sent again. The meter of the task's route hears of each one that
+//! failed: no request for an object is sent again but by this file.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use deepclone_common::store::error::StoreError;
-use deepclone_common::store::retry::{Patience, Retry, retrying};
+use deepclone_common::store::retry::{self, Patience, Retry};
 
 use super::counts::Counts;
 
 /// The failed attempts of one request.
-pub(crate) struct Attempts {
+pub(crate) struct ObjectRetry {
     retry: Retry,
     counts: Arc<Counts>,
 }
 
-impl Attempts {
+impl ObjectRetry {
     pub(crate) fn new(counts: &Arc<Counts>) -> Self {
         Self { retry: Retry::new(Patience::OBJECT), counts: Arc::clone(counts) }
     }
@@ -32,7 +32,7 @@ impl Attempts {
 ///
 /// # Errors
 /// That of the last attempt.
-pub(crate) async fn attempting<T, F>(
+pub(crate) async fn retrying<T, F>(
     counts: &Counts,
     mut request: impl FnMut() -> F,
 ) -> Result<T, StoreError>
@@ -43,5 +43,5 @@ where
         let answer = request();
         async { answer.await.inspect_err(|error| counts.failed(error)) }
     };
-    retrying(Patience::OBJECT, attempt).await
+    retry::retrying(Patience::OBJECT, attempt).await
 }
