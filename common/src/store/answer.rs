@@ -118,7 +118,6 @@ fn without_words(text: &str) -> String {
     text.replace("InternalError", "&#73;nternalError").replace("SlowDown", "&#83;lowDown")
 }
 
-/// An unsuccessful answer.
 struct Refused<'a> {
     status: StatusCode,
     headers: &'a HeaderMap,

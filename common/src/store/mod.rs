@@ -15,7 +15,8 @@
 //! * [`uploads`]: uploads that were opened and never ended.
 //! * [`streaming`]: writes of bodies that flow and are never all in memory.
 //! * [`client`]: the HTTP client below every store, with stall time-outs; `http_client` builds it,
-//!   `counts` counts its answers, `answer` reads those that failed, `listed_keys` cuts keys that it cannot name out of listings.
+//!   `counts` counts its answers, `answer` reads those that failed, `listed_keys` cuts keys that it
+//!   cannot name out of listings.
 
 mod answer;
 pub mod client;

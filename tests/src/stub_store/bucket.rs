@@ -23,7 +23,6 @@ pub struct Manners {
     pub demands_checksums: bool,
     /// It takes no write of these keys without a condition.
     pub demands_conditions: Option<fn(&str) -> bool>,
-    /// It ignores `If-None-Match`.
     pub ignores_conditions: bool,
     /// It answers a read without an entity tag.
     pub has_no_tags: bool,
@@ -44,7 +43,6 @@ struct Parts {
     parts: BTreeMap<usize, Held>,
 }
 
-/// A bucket.
 #[derive(Debug)]
 pub(super) struct Bucket {
     pub(super) name: String,

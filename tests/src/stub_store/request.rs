@@ -28,7 +28,6 @@ pub struct Seen {
     pub kind: Kind,
     /// The decoded key; empty for a request for the bucket.
     pub key: String,
-    /// The decoded query.
     pub query: BTreeMap<String, String>,
     /// The headers, with names in lower case.
     pub headers: BTreeMap<String, String>,
@@ -81,7 +80,7 @@ impl Request {
     }
 }
 
-/// Resolves `%xx`.
+/// Resolves the escapes of a URI.
 fn decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

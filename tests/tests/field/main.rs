@@ -1,7 +1,8 @@
 //! Stores as they are: the real binary between two stores that lie and fail on order.
 //!
-//! Each case is a way in which copies fail in the field. It is either survived, with the right bytes
-//! at the target and nothing left behind, or refused with one message that names cause and object.
+//! Each case is a way in which copies fail in the field. It is either survived, with the right
+//! bytes at the target and nothing left behind, or refused with one message that names cause and
+//! object.
 //!
 //! * `bench`   – a table, a source, a target, and the binary between them
 //! * `writes`  – writes whose answers are lost, late, early, or mean another thing
