@@ -69,7 +69,6 @@ impl StoreAnswer {
         self
     }
 
-    /// One more header.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: &'static str) -> Self {
         self.headers.push((name, value));
