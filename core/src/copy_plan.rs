@@ -2,11 +2,12 @@
 //! requests that is. Workers copy by it, and a plan is estimated by it.
 //!
 //! The numbers leave out what cannot be known before the copy: retries, the proof of an object that
-//! the target may hold already, and reading back. Azure opens an upload without a request.
+//! the target may hold already, reading back, and whether a store copies by itself. Azure opens an
+//! upload without a request.
 
 use std::ops::Range;
 
-use crate::limits::{PART_BYTES_MIN, PARTS_MAX, WHOLE_OBJECT_BYTES_MAX};
+use crate::limits::{COPIED_PART_BYTES_MIN, PART_BYTES_MIN, PARTS_MAX, WHOLE_OBJECT_BYTES_MAX};
 
 /// Parts are a whole number of these.
 const PART_BYTES_STEP: u64 = 1 << 20;
@@ -71,8 +72,18 @@ impl CopyPlan {
 
 impl PartPlan {
     fn of(object_bytes: u64) -> Self {
+        Self::with_parts_of(PART_BYTES_MIN, object_bytes)
+    }
+
+    /// The parts of an object that a store copies by itself.
+    #[must_use]
+    pub fn by_store(object_bytes: u64) -> Self {
+        Self::with_parts_of(COPIED_PART_BYTES_MIN, object_bytes)
+    }
+
+    fn with_parts_of(part_bytes_min: u64, object_bytes: u64) -> Self {
         let least = object_bytes.div_ceil(PARTS_MAX).next_multiple_of(PART_BYTES_STEP);
-        Self { object_bytes, part_bytes: least.max(PART_BYTES_MIN) }
+        Self { object_bytes, part_bytes: least.max(part_bytes_min) }
     }
 
     /// Length of the object.
@@ -123,6 +134,15 @@ mod tests {
                 range.end
             });
             assert_eq!((end, parts.object_bytes()), (size, size));
+        }
+    }
+
+    #[test]
+    fn a_store_copies_larger_parts_within_its_bounds() {
+        for (size, count) in [(1, 1), (256 * MIB, 1), (256 * MIB + 1, 2), (5 << 40, 8_993)] {
+            let parts = PartPlan::by_store(size);
+            assert_eq!(parts.count(), count, "{size}");
+            assert!(parts.part_bytes <= 5 << 30, "{size}");
         }
     }
 

@@ -18,6 +18,8 @@ pub struct Receipt {
     /// Those of the objects that existed because an earlier attempt of the same task wrote them, as
     /// far as is known: the plan knew of nothing there.
     pub objects_written_before: u32,
+    /// Those of the objects that the store copied by itself: none of their bytes passed the worker.
+    pub objects_copied_by_store: u32,
 }
 
 /// Evidence for one object.

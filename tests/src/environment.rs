@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use object_store::ObjectStore;
-use object_store::aws::AmazonS3Builder;
+use object_store::aws::{AmazonS3Builder, Checksum};
 use object_store::azure::MicrosoftAzureBuilder;
 use serde::Deserialize;
 
@@ -112,15 +112,25 @@ impl Cloud {
     /// The cloud's bucket as a store.
     #[must_use]
     pub fn store(&self) -> Box<dyn ObjectStore> {
-        let store = AmazonS3Builder::new()
+        let store = self.builder().build();
+        Box::new(store.expect("a cloud's settings are complete"))
+    }
+
+    /// The same, written to with the CRC-64/NVME of each object, which the cloud keeps.
+    #[must_use]
+    pub fn store_with_checksums(&self) -> Box<dyn ObjectStore> {
+        let store = self.builder().with_checksum_algorithm(Checksum::CRC64NVME).build();
+        Box::new(store.expect("a cloud's settings are complete"))
+    }
+
+    fn builder(&self) -> AmazonS3Builder {
+        AmazonS3Builder::new()
             .with_endpoint(&self.endpoint)
             .with_allow_http(true)
             .with_region(&self.region)
             .with_access_key_id(&self.access_key_id)
             .with_secret_access_key(&self.secret_access_key)
             .with_bucket_name(BUCKET)
-            .build();
-        Box::new(store.expect("a cloud's settings are complete"))
     }
 
     /// The names and values of delta-rs's and `object_store`'s settings, for an environment

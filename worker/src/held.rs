@@ -176,6 +176,7 @@ impl HeldTasks {
         Ok(TaskContext {
             source: source.table,
             target: Target::new(target, Arc::clone(&counts)),
+            one_store: self.connections.one_store(&spec.source.connection, &spec.target.connection),
             attempt: grant.key.attempt,
             verification: spec.verification,
             lane,

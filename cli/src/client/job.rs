@@ -122,6 +122,8 @@ pub struct JobResult {
     pub workers: i32,
     /// The time from creation to end.
     pub duration: Duration,
+    /// Those of the copied objects that the store copied by itself.
+    pub objects_copied_by_store: i64,
     /// The copied and the skipped objects by what proves them.
     pub proofs: JobProofs,
 }
@@ -256,6 +258,7 @@ impl TryFrom<v1::Result> for JobResult {
             workers: wire.workers,
             duration: Duration::try_from(duration)
                 .map_err(|_| malformed("Result.duration is negative"))?,
+            objects_copied_by_store: wire.objects_copied_by_store,
             proofs: wire.proofs.map(JobProofs::from).unwrap_or_default(),
         })
     }

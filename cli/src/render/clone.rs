@@ -27,6 +27,7 @@ struct Object {
     tasks: i64,
     workers: i32,
     duration_ms: u64,
+    objects_copied_by_store: i64,
     proofs: ProofsObject,
 }
 
@@ -85,6 +86,7 @@ pub fn answer(job: &JobInfo, result: &JobResult) -> Result<CommandOutput, Failur
         tasks: result.tasks,
         workers: result.workers,
         duration_ms: u64::try_from(result.duration.as_millis()).unwrap_or(u64::MAX),
+        objects_copied_by_store: result.objects_copied_by_store,
         proofs: result.proofs.into(),
     };
     CommandOutput::new(text, &object)
@@ -123,9 +125,16 @@ pub(super) fn files(number: Option<i64>, size: Option<i64>) -> String {
 fn copied(result: &JobResult) -> String {
     let objects = units::count(result.objects_copied, "object");
     let copied = format!("{objects}, {}", units::bytes(result.bytes_written));
-    match result.objects_skipped {
-        0 => copied,
-        skipped => format!("{copied} ({skipped} more were there already)"),
+    let mut notes = Vec::new();
+    if result.objects_copied_by_store > 0 {
+        notes.push(format!("{} by the store itself", result.objects_copied_by_store));
+    }
+    if result.objects_skipped > 0 {
+        notes.push(format!("{} more were there already", result.objects_skipped));
+    }
+    match notes.is_empty() {
+        true => copied,
+        false => format!("{copied} ({})", notes.join("; ")),
     }
 }
 

@@ -63,6 +63,7 @@ fn result() -> JobResult {
         tasks: 2,
         workers: 2,
         duration: Duration::from_millis(1234),
+        objects_copied_by_store: 3,
         proofs: JobProofs { length: 1, earlier: 0, stored_checksum: 3, read_back: 2 },
     }
 }
@@ -76,6 +77,7 @@ fn a_syncs_object_has_exactly_the_fixed_keys() {
         r#""job_id":"0190a6b4-5d3e-7c21-9f0a-2b1c3d4e5f60","mode":"clone","source_version":12,"#,
         r#""target_version":3,"up_to_date":false,"objects_copied":5,"objects_skipped":1,"#,
         r#""bytes_read":2048,"bytes_written":2048,"tasks":2,"workers":2,"duration_ms":1234,"#,
+        r#""objects_copied_by_store":3,"#,
         r#""proofs":{"length":1,"earlier":0,"stored_checksum":3,"read_back":2}}"#,
     );
     assert_eq!(answer.json, wanted);
@@ -86,7 +88,7 @@ synced
   table     8 files, 4.0 KiB
   added     6 files, 2.5 KiB
   removed   2 files, 100 B
-  copied    5 objects, 2.0 KiB (1 more were there already)
+  copied    5 objects, 2.0 KiB (3 by the store itself; 1 more were there already)
   proved    2 read back, 3 by stored checksum, 1 by length alone
   duration  1.2 s, 1.6 KiB/s
   job       0190a6b4-5d3e-7c21-9f0a-2b1c3d4e5f60";

@@ -61,6 +61,7 @@ fn a_syncs_object_has_exactly_the_keys_that_others_build_on() {
         "num_copied_files",
         "num_removed_files",
         "objects_copied",
+        "objects_copied_by_store",
         "objects_skipped",
         "proofs",
         "removed_files_size",

@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 use super::error::ConnectionError;
 use super::local::LocalStore;
 use super::location::Location;
+use super::one_store::principal;
 use super::settings::{Options, Pairs};
 use crate::store::client::{Completion, TimedConnector};
 use crate::store::error::StoreError;
@@ -44,16 +45,19 @@ pub(super) struct Built {
     /// The same store for what flows; `None` for files.
     pub(super) streaming: Option<StreamingStore>,
     pub(super) fingerprint: [u8; 32],
+    /// A digest of who asks which store; `None` where it does not copy by itself.
+    pub(super) principal: Option<[u8; 32]>,
     pub(super) account: Option<String>,
     pub(super) endpoint: String,
 }
 
-/// The parts of the fingerprint besides the URL.
+/// The parts of the fingerprint besides the URL, and who asks.
 #[derive(Default)]
 struct Facts {
     region: String,
     account: String,
     endpoint: String,
+    principal: Option<[u8; 32]>,
 }
 
 /// Builds the store of a connection. Reads nothing from the environment.
@@ -82,7 +86,15 @@ pub(super) fn build(
     }
     let account = Some(facts.account).filter(|account| !account.is_empty());
     let (fingerprint, endpoint) = (digest.finalize().into(), facts.endpoint);
-    Ok(Built { store, plain, streaming, fingerprint, account, endpoint })
+    Ok(Built {
+        store,
+        plain,
+        streaming,
+        fingerprint,
+        principal: facts.principal,
+        account,
+        endpoint,
+    })
 }
 
 fn no_retries() -> RetryConfig {
@@ -174,7 +186,8 @@ fn s3(name: &str, at: &Location, pairs: &Pairs<S3Key>) -> Result<Client, Connect
     let credentials = Arc::clone(store.credentials());
     // Set once, here: nobody else has the signer yet.
     let _set = signer.set(S3Signer { credentials, region: named });
-    let facts = Facts { region, account: String::new(), endpoint };
+    let principal = principal(&endpoint, &region, pairs);
+    let facts = Facts { region, account: String::new(), endpoint, principal };
     let plain = Arc::new(plain);
     // A signature of the body needs all of it.
     let streaming = match value(pairs, S3Key::UnsignedPayload) {
@@ -245,7 +258,7 @@ fn azure(name: &str, at: &Location, pairs: &Pairs<AzureKey>) -> Result<Client, C
         builder = builder.with_endpoint(endpoint.clone());
     }
     let store = builder.build().map_err(|error| refused(name, error))?;
-    let facts = Facts { region: String::new(), account: account.to_owned(), endpoint };
+    let facts = Facts { account: account.to_owned(), endpoint, ..Facts::default() };
     Ok(Client::new(Arc::new(store), facts))
 }
 

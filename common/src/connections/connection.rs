@@ -23,6 +23,8 @@ pub(super) struct Connection {
     pub(super) roles: Vec<Side>,
     /// Equal on two machines that mean one store.
     pub(super) fingerprint: [u8; 32],
+    /// A digest of who asks which store; `None` where it does not copy by itself.
+    pub(super) principal: Option<[u8; 32]>,
     /// The URL of the store's server; empty for the provider's own.
     pub(super) endpoint: String,
     /// The store of the root.
@@ -118,7 +120,16 @@ pub(super) fn connection(
     let built = build::build(name, &location, options, identity)?;
     // A URI that names the account belongs to a connection whose settings name it.
     location.account = location.account.or(built.account);
-    let build::Built { store, plain, streaming, fingerprint, endpoint, .. } = built;
-    let found = Arc::default();
-    Ok(Connection { location, roles, fingerprint, endpoint, store, plain, streaming, found })
+    let build::Built { store, plain, streaming, fingerprint, principal, endpoint, .. } = built;
+    Ok(Connection {
+        location,
+        roles,
+        fingerprint,
+        principal,
+        endpoint,
+        store,
+        plain,
+        streaming,
+        found: Arc::default(),
+    })
 }

@@ -11,13 +11,14 @@
 //!
 //! Layout: `location` (a URI, taken apart) → `settings` (keys and values) → `build`, `local` (the
 //! store) → `connection` → `registry` (all of them) → `probe` (targets are tried); `overlap`
-//! decides whether one table lies inside another.
+//! decides whether one table lies inside another, `one_store` whether a store may copy by itself.
 
 mod build;
 mod connection;
 mod error;
 mod local;
 mod location;
+mod one_store;
 mod overlap;
 mod probe;
 mod registry;
@@ -29,6 +30,7 @@ mod tests;
 
 pub use error::ConnectionError;
 pub use location::absolute_uri;
+pub use one_store::OneStore;
 pub use registry::Connections;
 pub use resolved::{Offer, Opened, Resolved, Writes};
 pub use side::Side;

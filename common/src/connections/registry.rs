@@ -15,6 +15,7 @@ use super::connection::{Connection, connection, named};
 use super::error::ConnectionError;
 use super::local::LocalStore;
 use super::location::{self, Location, Scheme};
+use super::one_store::StorePairs;
 use super::overlap::{TablePlace, refuse_overlap};
 use super::resolved::{Offer, Opened, Resolved, Writes};
 use super::settings;
@@ -28,6 +29,7 @@ use crate::store::table::{TableStore, join};
 #[derive(Clone, Debug, Default)]
 pub struct Connections {
     pub(super) by_name: BTreeMap<String, Connection>,
+    pub(super) pairs: StorePairs,
 }
 
 impl Connections {
@@ -40,7 +42,7 @@ impl Connections {
         for (name, settings) in &config.connections {
             by_name.insert(name.clone(), named(name, settings)?);
         }
-        Ok(Self { by_name })
+        Ok(Self { by_name, pairs: StorePairs::default() })
     }
 
     /// Adds a connection for each table that no named one holds. Its root is the table and its
@@ -78,6 +80,7 @@ impl Connections {
             location,
             roles: roles.to_vec(),
             fingerprint,
+            principal: None,
             endpoint: String::new(),
             store,
             plain: None,

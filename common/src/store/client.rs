@@ -32,11 +32,12 @@ use object_store::client::{
 };
 use tokio::time::{Instant, Sleep};
 
+use crate::store::copying::Copying;
 use crate::store::signing::Signing;
 use crate::store::stall::{STALL_TIMEOUT, deadline_for};
 use crate::store::stored_checksum::{Said, StoredChecksum};
 use crate::store::streaming::{FlowBody, hear, sent_by_this_task};
-use crate::store::{answer, counts, http_client, listed_keys, literal, requests, uploads};
+use crate::store::{answer, copying, counts, http_client, listed_keys, literal, requests, uploads};
 
 /// The condition of Google Cloud Storage on an object's generation: 0 for none.
 const IF_GENERATION_MATCH: HeaderName = HeaderName::from_static("x-goog-if-generation-match");
@@ -139,14 +140,20 @@ impl HttpService for TimedService {
         literal::name_literally(&mut request, &self.signing).await?;
         let asked = requests::extend(&mut request, &self.signing).await?;
         let lists_uploads = uploads::ask(&mut request, &self.signing).await?;
+        let copying = copying::extend(&mut request, &self.signing).await?;
         let lists = listed_keys::is_listing(&request);
-        let purpose = answer::Purpose::of(&request);
+        let purpose = match copying {
+            // It, too, may say 200 before it has done anything.
+            Some(_) => answer::Purpose::Post,
+            None => answer::Purpose::of(&request),
+        };
         let said = self.completion.said(&request);
         let host = request.uri().authority().map(ToString::to_string).unwrap_or_default();
         let answer = match sent_by_this_task(&request) {
             Some(body) => self.send(request, body).await,
             None => {
-                let limit = deadline_for(request.body().content_length() as u64);
+                let length = request.body().content_length() as u64;
+                let limit = copying.as_ref().map_or(deadline_for(length), Copying::deadline);
                 let answer = tokio::time::timeout(limit, self.inner.execute(request)).await;
                 answer.unwrap_or_else(|_| Err(stalled(limit)))
             }
@@ -157,8 +164,9 @@ impl HttpService for TimedService {
             asked.note(&mut answer);
         }
         let (parts, body) = answer.into_parts();
-        let timer = Box::pin(tokio::time::sleep(STALL_TIMEOUT));
-        let body = HttpResponseBody::new(TimedBody { inner: body, timer });
+        let limit = copying.as_ref().map_or(STALL_TIMEOUT, Copying::deadline);
+        let timer = Box::pin(tokio::time::sleep(limit));
+        let body = HttpResponseBody::new(TimedBody { inner: body, timer, limit });
         let (mut parts, mut body) =
             purpose.judge(HttpResponse::from_parts(parts, body)).await?.into_parts();
         if lists && parts.status.is_success() {
@@ -170,6 +178,12 @@ impl HttpService for TimedService {
             let page = body.bytes().await?;
             uploads::as_an_object(&mut parts.headers, page.len());
             body = page.into();
+        }
+        if let Some(copying) = copying
+            && parts.status.is_success()
+        {
+            copying.note(&mut parts, &body.bytes().await?);
+            body = Bytes::new().into();
         }
         let checksum = match said {
             _ if !parts.status.is_success() => None,
@@ -223,6 +237,8 @@ fn failed(error: reqwest::Error) -> HttpError {
 struct TimedBody {
     inner: HttpResponseBody,
     timer: Pin<Box<Sleep>>,
+    /// The longest wait for a frame.
+    limit: Duration,
 }
 
 impl fmt::Debug for TimedBody {
@@ -240,11 +256,12 @@ impl Body for TimedBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, HttpError>>> {
         if let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(context) {
-            self.timer.as_mut().reset(Instant::now() + STALL_TIMEOUT);
+            let next = Instant::now() + self.limit;
+            self.timer.as_mut().reset(next);
             return Poll::Ready(frame);
         }
         match self.timer.as_mut().poll(context) {
-            Poll::Ready(()) => Poll::Ready(Some(Err(stalled(STALL_TIMEOUT)))),
+            Poll::Ready(()) => Poll::Ready(Some(Err(stalled(self.limit)))),
             Poll::Pending => Poll::Pending,
         }
     }

@@ -274,6 +274,7 @@ fn message_of(kind: StoreErrorKind, text: &str) -> String {
     }
 }
 
+/// Returns the text between the first `open` and the `close` after it.
 pub(super) fn between<'a>(text: &'a str, open: &str, close: &str) -> Option<&'a str> {
     let (_, rest) = text.split_once(open)?;
     rest.split_once(close).map(|(inner, _)| inner)

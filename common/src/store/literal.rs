@@ -69,6 +69,15 @@ impl ObjectPath {
         Ok(Self { path, stand_in: Some(StandIn { text, count }) })
     }
 
+    /// The object's key.
+    #[must_use]
+    pub fn key(&self) -> String {
+        match &self.stand_in {
+            Some(stand_in) => self.path.as_ref().replace(&stand_in.text, ""),
+            None => self.path.to_string(),
+        }
+    }
+
     /// Sends one request for the object.
     ///
     /// # Errors

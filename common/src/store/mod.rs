@@ -14,12 +14,14 @@
 //! * [`stall`]: when a request is given up.
 //! * [`uploads`]: uploads that were opened and never ended.
 //! * [`streaming`]: writes of bodies that flow and are never all in memory.
+//! * [`copying`]: parts that a store copies by itself.
 //! * [`client`]: the HTTP client below every store, with stall time-outs; `http_client` builds it,
 //!   `counts` counts its answers, `answer` reads those that failed, `listed_keys` cuts keys that it
 //!   cannot name out of listings.
 
 mod answer;
 pub mod client;
+pub mod copying;
 pub mod counts;
 pub mod error;
 mod http_client;

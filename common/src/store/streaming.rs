@@ -182,6 +182,11 @@ impl StreamingStore {
         error
     }
 
+    /// The handle that writes parts, without checksums in headers.
+    pub(super) fn plain_uploads(&self) -> &dyn MultipartStore {
+        &*self.client.uploads
+    }
+
     /// Writes an object that is in memory where none is, without a checksum in the request unless
     /// the store wants one.
     ///

@@ -77,6 +77,7 @@ fn result(snapshot: &JobSnapshot) -> Option<v1::Result> {
         tasks: signed(snapshot.progress.tasks_total),
         workers: short(u64::from(snapshot.progress.workers_used)),
         duration: Some(duration_to_wire(Duration::from_millis(duration_ms))),
+        objects_copied_by_store: signed(snapshot.progress.objects_copied_by_store),
         proofs: Some(proof_counts(proofs)),
     })
 }

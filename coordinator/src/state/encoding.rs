@@ -240,6 +240,7 @@ macro_rules! progress {
             bytes_read: $from.bytes_read,
             bytes_written: $from.bytes_written,
             requests: $from.requests,
+            objects_copied_by_store: $from.objects_copied_by_store,
             $($field: $value,)*
         }
     };

@@ -82,6 +82,7 @@ fn progress() -> Progress {
         bytes_read: 11,
         bytes_written: 12,
         requests: 13,
+        objects_copied_by_store: 18,
         proofs: ProofCounts { length: 14, earlier: 15, stored_checksum: 16, read_back: 17 },
         ..Progress::default()
     }
@@ -113,6 +114,7 @@ pub(super) fn receipt() -> Receipt {
         elapsed_ms: 4,
         worker: "w".into(),
         objects_written_before: 1,
+        objects_copied_by_store: 1,
     }
 }
 

@@ -35,6 +35,8 @@ pub struct Progress {
     pub bytes_written: u64,
     /// Requests to both stores, by the receipts.
     pub requests: u64,
+    /// Objects that the store copied by itself, by the receipts.
+    pub objects_copied_by_store: u64,
     /// Objects by what proves them, by the receipts.
     pub proofs: ProofCounts,
 }
@@ -50,6 +52,7 @@ impl Progress {
         self.bytes_read = self.bytes_read.saturating_add(receipt.bytes_read);
         self.bytes_written = self.bytes_written.saturating_add(receipt.bytes_written);
         self.requests = self.requests.saturating_add(u64::from(receipt.requests));
+        self.objects_copied_by_store += u64::from(receipt.objects_copied_by_store);
     }
 }
 

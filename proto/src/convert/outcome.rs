@@ -42,6 +42,7 @@ impl From<&Receipt> for v1::Receipt {
             elapsed_ms: receipt.elapsed_ms,
             worker: receipt.worker.clone(),
             objects_written_before: receipt.objects_written_before,
+            objects_copied_by_store: receipt.objects_copied_by_store,
         }
     }
 }
@@ -59,6 +60,7 @@ impl TryFrom<v1::Receipt> for Receipt {
             elapsed_ms: receipt.elapsed_ms,
             worker: receipt.worker,
             objects_written_before: receipt.objects_written_before,
+            objects_copied_by_store: receipt.objects_copied_by_store,
         })
     }
 }

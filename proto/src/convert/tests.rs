@@ -208,6 +208,7 @@ fn outcomes_survive_the_wire() {
         elapsed_ms: 5,
         worker: "w".into(),
         objects_written_before: 1,
+        objects_copied_by_store: 1,
     };
     let failure = TaskFailure {
         index: Some(0),

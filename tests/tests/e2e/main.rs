@@ -5,6 +5,7 @@
 //! * `table`      – tables made by hand, and what a table's log says is live
 //! * `replica`    – what must hold of every replica
 //! * `routes`     – every way from store to store
+//! * `by_store`   – one store on both sides, which copies by itself
 //! * `incremental`– real writers change the source between syncs
 //! * `requests`   – what a sync asks of the stores, to the request
 //! * `chaos`      – workers and coordinators killed in mid-copy, stores that fail
@@ -22,6 +23,7 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that fails, fails")]
 
 mod bad_input;
+mod by_store;
 mod chaos;
 mod examples;
 mod golden;

@@ -113,6 +113,12 @@ impl Place {
         }
     }
 
+    /// Puts a local table into a cloud that keeps the checksums of its objects.
+    pub(crate) async fn put_with_checksums(&self, folder: &Path) {
+        let Self::Cloud(cloud, prefix) = self else { panic!("only a cloud keeps them") };
+        listing::upload(folder, &*cloud.store_with_checksums(), prefix).await;
+    }
+
     /// A byte-for-byte copy for readers that want local files; a local table is its own.
     pub(crate) async fn local_copy(&self) -> LocalCopy {
         match self {

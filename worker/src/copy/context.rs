@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use deepclone_common::connections::OneStore;
 use deepclone_common::store::stored_checksum::StoredChecksum;
 use deepclone_common::store::table::TableStore;
 use deepclone_core::ids::Attempt;
@@ -28,6 +29,8 @@ const FLOW_BYTES: u64 = 1 << 20;
 pub(crate) struct TaskContext {
     pub(crate) source: TableStore,
     pub(crate) target: Target,
+    /// The store of both sides, where it may copy by itself.
+    pub(crate) one_store: Option<OneStore>,
     /// The number of this attempt at the task, from 1.
     pub(crate) attempt: Attempt,
     pub(crate) verification: Verification,
@@ -76,6 +79,15 @@ impl TaskContext {
             Length::AtLeast(bytes) => bytes.max(HELD_OBJECT_BYTES_MAX),
         };
         let held = length.min(FLOW_BYTES) + self.target.holds(length);
+        self.slot_holding(held, length).await
+    }
+
+    /// Waits until the store may be asked to copy so many bytes by itself.
+    pub(crate) async fn slot_of_store(&self, length: u64) -> Slot {
+        self.slot_holding(0, length).await
+    }
+
+    async fn slot_holding(&self, held: u64, length: u64) -> Slot {
         let slot = self.lane.slot(held).await;
         self.counts.begun(length);
         self.begun.notify_waiters();

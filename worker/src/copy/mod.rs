@@ -8,8 +8,10 @@
 //! Order: [`task::copy_task`] → [`object::copy_object`] → [`present`] where the key is expected at
 //! the target → [`read`] → [`flow`] → one put, or [`parts`] → [`target`]. What the target's store
 //! says of the bytes is compared with their [`digests`]. Where the key is taken, [`settle`]
-//! compares by [`proof`], which also reads back what was written.
+//! compares by [`proof`], which also reads back what was written. Where one store holds both sides,
+//! [`by_store`] lets it copy the larger objects by itself.
 
+pub(crate) mod by_store;
 pub(crate) mod context;
 pub(crate) mod counts;
 pub(crate) mod digests;

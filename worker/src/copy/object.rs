@@ -1,5 +1,5 @@
-//! One object: proved where it is at the target already, else copied: in memory if it is small,
-//! else as a flow, and by parts if it is large.
+//! One object: proved where it is at the target already, else copied: by the store itself where it
+//! can, else in memory if it is small, else as a flow, and by parts if it is large.
 
 use std::sync::atomic::Ordering;
 
@@ -10,6 +10,7 @@ use deepclone_core::receipt::{ObjectReceipt, Proof, TaskFailureKind};
 use deepclone_core::spec::Verification;
 use deepclone_core::task::ObjectCopy;
 
+use super::by_store::copy_by_store;
 use super::context::TaskContext;
 use super::digests::StoreSays;
 use super::error::CopyError;
@@ -48,7 +49,10 @@ pub(crate) async fn copy_object(
         context.until_stopped(&spec.target_path, prove_expected(context, &object, length)).await?;
     let mut copied = match proved {
         Some(receipt) => CopiedObject::proved(receipt),
-        None => copy(context, &object, length).await?,
+        None => match copy_by_store(context, &object, length).await? {
+            Some(copied) => copied,
+            None => copy(context, &object, length).await?,
+        },
     };
     if copied.receipt.existed {
         context.leftovers.store(true, Ordering::Relaxed);

@@ -24,6 +24,20 @@ use super::target::Upload;
 use super::target::written::Written;
 use crate::slots::lane::Slot;
 
+/// An upload, and how often it was opened: an opening whose answer is lost leaves one behind.
+pub(crate) struct OpenedUpload {
+    pub(crate) upload: Upload,
+    openings: u32,
+}
+
+/// How an upload ended.
+pub(crate) enum EndedUpload {
+    /// Its object is at the target, with this tag and checksum.
+    New(Option<ETag>, Option<StoredChecksum>),
+    /// The object that has its key is the right one.
+    Found(CopiedObject),
+}
+
 /// How an upload ended, as far as its answers tell.
 enum Finished {
     /// Its object is at the target, with this tag and checksum.
@@ -60,56 +74,94 @@ pub(crate) async fn copy_parts(
     parts: PartPlan,
     first: (Reading, Slot),
 ) -> Result<CopiedObject, CopyError> {
-    let key = &object.target.key;
     let source = first.0.source().clone();
-    let mut opened = 0;
+    let opened = open(context, object).await?;
+    let opened = opened.map_err(|error| CopyError::target(&object.target.key, &error))?;
+    let (digests, ids, said) = match copy_all(context, object, &opened.upload, parts, first).await {
+        Ok(Copied { digests, ids, says }) => (Some(digests), Ok(ids), says),
+        Err(error) => (None, Err(error), StoreSays::Nothing),
+    };
+    match (end(context, object, &source, opened, ids, digests.clone()).await?, digests) {
+        (EndedUpload::New(etag, checksum), Some(digests)) => {
+            let says = match context.compare(&digests, checksum) {
+                StoreSays::Nothing => said,
+                says => says,
+            };
+            Ok(AtTarget::Written(etag, says).evidence(&digests, source.etag.as_ref()))
+        }
+        (EndedUpload::New(..), None) => Err(CopyError::unread(&object.target.key)),
+        (EndedUpload::Found(found), _) => Ok(found),
+    }
+}
+
+/// Opens an upload. What the store refuses is the inner error.
+///
+/// # Errors
+/// The lease has ended.
+pub(crate) async fn open(
+    context: &TaskContext,
+    object: &ObjectToCopy<'_>,
+) -> Result<Result<OpenedUpload, StoreError>, CopyError> {
+    let key = &object.target.key;
+    let mut openings = 0;
     let open = retrying(&context.counts, || {
-        opened += 1;
+        openings += 1;
         context.target.open(&object.target)
     });
     let open = async {
         context.check_lease(key)?;
-        open.await.map_err(|error| CopyError::target(key, &error))
+        Ok(open.await)
     };
-    let upload = context.until_stopped(key, open).await?;
-    let work = async {
-        let parts = copy_all(context, object, &upload, parts, first).await?;
-        let finished = finish(context, object, &upload, &parts.ids).await?;
-        Ok((parts, finished))
+    let opened = context.until_stopped(key, open).await?;
+    Ok(opened.map(|upload| OpenedUpload { upload, openings }))
+}
+
+/// Completes an upload whose parts were written, or gives it up. `digests` are those of all bytes
+/// of `source`, where they were read.
+///
+/// # Errors
+/// That of the parts; the object cannot be written, or another one has its key.
+pub(crate) async fn end(
+    context: &TaskContext,
+    object: &ObjectToCopy<'_>,
+    source: &SourceState,
+    opened: OpenedUpload,
+    parts: Result<Vec<PartId>, CopyError>,
+    mut digests: Option<Digests>,
+) -> Result<EndedUpload, CopyError> {
+    let key = &object.target.key;
+    let OpenedUpload { upload, openings } = opened;
+    let finished = match parts {
+        Ok(parts) => finish(context, object, &upload, &parts).await,
+        Err(error) => Err(error),
     };
-    let (parts, finished) = match work.await {
-        Ok(done) => done,
+    let finished = match finished {
+        Ok(finished) => finished,
         Err(error) => {
             upload.abort().await;
             return Err(error);
         }
     };
-    let copied = match finished {
-        Finished::New(etag, checksum) => {
-            let says = match context.compare(&parts.digests, checksum) {
-                StoreSays::Nothing => parts.says,
-                says => says,
-            };
-            AtTarget::Written(etag, says).evidence(&parts.digests, source.etag.as_ref())
-        }
+    let ended = match finished {
+        Finished::New(etag, checksum) => EndedUpload::New(etag, checksum),
         Finished::Exists => {
             // Refused: the parts lie there until they are thrown away.
             upload.abort().await;
-            let found = found(context, object, &source, &mut Some(parts.digests)).await?;
-            found.ok_or_else(|| left_nothing(key, &gone()))?
+            let found = found(context, object, source, &mut digests).await?;
+            EndedUpload::Found(found.ok_or_else(|| left_nothing(key, &gone()))?)
         }
         Finished::Unknown(error) => {
-            let found = found(context, object, &source, &mut Some(parts.digests)).await?;
+            let found = found(context, object, source, &mut digests).await?;
             let found = found.ok_or_else(|| left_nothing(key, &error))?;
-            CopiedObject { is_unheard: true, ..found }
+            EndedUpload::Found(CopiedObject { is_unheard: true, ..found })
         }
     };
     // An attempt that was killed, and an opening whose answer was lost, left uploads behind. None
     // of them can become the object any more.
-    if context.attempt.0 > 1 || opened > 1 {
+    if context.attempt.0 > 1 || openings > 1 {
         upload.sweep().await;
     }
-    Ok(copied)
+    Ok(ended)
 }
 
 fn left_nothing(key: &str, error: &StoreError) -> CopyError {

@@ -38,12 +38,14 @@ pub(crate) struct CopiedObject {
     pub(crate) is_unheard: bool,
     /// True when the store said another checksum of what was written: only its bytes can tell.
     pub(crate) is_doubtful: bool,
+    /// True when the store copied it by itself: the worker saw none of its bytes.
+    pub(crate) is_by_store: bool,
 }
 
 impl CopiedObject {
     /// An object that was proved without a write.
     pub(crate) fn proved(receipt: ObjectReceipt) -> Self {
-        Self { receipt, is_unheard: false, is_doubtful: false }
+        Self { receipt, is_unheard: false, is_doubtful: false, is_by_store: false }
     }
 }
 
@@ -68,7 +70,7 @@ impl AtTarget {
             existed,
             proof,
         };
-        CopiedObject { receipt, is_unheard, is_doubtful }
+        CopiedObject { receipt, is_unheard, is_doubtful, is_by_store: false }
     }
 }
 

@@ -23,6 +23,7 @@ pub(crate) async fn copy_task(context: &TaskContext, objects: &[ObjectCopy]) -> 
     match copied {
         Ok(copied) => TaskOutcome::Done(Receipt {
             objects_written_before: written_before(context, objects, &copied),
+            objects_copied_by_store: by_store(&copied),
             objects: copied.into_iter().map(|copied| copied.receipt).collect(),
             bytes_read: context.counts.bytes_read.load(Ordering::Relaxed),
             bytes_written: context.counts.bytes_written.load(Ordering::Relaxed),
@@ -48,6 +49,11 @@ fn written_before(context: &TaskContext, objects: &[ObjectCopy], copied: &[Copie
         copied.receipt.existed && object.prior == Prior::Absent && (is_again || copied.is_unheard)
     };
     u32::try_from(objects.iter().zip(copied).filter(ours).count()).unwrap_or(u32::MAX)
+}
+
+/// Number of objects that the store copied by itself.
+fn by_store(copied: &[CopiedObject]) -> u32 {
+    u32::try_from(copied.iter().filter(|copied| copied.is_by_store).count()).unwrap_or(u32::MAX)
 }
 
 /// A failure as it is reported.

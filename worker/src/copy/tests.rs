@@ -31,6 +31,7 @@ use crate::budget::Budget;
 use crate::lease::LeaseClock;
 use crate::slots::lane::Lane;
 
+mod by_store;
 pub(super) mod faulty;
 mod flows;
 mod parts;
@@ -54,6 +55,8 @@ fn lane(bytes: u64) -> Lane {
 }
 
 pub(super) const KEY: &str = "p=1/a%20b.parquet";
+/// The bucket that a store copies from by itself.
+const BUCKET: &str = "lake";
 
 pub(super) fn at() -> Path {
     Path::parse(format!("lake/t/{KEY}")).unwrap()
@@ -71,6 +74,7 @@ pub(super) fn case(source: Faults<'_>, target: Faults<'_>) -> Case {
     let context = TaskContext {
         source: table(&source),
         target: Target::new(opened, Arc::clone(&counts)),
+        one_store: None,
         attempt: Attempt(1),
         verification: Verification::Digest,
         lane,

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use deepclone_common::connections::{Opened, Writes};
+use deepclone_common::store::copying::CopyRange;
 use deepclone_common::store::error::{StoreError, StoreErrorKind};
 use deepclone_common::store::stored_checksum::StoredChecksum;
 use deepclone_common::store::streaming::Flow;
@@ -151,6 +152,21 @@ impl Upload {
             Self::Disk(upload) => {
                 upload.put_part(offset, flow).await?;
                 Ok((PartId { content_id: String::new() }, None))
+            }
+        }
+    }
+
+    /// Lets the store write a part by a copy of its own.
+    pub(crate) async fn copy_part(
+        &self,
+        number: usize,
+        source: CopyRange,
+    ) -> Result<PartId, StoreError> {
+        match self {
+            Self::Store(upload) => upload.copy_part(number, source).await,
+            Self::Disk(_) => {
+                let message = "a disk copies nothing by itself";
+                Err(StoreError::new(StoreErrorKind::Unsupported, message))
             }
         }
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use deepclone_common::store::copying::{CopyRange, copy_part};
 use deepclone_common::store::error::StoreError;
 use deepclone_common::store::requests::delete_if_match;
 use deepclone_common::store::stored_checksum::StoredChecksum;
@@ -100,6 +101,15 @@ impl StoreUpload {
     ) -> Result<(PartId, Option<StoredChecksum>), StoreError> {
         self.target.counts.request();
         self.target.streaming.put_part(&self.id, number, flow).await
+    }
+
+    pub(crate) async fn copy_part(
+        &self,
+        number: usize,
+        source: CopyRange,
+    ) -> Result<PartId, StoreError> {
+        self.target.counts.request();
+        copy_part(&self.target.streaming, &self.id, number, source).await
     }
 
     pub(crate) async fn finish(&self, parts: &[PartId]) -> Result<Written, StoreError> {

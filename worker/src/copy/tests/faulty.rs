@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
+use deepclone_common::store::copying::{self, CopyRange};
 use deepclone_common::store::requests::Wanted;
 use deepclone_common::store::stored_checksum::StoredChecksum;
 use deepclone_common::store::streaming::hear;
@@ -19,9 +20,9 @@ use object_store::{
     PutOptions, PutPayload, PutResult, Result,
 };
 
-use super::KEY;
+use super::{BUCKET, KEY};
 
-/// What happens to the n-th request of a kind (`get`, `put`, `upload`, `part`, `complete`).
+/// What happens to the n-th request of a kind (`get`, `put`, `upload`, `part`, `copy`, `complete`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::copy) enum Fault {
     /// The answer is 503.
@@ -38,6 +39,10 @@ pub(in crate::copy) enum Fault {
     Slow,
     /// Another write is done just before, and this one is refused.
     Overtaken,
+    /// The answer has this status.
+    Status(u16),
+    /// The store copies other bytes.
+    OtherBytes,
 }
 
 /// The faults to come, and the requests that came.
@@ -71,6 +76,8 @@ pub(in crate::copy) struct Faulty {
     pub(super) says_of_uploads: OnceLock<Says>,
     /// Of an object that is read or looked at, if it is asked.
     pub(super) says_of_objects: OnceLock<Says>,
+    /// The side of the same store that it can copy from by itself.
+    pub(super) other_side: OnceLock<Arc<Faulty>>,
 }
 
 impl std::fmt::Display for Faulty {
@@ -95,8 +102,14 @@ impl Faulty {
     }
 
     fn over(inner: Arc<InMemory>, script: Arc<Script>) -> Arc<Self> {
-        let (says_of_bodies, says_of_uploads, says_of_objects) = Default::default();
-        Arc::new(Self { inner, script, says_of_bodies, says_of_uploads, says_of_objects })
+        Arc::new(Self {
+            inner,
+            script,
+            says_of_bodies: OnceLock::new(),
+            says_of_uploads: OnceLock::new(),
+            says_of_objects: OnceLock::new(),
+            other_side: OnceLock::new(),
+        })
     }
 
     /// Another handle on the same objects, with counts of its own.
@@ -121,6 +134,32 @@ impl Faulty {
             answer.extensions.insert(says(&bytes));
         }
         Ok(answer)
+    }
+
+    /// The bytes of a part that the store copies by itself.
+    async fn copied(&self, side: &Self, source: &CopyRange) -> Result<PutPayload> {
+        let fault = self.fault("copy");
+        match fault {
+            Some(Fault::Throttle) => return Err(unavailable()),
+            Some(Fault::Status(412)) => {
+                return Err(Error::Precondition { path: KEY.to_owned(), source: "412".into() });
+            }
+            Some(Fault::Status(status)) => {
+                return Err(broken(&format!("Server returned non-2xx status code: {status} x: ")));
+            }
+            _ => {}
+        }
+        let answer = side.inner.get(&Path::parse(&source.key).unwrap()).await?;
+        assert_eq!(source.bucket, BUCKET);
+        assert_eq!(answer.meta.e_tag.as_ref(), Some(&source.etag));
+        let range = source.range.clone().unwrap_or(0..answer.meta.size);
+        assert_eq!(range.end - range.start, source.length);
+        let range = usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap();
+        let mut bytes = answer.bytes().await?.slice(range);
+        if fault == Some(Fault::OtherBytes) {
+            bytes = bytes.iter().map(|byte| byte ^ 1).collect();
+        }
+        Ok(bytes.into())
     }
 
     /// Requests of one kind.
@@ -225,6 +264,14 @@ impl MultipartStore for Faulty {
         number: usize,
         data: PutPayload,
     ) -> Result<PartId> {
+        // Like a client without the connector, a store alone writes the empty part.
+        if let Some(side) = self.other_side.get()
+            && let Some(source) = copying::take()
+        {
+            assert_eq!(data.content_length(), 0);
+            let data = self.copied(side, &source).await?;
+            return self.inner.put_part(at, id, number, data).await;
+        }
         match self.fault("part") {
             Some(Fault::Slow) => tokio::time::sleep(Duration::from_secs(3_600)).await,
             Some(Fault::Throttle) => return Err(unavailable()),

@@ -1,0 +1,182 @@
+//! Whether one store holds both sides of a copy, and may copy from one to the other by itself.
+//!
+//! Both connections have one provider, endpoint, region and set of credentials: the target's then
+//! read the source, too. Where the credentials differ it is not tried. What the store refuses, and
+//! what it does not say, is kept for each pair of connections as long as the process lives.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+
+use object_store::aws::AmazonS3ConfigKey as S3Key;
+use sha2::{Digest, Sha256};
+
+use super::registry::Connections;
+use super::settings::{Pairs, StoreKey};
+
+/// Objects in a row without a stored checksum, after which no more are asked for it.
+const WITHOUT_CHECKSUM_MAX: u32 = 32;
+const CUSTOMER_KEY: &str = "aws_sse_customer_key_base64";
+
+/// A store that holds the source and the target of a copy; clones share what was found.
+#[derive(Clone, Debug)]
+pub struct OneStore {
+    bucket: String,
+    found: Arc<CopyFindings>,
+}
+
+/// What copies between two connections have shown.
+#[derive(Debug, Default)]
+struct CopyFindings {
+    is_refused: AtomicBool,
+    without_checksum: AtomicU32,
+}
+
+impl OneStore {
+    /// A store whose bucket of this name holds the source.
+    #[must_use]
+    pub fn new(source_bucket: impl Into<String>) -> Self {
+        Self { bucket: source_bucket.into(), found: Arc::default() }
+    }
+
+    /// The source's bucket.
+    #[must_use]
+    pub fn bucket(&self) -> &str {
+        &self.bucket
+    }
+
+    /// Returns true while the store may be asked to copy by itself.
+    #[must_use]
+    pub fn may_copy(&self) -> bool {
+        let without = self.found.without_checksum.load(Ordering::Relaxed);
+        without < WITHOUT_CHECKSUM_MAX && !self.found.is_refused.load(Ordering::Relaxed)
+    }
+
+    /// Notes that the store refused to copy by itself: it is not asked again.
+    pub fn refuse(&self) {
+        self.found.is_refused.store(true, Ordering::Relaxed);
+    }
+
+    /// Notes whether the store said the checksum of an object of the source.
+    pub fn note_checksum(&self, is_stored: bool) {
+        match is_stored {
+            true => self.found.without_checksum.store(0, Ordering::Relaxed),
+            false => {
+                self.found.without_checksum.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+/// The pairs of connections that copied, by the names of source and target.
+pub(super) type StorePairs = Arc<Mutex<BTreeMap<(String, String), OneStore>>>;
+
+impl Connections {
+    /// Returns the store of two connections that may copy by itself; `None` when they are of two
+    /// stores or have two sets of credentials.
+    #[must_use]
+    pub fn one_store(&self, source: &str, target: &str) -> Option<OneStore> {
+        let (from, to) = (self.by_name.get(source)?, self.by_name.get(target)?);
+        if from.principal.is_none() || from.principal != to.principal {
+            return None;
+        }
+        let mut pairs = self.pairs.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let pair = pairs.entry((source.to_owned(), target.to_owned()));
+        Some(pair.or_insert_with(|| OneStore::new(&from.location.bucket)).clone())
+    }
+}
+
+/// A digest of what decides who asks which store: equal for two connections of one store with one
+/// set of credentials. `None` where the store is not asked to copy: a customer's own key would have
+/// to be sent for the source, too, and sessions of S3 Express are not signed by us.
+pub(super) fn principal(endpoint: &str, region: &str, pairs: &Pairs<S3Key>) -> Option<[u8; 32]> {
+    let alone = |key: &S3Key| key.as_ref() == CUSTOMER_KEY || *key == S3Key::S3Express;
+    if pairs.iter().any(|(key, _)| alone(key)) {
+        return None;
+    }
+    let decides = |key: S3Key| {
+        let who = [S3Key::SkipSignature, S3Key::RequestPayer, S3Key::MetadataEndpoint];
+        key.credential() || who.contains(&key)
+    };
+    let mut named: Vec<(&str, &str)> = pairs
+        .iter()
+        .filter(|(key, _)| decides(*key))
+        .map(|(key, value)| (key.as_ref(), value.expose()))
+        .collect();
+    named.sort_unstable();
+    named.extend([("endpoint", endpoint), ("region", region)]);
+    let mut digest = Sha256::new();
+    for text in named.into_iter().flat_map(|(name, value)| [name, value]) {
+        digest.update((text.len() as u64).to_be_bytes());
+        digest.update(text.as_bytes());
+    }
+    Some(digest.finalize().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    /// Connections of two buckets; the second one has these settings instead.
+    fn connections(target: &str) -> Connections {
+        let source = "aws_access_key_id = \"k\"\naws_secret_access_key = \"s\"\n\
+                      aws_endpoint_url = \"http://store.test\"\naws_region = \"r\"";
+        let text = format!(
+            "[connections.a]\nurl = \"s3://one/x\"\nroles = [\"source\"]\n{source}\n\
+             [connections.b]\nurl = \"{}\"\nroles = [\"target\"]\n{}",
+            if target.starts_with("azure") { "az://two/y" } else { "s3://two/y" },
+            if target.is_empty() { source } else { target },
+        );
+        Connections::from_config(&Config::parse(&text).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn one_store_is_one_endpoint_region_and_set_of_credentials() {
+        let store = connections("").one_store("a", "b").unwrap();
+        assert_eq!(store.bucket(), "one");
+        let keys = |key, secret, endpoint, region| {
+            format!(
+                "aws_access_key_id = \"{key}\"\naws_secret_access_key = \"{secret}\"\n\
+                 aws_endpoint_url = \"http://{endpoint}\"\naws_region = \"{region}\""
+            )
+        };
+        let same = keys("k", "s", "store.test", "r");
+        for (target, is_one) in [
+            (same.clone(), true),
+            (format!("{same}\naws_checksum_algorithm = \"sha256\""), true),
+            (keys("other", "s", "store.test", "r"), false),
+            (keys("k", "other", "store.test", "r"), false),
+            (keys("k", "s", "other.test", "r"), false),
+            (keys("k", "s", "store.test", "other"), false),
+            (format!("{same}\naws_session_token = \"t\""), false),
+            (format!("{same}\naws_skip_signature = \"true\""), false),
+            ("azure_storage_account_name = \"a\"".to_owned(), false),
+        ] {
+            assert_eq!(connections(&target).one_store("a", "b").is_some(), is_one, "{target}");
+        }
+    }
+
+    #[test]
+    fn what_was_found_is_kept_for_the_pair() {
+        let connections = connections("");
+        let (store, again) =
+            (connections.one_store("a", "b").unwrap(), connections.one_store("a", "b").unwrap());
+        assert!(store.may_copy());
+        store.refuse();
+        assert!(!again.may_copy());
+
+        let store = OneStore::new("b");
+        for _ in 1..WITHOUT_CHECKSUM_MAX {
+            store.note_checksum(false);
+        }
+        assert!(store.may_copy());
+        store.note_checksum(true);
+        store.note_checksum(false);
+        assert!(store.may_copy(), "they are counted in a row");
+        for _ in 1..WITHOUT_CHECKSUM_MAX {
+            store.note_checksum(false);
+        }
+        assert!(!store.may_copy());
+    }
+}
