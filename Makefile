@@ -3,7 +3,7 @@
 # quick  lints, the tests for tidiness and the unit tests: less than a minute when nothing else changed
 # check  the one gate: what continuous integration runs
 # simulate  fresh seeds of the simulations: make simulate SEEDS=100000; FIRST=N repeats a run
-# bench  the side-by-side with rclone
+# bench  the side-by-side with rclone      make bench ARGS="--only small --link 20ms"
 # mutants  what no test notices of small changes to core and delta: takes hours
 # histories  random tables by Spark, synced and compared    make histories ARGS="--seeds 0..41"
 
@@ -55,8 +55,8 @@ simulate:
 	  $(ALONE) cargo test --workspace --locked --no-fail-fast --test simulation -- --nocapture
 
 bench:
-	cargo build --release --locked -p deepclone
-	python3 $(ENVIRONMENT) run -- python3 benches/side_by_side.py $(ARGS)
+	cargo build --release --locked -p deepclone -p deepclone-benches
+	python3 benches/side_by_side.py --rclone "$$(python3 $(ENVIRONMENT) rclone)" $(ARGS)
 
 # `make mutants ARGS="-f core/src/machine/deny.rs"` takes one file; .cargo/mutants.toml says what is
 # left out, and why.

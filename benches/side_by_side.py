@@ -1,16 +1,17 @@
 #!/usr/bin/env python3
-"""`deepclone clone` beside rclone: the same table, from one cloud to the other, in turns.
+"""`deepclone clone` beside rclone: the same tables, over the same links, in turns.
 
-    environment.py run -- python3 benches/side_by_side.py [--full] [--rounds N] [--binary PATH]
+    make bench ARGS="[--only TABLE]… [--link LINK]… [--rounds N] [--memory SIZE] [--scale X]"
 
-Two tables are made in the north cloud: a *bulk* one of a few large objects and a *small* one of
-many little ones. Their logs are real, their objects random bytes: a copier does not look inside.
-Each round copies each table once with each tool, in an order that alternates, to a fresh prefix
-in the south cloud, which is checked and deleted outside the timing. Wall time, CPU seconds (user
-and system) and peak resident memory are those of the tool's own process; the stores' are not
-counted. What is printed are medians, and deepclone's as ratios to rclone's: below 1 is better.
+Each run copies a table from one server to a fresh bucket of the other. A first run of each program
+warms up and its copy is compared byte by byte; rclone warms up with several settings, and the
+fastest goes on. Then both run in turns, and every copy's keys and lengths are compared.
 
-rclone runs with its best settings for each shape, without digests of its own.
+Speed is rclone's time over deepclone's of the same round, CPU deepclone's seconds over rclone's:
+both are medians over the rounds, speed with the least and the largest. Where two figures stand in
+a column, the first is deepclone's. Peaks of memory are the largest of all rounds. Requests are
+those for data, at both servers, for each object; read are the bytes of data that the source sent,
+for each byte of the table.
 """
 
 import argparse
@@ -18,196 +19,212 @@ import dataclasses
 import json
 import os
 import pathlib
-import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 
-BUCKET = "lake"
+import copiers
+import stores
+from copiers import Cost
+from stores import Link, Store
+
 KIB = 1024
 MIB = 1024 * KIB
-# Its faster settings where several were tried; the rest are its defaults.
-RCLONE_COMMON = ["--s3-no-check-bucket", "--no-check-dest", "--s3-no-head",
-                 "--s3-upload-concurrency", "8", "--s3-chunk-size", "16M"]
-RCLONE_BULK = ["--transfers", "8"]
-RCLONE_SMALL = ["--transfers", "64", "--checkers", "64", "--fast-list"]
+LINKS = [Link("bare"), Link("20ms", round_trip_ms=20), Link("80ms", round_trip_ms=80),
+         Link("faults", refused_every=100, cut_every=200)]
+COLUMNS = ["table", "link", "speed", "CPU", "wall s", "CPU s", "peak MiB", "requests", "read",
+           "failed", "rclone's settings"]
+WIDTHS = [5, 6, 18, 5, 15, 13, 9, 13, 15, 6, 0]
 
 
 @dataclasses.dataclass
-class Shape:
-    """A table to copy."""
+class Table:
+    """A table to copy: the lengths of its files, and the settings that rclone may run with."""
     name: str
-    objects: int
-    object_bytes: int
-    rclone: list[str]
+    files: list[int]
+    rclone: list[list[str]]
+
+    def sizes(self) -> dict[str, int]:
+        return {f"part-{number:05}.parquet": size for number, size in enumerate(self.files)}
 
 
 @dataclasses.dataclass
-class Cost:
-    """What one copy cost."""
-    wall_s: float
-    cpu_s: float
-    peak_mib: float
+class Run:
+    """What a run cost, and what the servers saw of it."""
+    cost: Cost
+    requests: float
+    read: float
+    # None when the copy is right.
+    wrong: str | None
 
 
 def main() -> None:
     arguments = parse()
-    with open(os.environ["DEEPCLONE_TEST_ENVIRONMENT"]) as file:
-        environment = json.load(file)
-    with tempfile.TemporaryDirectory(prefix="deepclone-bench-") as scratch:
-        bench = Bench(environment, arguments.binary, pathlib.Path(scratch))
-        results = {}
-        for shape in shapes(arguments.full):
-            bench.make(shape)
-            results[shape.name] = [bench.round(shape, number)
-                                   for number in range(arguments.rounds + 1)][1:]
-            print(report(shape, results[shape.name]), flush=True)
-            bench.purge("north", f"bench/{shape.name}")
-    if arguments.json:
-        arguments.json.write_text(json.dumps(results, default=dataclasses.asdict, indent=2))
+    print(row(COLUMNS), flush=True)
+    with tempfile.TemporaryDirectory(prefix="deepclone-bench-") as scratch, \
+            stores.started(arguments.store) as (source, target):
+        bench = Bench(arguments, pathlib.Path(scratch), source, target)
+        for table in tables(arguments.scale):
+            if arguments.only and table.name not in arguments.only:
+                continue
+            bench.load(table)
+            for link in LINKS:
+                if not arguments.link or link.name in arguments.link:
+                    print(bench.measure(table, link), flush=True)
+            source.delete_bucket(table.name)
 
 
 def parse() -> argparse.Namespace:
-    target = os.environ.get("CARGO_TARGET_DIR", "target")
+    built = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", "target")) / "release"
     parser = argparse.ArgumentParser(description="deepclone beside rclone")
-    parser.add_argument("--full", action="store_true", help="2 GiB bulk and 4 000 small objects")
-    parser.add_argument("--rounds", type=int, default=5, help="measured rounds; one more warms up")
-    parser.add_argument("--binary", default=f"{target}/release/deepclone")
-    parser.add_argument("--json", type=pathlib.Path, help="also write every measurement here")
+    parser.add_argument("--only", action="append", choices=[table.name for table in tables(1)])
+    parser.add_argument("--link", action="append", choices=[link.name for link in LINKS])
+    parser.add_argument("--rounds", type=int, default=5, help="measured rounds (5)")
+    parser.add_argument("--memory", help="deepclone's limit, such as 64MiB; else its default")
+    parser.add_argument("--scale", type=float, default=1, help="smaller tables, to try the bench")
+    parser.add_argument("--deepclone", default=str(built / "deepclone"))
+    parser.add_argument("--store", default=str(built / "bench-store"))
+    parser.add_argument("--rclone", required=True)
     return parser.parse_args()
 
 
-def shapes(full: bool) -> list[Shape]:
-    factor = 4 if full else 1
-    return [Shape("bulk", 16 * factor, 32 * MIB, RCLONE_BULK),
-            Shape("small", 1000 * factor, 64 * KIB, RCLONE_SMALL)]
+def tables(scale: float) -> list[Table]:
+    def scaled(number: int) -> int:
+        return max(2, int(number * scale))
+
+    return [
+        Table("bulk", [32 * MIB] * scaled(64),
+              [["--transfers", "8"], ["--transfers", "32"]]),
+        Table("small", [64 * KIB] * scaled(4000),
+              [["--transfers", "64"], ["--transfers", "128"]]),
+        Table("huge", [scaled(2048) * MIB] + [64 * KIB] * scaled(200),
+              [["--transfers", "8", "--multi-thread-streams", "8"],
+               ["--transfers", "32", "--multi-thread-streams", "32"]]),
+    ]
 
 
 class Bench:
-    """Both tools, set up for both clouds."""
+    """Both programs between both servers."""
 
-    def __init__(self, environment: dict, binary: str, scratch: pathlib.Path):
-        self.rclone = environment["tools"]["rclone"]
-        self.binary = binary
+    def __init__(self, arguments: argparse.Namespace, scratch: pathlib.Path,
+                 source: Store, target: Store):
+        self.arguments = arguments
         self.scratch = scratch
-        # A bundle of certificates of this machine changes how rclone signs.
-        self.settings = {key: value for key, value in os.environ.items()
-                         if not key.startswith(("AWS_", "RCLONE_"))}
-        self.settings["XDG_STATE_HOME"] = str(scratch / "state")
-        self.settings["RCLONE_CONFIG"] = "/dev/null"
-        sides = (("north", "SOURCE"), ("south", "TARGET"))
-        for name, side in sides:
-            cloud = environment["services"][name]
-            self.settings |= {
-                f"{side}_AWS_ENDPOINT_URL": cloud["endpoint"],
-                f"{side}_AWS_REGION": cloud["region"],
-                f"{side}_AWS_ACCESS_KEY_ID": cloud["access_key_id"],
-                f"{side}_AWS_SECRET_ACCESS_KEY": cloud["secret_access_key"],
-                f"{side}_AWS_ALLOW_HTTP": "true",
-            }
-            prefix = f"RCLONE_CONFIG_{name.upper()}"
-            self.settings |= {
-                f"{prefix}_TYPE": "s3",
-                f"{prefix}_PROVIDER": "SeaweedFS",
-                f"{prefix}_ENDPOINT": cloud["endpoint"],
-                f"{prefix}_REGION": cloud["region"],
-                f"{prefix}_ACCESS_KEY_ID": cloud["access_key_id"],
-                f"{prefix}_SECRET_ACCESS_KEY": cloud["secret_access_key"],
-            }
+        self.source, self.target = source, target
+        self.settings = copiers.environment(source, target)
+        self.digests = {}
+        self.runs = 0
+        self.config = None
+        if arguments.memory:
+            self.config = scratch / "deepclone.toml"
+            self.config.write_text(f'[limits]\nmemory = "{arguments.memory}"\n')
 
-    def make(self, shape: Shape) -> None:
-        """Makes the table in the north cloud."""
-        folder = self.scratch / shape.name
-        write_table(folder, shape)
-        self.quiet(self.rclone, "copy", "--s3-no-check-bucket", "--transfers", "8",
-                   str(folder), f"north:{BUCKET}/bench/{shape.name}")
-        shutil.rmtree(folder)
+    def load(self, table: Table) -> None:
+        """Makes the table at the source, in a bucket of its name."""
+        self.source.create_bucket(table.name)
+        self.source.fill(table.name, {f"table/{key}": size for key, size in table.sizes().items()})
+        self.source.put(table.name, f"table/_delta_log/{0:020}.json", log(table))
+        self.digests[table.name] = data(self.source.digests(table.name))
 
-    def round(self, shape: Shape, number: int) -> dict[str, Cost]:
-        """One copy with each tool; who begins alternates."""
-        source = f"bench/{shape.name}"
-        order = ["deepclone", "rclone"] if number % 2 else ["rclone", "deepclone"]
-        costs = {}
-        for tool in order:
-            target = f"bench-{tool}/{shape.name}-{number}"
-            if tool == "deepclone":
-                command = [self.binary, "clone", f"s3://{BUCKET}/{source}",
-                           f"s3://{BUCKET}/{target}", "--output", "json"]
-            else:
-                command = [self.rclone, "copy", f"north:{BUCKET}/{source}",
-                           f"south:{BUCKET}/{target}", *RCLONE_COMMON, *shape.rclone]
-            costs[tool] = self.measured(command)
-            self.check(shape, target)
-            self.purge("south", target)
-        return costs
+    def measure(self, table: Table, link: Link) -> str:
+        """Warms up, runs the rounds, and returns a row of the results."""
+        self.run(table, link, None, is_first=True)
+        warm = [self.run(table, link, each, is_first=True) for each in table.rclone]
+        best = min(range(len(warm)), key=lambda at: warm[at].cost.wall_s)
+        settings = table.rclone[best]
+        ours, theirs = [], []
+        for number in range(self.arguments.rounds):
+            # Who begins alternates.
+            for ran, using in [(theirs, settings), (ours, None)][::-1 if number % 2 else 1]:
+                ran.append(self.run(table, link, using))
+        return row([table.name, link.name, *figures(ours, theirs), " ".join(settings[1::2])])
 
-    def measured(self, command: list[str]) -> Cost:
-        """Runs a command to its end and tells what its process cost."""
-        begun = time.monotonic()
-        with open(self.scratch / "log", "wb") as log:
-            process = subprocess.Popen(command, env=self.settings, stdout=log, stderr=log)
-            _, status, usage = os.wait4(process.pid, 0)
-        wall_s = time.monotonic() - begun
-        if status != 0:
-            sys.exit(f"{command} failed:\n{(self.scratch / 'log').read_text()}")
-        return Cost(wall_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / KIB)
+    def run(self, table: Table, link: Link, settings: list[str] | None,
+            is_first: bool = False) -> Run:
+        """One copy, by rclone with these settings or by deepclone."""
+        self.runs += 1
+        bucket = f"run-{self.runs}"
+        folder = self.scratch / bucket
+        folder.mkdir()
+        self.target.create_bucket(bucket)
+        places = f"{table.name}/table", f"{bucket}/table"
+        command = copiers.deepclone(self.arguments.deepclone, self.config, *places)
+        if settings is not None:
+            command = copiers.rclone(self.arguments.rclone, settings, *places)
+        for store in (self.source, self.target):
+            store.set_link(link)
+        cost = copiers.measured(command, self.settings, folder)
+        counted = [store.counts()["kinds"] for store in (self.source, self.target)]
+        wrong = cost.error or self.difference(table, bucket, is_first)
+        # Faults may be too many for a program; without any, a wrong copy is no measurement.
+        if wrong and not link.refused_every:
+            sys.exit(f"{table.name}, {link.name}: {' '.join(command)}: {wrong}")
+        self.target.delete_bucket(bucket)
+        requests = sum(tally["requests"] for kinds in counted for kind, tally in kinds.items()
+                       if kind.endswith(" data"))
+        read = counted[0].get("GET data", {"bytes_out": 0})["bytes_out"]
+        return Run(cost, requests / len(table.files), read / sum(table.files), wrong)
 
-    def check(self, shape: Shape, target: str) -> None:
-        """Every data object is there with all its bytes."""
-        told = self.quiet(self.rclone, "size", "--json", "--filter", "- _deepclone/**",
-                          "--filter", "- _delta_log/**", f"south:{BUCKET}/{target}")
-        found = json.loads(told)
-        expected = shape.objects * shape.object_bytes
-        if (found["count"], found["bytes"]) != (shape.objects, expected):
-            sys.exit(f"{target} is not whole: {found}")
-
-    def purge(self, cloud: str, prefix: str) -> None:
-        self.quiet(self.rclone, "purge", f"{cloud}:{BUCKET}/{prefix}")
-
-    def quiet(self, *command: str) -> str:
-        return subprocess.run(command, env=self.settings, check=True, text=True,
-                              stdout=subprocess.PIPE).stdout
+    def difference(self, table: Table, bucket: str, is_first: bool) -> str | None:
+        """What the copy in a bucket lacks; the first ones are compared byte by byte."""
+        sizes = self.target.sizes(bucket)
+        if not any("/_delta_log/" in key for key in sizes):
+            return "the copy has no log"
+        if data(sizes) != table.sizes():
+            return "the copy has other keys or lengths"
+        if is_first and data(self.target.digests(bucket)) != self.digests[table.name]:
+            return "the copy has other bytes"
+        return None
 
 
-def write_table(folder: pathlib.Path, shape: Shape) -> None:
-    """A Delta table of one commit whose files are random bytes."""
-    (folder / "_delta_log").mkdir(parents=True)
+def figures(ours: list[Run], theirs: list[Run]) -> list[str]:
+    """The figures of a row, from speed to failed."""
+    pairs = list(zip(ours, theirs, strict=True))
+    speeds = [their.cost.wall_s / our.cost.wall_s for our, their in pairs]
+    cpu = statistics.median(our.cost.cpu_s / their.cost.cpu_s for our, their in pairs)
+
+    def both(figure, of=statistics.median, digits: int = 2) -> str:
+        found = (of(figure(run) for run in runs) for runs in (ours, theirs))
+        return " / ".join(f"{each:.{digits}f}" for each in found)
+
+    return [
+        f"{statistics.median(speeds):.2f} ({min(speeds):.2f}–{max(speeds):.2f})",
+        f"{cpu:.2f}",
+        both(lambda run: run.cost.wall_s),
+        both(lambda run: run.cost.cpu_s),
+        both(lambda run: run.cost.peak_mib, of=max, digits=0),
+        both(lambda run: run.requests, of=max, digits=3),
+        both(lambda run: run.read, of=max, digits=4),
+        both(lambda run: run.wrong is not None, of=sum, digits=0),
+    ]
+
+
+def row(cells: list[str]) -> str:
+    """A row of a table, as pages have it."""
+    padded = (cell.ljust(width) for cell, width in zip(cells, WIDTHS, strict=True))
+    return f"| {' | '.join(padded)} |"
+
+
+def data(keys: dict) -> dict:
+    """What is said of a table's data files, by their path in it."""
+    paths = {key.removeprefix("table/"): value for key, value in keys.items()}
+    own = ("_delta_log/", "_deepclone/")
+    return {path: value for path, value in paths.items() if not path.startswith(own)}
+
+
+def log(table: Table) -> str:
+    """The table's one commit. Its files are random bytes: a copier does not look inside."""
     schema = {"type": "struct", "fields": [
         {"name": "id", "type": "long", "nullable": True, "metadata": {}}]}
     actions = [
-        {"commitInfo": {"timestamp": 0, "operation": "WRITE", "operationParameters": {}}},
         {"protocol": {"minReaderVersion": 1, "minWriterVersion": 2}},
         {"metaData": {"id": "00000000-0000-4000-8000-000000000001", "configuration": {},
                       "format": {"provider": "parquet", "options": {}}, "createdTime": 0,
                       "schemaString": json.dumps(schema), "partitionColumns": []}},
+        *({"add": {"path": path, "partitionValues": {}, "dataChange": True, "size": size,
+                   "modificationTime": 0}} for path, size in table.sizes().items()),
     ]
-    for number in range(shape.objects):
-        name = f"part-{number:05}.parquet"
-        (folder / name).write_bytes(os.urandom(shape.object_bytes))
-        actions.append({"add": {"path": name, "partitionValues": {}, "dataChange": True,
-                                "size": shape.object_bytes, "modificationTime": 0}})
-    log = folder / "_delta_log" / f"{0:020}.json"
-    log.write_text("".join(json.dumps(action) + "\n" for action in actions))
-
-
-def report(shape: Shape, rounds: list[dict[str, Cost]]) -> str:
-    """A table of medians, with deepclone's as ratios to rclone's."""
-    lines = [
-        f"### {shape.objects} × {shape.object_bytes // KIB} KiB, {len(rounds)} rounds",
-        "",
-        "| | wall s | CPU s | peak MiB |",
-        "| --- | --- | --- | --- |",
-    ]
-    medians = {}
-    for tool in ("deepclone", "rclone"):
-        medians[tool] = [statistics.median(getattr(costs[tool], field.name) for costs in rounds)
-                         for field in dataclasses.fields(Cost)]
-        lines.append(f"| {tool} | " + " | ".join(f"{x:.2f}" for x in medians[tool]) + " |")
-    ratios = [ours / theirs for ours, theirs in zip(*medians.values(), strict=True)]
-    lines.append("| ratio | " + " | ".join(f"**{ratio:.2f}**" for ratio in ratios) + " |")
-    return "\n".join([*lines, ""])
+    return "".join(json.dumps(action) + "\n" for action in actions)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@
     environment.py down              stop it
     environment.py install           only install the tools
     environment.py deny              install cargo-deny and print its path
+    environment.py rclone            install the Python tools and print rclone's path
     environment.py histories ARG…    run random histories by Spark (see histories/), without stores
 
 The addresses lie in `run/environment.json` below the cache folder; COMMAND finds the file's path
@@ -44,6 +45,8 @@ def main(arguments: list[str]) -> int:
             print(json.dumps(tools.install(), indent=2))
         case ["deny"]:
             print(tools.cargo_deny())
+        case ["rclone"]:
+            print(tools.python_tools() / "bin/rclone")
         case ["histories", *rest]:
             return histories(rest)
         case _:

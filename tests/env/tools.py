@@ -34,7 +34,6 @@ def install() -> dict[str, str]:
     return {
         "python": str(python / "bin/python"),
         "grpc_python": str(grpc_python()),
-        "rclone": str(python / "bin/rclone"),
         "weed": str(python / "bin/weed"),
         "azurite": str(azurite()),
         "jars": str(spark_jars()),

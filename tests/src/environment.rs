@@ -62,8 +62,6 @@ pub struct Tools {
     pub python: PathBuf,
     /// The interpreter that has what the example client in Python needs.
     pub grpc_python: PathBuf,
-    /// The peer of the benches.
-    pub rclone: PathBuf,
     /// The folder of the jars that Spark is given.
     pub jars: PathBuf,
 }
