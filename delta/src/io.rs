@@ -299,9 +299,27 @@ pub(crate) fn storage(
 
 #[cfg(test)]
 mod tests {
+    use object_store::local::LocalFileSystem;
     use object_store::memory::InMemory;
 
     use super::*;
+
+    #[tokio::test]
+    async fn what_is_absent_is_no_failure() {
+        let disk = LocalFileSystem::new_with_prefix(std::env::temp_dir()).unwrap();
+        let stores: [Arc<dyn ObjectStore>; 2] = [Arc::new(InMemory::new()), Arc::new(disk)];
+        for store in stores {
+            let table = TableStore { store, root: Path::default(), uri: "memory:///t".into() };
+            let absent = format!("deepclone-absent-{}", uuid::Uuid::new_v4());
+            let bytes_read = AtomicU64::new(0);
+            assert!(get(&table, &absent).await.unwrap().is_none());
+            assert!(!exists(&table, &absent).await.unwrap());
+            assert!(describe(&table, &absent).await.unwrap().is_none());
+            assert_eq!(digest(&table, &absent, &bytes_read).await.unwrap(), None);
+            assert_eq!(bytes_read.into_inner(), 0);
+            delete(&table, &absent).await.unwrap();
+        }
+    }
 
     #[test]
     fn a_failure_names_the_object_and_shows_no_secret() {

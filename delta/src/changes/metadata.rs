@@ -241,3 +241,43 @@ fn refused(key: &str, why: &str) -> Failure {
     )
     .with("property", key)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::actions::LogAction;
+
+    #[test]
+    fn a_change_of_any_field_of_the_metadata_is_noticed() {
+        let metadata = |key: &str, value: Value| {
+            let mut fields = json!({"id": "i", "name": "n", "description": "d", "createdTime": 1,
+                "format": {"provider": "parquet", "options": {}}, "schemaString": "{}",
+                "partitionColumns": ["p"], "configuration": {"a": "b"}, "future": {"x": 1.0}});
+            fields[key] = value;
+            let text = json!({ "metaData": fields }).to_string();
+            let LogAction::Metadata(metadata) = LogAction::from_json(&text).unwrap() else {
+                unreachable!()
+            };
+            metadata
+        };
+        for (key, value, expect) in [
+            ("id", json!("i"), true),
+            ("createdTime", json!(2), true),
+            ("future", json!({"x": 1}), true),
+            ("id", json!("j"), false),
+            ("name", json!("m"), false),
+            ("description", json!(null), false),
+            ("format", json!({"provider": "orc", "options": {}}), false),
+            ("schemaString", json!("{ }"), false),
+            ("partitionColumns", json!([]), false),
+            ("configuration", json!({"a": "c"}), false),
+            ("future", json!({"x": 2}), false),
+            ("farther", json!(1), false),
+        ] {
+            let (known, changed) = (metadata("id", json!("i")), metadata(key, value.clone()));
+            assert_eq!(same(&known, &changed), expect, "{key} {value}");
+        }
+    }
+}

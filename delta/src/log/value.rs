@@ -133,3 +133,67 @@ fn write_map(out: &mut String, array: &dyn Array, row: usize) -> Result<(), Stri
     out.push('}');
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{
+        ArrayRef, BinaryArray, BooleanArray, Date32Array, Float32Array, Float64Array, Int8Array,
+        Int16Array, Int32Array, Int32Builder, Int64Array, LargeStringArray, ListBuilder,
+        MapBuilder, StringArray, StringBuilder, StringViewArray, StructArray, UInt8Array,
+        UInt16Array, UInt32Array, UInt64Array,
+    };
+    use arrow::datatypes::Field;
+
+    use super::*;
+
+    #[test]
+    fn every_type_has_its_json() {
+        let mut list = ListBuilder::new(Int32Builder::new());
+        list.append_value([Some(1), None, Some(3)]);
+        let mut map = MapBuilder::new(None, StringBuilder::new(), Int32Builder::new());
+        for (key, value) in [("a", 1), ("b", 2)] {
+            map.keys().append_value(key);
+            map.values().append_value(value);
+        }
+        map.append(true).unwrap();
+        let member = |name: &str, array: ArrayRef| {
+            (Arc::new(Field::new(name, array.data_type().clone(), true)), array)
+        };
+        let structure = StructArray::from(vec![
+            member("a", Arc::new(Int32Array::from(vec![None]))),
+            member("b\"", Arc::new(Int32Array::from(vec![1]))),
+            member("c", Arc::new(Int32Array::from(vec![2]))),
+        ]);
+        let cases: [(ArrayRef, &str); 22] = [
+            (Arc::new(BooleanArray::from(vec![true])), "true"),
+            (Arc::new(Int8Array::from(vec![i8::MIN])), "-128"),
+            (Arc::new(Int16Array::from(vec![i16::MIN])), "-32768"),
+            (Arc::new(Int32Array::from(vec![i32::MIN])), "-2147483648"),
+            (Arc::new(Int64Array::from(vec![i64::MIN])), "-9223372036854775808"),
+            (Arc::new(UInt8Array::from(vec![u8::MAX])), "255"),
+            (Arc::new(UInt16Array::from(vec![u16::MAX])), "65535"),
+            (Arc::new(UInt32Array::from(vec![u32::MAX])), "4294967295"),
+            (Arc::new(UInt64Array::from(vec![u64::MAX])), "18446744073709551615"),
+            (Arc::new(Int64Array::from(vec![None])), "null"),
+            (Arc::new(StringArray::from(vec!["a\"b"])), r#""a\"b""#),
+            (Arc::new(LargeStringArray::from(vec!["a\"b"])), r#""a\"b""#),
+            (Arc::new(StringViewArray::from(vec!["a\"b"])), r#""a\"b""#),
+            (Arc::new(Float32Array::from(vec![0.5])), "0.5"),
+            (Arc::new(Float32Array::from(vec![f32::NAN])), r#""NaN""#),
+            (Arc::new(Float64Array::from(vec![-0.5])), "-0.5"),
+            (Arc::new(Float64Array::from(vec![f64::INFINITY])), r#""inf""#),
+            (Arc::new(Date32Array::from(vec![0])), r#""1970-01-01""#),
+            (Arc::new(BinaryArray::from(vec![&b"x"[..]])), r#""78""#),
+            (Arc::new(list.finish()), "[1,null,3]"),
+            (Arc::new(map.finish()), r#"{"a":1,"b":2}"#),
+            (Arc::new(structure), r#"{"b\"":1,"c":2}"#),
+        ];
+        for (array, expect) in cases {
+            let mut text = String::new();
+            write_value(&mut text, &*array, 0).unwrap();
+            assert_eq!(text, expect, "{array:?}");
+        }
+    }
+}

@@ -35,6 +35,8 @@ const DECODED: &[(&str, &str, Result<&str, &str>)] = &[
     (S3, "s3://bucket/lake/t/a%20b", Ok("a b")),
     (S3, "s3a://bucket/lake/t/x/y", Ok("x/y")),
     (S3, "/lake/t/a", Ok("a")),
+    ("gs://bucket/t", "gcs://bucket/t/a", Ok("a")),
+    ("gcs://bucket/t", "gs://other/t/a", Err("outside")),
     (AZURE, "abfs://box@acc.dfs.core.windows.net/t/a", Ok("a")),
     (AZURE, "wasbs://box@acc.blob.core.windows.net/t/a", Ok("a")),
     ("az://box/t", "abfss://box@acc.dfs.core.windows.net/t/a", Ok("a")),

@@ -191,6 +191,7 @@ mod tests {
             r#""metadata":{"delta.generationExpression":"1"}}]}"#
         );
         let ntz = r#"{"type":"struct","fields":[{"name":"a","type":"timestamp_ntz"}]}"#;
+        let variant = r#"{"type":"struct","fields":[{"name":"a","type":"variant"}]}"#;
         assert_merged(&[
             // Listed on one side only.
             (lists(&[], &["columnMapping"]), None, none, "3,7 [columnMapping] [columnMapping]"),
@@ -217,6 +218,14 @@ mod tests {
             ),
             (legacy(2, 2), Some(legacy(1, 3)), none, "2,5 - -"),
             (legacy(1, 2), Some(legacy(2, 2)), none, "2,2 - -"),
+            // The replica's versions are higher, its features the same.
+            (legacy(1, 4), Some(legacy(1, 5)), none, "1,5 - -"),
+            (
+                Protocol { min_reader_version: 1, reader_features: None, ..lists(&[], &["x"]) },
+                Some(lists(&[], &["x"])),
+                none,
+                "3,7 [] [x]",
+            ),
             // Lists that the versions do not allow, on either side.
             (Protocol { reader_features: Some(vec![]), ..legacy(1, 2) }, None, none, "1,2 - -"),
             (
@@ -226,6 +235,13 @@ mod tests {
                 "1,3 - -",
             ),
             (legacy(1, 2), None, ntz, "3,7 [timestampNtz] [appendOnly invariants timestampNtz]"),
+            (
+                lists(&[], &["variantType-preview"]),
+                None,
+                variant,
+                "3,7 [variantType-preview] [variantType-preview]",
+            ),
+            (legacy(1, 1), None, variant, "3,7 [variantType] [variantType]"),
             // The barrier is a version of the source's log.
             (
                 lists(&[], &["appendOnly", "checkpointProtection"]),

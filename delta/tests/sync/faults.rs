@@ -32,6 +32,8 @@ pub(crate) struct Watched {
     pub(crate) requests: Mutex<Vec<String>>,
     pub(crate) faults: Mutex<Vec<Fault>>,
     pub(crate) hidden: Mutex<Hidden>,
+    /// Folders that our credentials may not list.
+    pub(crate) denied: Mutex<Vec<String>>,
     /// Where the first listing comes before the newest changes.
     pub(crate) earlier: Mutex<Option<Earlier>>,
 }
@@ -58,8 +60,8 @@ pub(crate) struct Hidden {
 impl Watched {
     pub(crate) fn new(inner: Arc<dyn ObjectStore>) -> Arc<Self> {
         let (requests, faults) = (Mutex::default(), Mutex::default());
-        let (hidden, earlier) = (Mutex::default(), Mutex::default());
-        Arc::new(Self { inner, requests, faults, hidden, earlier })
+        let (hidden, denied, earlier) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Arc::new(Self { inner, requests, faults, hidden, denied, earlier })
     }
 
     /// The listing without the hidden keys.
@@ -165,7 +167,12 @@ impl ObjectStore for Watched {
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.note("LIST", prefix.map(ToString::to_string).unwrap_or_default());
+        let path = prefix.map(ToString::to_string).unwrap_or_default();
+        self.note("LIST", &path);
+        if self.denied.lock().unwrap().contains(&path) {
+            let error = object_store::Error::PermissionDenied { path, source: "told so".into() };
+            return stream::iter([Err(error)]).boxed();
+        }
         self.shown(self.inner.list(prefix), false)
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use deepclone_core::reason::Reason;
 use deepclone_core::spec::{CloneSpec, SourcePoint};
+use deepclone_delta::enclosing::refuse_inside_table;
 use deepclone_delta::log;
 use object_store::memory::InMemory;
 use serde_json::json;
@@ -75,6 +76,18 @@ async fn a_listing_that_never_shows_a_commit_is_an_error_and_no_shorter_table() 
     let refused = plan(&source, &Table::new("target"), &spec()).await.unwrap_err();
     assert_eq!(refused.reason, Reason::DamagedLog);
     assert!(refused.message.contains(&json_of(12)), "{refused}");
+}
+
+#[tokio::test]
+async fn a_folder_above_the_target_that_may_not_be_listed_is_passed_over() {
+    let store = Watched::new(Arc::new(InMemory::new()));
+    let (outer, target) = (Table::on(store.clone(), "lake"), Table::on(store.clone(), "lake/t"));
+    let above = [outer.store.clone()];
+    outer.raw_commit(0, "{}").await;
+    let refused = refuse_inside_table(&target.store, &above).await.unwrap_err().failure();
+    assert_eq!(refused.reason, Reason::TargetUnsuitable);
+    store.denied.lock().unwrap().push("lake/_delta_log".to_owned());
+    refuse_inside_table(&target.store, &above).await.unwrap();
 }
 
 /// One listing, one probe behind the hint, and each commit once.

@@ -6,6 +6,7 @@ mod checkpoints;
 mod cleaned;
 mod evidence;
 mod faults;
+mod finishing;
 mod identity;
 mod listings;
 mod odd_commits;

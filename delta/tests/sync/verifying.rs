@@ -5,6 +5,7 @@ use deepclone_core::spec::CloneSpec;
 use deepclone_delta::ledger::{LedgerEntry, LedgerWriter};
 use deepclone_delta::verify::{Depth, DifferenceKind, SecondOpinion, verify};
 use object_store::ObjectStoreExt;
+use serde_json::json;
 
 use crate::support::*;
 
@@ -49,6 +50,65 @@ async fn each_damage_has_its_name() {
         kinds(&source, &target).await,
         [DifferenceKind::FileMissing, DifferenceKind::FileUnexpected, DifferenceKind::Diverged]
     );
+}
+
+#[tokio::test]
+async fn each_difference_of_the_table_is_told_with_what_differs() {
+    let (file, table) = (DifferenceKind::FileDiffers, DifferenceKind::Metadata);
+    let schema = SCHEMA.replace("long", "integer");
+    for (key, value, kind, subject) in [
+        ("schemaString", json!(schema), table, "schemaString"),
+        ("partitionColumns", json!([]), table, "partitionColumns"),
+        ("name", json!("m"), table, "name"),
+        ("description", json!(null), table, "description"),
+        ("configuration", json!({"a": "c"}), table, "a"),
+        ("configuration", json!({}), table, "a"),
+        ("protocol", json!(null), DifferenceKind::Protocol, "domainMetadata"),
+        ("add", json!({"tags": {"a": "b"}}), file, "p=a/a1.parquet"),
+    ] {
+        let mut source = Table::new("source");
+        // The barrier for checkpoints is never carried.
+        let first = features(&[], &["appendOnly", "domainMetadata", "checkpointProtection"]);
+        source.commit(&[first, metadata("source-id", json!({"a": "b"})), add("a1")]).await;
+        let mut target = Table::new("target");
+        sync_equal(&source, &target, &spec()).await;
+        assert_eq!(kinds(&source, &target).await, []);
+        let id = target.snapshot().await.metadata.id;
+        let mut changed = metadata(&id, json!({"a": "b"}));
+        changed["metaData"][key] = value.clone();
+        target
+            .commit(&[match key {
+                "protocol" => features(&[], &["appendOnly"]),
+                "add" => add_with("a1", value),
+                _ => changed,
+            }])
+            .await;
+        let report = verify(&source.store, &target.store, Depth::Sizes).await.unwrap();
+        let found: Vec<_> = report.differences.iter().map(|d| (d.kind, &*d.subject)).collect();
+        assert_eq!(found[0], (kind, subject), "{key}");
+        assert_eq!((found.len(), found[1].0), (2, DifferenceKind::Diverged), "{key}: {found:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_object_of_a_deletion_vector_is_at_least_as_long_as_the_log_says() {
+    let both = ["deletionVectors"];
+    let (mut source, target) = (Table::new("source"), Table::new("target"));
+    source.commit(&[features(&both, &both), metadata("source-id", json!({}))]).await;
+    let with = |offset| json!({"deletionVector": vector(offset)});
+    source.commit(&[add_with("a1", with(1)), add_with("b1", with(40))]).await;
+    sync_equal(&source, &target, &spec()).await;
+    let least = 40 + 30 + 8;
+    for (length, found) in
+        [(least + 1, None), (least, None), (least - 1, Some(DifferenceKind::ObjectSize))]
+    {
+        target.object(VECTOR_OBJECT, length).await;
+        let report = verify(&source.store, &target.store, Depth::Sizes).await.unwrap();
+        let kinds: Vec<_> = report.differences.iter().map(|found| found.kind).collect();
+        assert_eq!(kinds, Vec::from_iter(found), "{length}");
+        let bytes = if found.is_some() { 24 } else { 24 + length };
+        assert_eq!((report.objects, report.bytes), (3, bytes), "{length}");
+    }
 }
 
 /// A replica of twelve versions with a checkpoint of version 10, and its source.

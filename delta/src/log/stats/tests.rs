@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float32Array, Float64Array,
-    Int8Array, Int32Array, Int64Array, RecordBatch, StringArray, StructArray,
-    TimestampMicrosecondArray,
+    ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal32Array, Decimal64Array,
+    Decimal128Array, Decimal256Array, Float32Array, Float64Array, Int8Array, Int32Array,
+    Int64Array, LargeStringArray, RecordBatch, StringArray, StringViewArray, StructArray,
+    TimestampMicrosecondArray, TimestampMillisecondArray, TimestampNanosecondArray,
+    TimestampSecondArray,
 };
-use arrow::datatypes::Field;
+use arrow::datatypes::{Field, i256};
 use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
 use parquet::data_type::{
@@ -202,6 +204,62 @@ fn bounds_are_exact_or_left_out() {
     for (column, lower, upper) in cases {
         let shown = format!("{column:?}");
         assert_eq!(bounds_of(column.clone(), column), (lower, upper), "{shown}");
+    }
+}
+
+/// The types that Parquet alone does not give, but a schema of Arrow in the file may.
+#[test]
+fn every_width_of_a_type_has_exact_bounds() {
+    let quoted = |text: &str| Some(format!("\"{text}\""));
+    let cut = "x".repeat(32);
+    for (column, lower, upper) in [
+        (
+            array(Decimal32Array::from(vec![-105]).with_precision_and_scale(9, 2).unwrap()),
+            Some("-1.05".to_owned()),
+            Some("-1.05".to_owned()),
+        ),
+        (
+            array(Decimal64Array::from(vec![105]).with_precision_and_scale(18, 2).unwrap()),
+            Some("1.05".to_owned()),
+            Some("1.05".to_owned()),
+        ),
+        (
+            array(
+                Decimal256Array::from(vec![i256::from_i128(105)])
+                    .with_precision_and_scale(76, 2)
+                    .unwrap(),
+            ),
+            Some("1.05".to_owned()),
+            Some("1.05".to_owned()),
+        ),
+        // A negative scale has dropped digits.
+        (
+            array(Decimal128Array::from(vec![105]).with_precision_and_scale(38, -2).unwrap()),
+            None,
+            None,
+        ),
+        (
+            array(Decimal128Array::from(vec![105]).with_precision_and_scale(38, 0).unwrap()),
+            Some("105".to_owned()),
+            Some("105".to_owned()),
+        ),
+        (array(LargeStringArray::from(vec![cut.as_str()])), quoted(&cut), None),
+        (array(StringViewArray::from(vec![cut.as_str()])), quoted(&cut), None),
+        (
+            array(TimestampMillisecondArray::from(vec![1])),
+            quoted("1970-01-01T00:00:00.001"),
+            quoted("1970-01-01T00:00:00.001"),
+        ),
+        (
+            array(TimestampNanosecondArray::from(vec![1_000_001_000])),
+            quoted("1970-01-01T00:00:01.000001"),
+            quoted("1970-01-01T00:00:01.000001"),
+        ),
+        (array(TimestampNanosecondArray::from(vec![1_000_001_001])), None, None),
+        (array(TimestampSecondArray::from(vec![1])), None, None),
+    ] {
+        assert_eq!(inexact(&*column, 0, Bound::Lower), lower, "{column:?}");
+        assert_eq!(inexact(&*column, 0, Bound::Upper), upper, "{column:?}");
     }
 }
 

@@ -110,6 +110,26 @@ fn a_deletion_vectors_prefix_is_rewritten_with_its_identity() {
 }
 
 #[test]
+fn many_vectors_of_one_object_have_its_one_new_name() {
+    let (source, target) = (table("s3://other/s"), table(AZURE));
+    let with_vector = |path: &str, offset| {
+        let mut add = add(path);
+        let vector = vector("a.^-aqEH.-t@S}K{vb[*k^");
+        add.deletion_vector = Some(DeletionVector { offset: Some(offset), ..vector });
+        add
+    };
+    let both = files(&source, &[with_vector("x", 1), with_vector("y", 60)]);
+    let found = replicated(&source, &target, both).unwrap();
+    let objects: std::collections::BTreeSet<String> = found
+        .files
+        .values()
+        .map(|add| dv::object_of(&target.uri, add).unwrap().unwrap().0)
+        .collect();
+    assert_eq!(objects.iter().collect::<Vec<_>>(), found.sources.keys().collect::<Vec<_>>());
+    assert_eq!((found.files.len(), objects.len()), (2, 1));
+}
+
+#[test]
 fn no_two_keys_meet_and_none_is_read_that_cannot_be() {
     let (source, target) = (table("s3://other/s"), table(AZURE));
     let one = replicated(&source, &target, files(&source, &[add("a./x")])).unwrap();

@@ -1,0 +1,104 @@
+//! After the commit: when a checkpoint is written, and what an unknown outcome of it means.
+
+use std::sync::Arc;
+
+use deepclone_core::ids::JobId;
+use deepclone_core::reason::Reason;
+use deepclone_delta::changes::SyncPlan;
+use deepclone_delta::publish::{PublishResult, finish, publish};
+use deepclone_delta::sync::{self, Planned};
+use object_store::memory::InMemory;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::faults::{Fault, Watched};
+use crate::support::*;
+
+const CHECKPOINT: &str = "_delta_log/00000000000000000001.checkpoint.parquet";
+const HINT: &str = "_delta_log/_last_checkpoint";
+
+#[tokio::test]
+async fn a_checkpoint_whose_outcome_is_unknown_is_looked_at() {
+    for (fault, there, exists) in [
+        (Fault::AppliedButExists, None, true),
+        (Fault::AppliedButPrecondition, None, true),
+        (Fault::AbsentButExists, None, false),
+        // Another writer's, of another length.
+        (Fault::AbsentButExists, Some(b"PAR1"), false),
+    ] {
+        let mut source = Table::new("source");
+        let each = metadata("source-id", json!({"delta.checkpointInterval": "1"}));
+        source.commit(&[protocol(1, 2), each, add("a1")]).await;
+        let watched = Watched::new(Arc::new(InMemory::new()));
+        let target = Table::on(watched.clone(), "target");
+        sync_equal(&source, &target, &spec()).await;
+        source.commit(&[add("b1")]).await;
+        let SyncPlan::Change(change_set) = plan(&source, &target, &spec()).await.unwrap() else {
+            unreachable!()
+        };
+        copy(&source, &target, &change_set).await;
+        let published = publish(&target.store, &change_set, tick()).await.unwrap();
+        assert_eq!(published, PublishResult::Published { version: 1 });
+        if let Some(bytes) = there {
+            target.put(CHECKPOINT, bytes.to_vec()).await;
+        }
+        watched.faults.lock().unwrap().push(fault);
+        let finished = finish(&target.store, 1).await;
+        match exists {
+            true => assert!(finished.unwrap().checkpoint, "{fault:?}"),
+            false => {
+                let failure = finished.unwrap_err().failure();
+                assert_eq!(failure.reason, Reason::StorageUnavailable, "{fault:?}");
+            }
+        }
+        assert_eq!(target.get(HINT).await.is_some(), exists, "{fault:?}");
+        assert_equal(&source, &target).await;
+    }
+}
+
+/// Readers need not parse a large commit again.
+#[tokio::test]
+async fn a_commit_of_many_actions_gets_its_checkpoint_at_once() {
+    for (actions, is_large) in [(50_000, false), (50_001, true)] {
+        let (source, target) = (small_source().await, Table::new("target"));
+        sync_equal(&source, &target, &spec()).await;
+        let commit = target.read(0).await;
+        let more =
+            "\n{\"txn\":{\"appId\":\"x\",\"version\":1}}".repeat(actions - commit.actions.len());
+        let text = String::from_utf8(commit.bytes.to_vec()).unwrap();
+        target.raw_commit(0, &format!("{}{more}", text.trim_end())).await;
+        assert_eq!(finish(&target.store, 0).await.unwrap().checkpoint, is_large, "{actions}");
+        assert_eq!(target.get(HINT).await.is_some(), is_large, "{actions}");
+    }
+}
+
+#[tokio::test]
+async fn the_work_of_a_sync_tells_what_the_coordinator_needs() {
+    let both = ["deletionVectors"];
+    let (mut source, mut target) = (Table::new("source"), Table::new("target"));
+    target.store.uri = "file:///target".into();
+    source.commit(&[features(&both, &both), metadata("source-id", json!({})), add("a1")]).await;
+    sync_equal(&source, &target, &spec()).await;
+    source.raw_commit(1, "{}").await;
+    source.commit(&[add("A1"), add_with("c1", json!({"deletionVector": vector(1)}))]).await;
+    let job = JobId(Uuid::new_v4());
+    let planned = sync::plan(&source.store, &target.store, &spec(), job).await.unwrap();
+    let Planned::Work(work) = planned else { panic!("{planned:?}") };
+    let keys: Vec<&str> = work.objects().iter().map(|object| &*object.target_path).collect();
+    assert_eq!(keys, [VECTOR_OBJECT, "p=A/A1.parquet", "p=c/c1.parquet"]);
+    assert_eq!((work.source_version(), work.replica_version()), (2, Some(0)));
+    assert_eq!(work.replica_commit_ms(), Some(target.snapshot().await.commit_ms));
+    assert_eq!((work.retention_ms(), work.lineage()), (7 * 24 * 3_600_000, "source-id"));
+    assert_eq!(work.metrics().num_copied_files, 2);
+    assert_eq!((work.notices().len(), work.near_names().len()), (1, 1));
+    assert!(work.near_names()[0].by_case && work.notices()[0].contains("no action"));
+
+    let sync::Work::Clone(change_set) = &work;
+    copy(&source, &target, change_set).await;
+    let failure = sync::check(&target.store, &work).await.unwrap_err().failure();
+    assert_eq!(failure.reason, Reason::DamagedLog, "its bytes are no vector");
+    let published = sync::publish(&target.store, &work, tick()).await.unwrap();
+    assert_eq!(published, PublishResult::Published { version: 1 });
+    let planned = sync::plan(&source.store, &target.store, &spec(), job).await.unwrap();
+    assert!(matches!(planned, Planned::Published(found) if found.replica_version == 1));
+}
