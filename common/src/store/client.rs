@@ -32,9 +32,8 @@ use object_store::client::{
 };
 use tokio::time::{Instant, Sleep};
 
-use crate::store::copying::Copying;
 use crate::store::signing::Signing;
-use crate::store::stall::{STALL_TIMEOUT, deadline_for};
+use crate::store::stall::{COMPLETION_TIMEOUT, STALL_TIMEOUT, deadline_for};
 use crate::store::stored_checksum::{Said, StoredChecksum};
 use crate::store::streaming::{FlowBody, hear, sent_by_this_task};
 use crate::store::{answer, copying, counts, http_client, listed_keys, literal, requests, uploads};
@@ -148,12 +147,17 @@ impl HttpService for TimedService {
             None => answer::Purpose::of(&request),
         };
         let said = self.completion.said(&request);
+        let completes = self.completion.is_of(&request);
         let host = request.uri().authority().map(ToString::to_string).unwrap_or_default();
         let answer = match sent_by_this_task(&request) {
             Some(body) => self.send(request, body).await,
             None => {
                 let length = request.body().content_length() as u64;
-                let limit = copying.as_ref().map_or(deadline_for(length), Copying::deadline);
+                let limit = match (&copying, completes) {
+                    (Some(copying), _) => copying.deadline(),
+                    (None, true) => COMPLETION_TIMEOUT,
+                    (None, false) => deadline_for(length),
+                };
                 let answer = tokio::time::timeout(limit, self.inner.execute(request)).await;
                 answer.unwrap_or_else(|_| Err(stalled(limit)))
             }

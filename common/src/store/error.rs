@@ -89,6 +89,11 @@ impl From<Error> for StoreError {
             return judged.clone();
         }
         let text = innermost_text(&error);
+        if text.contains("Content-Length Header missing") {
+            let message = "the store does not say how long the object is: it, or a proxy, unpacks \
+                           what was stored (content-encoding)";
+            return Self::new(StoreErrorKind::Denied, message);
+        }
         let kind = kind_of(&error, &text);
         Self::new(kind, message_of(kind, &text))
     }

@@ -7,6 +7,9 @@ use tokio::time::Instant;
 
 /// The longest wait for the head of an answer once the request's body is sent, and for each frame.
 pub(super) const STALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// The longest wait for the answer to a completed upload: a store puts the parts together first,
+/// which takes minutes, and two completions at once lose the object at some.
+pub(super) const COMPLETION_TIMEOUT: Duration = Duration::from_secs(600);
 /// The slowest rate of a request's body.
 pub(super) const FLOOR_BYTES_PER_SECOND: u64 = 64 << 10;
 

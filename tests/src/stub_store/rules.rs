@@ -22,6 +22,8 @@ pub enum Lie {
     CutAt(usize),
     /// So many bytes of the body at once, with this pause after them.
     Drip(usize, Duration),
+    /// The answer does not say its length: the body ends with the connection.
+    Unmeasured,
     /// One bit of the body is another.
     FlipBit,
     /// So many bytes of the object's end are missing, also in the length.

@@ -125,6 +125,7 @@ fn judged(
     let pace = match lie {
         Lie::CutAt(bytes) => Pace { cut_at: Some(*bytes), ..Pace::default() },
         Lie::Drip(bytes, pause) => Pace { drip: Some((*bytes, *pause)), ..Pace::default() },
+        Lie::Unmeasured => Pace { is_unmeasured: true, ..Pace::default() },
         _ => Pace::default(),
     };
     Some((bent(answer, lie, request.kind), pace))

@@ -147,6 +147,7 @@ fn answers_lie_as_the_rules_say() {
         (Lie::Longer(1), Ok("hello\u{7}")),
         (Lie::Drip(1, Duration::from_millis(1)), Ok("hello")),
         (Lie::Header("etag", None), Ok("hello")),
+        (Lie::Unmeasured, Err("MissingContentLength")),
     ] {
         store.add(Rule::once(Kind::Get, lie.clone()).on("a"));
         match (get(None), wanted) {

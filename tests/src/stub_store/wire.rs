@@ -70,7 +70,7 @@ impl RequestHead {
         }
     }
 
-    /// Reads the body.
+    /// Reads the body to its whole length.
     ///
     /// # Errors
     /// The connection ended before its length.
@@ -98,6 +98,8 @@ pub(super) struct Pace {
     pub(super) cut_at: Option<usize>,
     /// So many bytes at once, and the pause after them.
     pub(super) drip: Option<(usize, Duration)>,
+    /// The head does not say the length: the body ends with the connection.
+    pub(super) is_unmeasured: bool,
 }
 
 impl Answer {
@@ -131,7 +133,9 @@ impl Answer {
         for (name, value) in &self.headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
-        if self.status != 204 {
+        if pace.is_unmeasured {
+            head.push_str("Connection: close\r\n");
+        } else if self.status != 204 {
             head.push_str(&format!("Content-Length: {length}\r\n"));
         }
         head.push_str("\r\n");
@@ -149,7 +153,7 @@ impl Answer {
                 }
             }
         }
-        Ok(end == length)
+        Ok(end == length && !pace.is_unmeasured)
     }
 }
 

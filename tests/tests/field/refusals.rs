@@ -1,10 +1,13 @@
 //! What lasts: each cause is said in its own words, with the object, and costs few requests.
 
-use deepclone_tests::stub_store::{Kind, Rule, StoreAnswer, error};
+use deepclone_tests::stub_store::{Kind, Manners, Rule, StoreAnswer, error};
 
 use crate::bench::{Bench, FLOWING, LARGE, SMALL};
 
 const KEY: &str = "a.parquet";
+
+/// A small object and one that flows, in turn: the same code reads their answers.
+const SIZES: [usize; 2] = [SMALL, FLOWING];
 
 /// Every request of this kind for the object is refused.
 fn refuses(kind: Kind, answer: &StoreAnswer) -> Rule {
@@ -16,7 +19,7 @@ fn a_source_that_does_not_give_an_object_says_why() {
     let archived = error(403, "InvalidObjectState");
     let archived = archived.saying("The operation is not valid for the object's storage class");
     let kms = error(403, "AccessDenied").saying("not authorized to perform: kms:Decrypt");
-    for (answer, parts) in [
+    let cases = [
         (archived, &["archived", "storage class"][..]),
         (error(409, "BlobArchived"), &["archived"]),
         (error(403, "AccessDenied"), &["refuses our credentials", "AccessDenied"]),
@@ -25,17 +28,16 @@ fn a_source_that_does_not_give_an_object_says_why() {
         (error(409, "Whatever"), &["does not give the object", "Whatever"]),
         (error(404, "NoSuchBucket"), &["bucket or container does not exist"]),
         (error(501, "NotImplemented"), &["does not support"]),
-    ] {
-        for size in [SMALL, FLOWING] {
-            let bench = Bench::of(size).source_lies([refuses(Kind::Get, &answer)]);
-            let ended = bench.clone_table();
-            let case = format!("{answer:?}, {size} bytes");
-            bench.is_refused(&ended, &[&[KEY, "from the source"], parts].concat(), &case);
-            assert!(!ended.message().contains("exists already"), "{case}");
-            // Each of two workers is asked once.
-            assert!(bench.source.seen_of(Kind::Get, KEY).len() <= 2, "{case}");
-            assert!(bench.data().is_empty(), "{case}");
-        }
+    ];
+    for ((answer, parts), size) in cases.into_iter().zip(SIZES.into_iter().cycle()) {
+        let bench = Bench::of(size).source_lies([refuses(Kind::Get, &answer)]);
+        let ended = bench.clone_table();
+        let case = format!("{answer:?}, {size} bytes");
+        bench.is_refused(&ended, &[&[KEY, "from the source"], parts].concat(), &case);
+        assert!(!ended.message().contains("exists already"), "{case}");
+        // Each of two workers is asked once.
+        assert!(bench.source.seen_of(Kind::Get, KEY).len() <= 2, "{case}");
+        assert!(bench.data().is_empty(), "{case}");
     }
 }
 
@@ -44,7 +46,7 @@ fn a_target_that_does_not_take_an_object_says_why() {
     let worm = error(400, "InvalidRequest");
     let worm = worm.saying("Object is WORM protected and cannot be overwritten");
     let kms = error(403, "AccessDenied").saying("not authorized to perform: kms:GenerateDataKey");
-    for (answer, parts) in [
+    let cases = [
         (error(409, "BlobImmutableDueToPolicy"), &["retention policy"][..]),
         (worm, &["lock", "WORM"]),
         (error(412, "LeaseIdMissing"), &["lease"]),
@@ -57,16 +59,23 @@ fn a_target_that_does_not_take_an_object_says_why() {
         (kms, &["KMS", "kms:GenerateDataKey"]),
         (error(404, "NoSuchBucket"), &["bucket or container does not exist"]),
         (error(501, "NotImplemented"), &["does not support"]),
-    ] {
-        for size in [SMALL, FLOWING] {
-            let bench = Bench::of(size).target_lies([refuses(Kind::Put, &answer)]);
-            let ended = bench.clone_table();
-            let case = format!("{answer:?}, {size} bytes");
-            bench.is_refused(&ended, &[&[KEY, "to the target"], parts].concat(), &case);
-            assert!(bench.target.seen_of(Kind::Put, KEY).len() <= 2, "{case}");
-            assert!(bench.target.seen_of(Kind::Get, KEY).is_empty(), "{case}: it is not there");
-        }
+    ];
+    for ((answer, parts), size) in cases.into_iter().zip(SIZES.into_iter().cycle()) {
+        let bench = Bench::of(size).target_lies([refuses(Kind::Put, &answer)]);
+        let ended = bench.clone_table();
+        let case = format!("{answer:?}, {size} bytes");
+        bench.is_refused(&ended, &[&[KEY, "to the target"], parts].concat(), &case);
+        assert!(bench.target.seen_of(Kind::Put, KEY).len() <= 2, "{case}");
+        assert!(bench.target.seen_of(Kind::Get, KEY).is_empty(), "{case}: it is not there");
     }
+}
+
+#[test]
+fn a_target_that_ignores_conditions_is_refused_before_the_first_object() {
+    let manners = Manners { ignores_conditions: true, ..Manners::default() };
+    let bench = Bench::with(&[(KEY, SMALL)], Manners::default(), manners);
+    bench.is_refused(&bench.clone_table(), &["ignores put-if-absent"], "no conditions");
+    assert!(bench.data().is_empty());
 }
 
 #[test]

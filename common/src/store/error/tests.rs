@@ -78,6 +78,8 @@ fn statuses_and_codes() {
     // Without a status: an answer 200 with an error in its body.
     check(generic(&code("SlowDown")), Kind::Throttled, "SlowDown");
     check(generic(&code("InternalError")), Kind::Transient, "InternalError");
+    let unmeasured = "Content-Length Header missing from response";
+    check(generic(unmeasured), Kind::Denied, "how long the object is");
     check(generic("GET http://169.254.169.254/latest"), Kind::Other, "no credentials are");
     let url = "cannot reach https://u:hunter2@h/b?sig=hunter2\n now";
     check(generic(url), Kind::Other, "h/b?*** now");
