@@ -15,7 +15,6 @@ use deepclone_common::store::signing::Signing;
 use deepclone_common::store::streaming::{BodyCut, Flow, Streaming, StreamingStore, UploadId};
 use futures::{StreamExt as _, TryStreamExt as _};
 use object_store::aws::{AmazonS3, AmazonS3Builder};
-use object_store::multipart::MultipartStore as _;
 use object_store::path::Path;
 use object_store::{ClientOptions, ObjectStoreExt as _, PutPayload};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -55,8 +54,7 @@ fn bench_digest(criterion: &mut Criterion) {
 
 fn bench_flow(criterion: &mut Criterion) {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime starts");
-    let (client, upload) = runtime.block_on(prepared());
-    let store = StreamingStore::new(client.clone(), client.clone(), Streaming::Sent);
+    let (client, store, upload) = runtime.block_on(prepared());
     let mut group = criterion.benchmark_group("flow");
     group.sample_size(20);
     group.throughput(Throughput::Bytes(OBJECT_BYTES as u64));
@@ -68,7 +66,7 @@ fn bench_flow(criterion: &mut Criterion) {
 }
 
 /// A client of a store with one object, and an upload into the same bucket.
-async fn prepared() -> (Arc<AmazonS3>, UploadId) {
+async fn prepared() -> (Arc<AmazonS3>, StreamingStore, UploadId) {
     let addresses = deepclone_benches::start().await.expect("a free address");
     create_bucket(&addresses.control).await.expect("the store makes a bucket");
     let client = AmazonS3Builder::new()
@@ -86,9 +84,10 @@ async fn prepared() -> (Arc<AmazonS3>, UploadId) {
         .expect("the settings are complete");
     let object = PutPayload::from(vec![7; OBJECT_BYTES]);
     client.put(&Path::from(SOURCE), object).await.expect("the store takes an object");
-    let path = Path::from("target");
-    let id = client.create_multipart(&path).await.expect("the store opens an upload");
-    (Arc::new(client), UploadId { path, id })
+    let client = Arc::new(client);
+    let store = StreamingStore::new(client.clone(), client.clone(), Streaming::Sent);
+    let upload = store.create(&Path::from("target")).await.expect("the store opens an upload");
+    (client, store, upload)
 }
 
 async fn create_bucket(address: &str) -> std::io::Result<()> {

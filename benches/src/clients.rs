@@ -13,7 +13,7 @@ use crate::counts::Tally;
 use crate::faults::Fate;
 use crate::refused::Refused;
 use crate::request::Call;
-use crate::s3::{self, Reply};
+use crate::s3::{self, StoreReply};
 use crate::shared::{BenchStore, lock};
 
 /// Answers a request.
@@ -50,7 +50,7 @@ pub(crate) async fn answer(
 /// The answer as it is sent.
 pub(crate) fn response(
     method: &Method,
-    reply: Reply,
+    reply: StoreReply,
     cut_at: Option<u64>,
     tally: Arc<Tally>,
 ) -> Response<Sent> {

@@ -8,7 +8,6 @@ use sha2::{Digest, Sha256};
 /// Length of every piece but the last one of a body.
 const PIECE_BYTES: u64 = 256 << 10;
 
-/// Bytes in pieces.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Content {
     pieces: Vec<Bytes>,

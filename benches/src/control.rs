@@ -16,11 +16,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::content::Content;
-use crate::faults::{FaultRates, Faults};
+use crate::faults::{FaultRates, LinkFaults};
 use crate::objects::{Condition, StoredObject};
 use crate::refused::Refused;
 use crate::request::Call;
-use crate::s3::{self, Reply};
+use crate::s3::{self, StoreReply};
 use crate::shared::{BenchStore, lock};
 
 /// The bucket of which no client knows.
@@ -44,7 +44,7 @@ struct Filling {
 }
 
 /// Answers a request, whose body is `content`. It may take seconds.
-pub(crate) fn answer(store: &BenchStore, call: &Call, content: Content) -> Reply {
+pub(crate) fn answer(store: &BenchStore, call: &Call, content: Content) -> StoreReply {
     if call.bucket != BUCKET {
         return s3::answer(&store.objects, call, content);
     }
@@ -55,22 +55,22 @@ pub(crate) fn answer(store: &BenchStore, call: &Call, content: Content) -> Reply
         (&Method::POST, "fill") => parse(content).and_then(|filling| fill(store, filling)),
         (&Method::GET, "sizes") => each(store, bucket, |object| object.content.length().into()),
         (&Method::GET, "digests") => each(store, bucket, |object| object.content.sha256().into()),
-        _ => Err(Reply::from(Refused::NotImplemented)),
+        _ => Err(StoreReply::from(Refused::NotImplemented)),
     };
-    done.map_or_else(|reply| reply, |value| Reply::text(value.to_string()))
+    done.map_or_else(|reply| reply, |value| StoreReply::text(value.to_string()))
 }
 
-fn parse<T: for<'de> Deserialize<'de>>(content: Content) -> Result<T, Reply> {
+fn parse<T: for<'de> Deserialize<'de>>(content: Content) -> Result<T, StoreReply> {
     let bytes: Vec<u8> = content.into_pieces().flatten().collect();
-    serde_json::from_slice(&bytes).map_err(|error| Reply {
+    serde_json::from_slice(&bytes).map_err(|error| StoreReply {
         status: StatusCode::BAD_REQUEST,
-        ..Reply::text(error.to_string())
+        ..StoreReply::text(error.to_string())
     })
 }
 
 fn set(store: &BenchStore, setting: &Setting) -> Value {
     *lock(&store.round_trip) = Duration::from_millis(setting.round_trip_ms);
-    *lock(&store.faults) = Faults::new(setting.faults);
+    *lock(&store.faults) = LinkFaults::new(setting.faults);
     store.tallies.reset();
     Value::Null
 }
@@ -81,7 +81,7 @@ fn counts(store: &BenchStore) -> Value {
     json!({ "kinds": kinds, "faults": &*lock(&store.faults) })
 }
 
-fn fill(store: &BenchStore, filling: Filling) -> Result<Value, Reply> {
+fn fill(store: &BenchStore, filling: Filling) -> Result<Value, StoreReply> {
     for (seed, (key, length)) in (0..).zip(filling.sizes) {
         let content = Content::random(length, seed);
         lock(&store.objects).put(&filling.bucket, &key, content, &Condition::Any)?;
@@ -94,7 +94,7 @@ fn each(
     store: &BenchStore,
     bucket: &str,
     of: impl Fn(&StoredObject) -> Value,
-) -> Result<Value, Reply> {
+) -> Result<Value, StoreReply> {
     let keys = lock(&store.objects).bucket(bucket)?.clone();
     Ok(keys.into_iter().map(|(key, object)| (key, of(&object))).collect())
 }

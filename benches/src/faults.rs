@@ -26,7 +26,7 @@ pub(crate) enum Fate {
 
 /// Decides, and counts what it did.
 #[derive(Debug, Default, Serialize)]
-pub(crate) struct Faults {
+pub(crate) struct LinkFaults {
     #[serde(skip)]
     rates: FaultRates,
     #[serde(skip)]
@@ -37,7 +37,7 @@ pub(crate) struct Faults {
     cut: u64,
 }
 
-impl Faults {
+impl LinkFaults {
     pub(crate) fn new(rates: FaultRates) -> Self {
         Self { rates, ..Self::default() }
     }

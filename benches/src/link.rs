@@ -23,12 +23,12 @@ const PIECES_MAX: usize = 64;
 const LATE_MAX: Duration = Duration::from_millis(5);
 
 /// A connection as the server sees it.
-pub(crate) trait Connection: AsyncRead + AsyncWrite + Send + Unpin {}
+pub(crate) trait LinkConnection: AsyncRead + AsyncWrite + Send + Unpin {}
 
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Connection for T {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> LinkConnection for T {}
 
 /// The server's end of a link of this length.
-pub(crate) fn over(client: TcpStream, round_trip: Duration) -> Box<dyn Connection> {
+pub(crate) fn over(client: TcpStream, round_trip: Duration) -> Box<dyn LinkConnection> {
     if round_trip.is_zero() {
         return Box::new(client);
     }
@@ -37,7 +37,7 @@ pub(crate) fn over(client: TcpStream, round_trip: Duration) -> Box<dyn Connectio
     Box::new(server)
 }
 
-async fn carry(client: TcpStream, server: impl Connection, round_trip: Duration) {
+async fn carry(client: TcpStream, server: impl LinkConnection, round_trip: Duration) {
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = tokio::io::split(server);
     let up = Direction { round_trip, open: Instant::now() + round_trip };

@@ -13,7 +13,7 @@ const MODIFIED: &str = "2024-01-01T00:00:00.000Z";
 
 /// What a client wants to be listed.
 #[derive(Debug)]
-pub(crate) struct Wanted<'a> {
+pub(crate) struct WantedPage<'a> {
     pub(crate) prefix: &'a str,
     /// Keys that share their text up to the delimiter are one entry; empty for none.
     pub(crate) delimiter: &'a str,
@@ -25,7 +25,7 @@ pub(crate) struct Wanted<'a> {
 type Found<'a> = Peekable<btree_map::Range<'a, String, Arc<StoredObject>>>;
 
 /// The page, in S3's form.
-pub(crate) fn page(keys: &Keys, wanted: &Wanted<'_>) -> String {
+pub(crate) fn page(keys: &Keys, wanted: &WantedPage<'_>) -> String {
     let start = match wanted.after < wanted.prefix {
         true => Bound::Included(wanted.prefix),
         false => Bound::Excluded(wanted.after),
@@ -65,7 +65,7 @@ fn next<'a>(found: &mut Found<'a>, prefix: &str) -> Option<(&'a String, &'a Arc<
 }
 
 /// The key up to the first delimiter behind the prefix.
-fn folder<'a>(key: &'a str, wanted: &Wanted<'_>) -> Option<&'a str> {
+fn folder<'a>(key: &'a str, wanted: &WantedPage<'_>) -> Option<&'a str> {
     if wanted.delimiter.is_empty() {
         return None;
     }
@@ -86,7 +86,7 @@ fn write_object(xml: &mut String, key: &str, object: &StoredObject) {
     );
 }
 
-fn result(wanted: &Wanted<'_>, entries: usize, is_truncated: bool, xml: &str) -> String {
+fn result(wanted: &WantedPage<'_>, entries: usize, is_truncated: bool, xml: &str) -> String {
     let (prefix, entries_max) = (escape(wanted.prefix), wanted.entries_max);
     format!(
         "<ListBucketResult><Prefix>{prefix}</Prefix><KeyCount>{entries}</KeyCount>\

@@ -7,7 +7,7 @@ use http::header::{CONTENT_RANGE, ETAG, HeaderName, LAST_MODIFIED};
 use http::{Method, StatusCode};
 
 use crate::content::Content;
-use crate::listing::{self, Wanted, escape};
+use crate::listing::{self, WantedPage, escape};
 use crate::objects::Objects;
 use crate::refused::Refused;
 use crate::request::Call;
@@ -16,16 +16,15 @@ use crate::request::Call;
 const MODIFIED: &str = "Mon, 01 Jan 2024 00:00:00 GMT";
 const ENTRIES_MAX: usize = 1000;
 
-/// An answer.
 #[derive(Debug, Default)]
-pub(crate) struct Reply {
+pub(crate) struct StoreReply {
     pub(crate) status: StatusCode,
     pub(crate) headers: Vec<(HeaderName, String)>,
     /// Of an answer to `HEAD` only the length is sent.
     pub(crate) content: Content,
 }
 
-impl Reply {
+impl StoreReply {
     pub(crate) fn text(text: String) -> Self {
         Self { content: text.into(), ..Self::default() }
     }
@@ -35,52 +34,52 @@ impl Reply {
     }
 }
 
-impl From<Refused> for Reply {
+impl From<Refused> for StoreReply {
     fn from(refused: Refused) -> Self {
         Self { status: refused.status(), ..Self::text(refused.xml()) }
     }
 }
 
 /// Does the request, whose body is `content`.
-pub(crate) fn answer(objects: &Mutex<Objects>, call: &Call, content: Content) -> Reply {
+pub(crate) fn answer(objects: &Mutex<Objects>, call: &Call, content: Content) -> StoreReply {
     let objects = objects.lock().unwrap_or_else(PoisonError::into_inner);
     let done = match call.key.is_empty() {
         true => of_bucket(objects, call),
         false => of_object(objects, call, content),
     };
-    done.unwrap_or_else(Reply::from)
+    done.unwrap_or_else(StoreReply::from)
 }
 
-fn of_bucket(mut objects: MutexGuard<'_, Objects>, call: &Call) -> Result<Reply, Refused> {
+fn of_bucket(mut objects: MutexGuard<'_, Objects>, call: &Call) -> Result<StoreReply, Refused> {
     match call.method {
         Method::PUT => objects.create_bucket(&call.bucket),
         Method::HEAD => drop(objects.bucket(&call.bucket)?),
         Method::DELETE => {
             objects.delete_bucket(&call.bucket)?;
-            return Ok(Reply::empty(StatusCode::NO_CONTENT));
+            return Ok(StoreReply::empty(StatusCode::NO_CONTENT));
         }
         Method::GET => return list(&objects, call),
         _ => return Err(Refused::NotImplemented),
     }
-    Ok(Reply::default())
+    Ok(StoreReply::default())
 }
 
-fn list(objects: &Objects, call: &Call) -> Result<Reply, Refused> {
+fn list(objects: &Objects, call: &Call) -> Result<StoreReply, Refused> {
     let text = |name| call.query(name).unwrap_or_default();
-    let wanted = Wanted {
+    let wanted = WantedPage {
         prefix: text("prefix"),
         delimiter: text("delimiter"),
         after: text("start-after").max(text("continuation-token")),
         entries_max: text("max-keys").parse().unwrap_or(ENTRIES_MAX),
     };
-    Ok(Reply::text(listing::page(objects.bucket(&call.bucket)?, &wanted)))
+    Ok(StoreReply::text(listing::page(objects.bucket(&call.bucket)?, &wanted)))
 }
 
 fn of_object(
     mut objects: MutexGuard<'_, Objects>,
     call: &Call,
     content: Content,
-) -> Result<Reply, Refused> {
+) -> Result<StoreReply, Refused> {
     let upload = call.query("uploadId");
     match (&call.method, upload) {
         (&Method::GET | &Method::HEAD, None) => return get(&objects, call),
@@ -94,19 +93,19 @@ fn of_object(
         (&Method::DELETE, None) => objects.delete(&call.bucket, &call.key)?,
         _ => return Err(Refused::NotImplemented),
     }
-    Ok(Reply::empty(StatusCode::NO_CONTENT))
+    Ok(StoreReply::empty(StatusCode::NO_CONTENT))
 }
 
-fn get(objects: &Objects, call: &Call) -> Result<Reply, Refused> {
+fn get(objects: &Objects, call: &Call) -> Result<StoreReply, Refused> {
     let object = objects.get(&call.bucket, &call.key)?;
     call.condition().check(Some(&object))?;
     let headers = vec![(ETAG, object.etag.clone()), (LAST_MODIFIED, MODIFIED.to_owned())];
     let length = object.content.length();
     let Some(range) = call.range(length)? else {
         let content = object.content.clone();
-        return Ok(Reply { headers, content, ..Reply::default() });
+        return Ok(StoreReply { headers, content, ..StoreReply::default() });
     };
-    let mut partial = Reply::empty(StatusCode::PARTIAL_CONTENT);
+    let mut partial = StoreReply::empty(StatusCode::PARTIAL_CONTENT);
     let shown = format!("bytes {}-{}/{length}", range.start, range.end - 1);
     partial.headers = headers;
     partial.headers.push((CONTENT_RANGE, shown));
@@ -114,7 +113,7 @@ fn get(objects: &Objects, call: &Call) -> Result<Reply, Refused> {
     Ok(partial)
 }
 
-fn put(objects: &mut Objects, call: &Call, content: Content) -> Result<Reply, Refused> {
+fn put(objects: &mut Objects, call: &Call, content: Content) -> Result<StoreReply, Refused> {
     let is_encoded = call.header("transfer-encoding").is_some()
         || call.header("x-amz-content-sha256").is_some_and(|hash| hash.starts_with("STREAMING"));
     if is_encoded || call.header("x-amz-copy-source").is_some() {
@@ -127,7 +126,7 @@ fn put(objects: &mut Objects, call: &Call, content: Content) -> Result<Reply, Re
         }
         None => objects.put(&call.bucket, &call.key, content, &call.condition())?,
     };
-    Ok(Reply { headers: vec![(ETAG, etag)], ..Reply::default() })
+    Ok(StoreReply { headers: vec![(ETAG, etag)], ..StoreReply::default() })
 }
 
 fn complete(
@@ -135,7 +134,7 @@ fn complete(
     call: &Call,
     upload: &str,
     content: Content,
-) -> Result<Reply, Refused> {
+) -> Result<StoreReply, Refused> {
     let bytes: Vec<u8> = content.into_pieces().flatten().collect();
     let text = String::from_utf8(bytes).map_err(|_| Refused::MalformedXml)?;
     let numbers: Vec<u32> = text
@@ -150,9 +149,9 @@ fn complete(
 }
 
 /// An answer about the object that was asked for.
-fn named(result: &str, call: &Call, field: &str, value: &str) -> Reply {
+fn named(result: &str, call: &Call, field: &str, value: &str) -> StoreReply {
     let (bucket, key, value) = (escape(&call.bucket), escape(&call.key), escape(value));
-    Reply::text(format!(
+    StoreReply::text(format!(
         "<{result}><Bucket>{bucket}</Bucket><Key>{key}</Key><{field}>{value}</{field}></{result}>"
     ))
 }

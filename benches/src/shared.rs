@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::counts::Tallies;
-use crate::faults::Faults;
+use crate::faults::LinkFaults;
 use crate::objects::Objects;
 
 /// The objects, and how clients reach them.
@@ -12,7 +12,7 @@ use crate::objects::Objects;
 pub(crate) struct BenchStore {
     pub(crate) objects: Mutex<Objects>,
     pub(crate) tallies: Tallies,
-    pub(crate) faults: Mutex<Faults>,
+    pub(crate) faults: Mutex<LinkFaults>,
     /// Of connections that begin now.
     pub(crate) round_trip: Mutex<Duration>,
 }

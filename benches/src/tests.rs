@@ -19,7 +19,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-use crate::faults::{Fate, FaultRates, Faults};
+use crate::faults::{Fate, FaultRates, LinkFaults};
 use crate::{Addresses, start};
 
 const KIB: u64 = 1024;
@@ -127,7 +127,7 @@ async fn what_passes_is_counted_by_kind_until_the_link_is_set() {
     read(&client, "_delta_log/0.json").await.unwrap();
     client.put(&Path::from("copy"), bytes.into()).await.unwrap();
     let counts = json_of(&addresses, "/-/counts").await;
-    let tally = |bytes_in: u64, bytes_out: u64| json!({ "requests": 1, "bytes_in": bytes_in, "bytes_out": bytes_out });
+    let tally = |taken: u64, given: u64| tally_of(1, taken, given);
     let kinds = json!({
         "GET data": tally(0, 300 * KIB), "GET log": tally(0, 7), "PUT data": tally(300 * KIB, 0),
     });
@@ -146,7 +146,8 @@ async fn requests_are_refused_and_bodies_cut() {
     fill(&addresses, json!({ "a": 400 * KIB })).await;
     let set = |faults: Value| {
         let addresses = &addresses;
-        async move { ask(addresses, "POST", "/-/link", &json!({ "faults": faults }).to_string()).await }
+        let faults = json!({ "faults": faults }).to_string();
+        async move { ask(addresses, "POST", "/-/link", &faults).await }
     };
     set(json!({ "refused_every": 1 })).await;
     let refused = read(&client, "a").await.unwrap_err().to_string();
@@ -171,7 +172,7 @@ async fn requests_are_refused_and_bodies_cut() {
 #[test]
 fn faults_are_spread_evenly() {
     let rates = FaultRates { refused_every: 10, cut_every: 5 };
-    let mut faults = Faults::new(rates);
+    let mut faults = LinkFaults::new(rates);
     let fates: Vec<_> = (1..=20).map(|number| (number, faults.next(number % 2 == 0))).collect();
     let is = |wanted: fn(&Fate) -> bool| -> Vec<_> {
         fates.iter().filter(|(_, fate)| wanted(fate)).map(|(number, _)| *number).collect()
@@ -195,4 +196,8 @@ async fn a_link_takes_its_time() {
         let took = begun.elapsed();
         assert!(took >= ROUND_TRIP * round_trips, "{key}: {took:?}");
     }
+}
+
+fn tally_of(requests: u64, bytes_in: u64, bytes_out: u64) -> serde_json::Value {
+    json!({ "requests": requests, "bytes_in": bytes_in, "bytes_out": bytes_out })
 }

@@ -57,8 +57,8 @@ pub const WHOLE_OBJECT_BYTES_MAX: u64 = 64 << 20;
 /// Bytes of a part of a longer object, but for the last part: stores take no less than 5 MiB, and
 /// a large object needs many parts to fill a long line.
 pub const PART_BYTES_MIN: u64 = 32 << 20;
-/// Bytes of a part that a store copies by itself, but for the last part: a failure costs no line, and
-/// stores copy several parts at once. They take no more than 5 GiB.
+/// Bytes of a part that a store copies by itself, but for the last part: a failure costs no line,
+/// and stores copy several parts at once. They take no more than 5 GiB.
 pub const COPIED_PART_BYTES_MIN: u64 = 256 << 20;
 /// Copies that a worker runs at once between two stores before it knows them: enough for a store
 /// next door.

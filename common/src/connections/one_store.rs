@@ -11,7 +11,6 @@ use std::sync::{Arc, Mutex};
 use object_store::aws::AmazonS3ConfigKey as S3Key;
 use sha2::{Digest, Sha256};
 
-use super::registry::Connections;
 use super::settings::{Pairs, StoreKey};
 
 /// Objects in a row without a stored checksum, after which no more are asked for it.
@@ -39,7 +38,6 @@ impl OneStore {
         Self { bucket: source_bucket.into(), found: Arc::default() }
     }
 
-    /// The source's bucket.
     #[must_use]
     pub fn bucket(&self) -> &str {
         &self.bucket
@@ -71,21 +69,6 @@ impl OneStore {
 /// The pairs of connections that copied, by the names of source and target.
 pub(super) type StorePairs = Arc<Mutex<BTreeMap<(String, String), OneStore>>>;
 
-impl Connections {
-    /// Returns the store of two connections that may copy by itself; `None` when they are of two
-    /// stores or have two sets of credentials.
-    #[must_use]
-    pub fn one_store(&self, source: &str, target: &str) -> Option<OneStore> {
-        let (from, to) = (self.by_name.get(source)?, self.by_name.get(target)?);
-        if from.principal.is_none() || from.principal != to.principal {
-            return None;
-        }
-        let mut pairs = self.pairs.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let pair = pairs.entry((source.to_owned(), target.to_owned()));
-        Some(pair.or_insert_with(|| OneStore::new(&from.location.bucket)).clone())
-    }
-}
-
 /// A digest of what decides who asks which store: equal for two connections of one store with one
 /// set of credentials. `None` where the store is not asked to copy: a customer's own key would have
 /// to be sent for the source, too, and sessions of S3 Express are not signed by us.
@@ -115,6 +98,7 @@ pub(super) fn principal(endpoint: &str, region: &str, pairs: &Pairs<S3Key>) -> O
 
 #[cfg(test)]
 mod tests {
+    use super::super::registry::Connections;
     use super::*;
     use crate::config::Config;
 

@@ -15,7 +15,7 @@ use super::connection::{Connection, connection, named};
 use super::error::ConnectionError;
 use super::local::LocalStore;
 use super::location::{self, Location, Scheme};
-use super::one_store::StorePairs;
+use super::one_store::{OneStore, StorePairs};
 use super::overlap::{TablePlace, refuse_overlap};
 use super::resolved::{Offer, Opened, Resolved, Writes};
 use super::settings;
@@ -204,6 +204,19 @@ impl Connections {
         let uri = location.uri();
         let table = TableStore { store: connection.fit_store(), root, uri };
         Ok(Opened { table, writes })
+    }
+
+    /// Returns the store of two connections that may copy by itself; `None` when they are of two
+    /// stores or have two sets of credentials.
+    #[must_use]
+    pub fn one_store(&self, source: &str, target: &str) -> Option<OneStore> {
+        let (from, to) = (self.by_name.get(source)?, self.by_name.get(target)?);
+        if from.principal.is_none() || from.principal != to.principal {
+            return None;
+        }
+        let mut pairs = self.pairs.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let pair = pairs.entry((source.to_owned(), target.to_owned()));
+        Some(pair.or_insert_with(|| OneStore::new(&from.location.bucket)).clone())
     }
 
     /// Returns the folders above a table, the nearest first, up to the connection's root. For a

@@ -32,10 +32,11 @@ use object_store::client::{
 };
 use tokio::time::{Instant, Sleep};
 
+use crate::store::flow_body::FlowBody;
 use crate::store::signing::Signing;
 use crate::store::stall::{COMPLETION_TIMEOUT, STALL_TIMEOUT, deadline_for};
 use crate::store::stored_checksum::{Said, StoredChecksum};
-use crate::store::streaming::{FlowBody, hear, sent_by_this_task};
+use crate::store::streaming::{hear, sent_by_this_task};
 use crate::store::{answer, copying, counts, http_client, listed_keys, literal, requests, uploads};
 
 /// The condition of Google Cloud Storage on an object's generation: 0 for none.
@@ -149,18 +150,14 @@ impl HttpService for TimedService {
         let said = self.completion.said(&request);
         let completes = self.completion.is_of(&request);
         let host = request.uri().authority().map(ToString::to_string).unwrap_or_default();
+        let limit = match (&copying, completes) {
+            (Some(copying), _) => copying.deadline(),
+            (None, true) => COMPLETION_TIMEOUT,
+            (None, false) => deadline_for(request.body().content_length() as u64),
+        };
         let answer = match sent_by_this_task(&request) {
             Some(body) => self.send(request, body).await,
-            None => {
-                let length = request.body().content_length() as u64;
-                let limit = match (&copying, completes) {
-                    (Some(copying), _) => copying.deadline(),
-                    (None, true) => COMPLETION_TIMEOUT,
-                    (None, false) => deadline_for(length),
-                };
-                let answer = tokio::time::timeout(limit, self.inner.execute(request)).await;
-                answer.unwrap_or_else(|_| Err(stalled(limit)))
-            }
+            None => self.send_whole(request, limit).await,
         };
         counts::count(&host, &answer);
         let mut answer = answer?;
@@ -168,7 +165,7 @@ impl HttpService for TimedService {
             asked.note(&mut answer);
         }
         let (parts, body) = answer.into_parts();
-        let limit = copying.as_ref().map_or(STALL_TIMEOUT, Copying::deadline);
+        let limit = copying.as_ref().map_or(STALL_TIMEOUT, |copying| copying.deadline());
         let timer = Box::pin(tokio::time::sleep(limit));
         let body = HttpResponseBody::new(TimedBody { inner: body, timer, limit });
         let (mut parts, mut body) =
@@ -209,6 +206,16 @@ impl HttpService for TimedService {
 }
 
 impl TimedService {
+    /// Sends a request whose body is in memory, and waits for the head of its answer.
+    async fn send_whole(
+        &self,
+        request: HttpRequest,
+        limit: Duration,
+    ) -> Result<HttpResponse, HttpError> {
+        let answer = tokio::time::timeout(limit, self.inner.execute(request)).await;
+        answer.unwrap_or_else(|_| Err(stalled(limit)))
+    }
+
     /// Sends a request with `body` instead of its own.
     async fn send(&self, request: HttpRequest, body: FlowBody) -> Result<HttpResponse, HttpError> {
         let (parts, _stand_in) = request.into_parts();

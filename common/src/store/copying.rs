@@ -2,10 +2,10 @@
 //! to it. None of them come here.
 //!
 //! The `object_store` client has no such request between two buckets. It is asked to write an empty
-//! part, and a task-local value tells the connector of [`super::client`] what the part is a copy of.
-//! The connector adds the headers of `UploadPartCopy`, signs again, and shows the client the entity
-//! tag of the answer where it looks for one. The two find each other as in [`super::streaming`], and
-//! an empty part that no connector replaced is an error here, too.
+//! part, and a task-local value tells the connector of [`super::client`] what the part is a copy
+//! of. The connector adds the headers of `UploadPartCopy`, signs again, and shows the client the
+//! entity tag of the answer where it looks for one. The two find each other as in
+//! [`super::streaming`], and an empty part that no connector replaced is an error here, too.
 //!
 //! The copy is of one state of the source (`x-amz-copy-source-if-match`). The completion of the
 //! upload has its condition as ever, so nothing is overwritten.
@@ -121,8 +121,8 @@ struct CopyOrder {
 /// A request for a copy that is under way.
 pub(super) struct Copying(Arc<CopyOrder>);
 
-/// Makes the request of a task that copies one for a copy, and returns it; asks for a checksum where
-/// an upload is opened that wants one.
+/// Makes the request of a task that copies one for a copy, and returns it; asks for a checksum
+/// where an upload is opened that wants one.
 pub(super) async fn extend(
     request: &mut HttpRequest,
     signing: &Signing,
@@ -175,8 +175,8 @@ impl Copying {
         STALL_TIMEOUT + Duration::from_secs(self.0.source.length / FLOOR_BYTES_PER_SECOND)
     }
 
-    /// Makes the successful answer that to the write of a part, which has the entity tag in a header.
-    /// A store that says none in the body wrote the empty part.
+    /// Makes the successful answer that to the write of a part, which has the entity tag in a
+    /// header. A store that says none in the body wrote the empty part.
     pub(super) fn note(&self, parts: &mut Parts, body: &[u8]) {
         let text = String::from_utf8_lossy(body);
         let value = |name| elements(&text, name).next().map(|(_, value)| unescaped(value));

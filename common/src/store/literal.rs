@@ -69,7 +69,6 @@ impl ObjectPath {
         Ok(Self { path, stand_in: Some(StandIn { text, count }) })
     }
 
-    /// The object's key.
     #[must_use]
     pub fn key(&self) -> String {
         match &self.stand_in {

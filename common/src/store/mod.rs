@@ -24,6 +24,7 @@ pub mod client;
 pub mod copying;
 pub mod counts;
 pub mod error;
+mod flow_body;
 mod http_client;
 mod listed_keys;
 pub mod literal;

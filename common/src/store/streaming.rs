@@ -10,22 +10,21 @@
 //! a connector).
 
 use std::fmt;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
-use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use futures::TryStreamExt;
 use futures::stream::BoxStream;
-use futures::{StreamExt, TryStreamExt};
 use http::Method;
-use http_body::{Body, Frame, SizeHint};
 use object_store::client::HttpRequest;
 use object_store::multipart::{MultipartStore, PartId};
 use object_store::path::Path;
 use object_store::{ObjectStore, PutMode, PutPayload};
 
 use super::error::{StoreError, StoreErrorKind};
+pub use super::flow_body::BodyCut;
+use super::flow_body::{FlowBody, Pieces};
 use super::stall::FlowProgress;
 use super::stored_checksum::StoredChecksum;
 use super::uploads::{OpenUpload, open_uploads};
@@ -38,11 +37,6 @@ tokio::task_local! {
     /// The body that the request of this task is to send.
     static SENDING: Arc<Sending>;
 }
-
-/// The source of a body ended before its length: it knows why.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the bytes to be written ended early")]
-pub struct BodyCut;
 
 /// Bytes to be written, as they come.
 pub struct Flow {
@@ -397,9 +391,6 @@ fn stand_in(length: u64) -> PutPayload {
     blocks.collect()
 }
 
-/// Where the bytes of a body come from; `None` once nobody wants more of them.
-type Pieces = Arc<Mutex<Option<BoxStream<'static, Result<Bytes, BodyCut>>>>>;
-
 /// A body between the caller and the connector.
 #[derive(Default)]
 struct Sending {
@@ -427,7 +418,7 @@ impl Sending {
         let progress = Arc::new(FlowProgress::default());
         let Flow { length, pieces } = flow;
         let pieces = Arc::new(Mutex::new(Some(pieces)));
-        let body = FlowBody { pieces: Arc::clone(&pieces), left: length, progress };
+        let body = FlowBody::new(Arc::clone(&pieces), length, progress);
         Self { length, body: Mutex::new(Some(body)), pieces, stored: OnceLock::new() }
     }
 
@@ -441,63 +432,6 @@ impl Sending {
             return None;
         }
         self.body.lock().ok()?.take()
-    }
-}
-
-/// A body of known length that flows.
-pub(super) struct FlowBody {
-    pieces: Pieces,
-    left: u64,
-    progress: Arc<FlowProgress>,
-}
-
-impl FlowBody {
-    pub(super) fn progress(&self) -> Arc<FlowProgress> {
-        Arc::clone(&self.progress)
-    }
-}
-
-impl Body for FlowBody {
-    type Data = Bytes;
-    type Error = BodyCut;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyCut>>> {
-        let next = {
-            let mut pieces = self.pieces.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            match pieces.as_mut() {
-                Some(pieces) => pieces.poll_next_unpin(context),
-                None => Poll::Ready(Some(Err(BodyCut))),
-            }
-        };
-        let Poll::Ready(next) = next else {
-            self.progress.wait_for_source();
-            return Poll::Pending;
-        };
-        let frame = match next {
-            Some(Ok(bytes)) => match self.left.checked_sub(bytes.len() as u64) {
-                Some(left) => {
-                    self.left = left;
-                    Some(Ok(Frame::data(bytes)))
-                }
-                None => Some(Err(BodyCut)),
-            },
-            Some(Err(BodyCut)) => Some(Err(BodyCut)),
-            None if self.left > 0 => Some(Err(BodyCut)),
-            None => None,
-        };
-        self.progress.note(self.left == 0);
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.left == 0
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.left)
     }
 }
 

@@ -8,6 +8,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::response::Response;
 use axum::routing::any;
+use futures::StreamExt as _;
 use http::StatusCode;
 use http::header::{CONTENT_LENGTH, IF_NONE_MATCH};
 use object_store::aws::{AmazonS3Builder, Checksum};
