@@ -135,7 +135,7 @@ pub struct SpecArguments {
     /// Set a table property on the replica; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     pub property: Vec<String>,
-    /// How copied bytes are checked: by size, by a CRC-64 digest, or also by reading them back
+    /// How copied bytes are checked: by size, by the checksums of stores, or by reading them back
     #[arg(long, value_enum, default_value_t, value_name = "LEVEL")]
     pub verify: VerifyLevel,
     /// When another writer changed the replica: refuse, or overwrite its changes
@@ -285,10 +285,10 @@ pub enum ModeArgument {
 pub enum VerifyLevel {
     /// The length of each object.
     Size,
-    /// The CRC-64/NVME of the bytes that were read.
+    /// Every checksum that a store says of the bytes.
     #[default]
     Digest,
-    /// The digest, and a read-back at the target.
+    /// The same, and a read-back at the target.
     ReadBack,
 }
 

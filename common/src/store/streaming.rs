@@ -97,6 +97,14 @@ pub struct Stored {
     pub is_checked: bool,
 }
 
+impl UploadId {
+    /// True when each part is written with a checksum in its request.
+    #[must_use]
+    pub fn is_checked(&self) -> bool {
+        self.is_checked
+    }
+}
+
 impl fmt::Debug for StreamingStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StreamingStore").field("streaming", &self.streaming).finish_non_exhaustive()

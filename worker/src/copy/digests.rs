@@ -36,6 +36,17 @@ pub(crate) enum StoreSays {
     Other,
 }
 
+impl StoreSays {
+    /// The same of bytes whose checksum the store took with the request: it has them unless it says
+    /// otherwise.
+    pub(crate) fn of_checked(self) -> Self {
+        match self {
+            Self::Nothing | Self::Same => Self::Same,
+            Self::Other => Self::Other,
+        }
+    }
+}
+
 impl Digests {
     /// The digests of no bytes.
     pub(crate) fn new(second: Option<SecondDigest>) -> Self {

@@ -12,7 +12,6 @@ use deepclone_core::task::ObjectCopy;
 
 use super::by_store::copy_by_store;
 use super::context::TaskContext;
-use super::digests::StoreSays;
 use super::error::CopyError;
 use super::etag::ETag;
 use super::flow::Source;
@@ -133,10 +132,8 @@ async fn put_held(
         let error = match context.target.put(&object.target, &chunks, context.verification).await {
             Ok(Written::New { etag, checksum, is_checked }) => {
                 context.counts.wrote(source.size);
-                let says = match context.compare(&digests, checksum) {
-                    StoreSays::Nothing if is_checked => StoreSays::Same,
-                    says => says,
-                };
+                let says = context.compare(&digests, checksum);
+                let says = if is_checked { says.of_checked() } else { says };
                 break AtTarget::Written(etag, says);
             }
             Ok(Written::Exists) => match settle(context, object, &digests).await? {
@@ -178,9 +175,11 @@ async fn put_flowing(
         let put = context.target.put_flow(&object.target, from.flow(context).await?).await;
         digests = from.ended().await?.or(digests);
         let error = match (put, &digests) {
-            (Ok(Written::New { etag, checksum, .. }), Some(digests)) => {
+            (Ok(Written::New { etag, checksum, is_checked }), Some(digests)) => {
                 context.counts.wrote(source.size);
-                let at_target = AtTarget::Written(etag, context.compare(digests, checksum));
+                let says = context.compare(digests, checksum);
+                let says = if is_checked { says.of_checked() } else { says };
+                let at_target = AtTarget::Written(etag, says);
                 return Ok(at_target.evidence(digests, source.etag.as_ref()));
             }
             (Ok(Written::New { .. }), None) => return Err(CopyError::unread(key)),

@@ -240,6 +240,7 @@ async fn copy_part(
             (Ok((ids, checksum)), Some(digests)) => match context.compare(&digests, checksum) {
                 says @ (StoreSays::Same | StoreSays::Nothing) => {
                     context.counts.wrote(length);
+                    let says = if upload.is_checked() { says.of_checked() } else { says };
                     return Ok(Copied { digests, ids, says });
                 }
                 StoreSays::Other => {

@@ -139,6 +139,14 @@ impl Target {
 }
 
 impl Upload {
+    /// True when each part is written with a checksum, which the store checks.
+    pub(crate) fn is_checked(&self) -> bool {
+        match self {
+            Self::Store(upload) => upload.is_checked(),
+            Self::Disk(_) => false,
+        }
+    }
+
     /// Writes a part, which begins at `offset` of the object. One that was written before is
     /// replaced.
     pub(crate) async fn put_part(

@@ -94,6 +94,10 @@ impl StoreTarget {
 }
 
 impl StoreUpload {
+    pub(crate) fn is_checked(&self) -> bool {
+        self.id.is_checked()
+    }
+
     pub(crate) async fn put_part(
         &self,
         number: usize,

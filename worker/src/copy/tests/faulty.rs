@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use deepclone_common::store::copying::{self, CopyRange};
+use deepclone_common::store::error::{StoreError, StoreErrorKind};
 use deepclone_common::store::requests::Wanted;
 use deepclone_common::store::stored_checksum::StoredChecksum;
 use deepclone_common::store::streaming::hear;
@@ -43,6 +44,8 @@ pub(in crate::copy) enum Fault {
     Status(u16),
     /// The store copies other bytes.
     OtherBytes,
+    /// The store takes no write without a checksum in the request.
+    WantChecksum,
 }
 
 /// The faults to come, and the requests that came.
@@ -180,6 +183,10 @@ impl ObjectStore for Faulty {
         self.hear(&self.says_of_bodies, body.clone());
         match self.fault("put") {
             Some(Fault::Throttle) => Err(unavailable()),
+            Some(Fault::WantChecksum) => {
+                let wanted = StoreError::new(StoreErrorKind::ChecksumWanted, "a checksum");
+                Err(Error::Generic { store: "faulty", source: wanted.into() })
+            }
             Some(Fault::LoseAnswer) => {
                 self.inner.put_opts(at, body, how).await?;
                 Err(unavailable())

@@ -47,7 +47,15 @@ const AMAZON: Speaker =
 
 /// A case before this target, and the handle of its requests with checksums.
 fn speaking(speaker: Speaker, verification: Verification) -> (Case, Arc<Faulty>) {
-    let mut case = case(&[], &[]);
+    speaking_with(&[], speaker, verification)
+}
+
+fn speaking_with(
+    target: Faults<'_>,
+    speaker: Speaker,
+    verification: Verification,
+) -> (Case, Arc<Faulty>) {
+    let mut case = case(&[], target);
     let checked = case.target.beside();
     for handle in [&case.target, &checked] {
         for (says, said) in
@@ -115,6 +123,22 @@ async fn a_digest_is_proved_by_what_the_store_takes_or_says() {
         let (case, _) = speaking(emulator, Verification::Digest);
         assert_eq!(case.done(&body(*size)).await.objects[0].proof, StoredChecksum, "{size}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_wants_checksums_proves_what_it_takes_whatever_it_says() {
+    let silent = Speaker { bodies: None, uploads: None, ..AMAZON };
+    let faults: Faults<'_> = &[("put", 1, Fault::WantChecksum)];
+    let (case, checked) = speaking_with(faults, silent, Verification::Digest);
+    let [held, flow, parts] = SIZES;
+    // The first one finds out; from then on parts have checksums, too.
+    for size in [flow, parts, held] {
+        let receipt = case.done(&body(size)).await;
+        assert_eq!(receipt.objects[0].proof, Proof::StoredChecksum, "{size}");
+        case.target.inner.delete(&at()).await.unwrap();
+    }
+    assert_eq!((case.target.count("put"), case.target.count("upload")), (1, 0));
+    assert_eq!((checked.count("put"), checked.count("upload")), (2, 1));
 }
 
 #[tokio::test]
