@@ -68,6 +68,10 @@ pub struct Database {
 pub struct LimitSettings {
     /// The most bytes of objects that a worker holds in memory.
     pub memory: Option<ByteSize>,
+    /// The most objects and parts that a worker copies at once.
+    pub concurrency: Option<u32>,
+    /// The most bytes of objects per second that a worker copies.
+    pub bandwidth: Option<ByteRate>,
 }
 
 /// A number of bytes, written `512MiB`, `1GiB`, `65536`, …
@@ -98,6 +102,34 @@ impl std::str::FromStr for ByteSize {
         };
         let number: u64 = number.parse().map_err(|_| error())?;
         number.checked_mul(1 << shift).map(Self).ok_or_else(error)
+    }
+}
+
+/// A number of bytes per second, written `200MiB/s`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ByteRate(pub u64);
+
+/// A text that is not a number of bytes per second.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is not a rate: write a size and /s, such as 200MiB/s")]
+pub struct ByteRateError {
+    text: String,
+}
+
+impl std::str::FromStr for ByteRate {
+    type Err = ByteRateError;
+
+    fn from_str(text: &str) -> Result<Self, ByteRateError> {
+        let size = text.strip_suffix("/s").and_then(|size| size.parse().ok());
+        let ByteSize(bytes) = size.ok_or_else(|| ByteRateError { text: text.to_owned() })?;
+        Ok(Self(bytes))
+    }
+}
+
+impl<'de> Deserialize<'de> for ByteRate {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -202,11 +234,15 @@ mod tests {
             grpc = "127.0.0.1:7420"
             [limits]
             memory = "512MiB"
+            concurrency = 64
+            bandwidth = "200MiB/s"
             "#,
         )
         .unwrap();
         assert_eq!(config.connections["lake"].options["aws_unsigned_payload"].expose(), "true");
         assert_eq!(config.limits.memory, Some(ByteSize(512 << 20)));
+        assert_eq!(config.limits.concurrency, Some(64));
+        assert_eq!(config.limits.bandwidth, Some(ByteRate(200 << 20)));
         assert_eq!(config.listen.http, None);
     }
 
@@ -221,6 +257,9 @@ mod tests {
             ("[connections.a]\naws_secret_access_key = \"hunter2\nurl = \"\"", "line 2"),
             ("[connections.a]\nurl=\"s3://b\"\nroles=[]\nkey = [\"hunter2\"]", "a string"),
             ("[limits]\nmemory = \"much\"", "not a size"),
+            ("[limits]\nconcurrency = -1", "line 2"),
+            ("[limits]\nbandwidth = \"200MiB\"", "not a rate"),
+            ("[limits]\nbandwidth = \"fast/s\"", "not a rate"),
         ] {
             let failure = Config::parse(text).unwrap_err();
             assert!(failure.message.contains(part), "{text}: {failure}");

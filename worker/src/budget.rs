@@ -1,39 +1,66 @@
-//! Bounds the bytes that a worker holds in memory (I8).
+//! Bounds what all copies of a worker take together (I8).
 
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::bandwidth::Bandwidth;
+use crate::options::WorkerLimits;
+
 /// Bytes that one permit stands for.
 const UNIT_BYTES: u64 = 4 << 10;
 
-/// The bytes that all copies of a worker hold at once; clones share them. The longest wait is
-/// served first, so the first part of an object proceeds whatever waits behind it.
+/// What all copies of a worker take together; clones share it. The longest wait is served first,
+/// so the first part of an object proceeds whatever waits behind it.
 #[derive(Clone, Debug)]
 pub(crate) struct Budget {
-    permits: Arc<Semaphore>,
+    copies: Arc<Semaphore>,
+    copies_max: u32,
+    bytes: Arc<Semaphore>,
     units: u32,
+    bandwidth: Option<Bandwidth>,
 }
 
-/// Bytes that are free again when this is dropped.
+/// The share of one copy, which is free again when this is dropped.
 #[derive(Debug)]
-pub(crate) struct HeldBytes {
-    _permit: Option<OwnedSemaphorePermit>,
+pub(crate) struct BudgetShare {
+    _copy: Option<OwnedSemaphorePermit>,
+    _bytes: Option<OwnedSemaphorePermit>,
 }
 
 impl Budget {
-    pub(crate) fn new(bytes: u64) -> Self {
-        let units = u32::try_from(bytes / UNIT_BYTES).unwrap_or(u32::MAX).max(1);
-        Self { permits: Arc::new(Semaphore::new(units as usize)), units }
+    pub(crate) fn new(limits: &WorkerLimits) -> Self {
+        let units = u32::try_from(limits.memory_bytes / UNIT_BYTES).unwrap_or(u32::MAX).max(1);
+        Self {
+            copies: Arc::new(Semaphore::new(limits.concurrency as usize)),
+            copies_max: limits.concurrency,
+            bytes: Arc::new(Semaphore::new(units as usize)),
+            units,
+            bandwidth: limits.bandwidth.clone(),
+        }
     }
 
-    /// Waits until so many bytes may be held. More than the whole budget takes all of it.
-    pub(crate) async fn hold(&self, bytes: u64) -> HeldBytes {
+    /// The most copies at once.
+    pub(crate) fn copies_max(&self) -> u32 {
+        self.copies_max
+    }
+
+    /// Waits until one more copy may run that holds so many bytes. More than the whole budget takes
+    /// all of it. What holds bytes waits for nothing more.
+    pub(crate) async fn share(&self, bytes: u64) -> BudgetShare {
         let units = u32::try_from(bytes.div_ceil(UNIT_BYTES)).unwrap_or(u32::MAX);
         let units = units.clamp(1, self.units);
-        // It fails only when the semaphore is closed, which never happens.
-        let permit = Arc::clone(&self.permits).acquire_many_owned(units).await;
-        HeldBytes { _permit: permit.ok() }
+        // Both fail only when the semaphore is closed, which never happens.
+        let copy = Arc::clone(&self.copies).acquire_owned().await.ok();
+        let bytes = Arc::clone(&self.bytes).acquire_many_owned(units).await.ok();
+        BudgetShare { _copy: copy, _bytes: bytes }
+    }
+
+    /// Waits until so many bytes that were read may flow on.
+    pub(crate) async fn flow(&self, bytes: usize) {
+        if let Some(bandwidth) = &self.bandwidth {
+            bandwidth.take(bytes).await;
+        }
     }
 }
 
@@ -43,14 +70,27 @@ mod tests {
 
     use super::*;
 
+    fn budget(memory_bytes: u64, concurrency: u32) -> Budget {
+        Budget::new(&WorkerLimits { memory_bytes, concurrency, bandwidth: None })
+    }
+
     #[tokio::test]
     async fn the_budget_bounds_what_is_held() {
-        let budget = Budget::new(10 << 10);
-        let first = budget.hold(8 << 10).await;
-        assert!(budget.hold(8 << 10).now_or_never().is_none(), "more than the budget was given");
+        let budget = budget(10 << 10, 9);
+        let first = budget.share(8 << 10).await;
+        assert!(budget.share(8 << 10).now_or_never().is_none(), "more than the budget was given");
         drop(first);
         // More than all of it takes all of it, and does not wait for ever.
-        let _all = budget.hold(1 << 30).await;
-        assert!(budget.hold(1).now_or_never().is_none());
+        let _all = budget.share(1 << 30).await;
+        assert!(budget.share(1).now_or_never().is_none());
+    }
+
+    #[tokio::test]
+    async fn the_budget_bounds_how_many_copies_run() {
+        let budget = budget(1 << 30, 2);
+        let (first, _second) = (budget.share(1).await, budget.share(1).await);
+        assert!(budget.share(1).now_or_never().is_none(), "more copies run than are allowed");
+        drop(first);
+        assert!(budget.share(1).now_or_never().is_some());
     }
 }

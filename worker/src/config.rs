@@ -9,17 +9,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
-use deepclone_common::config::{ByteSize, Config};
+use deepclone_common::config::{ByteRate, ByteSize, Config, LimitSettings};
 use deepclone_common::connections::Connections;
 use deepclone_common::listener::{Exposure, check};
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 use tonic::transport::Endpoint;
 
-use crate::options::CoordinatorEndpoint;
+use crate::options::{CoordinatorEndpoint, WorkerLimits};
 
-/// Memory without a flag or a setting.
-const MEMORY_BYTES: u64 = 512 << 20;
 /// How long a connection to a coordinator may take to open.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -36,6 +34,12 @@ pub struct WorkerArguments {
     /// Bytes of objects held in memory at once [default: 512MiB]
     #[arg(long, value_name = "SIZE")]
     memory: Option<ByteSize>,
+    /// The most objects and parts copied at once; as many as pay are, and no more [default: 512]
+    #[arg(long, value_name = "N")]
+    concurrency: Option<u32>,
+    /// The most bytes of objects copied per second, such as 200MiB/s
+    #[arg(long, value_name = "RATE")]
+    bandwidth: Option<ByteRate>,
     /// Where /livez, /readyz and /metrics are served; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     http_listen: SocketAddr,
@@ -54,8 +58,8 @@ pub struct WorkerSettings {
     pub coordinators: Vec<CoordinatorEndpoint>,
     /// What people call the worker.
     pub name: String,
-    /// Bytes of objects held in memory at once.
-    pub memory_bytes: u64,
+    /// How much it may take.
+    pub limits: WorkerLimits,
     /// Address for `/livez`, `/readyz` and `/metrics`.
     pub http_listen: SocketAddr,
     /// Who may reach it.
@@ -75,12 +79,16 @@ impl WorkerSettings {
         let connections = Connections::from_config(&config).map_err(|error| error.failure())?;
         let exposure = Exposure::from_flag(arguments.insecure);
         check(arguments.http_listen, exposure)?;
-        let memory = arguments.memory.or(config.limits.memory);
+        let limits = WorkerLimits::new(LimitSettings {
+            memory: arguments.memory.or(config.limits.memory),
+            concurrency: arguments.concurrency.or(config.limits.concurrency),
+            bandwidth: arguments.bandwidth.or(config.limits.bandwidth),
+        })?;
         let coordinators = arguments.coordinator.iter().map(|url| coordinator(url));
         Ok(Self {
             coordinators: coordinators.collect::<Result<_, _>>()?,
             name: arguments.name.unwrap_or_else(default_name),
-            memory_bytes: memory.map_or(MEMORY_BYTES, |size| size.0),
+            limits,
             http_listen: arguments.http_listen,
             exposure,
             connections,
@@ -127,17 +135,24 @@ mod tests {
     #[tokio::test]
     async fn flags_win_over_the_file_and_the_file_over_defaults() {
         let settings = load(&[]).unwrap();
-        assert_eq!(settings.memory_bytes, MEMORY_BYTES);
+        assert_eq!(settings.limits.memory_bytes, 512 << 20);
+        assert!(settings.limits.bandwidth.is_none());
         assert_eq!(settings.coordinators[0].url, "http://127.0.0.1:7420");
         assert!(settings.name.ends_with(&format!("-{}", std::process::id())), "{}", settings.name);
 
         let mut file = tempfile::NamedTempFile::new().unwrap();
-        writeln!(file, "[limits]\nmemory = \"1GiB\"").unwrap();
+        let text = "[limits]\nmemory = \"1GiB\"\nconcurrency = 7\nbandwidth = \"1MiB/s\"";
+        writeln!(file, "{text}").unwrap();
         let path = file.path().to_str().unwrap();
-        assert_eq!(load(&["--config", path]).unwrap().memory_bytes, 1 << 30);
-        let flags = ["--config", path, "--memory", "2GiB", "--name", "w"];
-        let settings = load(&flags).unwrap();
-        assert_eq!((settings.memory_bytes, settings.name.as_str()), (2 << 30, "w"));
+        let limits = load(&["--config", path]).unwrap().limits;
+        assert_eq!((limits.memory_bytes, limits.concurrency), (1 << 30, 7));
+        assert_eq!(limits.bandwidth.unwrap().copies_max(), 8);
+        let flags = ["--config", path, "--memory", "2GiB", "--name", "w", "--concurrency", "9"];
+        let settings = load(&[&flags[..], &["--bandwidth", "2MiB/s"]].concat()).unwrap();
+        let limits = settings.limits;
+        assert_eq!((limits.memory_bytes, limits.concurrency), (2 << 30, 9));
+        assert_eq!(limits.bandwidth.unwrap().copies_max(), 16);
+        assert_eq!(settings.name, "w");
     }
 
     #[tokio::test]
@@ -148,6 +163,8 @@ mod tests {
             (["--coordinator", "https://h:1"], Reason::Unimplemented, "TLS is not built yet"),
             (["--http-listen", "0.0.0.0:0"], Reason::InvalidArgument, "--insecure"),
             (["--config", "/nowhere/deepclone.toml"], Reason::InvalidArgument, "deepclone.toml"),
+            (["--concurrency", "0"], Reason::InvalidArgument, "concurrency: write a number"),
+            (["--bandwidth", "1KiB/s"], Reason::InvalidArgument, "bandwidth: write 128KiB/s"),
         ] {
             let failure = load(&flags).unwrap_err();
             assert_eq!(failure.reason, reason, "{flags:?}: {failure}");

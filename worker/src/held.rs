@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use deepclone_common::connections::{self, ConnectionError, Connections};
 use deepclone_core::ids::GrantKey;
-use deepclone_core::limits::{GRANT_TASKS_MAX, HELD_TASKS_MAX, SLOTS_MAX};
+use deepclone_core::limits::{GRANT_TASKS_MAX, HELD_TASKS_MAX};
 use deepclone_core::machine::{HeldTask, TaskOutcome};
 use deepclone_core::reason::Reason;
 use deepclone_core::receipt::{TaskFailure, TaskFailureKind};
@@ -32,6 +32,7 @@ use crate::copy::task::copy_task;
 use crate::guard;
 use crate::lease::LeaseClock;
 use crate::metrics::WorkerMetrics;
+use crate::options::WorkerLimits;
 use crate::slots::Lanes;
 use crate::slots::lane::Lane;
 
@@ -82,12 +83,12 @@ impl Task {
 impl HeldTasks {
     pub(crate) fn new(
         connections: Arc<Connections>,
-        memory_bytes: u64,
+        limits: &WorkerLimits,
         metrics: WorkerMetrics,
     ) -> Self {
         Self {
             connections,
-            lanes: Lanes::new(SLOTS_MAX, Budget::new(memory_bytes), metrics.clone()),
+            lanes: Lanes::new(Budget::new(limits), metrics.clone()),
             metrics,
             changed: Arc::new(Notify::new()),
             tasks: Arc::default(),

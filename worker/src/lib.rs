@@ -8,10 +8,10 @@
 //! use std::sync::Arc;
 //! use std::time::Duration;
 //!
-//! use deepclone_common::config::Config;
+//! use deepclone_common::config::{Config, LimitSettings};
 //! use deepclone_common::connections::Connections;
 //! use deepclone_worker::metrics::WorkerMetrics;
-//! use deepclone_worker::{CoordinatorEndpoint, WorkerOptions, run};
+//! use deepclone_worker::{CoordinatorEndpoint, WorkerLimits, WorkerOptions, run};
 //! use tonic::transport::Endpoint;
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -21,7 +21,7 @@
 //! let channel = Endpoint::from_shared(url.clone())?.connect_lazy();
 //! let options = WorkerOptions {
 //!     name: "rack-7".to_owned(),
-//!     memory_bytes: 512 << 20,
+//!     limits: WorkerLimits::new(LimitSettings::default())?,
 //!     drain_max: Duration::from_secs(20),
 //!     metrics: WorkerMetrics::default(),
 //! };
@@ -42,9 +42,11 @@
 //! * `guard`: refuses what no worker may do, whoever asks for it.
 //! * `copy`: copies the objects of one task and proves them.
 //! * `slots`: finds how many copies run at once, for each pair of stores.
-//! * `budget`, `lease`: bound the copies in memory and in time.
+//! * `budget`, `open_files`, [`bandwidth`], `lease`: bound the copies in number, in memory, in
+//!   speed and in time.
 //! * [`metrics`]: counts what was done.
 
+pub mod bandwidth;
 mod budget;
 pub mod config;
 mod copy;
@@ -52,10 +54,11 @@ mod guard;
 mod held;
 mod lease;
 pub mod metrics;
+mod open_files;
 pub mod options;
 pub mod server;
 mod session;
 mod slots;
 
-pub use options::{CoordinatorEndpoint, WorkerOptions};
+pub use options::{CoordinatorEndpoint, WorkerLimits, WorkerOptions};
 pub use session::run;

@@ -42,7 +42,7 @@ pub async fn serve(
     let address = listener.local_addr().map_err(|error| {
         Failure::new(Reason::Internal, format!("a socket has no address: {error}"))
     })?;
-    let WorkerSettings { coordinators, name, memory_bytes, connections, .. } = settings;
+    let WorkerSettings { coordinators, name, limits, connections, .. } = settings;
     let metrics = WorkerMetrics::default();
     let mut registry = Registry::default();
     metrics.register(&mut registry);
@@ -50,7 +50,7 @@ pub async fn serve(
     let (ready, is_ready) = watch::channel(false);
     let _http = tokio::spawn(http::serve(listener, registry, is_ready, shutdown.clone()));
     let _announcer = tokio::spawn(announce(seen, ready, name.clone(), address));
-    let options = WorkerOptions { name, memory_bytes, drain_max: DRAIN_MAX, metrics };
+    let options = WorkerOptions { name, limits, drain_max: DRAIN_MAX, metrics };
     run(options, coordinators, Arc::new(connections), registered, shutdown).await
 }
 

@@ -85,7 +85,7 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> Result<(), Failure> {
     let metrics = options.metrics.clone();
-    let held = HeldTasks::new(Arc::clone(&connections), options.memory_bytes, metrics);
+    let held = HeldTasks::new(Arc::clone(&connections), &options.limits, metrics);
     let worker = Worker {
         options,
         incarnation: random::uuid(),

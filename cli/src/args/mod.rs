@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use deepclone_common::config::ByteRate;
 
 /// Keeps replicas of Delta Lake tables: copies what changed, publishes it in one atomic commit.
 #[derive(Clone, Debug, Parser)]
@@ -164,6 +165,12 @@ pub struct CloneArguments {
     /// The number of workers inside this process (default: 2)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub workers: Option<u16>,
+    /// The most objects and parts copied at once in this process (default: 512)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=512))]
+    pub concurrency: Option<u32>,
+    /// The most bytes of objects copied per second in this process, such as 200MiB/s
+    #[arg(long, value_name = "RATE")]
+    pub bandwidth: Option<ByteRate>,
     /// Show what would be copied, and copy nothing, as `deepclone plan` does
     #[arg(long)]
     pub dry_run: bool,

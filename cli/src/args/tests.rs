@@ -104,6 +104,9 @@ fn what_cannot_be_meant_is_refused_and_named() {
         "|--version|1|--timestamp|2024-05-01T00:00:00Z",
         "|--verify|md5",
         "|--workers|0",
+        "|--concurrency|0",
+        "|--concurrency|513",
+        "|--bandwidth|200MiB",
         "|--unknown",
     ];
     for flags in by_clap {

@@ -1,5 +1,6 @@
 //! `deepclone clone`: one sync, from the creation of its job to its summary.
 
+use deepclone_common::config::LimitSettings;
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 use uuid::Uuid;
@@ -27,8 +28,11 @@ pub async fn run(
     arguments: &CloneArguments,
     context: &CommandContext,
 ) -> Result<CommandOutput, Failure> {
-    if arguments.workers.is_some() && context.coordinator_url().is_some() {
-        return Err(invalid("--workers is for copying in this process: leave out --coordinator"));
+    if context.coordinator_url().is_some()
+        && let Some(flag) = flag_of_this_process(arguments)
+    {
+        let message = format!("{flag} is for copying in this process: leave out --coordinator");
+        return Err(invalid(message));
     }
     if arguments.dry_run {
         return plan::run(&arguments.spec, context).await;
@@ -36,11 +40,23 @@ pub async fn run(
     let spec = clone_spec(&arguments.spec, &context.current_dir)?;
     let mut interrupts = Interrupts::catch()?;
     let workers = arguments.workers.unwrap_or(WORKERS);
-    let mut session = Session::with_workers(context, &spec, workers).await?;
+    let (concurrency, bandwidth) = (arguments.concurrency, arguments.bandwidth);
+    let limits = LimitSettings { memory: None, concurrency, bandwidth };
+    let mut session = Session::with_workers(context, &spec, workers, limits).await?;
     let done = sync(&mut session, &spec, &mut interrupts).await;
     session.close().await;
     let (job, result) = done?;
     render::clone::answer(&job, &result)
+}
+
+/// A flag that says how the workers of this process copy.
+fn flag_of_this_process(arguments: &CloneArguments) -> Option<&'static str> {
+    let flags = [
+        (arguments.workers.is_some(), "--workers"),
+        (arguments.concurrency.is_some(), "--concurrency"),
+        (arguments.bandwidth.is_some(), "--bandwidth"),
+    ];
+    flags.into_iter().find_map(|(is_given, flag)| is_given.then_some(flag))
 }
 
 async fn sync(

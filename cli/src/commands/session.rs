@@ -2,20 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use deepclone_common::config::Config;
+use deepclone_common::config::{Config, LimitSettings};
 use deepclone_common::connections::{Connections, Side};
 use deepclone_common::store::table::TableStore;
 use deepclone_core::failure::Failure;
 use deepclone_core::spec::{CloneSpec, TableRef};
+use deepclone_worker::WorkerLimits;
 
 use super::context::CommandContext;
 use super::follow::Home;
 use crate::client::CoordinatorClient;
 use crate::embedded::state_file::{of_target, state_home};
 use crate::embedded::{EmbeddedCluster, EmbeddedSettings};
-
-/// The most bytes of objects that all embedded workers together hold, unless configured.
-const MEMORY_BYTES: u64 = 512 << 20;
 
 /// A coordinator in this process or elsewhere.
 #[derive(Debug)]
@@ -28,7 +26,8 @@ pub struct Session {
 }
 
 impl Session {
-    /// Returns a coordinator that can run `spec`. One in this process gets `workers` workers.
+    /// Returns a coordinator that can run `spec`. One in this process gets `workers` workers, which
+    /// take no more than `flags` and the configuration file allow.
     ///
     /// # Errors
     /// A wrong configuration, or `COORDINATOR_UNAVAILABLE`.
@@ -36,12 +35,13 @@ impl Session {
         context: &CommandContext,
         spec: &CloneSpec,
         workers: u16,
+        flags: LimitSettings,
     ) -> Result<Self, Failure> {
         if let Some(url) = context.coordinator_url() {
             let coordinator = CoordinatorClient::connect(url).await?;
             return Ok(Self { coordinator, home: Home::Elsewhere, embedded: None });
         }
-        let settings = settings(context, spec, workers)?;
+        let settings = settings(context, spec, workers, flags)?;
         let (embedded, coordinator) = EmbeddedCluster::start(settings).await?;
         Ok(Self { coordinator, home: Home::Here, embedded: Some(embedded) })
     }
@@ -54,7 +54,7 @@ impl Session {
         context: &CommandContext,
         spec: &CloneSpec,
     ) -> Result<Self, Failure> {
-        Self::with_workers(context, spec, 0).await
+        Self::with_workers(context, spec, 0, LimitSettings::default()).await
     }
 
     /// Stops the coordinator and the workers of this process, if there are any.
@@ -70,6 +70,7 @@ fn settings(
     context: &CommandContext,
     spec: &CloneSpec,
     workers: u16,
+    flags: LimitSettings,
 ) -> Result<EmbeddedSettings, Failure> {
     let sides = [(&spec.source, Side::Source), (&spec.target, Side::Target)];
     let connections = connections(context, &sides)?;
@@ -81,10 +82,15 @@ fn settings(
     // A plan stores no facts.
     let home = state_home(|name| std::env::var(name).ok()).filter(|_| workers > 0);
     let limits = Config::load(context.global.config.as_deref())?.limits;
+    let limits = WorkerLimits::new(LimitSettings {
+        memory: limits.memory,
+        concurrency: flags.concurrency.or(limits.concurrency),
+        bandwidth: flags.bandwidth.or(limits.bandwidth),
+    })?;
     Ok(EmbeddedSettings {
         database: home.and_then(|home| of_target(&target.uri, &home)),
         workers,
-        memory_bytes: limits.memory.map_or(MEMORY_BYTES, |memory| memory.0),
+        limits,
         connections,
     })
 }

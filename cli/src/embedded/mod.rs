@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use deepclone_common::connections::Connections;
 use deepclone_core::failure::Failure;
-use deepclone_worker::WorkerOptions;
+use deepclone_worker::{WorkerLimits, WorkerOptions};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -33,8 +33,8 @@ pub struct EmbeddedSettings {
     pub database: Option<PathBuf>,
     /// The number of workers.
     pub workers: u16,
-    /// The most bytes of objects that all workers together hold in memory.
-    pub memory_bytes: u64,
+    /// How much all workers together may take.
+    pub limits: WorkerLimits,
 }
 
 /// A coordinator and workers of this process.
@@ -59,10 +59,13 @@ impl EmbeddedCluster {
         }
         let stop_workers = CancellationToken::new();
         let mut workers = JoinSet::new();
-        for number in 1..=settings.workers {
+        // Each of them copies one object at least.
+        let workers = u32::from(settings.workers).min(settings.limits.concurrency);
+        let limits = settings.limits.share(workers);
+        for number in 1..=workers {
             let options = WorkerOptions {
                 name: format!("embedded-{number}"),
-                memory_bytes: settings.memory_bytes / u64::from(settings.workers),
+                limits: limits.clone(),
                 // Workers leave when their job is over: nothing remains to be drained.
                 drain_max: Duration::ZERO,
                 metrics: deepclone_worker::metrics::WorkerMetrics::default(),

@@ -24,7 +24,7 @@ fn help_and_completions_go_to_stdout() {
 #[test]
 fn wrong_usage_is_two_in_text_and_in_json() {
     let bench = Bench::new();
-    let cases: [(&[&str], &str); 7] = [
+    let cases: [(&[&str], &str); 10] = [
         (&["clone", "a"], "required arguments were not provided: <TARGET>"),
         (&["clone", "a", "b", "--nope"], "unexpected argument '--nope'"),
         (&["job", "list"], "needs a coordinator"),
@@ -32,6 +32,15 @@ fn wrong_usage_is_two_in_text_and_in_json() {
         (&["replication", "apply", "-f", "x"], "`deepclone replication` is not built yet"),
         (&["history", "a", "--coordinator", "http://h"], "is not built yet"),
         (&["clone", "a", "b", "--workers", "2", "--coordinator", "http://h"], "--workers is for"),
+        (
+            &["clone", "a", "b", "--concurrency", "9", "--coordinator", "http://h"],
+            "--concurrency is for",
+        ),
+        (
+            &["clone", "a", "b", "--bandwidth", "1GiB/s", "--coordinator", "http://h"],
+            "--bandwidth is for",
+        ),
+        (&["clone", "a", "b", "--bandwidth", "1KiB/s"], "bandwidth: write 128KiB/s or more"),
     ];
     for (arguments, wanted) in cases {
         let run = bench.run(arguments);

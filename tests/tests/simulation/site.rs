@@ -6,9 +6,9 @@ use std::time::Duration;
 use deepclone_common::connections::{Connections, Side};
 use deepclone_coordinator::effects::Context;
 use deepclone_coordinator::embedded::Embedded;
-use deepclone_core::limits::Limits;
+use deepclone_core::limits::{Limits, SLOTS_MAX};
 use deepclone_worker::metrics::WorkerMetrics;
-use deepclone_worker::{CoordinatorEndpoint, WorkerOptions};
+use deepclone_worker::{CoordinatorEndpoint, WorkerLimits, WorkerOptions};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -100,7 +100,11 @@ pub(crate) async fn worker(
         let connections = connections(&world, &process, scenario.keeps_checksums);
         let options = WorkerOptions {
             name: name.clone(),
-            memory_bytes: MEMORY_BYTES,
+            limits: WorkerLimits {
+                memory_bytes: MEMORY_BYTES,
+                concurrency: SLOTS_MAX,
+                bandwidth: None,
+            },
             drain_max: DRAIN_MAX,
             metrics: WorkerMetrics::default(),
         };

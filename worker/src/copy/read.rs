@@ -29,6 +29,7 @@ use super::etag::ETag;
 use super::key::SourceObject;
 use super::length::Length;
 use super::retry::ObjectRetry;
+use crate::slots::lane::Lane;
 
 /// Bytes that are read of a file at once.
 const FILE_PIECE_BYTES: u64 = 1 << 20;
@@ -96,6 +97,7 @@ pub(crate) struct Reading {
     /// Bytes that had come when an answer was cut last.
     cut_at: u64,
     counts: Arc<Counts>,
+    lane: Lane,
 }
 
 impl Reading {
@@ -148,6 +150,7 @@ impl Reading {
             retry: ObjectRetry::new(&context.counts),
             cut_at: 0,
             counts,
+            lane: context.lane.clone(),
         })
     }
 
@@ -202,7 +205,10 @@ impl Reading {
         while !self.left.is_empty() {
             let error = match self.pieces.next().await {
                 Some(Ok(bytes)) if bytes.is_empty() => continue,
-                Some(Ok(bytes)) => return self.take(bytes).map(Some),
+                Some(Ok(bytes)) => {
+                    self.lane.flow(bytes.len()).await;
+                    return self.take(bytes).map(Some);
+                }
                 Some(Err(error)) => error,
                 None => {
                     let message = format!("the answer ended {} bytes early", self.left());

@@ -29,8 +29,10 @@ use super::target::Target;
 use super::task::copy_task;
 use crate::budget::Budget;
 use crate::lease::LeaseClock;
+use crate::options::WorkerLimits;
 use crate::slots::lane::Lane;
 
+mod bandwidth;
 mod by_store;
 pub(super) mod faulty;
 mod flows;
@@ -50,8 +52,9 @@ pub(super) struct Case {
     pub(super) context: TaskContext,
 }
 
-fn lane(bytes: u64) -> Lane {
-    Lane::new(SLOTS_MAX, Budget::new(bytes), Arc::default())
+fn lane(memory_bytes: u64) -> Lane {
+    let limits = WorkerLimits { memory_bytes, concurrency: SLOTS_MAX, bandwidth: None };
+    Lane::new(Budget::new(&limits), Arc::default())
 }
 
 pub(super) const KEY: &str = "p=1/a%20b.parquet";

@@ -16,6 +16,7 @@ use tonic::Request;
 
 use super::*;
 use crate::metrics::WorkerMetrics;
+use crate::options::WorkerLimits;
 
 type Answer<T> = Result<Response<T>, Status>;
 
@@ -209,8 +210,9 @@ fn running(setup: impl Fn(&Fake)) -> Running {
     }
     setup(&fake);
     let metrics = WorkerMetrics::default();
+    let limits = WorkerLimits { memory_bytes: 1 << 20, concurrency: 512, bandwidth: None };
     let (name, drain_max) = ("w".to_owned(), Duration::from_secs(5));
-    let options = WorkerOptions { name, memory_bytes: 1 << 20, drain_max, metrics };
+    let options = WorkerOptions { name, limits, drain_max, metrics };
     let shutdown = CancellationToken::new();
     let coordinator =
         CoordinatorEndpoint { url: "http://fake".to_owned(), channel: channel(&fake) };

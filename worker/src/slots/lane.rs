@@ -8,7 +8,7 @@ use deepclone_core::concurrency::Tuner;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use super::meter::Meter;
-use crate::budget::{Budget, HeldBytes};
+use crate::budget::{Budget, BudgetShare};
 
 /// The slots of one route; clones share them. The longest wait is served first.
 #[derive(Clone, Debug)]
@@ -19,12 +19,12 @@ pub(crate) struct Lane {
     wanted: Arc<Notify>,
 }
 
-/// The permission to move one object or part, and the bytes that it holds meanwhile; both are free
+/// The permission to move one object or part, with its share of the worker's budget; both are free
 /// again when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Slot {
     _turn: Turn,
-    _bytes: HeldBytes,
+    _share: BudgetShare,
 }
 
 #[derive(Debug)]
@@ -56,8 +56,8 @@ struct Waiting<'a>(&'a AtomicUsize);
 
 impl Lane {
     /// `wanted` is notified when a slot is wanted: the lane has to be sampled then.
-    pub(crate) fn new(slots_max: u32, budget: Budget, wanted: Arc<Notify>) -> Self {
-        let tuner = Tuner::new(slots_max);
+    pub(crate) fn new(budget: Budget, wanted: Arc<Notify>) -> Self {
+        let tuner = Tuner::new(budget.copies_max());
         let permits = Arc::new(Semaphore::new(tuner.slots() as usize));
         let state = Mutex::new(TurnState { tuner, used: 0, used_max: 0, surplus: 0 });
         let turns = Turns { permits, waiting: AtomicUsize::new(0), meter: Arc::default(), state };
@@ -70,7 +70,7 @@ impl Lane {
     }
 
     /// Waits until another object or part may be moved that holds so many bytes. The turn is taken
-    /// first, so what holds bytes never waits for a turn.
+    /// first, so what has a share of the budget never waits for a turn.
     pub(crate) async fn slot(&self, bytes: u64) -> Slot {
         self.wanted.notify_one();
         let waiting = Waiting::new(&self.turns.waiting);
@@ -78,7 +78,12 @@ impl Lane {
         let permit = Arc::clone(&self.turns.permits).acquire_owned().await.ok();
         drop(waiting);
         let turn = Turn::new(&self.turns, permit);
-        Slot { _turn: turn, _bytes: self.budget.hold(bytes).await }
+        Slot { _turn: turn, _share: self.budget.share(bytes).await }
+    }
+
+    /// Waits until so many bytes that were read may flow on.
+    pub(crate) async fn flow(&self, bytes: usize) {
+        self.budget.flow(bytes).await;
     }
 
     /// True while no slot is used or waited for.

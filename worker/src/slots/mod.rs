@@ -1,7 +1,7 @@
 //! Slots: how many objects and parts a worker moves at once.
 //!
 //! Each *route*, a pair of source store and target store, has a [`lane::Lane`] of its own, whose
-//! tuner finds the number of its slots. All lanes share the budget of bytes. One task takes the
+//! tuner finds the number of its slots. All lanes share the worker's budget. One task takes the
 //! samples of all lanes, and sleeps while none is in use.
 
 pub(crate) mod lane;
@@ -35,7 +35,6 @@ pub(crate) struct Lanes {
 
 #[derive(Debug)]
 struct LanesShared {
-    slots_max: u32,
     budget: Budget,
     metrics: WorkerMetrics,
     wanted: Arc<Notify>,
@@ -55,11 +54,11 @@ struct NamedLane {
 }
 
 impl Lanes {
-    /// Lanes of at most `slots_max` slots each. Must be called within a tokio runtime.
-    pub(crate) fn new(slots_max: u32, budget: Budget, metrics: WorkerMetrics) -> Self {
+    /// Must be called within a tokio runtime.
+    pub(crate) fn new(budget: Budget, metrics: WorkerMetrics) -> Self {
         let wanted = Arc::default();
         let lanes = Mutex::default();
-        let shared = Arc::new(LanesShared { slots_max, budget, metrics, wanted, lanes });
+        let shared = Arc::new(LanesShared { budget, metrics, wanted, lanes });
         let sampler = tokio::spawn(sample_all(Arc::clone(&shared)));
         Self { shared, _sampler: Arc::new(AbortOnDropHandle::new(sampler)) }
     }
@@ -72,7 +71,7 @@ impl Lanes {
         let named = lanes.entry(key).or_insert_with(|| NamedLane {
             source: spec.source.connection.clone(),
             target: spec.target.connection.clone(),
-            lane: Lane::new(shared.slots_max, shared.budget.clone(), Arc::clone(&shared.wanted)),
+            lane: Lane::new(shared.budget.clone(), Arc::clone(&shared.wanted)),
         });
         named.lane.clone()
     }

@@ -9,11 +9,16 @@ use tokio::task::JoinSet;
 
 use super::lane::Slot;
 use super::*;
+use crate::options::WorkerLimits;
 
 const FIRST: usize = SLOTS_FIRST as usize;
 
+fn budget(memory_bytes: u64) -> Budget {
+    Budget::new(&WorkerLimits { memory_bytes, concurrency: SLOTS_MAX, bandwidth: None })
+}
+
 fn lane() -> Lane {
-    Lane::new(SLOTS_MAX, Budget::new(1 << 30), Arc::default())
+    Lane::new(budget(1 << 30), Arc::default())
 }
 
 /// Every slot that is free.
@@ -122,7 +127,7 @@ fn spec(source: u8, target: u8) -> TaskSpec {
 
 #[tokio::test]
 async fn each_route_has_slots_of_its_own_and_all_share_the_bytes() {
-    let lanes = Lanes::new(SLOTS_MAX, Budget::new(10 << 10), WorkerMetrics::default());
+    let lanes = Lanes::new(budget(10 << 10), WorkerMetrics::default());
     let (one, other) = (lanes.of(&spec(1, 2)), lanes.of(&spec(1, 3)));
     refused(&one);
     assert!(all(&lanes.of(&spec(1, 2))).len() < FIRST, "the route has a new lane");
@@ -150,7 +155,7 @@ async fn a_far_store_soon_gets_many_slots_and_the_metric_shows_it() {
     let metrics = WorkerMetrics::default();
     let mut registry = prometheus_client::registry::Registry::default();
     metrics.register(&mut registry);
-    let lanes = Lanes::new(SLOTS_MAX, Budget::new(1 << 30), metrics);
+    let lanes = Lanes::new(budget(1 << 30), metrics);
     let begun = Instant::now();
     let mut copies = JoinSet::new();
     for number in 0..4_000 {
