@@ -131,7 +131,10 @@ async fn a_store_that_wants_checksums_proves_what_it_takes_whatever_it_says() {
     let faults: Faults<'_> = &[("put", 1, Fault::WantChecksum)];
     let (case, checked) = speaking_with(faults, silent, Verification::Digest);
     let [held, flow, parts] = SIZES;
-    // The first one finds out; from then on parts have checksums, too.
+    // The first write finds out, and its task is tried again; from then on parts have checksums,
+    // too.
+    case.source.inner.put(&at(), body(flow).into()).await.unwrap();
+    assert_eq!(case.failed(flow).await.0, TaskFailureKind::Transient);
     for size in [flow, parts, held] {
         let receipt = case.done(&body(size)).await;
         assert_eq!(receipt.objects[0].proof, Proof::StoredChecksum, "{size}");
