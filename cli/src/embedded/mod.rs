@@ -60,9 +60,9 @@ impl EmbeddedCluster {
         let stop_workers = CancellationToken::new();
         let mut workers = JoinSet::new();
         // Each of them copies one object at least.
-        let workers = u32::from(settings.workers).min(settings.limits.concurrency);
-        let limits = settings.limits.share(workers);
-        for number in 1..=workers {
+        let count = u32::from(settings.workers).min(settings.limits.concurrency);
+        let limits = settings.limits.share(count);
+        for number in 1..=count {
             let options = WorkerOptions {
                 name: format!("embedded-{number}"),
                 limits: limits.clone(),
