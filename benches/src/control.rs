@@ -95,6 +95,6 @@ fn each(
     bucket: &str,
     of: impl Fn(&StoredObject) -> Value,
 ) -> Result<Value, StoreReply> {
-    let keys = lock(&store.objects).bucket(bucket)?.clone();
+    let keys = lock(&store.objects).keys(bucket)?.clone();
     Ok(keys.into_iter().map(|(key, object)| (key, of(&object))).collect())
 }

@@ -1,4 +1,4 @@
-//! Pages of a bucket's keys, as `ListObjectsV2` gives them.
+//! Pages of a bucket's keys, as `ListObjectsV2` gives them, and its open uploads.
 
 use std::collections::btree_map;
 use std::fmt::Write as _;
@@ -58,6 +58,23 @@ pub(crate) fn page(keys: &Keys, wanted: &WantedPage<'_>) -> String {
         }
     }
     result(wanted, entries, false, &xml)
+}
+
+/// All of these uploads by key and id, in S3's form.
+pub(crate) fn uploads<'a>(uploads: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let mut xml = String::new();
+    for (key, id) in uploads {
+        let key = escape(key);
+        let entry = format_args!(
+            "<Upload><Key>{key}</Key><UploadId>{id}</UploadId>\
+             <Initiated>{MODIFIED}</Initiated></Upload>"
+        );
+        write_to(&mut xml, entry);
+    }
+    format!(
+        "<ListMultipartUploadsResult><IsTruncated>false</IsTruncated>{xml}\
+         </ListMultipartUploadsResult>"
+    )
 }
 
 fn next<'a>(found: &mut Found<'a>, prefix: &str) -> Option<(&'a String, &'a Arc<StoredObject>)> {

@@ -28,11 +28,23 @@ pub(crate) enum Condition {
 
 #[derive(Debug, Default)]
 pub(crate) struct Objects {
-    buckets: BTreeMap<String, Keys>,
-    /// The parts of each upload by their number.
-    uploads: BTreeMap<String, BTreeMap<u32, Content>>,
+    buckets: BTreeMap<String, Bucket>,
     /// Counts tags and uploads.
     serial: u64,
+}
+
+#[derive(Debug, Default)]
+struct Bucket {
+    keys: Keys,
+    /// By their ids.
+    uploads: BTreeMap<String, Parts>,
+}
+
+/// What came of an upload.
+#[derive(Debug)]
+struct Parts {
+    key: String,
+    by_number: BTreeMap<u32, Content>,
 }
 
 impl Condition {
@@ -51,17 +63,17 @@ impl Objects {
         self.buckets.entry(bucket.to_owned()).or_default();
     }
 
-    /// Deletes a bucket with all that is in it.
+    /// Deletes a bucket with its objects and uploads.
     pub(crate) fn delete_bucket(&mut self, bucket: &str) -> Result<(), Refused> {
         self.buckets.remove(bucket).map(drop).ok_or(Refused::NoSuchBucket)
     }
 
-    pub(crate) fn bucket(&self, bucket: &str) -> Result<&Keys, Refused> {
-        self.buckets.get(bucket).ok_or(Refused::NoSuchBucket)
+    pub(crate) fn keys(&self, bucket: &str) -> Result<&Keys, Refused> {
+        self.buckets.get(bucket).map(|bucket| &bucket.keys).ok_or(Refused::NoSuchBucket)
     }
 
     pub(crate) fn get(&self, bucket: &str, key: &str) -> Result<Arc<StoredObject>, Refused> {
-        self.bucket(bucket)?.get(key).cloned().ok_or(Refused::NoSuchKey)
+        self.keys(bucket)?.get(key).cloned().ok_or(Refused::NoSuchKey)
     }
 
     /// Writes an object and returns its tag.
@@ -77,30 +89,41 @@ impl Objects {
     }
 
     pub(crate) fn delete(&mut self, bucket: &str, key: &str) -> Result<(), Refused> {
-        let keys = self.buckets.get_mut(bucket).ok_or(Refused::NoSuchBucket)?;
-        keys.remove(key);
+        self.bucket_mut(bucket)?.keys.remove(key);
         Ok(())
     }
 
     /// Opens an upload and returns its id.
-    pub(crate) fn create_upload(&mut self, bucket: &str) -> Result<String, Refused> {
-        self.bucket(bucket)?;
+    pub(crate) fn create_upload(&mut self, bucket: &str, key: &str) -> Result<String, Refused> {
         self.serial += 1;
         let id = format!("upload-{}", self.serial);
-        self.uploads.insert(id.clone(), BTreeMap::new());
+        let parts = Parts { key: key.to_owned(), by_number: BTreeMap::new() };
+        self.bucket_mut(bucket)?.uploads.insert(id.clone(), parts);
         Ok(id)
+    }
+
+    /// The key and the id of each open upload whose key begins with `prefix`.
+    pub(crate) fn uploads<'a>(
+        &'a self,
+        bucket: &str,
+        prefix: &'a str,
+    ) -> Result<impl Iterator<Item = (&'a str, &'a str)>, Refused> {
+        let bucket = self.buckets.get(bucket).ok_or(Refused::NoSuchBucket)?;
+        let all = bucket.uploads.iter().map(|(id, parts)| (parts.key.as_str(), id.as_str()));
+        Ok(all.filter(move |(key, _)| key.starts_with(prefix)))
     }
 
     /// Writes a part and returns its tag.
     pub(crate) fn put_part(
         &mut self,
+        bucket: &str,
         upload: &str,
         number: u32,
         content: Content,
     ) -> Result<String, Refused> {
         let etag = self.next_etag(1);
-        let parts = self.uploads.get_mut(upload).ok_or(Refused::NoSuchUpload)?;
-        parts.insert(number, content);
+        let parts = self.bucket_mut(bucket)?.uploads.get_mut(upload);
+        parts.ok_or(Refused::NoSuchUpload)?.by_number.insert(number, content);
         Ok(etag)
     }
 
@@ -115,18 +138,19 @@ impl Objects {
         condition: &Condition,
     ) -> Result<String, Refused> {
         let etag = self.next_etag(numbers.len());
-        let parts = self.uploads.get(upload).ok_or(Refused::NoSuchUpload)?;
+        let parts = self.bucket_mut(bucket)?.uploads.get(upload).ok_or(Refused::NoSuchUpload)?;
         let mut content = Content::default();
         for number in numbers {
-            content.append(parts.get(number).ok_or(Refused::InvalidPart)?);
+            content.append(parts.by_number.get(number).ok_or(Refused::InvalidPart)?);
         }
         let etag = self.insert(bucket, key, StoredObject { content, etag }, condition)?;
-        self.uploads.remove(upload);
+        self.bucket_mut(bucket)?.uploads.remove(upload);
         Ok(etag)
     }
 
-    pub(crate) fn abort(&mut self, upload: &str) -> Result<(), Refused> {
-        self.uploads.remove(upload).map(drop).ok_or(Refused::NoSuchUpload)
+    pub(crate) fn abort(&mut self, bucket: &str, upload: &str) -> Result<(), Refused> {
+        let parts = self.bucket_mut(bucket)?.uploads.remove(upload);
+        parts.map(drop).ok_or(Refused::NoSuchUpload)
     }
 
     fn insert(
@@ -136,11 +160,15 @@ impl Objects {
         object: StoredObject,
         condition: &Condition,
     ) -> Result<String, Refused> {
-        let keys = self.buckets.get_mut(bucket).ok_or(Refused::NoSuchBucket)?;
+        let keys = &mut self.bucket_mut(bucket)?.keys;
         condition.check(keys.get(key).map(AsRef::as_ref))?;
         let etag = object.etag.clone();
         keys.insert(key.to_owned(), Arc::new(object));
         Ok(etag)
+    }
+
+    fn bucket_mut(&mut self, bucket: &str) -> Result<&mut Bucket, Refused> {
+        self.buckets.get_mut(bucket).ok_or(Refused::NoSuchBucket)
     }
 
     /// A tag in the form of those that are no MD5.

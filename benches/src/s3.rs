@@ -53,7 +53,7 @@ pub(crate) fn answer(objects: &Mutex<Objects>, call: &Call, content: Content) ->
 fn of_bucket(mut objects: MutexGuard<'_, Objects>, call: &Call) -> Result<StoreReply, Refused> {
     match call.method {
         Method::PUT => objects.create_bucket(&call.bucket),
-        Method::HEAD => drop(objects.bucket(&call.bucket)?),
+        Method::HEAD => drop(objects.keys(&call.bucket)?),
         Method::DELETE => {
             objects.delete_bucket(&call.bucket)?;
             return Ok(StoreReply::empty(StatusCode::NO_CONTENT));
@@ -66,13 +66,17 @@ fn of_bucket(mut objects: MutexGuard<'_, Objects>, call: &Call) -> Result<StoreR
 
 fn list(objects: &Objects, call: &Call) -> Result<StoreReply, Refused> {
     let text = |name| call.query(name).unwrap_or_default();
+    if call.query("uploads").is_some() {
+        let uploads = objects.uploads(&call.bucket, text("prefix"))?;
+        return Ok(StoreReply::text(listing::uploads(uploads)));
+    }
     let wanted = WantedPage {
         prefix: text("prefix"),
         delimiter: text("delimiter"),
         after: text("start-after").max(text("continuation-token")),
         entries_max: text("max-keys").parse().unwrap_or(ENTRIES_MAX),
     };
-    Ok(StoreReply::text(listing::page(objects.bucket(&call.bucket)?, &wanted)))
+    Ok(StoreReply::text(listing::page(objects.keys(&call.bucket)?, &wanted)))
 }
 
 fn of_object(
@@ -86,10 +90,10 @@ fn of_object(
         (&Method::PUT, _) => return put(&mut objects, call, content),
         (&Method::POST, Some(upload)) => return complete(&mut objects, call, upload, content),
         (&Method::POST, None) if call.query("uploads").is_some() => {
-            let id = objects.create_upload(&call.bucket)?;
+            let id = objects.create_upload(&call.bucket, &call.key)?;
             return Ok(named("InitiateMultipartUploadResult", call, "UploadId", &id));
         }
-        (&Method::DELETE, Some(upload)) => objects.abort(upload)?,
+        (&Method::DELETE, Some(upload)) => objects.abort(&call.bucket, upload)?,
         (&Method::DELETE, None) => objects.delete(&call.bucket, &call.key)?,
         _ => return Err(Refused::NotImplemented),
     }
@@ -122,7 +126,8 @@ fn put(objects: &mut Objects, call: &Call, content: Content) -> Result<StoreRepl
     let etag = match call.query("uploadId") {
         Some(upload) => {
             let number = call.query("partNumber").and_then(|number| number.parse().ok());
-            objects.put_part(upload, number.ok_or(Refused::InvalidPart)?, content)?
+            let number = number.ok_or(Refused::InvalidPart)?;
+            objects.put_part(&call.bucket, upload, number, content)?
         }
         None => objects.put(&call.bucket, &call.key, content, &call.condition())?,
     };

@@ -87,7 +87,7 @@ async fn objects_are_written_under_conditions_and_read_by_ranges() {
 
 #[tokio::test]
 async fn uploads_become_objects_where_none_is() {
-    let (_, client) = server().await;
+    let (addresses, client) = server().await;
     let path = Path::from("big");
     for is_first in [true, false] {
         let id = client.create_multipart(&path).await.unwrap();
@@ -96,11 +96,21 @@ async fn uploads_become_objects_where_none_is() {
             let payload = PutPayload::from_static(text.as_bytes());
             parts.push(client.put_part(&path, &id, parts.len(), payload).await.unwrap());
         }
+        let open = ask(&addresses, "GET", "/b?uploads=&prefix=bi", "").await;
+        assert!(open.contains(&format!("<Key>big</Key><UploadId>{id}</UploadId>")), "{open}");
         let done = client.complete_multipart(&path, &id, parts).await;
         assert_eq!(done.is_ok(), is_first, "{done:?}");
         assert_eq!(client.abort_multipart(&path, &id).await.is_ok(), !is_first);
     }
     assert_eq!(read(&client, "big").await.unwrap(), "first second");
+    let open = ask(&addresses, "GET", "/b?uploads=", "").await;
+    assert!(!open.contains("<Upload>"), "{open}");
+    // What is left of an upload goes with its bucket.
+    let id = client.create_multipart(&path).await.unwrap();
+    ask(&addresses, "DELETE", "/b", "").await;
+    ask(&addresses, "PUT", "/b", "").await;
+    let gone = client.abort_multipart(&path, &id).await.unwrap_err().to_string();
+    assert!(gone.contains("NoSuchUpload"), "{gone}");
 }
 
 #[tokio::test]
