@@ -36,7 +36,6 @@ pub(crate) struct Objects {
 #[derive(Debug, Default)]
 struct Bucket {
     keys: Keys,
-    /// By their ids.
     uploads: BTreeMap<String, Parts>,
 }
 
