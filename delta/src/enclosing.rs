@@ -82,6 +82,8 @@ mod tests {
             ("lake/sales/_delta_log/00000000000000000003.json", Some("lake/sales")),
             ("_delta_log/00000000000000000003.json", Some("")),
             ("lake/_delta_log/_last_checkpoint", None),
+            ("lake/_delta_log/10.json", None),
+            ("lake/_delta_log/abcdefghijklmnopqrst.json", None),
             ("lake/_delta_log/_staged_commits/x.json", None),
             ("lake/other/_delta_log/00000000000000000000.json", None),
             ("lake/sales/t/_delta_log/00000000000000000000.json", None),

@@ -29,6 +29,7 @@ fn actions_in_the_stable_order_survive_to_the_byte() {
             writerFeatures\":[\"x\"]}}",
         r#"{"protocol":{"minReaderVersion":1,"minWriterVersion":2}}"#,
         r#"{"txn":{"appId":"a","version":-1,"lastUpdated":2}}"#,
+        r#"{"txn":{"appId":" \"\\\n\r\t\u001f","version":1}}"#,
         r#"{"domainMetadata":{"domain":"d","configuration":"{\"a\":1}","removed":true}}"#,
         r#"{"commitInfo":{"inCommitTimestamp":1, "x":1.50}}"#,
         r#"{"cdc":{"path":"_change_data/x","size":1}}"#,

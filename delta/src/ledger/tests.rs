@@ -32,9 +32,10 @@ fn keys(names: &[&str]) -> BTreeSet<String> {
 async fn the_newest_entry_of_each_wanted_key_comes_back() {
     let target = table();
     write(&target, 1, &[entry("a", u64::MAX, 5), entry("b", 2, 5)]).await;
-    write(&target, 2, &[entry("a", 3, 4), entry("c", 4, 6)]).await;
-    let found = read(&target, &keys(&["a", "c", "d"])).await.unwrap();
-    let expect = [entry("a", u64::MAX, 5), entry("c", 4, 6)];
+    write(&target, 2, &[entry("a", 3, 4), entry("b", 7, 8), entry("c", 4, 6)]).await;
+    write(&target, 3, &[entry("z", 1, 9)]).await;
+    let found = read(&target, &keys(&["a", "b", "c", "d"])).await.unwrap();
+    let expect = [entry("a", u64::MAX, 5), entry("b", 7, 8), entry("c", 4, 6)];
     assert_eq!(found.into_values().collect::<Vec<_>>(), expect);
 }
 

@@ -41,6 +41,8 @@ const DECODED: &[(&str, &str, Result<&str, &str>)] = &[
     (AZURE, "wasbs://box@acc.blob.core.windows.net/t/a", Ok("a")),
     ("az://box/t", "abfss://box@acc.dfs.core.windows.net/t/a", Ok("a")),
     (AZURE, "abfss://box@other.dfs.core.windows.net/t/a", Err("outside")),
+    (FILE, "/lake/my%20table//a", Err("empty segment")),
+    (FILE, "%2Fa", Err("empty segment")),
     (FILE, "/lake/my%20table2/a", Err("outside")),
     (FILE, "/lake/other/a", Err("outside")),
     (FILE, "file://host/lake/my%20table/a", Err("outside")),

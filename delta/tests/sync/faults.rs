@@ -32,7 +32,7 @@ pub(crate) struct Watched {
     pub(crate) requests: Mutex<Vec<String>>,
     pub(crate) faults: Mutex<Vec<Fault>>,
     pub(crate) hidden: Mutex<Hidden>,
-    /// Folders that our credentials may not list.
+    /// Folders that our credentials may not list, and objects that they may not read or delete.
     pub(crate) denied: Mutex<Vec<String>>,
     /// Where the first listing comes before the newest changes.
     pub(crate) earlier: Mutex<Option<Earlier>>,
@@ -90,6 +90,16 @@ impl Watched {
         };
         let listing = listing.try_filter(move |meta| std::future::ready(is_shown(meta)));
         listing.chain(stream::iter(gone)).boxed()
+    }
+
+    fn permit(&self, path: &str) -> Result<()> {
+        match self.denied.lock().unwrap().iter().any(|denied| denied == path) {
+            true => {
+                let (path, source) = (path.to_owned(), "told so".into());
+                Err(object_store::Error::PermissionDenied { path, source })
+            }
+            false => Ok(()),
+        }
     }
 
     fn note(&self, verb: &str, path: impl fmt::Display) {
@@ -150,6 +160,7 @@ impl ObjectStore for Watched {
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
         self.note(if options.head { "HEAD" } else { "GET" }, location);
+        self.permit(location.as_ref())?;
         if let Some(earlier) = &*self.earlier.lock().unwrap()
             && earlier.lacks.iter().any(|piece| location.as_ref().contains(piece))
         {
@@ -163,14 +174,24 @@ impl ObjectStore for Watched {
         &self,
         locations: BoxStream<'static, Result<Path>>,
     ) -> BoxStream<'static, Result<Path>> {
-        self.inner.delete_stream(locations)
+        let denied = self.denied.lock().unwrap().clone();
+        let locations = locations.and_then(move |path| {
+            let is_denied = denied.iter().any(|denied| denied == path.as_ref());
+            std::future::ready(match is_denied {
+                true => {
+                    let (path, source) = (path.to_string(), "told so".into());
+                    Err(object_store::Error::PermissionDenied { path, source })
+                }
+                false => Ok(path),
+            })
+        });
+        self.inner.delete_stream(locations.boxed())
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
         let path = prefix.map(ToString::to_string).unwrap_or_default();
         self.note("LIST", &path);
-        if self.denied.lock().unwrap().contains(&path) {
-            let error = object_store::Error::PermissionDenied { path, source: "told so".into() };
+        if let Err(error) = self.permit(&path) {
             return stream::iter([Err(error)]).boxed();
         }
         self.shown(self.inner.list(prefix), false)

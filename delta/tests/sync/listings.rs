@@ -1,11 +1,12 @@
 //! Stores whose listings leave keys out, and what reading a log costs in requests.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use deepclone_core::reason::Reason;
 use deepclone_core::spec::{CloneSpec, SourcePoint};
 use deepclone_delta::enclosing::refuse_inside_table;
-use deepclone_delta::log;
+use deepclone_delta::{io, log};
 use object_store::memory::InMemory;
 use serde_json::json;
 
@@ -88,6 +89,23 @@ async fn a_folder_above_the_target_that_may_not_be_listed_is_passed_over() {
     assert_eq!(refused.reason, Reason::TargetUnsuitable);
     store.denied.lock().unwrap().push("lake/_delta_log".to_owned());
     refuse_inside_table(&target.store, &above).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_may_not_be_read_is_a_failure_and_not_absent() {
+    let store = Watched::new(Arc::new(InMemory::new()));
+    let table = Table::on(store.clone(), "t").store;
+    store.denied.lock().unwrap().push("t/x".to_owned());
+    let bytes_read = AtomicU64::new(0);
+    for error in [
+        io::get(&table, "x").await.unwrap_err(),
+        io::exists(&table, "x").await.unwrap_err(),
+        io::describe(&table, "x").await.unwrap_err(),
+        io::digest(&table, "x", &bytes_read).await.unwrap_err(),
+        io::delete(&table, "x").await.unwrap_err(),
+    ] {
+        assert_eq!(error.failure().reason, Reason::PermissionDenied, "{error}");
+    }
 }
 
 /// One listing, one probe behind the hint, and each commit once.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use deepclone_core::ids::JobId;
 use deepclone_core::reason::Reason;
+use deepclone_core::spec::{CloneSpec, SourcePoint};
 use deepclone_delta::changes::{ChangeSet, SyncPlan, plan_sync, plan_sync_within};
 use deepclone_delta::publish::{PublishResult, publish};
 use object_store::memory::InMemory;
@@ -155,24 +156,27 @@ async fn nothing_to_do_is_decided_by_four_requests_and_a_probe() {
         source.commit(&[add(&format!("b{n}"))]).await;
         sync_equal(&source, &target, &spec()).await;
     }
-    let (_, _) = (source_store.take(), target_store.take());
-    let plan = plan_sync(&source.store, &target.store, &spec(), job(1)).await.unwrap();
-    let SyncPlan::UpToDate(found) = plan else { panic!("{plan:?}") };
-    assert_eq!((found.source_version, found.replica_version), (11, 10));
-    assert_eq!(found.metrics.map(|metrics| metrics.source_num_of_files), Some(12));
-    let source_requests = source_store.take();
-    let target_requests = target_store.take();
-    assert_eq!(
-        source_requests,
-        ["LIST source/_delta_log", "GET source/_delta_log/00000000000000000011.json"]
-    );
-    // A listing that begins at a hint is believed when the commit after its newest is absent.
-    assert_eq!(
-        target_requests,
-        [
-            "LIST target/_delta_log",
-            "HEAD target/_delta_log/00000000000000000011.json",
-            "GET target/_delta_log/00000000000000000010.json"
-        ]
-    );
+    for source_point in [SourcePoint::Newest, SourcePoint::Version(11)] {
+        let spec = CloneSpec { source_point, ..spec() };
+        let (_, _) = (source_store.take(), target_store.take());
+        let plan = plan_sync(&source.store, &target.store, &spec, job(1)).await.unwrap();
+        let SyncPlan::UpToDate(found) = plan else { panic!("{plan:?}") };
+        assert_eq!((found.source_version, found.replica_version), (11, 10));
+        assert_eq!(found.metrics.map(|metrics| metrics.source_num_of_files), Some(12));
+        let source_requests = source_store.take();
+        let target_requests = target_store.take();
+        assert_eq!(
+            source_requests,
+            ["LIST source/_delta_log", "GET source/_delta_log/00000000000000000011.json"]
+        );
+        // A listing that begins at a hint is believed when the commit after its newest is absent.
+        assert_eq!(
+            target_requests,
+            [
+                "LIST target/_delta_log",
+                "HEAD target/_delta_log/00000000000000000011.json",
+                "GET target/_delta_log/00000000000000000010.json"
+            ]
+        );
+    }
 }

@@ -39,7 +39,8 @@ fn a_slow_read_is_waited_for() {
     let ended = bench.clone_table();
     bench.is_copied(&ended, "a steady drip");
     assert_eq!(bench.source.seen_of(Kind::Get, KEY).len(), 1);
-    assert!(ended.took >= Duration::from_secs(3), "{:?}", ended.took);
+    // Twelve pieces: longer than any run that does not wait for them.
+    assert!(ended.took >= Duration::from_secs(2), "{:?}", ended.took);
 }
 
 #[test]
