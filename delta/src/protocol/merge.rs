@@ -218,13 +218,6 @@ mod tests {
             ),
             (legacy(2, 2), Some(legacy(1, 3)), none, "2,5 - -"),
             (legacy(1, 2), Some(legacy(2, 2)), none, "2,2 - -"),
-            // The source's lists stay in its order.
-            (
-                lists(&[], &["invariants", "appendOnly"]),
-                Some(lists(&[], &["appendOnly"])),
-                none,
-                "3,7 [] [invariants appendOnly]",
-            ),
             // The replica's versions are higher, its features the same.
             (legacy(1, 4), Some(legacy(1, 5)), none, "1,5 - -"),
             (
