@@ -34,13 +34,12 @@ fn an_answer_that_ends_early_is_resumed() {
 
 #[test]
 fn a_slow_read_is_waited_for() {
-    let slow = Lie::Drip(MIB / 4, Duration::from_millis(250));
+    let slow = Lie::Drip(MIB / 4, Duration::from_millis(300));
     let bench = Bench::of(FLOWING).source_lies([once(slow)]);
     let ended = bench.clone_table();
     bench.is_copied(&ended, "a steady drip");
     assert_eq!(bench.source.seen_of(Kind::Get, KEY).len(), 1);
-    // Twelve pieces: longer than any run that does not wait for them.
-    assert!(ended.took >= Duration::from_secs(2), "{:?}", ended.took);
+    assert!(ended.took >= Duration::from_secs(3), "{:?}", ended.took);
 }
 
 #[test]
