@@ -8,8 +8,10 @@
 //! * [`store`]: requests to object stores, and what their answers mean.
 //! * [`local_folder`]: a table's folder on this machine's disk.
 //! * [`clock`] and [`random`]: the time of day and random ids, which a simulation sets.
+//! * `allocator`: the memory allocator of every process.
 //! * [`telemetry`], [`shutdown`], [`listener`], [`http`]: what every process needs around its work.
 
+mod allocator;
 pub mod clock;
 pub mod config;
 pub mod connections;

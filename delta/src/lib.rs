@@ -65,14 +65,14 @@
 //!         source_replaced_policy: SourceReplacedPolicy::Fail,
 //!     };
 //!
-//!     let planned = sync::plan(&source, &target, &spec, JobId(uuid::Uuid::nil())).await?;
+//!     let planned = sync::plan(&source, &target, &[], &spec, JobId(uuid::Uuid::nil())).await?;
 //!     let Planned::Work(work) = planned else { unreachable!("the target is empty") };
 //!     for object in work.objects() {
 //!         let bytes = source.store.get(&Path::parse(&object.source_path)?).await?.bytes().await?;
 //!         target.store.put(&Path::parse(&object.target_path)?, bytes.into()).await?;
 //!     }
 //!     let result = sync::publish(&target, &work, 1_700_000_000_000).await?;
-//!     assert_eq!(result, PublishResult::Published { version: 0 });
+//!     assert_eq!(result.version(), Some(0));
 //!
 //!     let replica = snapshot::read(&target, &SourcePoint::Newest).await?;
 //!     assert_eq!(replica.files.len(), 1);

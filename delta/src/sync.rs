@@ -7,12 +7,12 @@ use deepclone_common::store::table::TableStore;
 use deepclone_core::ids::JobId;
 use deepclone_core::spec::{CloneSpec, Mode};
 
-use crate::changes::{self, SyncPlan};
+use crate::changes::{self, SyncPlan, Within};
 pub use crate::changes::{
     ChangeSet, CloneMetrics, CopyObject, NearNames, PublishedAlready, SourceFigures, UpToDate,
 };
 use crate::error::DeltaError;
-pub use crate::publish::{FinishReport, PublishResult, finish};
+pub use crate::publish::{Committed, FinishReport, PublishResult, finish};
 
 /// What a sync must do, and the objects that must be at the target before it is published.
 #[derive(Clone, Debug)]
@@ -32,23 +32,27 @@ pub enum Planned {
     Work(Work),
 }
 
-/// Plans the sync of `target` to what `spec` asks of `source`, in the mode that it asks for.
+/// Plans the sync of `target` to what `spec` asks of `source`, in the mode that it asks for. A new
+/// replica may not lie in a table, so the folders `above` it are looked at, the nearest first.
 ///
 /// # Errors
 /// Why the source, the target or the spec does not allow the sync, each with its reason.
 pub async fn plan(
     source: &TableStore,
     target: &TableStore,
+    above: &[TableStore],
     spec: &CloneSpec,
     sync: JobId,
 ) -> Result<Planned, DeltaError> {
-    match spec.mode {
-        Mode::Clone => Ok(match changes::plan_sync(source, target, spec, sync).await? {
-            SyncPlan::UpToDate(found) => Planned::UpToDate(found),
-            SyncPlan::Published(found) => Planned::Published(found),
-            SyncPlan::Change(change_set) => Planned::Work(Work::Clone(change_set)),
-        }),
-    }
+    let within = Within { above, ..Within::default() };
+    let plan = match spec.mode {
+        Mode::Clone => changes::plan_sync_within(source, target, spec, sync, &within).await?,
+    };
+    Ok(match plan {
+        SyncPlan::UpToDate(found) => Planned::UpToDate(found),
+        SyncPlan::Published(found) => Planned::Published(found),
+        SyncPlan::Change(change_set) => Planned::Work(Work::Clone(change_set)),
+    })
 }
 
 /// Checks the objects at the target whose content the log describes: new deletion vectors.

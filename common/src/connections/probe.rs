@@ -48,8 +48,8 @@ impl Connections {
         let Some(connection) = connection else { return Ok(None) };
         let found = &connection.found;
         let tried = found.fit.get_or_try_init(|| async {
-            let plain = connection.plain.as_deref();
-            match probe_store(&*connection.store, plain, &opened.table.root).await {
+            let plain = connection.plain.as_ref();
+            match probe_store(&connection.store, plain, &opened.table.root).await {
                 Ok(Checksums::Taken) => Ok(()),
                 Ok(Checksums::Refused) => {
                     found.without_checksums.store(true, Ordering::Relaxed);

@@ -1,12 +1,13 @@
 //! Tries the target before the first object is copied, with small objects below its `_deepclone/`.
 //!
-//! A store must refuse a second conditional write of one key; some ignore the condition, and some
-//! answer 501. A store that refuses checksum headers is written to without them. A folder must have
-//! hard links. Where a plan has names that differ only in case or in the form of their Unicode, the
-//! folder must keep them apart.
+//! A store must refuse one of two conditional writes of one key; some ignore the condition, and
+//! some answer 501. A store that refuses checksum headers is written to without them. A folder must
+//! have hard links. Where a plan has names that differ only in case or in the form of their
+//! Unicode, the folder must keep them apart.
 
 use std::io::{ErrorKind, Write};
 use std::path::Path as FilePath;
+use std::sync::Arc;
 
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode};
@@ -39,38 +40,58 @@ pub enum Checksums {
     Refused,
 }
 
-/// Tries the put-if-absent of a store with three requests: two writes of one key, and its removal.
-/// `plain` is the same store without checksums in headers.
+/// Tries the put-if-absent of a store: of two writes of one key at once, one must be refused. What
+/// was written is removed later. `plain` is the same store without checksums in headers.
 ///
 /// # Errors
 /// The store ignores or refuses the condition, or cannot be written.
 pub async fn probe_store(
-    store: &dyn ObjectStore,
-    plain: Option<&dyn ObjectStore>,
+    store: &Arc<dyn ObjectStore>,
+    plain: Option<&Arc<dyn ObjectStore>>,
     root: &Path,
 ) -> Result<Checksums, ProbeError> {
     let key = root.clone().join(OUR_FOLDER).join(format!("probe-{}", random::uuid()));
-    let (store, checksums) = match create(store, &key).await {
-        Ok(_) => (store, Checksums::Taken),
-        Err(error) => match plain {
-            Some(plain) if is_refusal(&error) => match create(plain, &key).await {
-                Ok(_) => (plain, Checksums::Refused),
-                Err(_) => return Err(refused(error)),
-            },
-            _ => return Err(refused(error)),
-        },
+    let (store, tried, checksums) = match (create_twice(store, &key).await, plain) {
+        (Err(error), Some(plain)) if is_refusal(&error) => {
+            let tried = create_twice(plain, &key).await.map_err(|_| error);
+            (plain, tried, Checksums::Refused)
+        }
+        (tried, _) => (store, tried, Checksums::Taken),
     };
-    let again = create(store, &key).await;
-    // Under a retention policy it cannot be removed: it is small, and lies in our own folder.
-    let _removed = store.delete(&key).await;
-    match again {
-        Ok(Created::Exists) => Ok(checksums),
-        Ok(Created::Written) => Err(ProbeError::Unsuitable(
+    if tried.is_ok() {
+        // Under a retention policy it cannot be removed: it is small, and lies in our own folder.
+        let (store, key) = (Arc::clone(store), key);
+        tokio::spawn(async move { store.delete(&key).await });
+    }
+    match tried {
+        Ok(Held::One) => Ok(checksums),
+        Ok(Held::Both) => Err(ProbeError::Unsuitable(
             "its store ignores put-if-absent (if-none-match), and two writers would overwrite \
              each other: use a store that honours it"
                 .to_owned(),
         )),
         Err(error) => Err(refused(error)),
+    }
+}
+
+/// What a store did with two writes of one key.
+enum Held {
+    /// It refused one of them.
+    One,
+    Both,
+}
+
+/// Writes a small object twice at once, if its key is free.
+async fn create_twice(store: &Arc<dyn ObjectStore>, key: &Path) -> Result<Held, StoreError> {
+    match futures::future::join(create(store, key), create(store, key)).await {
+        (Ok(Created::Written), Ok(Created::Written)) => Ok(Held::Both),
+        (Ok(_), Ok(_)) => Ok(Held::One),
+        // One write found the store busy, or was refused for the other one in words of its own.
+        (Ok(_), Err(_)) | (Err(_), Ok(_)) => match create(store, key).await? {
+            Created::Exists => Ok(Held::One),
+            Created::Written => Ok(Held::Both),
+        },
+        (Err(error), Err(_)) => Err(error),
     }
 }
 
@@ -80,7 +101,7 @@ enum Created {
 }
 
 /// Writes a small object if its key is free.
-async fn create(store: &dyn ObjectStore, key: &Path) -> Result<Created, StoreError> {
+async fn create(store: &Arc<dyn ObjectStore>, key: &Path) -> Result<Created, StoreError> {
     let put = || store.put_opts(key, "probe".into(), PutMode::Create.into());
     match retrying(Patience::LOG, put).await {
         Ok(_) => Ok(Created::Written),

@@ -8,7 +8,7 @@ use deepclone_common::connections::Side;
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::JobId;
 use deepclone_core::reason::Reason;
-use deepclone_delta::sync::finish;
+use deepclone_delta::sync::{Committed, finish};
 
 use super::plan::{PlanOutcome, plan_job};
 use super::{Context, target_key};
@@ -36,9 +36,10 @@ pub async fn plan_for_job(
         }
         // The steps after the commit may be missing; each is harmless when it is repeated.
         PlanOutcome::Published { version, .. } => {
-            if let Err(error) =
-                finish(&context.open(Side::Target, &job_spec.target)?, *version).await
-            {
+            let target = context.open(Side::Target, &job_spec.target)?;
+            let finished =
+                async { finish(&target, &Committed::read(&target, *version).await?).await };
+            if let Err(error) = finished.await {
                 tracing::warn!(%job, version, "published without checkpoint or hint: {error}");
             }
         }

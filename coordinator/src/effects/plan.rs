@@ -91,7 +91,8 @@ async fn make(
 ) -> Result<PlanOutcome, Failure> {
     let source_table = context.open(Side::Source, &job_spec.source)?;
     let target_table = context.open(Side::Target, &job_spec.target)?;
-    let found = sync::plan(&source_table, &target_table, &job_spec.spec, job)
+    let above = context.connections.above(&job_spec.target).map_err(|error| error.failure())?;
+    let found = sync::plan(&source_table, &target_table, &above, &job_spec.spec, job)
         .await
         .map_err(|error| error.failure())?;
     let work = match found {
@@ -108,7 +109,6 @@ async fn make(
         }
         Planned::Work(work) => work,
     };
-    super::target::refuse_enclosed(context, &job_spec, &target_table, &work).await?;
     let note = note(Some(metrics_map(&work.metrics())), work.notices().to_vec());
     let source = source_key(&job_spec.source, work.lineage());
     let tasks = pack(source, &work, context.task_objects_max)?;

@@ -58,8 +58,9 @@ pub async fn publish(
         .map_err(|error| error.failure())?;
     match result {
         PublishResult::Rebase => Ok(PublishOutcome::Rebase),
-        PublishResult::Published { version } => {
-            if let Err(error) = finish(&target, version).await {
+        PublishResult::Published(committed) => {
+            let version = committed.record.version;
+            if let Err(error) = finish(&target, &committed).await {
                 // The replica is right already; the next sync writes the checkpoint again.
                 tracing::warn!(%job, version, "published without checkpoint or hint: {error}");
             }

@@ -1,31 +1,11 @@
-//! Checks that a target can hold a replica, before the first object is copied, and only if there is
-//! something to publish.
+//! Tries a target before the first object is copied, and only if there is something to publish.
 
-use deepclone_common::store::table::TableStore;
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
-use deepclone_delta::enclosing::refuse_inside_table;
 use deepclone_delta::sync::Work;
 
 use super::Context;
 use crate::state::JobSpec;
-
-/// Refuses a new replica inside another table. A replica that exists was checked when it was new.
-///
-/// # Errors
-/// `TARGET_UNSUITABLE` naming the outer table, or why the store does not answer.
-pub async fn refuse_enclosed(
-    context: &Context,
-    job_spec: &JobSpec,
-    target: &TableStore,
-    work: &Work,
-) -> Result<(), Failure> {
-    if work.replica_version().is_some() {
-        return Ok(());
-    }
-    let above = context.connections.above(&job_spec.target).map_err(|error| error.failure())?;
-    refuse_inside_table(target, &above).await.map_err(|error| error.failure())
-}
 
 /// Tries what copying and publishing rely on. Returns a notice for the operator, if there is one.
 ///

@@ -28,5 +28,5 @@ pub use crate::replica::CloneMetrics;
 pub(crate) use equality::same_fields;
 pub(crate) use identity_marks::further as further_marks;
 pub(crate) use metadata::AskedProperties;
-pub use plan::{plan_sync, plan_sync_within};
+pub use plan::{Within, plan_sync, plan_sync_within};
 pub use sync_plan::{PublishedAlready, SourceFigures, SyncPlan, UpToDate};

@@ -13,6 +13,7 @@ use super::objects::Proven;
 use super::sync_plan::{SourceFigures, SyncPlan, UpToDate};
 use super::{cleaned, since, up_to_date};
 use crate::change_set::ChangeSet;
+use crate::enclosing::refuse_inside_table;
 use crate::error::DeltaError;
 use crate::log::{self, LogSegment};
 use crate::names::{Replicated, replicated};
@@ -37,29 +38,44 @@ pub async fn plan_sync(
     spec: &CloneSpec,
     sync: JobId,
 ) -> Result<SyncPlan, DeltaError> {
-    plan_sync_within(source, target, spec, sync, commit::BYTES_MAX).await
+    plan_sync_within(source, target, spec, sync, &Within::default()).await
 }
 
-/// Like [`plan_sync`], with another bound on the bytes of the replica's commit.
+/// What a new replica must fit into.
+#[derive(Clone, Copy, Debug)]
+pub struct Within<'a> {
+    /// The folders above the target, the nearest first: none of them may be a table.
+    pub above: &'a [TableStore],
+    /// The most bytes of the replica's commit.
+    pub commit_bytes_max: u64,
+}
+
+impl Default for Within<'_> {
+    fn default() -> Self {
+        Self { above: &[], commit_bytes_max: commit::BYTES_MAX }
+    }
+}
+
+/// Like [`plan_sync`], within these bounds.
 ///
 /// # Errors
-/// As [`plan_sync`].
+/// As [`plan_sync`]; TARGET_UNSUITABLE naming a table that the target lies in.
 pub async fn plan_sync_within(
     source: &TableStore,
     target: &TableStore,
     spec: &CloneSpec,
     sync: JobId,
-    commit_bytes_max: u64,
+    within: &Within<'_>,
 ) -> Result<SyncPlan, DeltaError> {
     for _ in 1..PLANS_MAX {
-        match plan_once(source, target, spec, sync, commit_bytes_max).await {
+        match plan_once(source, target, spec, sync, within).await {
             Err(error) if spec.source_point == SourcePoint::Newest && error.is_overtaken() => {
                 tracing::info!(%error, "the source went on while it was read: it is read again");
             }
             settled => return settled,
         }
     }
-    plan_once(source, target, spec, sync, commit_bytes_max).await
+    plan_once(source, target, spec, sync, within).await
 }
 
 async fn plan_once(
@@ -67,7 +83,7 @@ async fn plan_once(
     target: &TableStore,
     spec: &CloneSpec,
     sync: JobId,
-    commit_bytes_max: u64,
+    within: &Within<'_>,
 ) -> Result<SyncPlan, DeltaError> {
     let (at_source, at_target) =
         futures::future::join(log::list(source, None), log::list(target, None)).await;
@@ -78,8 +94,17 @@ async fn plan_once(
         }
     }
     let of_source = |error: DeltaError| error.of(Side::Source);
-    let wanted = snapshot::read_found(source, &spec.source_point, at_source).await;
+    // A replica that exists was looked at when it was new.
+    let enclosed = async {
+        match &at_target {
+            Err(DeltaError::NotATable { .. }) => refuse_inside_table(target, within.above).await,
+            Ok(_) | Err(_) => Ok(()),
+        }
+    };
+    let wanted = snapshot::read_found(source, &spec.source_point, at_source);
+    let (wanted, enclosed) = futures::future::join(wanted, enclosed).await;
     let mut wanted = wanted.map_err(of_source)?;
+    enclosed?;
     protocol::check(&wanted.protocol, &wanted.metadata, &spec.allowed_features)
         .map_err(of_source)?;
     let replica = read_replica(source, (target, at_target), &wanted, spec).await?;
@@ -100,7 +125,8 @@ async fn plan_once(
         Some(replica) if nothing_to_do(replica, &change_set) => nothing(replica, &change_set),
         _ => {
             // Refused before anything is copied: a commit that is too large could never be written.
-            commit::check_size(commit::size(&change_set, PLANNED_MS), commit_bytes_max)?;
+            let bytes = commit::size(&change_set, PLANNED_MS);
+            commit::check_size(bytes, within.commit_bytes_max)?;
             SyncPlan::Change(Box::new(change_set))
         }
     })

@@ -2,17 +2,16 @@
 
 use bytes::Bytes;
 use deepclone_common::store::table::TableStore;
-use deepclone_core::failure::Failure;
-use deepclone_core::reason::Reason;
 use deepclone_core::spec::SourcePoint;
 
 use super::checkpoint::{self, CheckpointState};
+use super::committed::Committed;
 use super::last_checkpoint::{self, LastCheckpoint};
 use crate::error::DeltaError;
 use crate::io::{self, PutOutcome};
 use crate::log;
 use crate::properties::Maintenance;
-use crate::replica::{hint, record_of};
+use crate::replica::hint;
 use crate::snapshot::{self, WithTombstones};
 
 /// A commit with more actions gets its checkpoint at once, so that readers need not parse it again.
@@ -25,21 +24,31 @@ pub struct FinishReport {
     pub checkpoint: bool,
 }
 
-/// Writes what is due after the commit `version` of ours.
+/// Writes what is due after a commit of ours. Our own hint goes beside the checkpoint: neither
+/// needs the other.
 ///
 /// # Errors
 /// Any of a store. The caller logs it and goes on.
-pub async fn finish(target: &TableStore, version: u64) -> Result<FinishReport, DeltaError> {
-    let commit = log::read_commit(target, version).await?.ok_or_else(|| gone(target, version))?;
-    let record = record_of(&commit).ok_or_else(|| gone(target, version))?;
-    let due = is_due(target, version, record.body.checkpoint_interval).await?;
-    let mut finished = FinishReport::default();
-    if due || commit.actions.len() > LARGE_COMMIT_ACTIONS {
-        let state = state_at(target, version, record.timestamp_ms).await?;
-        finished.checkpoint = write_checkpoint(target, version, &state).await?;
-    }
-    hint::write(target, &record).await?;
+pub async fn finish(
+    target: &TableStore,
+    committed: &Committed,
+) -> Result<FinishReport, DeltaError> {
+    let hint = hint::write(target, &committed.record);
+    let (checkpoint, hint) = futures::future::join(due_checkpoint(target, committed), hint).await;
+    let finished = FinishReport { checkpoint: checkpoint? };
+    hint?;
     Ok(finished)
+}
+
+/// Writes a checkpoint if one is due; returns true when it exists.
+async fn due_checkpoint(target: &TableStore, committed: &Committed) -> Result<bool, DeltaError> {
+    let Committed { record, actions } = committed;
+    let due = is_due(target, record.version, record.body.checkpoint_interval).await?;
+    if !due && *actions <= LARGE_COMMIT_ACTIONS {
+        return Ok(false);
+    }
+    let state = state_at(target, record.version, record.timestamp_ms).await?;
+    write_checkpoint(target, record.version, &state).await
 }
 
 /// Returns whether a checkpoint is due, counted from the last one: with VACUUM's commits between
@@ -103,12 +112,4 @@ async fn write_checkpoint(
     };
     last_checkpoint::point_at(target, &last).await?;
     Ok(true)
-}
-
-fn gone(target: &TableStore, version: u64) -> DeltaError {
-    Failure::new(
-        Reason::Internal,
-        format!("version {version} of {} is not a commit of ours", target.uri),
-    )
-    .into()
 }

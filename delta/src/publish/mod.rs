@@ -8,11 +8,13 @@
 
 mod checkpoint;
 pub(crate) mod commit;
+mod committed;
 mod finish;
 mod last_checkpoint;
 mod settle;
 mod vectors;
 
+pub use committed::Committed;
 pub use finish::{FinishReport, finish};
 pub use settle::{PublishResult, publish};
 pub use vectors::check_vectors;

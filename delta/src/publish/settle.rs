@@ -11,6 +11,7 @@ use deepclone_common::store::table::TableStore;
 use deepclone_core::ids::JobId;
 
 use super::commit;
+use super::committed::Committed;
 use crate::change_set::ChangeSet;
 use crate::error::DeltaError;
 use crate::io::{self, PutOutcome};
@@ -18,15 +19,23 @@ use crate::log;
 use crate::replica::{diverged, is_harmless, operation, record_of};
 
 /// The result of publishing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PublishResult {
     /// The commit is in the replica's log.
-    Published {
-        /// The version of the commit.
-        version: u64,
-    },
+    Published(Box<Committed>),
     /// Another sync of ours, or a commit that changed nothing, took the version: plan again.
     Rebase,
+}
+
+impl PublishResult {
+    /// Returns the version of the commit that is in the replica's log.
+    #[must_use]
+    pub fn version(&self) -> Option<u64> {
+        match self {
+            Self::Published(committed) => Some(committed.record.version),
+            Self::Rebase => None,
+        }
+    }
 }
 
 /// Writes the commit of `change_set` at the time `now_ms` (milliseconds since 1970), unless its
@@ -47,7 +56,10 @@ pub async fn publish(
     let mut retry = Retry::new(Patience::COMMIT);
     loop {
         let error = match io::put_if_absent(target, &name, body.clone().into()).await? {
-            PutOutcome::Written => return Ok(PublishResult::Published { version }),
+            PutOutcome::Written => {
+                let committed = Committed::written(target, version, &body)?;
+                return Ok(PublishResult::Published(Box::new(committed)));
+            }
             PutOutcome::Unsettled(error) => error,
         };
         if let Some(result) = read_back(target, version, change_set.sync()).await? {
@@ -70,7 +82,10 @@ async fn read_back(
 ) -> Result<Option<PublishResult>, DeltaError> {
     let Some(found) = log::read_commit(target, version).await? else { return Ok(None) };
     match record_of(&found) {
-        Some(record) if record.sync() == sync => Ok(Some(PublishResult::Published { version })),
+        Some(record) if record.sync() == sync => {
+            let actions = found.actions.len();
+            Ok(Some(PublishResult::Published(Box::new(Committed { record, actions }))))
+        }
         Some(_) => Ok(Some(PublishResult::Rebase)),
         None if is_harmless(&found) => Ok(Some(PublishResult::Rebase)),
         None => Err(diverged(target, version, &operation(&found)).into()),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use deepclone_core::ids::JobId;
 use deepclone_core::reason::Reason;
 use deepclone_delta::changes::SyncPlan;
-use deepclone_delta::publish::{PublishResult, finish, publish};
+use deepclone_delta::publish::{Committed, finish, publish};
 use deepclone_delta::sync::{self, Planned};
 use object_store::memory::InMemory;
 use serde_json::json;
@@ -38,12 +38,13 @@ async fn a_checkpoint_whose_outcome_is_unknown_is_looked_at() {
         };
         copy(&source, &target, &change_set).await;
         let published = publish(&target.store, &change_set, tick()).await.unwrap();
-        assert_eq!(published, PublishResult::Published { version: 1 });
+        assert_eq!(published.version(), Some(1));
         if let Some(bytes) = there {
             target.put(CHECKPOINT, bytes.to_vec()).await;
         }
         watched.faults.lock().unwrap().push(fault);
-        let finished = finish(&target.store, 1).await;
+        let committed = Committed::read(&target.store, 1).await.unwrap();
+        let finished = finish(&target.store, &committed).await;
         match exists {
             true => assert!(finished.unwrap().checkpoint, "{fault:?}"),
             false => {
@@ -67,7 +68,9 @@ async fn a_commit_of_many_actions_gets_its_checkpoint_at_once() {
             "\n{\"txn\":{\"appId\":\"x\",\"version\":1}}".repeat(actions - commit.actions.len());
         let text = String::from_utf8(commit.bytes.to_vec()).unwrap();
         target.raw_commit(0, &format!("{}{more}", text.trim_end())).await;
-        assert_eq!(finish(&target.store, 0).await.unwrap().checkpoint, is_large, "{actions}");
+        let committed = Committed::read(&target.store, 0).await.unwrap();
+        let finished = finish(&target.store, &committed).await.unwrap();
+        assert_eq!(finished.checkpoint, is_large, "{actions}");
         assert_eq!(target.get(HINT).await.is_some(), is_large, "{actions}");
     }
 }
@@ -82,7 +85,7 @@ async fn the_work_of_a_sync_tells_what_the_coordinator_needs() {
     source.raw_commit(1, "{}").await;
     source.commit(&[add("A1"), add_with("c1", json!({"deletionVector": vector(1)}))]).await;
     let job = JobId(Uuid::new_v4());
-    let planned = sync::plan(&source.store, &target.store, &spec(), job).await.unwrap();
+    let planned = sync::plan(&source.store, &target.store, &[], &spec(), job).await.unwrap();
     let Planned::Work(work) = planned else { panic!("{planned:?}") };
     let keys: Vec<&str> = work.objects().iter().map(|object| &*object.target_path).collect();
     assert_eq!(keys, [VECTOR_OBJECT, "p=A/A1.parquet", "p=c/c1.parquet"]);
@@ -98,7 +101,7 @@ async fn the_work_of_a_sync_tells_what_the_coordinator_needs() {
     let failure = sync::check(&target.store, &work).await.unwrap_err().failure();
     assert_eq!(failure.reason, Reason::DamagedLog, "its bytes are no vector");
     let published = sync::publish(&target.store, &work, tick()).await.unwrap();
-    assert_eq!(published, PublishResult::Published { version: 1 });
-    let planned = sync::plan(&source.store, &target.store, &spec(), job).await.unwrap();
+    assert_eq!(published.version(), Some(1));
+    let planned = sync::plan(&source.store, &target.store, &[], &spec(), job).await.unwrap();
     assert!(matches!(planned, Planned::Published(found) if found.replica_version == 1));
 }

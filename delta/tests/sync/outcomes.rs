@@ -5,7 +5,7 @@ use std::sync::Arc;
 use deepclone_core::ids::JobId;
 use deepclone_core::reason::Reason;
 use deepclone_core::spec::{CloneSpec, SourcePoint};
-use deepclone_delta::changes::{ChangeSet, SyncPlan, plan_sync, plan_sync_within};
+use deepclone_delta::changes::{ChangeSet, SyncPlan, Within, plan_sync, plan_sync_within};
 use deepclone_delta::publish::{PublishResult, publish};
 use object_store::memory::InMemory;
 use uuid::Uuid;
@@ -41,7 +41,7 @@ async fn a_put_whose_outcome_is_unknown_is_settled_by_reading_back() {
         let change_set = planned(&source, &target, job(1)).await;
         *watched.faults.lock().unwrap() = faults.clone();
         let result = publish(&target.store, &change_set, NOW_MS).await.unwrap();
-        assert_eq!(result, PublishResult::Published { version: 0 }, "{faults:?}");
+        assert_eq!(result.version(), Some(0), "{faults:?}");
         assert_eq!(watched.faults.lock().unwrap().len(), 0);
         assert_equal(&source, &target).await;
         assert_valid(&target).await;
@@ -70,7 +70,7 @@ async fn of_two_syncs_one_wins_and_the_other_rebases() {
     source.commit(&[add("d1")]).await;
     let second = planned(&source, &target, job(2)).await;
     let won = publish(&target.store, &second, NOW_MS).await.unwrap();
-    assert_eq!(won, PublishResult::Published { version: 1 });
+    assert_eq!(won.version(), Some(1));
     let lost = publish(&target.store, &first, NOW_MS).await.unwrap();
     assert_eq!(lost, PublishResult::Rebase);
     // Planning again finds nothing left to do.
@@ -130,11 +130,12 @@ async fn a_commit_that_is_too_large_is_refused_before_anything_is_copied() {
             source.commit(&actions).await;
             let found = planned(&source, &target, job(1)).await;
             let published = publish(&target.store, &found, tick()).await.unwrap();
-            let PublishResult::Published { version } = published else { panic!("{published:?}") };
+            let version = published.version().expect("nobody else was there");
             let bytes = target.read(version).await.bytes.len() as u64;
             target.delete(&format!("_delta_log/{version:020}.json")).await;
-            let within = async |bytes_max| {
-                plan_sync_within(&source.store, &target.store, &spec(), job(1), bytes_max).await
+            let within = async |commit_bytes_max| {
+                let within = Within { commit_bytes_max, ..Within::default() };
+                plan_sync_within(&source.store, &target.store, &spec(), job(1), &within).await
             };
             assert!(matches!(within(bytes).await, Ok(SyncPlan::Change(_))));
             let failure = within(bytes - 1).await.unwrap_err().failure();

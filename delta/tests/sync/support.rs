@@ -14,7 +14,7 @@ use deepclone_core::spec::{
 use deepclone_delta::actions::{Add, LogAction, Remove};
 use deepclone_delta::changes::{ChangeSet, SyncPlan, plan_sync};
 use deepclone_delta::log::{self, Commit};
-use deepclone_delta::publish::{PublishResult, finish, publish};
+use deepclone_delta::publish::{Committed, PublishResult, finish, publish};
 use deepclone_delta::snapshot::{self, Snapshot};
 use deepclone_delta::validate::validate_table;
 use object_store::memory::InMemory;
@@ -175,11 +175,13 @@ pub(crate) async fn sync(source: &Table, target: &Table, spec: &CloneSpec) -> Re
     };
     copy(source, target, &change_set).await;
     let result = publish(&target.store, &change_set, tick()).await;
-    let version = match result.map_err(|error| error.failure().reason)? {
-        PublishResult::Published { version } => version,
+    let committed = match result.map_err(|error| error.failure().reason)? {
+        PublishResult::Published(committed) => committed,
         PublishResult::Rebase => panic!("nobody else was there"),
     };
-    finish(&target.store, version).await.unwrap();
+    let version = committed.record.version;
+    assert_eq!(*committed, Committed::read(&target.store, version).await.unwrap());
+    finish(&target.store, &committed).await.unwrap();
     let objects = change_set.objects.iter().map(|object| object.target_path.clone()).collect();
     assert_valid(target).await;
     Ok(Did::Published { version, objects, change_set })

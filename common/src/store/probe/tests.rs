@@ -105,13 +105,15 @@ async fn a_store_that_cannot_hold_a_replica_is_named_at_once() {
         (Departs::Nowhere, None, "", 3),
         (Departs::LosesAnswer, None, "", 4),
         (Departs::IgnoresCondition, UNFIT, "ignores put-if-absent", 3),
-        (Departs::RefusesCondition(501), UNFIT, "refuses put-if-absent", 2),
-        (Departs::RefusesChecksum(501), None, "refuses checksum headers", 4),
-        (Departs::RefusesChecksum(400), None, "refuses checksum headers", 4),
-        (Departs::RefusesCondition(400), SILENT, "cannot be written", 2),
-        (Departs::Answers(403, 9), Some(Reason::PermissionDenied), "refuses our credentials", 1),
+        (Departs::RefusesCondition(501), UNFIT, "refuses put-if-absent", 4),
+        (Departs::RefusesChecksum(501), None, "refuses checksum headers", 5),
+        (Departs::RefusesChecksum(400), None, "refuses checksum headers", 5),
+        (Departs::RefusesCondition(400), SILENT, "cannot be written", 4),
+        (Departs::Answers(403, 9), Some(Reason::PermissionDenied), "refuses our credentials", 2),
         (Departs::Answers(503, 1), None, "", 4),
-        (Departs::Answers(500, 99), SILENT, "status 500", 5),
+        (Departs::Answers(500, 99), SILENT, "status 500", 10),
+        // One of the two is told that another write is under way.
+        (Departs::Answers(409, 1), None, "", 4),
     ] {
         let (connections, stub) = stub(departs).await;
         let offer = connections.offers().remove(0);
@@ -125,6 +127,13 @@ async fn a_store_that_cannot_hold_a_replica_is_named_at_once() {
         assert!(part.is_empty() == said.is_empty(), "{departs:?}: {said}");
         assert!(found.is_none() || said.starts_with("the target s3://b/t "), "{said}");
         assert!(!said.contains("hunter2"), "{said}");
+        // The removal comes by itself.
+        for _ in 0..200 {
+            if stub.seen.lock().unwrap().len() >= requests {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
         assert_eq!(stub.seen.lock().unwrap().len(), requests, "{departs:?}");
         if found.is_some() {
             continue;

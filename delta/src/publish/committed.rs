@@ -1,0 +1,56 @@
+//! A commit of ours that is in the replica's log, as far as the steps after it must know it.
+
+use bytes::Bytes;
+use deepclone_common::store::table::TableStore;
+use deepclone_core::failure::Failure;
+use deepclone_core::reason::Reason;
+
+use crate::actions::{self, LogAction, Parsed};
+use crate::error::DeltaError;
+use crate::log;
+use crate::replica::{SyncRecord, record_of};
+
+/// A commit of ours that is in the replica's log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Committed {
+    /// What it records of its sync.
+    pub record: SyncRecord,
+    /// The number of its actions.
+    pub actions: usize,
+}
+
+impl Committed {
+    /// Reads the commit `version` of ours.
+    ///
+    /// # Errors
+    /// It is not there or not ours; the store does not answer.
+    pub async fn read(target: &TableStore, version: u64) -> Result<Self, DeltaError> {
+        let commit = log::read_commit(target, version).await?;
+        let commit = commit.ok_or_else(|| not_ours(target, version))?;
+        let record = record_of(&commit).ok_or_else(|| not_ours(target, version))?;
+        Ok(Self { record, actions: commit.actions.len() })
+    }
+
+    /// Describes the commit `version` that was just written with these bytes: a line for each
+    /// action, `commitInfo` first.
+    pub(super) fn written(
+        target: &TableStore,
+        version: u64,
+        body: &Bytes,
+    ) -> Result<Self, DeltaError> {
+        let lines = body.iter().filter(|byte| **byte == b'\n').count();
+        let first = body.iter().position(|byte| *byte == b'\n').unwrap_or(body.len());
+        let parsed = actions::parse_commit(&body.slice(..first));
+        let Parsed { actions, .. } = parsed.map_err(|_| not_ours(target, version))?;
+        let record = actions.iter().find_map(|action| match action {
+            LogAction::CommitInfo(info) => SyncRecord::parse(version, info.get()),
+            _ => None,
+        });
+        Ok(Self { record: record.ok_or_else(|| not_ours(target, version))?, actions: lines })
+    }
+}
+
+fn not_ours(target: &TableStore, version: u64) -> DeltaError {
+    let message = format!("version {version} of {} is not a commit of ours", target.uri);
+    Failure::new(Reason::Internal, message).into()
+}
