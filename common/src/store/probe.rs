@@ -51,21 +51,26 @@ pub async fn probe_store(
     root: &Path,
 ) -> Result<Checksums, ProbeError> {
     let key = root.clone().join(OUR_FOLDER).join(format!("probe-{}", random::uuid()));
-    let (store, tried, checksums) = match (create_twice(store, &key).await, plain) {
-        (Err(error), Some(plain)) if is_refusal(&error) => {
-            let tried = create_twice(plain, &key).await.map_err(|_| error);
-            (plain, tried, Checksums::Refused)
-        }
-        (tried, _) => (store, tried, Checksums::Taken),
+    let other = plain.unwrap_or(store);
+    let (one, two) = futures::future::join(create(store, &key), create(other, &key)).await;
+    let (writer, checksums) = match (&one, plain) {
+        (Err(error), Some(plain)) if is_refusal(error) => (plain, Checksums::Refused),
+        _ => (store, Checksums::Taken),
     };
-    if tried.is_ok() {
-        // Under a retention policy it cannot be removed: it is small, and lies in our own folder.
-        let (store, key) = (Arc::clone(store), key);
-        tokio::spawn(async move { store.delete(&key).await });
-    }
-    match tried {
-        Ok(Held::One) => Ok(checksums),
-        Ok(Held::Both) => Err(ProbeError::Unsuitable(
+    let held = match (one, two) {
+        (Ok(one), Ok(two)) => Ok(one == Created::Exists || two == Created::Exists),
+        // The other write met a busy store, or was refused for a header of its own.
+        (Ok(_), Err(_)) | (Err(_), Ok(_)) => {
+            create(writer, &key).await.map(|again| again == Created::Exists)
+        }
+        (Err(error), Err(_)) => return Err(refused(error)),
+    };
+    // Under a retention policy it cannot be removed: it is small, and lies in our own folder.
+    let writer = Arc::clone(writer);
+    tokio::spawn(async move { writer.delete(&key).await });
+    match held {
+        Ok(true) => Ok(checksums),
+        Ok(false) => Err(ProbeError::Unsuitable(
             "its store ignores put-if-absent (if-none-match), and two writers would overwrite \
              each other: use a store that honours it"
                 .to_owned(),
@@ -74,27 +79,7 @@ pub async fn probe_store(
     }
 }
 
-/// What a store did with two writes of one key.
-enum Held {
-    /// It refused one of them.
-    One,
-    Both,
-}
-
-/// Writes a small object twice at once, if its key is free.
-async fn create_twice(store: &Arc<dyn ObjectStore>, key: &Path) -> Result<Held, StoreError> {
-    match futures::future::join(create(store, key), create(store, key)).await {
-        (Ok(Created::Written), Ok(Created::Written)) => Ok(Held::Both),
-        (Ok(_), Ok(_)) => Ok(Held::One),
-        // One write found the store busy, or was refused for the other one in words of its own.
-        (Ok(_), Err(_)) | (Err(_), Ok(_)) => match create(store, key).await? {
-            Created::Exists => Ok(Held::One),
-            Created::Written => Ok(Held::Both),
-        },
-        (Err(error), Err(_)) => Err(error),
-    }
-}
-
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Created {
     Written,
     Exists,
