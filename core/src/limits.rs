@@ -76,13 +76,20 @@ pub const TASK_ATTEMPTS_MAX: u32 = 10;
 /// Times that a task loses its worker, or its lease, before the sync fails: a task that kills its
 /// workers ends, and a fleet of preemptible machines goes on.
 pub const TASK_LOSSES_MAX: u32 = 12;
+/// Bytes of a task a second, since it was granted, below which its worker is slow: a worker without
+/// another task copies it, too. Any that works is faster: 256 objects of 4 KiB, one after another
+/// by two requests of 80 ms each, are 25 KiB a second; smaller ones are over before the first look,
+/// two heartbeats after the grant, if a few go at once. So is the least bandwidth that a worker may
+/// be given, 128 KiB a second.
+pub const TASK_RATE_MIN: u64 = 16 << 10;
 /// The first pause after a failed attempt; it doubles, with jitter.
 pub const BACKOFF_MIN: Duration = Duration::from_millis(500);
 /// The longest pause after a failed attempt: as long as a lease.
 pub const BACKOFF_MAX: Duration = Duration::from_secs(30);
 /// Grants of one task that ended without a report and are remembered, so that a late report finds
-/// its own: every failure, every loss and every round that a task can have in one epoch.
-pub const GRANTS_REMEMBERED_MAX: usize = 32;
+/// its own: every failure, every loss and, twice because a task may have two leases, every round
+/// that a task can have in one epoch.
+pub const GRANTS_REMEMBERED_MAX: usize = 40;
 /// Workers that a task remembers as denied: more opinions than its budget of failures allows are
 /// never asked for.
 pub const DENIED_BY_MAX: usize = 2 * TASK_ATTEMPTS_MAX as usize;
@@ -207,7 +214,7 @@ const _: () = assert!(GRANT_BYTES_MAX < MESSAGE_BYTES_MAX);
 // A worker's report and its announcements fit into a message: a key is some 70 bytes.
 const _: () = assert!(HELD_TASKS_MAX * 128 < MESSAGE_BYTES_MAX);
 const _: () = assert!(
-    (TASK_ATTEMPTS_MAX + TASK_LOSSES_MAX + REBASES_MAX + VANISHED_PLANS_MAX) as usize
+    (TASK_ATTEMPTS_MAX + TASK_LOSSES_MAX + 2 * (REBASES_MAX + VANISHED_PLANS_MAX)) as usize
         <= GRANTS_REMEMBERED_MAX
 );
 const _: () = assert!(DENIED_BY_MAX >= TASK_ATTEMPTS_MAX as usize);
@@ -228,6 +235,8 @@ pub struct Limits {
     pub lease_ttl: Duration,
     pub task_attempts_max: u32,
     pub task_losses_max: u32,
+    /// Bytes a second: [`TASK_RATE_MIN`].
+    pub task_rate_min: u64,
     pub rebases_max: u32,
     pub backoff_min: Duration,
     pub backoff_max: Duration,
@@ -252,6 +261,7 @@ impl Default for Limits {
             lease_ttl: LEASE_TTL,
             task_attempts_max: TASK_ATTEMPTS_MAX,
             task_losses_max: TASK_LOSSES_MAX,
+            task_rate_min: TASK_RATE_MIN,
             rebases_max: REBASES_MAX,
             backoff_min: BACKOFF_MIN,
             backoff_max: BACKOFF_MAX,

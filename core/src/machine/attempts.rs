@@ -104,6 +104,7 @@ impl Attempts {
 mod tests {
     use super::*;
     use crate::ids::{JobId, TaskFingerprint};
+    use crate::limits::LEASE_TTL;
     use crate::receipt::TaskFailureKind;
     use uuid::Uuid;
 
@@ -124,21 +125,20 @@ mod tests {
         assert!(!attempts.is_denied(WorkerId(Uuid::max())));
     }
 
+    fn key(number: u32) -> GrantKey {
+        let (job, fingerprint) = (JobId(Uuid::nil()), TaskFingerprint([0; 32]));
+        GrantKey { job, fingerprint, attempt: Attempt(number), epoch: Epoch(1) }
+    }
+
     #[test]
     fn the_newest_grants_are_remembered_up_to_the_bound() {
         let worker = WorkerId(Uuid::from_u128(1));
-        let (epoch, expires_at, bytes_done) = (Epoch(1), Moment(0), 0);
         let mut attempts = Attempts::default();
         let most = u32::try_from(GRANTS_REMEMBERED_MAX).unwrap();
         for number in 1..=most + 3 {
-            let attempt = Attempt(number);
-            attempts.lost(&Lease { worker, attempt, epoch, expires_at, bytes_done });
+            attempts.lost(&Lease::new(worker, &key(number), Moment(0), LEASE_TTL));
         }
-        let standing = |number| {
-            let (job, fingerprint) = (JobId(Uuid::nil()), TaskFingerprint([0; 32]));
-            attempts
-                .standing(worker, &GrantKey { job, fingerprint, attempt: Attempt(number), epoch })
-        };
+        let standing = |number| attempts.standing(worker, &key(number));
         assert_eq!(attempts.ended.len(), GRANTS_REMEMBERED_MAX);
         assert_eq!(
             [3, 4, most + 3].map(standing),

@@ -3,12 +3,12 @@
 
 use super::action::Action;
 use super::job::Stage;
-use super::lease::Lease;
-use super::membership::answer_with_nothing;
+use super::lease::TaskLeases;
+use super::membership::{answer_with_nothing, lose_announced};
 use super::moment::Moment;
 use super::state::Machine;
 use super::tasks::TaskState;
-use crate::ids::{JobId, TaskIndex};
+use crate::ids::{JobId, TaskIndex, WorkerId};
 
 impl Machine {
     /// Applies everything that is due.
@@ -39,22 +39,15 @@ impl Machine {
 
     fn expire_leases(&mut self, actions: &mut Vec<Action>) {
         let now = self.now;
-        let mut expired: Vec<(JobId, TaskIndex)> = Vec::new();
+        let mut expired: Vec<(WorkerId, JobId, TaskIndex)> = Vec::new();
         for (&id, job) in &mut self.jobs {
             match &mut job.stage {
                 Stage::Planning { announced } => {
-                    let attempts = &mut job.attempts;
-                    announced.retain(|&fingerprint, lease| {
-                        let holds = lease.expires_at > now;
-                        if !holds {
-                            attempts.entry(fingerprint).or_default().lost(lease);
-                        }
-                        holds
-                    });
+                    lose_announced(announced, &mut job.attempts, |lease| lease.expires_at <= now);
                 }
                 Stage::Copying(tasks) => {
                     let due = tasks.leases().filter(|(_, lease)| lease.expires_at <= now);
-                    expired.extend(due.map(|(index, _)| (id, index)));
+                    expired.extend(due.map(|(index, lease)| (lease.worker, id, index)));
                 }
                 Stage::Queued | Stage::Publishing(_) | Stage::Ended { .. } => {}
             }
@@ -89,16 +82,10 @@ impl Machine {
             job.starved_since = job.starved_since.map(forgiven);
             match &mut job.stage {
                 Stage::Planning { announced } => {
-                    for lease in announced.values_mut() {
-                        lease.expires_at = forgiven(lease.expires_at);
-                    }
+                    let leases = announced.values_mut().flat_map(TaskLeases::iter_mut);
+                    leases.for_each(|lease| lease.forgive(gap_ms));
                 }
-                Stage::Copying(tasks) => {
-                    let leases: Vec<(TaskIndex, Lease)> = tasks.leases().collect();
-                    for (index, lease) in leases {
-                        tasks.renew(index, forgiven(lease.expires_at), lease.bytes_done);
-                    }
-                }
+                Stage::Copying(tasks) => tasks.forgive(gap_ms),
                 Stage::Queued | Stage::Publishing(_) | Stage::Ended { .. } => {}
             }
         }

@@ -34,7 +34,7 @@ impl Suspect {
 }
 
 impl Machine {
-    /// The current holder of a task could not reach an object of it.
+    /// A worker with a lease of a task could not reach an object of it.
     pub(super) fn denied(
         &mut self,
         worker: WorkerId,
@@ -49,7 +49,7 @@ impl Machine {
         let (fingerprint, kind) = (task.fingerprint, failure.kind);
         self.count_denial(worker, id, suspect, &failure.message)?;
         actions.push(Action::Record(Fact::TaskFailed { job: id, fingerprint, kind }));
-        self.set_task(id, index, TaskState::Ready)?;
+        self.drop_lease(worker, (id, index), TaskState::Ready)?;
         let job = self.jobs.get(&id).ok_or(Violation::no_job(id))?;
         if self.is_believed(job, self.task(id, index)?) {
             self.believe(id, index, &failure, actions)?;
@@ -88,8 +88,10 @@ impl Machine {
         if attempts.failures >= self.limits.task_attempts_max || two_agree {
             return true;
         }
+        // A worker that drains takes no more, and may still end what it copies.
+        let goes_on = task.leases().is_some();
         let mut others = self.workers.iter().filter(|(id, _)| !attempts.is_denied(**id));
-        let is_last = !others.any(|(_, other)| other.takes(&job.route));
+        let is_last = !goes_on && !others.any(|(_, other)| other.takes(&job.route));
         is_last && self.now >= self.believe_from
     }
 

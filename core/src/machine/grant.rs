@@ -1,7 +1,8 @@
 //! Who gets which task, and how its holder extends the lease.
 //!
 //! Fair between jobs (the one with the fewest bytes in flight is next), largest first within a
-//! job. Waiting workers get one task at a time in turn, so that a small job spreads over them.
+//! job. Waiting workers get one task at a time in turn, so that a small job spreads over them. Who
+//! gets nothing then may get a copy of a slow task (see [`super::tail`]).
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -9,7 +10,7 @@ use std::collections::BTreeMap;
 use super::action::{Action, GrantedTask};
 use super::event::HeldTask;
 use super::job::{Job, Stage};
-use super::lease::Lease;
+use super::lease::{Lease, TaskLeases};
 use super::state::Machine;
 use super::tasks::{Task, TaskState, Tasks};
 use super::view::WorkerState;
@@ -90,6 +91,7 @@ impl Machine {
                 }
             }
         }
+        self.share_tail(ids, &mut batches);
         for (id, batch) in batches.into_iter().filter(|(_, batch)| !batch.tasks.is_empty()) {
             if let Some(worker) = self.workers.get_mut(&id) {
                 worker.waiting = None;
@@ -108,38 +110,54 @@ impl Machine {
 
     /// Grants one more task. False when none fits.
     fn grant_one(&mut self, worker: WorkerId, batch: &mut Batch) -> bool {
-        let picked = self.pick(worker, batch);
-        let granted = picked.map(|(id, index)| self.grant(worker, (id, index), batch));
-        match granted {
+        match self.pick(worker, batch) {
             None => false,
-            Some(Ok(())) => true,
-            Some(Err(violation)) => {
-                self.violated.push(violation);
-                false
+            Some(picked) => {
+                let granted = self.grant(worker, picked, batch);
+                let is_granted = granted.is_ok();
+                self.record(granted);
+                is_granted
             }
         }
     }
 
+    /// Grants copies of slow tasks to those of the workers for which nothing is ready.
+    fn share_tail(&mut self, ids: &[WorkerId], batches: &mut BTreeMap<WorkerId, Batch>) {
+        let is_idle =
+            |id: &&WorkerId| batches.get(*id).is_some_and(|batch| batch.tasks.is_empty());
+        let idle: Vec<WorkerId> = ids.iter().filter(is_idle).copied().collect();
+        for (worker, slow) in self.copies_for(&idle) {
+            if let Some(batch) = batches.get_mut(&worker) {
+                let granted = self.grant(worker, slow, batch);
+                self.record(granted);
+            }
+        }
+    }
+
+    /// Grants a task that is ready, or a copy of one that another worker holds.
     fn grant(
         &mut self,
         worker: WorkerId,
         (id, index): (JobId, TaskIndex),
         batch: &mut Batch,
     ) -> Result<(), Violation> {
-        let (epoch, ttl) = (self.epoch, self.limits.lease_ttl);
-        let expires_at = self.now.after(ttl);
+        let (now, epoch, ttl) = (self.now, self.epoch, self.limits.lease_ttl);
         let task = self.task_mut(id, index)?;
         task.attempts.newest = task.attempts.newest.saturating_add(1);
         let attempt = Attempt(task.attempts.newest);
         let Task { bytes, objects, fingerprint, .. } = *task;
-        let lease = Lease { worker, attempt, epoch, expires_at, bytes_done: 0 };
-        self.set_task(id, index, TaskState::Leased(lease))?;
+        let key = GrantKey { job: id, fingerprint, attempt, epoch };
+        let lease = Lease::new(worker, &key, now, ttl);
+        let leases = match task.leases() {
+            None => TaskLeases::of(lease),
+            Some(held) => held.with_copy(lease).ok_or(Violation::no_task(id))?,
+        };
+        self.set_task(id, index, TaskState::Leased(leases))?;
         self.job_mut(id)?.spent.sums.attempts += 1;
         batch.tasks_left -= 1;
         batch.objects_left = batch.objects_left.saturating_sub(objects as usize);
         batch.capacity.bytes = batch.capacity.bytes.saturating_sub(bytes);
         batch.capacity.objects = batch.capacity.objects.saturating_sub(objects);
-        let key = GrantKey { job: id, fingerprint, attempt, epoch };
         batch.tasks.push(GrantedTask { key, index, ttl });
         Ok(())
     }
@@ -163,7 +181,7 @@ impl Machine {
 
     /// True when the task is not for this worker, which was denied an object of it, or failed it a
     /// moment ago while another worker takes the route.
-    fn avoids(&self, worker: WorkerId, job: &Job, task: &Task) -> bool {
+    pub(super) fn avoids(&self, worker: WorkerId, job: &Job, task: &Task) -> bool {
         let attempts = &task.attempts;
         let failed_it =
             attempts.avoid.is_some_and(|(who, until)| who == worker && self.now < until);
@@ -190,21 +208,27 @@ impl Machine {
         let key = &held.key;
         match self.jobs.get_mut(&key.job).map(|job| &mut job.stage) {
             Some(Stage::Planning { announced }) => match announced.get_mut(&key.fingerprint) {
-                Some(lease) if lease.is(worker, key) => {
-                    lease.expires_at = expires_at;
-                    lease.bytes_done = held.bytes_done;
-                    true
-                }
-                Some(_) | None => false,
+                Some(leases) => match leases.iter_mut().find(|lease| lease.is(worker, key)) {
+                    Some(lease) => {
+                        lease.expires_at = expires_at;
+                        lease.bytes_done = held.bytes_done;
+                        true
+                    }
+                    None => false,
+                },
+                None => false,
             },
-            Some(Stage::Copying(tasks)) => match tasks.find(key.fingerprint) {
-                Some(index) if tasks.lease(index).is_some_and(|lease| lease.is(worker, key)) => {
-                    tasks.renew(index, expires_at, held.bytes_done);
+            Some(Stage::Copying(tasks)) => {
+                let index = tasks.find(key.fingerprint);
+                let current = index.filter(|&index| {
+                    tasks.get(index).is_some_and(|task| task.current(worker, key).is_some())
+                });
+                if let Some(index) = current {
+                    tasks.renew(index, worker, expires_at, held.bytes_done);
                     self.touched.insert(key.job);
-                    true
                 }
-                Some(_) | None => false,
-            },
+                current.is_some()
+            }
             Some(Stage::Queued | Stage::Publishing(_) | Stage::Ended { .. }) | None => false,
         }
     }

@@ -97,7 +97,7 @@ impl Machine {
     ) -> Option<&'static str> {
         let by_workers = held.range((id, TaskIndex(0))..=(id, TaskIndex(u32::MAX)));
         let count: u32 = by_workers.map(|(_, count)| count).sum();
-        let leases = job.copying().map_or(0, |tasks| tasks.leased.len());
+        let leases = job.copying().map_or(0, |tasks| tasks.leases().count());
         let named = job.copying().is_none_or(|tasks| {
             tasks.leases().all(|(index, lease)| {
                 let worker = self.workers.get(&lease.worker);
@@ -105,7 +105,7 @@ impl Machine {
             })
         });
         let holds = named && count as usize == leases;
-        (!holds).then_some("M7: a lease is held by exactly one live worker")
+        (!holds).then_some("M7: a lease is held by one live worker, and two of a task by two")
     }
 
     fn m8_no_grant_before_recovery_is_over(&self, job: &Job) -> Option<&'static str> {
@@ -179,8 +179,9 @@ fn m6_sums_equal_a_recount(tasks: &Tasks) -> Option<&'static str> {
         placed &= match task.state {
             TaskState::Ready => tasks.ready.contains(&(Reverse(task.bytes), index)),
             TaskState::Backoff(until) => tasks.backoff.contains(&(until, index)),
-            TaskState::Leased(_) => {
-                leased_bytes = leased_bytes.saturating_add(task.bytes);
+            TaskState::Leased(leases) => {
+                let bytes = task.bytes.saturating_mul(leases.count());
+                leased_bytes = leased_bytes.saturating_add(bytes);
                 tasks.leased.contains(&index)
             }
             TaskState::Done => {

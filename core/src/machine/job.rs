@@ -6,7 +6,7 @@ use super::attempts::{Attempts, Standing};
 use super::event::Route;
 use super::fact::End;
 use super::job_state::JobState;
-use super::lease::Lease;
+use super::lease::TaskLeases;
 use super::moment::Moment;
 use super::progress::Progress;
 use super::tasks::Tasks;
@@ -58,7 +58,7 @@ pub(super) enum Stage {
     Queued,
     /// The plan effect runs. Grants that workers still work on are kept until the plan tells which
     /// tasks they are of: those of earlier epochs, and those of the plan that this one replaces.
-    Planning { announced: BTreeMap<TaskFingerprint, Lease> },
+    Planning { announced: BTreeMap<TaskFingerprint, TaskLeases> },
     /// Some task is not done.
     Copying(Tasks),
     /// Every task is done, and the publish effect runs.

@@ -1,4 +1,6 @@
-//! What holds a grant in time.
+//! What holds a grant in time, and which leases one task has.
+
+use std::time::Duration;
 
 use super::moment::Moment;
 use crate::ids::{Attempt, Epoch, GrantKey, WorkerId};
@@ -9,13 +11,83 @@ pub(super) struct Lease {
     pub(super) worker: WorkerId,
     pub(super) attempt: Attempt,
     pub(super) epoch: Epoch,
+    /// When it was granted, or announced.
+    pub(super) since: Moment,
     pub(super) expires_at: Moment,
+    /// Bytes of the task that its worker has moved, by the last heartbeat.
     pub(super) bytes_done: u64,
 }
 
 impl Lease {
+    /// A lease from `now` on, of which nothing was heard yet.
+    pub(super) fn new(worker: WorkerId, key: &GrantKey, now: Moment, ttl: Duration) -> Self {
+        let GrantKey { attempt, epoch, .. } = *key;
+        let (since, expires_at) = (now, now.after(ttl));
+        Self { worker, attempt, epoch, since, expires_at, bytes_done: 0 }
+    }
+
     /// True when it holds the grant `key` of `worker`.
     pub(super) fn is(&self, worker: WorkerId, key: &GrantKey) -> bool {
         self.worker == worker && self.attempt == key.attempt && self.epoch == key.epoch
+    }
+
+    /// Bytes a second since it was granted.
+    pub(super) fn rate(&self, now: Moment) -> u64 {
+        let age_ms = now.0.saturating_sub(self.since.0).max(1);
+        self.bytes_done.saturating_mul(1_000) / age_ms
+    }
+
+    /// Moves it by a stall of the driver, which heard no heartbeat meanwhile.
+    pub(super) fn forgive(&mut self, gap_ms: u64) {
+        self.since = Moment(self.since.0.saturating_add(gap_ms));
+        self.expires_at = Moment(self.expires_at.0.saturating_add(gap_ms));
+    }
+}
+
+/// The leases of one task: its holder's, and where the holder is slow that of a copy. They are of
+/// two workers, and either may end the task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TaskLeases {
+    pub(super) holder: Lease,
+    pub(super) copy: Option<Lease>,
+}
+
+impl TaskLeases {
+    pub(super) fn of(holder: Lease) -> Self {
+        Self { holder, copy: None }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = Lease> + use<> {
+        [Some(self.holder), self.copy].into_iter().flatten()
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Lease> {
+        std::iter::once(&mut self.holder).chain(&mut self.copy)
+    }
+
+    pub(super) fn count(&self) -> u64 {
+        1 + u64::from(self.copy.is_some())
+    }
+
+    /// Returns the lease that holds the grant `key` of `worker`.
+    pub(super) fn find(&self, worker: WorkerId, key: &GrantKey) -> Option<Lease> {
+        self.iter().find(|lease| lease.is(worker, key))
+    }
+
+    /// Returns the lease of `worker`.
+    pub(super) fn find_of(&self, worker: WorkerId) -> Option<Lease> {
+        self.iter().find(|lease| lease.worker == worker)
+    }
+
+    /// Returns these leases with a copy; `None` when there is one, or its worker holds the task.
+    pub(super) fn with_copy(self, copy: Lease) -> Option<Self> {
+        let is_free = self.copy.is_none() && self.holder.worker != copy.worker;
+        is_free.then_some(Self { copy: Some(copy), ..self })
+    }
+
+    /// Returns the leases that are not over: a copy becomes the holder's. `None` when all are.
+    pub(super) fn without(self, is_over: impl Fn(&Lease) -> bool) -> Option<Self> {
+        let mut left = self.iter().filter(|lease| !is_over(lease));
+        Some(Self { holder: left.next()?, copy: left.next() })
     }
 }

@@ -6,7 +6,7 @@ use super::action::Action;
 use super::event::{Plan, PublishOutcome, Route};
 use super::fact::{End, Fact};
 use super::job::{Job, Stage};
-use super::lease::Lease;
+use super::lease::TaskLeases;
 use super::progress::Progress;
 use super::state::Machine;
 use super::tasks::{TaskState, Tasks};
@@ -159,7 +159,7 @@ impl Machine {
         &mut self,
         id: JobId,
         plan: &Plan,
-        announced: &BTreeMap<TaskFingerprint, Lease>,
+        announced: &BTreeMap<TaskFingerprint, TaskLeases>,
         actions: &mut Vec<Action>,
     ) -> Result<(), Violation> {
         let (tasks, most) = (plan.tasks.len(), self.limits.tasks_max);
@@ -197,7 +197,7 @@ impl Machine {
     fn settle_known_tasks(
         &mut self,
         id: JobId,
-        announced: &BTreeMap<TaskFingerprint, Lease>,
+        announced: &BTreeMap<TaskFingerprint, TaskLeases>,
     ) -> Result<(), Violation> {
         let job = self.job_mut(id)?;
         let Stage::Copying(tasks) = &mut job.stage else {
@@ -210,8 +210,8 @@ impl Machine {
             was_denied |= task.attempts.denial.is_some();
             if job.evidence.get(&task.fingerprint) == Some(&task.objects) {
                 settled.push((index, TaskState::Done));
-            } else if let Some(lease) = announced.get(&task.fingerprint) {
-                settled.push((index, TaskState::Leased(*lease)));
+            } else if let Some(leases) = announced.get(&task.fingerprint) {
+                settled.push((index, TaskState::Leased(*leases)));
             }
         }
         tasks.was_denied = was_denied;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::action::Action;
 use super::attempts::{Attempts, Standing};
 use super::job::{Job, Stage};
-use super::lease::Lease;
+use super::lease::{Lease, TaskLeases};
 use super::state::Machine;
 use super::tasks::TaskState;
 use super::view::WorkerState;
@@ -66,12 +66,11 @@ impl Machine {
 
     /// Makes a grant that is not current, but still wanted, current again. One of this epoch must
     /// be a grant that this worker lost; one of an earlier epoch is taken at its word (see
-    /// [`super::report`]), behind the worker that holds the task already.
+    /// [`super::report`]). Of two workers that go on with one task, the second one's is the copy:
+    /// both have begun. A third one's is not wanted.
     fn adopt(&mut self, worker: WorkerId, key: &GrantKey) -> Result<(), Violation> {
-        let expires_at = self.now.after(self.limits.lease_ttl);
-        let (attempt, epoch) = (key.attempt, key.epoch);
-        let lease = Lease { worker, attempt, epoch, expires_at, bytes_done: 0 };
-        let is_earlier = epoch < self.epoch;
+        let lease = Lease::new(worker, key, self.now, self.limits.lease_ttl);
+        let is_earlier = key.epoch < self.epoch;
         let Some(job) = self.jobs.get_mut(&key.job) else {
             // The job is over and forgotten: the next heartbeat abandons the grant.
             return Ok(());
@@ -91,22 +90,26 @@ impl Machine {
                     return Ok(());
                 };
                 let task = tasks.get_mut(index).ok_or(Violation::no_task(key.job))?;
-                let is_void = !is_earlier && attempt.0 <= task.attempts.void_upto;
+                let is_void = !is_earlier && key.attempt.0 <= task.attempts.void_upto;
                 let is_lost = task.attempts.standing(worker, key) == Standing::Lost;
                 if is_void || !(is_earlier || is_lost) {
                     // A grant that this machine never gave, or whose report came already.
                     return Ok(());
                 }
-                match task.state {
-                    TaskState::Ready | TaskState::Backoff(_) => {
-                        self.set_task(key.job, index, TaskState::Leased(lease))
+                let leases = match task.state {
+                    TaskState::Ready | TaskState::Backoff(_) => TaskLeases::of(lease),
+                    TaskState::Leased(held) if held.find(worker, key).is_none() && !is_lost => {
+                        match held.with_copy(lease) {
+                            Some(leases) => leases,
+                            None => {
+                                task.attempts.lost(&lease);
+                                return Ok(());
+                            }
+                        }
                     }
-                    TaskState::Leased(held) if !held.is(worker, key) && !is_lost => {
-                        task.attempts.lost(&lease);
-                        Ok(())
-                    }
-                    TaskState::Leased(_) | TaskState::Done => Ok(()),
-                }
+                    TaskState::Leased(_) | TaskState::Done => return Ok(()),
+                };
+                self.set_task(key.job, index, TaskState::Leased(leases))
             }
             // The job has no task to copy, or waits for others first.
             Stage::Queued | Stage::Publishing(_) | Stage::Ended { .. } => Ok(()),
@@ -115,9 +118,9 @@ impl Machine {
 
     pub(super) fn worker_left(&mut self, id: WorkerId, actions: &mut Vec<Action>) {
         self.drop_announced(id);
-        for (job, index) in self.held_by(id) {
-            let ready = self.set_task(job, index, TaskState::Ready);
-            self.record(ready);
+        for (_, job, index) in self.held_by(id) {
+            let dropped = self.drop_lease(id, (job, index), TaskState::Ready);
+            self.record(dropped);
         }
         if let Some(worker) = self.workers.remove(&id) {
             answer_with_nothing(id, worker.waiting, actions);
@@ -153,27 +156,33 @@ impl Machine {
         }
     }
 
-    /// Ends leases without a report of their holders.
-    pub(super) fn lose_leases(&mut self, held: &[(JobId, TaskIndex)], actions: &mut Vec<Action>) {
-        for &(id, index) in held {
+    /// Ends leases without a report of their workers.
+    pub(super) fn lose_leases(
+        &mut self,
+        held: &[(WorkerId, JobId, TaskIndex)],
+        actions: &mut Vec<Action>,
+    ) {
+        for &(worker, id, index) in held {
             // A job that failed by the loss before this one has no lease any more.
             if self.jobs.get(&id).is_some_and(Job::is_live) {
-                let lost = self.lose_lease(id, index, actions);
+                let lost = self.lose_lease(worker, (id, index), actions);
                 self.record(lost);
             }
         }
     }
 
-    /// Ends a lease without a report of its holder: the task is ready again, up to a budget.
+    /// Ends a lease without a report of its worker, which counts against a budget. The task goes on
+    /// with its other lease, or is ready again.
     fn lose_lease(
         &mut self,
-        id: JobId,
-        index: TaskIndex,
+        worker: WorkerId,
+        (id, index): (JobId, TaskIndex),
         actions: &mut Vec<Action>,
     ) -> Result<(), Violation> {
         let most = self.limits.task_losses_max;
         let task = self.task_mut(id, index)?;
-        let TaskState::Leased(lease) = task.state else { return Err(Violation::no_task(id)) };
+        let lease = task.leases().and_then(|leases| leases.find_of(worker));
+        let lease = lease.ok_or(Violation::no_task(id))?;
         task.attempts.losses += 1;
         task.attempts.lost(&lease);
         if task.attempts.losses > most {
@@ -181,25 +190,30 @@ impl Machine {
                 format!("a task of {} objects lost its worker {most} times", task.objects);
             return self.fail(id, Failure::new(Reason::StorageUnavailable, message), actions);
         }
-        self.set_task(id, index, TaskState::Ready)
+        self.drop_lease(worker, (id, index), TaskState::Ready)
     }
 
-    fn held_by(&self, id: WorkerId) -> Vec<(JobId, TaskIndex)> {
-        self.workers.get(&id).map_or_else(Vec::new, |worker| worker.held.iter().copied().collect())
+    /// Drops the lease of a worker. The task goes on with its other lease, or moves to `state`.
+    pub(super) fn drop_lease(
+        &mut self,
+        worker: WorkerId,
+        (id, index): (JobId, TaskIndex),
+        state: TaskState,
+    ) -> Result<(), Violation> {
+        let state = self.task(id, index)?.without(worker, state);
+        self.set_task(id, index, state)
+    }
+
+    fn held_by(&self, id: WorkerId) -> Vec<(WorkerId, JobId, TaskIndex)> {
+        let held = self.workers.get(&id).into_iter().flat_map(|worker| &worker.held);
+        held.map(|&(job, index)| (id, job, index)).collect()
     }
 
     /// What this worker holds of jobs that are planned again is lost with it.
     fn drop_announced(&mut self, id: WorkerId) {
         for job in self.jobs.values_mut() {
             if let Stage::Planning { announced } = &mut job.stage {
-                let attempts = &mut job.attempts;
-                announced.retain(|&fingerprint, lease| {
-                    let stays = lease.worker != id;
-                    if !stays {
-                        attempts.entry(fingerprint).or_default().lost(lease);
-                    }
-                    stays
-                });
+                lose_announced(announced, &mut job.attempts, |lease| lease.worker == id);
             }
         }
     }
@@ -220,7 +234,7 @@ impl Machine {
 
 /// Keeps a grant that a worker announces until the plan tells whether its task is wanted.
 fn announce(
-    announced: &mut BTreeMap<TaskFingerprint, Lease>,
+    announced: &mut BTreeMap<TaskFingerprint, TaskLeases>,
     attempts: &mut BTreeMap<TaskFingerprint, Attempts>,
     key: &GrantKey,
     lease: Lease,
@@ -231,13 +245,34 @@ fn announce(
     let is_lost = known.is_some_and(|known| known.standing(lease.worker, key) == Standing::Lost);
     match announced.entry(fingerprint) {
         Entry::Vacant(place) if is_earlier || is_lost => {
-            place.insert(lease);
+            place.insert(TaskLeases::of(lease));
         }
-        Entry::Occupied(held) if is_earlier && !is_lost && !held.get().is(lease.worker, key) => {
-            attempts.entry(fingerprint).or_default().lost(&lease);
+        Entry::Occupied(mut held)
+            if is_earlier && !is_lost && held.get().find(lease.worker, key).is_none() =>
+        {
+            match held.get().with_copy(lease) {
+                Some(leases) => drop(held.insert(leases)),
+                None => attempts.entry(fingerprint).or_default().lost(&lease),
+            }
         }
         // A grant that this machine never gave, or one that is held already.
         Entry::Vacant(_) | Entry::Occupied(_) => {}
+    }
+}
+
+/// Loses some of the leases that wait for a plan.
+pub(super) fn lose_announced(
+    announced: &mut BTreeMap<TaskFingerprint, TaskLeases>,
+    attempts: &mut BTreeMap<TaskFingerprint, Attempts>,
+    is_over: impl Fn(&Lease) -> bool,
+) {
+    for (fingerprint, leases) in std::mem::take(announced) {
+        for lease in leases.iter().filter(&is_over) {
+            attempts.entry(fingerprint).or_default().lost(&lease);
+        }
+        if let Some(left) = leases.without(&is_over) {
+            announced.insert(fingerprint, left);
+        }
     }
 }
 

@@ -18,7 +18,8 @@
 //! * `lease`, `retry`, `attempts`, `tasks`, `job`, `worker`: the parts of the state.
 //! * `state`: the whole state, the look-ups in it, and the one place that moves a task.
 //! * `life`: a job is submitted, planned, copied, published, ended; `replan` plans it again.
-//! * `grant`: who gets which task, and how leases are extended.
+//! * `grant`: who gets which task, and how leases are extended; `tail` gives slow tasks to a second
+//!   worker.
 //! * `report`: what workers report; `deny` decides whether a worker that fails is believed.
 //! * `membership`: workers come, leave, drain, are lost.
 //! * `deadline`: what is due by time alone; `starve` ends jobs that no worker takes.
@@ -47,6 +48,7 @@ mod retry;
 mod starve;
 mod state;
 mod step;
+mod tail;
 mod tasks;
 #[cfg(test)]
 mod tests;

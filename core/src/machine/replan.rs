@@ -46,8 +46,10 @@ impl Machine {
             if let Some(worker) = self.workers.get_mut(&lease.worker) {
                 worker.held.remove(&(id, index));
             }
+        }
+        for (index, leases) in tasks.leased() {
             if let Some(task) = tasks.get(index) {
-                announced.insert(task.fingerprint, lease);
+                announced.insert(task.fingerprint, leases);
             }
         }
         let attempted = tasks.all.into_iter().filter(|task| task.attempts.newest > 0);

@@ -10,13 +10,15 @@
 //! announcement gains no more than the holder of a real grant has: either could report bytes that
 //! it did not write, and either receipt is compared with the plan.
 //!
-//! Failures count from the current holder only.
+//! Failures count from the current leases only, and each against the task's budget, whether or not
+//! another lease of the task goes on.
 
 use super::action::Action;
 use super::attempts::Standing;
 use super::event::TaskOutcome;
 use super::fact::Fact;
 use super::job::Stage;
+use super::lease::{Lease, TaskLeases};
 use super::retry;
 use super::state::Machine;
 use super::tasks::TaskState;
@@ -102,7 +104,8 @@ impl Machine {
         let Stage::Planning { announced } = &mut job.stage else {
             return Err(Violation::wrong_state(id));
         };
-        let is_held = announced.get(&fingerprint).is_some_and(|lease| lease.is(worker, key));
+        let lease = announced.get(&fingerprint).and_then(|leases| leases.find(worker, key));
+        let is_held = lease.is_some();
         match standing {
             Standing::Unknown if !is_held => return Ok(Hearing::Refused),
             Standing::Heard if !is_held => return Ok(Hearing::Heard),
@@ -117,8 +120,11 @@ impl Machine {
             }
             TaskOutcome::Failed(failure) if is_held => {
                 let attempts = job.attempts.entry(fingerprint).or_default();
-                if let Some(lease) = announced.remove(&fingerprint) {
-                    attempts.heard(&lease);
+                lease.iter().for_each(|lease| attempts.heard(lease));
+                let is_over = |other: &Lease| other.worker == worker;
+                let leases = announced.remove(&fingerprint);
+                if let Some(left) = leases.and_then(|leases| leases.without(is_over)) {
+                    announced.insert(fingerprint, left);
                 }
                 if let Some(suspect) = retry::suspect(failure.kind) {
                     let reason = failure.message.clone();
@@ -158,6 +164,13 @@ impl Machine {
             return self.task_failed(worker, key, index, failure, actions);
         }
         let denied_by = task.attempts.denied_by.clone();
+        let task = self.task_mut(id, index)?;
+        // Whoever copies it besides is told to abandon it, and may report it all the same.
+        for other in task.leases().iter().flat_map(TaskLeases::iter) {
+            if !other.is(worker, key) {
+                task.attempts.lost(&other);
+            }
+        }
         let job = self.job_mut(id)?;
         job.accept(fingerprint, &receipt);
         job.spent.workers.insert(worker);
@@ -214,7 +227,7 @@ impl Machine {
         let until = now.after(retry::backoff(&limits, key.fingerprint, attempts.failures));
         // Another worker is preferred for two heartbeats more: time to ask for tasks.
         attempts.avoid = Some((worker, until.after(limits.heartbeat_interval * 2)));
-        self.set_task(key.job, index, TaskState::Backoff(until))
+        self.drop_lease(worker, (key.job, index), TaskState::Backoff(until))
     }
 }
 

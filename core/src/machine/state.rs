@@ -155,7 +155,7 @@ impl Machine {
         tasks.get(index).ok_or(Violation::no_task(id))
     }
 
-    /// Moves a task to another state and keeps the list of what its holder holds.
+    /// Moves a task to another state and keeps the lists of what workers hold.
     pub(super) fn set_task(
         &mut self,
         id: JobId,
@@ -163,15 +163,19 @@ impl Machine {
         state: TaskState,
     ) -> Result<(), Violation> {
         let old = self.copying_mut(id)?.set(index, state).ok_or(Violation::no_task(id))?;
-        if let TaskState::Leased(lease) = old
-            && let Some(worker) = self.workers.get_mut(&lease.worker)
-        {
-            worker.held.remove(&(id, index));
+        if let TaskState::Leased(leases) = old {
+            for lease in leases.iter() {
+                if let Some(worker) = self.workers.get_mut(&lease.worker) {
+                    worker.held.remove(&(id, index));
+                }
+            }
         }
         match state {
-            TaskState::Leased(lease) => {
-                if let Some(worker) = self.workers.get_mut(&lease.worker) {
-                    worker.held.insert((id, index));
+            TaskState::Leased(leases) => {
+                for lease in leases.iter() {
+                    if let Some(worker) = self.workers.get_mut(&lease.worker) {
+                        worker.held.insert((id, index));
+                    }
                 }
             }
             TaskState::Ready => self.work_appeared = true,

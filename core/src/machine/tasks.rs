@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::attempts::Attempts;
 use super::event::Plan;
-use super::lease::Lease;
+use super::lease::{Lease, TaskLeases};
 use super::moment::Moment;
 use crate::ids::{GrantKey, TaskFingerprint, TaskIndex, WorkerId};
 
@@ -21,6 +21,7 @@ pub(super) struct Tasks {
     pub(super) ready: BTreeSet<(Reverse<u64>, TaskIndex)>,
     pub(super) backoff: BTreeSet<(Moment, TaskIndex)>,
     pub(super) leased: BTreeSet<TaskIndex>,
+    /// Bytes of the leased tasks, once for each lease.
     pub(super) leased_bytes: u64,
     /// Some worker was denied an object of some task, once.
     pub(super) was_denied: bool,
@@ -54,9 +55,10 @@ pub(super) struct Task {
 ///     [*] --> Leased: planned again, and a worker holds a grant of it
 ///     [*] --> Done: planned again, and evidence of it is known
 ///     Ready --> Leased: granted, or announced by the worker that lost it
+///     Leased --> Leased: another worker copies it too, or one of two leases ended
 ///     Leased --> Done: a receipt shows every object
 ///     Leased --> Backoff: it failed and may heal
-///     Leased --> Ready: the lease expired, or the worker left, was lost, or was denied an object
+///     Leased --> Ready: the last lease expired, or its worker left, was lost, or was denied an object
 ///     Backoff --> Ready: the pause is over
 ///     Backoff --> Leased: announced by the worker that lost it
 ///     Ready --> Done: a receipt comes late
@@ -70,21 +72,32 @@ pub(super) enum TaskState {
     Ready,
     /// Waits until this moment before it is ready again.
     Backoff(Moment),
-    /// A worker copies it.
-    Leased(Lease),
+    /// A worker copies it, or two do.
+    Leased(TaskLeases),
     /// Its objects are at the target.
     Done,
 }
 
 impl Task {
-    /// Returns the lease that holds the grant `key` of `worker`, if that is the current one.
-    pub(super) fn current(&self, worker: WorkerId, key: &GrantKey) -> Option<Lease> {
+    /// Returns its leases; `None` when it is not leased.
+    pub(super) fn leases(&self) -> Option<TaskLeases> {
         match self.state {
-            TaskState::Leased(lease) if lease.is(worker, key) => Some(lease),
-            TaskState::Leased(_) | TaskState::Ready | TaskState::Backoff(_) | TaskState::Done => {
-                None
-            }
+            TaskState::Leased(leases) => Some(leases),
+            TaskState::Ready | TaskState::Backoff(_) | TaskState::Done => None,
         }
+    }
+
+    /// Returns the lease that holds the grant `key` of `worker`, if that is a current one.
+    pub(super) fn current(&self, worker: WorkerId, key: &GrantKey) -> Option<Lease> {
+        self.leases()?.find(worker, key)
+    }
+
+    /// Returns the state without the lease of `worker`: that of another one goes on, or `state`
+    /// follows.
+    pub(super) fn without(&self, worker: WorkerId, state: TaskState) -> TaskState {
+        let is_over = |lease: &Lease| lease.worker == worker;
+        let left = self.leases().and_then(|leases| leases.without(is_over));
+        left.map_or(state, TaskState::Leased)
     }
 }
 
@@ -128,14 +141,6 @@ impl Tasks {
         (0..).map(TaskIndex).zip(&mut self.all)
     }
 
-    /// Returns the lease of a task; `None` when it is not leased.
-    pub(super) fn lease(&self, index: TaskIndex) -> Option<Lease> {
-        match self.get(index)?.state {
-            TaskState::Leased(lease) => Some(lease),
-            TaskState::Ready | TaskState::Backoff(_) | TaskState::Done => None,
-        }
-    }
-
     /// Moves a task to another state and returns the one that it left; `None` when the plan does
     /// not have it.
     pub(super) fn set(&mut self, index: TaskIndex, state: TaskState) -> Option<TaskState> {
@@ -148,9 +153,10 @@ impl Tasks {
             TaskState::Backoff(until) => {
                 self.backoff.remove(&(until, index));
             }
-            TaskState::Leased(_) => {
+            TaskState::Leased(leases) => {
                 self.leased.remove(&index);
-                self.leased_bytes = self.leased_bytes.saturating_sub(task.bytes);
+                let bytes = task.bytes.saturating_mul(leases.count());
+                self.leased_bytes = self.leased_bytes.saturating_sub(bytes);
             }
             TaskState::Done => self.done.subtract(task),
         }
@@ -161,20 +167,40 @@ impl Tasks {
             TaskState::Backoff(until) => {
                 self.backoff.insert((until, index));
             }
-            TaskState::Leased(_) => {
+            TaskState::Leased(leases) => {
                 self.leased.insert(index);
-                self.leased_bytes = self.leased_bytes.saturating_add(task.bytes);
+                let bytes = task.bytes.saturating_mul(leases.count());
+                self.leased_bytes = self.leased_bytes.saturating_add(bytes);
             }
             TaskState::Done => self.done.add(task),
         }
         Some(old)
     }
 
-    /// Extends a lease and notes how far its holder is: never more bytes than the task has.
-    pub(super) fn renew(&mut self, index: TaskIndex, expires_at: Moment, bytes_done: u64) {
-        if let Some(Task { state: TaskState::Leased(lease), bytes, .. }) = self.get_mut(index) {
-            lease.expires_at = expires_at;
-            lease.bytes_done = bytes_done.min(*bytes);
+    /// Extends the lease of a worker and notes how far it is: never more bytes than the task has.
+    pub(super) fn renew(
+        &mut self,
+        index: TaskIndex,
+        worker: WorkerId,
+        expires_at: Moment,
+        bytes_done: u64,
+    ) {
+        if let Some(Task { state: TaskState::Leased(leases), bytes, .. }) = self.get_mut(index) {
+            for lease in leases.iter_mut().filter(|lease| lease.worker == worker) {
+                lease.expires_at = expires_at;
+                lease.bytes_done = bytes_done.min(*bytes);
+            }
+        }
+    }
+
+    /// Moves every lease by a stall of the driver.
+    pub(super) fn forgive(&mut self, gap_ms: u64) {
+        for index in &self.leased {
+            if let Some(Task { state: TaskState::Leased(leases), .. }) =
+                self.all.get_mut(index.0 as usize)
+            {
+                leases.iter_mut().for_each(|lease| lease.forgive(gap_ms));
+            }
         }
     }
 
@@ -182,14 +208,21 @@ impl Tasks {
         self.done.tasks == self.total.tasks
     }
 
-    /// Bytes of tasks that are not done, as far as their holders wrote them.
+    /// Bytes of tasks that are not done, as far as that of their workers moved them that is ahead.
     pub(super) fn bytes_moving(&self) -> u64 {
-        self.leases().fold(0, |sum, (_, lease)| sum.saturating_add(lease.bytes_done))
+        let ahead = |leases: TaskLeases| leases.iter().map(|lease| lease.bytes_done).max();
+        let moved = self.leased().filter_map(|(_, leases)| ahead(leases));
+        moved.fold(0, u64::saturating_add)
+    }
+
+    /// Returns every leased task with its leases.
+    pub(super) fn leased(&self) -> impl Iterator<Item = (TaskIndex, TaskLeases)> {
+        self.leased.iter().filter_map(|&index| Some((index, self.get(index)?.leases()?)))
     }
 
     /// Returns every current lease with its task.
     pub(super) fn leases(&self) -> impl Iterator<Item = (TaskIndex, Lease)> {
-        self.leased.iter().filter_map(|&index| Some((index, self.lease(index)?)))
+        self.leased().flat_map(|(index, leases)| leases.iter().map(move |lease| (index, lease)))
     }
 }
 

@@ -1,9 +1,10 @@
-//! Nothing is copied again without a reason: a failed attempt, a lost worker or lease, a vacuum.
+//! Nothing is copied again without a reason: a failed attempt, a lost worker or lease, a vacuum, a
+//! worker that hardly moves what it holds.
 
 use std::collections::BTreeMap;
 
-use deepclone_core::ids::{GrantKey, JobId};
-use deepclone_core::limits::{TASK_LOSSES_MAX, WORKER_DENIALS_MAX};
+use deepclone_core::ids::{GrantKey, JobId, WorkerId};
+use deepclone_core::limits::{HEARTBEAT_INTERVAL, TASK_LOSSES_MAX, WORKER_DENIALS_MAX};
 use deepclone_core::machine::{Event, TaskOutcome};
 use deepclone_core::receipt::TaskFailureKind;
 
@@ -12,6 +13,31 @@ use crate::world::World;
 
 /// Tasks of one grant to a worker that turns out bad: half of a job's, with another at its side.
 const BAD_GRANT_TASKS_MAX: u64 = 6;
+/// The longest way of a message that is not late.
+const GRANT_WAY_MS: u64 = 60;
+
+/// A worker is given a task. While nothing is lost, another one copies it only if it is slow, for
+/// more than two heartbeats, and alone.
+pub(crate) fn granted(world: &mut World, worker: WorkerId, key: &GrantKey) {
+    let copying = world.workers.iter().filter_map(|(&number, other)| {
+        Some((number, other.id, other.copies_since(key.job, key.fingerprint)?))
+    });
+    let copying: Vec<(u64, WorkerId, u64)> = copying.collect();
+    let is_sure = matches!(world.scenario.kind, Kind::Calm | Kind::Stalls | Kind::Slow);
+    if !is_sure || copying.is_empty() {
+        return;
+    }
+    let judged_after_ms = 2 * u64::try_from(HEARTBEAT_INTERVAL.as_millis()).unwrap();
+    let [(number, holder, since_ms)] = copying[..] else {
+        panic!("{key:?} goes to {worker}, and two copy it: {copying:?}");
+    };
+    assert_ne!(holder, worker, "{key:?} goes to its holder");
+    let is_slow = world.scenario.is_slow && number == 0;
+    // The grant was on its way for a moment.
+    let is_due = since_ms + judged_after_ms <= world.now + GRANT_WAY_MS;
+    assert!(is_slow && is_due, "{key:?} goes to {worker}, too");
+    *world.spent.copies.entry((key.job, key.fingerprint)).or_default() += 1;
+}
 
 /// A worker begins to copy a task, which may be bound to fail.
 pub(crate) fn copy_began(world: &mut World, key: &GrantKey, failure: Option<TaskFailureKind>) {
@@ -47,6 +73,11 @@ pub(crate) fn at_the_end(world: &World) {
         let most = match world.scenario.kind {
             Kind::Contents => u64::MAX,
             Kind::Calm | Kind::Stalls => 1,
+            // The copy of what the slow worker holds ends the task.
+            Kind::Slow => {
+                let copies = world.spent.copies.get(task).copied().unwrap_or(0);
+                1 + excused + copies.min(1)
+            }
             Kind::Restarts
             | Kind::Losses
             | Kind::BadWorker

@@ -7,8 +7,20 @@ use deepclone_core::reason::Reason;
 use crate::scenario::Kind;
 use crate::world::World;
 
+/// How long a job may take with a worker that moves nothing, and one that is well: it is seen to be
+/// slow within 15 seconds, and the other one needs less than a minute for a task.
+const WITH_A_SLOW_WORKER_MS: u64 = 120_000;
+
 /// When all is over.
 pub(crate) fn at_the_end(world: &World) {
+    if world.scenario.kind == Kind::Slow {
+        for (job, plan) in &world.jobs {
+            // Jobs of one target go one after another.
+            let most = plan.submit_ms + WITH_A_SLOW_WORKER_MS * world.jobs.len() as u64;
+            let ended = world.seen.ended_ms.get(job);
+            assert!(ended.is_some_and(|&at| at <= most), "{job} ended at {ended:?} ms");
+        }
+    }
     let ends = &world.seen.ends;
     for (job, plan) in &world.jobs {
         let Some(end) = ends.get(job) else {

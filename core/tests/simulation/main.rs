@@ -108,6 +108,11 @@ fn a_worker_that_cannot_reach_a_store_fails_no_job() {
 }
 
 #[test]
+fn a_worker_that_moves_nothing_holds_up_no_job() {
+    check(Kind::Slow, 80);
+}
+
+#[test]
 fn lies_of_a_worker_count_for_nothing() {
     check(Kind::Liar, 80);
 }

@@ -131,7 +131,8 @@ impl World {
         let Some(mut worker) = self.workers.remove(&number) else { return };
         let mut random = self.random.clone();
         let cannot = |key: &GrantKey| self.cannot(number, key);
-        let begun = worker.hear(self.now, answer, &faults, cannot, &mut random);
+        let manner = (&faults, number == 0 && self.scenario.is_slow);
+        let begun = worker.hear(self.now, answer, manner, cannot, &mut random);
         self.random = random;
         let next = worker.next().max(self.now + 1);
         self.workers.insert(number, worker);

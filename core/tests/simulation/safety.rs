@@ -91,6 +91,8 @@ pub(crate) fn released(world: &mut World, action: &Action) {
                 let denied = seen.denied.contains(&(*worker, grant.key.job, name, world.life));
                 assert!(!denied, "{name:?} goes again to a worker that was denied it");
             }
+            let keys: Vec<GrantKey> = tasks.iter().map(|grant| grant.key).collect();
+            keys.iter().for_each(|key| crate::efficiency::granted(world, *worker, key));
         }
         Action::Violated(violation) => panic!("{violation:?}"),
         Action::Record(_)

@@ -7,6 +7,8 @@ use crate::random::Random;
 
 /// When the faults stop, in milliseconds.
 pub(crate) const FAULTS_UNTIL_MS: u64 = 60_000;
+/// How long a slow worker takes for a task, which is of some hundred MiB: far below the floor.
+pub(crate) const SLOW_COPY_MS: u64 = 40 * 3_600_000;
 
 /// Which faults there are. Chances are per mille.
 #[derive(Clone, Copy, Debug, Default)]
@@ -48,6 +50,8 @@ pub(crate) enum Kind {
     Losses,
     /// One worker cannot reach a store, for a while or always.
     BadWorker,
+    /// One worker lives, and hardly moves what it holds.
+    Slow,
     /// One worker holds nothing and reports the tasks of others.
     Liar,
     /// The source moves on to a newer version and loses objects of the older one.
@@ -77,6 +81,8 @@ pub(crate) struct Scenario {
     pub(crate) jobs: Vec<JobPlan>,
     /// Worker 0 cannot reach a store.
     pub(crate) bad: Option<Bad>,
+    /// Worker 0 hardly moves what it holds.
+    pub(crate) is_slow: bool,
     /// When the source moves on, and what only its older version has is gone.
     pub(crate) vanish_ms: Option<u64>,
     /// When all workers go.
@@ -138,7 +144,7 @@ impl Scenario {
                 lie: 900,
                 ..Faults::default()
             },
-            Kind::Vanish => Faults { crash: random.within(0..6), ..Faults::default() },
+            Kind::Vanish | Kind::Slow => Faults { crash: random.within(0..6), ..Faults::default() },
             Kind::Contents => Faults {
                 crash: random.within(0..10),
                 task_failure: random.within(0..200),
@@ -152,7 +158,7 @@ impl Scenario {
         let jobs = if kind == Kind::Contents { 0 } else { random.within(1..6) };
         let jobs = (0..jobs).map(|_| Self::job(&faults, random)).collect();
         let workers = match kind {
-            Kind::BadWorker => random.within(2..5),
+            Kind::BadWorker | Kind::Slow => random.within(2..5),
             _ => random.within(1..5),
         };
         let mut scenario = Self { kind, faults, workers, jobs, ..Self::nothing_special(kind) };
@@ -167,6 +173,7 @@ impl Scenario {
             workers: 0,
             jobs: Vec::new(),
             bad: None,
+            is_slow: false,
             vanish_ms: None,
             desert_ms: None,
             replaced: Vec::new(),
@@ -221,7 +228,10 @@ impl Scenario {
                 }
             }
             Kind::Deserted => self.desert_ms = Some(random.within(1_000..40_000)),
-            _ => {}
+            Kind::Slow => self.is_slow = true,
+            // Of its own numbers: the others are those that the seed had before.
+            Kind::Chaos => self.is_slow = self.workers > 1 && random.clone().chance(250),
+            Kind::Calm | Kind::Restarts | Kind::Stalls | Kind::Losses | Kind::Liar => {}
         }
     }
 

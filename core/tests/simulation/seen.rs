@@ -33,6 +33,8 @@ pub(crate) struct Spent {
     pub(crate) began: BTreeMap<(JobId, TaskFingerprint), u64>,
     /// Copies that failed, or that ended with the death of their worker.
     pub(crate) excused: BTreeMap<(JobId, TaskFingerprint), u64>,
+    /// Copies that were given while another worker copied the task.
+    pub(crate) copies: BTreeMap<(JobId, TaskFingerprint), u64>,
     /// Grants whose leases ended at their workers, which heard nothing from the coordinator.
     pub(crate) lapsed: BTreeSet<GrantKey>,
 }

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use deepclone_core::ids::{ConnectionKey, Epoch, GrantKey, WorkerId};
+use deepclone_core::ids::{ConnectionKey, Epoch, GrantKey, JobId, TaskFingerprint, WorkerId};
 use deepclone_core::machine::{Event, GrantedTask, HeldTask, Moment, TaskOutcome};
 use deepclone_core::receipt::{ObjectReceipt, Receipt, TaskFailure, TaskFailureKind};
 use deepclone_core::task::Capacity;
 
 use crate::random::Random;
-use crate::scenario::{Faults, task_bytes, task_objects};
+use crate::scenario::{Faults, SLOW_COPY_MS, task_bytes, task_objects};
 
 const HEARTBEAT_MS: u64 = 5_000;
 const RETRY_MS: u64 = 500;
@@ -68,6 +68,20 @@ impl Worker {
         }
     }
 
+    /// Since when it copies a task.
+    pub(crate) fn copies_since(&self, job: JobId, task: TaskFingerprint) -> Option<u64> {
+        let same = |key: &GrantKey| key.job == job && key.fingerprint == task;
+        self.work.iter().find(|(key, _)| same(key)).map(|(_, work)| work.begun_at)
+    }
+
+    /// Bytes that it has moved of a task.
+    fn bytes_done(&self, key: &GrantKey, now: u64) -> u64 {
+        let bytes = task_bytes(key.fingerprint.0[1]);
+        self.work.get(key).map_or(bytes, |work| {
+            bytes * (now - work.begun_at) / (work.ends_at - work.begun_at).max(1)
+        })
+    }
+
     /// What it works on, or has not been heard on.
     pub(crate) fn unfinished(&self) -> Vec<GrantKey> {
         self.work.keys().chain(self.unheard.keys()).copied().collect()
@@ -103,8 +117,10 @@ impl Worker {
             if self.beat_at <= now {
                 // Unheard, it is sent again soon; the answer moves it to the next interval.
                 self.beat_at = now + RETRY_MS;
-                let held = |task: &GrantKey| HeldTask { key: *task, bytes_done: 1 };
-                let held = self.unfinished().iter().map(held).collect();
+                let held = self.unfinished().into_iter();
+                let held = held
+                    .map(|key| HeldTask { key, bytes_done: self.bytes_done(&key, now) })
+                    .collect();
                 sent.push(Event::Heartbeat { worker, held });
             }
             if self.ask_at <= now {
@@ -156,7 +172,7 @@ impl Worker {
         &mut self,
         now: u64,
         answer: Answer,
-        faults: &Faults,
+        (faults, is_slow): (&Faults, bool),
         cannot: impl Fn(&GrantKey) -> Option<TaskFailureKind>,
         random: &mut Random,
     ) -> Vec<(GrantKey, Option<TaskFailureKind>)> {
@@ -174,6 +190,7 @@ impl Worker {
                     }
                     let rate = random.within(5..80) << 20;
                     let copy_ms = 100 + task_bytes(task.fingerprint.0[1]) * 1_000 / rate;
+                    let copy_ms = if is_slow { SLOW_COPY_MS } else { copy_ms };
                     let kind = match random.within(0..3) {
                         0 => TaskFailureKind::Transient,
                         1 => TaskFailureKind::Throttled,

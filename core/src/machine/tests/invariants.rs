@@ -10,7 +10,7 @@ use super::super::retry::Suspect;
 use super::super::tasks::{TaskState, Tasks};
 use super::super::worker::Worker;
 use super::*;
-use crate::limits::{DENIED_BY_MAX, GRANTS_REMEMBERED_MAX};
+use crate::limits::{DENIED_BY_MAX, GRANTS_REMEMBERED_MAX, LEASE_TTL};
 use crate::reason::Reason;
 
 type Break = fn(&mut Machine);
@@ -46,7 +46,7 @@ fn attempts(machine: &mut Machine) -> &mut Attempts {
 
 fn lease(machine: &mut Machine) -> &mut Lease {
     match &mut tasks(machine).get_mut(TaskIndex(1)).unwrap().state {
-        TaskState::Leased(lease) => lease,
+        TaskState::Leased(leases) => &mut leases.holder,
         other => panic!("{other:?}"),
     }
 }
@@ -174,8 +174,8 @@ fn what_is_at_its_bound_breaks_nothing() {
     known.denied_by = denied(DENIED_BY_MAX);
     for number in 0..GRANTS_REMEMBERED_MAX {
         let attempt = Attempt(u32::try_from(number).unwrap());
-        let (worker, epoch, expires_at) = (worker(9), Epoch(1), Moment(0));
-        known.lost(&Lease { worker, attempt, epoch, expires_at, bytes_done: 0 });
+        let key = GrantKey { attempt, ..key(2, 1, 1) };
+        known.lost(&Lease::new(worker(9), &key, Moment(0), LEASE_TTL));
     }
     assert_eq!(rig.machine.violations(), []);
     // A lease of an earlier epoch breaks neither M8 nor M10: it was adopted, not granted.

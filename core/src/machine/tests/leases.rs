@@ -118,6 +118,7 @@ fn only_workers_that_know_both_connections_get_tasks() {
 #[test]
 fn a_silent_worker_is_lost_and_its_task_goes_on_elsewhere() {
     let (mut rig, keys) = Rig::copying(vec![task(1, 1)], MIB);
+    rig.machine.limits.task_rate_min = 0;
     rig.register(2, vec![]);
     wait_alive(&mut rig, LEASE_MS - 1_000, &[2], &[]);
     assert_eq!(rig.machine.worker(worker(1)).unwrap().state, WorkerState::Active);
@@ -200,6 +201,7 @@ fn failures_that_heal_are_tried_again_elsewhere_and_the_others_fail_the_job() {
         [(Kind::Transient, Reason::StorageUnavailable), (Kind::Corrupt, Reason::CorruptCopy)]
     {
         let (mut rig, mut keys) = Rig::copying(vec![task(1, 1)], MIB);
+        rig.machine.limits.task_rate_min = 0;
         rig.register(2, vec![]);
         let (mut holder, mut other) = (1, 2);
         for attempt in 1..Limits::default().task_attempts_max {

@@ -12,6 +12,7 @@ mod recovery;
 mod replan;
 mod reports;
 mod starve;
+mod tail;
 
 use std::collections::BTreeSet;
 

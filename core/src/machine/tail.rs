@@ -1,0 +1,78 @@
+//! The tail of a job is shared out: a worker for which nothing is ready gets a copy of a task that
+//! another one hardly moves.
+//!
+//! The target's put-if-absent decides between the two, object by object, and the first of them to
+//! report the task done ends it for both. So a copy costs requests and bytes, never a wrong object.
+
+use super::lease::Lease;
+use super::moment::Moment;
+use super::state::Machine;
+use crate::ids::{JobId, TaskIndex, WorkerId};
+
+/// A task whose holder is slow: bytes a second, since when, and which.
+type SlowTask = (u64, Moment, JobId, TaskIndex);
+
+impl Machine {
+    /// Returns which of these idle workers are to copy which tasks besides their holders. A worker
+    /// that is slow itself helps nobody.
+    pub(super) fn copies_for(&self, idle: &[WorkerId]) -> Vec<(WorkerId, (JobId, TaskIndex))> {
+        let mut copies = Vec::new();
+        if idle.is_empty() {
+            return copies;
+        }
+        let mut slow = self.slow_tasks();
+        for &worker in idle.iter().filter(|worker| !self.holds_a_slow_task(**worker)) {
+            let suits = |&(_, _, id, index): &SlowTask| self.may_copy(worker, id, index);
+            if let Some(place) = slow.iter().position(suits) {
+                let (_, _, id, index) = slow.remove(place);
+                copies.push((worker, (id, index)));
+            }
+        }
+        copies
+    }
+
+    /// Every task whose only worker is slow, the slowest first. One that failed a moment ago is
+    /// left alone, as long as it would pause without another lease.
+    fn slow_tasks(&self) -> Vec<SlowTask> {
+        let mut slow = Vec::new();
+        for (id, tasks) in self.active().filter_map(|(id, job)| Some((id, job.copying()?))) {
+            let alone = tasks.leased().filter(|(_, leases)| leases.copy.is_none());
+            slow.extend(alone.filter_map(|(index, leases)| {
+                let avoid = tasks.get(index)?.attempts.avoid;
+                let pauses = avoid.is_some_and(|(_, until)| self.now < until);
+                let lease = leases.holder;
+                (!pauses && self.is_slow(&lease))
+                    .then(|| (lease.rate(self.now), lease.since, id, index))
+            }));
+        }
+        slow.sort_unstable();
+        slow
+    }
+
+    /// True when a lease is older than two heartbeats, and its worker moved fewer bytes a second
+    /// than any that works.
+    fn is_slow(&self, lease: &Lease) -> bool {
+        let judged_at = lease.since.after(self.limits.heartbeat_interval * 2);
+        self.now > judged_at && lease.rate(self.now) < self.limits.task_rate_min
+    }
+
+    fn holds_a_slow_task(&self, worker: WorkerId) -> bool {
+        let held = self.workers.get(&worker).into_iter().flat_map(|known| &known.held);
+        let mut leases = held.filter_map(|&(id, index)| {
+            self.jobs.get(&id)?.copying()?.get(index)?.leases()?.find_of(worker)
+        });
+        leases.any(|lease| self.is_slow(&lease))
+    }
+
+    /// True when a worker that does not hold the task may be given it.
+    fn may_copy(&self, worker: WorkerId, id: JobId, index: TaskIndex) -> bool {
+        let (Some(known), Some(job)) = (self.workers.get(&worker), self.jobs.get(&id)) else {
+            return false;
+        };
+        let task = job.copying().and_then(|tasks| tasks.get(index));
+        known.takes(&job.route)
+            && !self.is_held_back(job, worker)
+            && !known.held.contains(&(id, index))
+            && task.is_some_and(|task| !self.avoids(worker, job, task))
+    }
+}
