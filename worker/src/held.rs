@@ -221,10 +221,9 @@ impl HeldTasks {
     /// All grants, including those whose report is not answered yet.
     pub(crate) fn all(&self) -> Vec<HeldTask> {
         let tasks = self.lock();
-        let held = tasks.iter().map(|(key, task)| HeldTask {
-            key: *key,
-            bytes_done: task.counts.bytes_written.load(Ordering::Relaxed),
-        });
+        let held = tasks
+            .iter()
+            .map(|(key, task)| HeldTask { key: *key, bytes_done: task.counts.bytes_done() });
         held.collect()
     }
 

@@ -102,7 +102,7 @@ pub struct PlanTask {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeldTask {
     pub key: GrantKey,
-    /// Bytes of it that are written.
+    /// Bytes of it that are at the target, or on their way there.
     pub bytes_done: u64,
 }
 

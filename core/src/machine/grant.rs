@@ -123,8 +123,7 @@ impl Machine {
 
     /// Grants copies of slow tasks to those of the workers for which nothing is ready.
     fn share_tail(&mut self, ids: &[WorkerId], batches: &mut BTreeMap<WorkerId, Batch>) {
-        let is_idle =
-            |id: &&WorkerId| batches.get(*id).is_some_and(|batch| batch.tasks.is_empty());
+        let is_idle = |id: &&WorkerId| batches.get(*id).is_some_and(|batch| batch.tasks.is_empty());
         let idle: Vec<WorkerId> = ids.iter().filter(is_idle).copied().collect();
         for (worker, slow) in self.copies_for(&idle) {
             if let Some(batch) = batches.get_mut(&worker) {

@@ -17,7 +17,7 @@ pub struct Progress {
     pub bytes_total: u64,
     /// Bytes of the tasks that are done.
     pub bytes_done: u64,
-    /// Bytes that workers report as written of tasks that are not done.
+    /// Bytes that workers report as moved of tasks that are not done.
     pub bytes_moving: u64,
     /// Workers that hold a task of it now.
     pub workers: u32,

@@ -15,6 +15,10 @@ pub(crate) struct Counts {
     pub(crate) requests: AtomicU32,
     /// Bytes of the objects and parts whose copy has begun, repeats included.
     pub(crate) bytes_begun: AtomicU64,
+    /// Bytes of objects that the target had already.
+    bytes_found: AtomicU64,
+    /// Bytes that the writes under way have taken.
+    bytes_flowing: AtomicU64,
     /// Counts the same for the task's route.
     meter: Arc<Meter>,
 }
@@ -42,6 +46,28 @@ impl Counts {
     pub(crate) fn wrote(&self, bytes: u64) {
         self.meter.wrote();
         self.bytes_written.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// The target had an object already.
+    pub(crate) fn found(&self, bytes: u64) {
+        self.bytes_found.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// A write has taken some bytes.
+    pub(crate) fn flows(&self, bytes: u64) {
+        self.bytes_flowing.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// A write that had taken so many bytes has ended.
+    pub(crate) fn flowed(&self, bytes: u64) {
+        self.bytes_flowing.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// Bytes that are at the target or on their way into a write, repeats included: how far the
+    /// task is. A long object moves them long before its first part is written.
+    pub(crate) fn bytes_done(&self) -> u64 {
+        let counts = [&self.bytes_written, &self.bytes_found, &self.bytes_flowing];
+        counts.map(|count| count.load(Ordering::Relaxed)).into_iter().fold(0, u64::saturating_add)
     }
 
     /// An attempt of a request failed.

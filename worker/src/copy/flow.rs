@@ -7,6 +7,7 @@ use futures::{StreamExt, stream};
 use tokio::sync::Mutex;
 
 use super::context::TaskContext;
+use super::counts::Counts;
 use super::digests::Digests;
 use super::error::CopyError;
 use super::read::Reading;
@@ -18,11 +19,15 @@ pub(crate) struct Source(Arc<Mutex<State>>);
 struct State {
     reading: Reading,
     failed: Option<CopyError>,
+    counts: Arc<Counts>,
+    /// Bytes that the write under way has taken.
+    flowing: u64,
 }
 
 impl Source {
     pub(crate) fn new(reading: Reading) -> Self {
-        Self(Arc::new(Mutex::new(State { reading, failed: None })))
+        let counts = reading.counts();
+        Self(Arc::new(Mutex::new(State { reading, failed: None, counts, flowing: 0 })))
     }
 
     /// All bytes, from the first one. After a write that failed those which it had taken are read
@@ -32,6 +37,7 @@ impl Source {
     /// As [`Reading::rewind`].
     pub(crate) async fn flow(&self, context: &TaskContext) -> Result<Flow, CopyError> {
         let mut state = self.0.lock().await;
+        state.write_ended();
         state.reading.rewind(context).await?;
         let length = state.reading.left();
         let pieces = stream::unfold(Some(Arc::clone(&self.0)), |state| async move {
@@ -39,6 +45,8 @@ impl Source {
             let mut locked = state.lock().await;
             match locked.reading.next().await {
                 Ok(Some(bytes)) => {
+                    locked.flowing += bytes.len() as u64;
+                    locked.counts.flows(bytes.len() as u64);
                     drop(locked);
                     Some((Ok(bytes), Some(state)))
                 }
@@ -58,9 +66,16 @@ impl Source {
     /// Why the read failed.
     pub(crate) async fn ended(&self) -> Result<Option<Digests>, CopyError> {
         let mut state = self.0.lock().await;
+        state.write_ended();
         match state.failed.take() {
             Some(error) => Err(error),
             None => Ok((state.reading.left() == 0).then(|| state.reading.digests().clone())),
         }
+    }
+}
+
+impl State {
+    fn write_ended(&mut self) {
+        self.counts.flowed(std::mem::take(&mut self.flowing));
     }
 }

@@ -154,6 +154,11 @@ impl Reading {
         })
     }
 
+    /// Where it counts what it does.
+    pub(crate) fn counts(&self) -> Arc<Counts> {
+        Arc::clone(&self.counts)
+    }
+
     pub(crate) fn source(&self) -> &SourceState {
         &self.source
     }

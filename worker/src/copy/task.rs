@@ -38,7 +38,11 @@ async fn copy_one(
     context: &TaskContext,
     (index, object): (usize, &ObjectCopy),
 ) -> Result<CopiedObject, (usize, CopyError)> {
-    copy_object(context, object).await.map_err(|error| (index, error))
+    let copied = copy_object(context, object).await.map_err(|error| (index, error))?;
+    if copied.receipt.existed {
+        context.counts.found(copied.receipt.size);
+    }
+    Ok(copied)
 }
 
 /// Number of objects that this job wrote before, as far as can be told: they exist although the

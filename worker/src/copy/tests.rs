@@ -138,6 +138,7 @@ impl Case {
                 let target = self.target.inner.get(&at()).await.unwrap().bytes().await.unwrap();
                 assert!(target == *body, "other bytes at the target");
                 assert_eq!(receipt.objects[0].size, body.len() as u64);
+                assert!(self.context.counts.bytes_done() >= body.len() as u64, "not all is done");
                 let digest = crc_fast::checksum(crc_fast::CrcAlgorithm::Crc64Nvme, body);
                 assert_eq!(receipt.objects[0].crc64nvme, digest);
                 receipt

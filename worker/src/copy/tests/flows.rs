@@ -43,6 +43,7 @@ async fn a_write_that_fails_costs_the_bytes_that_it_took() {
             assert_eq!(flow.length, wanted.len() as u64, "{range} {taken} {attempt}");
             let pieces: Vec<_> = flow.pieces.take(taken).collect().await;
             assert_eq!(pieces.len(), taken);
+            assert_eq!(case.context.counts.bytes_done(), (taken * MIB) as u64, "they flow");
             assert!(source.ended().await.unwrap().is_none(), "{range} {taken} {attempt}");
         }
         let flow = source.flow(&case.context).await.unwrap();
@@ -53,6 +54,7 @@ async fn a_write_that_fails_costs_the_bytes_that_it_took() {
             digest.crc64nvme(),
             crc_fast::checksum(crc_fast::CrcAlgorithm::Crc64Nvme, &wanted)
         );
+        assert_eq!(case.context.counts.bytes_done(), 0, "whoever writes them counts them now");
         let read = case.context.counts.bytes_read.load(std::sync::atomic::Ordering::Relaxed);
         assert_eq!(read, (wanted.len() + 2 * taken * MIB) as u64, "{range} {taken}");
     }
