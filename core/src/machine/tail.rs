@@ -6,8 +6,8 @@
 //!
 //! Otherwise each of the two leases is as one alone: its failure or loss counts against the task's
 //! budget, its denial against its worker, and what no attempt heals fails the job. The other lease
-//! goes on, and the task is ready again, or pauses, when the last one has ended. After a restart the
-//! two are adopted in the order in which their workers announce them.
+//! goes on, and the task is ready again, or pauses, when the last one has ended. After a restart
+//! the two are adopted in the order in which their workers announce them.
 
 use super::lease::Lease;
 use super::moment::Moment;

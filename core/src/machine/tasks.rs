@@ -58,7 +58,7 @@ pub(super) struct Task {
 ///     Leased --> Leased: another worker copies it too, or one of two leases ended
 ///     Leased --> Done: a receipt shows every object
 ///     Leased --> Backoff: it failed and may heal
-///     Leased --> Ready: the last lease expired, or its worker left, was lost, or was denied an object
+///     Leased --> Ready: its last lease expired, or the worker left, was lost, or was denied
 ///     Backoff --> Ready: the pause is over
 ///     Backoff --> Leased: announced by the worker that lost it
 ///     Ready --> Done: a receipt comes late

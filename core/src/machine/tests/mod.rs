@@ -103,6 +103,8 @@ impl Rig {
         let mut actions = Vec::new();
         self.machine.step(Moment(self.now), event, &mut actions);
         assert_eq!(self.machine.violations(), []);
+        let violated = actions.iter().find(|action| matches!(action, Action::Violated(_)));
+        assert_eq!(violated, None);
         self.heard.extend(actions.iter().filter_map(|action| match action {
             Action::Heard { known, refused, .. } => Some((*known, refused.clone())),
             _ => None,
