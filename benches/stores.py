@@ -16,6 +16,8 @@ class Link:
     # One of so many; zero is none.
     refused_every: int = 0
     cut_every: int = 0
+    # The servers say the CRC-64/NVME of an object to who asks for it, as S3 does.
+    checksums: bool = False
 
 
 class Store:
@@ -56,7 +58,8 @@ class Store:
     def set_link(self, link: Link) -> None:
         """For new connections; begins to count from zero."""
         faults = {"refused_every": link.refused_every, "cut_every": link.cut_every}
-        setting = {"round_trip_ms": link.round_trip_ms, "faults": faults}
+        setting = {"round_trip_ms": link.round_trip_ms, "faults": faults,
+                   "checksums": link.checksums}
         self.ask("POST", "/-/link", json.dumps(setting))
 
     def counts(self) -> dict:

@@ -2,7 +2,10 @@
 
 use std::ops::Range;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use bytes::{Bytes, BytesMut};
+use crc_fast::CrcAlgorithm;
 use sha2::{Digest, Sha256};
 
 /// Length of every piece but the last one of a body.
@@ -62,6 +65,15 @@ impl Content {
 
     pub(crate) fn into_pieces(self) -> impl Iterator<Item = Bytes> + Send {
         self.pieces.into_iter()
+    }
+
+    /// The CRC-64/NVME of all bytes, as S3 writes it.
+    pub(crate) fn crc64nvme(&self) -> String {
+        let mut digest = crc_fast::Digest::new(CrcAlgorithm::Crc64Nvme);
+        for piece in &self.pieces {
+            digest.update(piece);
+        }
+        BASE64_STANDARD.encode(digest.finalize().to_be_bytes())
     }
 
     /// The SHA-256 of all bytes, in hexadecimal digits.

@@ -32,6 +32,8 @@ const BUCKET: &str = "-";
 struct Setting {
     round_trip_ms: u64,
     faults: FaultRates,
+    /// Say the CRC-64/NVME of an object to who asks for it.
+    checksums: bool,
 }
 
 /// Objects to be made.
@@ -71,6 +73,7 @@ fn parse<T: for<'de> Deserialize<'de>>(content: Content) -> Result<T, StoreReply
 fn set(store: &BenchStore, setting: &Setting) -> Value {
     *lock(&store.round_trip) = Duration::from_millis(setting.round_trip_ms);
     *lock(&store.faults) = LinkFaults::new(setting.faults);
+    lock(&store.objects).says_crc64nvme = setting.checksums;
     store.tallies.reset();
     Value::Null
 }

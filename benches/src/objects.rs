@@ -31,6 +31,8 @@ pub(crate) struct Objects {
     buckets: BTreeMap<String, Bucket>,
     /// Counts tags and uploads.
     serial: u64,
+    /// Whether the CRC-64/NVME of an object is said to who asks for it, as S3 does.
+    pub(crate) says_crc64nvme: bool,
 }
 
 #[derive(Debug, Default)]

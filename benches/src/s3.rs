@@ -1,5 +1,5 @@
-//! Does what a request asks for: objects, uploads by parts, buckets. Signatures and checksums are
-//! not looked at.
+//! Does what a request asks for: objects, uploads by parts, buckets. Signatures and checksums in
+//! requests are not looked at.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -15,6 +15,7 @@ use crate::request::Call;
 /// Every object is as old as this.
 const MODIFIED: &str = "Mon, 01 Jan 2024 00:00:00 GMT";
 const ENTRIES_MAX: usize = 1000;
+const CRC64NVME: HeaderName = HeaderName::from_static("x-amz-checksum-crc64nvme");
 
 #[derive(Debug, Default)]
 pub(crate) struct StoreReply {
@@ -103,7 +104,10 @@ fn of_object(
 fn get(objects: &Objects, call: &Call) -> Result<StoreReply, Refused> {
     let object = objects.get(&call.bucket, &call.key)?;
     call.condition().check(Some(&object))?;
-    let headers = vec![(ETAG, object.etag.clone()), (LAST_MODIFIED, MODIFIED.to_owned())];
+    let mut headers = vec![(ETAG, object.etag.clone()), (LAST_MODIFIED, MODIFIED.to_owned())];
+    if objects.says_crc64nvme && call.header("x-amz-checksum-mode").is_some() {
+        headers.push((CRC64NVME, object.content.crc64nvme()));
+    }
     let length = object.content.length();
     let Some(range) = call.range(length)? else {
         let content = object.content.clone();

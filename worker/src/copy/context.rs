@@ -1,7 +1,7 @@
 //! What the copies of one task share.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use deepclone_common::connections::OneStore;
 use deepclone_common::store::stored_checksum::StoredChecksum;
@@ -70,6 +70,12 @@ impl TaskContext {
             Verification::Size => StoreSays::Nothing,
             Verification::Digest | Verification::ReadBack => digests.compare(stored),
         }
+    }
+
+    /// True when objects of the task may be at the target: an earlier attempt, whose worker may have
+    /// been killed, left them there.
+    pub(crate) fn may_have_leftovers(&self) -> bool {
+        self.attempt.0 > 1 || self.leftovers.load(Ordering::Relaxed)
     }
 
     /// Waits until an object or a part of this length may be moved.

@@ -4,8 +4,6 @@
 #[cfg(test)]
 mod tests;
 
-use std::sync::atomic::Ordering;
-
 use deepclone_common::store::error::{StoreError, StoreErrorKind};
 use deepclone_common::store::literal::ObjectPath;
 use deepclone_common::store::requests::{describe, describe_by_size};
@@ -29,7 +27,7 @@ pub(crate) async fn prove_expected(
     object: &ObjectToCopy<'_>,
     length: Length,
 ) -> Result<Option<ObjectReceipt>, CopyError> {
-    if object.spec.prior == Prior::Absent && !context.leftovers.load(Ordering::Relaxed) {
+    if object.spec.prior == Prior::Absent && !context.may_have_leftovers() {
         return Ok(None);
     }
     let _slot = context.look().await;

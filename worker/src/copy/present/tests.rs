@@ -115,6 +115,18 @@ async fn what_is_gone_is_copied_and_what_is_there_is_looked_for_from_then_on() {
     assert_eq!((case.target.count("head"), case.source.count("head")), (2, 1));
 }
 
+/// The worker of the first attempt may have been killed.
+#[tokio::test]
+async fn an_attempt_after_another_looks_before_it_reads() {
+    for (attempt, heads) in [(1, 0), (2, 1)] {
+        let mut case = case(&[], &[]);
+        case.source.inner.put(&at(), bytes_of(SIZE).into()).await.unwrap();
+        case.context.attempt = Attempt(attempt);
+        assert!(!done(&case, Prior::Absent).await.objects[0].existed);
+        assert_eq!((case.target.count("head"), case.source.count("get")), (heads, 1), "{attempt}");
+    }
+}
+
 /// A case whose target is a folder that holds `target`; its tag.
 async fn on_disk(source: &[u8], target: &[u8]) -> (Case, TempDir, String) {
     let (case, folder) = case_on_disk();
