@@ -126,6 +126,17 @@ impl std::str::FromStr for ByteRate {
     }
 }
 
+impl std::fmt::Display for ByteRate {
+    /// Writes it by the largest unit of which it is a whole number.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let units = [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")];
+        let is_whole = |shift: u32| self.0 > 0 && self.0.trailing_zeros() >= shift;
+        let (shift, unit) =
+            units.into_iter().find(|(shift, _)| is_whole(*shift)).unwrap_or((0, "B"));
+        write!(f, "{}{unit}/s", self.0 >> shift)
+    }
+}
+
 impl<'de> Deserialize<'de> for ByteRate {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
@@ -244,6 +255,15 @@ mod tests {
         assert_eq!(config.limits.concurrency, Some(64));
         assert_eq!(config.limits.bandwidth, Some(ByteRate(200 << 20)));
         assert_eq!(config.listen.http, None);
+    }
+
+    #[test]
+    fn a_rate_is_written_as_it_is_read() {
+        for text in ["200MiB/s", "128KiB/s", "3TiB/s", "1GiB/s", "1025B/s", "0B/s"] {
+            let rate: ByteRate = text.parse().unwrap();
+            assert_eq!(rate.to_string(), text);
+        }
+        assert_eq!(ByteRate(2048 << 20).to_string(), "2GiB/s");
     }
 
     #[test]

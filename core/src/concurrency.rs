@@ -125,6 +125,22 @@ impl Tuner {
         Self { slots, slots_max, stage, rate: 0, refusals, tries_more: false }
     }
 
+    /// Takes another bound of the slots, as [`Tuner::new`] does. A tuner that the old bound held
+    /// back grows again.
+    pub fn bound(&mut self, slots_max: u32) {
+        let before = std::mem::replace(&mut self.slots_max, slots_max.clamp(1, SLOTS_MAX));
+        let yields = matches!(self.stage, Stage::Yielding { .. });
+        if self.slots_max < before {
+            self.slots = self.slots.min(self.slots_max);
+            if !yields {
+                // A trial would go back to what may be too many.
+                self.settle();
+            }
+        } else if self.slots_max > before && self.slots == before && !yields {
+            self.double(self.rate);
+        }
+    }
+
     /// Slots that may be in use now.
     #[must_use]
     pub fn slots(&self) -> u32 {
@@ -260,7 +276,7 @@ impl Tuner {
             return;
         }
         if intervals == RETURN_INTERVALS {
-            self.slots = self.slots.max(ceiling * 9 / 10);
+            self.slots = self.slots.max(ceiling * 9 / 10).min(self.slots_max);
         } else if (intervals - RETURN_INTERVALS).is_multiple_of(STEP_INTERVALS) {
             self.slots = (self.slots + (ceiling / 64).max(1)).min(self.slots_max);
         }

@@ -27,6 +27,7 @@
 //!
 //! use deepclone_core::ids::{ConnectionKey, Epoch, JobId, PlanDigest, TargetKey, TaskFingerprint};
 //! use deepclone_core::ids::WorkerId;
+//! use deepclone_core::job_limits::JobLimits;
 //! use deepclone_core::limits::Limits;
 //! use deepclone_core::machine::{
 //!     Action, Event, JobState, Machine, Moment, Plan, PlanTask, PublishOutcome, Route,
@@ -48,7 +49,8 @@
 //! // A client submits a sync: the driver is to plan it.
 //! let route = Route { source, target };
 //! let target_key = TargetKey([3; 32]);
-//! let actions = step(Event::Submitted { job, target: target_key, route, spec: vec![] });
+//! let limits = JobLimits::default();
+//! let actions = step(Event::Submitted { job, target: target_key, route, spec: vec![], limits });
 //! assert!(actions.contains(&Action::Plan { job }));
 //!
 //! // The plan has one task of one object.
@@ -100,6 +102,7 @@
 //! * [`shard`]: objects packed into tasks, and the names (fingerprints) of tasks.
 //! * [`copy_plan`]: whether an object is copied whole or by parts, and by how many requests.
 //! * [`concurrency`]: how many copies run at once between two stores.
+//! * [`job_limits`]: what a job may take, and the share of each of its workers.
 //! * [`task`]: a task as a worker gets it, and its grant.
 //! * [`evidence`]: what proves that the target holds an object, and for how long.
 //! * [`receipt`]: the worker's evidence for a task, or the kind of its failure.
@@ -114,6 +117,7 @@ pub mod copy_plan;
 pub mod evidence;
 pub mod failure;
 pub mod ids;
+pub mod job_limits;
 pub mod limits;
 pub mod machine;
 pub mod reason;

@@ -66,6 +66,9 @@ pub const SLOTS_FIRST: u32 = 32;
 /// Copies that a worker ever runs at once between two stores: at 160 ms for a small object they are
 /// 3 000 objects a second, and their sockets and pieces in memory still fit one process.
 pub const SLOTS_MAX: u32 = 512;
+/// The slowest rate at which a body may flow: twice that below which our client gives a request up.
+/// Stores drop a body that gets nothing for half a minute.
+pub const BODY_BYTES_PER_SECOND_MIN: u64 = 128 << 10;
 /// Parts of one object: stores take 10 000.
 pub const PARTS_MAX: u64 = 9_000;
 /// Tasks of one sync: some 256 TiB of full tasks, in a few hundred megabytes of memory.

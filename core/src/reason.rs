@@ -53,6 +53,8 @@ pub enum Reason {
     VerifyDifference,
     /// More than the coordinator takes on at once: the same may succeed later.
     Overloaded,
+    /// The job has ended: nothing of it can be changed any more.
+    JobEnded,
 }
 
 /// A reason with what it stands for outside.
@@ -98,6 +100,7 @@ pub const REASONS: &[ReasonRow] = &[
     row(Reason::CoordinatorUnavailable, "COORDINATOR_UNAVAILABLE", 5, 14),
     row(Reason::VerifyDifference, "VERIFY_DIFFERENCE", 6, 9),
     row(Reason::Overloaded, "OVERLOADED", 5, 8),
+    row(Reason::JobEnded, "JOB_ENDED", 2, 9),
 ];
 
 impl Reason {
@@ -126,6 +129,6 @@ mod tests {
             assert_eq!(Reason::from_name(row.name), Some(row.reason));
             assert!((0..=16).contains(&row.grpc) && row.grpc != 0);
         }
-        assert_eq!(REASONS.len(), Reason::Overloaded as usize + 1);
+        assert_eq!(REASONS.len(), Reason::JobEnded as usize + 1);
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::job_limits::JobLimits;
+
 /// A request to bring a replica to one version of its source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CloneSpec {
@@ -20,6 +22,8 @@ pub struct CloneSpec {
     /// Unknown table features that may be carried all the same.
     pub allowed_features: Vec<String>,
     pub source_replaced_policy: SourceReplacedPolicy,
+    /// How fast its workers may copy: no part of what is copied.
+    pub limits: JobLimits,
 }
 
 /// A table by its URI and, where the URI alone does not tell it, its connection's name.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::evidence::Prior;
 use crate::ids::GrantKey;
+use crate::job_limits::JobShare;
 use crate::spec::Verification;
 
 /// What the coordinator gives to a worker: a task, for a duration.
@@ -16,6 +17,8 @@ pub struct Grant {
     pub key: GrantKey,
     /// How long it holds without a heartbeat. A duration, because clocks differ.
     pub ttl: Duration,
+    /// What the worker may take for the job from now on, for all grants of it together.
+    pub share: JobShare,
     pub spec: TaskSpec,
 }
 

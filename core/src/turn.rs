@@ -12,6 +12,7 @@
 //!
 //! ```
 //! use deepclone_core::ids::{ConnectionKey, Epoch, JobId, TargetKey};
+//! use deepclone_core::job_limits::JobLimits;
 //! use deepclone_core::limits::Limits;
 //! use deepclone_core::machine::{Action, Event, Fact, Moment, Route};
 //! use deepclone_core::turn::{self, Decisions};
@@ -24,6 +25,7 @@
 //!     target: TargetKey([2; 32]),
 //!     route: Route { source: connection, target: connection },
 //!     spec: Vec::new(),
+//!     limits: JobLimits::default(),
 //! };
 //! let Decisions { facts, pending, .. } = turn::take(&mut machine, Moment(1), [submitted]);
 //! assert!(matches!(facts[..], [Fact::Created { .. }]));

@@ -22,6 +22,7 @@
 //!
 //! use deepclone_common::store::table::TableStore;
 //! use deepclone_core::ids::JobId;
+//! use deepclone_core::job_limits::JobLimits;
 //! use deepclone_core::spec::{
 //!     CloneSpec, DivergencePolicy, Mode, SourcePoint, SourceReplacedPolicy, TableRef,
 //! };
@@ -63,6 +64,7 @@
 //!         divergence_policy: DivergencePolicy::Fail,
 //!         allowed_features: Vec::new(),
 //!         source_replaced_policy: SourceReplacedPolicy::Fail,
+//!         limits: JobLimits::default(),
 //!     };
 //!
 //!     let planned = sync::plan(&source, &target, &[], &spec, JobId(uuid::Uuid::nil())).await?;

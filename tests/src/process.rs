@@ -108,12 +108,21 @@ impl Server {
         self.readers.drain(..).for_each(|reader| reader.join().expect("the log is read"));
     }
 
+    /// SIGHUP: it reads its configuration again.
+    pub fn hang_up(&self) {
+        self.signal("-HUP");
+    }
+
     /// SIGTERM, then waits until it ends by itself.
     pub fn terminate(&mut self) -> ExitStatus {
-        let number = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &number]).status().expect("kill runs");
-        assert!(sent.success(), "no signal could be sent");
+        self.signal("-TERM");
         self.child.wait().expect("a terminated process ends")
+    }
+
+    fn signal(&self, signal: &str) {
+        let number = self.child.id().to_string();
+        let sent = Command::new("kill").args([signal, &number]).status().expect("kill runs");
+        assert!(sent.success(), "no signal could be sent");
     }
 }
 

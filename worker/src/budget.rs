@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::bandwidth::Bandwidth;
+use crate::bandwidth::{Bandwidth, take};
 use crate::options::WorkerLimits;
+use crate::permits::{Permit, Permits};
 
 /// Bytes that one permit stands for.
 const UNIT_BYTES: u64 = 4 << 10;
@@ -14,17 +15,16 @@ const UNIT_BYTES: u64 = 4 << 10;
 /// so the first part of an object proceeds whatever waits behind it.
 #[derive(Clone, Debug)]
 pub(crate) struct Budget {
-    copies: Arc<Semaphore>,
-    copies_max: u32,
+    copies: Permits,
     bytes: Arc<Semaphore>,
     units: u32,
-    bandwidth: Option<Bandwidth>,
+    bandwidth: Bandwidth,
 }
 
 /// The share of one copy, which is free again when this is dropped.
 #[derive(Debug)]
 pub(crate) struct BudgetShare {
-    _copy: Option<OwnedSemaphorePermit>,
+    _copy: Permit,
     _bytes: Option<OwnedSemaphorePermit>,
 }
 
@@ -32,17 +32,16 @@ impl Budget {
     pub(crate) fn new(limits: &WorkerLimits) -> Self {
         let units = u32::try_from(limits.memory_bytes / UNIT_BYTES).unwrap_or(u32::MAX).max(1);
         Self {
-            copies: Arc::new(Semaphore::new(limits.concurrency as usize)),
-            copies_max: limits.concurrency,
+            copies: limits.copies.clone(),
             bytes: Arc::new(Semaphore::new(units as usize)),
             units,
             bandwidth: limits.bandwidth.clone(),
         }
     }
 
-    /// The most copies at once.
+    /// The most copies at once, as of now.
     pub(crate) fn copies_max(&self) -> u32 {
-        self.copies_max
+        self.copies.most()
     }
 
     /// Waits until one more copy may run that holds so many bytes. More than the whole budget takes
@@ -50,17 +49,15 @@ impl Budget {
     pub(crate) async fn share(&self, bytes: u64) -> BudgetShare {
         let units = u32::try_from(bytes.div_ceil(UNIT_BYTES)).unwrap_or(u32::MAX);
         let units = units.clamp(1, self.units);
-        // Both fail only when the semaphore is closed, which never happens.
-        let copy = Arc::clone(&self.copies).acquire_owned().await.ok();
+        let copy = self.copies.acquire().await;
+        // It fails only when the semaphore is closed, which never happens.
         let bytes = Arc::clone(&self.bytes).acquire_many_owned(units).await.ok();
         BudgetShare { _copy: copy, _bytes: bytes }
     }
 
-    /// Waits until so many bytes that were read may flow on.
-    pub(crate) async fn flow(&self, bytes: usize) {
-        if let Some(bandwidth) = &self.bandwidth {
-            bandwidth.take(bytes).await;
-        }
+    /// Waits until so many bytes that were read may flow on, also within another bound.
+    pub(crate) async fn flow(&self, other: &Bandwidth, bytes: usize) {
+        take(&[&self.bandwidth, other], bytes).await;
     }
 }
 
@@ -71,7 +68,7 @@ mod tests {
     use super::*;
 
     fn budget(memory_bytes: u64, concurrency: u32) -> Budget {
-        Budget::new(&WorkerLimits { memory_bytes, concurrency, bandwidth: None })
+        Budget::new(&WorkerLimits::of(memory_bytes, concurrency, None))
     }
 
     #[tokio::test]
@@ -83,6 +80,18 @@ mod tests {
         // More than all of it takes all of it, and does not wait for ever.
         let _all = budget.share(1 << 30).await;
         assert!(budget.share(1).now_or_never().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_change_of_the_limits_is_a_change_of_the_budget() {
+        let limits = WorkerLimits::of(1 << 30, 1, None);
+        let budget = Budget::new(&limits);
+        let _first = budget.share(1).await;
+        let mut second = Box::pin(budget.share(1));
+        assert!(second.as_mut().now_or_never().is_none());
+        limits.copies.set(2);
+        assert_eq!(budget.copies_max(), 2);
+        assert!(second.now_or_never().is_some(), "the copy that waits gets the new permit");
     }
 
     #[tokio::test]

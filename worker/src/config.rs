@@ -17,6 +17,7 @@ use deepclone_core::reason::Reason;
 use tonic::transport::Endpoint;
 
 use crate::options::{CoordinatorEndpoint, WorkerLimits};
+use crate::reload::LimitSources;
 
 /// How long a connection to a coordinator may take to open.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -60,6 +61,8 @@ pub struct WorkerSettings {
     pub name: String,
     /// How much it may take.
     pub limits: WorkerLimits,
+    /// From where its limits are read again.
+    pub limit_sources: LimitSources,
     /// Address for `/livez`, `/readyz` and `/metrics`.
     pub http_listen: SocketAddr,
     /// Who may reach it.
@@ -79,16 +82,18 @@ impl WorkerSettings {
         let connections = Connections::from_config(&config).map_err(|error| error.failure())?;
         let exposure = Exposure::from_flag(arguments.insecure);
         check(arguments.http_listen, exposure)?;
-        let limits = WorkerLimits::new(LimitSettings {
-            memory: arguments.memory.or(config.limits.memory),
-            concurrency: arguments.concurrency.or(config.limits.concurrency),
-            bandwidth: arguments.bandwidth.or(config.limits.bandwidth),
-        })?;
+        let WorkerArguments { memory, concurrency, bandwidth, .. } = arguments;
+        let limit_sources = LimitSources {
+            file: arguments.config,
+            flags: LimitSettings { memory, concurrency, bandwidth },
+        };
+        let limits = WorkerLimits::new(limit_sources.over(config.limits))?;
         let coordinators = arguments.coordinator.iter().map(|url| coordinator(url));
         Ok(Self {
             coordinators: coordinators.collect::<Result<_, _>>()?,
             name: arguments.name.unwrap_or_else(default_name),
             limits,
+            limit_sources,
             http_listen: arguments.http_listen,
             exposure,
             connections,
@@ -136,7 +141,7 @@ mod tests {
     async fn flags_win_over_the_file_and_the_file_over_defaults() {
         let settings = load(&[]).unwrap();
         assert_eq!(settings.limits.memory_bytes, 512 << 20);
-        assert!(settings.limits.bandwidth.is_none());
+        assert_eq!(settings.limits.bandwidth.rate(), None);
         assert_eq!(settings.coordinators[0].url, "http://127.0.0.1:7420");
         assert!(settings.name.ends_with(&format!("-{}", std::process::id())), "{}", settings.name);
 
@@ -145,13 +150,13 @@ mod tests {
         writeln!(file, "{text}").unwrap();
         let path = file.path().to_str().unwrap();
         let limits = load(&["--config", path]).unwrap().limits;
-        assert_eq!((limits.memory_bytes, limits.concurrency), (1 << 30, 7));
-        assert_eq!(limits.bandwidth.unwrap().copies_max(), 8);
+        assert_eq!((limits.memory_bytes, limits.copies.most()), (1 << 30, 7));
+        assert_eq!(limits.bandwidth.rate(), Some(1 << 20));
         let flags = ["--config", path, "--memory", "2GiB", "--name", "w", "--concurrency", "9"];
         let settings = load(&[&flags[..], &["--bandwidth", "2MiB/s"]].concat()).unwrap();
         let limits = settings.limits;
-        assert_eq!((limits.memory_bytes, limits.concurrency), (2 << 30, 9));
-        assert_eq!(limits.bandwidth.unwrap().copies_max(), 16);
+        assert_eq!((limits.memory_bytes, limits.copies.most()), (2 << 30, 9));
+        assert_eq!(limits.bandwidth.rate(), Some(2 << 20));
         assert_eq!(settings.name, "w");
     }
 

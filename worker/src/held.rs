@@ -13,7 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use deepclone_common::connections::{self, ConnectionError, Connections};
-use deepclone_core::ids::GrantKey;
+use deepclone_core::ids::{GrantKey, JobId};
+use deepclone_core::job_limits::JobShare;
 use deepclone_core::limits::{GRANT_TASKS_MAX, HELD_TASKS_MAX};
 use deepclone_core::machine::{HeldTask, TaskOutcome};
 use deepclone_core::reason::Reason;
@@ -30,6 +31,7 @@ use crate::copy::counts::Counts;
 use crate::copy::target::Target;
 use crate::copy::task::copy_task;
 use crate::guard;
+use crate::job_pace::{JobPace, JobPaces};
 use crate::lease::LeaseClock;
 use crate::metrics::WorkerMetrics;
 use crate::options::WorkerLimits;
@@ -48,6 +50,7 @@ const WAITING_BYTES_MAX: u64 = 256 << 20;
 pub(crate) struct HeldTasks {
     connections: Arc<Connections>,
     lanes: Lanes,
+    paces: JobPaces,
     metrics: WorkerMetrics,
     /// Notified when a task or one of its copies begins or ends, or is forgotten.
     changed: Arc<Notify>,
@@ -64,6 +67,7 @@ struct Task {
     counts: Arc<Counts>,
     bytes: u64,
     objects: u32,
+    pace: JobPace,
     /// `None` while the task is copied.
     outcome: Option<TaskOutcome>,
 }
@@ -89,6 +93,7 @@ impl HeldTasks {
         Self {
             connections,
             lanes: Lanes::new(Budget::new(limits), metrics.clone()),
+            paces: JobPaces::default(),
             metrics,
             changed: Arc::new(Notify::new()),
             tasks: Arc::default(),
@@ -104,13 +109,14 @@ impl HeldTasks {
     /// with its lease extended.
     pub(crate) fn start(&self, grant: Grant, came_at: Instant) {
         let mut tasks = self.lock();
+        let pace = self.paces.of(grant.key.job, grant.share);
         if let Some(task) = tasks.get(&grant.key) {
             task.lease.extend(came_at, grant.ttl);
             return;
         }
         // Checked before the store is tried, which writes to it.
         let allowed = guard::check(&grant.spec, &self.connections.offers());
-        let lane = allowed.map(|()| self.lanes.of(&grant.spec));
+        let lane = allowed.map(|()| self.lanes.of(&grant.spec).for_job(pace.clone()));
         let counts = lane.as_ref().map(|lane| Counts::new(lane.meter())).unwrap_or_default();
         let task = Task {
             started_at: came_at,
@@ -119,6 +125,7 @@ impl HeldTasks {
             counts: Arc::new(counts),
             bytes: grant.spec.objects.iter().map(|object| object.size).sum(),
             objects: u32::try_from(grant.spec.objects.len()).unwrap_or(u32::MAX),
+            pace,
             outcome: None,
         };
         let (clock, stop) = (Arc::clone(&task.lease), task.stop.clone());
@@ -211,8 +218,12 @@ impl HeldTasks {
             return Capacity { bytes: 0, objects: 0 };
         }
         for task in tasks.values().filter(|task| task.outcome.is_none()) {
-            let begun = task.counts.bytes_begun.load(Ordering::Relaxed);
-            capacity.bytes = capacity.bytes.saturating_sub(task.bytes.saturating_sub(begun));
+            // The coordinator gives few bytes ahead of a job with limits: other jobs are not to wait
+            // for them.
+            if !task.pace.is_bounded() {
+                let begun = task.counts.bytes_begun.load(Ordering::Relaxed);
+                capacity.bytes = capacity.bytes.saturating_sub(task.bytes.saturating_sub(begun));
+            }
             capacity.objects = capacity.objects.saturating_sub(task.objects);
         }
         capacity
@@ -235,6 +246,13 @@ impl HeldTasks {
         }
     }
 
+    /// Takes what the coordinator told of jobs: what the copies of each may take together.
+    pub(crate) fn limit(&self, shares: Vec<(JobId, JobShare)>) {
+        for (job, share) in shares {
+            self.paces.set(job, share);
+        }
+    }
+
     /// At most `most` of the outcomes that wait to be reported.
     pub(crate) fn outcomes(&self, most: usize) -> Vec<(GrantKey, TaskOutcome)> {
         let tasks = self.lock();
@@ -251,6 +269,7 @@ impl HeldTasks {
             }
         }
         self.metrics.hold(tasks.len());
+        self.paces.keep(&tasks.keys().map(|key| key.job).collect());
         drop(tasks);
         self.changed.notify_waiters();
     }

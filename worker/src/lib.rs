@@ -36,14 +36,16 @@
 //! Layout, from the process down to the bytes:
 //!
 //! * [`config`], [`server`]: the binary, from its flags to its HTTP endpoint.
+//! * [`reload`]: the binary's limits are read again at a SIGHUP.
 //! * [`options`]: what a worker is told by the process that runs it.
 //! * `session`: registers with a coordinator, then acquires, heartbeats and reports side by side.
 //! * `held`: the grants that the worker works on, and the outcomes that wait to be reported.
 //! * `guard`: refuses what no worker may do, whoever asks for it.
 //! * `copy`: copies the objects of one task and proves them.
 //! * `slots`: finds how many copies run at once, for each pair of stores.
-//! * `budget`, `open_files`, [`bandwidth`], `lease`: bound the copies in number, in memory, in
-//!   speed and in time.
+//! * `job_pace`: bounds the copies of one job by the share that the coordinator tells.
+//! * `budget`, [`permits`], `open_files`, [`bandwidth`], `lease`: bound the copies in number, in
+//!   memory, in speed and in time.
 //! * [`metrics`]: counts what was done.
 
 pub mod bandwidth;
@@ -52,10 +54,13 @@ pub mod config;
 mod copy;
 mod guard;
 mod held;
+mod job_pace;
 mod lease;
 pub mod metrics;
 mod open_files;
 pub mod options;
+pub mod permits;
+pub mod reload;
 pub mod server;
 mod session;
 mod slots;

@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use deepclone_common::config::{ByteRate, ByteSize, LimitSettings};
 use deepclone_core::failure::Failure;
-use deepclone_core::limits::SLOTS_MAX;
+use deepclone_core::job_limits::copies_max;
+use deepclone_core::limits::{BODY_BYTES_PER_SECOND_MIN, SLOTS_MAX};
 use deepclone_core::reason::Reason;
 use tonic::transport::Channel;
 
-use crate::bandwidth::{BODY_BYTES_PER_SECOND_MIN, Bandwidth};
+use crate::bandwidth::Bandwidth;
 use crate::metrics::WorkerMetrics;
 use crate::open_files;
+use crate::permits::Permits;
 
 /// Memory without a flag or a setting.
 const MEMORY_BYTES: u64 = 512 << 20;
@@ -29,15 +31,16 @@ pub struct WorkerOptions {
     pub metrics: WorkerMetrics,
 }
 
-/// How much a worker may take.
+/// How much a worker may take. Clones share what may change while it runs: the copies and the
+/// bandwidth.
 #[derive(Clone, Debug)]
 pub struct WorkerLimits {
     /// Bytes of objects that it holds in memory at once.
     pub memory_bytes: u64,
-    /// Objects and parts that it copies at once.
-    pub concurrency: u32,
-    /// Bytes per second that it copies; `None` for no bound.
-    pub bandwidth: Option<Bandwidth>,
+    /// One for each object or part that it copies at once.
+    pub copies: Permits,
+    /// Bounds the bytes per second that it copies.
+    pub bandwidth: Bandwidth,
 }
 
 impl WorkerLimits {
@@ -46,27 +49,32 @@ impl WorkerLimits {
     /// # Errors
     /// `INVALID_ARGUMENT` with the setting that makes no sense.
     pub fn new(settings: LimitSettings) -> Result<Self, Failure> {
-        let LimitSettings { memory, concurrency, bandwidth } = settings;
-        let invalid = |message: String| Failure::new(Reason::InvalidArgument, message);
-        if concurrency.is_some_and(|copies| !(1..=SLOTS_MAX).contains(&copies)) {
-            return Err(invalid(format!("concurrency: write a number from 1 to {SLOTS_MAX}")));
-        }
-        if bandwidth.is_some_and(|ByteRate(rate)| rate < BODY_BYTES_PER_SECOND_MIN) {
-            let least = BODY_BYTES_PER_SECOND_MIN >> 10;
-            return Err(invalid(format!("bandwidth: write {least}KiB/s or more")));
-        }
-        let bandwidth = bandwidth.map(|ByteRate(rate)| Bandwidth::new(rate));
-        let starving = bandwidth.as_ref().map_or(u32::MAX, Bandwidth::copies_max);
-        let files = open_files::copies_max().unwrap_or(u32::MAX);
-        let wanted = concurrency.unwrap_or(SLOTS_MAX);
-        if concurrency.is_some() && files < wanted {
-            tracing::warn!(concurrency = files, "fewer open files are allowed: see ulimit -n");
-        }
-        Ok(Self {
-            memory_bytes: memory.map_or(MEMORY_BYTES, |ByteSize(bytes)| bytes),
-            concurrency: wanted.min(starving).min(files),
-            bandwidth,
-        })
+        let (copies, rate) = checked(settings)?;
+        Ok(Self::of(Self::memory_of(settings), copies, rate))
+    }
+
+    /// Bytes in memory that settings ask for, or the default.
+    pub(crate) fn memory_of(settings: LimitSettings) -> u64 {
+        settings.memory.map_or(MEMORY_BYTES, |ByteSize(bytes)| bytes)
+    }
+
+    /// These limits: bytes in memory, copies at once, and bytes per second, `None` for any number.
+    #[must_use]
+    pub fn of(memory_bytes: u64, copies: u32, bytes_per_second: Option<u64>) -> Self {
+        let (copies, bandwidth) = (Permits::new(copies), Bandwidth::new(bytes_per_second));
+        Self { memory_bytes, copies, bandwidth }
+    }
+
+    /// Changes the copies and the bandwidth to what settings ask for, or the defaults, also for the
+    /// copies that run. The memory stays.
+    ///
+    /// # Errors
+    /// As [`WorkerLimits::new`]; then nothing is changed.
+    pub fn change(&self, settings: LimitSettings) -> Result<(), Failure> {
+        let (copies, rate) = checked(settings)?;
+        self.copies.set(copies);
+        self.bandwidth.set(rate);
+        Ok(())
     }
 
     /// The share of one of so many workers in one process, at least one. The bandwidth is common.
@@ -74,10 +82,30 @@ impl WorkerLimits {
     pub fn share(&self, workers: u32) -> Self {
         Self {
             memory_bytes: self.memory_bytes / u64::from(workers.max(1)),
-            concurrency: (self.concurrency / workers.max(1)).max(1),
+            copies: Permits::new((self.copies.most() / workers.max(1)).max(1)),
             bandwidth: self.bandwidth.clone(),
         }
     }
+}
+
+/// The copies at once and the bytes per second that settings ask for.
+fn checked(settings: LimitSettings) -> Result<(u32, Option<u64>), Failure> {
+    let LimitSettings { memory: _, concurrency, bandwidth } = settings;
+    let rate = bandwidth.map(|ByteRate(rate)| rate);
+    let invalid = |message: String| Failure::new(Reason::InvalidArgument, message);
+    if concurrency.is_some_and(|copies| !(1..=SLOTS_MAX).contains(&copies)) {
+        return Err(invalid(format!("concurrency: write a number from 1 to {SLOTS_MAX}")));
+    }
+    if rate.is_some_and(|rate| rate < BODY_BYTES_PER_SECOND_MIN) {
+        let least = ByteRate(BODY_BYTES_PER_SECOND_MIN);
+        return Err(invalid(format!("bandwidth: write {least} or more")));
+    }
+    let files = open_files::copies_max().unwrap_or(u32::MAX);
+    let wanted = concurrency.unwrap_or(SLOTS_MAX);
+    if concurrency.is_some() && files < wanted {
+        tracing::warn!(concurrency = files, "fewer open files are allowed: see ulimit -n");
+    }
+    Ok((wanted.min(copies_max(rate)).min(files), rate))
 }
 
 /// A coordinator that a worker may serve.
@@ -108,11 +136,11 @@ mod tests {
             (None, Some(1 << 20), 8),
         ] {
             let limits = limits(concurrency, bandwidth).unwrap();
-            assert_eq!(limits.concurrency, copies, "{concurrency:?} {bandwidth:?}");
-            assert_eq!(limits.bandwidth.is_some(), bandwidth.is_some());
+            assert_eq!(limits.copies.most(), copies, "{concurrency:?} {bandwidth:?}");
+            assert_eq!(limits.bandwidth.rate(), bandwidth);
             assert_eq!(limits.memory_bytes, MEMORY_BYTES);
         }
-        assert!((1..=SLOTS_MAX).contains(&limits(None, None).unwrap().concurrency));
+        assert!((1..=SLOTS_MAX).contains(&limits(None, None).unwrap().copies.most()));
         for (concurrency, bandwidth, part) in [
             (Some(0), None, "concurrency: write a number from 1 to 512"),
             (Some(513), None, "concurrency: write a number from 1 to 512"),
@@ -122,6 +150,6 @@ mod tests {
             assert_eq!((failure.reason, &*failure.message), (Reason::InvalidArgument, part));
         }
         let shared = limits(Some(9), None).unwrap().share(2);
-        assert_eq!((shared.memory_bytes, shared.concurrency), (MEMORY_BYTES / 2, 4));
+        assert_eq!((shared.memory_bytes, shared.copies.most()), (MEMORY_BYTES / 2, 4));
     }
 }

@@ -13,10 +13,12 @@ use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::config::WorkerSettings;
 use crate::metrics::WorkerMetrics;
 use crate::options::WorkerOptions;
+use crate::reload::{self, Reload};
 use crate::session::run;
 
 /// How long a worker that leaves goes on with what it holds: less than most supervisors wait.
@@ -42,7 +44,12 @@ pub async fn serve(
     let address = listener.local_addr().map_err(|error| {
         Failure::new(Reason::Internal, format!("a socket has no address: {error}"))
     })?;
-    let WorkerSettings { coordinators, name, limits, connections, .. } = settings;
+    let WorkerSettings { coordinators, name, limits, limit_sources, connections, .. } = settings;
+    let reload = Reload::new(limit_sources, limits.clone());
+    let hangups = reload::hangups().map_err(|error| {
+        Failure::new(Reason::Internal, format!("cannot watch for signals: {error}"))
+    })?;
+    let _reloads = AbortOnDropHandle::new(tokio::spawn(reload.at_each(hangups)));
     let metrics = WorkerMetrics::default();
     let mut registry = Registry::default();
     metrics.register(&mut registry);

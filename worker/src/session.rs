@@ -19,6 +19,7 @@ use deepclone_core::ids::GrantKey;
 use deepclone_core::limits::{ACQUIRE_WAIT_MAX, MESSAGE_BYTES_MAX};
 use deepclone_core::task::Grant;
 use deepclone_proto::convert::outcome::outcome_to_wire;
+use deepclone_proto::convert::task::told_from_wire;
 use deepclone_proto::convert::time::{duration_from_wire, duration_to_wire};
 use deepclone_proto::v1::dispatch_service_client::DispatchServiceClient;
 use deepclone_proto::{DISPATCH_PROTOCOLS, status, v1};
@@ -266,9 +267,14 @@ impl Worker {
             match answer(ANSWER_WAIT_MAX, client.send_heartbeat(request)).await {
                 Ok(beat) if self.is_current(beat.leader_epoch) => {
                     let abandon = beat.abandon.into_iter().map(GrantKey::try_from);
-                    match abandon.collect::<Result<Vec<_>, _>>() {
-                        Ok(abandon) => self.held.forget(abandon),
-                        Err(error) => return bad_answer(error),
+                    let shares = beat.shares.into_iter().map(told_from_wire);
+                    let shares = shares.collect::<Result<Vec<_>, _>>();
+                    match (abandon.collect::<Result<Vec<_>, _>>(), shares) {
+                        (Ok(abandon), Ok(shares)) => {
+                            self.held.forget(abandon);
+                            self.held.limit(shares);
+                        }
+                        (Err(error), _) | (_, Err(error)) => return bad_answer(error),
                     }
                     self.held.extend(&held, sent_at, session.lease_ttl);
                     if beat.drain && !self.draining.swap(true, Ordering::Relaxed) {

@@ -5,22 +5,32 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use deepclone_common::config::ByteRate;
 use deepclone_common::connections::Side;
 use deepclone_core::failure::Failure;
+use deepclone_core::job_limits::{JobLimits, LimitsChange};
+use deepclone_core::limits::BODY_BYTES_PER_SECOND_MIN;
 use deepclone_core::spec::{
     CloneSpec, DivergencePolicy, Mode, SourcePoint, SourceReplacedPolicy, TableRef, Verification,
 };
 use uuid::Uuid;
 
 use super::location::table_uri;
-use super::{ModeArgument, OnDivergence, OnSourceReplaced, SpecArguments, VerifyLevel};
+use super::{
+    JobLimitArguments, JobLimitChange, Limit, ModeArgument, OnDivergence, OnSourceReplaced,
+    SpecArguments, VerifyLevel,
+};
 use crate::refusal::{invalid, not_built_yet};
 
 /// Converts the arguments of a sync; `current_dir` is the base of relative paths.
 ///
 /// # Errors
 /// `INVALID_ARGUMENT` or `UNIMPLEMENTED`, with the argument.
-pub fn clone_spec(arguments: &SpecArguments, current_dir: &Path) -> Result<CloneSpec, Failure> {
+pub fn clone_spec(
+    arguments: &SpecArguments,
+    limits: JobLimits,
+    current_dir: &Path,
+) -> Result<CloneSpec, Failure> {
     if arguments.mode == ModeArgument::Mirror {
         return Err(not_built_yet("--mode mirror"));
     }
@@ -50,7 +60,42 @@ pub fn clone_spec(arguments: &SpecArguments, current_dir: &Path) -> Result<Clone
             OnSourceReplaced::Fail => SourceReplacedPolicy::Fail,
             OnSourceReplaced::Reclone => SourceReplacedPolicy::Reclone,
         },
+        limits,
     })
+}
+
+/// Converts the limits that a job is created with.
+///
+/// # Errors
+/// `INVALID_ARGUMENT` for a limit that lets no copy go on.
+pub fn job_limits(arguments: &JobLimitArguments) -> Result<JobLimits, Failure> {
+    let JobLimitArguments { job_bandwidth, job_concurrency } = *arguments;
+    let bytes_per_second = job_bandwidth.map(|rate| enough("--job-bandwidth", rate)).transpose()?;
+    Ok(JobLimits { bytes_per_second, concurrency: job_concurrency })
+}
+
+/// Converts a change of a job's limits.
+///
+/// # Errors
+/// As [`job_limits`].
+pub fn limits_change(arguments: &JobLimitChange) -> Result<LimitsChange, Failure> {
+    let rate = |limit: Limit<ByteRate>| limit.0.map(|rate| enough("--bandwidth", rate)).transpose();
+    let copies = |limit: Limit<u32>| match limit.0 {
+        Some(0) => Err(invalid("--concurrency 0: write 1 or more, or none")),
+        copies => Ok(copies),
+    };
+    Ok(LimitsChange {
+        bytes_per_second: arguments.bandwidth.map(rate).transpose()?,
+        concurrency: arguments.concurrency.map(copies).transpose()?,
+    })
+}
+
+fn enough(flag: &str, rate: ByteRate) -> Result<u64, Failure> {
+    let least = ByteRate(BODY_BYTES_PER_SECOND_MIN);
+    match rate >= least {
+        true => Ok(rate.0),
+        false => Err(invalid(format!("{flag} {rate}: write {least} or more"))),
+    }
 }
 
 /// Converts both tables of a command, each typed with the name of its connection.

@@ -78,6 +78,7 @@ Examples:
   deepclone job create s3://lake/orders gs://dr/orders
   deepclone job list
   deepclone job watch 0190a6b4-5d3e-7c21-9f0a-2b1c3d4e5f60
+  deepclone job limit 0190a6b4-5d3e-7c21-9f0a-2b1c3d4e5f60 --bandwidth 50MiB/s
 
 Needs a coordinator: --coordinator URL or DEEPCLONE_COORDINATOR.";
 
@@ -86,8 +87,18 @@ pub const JOB_CREATE: &str = "\
 Examples:
   deepclone job create s3://lake/orders gs://dr/orders --coordinator http://127.0.0.1:7420
   deepclone job watch \"$(deepclone job create … --output json | jq -r .job_id)\"
+  deepclone job create s3://lake/orders gs://dr/orders --job-bandwidth 100MiB/s
 
 The tables lie below the roots of connections that the coordinator and its workers know.";
+
+/// The end of `deepclone job limit --help`.
+pub const JOB_LIMIT: &str = "\
+Examples:
+  deepclone job limit 0190a6b4-5d3e-7c21-9f0a-2b1c3d4e5f60 --bandwidth 50MiB/s
+  deepclone job limit 0190a6b4-5d3e-7c21-9f0a-2b1c3d4e5f60 --bandwidth none --concurrency 64
+
+The limits are for all workers of the job together; what is not named stays as it is. The workers
+keep them from their next heartbeat on, within seconds.";
 
 /// The end of `deepclone job list --help`.
 pub const JOB_LIST: &str = "\

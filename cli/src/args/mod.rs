@@ -156,12 +156,26 @@ pub struct SpecArguments {
     pub target_connection: Option<String>,
 }
 
+/// The limits that a job is created with.
+#[derive(Clone, Debug, Args)]
+pub struct JobLimitArguments {
+    /// The most bytes of objects that all workers of the job copy per second, such as 100MiB/s
+    #[arg(long, value_name = "RATE")]
+    pub job_bandwidth: Option<ByteRate>,
+    /// The most objects and parts that all workers of the job copy at once
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub job_concurrency: Option<u32>,
+}
+
 /// The arguments of `deepclone clone`.
 #[derive(Clone, Debug, Args)]
 pub struct CloneArguments {
     /// The source, the target and the policies.
     #[command(flatten)]
     pub spec: SpecArguments,
+    /// The limits of the job.
+    #[command(flatten)]
+    pub limits: JobLimitArguments,
     /// The number of workers inside this process (default: 2)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub workers: Option<u16>,
@@ -222,7 +236,7 @@ pub struct HistoryArguments {
 pub enum JobCommand {
     /// Create a job at the coordinator, and return at once
     #[command(after_help = help::JOB_CREATE)]
-    Create(SpecArguments),
+    Create(JobCreateArguments),
     /// Show the state of a job
     Get(JobName),
     /// List jobs, the newest first
@@ -232,6 +246,49 @@ pub enum JobCommand {
     Watch(JobName),
     /// Cancel a job; the replica is unchanged, and copied objects stay
     Cancel(JobName),
+    /// Change how fast the workers of a job copy, while it runs
+    #[command(after_help = help::JOB_LIMIT)]
+    Limit(JobLimitChange),
+}
+
+/// The arguments of `deepclone job create`.
+#[derive(Clone, Debug, Args)]
+pub struct JobCreateArguments {
+    /// The source, the target and the policies.
+    #[command(flatten)]
+    pub spec: SpecArguments,
+    /// The limits of the job.
+    #[command(flatten)]
+    pub limits: JobLimitArguments,
+}
+
+/// The arguments of `deepclone job limit`.
+#[derive(Clone, Debug, Args)]
+pub struct JobLimitChange {
+    /// The job's id, as `job create` and `job list` print it
+    #[arg(value_name = "JOB")]
+    pub job: String,
+    /// The most bytes of objects that all workers of the job copy per second, or none
+    #[arg(long, value_name = "RATE|none", required_unless_present = "concurrency")]
+    pub bandwidth: Option<Limit<ByteRate>>,
+    /// The most objects and parts that all workers of the job copy at once, or none
+    #[arg(long, value_name = "N|none")]
+    pub concurrency: Option<Limit<u32>>,
+}
+
+/// A limit that is set, or lifted by `none`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit<T>(pub Option<T>);
+
+impl<T: std::str::FromStr> std::str::FromStr for Limit<T> {
+    type Err = T::Err;
+
+    fn from_str(text: &str) -> Result<Self, T::Err> {
+        match text {
+            "none" => Ok(Self(None)),
+            _ => text.parse().map(|limit| Self(Some(limit))),
+        }
+    }
 }
 
 /// The arguments of commands for one job.

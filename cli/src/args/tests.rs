@@ -5,14 +5,15 @@ use std::path::Path;
 use clap::{CommandFactory, Parser};
 use deepclone_common::connections::Side;
 use deepclone_core::failure::Failure;
+use deepclone_core::job_limits::{JobLimits, LimitsChange};
 use deepclone_core::reason::Reason;
 use deepclone_core::spec::{
     CloneSpec, DivergencePolicy, Mode, SourcePoint, SourceReplacedPolicy, TableRef, Verification,
 };
 
-use super::convert::{clone_spec, job_id};
+use super::convert::{clone_spec, job_id, job_limits, limits_change};
 use super::location::table_uri;
-use super::{Command, CommandLine};
+use super::{Command, CommandLine, JobCommand};
 
 const BASE: &str = "/base/dir";
 
@@ -22,7 +23,8 @@ fn spec(arguments: &str) -> Result<CloneSpec, Option<Failure>> {
     let words = ["deepclone", "clone"].into_iter().chain(arguments.split('|'));
     let parsed = CommandLine::try_parse_from(words).map_err(|_| None)?;
     let Command::Clone(arguments) = parsed.command else { panic!("not clone") };
-    clone_spec(&arguments.spec, Path::new(BASE)).map_err(Some)
+    let limits = job_limits(&arguments.limits).map_err(Some)?;
+    clone_spec(&arguments.spec, limits, Path::new(BASE)).map_err(Some)
 }
 
 fn plain_spec() -> CloneSpec {
@@ -37,6 +39,7 @@ fn plain_spec() -> CloneSpec {
         divergence_policy: DivergencePolicy::Fail,
         allowed_features: Vec::new(),
         source_replaced_policy: SourceReplacedPolicy::Fail,
+        limits: JobLimits::default(),
     }
 }
 
@@ -48,7 +51,7 @@ fn the_definition_is_consistent() {
 #[test]
 fn every_flag_has_its_place_in_the_spec() {
     type Change = fn(&mut CloneSpec);
-    let cases: [(&str, Change); 14] = [
+    let cases: [(&str, Change); 15] = [
         ("", |_| {}),
         ("|--mode|clone", |_| {}),
         ("|--version|7", |s| s.source_point = SourcePoint::Version(7)),
@@ -71,6 +74,9 @@ fn every_flag_has_its_place_in_the_spec() {
         ("|--allow-feature|y|--allow-feature|x|--allow-feature|y", |s| {
             s.allowed_features = vec!["x".into(), "y".into()];
         }),
+        ("|--job-bandwidth|100MiB/s|--job-concurrency|64", |s| {
+            s.limits = JobLimits { bytes_per_second: Some(100 << 20), concurrency: Some(64) };
+        }),
         ("|--source-connection|prod", |s| s.source.connection = Some("prod".into())),
         ("|--target-connection|dr", |s| s.target.connection = Some("dr".into())),
     ];
@@ -92,6 +98,7 @@ fn what_cannot_be_meant_is_refused_and_named() {
         ("|--property|novalue", InvalidArgument, "--property \"novalue\" is not KEY=VALUE"),
         ("|--property|=v", InvalidArgument, "--property \"=v\" is not KEY=VALUE"),
         ("|--property|k=1|--property|k=2", InvalidArgument, "--property k is given twice"),
+        ("|--job-bandwidth|1KiB/s", InvalidArgument, "--job-bandwidth 1KiB/s: write 128KiB/s or"),
         ("|--allow-feature| ", InvalidArgument, "--allow-feature is empty"),
     ];
     for (flags, reason, message) in cases {
@@ -107,10 +114,44 @@ fn what_cannot_be_meant_is_refused_and_named() {
         "|--concurrency|0",
         "|--concurrency|513",
         "|--bandwidth|200MiB",
+        "|--job-bandwidth|none",
+        "|--job-concurrency|0",
         "|--unknown",
     ];
     for flags in by_clap {
         assert_eq!(spec(&format!("s3://a/t|gs://b/t{flags}")), Err(None), "{flags}");
+    }
+}
+
+/// The change of `deepclone job limit JOB …`; `Err(None)` when clap refuses it.
+fn change(arguments: &str) -> Result<LimitsChange, Option<Failure>> {
+    let words = ["deepclone", "job", "limit", "0190a6b4-5d3e-7c21-9f0a-2b1c3d4e5f60"];
+    let words = words.into_iter().chain(arguments.split_whitespace());
+    let parsed = CommandLine::try_parse_from(words).map_err(|_| None)?;
+    let Command::Job(JobCommand::Limit(arguments)) = parsed.command else { panic!("not limit") };
+    limits_change(&arguments).map_err(Some)
+}
+
+#[test]
+fn a_limit_is_set_or_lifted_and_what_is_not_named_stays() {
+    for (arguments, bytes_per_second, concurrency) in [
+        ("--bandwidth 50MiB/s", Some(Some(50 << 20)), None),
+        ("--bandwidth none", Some(None), None),
+        ("--concurrency 64", None, Some(Some(64))),
+        ("--bandwidth 128KiB/s --concurrency none", Some(Some(131_072)), Some(None)),
+    ] {
+        let wanted = LimitsChange { bytes_per_second, concurrency };
+        assert_eq!(change(arguments), Ok(wanted), "{arguments}");
+    }
+    for (arguments, message) in [
+        ("--bandwidth 1KiB/s", "--bandwidth 1KiB/s: write 128KiB/s or more"),
+        ("--concurrency 0", "--concurrency 0: write 1 or more, or none"),
+    ] {
+        let failure = change(arguments).unwrap_err().expect(arguments);
+        assert_eq!((failure.reason, &*failure.message), (Reason::InvalidArgument, message));
+    }
+    for arguments in ["", "--bandwidth 50MiB", "--concurrency many", "--concurrency -1"] {
+        assert_eq!(change(arguments), Err(None), "{arguments}");
     }
 }
 

@@ -10,9 +10,11 @@ pub mod worker;
 use std::time::Duration;
 
 use deepclone_core::failure::Failure;
+use deepclone_core::job_limits::{JobLimits, LimitsChange};
 use deepclone_core::limits::MESSAGE_BYTES_MAX;
 use deepclone_core::reason::Reason;
 use deepclone_core::spec::CloneSpec;
+use deepclone_proto::convert::spec::limits_to_wire;
 use deepclone_proto::v1;
 use deepclone_proto::v1::job_service_client::JobServiceClient;
 use deepclone_proto::v1::worker_service_client::WorkerServiceClient;
@@ -132,6 +134,31 @@ impl CoordinatorClient {
     pub async fn cancel(&mut self, job: Uuid) -> Result<JobInfo, Failure> {
         let request = v1::CancelJobRequest { name: job::name(job) };
         let answer = self.jobs.cancel_job(request).await.map_err(failure)?;
+        JobInfo::try_from(answer.into_inner())
+    }
+
+    /// Changes the limits of a job.
+    ///
+    /// # Errors
+    /// `JOB_NOT_FOUND`, `JOB_ENDED` or `COORDINATOR_UNAVAILABLE`.
+    pub async fn limit(&mut self, job: Uuid, change: LimitsChange) -> Result<JobInfo, Failure> {
+        let paths = [
+            (change.bytes_per_second.is_some(), "spec.limits.bytes_per_second"),
+            (change.concurrency.is_some(), "spec.limits.concurrency"),
+        ];
+        let paths = paths.into_iter().filter(|(is_changed, _)| *is_changed);
+        let limits = limits_to_wire(JobLimits::default().changed(change));
+        let request = v1::UpdateJobRequest {
+            job: Some(v1::Job {
+                name: job::name(job),
+                spec: Some(v1::CloneSpec { limits, ..v1::CloneSpec::default() }),
+                ..v1::Job::default()
+            }),
+            update_mask: Some(prost_types::FieldMask {
+                paths: paths.map(|(_, path)| path.to_owned()).collect(),
+            }),
+        };
+        let answer = self.jobs.update_job(request).await.map_err(failure)?;
         JobInfo::try_from(answer.into_inner())
     }
 

@@ -10,7 +10,7 @@ use super::follow::to_its_end;
 use super::plan;
 use super::session::Session;
 use crate::args::CloneArguments;
-use crate::args::convert::clone_spec;
+use crate::args::convert::{clone_spec, job_limits};
 use crate::client::job::{JobInfo, JobResult};
 use crate::refusal::invalid;
 use crate::render::error::HINT;
@@ -37,7 +37,8 @@ pub async fn run(
     if arguments.dry_run {
         return plan::run(&arguments.spec, context).await;
     }
-    let spec = clone_spec(&arguments.spec, &context.current_dir)?;
+    let job_limits = job_limits(&arguments.limits)?;
+    let spec = clone_spec(&arguments.spec, job_limits, &context.current_dir)?;
     let mut interrupts = Interrupts::catch()?;
     let workers = arguments.workers.unwrap_or(WORKERS);
     let (concurrency, bandwidth) = (arguments.concurrency, arguments.bandwidth);

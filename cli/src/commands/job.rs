@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::context::CommandContext;
 use super::follow::{Home, to_its_end};
 use crate::args::JobCommand;
-use crate::args::convert::{clone_spec, job_id};
+use crate::args::convert::{clone_spec, job_id, job_limits, limits_change};
 use crate::render::{self, CommandOutput};
 use crate::signals::Interrupts;
 
@@ -17,7 +17,8 @@ use crate::signals::Interrupts;
 pub async fn run(command: &JobCommand, context: &CommandContext) -> Result<CommandOutput, Failure> {
     match command {
         JobCommand::Create(arguments) => {
-            let spec = clone_spec(arguments, &context.current_dir)?;
+            let spec =
+                clone_spec(&arguments.spec, job_limits(&arguments.limits)?, &context.current_dir)?;
             let mut coordinator = context.coordinator("job create").await?;
             render::job::one(&coordinator.create(&spec, Uuid::new_v4()).await?)
         }
@@ -43,6 +44,12 @@ pub async fn run(command: &JobCommand, context: &CommandContext) -> Result<Comma
             let id = job_id(&name.job)?;
             let mut coordinator = context.coordinator("job cancel").await?;
             render::job::one(&coordinator.cancel(id).await?)
+        }
+        JobCommand::Limit(arguments) => {
+            let id = job_id(&arguments.job)?;
+            let change = limits_change(arguments)?;
+            let mut coordinator = context.coordinator("job limit").await?;
+            render::job::one(&coordinator.limit(id, change).await?)
         }
     }
 }

@@ -1,6 +1,7 @@
 //! `deepclone plan`: shows what a sync would copy.
 
 use deepclone_core::failure::Failure;
+use deepclone_core::job_limits::JobLimits;
 
 use super::context::CommandContext;
 use super::session::Session;
@@ -16,7 +17,7 @@ pub async fn run(
     arguments: &SpecArguments,
     context: &CommandContext,
 ) -> Result<CommandOutput, Failure> {
-    let spec = clone_spec(arguments, &context.current_dir)?;
+    let spec = clone_spec(arguments, JobLimits::default(), &context.current_dir)?;
     let mut session = Session::without_workers(context, &spec).await?;
     let change = session.coordinator.plan(&spec).await;
     session.close().await;

@@ -60,7 +60,7 @@ impl EmbeddedCluster {
         let stop_workers = CancellationToken::new();
         let mut workers = JoinSet::new();
         // Each of them copies one object at least.
-        let count = u32::from(settings.workers).min(settings.limits.concurrency);
+        let count = u32::from(settings.workers).min(settings.limits.copies.most());
         let limits = settings.limits.share(count);
         for number in 1..=count {
             let options = WorkerOptions {

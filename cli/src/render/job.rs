@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use deepclone_common::config::ByteRate;
 use deepclone_common::store::redact::redact;
 use deepclone_core::failure::Failure;
+use deepclone_core::job_limits::JobLimits;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -19,11 +21,18 @@ struct Object<'a> {
     source: &'a str,
     target: &'a str,
     mode: &'static str,
+    limits: LimitsObject,
     create_time: Option<String>,
     end_time: Option<String>,
     progress: ProgressObject<'a>,
     result: Option<ResultObject>,
     failure: Option<FailureObject>,
+}
+
+#[derive(Debug, Serialize)]
+struct LimitsObject {
+    bytes_per_second: Option<u64>,
+    concurrency: Option<u32>,
 }
 
 #[derive(Debug, Serialize)]
@@ -88,6 +97,10 @@ fn object(job: &JobInfo) -> Object<'_> {
         source: &job.spec.source.uri,
         target: &job.spec.target.uri,
         mode: job.spec.mode.name(),
+        limits: LimitsObject {
+            bytes_per_second: job.spec.limits.bytes_per_second,
+            concurrency: job.spec.limits.concurrency,
+        },
         create_time: job.create_time_ms.and_then(units::time),
         end_time: job.end_time_ms.and_then(units::time),
         progress: ProgressObject {
@@ -144,6 +157,7 @@ fn text(job: &JobInfo) -> String {
         ("source", job.spec.source.uri.clone()),
         ("target", job.spec.target.uri.clone()),
     ];
+    rows.extend(limits(job.spec.limits).map(|limits| ("limits", limits)));
     rows.extend(job.create_time_ms.and_then(units::time).map(|time| ("created", time)));
     rows.extend(job.end_time_ms.and_then(units::time).map(|time| ("ended", time)));
     match &job.state {
@@ -165,6 +179,17 @@ fn text(job: &JobInfo) -> String {
     }
     rows.extend(job.progress.notices.iter().map(|notice| ("note", notice.clone())));
     table::pairs(&rows)
+}
+
+/// Writes limits as `50MiB/s, 64 copies at once`; `None` when there are none.
+fn limits(limits: JobLimits) -> Option<String> {
+    let rate = limits.bytes_per_second.map(|rate| ByteRate(rate).to_string());
+    let copies = limits.concurrency.map(|copies| match copies {
+        1 => "1 copy at once".to_owned(),
+        copies => format!("{copies} copies at once"),
+    });
+    let parts: Vec<String> = rate.into_iter().chain(copies).collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 /// Writes progress as `3/12 objects, 1.0 MiB of 2.0 MiB, 2 workers`.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use deepclone_core::job_limits::JobLimits;
 use deepclone_core::reason::Reason;
 use deepclone_core::spec::{CloneSpec, TableRef};
 use uuid::Uuid;
@@ -25,6 +26,7 @@ fn spec() -> CloneSpec {
         divergence_policy: deepclone_core::spec::DivergencePolicy::Fail,
         allowed_features: Vec::new(),
         source_replaced_policy: deepclone_core::spec::SourceReplacedPolicy::Fail,
+        limits: JobLimits::default(),
     }
 }
 
@@ -166,6 +168,7 @@ fn jobs_in_every_kind_of_state() {
         "source": "s3://lake/t",
         "target": "gs://dr/t",
         "mode": "clone",
+        "limits": {"bytes_per_second": null, "concurrency": null},
         "create_time": "1970-01-01T00:00:00.000Z",
         "end_time": null,
         "progress": {
@@ -191,6 +194,26 @@ fn jobs_in_every_kind_of_state() {
     assert_eq!(list.text.lines().count(), 3, "{}", list.text);
     assert_eq!(job::many(&[]).unwrap().text, "no jobs");
     assert_eq!(job::many(&[]).unwrap().json, r#"{"jobs":[]}"#);
+}
+
+#[test]
+fn a_jobs_limits_are_shown_where_it_has_some() {
+    for (bytes_per_second, concurrency, shown) in [
+        (None, None, None),
+        (Some(50 << 20), None, Some("limits  50MiB/s\n")),
+        (None, Some(1), Some("limits  1 copy at once\n")),
+        (Some(131_072), Some(64), Some("limits  128KiB/s, 64 copies at once\n")),
+    ] {
+        let mut limited = job(JobStatus::Copying);
+        limited.spec.limits = JobLimits { bytes_per_second, concurrency };
+        let answer = job::one(&limited).unwrap();
+        let object: serde_json::Value = serde_json::from_str(&answer.json).unwrap();
+        assert_eq!(object["limits"]["bytes_per_second"].as_u64(), bytes_per_second);
+        assert_eq!(object["limits"]["concurrency"].as_u64(), concurrency.map(u64::from));
+        assert_eq!(answer.text.contains("limits"), shown.is_some(), "{}", answer.text);
+        let unaligned = answer.text.replace("limits   ", "limits  ");
+        assert!(unaligned.contains(shown.unwrap_or_default()), "{}", answer.text);
+    }
 }
 
 #[test]

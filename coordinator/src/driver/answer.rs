@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use deepclone_core::ids::{ConnectionKey, Epoch, JobId, WorkerId};
+use deepclone_core::job_limits::LimitsChange;
 use deepclone_core::machine::{SetAside, WorkerView};
 use tokio::sync::watch;
 
 use super::message::Reply;
 use super::owner::Driver;
 use super::recall::Recall;
-use super::refusal::{old_page_token, too_many_workers, unknown_job, unknown_worker};
+use super::refusal::{ended_job, old_page_token, too_many_workers, unknown_job, unknown_worker};
 use super::snapshot::{ConnectionSetAside, JobSnapshot, JobsPage, JobsQuery, WorkerSnapshot};
 
 /// A request and the way to answer it.
@@ -17,6 +18,8 @@ pub(super) enum Answer {
     /// The job that a submission of this turn made, or found.
     Created(JobId, Reply<Arc<JobSnapshot>>),
     Job(JobId, Reply<Arc<JobSnapshot>>),
+    /// A job after a change of its limits.
+    Limited(JobId, LimitsChange, Reply<Arc<JobSnapshot>>),
     Jobs(JobsQuery, Reply<JobsPage>),
     Watch(JobId, Reply<watch::Receiver<Arc<JobSnapshot>>>),
     Workers(Reply<Vec<WorkerSnapshot>>),
@@ -40,6 +43,11 @@ impl Driver {
             Answer::Job(job, reply) => match self.jobs.snapshot(&self.machine, job) {
                 Some(found) => reply.send(Ok(found)).is_err(),
                 None => return self.recall(job, Recall::Show(reply)),
+            },
+            Answer::Limited(job, change, reply) => match self.jobs.snapshot(&self.machine, job) {
+                Some(found) if found.state.is_final() => reply.send(Err(ended_job(job))).is_err(),
+                Some(found) => reply.send(Ok(found)).is_err(),
+                None => return self.recall(job, Recall::Limit(change, reply)),
             },
             Answer::Watch(job, reply) => match self.jobs.watch(&self.machine, job).transpose() {
                 Some(watching) => reply.send(watching).is_err(),

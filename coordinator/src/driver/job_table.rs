@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::{JobId, TargetKey, TaskFingerprint};
+use deepclone_core::job_limits::JobLimits;
 use deepclone_core::machine::{End, Fact, JobView, Machine};
 use deepclone_core::receipt::Receipt;
 use tokio::sync::watch;
@@ -186,6 +187,7 @@ impl JobEntry {
             sequence: self.sequence,
             job: view.job,
             job_spec: Arc::clone(&self.job_spec),
+            limits: view.limits,
             state: view.state,
             progress: view.progress,
             source_version: view.source_version,
@@ -265,10 +267,11 @@ pub(super) fn ended_snapshot(entries: &[Entry]) -> Result<Arc<JobSnapshot>, Stat
     let mut table = JobTable::recover(entries)?;
     let (job, JobEntry { job_spec, sequence, note, created_ms, ended_ms, .. }) =
         table.entries.pop_first().ok_or_else(damaged)?;
-    let mut source_version = None;
-    let mut found = None;
+    let (mut source_version, mut found) = (None, None);
+    let mut limits = JobLimits::default();
     for entry in entries {
         match &entry.fact {
+            Fact::Limited { limits: last, .. } => limits = *last,
             Fact::Planned { source_version: version, .. } => source_version = Some(*version),
             Fact::Ended { end, progress, .. } => found = Some((end.clone(), *progress)),
             _ => {}
@@ -282,6 +285,7 @@ pub(super) fn ended_snapshot(entries: &[Entry]) -> Result<Arc<JobSnapshot>, Stat
         sequence,
         job,
         job_spec,
+        limits,
         state: end.state(),
         progress,
         source_version,

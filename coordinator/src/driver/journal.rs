@@ -3,12 +3,17 @@
 #[cfg(test)]
 mod tests;
 
+use deepclone_core::job_limits::JobLimits;
 use deepclone_core::machine::{End, Fact};
 
 /// Writes a line for a fact. Tasks that succeed have none: they are too many.
 pub(super) fn tell(fact: &Fact) {
     match fact {
         Fact::Created { job, .. } => tracing::info!(%job, "job created"),
+        Fact::Limited { job, limits } => {
+            let JobLimits { bytes_per_second, concurrency } = *limits;
+            tracing::info!(%job, bytes_per_second, concurrency, "job limits");
+        }
         Fact::Planned { job, source_version, replica_version, .. } => {
             tracing::info!(%job, source_version, replica_version, "job planned");
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::{ConnectionKey, Epoch, GrantKey, JobId, TargetKey, WorkerId};
+use deepclone_core::job_limits::{JobShare, LimitsChange};
 use deepclone_core::machine::{HeldTask, PublishOutcome, Route, TaskOutcome};
 use deepclone_core::task::{Capacity, Grant};
 use tokio::sync::{oneshot, watch};
@@ -23,6 +24,8 @@ pub type Reply<T> = oneshot::Sender<Result<T, Failure>>;
 pub enum Message {
     Submit(Box<Submission>, Reply<Arc<JobSnapshot>>),
     Cancel(JobId, Reply<Arc<JobSnapshot>>),
+    /// Comes from `UpdateJob`.
+    Limit(JobId, LimitsChange, Reply<Arc<JobSnapshot>>),
     Job(JobId, Reply<Arc<JobSnapshot>>),
     Jobs(JobsQuery, Reply<JobsPage>),
     Watch(JobId, Reply<watch::Receiver<Arc<JobSnapshot>>>),
@@ -87,6 +90,8 @@ pub struct Report {
 pub struct Beat {
     /// Grants that the worker must drop at once.
     pub abandon: Vec<GrantKey>,
+    /// What the worker may take from now on for these jobs.
+    pub shares: Vec<(JobId, JobShare)>,
     /// The worker must finish what it has and leave.
     pub drain: bool,
 }

@@ -10,11 +10,13 @@ use std::sync::Arc;
 
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::JobId;
+use deepclone_core::job_limits::LimitsChange;
 use deepclone_core::limits::RECALLS_MAX;
 use deepclone_core::reason::Reason;
 use tokio::sync::watch;
 
 use super::message::{Reply, Submission};
+use super::refusal::ended_job;
 use super::snapshot::JobSnapshot;
 
 /// A request for a job that the machine does not know.
@@ -22,6 +24,8 @@ pub(super) enum Recall {
     /// Comes from `GetJob` or `CancelJob`.
     Show(Reply<Arc<JobSnapshot>>),
     Watch(Reply<watch::Receiver<Arc<JobSnapshot>>>),
+    /// Comes from `UpdateJob`.
+    Limit(LimitsChange, Reply<Arc<JobSnapshot>>),
     /// Comes from `CreateJob` with a request id: the job is made unless it was before.
     Submit(Box<Submission>, Reply<Arc<JobSnapshot>>),
 }
@@ -29,7 +33,9 @@ pub(super) enum Recall {
 impl Recall {
     pub(super) fn fail(self, failure: Failure) {
         match self {
-            Self::Show(reply) | Self::Submit(_, reply) => drop(reply.send(Err(failure))),
+            Self::Show(reply) | Self::Submit(_, reply) | Self::Limit(_, reply) => {
+                drop(reply.send(Err(failure)));
+            }
             Self::Watch(reply) => drop(reply.send(Err(failure))),
         }
     }
@@ -38,6 +44,7 @@ impl Recall {
     pub(super) fn show(self, job: &Arc<JobSnapshot>) {
         match self {
             Self::Show(reply) | Self::Submit(_, reply) => drop(reply.send(Ok(Arc::clone(job)))),
+            Self::Limit(_, reply) => drop(reply.send(Err(ended_job(job.job)))),
             Self::Watch(reply) => {
                 drop(reply.send(Ok(watch::Sender::new(Arc::clone(job)).subscribe())));
             }

@@ -10,6 +10,12 @@ pub(super) fn unknown_job(job: JobId) -> Failure {
         .with("name", format!("jobs/{job}"))
 }
 
+pub(super) fn ended_job(job: JobId) -> Failure {
+    let name = format!("jobs/{job}");
+    Failure::new(Reason::JobEnded, format!("{name} has ended: its limits stay as they were"))
+        .with("name", name)
+}
+
 pub(crate) fn unknown_worker(worker: WorkerId) -> Failure {
     Failure::new(Reason::WorkerNotFound, format!("there is no worker workers/{worker}"))
         .with("name", format!("workers/{worker}"))

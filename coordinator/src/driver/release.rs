@@ -26,8 +26,8 @@ impl Driver {
             }
             Action::Heard { worker, refused, known } => self.heard(worker, refused, known),
             Action::Grant { worker, tasks } => self.grant(worker, &tasks),
-            Action::Beat { worker, abandon, drain, known } => {
-                self.workers.beat(worker, known.then_some(&Beat { abandon, drain }));
+            Action::Beat { worker, abandon, shares, drain, known } => {
+                self.workers.beat(worker, known.then_some(&Beat { abandon, shares, drain }));
             }
             Action::Publish { job } => self.spawn_publish(job),
             Action::Changed { job } => self.jobs.changed(&self.machine, job),
@@ -81,9 +81,9 @@ impl Driver {
     fn grant(&mut self, worker: WorkerId, tasks: &[GrantedTask]) {
         let grants = tasks
             .iter()
-            .filter_map(|&GrantedTask { key, index, ttl }| {
+            .filter_map(|&GrantedTask { key, index, ttl, share }| {
                 let spec = self.jobs.plan(key.job)?.task_spec(index)?;
-                Some(Grant { key, ttl, spec })
+                Some(Grant { key, ttl, share, spec })
             })
             .collect();
         self.workers.grant(worker, grants);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use deepclone_core::ids::{ConnectionKey, JobId, WorkerId};
+use deepclone_core::job_limits::JobLimits;
 use deepclone_core::machine::{End, JobState, Progress, WorkerState};
 
 use crate::state::{JobSpec, PlanNote};
@@ -14,7 +15,10 @@ pub struct JobSnapshot {
     /// Grows with every change that watchers are sent.
     pub sequence: u64,
     pub job: JobId,
+    /// What the client asked for. Its limits may have changed since.
     pub job_spec: Arc<JobSpec>,
+    /// The limits as they are now, or were at the end.
+    pub limits: JobLimits,
     pub state: JobState,
     pub progress: Progress,
     /// The source's version that it leads to. `None` before planning.

@@ -45,6 +45,10 @@ impl Driver {
                 answers.push(Answer::Job(job, reply));
                 events.push(Event::CancelRequested { job });
             }
+            Message::Limit(job, change, reply) => {
+                answers.push(Answer::Limited(job, change, reply));
+                events.push(Event::LimitsChanged { job, change });
+            }
             Message::Job(job, reply) => answers.push(Answer::Job(job, reply)),
             Message::Jobs(query, reply) => answers.push(Answer::Jobs(query, reply)),
             Message::Watch(job, reply) => answers.push(Answer::Watch(job, reply)),
@@ -90,10 +94,10 @@ impl Driver {
         intake: &mut Intake,
     ) {
         let Submission { job, is_named: _, target, route, job_spec } = submission;
-        let spec = encode_spec(&job_spec);
+        let (spec, limits) = (encode_spec(&job_spec), job_spec.spec.limits);
         self.jobs.submit(job, job_spec);
         intake.answers.push(Answer::Created(job, reply));
-        intake.events.push(Event::Submitted { job, target, route, spec });
+        intake.events.push(Event::Submitted { job, target, route, spec, limits });
     }
 
     /// Takes the end of a look-up: the machine did not know the job when it began.
@@ -109,6 +113,10 @@ impl Driver {
             match (&found, recall) {
                 (_, Recall::Show(reply) | Recall::Submit(_, reply)) if knows => {
                     intake.answers.push(Answer::Job(job, reply));
+                }
+                (_, Recall::Limit(change, reply)) if knows => {
+                    intake.answers.push(Answer::Limited(job, change, reply));
+                    intake.events.push(Event::LimitsChanged { job, change });
                 }
                 (_, Recall::Watch(reply)) if knows => {
                     intake.answers.push(Answer::Watch(job, reply));

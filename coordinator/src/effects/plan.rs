@@ -19,7 +19,7 @@ use deepclone_delta::sync::{self, CloneMetrics, CopyObject, Planned, SourceFigur
 
 use super::{Context, in_time, source_key};
 use crate::job_plan::{JobPlan, fits};
-use crate::state::{JobSpec, KnownObject, PlanNote, StateError, encode_spec};
+use crate::state::{JobSpec, KnownObject, PlanNote, StateError, encode_options};
 
 /// Bytes of an object in a grant besides its two keys: numbers, and the tags of an earlier copy.
 const OBJECT_OVERHEAD_BYTES: usize = 96 + 2 * ENTITY_TAG_BYTES_KEPT;
@@ -190,7 +190,7 @@ fn machine_plan(job_spec: &JobSpec, work: &Work, tasks: &[Shard]) -> Plan {
     let identity = PlanIdentity {
         source_version: work.source_version(),
         replica_version: work.replica_version(),
-        options: &encode_spec(job_spec),
+        options: &encode_options(job_spec),
     };
     let task = |task: &Shard| PlanTask {
         fingerprint: task.fingerprint,

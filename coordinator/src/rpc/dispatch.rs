@@ -7,6 +7,7 @@ use deepclone_core::limits::{ACQUIRE_WAIT_MAX, Limits};
 use deepclone_core::task::Capacity;
 use deepclone_proto::DISPATCH_PROTOCOLS;
 use deepclone_proto::convert::outcome::outcome_from_wire;
+use deepclone_proto::convert::task::told_to_wire;
 use deepclone_proto::convert::time::{duration_from_wire, duration_to_wire};
 use deepclone_proto::convert::{WireError, fixed_bytes};
 use deepclone_proto::v1::{self, dispatch_service_server::DispatchService};
@@ -125,6 +126,7 @@ impl DispatchService for Dispatch {
             leader_epoch: self.epoch(),
             abandon: beat.abandon.iter().map(Into::into).collect(),
             drain: beat.drain,
+            shares: beat.shares.into_iter().map(told_to_wire).collect(),
         }))
     }
 

@@ -17,7 +17,7 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::convert::{body, refused, status};
-use super::{accept, names, show};
+use super::{accept, names, show, update};
 use crate::driver::Handle;
 use crate::driver::message::Message;
 use crate::driver::snapshot::{JobSnapshot, JobsQuery};
@@ -126,6 +126,16 @@ impl JobService for Jobs {
         Ok(Response::new(Box::pin(stream::unfold(Some((changes, true)), next_change))))
     }
 
+    async fn update_job(
+        &self,
+        request: Request<v1::UpdateJobRequest>,
+    ) -> Result<Response<v1::Job>, Status> {
+        let (job, change) = update::limits(body(request)).map_err(refused)?;
+        let limit = |reply| Message::Limit(job, change, reply);
+        let snapshot = self.handle.ask(limit).await.map_err(status)?;
+        Ok(Response::new(show::job(&snapshot)))
+    }
+
     async fn cancel_job(
         &self,
         request: Request<v1::CancelJobRequest>,
@@ -162,20 +172,12 @@ async fn next_change(state: Changes) -> Option<(Result<v1::WatchJobResponse, Sta
     Some((Ok(change), rest))
 }
 
-/// Returns the spec of a job that a client sends; refuses fields that only the coordinator sets.
+/// Returns the spec of a job that a client sends.
 fn only_spec(job: v1::Job) -> Result<v1::CloneSpec, WireError> {
-    let set = [
-        ("job.name", !job.name.is_empty()),
-        ("job.state", job.state != 0),
-        ("job.failure", job.failure.is_some()),
-        ("job.progress", job.progress.is_some()),
-        ("job.result", job.result.is_some()),
-        ("job.create_time", job.create_time.is_some()),
-        ("job.end_time", job.end_time.is_some()),
-    ];
-    if let Some((field, _)) = set.into_iter().find(|(_, is_set)| *is_set) {
-        return Err(WireError::invalid(field, "only the coordinator sets it"));
+    if !job.name.is_empty() {
+        return Err(WireError::invalid("job.name", "only the coordinator sets it"));
     }
+    update::refuse_outputs(&job)?;
     job.spec.ok_or(WireError::Missing { field: "job.spec" })
 }
 

@@ -7,6 +7,7 @@
 //! * [`accept`]: a spec resolved and checked before anything else happens.
 //! * `bounds`: the sizes of what clients and workers send.
 //! * `convert`: requests → their bodies; failures → statuses.
+//! * `update`: what a client changes of a job.
 //! * `show`: snapshots of the driver → wire types.
 //! * `names`: resource names, pages, filters.
 
@@ -17,6 +18,7 @@ pub mod dispatch;
 pub mod jobs;
 mod names;
 mod show;
+mod update;
 pub mod workers;
 
 use deepclone_core::failure::Failure;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use deepclone_core::machine::{End, JobState, Progress, WorkerState};
 use deepclone_core::receipt::ProofCounts;
+use deepclone_proto::convert::spec::limits_to_wire;
 use deepclone_proto::convert::time::{duration_to_wire, timestamp_to_wire};
 use deepclone_proto::v1;
 
@@ -14,7 +15,10 @@ pub(super) fn job(snapshot: &JobSnapshot) -> v1::Job {
     let is_planned = snapshot.source_version.is_some();
     v1::Job {
         name: format!("jobs/{}", snapshot.job),
-        spec: Some((&snapshot.job_spec.spec).into()),
+        spec: Some(v1::CloneSpec {
+            limits: limits_to_wire(snapshot.limits),
+            ..(&snapshot.job_spec.spec).into()
+        }),
         state: state(snapshot.state).into(),
         failure: match &snapshot.end {
             Some(End::Failed(failure)) => Some(failure.into()),

@@ -3,10 +3,12 @@
 use deepclone_common::connections::Resolved;
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::{ConnectionKey, JobId, PlanDigest, TargetKey, TaskFingerprint};
+use deepclone_core::job_limits::JobLimits;
 use deepclone_core::machine::{End, Fact, Progress, Route};
 use deepclone_core::receipt::{Proof, ProofCounts, Receipt};
 use deepclone_core::spec::CloneSpec;
 use deepclone_proto::convert::outcome::{kind_from_wire, kind_to_wire, proof_to_wire};
+use deepclone_proto::convert::spec::{limits_from_wire, limits_to_wire};
 use deepclone_proto::convert::{WireError, fixed_bytes};
 use deepclone_proto::state::v1 as wire;
 use deepclone_proto::v1;
@@ -42,6 +44,14 @@ pub fn encode_spec(spec: &JobSpec) -> Vec<u8> {
         target: side(&spec.target),
     }
     .encode_to_vec()
+}
+
+/// Returns what a plan depends on in a spec: all of it but the limits, which change while it runs.
+#[must_use]
+pub fn encode_options(spec: &JobSpec) -> Vec<u8> {
+    let mut options = spec.clone();
+    options.spec.limits = JobLimits::default();
+    encode_spec(&options)
 }
 
 /// Returns the spec that [`encode_spec`] encoded.
@@ -82,6 +92,10 @@ pub(super) fn encode(entry: &Entry) -> (JobId, &'static str, Vec<u8>) {
                 spec: spec.clone(),
             };
             (*job, "created", body.encode_to_vec())
+        }
+        Fact::Limited { job, limits } => {
+            let body = wire::Limited { limits: limits_to_wire(*limits) };
+            (*job, "limited", body.encode_to_vec())
         }
         Fact::Planned { job, digest, source_version, replica_version } => {
             let body = wire::Planned {
@@ -149,6 +163,10 @@ fn decode_fact(
                 route: Route { source, target },
                 spec: row.spec,
             }
+        }
+        "limited" => {
+            let limits = limits_from_wire(wire::Limited::decode(body)?.limits)?;
+            Fact::Limited { job, limits }
         }
         "planned" => {
             let row = wire::Planned::decode(body)?;

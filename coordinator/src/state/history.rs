@@ -12,7 +12,8 @@ use uuid::Uuid;
 use super::{Entry, StateError, encoding};
 
 const COLUMNS: &str = "job, created_sequence, created_ms, created, planned_sequence, planned_ms, \
-                       planned, ended_sequence, ended_ms, ended";
+                       planned, ended_sequence, ended_ms, ended, limited_sequence, limited_ms, \
+                       limited";
 
 /// Entries, each with its sequence number among all facts.
 type Placed = Vec<(i64, Entry)>;
@@ -24,9 +25,10 @@ pub(super) async fn keep_in_short(
 ) -> Result<(), StateError> {
     sqlx::query(
         "INSERT INTO jobs (job, created_sequence, created_ms, created, planned_sequence,
-                           planned_ms, planned, ended_sequence, ended_ms, ended, has_evidence)
+                           planned_ms, planned, ended_sequence, ended_ms, ended,
+                           limited_sequence, limited_ms, limited, has_evidence)
          SELECT c.job, c.sequence, c.recorded_ms, c.body, p.sequence, p.recorded_ms, p.body,
-                e.sequence, e.recorded_ms, e.body,
+                e.sequence, e.recorded_ms, e.body, l.sequence, l.recorded_ms, l.body,
                 EXISTS(SELECT 1 FROM objects WHERE job = ?1)
                 OR EXISTS(SELECT 1 FROM publications WHERE job = ?1)
          FROM facts c
@@ -34,6 +36,8 @@ pub(super) async fn keep_in_short(
             (SELECT max(sequence) FROM facts WHERE job = ?1 AND kind = 'ended')
          LEFT JOIN facts p ON p.sequence =
             (SELECT max(sequence) FROM facts WHERE job = ?1 AND kind = 'planned')
+         LEFT JOIN facts l ON l.sequence =
+            (SELECT max(sequence) FROM facts WHERE job = ?1 AND kind = 'limited')
          WHERE c.job = ?1 AND c.kind = 'created'",
     )
     .bind(job.0.as_bytes().as_slice())
@@ -81,8 +85,8 @@ pub(super) async fn find(pool: &SqlitePool, job: JobId) -> Result<Option<Vec<Ent
 
 fn entries(row: &SqliteRow) -> Result<Placed, StateError> {
     let job = job_id(row.try_get(0)?)?;
-    let mut placed = Placed::with_capacity(3);
-    for (at, kind) in [(1, "created"), (4, "planned"), (7, "ended")] {
+    let mut placed = Placed::with_capacity(4);
+    for (at, kind) in [(1, "created"), (10, "limited"), (4, "planned"), (7, "ended")] {
         let Some(sequence) = row.try_get::<Option<i64>, _>(at)? else { continue };
         let entry = encoding::decode(job, kind, row.try_get(at + 2)?, row.try_get(at + 1)?)?;
         placed.push((sequence, entry));

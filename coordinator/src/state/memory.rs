@@ -24,7 +24,7 @@ struct Tables {
     epoch: u64,
     sequence: u64,
     facts: BTreeMap<u64, Row>,
-    /// Ended jobs in short: their first row, their last plan, their end.
+    /// Ended jobs in short: their first row, their last limits and plan, their end.
     jobs: BTreeMap<JobId, Vec<(u64, Row)>>,
     objects: BTreeMap<(TargetKey, String), Evidence>,
     publications: BTreeMap<JobId, i64>,
@@ -101,7 +101,7 @@ impl Tables {
             let mut rows = self.facts.iter().rev();
             rows.find(|(_, row)| row.job == job && row.kind == kind)
         };
-        let rows = ["created", "planned", "ended"].into_iter().filter_map(last);
+        let rows = ["created", "limited", "planned", "ended"].into_iter().filter_map(last);
         let rows = rows.map(|(sequence, row)| (*sequence, row.clone())).collect();
         self.jobs.insert(job, rows);
     }

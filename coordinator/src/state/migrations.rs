@@ -15,6 +15,7 @@ pub(super) static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
         step(2, "history", include_str!("../../migrations/0002_history.sql")),
         step(3, "evidence", include_str!("../../migrations/0003_evidence.sql")),
         step(4, "evidence by job", include_str!("../../migrations/0004_evidence_by_job.sql")),
+        step(5, "limits", include_str!("../../migrations/0005_limits.sql")),
     ])
 });
 

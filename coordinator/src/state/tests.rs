@@ -8,6 +8,7 @@ use deepclone_core::failure::Failure;
 use deepclone_core::ids::{
     ConnectionKey, Epoch, JobId, PlanDigest, SourceKey, TargetKey, TaskFingerprint,
 };
+use deepclone_core::job_limits::JobLimits;
 use deepclone_core::limits::JOBS_KEPT;
 use deepclone_core::machine::{End, Fact, Progress, Route};
 use deepclone_core::reason::Reason;
@@ -50,6 +51,7 @@ fn job_spec() -> JobSpec {
             divergence_policy: DivergencePolicy::Overwrite,
             allowed_features: vec![],
             source_replaced_policy: SourceReplacedPolicy::Reclone,
+            limits: JobLimits { bytes_per_second: Some(1 << 20), concurrency: None },
         },
         source: side("file:///a"),
         target: side("file:///b"),
@@ -92,6 +94,11 @@ pub(super) fn ended(number: u128, end: End) -> Fact {
     Fact::Ended { job: job(number), end, progress: progress() }
 }
 
+fn limited(number: u128, concurrency: Option<u32>) -> Fact {
+    let limits = JobLimits { bytes_per_second: None, concurrency };
+    Fact::Limited { job: job(number), limits }
+}
+
 fn planned(number: u128, replica_version: Option<u64>) -> Fact {
     let digest = PlanDigest([5; 32]);
     Fact::Planned { job: job(number), digest, source_version: 3, replica_version }
@@ -124,6 +131,8 @@ fn live() -> Vec<Entry> {
     let job = job(1);
     let facts = [
         created(job),
+        limited(1, Some(3)),
+        limited(1, None),
         planned(1, None),
         Fact::TaskDone { job, fingerprint, receipt: receipt() },
         Fact::TaskFailed { job, fingerprint, kind: TaskFailureKind::Throttled },
@@ -141,9 +150,11 @@ pub(super) fn whole(number: u128, end: End, at: i64) -> Vec<Entry> {
     let id = job(number);
     let facts = [
         created(id),
+        limited(number, Some(3)),
         planned(number, None),
         Fact::TaskDone { job: id, fingerprint, receipt: receipt() },
         planned(number, Some(7)),
+        limited(number, Some(4)),
         ended(number, end),
     ];
     facts.into_iter().map(|fact| entry(fact, at)).collect()
@@ -151,7 +162,12 @@ pub(super) fn whole(number: u128, end: End, at: i64) -> Vec<Entry> {
 
 /// The same in short.
 fn short(number: u128, end: End, at: i64) -> Vec<Entry> {
-    let facts = [created(job(number)), planned(number, Some(7)), ended(number, end)];
+    let facts = [
+        created(job(number)),
+        planned(number, Some(7)),
+        limited(number, Some(4)),
+        ended(number, end),
+    ];
     facts.into_iter().map(|fact| entry(fact, at)).collect()
 }
 
@@ -371,6 +387,13 @@ fn rows_of_before_proofs_were_recorded_say_no_more_than_the_length() {
 #[test]
 fn an_order_survives_and_garbage_is_named() {
     assert_eq!(decode_spec(&encode_spec(&job_spec())).unwrap(), job_spec());
+    // The limits of a job are no part of what its plan depends on.
+    let mut faster = job_spec();
+    faster.spec.limits = JobLimits { bytes_per_second: None, concurrency: Some(9) };
+    assert_ne!(encode_spec(&faster), encode_spec(&job_spec()));
+    assert_eq!(encode_options(&faster), encode_options(&job_spec()));
+    faster.spec.verification = Verification::ReadBack;
+    assert_ne!(encode_options(&faster), encode_options(&job_spec()));
     assert!(matches!(decode_spec(&[0xff]), Err(StateError::Damaged { .. })));
     let error = encoding::decode(job(1), "later_kind", &[], 0).unwrap_err();
     assert!(error.to_string().contains("later_kind"), "{error}");

@@ -3,6 +3,7 @@
 //!
 //! * [`support`]: a lake, a coordinator over it, a worker that copies files.
 //! * [`jobs`]: create, plan, watch, cancel, list; refusals.
+//! * [`limits`]: limits of jobs, changed while they run.
 //! * [`workers`]: leases, lost and draining workers.
 //! * [`recovery`]: a coordinator that starts again; what earlier jobs copied.
 //! * [`evidence`]: which jobs earlier copies serve, and what is described before a commit.
@@ -24,6 +25,7 @@ mod durability;
 mod evidence;
 mod history;
 mod jobs;
+mod limits;
 mod planning;
 mod recovery;
 mod services;

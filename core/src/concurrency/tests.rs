@@ -70,6 +70,22 @@ fn a_short_run_over_a_long_line_soon_has_many_slots() {
 }
 
 #[test]
+fn another_bound_is_kept_at_once_and_a_wider_one_is_used() {
+    let mut run = LineRun::new(far_small(), 1);
+    run.seconds(8);
+    assert!(run.tuner.slots() >= 450, "{:?}", run.history);
+    for (bound, least) in [(512, 400), (64, 64), (8, 8), (1, 1), (100, 90), (512, 400)] {
+        run.tuner.bound(bound);
+        assert!(run.tuner.slots() <= bound, "{bound}: {}", run.tuner.slots());
+        run.history.clear();
+        run.seconds(15);
+        assert!(run.history.iter().all(|slots| *slots <= bound), "{bound}: {:?}", run.history);
+        let slots = run.tuner.slots();
+        assert!(slots >= least, "{bound}: {slots} slots after 15 s: {:?}", run.history);
+    }
+}
+
+#[test]
 fn a_growth_that_does_not_pay_is_taken_back_within_seconds() {
     for (name, line, most) in [("small", near_small(), 130), ("parts", near_parts(), 35)] {
         let mut run = LineRun::new(line, 1);

@@ -6,6 +6,7 @@ use super::fact::Fact;
 use super::violation::Violation;
 use crate::failure::Failure;
 use crate::ids::{GrantKey, JobId, TaskIndex, WorkerId};
+use crate::job_limits::JobShare;
 
 /// What the driver is to do. It makes every [`Action::Record`] of a batch of steps durable in one
 /// transaction before it releases any other action of that batch (I4).
@@ -46,6 +47,9 @@ pub enum Action {
         worker: WorkerId,
         /// Grants that are not wanted any more: the worker stops them at once.
         abandon: Vec<GrantKey>,
+        /// What the worker may take from now on for each job of which it holds tasks. A job that is
+        /// not in the list stays as it was told.
+        shares: Vec<(JobId, JobShare)>,
         /// True when the worker is to finish its tasks and leave.
         drain: bool,
         /// False when the worker must register again.
@@ -70,4 +74,6 @@ pub struct GrantedTask {
     pub index: TaskIndex,
     /// How long it holds without a heartbeat. A duration, because clocks differ.
     pub ttl: Duration,
+    /// What the worker may take for the job from now on.
+    pub share: JobShare,
 }

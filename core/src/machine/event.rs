@@ -7,6 +7,7 @@ use crate::failure::Failure;
 use crate::ids::{
     ConnectionKey, GrantKey, JobId, PlanDigest, TargetKey, TaskFingerprint, WorkerId,
 };
+use crate::job_limits::{JobLimits, LimitsChange};
 use crate::receipt::{Receipt, TaskFailure};
 use crate::task::Capacity;
 
@@ -23,7 +24,11 @@ pub enum Event {
         route: Route,
         /// The encoded spec, which the machine does not read.
         spec: Vec<u8>,
+        /// What its workers may take together.
+        limits: JobLimits,
     },
+    /// A client changes the limits of a job. One that is over stays as it is.
+    LimitsChanged { job: JobId, change: LimitsChange },
     /// A client asks to cancel a job.
     CancelRequested { job: JobId },
     /// The effect of [`Action::Plan`](super::Action::Plan) found something to do.

@@ -8,6 +8,7 @@ use super::job_state::JobState;
 use super::progress::Progress;
 use crate::failure::Failure;
 use crate::ids::{JobId, PlanDigest, TargetKey, TaskFingerprint};
+use crate::job_limits::JobLimits;
 use crate::receipt::{Receipt, TaskFailureKind};
 
 /// Something that happened and stays so.
@@ -23,6 +24,8 @@ pub enum Fact {
         /// The encoded spec, which the machine does not read.
         spec: Vec<u8>,
     },
+    /// The job has these limits, until a later fact of this kind.
+    Limited { job: JobId, limits: JobLimits },
     /// A plan was made; a later one of the same job replaces it.
     Planned {
         job: JobId,
@@ -58,6 +61,7 @@ impl Fact {
     pub fn job(&self) -> JobId {
         match self {
             Self::Created { job, .. }
+            | Self::Limited { job, .. }
             | Self::Planned { job, .. }
             | Self::TaskDone { job, .. }
             | Self::TaskFailed { job, .. }

@@ -17,6 +17,7 @@ use super::view::WorkerState;
 use super::violation::Violation;
 use super::worker::{OpenRequest, Worker};
 use crate::ids::{Attempt, GrantKey, JobId, TaskIndex, WorkerId};
+use crate::job_limits::JobShare;
 use crate::limits::GRANT_CANDIDATES_MAX;
 use crate::task::Capacity;
 
@@ -92,10 +93,11 @@ impl Machine {
             }
         }
         self.share_tail(ids, &mut batches);
-        for (id, batch) in batches.into_iter().filter(|(_, batch)| !batch.tasks.is_empty()) {
+        for (id, mut batch) in batches.into_iter().filter(|(_, batch)| !batch.tasks.is_empty()) {
             if let Some(worker) = self.workers.get_mut(&id) {
                 worker.waiting = None;
             }
+            self.tell_shares_with(id, &mut batch.tasks);
             actions.push(Action::Grant { worker: id, tasks: batch.tasks });
         }
     }
@@ -151,13 +153,14 @@ impl Machine {
             None => TaskLeases::of(lease),
             Some(held) => held.with_copy(lease).ok_or(Violation::no_task(id))?,
         };
+        self.begin_share(worker, id)?;
         self.set_task(id, index, TaskState::Leased(leases))?;
         self.job_mut(id)?.spent.sums.attempts += 1;
         batch.tasks_left -= 1;
         batch.objects_left = batch.objects_left.saturating_sub(objects as usize);
         batch.capacity.bytes = batch.capacity.bytes.saturating_sub(bytes);
         batch.capacity.objects = batch.capacity.objects.saturating_sub(objects);
-        batch.tasks.push(GrantedTask { key, index, ttl });
+        batch.tasks.push(GrantedTask { key, index, ttl, share: JobShare::ALL });
         Ok(())
     }
 
@@ -166,7 +169,7 @@ impl Machine {
         let known = self.workers.get(&worker).filter(|_| batch.tasks_left > 0)?;
         let mut jobs: Vec<(u64, usize, JobId, &Job, &Tasks)> = self
             .active()
-            .filter(|(_, job)| known.takes(&job.route))
+            .filter(|&(id, job)| known.takes(&job.route) && self.has_room_for(worker, id, job))
             .filter_map(|(id, job)| Some((id, job, job.copying()?)))
             .filter(|(_, job, tasks)| !tasks.ready.is_empty() && !self.is_held_back(job, worker))
             .map(|(id, job, tasks)| (tasks.leased_bytes, tasks.leased.len(), id, job, tasks))
@@ -190,14 +193,19 @@ impl Machine {
 
     pub(super) fn heartbeat(&mut self, id: WorkerId, held: &[HeldTask], actions: &mut Vec<Action>) {
         let Some(worker) = self.hear(id) else {
-            let (abandon, drain, known) = (Vec::new(), false, false);
-            actions.push(Action::Beat { worker: id, abandon, drain, known });
+            let (abandon, shares) = (Vec::new(), Vec::new());
+            let (drain, known) = (false, false);
+            actions.push(Action::Beat { worker: id, abandon, shares, drain, known });
             return;
         };
         let drain = worker.state == WorkerState::Draining;
         let abandon = held.iter().filter(|held| !self.renew(id, held)).map(|held| held.key);
         let abandon = abandon.collect();
-        actions.push(Action::Beat { worker: id, abandon, drain, known: true });
+        let shares = self.tell_shares(id);
+        actions.push(Action::Beat { worker: id, abandon, shares, drain, known: true });
+        if self.holds_limited(id) {
+            self.serve(&[id], actions);
+        }
     }
 
     /// Extends the lease of a grant. False when none holds it (any more): the worker is to abandon

@@ -11,7 +11,8 @@ use super::moment::Moment;
 use super::progress::Progress;
 use super::tasks::Tasks;
 use super::view::JobView;
-use crate::ids::{Epoch, GrantKey, JobId, TargetKey, TaskFingerprint, WorkerId};
+use crate::ids::{Epoch, GrantKey, JobId, TargetKey, TaskFingerprint, TaskIndex, WorkerId};
+use crate::job_limits::{JobLimits, JobShare};
 use crate::receipt::Receipt;
 
 /// A sync: what outlives its states, and the state that it is in.
@@ -20,6 +21,11 @@ pub(super) struct Job {
     pub(super) target: TargetKey,
     pub(super) route: Route,
     pub(super) spec: Vec<u8>,
+    /// What its workers may take together.
+    pub(super) limits: JobLimits,
+    /// While there are limits: what each worker was told that holds a task of it, and some that
+    /// held one.
+    pub(super) shares: BTreeMap<WorkerId, JobShare>,
     pub(super) cancel_requested: bool,
     /// A commit may be in the replica's log: only its log can tell.
     pub(super) publish_intended: bool,
@@ -68,11 +74,13 @@ pub(super) enum Stage {
 }
 
 impl Job {
-    pub(super) fn new(target: TargetKey, route: Route, spec: Vec<u8>) -> Self {
+    pub(super) fn new(target: TargetKey, route: Route, spec: Vec<u8>, limits: JobLimits) -> Self {
         Self {
             target,
             route,
             spec,
+            limits,
+            shares: BTreeMap::new(),
             cancel_requested: false,
             publish_intended: false,
             evidence: BTreeMap::new(),
@@ -90,6 +98,35 @@ impl Job {
 
     pub(super) fn is_live(&self) -> bool {
         !matches!(self.stage, Stage::Ended { .. })
+    }
+
+    pub(super) fn is_limited(&self) -> bool {
+        !self.limits.is_none()
+    }
+
+    /// Keeps the share of a worker that holds a task of it. What one was told before a restart is
+    /// not known: as if it were all.
+    pub(super) fn note_holder(&mut self, worker: WorkerId) {
+        if self.is_limited() {
+            self.shares.entry(worker).or_insert(JobShare::ALL);
+        }
+    }
+
+    /// The objects of tasks that a worker holds, and the bytes of them that it has not moved yet.
+    pub(super) fn work_left(
+        &self,
+        worker: WorkerId,
+        held: impl Iterator<Item = TaskIndex>,
+    ) -> (u64, u64) {
+        let Some(tasks) = self.copying() else { return (0, 0) };
+        let held = held.filter_map(|index| {
+            let task = tasks.get(index)?;
+            Some((task, task.leases()?.find_of(worker)?.bytes_done))
+        });
+        held.fold((0, 0), |(objects, bytes), (task, moved)| {
+            let left = task.bytes.saturating_sub(moved);
+            (objects + u64::from(task.objects), bytes.saturating_add(left))
+        })
     }
 
     /// The tasks that workers copy now.
@@ -197,6 +234,7 @@ impl Job {
             target: self.target,
             route: self.route,
             spec: &self.spec,
+            limits: self.limits,
             state: self.shown_state(has_worker),
             source_version: self.planned.map(|(source, _)| source),
             replica_version: self.planned.and_then(|(_, replica)| replica),

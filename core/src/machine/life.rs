@@ -13,6 +13,7 @@ use super::tasks::{TaskState, Tasks};
 use super::violation::Violation;
 use crate::failure::Failure;
 use crate::ids::{JobId, TargetKey, TaskFingerprint};
+use crate::job_limits::JobLimits;
 use crate::reason::Reason;
 
 /// What happens to one job: the events of one job without its id.
@@ -32,6 +33,7 @@ impl Machine {
         target: TargetKey,
         route: Route,
         spec: Vec<u8>,
+        limits: JobLimits,
         actions: &mut Vec<Action>,
     ) -> Result<(), Violation> {
         if self.jobs.contains_key(&id) {
@@ -45,8 +47,11 @@ impl Machine {
             actions.push(Action::Refused { job: id, failure });
             return Ok(());
         }
-        self.jobs.insert(id, Job::new(target, route, spec.clone()));
+        self.jobs.insert(id, Job::new(target, route, spec.clone(), limits));
         actions.push(Action::Record(Fact::Created { job: id, target, route, spec }));
+        if !limits.is_none() {
+            actions.push(Action::Record(Fact::Limited { job: id, limits }));
+        }
         self.touched.insert(id);
         self.targets.entry(target).or_default().push_back(id);
         self.start_first_of(target, actions)

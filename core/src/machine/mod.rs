@@ -18,6 +18,7 @@
 //! * `lease`, `retry`, `attempts`, `tasks`, `job`, `worker`: the parts of the state.
 //! * `state`: the whole state, the look-ups in it, and the one place that moves a task.
 //! * `life`: a job is submitted, planned, copied, published, ended; `replan` plans it again.
+//! * `share`: what each worker of a job may take of the job's limits.
 //! * `grant`: who gets which task, and how leases are extended; `tail` gives slow tasks to a second
 //!   worker.
 //! * `report`: what workers report; `deny` decides whether a worker that fails is believed.
@@ -45,6 +46,7 @@ mod recover;
 mod replan;
 mod report;
 mod retry;
+mod share;
 mod starve;
 mod state;
 mod step;

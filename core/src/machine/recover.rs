@@ -13,6 +13,7 @@ use super::progress::Progress;
 use super::state::Machine;
 use super::violation::Violation;
 use crate::ids::{Epoch, JobId};
+use crate::job_limits::JobLimits;
 use crate::limits::Limits;
 
 impl Machine {
@@ -50,7 +51,7 @@ impl Machine {
         let id = fact.job();
         if let Fact::Created { target, route, spec, .. } = fact {
             if let Entry::Vacant(place) = self.jobs.entry(id) {
-                place.insert(Job::new(target, route, spec));
+                place.insert(Job::new(target, route, spec, JobLimits::default()));
                 self.targets.entry(target).or_default().push_back(id);
             }
             return;
@@ -61,6 +62,7 @@ impl Machine {
         };
         match fact {
             Fact::Created { .. } | Fact::Published { .. } => {}
+            Fact::Limited { limits, .. } => job.limits = limits,
             Fact::Planned { source_version, replica_version, .. } => {
                 job.planned = Some((source_version, replica_version));
             }

@@ -169,10 +169,13 @@ impl Machine {
                     worker.held.remove(&(id, index));
                 }
             }
+            // A worker that waits may take the place of one that holds nothing of it any more.
+            self.work_appeared |= self.jobs.get(&id).is_some_and(Job::is_limited);
         }
         match state {
             TaskState::Leased(leases) => {
                 for lease in leases.iter() {
+                    self.job_mut(id)?.note_holder(lease.worker);
                     if let Some(worker) = self.workers.get_mut(&lease.worker) {
                         worker.held.insert((id, index));
                     }

@@ -36,8 +36,12 @@ impl Machine {
 
     fn apply(&mut self, event: Event, actions: &mut Vec<Action>) -> Result<(), Violation> {
         match event {
-            Event::Submitted { job, target, route, spec } => {
-                self.submitted(job, target, route, spec, actions)
+            Event::Submitted { job, target, route, spec, limits } => {
+                self.submitted(job, target, route, spec, limits, actions)
+            }
+            Event::LimitsChanged { job, change } => {
+                self.limits_changed(job, change, actions);
+                Ok(())
             }
             Event::CancelRequested { job } => {
                 self.job_event(job, JobEvent::CancelRequested, actions)

@@ -8,6 +8,9 @@
 //! budget, its denial against its worker, and what no attempt heals fails the job. The other lease
 //! goes on, and the task is ready again, or pauses, when the last one has ended. After a restart
 //! the two are adopted in the order in which their workers announce them.
+//!
+//! The tasks of a job with limits are slow because they should be: a copy would only take from what
+//! the job may.
 
 use super::lease::Lease;
 use super::moment::Moment;
@@ -40,7 +43,8 @@ impl Machine {
     /// left alone, as long as it would pause without another lease.
     fn slow_tasks(&self) -> Vec<SlowTask> {
         let mut slow = Vec::new();
-        for (id, tasks) in self.active().filter_map(|(id, job)| Some((id, job.copying()?))) {
+        let jobs = self.active().filter(|(_, job)| !job.is_limited());
+        for (id, tasks) in jobs.filter_map(|(id, job)| Some((id, job.copying()?))) {
             let alone = tasks.leased().filter(|(_, leases)| leases.copy.is_none());
             slow.extend(alone.filter_map(|(index, leases)| {
                 let avoid = tasks.get(index)?.attempts.avoid;
@@ -64,7 +68,8 @@ impl Machine {
     fn holds_a_slow_task(&self, worker: WorkerId) -> bool {
         let held = self.workers.get(&worker).into_iter().flat_map(|known| &known.held);
         let mut leases = held.filter_map(|&(id, index)| {
-            self.jobs.get(&id)?.copying()?.get(index)?.leases()?.find_of(worker)
+            let job = self.jobs.get(&id).filter(|job| !job.is_limited())?;
+            job.copying()?.get(index)?.leases()?.find_of(worker)
         });
         leases.any(|lease| self.is_slow(&lease))
     }

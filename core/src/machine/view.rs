@@ -8,6 +8,7 @@ use super::job_state::JobState;
 use super::moment::Moment;
 use super::progress::Progress;
 use crate::ids::{ConnectionKey, JobId, TargetKey, WorkerId};
+use crate::job_limits::JobLimits;
 
 /// A job as others see it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -19,6 +20,8 @@ pub struct JobView<'a> {
     pub route: Route,
     /// The spec as it was submitted.
     pub spec: &'a [u8],
+    /// What its workers may take together, as it is now.
+    pub limits: JobLimits,
     pub state: JobState,
     /// The source's version that it leads to; `None` before it is planned.
     pub source_version: Option<u64>,

@@ -49,6 +49,17 @@ impl Worker {
             && !self.set_aside.contains_key(&route.target)
     }
 
+    /// True when it holds a task of this job.
+    pub(super) fn holds(&self, job: JobId) -> bool {
+        self.held_of(job).next().is_some()
+    }
+
+    /// The tasks of this job that it holds.
+    pub(super) fn held_of(&self, job: JobId) -> impl Iterator<Item = TaskIndex> {
+        let from_first = self.held.range((job, TaskIndex(0))..);
+        from_first.take_while(move |(of, _)| *of == job).map(|(_, index)| *index)
+    }
+
     pub(super) fn view(&self, worker: WorkerId) -> WorkerView<'_> {
         WorkerView {
             worker,

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::ids::{ConnectionKey, JobId, PlanDigest, TargetKey, TaskFingerprint, WorkerId};
+use crate::job_limits::JobLimits;
 use crate::limits::{HEARTBEAT_INTERVAL, LEASE_TTL};
 use crate::machine::{HeldTask, Plan, PlanTask, Route, TaskOutcome, WorkerState};
 use crate::receipt::{ObjectReceipt, Proof, Receipt};
@@ -21,7 +22,13 @@ fn machine() -> Machine {
 
 fn submitted() -> Event {
     let route = Route { source: KEY, target: KEY };
-    Event::Submitted { job: JOB, target: TargetKey([2; 32]), route, spec: vec![] }
+    Event::Submitted {
+        job: JOB,
+        target: TargetKey([2; 32]),
+        route,
+        spec: vec![],
+        limits: JobLimits::default(),
+    }
 }
 
 fn planned() -> Event {

@@ -142,7 +142,7 @@ impl World {
             Action::Grant { worker, tasks } => {
                 self.send(Occurrence::Answered(worker, Answer::Granted(epoch, tasks)));
             }
-            Action::Beat { worker, abandon, drain: _, known } => {
+            Action::Beat { worker, abandon, shares: _, drain: _, known } => {
                 let answer = Answer::Beat { epoch, abandon, known };
                 self.send(Occurrence::Answered(worker, answer));
             }

@@ -50,6 +50,7 @@ pub(crate) fn recorded(world: &mut World, fact: &Fact) {
             seen.ended_ms.insert(job, world.now);
         }
         Fact::Created { .. }
+        | Fact::Limited { .. }
         | Fact::Planned { .. }
         | Fact::TaskFailed { .. }
         | Fact::CancelRequested { .. }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::hash::{DefaultHasher, Hasher};
 
 use deepclone_core::ids::{ConnectionKey, Epoch, GrantKey, JobId, TargetKey, WorkerId};
+use deepclone_core::job_limits::JobLimits;
 use deepclone_core::limits::Limits;
 use deepclone_core::machine::{Event, Fact, Machine, Route};
 use uuid::Uuid;
@@ -123,6 +124,7 @@ impl World {
                 target: TargetKey([plan.target; 32]),
                 route: Route { source: ConnectionKey([1; 32]), target: ConnectionKey([2; 32]) },
                 spec: vec![plan.target],
+                limits: JobLimits::default(),
             };
             world.at(plan.submit_ms, Occurrence::Arrives(submitted));
             if let Some(cancel_ms) = plan.cancel_ms {

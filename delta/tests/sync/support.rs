@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use deepclone_common::store::table::TableStore;
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::JobId;
+use deepclone_core::job_limits::JobLimits;
 use deepclone_core::reason::Reason;
 use deepclone_core::spec::{
     CloneSpec, DivergencePolicy, Mode, SourcePoint, SourceReplacedPolicy, TableRef, Verification,
@@ -275,6 +276,7 @@ pub(crate) fn spec() -> CloneSpec {
         divergence_policy: DivergencePolicy::Fail,
         allowed_features: Vec::new(),
         source_replaced_policy: SourceReplacedPolicy::Fail,
+        limits: JobLimits::default(),
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a client asks for: `CloneSpec` and its policies.
 
+use deepclone_core::job_limits::JobLimits;
+use deepclone_core::limits::BODY_BYTES_PER_SECOND_MIN;
 use deepclone_core::spec::{
     CloneSpec, DivergencePolicy, Mode, SourcePoint, SourceReplacedPolicy, TableRef, Verification,
 };
@@ -21,6 +23,7 @@ impl From<&CloneSpec> for v1::CloneSpec {
             divergence_policy: divergence_to_wire(spec.divergence_policy).into(),
             allowed_features: spec.allowed_features.clone(),
             source_replaced_policy: replaced_to_wire(spec.source_replaced_policy).into(),
+            limits: limits_to_wire(spec.limits),
         }
     }
 }
@@ -43,6 +46,7 @@ impl TryFrom<v1::CloneSpec> for CloneSpec {
             divergence_policy: divergence_from_wire(spec.divergence_policy)?,
             allowed_features: spec.allowed_features,
             source_replaced_policy: replaced_from_wire(spec.source_replaced_policy)?,
+            limits: limits_from_wire(spec.limits)?,
         })
     }
 }
@@ -63,6 +67,35 @@ fn table_from_wire(
     }
     let connection = Some(table.connection).filter(|name| !name.is_empty());
     Ok(TableRef { uri: table.uri, connection })
+}
+
+/// Returns the wire form of a job's limits; `None` when there are none.
+#[must_use]
+pub fn limits_to_wire(limits: JobLimits) -> Option<v1::JobLimits> {
+    let JobLimits { bytes_per_second, concurrency } = limits;
+    (!limits.is_none()).then(|| v1::JobLimits {
+        bytes_per_second: bytes_per_second.map(|rate| i64::try_from(rate).unwrap_or(i64::MAX)),
+        concurrency: concurrency.map(|copies| i32::try_from(copies).unwrap_or(i32::MAX)),
+    })
+}
+
+/// Returns the limits of a job.
+///
+/// # Errors
+/// A limit that lets no copy go on.
+pub fn limits_from_wire(limits: Option<v1::JobLimits>) -> Result<JobLimits, WireError> {
+    let v1::JobLimits { bytes_per_second, concurrency } = limits.unwrap_or_default();
+    let rate = bytes_per_second.map(|rate| {
+        let enough = u64::try_from(rate).ok().filter(|rate| *rate >= BODY_BYTES_PER_SECOND_MIN);
+        let why = || format!("it is {rate}: write {BODY_BYTES_PER_SECOND_MIN} or more");
+        enough.ok_or_else(|| WireError::invalid("spec.limits.bytes_per_second", why()))
+    });
+    let copies = concurrency.map(|copies| {
+        let enough = u32::try_from(copies).ok().filter(|copies| *copies >= 1);
+        let why = || format!("it is {copies}: write 1 or more");
+        enough.ok_or_else(|| WireError::invalid("spec.limits.concurrency", why()))
+    });
+    Ok(JobLimits { bytes_per_second: rate.transpose()?, concurrency: copies.transpose()? })
 }
 
 fn source_point_to_wire(point: SourcePoint) -> Option<v1::clone_spec::SourcePoint> {

@@ -1,7 +1,8 @@
-//! What a worker is given: `GrantKey`, `Grant`, `TaskSpec`, `HeldTask`.
+//! What a worker is given: `GrantKey`, `Grant`, `TaskSpec`, `HeldTask`, `JobShare`.
 
 use deepclone_core::evidence::{Prior, PriorCopy};
 use deepclone_core::ids::{Attempt, Epoch, GrantKey, JobId, TaskFingerprint};
+use deepclone_core::job_limits::JobShare;
 use deepclone_core::machine::HeldTask;
 use deepclone_core::task::{Grant, ObjectCopy, TaskSide, TaskSpec};
 use uuid::Uuid;
@@ -44,6 +45,7 @@ impl From<&Grant> for v1::Grant {
             task: Some((&grant.key).into()),
             ttl: Some(duration_to_wire(grant.ttl)),
             spec: Some((&grant.spec).into()),
+            share: Some(share_to_wire(grant.share)),
         }
     }
 }
@@ -56,8 +58,34 @@ impl TryFrom<v1::Grant> for Grant {
             key: required(grant.task, "task")?.try_into()?,
             ttl: duration_from_wire(grant.ttl, "ttl")?,
             spec: required(grant.spec, "spec")?.try_into()?,
+            share: grant.share.map_or(JobShare::ALL, share_from_wire),
         })
     }
+}
+
+/// Returns the wire form of a worker's share of a job.
+#[must_use]
+pub fn told_to_wire((job, share): (JobId, JobShare)) -> v1::ToldShare {
+    v1::ToldShare { job_id: job.0.as_bytes().to_vec(), share: Some(share_to_wire(share)) }
+}
+
+/// Returns a worker's share of a job.
+///
+/// # Errors
+/// A field is missing or malformed.
+pub fn told_from_wire(told: v1::ToldShare) -> Result<(JobId, JobShare), WireError> {
+    let job = JobId(Uuid::from_bytes(fixed_bytes(&told.job_id, "shares.job_id")?));
+    Ok((job, share_from_wire(required(told.share, "shares.share")?)))
+}
+
+fn share_to_wire(share: JobShare) -> v1::JobShare {
+    let JobShare { bytes_per_second, concurrency } = share;
+    v1::JobShare { bytes_per_second, concurrency }
+}
+
+fn share_from_wire(share: v1::JobShare) -> JobShare {
+    let v1::JobShare { bytes_per_second, concurrency } = share;
+    JobShare { bytes_per_second, concurrency }
 }
 
 impl From<&TaskSpec> for v1::TaskSpec {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use deepclone_core::evidence::{Prior, PriorCopy};
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::{Attempt, Epoch, GrantKey, JobId, TaskFingerprint};
+use deepclone_core::job_limits::{JobLimits, JobShare};
 use deepclone_core::machine::{HeldTask, TaskOutcome};
 use deepclone_core::reason::Reason;
 use deepclone_core::receipt::{ObjectReceipt, Proof, Receipt, TaskFailure, TaskFailureKind};
@@ -20,6 +21,7 @@ use super::outcome::{
     kind_from_wire, kind_to_wire, outcome_from_wire, outcome_to_wire, proof_from_wire,
     proof_to_wire,
 };
+use super::task::{told_from_wire, told_to_wire};
 use super::time::{timestamp_from_wire, timestamp_to_wire};
 use super::{WireError, fixed_bytes};
 use crate::v1;
@@ -36,6 +38,7 @@ fn spec() -> CloneSpec {
         divergence_policy: DivergencePolicy::Overwrite,
         allowed_features: vec!["newFeature".into()],
         source_replaced_policy: SourceReplacedPolicy::Reclone,
+        limits: JobLimits { bytes_per_second: Some(1 << 20), concurrency: Some(9) },
     }
 }
 
@@ -63,6 +66,7 @@ fn grant() -> Grant {
     Grant {
         key: grant_key(),
         ttl: Duration::from_millis(30_500),
+        share: JobShare { bytes_per_second: Some(5), concurrency: Some(6) },
         spec: TaskSpec {
             source: side("a", 1),
             target: side("b", 2),
@@ -106,7 +110,16 @@ fn what_a_client_leaves_out_is_the_command_lines_default() {
 #[test]
 fn what_a_client_cannot_mean_is_refused_by_field() {
     let wire = || v1::CloneSpec::from(&spec());
-    let cases: [(v1::CloneSpec, Reason, &str); 9] = [
+    let limits = |bytes_per_second, concurrency| v1::CloneSpec {
+        limits: Some(v1::JobLimits { bytes_per_second, concurrency }),
+        ..wire()
+    };
+    let (rate, copies) = ("spec.limits.bytes_per_second", "spec.limits.concurrency");
+    let cases: [(v1::CloneSpec, Reason, &str); 13] = [
+        (limits(Some(131_071), None), Reason::InvalidArgument, rate),
+        (limits(Some(-1), Some(1)), Reason::InvalidArgument, rate),
+        (limits(None, Some(0)), Reason::InvalidArgument, copies),
+        (limits(Some(131_072), Some(-1)), Reason::InvalidArgument, copies),
         (v1::CloneSpec { source: None, ..wire() }, Reason::InvalidArgument, "spec.source"),
         (
             v1::CloneSpec { target: Some(<_>::default()), ..wire() },
@@ -158,6 +171,29 @@ fn leases_survive_the_wire() {
     assert_eq!(Grant::try_from(v1::Grant::from(&grant())), Ok(grant()));
     let held = HeldTask { key: grant_key(), bytes_done: 5 };
     assert_eq!(HeldTask::try_from(v1::HeldTask::from(&held)), Ok(held));
+}
+
+#[test]
+fn limits_and_shares_survive_the_wire_and_absent_means_any_number() {
+    for (bytes_per_second, concurrency) in [(None, None), (Some(131_072), None), (None, Some(1))] {
+        let limits = JobLimits { bytes_per_second, concurrency };
+        let wire = v1::CloneSpec::from(&CloneSpec { limits, ..spec() });
+        assert_eq!(wire.limits.is_some(), !limits.is_none());
+        assert_eq!(CloneSpec::try_from(wire).unwrap().limits, limits);
+        let told = (JobId(Uuid::from_u128(7)), JobShare { bytes_per_second, concurrency });
+        assert_eq!(told_from_wire(told_to_wire(told)), Ok(told));
+        let grant = Grant { share: told.1, ..grant() };
+        assert_eq!(Grant::try_from(v1::Grant::from(&grant)), Ok(grant));
+    }
+    let older = v1::Grant { share: None, ..(&grant()).into() };
+    assert_eq!(Grant::try_from(older).unwrap().share, JobShare::ALL);
+    for (told, field) in [
+        (v1::ToldShare { job_id: vec![0; 16], share: None }, "shares.share"),
+        (v1::ToldShare { job_id: vec![0; 15], share: None }, "shares.job_id"),
+    ] {
+        let error = told_from_wire(told).unwrap_err();
+        assert!(error.to_string().contains(field), "{error}");
+    }
 }
 
 #[test]

@@ -16,6 +16,7 @@
 //! * `race`       – two clones to one target
 //! * `bad_input`  – refusals: one line, the right exit code, nothing written
 //! * `statistics` – bounds by which readers skip files
+//! * `limits`     – what copies may take, changed while they run
 //! * `workers`    – workers that do not fit, commands that are interrupted, what logs tell
 //! * `golden`     – real tables of many writers
 //! * `examples`   – the clients of `examples/`
@@ -29,6 +30,7 @@ mod examples;
 mod golden;
 mod incremental;
 mod leftovers;
+mod limits;
 mod objects;
 mod odd_protocols;
 mod place;

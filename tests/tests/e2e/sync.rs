@@ -1,6 +1,6 @@
 //! One clone: embedded in the command line, or through a coordinator and workers.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use deepclone_tests::process::{self, Server};
@@ -89,6 +89,21 @@ impl Deployment {
     pub(crate) fn worker(&self, name: &str) -> Server {
         let config = self.config();
         process::worker(&self.coordinator.url(), name, &["--config", &config])
+    }
+
+    /// The same with a configuration of its own, which [`Deployment::configure`] changes.
+    pub(crate) fn configured_worker(&self, name: &str, limits: &str) -> Server {
+        let config = self.configure(name, limits).display().to_string();
+        process::worker(&self.coordinator.url(), name, &["--config", &config])
+    }
+
+    /// Writes the configuration of a worker: the two connections, and these limits.
+    pub(crate) fn configure(&self, name: &str, limits: &str) -> PathBuf {
+        let connections = self.source.connection("source") + &self.target.connection("target");
+        let file = self.folder.path().join(format!("{name}.toml"));
+        std::fs::write(&file, format!("{connections}\n[limits]\n{limits}\n"))
+            .expect("a writable folder");
+        file
     }
 
     /// `deepclone clone --coordinator …`

@@ -16,8 +16,38 @@ pub(crate) fn synthetic(folder: &Path, objects: usize, bytes: usize) {
     named(folder, names.iter().map(|name| (name.as_str(), name.as_str(), bytes)));
 }
 
-/// The same, with each file's key, its path in the log and its length.
+/// The same with files of zeros, which take no room on the disk.
+pub(crate) fn sparse(folder: &Path, objects: usize, bytes: usize) {
+    let names: Vec<String> = (0..objects).map(name).collect();
+    let files = names.iter().map(|name| (name.as_str(), name.as_str(), bytes));
+    written(folder, files, |file, bytes| {
+        let file = fs::File::create(file).expect("a new file");
+        file.set_len(bytes as u64).expect("a file of any length");
+    });
+}
+
+/// The same as [`synthetic`], with each file's key, its path in the log and its length.
 pub(crate) fn named<'a>(folder: &Path, files: impl IntoIterator<Item = (&'a str, &'a str, usize)>) {
+    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+    written(folder, files, |file, bytes| {
+        let mut data = Vec::with_capacity(bytes + 8);
+        while data.len() < bytes {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            data.extend(state.to_le_bytes());
+        }
+        data.truncate(bytes);
+        fs::write(file, data).expect("a new file");
+    });
+}
+
+/// A table whose files `write` makes, each of a length.
+fn written<'a>(
+    folder: &Path,
+    files: impl IntoIterator<Item = (&'a str, &'a str, usize)>,
+    mut write: impl FnMut(&Path, usize),
+) {
     fs::create_dir_all(folder.join("_delta_log")).expect("a new folder");
     let mut log = String::from(concat!(
         r#"{"commitInfo":{"timestamp":1700000000000,"operation":"WRITE"}}"#,
@@ -30,19 +60,10 @@ pub(crate) fn named<'a>(folder: &Path, files: impl IntoIterator<Item = (&'a str,
         r#""partitionColumns":[],"configuration":{},"createdTime":1700000000000}}"#,
         "\n",
     ));
-    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
     for (key, path, bytes) in files {
-        let mut data = Vec::with_capacity(bytes + 8);
-        while data.len() < bytes {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            data.extend(state.to_le_bytes());
-        }
-        data.truncate(bytes);
         let file = folder.join(key);
         fs::create_dir_all(file.parent().expect("it has a folder")).expect("a new folder");
-        fs::write(file, data).expect("a new file");
+        write(&file, bytes);
         log.push_str(&format!(
             r#"{{"add":{{"path":"{path}","partitionValues":{{}},"size":{bytes},"#
         ));

@@ -100,11 +100,7 @@ pub(crate) async fn worker(
         let connections = connections(&world, &process, scenario.keeps_checksums);
         let options = WorkerOptions {
             name: name.clone(),
-            limits: WorkerLimits {
-                memory_bytes: MEMORY_BYTES,
-                concurrency: SLOTS_MAX,
-                bandwidth: None,
-            },
+            limits: WorkerLimits::of(MEMORY_BYTES, SLOTS_MAX, None),
             drain_max: DRAIN_MAX,
             metrics: WorkerMetrics::default(),
         };

@@ -53,7 +53,7 @@ pub(super) struct Case {
 }
 
 fn lane(memory_bytes: u64) -> Lane {
-    let limits = WorkerLimits { memory_bytes, concurrency: SLOTS_MAX, bandwidth: None };
+    let limits = WorkerLimits::of(memory_bytes, SLOTS_MAX, None);
     Lane::new(Budget::new(&limits), Arc::default())
 }
 

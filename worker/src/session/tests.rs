@@ -8,6 +8,7 @@ use deepclone_common::config::Config;
 use deepclone_common::connections::Side;
 use deepclone_core::evidence::Prior;
 use deepclone_core::ids::{Attempt, Epoch, JobId, TaskFingerprint};
+use deepclone_core::job_limits::JobShare;
 use deepclone_core::spec::{TableRef, Verification};
 use deepclone_core::task::{ObjectCopy, TaskSide, TaskSpec};
 use deepclone_proto::v1::dispatch_service_server::{DispatchService, DispatchServiceServer};
@@ -30,6 +31,7 @@ struct Fake {
     left_with: Mutex<Option<Vec<v1::GrantKey>>>,
     reports_to_refuse: AtomicU64,
     drain: AtomicBool,
+    shares: Mutex<Vec<v1::ToldShare>>,
     changed: Notify,
 }
 
@@ -113,6 +115,7 @@ impl DispatchService for Service {
             leader_epoch: self.0.epoch(),
             abandon: Vec::new(),
             drain: self.0.drain.load(Ordering::Relaxed),
+            shares: self.0.shares.lock().unwrap().clone(),
         }))
     }
 
@@ -165,6 +168,7 @@ fn grant(connections: &Connections, folder: &Path, number: u8) -> Grant {
             epoch: Epoch(5),
         },
         ttl: Duration::from_secs(30),
+        share: JobShare::ALL,
         spec: TaskSpec {
             source: side("s", Side::Source),
             target: side("t", Side::Target),
@@ -210,7 +214,7 @@ fn running(setup: impl Fn(&Fake)) -> Running {
     }
     setup(&fake);
     let metrics = WorkerMetrics::default();
-    let limits = WorkerLimits { memory_bytes: 1 << 20, concurrency: 512, bandwidth: None };
+    let limits = WorkerLimits::of(1 << 20, 512, None);
     let (name, drain_max) = ("w".to_owned(), Duration::from_secs(5));
     let options = WorkerOptions { name, limits, drain_max, metrics };
     let shutdown = CancellationToken::new();
@@ -272,6 +276,22 @@ async fn reports_survive_a_lost_coordinator_and_what_is_held_is_announced_again(
     assert_eq!(registered.len(), 3);
     assert!(registered[0].is_empty());
     assert!(!registered[1].is_empty() && !registered[2].is_empty(), "{registered:?}");
+    running.shutdown.cancel();
+    running.worker.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_share_that_means_nothing_ends_the_session_and_one_that_does_is_taken() {
+    let running = running(|fake| {
+        let share = Some(v1::JobShare { bytes_per_second: Some(1 << 20), concurrency: Some(1) });
+        let job_id = uuid::Uuid::from_u128(1).as_bytes().to_vec();
+        fake.shares.lock().unwrap().push(v1::ToldShare { job_id, share });
+    });
+    running.all_reported().await;
+    running.fake.shares.lock().unwrap().push(v1::ToldShare::default());
+    let before = running.fake.registered_with.lock().unwrap().len();
+    let again = |fake: &Fake| fake.registered_with.lock().unwrap().len() > before;
+    running.fake.until(again).await;
     running.shutdown.cancel();
     running.worker.await.unwrap().unwrap();
 }

@@ -5,16 +5,21 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use deepclone_core::concurrency::Tuner;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use deepclone_core::job_limits::JobShare;
+use tokio::sync::Notify;
 
 use super::meter::Meter;
 use crate::budget::{Budget, BudgetShare};
+use crate::job_pace::JobPace;
+use crate::permits::{Permit, Permits};
 
-/// The slots of one route; clones share them. The longest wait is served first.
+/// The slots of one route, as one job has them; clones share them. The longest wait is served
+/// first.
 #[derive(Clone, Debug)]
 pub(crate) struct Lane {
     turns: Arc<Turns>,
     budget: Budget,
+    job: JobPace,
     /// Notified when a slot is wanted.
     wanted: Arc<Notify>,
 }
@@ -23,13 +28,14 @@ pub(crate) struct Lane {
 /// again when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Slot {
+    _of_job: Permit,
     _turn: Turn,
     _share: BudgetShare,
 }
 
 #[derive(Debug)]
 struct Turns {
-    permits: Arc<Semaphore>,
+    permits: Permits,
     waiting: AtomicUsize,
     meter: Arc<Meter>,
     state: Mutex<TurnState>,
@@ -41,14 +47,12 @@ struct TurnState {
     used: u32,
     /// The most that were used since the last sample.
     used_max: u32,
-    /// Permits to take away as they come back.
-    surplus: usize,
 }
 
 #[derive(Debug)]
 struct Turn {
     turns: Arc<Turns>,
-    permit: Option<OwnedSemaphorePermit>,
+    _permit: Permit,
 }
 
 /// Counts a waiting copy until it is dropped, be it that the copy was cancelled.
@@ -58,10 +62,15 @@ impl Lane {
     /// `wanted` is notified when a slot is wanted: the lane has to be sampled then.
     pub(crate) fn new(budget: Budget, wanted: Arc<Notify>) -> Self {
         let tuner = Tuner::new(budget.copies_max());
-        let permits = Arc::new(Semaphore::new(tuner.slots() as usize));
-        let state = Mutex::new(TurnState { tuner, used: 0, used_max: 0, surplus: 0 });
+        let permits = Permits::new(tuner.slots());
+        let state = Mutex::new(TurnState { tuner, used: 0, used_max: 0 });
         let turns = Turns { permits, waiting: AtomicUsize::new(0), meter: Arc::default(), state };
-        Self { turns: Arc::new(turns), budget, wanted }
+        Self { turns: Arc::new(turns), budget, job: JobPace::new(JobShare::ALL), wanted }
+    }
+
+    /// The same slots for the copies of a job, which take no more than it may.
+    pub(crate) fn for_job(&self, job: JobPace) -> Self {
+        Self { job, ..self.clone() }
     }
 
     /// Where the copies of the route count what they do.
@@ -69,21 +78,22 @@ impl Lane {
         Arc::clone(&self.turns.meter)
     }
 
-    /// Waits until another object or part may be moved that holds so many bytes. The turn is taken
-    /// first, so what has a share of the budget never waits for a turn.
+    /// Waits until another object or part may be moved that holds so many bytes. The job's permit
+    /// is taken first, then the turn, so a job that may do no more takes no turn of another, and
+    /// what has a share of the budget never waits for a turn.
     pub(crate) async fn slot(&self, bytes: u64) -> Slot {
+        let of_job = self.job.copy().await;
         self.wanted.notify_one();
         let waiting = Waiting::new(&self.turns.waiting);
-        // It fails only when the semaphore is closed, which never happens.
-        let permit = Arc::clone(&self.turns.permits).acquire_owned().await.ok();
+        let permit = self.turns.permits.acquire().await;
         drop(waiting);
         let turn = Turn::new(&self.turns, permit);
-        Slot { _turn: turn, _share: self.budget.share(bytes).await }
+        Slot { _of_job: of_job, _turn: turn, _share: self.budget.share(bytes).await }
     }
 
     /// Waits until so many bytes that were read may flow on.
     pub(crate) async fn flow(&self, bytes: usize) {
-        self.budget.flow(bytes).await;
+        self.budget.flow(self.job.bandwidth(), bytes).await;
     }
 
     /// True while no slot is used or waited for.
@@ -99,17 +109,9 @@ impl Lane {
         let mut state = self.turns.lock();
         sample.slots_used = state.used_max;
         state.used_max = state.used;
-        let before = state.tuner.slots();
+        state.tuner.bound(self.budget.copies_max());
         let slots = state.tuner.step(&sample);
-        if slots > before {
-            let more = (slots - before) as usize;
-            let kept = more.min(state.surplus);
-            state.surplus -= kept;
-            self.turns.permits.add_permits(more - kept);
-        } else {
-            let fewer = (before - slots) as usize;
-            state.surplus += fewer - self.turns.permits.forget_permits(fewer);
-        }
+        self.turns.permits.set(slots);
         slots
     }
 }
@@ -121,25 +123,18 @@ impl Turns {
 }
 
 impl Turn {
-    fn new(turns: &Arc<Turns>, permit: Option<OwnedSemaphorePermit>) -> Self {
+    fn new(turns: &Arc<Turns>, permit: Permit) -> Self {
         let mut state = turns.lock();
         state.used += 1;
         state.used_max = state.used_max.max(state.used);
         drop(state);
-        Self { turns: Arc::clone(turns), permit }
+        Self { turns: Arc::clone(turns), _permit: permit }
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        let mut state = self.turns.lock();
-        state.used -= 1;
-        if state.surplus > 0
-            && let Some(permit) = self.permit.take()
-        {
-            state.surplus -= 1;
-            permit.forget();
-        }
+        self.turns.lock().used -= 1;
     }
 }
 

@@ -1,6 +1,7 @@
 //! Lanes whose copies are sleeps: no store is needed to see how many run at once.
 
 use deepclone_common::store::error::StoreErrorKind;
+use deepclone_core::job_limits::JobShare;
 use deepclone_core::limits::{SLOTS_FIRST, SLOTS_MAX};
 use deepclone_core::spec::Verification;
 use deepclone_core::task::TaskSide;
@@ -9,12 +10,13 @@ use tokio::task::JoinSet;
 
 use super::lane::Slot;
 use super::*;
+use crate::job_pace::JobPace;
 use crate::options::WorkerLimits;
 
 const FIRST: usize = SLOTS_FIRST as usize;
 
 fn budget(memory_bytes: u64) -> Budget {
-    Budget::new(&WorkerLimits { memory_bytes, concurrency: SLOTS_MAX, bandwidth: None })
+    Budget::new(&WorkerLimits::of(memory_bytes, SLOTS_MAX, None))
 }
 
 fn lane() -> Lane {
@@ -79,6 +81,35 @@ async fn fewer_slots_are_taken_back_as_copies_end() {
     assert_eq!(again.len(), 1);
     drop((used, again));
     assert_eq!(all(&lane).len(), fewer);
+}
+
+#[tokio::test]
+async fn a_worker_that_may_copy_more_or_fewer_has_lanes_that_follow() {
+    let limits = WorkerLimits::of(1 << 30, 8, None);
+    let lane = Lane::new(Budget::new(&limits), Arc::default());
+    let used = all(&lane);
+    assert_eq!(used.len(), 8);
+    limits.copies.set(2);
+    assert_eq!(lane.sample(INTERVAL), 2);
+    drop(used);
+    assert_eq!(all(&lane).len(), 2);
+    limits.copies.set(64);
+    assert_eq!(lane.sample(INTERVAL), 4, "it begins to grow again");
+    assert_eq!(all(&lane).len(), 4);
+}
+
+#[tokio::test]
+async fn a_job_that_may_do_no_more_leaves_the_slots_to_others() {
+    let share = JobShare { bytes_per_second: None, concurrency: Some(2) };
+    let lane = lane();
+    let of_job = lane.for_job(JobPace::new(share));
+    let used = all(&of_job);
+    assert_eq!(used.len(), 2);
+    let mut waiting = Box::pin(of_job.slot(1));
+    assert!(waiting.as_mut().now_or_never().is_none());
+    assert_eq!(all(&lane).len(), FIRST - 2);
+    drop(used);
+    assert!(waiting.now_or_never().is_some());
 }
 
 #[tokio::test]

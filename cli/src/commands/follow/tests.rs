@@ -41,6 +41,7 @@ fn job(state: Wire) -> v1::Job {
         divergence_policy: Default::default(),
         allowed_features: Vec::new(),
         source_replaced_policy: Default::default(),
+        limits: Default::default(),
     };
     let result = v1::Result {
         source_version: Some(7),
@@ -117,6 +118,13 @@ impl JobService for Fake {
         &self,
         _: Request<v1::ListJobsRequest>,
     ) -> Result<Response<v1::ListJobsResponse>, Status> {
+        Err(Status::unimplemented("not faked"))
+    }
+
+    async fn update_job(
+        &self,
+        _: Request<v1::UpdateJobRequest>,
+    ) -> Result<Response<v1::Job>, Status> {
         Err(Status::unimplemented("not faked"))
     }
 

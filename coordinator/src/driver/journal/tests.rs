@@ -56,6 +56,8 @@ fn what_is_not_there_is_left_out_and_what_is_there_is_shown_plainly() {
         planned(Some(7)),
         Fact::TaskFailed { job, fingerprint, kind },
         Fact::CancelRequested { job },
+        Fact::Limited { job, limits: JobLimits::default() },
+        Fact::Limited { job, limits: JobLimits { concurrency: Some(1), ..Default::default() } },
         Fact::Published { job, version: 0 },
         ended(End::Succeeded { source_version: 0, replica_version: 0, up_to_date: true }),
         ended(End::Failed(Failure::new(Reason::Internal, "it failed").with("key", "a"))),

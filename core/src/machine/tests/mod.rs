@@ -11,6 +11,7 @@ mod random_events;
 mod recovery;
 mod replan;
 mod reports;
+mod shares;
 mod starve;
 mod tail;
 
@@ -23,6 +24,7 @@ use crate::ids::{
     Attempt, ConnectionKey, Epoch, GrantKey, JobId, PlanDigest, TargetKey, TaskFingerprint,
     TaskIndex, WorkerId,
 };
+use crate::job_limits::JobLimits;
 use crate::limits::Limits;
 use crate::receipt::{ObjectReceipt, Proof, Receipt, TaskFailure, TaskFailureKind};
 use crate::task::Capacity;
@@ -150,8 +152,17 @@ impl Rig {
     }
 
     pub(super) fn submit(&mut self, number: u128, target: u8) -> Vec<Action> {
+        self.submit_with(number, target, JobLimits::default())
+    }
+
+    pub(super) fn submit_with(
+        &mut self,
+        number: u128,
+        target: u8,
+        limits: JobLimits,
+    ) -> Vec<Action> {
         let (job, target) = (job(number), TargetKey([target; 32]));
-        self.step(Event::Submitted { job, target, route: route(), spec: vec![9] })
+        self.step(Event::Submitted { job, target, route: route(), spec: vec![9], limits })
     }
 
     pub(super) fn planned(&mut self, number: u128, tasks: Vec<PlanTask>) -> Vec<Action> {

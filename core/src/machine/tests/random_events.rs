@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::job_limits::LimitsChange;
 
 fn keys() -> impl Strategy<Value = GrantKey> {
     (1..4_u128, 0..4_u8, 1..4_u32, 1..3_u64).prop_map(|(number, task, attempt, epoch)| GrantKey {
@@ -30,6 +31,14 @@ fn publish_outcomes() -> impl Strategy<Value = PublishOutcome> {
     ]
 }
 
+fn limit_changes() -> impl Strategy<Value = LimitsChange> {
+    let limit = || prop_oneof![Just(None), (1..4_u32).prop_map(Some)];
+    (proptest::option::of(limit()), proptest::option::of(limit())).prop_map(|(rate, copies)| {
+        let rate = rate.map(|rate| rate.map(|rate| u64::from(rate) * (128 << 10)));
+        LimitsChange { bytes_per_second: rate, concurrency: copies }
+    })
+}
+
 fn events() -> impl Strategy<Value = Event> {
     let jobs = (1..4_u128).prop_map(job).boxed();
     let workers = (1..4_u128).prop_map(worker).boxed();
@@ -42,7 +51,10 @@ fn events() -> impl Strategy<Value = Event> {
             target: TargetKey([target; 32]),
             route: route(),
             spec: vec![],
+            limits: JobLimits::default(),
         }),
+        (jobs.clone(), limit_changes())
+            .prop_map(|(job, change)| Event::LimitsChanged { job, change }),
         jobs.clone().prop_map(|job| Event::CancelRequested { job }),
         (jobs.clone(), tasks).prop_map(|(job, tasks)| {
             let tasks = tasks.into_iter().map(|number| task(number, u64::from(number) * 3));
