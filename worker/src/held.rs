@@ -218,7 +218,7 @@ impl HeldTasks {
             return Capacity { bytes: 0, objects: 0 };
         }
         for task in tasks.values().filter(|task| task.outcome.is_none()) {
-            // The coordinator gives few bytes ahead of a job with limits: other jobs are not to wait
+            // Of a job with limits the coordinator gives few bytes ahead: no other job is to wait
             // for them.
             if !task.pace.is_bounded() {
                 let begun = task.counts.bytes_begun.load(Ordering::Relaxed);

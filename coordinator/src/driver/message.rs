@@ -24,7 +24,7 @@ pub type Reply<T> = oneshot::Sender<Result<T, Failure>>;
 pub enum Message {
     Submit(Box<Submission>, Reply<Arc<JobSnapshot>>),
     Cancel(JobId, Reply<Arc<JobSnapshot>>),
-    /// Comes from `UpdateJob`.
+    /// Comes from `UpdateJob`; a job that has ended is refused.
     Limit(JobId, LimitsChange, Reply<Arc<JobSnapshot>>),
     Job(JobId, Reply<Arc<JobSnapshot>>),
     Jobs(JobsQuery, Reply<JobsPage>),

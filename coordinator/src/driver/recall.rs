@@ -24,7 +24,7 @@ pub(super) enum Recall {
     /// Comes from `GetJob` or `CancelJob`.
     Show(Reply<Arc<JobSnapshot>>),
     Watch(Reply<watch::Receiver<Arc<JobSnapshot>>>),
-    /// Comes from `UpdateJob`.
+    /// Comes from `UpdateJob`; a job that has ended is refused.
     Limit(LimitsChange, Reply<Arc<JobSnapshot>>),
     /// Comes from `CreateJob` with a request id: the job is made unless it was before.
     Submit(Box<Submission>, Reply<Arc<JobSnapshot>>),

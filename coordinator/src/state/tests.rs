@@ -153,8 +153,8 @@ pub(super) fn whole(number: u128, end: End, at: i64) -> Vec<Entry> {
         limited(number, Some(3)),
         planned(number, None),
         Fact::TaskDone { job: id, fingerprint, receipt: receipt() },
-        planned(number, Some(7)),
         limited(number, Some(4)),
+        planned(number, Some(7)),
         ended(number, end),
     ];
     facts.into_iter().map(|fact| entry(fact, at)).collect()
@@ -164,8 +164,8 @@ pub(super) fn whole(number: u128, end: End, at: i64) -> Vec<Entry> {
 fn short(number: u128, end: End, at: i64) -> Vec<Entry> {
     let facts = [
         created(job(number)),
-        planned(number, Some(7)),
         limited(number, Some(4)),
+        planned(number, Some(7)),
         ended(number, end),
     ];
     facts.into_iter().map(|fact| entry(fact, at)).collect()
@@ -314,7 +314,7 @@ async fn ends_of_before_there_was_a_history_are_kept_with_what_they_took() {
 
     let store = SqliteStore::open(&place).await.unwrap();
     let found = store.find(job(1)).await.unwrap().unwrap();
-    let Fact::Ended { progress, .. } = &found[2].fact else { panic!("{found:?}") };
+    let Fact::Ended { progress, .. } = &found[3].fact else { panic!("{found:?}") };
     let took = (progress.objects_copied, progress.bytes_read, progress.bytes_written);
     assert_eq!((took, progress.requests), ((1, 1, 2), 3));
     assert_eq!(progress.proofs, ProofCounts { earlier: 1, ..ProofCounts::default() });
@@ -328,7 +328,7 @@ async fn readers_of_a_file_do_not_wait_for_its_writer() {
     append(&store, epoch, whole(1, End::Cancelled, 1)).await;
     let writing = store.pool().begin_with("BEGIN IMMEDIATE").await.unwrap();
     assert!(store.find(job(1)).await.unwrap().is_some());
-    assert_eq!(store.load(1).await.unwrap().len(), 3);
+    assert_eq!(store.load(1).await.unwrap().len(), 4);
     assert!(store.evidence(TargetKey([1; 32]), &["a", "b"], 0).await.unwrap().is_empty());
     drop(writing);
 }
