@@ -176,3 +176,17 @@ fn a_job_with_limits_is_given_a_little_ahead_and_leaves_the_worker_to_others() {
     let actions = rig.step(Event::Heartbeat { worker: worker(1), held });
     assert_eq!(granted(&actions).len(), 1);
 }
+
+#[test]
+fn a_task_that_is_slow_because_of_a_limit_is_not_copied_twice() {
+    let slow = JobLimits { bytes_per_second: Some(128 << 10), concurrency: None };
+    for (limits, copies) in [(JobLimits::default(), 1), (slow, 0), (limits(100, 64), 0)] {
+        let (mut rig, keys, _) = started(limits, 1, 1);
+        for _ in 0..3 {
+            beat(&mut rig, 1, &keys);
+            rig.wait(BEAT_MS);
+        }
+        rig.register(2, vec![]);
+        assert_eq!(granted(&rig.ask(2, MIB)).len(), copies, "{limits:?}");
+    }
+}
