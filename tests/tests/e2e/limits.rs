@@ -67,7 +67,8 @@ async fn rate(folder: &Path) -> u64 {
     let (begun, before) = (Instant::now(), bytes_below(folder));
     tokio::time::sleep(Duration::from_secs(6)).await;
     let moved = bytes_below(folder).saturating_sub(before);
-    (moved as f64 / begun.elapsed().as_secs_f64()) as u64
+    let elapsed_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    moved * 1_000 / elapsed_ms
 }
 
 /// Checks that no more comes than may, and that something does.
