@@ -4,10 +4,10 @@
     make bench-kills ARGS="[--workers N] [--every SECONDS] [--silent] [--scale X]"
 
 A coordinator and its workers copy a table of small files over a long link, each worker few at once
-so that the sync lasts. Every few seconds the oldest worker is killed (SIGKILL) and a new one started,
-until the sync ends. The servers say the checksums of objects, as S3 does, unless --silent. Printed
-are the bytes of data that the source sent for each byte of the table, and what the sync said. The
-copy is compared byte by byte.
+so that the sync lasts. Every few seconds the oldest worker is killed (SIGKILL) and a new one
+started, until the sync ends. The servers say the checksums of objects, as S3 does, unless --silent.
+Printed are the bytes of data that the source sent for each byte of the table, and what the sync
+said. The copy is compared byte by byte.
 """
 
 import argparse
@@ -64,7 +64,8 @@ def sync(arguments: argparse.Namespace, scratch: pathlib.Path, source: Store,
          target: Store) -> tuple[dict, int, float]:
     """What the sync said, the number of workers killed, and the seconds that it took."""
     config = scratch / "deepclone.toml"
-    config.write_text(connection("source", "lake", source) + connection("target", "replica", target))
+    sides = connection("source", "lake", source), connection("target", "replica", target)
+    config.write_text("".join(sides))
     settings = {"PATH": os.environ["PATH"], "HOME": str(scratch), "DEEPCLONE_LOG": "error"}
 
     def start(program: str, *flags: str) -> tuple[subprocess.Popen, str]:

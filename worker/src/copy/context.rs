@@ -72,8 +72,8 @@ impl TaskContext {
         }
     }
 
-    /// True when objects of the task may be at the target: an earlier attempt, whose worker may have
-    /// been killed, left them there.
+    /// True when objects of the task may be at the target: an earlier attempt, whose worker may
+    /// have been killed, left them there.
     pub(crate) fn may_have_leftovers(&self) -> bool {
         self.attempt.0 > 1 || self.leftovers.load(Ordering::Relaxed)
     }
