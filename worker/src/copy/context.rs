@@ -78,26 +78,36 @@ impl TaskContext {
         self.attempt.0 > 1 || self.leftovers.load(Ordering::Relaxed)
     }
 
-    /// Waits until an object or a part of this length may be moved.
+    /// Waits until an object of this length may be moved, or its first part.
     pub(crate) async fn slot(&self, length: Length) -> Slot {
         let length = match length {
             Length::Exact(bytes) => bytes,
             Length::AtLeast(bytes) => bytes.max(HELD_OBJECT_BYTES_MAX),
         };
         let held = length.min(FLOW_BYTES) + self.target.holds(length);
-        self.slot_holding(held, length).await
+        let slot = self.lane.slot(held).await;
+        self.begins(length);
+        slot
+    }
+
+    /// Waits until a part of so many bytes may be moved, of an object whose upload is open.
+    pub(crate) async fn slot_of_part(&self, length: u64) -> Slot {
+        let held = length.min(FLOW_BYTES) + self.target.holds(length);
+        let slot = self.lane.slot_of_part(held).await;
+        self.begins(length);
+        slot
     }
 
     /// Waits until the store may be asked to copy so many bytes by itself.
     pub(crate) async fn slot_of_store(&self, length: u64) -> Slot {
-        self.slot_holding(0, length).await
+        let slot = self.lane.slot(0).await;
+        self.begins(length);
+        slot
     }
 
-    async fn slot_holding(&self, held: u64, length: u64) -> Slot {
-        let slot = self.lane.slot(held).await;
+    fn begins(&self, length: u64) {
         self.counts.begun(length);
         self.begun.notify_waiters();
-        slot
     }
 
     /// Waits until an object may be looked at, or read back.

@@ -16,7 +16,6 @@ use super::etag::ETag;
 use super::flow::Source;
 use super::found::found;
 use super::key::ObjectToCopy;
-use super::length::Length;
 use super::read::{Known, Reading, SourceState};
 use super::retry::{ObjectRetry, retrying};
 use super::settle::{AtTarget, CopiedObject};
@@ -225,7 +224,7 @@ async fn copy_part(
     let (reading, _slot) = match begun {
         Some(begun) => begun,
         None => {
-            let slot = context.slot(Length::Exact(length)).await;
+            let slot = context.slot_of_part(length).await;
             let known = Known::State(source.clone());
             let range = Some(range.clone());
             (Reading::open(context, &object.source, range, &known).await?, slot)

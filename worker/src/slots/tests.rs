@@ -67,6 +67,30 @@ async fn more_slots_go_to_the_copies_that_wait_in_their_order() {
 }
 
 #[tokio::test]
+async fn parts_and_what_has_not_begun_take_turns() {
+    let lane = lane();
+    let mut used = all(&lane);
+    let (served, mut order) = tokio::sync::mpsc::unbounded_channel();
+    let mut copies = JoinSet::new();
+    for name in ["object 1", "object 2", "object 3", "object 4", "part 1", "part 2"] {
+        let (lane, served) = (lane.clone(), served.clone());
+        copies.spawn(async move {
+            let is_part = name.starts_with("part");
+            let slot = if is_part { lane.slot_of_part(1).await } else { lane.slot(1).await };
+            served.send(name).unwrap();
+            std::future::pending::<()>().await;
+            drop(slot);
+        });
+    }
+    tokio::task::yield_now().await;
+    for expected in ["part 1", "object 1", "part 2", "object 2", "object 3", "object 4"] {
+        assert!(order.try_recv().is_err(), "more copies run than the limit allows");
+        used.pop();
+        assert_eq!(order.recv().await, Some(expected));
+    }
+}
+
+#[tokio::test]
 async fn fewer_slots_are_taken_back_as_copies_end() {
     let lane = lane();
     let mut used = all(&lane);

@@ -1,0 +1,219 @@
+//! The machine and its workers, and the queue of what happens when.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use deepclone_core::ids::{ConnectionKey, Epoch, GrantKey, JobId, TargetKey};
+use deepclone_core::limits::{ACQUIRE_WAIT_MAX, HEARTBEAT_INTERVAL, Limits};
+use deepclone_core::machine::{Action, Event, GrantedTask, Machine, Moment, Route, TaskOutcome};
+use deepclone_core::receipt::{ObjectReceipt, Proof, Receipt};
+use uuid::Uuid;
+
+use crate::link::Link;
+use crate::plan::{Objects, Tasks};
+use crate::worker::{Later, ModelWorker, SAMPLE_US};
+
+/// The way of a message between a worker and the coordinator.
+const WAY_US: u64 = 1_000;
+const BEAT_US: u64 = HEARTBEAT_INTERVAL.as_secs() * 1_000_000;
+
+/// Something that happens at some time.
+#[derive(Debug)]
+enum Occurrence {
+    Arrives(Event),
+    Granted(usize, Vec<GrantedTask>),
+    Abandoned(usize, Vec<GrantKey>),
+    Worker(usize, Later),
+    Beats(usize),
+    Samples(usize),
+    Wakes,
+}
+
+/// A job that is copied by some workers.
+#[derive(Debug)]
+pub(crate) struct Fleet {
+    machine: Machine,
+    now_us: u64,
+    queue: BTreeMap<(u64, u64), Occurrence>,
+    age: u64,
+    workers: Vec<ModelWorker>,
+    tasks: Tasks,
+    run: Run,
+}
+
+/// How a run went.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Run {
+    /// From the plan until every task is done.
+    pub(crate) makespan_us: u64,
+    pub(crate) grants: u64,
+    /// The most slots that a worker had.
+    pub(crate) slots_max: u32,
+}
+
+impl Fleet {
+    /// Workers that run as many copies at once as `slots_max` at the most.
+    pub(crate) fn new(link: Link, workers: usize, slots_max: u32, objects: &Objects) -> Self {
+        let mut fleet = Self {
+            machine: Machine::new(Epoch(1), Limits::default()),
+            now_us: 0,
+            queue: BTreeMap::new(),
+            age: 0,
+            workers: (0..).take(workers).map(|id| ModelWorker::new(id, link, slots_max)).collect(),
+            tasks: objects.tasks(),
+            run: Run::default(),
+        };
+        let route = Route { source: ConnectionKey([1; 32]), target: ConnectionKey([2; 32]) };
+        for number in 0..workers {
+            let worker = fleet.workers[number].id;
+            let readable = BTreeSet::from([route.source]);
+            let writable = BTreeSet::from([route.target]);
+            let held = Vec::new();
+            fleet.step(Event::WorkerRegistered { worker, readable, writable, held });
+            fleet.ask(number);
+            fleet.at(BEAT_US, Occurrence::Beats(number));
+            fleet.at(SAMPLE_US, Occurrence::Samples(number));
+        }
+        let (job, target) = (JobId(Uuid::from_u128(1)), TargetKey([1; 32]));
+        fleet.at(
+            2 * WAY_US,
+            Occurrence::Arrives(Event::Submitted { job, target, route, spec: vec![] }),
+        );
+        fleet
+    }
+
+    /// Runs until every task is done.
+    pub(crate) fn run(mut self) -> Run {
+        while self.run.makespan_us == 0 {
+            let ((at, _), occurrence) = self.queue.pop_first().unwrap();
+            self.now_us = at;
+            self.occur(occurrence);
+        }
+        self.run.slots_max = self.workers.iter().map(ModelWorker::slots).max().unwrap();
+        self.run
+    }
+
+    fn at(&mut self, at: u64, occurrence: Occurrence) {
+        self.age += 1;
+        self.queue.insert((at, self.age), occurrence);
+    }
+
+    fn send(&mut self, event: Event) {
+        self.at(self.now_us + WAY_US, Occurrence::Arrives(event));
+    }
+
+    fn occur(&mut self, occurrence: Occurrence) {
+        match occurrence {
+            Occurrence::Arrives(event) => self.step(event),
+            Occurrence::Wakes => {
+                let due = self.machine.next_deadline();
+                if due.is_some_and(|due| due.0 * 1_000 <= self.now_us) {
+                    self.step(Event::DeadlineReached);
+                }
+            }
+            Occurrence::Granted(number, tasks) => {
+                let worker = &mut self.workers[number];
+                worker.is_asking = false;
+                for task in tasks {
+                    worker.take(task.key, self.tasks.objects[task.index.0 as usize].clone());
+                }
+                self.goes_on(number);
+            }
+            Occurrence::Abandoned(number, keys) => {
+                keys.iter().for_each(|key| self.workers[number].drop_task(key));
+                self.goes_on(number);
+            }
+            Occurrence::Worker(number, later) => {
+                let (next, done) = self.workers[number].happens(self.now_us, later);
+                for (at, later) in next {
+                    self.at(at, Occurrence::Worker(number, later));
+                }
+                if let Some(key) = done {
+                    self.report(number, key);
+                }
+                self.goes_on(number);
+            }
+            Occurrence::Beats(number) => {
+                let (worker, held) = (self.workers[number].id, self.workers[number].held());
+                self.send(Event::Heartbeat { worker, held });
+                let at = self.now_us + BEAT_US;
+                self.at(at, Occurrence::Beats(number));
+            }
+            Occurrence::Samples(number) => {
+                self.workers[number].sample(self.now_us);
+                self.at(self.now_us + SAMPLE_US, Occurrence::Samples(number));
+                self.goes_on(number);
+            }
+        }
+    }
+
+    /// A worker begins what it can, and asks for more.
+    fn goes_on(&mut self, number: usize) {
+        for (at, later) in self.workers[number].begin(self.now_us) {
+            self.at(at, Occurrence::Worker(number, later));
+        }
+        self.ask(number);
+    }
+
+    fn ask(&mut self, number: usize) {
+        let worker = &mut self.workers[number];
+        let capacity = worker.capacity();
+        if worker.is_asking || capacity.bytes == 0 || capacity.objects == 0 {
+            return;
+        }
+        worker.is_asking = true;
+        let worker = worker.id;
+        let deadline = Moment((self.now_us + WAY_US) / 1_000).after(ACQUIRE_WAIT_MAX);
+        self.send(Event::TasksWanted { worker, capacity, deadline });
+    }
+
+    fn report(&mut self, number: usize, key: GrantKey) {
+        let place =
+            self.tasks.plan.tasks.iter().position(|task| task.fingerprint == key.fingerprint);
+        let objects = self.tasks.objects[place.unwrap()].iter().map(|&size| ObjectReceipt {
+            size,
+            crc64nvme: 0,
+            source_etag: String::new(),
+            target_etag: String::new(),
+            existed: false,
+            proof: Proof::Length,
+        });
+        let receipt = Receipt { objects: objects.collect(), ..Receipt::default() };
+        let worker = self.workers[number].id;
+        self.workers[number].drop_task(&key);
+        self.send(Event::Reported { worker, outcomes: vec![(key, TaskOutcome::Done(receipt))] });
+    }
+
+    fn step(&mut self, event: Event) {
+        let mut actions = Vec::new();
+        self.machine.step(Moment(self.now_us / 1_000), event, &mut actions);
+        for action in actions {
+            self.act(action);
+        }
+        if let Some(due) = self.machine.next_deadline() {
+            self.at((due.0 * 1_000).max(self.now_us + 1), Occurrence::Wakes);
+        }
+    }
+
+    fn act(&mut self, action: Action) {
+        let number = |id| self.workers.iter().position(|worker| worker.id == id).unwrap();
+        match action {
+            Action::Plan { job } => {
+                self.run.makespan_us = 0;
+                let plan = self.tasks.plan.clone();
+                self.at(self.now_us, Occurrence::Arrives(Event::Planned { job, plan }));
+            }
+            Action::Grant { worker, tasks } => {
+                self.run.grants += tasks.len() as u64;
+                let granted = Occurrence::Granted(number(worker), tasks);
+                self.at(self.now_us + WAY_US, granted);
+            }
+            Action::Beat { worker, abandon, .. } => {
+                let abandoned = Occurrence::Abandoned(number(worker), abandon);
+                self.at(self.now_us + WAY_US, abandoned);
+            }
+            Action::Publish { .. } => self.run.makespan_us = self.now_us,
+            Action::Record(_) | Action::Heard { .. } | Action::Changed { .. } => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The objects of a job, and its tasks as the planner makes them.
+
+use deepclone_core::copy_plan::CopyPlan;
+use deepclone_core::ids::{PlanDigest, SourceKey};
+use deepclone_core::limits::TASK_OBJECTS_MAX;
+use deepclone_core::machine::{Plan, PlanTask};
+use deepclone_core::shard::{ObjectSize, shard};
+
+use crate::link::Link;
+
+/// The sizes of the objects, in the order of their keys.
+#[derive(Clone, Debug)]
+pub(crate) struct Objects(Vec<u64>);
+
+/// The tasks of a plan, each with the sizes of its objects.
+#[derive(Clone, Debug)]
+pub(crate) struct Tasks {
+    pub(crate) plan: Plan,
+    pub(crate) objects: Vec<Vec<u64>>,
+}
+
+impl Objects {
+    pub(crate) fn new(count: usize, bytes: u64) -> Self {
+        Self(vec![bytes; count])
+    }
+
+    /// With some more, whose keys are in the middle.
+    pub(crate) fn and(mut self, count: usize, bytes: u64) -> Self {
+        let middle = self.0.len() / 2;
+        self.0.splice(middle..middle, vec![bytes; count]);
+        self
+    }
+
+    /// Packs them into tasks.
+    pub(crate) fn tasks(&self) -> Tasks {
+        let keys: Vec<[u8; 4]> = (0..).take(self.0.len()).map(u32::to_be_bytes).collect();
+        let sized = |(place, &size): (usize, &u64)| {
+            let (size_is_minimum, modified_ms) = (false, 0);
+            ObjectSize { key: &keys[place], size, size_is_minimum, modified_ms }
+        };
+        let sizes: Vec<ObjectSize<'_>> = self.0.iter().enumerate().map(sized).collect();
+        let shards = shard(SourceKey([1; 32]), &sizes, TASK_OBJECTS_MAX).unwrap();
+        let tasks = shards.iter().map(|shard| PlanTask {
+            fingerprint: shard.fingerprint,
+            bytes: shard.bytes,
+            objects: u32::try_from(shard.objects.len()).unwrap(),
+        });
+        let plan = Plan {
+            digest: PlanDigest([1; 32]),
+            source_version: 1,
+            replica_version: None,
+            source_is_newest: true,
+            tasks: tasks.collect(),
+        };
+        let of = |places: &Vec<usize>| places.iter().map(|&place| self.0[place]).collect();
+        let objects = shards.iter().map(|shard| of(&shard.objects)).collect();
+        Tasks { plan, objects }
+    }
+
+    /// The time that the longest object takes, however many slots there are. All parts but the
+    /// first one wait until the upload is open.
+    pub(crate) fn longest_us(&self, link: Link) -> u64 {
+        let bytes = self.0.iter().copied().max().unwrap_or(0);
+        let trips = |count: u64| count * link.round_trip_us;
+        match CopyPlan::of(bytes) {
+            CopyPlan::Whole => trips(2) + link.moves_us(bytes),
+            // A read, the opening, a part's read and write, and the completion.
+            CopyPlan::Parts(parts) => {
+                let part = parts.ranges().map(|range| range.end - range.start).max();
+                trips(5) + link.moves_us(part.unwrap_or(0))
+            }
+        }
+    }
+
+    /// The time for which one slot would be in use if it copied all of them.
+    pub(crate) fn slot_us(&self, link: Link) -> u64 {
+        let of_object = |&bytes: &u64| {
+            // The opening of an upload, too.
+            let (pieces, opens) = match CopyPlan::of(bytes) {
+                CopyPlan::Whole => (1, 0),
+                CopyPlan::Parts(parts) => (parts.count(), 1),
+            };
+            (2 * pieces + opens) * link.round_trip_us + link.moves_us(bytes)
+        };
+        self.0.iter().map(of_object).sum()
+    }
+}
