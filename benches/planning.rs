@@ -12,8 +12,8 @@ use std::sync::Arc;
 use criterion::{Criterion, Throughput};
 use deepclone_common::store::table::TableStore;
 use deepclone_core::ids::SourceKey;
-use deepclone_core::limits::TASK_OBJECTS_MAX;
-use deepclone_core::shard::{ObjectSize, shard};
+use deepclone_core::limits::{GROUP_BYTES_MIN, TASK_OBJECTS_MAX};
+use deepclone_core::shard::{ObjectSize, Packing, shard};
 use deepclone_core::spec::SourcePoint;
 use deepclone_delta::{log, snapshot};
 use object_store::memory::InMemory;
@@ -33,6 +33,10 @@ fn main() {
     criterion.final_summary();
 }
 
+/// As a coordinator packs by default.
+const PACKING: Packing =
+    Packing { task_objects_max: TASK_OBJECTS_MAX, group_bytes_min: Some(GROUP_BYTES_MIN) };
+
 fn bench_sharding(criterion: &mut Criterion) {
     let keys: Vec<String> = (0..OBJECTS).map(file).collect();
     // From 64 KiB up to 512 MiB: most are packed, some are tasks of their own.
@@ -49,7 +53,7 @@ fn bench_sharding(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(OBJECTS.into()));
     group.bench_function("mixed_sizes", |bencher| {
         bencher.iter_with_large_drop(|| {
-            shard(SOURCE, black_box(&objects), TASK_OBJECTS_MAX).expect("the keys ascend")
+            shard(SOURCE, black_box(&objects), PACKING).expect("the keys ascend")
         });
     });
     group.finish();

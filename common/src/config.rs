@@ -72,6 +72,8 @@ pub struct LimitSettings {
     pub concurrency: Option<u32>,
     /// The most bytes of objects per second that a worker copies.
     pub bandwidth: Option<ByteRate>,
+    /// The least bytes of an object that several workers share; for a coordinator.
+    pub shared_object: Option<ByteSize>,
 }
 
 /// A number of bytes, written `512MiB`, `1GiB`, `65536`, …
@@ -247,6 +249,7 @@ mod tests {
             memory = "512MiB"
             concurrency = 64
             bandwidth = "200MiB/s"
+            shared_object = "1GiB"
             "#,
         )
         .unwrap();
@@ -254,6 +257,7 @@ mod tests {
         assert_eq!(config.limits.memory, Some(ByteSize(512 << 20)));
         assert_eq!(config.limits.concurrency, Some(64));
         assert_eq!(config.limits.bandwidth, Some(ByteRate(200 << 20)));
+        assert_eq!(config.limits.shared_object, Some(ByteSize(1 << 30)));
         assert_eq!(config.listen.http, None);
     }
 

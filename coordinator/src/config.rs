@@ -19,6 +19,8 @@ use crate::state::Place;
 const GRPC_PORT: u16 = 7420;
 const HTTP_PORT: u16 = 7421;
 const DATABASE: &str = "sqlite:deepclone.db";
+/// The least size of shared objects: a part is a sixteenth of it, and S3 takes no less than 5 MiB.
+const SHARED_OBJECT_MIN: u64 = 80 << 20;
 
 /// Decides and publishes the syncs of Delta tables; workers copy.
 #[derive(Clone, Debug, Parser)]
@@ -54,6 +56,8 @@ pub struct Settings {
     pub place: Place,
     /// The connections of the file.
     pub connections: Connections,
+    /// Bytes of an object that several workers share; `None`: the default.
+    pub shared_object: Option<u64>,
 }
 
 impl Settings {
@@ -72,7 +76,15 @@ impl Settings {
         let file_url = config.database.url.as_ref().map(|url| url.expose());
         let place = place(args.database.as_deref().or(file_url).unwrap_or(DATABASE))?;
         let connections = Connections::from_config(&config).map_err(|error| error.failure())?;
-        Ok(Self { listen, http_listen, exposure, place, connections })
+        let shared_object = config.limits.shared_object.map(|size| size.0);
+        if shared_object.is_some_and(|size| size < SHARED_OBJECT_MIN) {
+            let message = format!(
+                "limits.shared_object: {SHARED_OBJECT_MIN} bytes at least, for stores take no \
+                 smaller parts"
+            );
+            return Err(Failure::new(Reason::InvalidArgument, message));
+        }
+        Ok(Self { listen, http_listen, exposure, place, connections, shared_object })
     }
 }
 
@@ -134,6 +146,20 @@ mod tests {
         let settings = load(&["--config", path, "--http-listen", "127.0.0.1:3"]).unwrap();
         assert_eq!(settings.listen.port(), 1);
         assert_eq!(settings.http_listen.port(), 3);
+    }
+
+    #[test]
+    fn objects_are_shared_from_a_size_on_whose_parts_stores_take() {
+        let with = |text: &str| {
+            let mut file = tempfile::NamedTempFile::new().unwrap();
+            writeln!(file, "[limits]\nshared_object = \"{text}\"").unwrap();
+            load(&["--config", file.path().to_str().unwrap()])
+        };
+        assert_eq!(load(&[]).unwrap().shared_object, None);
+        assert_eq!(with("80MiB").unwrap().shared_object, Some(80 << 20));
+        let failure = with("79MiB").unwrap_err();
+        assert_eq!(failure.reason.row().exit, 2);
+        assert!(failure.message.contains("shared_object"));
     }
 
     #[test]

@@ -63,7 +63,12 @@ impl Embedded {
             other => other,
         };
         let store = store.map_err(|error| error.failure())?;
-        let limits = Limits { heartbeat_interval: HEARTBEAT_INTERVAL, ..Limits::default() };
+        // Its workers are one process: none of them alone is too slow for a large object.
+        let limits = Limits {
+            heartbeat_interval: HEARTBEAT_INTERVAL,
+            group_bytes_min: None,
+            ..Limits::default()
+        };
         Self::start_with(connections, Arc::new(store), limits).await
     }
 

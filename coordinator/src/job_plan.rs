@@ -6,13 +6,15 @@ use std::sync::Arc;
 
 use deepclone_common::connections::Resolved;
 use deepclone_core::evidence::{Prior, Recorded, prior};
+use deepclone_core::group::{GroupStep, PartRange};
 use deepclone_core::ids::{JobId, SourceKey, TargetKey, TaskFingerprint, TaskIndex};
 use deepclone_core::limits::ENTITY_TAG_BYTES_KEPT;
-use deepclone_core::receipt::Receipt;
+use deepclone_core::receipt::{ObjectReceipt, PartReceipt, Receipt};
 use deepclone_core::shard::Shard;
-use deepclone_core::task::{ObjectCopy, TaskSide, TaskSpec};
+use deepclone_core::task::{ObjectCopy, TaskSide, TaskSpec, TaskWork};
 use deepclone_delta::sync::{CopyObject, Work};
 
+use crate::shared_steps::SharedSteps;
 use crate::state::{Evidence, JobSpec};
 
 /// The newest plan of a live job.
@@ -53,21 +55,66 @@ impl JobPlan {
         self.priors.insert(place, prior(Some(recorded), self.source, in_use));
     }
 
-    /// Returns the objects of a task, in the order that its receipts follow.
+    /// Returns the objects that a task is about, in the order that its receipts follow.
     pub fn objects<'a>(&'a self, task: &'a Shard) -> impl Iterator<Item = &'a CopyObject> {
         task.objects.iter().map(|&place| &self.work.objects()[place])
     }
 
-    /// Returns what a worker gets. `None` when the plan has no such task.
+    /// Returns the objects that are at the target once a task is done: each object of the plan with
+    /// one task.
+    pub fn objects_done<'a>(&'a self, task: &'a Shard) -> impl Iterator<Item = &'a CopyObject> {
+        self.objects(task).take(task.objects_done())
+    }
+
+    /// Returns the tasks of the shared object to which this one belongs: the one that opens the
+    /// upload first, the one that ends it last. Empty for whole objects.
     #[must_use]
-    pub fn task_spec(&self, index: TaskIndex) -> Option<TaskSpec> {
-        let task = self.tasks.get(usize::try_from(index.0).ok()?)?;
-        let objects = task.objects.iter().map(|&place| self.object_copy(place));
+    pub fn group(&self, index: usize) -> &[Shard] {
+        let group = |task: &Shard| task.shared.map(|shared| shared.place.group);
+        let Some(number) = self.tasks.get(index).and_then(group) else { return &[] };
+        let is_in = |task: &&Shard| group(task) == Some(number);
+        let before = self.tasks[..index].iter().rev().take_while(is_in).count();
+        let after = self.tasks[index..].iter().take_while(is_in).count();
+        &self.tasks[index - before..index + after]
+    }
+
+    /// Returns the key of the target's object to which a task belongs that opens an upload.
+    #[must_use]
+    pub fn target_key(&self, fingerprint: TaskFingerprint) -> Option<String> {
+        let object = self.objects(self.task(fingerprint)?).next()?;
+        Some(object.target_path.clone())
+    }
+
+    /// Returns what a worker gets. `None` when the plan has no such task, or when it is a step of a
+    /// shared object and `steps` has not what it needs.
+    #[must_use]
+    pub fn task_spec(&self, index: TaskIndex, steps: &SharedSteps) -> Option<TaskSpec> {
         Some(TaskSpec {
             source: side(&self.job_spec.source),
             target: side(&self.job_spec.target),
             verification: self.job_spec.spec.verification,
-            objects: objects.collect(),
+            work: self.work_of(usize::try_from(index.0).ok()?, steps)?,
+        })
+    }
+
+    fn work_of(&self, index: usize, steps: &SharedSteps) -> Option<TaskWork> {
+        let task = self.tasks.get(index)?;
+        let mut objects = task.objects.iter().map(|&place| self.object_copy(place));
+        let Some(shared) = task.shared else { return Some(TaskWork::Objects(objects.collect())) };
+        let (object, group) = (objects.next()?, self.group(index));
+        let upload = || steps.upload(group.first()?.fingerprint).cloned();
+        Some(match shared.place.step {
+            GroupStep::Open => TaskWork::Open(object),
+            GroupStep::Parts => TaskWork::Parts { object, upload: upload()?, parts: shared.parts },
+            GroupStep::Finish => {
+                let (_, written) = group.split_first()?;
+                let (_, written) = written.split_last()?;
+                let mut parts = Vec::with_capacity(shared.parts.count());
+                for task in written {
+                    parts.extend_from_slice(steps.parts(task.fingerprint)?);
+                }
+                TaskWork::Finish { object, upload: upload()?, parts }
+            }
         })
     }
 
@@ -97,13 +144,29 @@ impl JobPlan {
     }
 
     /// Tells whether a receipt has the shape of a task: one object for each of its objects, of a
-    /// size that it can have. `None` when the plan has no such task.
+    /// size that it can have, or what the step of a shared object records. `None` when the plan has
+    /// no such task.
     #[must_use]
     pub fn receipt_fits(&self, fingerprint: TaskFingerprint, receipt: &Receipt) -> Option<bool> {
         let task = self.task(fingerprint)?;
-        let is_whole = task.objects.len() == receipt.objects.len();
-        let mut pairs = self.objects(task).zip(&receipt.objects);
-        Some(is_whole && pairs.all(|(object, seen)| fits(object, seen.size)))
+        let (has_upload, parts) = (receipt.upload.is_some(), &receipt.parts[..]);
+        let shows_objects = || self.shows(task, &receipt.objects) && parts.is_empty();
+        let shows_none = receipt.objects.is_empty();
+        Some(match task.shared {
+            None => shows_objects() && !has_upload,
+            Some(shared) => match shared.place.step {
+                GroupStep::Open if shows_none => has_upload && parts.is_empty(),
+                // The target has it, or it is made: an upload that was seen is told.
+                GroupStep::Open => shows_objects() && !has_upload,
+                GroupStep::Finish => shows_objects() && has_upload,
+                GroupStep::Parts => shows_none && has_upload && are_written(shared.parts, parts),
+            },
+        })
+    }
+
+    fn shows(&self, task: &Shard, seen: &[ObjectReceipt]) -> bool {
+        let mut pairs = self.objects(task).zip(seen);
+        task.objects.len() == seen.len() && pairs.all(|(object, seen)| fits(object, seen.size))
     }
 
     /// Returns what a receipt saw. Empty when the plan has no such task, or the receipt does not
@@ -117,6 +180,7 @@ impl JobPlan {
         now_ms: i64,
     ) -> Vec<Evidence> {
         let fits = self.receipt_fits(fingerprint, receipt) == Some(true);
+        // A step that makes no object is evidence of none: its receipt shows none.
         let Some(task) = self.task(fingerprint).filter(|_| fits) else { return Vec::new() };
         let recorded_ms = now_ms.saturating_sub_unsigned(receipt.elapsed_ms);
         self.objects(task)
@@ -139,6 +203,12 @@ impl JobPlan {
     fn task(&self, fingerprint: TaskFingerprint) -> Option<&Shard> {
         self.tasks.get(*self.places.get(&fingerprint)?)
     }
+}
+
+/// True when these are the parts of the range, each of its length.
+fn are_written(range: PartRange, parts: &[PartReceipt]) -> bool {
+    let expected = range.parts().map(|(number, bytes)| (number, bytes.end - bytes.start));
+    parts.iter().map(|part| (part.number, part.size)).eq(expected)
 }
 
 /// Returns an entity tag as it is kept: one that is too long counts as none.

@@ -13,6 +13,7 @@
 //! * [`rpc`]: the gRPC services.
 //! * [`driver`]: the loop that owns the machine.
 //! * [`effects`]: planning and publishing; [`job_plan`]: what planning makes.
+//! * [`shared_steps`]: what workers recorded of objects that several of them copy.
 //! * [`state`]: facts and evidence, in SQLite.
 //! * [`metrics`]: the gauges of `/metrics`.
 //!
@@ -47,4 +48,5 @@ pub mod job_plan;
 pub mod metrics;
 pub mod rpc;
 pub mod server;
+pub mod shared_steps;
 pub mod state;

@@ -57,7 +57,10 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> Result<(), Failure> {
     let store = SqliteStore::open(&settings.place).await.map_err(|error| error.failure())?;
-    let limits = Limits::default();
+    let limits = match settings.shared_object {
+        None => Limits::default(),
+        least => Limits { group_bytes_min: least, ..Limits::default() },
+    };
     let context = Context::new(Arc::new(settings.connections), Arc::new(store), &limits);
     let gauges = Arc::new(Gauges::default());
     let stop = shutdown.child_token();

@@ -2,8 +2,8 @@
 //! requests that is. Workers copy by it, and a plan is estimated by it.
 //!
 //! The numbers leave out what cannot be known before the copy: retries, the proof of an object that
-//! the target may hold already, reading back, and whether a store copies by itself. Azure opens an
-//! upload without a request.
+//! the target may hold already, reading back, whether a store copies by itself, and three requests
+//! more for an object that workers share. Azure opens an upload without a request.
 
 use std::ops::Range;
 
@@ -82,8 +82,7 @@ impl PartPlan {
     }
 
     fn with_parts_of(part_bytes_min: u64, object_bytes: u64) -> Self {
-        let least = object_bytes.div_ceil(PARTS_MAX).next_multiple_of(PART_BYTES_STEP);
-        Self { object_bytes, part_bytes: least.max(part_bytes_min) }
+        Self { object_bytes, part_bytes: part_bytes_of(object_bytes, part_bytes_min) }
     }
 
     /// Length of the object.
@@ -105,6 +104,14 @@ impl PartPlan {
             start..start.saturating_add(self.part_bytes).min(self.object_bytes)
         })
     }
+}
+
+/// Returns the length of an object's parts: `part_bytes_min`, or more where that made too many.
+pub(crate) fn part_bytes_of(object_bytes: u64, part_bytes_min: u64) -> u64 {
+    if object_bytes.div_ceil(part_bytes_min.max(1)) <= PARTS_MAX {
+        return part_bytes_min.max(1);
+    }
+    object_bytes.div_ceil(PARTS_MAX).next_multiple_of(PART_BYTES_STEP)
 }
 
 #[cfg(test)]

@@ -36,7 +36,7 @@ impl WorkerId {
 }
 
 /// Names a task by its content: the SHA-256 of its source and its ordered (key, size, modification
-/// time, part range).
+/// time, step, part range).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TaskFingerprint(pub [u8; 32]);
 

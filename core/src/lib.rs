@@ -54,7 +54,8 @@
 //! assert!(actions.contains(&Action::Plan { job }));
 //!
 //! // The plan has one task of one object.
-//! let task = PlanTask { fingerprint: TaskFingerprint([4; 32]), bytes: 9, objects: 1 };
+//! let fingerprint = TaskFingerprint([4; 32]);
+//! let task = PlanTask { fingerprint, bytes: 9, objects: 1, group: None };
 //! let plan = Plan {
 //!     digest: PlanDigest([5; 32]),
 //!     source_version: 7,
@@ -116,6 +117,7 @@ pub mod concurrency;
 pub mod copy_plan;
 pub mod evidence;
 pub mod failure;
+pub mod group;
 pub mod ids;
 pub mod job_limits;
 pub mod limits;

@@ -69,6 +69,15 @@ pub const SLOTS_MAX: u32 = 512;
 /// The slowest rate at which a body may flow: twice that below which our client gives a request up.
 /// Stores drop a body that gets nothing for half a minute.
 pub const BODY_BYTES_PER_SECOND_MIN: u64 = 128 << 10;
+/// Bytes of an object that several workers share by its parts: below, one worker ends it within a
+/// minute or two. A sixteenth of it is a task.
+pub const GROUP_BYTES_MIN: u64 = 4 << 30;
+/// Parts of one task of a shared object: their evidence fits into a report with many others.
+pub const PARTS_PER_TASK_MAX: usize = 64;
+/// Bytes by which a store names a part of an upload: an entity tag, with a checksum at the most.
+pub const PART_ID_BYTES_MAX: usize = 256;
+/// Bytes of a store's id of an upload: those of S3 and GCS have less than 200.
+pub const UPLOAD_ID_BYTES_MAX: usize = 1 << 10;
 /// Parts of one object: stores take 10 000.
 pub const PARTS_MAX: u64 = 9_000;
 /// Tasks of one sync: some 256 TiB of full tasks, in a few hundred megabytes of memory.
@@ -85,6 +94,9 @@ pub const TASK_LOSSES_MAX: u32 = 12;
 /// two heartbeats after the grant, if a few go at once. So is the least bandwidth that a worker may
 /// be given, 128 KiB a second.
 pub const TASK_RATE_MIN: u64 = 16 << 10;
+/// Losses of parts of a shared object up to which they are taken back from a slow worker: on a line
+/// that is slow for all, they must end somewhere.
+pub const PARTS_TAKEN_BACK_MAX: u32 = 3;
 /// The first pause after a failed attempt; it doubles, with jitter.
 pub const BACKOFF_MIN: Duration = Duration::from_millis(500);
 /// The longest pause after a failed attempt: as long as a lease.
@@ -214,6 +226,19 @@ const _: () = assert!(GRANT_TASKS_MAX <= GRANT_CANDIDATES_MAX);
 const _: () = assert!(GRANT_TASKS_MAX <= HELD_TASKS_MAX);
 const _: () = assert!(GRANT_OBJECTS_MAX * GRANT_OBJECT_BYTES_MAX <= GRANT_BYTES_MAX);
 const _: () = assert!(GRANT_BYTES_MAX < MESSAGE_BYTES_MAX);
+const _: () = assert!(PARTS_TAKEN_BACK_MAX < TASK_LOSSES_MAX);
+const _: () = assert!(GROUP_BYTES_MIN / 16 == TASK_BYTES_MAX);
+const _: () = assert!(PART_BYTES_MIN <= TASK_BYTES_MAX);
+// The grant that ends a shared object names all of its parts, and is alone in its answer.
+const _: () = assert!(PARTS_MAX * (PART_ID_BYTES_MAX as u64 + 64) < MESSAGE_BYTES_MAX as u64);
+// So does a report that is full of tasks of parts of the usual size.
+const _: () = assert!(
+    OUTCOMES_PER_REPORT_MAX as u64
+        * (TASK_BYTES_MAX / PART_BYTES_MIN * (PART_ID_BYTES_MAX as u64 + 64)
+            + UPLOAD_ID_BYTES_MAX as u64
+            + 256)
+        < MESSAGE_BYTES_MAX as u64
+);
 // A worker's report and its announcements fit into a message: a key is some 70 bytes.
 const _: () = assert!(HELD_TASKS_MAX * 128 < MESSAGE_BYTES_MAX);
 const _: () = assert!(
@@ -245,6 +270,8 @@ pub struct Limits {
     pub backoff_max: Duration,
     pub tasks_max: usize,
     pub task_objects_max: usize,
+    /// `None`: no object is shared.
+    pub group_bytes_min: Option<u64>,
     pub jobs_live_max: usize,
     pub jobs_ended_max: usize,
     pub workers_max: usize,
@@ -270,6 +297,7 @@ impl Default for Limits {
             backoff_max: BACKOFF_MAX,
             tasks_max: TASKS_MAX,
             task_objects_max: TASK_OBJECTS_MAX,
+            group_bytes_min: Some(GROUP_BYTES_MIN),
             jobs_live_max: JOBS_LIVE_MAX,
             jobs_ended_max: JOBS_ENDED_MAX,
             workers_max: WORKERS_MAX,

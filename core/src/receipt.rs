@@ -1,10 +1,15 @@
 //! What a worker reports of a task: evidence, or the kind of its failure.
 
-/// Evidence that every object of a task was seen whole at the target.
+/// Evidence that a task is done: that every object of it was seen whole at the target, or, of an
+/// object that several workers share, that its step is done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Receipt {
-    /// One for each object of the task, in the task's order.
+    /// One for each object of the task, in the task's order. None for a step that makes no object.
     pub objects: Vec<ObjectReceipt>,
+    /// The upload that a step opened or wrote to.
+    pub upload: Option<SharedUpload>,
+    /// The parts that a step wrote, in order.
+    pub parts: Vec<PartReceipt>,
     /// Bytes read from the source, repeats included.
     pub bytes_read: u64,
     /// Bytes written to the target, repeats included.
@@ -36,6 +41,31 @@ pub struct ObjectReceipt {
     pub existed: bool,
     /// What proves that the target holds these bytes.
     pub proof: Proof,
+}
+
+/// An upload to which several workers write, and the state of the source that it is of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SharedUpload {
+    /// The store's id; empty where uploads have none (Azure).
+    pub id: String,
+    /// True when its parts must have checksums in their requests.
+    pub is_checked: bool,
+    /// The source's entity tag: every part is read of this state. Empty where it has none.
+    pub source_etag: String,
+}
+
+/// Evidence for one part of an upload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartReceipt {
+    /// The parts of an object are counted from 0.
+    pub number: u32,
+    pub size: u64,
+    /// CRC-64/NVME of the bytes.
+    pub crc64nvme: u64,
+    /// By which the completion names it.
+    pub id: String,
+    /// True when the store took our checksum with the part, or said the same one.
+    pub is_proved: bool,
 }
 
 /// What proves that the target holds the bytes of an object.
@@ -106,4 +136,6 @@ pub enum TaskFailureKind {
     Corrupt,
     /// The lease ended before the copy did.
     LeaseExpired,
+    /// The upload is gone or lacks a part, and the target has no object: it is opened again.
+    UploadLost,
 }

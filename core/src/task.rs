@@ -6,8 +6,10 @@
 use std::time::Duration;
 
 use crate::evidence::Prior;
+use crate::group::PartRange;
 use crate::ids::GrantKey;
 use crate::job_limits::JobShare;
+use crate::receipt::{PartReceipt, SharedUpload};
 use crate::spec::Verification;
 
 /// What the coordinator gives to a worker: a task, for a duration.
@@ -36,8 +38,50 @@ pub struct TaskSpec {
     pub target: TaskSide,
     /// How copied bytes are verified.
     pub verification: Verification,
-    /// What to copy, in the order that receipts follow.
-    pub objects: Vec<ObjectCopy>,
+    pub work: TaskWork,
+}
+
+/// What a task is to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TaskWork {
+    /// Copies whole objects, in the order that receipts follow.
+    Objects(Vec<ObjectCopy>),
+    /// Opens the upload of a shared object, unless the target has the object.
+    Open(ObjectCopy),
+    /// Writes some parts of a shared object.
+    Parts { object: ObjectCopy, upload: SharedUpload, parts: PartRange },
+    /// Makes a shared object of its parts.
+    Finish {
+        object: ObjectCopy,
+        upload: SharedUpload,
+        /// All of them, in order.
+        parts: Vec<PartReceipt>,
+    },
+}
+
+impl TaskWork {
+    /// Returns the objects that it is about.
+    #[must_use]
+    pub fn objects(&self) -> &[ObjectCopy] {
+        match self {
+            Self::Objects(objects) => objects,
+            Self::Open(object) | Self::Parts { object, .. } | Self::Finish { object, .. } => {
+                std::slice::from_ref(object)
+            }
+        }
+    }
+
+    /// Returns the bytes that it copies, as far as they are known.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        match self {
+            Self::Objects(objects) => {
+                objects.iter().fold(0, |sum, object| sum.saturating_add(object.size))
+            }
+            Self::Parts { parts, .. } => parts.bytes(),
+            Self::Open(_) | Self::Finish { .. } => 0,
+        }
+    }
 }
 
 /// One side of a task: a table's folder in a connection that the worker resolves itself.

@@ -46,8 +46,9 @@
 pub mod convert;
 pub mod status;
 
-/// The versions of the dispatch protocol that this build speaks.
-pub const DISPATCH_PROTOCOLS: std::ops::RangeInclusive<u32> = 1..=1;
+/// The versions of the dispatch protocol that this build speaks. From 2 on, a task may be a step in
+/// the copy of an object that several workers share, which a worker of 1 cannot do.
+pub const DISPATCH_PROTOCOLS: std::ops::RangeInclusive<u32> = 2..=2;
 
 /// The encoded descriptors of `deepclone.v1` and of its imports, for reflection.
 pub const FILE_DESCRIPTOR_SET: &[u8] =

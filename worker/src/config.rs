@@ -85,7 +85,7 @@ impl WorkerSettings {
         let WorkerArguments { memory, concurrency, bandwidth, .. } = arguments;
         let limit_sources = LimitSources {
             file: arguments.config,
-            flags: LimitSettings { memory, concurrency, bandwidth },
+            flags: LimitSettings { memory, concurrency, bandwidth, ..LimitSettings::default() },
         };
         let limits = WorkerLimits::new(limit_sources.over(config.limits))?;
         let coordinators = arguments.coordinator.iter().map(|url| coordinator(url));

@@ -26,7 +26,7 @@ fn check_source(spec: &TaskSpec, offers: &[Offer]) -> Result<(), String> {
     if !has_role(side, offers, |offer| offer.can_read) {
         return Err(no_role(side, "source"));
     }
-    match spec.objects.iter().find(|object| leaves_the_table(&object.source_path)) {
+    match spec.work.objects().iter().find(|object| leaves_the_table(&object.source_path)) {
         Some(object) => Err(format!("the source key {:?} leaves the table", object.source_path)),
         None => Ok(()),
     }
@@ -40,7 +40,7 @@ fn check_target(spec: &TaskSpec, offers: &[Offer]) -> Result<(), String> {
     if side.root.split('/').any(is_coordinators_own) {
         return Err(format!("the target folder {:?} is a log's: a worker writes none", side.root));
     }
-    for object in &spec.objects {
+    for object in spec.work.objects() {
         let key = &object.target_path;
         if leaves_the_table(key) {
             return Err(format!("the target key {key:?} leaves the table"));
@@ -75,7 +75,7 @@ fn is_coordinators_own(segment: &str) -> bool {
 mod tests {
     use deepclone_core::evidence::Prior;
     use deepclone_core::spec::Verification;
-    use deepclone_core::task::ObjectCopy;
+    use deepclone_core::task::{ObjectCopy, TaskWork};
 
     use super::*;
 
@@ -96,7 +96,10 @@ mod tests {
             source: side("from", "a"),
             target: side("to", target_root),
             verification: Verification::Digest,
-            objects: vec![object("first", "first"), object(source_path, target_path)],
+            work: TaskWork::Objects(vec![
+                object("first", "first"),
+                object(source_path, target_path),
+            ]),
         }
     }
 

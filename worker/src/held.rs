@@ -29,7 +29,7 @@ use crate::budget::Budget;
 use crate::copy::context::TaskContext;
 use crate::copy::counts::Counts;
 use crate::copy::target::Target;
-use crate::copy::task::copy_task;
+use crate::copy::task::do_task;
 use crate::guard;
 use crate::job_pace::{JobPace, JobPaces};
 use crate::lease::LeaseClock;
@@ -123,8 +123,8 @@ impl HeldTasks {
             lease: Arc::new(LeaseClock::new(came_at, grant.ttl)),
             stop: CancellationToken::new(),
             counts: Arc::new(counts),
-            bytes: grant.spec.objects.iter().map(|object| object.size).sum(),
-            objects: u32::try_from(grant.spec.objects.len()).unwrap_or(u32::MAX),
+            bytes: grant.spec.work.bytes(),
+            objects: u32::try_from(grant.spec.work.objects().len()).unwrap_or(u32::MAX),
             pace,
             outcome: None,
         };
@@ -142,7 +142,7 @@ impl HeldTasks {
             // Opened after the trial, whose result decides how the store is written to.
             let context = fit.and_then(|lane| held.context(&grant, lane, clock, stop, counts));
             let outcome = match context {
-                Ok(context) => copy_task(&context, &grant.spec.objects).await,
+                Ok(context) => do_task(&context, &grant.spec.work).await,
                 Err(failure) => TaskOutcome::Failed(failure),
             };
             held.end(grant.key, outcome);

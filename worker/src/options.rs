@@ -90,7 +90,7 @@ impl WorkerLimits {
 
 /// The copies at once and the bytes per second that settings ask for.
 fn checked(settings: LimitSettings) -> Result<(u32, Option<u64>), Failure> {
-    let LimitSettings { memory: _, concurrency, bandwidth } = settings;
+    let LimitSettings { concurrency, bandwidth, .. } = settings;
     let rate = bandwidth.map(|ByteRate(rate)| rate);
     let invalid = |message: String| Failure::new(Reason::InvalidArgument, message);
     if concurrency.is_some_and(|copies| !(1..=SLOTS_MAX).contains(&copies)) {
@@ -125,7 +125,12 @@ mod tests {
     async fn limits_are_checked_and_fit_each_other() {
         let limits = |concurrency, bandwidth: Option<u64>| {
             let bandwidth = bandwidth.map(ByteRate);
-            WorkerLimits::new(LimitSettings { memory: None, concurrency, bandwidth })
+            WorkerLimits::new(LimitSettings {
+                memory: None,
+                concurrency,
+                bandwidth,
+                ..LimitSettings::default()
+            })
         };
         for (concurrency, bandwidth, copies) in [
             (Some(1), None, 1),

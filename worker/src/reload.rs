@@ -40,11 +40,12 @@ impl LimitSources {
     /// Lays the flags over what the file says.
     #[must_use]
     pub fn over(&self, file: LimitSettings) -> LimitSettings {
-        let LimitSettings { memory, concurrency, bandwidth } = self.flags;
+        let LimitSettings { memory, concurrency, bandwidth, .. } = self.flags;
         LimitSettings {
             memory: memory.or(file.memory),
             concurrency: concurrency.or(file.concurrency),
             bandwidth: bandwidth.or(file.bandwidth),
+            ..file
         }
     }
 }
@@ -126,7 +127,8 @@ mod tests {
 
     use super::*;
 
-    const NONE: LimitSettings = LimitSettings { memory: None, concurrency: None, bandwidth: None };
+    const NONE: LimitSettings =
+        LimitSettings { memory: None, concurrency: None, bandwidth: None, shared_object: None };
     const MIB: u64 = 1 << 20;
 
     fn reload(file: Option<&Path>, flags: LimitSettings) -> Reload {
@@ -142,6 +144,7 @@ mod tests {
             memory: Some(ByteSize(MIB)),
             concurrency: Some(3),
             bandwidth: Some(ByteRate(2 * MIB)),
+            ..NONE
         };
         let wins = |key| format!("--{key} of the command line wins over {key} in the file");
         let restart = "memory stays at 536870912 bytes: 1048576 bytes need a restart of the worker";

@@ -42,7 +42,7 @@ pub async fn run(
     let mut interrupts = Interrupts::catch()?;
     let workers = arguments.workers.unwrap_or(WORKERS);
     let (concurrency, bandwidth) = (arguments.concurrency, arguments.bandwidth);
-    let limits = LimitSettings { memory: None, concurrency, bandwidth };
+    let limits = LimitSettings { concurrency, bandwidth, ..LimitSettings::default() };
     let mut session = Session::with_workers(context, &spec, workers, limits).await?;
     let done = sync(&mut session, &spec, &mut interrupts).await;
     session.close().await;

@@ -86,6 +86,7 @@ fn settings(
         memory: limits.memory,
         concurrency: flags.concurrency.or(limits.concurrency),
         bandwidth: flags.bandwidth.or(limits.bandwidth),
+        ..limits
     })?;
     Ok(EmbeddedSettings {
         database: home.and_then(|home| of_target(&target.uri, &home)),

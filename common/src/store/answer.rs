@@ -171,7 +171,8 @@ const CODES: &[(&[&str], StoreErrorKind, &str)] = &[
         StoreErrorKind::Transient,
         "another request for the object is under way",
     ),
-    (&["NoSuchUpload", "InvalidBlockList"], StoreErrorKind::Other, "the upload is gone"),
+    (&["NoSuchUpload", "InvalidBlockList"], StoreErrorKind::UploadLost, "the upload is gone"),
+    (&["InvalidPart", "InvalidPartOrder"], StoreErrorKind::UploadLost, "the upload lacks a part"),
 ];
 
 const FULL: &str = "the store is full, or a quota is used up";

@@ -36,6 +36,8 @@ pub enum StoreErrorKind {
     TimedOut,
     /// A cut connection, a 5xx, or another request under way: the same request may succeed later.
     Transient,
+    /// The upload is not there any more, or not with these parts.
+    UploadLost,
     /// The store takes no write without a checksum in a header.
     ChecksumWanted,
     /// The store does not implement the request (501).

@@ -250,6 +250,12 @@ impl StreamingStore {
         Ok(UploadId { path: path.clone(), id, is_checked: wanted.is_some() })
     }
 
+    /// The upload that [`Self::create`] opened, here or in another process.
+    #[must_use]
+    pub fn resume(&self, path: &Path, id: &str, is_checked: bool) -> UploadId {
+        UploadId { path: path.clone(), id: id.to_owned(), is_checked }
+    }
+
     /// Writes a part, from 0. A part of the same number that was written before is replaced.
     ///
     /// # Errors
@@ -301,13 +307,15 @@ impl StreamingStore {
         self.abort(&UploadId { path, id, is_checked: false }).await
     }
 
-    /// Throws away all uploads of this object that were opened and not ended. Returns how many.
+    /// Throws away all uploads of this object that were opened and not ended, but the one with the
+    /// id `kept`. Returns how many.
     ///
     /// # Errors
     /// `Unsupported` where the store lists none; else the store's.
-    pub async fn abort_others(&self, path: &Path) -> Result<usize, StoreError> {
+    pub async fn abort_others(&self, path: &Path, kept: Option<&str>) -> Result<usize, StoreError> {
         let found = self.open_uploads(path.as_ref()).await?;
-        let of_object: Vec<_> = found.into_iter().filter(|one| one.path == *path).collect();
+        let is_other = |one: &OpenUpload| one.path == *path && kept != Some(one.id.as_str());
+        let of_object: Vec<_> = found.into_iter().filter(is_other).collect();
         for one in &of_object {
             self.abort_open(one).await?;
         }

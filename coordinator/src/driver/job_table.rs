@@ -11,13 +11,14 @@ use deepclone_core::failure::Failure;
 use deepclone_core::ids::{JobId, TargetKey, TaskFingerprint};
 use deepclone_core::job_limits::JobLimits;
 use deepclone_core::machine::{End, Fact, JobView, Machine};
-use deepclone_core::receipt::Receipt;
+use deepclone_core::receipt::{Receipt, SharedUpload};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use super::snapshot::{JobSnapshot, JobsPage, JobsQuery};
 use super::watchers::Watchers;
 use crate::job_plan::JobPlan;
+use crate::shared_steps::SharedSteps;
 use crate::state::{Entry, Evidence, JobSpec, PlanNote, StateError, decode_spec};
 
 /// Every job that the machine shows.
@@ -55,6 +56,8 @@ pub(super) struct JobWork {
     pub(super) planning: Option<AbortHandle>,
     /// Source keys that workers did not find: the next plan fails if it needs one again.
     pub(super) vanished: BTreeSet<String>,
+    /// What is recorded of shared objects that are not whole yet.
+    pub(super) steps: SharedSteps,
     /// Receipts of earlier grants that came before the first plan of this epoch.
     early: Vec<EarlyReceipt>,
 }
@@ -119,6 +122,7 @@ impl JobTable {
     /// Applies an entry that is durable.
     pub(super) fn recorded(&mut self, entry: &Entry) {
         let Some(job) = self.entries.get_mut(&entry.fact.job()) else { return };
+        job.work.steps.record(&entry.fact);
         match &entry.fact {
             Fact::Created { .. } => job.created_ms = entry.recorded_ms,
             Fact::Ended { .. } => job.ended_ms = Some(entry.recorded_ms),
@@ -233,6 +237,25 @@ impl JobWork {
                 .collect(),
             _ => Vec::new(),
         }
+    }
+
+    /// Returns the uploads that are open of these tasks, or of all, with the keys of their objects.
+    /// Without a plan nothing tells their keys.
+    pub(super) fn open_uploads(
+        &self,
+        tasks: Option<&[TaskFingerprint]>,
+    ) -> Vec<(String, SharedUpload)> {
+        let Some(plan) = &self.plan else { return Vec::new() };
+        let open = self.steps.open();
+        let wanted = open.filter(|(task, _)| tasks.is_none_or(|tasks| tasks.contains(task)));
+        wanted.filter_map(|(task, upload)| Some((plan.target_key(task)?, upload.clone()))).collect()
+    }
+
+    /// Returns the uploads that are open and that another plan has no task for.
+    pub(super) fn orphans(&self, next: &JobPlan) -> Vec<(String, SharedUpload)> {
+        let Some(plan) = &self.plan else { return Vec::new() };
+        let open = self.steps.open().filter(|(task, _)| next.target_key(*task).is_none());
+        open.filter_map(|(task, upload)| Some((plan.target_key(task)?, upload.clone()))).collect()
     }
 
     /// Ends the planning effect that runs, so that another may start.

@@ -20,6 +20,10 @@ pub(super) fn tell(fact: &Fact) {
         Fact::TaskFailed { job, fingerprint, kind } => {
             tracing::warn!(%job, ?fingerprint, ?kind, "an attempt at a task failed");
         }
+        Fact::GroupRestarted { job, fingerprints } => {
+            let tasks = fingerprints.len();
+            tracing::warn!(%job, tasks, "the upload of an object is lost: it is begun again");
+        }
         Fact::CancelRequested { job } => tracing::info!(%job, "job is to be cancelled"),
         Fact::Published { job, version } => tracing::info!(%job, version, "job published"),
         Fact::Ended { job, end, .. } => match end {

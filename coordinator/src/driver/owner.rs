@@ -31,6 +31,8 @@ pub(super) struct Driver {
     pub(super) recalls: Recalls,
     /// Tasks that read the database beside the loop: plans, and look-ups of ended jobs.
     pub(super) reading: JoinSet<()>,
+    /// Tasks that throw away the uploads of objects that were given up.
+    pub(super) ending: JoinSet<()>,
     /// For effects, to send what they end with.
     pub(super) sender: mpsc::Sender<Message>,
 }
@@ -53,6 +55,7 @@ impl Driver {
             refusals: BTreeMap::new(),
             recalls: Recalls::default(),
             reading: JoinSet::new(),
+            ending: JoinSet::new(),
             sender,
         }
     }

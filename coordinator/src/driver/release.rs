@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use deepclone_core::ids::{GrantKey, JobId, TaskIndex, WorkerId};
+use deepclone_core::ids::{GrantKey, JobId, TaskFingerprint, TaskIndex, WorkerId};
 use deepclone_core::machine::{Action, GrantedTask, Violation};
+use deepclone_core::receipt::SharedUpload;
 use deepclone_core::task::Grant;
 
 use super::message::{Beat, Message};
 use super::owner::Driver;
+use crate::effects::abort::abort;
 use crate::effects::again::plan_for_job;
 use crate::effects::{guarded, publish};
 
@@ -35,6 +37,7 @@ impl Driver {
                 tracing::error!(%job, rule = what, "the coordinator is inconsistent");
             }
             Action::Ended { job } => {
+                self.abort_uploads(job, None);
                 if let Some(work) = self.jobs.work(job) {
                     std::mem::take(work).stop();
                 }
@@ -69,6 +72,19 @@ impl Driver {
         }
     }
 
+    /// Throws away the uploads that are open of these tasks of a job, or of all.
+    pub(super) fn abort_uploads(&mut self, job: JobId, tasks: Option<&[TaskFingerprint]>) {
+        let uploads = self.jobs.get(job).map(|entry| entry.work.open_uploads(tasks));
+        self.abort_these(job, uploads.unwrap_or_default());
+    }
+
+    /// Throws away uploads of a job, given with the keys of their objects.
+    pub(super) fn abort_these(&mut self, job: JobId, uploads: Vec<(String, SharedUpload)>) {
+        let Some(entry) = self.jobs.get(job).filter(|_| !uploads.is_empty()) else { return };
+        let (context, job_spec) = (self.context.clone(), Arc::clone(&entry.job_spec));
+        self.ending.spawn(async move { abort(&context, &job_spec.target, &uploads).await });
+    }
+
     fn spawn_publish(&self, job: JobId) {
         let Some(plan) = self.jobs.plan(job).map(Arc::clone) else { return };
         let (context, sender) = (self.context.clone(), self.sender.clone());
@@ -82,8 +98,13 @@ impl Driver {
         let grants = tasks
             .iter()
             .filter_map(|&GrantedTask { key, index, ttl, share }| {
-                let spec = self.jobs.plan(key.job)?.task_spec(index)?;
-                Some(Grant { key, ttl, share, spec })
+                let entry = self.jobs.get(key.job)?;
+                let spec = entry.work.plan.as_ref()?.task_spec(index, &entry.work.steps);
+                if spec.is_none() {
+                    // Its lease expires, and it is granted again.
+                    tracing::error!(?key, "a granted task lacks what it depends on: report this");
+                }
+                Some(Grant { key, ttl, share, spec: spec? })
             })
             .collect();
         self.workers.grant(worker, grants);

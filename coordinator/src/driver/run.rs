@@ -30,6 +30,8 @@ const MESSAGES_MAX: usize = 1_024;
 const COMMIT_ATTEMPTS_MAX: u32 = 5;
 /// The pause after the first failed attempt; it doubles.
 const COMMIT_PAUSE: Duration = Duration::from_millis(100);
+/// How long uploads that were given up are thrown away after the shutdown.
+const ENDING_MAX: Duration = Duration::from_secs(2);
 /// How old the gauges may be.
 const GAUGES_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -91,6 +93,9 @@ impl Loop {
     ) -> Result<(), Failure> {
         let outcome = self.take_turns(recovered, shutdown).await;
         self.driver.reading.shutdown().await;
+        // Those that do not end in time are dropped with the driver.
+        let ending = async { while self.driver.ending.join_next().await.is_some() {} };
+        let _late = tokio::time::timeout(ENDING_MAX, ending).await;
         outcome
     }
 
@@ -162,6 +167,9 @@ impl Driver {
         }
         for entry in &batch.entries {
             journal::tell(&entry.fact);
+            if let Fact::GroupRestarted { job, fingerprints } = &entry.fact {
+                self.abort_uploads(*job, Some(fingerprints));
+            }
             self.jobs.recorded(entry);
         }
         for action in pending.durable() {
@@ -174,6 +182,7 @@ impl Driver {
         }
         self.refusals.clear();
         while self.reading.try_join_next().is_some() {}
+        while self.ending.try_join_next().is_some() {}
         Ok(wake_at)
     }
 

@@ -171,6 +171,10 @@ impl Driver {
                 (Event::Planned { job, plan: tasks }, Some(note), Some(plan))
             }
         };
+        if let (Some(next), Some(work)) = (&plan, self.jobs.work(job)) {
+            let orphans = work.orphans(next);
+            self.abort_these(job, orphans);
+        }
         let is_live = self.machine.job_state(job).is_some_and(|state| !state.is_final());
         if let Some(work) = self.jobs.work(job).filter(|_| is_live) {
             work.planning = None;

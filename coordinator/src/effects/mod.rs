@@ -4,8 +4,10 @@
 //! * [`plan`]: both logs → change set → tasks, and what earlier jobs copied of their objects.
 //! * [`target`]: checks that the target can hold a replica, before anything is copied.
 //! * [`again`]: planning for a job, after an earlier attempt at it.
+//! * [`abort`]: uploads of shared objects that were given up.
 //! * [`publish`]: checks of vectors and objects, the ledger → the commit → checkpoint, hints.
 
+pub mod abort;
 pub mod again;
 pub mod plan;
 pub mod publish;
@@ -22,6 +24,7 @@ use deepclone_core::failure::Failure;
 use deepclone_core::ids::{SourceKey, TargetKey};
 use deepclone_core::limits::Limits;
 use deepclone_core::reason::Reason;
+use deepclone_core::shard::Packing;
 use futures::FutureExt as _;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -42,8 +45,8 @@ pub struct Context {
     pub clock: Clock,
     /// Bounds the memory of planning (I8).
     planning: Arc<Semaphore>,
-    /// How many objects a task has at the most.
-    pub(crate) task_objects_max: usize,
+    /// How objects are packed into tasks.
+    pub(crate) packing: Packing,
     /// How long a plan may take once it is its turn.
     pub(crate) plan_time_max: Duration,
 }
@@ -58,7 +61,10 @@ impl Context {
             store,
             clock: Clock::System,
             planning,
-            task_objects_max: limits.task_objects_max,
+            packing: Packing {
+                task_objects_max: limits.task_objects_max,
+                group_bytes_min: limits.group_bytes_min,
+            },
             plan_time_max: limits.plan_time_max,
         }
     }

@@ -5,15 +5,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use deepclone_common::connections::Side;
-use deepclone_common::store::table::StoreKind;
+use deepclone_common::store::table::{StoreKind, TableStore};
 use deepclone_core::copy_plan::{CopyPlan, CopyRequests, CopyTarget};
 use deepclone_core::evidence::{Recorded, prior_age_max_ms};
 use deepclone_core::failure::Failure;
+use deepclone_core::group::GroupStep;
 use deepclone_core::ids::{JobId, SourceKey, TargetKey};
 use deepclone_core::limits::{ENTITY_TAG_BYTES_KEPT, GRANT_OBJECT_BYTES_MAX};
 use deepclone_core::machine::{Plan, PlanTask};
 use deepclone_core::reason::Reason;
-use deepclone_core::shard::{ObjectSize, PlanIdentity, Shard, plan_digest, shard};
+use deepclone_core::shard::{ObjectSize, Packing, PlanIdentity, Shard, plan_digest, shard};
 use deepclone_core::spec::SourcePoint;
 use deepclone_delta::sync::{self, CloneMetrics, CopyObject, Planned, SourceFigures, Work};
 
@@ -111,14 +112,33 @@ async fn make(
     };
     let note = note(Some(metrics_map(&work.metrics())), work.notices().to_vec());
     let source = source_key(&job_spec.source, work.lineage());
-    let tasks = pack(source, &work, context.task_objects_max)?;
-    let machine_plan = machine_plan(&job_spec, &work, &tasks);
+    let packing = packing(context, &job_spec, &source_table, &target_table);
+    let tasks = pack(source, &work, packing)?;
+    let machine_plan = machine_plan(&job_spec, &work, &tasks, packing);
     let mut plan = Box::new(JobPlan::new(job_spec, target, source, work, tasks));
     note_priors(context, job, &mut plan).await.map_err(|error| error.failure())?;
     Ok(PlanOutcome::Ready { plan, tasks: machine_plan, note })
 }
 
-fn pack(source: SourceKey, work: &Work, task_objects_max: usize) -> Result<Vec<Shard>, Failure> {
+/// Returns how the objects of a job are packed. Several workers share an object where the target
+/// has uploads and the source's tags are the same to each of them: those of a file follow from its
+/// inode and time, which two machines may see differently. A store that copies by itself is asked
+/// by one worker.
+fn packing(
+    context: &Context,
+    job_spec: &JobSpec,
+    source: &TableStore,
+    target: &TableStore,
+) -> Packing {
+    let has_disk = [source, target].iter().any(|side| side.kind() == StoreKind::Local);
+    let (from, to) = (&job_spec.source.connection, &job_spec.target.connection);
+    if has_disk || context.connections.one_store(from, to).is_some() {
+        return Packing { group_bytes_min: None, ..context.packing };
+    }
+    context.packing
+}
+
+fn pack(source: SourceKey, work: &Work, packing: Packing) -> Result<Vec<Shard>, Failure> {
     for object in work.objects() {
         let keys = object.source_path.len() + object.target_path.len();
         if keys + OBJECT_OVERHEAD_BYTES > GRANT_OBJECT_BYTES_MAX {
@@ -137,7 +157,7 @@ fn pack(source: SourceKey, work: &Work, task_objects_max: usize) -> Result<Vec<S
             modified_ms: object.modified_ms,
         })
         .collect();
-    shard(source, &sizes, task_objects_max)
+    shard(source, &sizes, packing)
         .map_err(|error| Failure::new(Reason::Internal, error.to_string()))
 }
 
@@ -147,7 +167,13 @@ async fn note_priors(context: &Context, job: JobId, plan: &mut JobPlan) -> Resul
     let head_ms = plan.work.replica_commit_ms();
     let since_ms = context.clock.now_ms() - prior_age_max_ms(plan.work.retention_ms());
     let mut priors = Vec::new();
-    for task in &plan.tasks {
+    let steps = [Some(GroupStep::Parts), Some(GroupStep::Finish)];
+    // The opening of a shared object is asked for as its other steps are.
+    for task in plan
+        .tasks
+        .iter()
+        .filter(|task| !steps.contains(&task.shared.map(|shared| shared.place.step)))
+    {
         let keys: Vec<&str> =
             plan.objects(task).map(|object| object.target_path.as_str()).collect();
         let known: BTreeMap<String, KnownObject> = context
@@ -186,16 +212,18 @@ fn recorded(known: &KnownObject, job: JobId, head_ms: Option<i64>) -> Recorded {
     }
 }
 
-fn machine_plan(job_spec: &JobSpec, work: &Work, tasks: &[Shard]) -> Plan {
+fn machine_plan(job_spec: &JobSpec, work: &Work, tasks: &[Shard], packing: Packing) -> Plan {
     let identity = PlanIdentity {
         source_version: work.source_version(),
         replica_version: work.replica_version(),
         options: &encode_options(job_spec),
+        group_bytes_min: packing.group_bytes_min,
     };
     let task = |task: &Shard| PlanTask {
         fingerprint: task.fingerprint,
         bytes: task.bytes,
-        objects: u32::try_from(task.objects.len()).unwrap_or(u32::MAX),
+        objects: u32::try_from(task.objects_done()).unwrap_or(u32::MAX),
+        group: task.shared.map(|shared| shared.place),
     };
     Plan {
         digest: plan_digest(&identity, tasks),

@@ -80,7 +80,10 @@ async fn record_and_doubt<'a>(
     let mut doubts = Vec::new();
     for task in &plan.tasks {
         let keys: Vec<&str> =
-            plan.objects(task).map(|object| object.target_path.as_str()).collect();
+            plan.objects_done(task).map(|object| object.target_path.as_str()).collect();
+        if keys.is_empty() {
+            continue;
+        }
         let found = context.store.evidence(plan.target, &keys, i64::MIN).await;
         let mut own: BTreeMap<String, Evidence> = found
             .map_err(|error| error.failure())?
@@ -90,7 +93,7 @@ async fn record_and_doubt<'a>(
             .map(|evidence| (evidence.key.clone(), evidence))
             .collect();
         ledger.append(own.values().map(entry)).await.map_err(|error| error.failure())?;
-        for object in plan.objects(task) {
+        for object in plan.objects_done(task) {
             let evidence =
                 own.remove(&object.target_path).filter(|evidence| fits(object, evidence.size));
             let is_sure = evidence.as_ref().is_some_and(|evidence| {

@@ -5,9 +5,10 @@
 use deepclone_core::limits::{
     ALLOWED_FEATURES_MAX, CONNECTION_NAME_BYTES_MAX, CONNECTIONS_PER_WORKER_MAX,
     ENTITY_TAG_BYTES_MAX, FAILURE_MESSAGE_BYTES_MAX, FEATURE_NAME_BYTES_MAX, HELD_TASKS_MAX,
-    OUTCOMES_PER_REPORT_MAX, PARTITION_FILTER_BYTES_MAX, PROPERTIES_MAX, PROPERTY_NAME_BYTES_MAX,
-    PROPERTY_VALUE_BYTES_MAX, SPEC_BYTES_MAX, TASK_OBJECTS_MAX, URI_BYTES_MAX,
-    WORKER_NAME_BYTES_MAX, WORKER_VERSION_BYTES_MAX,
+    OUTCOMES_PER_REPORT_MAX, PART_ID_BYTES_MAX, PARTITION_FILTER_BYTES_MAX, PARTS_PER_TASK_MAX,
+    PROPERTIES_MAX, PROPERTY_NAME_BYTES_MAX, PROPERTY_VALUE_BYTES_MAX, SPEC_BYTES_MAX,
+    TASK_OBJECTS_MAX, UPLOAD_ID_BYTES_MAX, URI_BYTES_MAX, WORKER_NAME_BYTES_MAX,
+    WORKER_VERSION_BYTES_MAX,
 };
 use deepclone_proto::convert::WireError;
 use deepclone_proto::v1;
@@ -63,12 +64,27 @@ pub(super) fn report(request: &mut v1::ReportTasksRequest) -> Result<(), WireErr
                     let field = "outcomes.receipt.objects.target_etag";
                     bytes(field, &object.target_etag, ENTITY_TAG_BYTES_MAX)?;
                 }
+                step(receipt)?;
             }
             Some(v1::task_outcome::Outcome::Failure(failure)) => {
                 one_short_line(&mut failure.message)
             }
             None => {}
         }
+    }
+    Ok(())
+}
+
+/// Checks what a receipt tells of a step of a shared object.
+fn step(receipt: &v1::Receipt) -> Result<(), WireError> {
+    if let Some(upload) = &receipt.upload {
+        bytes("outcomes.receipt.upload.id", &upload.id, UPLOAD_ID_BYTES_MAX)?;
+        let field = "outcomes.receipt.upload.source_etag";
+        bytes(field, &upload.source_etag, ENTITY_TAG_BYTES_MAX)?;
+    }
+    entries("outcomes.receipt.parts", receipt.parts.len(), PARTS_PER_TASK_MAX)?;
+    for part in &receipt.parts {
+        bytes("outcomes.receipt.parts.id", &part.id, PART_ID_BYTES_MAX)?;
     }
     Ok(())
 }

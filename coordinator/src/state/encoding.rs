@@ -116,6 +116,11 @@ pub(super) fn encode(entry: &Entry) -> (JobId, &'static str, Vec<u8>) {
             let body = wire::TaskFailed { fingerprint, kind: kind_to_wire(*kind).into() };
             (*job, "task_failed", body.encode_to_vec())
         }
+        Fact::GroupRestarted { job, fingerprints } => {
+            let fingerprints = fingerprints.iter().map(|name| name.0.to_vec()).collect();
+            let body = wire::GroupRestarted { fingerprints };
+            (*job, "group_restarted", body.encode_to_vec())
+        }
         Fact::CancelRequested { job } => {
             (*job, "cancel_requested", wire::CancelRequested {}.encode_to_vec())
         }
@@ -183,6 +188,11 @@ fn decode_fact(
             let row = wire::TaskFailed::decode(body)?;
             let kind = kind_from_wire(row.kind)?;
             Fact::TaskFailed { job, fingerprint: fingerprint(&row.fingerprint)?, kind }
+        }
+        "group_restarted" => {
+            let row = wire::GroupRestarted::decode(body)?;
+            let fingerprints = row.fingerprints.iter().map(|name| fingerprint(name));
+            Fact::GroupRestarted { job, fingerprints: fingerprints.collect::<Result<_, _>>()? }
         }
         "cancel_requested" => {
             wire::CancelRequested::decode(body)?;

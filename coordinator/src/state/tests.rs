@@ -12,7 +12,9 @@ use deepclone_core::job_limits::JobLimits;
 use deepclone_core::limits::JOBS_KEPT;
 use deepclone_core::machine::{End, Fact, Progress, Route};
 use deepclone_core::reason::Reason;
-use deepclone_core::receipt::{ObjectReceipt, Proof, ProofCounts, Receipt, TaskFailureKind};
+use deepclone_core::receipt::{
+    ObjectReceipt, PartReceipt, Proof, ProofCounts, Receipt, SharedUpload, TaskFailureKind,
+};
 use deepclone_core::spec::{
     CloneSpec, DivergencePolicy, Mode, SourcePoint, SourceReplacedPolicy, TableRef, Verification,
 };
@@ -122,7 +124,16 @@ pub(super) fn receipt() -> Receipt {
         worker: "w".into(),
         objects_written_before: 1,
         objects_copied_by_store: 1,
+        ..Receipt::default()
     }
+}
+
+/// What a step of a shared object records.
+fn step() -> Receipt {
+    let upload = SharedUpload { id: "u".into(), is_checked: true, source_etag: "s".into() };
+    let (id, is_proved) = ("p".into(), true);
+    let part = PartReceipt { number: 3, size: 5, crc64nvme: 7, id, is_proved };
+    Receipt { objects: Vec::new(), upload: Some(upload), parts: vec![part], ..receipt() }
 }
 
 /// Every kind of fact but the end, of one job.
@@ -135,7 +146,9 @@ fn live() -> Vec<Entry> {
         limited(1, None),
         planned(1, None),
         Fact::TaskDone { job, fingerprint, receipt: receipt() },
+        Fact::TaskDone { job, fingerprint: TaskFingerprint([9; 32]), receipt: step() },
         Fact::TaskFailed { job, fingerprint, kind: TaskFailureKind::Throttled },
+        Fact::GroupRestarted { job, fingerprints: vec![fingerprint, TaskFingerprint([9; 32])] },
         Fact::CancelRequested { job },
         planned(1, Some(0)),
         Fact::PublishIntended { job },

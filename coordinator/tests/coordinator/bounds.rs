@@ -95,8 +95,8 @@ async fn workers_that_say_too_much_are_refused_by_field() {
         name: "big".to_owned(),
         version: "9".repeat(1_000),
         incarnation: vec![0; 16],
-        protocol_min: 1,
-        protocol_max: 1,
+        protocol_min: 2,
+        protocol_max: 2,
         ..Default::default()
     };
     let refused = worker.client.register_worker(request.clone()).await.unwrap_err();

@@ -33,7 +33,7 @@ fn commit(lake: &Lake, table: &str, byte: u8) {
 fn priors(grants: &[v1::Grant]) -> BTreeMap<String, Option<v1::Prior>> {
     let batches = grants.iter().map(|grant| match &grant.spec.as_ref().unwrap().work {
         Some(v1::task_spec::Work::Batch(batch)) => batch.objects.clone(),
-        None => vec![],
+        _ => vec![],
     });
     batches.flatten().map(|object| (object.target_path, object.prior)).collect()
 }

@@ -218,8 +218,8 @@ impl Worker {
     pub(crate) async fn register(running: &Running, lake: &Lake, name: &str) -> Self {
         let registration = v1::RegisterWorkerRequest {
             name: name.to_owned(),
-            protocol_min: 1,
-            protocol_max: 1,
+            protocol_min: 2,
+            protocol_max: 2,
             version: "test".to_owned(),
             connections: lake
                 .connections()
@@ -360,6 +360,6 @@ impl Worker {
 pub(crate) fn objects(grant: &v1::Grant) -> usize {
     match &grant.spec.as_ref().unwrap().work {
         Some(v1::task_spec::Work::Batch(batch)) => batch.objects.len(),
-        None => 0,
+        _ => 0,
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::moment::Moment;
 use crate::failure::Failure;
+use crate::group::GroupPlace;
 use crate::ids::{
     ConnectionKey, GrantKey, JobId, PlanDigest, TargetKey, TaskFingerprint, WorkerId,
 };
@@ -99,8 +100,10 @@ pub struct PlanTask {
     pub fingerprint: TaskFingerprint,
     /// The sizes of its objects, added up.
     pub bytes: u64,
-    /// The number of its objects.
+    /// The number of the objects that are done with it: none for a step that makes no object.
     pub objects: u32,
+    /// Its step in the copy of an object that several workers share.
+    pub group: Option<GroupPlace>,
 }
 
 /// A grant that a worker works on.

@@ -36,10 +36,17 @@ pub enum Fact {
         /// The replica version that it starts from; `None` without a replica.
         replica_version: Option<u64>,
     },
-    /// A task's objects are at the target: the receipt is the evidence.
+    /// A task's objects are at the target, or its step of a shared object is done: the receipt is
+    /// the evidence.
     TaskDone { job: JobId, fingerprint: TaskFingerprint, receipt: Receipt },
     /// An attempt at a task failed and counts against its budget.
     TaskFailed { job: JobId, fingerprint: TaskFingerprint, kind: TaskFailureKind },
+    /// The upload of a shared object is lost: what was recorded of its tasks before counts no more.
+    GroupRestarted {
+        job: JobId,
+        /// All tasks of the group, the one that opens the upload first.
+        fingerprints: Vec<TaskFingerprint>,
+    },
     /// A client asked to cancel the job while its commit may have been on its way.
     CancelRequested { job: JobId },
     /// The commit may be on its way: from here on the replica's log decides.
@@ -65,6 +72,7 @@ impl Fact {
             | Self::Planned { job, .. }
             | Self::TaskDone { job, .. }
             | Self::TaskFailed { job, .. }
+            | Self::GroupRestarted { job, .. }
             | Self::CancelRequested { job }
             | Self::PublishIntended { job }
             | Self::Published { job, .. }

@@ -16,6 +16,7 @@ use super::tasks::{Task, TaskState, Tasks};
 use super::view::WorkerState;
 use super::violation::Violation;
 use super::worker::{OpenRequest, Worker};
+use crate::group::GroupStep;
 use crate::ids::{Attempt, GrantKey, JobId, TaskIndex, WorkerId};
 use crate::job_limits::JobShare;
 use crate::limits::GRANT_CANDIDATES_MAX;
@@ -129,7 +130,8 @@ impl Machine {
         let idle: Vec<WorkerId> = ids.iter().filter(is_idle).copied().collect();
         for (worker, slow) in self.copies_for(&idle) {
             if let Some(batch) = batches.get_mut(&worker) {
-                let granted = self.grant(worker, slow, batch);
+                let free = self.take_parts_back(slow.0, slow.1);
+                let granted = free.and_then(|()| self.grant(worker, slow, batch));
                 self.record(granted);
             }
         }
@@ -146,7 +148,9 @@ impl Machine {
         let task = self.task_mut(id, index)?;
         task.attempts.newest = task.attempts.newest.saturating_add(1);
         let attempt = Attempt(task.attempts.newest);
-        let Task { bytes, objects, fingerprint, .. } = *task;
+        let (bytes, objects, fingerprint) = (task.bytes, task.objects, task.fingerprint);
+        // The grant names all parts of an object: it is alone in its answer.
+        let is_alone = task.step() == Some(GroupStep::Finish);
         let key = GrantKey { job: id, fingerprint, attempt, epoch };
         let lease = Lease::new(worker, &key, now, ttl);
         let leases = match task.leases() {
@@ -156,7 +160,7 @@ impl Machine {
         self.begin_share(worker, id)?;
         self.set_task(id, index, TaskState::Leased(leases))?;
         self.job_mut(id)?.spent.sums.attempts += 1;
-        batch.tasks_left -= 1;
+        batch.tasks_left = if is_alone { 0 } else { batch.tasks_left - 1 };
         batch.objects_left = batch.objects_left.saturating_sub(objects as usize);
         batch.capacity.bytes = batch.capacity.bytes.saturating_sub(bytes);
         batch.capacity.objects = batch.capacity.objects.saturating_sub(objects);
@@ -258,6 +262,13 @@ fn candidate(tasks: &Tasks, batch: &Batch, suits: impl Fn(&Task) -> bool) -> Opt
     let suits = |&&(_, index): &&(Reverse<u64>, TaskIndex)| tasks.get(index).is_some_and(&suits);
     if batch.tasks.is_empty() {
         return tasks.ready.iter().find(suits).map(|&(_, index)| index);
+    }
+    let takes_no_room = |task: &Task| task.step() == Some(GroupStep::Open);
+    let urgent = tasks.ready.range(..(Reverse(u64::MAX - 1), TaskIndex(0))).filter(suits);
+    let mut urgent = urgent.take(GRANT_CANDIDATES_MAX);
+    if let Some((_, index)) = urgent.find(|(_, index)| tasks.get(*index).is_some_and(takes_no_room))
+    {
+        return Some(*index);
     }
     let objects_free = batch.objects_left.min(batch.capacity.objects as usize);
     tasks

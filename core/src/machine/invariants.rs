@@ -8,6 +8,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::action::Action;
+use super::groups::wait_in_order;
 use super::job::{Job, Stage};
 use super::state::Machine;
 use super::tasks::{Sums, TaskState, Tasks};
@@ -28,6 +29,8 @@ impl Machine {
                 .or_else(|| self.m4_one_active_job_a_target(id, job))
                 .or_else(|| self.m5_ended_jobs_are_listed(id, job))
                 .or_else(|| tasks_of(job).and_then(m6_sums_equal_a_recount))
+                .or_else(|| tasks_of(job).and_then(m15_groups_go_step_by_step))
+                .or_else(|| tasks_of(job).and_then(m16_a_step_has_one_lease))
                 .or_else(|| self.m7_leases_are_held(id, job, &held))
                 .or_else(|| self.m8_no_grant_before_recovery_is_over(job))
                 .or_else(|| self.m9_failures_are_within_budget(job))
@@ -160,7 +163,7 @@ fn m1_publishing_means_all_done(job: &Job) -> Option<&'static str> {
 }
 
 fn m2_every_task_is_somewhere(tasks: &Tasks) -> Option<&'static str> {
-    let not_done = tasks.ready.len() + tasks.backoff.len() + tasks.leased.len();
+    let not_done = tasks.waiting + tasks.ready.len() + tasks.backoff.len() + tasks.leased.len();
     let holds = not_done as u64 + tasks.done.tasks == tasks.total.tasks;
     (!holds).then_some("M2: a task is ready, waits, is leased or is done")
 }
@@ -172,12 +175,16 @@ fn m3_tasks_come_from_a_plan(job: &Job) -> Option<&'static str> {
 
 fn m6_sums_equal_a_recount(tasks: &Tasks) -> Option<&'static str> {
     let (mut done, mut total, mut leased_bytes) = (Sums::default(), Sums::default(), 0_u64);
-    let mut placed = true;
+    let (mut placed, mut waiting) = (true, 0);
     for (number, task) in (0..).zip(&tasks.all) {
         let index = TaskIndex(number);
         total.add(task);
         placed &= match task.state {
-            TaskState::Ready => tasks.ready.contains(&(Reverse(task.bytes), index)),
+            TaskState::Waiting => {
+                waiting += 1;
+                true
+            }
+            TaskState::Ready => tasks.ready.contains(&(Reverse(task.rank()), index)),
             TaskState::Backoff(until) => tasks.backoff.contains(&(until, index)),
             TaskState::Leased(leases) => {
                 let bytes = task.bytes.saturating_mul(leases.count());
@@ -190,6 +197,20 @@ fn m6_sums_equal_a_recount(tasks: &Tasks) -> Option<&'static str> {
             }
         };
     }
-    let equal = done == tasks.done && total == tasks.total && leased_bytes == tasks.leased_bytes;
+    let equal = done == tasks.done
+        && total == tasks.total
+        && leased_bytes == tasks.leased_bytes
+        && waiting == tasks.waiting;
     (!(placed && equal)).then_some("M6: indices and sums equal a recount")
+}
+
+fn m15_groups_go_step_by_step(tasks: &Tasks) -> Option<&'static str> {
+    let holds = tasks.groups().all(|group| wait_in_order(tasks, group));
+    (!holds).then_some("M15: parts come after their opening, the end of a group after all parts")
+}
+
+fn m16_a_step_has_one_lease(tasks: &Tasks) -> Option<&'static str> {
+    let is_step = |index| tasks.get(index).is_some_and(|task| task.group.is_some());
+    let holds = tasks.leased().all(|(index, leases)| leases.copy.is_none() || !is_step(index));
+    (!holds).then_some("M16: no two workers write one range of parts at once")
 }

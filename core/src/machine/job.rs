@@ -9,6 +9,7 @@ use super::job_state::JobState;
 use super::lease::TaskLeases;
 use super::moment::Moment;
 use super::progress::Progress;
+use super::shown::Shown;
 use super::tasks::Tasks;
 use super::view::JobView;
 use crate::ids::{Epoch, GrantKey, JobId, TargetKey, TaskFingerprint, TaskIndex, WorkerId};
@@ -29,8 +30,8 @@ pub(super) struct Job {
     pub(super) cancel_requested: bool,
     /// A commit may be in the replica's log: only its log can tell.
     pub(super) publish_intended: bool,
-    /// Tasks whose receipt is a fact, of any plan of this job, and the number of their objects.
-    pub(super) evidence: BTreeMap<TaskFingerprint, u32>,
+    /// Tasks whose receipt is a fact, of any plan of this job, and what it shows.
+    pub(super) evidence: BTreeMap<TaskFingerprint, Shown>,
     /// The attempts at tasks, kept while there is no plan.
     pub(super) attempts: BTreeMap<TaskFingerprint, Attempts>,
     /// How often each worker could not reach an object, in a row.
@@ -171,8 +172,7 @@ impl Job {
 
     /// Keeps the evidence of a done task; what comes again is not counted twice.
     pub(super) fn accept(&mut self, fingerprint: TaskFingerprint, receipt: &Receipt) {
-        let objects = u32::try_from(receipt.objects.len()).unwrap_or(u32::MAX);
-        if self.evidence.insert(fingerprint, objects).is_none() {
+        if self.evidence.insert(fingerprint, Shown::of(receipt)).is_none() {
             self.spent.sums.count(receipt);
         }
     }

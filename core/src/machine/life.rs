@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::action::Action;
 use super::event::{Plan, PublishOutcome, Route};
 use super::fact::{End, Fact};
+use super::groups::known_states;
 use super::job::{Job, Stage};
 use super::lease::TaskLeases;
 use super::progress::Progress;
@@ -176,7 +177,8 @@ impl Machine {
             return self.fail(id, Failure::new(Reason::Overloaded, message), actions);
         }
         let Some(tasks) = Tasks::new(plan) else {
-            let failure = Failure::new(Reason::Internal, "the plan names one task twice");
+            let message = "the plan names one task twice, or a group of tasks in pieces";
+            let failure = Failure::new(Reason::Internal, message);
             return self.fail(id, failure, actions);
         };
         let job = self.job_mut(id)?;
@@ -213,12 +215,22 @@ impl Machine {
             task.attempts = job.attempts.remove(&task.fingerprint).unwrap_or_default();
             task.attempts.newest = task.attempts.newest.max(task.attempts.failures);
             was_denied |= task.attempts.denial.is_some();
-            if job.evidence.get(&task.fingerprint) == Some(&task.objects) {
+            if task.group.is_some() {
+                // Those that do not go on may report all the same.
+                let held = announced.get(&task.fingerprint);
+                held.iter()
+                    .flat_map(|held| held.iter())
+                    .for_each(|lease| task.attempts.lost(&lease));
+                continue;
+            }
+            let shown = job.evidence.get(&task.fingerprint);
+            if shown.is_some_and(|shown| task.is_shown_by(shown)) {
                 settled.push((index, TaskState::Done));
             } else if let Some(leases) = announced.get(&task.fingerprint) {
                 settled.push((index, TaskState::Leased(*leases)));
             }
         }
+        settled.extend(known_states(tasks, &job.evidence, announced));
         tasks.was_denied = was_denied;
         for (index, state) in settled {
             self.set_task(id, index, state)?;
@@ -306,7 +318,12 @@ impl Machine {
                 // An object that no task of the newest plan copies: there is nothing to do again.
                 continue;
             };
-            let attempts = &mut tasks.get_mut(index).ok_or(Violation::no_task(id))?.attempts;
+            let task = tasks.get_mut(index).ok_or(Violation::no_task(id))?;
+            if task.group.is_some() {
+                self.begin_group_again(id, index, actions)?;
+                continue;
+            }
+            let attempts = &mut task.attempts;
             attempts.void_upto = attempts.newest;
             self.set_task(id, index, TaskState::Ready)?;
         }

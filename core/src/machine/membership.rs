@@ -99,7 +99,9 @@ impl Machine {
                 let leases = match task.state {
                     TaskState::Ready | TaskState::Backoff(_) => TaskLeases::of(lease),
                     TaskState::Leased(held) if held.find(worker, key).is_none() && !is_lost => {
-                        match held.with_copy(lease) {
+                        // A step of a shared object is one worker's.
+                        let copied = held.with_copy(lease).filter(|_| task.group.is_none());
+                        match copied {
                             Some(leases) => leases,
                             None => {
                                 task.attempts.lost(&lease);
@@ -107,7 +109,8 @@ impl Machine {
                             }
                         }
                     }
-                    TaskState::Leased(_) | TaskState::Done => return Ok(()),
+                    // One that waits was granted for an upload that is lost since.
+                    TaskState::Leased(_) | TaskState::Waiting | TaskState::Done => return Ok(()),
                 };
                 self.set_task(key.job, index, TaskState::Leased(leases))
             }

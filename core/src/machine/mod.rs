@@ -15,12 +15,13 @@
 //! The files, each after those that it uses:
 //!
 //! * `moment`, `event`, `action`, `fact`, `violation`, `job_state`, `progress`, `view`: the words.
-//! * `lease`, `retry`, `attempts`, `tasks`, `job`, `worker`: the parts of the state.
+//! * `lease`, `retry`, `shown`, `attempts`, `tasks`, `job`, `worker`: the parts of the state.
 //! * `state`: the whole state, the look-ups in it, and the one place that moves a task.
 //! * `life`: a job is submitted, planned, copied, published, ended; `replan` plans it again.
 //! * `share`: what each worker of a job may take of the job's limits.
 //! * `grant`: who gets which task, and how leases are extended; `tail` gives slow tasks to a second
 //!   worker.
+//! * `groups`: the tasks of an object that several workers copy.
 //! * `report`: what workers report; `deny` decides whether a worker that fails is believed.
 //! * `membership`: workers come, leave, drain, are lost.
 //! * `deadline`: what is due by time alone; `starve` ends jobs that no worker takes.
@@ -34,6 +35,7 @@ mod deny;
 mod event;
 mod fact;
 mod grant;
+mod groups;
 mod invariants;
 mod job;
 mod job_state;
@@ -47,6 +49,7 @@ mod replan;
 mod report;
 mod retry;
 mod share;
+mod shown;
 mod starve;
 mod state;
 mod step;

@@ -70,6 +70,14 @@ impl Machine {
             Fact::TaskFailed { fingerprint, .. } => {
                 job.attempts.entry(fingerprint).or_default().failures += 1;
             }
+            Fact::GroupRestarted { fingerprints, .. } => {
+                for fingerprint in &fingerprints {
+                    job.evidence.remove(fingerprint);
+                }
+                if let Some(opening) = fingerprints.first() {
+                    job.attempts.entry(*opening).or_default().failures += 1;
+                }
+            }
             Fact::CancelRequested { .. } => job.cancel_requested = true,
             Fact::PublishIntended { .. } => job.publish_intended = true,
             Fact::Ended { end, progress, .. } => {

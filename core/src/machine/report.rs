@@ -20,10 +20,12 @@ use super::fact::Fact;
 use super::job::Stage;
 use super::lease::{Lease, TaskLeases};
 use super::retry;
+use super::shown::Shown;
 use super::state::Machine;
 use super::tasks::TaskState;
 use super::violation::Violation;
 use crate::failure::Failure;
+use crate::group::GroupStep;
 use crate::ids::{GrantKey, TaskIndex, WorkerId};
 use crate::receipt::{Receipt, TaskFailure, TaskFailureKind};
 
@@ -159,10 +161,15 @@ impl Machine {
             Standing::Heard if !is_current => return Ok(Hearing::Heard),
             Standing::Unknown | Standing::Heard | Standing::Lost => {}
         }
-        let (objects, bytes) = (task.objects as usize, task.bytes);
-        if let Some(failure) = what_is_missing(&receipt, objects, bytes) {
+        let (shown, bytes) = (Shown::of(&receipt), task.bytes);
+        if let Some(message) = shown.lacks(task.step(), task.objects, bytes) {
+            let failure = TaskFailure { index: None, kind: TaskFailureKind::Corrupt, message };
             return self.task_failed(worker, key, index, failure, actions);
         }
+        if self.is_of_lost_upload(id, index, &shown)? {
+            return self.written_in_vain(worker, key, index);
+        }
+        let task = self.task(id, index)?;
         let denied_by = task.attempts.denied_by.clone();
         let task = self.task_mut(id, index)?;
         // Whoever copies it besides is told to abandon it, and may report it all the same.
@@ -176,12 +183,28 @@ impl Machine {
         job.spent.workers.insert(worker);
         actions.push(Action::Record(Fact::TaskDone { job: id, fingerprint, receipt }));
         self.set_task(id, index, TaskState::Done)?;
+        self.go_on_with_group(id, index, &shown)?;
         if let Some(known) = self.workers.get_mut(&worker) {
             known.tasks_done += 1;
             known.bytes_done = known.bytes_done.saturating_add(bytes);
         }
         self.reached(worker, id, &denied_by)?;
         self.publish_if_done(id, actions)?;
+        Ok(Hearing::Heard)
+    }
+
+    /// Parts were written to an upload that is lost since: they are written again.
+    fn written_in_vain(
+        &mut self,
+        worker: WorkerId,
+        key: &GrantKey,
+        index: TaskIndex,
+    ) -> Result<Hearing, Violation> {
+        let task = self.task_mut(key.job, index)?;
+        if let Some(lease) = task.current(worker, key) {
+            task.attempts.heard(&lease);
+            self.drop_lease(worker, (key.job, index), TaskState::Ready)?;
+        }
         Ok(Hearing::Heard)
     }
 
@@ -200,8 +223,15 @@ impl Machine {
                 || task.attempts.standing(worker, key) != Standing::Unknown;
             return Ok(if is_known { Hearing::Heard } else { Hearing::Refused });
         };
-        task.attempts.failures += 1;
         task.attempts.heard(&lease);
+        let step = task.step();
+        if kind == TaskFailureKind::UploadLost
+            && matches!(step, Some(GroupStep::Parts | GroupStep::Finish))
+        {
+            self.upload_lost(id, index, failure, actions)?;
+            return Ok(Hearing::Heard);
+        }
+        task.attempts.failures += 1;
         let failures = task.attempts.failures;
         if let Some(known) = self.workers.get_mut(&worker) {
             known.last_error = Some(failure.message.clone());
@@ -229,17 +259,4 @@ impl Machine {
         attempts.avoid = Some((worker, until.after(limits.heartbeat_interval * 2)));
         self.drop_lease(worker, (key.job, index), TaskState::Backoff(until))
     }
-}
-
-/// The failure that a receipt stands for when it does not show every object of its task.
-fn what_is_missing(receipt: &Receipt, objects: usize, bytes: u64) -> Option<TaskFailure> {
-    let seen = receipt.objects.iter().fold(0_u64, |sum, object| sum.saturating_add(object.size));
-    if receipt.objects.len() == objects && seen >= bytes {
-        return None;
-    }
-    let message = format!(
-        "the receipt shows {} objects and {seen} bytes of a task of {objects} and {bytes}",
-        receipt.objects.len(),
-    );
-    Some(TaskFailure { index: None, kind: TaskFailureKind::Corrupt, message })
 }

@@ -13,7 +13,8 @@ pub(super) fn heals(kind: TaskFailureKind) -> bool {
         TaskFailureKind::Transient
         | TaskFailureKind::Throttled
         | TaskFailureKind::Corrupt
-        | TaskFailureKind::LeaseExpired => true,
+        | TaskFailureKind::LeaseExpired
+        | TaskFailureKind::UploadLost => true,
         TaskFailureKind::SourceNotFound
         | TaskFailureKind::SourceChanged
         | TaskFailureKind::SourceDenied
@@ -39,6 +40,7 @@ pub(super) fn suspect(kind: TaskFailureKind) -> Option<Suspect> {
         | TaskFailureKind::Throttled
         | TaskFailureKind::Corrupt
         | TaskFailureKind::LeaseExpired
+        | TaskFailureKind::UploadLost
         | TaskFailureKind::SourceChanged
         | TaskFailureKind::TargetConflict => None,
     }
@@ -47,9 +49,10 @@ pub(super) fn suspect(kind: TaskFailureKind) -> Option<Suspect> {
 /// Returns what a job fails with when a task fails with this kind for good.
 pub(super) fn reason(kind: TaskFailureKind) -> Reason {
     match kind {
-        TaskFailureKind::Transient | TaskFailureKind::Throttled | TaskFailureKind::LeaseExpired => {
-            Reason::StorageUnavailable
-        }
+        TaskFailureKind::Transient
+        | TaskFailureKind::Throttled
+        | TaskFailureKind::LeaseExpired
+        | TaskFailureKind::UploadLost => Reason::StorageUnavailable,
         TaskFailureKind::SourceNotFound => Reason::ObjectVanished,
         TaskFailureKind::SourceChanged => Reason::ObjectChanged,
         TaskFailureKind::SourceDenied | TaskFailureKind::TargetDenied => Reason::PermissionDenied,

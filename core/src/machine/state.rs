@@ -182,7 +182,7 @@ impl Machine {
                 }
             }
             TaskState::Ready => self.work_appeared = true,
-            TaskState::Backoff(_) | TaskState::Done => {}
+            TaskState::Waiting | TaskState::Backoff(_) | TaskState::Done => {}
         }
         self.touched.insert(id);
         Ok(())

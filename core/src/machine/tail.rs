@@ -9,13 +9,21 @@
 //! goes on, and the task is ready again, or pauses, when the last one has ended. After a restart
 //! the two are adopted in the order in which their workers announce them.
 //!
+//! Parts of a shared object are never copied by two. They are taken back from a slow worker and
+//! given to another one, a few times. The other steps of such an object move no bytes by which to
+//! judge.
+//!
 //! The tasks of a job with limits are slow because they should be: a copy would only take from what
 //! the job may.
 
-use super::lease::Lease;
+use super::lease::{Lease, TaskLeases};
 use super::moment::Moment;
 use super::state::Machine;
+use super::tasks::{Task, TaskState};
+use super::violation::Violation;
+use crate::group::GroupStep;
 use crate::ids::{JobId, TaskIndex, WorkerId};
+use crate::limits::PARTS_TAKEN_BACK_MAX;
 
 /// A task whose holder is slow: bytes a second, since when, and which.
 type SlowTask = (u64, Moment, JobId, TaskIndex);
@@ -47,7 +55,8 @@ impl Machine {
         for (id, tasks) in jobs.filter_map(|(id, job)| Some((id, job.copying()?))) {
             let alone = tasks.leased().filter(|(_, leases)| leases.copy.is_none());
             slow.extend(alone.filter_map(|(index, leases)| {
-                let avoid = tasks.get(index)?.attempts.avoid;
+                let task = tasks.get(index).filter(|task| is_shareable(task))?;
+                let avoid = task.attempts.avoid;
                 let pauses = avoid.is_some_and(|(_, until)| self.now < until);
                 let lease = leases.holder;
                 (!pauses && self.is_slow(&lease))
@@ -63,6 +72,19 @@ impl Machine {
     fn is_slow(&self, lease: &Lease) -> bool {
         let judged_at = lease.since.after(self.limits.heartbeat_interval * 2);
         self.now > judged_at && lease.rate(self.now) < self.limits.task_rate_min
+    }
+
+    /// Takes parts of a shared object back from a slow worker: no two workers write them at once.
+    /// What it reports of them counts all the same.
+    pub(super) fn take_parts_back(&mut self, id: JobId, index: TaskIndex) -> Result<(), Violation> {
+        let avoid_until = self.now.after(self.limits.worker_aside);
+        let task = self.task_mut(id, index)?;
+        let leases = task.leases().filter(|_| task.group.is_some());
+        let Some(TaskLeases { holder, .. }) = leases else { return Ok(()) };
+        task.attempts.losses += 1;
+        task.attempts.lost(&holder);
+        task.attempts.avoid = Some((holder.worker, avoid_until));
+        self.set_task(id, index, TaskState::Ready)
     }
 
     fn holds_a_slow_task(&self, worker: WorkerId) -> bool {
@@ -84,5 +106,14 @@ impl Machine {
             && !self.is_held_back(job, worker)
             && !known.held.contains(&(id, index))
             && task.is_some_and(|task| !self.avoids(worker, job, task))
+    }
+}
+
+/// True when another worker may help with a task: not with the opening or the end of an upload.
+fn is_shareable(task: &Task) -> bool {
+    match task.step() {
+        None => true,
+        Some(GroupStep::Parts) => task.attempts.losses < PARTS_TAKEN_BACK_MAX,
+        Some(GroupStep::Open | GroupStep::Finish) => false,
     }
 }

@@ -5,11 +5,14 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
 use super::attempts::Attempts;
 use super::event::Plan;
 use super::lease::{Lease, TaskLeases};
 use super::moment::Moment;
+use super::shown::Shown;
+use crate::group::{GroupPlace, GroupStep};
 use crate::ids::{GrantKey, TaskFingerprint, TaskIndex, WorkerId};
 
 /// The tasks of one plan.
@@ -17,8 +20,12 @@ use crate::ids::{GrantKey, TaskFingerprint, TaskIndex, WorkerId};
 pub(super) struct Tasks {
     pub(super) all: Vec<Task>,
     by_fingerprint: BTreeMap<TaskFingerprint, TaskIndex>,
-    /// The largest task first.
+    /// The first and the last task of each group, by its number.
+    groups: Vec<(TaskIndex, TaskIndex)>,
+    /// By [`Task::rank`], the largest task first.
     pub(super) ready: BTreeSet<(Reverse<u64>, TaskIndex)>,
+    /// How many wait for other tasks of their group.
+    pub(super) waiting: usize,
     pub(super) backoff: BTreeSet<(Moment, TaskIndex)>,
     pub(super) leased: BTreeSet<TaskIndex>,
     /// Bytes of the leased tasks, once for each lease.
@@ -43,6 +50,8 @@ pub(super) struct Task {
     pub(super) fingerprint: TaskFingerprint,
     pub(super) bytes: u64,
     pub(super) objects: u32,
+    /// `None` for whole objects.
+    pub(super) group: Option<GroupPlace>,
     pub(super) attempts: Attempts,
     pub(super) state: TaskState,
 }
@@ -54,6 +63,9 @@ pub(super) struct Task {
 ///     [*] --> Ready: planned
 ///     [*] --> Leased: planned again, and a worker holds a grant of it
 ///     [*] --> Done: planned again, and evidence of it is known
+///     [*] --> Waiting: planned, and tasks of its group come before it
+///     Waiting --> Ready: the tasks before it are done
+///     Waiting --> Done: the object of its group is at the target
 ///     Ready --> Leased: granted, or announced by the worker that lost it
 ///     Leased --> Leased: another worker copies it too, or one of two leases ended
 ///     Leased --> Done: a receipt shows every object
@@ -64,10 +76,17 @@ pub(super) struct Task {
 ///     Ready --> Done: a receipt comes late
 ///     Backoff --> Done: a receipt comes late
 ///     Done --> Ready: its objects are missing at the target
+///     Ready --> Waiting: the upload of its group is lost
+///     Backoff --> Waiting: the upload of its group is lost
+///     Leased --> Waiting: the upload of its group is lost
+///     Done --> Waiting: the upload of its group is lost
+///     Done --> Backoff: the upload that it opened is lost
 ///     Done --> [*]
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TaskState {
+    /// Waits for other tasks of its group.
+    Waiting,
     /// Waits for a worker.
     Ready,
     /// Waits until this moment before it is ready again.
@@ -79,11 +98,30 @@ pub(super) enum TaskState {
 }
 
 impl Task {
+    /// Its step in the copy of a shared object.
+    pub(super) fn step(&self) -> Option<GroupStep> {
+        self.group.map(|place| place.step)
+    }
+
+    /// Tasks of a higher rank are granted first: the largest, and before them those that others
+    /// wait for, which take no time.
+    pub(super) fn rank(&self) -> u64 {
+        match self.step() {
+            Some(GroupStep::Open | GroupStep::Finish) => u64::MAX,
+            Some(GroupStep::Parts) | None => self.bytes,
+        }
+    }
+
+    /// True when a receipt of this shape is that of the task.
+    pub(super) fn is_shown_by(&self, shown: &Shown) -> bool {
+        shown.has_the_shape(self.step(), self.objects, self.bytes)
+    }
+
     /// Returns its leases; `None` when it is not leased.
     pub(super) fn leases(&self) -> Option<TaskLeases> {
         match self.state {
             TaskState::Leased(leases) => Some(leases),
-            TaskState::Ready | TaskState::Backoff(_) | TaskState::Done => None,
+            TaskState::Waiting | TaskState::Ready | TaskState::Backoff(_) | TaskState::Done => None,
         }
     }
 
@@ -102,26 +140,75 @@ impl Task {
 }
 
 impl Tasks {
-    /// Returns the tasks of a plan, all of them ready; `None` when a fingerprint occurs twice.
+    /// Returns the tasks of a plan, ready unless they wait for others of their group; `None` when a
+    /// fingerprint occurs twice, or a group is not an opening, parts and an end in a row.
     pub(super) fn new(plan: &Plan) -> Option<Self> {
         let mut tasks = Self { all: Vec::with_capacity(plan.tasks.len()), ..Self::default() };
         for (number, planned) in (0..).zip(&plan.tasks) {
+            let is_later = |place: GroupPlace| place.step != GroupStep::Open;
+            let waits = planned.group.is_some_and(is_later);
             let task = Task {
                 fingerprint: planned.fingerprint,
                 bytes: planned.bytes,
                 objects: planned.objects,
+                group: planned.group,
                 attempts: Attempts::default(),
-                state: TaskState::Ready,
+                state: if waits { TaskState::Waiting } else { TaskState::Ready },
             };
+            tasks.join_group(TaskIndex(number), task.group)?;
             tasks.total.add(&task);
-            tasks.ready.insert((Reverse(task.bytes), TaskIndex(number)));
+            if waits {
+                tasks.waiting += 1;
+            } else {
+                tasks.ready.insert((Reverse(task.rank()), TaskIndex(number)));
+            }
             let twin = tasks.by_fingerprint.insert(task.fingerprint, TaskIndex(number));
             if twin.is_some() {
                 return None;
             }
             tasks.all.push(task);
         }
-        Some(tasks)
+        tasks.is_between_groups().then_some(tasks)
+    }
+
+    /// Adds the next task of the plan to its group; `None` when that is not its place.
+    fn join_group(&mut self, index: TaskIndex, place: Option<GroupPlace>) -> Option<()> {
+        let before = self.all.last().and_then(|task| task.group);
+        match (before, place) {
+            (_, None) => self.is_between_groups().then_some(()),
+            (_, Some(GroupPlace { group, step: GroupStep::Open })) => {
+                let is_next = group as usize == self.groups.len() && self.is_between_groups();
+                self.groups.push((index, index));
+                is_next.then_some(())
+            }
+            (Some(before), Some(place)) => {
+                let is_next = before.group == place.group
+                    && before.step != GroupStep::Finish
+                    && (before.step, place.step) != (GroupStep::Open, GroupStep::Finish);
+                self.groups.last_mut()?.1 = index;
+                is_next.then_some(())
+            }
+            (None, Some(_)) => None,
+        }
+    }
+
+    /// True when the newest task is the last one of its group, or has none.
+    fn is_between_groups(&self) -> bool {
+        let step = self.all.last().and_then(Task::step);
+        matches!(step, None | Some(GroupStep::Finish))
+    }
+
+    /// Returns the tasks of the group of this one: from the one that opens the upload to the one
+    /// that ends it. `None` when it has no group.
+    pub(super) fn group_of(&self, index: TaskIndex) -> Option<RangeInclusive<TaskIndex>> {
+        let place = self.get(index)?.group?;
+        let (first, last) = *self.groups.get(place.group as usize)?;
+        Some(first..=last)
+    }
+
+    /// Returns the tasks of each group.
+    pub(super) fn groups(&self) -> impl Iterator<Item = RangeInclusive<TaskIndex>> {
+        self.groups.iter().map(|&(first, last)| first..=last)
     }
 
     pub(super) fn find(&self, fingerprint: TaskFingerprint) -> Option<TaskIndex> {
@@ -147,8 +234,9 @@ impl Tasks {
         let task = self.all.get_mut(index.0 as usize)?;
         let old = std::mem::replace(&mut task.state, state);
         match old {
+            TaskState::Waiting => self.waiting -= 1,
             TaskState::Ready => {
-                self.ready.remove(&(Reverse(task.bytes), index));
+                self.ready.remove(&(Reverse(task.rank()), index));
             }
             TaskState::Backoff(until) => {
                 self.backoff.remove(&(until, index));
@@ -161,8 +249,9 @@ impl Tasks {
             TaskState::Done => self.done.subtract(task),
         }
         match state {
+            TaskState::Waiting => self.waiting += 1,
             TaskState::Ready => {
-                self.ready.insert((Reverse(task.bytes), index));
+                self.ready.insert((Reverse(task.rank()), index));
             }
             TaskState::Backoff(until) => {
                 self.backoff.insert((until, index));

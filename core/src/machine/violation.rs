@@ -1,8 +1,8 @@
 //! A rule of the machine that does not hold, as a value.
 //!
-//! M1 to M10 are checked after every step (see `invariants`). M11 to M14 are what a step itself
-//! relies on: a look-up that finds nothing returns one of them instead of going on silently. Either
-//! way the job fails as internal, and the driver logs the violation.
+//! M1 to M10, M15 and M16 are checked after every step (see `invariants`). M11 to M14 are what a
+//! step itself relies on: a look-up that finds nothing returns one of them instead of going on
+//! silently. Either way the job fails as internal, and the driver logs the violation.
 
 use crate::ids::JobId;
 

@@ -32,7 +32,8 @@ fn submitted() -> Event {
 }
 
 fn planned() -> Event {
-    let tasks = vec![PlanTask { fingerprint: TaskFingerprint([3; 32]), bytes: 9, objects: 1 }];
+    let tasks =
+        vec![PlanTask { fingerprint: TaskFingerprint([3; 32]), bytes: 9, objects: 1, group: None }];
     let digest = PlanDigest([4; 32]);
     let plan =
         Plan { digest, source_version: 1, replica_version: None, source_is_newest: true, tasks };

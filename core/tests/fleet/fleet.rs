@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use deepclone_core::ids::{ConnectionKey, Epoch, GrantKey, JobId, TargetKey};
+use deepclone_core::job_limits::JobLimits;
 use deepclone_core::limits::{ACQUIRE_WAIT_MAX, HEARTBEAT_INTERVAL, Limits};
 use deepclone_core::machine::{Action, Event, GrantedTask, Machine, Moment, Route, TaskOutcome};
 use deepclone_core::receipt::{ObjectReceipt, Proof, Receipt};
@@ -76,7 +77,13 @@ impl Fleet {
         let (job, target) = (JobId(Uuid::from_u128(1)), TargetKey([1; 32]));
         fleet.at(
             2 * WAY_US,
-            Occurrence::Arrives(Event::Submitted { job, target, route, spec: vec![] }),
+            Occurrence::Arrives(Event::Submitted {
+                job,
+                target,
+                route,
+                spec: vec![],
+                limits: JobLimits::default(),
+            }),
         );
         fleet
     }

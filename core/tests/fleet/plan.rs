@@ -4,7 +4,7 @@ use deepclone_core::copy_plan::CopyPlan;
 use deepclone_core::ids::{PlanDigest, SourceKey};
 use deepclone_core::limits::TASK_OBJECTS_MAX;
 use deepclone_core::machine::{Plan, PlanTask};
-use deepclone_core::shard::{ObjectSize, shard};
+use deepclone_core::shard::{ObjectSize, Packing, shard};
 
 use crate::link::Link;
 
@@ -39,11 +39,13 @@ impl Objects {
             ObjectSize { key: &keys[place], size, size_is_minimum, modified_ms }
         };
         let sizes: Vec<ObjectSize<'_>> = self.0.iter().enumerate().map(sized).collect();
-        let shards = shard(SourceKey([1; 32]), &sizes, TASK_OBJECTS_MAX).unwrap();
+        let packing = Packing { task_objects_max: TASK_OBJECTS_MAX, group_bytes_min: None };
+        let shards = shard(SourceKey([1; 32]), &sizes, packing).unwrap();
         let tasks = shards.iter().map(|shard| PlanTask {
             fingerprint: shard.fingerprint,
             bytes: shard.bytes,
-            objects: u32::try_from(shard.objects.len()).unwrap(),
+            objects: u32::try_from(shard.objects_done()).unwrap(),
+            group: shard.shared.map(|shared| shared.place),
         });
         let plan = Plan {
             digest: PlanDigest([1; 32]),

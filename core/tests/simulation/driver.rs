@@ -95,6 +95,7 @@ impl World {
         for fact in facts {
             self.note(&fact);
             crate::safety::recorded(self, &fact);
+            self.step_recorded(&fact);
             let source = self.jobs[&fact.job()].source;
             self.known.record(&fact, source, self.now);
             self.facts.push(fact);
@@ -140,6 +141,7 @@ impl World {
             Action::Publish { job } => self.begin_publish(job),
             Action::Heard { known, .. } => self.driver.heard.push_back(known),
             Action::Grant { worker, tasks } => {
+                tasks.iter().for_each(|task| self.step_is_granted(&task.key));
                 self.send(Occurrence::Answered(worker, Answer::Granted(epoch, tasks)));
             }
             Action::Beat { worker, abandon, shares: _, drain: _, known } => {
@@ -148,7 +150,8 @@ impl World {
             }
             Action::Record(fact) => panic!("a fact among the actions: {fact:?}"),
             Action::Violated(violation) => panic!("{violation:?}"),
-            Action::Refused { .. } | Action::Changed { .. } | Action::Ended { .. } => {}
+            Action::Ended { job } => self.abort(job, None),
+            Action::Refused { .. } | Action::Changed { .. } => {}
         }
     }
 

@@ -4,22 +4,22 @@ use std::collections::BTreeMap;
 
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::{GrantKey, JobId, PlanDigest, TaskFingerprint, TaskIndex};
-use deepclone_core::machine::{Event, Plan, PlanTask, PublishOutcome};
+use deepclone_core::machine::{Event, Plan, PublishOutcome};
 use deepclone_core::reason::Reason;
 use deepclone_core::receipt::TaskFailureKind;
 
-use crate::scenario::{task_bytes, task_objects};
 use crate::store::Commit;
 use crate::world::World;
 
 impl World {
-    /// The content's name of a task, as the job's newest plan has it: target, number, source, and
-    /// the generation that the source's log told.
+    /// The content's name of a task, as the job's newest plan has it: target, number, source,
+    /// the generation that the source's log told, and no step.
     pub(crate) fn fingerprint(&self, job: JobId, number: u8) -> TaskFingerprint {
         let plan = &self.jobs[&job];
         let mut bytes = [plan.target; 32];
         bytes[1] = number;
         bytes[2] = plan.source;
+        bytes[4] = 0;
         bytes[3] = self.generations.get(&(job, number)).copied().unwrap_or(0);
         TaskFingerprint(bytes)
     }
@@ -46,17 +46,14 @@ impl World {
         for &number in &numbers {
             let (key, in_use) = ((target, number), referenced.contains(&number));
             let prior = self.known.prior(job, planned.source, key, in_use, self.now);
-            self.known.priors.insert((job, self.fingerprint(job, number)), prior);
+            for name in self.names(job, number) {
+                self.known.priors.insert((job, name), prior.clone());
+            }
         }
         if let (true, Some(replica_version)) = (numbers.is_empty(), replica_version) {
             return Event::UpToDate { job, source_version, replica_version };
         }
-        let tasks = numbers.iter().map(|&number| PlanTask {
-            fingerprint: self.fingerprint(job, number),
-            bytes: task_bytes(number),
-            objects: task_objects(number),
-        });
-        let tasks = tasks.collect();
+        let tasks = self.plan_tasks(job, &numbers).into_iter().map(|(_, task)| task).collect();
         self.seen.plans.insert(job, (replica_version, numbers));
         let digest = PlanDigest([target; 32]);
         let source_is_newest = true;
@@ -66,7 +63,8 @@ impl World {
 
     /// Plans again because an object of the newest plan is gone; fails when it is needed still.
     pub(crate) fn plan_again(&mut self, job: JobId, task: TaskIndex) -> Event {
-        let gone = self.seen.plans[&job].1[task.0 as usize];
+        let numbers = self.seen.plans[&job].1.clone();
+        let gone = self.plan_tasks(job, &numbers)[task.0 as usize].0;
         let event = self.plan(job);
         let needed =
             matches!(event, Event::Planned { .. }) && self.seen.plans[&job].1.contains(&gone);
@@ -103,7 +101,7 @@ impl World {
         };
         let gone: Vec<u8> = tasks.iter().copied().filter(is_gone).collect();
         gone.iter().for_each(|&number| self.known.forget((target, number)));
-        let gone: Vec<_> = gone.iter().map(|&number| self.fingerprint(job, number)).collect();
+        let gone: Vec<_> = gone.iter().map(|&number| self.last_name(job, number)).collect();
         for name in &gone {
             self.seen.stale.insert(*name);
         }

@@ -38,9 +38,9 @@ impl Known {
     /// A fact is durable: what its receipt says is kept.
     pub(crate) fn record(&mut self, fact: &Fact, source: u8, now: u64) {
         let Fact::TaskDone { job, fingerprint, receipt } = fact else { return };
+        let Some(object) = receipt.objects.first().cloned() else { return };
         let key = (fingerprint.0[0], fingerprint.0[1]);
         let recorded_ms = (now as i64).saturating_sub_unsigned(receipt.elapsed_ms);
-        let object = receipt.objects[0].clone();
         self.evidence.insert(key, KnownCopy { job: *job, source, object, recorded_ms });
     }
 

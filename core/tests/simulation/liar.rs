@@ -36,7 +36,11 @@ pub(crate) fn lies(world: &mut World) -> Vec<Event> {
     for (job, tasks) in planned {
         let Some(last) = (tasks.len() as u64).checked_sub(1) else { continue };
         let number = tasks[world.random.within(0..last + 1) as usize];
-        let fingerprint = world.fingerprint(job, number);
+        let names = world.names(job, number);
+        let fingerprint = match names.len() {
+            1 => names[0],
+            count => names[world.random.within(0..count as u64) as usize],
+        };
         let attempt = Attempt(world.random.within(1..4) as u32);
         let epoch = Epoch(world.life.saturating_sub(1) + world.random.within(0..3));
         let task = GrantKey { job, fingerprint, attempt, epoch };

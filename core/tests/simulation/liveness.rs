@@ -40,6 +40,7 @@ pub(crate) fn at_the_end(world: &World) {
                     (
                         Kind::Contents,
                         Reason::TargetConflict
+                        | Reason::ObjectChanged
                         | Reason::StorageUnavailable
                         | Reason::CorruptCopy
                         | Reason::TargetBusy,

@@ -17,6 +17,7 @@ mod contents;
 mod driver;
 mod effects;
 mod efficiency;
+mod groups;
 mod known;
 mod liar;
 mod liveness;
@@ -25,6 +26,7 @@ mod run;
 mod safety;
 mod scenario;
 mod seen;
+mod steps;
 mod store;
 mod worker;
 mod world;
@@ -79,6 +81,7 @@ fn run(kind: Kind, seed: u64) -> u64 {
     safety::at_the_end(&world);
     liveness::at_the_end(&world);
     efficiency::at_the_end(&world);
+    groups::at_the_end(&world);
     hash
 }
 

@@ -82,6 +82,7 @@ impl World {
                 self.start_worker(number, pause);
             }
         }
+        self.lose_an_upload();
         if self.scenario.desert_ms.is_some_and(|at| at <= self.now) {
             self.desert();
         }
@@ -111,9 +112,15 @@ impl World {
         if worker.next() <= self.now {
             let (now, store, scenario) = (self.now, &mut self.store, &self.scenario);
             let priors = &self.known.priors;
+            let grants = &self.grants;
             let copy = |key: &GrantKey| {
-                let prior = priors.get(&(key.job, key.fingerprint)).unwrap_or(&Prior::Absent);
-                crate::contents::copy(store, scenario, (key.fingerprint, prior), now)
+                let name = key.fingerprint;
+                let prior = priors.get(&(key.job, name)).unwrap_or(&Prior::Absent);
+                if crate::steps::step_of(name).is_some() {
+                    return crate::groups::step(store, scenario, (key, &grants[key]), prior, now);
+                }
+                let object = crate::contents::copy(store, scenario, (name, prior), now)?;
+                Ok(crate::worker::receipt(name.0[1], object))
             };
             for event in worker.act(now, copy) {
                 crate::efficiency::reports(self, &event);

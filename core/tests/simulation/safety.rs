@@ -3,11 +3,13 @@
 
 use std::collections::BTreeMap;
 
+use deepclone_core::group::GroupStep;
 use deepclone_core::ids::{GrantKey, JobId};
 use deepclone_core::machine::{Action, End, Event, Fact, TaskOutcome};
 use deepclone_core::receipt::TaskFailureKind;
 
 use crate::scenario::{Kind, task_objects};
+use crate::steps::step_of;
 use crate::world::World;
 
 /// The machine is told an event.
@@ -36,7 +38,12 @@ pub(crate) fn recorded(world: &mut World, fact: &Fact) {
         Fact::TaskDone { fingerprint, receipt, .. } => {
             let first = seen.done.insert((job, *fingerprint));
             assert!(first || seen.stale.contains(fingerprint), "done twice: {fingerprint:?}");
-            let objects = task_objects(fingerprint.0[1]) as usize;
+            let objects = match step_of(*fingerprint) {
+                None => task_objects(fingerprint.0[1]) as usize,
+                Some(GroupStep::Finish) => 1,
+                Some(GroupStep::Open | GroupStep::Parts) if receipt.objects.is_empty() => return,
+                Some(step) => usize::from(step == GroupStep::Open),
+            };
             assert_eq!(receipt.objects.len(), objects, "evidence for every object");
             let key = (world.jobs[&job].target, fingerprint.0[1]);
             let was_there = world.store.writes.contains_key(&key);
@@ -53,6 +60,7 @@ pub(crate) fn recorded(world: &mut World, fact: &Fact) {
         | Fact::Limited { .. }
         | Fact::Planned { .. }
         | Fact::TaskFailed { .. }
+        | Fact::GroupRestarted { .. }
         | Fact::CancelRequested { .. }
         | Fact::Published { .. } => {}
     }
@@ -75,7 +83,7 @@ pub(crate) fn released(world: &mut World, action: &Action) {
             let honest = *worker != crate::liar::id() && world.scenario.kind != Kind::Chaos;
             let is_planned = |key: &&GrantKey| {
                 let numbers = seen.plans.get(&key.job).into_iter().flat_map(|plan| &plan.1);
-                let mut names = numbers.map(|&number| world.fingerprint(key.job, number));
+                let mut names = numbers.flat_map(|&number| world.names(key.job, number));
                 // One of an earlier epoch counts only if its worker could announce it in time.
                 let is_sure = key.epoch.0 == world.life || world.scenario.kind != Kind::Contents;
                 is_sure && names.any(|name| name == key.fingerprint)

@@ -93,6 +93,8 @@ pub(crate) struct Scenario {
     pub(crate) retention_ms: u64,
     /// True when both stores keep the digests of their objects.
     pub(crate) stored_checksums: bool,
+    /// Some objects are shared by workers.
+    pub(crate) shares: bool,
 }
 
 /// One job: when it is submitted, to which target, and what its source holds.
@@ -179,6 +181,7 @@ impl Scenario {
             replaced: Vec::new(),
             retention_ms: 20_000,
             stored_checksums: false,
+            shares: false,
         }
     }
 

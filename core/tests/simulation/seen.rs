@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use deepclone_core::ids::{GrantKey, JobId, TaskFingerprint, WorkerId};
 use deepclone_core::machine::End;
 
+use crate::steps::SeenSteps;
+
 /// A plan as the effect made it: the head that it starts from, and its tasks.
 pub(crate) type Planned = (Option<u64>, Vec<u8>);
 
@@ -22,6 +24,7 @@ pub(crate) struct Seen {
     /// When each job ended.
     pub(crate) ended_ms: BTreeMap<JobId, u64>,
     pub(crate) intended: BTreeSet<JobId>,
+    pub(crate) steps: SeenSteps,
     /// How each job ended.
     pub(crate) ends: BTreeMap<JobId, End>,
 }

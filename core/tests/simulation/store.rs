@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use deepclone_core::ids::JobId;
 
 use crate::content::Content;
+use crate::steps::Upload;
 
 /// A task's objects at a target: (target, task).
 pub(crate) type Key = (u8, u8);
@@ -16,6 +17,10 @@ pub(crate) struct Store {
     pub(crate) objects: BTreeMap<Key, Object>,
     /// Objects that were ever written: their tags are never used again.
     written: u64,
+    /// Uploads that are open, by their ids.
+    pub(crate) uploads: BTreeMap<String, Upload>,
+    /// Uploads that were ever opened.
+    pub(crate) opened: u64,
     /// How often each was written.
     pub(crate) writes: BTreeMap<Key, u64>,
     /// How often each was deleted.

@@ -9,6 +9,7 @@ use deepclone_core::task::Capacity;
 
 use crate::random::Random;
 use crate::scenario::{Faults, SLOW_COPY_MS, task_bytes, task_objects};
+use crate::steps::bytes_of;
 
 const HEARTBEAT_MS: u64 = 5_000;
 const RETRY_MS: u64 = 500;
@@ -100,7 +101,7 @@ impl Worker {
     pub(crate) fn act(
         &mut self,
         now: u64,
-        copy: impl FnMut(&GrantKey) -> Result<ObjectReceipt, TaskFailureKind>,
+        copy: impl FnMut(&GrantKey) -> Result<Receipt, TaskFailureKind>,
     ) -> Vec<Event> {
         let mut sent = Vec::new();
         self.end_work(now, copy);
@@ -125,7 +126,7 @@ impl Worker {
             }
             if self.ask_at <= now {
                 self.ask_at = now + 3_000;
-                let taken: u64 = self.work.keys().map(|key| task_bytes(key.fingerprint.0[1])).sum();
+                let taken: u64 = self.work.keys().map(|key| bytes_of(key.fingerprint)).sum();
                 let capacity =
                     Capacity { bytes: CAPACITY_BYTES.saturating_sub(taken), objects: 300 };
                 let deadline = Moment(now + 2_500);
@@ -144,7 +145,7 @@ impl Worker {
     fn end_work(
         &mut self,
         now: u64,
-        mut copy: impl FnMut(&GrantKey) -> Result<ObjectReceipt, TaskFailureKind>,
+        mut copy: impl FnMut(&GrantKey) -> Result<Receipt, TaskFailureKind>,
     ) {
         let due = |work: &Work| work.ends_at.min(work.deadline) <= now;
         let ended: Vec<GrantKey> =
@@ -155,7 +156,7 @@ impl Worker {
             let failure = if late { Some(TaskFailureKind::LeaseExpired) } else { work.failure };
             let copied = failure.map_or_else(|| copy(&key), Err);
             let outcome = match copied {
-                Ok(object) => TaskOutcome::Done(receipt(key.fingerprint.0[1], object)),
+                Ok(receipt) => TaskOutcome::Done(receipt),
                 Err(kind) => {
                     let message = "injected".to_owned();
                     TaskOutcome::Failed(TaskFailure { index: Some(0), kind, message })
@@ -189,7 +190,9 @@ impl Worker {
                         continue;
                     }
                     let rate = random.within(5..80) << 20;
-                    let copy_ms = 100 + task_bytes(task.fingerprint.0[1]) * 1_000 / rate;
+                    let copy_ms = 100 + bytes_of(task.fingerprint) * 1_000 / rate;
+                    // What moves no bytes is as fast as its requests.
+                    let is_slow = is_slow && bytes_of(task.fingerprint) > 0;
                     let copy_ms = if is_slow { SLOW_COPY_MS } else { copy_ms };
                     let kind = match random.within(0..3) {
                         0 => TaskFailureKind::Transient,

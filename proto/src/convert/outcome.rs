@@ -4,7 +4,9 @@ use deepclone_core::failure::Failure;
 use deepclone_core::ids::GrantKey;
 use deepclone_core::machine::TaskOutcome;
 use deepclone_core::reason::Reason;
-use deepclone_core::receipt::{ObjectReceipt, Proof, Receipt, TaskFailure, TaskFailureKind};
+use deepclone_core::receipt::{
+    ObjectReceipt, PartReceipt, Proof, Receipt, SharedUpload, TaskFailure, TaskFailureKind,
+};
 
 use super::{WireError, required, unknown_enum};
 use crate::v1;
@@ -43,6 +45,8 @@ impl From<&Receipt> for v1::Receipt {
             worker: receipt.worker.clone(),
             objects_written_before: receipt.objects_written_before,
             objects_copied_by_store: receipt.objects_copied_by_store,
+            upload: receipt.upload.as_ref().map(Into::into),
+            parts: receipt.parts.iter().map(Into::into).collect(),
         }
     }
 }
@@ -61,7 +65,39 @@ impl TryFrom<v1::Receipt> for Receipt {
             worker: receipt.worker,
             objects_written_before: receipt.objects_written_before,
             objects_copied_by_store: receipt.objects_copied_by_store,
+            upload: receipt.upload.map(Into::into),
+            parts: receipt.parts.into_iter().map(Into::into).collect(),
         })
+    }
+}
+
+impl From<&SharedUpload> for v1::SharedUpload {
+    fn from(upload: &SharedUpload) -> Self {
+        let SharedUpload { id, is_checked, source_etag } = upload.clone();
+        Self { id, is_checked, source_etag }
+    }
+}
+
+// Every value of every field is valid.
+impl From<v1::SharedUpload> for SharedUpload {
+    fn from(upload: v1::SharedUpload) -> Self {
+        let v1::SharedUpload { id, is_checked, source_etag } = upload;
+        Self { id, is_checked, source_etag }
+    }
+}
+
+impl From<&PartReceipt> for v1::PartReceipt {
+    fn from(part: &PartReceipt) -> Self {
+        let PartReceipt { number, size, crc64nvme, id, is_proved } = part.clone();
+        Self { number, size, crc64nvme, id, is_proved }
+    }
+}
+
+// Every value of every field is valid.
+impl From<v1::PartReceipt> for PartReceipt {
+    fn from(part: v1::PartReceipt) -> Self {
+        let v1::PartReceipt { number, size, crc64nvme, id, is_proved } = part;
+        Self { number, size, crc64nvme, id, is_proved }
     }
 }
 
@@ -154,6 +190,7 @@ pub fn kind_to_wire(kind: TaskFailureKind) -> v1::task_failure::Kind {
         TaskFailureKind::TargetConflict => Wire::TargetConflict,
         TaskFailureKind::Corrupt => Wire::Corrupt,
         TaskFailureKind::LeaseExpired => Wire::LeaseExpired,
+        TaskFailureKind::UploadLost => Wire::UploadLost,
     }
 }
 
@@ -174,6 +211,7 @@ pub fn kind_from_wire(number: i32) -> Result<TaskFailureKind, WireError> {
         Wire::TargetConflict => Ok(TaskFailureKind::TargetConflict),
         Wire::Corrupt => Ok(TaskFailureKind::Corrupt),
         Wire::LeaseExpired => Ok(TaskFailureKind::LeaseExpired),
+        Wire::UploadLost => Ok(TaskFailureKind::UploadLost),
     }
 }
 

@@ -1,10 +1,11 @@
 //! What a worker is given: `GrantKey`, `Grant`, `TaskSpec`, `HeldTask`, `JobShare`.
 
 use deepclone_core::evidence::{Prior, PriorCopy};
+use deepclone_core::group::PartRange;
 use deepclone_core::ids::{Attempt, Epoch, GrantKey, JobId, TaskFingerprint};
 use deepclone_core::job_limits::JobShare;
 use deepclone_core::machine::HeldTask;
-use deepclone_core::task::{Grant, ObjectCopy, TaskSide, TaskSpec};
+use deepclone_core::task::{Grant, ObjectCopy, TaskSide, TaskSpec, TaskWork};
 use uuid::Uuid;
 
 use super::spec::{verification_from_peer, verification_to_wire};
@@ -90,7 +91,6 @@ fn share_from_wire(share: v1::JobShare) -> JobShare {
 
 impl From<&TaskSpec> for v1::TaskSpec {
     fn from(spec: &TaskSpec) -> Self {
-        let objects = spec.objects.iter().map(Into::into).collect();
         Self {
             source_connection: spec.source.connection.clone(),
             source_fingerprint: spec.source.fingerprint.to_vec(),
@@ -99,7 +99,7 @@ impl From<&TaskSpec> for v1::TaskSpec {
             source_root: spec.source.root.clone(),
             target_root: spec.target.root.clone(),
             verification: verification_to_wire(spec.verification).into(),
-            work: Some(v1::task_spec::Work::Batch(v1::ObjectBatch { objects })),
+            work: Some(work_to_wire(&spec.work)),
         }
     }
 }
@@ -108,10 +108,6 @@ impl TryFrom<v1::TaskSpec> for TaskSpec {
     type Error = WireError;
 
     fn try_from(spec: v1::TaskSpec) -> Result<Self, WireError> {
-        let v1::task_spec::Work::Batch(batch) = required(spec.work, "work")?;
-        if batch.objects.is_empty() {
-            return Err(WireError::Missing { field: "batch.objects" });
-        }
         Ok(Self {
             source: side(
                 spec.source_connection,
@@ -128,8 +124,69 @@ impl TryFrom<v1::TaskSpec> for TaskSpec {
                 spec.target_root,
             )?,
             verification: verification_from_peer(spec.verification)?,
-            objects: batch.objects.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
+            work: work_from_wire(required(spec.work, "work")?)?,
         })
+    }
+}
+
+fn work_to_wire(work: &TaskWork) -> v1::task_spec::Work {
+    use v1::task_spec::Work as Wire;
+    match work {
+        TaskWork::Objects(objects) => {
+            Wire::Batch(v1::ObjectBatch { objects: objects.iter().map(Into::into).collect() })
+        }
+        TaskWork::Open(object) => Wire::Open(v1::UploadOpening { object: Some(object.into()) }),
+        TaskWork::Parts { object, upload, parts } => Wire::Parts(v1::UploadParts {
+            object: Some(object.into()),
+            upload: Some(upload.into()),
+            part_bytes: parts.part_bytes,
+            first_part: parts.first,
+            end_part: parts.end,
+        }),
+        TaskWork::Finish { object, upload, parts } => Wire::Finish(v1::UploadCompletion {
+            object: Some(object.into()),
+            upload: Some(upload.into()),
+            parts: parts.iter().map(Into::into).collect(),
+        }),
+    }
+}
+
+fn work_from_wire(work: v1::task_spec::Work) -> Result<TaskWork, WireError> {
+    use v1::task_spec::Work as Wire;
+    match work {
+        Wire::Batch(batch) if batch.objects.is_empty() => {
+            Err(WireError::Missing { field: "batch.objects" })
+        }
+        Wire::Batch(batch) => {
+            let objects = batch.objects.into_iter().map(TryInto::try_into);
+            Ok(TaskWork::Objects(objects.collect::<Result<_, _>>()?))
+        }
+        Wire::Open(open) => Ok(TaskWork::Open(required(open.object, "open.object")?.try_into()?)),
+        Wire::Parts(wire) => {
+            let object: ObjectCopy = required(wire.object, "parts.object")?.try_into()?;
+            let parts = PartRange {
+                object_bytes: object.size,
+                part_bytes: wire.part_bytes,
+                first: wire.first_part,
+                end: wire.end_part,
+            };
+            if !parts.is_valid() {
+                let why = "they are not parts of the object";
+                return Err(WireError::invalid("parts", why));
+            }
+            let upload = required(wire.upload, "parts.upload")?.into();
+            Ok(TaskWork::Parts { object, upload, parts })
+        }
+        Wire::Finish(finish) => {
+            if finish.parts.is_empty() {
+                return Err(WireError::Missing { field: "finish.parts" });
+            }
+            Ok(TaskWork::Finish {
+                object: required(finish.object, "finish.object")?.try_into()?,
+                upload: required(finish.upload, "finish.upload")?.into(),
+                parts: finish.parts.into_iter().map(Into::into).collect(),
+            })
+        }
     }
 }
 

@@ -5,15 +5,18 @@ use std::time::Duration;
 
 use deepclone_core::evidence::{Prior, PriorCopy};
 use deepclone_core::failure::Failure;
+use deepclone_core::group::PartRange;
 use deepclone_core::ids::{Attempt, Epoch, GrantKey, JobId, TaskFingerprint};
 use deepclone_core::job_limits::{JobLimits, JobShare};
 use deepclone_core::machine::{HeldTask, TaskOutcome};
 use deepclone_core::reason::Reason;
-use deepclone_core::receipt::{ObjectReceipt, Proof, Receipt, TaskFailure, TaskFailureKind};
+use deepclone_core::receipt::{
+    ObjectReceipt, PartReceipt, Proof, Receipt, SharedUpload, TaskFailure, TaskFailureKind,
+};
 use deepclone_core::spec::{
     CloneSpec, DivergencePolicy, Mode, SourcePoint, SourceReplacedPolicy, TableRef, Verification,
 };
-use deepclone_core::task::{Grant, ObjectCopy, TaskSide, TaskSpec};
+use deepclone_core::task::{Grant, ObjectCopy, TaskSide, TaskSpec, TaskWork};
 use prost::Message as _;
 use uuid::Uuid;
 
@@ -71,17 +74,41 @@ fn grant() -> Grant {
             source: side("a", 1),
             target: side("b", 2),
             verification: Verification::Digest,
-            objects: [Prior::Absent, Prior::Unproven, Prior::Copied(copy)]
-                .map(|prior| ObjectCopy {
-                    source_path: "p=1/x y.parquet".into(),
-                    target_path: "p=1/x y.parquet".into(),
-                    size: 9,
-                    size_is_minimum: true,
-                    prior,
-                })
-                .into(),
+            work: TaskWork::Objects(
+                [Prior::Absent, Prior::Unproven, Prior::Copied(copy)].map(object).into(),
+            ),
         },
     }
+}
+
+fn object(prior: Prior) -> ObjectCopy {
+    ObjectCopy {
+        source_path: "p=1/x y.parquet".into(),
+        target_path: "p=1/x y.parquet".into(),
+        size: 9,
+        size_is_minimum: true,
+        prior,
+    }
+}
+
+fn upload() -> SharedUpload {
+    SharedUpload { id: "u".into(), is_checked: true, source_etag: "s".into() }
+}
+
+fn part(number: u32) -> PartReceipt {
+    PartReceipt { number, size: 4, crc64nvme: u64::MAX, id: "p".into(), is_proved: true }
+}
+
+/// A grant for each step of a shared object.
+fn steps() -> [Grant; 3] {
+    let parts = PartRange { object_bytes: 9, part_bytes: 4, first: 1, end: 3 };
+    let object = || object(Prior::Unproven);
+    [
+        TaskWork::Open(object()),
+        TaskWork::Parts { object: object(), upload: upload(), parts },
+        TaskWork::Finish { object: object(), upload: upload(), parts: vec![part(0), part(1)] },
+    ]
+    .map(|work| Grant { spec: TaskSpec { work, ..grant().spec }, ..grant() })
 }
 
 #[test]
@@ -169,6 +196,9 @@ fn what_a_client_cannot_mean_is_refused_by_field() {
 #[test]
 fn leases_survive_the_wire() {
     assert_eq!(Grant::try_from(v1::Grant::from(&grant())), Ok(grant()));
+    for step in steps() {
+        assert_eq!(Grant::try_from(v1::Grant::from(&step)), Ok(step));
+    }
     let held = HeldTask { key: grant_key(), bytes_done: 5 };
     assert_eq!(HeldTask::try_from(v1::HeldTask::from(&held)), Ok(held));
 }
@@ -226,6 +256,47 @@ fn a_lease_has_no_default_for_a_missing_field() {
     assert!(error.to_string().contains("target_fingerprint"), "{error}");
 }
 
+/// How a message is broken, and the field at fault then.
+type Broken<T> = (fn(&mut T), &'static str);
+
+/// The field at fault of a step's grant whose work is broken.
+fn field_at_fault(step: usize, break_it: impl FnOnce(&mut v1::task_spec::Work)) -> String {
+    let mut wire = v1::Grant::from(&steps()[step]);
+    break_it(wire.spec.as_mut().unwrap().work.as_mut().unwrap());
+    Failure::from(Grant::try_from(wire).unwrap_err()).details["field"].clone()
+}
+
+#[test]
+fn a_step_has_no_default_for_a_missing_field() {
+    use v1::task_spec::Work::{Finish, Open, Parts};
+    let open = field_at_fault(0, |work| *work = Open(v1::UploadOpening { object: None }));
+    assert_eq!(open, "open.object");
+    let of_parts: [Broken<v1::UploadParts>; 3] = [
+        (|parts| parts.object = None, "parts.object"),
+        (|parts| parts.upload = None, "parts.upload"),
+        (|parts| parts.end_part = 4, "parts"),
+    ];
+    for (break_it, field) in of_parts {
+        let found = field_at_fault(1, |work| match work {
+            Parts(parts) => break_it(parts),
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(found, field);
+    }
+    let of_finish: [Broken<v1::UploadCompletion>; 3] = [
+        (|finish| finish.object = None, "finish.object"),
+        (|finish| finish.upload = None, "finish.upload"),
+        (|finish| finish.parts.clear(), "finish.parts"),
+    ];
+    for (break_it, field) in of_finish {
+        let found = field_at_fault(2, |work| match work {
+            Finish(finish) => break_it(finish),
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(found, field);
+    }
+}
+
 #[test]
 fn outcomes_survive_the_wire() {
     let object = ObjectReceipt {
@@ -245,6 +316,8 @@ fn outcomes_survive_the_wire() {
         worker: "w".into(),
         objects_written_before: 1,
         objects_copied_by_store: 1,
+        upload: Some(upload()),
+        parts: vec![part(0), part(7)],
     };
     let failure = TaskFailure {
         index: Some(0),
@@ -264,12 +337,12 @@ fn outcomes_survive_the_wire() {
 
 #[test]
 fn every_kind_of_failure_survives_and_no_other_enters() {
-    for number in 1..=9 {
+    for number in 1..=10 {
         let kind = kind_from_wire(number).unwrap();
         assert_eq!(i32::from(kind_to_wire(kind)), number);
     }
     assert_eq!(kind_from_wire(0), Err(WireError::Missing { field: "kind" }));
-    assert!(kind_from_wire(10).is_err());
+    assert!(kind_from_wire(11).is_err());
 }
 
 #[test]

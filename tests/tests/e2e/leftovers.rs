@@ -11,14 +11,16 @@ use crate::table;
 /// Longer than what is put at once.
 const LARGE_BYTES: usize = (64 << 20) + 11;
 
-async fn doctor(target: &Place, flags: &[&str]) -> Ended {
+/// `deepclone doctor` of a target.
+pub(crate) async fn doctor(target: &Place, flags: &[&str]) -> Ended {
     let mut command = process::deepclone();
     command.args(["doctor", &target.uri(), "--output", "json"]).args(flags);
     command.envs(target.settings("TARGET_"));
     sync::finish(command).await
 }
 
-fn open(ended: &Ended) -> Vec<Value> {
+/// The uploads that it found.
+pub(crate) fn open(ended: &Ended) -> Vec<Value> {
     assert_eq!(ended.code, 0, "{ended:?}");
     ended.json["open_uploads"].as_array().expect("the store lists its uploads").clone()
 }

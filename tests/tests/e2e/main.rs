@@ -5,6 +5,7 @@
 //! * `table`      – tables made by hand, and what a table's log says is live
 //! * `replica`    – what must hold of every replica
 //! * `routes`     – every way from store to store
+//! * `shared`     – a large object that several workers copy
 //! * `by_store`   – one store on both sides, which copies by itself
 //! * `incremental`– real writers change the source between syncs
 //! * `requests`   – what a sync asks of the stores, to the request
@@ -40,6 +41,7 @@ mod race;
 mod replica;
 mod requests;
 mod routes;
+mod shared;
 mod statistics;
 mod sync;
 mod table;

@@ -73,8 +73,13 @@ pub(crate) struct Deployment {
 impl Deployment {
     /// Starts a coordinator that knows the two places as connections `source` and `target`.
     pub(crate) fn start(source: &Place, target: &Place) -> Self {
+        Self::start_with(source, target, "")
+    }
+
+    /// The same, with more of the configuration file.
+    pub(crate) fn start_with(source: &Place, target: &Place, more: &str) -> Self {
         let folder = tempfile::tempdir().expect("a scratch folder");
-        let config = source.connection("source") + &target.connection("target");
+        let config = source.connection("source") + &target.connection("target") + more;
         std::fs::write(folder.path().join("deepclone.toml"), config).expect("a new file");
         let coordinator = coordinator(folder.path(), "127.0.0.1:0");
         Self { coordinator, folder, source: source.clone(), target: target.clone() }
@@ -87,8 +92,14 @@ impl Deployment {
     }
 
     pub(crate) fn worker(&self, name: &str) -> Server {
+        self.worker_with(name, &[])
+    }
+
+    /// A worker with more flags.
+    pub(crate) fn worker_with(&self, name: &str, flags: &[&str]) -> Server {
         let config = self.config();
-        process::worker(&self.coordinator.url(), name, &["--config", &config])
+        let flags = [&["--config", &config], flags].concat();
+        process::worker(&self.coordinator.url(), name, &flags)
     }
 
     /// The same with a configuration of its own, which [`Deployment::configure`] changes.

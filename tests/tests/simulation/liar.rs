@@ -41,8 +41,8 @@ async fn register(
     let offers = connections(world, &process, false).offers().into_iter();
     let request = v1::RegisterWorkerRequest {
         name: name.to_owned(),
-        protocol_min: 1,
-        protocol_max: 1,
+        protocol_min: 2,
+        protocol_max: 2,
         version: "liar".to_owned(),
         connections: offers
             .map(|offer| v1::ConnectionOffer {

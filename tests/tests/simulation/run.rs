@@ -67,6 +67,9 @@ impl Simulation {
         simulation.end_well().await;
         let Self { world, scenario, ends, .. } = simulation;
         let mut parts = world.lock();
+        if scenario.kind == Kind::Calm && parts.uploads.values().any(Option::is_some) {
+            parts.clouds.violate("an upload is left open".to_owned());
+        }
         Ended {
             kind: scenario.kind,
             trace: parts.clouds.trace(),

@@ -51,8 +51,8 @@ fn downtime(world: &World) -> Duration {
 
 /// Runs coordinators, one after another, over one state.
 pub(crate) async fn coordinators(world: Arc<World>, network: Network, scenario: Arc<Scenario>) {
-    let task_objects_max = scenario.task_objects_max;
-    let limits = Limits { task_objects_max, ..Limits::default() };
+    let Scenario { task_objects_max, group_bytes_min, .. } = *scenario;
+    let limits = Limits { task_objects_max, group_bytes_min, ..Limits::default() };
     let mut kept = Arc::new(KeptState::default());
     loop {
         let process = Process::new(Role::Coordinator);

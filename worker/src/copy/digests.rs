@@ -1,7 +1,7 @@
 //! The digests of bytes on their way: CRC-64/NVME for the receipt, and the one that the target's
 //! store says of its own.
 
-use crc_fast::{CrcAlgorithm, Digest};
+use crc_fast::{CrcAlgorithm, Digest, checksum_combine};
 use deepclone_common::store::stored_checksum::StoredChecksum;
 use md5::{Digest as _, Md5};
 
@@ -15,6 +15,8 @@ pub(crate) enum SecondDigest {
 /// The digests of bytes as they come.
 #[derive(Clone)]
 pub(crate) struct Digests {
+    /// CRC-64/NVME and number of bytes that came before, elsewhere.
+    before: (u64, u64),
     crc64nvme: Digest,
     second: Second,
 }
@@ -57,7 +59,7 @@ impl Digests {
             }
             Some(SecondDigest::Md5) => Second::Md5(Box::new(Md5::new())),
         };
-        Self { crc64nvme: Digest::new(CrcAlgorithm::Crc64Nvme), second }
+        Self { before: (0, 0), crc64nvme: Digest::new(CrcAlgorithm::Crc64Nvme), second }
     }
 
     pub(crate) fn update(&mut self, bytes: &[u8]) {
@@ -67,6 +69,14 @@ impl Digests {
             Second::Crc32c(digest) => digest.update(bytes),
             Second::Md5(digest) => digest.update(bytes),
         }
+    }
+
+    /// The digests of bytes of which the CRC-64/NVME and the number of each part are known.
+    pub(crate) fn of_parts(parts: impl IntoIterator<Item = (u64, u64)>) -> Self {
+        let before = parts.into_iter().fold((0, 0), |(whole, bytes), (part, size)| {
+            (checksum_combine(CrcAlgorithm::Crc64Nvme, whole, part, size), bytes + size)
+        });
+        Self { before, ..Self::new(None) }
     }
 
     /// Adds bytes that follow. MD5 cannot be combined and is dropped.
@@ -79,11 +89,16 @@ impl Digests {
     }
 
     pub(crate) fn size(&self) -> u64 {
-        self.crc64nvme.get_amount()
+        self.before.1 + self.crc64nvme.get_amount()
     }
 
     pub(crate) fn crc64nvme(&self) -> u64 {
-        self.crc64nvme.finalize()
+        let (before, bytes) = self.before;
+        let (crc64nvme, size) = (self.crc64nvme.finalize(), self.crc64nvme.get_amount());
+        match bytes {
+            0 => crc64nvme,
+            _ => checksum_combine(CrcAlgorithm::Crc64Nvme, before, crc64nvme, size),
+        }
     }
 
     /// Compares the bytes with what the store says of them.
@@ -147,6 +162,13 @@ mod tests {
             }
             assert_eq!((whole.size(), parts.size()), (9, 9));
             let found = (whole.compare(stored), parts.compare(stored));
+            let known = [&b"1234"[..], b"", b"56789"].map(|part| {
+                let mut digests = Digests::new(None);
+                digests.update(part);
+                (digests.crc64nvme(), digests.size())
+            });
+            let known = Digests::of_parts(known);
+            assert_eq!((known.size(), known.crc64nvme()), (9, CRC64));
             assert_eq!(found, (at_once, in_parts), "{second:?} {stored:?}");
         }
     }

@@ -53,6 +53,17 @@ impl CopyError {
         Self::new(TaskFailureKind::SourceChanged, format!("the source object {key} {why}"))
     }
 
+    /// The target does not take a part of the object, or the end of its upload.
+    pub(crate) fn upload(key: &str, error: &StoreError) -> Self {
+        match error.kind {
+            StoreErrorKind::UploadLost | StoreErrorKind::NotFound => {
+                let message = format!("the upload of {key} is not as it was left: {error}");
+                Self::new(TaskFailureKind::UploadLost, message)
+            }
+            _ => Self::target(key, error),
+        }
+    }
+
     /// The target has another object under the key.
     pub(crate) fn conflict(key: &str, why: &str) -> Self {
         let message = format!(

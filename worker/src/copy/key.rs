@@ -54,3 +54,21 @@ pub(crate) struct ObjectToCopy<'a> {
     pub(crate) source: SourceObject,
     pub(crate) target: ObjectKey,
 }
+
+impl<'a> ObjectToCopy<'a> {
+    /// The object of a task between two tables.
+    ///
+    /// # Errors
+    /// No store can name one of its keys.
+    pub(crate) fn new(
+        source: &TableStore,
+        target: &TableStore,
+        spec: &'a ObjectCopy,
+    ) -> Result<Self, CopyError> {
+        Ok(Self {
+            spec,
+            source: SourceObject::new(source, &spec.source_path)?,
+            target: ObjectKey::new(target, &spec.target_path)?,
+        })
+    }
+}

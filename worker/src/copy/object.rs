@@ -16,7 +16,7 @@ use super::error::CopyError;
 use super::etag::ETag;
 use super::flow::Source;
 use super::found::found;
-use super::key::{ObjectKey, ObjectToCopy, SourceObject};
+use super::key::{ObjectKey, ObjectToCopy};
 use super::length::Length;
 use super::parts::copy_parts;
 use super::present::prove_expected;
@@ -35,18 +35,14 @@ pub(crate) async fn copy_object(
     context: &TaskContext,
     spec: &ObjectCopy,
 ) -> Result<CopiedObject, CopyError> {
-    let object = ObjectToCopy {
-        spec,
-        source: SourceObject::new(&context.source, &spec.source_path)?,
-        target: ObjectKey::new(context.target.table(), &spec.target_path)?,
-    };
+    let object = ObjectToCopy::new(&context.source, context.target.table(), spec)?;
     let length = match spec.size_is_minimum {
         true => Length::AtLeast(spec.size),
         false => Length::Exact(spec.size),
     };
     let proved =
         context.until_stopped(&spec.target_path, prove_expected(context, &object, length)).await?;
-    let mut copied = match proved {
+    let copied = match proved {
         Some(receipt) => CopiedObject::proved(receipt),
         None => match copy_by_store(context, &object, length).await? {
             Some(copied) => copied,
@@ -55,8 +51,23 @@ pub(crate) async fn copy_object(
     };
     if copied.receipt.existed {
         context.leftovers.store(true, Ordering::Relaxed);
-    } else if context.verification == Verification::ReadBack || copied.is_doubtful {
-        read_back(context, &object.target, &copied.receipt).await?;
+    }
+    confirm(context, &object.target, copied).await
+}
+
+/// Reads back an object that was just written, where that is asked for or the store said another
+/// checksum.
+///
+/// # Errors
+/// It is not what it should be.
+pub(crate) async fn confirm(
+    context: &TaskContext,
+    target: &ObjectKey,
+    mut copied: CopiedObject,
+) -> Result<CopiedObject, CopyError> {
+    let is_asked = context.verification == Verification::ReadBack || copied.is_doubtful;
+    if is_asked && !copied.receipt.existed {
+        read_back(context, target, &copied.receipt).await?;
         copied.receipt.proof = Proof::ReadBack;
     }
     Ok(copied)

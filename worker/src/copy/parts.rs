@@ -1,6 +1,4 @@
-//! Large objects: ranges of one state of the source, each read and written on its own.
-
-use std::ops::Range;
+//! Large objects: an upload is opened, its parts are copied, and it is made an object.
 
 use deepclone_common::store::error::{StoreError, StoreErrorKind};
 use deepclone_common::store::stored_checksum::StoredChecksum;
@@ -13,10 +11,10 @@ use super::context::TaskContext;
 use super::digests::{Digests, StoreSays};
 use super::error::CopyError;
 use super::etag::ETag;
-use super::flow::Source;
 use super::found::found;
 use super::key::ObjectToCopy;
-use super::read::{Known, Reading, SourceState};
+use super::part::{Copied, Part, copy_part};
+use super::read::{Reading, SourceState};
 use super::retry::{ObjectRetry, retrying};
 use super::settle::{AtTarget, CopiedObject};
 use super::target::Upload;
@@ -26,7 +24,7 @@ use crate::slots::lane::Slot;
 /// An upload, and how often it was opened: an opening whose answer is lost leaves one behind.
 pub(crate) struct OpenedUpload {
     pub(crate) upload: Upload,
-    openings: u32,
+    pub(crate) openings: u32,
 }
 
 /// How an upload ended.
@@ -38,29 +36,13 @@ pub(crate) enum EndedUpload {
 }
 
 /// How an upload ended, as far as its answers tell.
-enum Finished {
+pub(crate) enum Finished {
     /// Its object is at the target, with this tag and checksum.
     New(Option<ETag>, Option<StoredChecksum>),
     /// Another write made an object of this key.
     Exists,
     /// The answer was lost, or an earlier one was, or this one does not tell: only the target can.
     Unknown(StoreError),
-}
-
-/// A part to copy.
-struct Part {
-    number: usize,
-    range: Range<u64>,
-    /// The read of it, where it has begun.
-    begun: Option<(Reading, Slot)>,
-}
-
-/// Parts that are at the target, one or all of them.
-struct Copied<T> {
-    digests: Digests,
-    ids: T,
-    /// What the store says of their bytes: nothing, unless it does so of each.
-    says: StoreSays,
 }
 
 /// Copies an object by parts. `first` is the read of the first one, or of all.
@@ -128,7 +110,6 @@ pub(crate) async fn end(
     parts: Result<Vec<PartId>, CopyError>,
     mut digests: Option<Digests>,
 ) -> Result<EndedUpload, CopyError> {
-    let key = &object.target.key;
     let OpenedUpload { upload, openings } = opened;
     let finished = match parts {
         Ok(parts) => finish(context, object, &upload, &parts).await,
@@ -141,20 +122,7 @@ pub(crate) async fn end(
             return Err(error);
         }
     };
-    let ended = match finished {
-        Finished::New(etag, checksum) => EndedUpload::New(etag, checksum),
-        Finished::Exists => {
-            // Refused: the parts lie there until they are thrown away.
-            upload.abort().await;
-            let found = found(context, object, source, &mut digests).await?;
-            EndedUpload::Found(found.ok_or_else(|| left_nothing(key, &gone()))?)
-        }
-        Finished::Unknown(error) => {
-            let found = found(context, object, source, &mut digests).await?;
-            let found = found.ok_or_else(|| left_nothing(key, &error))?;
-            EndedUpload::Found(CopiedObject { is_unheard: true, ..found })
-        }
-    };
+    let ended = settle_end(context, object, source, &upload, finished, &mut digests).await?;
     // An attempt that was killed, and an opening whose answer was lost, left uploads behind. None
     // of them can become the object any more.
     if context.attempt.0 > 1 || openings > 1 {
@@ -163,9 +131,42 @@ pub(crate) async fn end(
     Ok(ended)
 }
 
+/// Looks at the target where the answers to a completion do not tell enough.
+///
+/// # Errors
+/// The target has another object, or none: then the upload is of no use any more, as far as its
+/// last answer tells.
+pub(crate) async fn settle_end(
+    context: &TaskContext,
+    object: &ObjectToCopy<'_>,
+    source: &SourceState,
+    upload: &Upload,
+    finished: Finished,
+    digests: &mut Option<Digests>,
+) -> Result<EndedUpload, CopyError> {
+    let key = &object.target.key;
+    match finished {
+        Finished::New(etag, checksum) => Ok(EndedUpload::New(etag, checksum)),
+        Finished::Exists => {
+            // Refused: the parts lie there until they are thrown away.
+            upload.abort().await;
+            let found = found(context, object, source, digests).await?;
+            Ok(EndedUpload::Found(found.ok_or_else(|| left_nothing(key, &gone()))?))
+        }
+        Finished::Unknown(error) => {
+            let found = found(context, object, source, digests).await?;
+            let found = found.ok_or_else(|| left_nothing(key, &error))?;
+            Ok(EndedUpload::Found(CopiedObject { is_unheard: true, ..found }))
+        }
+    }
+}
+
 fn left_nothing(key: &str, error: &StoreError) -> CopyError {
-    let message = format!("the upload of {key} ended and left no object: {error}");
-    CopyError::new(TaskFailureKind::Transient, message)
+    let kind = match error.kind {
+        StoreErrorKind::UploadLost | StoreErrorKind::NotFound => TaskFailureKind::UploadLost,
+        _ => TaskFailureKind::Transient,
+    };
+    CopyError::new(kind, format!("the upload of {key} ended and left no object: {error}"))
 }
 
 fn gone() -> StoreError {
@@ -210,54 +211,9 @@ async fn copy_all(
     Ok(all)
 }
 
-/// Copies one part. A write that fails is begun again.
-async fn copy_part(
-    context: &TaskContext,
-    object: &ObjectToCopy<'_>,
-    upload: &Upload,
-    source: &SourceState,
-    part: Part,
-) -> Result<Copied<PartId>, CopyError> {
-    let key = &object.target.key;
-    let Part { number, range, begun } = part;
-    let length = range.end - range.start;
-    let (reading, _slot) = match begun {
-        Some(begun) => begun,
-        None => {
-            let slot = context.slot_of_part(length).await;
-            let known = Known::State(source.clone());
-            let range = Some(range.clone());
-            (Reading::open(context, &object.source, range, &known).await?, slot)
-        }
-    };
-    let from = Source::new(reading);
-    let mut retry = ObjectRetry::new(&context.counts);
-    loop {
-        context.lease.renewed().await;
-        let put = upload.put_part(number, range.start, from.flow(context).await?).await;
-        let error = match (put, from.ended().await?) {
-            (Ok((ids, checksum)), Some(digests)) => match context.compare(&digests, checksum) {
-                says @ (StoreSays::Same | StoreSays::Nothing) => {
-                    context.counts.wrote(length);
-                    let says = if upload.is_checked() { says.of_checked() } else { says };
-                    return Ok(Copied { digests, ids, says });
-                }
-                StoreSays::Other => {
-                    let message = "the store took other bytes than those that were sent";
-                    StoreError::new(StoreErrorKind::Transient, message)
-                }
-            },
-            (Ok(_), None) => return Err(CopyError::unread(key)),
-            (Err(error), _) => error,
-        };
-        let Some(pause) = retry.next(&error) else { return Err(CopyError::target(key, &error)) };
-        tokio::time::sleep(pause).await;
-    }
-}
-
 /// Makes the object of its parts. A lease that ended is waited for: the coordinator may be away for
 /// a moment, and all bytes are there.
-async fn finish(
+pub(crate) async fn finish(
     context: &TaskContext,
     object: &ObjectToCopy<'_>,
     upload: &Upload,

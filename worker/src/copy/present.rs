@@ -94,7 +94,8 @@ pub(crate) async fn prove(
     }))
 }
 
-async fn described(
+/// Describes an object, with its checksum where more than its size counts.
+pub(crate) async fn described(
     context: &TaskContext,
     store: &dyn ObjectStore,
     at: &ObjectPath,

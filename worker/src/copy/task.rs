@@ -1,18 +1,50 @@
-//! Copies the objects of one task, as many at once as there are slots. The first failure ends
-//! the task.
+//! Does one task: copies its objects, as many at once as there are slots, or does a step in the
+//! copy of one that several workers share. The first failure ends the task.
 
 use std::sync::atomic::Ordering;
 
 use deepclone_core::evidence::Prior;
 use deepclone_core::machine::TaskOutcome;
 use deepclone_core::receipt::{Receipt, TaskFailure};
-use deepclone_core::task::ObjectCopy;
+use deepclone_core::task::{ObjectCopy, TaskWork};
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 
 use super::context::TaskContext;
 use super::error::CopyError;
 use super::object::copy_object;
 use super::settle::CopiedObject;
+use super::shared::{Opening, finish_shared, open_shared, write_parts};
+
+/// Does what a task asks for.
+pub(crate) async fn do_task(context: &TaskContext, work: &TaskWork) -> TaskOutcome {
+    let done = match work {
+        TaskWork::Objects(objects) => return copy_task(context, objects).await,
+        TaskWork::Open(object) => open_shared(context, object).await.map(|opening| match opening {
+            Opening::Opened(upload) => Receipt { upload: Some(upload), ..counted(context) },
+            Opening::Present(receipt) => of_objects(
+                context,
+                std::slice::from_ref(object),
+                vec![CopiedObject::proved(receipt)],
+            ),
+        }),
+        TaskWork::Parts { object, upload, parts } => {
+            let written = write_parts(context, object, upload, *parts).await;
+            let upload = Some(upload.clone());
+            written.map(|parts| Receipt { upload, parts, ..counted(context) })
+        }
+        TaskWork::Finish { object, upload, parts } => {
+            let finished = finish_shared(context, object, upload, parts).await;
+            let upload = Some(upload.clone());
+            let of_object =
+                |copied| of_objects(context, std::slice::from_ref(object), vec![copied]);
+            finished.map(|copied| Receipt { upload, ..of_object(copied) })
+        }
+    };
+    match done {
+        Ok(receipt) => TaskOutcome::Done(receipt),
+        Err(error) => TaskOutcome::Failed(failure(Some(0), error)),
+    }
+}
 
 /// Copies every object of a task.
 pub(crate) async fn copy_task(context: &TaskContext, objects: &[ObjectCopy]) -> TaskOutcome {
@@ -21,16 +53,27 @@ pub(crate) async fn copy_task(context: &TaskContext, objects: &[ObjectCopy]) -> 
         objects.iter().enumerate().map(|numbered| copy_one(context, numbered).boxed()).collect();
     let copied = stream::iter(copies).buffered(objects.len().max(1)).try_collect::<Vec<_>>().await;
     match copied {
-        Ok(copied) => TaskOutcome::Done(Receipt {
-            objects_written_before: written_before(context, objects, &copied),
-            objects_copied_by_store: by_store(&copied),
-            objects: copied.into_iter().map(|copied| copied.receipt).collect(),
-            bytes_read: context.counts.bytes_read.load(Ordering::Relaxed),
-            bytes_written: context.counts.bytes_written.load(Ordering::Relaxed),
-            requests: context.counts.requests.load(Ordering::Relaxed),
-            ..Receipt::default()
-        }),
+        Ok(copied) => TaskOutcome::Done(of_objects(context, objects, copied)),
         Err((index, error)) => TaskOutcome::Failed(failure(u32::try_from(index).ok(), error)),
+    }
+}
+
+fn of_objects(context: &TaskContext, objects: &[ObjectCopy], copied: Vec<CopiedObject>) -> Receipt {
+    Receipt {
+        objects_written_before: written_before(context, objects, &copied),
+        objects_copied_by_store: by_store(&copied),
+        objects: copied.into_iter().map(|copied| copied.receipt).collect(),
+        ..counted(context)
+    }
+}
+
+/// A receipt of what the task took, without evidence.
+fn counted(context: &TaskContext) -> Receipt {
+    Receipt {
+        bytes_read: context.counts.bytes_read.load(Ordering::Relaxed),
+        bytes_written: context.counts.bytes_written.load(Ordering::Relaxed),
+        requests: context.counts.requests.load(Ordering::Relaxed),
+        ..Receipt::default()
     }
 }
 

@@ -39,6 +39,7 @@ mod flows;
 mod parts;
 mod proofs;
 mod requests;
+mod shared;
 mod tags;
 
 fn table(store: &Arc<Faulty>) -> TableStore {

@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use deepclone_common::config::Config;
 use deepclone_core::ids::{Attempt, Epoch, JobId, TaskFingerprint};
 use deepclone_core::spec::Verification;
-use deepclone_core::task::TaskSpec;
+use deepclone_core::task::{TaskSpec, TaskWork};
 
 use super::*;
 
@@ -37,7 +37,7 @@ async fn a_store_without_the_role_of_a_target_is_not_even_tried() {
         source: side("s"),
         target: side("t"),
         verification: Verification::Digest,
-        objects: Vec::new(),
+        work: TaskWork::Objects(Vec::new()),
     };
     let limits = WorkerLimits::of(1 << 20, 512, None);
     let held = HeldTasks::new(Arc::new(connections), &limits, WorkerMetrics::default());

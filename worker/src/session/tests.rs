@@ -10,7 +10,7 @@ use deepclone_core::evidence::Prior;
 use deepclone_core::ids::{Attempt, Epoch, JobId, TaskFingerprint};
 use deepclone_core::job_limits::JobShare;
 use deepclone_core::spec::{TableRef, Verification};
-use deepclone_core::task::{ObjectCopy, TaskSide, TaskSpec};
+use deepclone_core::task::{ObjectCopy, TaskSide, TaskSpec, TaskWork};
 use deepclone_proto::v1::dispatch_service_server::{DispatchService, DispatchServiceServer};
 use tokio::sync::Notify;
 use tonic::Request;
@@ -69,7 +69,7 @@ impl DispatchService for Service {
         Ok(Response::new(v1::RegisterWorkerResponse {
             worker_id: "w".to_owned(),
             leader_epoch: self.0.epoch(),
-            protocol: 1,
+            protocol: 2,
             heartbeat_interval: Some(duration_to_wire(Duration::from_millis(20))),
             lease_ttl: Some(duration_to_wire(Duration::from_secs(30))),
         }))
@@ -173,13 +173,13 @@ fn grant(connections: &Connections, folder: &Path, number: u8) -> Grant {
             source: side("s", Side::Source),
             target: side("t", Side::Target),
             verification: Verification::Digest,
-            objects: vec![ObjectCopy {
+            work: TaskWork::Objects(vec![ObjectCopy {
                 source_path: path.clone(),
                 target_path: path,
                 size: 3,
                 size_is_minimum: false,
                 prior: Prior::Absent,
-            }],
+            }]),
         },
     }
 }
@@ -319,8 +319,10 @@ async fn answers_of_a_lower_epoch_are_ignored() {
 async fn a_bent_coordinator_is_refused_and_nothing_is_written() {
     let running = running(|fake| {
         let mut grants = fake.grants.lock().unwrap();
-        grants[0].spec.objects[0].target_path = "_delta_log/f".to_owned();
-        grants[1].spec.objects[0].target_path = "../f".to_owned();
+        for (grant, path) in grants.iter_mut().zip(["_delta_log/f", "../f"]) {
+            let TaskWork::Objects(objects) = &mut grant.spec.work else { panic!("{grant:?}") };
+            objects[0].target_path = path.to_owned();
+        }
         let archive = Connections::offers(&connections(Path::new("/x"))).remove(0);
         assert_eq!(archive.name, "archive");
         grants[2].spec.target.connection = archive.name;

@@ -4,7 +4,7 @@ use deepclone_common::store::error::StoreErrorKind;
 use deepclone_core::job_limits::JobShare;
 use deepclone_core::limits::{SLOTS_FIRST, SLOTS_MAX};
 use deepclone_core::spec::Verification;
-use deepclone_core::task::TaskSide;
+use deepclone_core::task::{TaskSide, TaskWork};
 use futures::FutureExt;
 use tokio::task::JoinSet;
 
@@ -176,7 +176,7 @@ fn spec(source: u8, target: u8) -> TaskSpec {
         source: side("source", source),
         target: side("target", target),
         verification: Verification::Digest,
-        objects: Vec::new(),
+        work: TaskWork::Objects(Vec::new()),
     }
 }
 

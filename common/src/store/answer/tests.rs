@@ -52,8 +52,9 @@ async fn a_code_that_means_another_thing_than_its_status_is_named() {
         (Read, 409, "OperationAborted", Kind::Transient, "under way"),
         (Write, 409, "Whatever", Kind::Denied, "does not take"),
         (Read, 409, "BlobAlreadyExists", Kind::Denied, "does not give"),
-        (Post, 404, "NoSuchUpload", Kind::Other, "gone"),
-        (Write, 400, "InvalidBlockList", Kind::Other, "gone"),
+        (Post, 404, "NoSuchUpload", Kind::UploadLost, "gone"),
+        (Post, 400, "InvalidPart", Kind::UploadLost, "lacks a part"),
+        (Write, 400, "InvalidBlockList", Kind::UploadLost, "gone"),
         (Post, 200, "ConditionalRequestConflict", Kind::Transient, "under way"),
     ] {
         let error = judged(purpose, answer(status, &[], &code(named))).await.unwrap_err();
@@ -94,7 +95,7 @@ async fn an_error_inside_a_success_has_its_own_status() {
         ("InternalError", 500),
         ("Unheard", 500),
         ("PreconditionFailed", 412),
-        ("InvalidPart", 400),
+        ("InvalidRequest", 400),
         ("AccessDenied", 403),
     ] {
         let found = judged(Purpose::Post, answer(200, &[], &code(named))).await;

@@ -3,6 +3,7 @@
 mod announce;
 mod clock;
 mod denials;
+mod groups;
 mod invariants;
 mod late;
 mod leases;
@@ -49,7 +50,7 @@ pub(super) fn name(task: u8) -> TaskFingerprint {
 
 /// One object of this size.
 pub(super) fn task(number: u8, bytes: u64) -> PlanTask {
-    PlanTask { fingerprint: name(number), bytes, objects: 1 }
+    PlanTask { fingerprint: name(number), bytes, objects: 1, group: None }
 }
 
 pub(super) fn plan(tasks: Vec<PlanTask>) -> Plan {

@@ -16,11 +16,12 @@ use deepclone_common::store::error::{StoreError, StoreErrorKind};
 use deepclone_common::store::stored_checksum::StoredChecksum;
 use deepclone_common::store::streaming::Flow;
 use deepclone_common::store::table::TableStore;
+use deepclone_core::receipt::SharedUpload;
 use deepclone_core::spec::Verification;
 use object_store::multipart::PartId;
 
 use self::disk::{DiskTarget, DiskUpload};
-use self::store::{StoreTarget, StoreUpload};
+use self::store::{StoreTarget, StoreUpload, Swept};
 use self::written::Written;
 use super::counts::Counts;
 use super::digests::SecondDigest;
@@ -121,6 +122,14 @@ impl Target {
         })
     }
 
+    /// An upload that another task opened; `None` on a disk, which has none.
+    pub(crate) fn resume(&self, object: &ObjectKey, shared: &SharedUpload) -> Option<Upload> {
+        match self {
+            Self::Store(target) => Some(Upload::Store(target.resume(object, shared))),
+            Self::Disk(_) => None,
+        }
+    }
+
     /// Deletes the object with this tag, and no other; one that is gone is fine.
     pub(crate) async fn delete(
         &self,
@@ -139,6 +148,14 @@ impl Target {
 }
 
 impl Upload {
+    /// What other workers need to write to it; `None` on a disk, which no other worker writes to.
+    pub(crate) fn shared(&self, source_etag: Option<&ETag>) -> Option<SharedUpload> {
+        match self {
+            Self::Store(upload) => Some(upload.shared(source_etag)),
+            Self::Disk(_) => None,
+        }
+    }
+
     /// True when each part is written with a checksum, which the store checks.
     pub(crate) fn is_checked(&self) -> bool {
         match self {
@@ -190,8 +207,16 @@ impl Upload {
     /// Throws away what other attempts left of this object, once it is at the target or given up.
     pub(crate) async fn sweep(&self) {
         match self {
-            Self::Store(upload) => upload.sweep().await,
+            Self::Store(upload) => upload.sweep(Swept::All).await,
             // A sweep of the folder finds temporary files.
+            Self::Disk(_) => {}
+        }
+    }
+
+    /// Throws away what other attempts at opening this upload left.
+    pub(crate) async fn sweep_others(&self) {
+        match self {
+            Self::Store(upload) => upload.sweep(Swept::Others).await,
             Self::Disk(_) => {}
         }
     }

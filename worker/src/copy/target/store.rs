@@ -9,6 +9,7 @@ use deepclone_common::store::requests::delete_if_match;
 use deepclone_common::store::stored_checksum::StoredChecksum;
 use deepclone_common::store::streaming::{Flow, StreamingStore, UploadId};
 use deepclone_common::store::table::{StoreKind, TableStore};
+use deepclone_core::receipt::SharedUpload;
 use deepclone_core::spec::Verification;
 use object_store::ObjectStoreExt;
 use object_store::multipart::PartId;
@@ -25,6 +26,15 @@ pub(crate) struct StoreTarget {
     pub(crate) table: TableStore,
     pub(crate) streaming: StreamingStore,
     pub(crate) counts: Arc<Counts>,
+}
+
+/// The uploads of an object that are thrown away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Swept {
+    /// All that were not ended.
+    All,
+    /// All but the upload itself, which is under way.
+    Others,
 }
 
 /// The multipart upload of one object.
@@ -77,6 +87,12 @@ impl StoreTarget {
         Ok(StoreUpload { target: self.clone(), object: object.clone(), id })
     }
 
+    /// An upload that another task opened.
+    pub(crate) fn resume(&self, object: &ObjectKey, shared: &SharedUpload) -> StoreUpload {
+        let id = self.streaming.resume(&object.path, &shared.id, shared.is_checked);
+        StoreUpload { target: self.clone(), object: object.clone(), id }
+    }
+
     pub(crate) async fn delete(
         &self,
         object: &ObjectKey,
@@ -94,6 +110,12 @@ impl StoreTarget {
 }
 
 impl StoreUpload {
+    /// What other workers need to write to it, for a copy from this state of the source.
+    pub(crate) fn shared(&self, source_etag: Option<&ETag>) -> SharedUpload {
+        let (id, is_checked) = (self.id.id.clone(), self.id.is_checked());
+        SharedUpload { id, is_checked, source_etag: recorded(source_etag) }
+    }
+
     pub(crate) fn is_checked(&self) -> bool {
         self.id.is_checked()
     }
@@ -128,9 +150,14 @@ impl StoreUpload {
         })
     }
 
-    pub(crate) async fn sweep(&self) {
+    /// Throws away the uploads of the object, all of them or but this one.
+    pub(crate) async fn sweep(&self, swept: Swept) {
+        let kept = match swept {
+            Swept::All => None,
+            Swept::Others => Some(self.id.id.as_str()),
+        };
         self.target.counts.request();
-        match self.target.streaming.abort_others(&self.id.path).await {
+        match self.target.streaming.abort_others(&self.id.path, kept).await {
             Ok(0) => {}
             Ok(count) => {
                 let key = &self.object.key;

@@ -93,6 +93,10 @@ pub(super) fn broken(text: &str) -> Error {
     Error::Generic { store: "faulty", source: text.to_owned().into() }
 }
 
+fn answered(status: u16) -> Error {
+    broken(&format!("Server returned non-2xx status code: {status} It: "))
+}
+
 fn unavailable() -> Error {
     broken("Server returned non-2xx status code: 503 Service Unavailable: ")
 }
@@ -282,6 +286,7 @@ impl MultipartStore for Faulty {
         match self.fault("part") {
             Some(Fault::Slow) => tokio::time::sleep(Duration::from_secs(3_600)).await,
             Some(Fault::Throttle) => return Err(unavailable()),
+            Some(Fault::Status(status)) => return Err(answered(status)),
             _ => {}
         }
         self.hear(&self.says_of_bodies, data.clone());
@@ -295,8 +300,10 @@ impl MultipartStore for Faulty {
         parts: Vec<PartId>,
     ) -> Result<PutResult> {
         let fault = self.fault("complete");
-        if fault == Some(Fault::Throttle) {
-            return Err(unavailable());
+        match fault {
+            Some(Fault::Throttle) => return Err(unavailable()),
+            Some(Fault::Status(status)) => return Err(answered(status)),
+            _ => {}
         }
         // As the connector asks of every store that has such a condition.
         if self.inner.head(at).await.is_ok() {

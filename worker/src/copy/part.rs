@@ -1,0 +1,77 @@
+//! One part of a large object: a range of one state of the source, read and written on its own.
+
+use std::ops::Range;
+
+use deepclone_common::store::error::{StoreError, StoreErrorKind};
+use object_store::multipart::PartId;
+
+use super::context::TaskContext;
+use super::digests::{Digests, StoreSays};
+use super::error::CopyError;
+use super::flow::Source;
+use super::key::ObjectToCopy;
+use super::read::{Known, Reading, SourceState};
+use super::retry::ObjectRetry;
+use super::target::Upload;
+use crate::slots::lane::Slot;
+
+/// A part to copy.
+pub(crate) struct Part {
+    pub(crate) number: usize,
+    pub(crate) range: Range<u64>,
+    /// The read of it, where it has begun.
+    pub(crate) begun: Option<(Reading, Slot)>,
+}
+
+/// Parts that are at the target, one or all of them.
+pub(crate) struct Copied<T> {
+    pub(crate) digests: Digests,
+    pub(crate) ids: T,
+    /// What the store says of their bytes: nothing, unless it does so of each.
+    pub(crate) says: StoreSays,
+}
+
+/// Copies one part. A write that fails is begun again.
+pub(crate) async fn copy_part(
+    context: &TaskContext,
+    object: &ObjectToCopy<'_>,
+    upload: &Upload,
+    source: &SourceState,
+    part: Part,
+) -> Result<Copied<PartId>, CopyError> {
+    let key = &object.target.key;
+    let Part { number, range, begun } = part;
+    let length = range.end - range.start;
+    let (reading, _slot) = match begun {
+        Some(begun) => begun,
+        None => {
+            let slot = context.slot_of_part(length).await;
+            let known = Known::State(source.clone());
+            let range = Some(range.clone());
+            (Reading::open(context, &object.source, range, &known).await?, slot)
+        }
+    };
+    let from = Source::new(reading);
+    let mut retry = ObjectRetry::new(&context.counts);
+    loop {
+        context.lease.renewed().await;
+        let put = upload.put_part(number, range.start, from.flow(context).await?).await;
+        let error = match (put, from.ended().await?) {
+            (Ok((ids, checksum)), Some(digests)) => match context.compare(&digests, checksum) {
+                says @ (StoreSays::Same | StoreSays::Nothing) => {
+                    context.counts.wrote(length);
+                    let says = if upload.is_checked() { says.of_checked() } else { says };
+                    return Ok(Copied { digests, ids, says });
+                }
+                StoreSays::Other => {
+                    let message = "the store took other bytes than those that were sent";
+                    StoreError::new(StoreErrorKind::Transient, message)
+                }
+            },
+            (Ok(_), None) => return Err(CopyError::unread(key)),
+            (Err(error), _) => error,
+        };
+        let Some(pause) = retry.next(&error) else { return Err(CopyError::upload(key, &error)) };
+        tokio::time::sleep(pause).await;
+    }
+}
