@@ -6,11 +6,11 @@ use deepclone_core::ids::{ConnectionKey, Epoch, GrantKey, JobId, TargetKey};
 use deepclone_core::job_limits::JobLimits;
 use deepclone_core::limits::{ACQUIRE_WAIT_MAX, HEARTBEAT_INTERVAL, Limits};
 use deepclone_core::machine::{Action, Event, GrantedTask, Machine, Moment, Route, TaskOutcome};
-use deepclone_core::receipt::{ObjectReceipt, Proof, Receipt};
+use deepclone_core::receipt::{ObjectReceipt, PartReceipt, Proof, Receipt, SharedUpload};
 use uuid::Uuid;
 
 use crate::link::Link;
-use crate::plan::{Objects, Tasks};
+use crate::plan::{Objects, Tasks, Work};
 use crate::worker::{Later, ModelWorker, SAMPLE_US};
 
 /// The way of a message between a worker and the coordinator.
@@ -118,10 +118,13 @@ impl Fleet {
                 }
             }
             Occurrence::Granted(number, tasks) => {
-                let worker = &mut self.workers[number];
-                worker.is_asking = false;
+                self.workers[number].is_asking = false;
                 for task in tasks {
-                    worker.take(task.key, self.tasks.objects[task.index.0 as usize].clone());
+                    let work = &self.tasks.work[task.index.0 as usize];
+                    let later = self.workers[number].take(self.now_us, task.key, work);
+                    if let Some((at, later)) = later {
+                        self.at(at, Occurrence::Worker(number, later));
+                    }
                 }
                 self.goes_on(number);
             }
@@ -176,15 +179,7 @@ impl Fleet {
     fn report(&mut self, number: usize, key: GrantKey) {
         let place =
             self.tasks.plan.tasks.iter().position(|task| task.fingerprint == key.fingerprint);
-        let objects = self.tasks.objects[place.unwrap()].iter().map(|&size| ObjectReceipt {
-            size,
-            crc64nvme: 0,
-            source_etag: String::new(),
-            target_etag: String::new(),
-            existed: false,
-            proof: Proof::Length,
-        });
-        let receipt = Receipt { objects: objects.collect(), ..Receipt::default() };
+        let receipt = receipt_of(&self.tasks.work[place.unwrap()]);
         let worker = self.workers[number].id;
         self.workers[number].drop_task(&key);
         self.send(Event::Reported { worker, outcomes: vec![(key, TaskOutcome::Done(receipt))] });
@@ -223,4 +218,31 @@ impl Fleet {
             other => panic!("{other:?}"),
         }
     }
+}
+
+fn receipt_of(work: &Work) -> Receipt {
+    let object = |&size: &u64| ObjectReceipt {
+        size,
+        crc64nvme: 0,
+        source_etag: String::new(),
+        target_etag: String::new(),
+        existed: false,
+        proof: Proof::Length,
+    };
+    let part = |(number, &size): (u32, &u64)| PartReceipt {
+        number,
+        size,
+        crc64nvme: 0,
+        id: String::new(),
+        is_proved: false,
+    };
+    let upload =
+        SharedUpload { id: "upload".to_owned(), is_checked: false, source_etag: String::new() };
+    let (objects, parts, upload) = match work {
+        Work::Objects(sizes) => (sizes.iter().map(object).collect(), Vec::new(), None),
+        Work::Open => (Vec::new(), Vec::new(), Some(upload)),
+        Work::Parts(sizes) => (Vec::new(), (0..).zip(sizes).map(part).collect(), Some(upload)),
+        Work::Finish(size) => (vec![object(size)], Vec::new(), None),
+    };
+    Receipt { objects, parts, upload, ..Receipt::default() }
 }

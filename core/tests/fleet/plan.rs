@@ -1,8 +1,9 @@
 //! The objects of a job, and its tasks as the planner makes them.
 
 use deepclone_core::copy_plan::CopyPlan;
+use deepclone_core::group::{GroupPlan, GroupStep};
 use deepclone_core::ids::{PlanDigest, SourceKey};
-use deepclone_core::limits::TASK_OBJECTS_MAX;
+use deepclone_core::limits::{GROUP_BYTES_MIN, TASK_OBJECTS_MAX};
 use deepclone_core::machine::{Plan, PlanTask};
 use deepclone_core::shard::{ObjectSize, Packing, shard};
 
@@ -12,12 +13,30 @@ use crate::link::Link;
 #[derive(Clone, Debug)]
 pub(crate) struct Objects(Vec<u64>);
 
-/// The tasks of a plan, each with the sizes of its objects.
+/// The tasks of a plan, each with what is to be copied.
 #[derive(Clone, Debug)]
 pub(crate) struct Tasks {
     pub(crate) plan: Plan,
-    pub(crate) objects: Vec<Vec<u64>>,
+    pub(crate) work: Vec<Work>,
 }
+
+/// What a task copies.
+#[derive(Clone, Debug)]
+pub(crate) enum Work {
+    /// Objects of these sizes.
+    Objects(Vec<u64>),
+    /// Nothing: it opens the upload of a shared object.
+    Open,
+    /// Parts of these sizes.
+    Parts(Vec<u64>),
+    /// Nothing: it makes an object of this size of its parts.
+    Finish(u64),
+}
+
+/// Requests in a row that open the upload of a shared object: a look at each side, the opening.
+pub(crate) const OPEN_TRIPS: u64 = 3;
+/// Those that end it: the completion, and a look for other uploads.
+pub(crate) const FINISH_TRIPS: u64 = 2;
 
 impl Objects {
     pub(crate) fn new(count: usize, bytes: u64) -> Self {
@@ -39,7 +58,8 @@ impl Objects {
             ObjectSize { key: &keys[place], size, size_is_minimum, modified_ms }
         };
         let sizes: Vec<ObjectSize<'_>> = self.0.iter().enumerate().map(sized).collect();
-        let packing = Packing { task_objects_max: TASK_OBJECTS_MAX, group_bytes_min: None };
+        let packing =
+            Packing { task_objects_max: TASK_OBJECTS_MAX, group_bytes_min: Some(GROUP_BYTES_MIN) };
         let shards = shard(SourceKey([1; 32]), &sizes, packing).unwrap();
         let tasks = shards.iter().map(|shard| PlanTask {
             fingerprint: shard.fingerprint,
@@ -54,9 +74,20 @@ impl Objects {
             source_is_newest: true,
             tasks: tasks.collect(),
         };
-        let of = |places: &Vec<usize>| places.iter().map(|&place| self.0[place]).collect();
-        let objects = shards.iter().map(|shard| of(&shard.objects)).collect();
-        Tasks { plan, objects }
+        let work = shards.iter().map(|shard| {
+            let sizes: Vec<u64> = shard.objects.iter().map(|&place| self.0[place]).collect();
+            let Some(shared) = shard.shared else { return Work::Objects(sizes) };
+            match shared.place.step {
+                GroupStep::Open => Work::Open,
+                GroupStep::Parts => {
+                    let lengths = shared.parts.parts().map(|(_, range)| range.end - range.start);
+                    Work::Parts(lengths.collect())
+                }
+                GroupStep::Finish => Work::Finish(sizes[0]),
+            }
+        });
+        let work = work.collect();
+        Tasks { plan, work }
     }
 
     /// The time that the longest object takes, however many slots there are. All parts but the
@@ -64,6 +95,10 @@ impl Objects {
     pub(crate) fn longest_us(&self, link: Link) -> u64 {
         let bytes = self.0.iter().copied().max().unwrap_or(0);
         let trips = |count: u64| count * link.round_trip_us;
+        if let Some(plan) = GroupPlan::of(bytes, Some(GROUP_BYTES_MIN)) {
+            let part = plan.all().part_bytes;
+            return trips(OPEN_TRIPS + 2 + FINISH_TRIPS) + link.moves_us(part);
+        }
         match CopyPlan::of(bytes) {
             CopyPlan::Whole => trips(2) + link.moves_us(bytes),
             // A read, the opening, a part's read and write, and the completion.
@@ -77,10 +112,12 @@ impl Objects {
     /// The time for which one slot would be in use if it copied all of them.
     pub(crate) fn slot_us(&self, link: Link) -> u64 {
         let of_object = |&bytes: &u64| {
-            // The opening of an upload, too.
-            let (pieces, opens) = match CopyPlan::of(bytes) {
-                CopyPlan::Whole => (1, 0),
-                CopyPlan::Parts(parts) => (parts.count(), 1),
+            // The opening of an upload, too, unless that is a task of its own.
+            let shared = GroupPlan::of(bytes, Some(GROUP_BYTES_MIN));
+            let (pieces, opens) = match (shared, CopyPlan::of(bytes)) {
+                (Some(plan), _) => (plan.all().count() as u64, 0),
+                (None, CopyPlan::Whole) => (1, 0),
+                (None, CopyPlan::Parts(parts)) => (parts.count(), 1),
             };
             (2 * pieces + opens) * link.round_trip_us + link.moves_us(bytes)
         };

@@ -10,6 +10,7 @@ use deepclone_core::task::Capacity;
 use uuid::Uuid;
 
 use crate::link::Link;
+use crate::plan::{FINISH_TRIPS, OPEN_TRIPS, Work};
 
 /// The same as of the real worker: see `worker/src/held.rs`.
 const OBJECTS_HELD_MAX: u32 = 2_048;
@@ -71,7 +72,7 @@ pub(crate) enum Later {
     Opened(u64),
     /// A piece is at the target.
     Ended(u64),
-    /// The upload of an object is complete.
+    /// An object is at the target, or its upload is open: no slot is in use for that.
     Completed(GrantKey),
 }
 
@@ -99,16 +100,30 @@ impl ModelWorker {
         }
     }
 
-    /// Takes on a task.
-    pub(crate) fn take(&mut self, key: GrantKey, objects: Vec<u64>) {
-        for (object, &bytes) in objects.iter().enumerate() {
-            let opens = matches!(CopyPlan::of(bytes), CopyPlan::Parts(_));
-            self.objects.push_back(Piece { key, object, bytes: first_of(bytes), opens });
-        }
+    /// Takes on a task; returns what happens later if that takes no slot.
+    pub(crate) fn take(&mut self, now: u64, key: GrantKey, work: &Work) -> Option<(u64, Later)> {
+        let (objects, trips) = match work {
+            Work::Objects(objects) => {
+                for (object, &bytes) in objects.iter().enumerate() {
+                    let opens = matches!(CopyPlan::of(bytes), CopyPlan::Parts(_));
+                    self.objects.push_back(Piece { key, object, bytes: first_of(bytes), opens });
+                }
+                (objects.clone(), None)
+            }
+            Work::Parts(parts) => {
+                for (object, &bytes) in parts.iter().enumerate() {
+                    self.parts.push_back(Piece { key, object, bytes, opens: false });
+                }
+                (parts.clone(), None)
+            }
+            Work::Open => (vec![0], Some(OPEN_TRIPS)),
+            Work::Finish(_) => (vec![0], Some(FINISH_TRIPS)),
+        };
         let left = objects.iter().map(|&bytes| pieces_of(bytes).len() as u64).collect();
         let objects_left = objects.len();
         let held = Held { objects, left, objects_left, bytes_begun: 0, bytes_done: 0 };
         self.tasks.insert(key, held);
+        trips.map(|trips| (now + trips * self.link.round_trip_us, Later::Completed(key)))
     }
 
     /// Lets go of a task, which is done or not wanted any more.
