@@ -1,8 +1,11 @@
 //! A large object that several workers copy.
 
+use std::time::Duration;
+
 use deepclone_tests::proxy::{Fault, Gate, Proxy, Rule};
 use serde_json::Value;
 
+use crate::chaos::{client, only_job, wait_for_state};
 use crate::leftovers::{doctor, open};
 use crate::place::Place;
 use crate::replica;
@@ -48,6 +51,35 @@ async fn two_workers_share_an_object_and_one_of_them_is_killed() {
     assert!(reads <= PARTS * 5 / 4, "{reads} reads of {PARTS} parts");
     assert_eq!(open(&doctor(&target, &[]).await), [Value::Null; 0]);
     drop(heir);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cancelled_job_leaves_no_upload_of_a_shared_object() {
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    table::synthetic(folder.path(), 1, LARGE_BYTES);
+    let (source, target) = (Place::north("shared"), Place::south("shared"));
+    source.put(folder.path()).await;
+    let south = Proxy::start(target.endpoint()).await;
+    let proxied = target.at(&south.endpoint(target.endpoint()));
+    let gate = Gate::default();
+    let parts = Rule::new(Fault::Hold(gate.clone())).method("PUT").containing("partNumber=");
+    south.add(parts.after(3));
+    let deployment = Deployment::start_with(&source, &proxied, SHARED);
+    let _worker = deployment.worker_with("alone", &["--concurrency", "2"]);
+    let clone = tokio::spawn(sync::finish(deployment.command(&[])));
+    gate.arrived(1).await;
+    assert_eq!(open(&doctor(&target, &[]).await).len(), 1);
+    let job = only_job(&deployment).await.expect("one job");
+    client(&deployment, &["job", "cancel", &job]).await;
+    wait_for_state(&deployment, &job, "CANCELLED").await;
+    let gone = async {
+        while !open(&doctor(&target, &[]).await).is_empty() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), gone).await.expect("the upload is thrown away");
+    gate.open();
+    assert_ne!(clone.await.expect("the clone is run").code, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
