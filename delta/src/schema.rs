@@ -167,9 +167,20 @@ mod tests {
             // Shallow reading never enters the depth.
             let _ = columns(&schema);
         }
-        let in_texts =
-            format!("{{\"type\":\"struct\",\"fields\":[],\"x\":\"{}\\\"[\"}}", "[".repeat(2000));
-        assert_eq!(check_depth(&in_texts), Ok(()));
+    }
+
+    #[test]
+    fn depth_is_counted_outside_of_texts_alone() {
+        let brackets = "[".repeat(2000);
+        for text in
+            [format!("{brackets}\\\"["), format!("\\\"{brackets}"), format!("\\\\\\\"{brackets}")]
+        {
+            let schema = format!("{{\"type\":\"struct\",\"fields\":[],\"x\":\"{text}\"}}");
+            assert_eq!(check_depth(&schema), Ok(()), "{schema:.80}");
+        }
+        assert!(check_depth(&format!("[\"\\\\\",{brackets}")).is_err(), "behind a text's end");
+        assert_eq!(check_depth(&"[".repeat(DEPTH_MAX)), Ok(()));
+        assert!(check_depth(&"[".repeat(DEPTH_MAX + 1)).is_err());
     }
 
     #[test]

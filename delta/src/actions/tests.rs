@@ -88,6 +88,7 @@ fn broken_actions_name_the_field() {
         (r#"{"remove":{"path":"a","deletionVector":{}}}"#, "remove.deletionVector.storageType"),
         (r#"{"protocol":{"minReaderVersion":1}}"#, "protocol.minWriterVersion is missing"),
         (r#"{"commitInfo":3}"#, "commitInfo"),
+        (r#"{"cdc":3}"#, "cdc"),
     ];
     for (text, wanted) in cases {
         let error = LogAction::from_json(text).unwrap_err().to_string();
@@ -113,6 +114,10 @@ fn a_commit_is_a_stream_of_values() {
     assert!(cut.contains("EOF"), "{cut}");
     let second = parse_commit(b"{\"x\":1}\n{\"txn\":{}}").unwrap_err().to_string();
     assert!(second.starts_with("action 2: txn.appId"), "{second}");
+    // Behind the values that one part of a long commit has.
+    let late = format!("{}{{\"txn\":{{}}}}", "{\"x\":1}\n".repeat(2_000));
+    let late = parse_commit(late.as_bytes()).unwrap_err().to_string();
+    assert!(late.starts_with("action 2001: txn.appId"), "{late}");
     assert!(parse_commit(b"{\"x\":\"\xff\"}").is_err());
     assert!(parse_commit(b"").unwrap().actions.is_empty());
 }

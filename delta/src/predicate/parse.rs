@@ -5,7 +5,7 @@ use super::tree::{Comparison, Node};
 use super::value::{self, Value};
 
 /// The most parentheses and NOTs that may be open at once.
-const DEPTH_MAX: usize = 64;
+pub(super) const DEPTH_MAX: usize = 64;
 
 /// What is wrong with a predicate, and at which character from 1.
 #[derive(Debug)]

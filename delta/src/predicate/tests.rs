@@ -1,7 +1,10 @@
 //! Predicates against tables of values, mistakes with their places, and all small trees against
 //! three-valued logic by brute force.
 
+use serde_json::json;
+
 use super::*;
+use crate::actions::LogAction;
 
 fn columns() -> Vec<PartitionColumn> {
     [
@@ -52,6 +55,7 @@ fn values_compare_by_their_types() {
         ("n > -.5", "n", Some("-0.4"), true),
         ("n > -.5", "n", Some("-0.6"), false),
         ("n = 1e3", "n", Some("1000"), true),
+        ("n < 1e400", "n", Some("1000"), true),
         ("n = 0", "n", Some("0E-18"), true),
         ("n = 0.1", "n", Some("0.100000000000000000"), true),
         ("n < 0.2", "n", Some("0.19999999999999999999999"), true),
@@ -111,10 +115,14 @@ fn mistakes_are_named_with_their_place() {
         ("n = 1)", 6, "should end here"),
         ("n = 'x'", 5, "is no number"),
         ("n = 1x", 5, "is no number"),
+        ("n = 1e401", 5, "is no number"),
+        ("n = 1-2", 6, "should end here"),
+        ("n = -x", 5, "no meaning"),
         ("name = 5", 8, "put it in single quotes"),
         ("day = '2024-13-01'", 7, "is no date"),
         ("day = 5", 7, "is no date"),
         ("flag = 1", 8, "is no boolean"),
+        ("flag = 'x'", 8, "is no boolean"),
         ("blob = 'x'", 8, "is no binary"),
         ("name = 'x", 8, "does not end"),
         ("n <=> 1", 3, "operator"),
@@ -137,6 +145,17 @@ fn mistakes_are_named_with_their_place() {
 }
 
 #[test]
+fn a_predicate_has_a_bound_in_depth_alone() {
+    let nested = |levels: usize| format!("{}n = 1{}", "(".repeat(levels), ")".repeat(levels));
+    // The comparison is a level, too.
+    Predicate::parse(&nested(parse::DEPTH_MAX - 1), &columns()).unwrap();
+    let error = Predicate::parse(&nested(parse::DEPTH_MAX), &columns()).unwrap_err().to_string();
+    assert!(error.contains("nested too deeply"), "{error}");
+    let wide = vec!["NOT (n = 1)"; 2 * parse::DEPTH_MAX].join(" AND ");
+    Predicate::parse(&wide, &columns()).unwrap();
+}
+
+#[test]
 fn a_value_of_another_type_is_damage() {
     let predicate = Predicate::parse("n = 1", &columns()).unwrap();
     let error = predicate.matches(&values("n", Some("one"))).unwrap_err().to_string();
@@ -152,6 +171,7 @@ fn spellings_of_one_predicate_have_one_text() {
         ("n <> 1", "1 != n"),
         ("n < 1", "1 > n"),
         ("flag", "flag = true"),
+        ("f = 0", "f = -0.0"),
         ("n = 1 AND n = 1.0", "n = 1"),
         ("n = 1 OR 1 = n", "n = 1"),
         ("at = '2024-02-01'", "at = '2024-02-01T00:00:00Z'"),
@@ -210,8 +230,8 @@ fn columns_come_from_the_schema() {
             "{{\"metaData\":{{\"id\":\"i\",\"format\":{{}},\"schemaString\":\"{schema}\",\"par\
                 titionColumns\":[\"P\"],\"configuration\":{{}}}}}}"
         );
-        match crate::actions::LogAction::from_json(&json).unwrap() {
-            crate::actions::LogAction::Metadata(metadata) => metadata,
+        match LogAction::from_json(&json).unwrap() {
+            LogAction::Metadata(metadata) => metadata,
             other => panic!("{other:?}"),
         }
     };
@@ -222,4 +242,29 @@ fn columns_come_from_the_schema() {
     };
     assert_eq!(partition_columns(&metadata, true).unwrap(), [column("col-1")]);
     assert_eq!(partition_columns(&metadata, false).unwrap(), [column("P")]);
+}
+
+#[test]
+fn each_type_of_the_schema_is_compared_in_its_way() {
+    for (name, wanted) in [
+        ("string", ColumnType::Text),
+        ("byte", ColumnType::Exact),
+        ("long", ColumnType::Exact),
+        ("decimal(10,2)", ColumnType::Exact),
+        ("float", ColumnType::Float),
+        ("date", ColumnType::Date),
+        ("timestamp_ntz", ColumnType::Timestamp),
+        ("boolean", ColumnType::Boolean),
+        ("binary", ColumnType::Opaque("binary".into())),
+    ] {
+        let field = json!({"name": "P", "type": name, "nullable": true, "metadata": {}});
+        let schema = json!({"type": "struct", "fields": [field]}).to_string();
+        let action = json!({"metaData": {"id": "i", "format": {}, "schemaString": schema,
+            "partitionColumns": ["P"], "configuration": {}}});
+        let LogAction::Metadata(metadata) = LogAction::from_json(&action.to_string()).unwrap()
+        else {
+            panic!("{action}");
+        };
+        assert_eq!(partition_columns(&metadata, false).unwrap()[0].column_type, wanted, "{name}");
+    }
 }

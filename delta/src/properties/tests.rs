@@ -163,7 +163,8 @@ fn what_is_expired_is_dropped() {
     };
     assert!(kept.keeps_txn(&txn(None), now_ms));
     assert!(kept.keeps_txn(&txn(Some(253_402_300_799_000)), now_ms));
-    assert!(!kept.keeps_txn(&txn(Some(now_ms - DAY_MS)), now_ms));
+    assert!(kept.keeps_txn(&txn(Some(now_ms - DAY_MS / 24 + 1)), now_ms));
+    assert!(!kept.keeps_txn(&txn(Some(now_ms - DAY_MS / 24)), now_ms));
     // What cannot be parsed is not set.
     let defaults = set(&[]);
     assert_eq!((defaults.checkpoint_interval, defaults.tombstone_ms), (10, 7 * DAY_MS));

@@ -17,4 +17,5 @@ mod scenarios;
 mod spellings;
 mod support;
 mod target_names;
+mod validating;
 mod verifying;
