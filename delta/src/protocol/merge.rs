@@ -253,6 +253,15 @@ mod tests {
     }
 
     #[test]
+    fn the_sources_lists_stay_in_its_order() {
+        let source = lists(&["b", "a"], &["invariants", "appendOnly", "b", "a"]);
+        for replica in [None, Some(lists(&[], &["appendOnly"])), Some(legacy(1, 7))] {
+            let merged = merge(&source, replica.as_ref(), "{}");
+            assert_eq!(shown(&merged), "3,7 [b a] [invariants appendOnly b a]", "{replica:?}");
+        }
+    }
+
+    #[test]
     fn two_protocols_are_the_same_by_versions_and_lists() {
         for (left, right, expect) in [
             (lists(&["a", "b"], &["c", "d"]), lists(&["b", "a"], &["d", "c"]), true),

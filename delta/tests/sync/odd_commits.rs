@@ -140,6 +140,7 @@ async fn a_commit_that_is_filled_in_later_arrives_and_is_no_other_source() {
         (filled("c1"), &["a1", "b1", "c1"][..]),
         (info("WRITE").to_string(), &["a1", "b1"]),
         (remove("a1").to_string(), &["b1"]),
+        (metadata("source-id", json!({"a": "b"})).to_string(), &["a1", "b1"]),
         (lines(&[remove("a1").to_string(), filled("c1")]), &["b1", "c1"]),
         // CREATE OR REPLACE gives the same table another id.
         (replaced, &["b1", "c1"]),
