@@ -134,11 +134,11 @@ fn file_changes(
         replica.map_or(&Proven::Head, |replica| &replica.proven),
     )?;
     let objects = objects::located(target, &request.sources, objects)?;
+    let planned = || objects.iter().map(|object| object.target_path.as_str());
+    let known = || live.keys().map(|key| key.path.as_str());
+    names::refuse_nested(target, planned(), known())?;
     let near_names = match target.kind() {
-        StoreKind::Local => {
-            let planned = objects.iter().map(|object| object.target_path.as_str());
-            names::near_names(planned, live.keys().map(|key| key.path.as_str()))
-        }
+        StoreKind::Local => names::near_names(planned(), known()),
         _ => Vec::new(),
     };
     Ok(FileChanges {

@@ -2,12 +2,14 @@
 //!
 //! Flow: the source's live files → [`replicated`]: relative paths ([`relocate`]), and other keys
 //! where the target's store cannot hold the source's ([`rewrite`]). [`near_names`] finds keys that
-//! some file systems take for one.
+//! some file systems take for one, [`refuse_nested`] those that no disk holds together.
 
 mod near;
+mod nested;
 mod relocate;
 mod rewrite;
 
 pub use near::NearNames;
 pub(crate) use near::near_names;
+pub(crate) use nested::refuse_nested;
 pub(crate) use rewrite::{Replicated, fitting, refuse_too_long, replicated, target_key};

@@ -127,3 +127,29 @@ async fn keys_that_a_file_system_may_take_for_one_are_told_on_a_disk_alone() {
         assert_eq!(change_set.near_names.len(), wanted, "{uri}");
     }
 }
+
+#[tokio::test]
+async fn a_key_below_another_is_refused_by_the_plan_for_a_disk_alone() {
+    for (uri, is_refused) in [("file:///lake/target", true), ("s3://target/target", false)] {
+        let mut source = Table::new("source");
+        let files = [file("p=a", "a"), file("p=a/x.parquet", "a")];
+        source.commit(&[protocol(1, 2), metadata("source-id", json!({})), files[0].clone()]).await;
+        source.commit(&files[1..]).await;
+        let mut target = Table::new("target");
+        target.store.uri = uri.into();
+        match plan(&source, &target, &spec()).await {
+            Ok(SyncPlan::Change(change_set)) => {
+                assert!(!is_refused && change_set.objects.len() == 2, "{uri}");
+            }
+            Ok(other) => panic!("{uri}: {other:?}"),
+            Err(failure) => {
+                assert!(is_refused, "{uri}: {failure}");
+                assert_eq!(failure.reason, Reason::TargetUnsuitable, "{failure}");
+                assert_eq!(failure.details["key"], "p=a/x.parquet");
+                for part in ["\"p=a\"", "\"p=a/x.parquet\"", uri] {
+                    assert!(failure.message.contains(part), "{failure}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Keys of which one lies below another: `a` and `a/b`. An object store holds both, a disk has only
+//! a file or a folder under one name.
+
+use std::collections::BTreeSet;
+
+use deepclone_common::store::table::{StoreKind, TableStore};
+use deepclone_core::failure::Failure;
+use deepclone_core::reason::Reason;
+
+/// Refuses a planned key that lies below another one, or that another one lies below, where the
+/// target is a disk.
+///
+/// # Errors
+/// TARGET_UNSUITABLE naming both keys.
+pub(crate) fn refuse_nested<'a>(
+    target: &TableStore,
+    planned: impl Iterator<Item = &'a str>,
+    live: impl Iterator<Item = &'a str>,
+) -> Result<(), Failure> {
+    if target.kind() != StoreKind::Local {
+        return Ok(());
+    }
+    let Some((file, below)) = nested(planned.collect(), live.collect()) else { return Ok(()) };
+    let message = format!(
+        "the target {} cannot hold both {file:?} and {below:?}: on a disk the first one is a file, \
+         and the other one needs a folder of its name: rename one of them at the source, or use an \
+         object store as the target",
+        target.uri
+    );
+    Err(Failure::new(Reason::TargetUnsuitable, message).with("key", below))
+}
+
+/// Returns a key and one that lies below it, of which one or both are planned.
+fn nested<'a>(planned: BTreeSet<&'a str>, live: BTreeSet<&'a str>) -> Option<(&'a str, &'a str)> {
+    let below = |keys: &BTreeSet<&'a str>, files: [&BTreeSet<&'a str>; 2]| {
+        keys.iter().find_map(|key| {
+            let mut folders = key.match_indices('/').map(|(end, _)| &key[..end]);
+            let file = folders.find(|folder| files.iter().any(|file| file.contains(folder)));
+            file.map(|file| (file, *key))
+        })
+    };
+    below(&planned, [&planned, &live]).or_else(|| below(&live, [&planned, &planned]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_below_another_is_found_among_planned_and_live_ones() {
+        type Keys = &'static [&'static str];
+        type Pair = Option<(&'static str, &'static str)>;
+        let cases: [(Keys, Keys, Pair); 8] = [
+            (&["a", "a/b"], &[], Some(("a", "a/b"))),
+            (&["a", "a/b/c/d"], &[], Some(("a", "a/b/c/d"))),
+            (&["p=1/a", "p=1/a/b"], &[], Some(("p=1/a", "p=1/a/b"))),
+            (&["a/b"], &["a"], Some(("a", "a/b"))),
+            (&["a"], &["a/b"], Some(("a", "a/b"))),
+            // Neighbours in the order of the bytes, and what is there already.
+            (&["a", "a-b", "a.b", "ab/c"], &["p/a"], None),
+            (&["x"], &["a", "a/b"], None),
+            (&[], &[], None),
+        ];
+        for (planned, live, expected) in cases {
+            let set = |keys: Keys| keys.iter().copied().collect();
+            assert_eq!(nested(set(planned), set(live)), expected, "{planned:?} {live:?}");
+        }
+    }
+}
