@@ -92,6 +92,18 @@ async fn a_checkpoint_that_lost_a_live_file_is_refused_with_both_names() {
 }
 
 #[tokio::test]
+async fn a_file_that_left_and_came_back_before_the_last_sync_is_lost_as_any_other() {
+    let (mut source, target) = (small_source().await, Table::new("target"));
+    source.commit(&[remove("b1")]).await;
+    source.commit(&[add("b1")]).await;
+    sync_equal(&source, &target, &spec()).await;
+    source.commit(&[add("c1")]).await;
+    source.checkpoint(3, &rows(&[add("a1"), add("c1")])).await;
+    let refused = failure(&source, &target, &spec()).await;
+    assert!(refused.message.contains("p=b/b1.parquet"), "{refused}");
+}
+
+#[tokio::test]
 async fn a_file_whose_new_deletion_vector_the_checkpoint_lost_is_no_removed_file() {
     let both = ["deletionVectors"];
     let first = [features(&both, &both), metadata("source-id", json!({}))];
