@@ -179,6 +179,8 @@ mod tests {
             assert_eq!(check_depth(&schema), Ok(()), "{schema:.80}");
         }
         assert!(check_depth(&format!("[\"\\\\\",{brackets}")).is_err(), "behind a text's end");
+        let closed = "]".repeat(2000);
+        assert!(check_depth(&format!("[[\"{closed}\",{}", "[".repeat(DEPTH_MAX - 1))).is_err());
         assert_eq!(check_depth(&"[".repeat(DEPTH_MAX)), Ok(()));
         assert!(check_depth(&"[".repeat(DEPTH_MAX + 1)).is_err());
     }
