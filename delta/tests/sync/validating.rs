@@ -1,5 +1,5 @@
-//! The strict validator of logs, which judges every replica of these tests: it sees what is wrong in
-//! a whole table, its objects included, and after a clean-up.
+//! The strict validator of logs, which judges every replica of these tests: it sees what is wrong
+//! in a whole table, its objects included, and after a clean-up.
 
 use deepclone_delta::validate::validate_table;
 use serde_json::{Value, json};
