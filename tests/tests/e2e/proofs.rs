@@ -78,16 +78,21 @@ async fn stored_checksums_prove_objects_and_no_byte_of_the_source_is_read() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_object_that_was_written_wrong_is_deleted_and_written_again() {
+async fn objects_that_were_written_wrong_are_deleted_and_written_again() {
     let folder = tempfile::tempdir().expect("a scratch folder");
-    table::synthetic(folder.path(), 2, BYTES);
+    table::synthetic(folder.path(), 24, BYTES);
     let source = Place::Local(folder.path().to_owned());
     let target = Place::azure("heals");
     let proxy = Proxy::start(target.endpoint()).await;
-    let object = table::name(1);
-    proxy.add(Rule::new(Fault::FlipBit).method("PUT").containing(&object).times(1));
+    // All of one task.
+    let objects: Vec<String> = (0..24).map(table::name).collect();
+    for object in &objects {
+        proxy.add(Rule::new(Fault::FlipBit).method("PUT").containing(object).times(1));
+    }
     let proxied = target.at(&proxy.endpoint(target.endpoint()));
     sync::embedded(&source, &proxied, &["--verify", "read-back"]).await.succeeded();
-    assert_eq!((proxy.count("PUT", &object), proxy.count("DELETE", &object)), (2, 1));
-    assert_eq!(source.listing().await[&object], target.listing().await[&object]);
+    for object in &objects {
+        assert_eq!((proxy.count("PUT", object), proxy.count("DELETE", object)), (2, 1));
+        assert_eq!(source.listing().await[object], target.listing().await[object]);
+    }
 }

@@ -1,13 +1,14 @@
 //! Does one task: copies its objects, as many at once as there are slots, or does a step in the
-//! copy of one that several workers share. The first failure ends the task.
+//! copy of one that several workers share. The first failure ends the task, unless bytes were found
+//! to be wrong.
 
 use std::sync::atomic::Ordering;
 
 use deepclone_core::evidence::Prior;
 use deepclone_core::machine::TaskOutcome;
-use deepclone_core::receipt::{Receipt, TaskFailure};
+use deepclone_core::receipt::{Receipt, TaskFailure, TaskFailureKind};
 use deepclone_core::task::{ObjectCopy, TaskWork};
-use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+use futures::{FutureExt, StreamExt, stream};
 
 use super::context::TaskContext;
 use super::error::CopyError;
@@ -51,10 +52,24 @@ pub(crate) async fn copy_task(context: &TaskContext, objects: &[ObjectCopy]) -> 
     context.target.sweep().await;
     let copies: Vec<_> =
         objects.iter().enumerate().map(|numbered| copy_one(context, numbered).boxed()).collect();
-    let copied = stream::iter(copies).buffered(objects.len().max(1)).try_collect::<Vec<_>>().await;
-    match copied {
-        Ok(copied) => TaskOutcome::Done(of_objects(context, objects, copied)),
-        Err((index, error)) => TaskOutcome::Failed(failure(u32::try_from(index).ok(), error)),
+    let mut copies = stream::iter(copies).buffered(objects.len().max(1));
+    let (mut copied, mut failed) = (Vec::new(), None);
+    while let Some(ended) = copies.next().await {
+        match ended {
+            Ok(one) => copied.push(one),
+            Err((index, error)) => {
+                // What corrupted this one may have met others, and each deletes its own bad object.
+                let goes_on = error.kind == TaskFailureKind::Corrupt;
+                failed.get_or_insert((index, error));
+                if !goes_on {
+                    break;
+                }
+            }
+        }
+    }
+    match failed {
+        None => TaskOutcome::Done(of_objects(context, objects, copied)),
+        Some((index, error)) => TaskOutcome::Failed(failure(u32::try_from(index).ok(), error)),
     }
 }
 
