@@ -173,6 +173,12 @@ const CODES: &[(&[&str], StoreErrorKind, &str)] = &[
     ),
     (&["NoSuchUpload", "InvalidBlockList"], StoreErrorKind::UploadLost, "the upload is gone"),
     (&["InvalidPart", "InvalidPartOrder"], StoreErrorKind::UploadLost, "the upload lacks a part"),
+    (
+        &["InvalidBlobOrBlock"],
+        StoreErrorKind::Denied,
+        "blocks of another tool, which it never committed, are in the way: Azure drops them within \
+         a week, or when a blob of this name is written and deleted",
+    ),
 ];
 
 const FULL: &str = "the store is full, or a quota is used up";

@@ -24,6 +24,8 @@ pub struct Manners {
     /// It takes no write of these keys without a condition.
     pub demands_conditions: Option<fn(&str) -> bool>,
     pub ignores_conditions: bool,
+    /// A page of its listing is in no order, as at S3 Express.
+    pub lists_backwards: bool,
     /// It answers a read without an entity tag.
     pub has_no_tags: bool,
 }
@@ -230,7 +232,7 @@ impl Bucket {
         let most = request.asked("max-keys").parse().unwrap_or(1_000);
         let found = self.objects.iter().filter(|(key, _)| key.starts_with(prefix));
         let (mut text, mut folders, mut count) = (String::new(), BTreeSet::new(), 0);
-        let mut next = None;
+        let (mut next, mut last) = (None, "");
         for (key, held) in found.filter(|(key, _)| key.as_str() > after) {
             let rest = &key[prefix.len()..];
             let folder = rest.find(delimiter).filter(|_| !delimiter.is_empty());
@@ -247,13 +249,16 @@ impl Bucket {
                 folders.insert(folder);
                 continue;
             }
-            text.push_str(&format!(
+            last = key;
+            let entry = format!(
                 "<Contents><Key>{}</Key><LastModified>2024-05-01T00:00:00.000Z</LastModified>\
                  <ETag>{}</ETag><Size>{}</Size></Contents>",
                 escaped(key),
                 held.etag,
                 held.bytes.len()
-            ));
+            );
+            let at = if self.manners.lists_backwards { 0 } else { text.len() };
+            text.insert_str(at, &entry);
         }
         let folders: String = folders
             .iter()
@@ -261,7 +266,7 @@ impl Bucket {
                 format!("<CommonPrefixes><Prefix>{}</Prefix></CommonPrefixes>", escaped(folder))
             })
             .collect();
-        let last = elements(&text, "Key").last().unwrap_or_default();
+        let last = escaped(last);
         let token = next.map(|_| format!("<NextContinuationToken>{last}</NextContinuationToken>"));
         let body = format!(
             "<ListBucketResult><IsTruncated>{}</IsTruncated>{}{text}{folders}</ListBucketResult>",

@@ -1,6 +1,7 @@
 //! A source and a target that lie on order, and the real binary between them.
 
 use std::collections::BTreeMap;
+use std::process::Command;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -81,6 +82,18 @@ impl Bench {
 
     /// Runs `deepclone clone` with these settings more.
     pub(crate) fn clone_with(&self, settings: &[(&str, &str)]) -> Ended {
+        let mut command = self.command();
+        command.envs(settings.iter().copied());
+        ended(&mut command)
+    }
+
+    /// Runs `deepclone clone` with these flags more.
+    pub(crate) fn clone_by(&self, flags: &[&str]) -> Ended {
+        ended(self.command().args(flags))
+    }
+
+    /// `deepclone clone` from the source to the target.
+    pub(crate) fn command(&self) -> Command {
         let mut command = deepclone();
         command.args(["clone", "s3://lake/t", "s3://copy/r", "--output", "json"]);
         command.current_dir(self.folder.path()).env("XDG_STATE_HOME", self.folder.path());
@@ -95,12 +108,7 @@ impl Bench {
                 command.env(format!("{side}_AWS_{name}"), value);
             }
         }
-        command.envs(settings.iter().copied());
-        let begun = std::time::Instant::now();
-        let (exit, output, log) = run(&mut command);
-        let object = serde_json::from_str(&output)
-            .unwrap_or_else(|_| panic!("not one object: {output:?}\n{log}"));
-        Ended { exit, object, took: begun.elapsed() }
+        command
     }
 
     /// Checks that the table is copied, byte by byte, and that nothing else is left.
@@ -145,6 +153,14 @@ impl Ended {
     }
 }
 
+fn ended(command: &mut Command) -> Ended {
+    let begun = std::time::Instant::now();
+    let (exit, output, log) = run(command);
+    let object = serde_json::from_str(&output)
+        .unwrap_or_else(|_| panic!("not one object: {output:?}\n{log}"));
+    Ended { exit, object, took: begun.elapsed() }
+}
+
 /// Bytes that differ from part to part.
 pub(crate) fn bytes_of(size: usize) -> Bytes {
     const PERIOD: usize = 65_521;
@@ -174,7 +190,7 @@ fn log_of(objects: &BTreeMap<String, Bytes>) -> String {
     ];
     lines.extend(objects.iter().map(|(key, bytes)| {
         json!({"add": {
-            "path": key, "partitionValues": {}, "size": bytes.len(),
+            "path": key.replace('%', "%25"), "partitionValues": {}, "size": bytes.len(),
             "modificationTime": 1_714_521_600_000_i64, "dataChange": true,
             "stats": "{\"numRecords\":1}",
         }})

@@ -10,10 +10,16 @@
 //! * `uploads` – large objects by parts
 //! * `refusals` – what lasts: each cause has its own words
 //! * `passing` – what passes: throttling, clocks, tokens, idle connections
+//! * `names`  – names, metadata and listings as stores have them
+//! * `counts` – what a result says of a copy that is not whole, and of one that took repeats
+//! * `bounds` – memory and bandwidth
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that fails, fails")]
 
 mod bench;
+mod bounds;
+mod counts;
+mod names;
 mod passing;
 mod reads;
 mod refusals;

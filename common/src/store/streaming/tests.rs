@@ -1,5 +1,7 @@
 //! The real clients before a server that keeps the bodies that it gets.
 
+mod blocks;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
