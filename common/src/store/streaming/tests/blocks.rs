@@ -110,7 +110,7 @@ async fn two_writers_of_a_blob_never_mix_and_the_second_one_is_told() {
     // Where the blob is gone meanwhile, so are the blocks: the object is copied again.
     blobs.lock().unwrap().values_mut().for_each(|blob| blob.committed = None);
     let error = store.complete(&second, second_parts).await.unwrap_err();
-    assert_eq!(error.kind, StoreErrorKind::Other, "{error}");
+    assert_eq!(error.kind, StoreErrorKind::UploadLost, "{error}");
     assert!(error.message.contains("the upload is gone"), "{error}");
     assert_eq!(committed(&blobs), None);
 }
