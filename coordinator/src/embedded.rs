@@ -63,9 +63,11 @@ impl Embedded {
             other => other,
         };
         let store = store.map_err(|error| error.failure())?;
-        // Its workers are one process: none of them alone is too slow for a large object.
+        // Its workers are one process: none is slower than another, or alone too slow for a large
+        // object.
         let limits = Limits {
             heartbeat_interval: HEARTBEAT_INTERVAL,
+            task_rate_min: 0,
             group_bytes_min: None,
             ..Limits::default()
         };

@@ -72,6 +72,7 @@ impl Machine {
         let forgiven = |moment: Moment| Moment(moment.0.saturating_add(gap_ms));
         for worker in self.workers.values_mut() {
             worker.last_seen = forgiven(worker.last_seen);
+            worker.moved_at = forgiven(worker.moved_at);
             for aside in worker.set_aside.values_mut() {
                 aside.until = forgiven(aside.until);
             }

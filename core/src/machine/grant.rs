@@ -215,14 +215,14 @@ impl Machine {
     /// Extends the lease of a grant. False when none holds it (any more): the worker is to abandon
     /// the task.
     fn renew(&mut self, worker: WorkerId, held: &HeldTask) -> bool {
-        let expires_at = self.now.after(self.limits.lease_ttl);
+        let (now, expires_at) = (self.now, self.now.after(self.limits.lease_ttl));
         let key = &held.key;
         match self.jobs.get_mut(&key.job).map(|job| &mut job.stage) {
             Some(Stage::Planning { announced }) => match announced.get_mut(&key.fingerprint) {
                 Some(leases) => match leases.iter_mut().find(|lease| lease.is(worker, key)) {
                     Some(lease) => {
                         lease.expires_at = expires_at;
-                        lease.bytes_done = held.bytes_done;
+                        lease.told(held.bytes_done, now);
                         true
                     }
                     None => false,
@@ -235,7 +235,10 @@ impl Machine {
                     tasks.get(index).is_some_and(|task| task.current(worker, key).is_some())
                 });
                 if let Some(index) = current {
-                    tasks.renew(index, worker, expires_at, held.bytes_done);
+                    let moved = tasks.renew(index, worker, (now, expires_at), held.bytes_done);
+                    if let Some(known) = self.workers.get_mut(&worker).filter(|_| moved) {
+                        known.moved_at = now;
+                    }
                     self.touched.insert(key.job);
                 }
                 current.is_some()

@@ -11,7 +11,8 @@ pub(super) struct Lease {
     pub(super) worker: WorkerId,
     pub(super) attempt: Attempt,
     pub(super) epoch: Epoch,
-    /// When it was granted, or announced.
+    /// When it was granted or announced; from its worker's first word of bytes on, the moment of
+    /// that word, for a task may wait at its worker behind others.
     pub(super) since: Moment,
     pub(super) expires_at: Moment,
     /// Bytes of the task that its worker has moved, by the last heartbeat.
@@ -31,7 +32,17 @@ impl Lease {
         self.worker == worker && self.attempt == key.attempt && self.epoch == key.epoch
     }
 
-    /// Bytes a second since it was granted.
+    /// Notes what its worker says of it. True when bytes moved.
+    pub(super) fn told(&mut self, bytes_done: u64, now: Moment) -> bool {
+        let moved = bytes_done > self.bytes_done;
+        if moved && self.bytes_done == 0 {
+            self.since = now;
+        }
+        self.bytes_done = self.bytes_done.max(bytes_done);
+        moved
+    }
+
+    /// Bytes a second since it began.
     pub(super) fn rate(&self, now: Moment) -> u64 {
         let age_ms = now.0.saturating_sub(self.since.0).max(1);
         self.bytes_done.saturating_mul(1_000) / age_ms

@@ -43,6 +43,7 @@ impl Machine {
                 readable,
                 writable,
                 last_seen: self.now,
+                moved_at: self.now,
                 state: WorkerState::Active,
                 waiting: None,
                 held: BTreeSet::new(),

@@ -184,7 +184,9 @@ impl Machine {
         actions.push(Action::Record(Fact::TaskDone { job: id, fingerprint, receipt }));
         self.set_task(id, index, TaskState::Done)?;
         self.go_on_with_group(id, index, &shown)?;
+        let now = self.now;
         if let Some(known) = self.workers.get_mut(&worker) {
+            known.moved_at = now;
             known.tasks_done += 1;
             known.bytes_done = known.bytes_done.saturating_add(bytes);
         }

@@ -68,10 +68,17 @@ impl Machine {
     }
 
     /// True when a lease is older than two heartbeats, and its worker moved fewer bytes a second
-    /// than any that works.
+    /// than any that works. Where none of its bytes has moved, the task may wait behind others at
+    /// its worker: it is slow when the worker moves nothing at all.
     fn is_slow(&self, lease: &Lease) -> bool {
-        let judged_at = lease.since.after(self.limits.heartbeat_interval * 2);
-        self.now > judged_at && lease.rate(self.now) < self.limits.task_rate_min
+        let is_old = |since: Moment| self.now > since.after(self.limits.heartbeat_interval * 2);
+        let is_still = || {
+            let known = self.workers.get(&lease.worker);
+            known.is_some_and(|worker| is_old(worker.moved_at))
+        };
+        is_old(lease.since)
+            && lease.rate(self.now) < self.limits.task_rate_min
+            && (lease.bytes_done > 0 || is_still())
     }
 
     /// Takes parts of a shared object back from a slow worker: no two workers write them at once.

@@ -267,19 +267,22 @@ impl Tasks {
     }
 
     /// Extends the lease of a worker and notes how far it is: never more bytes than the task has.
+    /// True when bytes moved.
     pub(super) fn renew(
         &mut self,
         index: TaskIndex,
         worker: WorkerId,
-        expires_at: Moment,
+        (now, expires_at): (Moment, Moment),
         bytes_done: u64,
-    ) {
+    ) -> bool {
+        let mut moved = false;
         if let Some(Task { state: TaskState::Leased(leases), bytes, .. }) = self.get_mut(index) {
             for lease in leases.iter_mut().filter(|lease| lease.worker == worker) {
                 lease.expires_at = expires_at;
-                lease.bytes_done = bytes_done.min(*bytes);
+                moved |= lease.told(bytes_done.min(*bytes), now);
             }
         }
+        moved
     }
 
     /// Moves every lease by a stall of the driver.

@@ -14,6 +14,8 @@ pub(super) struct Worker {
     pub(super) readable: BTreeSet<ConnectionKey>,
     pub(super) writable: BTreeSet<ConnectionKey>,
     pub(super) last_seen: Moment,
+    /// When bytes of its tasks moved last, as it tells, or one of them was done.
+    pub(super) moved_at: Moment,
     pub(super) state: WorkerState,
     /// Its request for tasks, while it is not answered.
     pub(super) waiting: Option<OpenRequest>,

@@ -23,13 +23,15 @@ fn says(rig: &mut Rig, number: u128, key: GrantKey, bytes_done: u64) -> Vec<Gran
 fn wait_slow(rig: &mut Rig, ms: u64, held: &[(u128, Vec<GrantKey>)]) -> Vec<Action> {
     let mut actions = Vec::new();
     let until = rig.now + ms;
-    while rig.now < until {
-        actions.extend(rig.wait((until - rig.now).min(2_500)));
+    loop {
         for (number, keys) in held {
             rig.beat(*number, keys);
         }
+        if rig.now >= until {
+            return actions;
+        }
+        actions.extend(rig.wait((until - rig.now).min(2_500)));
     }
-    actions
 }
 
 /// Worker 1 holds a task and has moved nothing of it; workers 2 and 3 are idle.
@@ -78,6 +80,41 @@ fn a_task_is_copied_once_its_holder_is_below_the_floor() {
         rig.register(2, vec![]);
         assert_eq!(numbers(&rig.ask(2, MIB)), expected, "{age_ms} ms, {bytes_done} bytes");
     }
+}
+
+/// A task waits at its worker behind others, and is no slower than they are.
+#[test]
+fn a_task_that_waits_at_a_worker_which_moves_others_is_not_slow() {
+    for (moves, expected) in [(true, &[][..]), (false, &FIRST)] {
+        let (mut rig, keys) = Rig::copying(vec![task(1, BYTES), task(2, BYTES)], 4 * BYTES);
+        rig.register(2, vec![]);
+        let mut bytes_done = 0;
+        for _ in 0..12 {
+            bytes_done += if moves { BEAT_MS / 1_000 * TASK_RATE_MIN } else { 0 };
+            let held = [(keys[0], 0), (keys[1], bytes_done)];
+            let held = held.map(|(key, bytes_done)| HeldTask { key, bytes_done }).to_vec();
+            rig.step(Event::Heartbeat { worker: worker(1), held });
+            rig.beat(2, &[]);
+            rig.wait(BEAT_MS);
+        }
+        let copied = numbers(&rig.ask(2, MIB));
+        assert_eq!(copied.first(), expected.first(), "{moves}: {copied:?}");
+    }
+}
+
+/// Its time begins with its first bytes.
+#[test]
+fn a_task_that_waited_long_at_its_worker_is_judged_from_its_first_bytes_on() {
+    let (mut rig, keys) = Rig::copying(vec![task(1, BYTES)], MIB);
+    rig.register(2, vec![]);
+    for _ in 0..12 {
+        says(&mut rig, 1, keys[0], 0);
+        rig.beat(2, &[]);
+        rig.wait(BEAT_MS);
+    }
+    says(&mut rig, 1, keys[0], 1);
+    assert_eq!(numbers(&rig.ask(2, MIB)), [], "it has just begun");
+    assert_eq!(numbers(&wait_slow(&mut rig, 3 * BEAT_MS, &[(1, keys), (2, vec![])])), FIRST);
 }
 
 #[test]
