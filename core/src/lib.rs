@@ -112,7 +112,13 @@
 //! * [`reason`]: the one table reason → exit code → gRPC code.
 //! * [`failure`]: an error as it leaves the system: reason, one line, details.
 //! * [`limits`]: every bound, with their relations asserted.
+//!
+//! Beside the ladder, for replicas that are kept:
+//!
+//! * [`calendar`]: schedules, windows and months, in a time zone.
+//! * [`unix_time`]: wall-clock time.
 
+pub mod calendar;
 pub mod concurrency;
 pub mod copy_plan;
 pub mod evidence;
@@ -128,3 +134,4 @@ pub mod shard;
 pub mod spec;
 pub mod task;
 pub mod turn;
+pub mod unix_time;
