@@ -77,14 +77,16 @@ impl WorkerLimits {
         Ok(())
     }
 
-    /// The share of one of so many workers in one process, at least one. The bandwidth is common.
+    /// The limits of each of so many workers in one process. The bandwidth is common to all, the
+    /// copies and the memory are each one's own.
     #[must_use]
-    pub fn share(&self, workers: u32) -> Self {
-        Self {
-            memory_bytes: self.memory_bytes / u64::from(workers.max(1)),
-            copies: Permits::new((self.copies.most() / workers.max(1)).max(1)),
+    pub fn shares(&self, workers: u32) -> Vec<Self> {
+        let share = |_| Self {
+            memory_bytes: self.memory_bytes / u64::from(workers),
+            copies: Permits::new((self.copies.most() / workers).max(1)),
             bandwidth: self.bandwidth.clone(),
-        }
+        };
+        (0..workers).map(share).collect()
     }
 }
 
@@ -119,6 +121,8 @@ pub struct CoordinatorEndpoint {
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt as _;
+
     use super::*;
 
     #[tokio::test]
@@ -154,7 +158,22 @@ mod tests {
             let failure = limits(concurrency, bandwidth).unwrap_err();
             assert_eq!((failure.reason, &*failure.message), (Reason::InvalidArgument, part));
         }
-        let shared = limits(Some(9), None).unwrap().share(2);
-        assert_eq!((shared.memory_bytes, shared.copies.most()), (MEMORY_BYTES / 2, 4));
+    }
+
+    #[tokio::test]
+    async fn workers_of_one_process_take_no_copies_from_each_other() {
+        let limits = WorkerLimits::of(MEMORY_BYTES, 9, Some(1 << 20));
+        let shares = limits.shares(2);
+        assert_eq!(shares.len(), 2);
+        let mut taken = Vec::new();
+        for share in &shares {
+            assert_eq!((share.memory_bytes, share.copies.most()), (MEMORY_BYTES / 2, 4));
+            for _ in 0..4 {
+                let permit = share.copies.acquire().now_or_never();
+                taken.push(permit.expect("each worker has permits of its own"));
+            }
+        }
+        limits.bandwidth.set(Some(2 << 20));
+        assert!(shares.iter().all(|share| share.bandwidth.rate() == Some(2 << 20)));
     }
 }

@@ -61,11 +61,10 @@ impl EmbeddedCluster {
         let mut workers = JoinSet::new();
         // Each of them copies one object at least.
         let count = u32::from(settings.workers).min(settings.limits.copies.most());
-        let limits = settings.limits.share(count);
-        for number in 1..=count {
+        for (number, limits) in (1..=count).zip(settings.limits.shares(count)) {
             let options = WorkerOptions {
                 name: format!("embedded-{number}"),
-                limits: limits.clone(),
+                limits,
                 // Workers leave when their job is over: nothing remains to be drained.
                 drain_max: Duration::ZERO,
                 metrics: deepclone_worker::metrics::WorkerMetrics::default(),
