@@ -4,7 +4,9 @@
 //! hundreds, and one that counts requests refuses what is above its rate. A [`Tuner`] starts at
 //! [`SLOTS_FIRST`] and learns from one [`TunerSample`] for each interval:
 //!
-//! * *Growing*: the slots double while that pays. When it does not, they go back and are kept.
+//! * *Growing*: the slots double while that pays. When it does not, they go back and are kept. As
+//!   long as hardly an answer has come, they double in each interval up to a bound: the stores are
+//!   far away.
 //! * *Settled*: now and then a few slots more and a few less are tried, in turn. If more pay, the
 //!   slots grow again; if fewer do as well, they stay fewer.
 //! * *Yielding*: when the store refuses requests, the slots are cut once. After the requests under
@@ -23,6 +25,10 @@ use crate::limits::{SLOTS_FIRST, SLOTS_MAX};
 /// The work of one copy besides its bytes: what a connection moves in the time of its requests,
 /// some 80 ms at 13 MB/s. A core moves about as much in the time that a small object takes it.
 const COPY_WORK: u64 = 1 << 20;
+/// Fewer bytes than this for each slot, in the first interval, tell of stores that are far away.
+const FAR_BYTES: u64 = 4 << 10;
+/// The slots that far stores get without being asked.
+const FAR_SLOTS_MAX: u32 = 4 * SLOTS_FIRST;
 /// Intervals that are not measured after a change: the copies that began before it end in them.
 const SKIPPED: u32 = 1;
 /// Intervals after which a doubling may be judged not to pay, once each slot has made two copies.
@@ -172,6 +178,11 @@ impl Tuner {
 
     fn learn(&mut self, sample: &TunerSample) {
         match &mut self.stage {
+            Stage::Growing(trial)
+                if trial.is_far(self.slots, sample) && self.slots < self.slots_max =>
+            {
+                self.slots = (self.slots * 2).min(self.slots_max);
+            }
             Stage::Growing(trial) => {
                 trial.add(sample);
                 if let Some(pays) = trial.doubling_pays(self.slots) {
@@ -301,6 +312,13 @@ impl Trial {
         self.elapsed_ms = self.elapsed_ms.saturating_add(sample.elapsed_ms);
         self.work = self.work.saturating_add(work_of(sample));
         self.copies = self.copies.saturating_add(sample.copies);
+    }
+
+    /// True while no copy has ended at all, and the first interval brought hardly an answer.
+    fn is_far(&self, slots: u32, sample: &TunerSample) -> bool {
+        let is_first = self.skipped == 0 && self.rate_before == 0 && sample.copies == 0;
+        let is_still = sample.bytes < u64::from(slots) * FAR_BYTES || slots > SLOTS_FIRST;
+        is_first && is_still && slots < FAR_SLOTS_MAX && sample.slots_used >= slots
     }
 
     /// Work per second over the measured intervals.

@@ -64,9 +64,9 @@ fn a_short_run_over_a_long_line_soon_has_many_slots() {
     let mut run = LineRun::new(far_small(), 1);
     let elapsed_ms = run.all(4_000);
     let reached = run.history.iter().position(|slots| *slots >= 256).expect("it stays low");
-    assert!(reached <= 8, "256 slots after {reached} intervals");
+    assert!(reached <= 5, "256 slots after {reached} intervals: {:?}", run.history);
     // With 512 slots from the beginning it takes 1.3 seconds.
-    assert!(elapsed_ms <= 2_300, "{elapsed_ms} ms");
+    assert!(elapsed_ms <= 2_000, "{elapsed_ms} ms: {:?}", run.history);
 }
 
 #[test]
