@@ -19,7 +19,7 @@ pub struct Zone {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Month {
     pub year: i16,
-    /// From 1.
+    /// From 1, which is January.
     pub month: i8,
 }
 
@@ -60,6 +60,10 @@ impl Zone {
         let start = date.to_zoned(self.zone.clone()).ok()?;
         Some(UnixTime(start.timestamp().as_millisecond()))
     }
+
+    pub(super) fn time_zone(&self) -> &TimeZone {
+        &self.zone
+    }
 }
 
 impl Month {
@@ -73,7 +77,7 @@ impl Month {
     }
 }
 
-/// As `2026-11`.
+/// Year and month, as `2026-11`.
 impl fmt::Display for Month {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{:04}-{:02}", self.year, self.month)

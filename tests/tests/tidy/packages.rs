@@ -42,7 +42,7 @@ const ALL: &[&str] = &[
 ];
 
 /// Everything that the pure crate may depend on outside its tests.
-const CORE_DEPENDENCIES: &[&str] = &["jiff", "serde", "sha2", "thiserror", "uuid"];
+const CORE_DEPENDENCIES: &[&str] = &["croner", "jiff", "serde", "sha2", "thiserror", "uuid"];
 
 /// What the build script's code needs, and no file of ours names.
 const ONLY_IN_GENERATED_CODE: &[&str] = &["tonic-prost"];
