@@ -6,11 +6,15 @@
 //! * [`days`]: days of the week as people write them.
 //! * [`pattern`]: the times that a schedule names, on a clock that nobody sets.
 //! * [`schedule`]: when a replication is due.
+//! * [`gaps`]: the longest time between two starts.
 //! * [`window`]: hours that allow or deny copying.
 //! * [`windows`]: all windows together: whether copying is allowed, and until when.
+//! * [`feasible`]: whether schedule and windows can keep the lag that is asked for.
 
 mod clock;
 pub mod days;
+pub mod feasible;
+pub mod gaps;
 pub mod pattern;
 pub mod schedule;
 pub mod time_of_day;

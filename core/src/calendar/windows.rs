@@ -207,6 +207,16 @@ mod tests {
             false,
             Some("2026-10-26T12:00Z"),
         ),
+        // Ten days before New York sets its clocks, and Berlin does three weeks later.
+        (
+            &[
+                (Allow, "sat", "13:00", "14:00", "Europe/Berlin"),
+                (Deny, "daily", "06:30", "08:00", "America/New_York"),
+            ],
+            "2026-02-26T06:00Z",
+            false,
+            Some("2026-03-14T12:00Z"),
+        ),
     ];
 
     #[test]
