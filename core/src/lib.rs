@@ -116,6 +116,7 @@
 //! Beside the ladder, for replicas that are kept:
 //!
 //! * [`calendar`]: schedules, windows and months, in a time zone.
+//! * [`money`]: amounts of a currency.
 //! * [`unix_time`]: wall-clock time.
 
 pub mod calendar;
@@ -128,6 +129,7 @@ pub mod ids;
 pub mod job_limits;
 pub mod limits;
 pub mod machine;
+pub mod money;
 pub mod reason;
 pub mod receipt;
 pub mod shard;
