@@ -117,6 +117,7 @@
 //!
 //! * [`calendar`]: schedules, windows and months, in a time zone.
 //! * [`money`]: amounts of a currency.
+//! * [`price`]: what a copy costs by list prices.
 //! * [`unix_time`]: wall-clock time.
 
 pub mod calendar;
@@ -130,6 +131,7 @@ pub mod job_limits;
 pub mod limits;
 pub mod machine;
 pub mod money;
+pub mod price;
 pub mod reason;
 pub mod receipt;
 pub mod shard;

@@ -1,0 +1,92 @@
+//! What a copy costs by a table.
+//!
+//! Costs are counted exactly, in billionths of a millionth: a price for each GB is as many of them
+//! for each byte. The cost of a month's traffic is rounded up to a whole millionth once, and an
+//! estimate is the cost of the month with it less the cost without it. So estimates that follow
+//! each other add up to the one of all, to the last millionth.
+
+use std::ops::Add;
+
+use super::lookup::rule_of;
+use super::region::RegionPair;
+use super::table::{PriceTable, PriceTier};
+use crate::money::Money;
+
+/// A GB has so many bytes, and a millionth so many parts in which costs are counted.
+const PARTS_PER_MICRO: i128 = 1_000_000_000;
+const REQUESTS_PRICED: i128 = 1_000;
+
+/// What a copy moves and asks for, or what was moved so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Bytes that leave the source's region.
+    pub bytes: u64,
+    /// Reads at the source.
+    pub source_requests: u64,
+    /// Writes at the target.
+    pub target_requests: u64,
+}
+
+/// A cost by list prices, and by which of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Estimate {
+    pub money: Money,
+    /// The name of the rule that priced the bytes.
+    pub rule: String,
+}
+
+impl Add for Traffic {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            bytes: self.bytes.saturating_add(other.bytes),
+            source_requests: self.source_requests.saturating_add(other.source_requests),
+            target_requests: self.target_requests.saturating_add(other.target_requests),
+        }
+    }
+}
+
+/// Returns what `traffic` costs after `month_to_date`, which this month saw before it. A tier
+/// prices the bytes within its bounds alone. A cloud counts the month of a whole account: where
+/// more is known to have left it, by whatever program, that belongs into `month_to_date`.
+///
+/// `None` when a price is not known: that of the pair, or of the requests at one of its sides.
+#[must_use]
+pub fn estimate(
+    table: &PriceTable,
+    pair: &RegionPair,
+    month_to_date: Traffic,
+    traffic: Traffic,
+) -> Option<Estimate> {
+    let rule = rule_of(table, pair)?;
+    let read = table.requests_of(&pair.source.as_ref()?.cloud)?.read_micros_per_1000;
+    let write = table.requests_of(&pair.target.as_ref()?.cloud)?.write_micros_per_1000;
+    let cost = |total: Traffic| {
+        let parts = bytes_cost(&rule.tiers, total.bytes)
+            .saturating_add(requests_cost(total.source_requests, read))
+            .saturating_add(requests_cost(total.target_requests, write));
+        let micros = parts.saturating_add(PARTS_PER_MICRO - 1) / PARTS_PER_MICRO;
+        i64::try_from(micros).unwrap_or(i64::MAX)
+    };
+    let micros = cost(month_to_date + traffic).saturating_sub(cost(month_to_date));
+    let money = Money { micros, currency: table.currency };
+    Some(Estimate { money, rule: rule.name.clone() })
+}
+
+fn bytes_cost(tiers: &[PriceTier], bytes: u64) -> i128 {
+    let mut cost = 0_i128;
+    let mut counted = 0;
+    for tier in tiers {
+        let end = tier.up_to_bytes.unwrap_or(u64::MAX).min(bytes);
+        let within = i128::from(end.saturating_sub(counted));
+        cost = cost.saturating_add(within.saturating_mul(i128::from(tier.micros_per_gb)));
+        counted = counted.max(end);
+    }
+    cost
+}
+
+fn requests_cost(requests: u64, micros_per_1000: i64) -> i128 {
+    let parts_per_request = i128::from(micros_per_1000) * (PARTS_PER_MICRO / REQUESTS_PRICED);
+    i128::from(requests).saturating_mul(parts_per_request)
+}
