@@ -115,11 +115,13 @@
 //!
 //! Beside the ladder, for replicas that are kept:
 //!
+//! * [`budget`]: what may be spent in a month, and what is.
 //! * [`calendar`]: schedules, windows and months, in a time zone.
 //! * [`money`]: amounts of a currency.
 //! * [`price`]: what a copy costs by list prices.
 //! * [`unix_time`]: wall-clock time.
 
+pub mod budget;
 pub mod calendar;
 pub mod concurrency;
 pub mod copy_plan;
