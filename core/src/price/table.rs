@@ -40,7 +40,7 @@ pub struct PriceRule {
 pub enum PriceRoute {
     /// From one region to another, in this direction only.
     Regions { source: Region, target: Region },
-    /// Within any one region of the cloud.
+    /// Within any one region of the cloud. Without such a rule the ones below price that, too.
     SameRegion { cloud: String },
     /// From an area of the cloud to an area of the same cloud.
     Areas { cloud: String, source: String, target: String },
