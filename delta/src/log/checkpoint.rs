@@ -155,26 +155,38 @@ mod tests {
 
     use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, StructArray};
     use arrow::datatypes::{DataType, Field};
+    use object_store::ObjectStoreExt as _;
+    use object_store::memory::InMemory;
+    use object_store::path::Path;
     use parquet::arrow::ArrowWriter;
     use parquet::basic::Compression;
     use parquet::file::properties::WriterProperties;
 
     use super::*;
     use crate::actions::Oddity;
+    use crate::log::LogEntry;
 
-    #[test]
-    fn a_checkpoint_is_read_in_every_compression() {
+    /// A Parquet file with one transaction, and a second row that is null in all its columns.
+    fn parquet_file(version: i64, codec: Compression) -> Bytes {
         let fields = [("appId", DataType::Utf8), ("version", DataType::Int64)];
         let columns: Vec<ArrayRef> = vec![
             Arc::new(StringArray::from(vec![Some("a"), None])),
-            Arc::new(Int64Array::from(vec![Some(7), None])),
+            Arc::new(Int64Array::from(vec![Some(version), None])),
         ];
         let fields: Vec<Field> =
             fields.into_iter().map(|(name, kind)| Field::new(name, kind, true)).collect();
-        // The second row is null in all its columns.
         let valid = Some(vec![true, false].into());
         let txn: ArrayRef = Arc::new(StructArray::new(fields.into(), columns, valid));
         let batch = RecordBatch::try_from_iter([("txn", txn)]).unwrap();
+        let properties = WriterProperties::builder().set_compression(codec).build();
+        let mut writer =
+            ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties)).unwrap();
+        writer.write(&batch).unwrap();
+        writer.into_inner().unwrap().into()
+    }
+
+    #[test]
+    fn a_checkpoint_is_read_in_every_compression() {
         for codec in [
             Compression::UNCOMPRESSED,
             Compression::SNAPPY,
@@ -184,17 +196,58 @@ mod tests {
             Compression::LZ4_RAW,
             Compression::ZSTD(Default::default()),
         ] {
-            let properties = WriterProperties::builder().set_compression(codec).build();
-            let mut writer =
-                ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties)).unwrap();
-            writer.write(&batch).unwrap();
-            let bytes = Bytes::from(writer.into_inner().unwrap());
-            let parsed = parse("c.parquet", &bytes).unwrap();
+            let parsed = parse("c.parquet", &parquet_file(7, codec)).unwrap();
             assert!(
                 matches!(parsed.actions.as_slice(), [LogAction::Txn(txn)] if txn.version == 7),
                 "{codec}: {parsed:?}"
             );
             assert_eq!(parsed.oddities, [Oddity::NoAction].into());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_checkpoint_with_sidecars_is_read_whole_or_refused_with_the_file() {
+        let store = InMemory::new();
+        let (name, sidecar) = ("5.checkpoint.x.json", "t/_delta_log/_sidecars/s.parquet");
+        let bytes = parquet_file(7, Compression::SNAPPY);
+        store.put(&Path::from(sidecar), bytes.into()).await.unwrap();
+        let (root, uri) = (Path::from("t"), "memory:///t".to_owned());
+        let table = TableStore { store: Arc::new(store), root, uri };
+        let entry = LogEntry { name: name.to_owned(), size: 1, modified_ms: 0 };
+        let checkpoint = CheckpointFiles { version: 5, files: vec![entry] };
+        let (of_5, txn) =
+            (r#"{"checkpointMetadata":{"version":5}}"#, r#"{"txn":{"appId":"b","version":1}}"#);
+        for (lines, expect) in [
+            (vec![of_5, txn], Ok(&["b"][..])),
+            (vec![of_5, txn, r#"{"sidecar":{"path":"s.parquet"}}"#], Ok(&["b", "a"])),
+            (
+                vec![r#"{"sidecar":{"path":"memory:///t/_delta_log/_sidecars/s.parquet"}}"#],
+                Ok(&["a"]),
+            ),
+            // An action that we do not know, and what tells of the commit alone.
+            (vec![r#"{"future":{"version":6}}"#, r#"{"commitInfo":{}}"#], Ok(&["future"])),
+            (vec![r#"{"checkpointMetadata":{"version":6}}"#], Err([name, "of version 6"])),
+            (vec![r#"{"checkpointMetadata":{}}"#], Err([name, "checkpointMetadata: missing"])),
+            (vec![r#"{"sidecar":{}}"#], Err([name, "sidecar: missing field"])),
+            (vec![r#"{"sidecar":{"path":"gone.parquet"}}"#], Err(["gone.parquet", "is missing"])),
+        ] {
+            let key = Path::from(format!("t/_delta_log/{name}"));
+            table.store.put(&key, lines.join("\n").into()).await.unwrap();
+            match (read(&table, &checkpoint).await, expect) {
+                (Ok(parsed), Ok(expect)) => {
+                    let shown = |action: &LogAction| match action {
+                        LogAction::Txn(txn) => txn.app_id.clone(),
+                        action => action.name().to_owned(),
+                    };
+                    let found: Vec<String> = parsed.actions.iter().map(shown).collect();
+                    assert_eq!(found, expect, "{lines:?}");
+                }
+                (Err(error), Err(pieces)) => {
+                    let text = error.to_string();
+                    assert!(pieces.iter().all(|piece| text.contains(piece)), "{lines:?}: {text}");
+                }
+                (found, expect) => panic!("{lines:?}: {found:?}, not {expect:?}"),
+            }
         }
     }
 }

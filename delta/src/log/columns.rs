@@ -71,3 +71,58 @@ fn with_moment(field: &FieldRef, is_int96: &mut impl Iterator<Item = bool>) -> F
     };
     Arc::new(Field::clone(field).with_data_type(kind))
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, StructArray};
+    use parquet::arrow::ArrowWriter;
+    use parquet::file::properties::{EnabledStatistics, WriterProperties};
+
+    use super::*;
+
+    fn structure(columns: Vec<(&str, ArrayRef)>) -> ArrayRef {
+        let field =
+            |name: &str, array: &ArrayRef| Field::new(name, array.data_type().clone(), true);
+        let columns = columns.into_iter().map(|(name, array)| (field(name, &array).into(), array));
+        Arc::new(StructArray::from(columns.collect::<Vec<(FieldRef, ArrayRef)>>()))
+    }
+
+    #[test]
+    fn structs_that_repeat_other_columns_are_not_read() {
+        let wide = ["txn.appId", "add.path", "add.stats"];
+        let with_stats = [&wide[..], &["add.stats_parsed.numRecords"]].concat();
+        for (paths, stats, counts, expect) in [
+            ([Some("a"), Some("b")], [Some("{}"), Some("{}")], true, &wide[..]),
+            // A row of another action has neither path nor statistics.
+            ([Some("a"), None], [Some("{}"), None], true, &wide),
+            ([Some("a"), Some("b")], [Some("{}"), None], true, &with_stats),
+            ([Some("a"), Some("b")], [Some("{}"), Some("{}")], false, &with_stats),
+        ] {
+            let texts = |values: [Option<&str>; 2]| -> ArrayRef {
+                Arc::new(StringArray::from(values.to_vec()))
+            };
+            let numbers: ArrayRef = Arc::new(Int64Array::from(vec![1, 2]));
+            let add = structure(vec![
+                ("path", texts(paths)),
+                ("stats", texts(stats)),
+                ("stats_parsed", structure(vec![("numRecords", Arc::clone(&numbers))])),
+                ("partitionValues_parsed", structure(vec![("p", numbers)])),
+            ]);
+            let txn = structure(vec![("appId", texts([None, None]))]);
+            let batch = RecordBatch::try_from_iter([("txn", txn), ("add", add)]).unwrap();
+            let level = if counts { EnabledStatistics::Chunk } else { EnabledStatistics::None };
+            let properties = WriterProperties::builder().set_statistics_enabled(level).build();
+            let mut writer =
+                ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties)).unwrap();
+            writer.write(&batch).unwrap();
+            let metadata = open(&writer.into_inner().unwrap().into()).unwrap();
+            let mask = projection(&metadata, 0);
+            let leaves = metadata.metadata().file_metadata().schema_descr().columns();
+            let read: Vec<String> = (0..leaves.len())
+                .filter(|leaf| mask.leaf_included(*leaf))
+                .map(|leaf| leaves[leaf].path().string())
+                .collect();
+            assert_eq!(read, expect, "{paths:?} {stats:?} {counts}");
+        }
+    }
+}

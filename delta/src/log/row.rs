@@ -98,7 +98,7 @@ mod tests {
                 ("modificationTime", longs([Some(0), None])),
                 ("dataChange", flags),
                 ("deletionVector", vector),
-                ("future", longs([Some(7), None])),
+                ("future", structure(vec![("minValues", longs([Some(7), None]))], vec![true; 2])),
             ],
             vec![true, false],
         );
@@ -116,7 +116,7 @@ mod tests {
                 "{\"add\":{\"path\":\"a\\\"b\",\"partitionValues\":{\"p\":null},\"size\":90071\
                     99254740993,\"modificationTime\":0,\"dataChange\":false,\"deletionVector\"\
                     :{\"storageType\":\"i\",\"pathOrInlineDv\":\"x\",\"sizeInBytes\":1,\"cardi\
-                    nality\":2},\"future\":7}}",
+                    nality\":2},\"future\":{\"minValues\":7}}}",
                 r#"{"txn":{"appId":"t","version":1}}"#
             ]
         );

@@ -78,8 +78,6 @@ pub(super) fn write_value(out: &mut String, array: &dyn Array, row: usize) -> Re
     }
     match array.data_type() {
         DataType::Utf8 => json_text(out, array.as_string::<i32>().value(row)),
-        DataType::LargeUtf8 => json_text(out, array.as_string::<i64>().value(row)),
-        DataType::Utf8View => json_text(out, array.as_string_view().value(row)),
         DataType::Float32 if array.as_primitive::<Float32Type>().value(row).is_finite() => {
             _ = write!(out, "{}", array.as_primitive::<Float32Type>().value(row));
         }

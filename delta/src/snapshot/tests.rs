@@ -234,8 +234,8 @@ async fn a_damaged_checkpoint_gives_way_only_to_the_whole_truth() {
         "",
         "{\"add\":",
         PROTOCOL,
-        "{\"checkpointMetadata\":{\"version\":9}}",
-        "{\"sidecar\":{\"path\":\"gone.parquet\"}}",
+        &first(&["{\"checkpointMetadata\":{\"version\":9}}".to_owned()]),
+        &first(&["{\"sidecar\":{\"path\":\"gone.parquet\"}}".to_owned()]),
     ] {
         let mut files = whole.clone();
         files.push((CHECKPOINT, damage.to_owned()));

@@ -202,7 +202,8 @@ impl ObjectStore for Watched {
         prefix: Option<&Path>,
         offset: &Path,
     ) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.note("LIST", prefix.map(ToString::to_string).unwrap_or_default());
+        let path = prefix.map(ToString::to_string).unwrap_or_default();
+        self.note("LIST", format!("{path} after {}", offset.filename().unwrap_or_default()));
         self.shown(self.inner.list_with_offset(prefix, offset), true)
     }
 

@@ -14,6 +14,8 @@ use crate::faults::Watched;
 use crate::support::*;
 
 const NEWEST: u64 = 13;
+/// The request that lists the whole log.
+const LISTED: &str = "LIST source/_delta_log";
 
 fn json_of(version: u64) -> String {
     format!("{version:020}.json")
@@ -125,7 +127,7 @@ async fn a_plan_asks_for_each_thing_once() {
             get(12),
             get(13),
             format!("HEAD source/_delta_log/{}", json_of(14)),
-            "LIST source/_delta_log".to_owned(),
+            format!("{LISTED} after {:020}", 10),
         ]
     );
     let timed = json!({"delta.enableInCommitTimestamps": "true"});
@@ -140,7 +142,33 @@ async fn a_plan_asks_for_each_thing_once() {
         for source_point in [SourcePoint::Newest, SourcePoint::Version(0)] {
             let spec = CloneSpec { source_point, ..spec() };
             plan(&source, &Table::new("target"), &spec).await.unwrap();
-            assert_eq!(store.take(), ["LIST source/_delta_log".to_owned(), get(0)]);
+            assert_eq!(store.take(), [LISTED.to_owned(), get(0)]);
         }
     }
+}
+
+#[tokio::test]
+async fn one_listing_finds_a_version_and_starts_at_the_hint_if_that_is_not_above_it() {
+    let (store, source) = long_source().await;
+    let (whole, from_hint) = (LISTED.to_owned(), format!("{LISTED} after {:020}", 10));
+    for (version, listing) in [(9, &whole), (10, &from_hint), (12, &from_hint)] {
+        let segment = log::list(&source.store, Some(version)).await.unwrap();
+        assert_eq!((segment.version, store.take()), (version, vec![listing.clone()]));
+    }
+}
+
+#[tokio::test]
+async fn a_plan_that_is_refused_is_not_made_again_unless_the_newest_version_went_on() {
+    let store = Watched::new(Arc::new(InMemory::new()));
+    let empty = Table::on(store.clone(), "source");
+    let refused = plan(&empty, &Table::new("target"), &spec()).await.unwrap_err();
+    assert_eq!(refused.reason, Reason::NotADeltaTable);
+    assert_eq!(store.take(), [LISTED]);
+    let (store, source) = long_source().await;
+    let absent = CloneSpec { source_point: SourcePoint::Version(99), ..spec() };
+    let refused = plan(&source, &Table::new("target"), &absent).await.unwrap_err();
+    assert_eq!(refused.reason, Reason::InvalidArgument);
+    let (whole, from_hint) = (LISTED.to_owned(), format!("{LISTED} after {:020}", 10));
+    let probe = format!("HEAD source/_delta_log/{}", json_of(14));
+    assert_eq!(store.take(), [from_hint.clone(), probe, from_hint, whole]);
 }

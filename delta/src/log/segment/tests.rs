@@ -100,4 +100,8 @@ fn a_fallback_needs_every_commit_after_it() {
     assert_eq!(segment.commits_after(Some(10)).unwrap().len(), 1);
     assert_eq!(segment.commits_after(Some(3)).unwrap_err(), "00000000000000000004.json");
     assert_eq!(segment.commits_after(None).unwrap_err(), "00000000000000000000.json");
+    let checkpoints = ["3.checkpoint.parquet", "10.checkpoint.parquet"];
+    let commits = ["3", "4", "9", "10", "11"];
+    let segment = listing(&[&checkpoints[..], &commits].concat()).segment(None).unwrap();
+    assert_eq!(segment.commits_after(Some(3)).unwrap_err(), "00000000000000000004.json");
 }
