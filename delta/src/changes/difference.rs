@@ -23,16 +23,16 @@ pub(super) struct FileDifference {
     pub(super) re_adds: Vec<Add>,
 }
 
-/// Computes the difference from `replica` (R) to `source` (S), in the order of the keys.
+/// Computes the difference from `replica` (R) to `source` (S), in the order of the keys. A path is
+/// live once in each of them, with one deletion vector: reading refuses others.
 ///
 /// # Errors
-/// DAMAGED_LOG when the source lists one path twice at once; TARGET_CONFLICT when a path has
-/// another size than at the replica: a Delta file is never overwritten.
+/// TARGET_CONFLICT when a path has another size than at the replica: a Delta file is never
+/// overwritten.
 pub(super) fn difference(
     replica: &BTreeMap<FileKey, Add>,
     source: &BTreeMap<FileKey, Add>,
 ) -> Result<FileDifference, Failure> {
-    one_live_file_a_path(source)?;
     let sizes: BTreeMap<&str, u64> =
         replica.iter().map(|(key, add)| (key.path.as_str(), add.size)).collect();
     let mut difference = FileDifference::default();
@@ -77,24 +77,6 @@ pub(super) fn metrics(
 fn re_add(known: &Add, source: &Add) -> Add {
     let stats = source.stats.clone().or_else(|| known.stats.clone());
     Add { path: known.path.clone(), stats, data_change: false, ..source.clone() }
-}
-
-/// Refuses two live files of one path. The keys are sorted by path, so two such files are
-/// neighbours.
-fn one_live_file_a_path(source: &BTreeMap<FileKey, Add>) -> Result<(), Failure> {
-    for (left, right) in source.keys().zip(source.keys().skip(1)) {
-        if left.path == right.path {
-            return Err(Failure::new(
-                Reason::DamagedLog,
-                format!(
-                    "the source's log is damaged: {} is live twice, with two deletion vectors",
-                    left.path
-                ),
-            )
-            .with("key", left.path.as_str()));
-        }
-    }
-    Ok(())
 }
 
 fn other_size(path: &str, replica: u64, source: u64) -> Failure {

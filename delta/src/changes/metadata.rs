@@ -250,6 +250,14 @@ mod tests {
     use crate::actions::LogAction;
 
     #[test]
+    fn the_id_of_a_replica_is_a_uuid_that_follows_from_its_first_sync() {
+        let id = |sync: u128| new_id(JobId(uuid::Uuid::from_u128(sync)));
+        assert_eq!(uuid::Uuid::parse_str(&id(1)).unwrap().get_version_num(), 4);
+        assert_eq!(id(1), id(1));
+        assert_ne!(id(1), id(2));
+    }
+
+    #[test]
     fn a_change_of_any_field_of_the_metadata_is_noticed() {
         let metadata = |key: &str, value: Value| {
             let mut fields = json!({"id": "i", "name": "n", "description": "d", "createdTime": 1,

@@ -9,7 +9,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use deepclone_common::store::table::TableStore;
 use deepclone_core::failure::Failure;
-use deepclone_core::reason::Reason;
 
 use super::equality::is_replaced;
 use crate::actions::Add;
@@ -91,15 +90,13 @@ pub(super) fn new_objects(
             wanted.size = size.max(wanted.size);
         }
     }
-    objects
-        .into_iter()
-        .map(|(path, Wanted { size, size_is_minimum, modified_ms })| {
-            check_key(&path)?;
-            let in_use = in_use.contains(&path);
-            let (target_path, source_path) = (path.clone(), path);
-            Ok(CopyObject { target_path, source_path, size, size_is_minimum, modified_ms, in_use })
-        })
-        .collect()
+    let objects = objects.into_iter().map(|(path, wanted)| {
+        let Wanted { size, size_is_minimum, modified_ms } = wanted;
+        let in_use = in_use.contains(&path);
+        let (target_path, source_path) = (path.clone(), path);
+        CopyObject { target_path, source_path, size, size_is_minimum, modified_ms, in_use }
+    });
+    Ok(objects.collect())
 }
 
 /// Gives each object its source's key, where `sources` has another one, and refuses a key that is
@@ -119,16 +116,4 @@ pub(super) fn located(
         refuse_too_long(target, &object.target_path)?;
     }
     Ok(objects)
-}
-
-/// Refuses a key that object_store would change, before anything is copied.
-fn check_key(path: &str) -> Result<(), Failure> {
-    match object_store::path::Path::parse(path) {
-        Ok(parsed) if parsed.as_ref() == path => Ok(()),
-        _ => Err(Failure::new(
-            Reason::UnsupportedFeature,
-            format!("the path {path:?} cannot be a key of the target store"),
-        )
-        .with("key", path)),
-    }
 }

@@ -59,17 +59,17 @@ pub(crate) fn relative(
 pub(super) fn encode(key: &str) -> String {
     let encoded = utf8_percent_encode(key, ENCODED).to_string();
     match encoded.split_once('/') {
-        Some((first, rest)) if first.contains(':') => {
-            format!("{}/{rest}", first.replace(':', "%3A"))
-        }
-        None if encoded.contains(':') => encoded.replace(':', "%3A"),
-        _ => encoded,
+        Some((first, rest)) => format!("{}/{rest}", first.replace(':', "%3A")),
+        None => encoded.replace(':', "%3A"),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::actions::LogAction;
 
     #[test]
     fn absolute_paths_become_relative_and_relative_ones_stay_verbatim() {
@@ -78,11 +78,44 @@ mod tests {
             ("a b/ü%.parquet", "a%20b/%C3%BC%25.parquet"),
             ("p=1:2/x:y", "p=1%3A2/x:y"),
             ("x:y", "x%3Ay"),
+            ("x/y", "x/y"),
+            ("x", "x"),
         ] {
             assert_eq!(encode(key), text);
             assert_eq!(crate::paths::decode(uri, text).unwrap().key, key);
         }
         assert!(is_absolute("s3a://b/x") && is_absolute("/x") && !is_absolute("p=1%3A2/x"));
         assert!(!is_absolute("date=2021-09-08 11:11/x"));
+    }
+
+    #[test]
+    fn nothing_names_the_sources_folder_any_more() {
+        let name = "ab/deletion_vector_d2c639aa-8816-431a-aaf6-d3fe2512ff61.bin";
+        let absolute = format!("s3://b/t/{name}");
+        let relative_form = ("u", "ab^-aqEH.-t@S}K{vb[*k^");
+        for (uri, path, vector, wanted_path, wanted_vector) in [
+            ("s3://b/t", "s3://b/t/a%20b", ("i", "x"), "a%20b", ("i", "x")),
+            ("s3://b/t", "/t/x", relative_form, "x", relative_form),
+            ("file:///t", "file:/t/x", ("i", "x"), "x", ("i", "x")),
+            ("s3://b/t", "a/./b", ("p", absolute.as_str()), "a/b", relative_form),
+            ("s3://b/t", "a%2Db", ("p", &absolute), "a%2Db", relative_form),
+        ] {
+            let add = json!({"path": path, "size": 1, "modificationTime": 1, "dataChange": true,
+                "deletionVector": {"storageType": vector.0, "pathOrInlineDv": vector.1,
+                    "sizeInBytes": 1, "cardinality": 1}});
+            let LogAction::Add(add) =
+                LogAction::from_json(&json!({ "add": add }).to_string()).unwrap()
+            else {
+                unreachable!()
+            };
+            let files = BTreeMap::from([(FileKey::of_add(uri, &add).unwrap(), add)]);
+            let (key, add) = relative(uri, files).unwrap().pop_first().unwrap();
+            assert_eq!(
+                (key, add.path.as_str()),
+                (FileKey::of_add(uri, &add).unwrap(), wanted_path)
+            );
+            let vector = add.deletion_vector.unwrap();
+            assert_eq!((&*vector.storage_type, &*vector.path_or_inline), wanted_vector, "{path}");
+        }
     }
 }

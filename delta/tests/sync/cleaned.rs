@@ -65,6 +65,8 @@ async fn a_replica_that_was_vacuumed_and_cleaned_up_goes_on() {
                     panic!("{filter:?} {gone:?}: {did:?}");
                 };
                 assert_eq!(*version, 3, "{filter:?} {gone:?}");
+                let joins = ["p=a/a2.parquet", "p=c/c1.parquet"];
+                assert_eq!(did.objects(), joins[..if filter.is_none() { 2 } else { 1 }]);
                 let told = change_set.notices.iter().any(|notice| notice.contains("cleaned up"));
                 assert_eq!(told, gone.end > 1, "{gone:?}: {:?}", change_set.notices);
                 match filter {

@@ -103,6 +103,20 @@ async fn a_key_that_left_the_replica_for_a_while_is_proved_again() {
 }
 
 #[tokio::test]
+async fn what_the_checkpoint_of_our_last_sync_has_needs_no_commit_of_it() {
+    let (mut source, mut target) = (Table::new("source"), Table::new("target"));
+    let each = metadata("source-id", json!({"delta.checkpointInterval": "1"}));
+    source.commit(&[protocol(1, 2), each, add("a1"), add("b1")]).await;
+    sync_equal(&source, &target, &spec()).await;
+    source.commit(&[add("c1")]).await;
+    sync_equal(&source, &target, &spec()).await;
+    target.delete("_delta_log/00000000000000000000.json").await;
+    target.delete("_delta_log/00000000000000000001.json").await;
+    target.commit(&[info("WRITE"), remove("b1")]).await;
+    assert_eq!(keys(&planned(&source, &target, &overwrite()).await), ["p=b/b1.parquet"]);
+}
+
+#[tokio::test]
 async fn a_replaced_source_makes_every_key_of_the_replica_unproven() {
     let source = small_source().await;
     let target = Table::new("target");

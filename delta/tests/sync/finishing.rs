@@ -82,6 +82,7 @@ async fn the_work_of_a_sync_tells_what_the_coordinator_needs() {
     target.store.uri = "file:///target".into();
     source.commit(&[features(&both, &both), metadata("source-id", json!({})), add("a1")]).await;
     sync_equal(&source, &target, &spec()).await;
+    target.commit(&[info("VACUUM END")]).await;
     source.raw_commit(1, "{}").await;
     source.commit(&[add("A1"), add_with("c1", json!({"deletionVector": vector(1)}))]).await;
     let job = JobId(Uuid::new_v4());
@@ -89,7 +90,7 @@ async fn the_work_of_a_sync_tells_what_the_coordinator_needs() {
     let Planned::Work(work) = planned else { panic!("{planned:?}") };
     let keys: Vec<&str> = work.objects().iter().map(|object| &*object.target_path).collect();
     assert_eq!(keys, [VECTOR_OBJECT, "p=A/A1.parquet", "p=c/c1.parquet"]);
-    assert_eq!((work.source_version(), work.replica_version()), (2, Some(0)));
+    assert_eq!((work.source_version(), work.replica_version()), (2, Some(1)));
     assert_eq!(work.replica_commit_ms(), Some(target.snapshot().await.commit_ms));
     assert_eq!((work.retention_ms(), work.lineage()), (7 * 24 * 3_600_000, "source-id"));
     assert_eq!(work.metrics().num_copied_files, 2);
@@ -101,7 +102,19 @@ async fn the_work_of_a_sync_tells_what_the_coordinator_needs() {
     let failure = sync::check(&target.store, &work).await.unwrap_err().failure();
     assert_eq!(failure.reason, Reason::DamagedLog, "its bytes are no vector");
     let published = sync::publish(&target.store, &work, tick()).await.unwrap();
-    assert_eq!(published.version(), Some(1));
+    assert_eq!(published.version(), Some(2));
     let planned = sync::plan(&source.store, &target.store, &[], &spec(), job).await.unwrap();
-    assert!(matches!(planned, Planned::Published(found) if found.replica_version == 1));
+    assert!(matches!(planned, Planned::Published(found) if found.replica_version == 2));
+}
+
+#[tokio::test]
+async fn a_new_replica_in_the_folder_of_a_table_is_refused_by_the_plan() {
+    let store = Arc::new(InMemory::new());
+    let (source, mut outer) = (small_source().await, Table::on(store.clone(), "lake"));
+    outer.commit(&[protocol(1, 2), metadata("outer-id", json!({}))]).await;
+    let (target, job) = (Table::on(store, "lake/t"), JobId(Uuid::new_v4()));
+    let above = [outer.store];
+    let refused = sync::plan(&source.store, &target.store, &above, &spec(), job).await;
+    assert_eq!(refused.unwrap_err().failure().reason, Reason::TargetUnsuitable);
+    assert!(sync::plan(&source.store, &target.store, &[], &spec(), job).await.is_ok());
 }

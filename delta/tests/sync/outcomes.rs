@@ -107,10 +107,13 @@ async fn a_sync_that_was_published_before_a_crash_is_found_again() {
     let change_set = planned(&source, &target, job(7)).await;
     publish(&target.store, &change_set, NOW_MS).await.unwrap();
     source.commit(&[add("c1")]).await;
-    let plan = plan_sync(&source.store, &target.store, &spec(), job(7)).await.unwrap();
-    let SyncPlan::Published(found) = plan else { panic!("{plan:?}") };
-    assert_eq!((found.source_version, found.replica_version), (0, 0));
-    assert_eq!(found.metrics, Some(change_set.metrics));
+    let at_a_time = CloneSpec { source_point: SourcePoint::Timestamp(i64::MAX), ..spec() };
+    for spec in [spec(), at_a_time] {
+        let plan = plan_sync(&source.store, &target.store, &spec, job(7)).await.unwrap();
+        let SyncPlan::Published(found) = plan else { panic!("{plan:?}") };
+        assert_eq!((found.source_version, found.replica_version), (0, 0));
+        assert_eq!(found.metrics, Some(change_set.metrics));
+    }
 }
 
 /// The bound is exact: the commit's own size passes, a byte less is refused before a byte moves.
@@ -174,10 +177,26 @@ async fn nothing_to_do_is_decided_by_four_requests_and_a_probe() {
         assert_eq!(
             target_requests,
             [
-                "LIST target/_delta_log",
+                "LIST target/_delta_log after 00000000000000000010",
                 "HEAD target/_delta_log/00000000000000000011.json",
                 "GET target/_delta_log/00000000000000000010.json"
             ]
         );
+    }
+}
+
+#[tokio::test]
+async fn another_request_is_recorded_even_if_nothing_else_changes() {
+    let (key, value) = ("delta.logRetentionDuration", "interval 9 days");
+    let (mut source, target) = (Table::new("source"), Table::new("target"));
+    let configuration = serde_json::json!({ key: value });
+    source.commit(&[protocol(1, 2), metadata("source-id", configuration), add("a1")]).await;
+    sync_equal(&source, &target, &spec()).await;
+    let properties = [(key.to_owned(), value.to_owned())].into();
+    let filtered = CloneSpec { partition_filter: Some("p = 'a'".into()), ..spec() };
+    for other in [CloneSpec { properties, ..spec() }, spec(), filtered] {
+        let did = sync(&source, &target, &other).await;
+        assert!(matches!(did, Ok(Did::Published { .. })), "{other:?}: {did:?}");
+        assert!(matches!(sync(&source, &target, &other).await, Ok(Did::UpToDate)));
     }
 }

@@ -1,7 +1,7 @@
 //! What happens to a source between two syncs, and what the next one does.
 
 use deepclone_core::reason::Reason;
-use deepclone_core::spec::CloneSpec;
+use deepclone_core::spec::{CloneSpec, SourceReplacedPolicy};
 use deepclone_delta::verify::{Depth, verify};
 use serde_json::json;
 
@@ -49,6 +49,9 @@ async fn the_commit_tells_where_it_comes_from() {
     assert_eq!(info["isBlindAppend"], false);
     assert_eq!(info["deepclone"]["sourceId"], "source-id");
     assert_eq!(info["deepclone"]["sourceCommitSha256"].as_str().map(str::len), Some(64));
+    // Replicas hold them, and the next release must find its own.
+    assert_eq!(info["deepclone"]["scope"], "2985c4dd54856a0465e9f1fc7e077ac1");
+    assert_eq!(info["deepclone"]["settings"], "531c32b13d353bbbc9c7557543af1998");
     let history = deepclone_delta::history::history(&target.store).await.unwrap();
     assert_eq!(history.len(), 1);
     assert_eq!(history[0].source_uri, "s3://source/source");
@@ -145,14 +148,62 @@ async fn an_optimize_alone_changes_no_data_and_with_an_append_it_does() {
 }
 
 #[tokio::test]
-async fn a_file_whose_rows_were_gone_leaves_quietly() {
-    let mut source = small_source().await;
-    let target = Table::new("target");
+async fn a_file_leaves_quietly_when_its_rows_were_gone_or_stay_in_another_form() {
+    let quiet = |more: serde_json::Value| {
+        let mut fields = json!({"dataChange": false});
+        fields.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        fields
+    };
+    let with_vector = add_with("a1", quiet(json!({"deletionVector": vector(1)})));
+    for (actions, data_change) in [
+        (vec![remove_with("a1", quiet(json!({})))], false),
+        (vec![remove_with("a1", quiet(json!({}))), with_vector], false),
+        (vec![remove("a1")], true),
+    ] {
+        let (mut source, target) = (Table::new("source"), Table::new("target"));
+        let first = [features(&["deletionVectors"], &["deletionVectors"]), add("a1"), add("b1")];
+        source.commit(&[&[metadata("source-id", json!({}))][..], &first].concat()).await;
+        sync_equal(&source, &target, &spec()).await;
+        source.commit(&actions).await;
+        sync_equal(&source, &target, &spec()).await;
+        let (_, removes) = file_actions(&target.read(1).await);
+        // A stream on the replica stops at a `remove` that changes data.
+        assert_eq!(removes[0].data_change, data_change, "{actions:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_quiet_commit_of_the_source_changes_a_replica_that_was_not_in_the_state_before_it() {
+    let quiet = remove_with("a1", json!({"dataChange": false}));
+    // Another writer changed the replica.
+    let (mut source, mut target) = (small_source().await, Table::new("target"));
     sync_equal(&source, &target, &spec()).await;
-    source.commit(&[remove_with("a1", json!({"dataChange": false}))]).await;
+    target.commit(&[info("WRITE"), add("x1")]).await;
+    source.commit(std::slice::from_ref(&quiet)).await;
+    let did = sync_equal(&source, &target, &overwrite()).await;
+    assert_changes_data(&target, did).await;
+    // It has another part of the source.
+    let (mut source, target) = (small_source().await, Table::new("target"));
+    let only_a = CloneSpec { partition_filter: Some("p = 'a'".into()), ..spec() };
+    sync(&source, &target, &only_a).await.unwrap();
+    source.commit(std::slice::from_ref(&quiet)).await;
+    let did = sync_equal(&source, &target, &spec()).await;
+    assert_changes_data(&target, did).await;
+    // It has another source.
+    let (source, target) = (small_source().await, Table::new("target"));
     sync_equal(&source, &target, &spec()).await;
-    let (_, removes) = file_actions(&target.read(1).await);
-    assert!(!removes[0].data_change, "a stream on the replica would stop here");
+    let mut other = Table::new("source");
+    other.commit(&[protocol(1, 2), metadata("other-id", json!({})), add("a1"), add("c1")]).await;
+    other.commit(&[quiet]).await;
+    let reclone = CloneSpec { source_replaced_policy: SourceReplacedPolicy::Reclone, ..spec() };
+    let did = sync_equal(&other, &target, &reclone).await;
+    assert_changes_data(&target, did).await;
+}
+
+async fn assert_changes_data(target: &Table, did: Did) {
+    let Did::Published { version, .. } = did else { panic!("{did:?}") };
+    let (_, removes) = file_actions(&target.read(version).await);
+    assert!(!removes.is_empty() && removes.iter().all(|remove| remove.data_change), "{removes:?}");
 }
 
 #[tokio::test]
@@ -200,6 +251,12 @@ async fn new_statistics_of_a_live_file_are_a_quiet_re_add() {
     };
     let (adds, removes) = file_actions(&target.read(version).await);
     assert_eq!((adds.len(), removes.len()), (0, 0));
+    // The replica keeps the statistics that the source left out.
+    source.commit(&[add_with("a1", json!({"stats": null, "tags": {"a": "b"}}))]).await;
+    let did = sync(&source, &target, &spec()).await.unwrap();
+    let Did::Published { version, .. } = did else { panic!("{did:?}") };
+    let (adds, _) = file_actions(&target.read(version).await);
+    assert!(adds[0].stats.as_ref().is_some_and(|stats| stats.contains("minValues")), "{adds:?}");
 }
 
 #[tokio::test]
@@ -229,7 +286,9 @@ async fn replace_and_restore_are_the_same_table_whatever_its_id() {
     let target = Table::new("target");
     sync_equal(&source, &target, &spec()).await;
     source.commit(&[metadata("other-id", json!({})), remove("a1"), remove("b1"), add("c1")]).await;
-    sync_equal(&source, &target, &spec()).await;
+    let did = sync_equal(&source, &target, &spec()).await;
+    let Did::Published { change_set, .. } = did else { panic!("{did:?}") };
+    assert_eq!(change_set.lineage(), "source-id");
     source.commit(&[metadata("source-id", json!({})), remove("c1"), add("a1"), add("b1")]).await;
     target.delete("p=a/a1.parquet").await;
     let did = sync_equal(&source, &target, &spec()).await;

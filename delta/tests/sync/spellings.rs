@@ -56,21 +56,26 @@ async fn two_live_spellings_of_one_object_are_refused_with_both() {
 }
 
 #[tokio::test]
-async fn the_replicas_removes_repeat_its_own_spelling() {
-    let mut source = source_with(ENCODED).await;
-    let target = Table::new("target");
-    sync_equal(&source, &target, &spec()).await;
-    // The same object under another spelling: nothing moves, the replica's spelling stays.
-    source.commit(&[removed(ENCODED), spelled(PLAIN)]).await;
-    let did = sync(&source, &target, &spec()).await.unwrap();
-    assert_eq!(did.objects(), [] as [&str; 0]);
-    assert!(target.snapshot().await.files.values().any(|add| add.path == ENCODED));
-    source.commit(&[removed(PLAIN), add("c1")]).await;
-    let Did::Published { version, .. } = sync_equal(&source, &target, &spec()).await else {
-        unreachable!()
-    };
-    let (_, removes) = file_actions(&target.read(version).await);
-    assert_eq!(removes.iter().map(|remove| remove.path.as_str()).collect::<Vec<_>>(), [ENCODED]);
+async fn the_replicas_actions_repeat_its_own_spelling() {
+    for (more, adds) in [(json!({}), 0), (json!({"tags": {"a": "b"}}), 1)] {
+        let mut source = source_with(ENCODED).await;
+        let target = Table::new("target");
+        sync_equal(&source, &target, &spec()).await;
+        // The same object under another spelling: nothing moves, the replica's spelling stays.
+        let mut again = spelled(PLAIN);
+        again["add"].as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        source.commit(&[removed(ENCODED), again]).await;
+        let did = sync(&source, &target, &spec()).await.unwrap();
+        assert_eq!(did.objects(), [] as [&str; 0]);
+        let snapshot = target.snapshot().await;
+        let known = snapshot.files.values().find(|add| add.path == ENCODED).unwrap();
+        assert_eq!((known.tags.is_some(), snapshot.files.len()), (adds == 1, 3));
+        source.commit(&[removed(PLAIN), add("c1")]).await;
+        let did = sync_equal(&source, &target, &spec()).await;
+        let Did::Published { version, .. } = did else { panic!("{did:?}") };
+        let (_, removes) = file_actions(&target.read(version).await);
+        assert_eq!(removes.iter().map(|remove| &*remove.path).collect::<Vec<_>>(), [ENCODED]);
+    }
 }
 
 /// The repair of a partition value is a re-add of the same file, under every filter that keeps it.

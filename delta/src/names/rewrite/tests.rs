@@ -157,12 +157,17 @@ fn no_two_keys_meet_and_none_is_read_that_cannot_be() {
 #[test]
 fn a_key_that_is_too_long_is_refused_with_the_bound() {
     let ascii = |length: usize| "x".repeat(length);
+    let nested = |length: usize| {
+        let byte = |at: usize| if at % 250 == 249 { '/' } else { 'x' };
+        (0..length).map(byte).collect::<String>()
+    };
     for (uri, key, wanted) in [
         (LOCAL, ascii(255), None),
         (LOCAL, ascii(256), Some("256 bytes, and file systems take 255")),
         (LOCAL, format!("p={}/x", "\u{e9}".repeat(127)), Some("256 bytes")),
-        (LOCAL, vec![ascii(250); 16].join("/"), None),
-        (LOCAL, vec![ascii(250); 17].join("/"), Some("the store takes 4095")),
+        // With the folder, and the slashes before and behind it.
+        (LOCAL, nested(4095 - 8), None),
+        (LOCAL, nested(4095 - 7), Some("4096 bytes, and the store takes 4095")),
         (S3, format!("{}/{}", ascii(255), ascii(759)), None),
         ("s3://bucket/t", ascii(1024 - 9), None),
         ("s3://bucket/t", ascii(1024 - 8), Some("1025 bytes, and the store takes 1024")),
@@ -179,6 +184,8 @@ fn a_key_that_is_too_long_is_refused_with_the_bound() {
                 assert_eq!(failure.reason, Reason::TargetUnsuitable);
                 assert!(failure.message.contains(wanted), "{failure}");
                 assert_eq!(failure.details["key"], key);
+                let is_cut = failure.message.contains("…\"");
+                assert_eq!(is_cut, key.chars().count() > KEY_CHARS_SHOWN_MAX, "{failure}");
             }
             _ => panic!("{uri} {}: {failure:?}", key.len()),
         }
