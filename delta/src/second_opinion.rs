@@ -44,3 +44,19 @@ async fn load(table: &TableStore, version: u64) -> Result<BTreeSet<String>, Delt
 fn one_line(text: &str) -> String {
     redact_line(text.lines().next().unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests {
+    use object_store::memory::InMemory;
+    use object_store::path::Path;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_table_that_delta_rs_cannot_read_is_told_in_one_line() {
+        let (store, root) = (Arc::new(InMemory::new()), Path::from("t"));
+        let table = TableStore { store, root, uri: "memory:///t".to_owned() };
+        let reason = live_paths(&table, 0).await.unwrap_err();
+        assert!(reason.contains("No files in log segment") && !reason.contains('\n'), "{reason}");
+    }
+}

@@ -79,6 +79,7 @@ fn durations_are_calendar_intervals_of_a_fixed_length() {
         ("foo 1 day", None),
         ("1.5 days", None),
         ("1.5.5 seconds", None),
+        ("1.012345678 seconds", Some(1012)),
         ("1.0123456789 seconds", None),
         (". seconds", None),
         ("--1 day", None),

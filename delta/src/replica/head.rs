@@ -248,3 +248,46 @@ fn never_ours(target: &TableStore) -> DeltaError {
     )
     .into()
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::replica::RecordBody;
+
+    #[test]
+    fn a_record_counts_if_it_is_of_the_sync_that_the_marker_names() {
+        let text = |text: &str| text.to_owned();
+        for (lineage, scope, source_version, counts) in [
+            ("l", "s", 7, true),
+            ("m", "s", 7, false),
+            ("l", "t", 7, false),
+            ("l", "s", 8, false),
+            ("m", "t", 7, false),
+            ("m", "s", 8, false),
+            ("l", "t", 8, false),
+        ] {
+            let body = RecordBody {
+                sync_id: Uuid::nil(),
+                mode: text("clone"),
+                table_id: text("i"),
+                checkpoint_interval: 10,
+                lineage: text(lineage),
+                scope: text(scope),
+                settings: text(""),
+                source_id: text("l"),
+                source_version,
+                source_commit_sha256: None,
+                source_commit_time: 0,
+                partition_filter: None,
+            };
+            let source_uri = text("s3://b/t");
+            let record =
+                SyncRecord { version: 3, timestamp_ms: 0, source_uri, body, metrics: None };
+            let marker = Marker { lineage: text("l"), scope: text("s"), source_version: 7, at: 3 };
+            let last = marked(marker, Some(record));
+            assert_eq!(last.record.is_some(), counts, "{lineage} {scope} {source_version}");
+        }
+    }
+}

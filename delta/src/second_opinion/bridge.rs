@@ -165,3 +165,27 @@ fn read_only(operation: &str) -> theirs::Error {
         implementer: "a second opinion, which only reads".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ours::memory::InMemory;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_bridge_writes_and_deletes_nothing() {
+        let root = ours::path::Path::from("t");
+        let table =
+            TableStore { store: Arc::new(InMemory::new()), root, uri: "memory:///t".into() };
+        let (bridge, path) = (Bridge::new(&table), Path::from("a"));
+        let deleted = bridge.delete_stream(futures::stream::iter([Ok(path.clone())]).boxed());
+        for refused in [
+            bridge.put_opts(&path, "x".into(), Default::default()).await.map(drop),
+            bridge.put_multipart_opts(&path, Default::default()).await.map(drop),
+            bridge.copy_opts(&path, &Path::from("b"), Default::default()).await,
+            deleted.try_collect::<Vec<_>>().await.map(drop),
+        ] {
+            assert!(refused.unwrap_err().to_string().contains("only reads"));
+        }
+    }
+}
