@@ -9,7 +9,7 @@
 //! * A window that allows ends the first time that clocks show `to`, one that denies the last time:
 //!   of two readings of the same text, the one that copies less.
 
-use super::clock::ClockReading;
+use super::clock::{ClockReading, DAY_MS};
 use super::days::Days;
 use super::time_of_day::{TimeOfDay, TimeOfDayError};
 use super::zone::Zone;
@@ -82,6 +82,11 @@ impl Window {
 
     pub(super) fn zone(&self) -> &Zone {
         &self.zone
+    }
+
+    /// Whether every time is in the window.
+    pub(super) fn is_always(&self) -> bool {
+        self.days == Days::ALL && self.to.ms() - self.from.ms() == DAY_MS
     }
 
     /// Whether `time` is in the window.

@@ -31,7 +31,11 @@ impl Windows {
     #[must_use]
     pub fn new(windows: Vec<Window>) -> Self {
         let is_allow = |window: &Window| window.kind() == WindowKind::Allow;
-        let (allow, deny) = windows.into_iter().partition(is_allow);
+        let (mut allow, deny): (Vec<Window>, _) = windows.into_iter().partition(is_allow);
+        // One that allows all the time is like none.
+        if allow.iter().any(Window::is_always) {
+            allow.clear();
+        }
         Self { allow, deny }
     }
 
@@ -49,6 +53,9 @@ impl Windows {
 
     /// The first time from which on the windows say something else than `is_open`.
     fn next_change(&self, time: UnixTime, is_open: bool) -> Option<UnixTime> {
+        if self.deny.iter().any(Window::is_always) {
+            return None;
+        }
         let horizon = time.after(HORIZON);
         let mut regular_from = time;
         let mut seen = time;

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 mod clocks;
+mod feasible;
 mod once_a_date;
 mod schedules;
 mod windows;

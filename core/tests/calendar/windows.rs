@@ -12,7 +12,7 @@ use crate::clocks::{CHANGES, DAY_MS, STEP_MS, ZONES, cases, first, last, shown, 
 
 /// A window as it is written; minutes since midnight.
 #[derive(Clone, Debug)]
-struct Line {
+pub(crate) struct Line {
     kind: WindowKind,
     days: &'static str,
     from: i64,
@@ -29,7 +29,7 @@ const DAYS: [(&str, &[i8]); 5] = [
     ("fri-mon", &[5, 6, 0, 1]),
 ];
 
-fn lines() -> impl Strategy<Value = Vec<Line>> {
+pub(crate) fn lines() -> impl Strategy<Value = Vec<Line>> {
     let kind = prop_oneof![Just(WindowKind::Allow), Just(WindowKind::Deny)];
     let days = proptest::sample::select(&DAYS[..]).prop_map(|(days, _)| days);
     let zones = proptest::sample::select(&ZONES[..]);
@@ -45,7 +45,7 @@ fn lines() -> impl Strategy<Value = Vec<Line>> {
     proptest::collection::vec(line, 1..5)
 }
 
-fn window(line: &Line) -> Window {
+pub(crate) fn window(line: &Line) -> Window {
     let text = |minutes: i64| format!("{:02}:{:02}", minutes / 60, minutes % 60);
     let days: Days = line.days.parse().unwrap();
     Window::new(line.kind, days, &text(line.from), &text(line.to), zone(line.zone)).unwrap()
@@ -84,7 +84,7 @@ fn is_open(lines: &[(WindowKind, Vec<(UnixTime, UnixTime)>)], time: UnixTime) ->
 }
 
 proptest! {
-    #![proptest_config(cases(200))]
+    #![proptest_config(cases(120))]
 
     #[test]
     fn windows_open_and_close_as_clocks_show(
@@ -135,7 +135,7 @@ fn seldom_open() -> impl Strategy<Value = Vec<Line>> {
 }
 
 proptest! {
-    #![proptest_config(cases(40))]
+    #![proptest_config(cases(30))]
 
     #[test]
     fn a_change_that_is_months_away_is_found(lines in seldom_open(), day in 0..365_i64) {
