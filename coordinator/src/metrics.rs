@@ -61,11 +61,12 @@ impl Gauges {
     }
 }
 
-const JOB_STATES: [(JobState, &str); 9] = [
+const JOB_STATES: [(JobState, &str); 10] = [
     (JobState::Queued, "queued"),
     (JobState::Planning, "planning"),
     (JobState::Copying, "copying"),
     (JobState::WaitingForWorkers, "waiting_for_workers"),
+    (JobState::Held, "held"),
     (JobState::Publishing, "publishing"),
     (JobState::Succeeded, "succeeded"),
     (JobState::Failed, "failed"),

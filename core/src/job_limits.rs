@@ -14,6 +14,8 @@ pub struct JobLimits {
     pub bytes_per_second: Option<u64>,
     /// Objects and parts that are copied at once; `None` for any number.
     pub concurrency: Option<u32>,
+    /// No worker gets a task of it for now.
+    pub held: bool,
 }
 
 /// A change of a job's limits. `None` leaves one as it is.
@@ -21,6 +23,7 @@ pub struct JobLimits {
 pub struct LimitsChange {
     pub bytes_per_second: Option<Option<u64>>,
     pub concurrency: Option<Option<u32>>,
+    pub held: Option<bool>,
 }
 
 /// What one worker of a job may take for it.
@@ -66,6 +69,7 @@ impl JobLimits {
         Self {
             bytes_per_second: change.bytes_per_second.unwrap_or(self.bytes_per_second),
             concurrency: change.concurrency.unwrap_or(self.concurrency),
+            held: change.held.unwrap_or(self.held),
         }
     }
 

@@ -71,7 +71,7 @@ pub fn clone_spec(
 pub fn job_limits(arguments: &JobLimitArguments) -> Result<JobLimits, Failure> {
     let JobLimitArguments { job_bandwidth, job_concurrency } = *arguments;
     let bytes_per_second = job_bandwidth.map(|rate| enough("--job-bandwidth", rate)).transpose()?;
-    Ok(JobLimits { bytes_per_second, concurrency: job_concurrency })
+    Ok(JobLimits { bytes_per_second, concurrency: job_concurrency, held: false })
 }
 
 /// Converts a change of a job's limits.
@@ -87,6 +87,7 @@ pub fn limits_change(arguments: &JobLimitChange) -> Result<LimitsChange, Failure
     Ok(LimitsChange {
         bytes_per_second: arguments.bandwidth.map(rate).transpose()?,
         concurrency: arguments.concurrency.map(copies).transpose()?,
+        held: None,
     })
 }
 

@@ -246,6 +246,10 @@ pub enum JobCommand {
     Watch(JobName),
     /// Cancel a job; the replica is unchanged, and copied objects stay
     Cancel(JobName),
+    /// Let no worker get a task of a job for now; what they copy already they copy to the end
+    Hold(JobName),
+    /// Let workers get tasks of a job that is held
+    Release(JobName),
     /// Change how fast the workers of a job copy, while it runs
     #[command(after_help = help::JOB_LIMIT)]
     Limit(JobLimitChange),

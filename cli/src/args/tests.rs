@@ -75,7 +75,7 @@ fn every_flag_has_its_place_in_the_spec() {
             s.allowed_features = vec!["x".into(), "y".into()];
         }),
         ("|--job-bandwidth|100MiB/s|--job-concurrency|64", |s| {
-            s.limits = JobLimits { bytes_per_second: Some(100 << 20), concurrency: Some(64) };
+            s.limits = JobLimits { bytes_per_second: Some(100 << 20), concurrency: Some(64), held: false };
         }),
         ("|--source-connection|prod", |s| s.source.connection = Some("prod".into())),
         ("|--target-connection|dr", |s| s.target.connection = Some("dr".into())),
@@ -140,7 +140,7 @@ fn a_limit_is_set_or_lifted_and_what_is_not_named_stays() {
         ("--concurrency 64", None, Some(Some(64))),
         ("--bandwidth 128KiB/s --concurrency none", Some(Some(131_072)), Some(None)),
     ] {
-        let wanted = LimitsChange { bytes_per_second, concurrency };
+        let wanted = LimitsChange { bytes_per_second, concurrency, held: None };
         assert_eq!(change(arguments), Ok(wanted), "{arguments}");
     }
     for (arguments, message) in [

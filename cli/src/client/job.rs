@@ -36,6 +36,8 @@ pub enum JobStatus {
     Planning,
     /// No worker knows the connections of the job's tasks.
     WaitingForWorkers,
+    /// No worker gets a task of it for now.
+    Held,
     /// Workers are copying the objects.
     Copying,
     /// The coordinator is writing the commit.
@@ -58,6 +60,7 @@ impl JobStatus {
             JobStatus::Queued => "QUEUED",
             JobStatus::Planning => "PLANNING",
             JobStatus::WaitingForWorkers => "WAITING_FOR_WORKERS",
+            JobStatus::Held => "HELD",
             JobStatus::Copying => "COPYING",
             JobStatus::Publishing => "PUBLISHING",
             JobStatus::Cancelling => "CANCELLING",
@@ -204,6 +207,7 @@ fn state_of(
         Wire::Cancelling => JobStatus::Cancelling,
         Wire::Cancelled => JobStatus::Cancelled,
         Wire::WaitingForWorkers => JobStatus::WaitingForWorkers,
+        Wire::Held => JobStatus::Held,
         Wire::Succeeded => {
             let result = result.ok_or_else(|| malformed("Job.result is missing"))?;
             JobStatus::Succeeded(JobResult::try_from(result)?)

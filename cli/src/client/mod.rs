@@ -145,6 +145,7 @@ impl CoordinatorClient {
         let paths = [
             (change.bytes_per_second.is_some(), "spec.limits.bytes_per_second"),
             (change.concurrency.is_some(), "spec.limits.concurrency"),
+            (change.held.is_some(), "spec.limits.held"),
         ];
         let paths = paths.into_iter().filter(|(is_changed, _)| *is_changed);
         let limits = limits_to_wire(JobLimits::default().changed(change));

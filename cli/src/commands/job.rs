@@ -1,12 +1,13 @@
 //! `deepclone job …`: the jobs of a coordinator elsewhere.
 
 use deepclone_core::failure::Failure;
+use deepclone_core::job_limits::LimitsChange;
 use uuid::Uuid;
 
 use super::context::CommandContext;
 use super::follow::{Home, to_its_end};
-use crate::args::JobCommand;
 use crate::args::convert::{clone_spec, job_id, job_limits, limits_change};
+use crate::args::{JobCommand, JobName};
 use crate::render::{self, CommandOutput};
 use crate::signals::Interrupts;
 
@@ -45,6 +46,8 @@ pub async fn run(command: &JobCommand, context: &CommandContext) -> Result<Comma
             let mut coordinator = context.coordinator("job cancel").await?;
             render::job::one(&coordinator.cancel(id).await?)
         }
+        JobCommand::Hold(name) => hold(name, true, context).await,
+        JobCommand::Release(name) => hold(name, false, context).await,
         JobCommand::Limit(arguments) => {
             let id = job_id(&arguments.job)?;
             let change = limits_change(arguments)?;
@@ -52,4 +55,16 @@ pub async fn run(command: &JobCommand, context: &CommandContext) -> Result<Comma
             render::job::one(&coordinator.limit(id, change).await?)
         }
     }
+}
+
+async fn hold(
+    name: &JobName,
+    held: bool,
+    context: &CommandContext,
+) -> Result<CommandOutput, Failure> {
+    let id = job_id(&name.job)?;
+    let what = if held { "job hold" } else { "job release" };
+    let mut coordinator = context.coordinator(what).await?;
+    let change = LimitsChange { held: Some(held), ..LimitsChange::default() };
+    render::job::one(&coordinator.limit(id, change).await?)
 }

@@ -85,6 +85,7 @@ fn phase(state: &JobStatus) -> &'static str {
         JobStatus::Queued => "waiting for an earlier job of this target",
         JobStatus::Planning => "reading the logs",
         JobStatus::WaitingForWorkers => "waiting for a worker that knows both connections",
+        JobStatus::Held => "held: no worker gets a task of it for now",
         JobStatus::Copying => "copying",
         JobStatus::Publishing => "publishing",
         JobStatus::Cancelling => "ending",

@@ -205,7 +205,7 @@ fn a_jobs_limits_are_shown_where_it_has_some() {
         (Some(131_072), Some(64), Some("limits  128KiB/s, 64 copies at once\n")),
     ] {
         let mut limited = job(JobStatus::Copying);
-        limited.spec.limits = JobLimits { bytes_per_second, concurrency };
+        limited.spec.limits = JobLimits { bytes_per_second, concurrency, held: false };
         let answer = job::one(&limited).unwrap();
         let object: serde_json::Value = serde_json::from_str(&answer.json).unwrap();
         assert_eq!(object["limits"]["bytes_per_second"].as_u64(), bytes_per_second);

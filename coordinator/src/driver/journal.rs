@@ -11,8 +11,8 @@ pub(super) fn tell(fact: &Fact) {
     match fact {
         Fact::Created { job, .. } => tracing::info!(%job, "job created"),
         Fact::Limited { job, limits } => {
-            let JobLimits { bytes_per_second, concurrency } = *limits;
-            tracing::info!(%job, bytes_per_second, concurrency, "job limits");
+            let JobLimits { bytes_per_second, concurrency, held } = *limits;
+            tracing::info!(%job, bytes_per_second, concurrency, held, "job limits");
         }
         Fact::Planned { job, source_version, replica_version, .. } => {
             tracing::info!(%job, source_version, replica_version, "job planned");

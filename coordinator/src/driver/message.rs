@@ -26,6 +26,8 @@ pub enum Message {
     Cancel(JobId, Reply<Arc<JobSnapshot>>),
     /// Comes from `UpdateJob`; a job that has ended is refused.
     Limit(JobId, LimitsChange, Reply<Arc<JobSnapshot>>),
+    /// Takes back what workers hold of a job.
+    Recall(JobId, Reply<Arc<JobSnapshot>>),
     Job(JobId, Reply<Arc<JobSnapshot>>),
     Jobs(JobsQuery, Reply<JobsPage>),
     Watch(JobId, Reply<watch::Receiver<Arc<JobSnapshot>>>),

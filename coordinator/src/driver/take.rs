@@ -49,6 +49,10 @@ impl Driver {
                 answers.push(Answer::Limited(job, change, reply));
                 events.push(Event::LimitsChanged { job, change });
             }
+            Message::Recall(job, reply) => {
+                answers.push(Answer::Job(job, reply));
+                events.push(Event::TasksRecalled { job });
+            }
             Message::Job(job, reply) => answers.push(Answer::Job(job, reply)),
             Message::Jobs(query, reply) => answers.push(Answer::Jobs(query, reply)),
             Message::Watch(job, reply) => answers.push(Answer::Watch(job, reply)),

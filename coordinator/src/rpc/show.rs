@@ -38,6 +38,7 @@ pub(super) fn state(state: JobState) -> v1::job::State {
         JobState::Planning => v1::job::State::Planning,
         JobState::Copying => v1::job::State::Copying,
         JobState::WaitingForWorkers => v1::job::State::WaitingForWorkers,
+        JobState::Held => v1::job::State::Held,
         JobState::Publishing => v1::job::State::Publishing,
         JobState::Succeeded => v1::job::State::Succeeded,
         JobState::Failed => v1::job::State::Failed,

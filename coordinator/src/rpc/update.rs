@@ -18,22 +18,24 @@ pub(super) fn limits(request: v1::UpdateJobRequest) -> Result<(JobId, LimitsChan
         true => {
             refuse_outputs(&job)?;
             refuse_other_options(job.spec)?;
-            Named { rate: has_rate(wire), copies: has_copies(wire) }
+            set_in(wire.unwrap_or_default())
         }
         false => named(&paths)?,
     };
-    if !named.rate && !named.copies {
+    if !(named.rate || named.copies || named.held) {
         return Err(WireError::Missing { field: "update_mask" });
     }
     // What the mask does not name is not looked at.
-    let JobLimits { bytes_per_second, concurrency } =
+    let JobLimits { bytes_per_second, concurrency, held } =
         limits_from_wire(wire.map(|wire| v1::JobLimits {
             bytes_per_second: wire.bytes_per_second.filter(|_| named.rate),
             concurrency: wire.concurrency.filter(|_| named.copies),
+            held: wire.held,
         }))?;
     let change = LimitsChange {
         bytes_per_second: named.rate.then_some(bytes_per_second),
         concurrency: named.copies.then_some(concurrency),
+        held: named.held.then_some(held),
     };
     Ok((id, change))
 }
@@ -66,18 +68,20 @@ fn refuse_other_options(spec: Option<v1::CloneSpec>) -> Result<(), WireError> {
 struct Named {
     rate: bool,
     copies: bool,
+    held: bool,
 }
 
 fn named(paths: &[String]) -> Result<Named, WireError> {
-    let mut named = Named { rate: false, copies: false };
+    let mut named = Named { rate: false, copies: false, held: false };
     for path in paths {
         match path.as_str() {
-            "spec.limits" => named = Named { rate: true, copies: true },
+            "spec.limits" => named = Named { rate: true, copies: true, held: true },
             "spec.limits.bytes_per_second" => named.rate = true,
             "spec.limits.concurrency" => named.copies = true,
+            "spec.limits.held" => named.held = true,
             other => {
                 let why = format!(
-                    "{other:?} cannot be changed: write spec.limits, \
+                    "{other:?} cannot be changed: write spec.limits, spec.limits.held, \
                      spec.limits.bytes_per_second or spec.limits.concurrency"
                 );
                 return Err(WireError::invalid("update_mask", why));
@@ -87,12 +91,9 @@ fn named(paths: &[String]) -> Result<Named, WireError> {
     Ok(named)
 }
 
-fn has_rate(limits: Option<v1::JobLimits>) -> bool {
-    limits.is_some_and(|limits| limits.bytes_per_second.is_some())
-}
-
-fn has_copies(limits: Option<v1::JobLimits>) -> bool {
-    limits.is_some_and(|limits| limits.concurrency.is_some())
+fn set_in(limits: v1::JobLimits) -> Named {
+    let v1::JobLimits { bytes_per_second, concurrency, held } = limits;
+    Named { rate: bytes_per_second.is_some(), copies: concurrency.is_some(), held: held.is_some() }
 }
 
 #[cfg(test)]
@@ -103,8 +104,11 @@ mod tests {
     use super::*;
 
     fn request(limits: Option<(Option<i64>, Option<i32>)>, paths: &[&str]) -> v1::UpdateJobRequest {
-        let limits = limits
-            .map(|(bytes_per_second, concurrency)| v1::JobLimits { bytes_per_second, concurrency });
+        let limits = limits.map(|(bytes_per_second, concurrency)| v1::JobLimits {
+            bytes_per_second,
+            concurrency,
+            held: None,
+        });
         let spec = limits.map(|limits| v1::CloneSpec { limits: Some(limits), ..<_>::default() });
         let name = format!("jobs/{}", Uuid::from_u128(7));
         let paths = paths.iter().map(|path| (*path).to_owned()).collect();
@@ -130,9 +134,28 @@ mod tests {
             (Some((Some(RATE), None)), &[], rate, None),
             (Some((None, Some(4))), &[], None, Some(Some(4))),
         ] {
-            let change = LimitsChange { bytes_per_second, concurrency };
+            // The whole of the limits is named: one that is not set is none.
+            let held = (paths == ["spec.limits"]).then_some(false);
+            let change = LimitsChange { bytes_per_second, concurrency, held };
             let found = super::limits(request(limits, paths));
             assert_eq!(found, Ok((JobId(Uuid::from_u128(7)), change)), "{limits:?} {paths:?}");
+        }
+    }
+
+    #[test]
+    fn a_job_is_held_and_released_with_and_without_a_mask() {
+        for (held, paths, change) in [
+            (Some(true), &[][..], Some(true)),
+            (Some(false), &[], Some(false)),
+            (Some(true), &["spec.limits.held"], Some(true)),
+            (None, &["spec.limits.held"], Some(false)),
+            (Some(true), &["spec.limits.concurrency"], None),
+        ] {
+            let mut request = request(Some((None, None)), paths);
+            let spec = request.job.as_mut().and_then(|job| job.spec.as_mut()).unwrap();
+            spec.limits.as_mut().unwrap().held = held;
+            let (_, found) = super::limits(request).unwrap();
+            assert_eq!(found.held, change, "{held:?} {paths:?}");
         }
     }
 

@@ -53,7 +53,7 @@ fn job_spec() -> JobSpec {
             divergence_policy: DivergencePolicy::Overwrite,
             allowed_features: vec![],
             source_replaced_policy: SourceReplacedPolicy::Reclone,
-            limits: JobLimits { bytes_per_second: Some(1 << 20), concurrency: None },
+            limits: JobLimits { bytes_per_second: Some(1 << 20), ..Default::default() },
         },
         source: side("file:///a"),
         target: side("file:///b"),
@@ -97,7 +97,7 @@ pub(super) fn ended(number: u128, end: End) -> Fact {
 }
 
 fn limited(number: u128, concurrency: Option<u32>) -> Fact {
-    let limits = JobLimits { bytes_per_second: None, concurrency };
+    let limits = JobLimits { concurrency, ..Default::default() };
     Fact::Limited { job: job(number), limits }
 }
 
@@ -402,7 +402,7 @@ fn an_order_survives_and_garbage_is_named() {
     assert_eq!(decode_spec(&encode_spec(&job_spec())).unwrap(), job_spec());
     // The limits of a job are no part of what its plan depends on.
     let mut faster = job_spec();
-    faster.spec.limits = JobLimits { bytes_per_second: None, concurrency: Some(9) };
+    faster.spec.limits = JobLimits { concurrency: Some(9), ..Default::default() };
     assert_ne!(encode_spec(&faster), encode_spec(&job_spec()));
     assert_eq!(encode_options(&faster), encode_options(&job_spec()));
     faster.spec.verification = Verification::ReadBack;

@@ -15,7 +15,7 @@ use crate::support::{LIMITS, Lake, Running, Worker};
 const MIB: i64 = 1 << 20;
 
 fn limits(bytes_per_second: Option<i64>, concurrency: Option<i32>) -> Option<v1::JobLimits> {
-    Some(v1::JobLimits { bytes_per_second, concurrency })
+    Some(v1::JobLimits { bytes_per_second, concurrency, held: None })
 }
 
 /// Sets these limits as far as the mask names them.
@@ -130,6 +130,28 @@ async fn a_job_that_ended_keeps_its_limits_however_long_ago_that_was() {
         assert_eq!(from_status(&status).reason, Reason::JobEnded, "{is_forgotten}");
         assert_eq!(shown(&mut running, &job.name).await, limits(Some(2 * MIB), None));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_held_job_is_planned_and_copied_only_once_it_is_released() {
+    let lake = Lake::new();
+    two_files(&lake);
+    let place = Place::File(lake.path("state.db"));
+    let mut running = Running::start(&lake, &place).await;
+    let mut worker = Worker::register(&running, &lake, "w").await;
+    let held = Some(v1::JobLimits { held: Some(true), ..Default::default() });
+    let job = running.create(limited(&lake, held)).await.unwrap();
+    running.reach(&job.name, State::Held).await;
+    running.embedded.stop().await.unwrap();
+
+    let mut running = Running::start(&lake, &place).await;
+    worker.move_to(&running, vec![]).await;
+    running.reach(&job.name, State::Held).await;
+    let released = update(&job.name, None, &["spec.limits.held"]);
+    assert_eq!(try_update(&mut running, released).await, Ok(None));
+    let grant = worker.acquire().await.unwrap().remove(0);
+    worker.report(vec![worker.copy(&grant)]).await;
+    assert_eq!(running.finish(&job.name).await.state(), State::Succeeded);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -47,7 +47,7 @@ fn a_workers_share_is_an_equal_part_of_what_the_others_leave() {
         (2, 4, copies(1), &[copies(1); 3], 1),
         (u32::MAX, 1, S::NOTHING, &[], u32::MAX),
     ] {
-        let limits = JobLimits { concurrency: Some(limit), bytes_per_second: None };
+        let limits = JobLimits { concurrency: Some(limit), ..JobLimits::default() };
         let share = limits.share(workers, own, others.iter().copied());
         assert_eq!(share, copies(told), "{limit} of {workers} with {own:?} beside {others:?}");
     }
@@ -59,7 +59,7 @@ fn a_workers_share_is_an_equal_part_of_what_the_others_leave() {
         (LEAST, 1, S::ALL, &[], LEAST),
         (u64::MAX, 2, S::ALL, &[S::ALL], u64::MAX / 2),
     ] {
-        let limits = JobLimits { bytes_per_second: Some(limit), concurrency: None };
+        let limits = JobLimits { bytes_per_second: Some(limit), ..JobLimits::default() };
         let share = limits.share(workers, own, others.iter().copied());
         assert_eq!(share, bytes(told), "{limit} of {workers} with {own:?} beside {others:?}");
     }
@@ -91,7 +91,7 @@ fn so_many_workers_can_each_make_a_copy() {
         (None, Some(1), 1),
         (None, None, u32::MAX as usize),
     ] {
-        let limits = JobLimits { bytes_per_second, concurrency };
+        let limits = JobLimits { bytes_per_second, concurrency, held: false };
         assert_eq!(limits.workers_max(), workers, "{limits:?}");
     }
 }
@@ -118,14 +118,18 @@ fn a_worker_holds_what_it_copies_in_two_heartbeats_and_no_more() {
 
 #[test]
 fn a_change_leaves_what_it_does_not_name() {
-    let old = JobLimits { bytes_per_second: Some(MIB), concurrency: Some(4) };
+    let old = JobLimits { bytes_per_second: Some(MIB), concurrency: Some(4), held: false };
     for (bytes_per_second, concurrency, wanted) in [
         (None, None, old),
         (Some(None), None, JobLimits { bytes_per_second: None, ..old }),
         (None, Some(Some(9)), JobLimits { concurrency: Some(9), ..old }),
-        (Some(Some(7)), Some(None), JobLimits { bytes_per_second: Some(7), concurrency: None }),
+        (
+            Some(Some(7)),
+            Some(None),
+            JobLimits { bytes_per_second: Some(7), concurrency: None, held: false },
+        ),
     ] {
-        let change = LimitsChange { bytes_per_second, concurrency };
+        let change = LimitsChange { bytes_per_second, concurrency, held: None };
         assert_eq!(old.changed(change), wanted, "{change:?}");
     }
 }
@@ -156,7 +160,7 @@ proptest! {
         steps in proptest::collection::vec(steps(), 0..60),
     ) {
         let limits =
-            JobLimits { bytes_per_second: Some(bytes_per_second), concurrency: Some(concurrency) };
+            JobLimits { bytes_per_second: Some(bytes_per_second), concurrency: Some(concurrency), held: false };
         let mut shares = BTreeMap::new();
         for step in steps {
             match step {

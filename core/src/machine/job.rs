@@ -217,6 +217,7 @@ impl Job {
             }
             Stage::Planning { .. } => JobState::Planning,
             Stage::Publishing(_) => JobState::Publishing,
+            Stage::Copying(_) if self.limits.held => JobState::Held,
             Stage::Copying(_) if has_worker() => JobState::Copying,
             Stage::Copying(_) => JobState::WaitingForWorkers,
             Stage::Ended { end, .. } => end.state(),

@@ -13,6 +13,10 @@
 ///     Planning --> Cancelled: cancelled
 ///     Planning --> Cancelling: cancelled while a commit may be in the log
 ///     Copying --> WaitingForWorkers: no worker takes it
+///     Copying --> Held: held
+///     Held --> Copying: held no more
+///     Held --> Publishing: what was in flight was all
+///     Held --> Cancelled: cancelled
 ///     WaitingForWorkers --> Copying: a worker takes it
 ///     WaitingForWorkers --> Failed: waited too long
 ///     Copying --> Planning: an object of the source is gone
@@ -41,6 +45,8 @@ pub enum JobState {
     Copying,
     /// There is something to copy and no live worker that knows both connections.
     WaitingForWorkers,
+    /// There is something to copy, and no worker gets a task of it for now.
+    Held,
     /// The commit is on its way.
     Publishing,
     /// The replica is at the source's version.
@@ -55,11 +61,12 @@ pub enum JobState {
 
 impl JobState {
     /// Every state once, in the order of their names on the wire.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Queued,
         Self::Planning,
         Self::Copying,
         Self::WaitingForWorkers,
+        Self::Held,
         Self::Publishing,
         Self::Succeeded,
         Self::Failed,

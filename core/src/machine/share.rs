@@ -8,9 +8,11 @@ use std::collections::BTreeSet;
 use super::action::{Action, GrantedTask};
 use super::fact::Fact;
 use super::job::Job;
+use super::lease::Lease;
 use super::state::Machine;
+use super::tasks::TaskState;
 use super::violation::Violation;
-use crate::ids::{JobId, WorkerId};
+use crate::ids::{JobId, TaskIndex, WorkerId};
 use crate::job_limits::{JobShare, LimitsChange};
 
 impl Machine {
@@ -39,9 +41,25 @@ impl Machine {
         actions.push(Action::Record(Fact::Limited { job: id, limits }));
     }
 
+    /// Takes back what workers hold of a job. They are told with their next heartbeat, and what they
+    /// report until then counts all the same.
+    pub(super) fn recall_tasks(&mut self, id: JobId) -> Result<(), Violation> {
+        let Some(tasks) = self.jobs.get(&id).and_then(Job::copying) else { return Ok(()) };
+        let held: Vec<(TaskIndex, Lease)> = tasks.leases().collect();
+        for (index, lease) in held {
+            self.task_mut(id, index)?.attempts.lost(&lease);
+            self.drop_lease(lease.worker, (id, index), TaskState::Ready)?;
+        }
+        self.touched.insert(id);
+        Ok(())
+    }
+
     /// True when a worker may get another task of the job as far as its limits go: one that holds
     /// none as long as each can make a copy, another one when it runs dry.
     pub(super) fn has_room_for(&self, worker: WorkerId, id: JobId, job: &Job) -> bool {
+        if job.limits.held {
+            return false;
+        }
         let (Some(known), true) = (self.workers.get(&worker), job.is_limited()) else {
             return true;
         };

@@ -10,12 +10,12 @@ use crate::ids::JobId;
 use crate::reason::Reason;
 
 impl Machine {
-    /// Fails the jobs that no worker took for the limit. One whose tasks are being copied does not
-    /// starve, even when the worker that copies them takes no more.
+    /// Fails the jobs that no worker took for the limit. One that is held does not starve, nor one
+    /// whose tasks are being copied, even when the worker that copies them takes no more.
     pub(super) fn end_starving_jobs(&mut self, actions: &mut Vec<Action>) {
         let copying = self.active().filter_map(|(id, job)| {
             let tasks = job.copying()?;
-            let fed = !tasks.leased.is_empty() || self.has_worker(job);
+            let fed = job.limits.held || !tasks.leased.is_empty() || self.has_worker(job);
             Some((id, fed))
         });
         let copying: Vec<(JobId, bool)> = copying.collect();

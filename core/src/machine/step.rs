@@ -43,6 +43,7 @@ impl Machine {
                 self.limits_changed(job, change, actions);
                 Ok(())
             }
+            Event::TasksRecalled { job } => self.recall_tasks(job),
             Event::CancelRequested { job } => {
                 self.job_event(job, JobEvent::CancelRequested, actions)
             }

@@ -13,7 +13,7 @@ use crate::clocks::{DAY_MS, ZONES, cases, time, zone};
 use crate::windows::{lines, window};
 
 fn schedules() -> impl Strategy<Value = Schedule> {
-    let every = (6 * 60..100 * 60_u64)
+    let every = (20 * 60..100 * 60_u64)
         .prop_map(|minutes| Schedule::every(Duration::from_secs(minutes * 60)).unwrap());
     let at = proptest::sample::select(&ZONES[..]).prop_map(|name| {
         Schedule::at(&["02:15", "14:00", "23:50"], Days::ALL, zone(name)).unwrap()

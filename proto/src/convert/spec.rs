@@ -72,10 +72,11 @@ fn table_from_wire(
 /// Returns the wire form of a job's limits; `None` when there are none.
 #[must_use]
 pub fn limits_to_wire(limits: JobLimits) -> Option<v1::JobLimits> {
-    let JobLimits { bytes_per_second, concurrency } = limits;
+    let JobLimits { bytes_per_second, concurrency, held } = limits;
     (!limits.is_none()).then(|| v1::JobLimits {
         bytes_per_second: bytes_per_second.map(|rate| i64::try_from(rate).unwrap_or(i64::MAX)),
         concurrency: concurrency.map(|copies| i32::try_from(copies).unwrap_or(i32::MAX)),
+        held: held.then_some(true),
     })
 }
 
@@ -84,7 +85,7 @@ pub fn limits_to_wire(limits: JobLimits) -> Option<v1::JobLimits> {
 /// # Errors
 /// A limit that lets no copy go on.
 pub fn limits_from_wire(limits: Option<v1::JobLimits>) -> Result<JobLimits, WireError> {
-    let v1::JobLimits { bytes_per_second, concurrency } = limits.unwrap_or_default();
+    let v1::JobLimits { bytes_per_second, concurrency, held } = limits.unwrap_or_default();
     let rate = bytes_per_second.map(|rate| {
         let enough = u64::try_from(rate).ok().filter(|rate| *rate >= BODY_BYTES_PER_SECOND_MIN);
         let why = || format!("it is {rate}: write {BODY_BYTES_PER_SECOND_MIN} or more");
@@ -95,7 +96,11 @@ pub fn limits_from_wire(limits: Option<v1::JobLimits>) -> Result<JobLimits, Wire
         let why = || format!("it is {copies}: write 1 or more");
         enough.ok_or_else(|| WireError::invalid("spec.limits.concurrency", why()))
     });
-    Ok(JobLimits { bytes_per_second: rate.transpose()?, concurrency: copies.transpose()? })
+    Ok(JobLimits {
+        bytes_per_second: rate.transpose()?,
+        concurrency: copies.transpose()?,
+        held: held.unwrap_or_default(),
+    })
 }
 
 fn source_point_to_wire(point: SourcePoint) -> Option<v1::clone_spec::SourcePoint> {

@@ -41,7 +41,7 @@ fn spec() -> CloneSpec {
         divergence_policy: DivergencePolicy::Overwrite,
         allowed_features: vec!["newFeature".into()],
         source_replaced_policy: SourceReplacedPolicy::Reclone,
-        limits: JobLimits { bytes_per_second: Some(1 << 20), concurrency: Some(9) },
+        limits: JobLimits { bytes_per_second: Some(1 << 20), concurrency: Some(9), held: true },
     }
 }
 
@@ -138,7 +138,7 @@ fn what_a_client_leaves_out_is_the_command_lines_default() {
 fn what_a_client_cannot_mean_is_refused_by_field() {
     let wire = || v1::CloneSpec::from(&spec());
     let limits = |bytes_per_second, concurrency| v1::CloneSpec {
-        limits: Some(v1::JobLimits { bytes_per_second, concurrency }),
+        limits: Some(v1::JobLimits { bytes_per_second, concurrency, held: None }),
         ..wire()
     };
     let (rate, copies) = ("spec.limits.bytes_per_second", "spec.limits.concurrency");
@@ -206,7 +206,7 @@ fn leases_survive_the_wire() {
 #[test]
 fn limits_and_shares_survive_the_wire_and_absent_means_any_number() {
     for (bytes_per_second, concurrency) in [(None, None), (Some(131_072), None), (None, Some(1))] {
-        let limits = JobLimits { bytes_per_second, concurrency };
+        let limits = JobLimits { bytes_per_second, concurrency, held: false };
         let wire = v1::CloneSpec::from(&CloneSpec { limits, ..spec() });
         assert_eq!(wire.limits.is_some(), !limits.is_none());
         assert_eq!(CloneSpec::try_from(wire).unwrap().limits, limits);

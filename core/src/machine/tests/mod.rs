@@ -4,6 +4,7 @@ mod announce;
 mod clock;
 mod denials;
 mod groups;
+mod holds;
 mod invariants;
 mod late;
 mod leases;

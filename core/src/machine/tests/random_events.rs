@@ -33,9 +33,11 @@ fn publish_outcomes() -> impl Strategy<Value = PublishOutcome> {
 
 fn limit_changes() -> impl Strategy<Value = LimitsChange> {
     let limit = || prop_oneof![Just(None), (1..4_u32).prop_map(Some)];
-    (proptest::option::of(limit()), proptest::option::of(limit())).prop_map(|(rate, copies)| {
+    let held = proptest::option::of(proptest::bool::ANY);
+    (proptest::option::of(limit()), proptest::option::of(limit()), held).prop_map(|changes| {
+        let (rate, copies, held) = changes;
         let rate = rate.map(|rate| rate.map(|rate| u64::from(rate) * (128 << 10)));
-        LimitsChange { bytes_per_second: rate, concurrency: copies }
+        LimitsChange { bytes_per_second: rate, concurrency: copies, held }
     })
 }
 
@@ -55,6 +57,7 @@ fn events() -> impl Strategy<Value = Event> {
         }),
         (jobs.clone(), limit_changes())
             .prop_map(|(job, change)| Event::LimitsChanged { job, change }),
+        jobs.clone().prop_map(|job| Event::TasksRecalled { job }),
         jobs.clone().prop_map(|job| Event::CancelRequested { job }),
         (jobs.clone(), tasks).prop_map(|(job, tasks)| {
             let tasks = tasks.into_iter().map(|number| task(number, u64::from(number) * 3));

@@ -6,7 +6,7 @@ use crate::job_limits::{JobShare, LimitsChange};
 const BEAT_MS: u64 = 5_000;
 
 fn limits(mib: u64, copies: u32) -> JobLimits {
-    JobLimits { bytes_per_second: Some(mib * MIB), concurrency: Some(copies) }
+    JobLimits { bytes_per_second: Some(mib * MIB), concurrency: Some(copies), held: false }
 }
 
 fn share(mib: u64, copies: u32) -> JobShare {
@@ -17,8 +17,12 @@ fn share(mib: u64, copies: u32) -> JobShare {
 const ONE_COPY: JobShare = JobShare { bytes_per_second: Some(128 << 10), concurrency: Some(1) };
 
 fn change(to: JobLimits) -> LimitsChange {
-    let JobLimits { bytes_per_second, concurrency } = to;
-    LimitsChange { bytes_per_second: Some(bytes_per_second), concurrency: Some(concurrency) }
+    let JobLimits { bytes_per_second, concurrency, held } = to;
+    LimitsChange {
+        bytes_per_second: Some(bytes_per_second),
+        concurrency: Some(concurrency),
+        held: Some(held),
+    }
 }
 
 /// What workers are told with their grants.
@@ -119,7 +123,7 @@ fn a_change_is_a_fact_and_told_with_the_next_heartbeats() {
 
 #[test]
 fn no_more_workers_copy_than_can_each_make_one_copy() {
-    let one = JobLimits { concurrency: Some(1), bytes_per_second: None };
+    let one = JobLimits { concurrency: Some(1), ..JobLimits::default() };
     let (mut rig, keys, told_first) = started(one, 2, 2);
     let copies = |copies| JobShare { bytes_per_second: None, concurrency: Some(copies) };
     assert_eq!(told_first, [(worker(1), copies(1))], "the second one waits");
@@ -157,7 +161,7 @@ fn a_limit_survives_a_restart_and_what_workers_have_is_not_doubled() {
 
 #[test]
 fn a_job_with_limits_is_given_a_little_ahead_and_leaves_the_worker_to_others() {
-    let slow = JobLimits { bytes_per_second: Some(MIB), concurrency: None };
+    let slow = JobLimits { bytes_per_second: Some(MIB), ..JobLimits::default() };
     let mut rig = Rig::new();
     rig.register(1, vec![]);
     rig.submit_with(1, 1, slow);
@@ -179,7 +183,7 @@ fn a_job_with_limits_is_given_a_little_ahead_and_leaves_the_worker_to_others() {
 
 #[test]
 fn a_task_that_is_slow_because_of_a_limit_is_not_copied_twice() {
-    let slow = JobLimits { bytes_per_second: Some(128 << 10), concurrency: None };
+    let slow = JobLimits { bytes_per_second: Some(128 << 10), ..JobLimits::default() };
     for (limits, copies) in [(JobLimits::default(), 1), (slow, 0), (limits(100, 64), 0)] {
         let (mut rig, keys, _) = started(limits, 1, 1);
         for _ in 0..3 {
