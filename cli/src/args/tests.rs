@@ -75,7 +75,8 @@ fn every_flag_has_its_place_in_the_spec() {
             s.allowed_features = vec!["x".into(), "y".into()];
         }),
         ("|--job-bandwidth|100MiB/s|--job-concurrency|64", |s| {
-            s.limits = JobLimits { bytes_per_second: Some(100 << 20), concurrency: Some(64), held: false };
+            s.limits =
+                JobLimits { bytes_per_second: Some(100 << 20), concurrency: Some(64), held: false };
         }),
         ("|--source-connection|prod", |s| s.source.connection = Some("prod".into())),
         ("|--target-connection|dr", |s| s.target.connection = Some("dr".into())),

@@ -63,6 +63,21 @@ pub(crate) async fn has_checkpoint_from(
     Ok(listing.checkpoints.iter().any(|found| found.version >= version))
 }
 
+/// Lists the files of `version` and later ones. All of the log is listed where that shows none, or
+/// leaves out what is there.
+pub(super) async fn from(table: &TableStore, version: u64) -> Result<Listing, DeltaError> {
+    let found = listing(table, Some(version)).await?;
+    let Some(newest) = found.newest() else { return whole(table, None).await };
+    let next = newest.saturating_add(1);
+    match io::exists(table, &commit_path(next)).await {
+        Ok(false) => Ok(found),
+        Ok(true) => whole(table, Some(next)).await,
+        // Some stores deny what is absent to those who may not list all.
+        Err(DeltaError::Storage { denied: true, .. }) => whole(table, None).await,
+        Err(error) => Err(error),
+    }
+}
+
 /// The result of a listing that starts at the hint.
 enum Bounded {
     /// It shows a checkpoint and all that is newer.

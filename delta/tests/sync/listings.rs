@@ -6,8 +6,11 @@ use std::sync::atomic::AtomicU64;
 use deepclone_core::reason::Reason;
 use deepclone_core::spec::{CloneSpec, SourcePoint};
 use deepclone_delta::enclosing::refuse_inside_table;
+use deepclone_delta::log::{FirstNewer, Newer};
 use deepclone_delta::{io, log};
+use object_store::ObjectStoreExt as _;
 use object_store::memory::InMemory;
+use object_store::path::Path;
 use serde_json::json;
 
 use crate::faults::Watched;
@@ -171,4 +174,54 @@ async fn a_plan_that_is_refused_is_not_made_again_unless_the_newest_version_went
     let (whole, from_hint) = (LISTED.to_owned(), format!("{LISTED} after {:020}", 10));
     let probe = format!("HEAD source/_delta_log/{}", json_of(14));
     assert_eq!(store.take(), [from_hint.clone(), probe, from_hint, whole]);
+}
+
+#[tokio::test]
+async fn what_is_newer_costs_two_requests_and_says_since_when() {
+    let (store, source) = long_source().await;
+    let written_ms = |version| {
+        let path = Path::from(format!("source/_delta_log/{}", json_of(version)));
+        let store = Arc::clone(&store);
+        async move { store.head(&path).await.unwrap().last_modified.timestamp_millis() }
+    };
+    let (newest, ninth) = (written_ms(NEWEST).await, written_ms(9).await);
+    store.take();
+    let first = |committed_ms| Some(FirstNewer { committed_ms, is_cleaned: false });
+    for (after, newer, requests) in [
+        (NEWEST, None, 2),
+        (NEWEST - 1, first(newest), 3),
+        (8, first(ninth), 3),
+        // The table was made again: its log is shorter. All of it is listed.
+        (NEWEST + 5, None, 2),
+    ] {
+        let found = log::newer(&source.store, after).await.unwrap();
+        assert_eq!(found, Some(Newer { newest: NEWEST, first: newer }), "after {after}");
+        assert_eq!(store.take().len(), requests, "after {after}");
+    }
+    let nothing = Table::on(store.clone(), "nothing");
+    assert_eq!(log::newer(&nothing.store, 3).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn what_is_newer_is_found_also_where_the_log_was_cleaned_up_or_a_listing_loses_it() {
+    for after in [3, 10, 12] {
+        let (store, source) = long_source().await;
+        store.hidden.lock().unwrap().after_a_start = vec![json_of(12), json_of(13)];
+        let found = log::newer(&source.store, after).await.unwrap().unwrap();
+        assert_eq!(found.newest, NEWEST, "after {after}");
+        assert!(!found.first.unwrap().is_cleaned, "after {after}");
+    }
+    let (_, mut source) = long_source().await;
+    for version in 0..=11 {
+        source.delete(&format!("_delta_log/{}", json_of(version))).await;
+    }
+    let cleaned = log::newer(&source.store, 3).await.unwrap().unwrap();
+    assert_eq!(cleaned.newest, NEWEST);
+    let first = cleaned.first.unwrap();
+    assert!(first.is_cleaned && first.committed_ms > 0, "{first:?}");
+    // A table that gives its commits their times itself.
+    let info = json!({"commitInfo": {"inCommitTimestamp": 1_700_000_000_000_i64}});
+    source.commit(&[info]).await;
+    let own = log::newer(&source.store, NEWEST).await.unwrap().unwrap().first.unwrap();
+    assert_eq!((own.committed_ms, own.is_cleaned), (1_700_000_000_000, false));
 }
