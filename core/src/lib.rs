@@ -119,6 +119,7 @@
 //! * [`calendar`]: schedules, windows and months, in a time zone.
 //! * [`money`]: amounts of a currency.
 //! * [`price`]: what a copy costs by list prices.
+//! * [`replication`]: what a user declares, and every mistake in it.
 //! * [`unix_time`]: wall-clock time.
 
 pub mod budget;
@@ -136,6 +137,7 @@ pub mod money;
 pub mod price;
 pub mod reason;
 pub mod receipt;
+pub mod replication;
 pub mod shard;
 pub mod spec;
 pub mod task;

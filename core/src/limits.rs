@@ -209,6 +209,33 @@ pub const SPEC_BYTES_MAX: usize = 64 << 10;
 /// Bytes of the message of a failed task; what is longer is cut: a key of 1 KiB may be in it.
 pub const FAILURE_MESSAGE_BYTES_MAX: usize = 1 << 10;
 
+// What a file of replications may hold.
+
+/// Replications of one coordinator: they are applied as a whole, in one message.
+pub const REPLICATIONS_MAX: usize = 1_000;
+/// Bytes of a replication's name: a label of a host name or a metric takes no more.
+pub const REPLICATION_NAME_BYTES_MAX: usize = 63;
+/// Patterns of tables in one list: a thousand tables may be named one by one.
+pub const TABLE_PATTERNS_MAX: usize = 1_000;
+/// Bytes of a pattern of tables: as long as a key may be.
+pub const TABLE_PATTERN_BYTES_MAX: usize = 1 << 10;
+/// Windows of one replication, and entries of its timetable: several for each day of the week.
+pub const WINDOWS_MAX: usize = 64;
+/// Times of day in one schedule: one for each quarter of an hour.
+pub const SCHEDULE_TIMES_MAX: usize = 96;
+/// Labels of one replication: several times as many as a system of monitoring shows.
+pub const LABELS_MAX: usize = 32;
+/// Bytes of an owner, of a group, of a label's name and of its value.
+pub const LABEL_BYTES_MAX: usize = 128;
+/// Jobs of one replication at once: each is a plan in memory, and a plan has many tasks.
+pub const JOBS_AT_ONCE_MAX: u32 = 64;
+/// How often the source of a replication that follows its commits is asked at most.
+pub const POLL_MIN: Duration = Duration::from_secs(1);
+/// How long the source of a replication that follows its commits may be left alone.
+pub const POLL_MAX: Duration = Duration::from_secs(24 * 3_600);
+/// How long a job may go on after its window closed: longer is no window any more.
+pub const CLOSE_GRACE_MAX: Duration = Duration::from_secs(24 * 3_600);
+
 const _: () = assert!(HEARTBEAT_INTERVAL.as_millis() * 3 <= LEASE_TTL.as_millis());
 const _: () = assert!(ACQUIRE_WAIT_MAX.as_millis() < LEASE_TTL.as_millis());
 const _: () = assert!(WORKER_ASIDE.as_millis() < NO_WORKERS_WAIT.as_millis());
@@ -253,6 +280,7 @@ const _: () = assert!(PURGE_ROWS_MAX < EVIDENCE_ROWS_MAX);
 const _: () = assert!(WATCHERS_PER_JOB_MAX <= WATCHERS_MAX);
 const _: () = assert!(PARTITION_FILTER_BYTES_MAX + 2 * URI_BYTES_MAX < SPEC_BYTES_MAX);
 const _: () = assert!(ENTITY_TAG_BYTES_KEPT <= ENTITY_TAG_BYTES_MAX);
+const _: () = assert!(POLL_MIN.as_millis() < POLL_MAX.as_millis());
 const _: () = assert!(EVIDENCE_FRESH_MAX.as_millis() < EVIDENCE_KEPT.as_millis());
 
 /// The bounds that the machine is built with: the constants of the same names, or smaller ones in a

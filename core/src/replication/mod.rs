@@ -1,0 +1,35 @@
+//! What a user declares as a standing replication: which tables of one connection are kept at
+//! another, when, and at what cost.
+//!
+//! A [`ReplicationSpec`] has the values as they are written. [`ReplicationSpec::check`] names all
+//! of its mistakes at once, each by its field, or makes a [`CheckedReplication`]; [`check_set`]
+//! does so for a whole file. Paths of fields are those of the file: `window[1].from` is the
+//! beginning of the second window.
+
+mod bandwidth;
+mod check;
+mod checked;
+mod error;
+mod name;
+mod pattern;
+mod schedule;
+mod selection;
+mod set;
+mod spec;
+mod tables;
+#[cfg(test)]
+mod tests;
+mod words;
+
+pub use bandwidth::{BandwidthLimit, BandwidthTimetable, RateState};
+pub use checked::{CheckedReplication, ReplicationTrigger};
+pub use error::{SetError, SpecError};
+pub use name::{ReplicationName, ReplicationNameError};
+pub use pattern::{TablePattern, TablePatternError};
+pub use selection::TableSelection;
+pub use set::check_set;
+pub use spec::{
+    BandwidthSpec, BudgetSpec, CloneOptions, DueSpec, MaxLag, MissedPolicy, OverlapPolicy,
+    ReplicationSpec, ResumePolicy, ScheduleSpec, WindowSpec,
+};
+pub use words::{AtLimitWord, Word, WordError};
