@@ -159,6 +159,8 @@ async fn a_commit_that_is_filled_in_later_arrives_and_is_no_other_source() {
             sync(&source, &target, &spec()).await.unwrap();
             assert_equal(&source, &target).await;
             assert_eq!(live(&target).await, expect, "{text}");
+            let wanted = source.snapshot().await.metadata.configuration;
+            assert_eq!(target.snapshot().await.metadata.configuration, wanted, "{text}");
             assert!(matches!(sync(&source, &target, &spec()).await, Ok(Did::UpToDate)));
             source.commit(&[add("d1")]).await;
             sync_equal(&source, &target, &spec()).await;
