@@ -46,6 +46,7 @@ pub mod effects;
 pub mod embedded;
 pub mod job_plan;
 pub mod metrics;
+pub mod replications;
 pub mod rpc;
 pub mod server;
 pub mod shared_steps;

@@ -136,6 +136,21 @@ impl Connections {
         Ok(Resolved { connection: name.clone(), fingerprint, root, uri })
     }
 
+    /// Names the table at `path` below the root of a connection; the root itself when it is empty.
+    ///
+    /// # Errors
+    /// An unknown connection, or a path that could leave the root.
+    pub fn below(&self, name: &str, path: &str) -> Result<TableRef, ConnectionError> {
+        let found = self.by_name.get(name);
+        let connection = found.ok_or_else(|| ConnectionError::Unknown { name: name.to_owned() })?;
+        let outside =
+            |_| ConnectionError::OutsideRoot { uri: path.to_owned(), name: name.to_owned() };
+        location::check_path(path).map_err(outside)?;
+        let path = join(&connection.location.path, path);
+        let uri = Location { path, ..connection.location.clone() }.uri();
+        Ok(TableRef { uri, connection: Some(name.to_owned()) })
+    }
+
     fn longest_root(
         &self,
         location: &Location,

@@ -11,7 +11,7 @@ use deepclone_core::ids::{Epoch, JobId, TargetKey};
 use deepclone_core::limits::{EVIDENCE_KEPT, JOBS_KEPT, JOBS_KEPT_MAX};
 use futures::future::BoxFuture;
 
-use super::{Batch, Entry, Evidence, KnownObject, StateError, Store, encoding};
+use super::{Batch, Entry, Evidence, KnownObject, RowChange, RowKey, StateError, Store, encoding};
 
 /// The state in memory.
 #[derive(Debug, Default)]
@@ -28,6 +28,7 @@ struct Tables {
     jobs: BTreeMap<JobId, Vec<(u64, Row)>>,
     objects: BTreeMap<(TargetKey, String), Evidence>,
     publications: BTreeMap<JobId, i64>,
+    replications: BTreeMap<RowKey, Vec<u8>>,
 }
 
 #[derive(Clone, Debug)]
@@ -194,6 +195,28 @@ impl Store for MemoryStore {
     fn intend(&self, job: JobId, now_ms: i64) -> BoxFuture<'_, Result<(), StateError>> {
         Box::pin(async move {
             self.lock().publications.insert(job, now_ms);
+            Ok(())
+        })
+    }
+
+    fn replication_rows(&self) -> BoxFuture<'_, Result<Vec<(RowKey, Vec<u8>)>, StateError>> {
+        Box::pin(async move { Ok(self.lock().replications.clone().into_iter().collect()) })
+    }
+
+    fn change_rows<'a>(
+        &'a self,
+        epoch: Epoch,
+        changes: &'a [RowChange],
+    ) -> BoxFuture<'a, Result<(), StateError>> {
+        Box::pin(async move {
+            let mut tables = self.lock();
+            tables.check_term(epoch)?;
+            for RowChange { key, body } in changes {
+                match body {
+                    Some(body) => tables.replications.insert(key.clone(), body.clone()),
+                    None => tables.replications.remove(key),
+                };
+            }
             Ok(())
         })
     }

@@ -16,6 +16,7 @@ pub(super) static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
         step(3, "evidence", include_str!("../../migrations/0003_evidence.sql")),
         step(4, "evidence by job", include_str!("../../migrations/0004_evidence_by_job.sql")),
         step(5, "limits", include_str!("../../migrations/0005_limits.sql")),
+        step(6, "replications", include_str!("../../migrations/0006_replications.sql")),
     ])
 });
 

@@ -6,6 +6,8 @@
 //! Flow: [`Store::lead`] once, [`Store::load`] once, then [`Store::append`] batch by batch (I4).
 //! Every append checks the epoch of the writer: a coordinator that leads no more writes nothing.
 //!
+//! Replications are kept beside that, as rows of which the last one counts.
+//!
 //! A job that ended is kept in short: its spec, its last plan, its end. [`Store::find`] returns
 //! that for as long as it is kept; [`Store::purge`] drops everything else of it, and what is too
 //! old.
@@ -19,6 +21,7 @@ mod lock;
 mod memory;
 mod migrations;
 mod purge;
+mod replications;
 mod sqlite;
 mod store;
 #[cfg(test)]
@@ -29,5 +32,6 @@ pub use entry::{Entry, JobSpec, PlanNote};
 pub use error::StateError;
 pub use evidence::{Evidence, KnownObject};
 pub use memory::MemoryStore;
+pub use replications::{RowChange, RowKey};
 pub use sqlite::{Place, SqliteStore};
 pub use store::{Batch, Store};

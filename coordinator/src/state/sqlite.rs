@@ -19,7 +19,10 @@ use sqlx::{Row as _, Sqlite, Transaction};
 
 use super::history::{self, job_id};
 use super::migrations::MIGRATIONS;
-use super::{Batch, Entry, KnownObject, StateError, Store, encoding, evidence, lock, purge};
+use super::{
+    Batch, Entry, KnownObject, RowChange, RowKey, StateError, Store, encoding, evidence, lock,
+    purge, replications,
+};
 
 /// Connections that read a file at the same time; further reads wait.
 const READERS_MAX: u32 = 4;
@@ -199,6 +202,18 @@ impl Store for SqliteStore {
 
     fn intend(&self, job: JobId, now_ms: i64) -> BoxFuture<'_, Result<(), StateError>> {
         Box::pin(evidence::intend(&self.pool, job, now_ms))
+    }
+
+    fn replication_rows(&self) -> BoxFuture<'_, Result<Vec<(RowKey, Vec<u8>)>, StateError>> {
+        Box::pin(replications::load(&self.readers))
+    }
+
+    fn change_rows<'a>(
+        &'a self,
+        epoch: Epoch,
+        changes: &'a [RowChange],
+    ) -> BoxFuture<'a, Result<(), StateError>> {
+        Box::pin(async move { replications::write(self.begin().await?, epoch, changes).await })
     }
 
     fn forget<'a>(

@@ -6,6 +6,7 @@ use futures::future::BoxFuture;
 use super::entry::Entry;
 use super::error::StateError;
 use super::evidence::{Evidence, KnownObject};
+use super::replications::{RowChange, RowKey};
 
 /// A durable state. Every implementation passes the conformance suite of this folder.
 pub trait Store: Send + Sync + 'static {
@@ -36,6 +37,14 @@ pub trait Store: Send + Sync + 'static {
     /// Records that the commit of a job may be in its target's log from here on: no job replaces
     /// what this one copied.
     fn intend(&self, job: JobId, now_ms: i64) -> BoxFuture<'_, Result<(), StateError>>;
+    /// Returns every row of replications, by key.
+    fn replication_rows(&self) -> BoxFuture<'_, Result<Vec<(RowKey, Vec<u8>)>, StateError>>;
+    /// Makes changes of such rows durable: all of them, or none.
+    fn change_rows<'a>(
+        &'a self,
+        epoch: Epoch,
+        changes: &'a [RowChange],
+    ) -> BoxFuture<'a, Result<(), StateError>>;
     /// Drops the evidence for these keys, whose objects are gone.
     fn forget<'a>(
         &'a self,

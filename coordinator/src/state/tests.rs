@@ -253,6 +253,27 @@ async fn conforms(store: &dyn Store) {
     assert!(store.evidence(here, &["b"], 0).await.unwrap().is_empty());
     assert_eq!(store.evidence(there, &["b"], 0).await.unwrap().len(), 1);
 
+    // Of the rows of replications the last one of a key counts, and a dropped one is gone.
+    let row = |owner: &str, kind: &str, body: Option<&[u8]>| RowChange {
+        key: RowKey { owner: owner.to_owned(), kind: kind.to_owned(), part: String::new() },
+        body: body.map(<[u8]>::to_vec),
+    };
+    assert!(store.replication_rows().await.unwrap().is_empty());
+    let changes = [
+        row("b", "spec", Some(b"1")),
+        row("a", "spec", Some(b"2")),
+        row("b", "spec", Some(b"3")),
+        row("a", "pause", Some(b"4")),
+        row("a", "pause", None),
+        row("c", "spec", None),
+    ];
+    for _ in 0..2 {
+        store.change_rows(first, &changes).await.unwrap();
+        let rows = store.replication_rows().await.unwrap();
+        let seen: Vec<_> = rows.iter().map(|(key, body)| (&*key.owner, &body[..])).collect();
+        assert_eq!(seen, [("a", &b"2"[..]), ("b", b"3")]);
+    }
+
     // A later epoch leads; the earlier one can write nothing more.
     let second = store.lead(Epoch(0)).await.unwrap();
     assert!(second > first);
@@ -264,6 +285,8 @@ async fn conforms(store: &dyn Store) {
     let late = Batch { entries: vec![late], evidence: vec![] };
     assert!(matches!(store.append(first, &late).await, Err(StateError::Deposed)));
     assert!(matches!(store.purge(first, 1).await, Err(StateError::Deposed)));
+    assert!(matches!(store.change_rows(first, &changes).await, Err(StateError::Deposed)));
+    assert_eq!(store.replication_rows().await.unwrap().len(), 2);
     assert_eq!(store.load(9).await.unwrap().len(), live().len());
     store.append(second, &late).await.unwrap();
     assert_eq!(store.load(9).await.unwrap().len(), live().len() + 1);

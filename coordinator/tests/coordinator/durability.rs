@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use deepclone_coordinator::state::{
-    Batch, Entry, KnownObject, Place, SqliteStore, StateError, Store,
+    Batch, Entry, KnownObject, Place, RowChange, RowKey, SqliteStore, StateError, Store,
 };
 use deepclone_core::ids::{Epoch, JobId, TargetKey};
 use deepclone_core::machine::Fact;
@@ -82,6 +82,18 @@ impl Store for Failing {
 
     fn intend(&self, job: JobId, now_ms: i64) -> BoxFuture<'_, Result<(), StateError>> {
         self.inner.intend(job, now_ms)
+    }
+
+    fn replication_rows(&self) -> BoxFuture<'_, Result<Vec<(RowKey, Vec<u8>)>, StateError>> {
+        self.inner.replication_rows()
+    }
+
+    fn change_rows<'a>(
+        &'a self,
+        epoch: Epoch,
+        changes: &'a [RowChange],
+    ) -> BoxFuture<'a, Result<(), StateError>> {
+        self.inner.change_rows(epoch, changes)
     }
 
     fn forget<'a>(

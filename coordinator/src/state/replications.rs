@@ -1,0 +1,60 @@
+//! Rows of replications. The last row of a key counts, so writing one twice changes nothing.
+
+use deepclone_core::ids::Epoch;
+use sqlx::sqlite::SqlitePool;
+use sqlx::{Row as _, Sqlite, Transaction};
+
+use super::{StateError, history};
+
+/// Names a row.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RowKey {
+    /// The replication or the budget that it is of.
+    pub owner: String,
+    /// What it holds, such as `spec`.
+    pub kind: String,
+    /// Which of that kind; empty when there is one at the most.
+    pub part: String,
+}
+
+/// A change of one row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowChange {
+    pub key: RowKey,
+    /// `None` drops the row.
+    pub body: Option<Vec<u8>>,
+}
+
+pub(super) async fn load(pool: &SqlitePool) -> Result<Vec<(RowKey, Vec<u8>)>, StateError> {
+    let rows = sqlx::query("SELECT owner, kind, part, body FROM replications ORDER BY 1, 2, 3")
+        .fetch_all(pool)
+        .await?;
+    let read = |row: &sqlx::sqlite::SqliteRow| {
+        let key = RowKey { owner: row.try_get(0)?, kind: row.try_get(1)?, part: row.try_get(2)? };
+        Ok((key, row.try_get(3)?))
+    };
+    rows.iter().map(read).collect()
+}
+
+pub(super) async fn write(
+    mut transaction: Transaction<'_, Sqlite>,
+    epoch: Epoch,
+    changes: &[RowChange],
+) -> Result<(), StateError> {
+    history::check_term(&mut transaction, epoch).await?;
+    for RowChange { key, body } in changes {
+        let query = match body {
+            Some(body) => sqlx::query(
+                "INSERT INTO replications (body, owner, kind, part) VALUES (?, ?, ?, ?)
+                 ON CONFLICT (owner, kind, part) DO UPDATE SET body = excluded.body",
+            )
+            .bind(body),
+            None => {
+                sqlx::query("DELETE FROM replications WHERE owner = ? AND kind = ? AND part = ?")
+            }
+        };
+        query.bind(&key.owner).bind(&key.kind).bind(&key.part).execute(&mut *transaction).await?;
+    }
+    transaction.commit().await?;
+    Ok(())
+}
