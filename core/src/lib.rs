@@ -120,6 +120,7 @@
 //! * [`money`]: amounts of a currency.
 //! * [`price`]: what a copy costs by list prices.
 //! * [`replication`]: what a user declares, and every mistake in it.
+//! * [`readiness`]: how far replicas are behind, and whether a group can be relied on.
 //! * [`unix_time`]: wall-clock time.
 
 pub mod budget;
@@ -135,6 +136,7 @@ pub mod limits;
 pub mod machine;
 pub mod money;
 pub mod price;
+pub mod readiness;
 pub mod reason;
 pub mod receipt;
 pub mod replication;
