@@ -11,7 +11,10 @@ use deepclone_core::ids::{Epoch, JobId, TargetKey};
 use deepclone_core::limits::{EVIDENCE_KEPT, JOBS_KEPT, JOBS_KEPT_MAX};
 use futures::future::BoxFuture;
 
-use super::{Batch, Entry, Evidence, KnownObject, RowChange, RowKey, StateError, Store, encoding};
+use super::{
+    Batch, Entry, Evidence, KnownObject, ReplicationRow, RowChange, RowKey, StateError, Store,
+    encoding,
+};
 
 /// The state in memory.
 #[derive(Debug, Default)]
@@ -199,8 +202,11 @@ impl Store for MemoryStore {
         })
     }
 
-    fn replication_rows(&self) -> BoxFuture<'_, Result<Vec<(RowKey, Vec<u8>)>, StateError>> {
-        Box::pin(async move { Ok(self.lock().replications.clone().into_iter().collect()) })
+    fn replication_rows(&self) -> BoxFuture<'_, Result<Vec<ReplicationRow>, StateError>> {
+        Box::pin(async move {
+            let rows = self.lock().replications.clone().into_iter();
+            Ok(rows.map(|(key, body)| ReplicationRow { key, body }).collect())
+        })
     }
 
     fn change_rows<'a>(

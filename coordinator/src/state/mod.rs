@@ -32,6 +32,6 @@ pub use entry::{Entry, JobSpec, PlanNote};
 pub use error::StateError;
 pub use evidence::{Evidence, KnownObject};
 pub use memory::MemoryStore;
-pub use replications::{RowChange, RowKey};
+pub use replications::{ReplicationRow, RowChange, RowKey};
 pub use sqlite::{Place, SqliteStore};
 pub use store::{Batch, Store};

@@ -17,6 +17,13 @@ pub struct RowKey {
     pub part: String,
 }
 
+/// A row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplicationRow {
+    pub key: RowKey,
+    pub body: Vec<u8>,
+}
+
 /// A change of one row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RowChange {
@@ -25,13 +32,13 @@ pub struct RowChange {
     pub body: Option<Vec<u8>>,
 }
 
-pub(super) async fn load(pool: &SqlitePool) -> Result<Vec<(RowKey, Vec<u8>)>, StateError> {
+pub(super) async fn load(pool: &SqlitePool) -> Result<Vec<ReplicationRow>, StateError> {
     let rows = sqlx::query("SELECT owner, kind, part, body FROM replications ORDER BY 1, 2, 3")
         .fetch_all(pool)
         .await?;
     let read = |row: &sqlx::sqlite::SqliteRow| {
         let key = RowKey { owner: row.try_get(0)?, kind: row.try_get(1)?, part: row.try_get(2)? };
-        Ok((key, row.try_get(3)?))
+        Ok(ReplicationRow { key, body: row.try_get(3)? })
     };
     rows.iter().map(read).collect()
 }

@@ -20,8 +20,8 @@ use sqlx::{Row as _, Sqlite, Transaction};
 use super::history::{self, job_id};
 use super::migrations::MIGRATIONS;
 use super::{
-    Batch, Entry, KnownObject, RowChange, RowKey, StateError, Store, encoding, evidence, lock,
-    purge, replications,
+    Batch, Entry, KnownObject, ReplicationRow, RowChange, StateError, Store, encoding, evidence,
+    lock, purge, replications,
 };
 
 /// Connections that read a file at the same time; further reads wait.
@@ -204,7 +204,7 @@ impl Store for SqliteStore {
         Box::pin(evidence::intend(&self.pool, job, now_ms))
     }
 
-    fn replication_rows(&self) -> BoxFuture<'_, Result<Vec<(RowKey, Vec<u8>)>, StateError>> {
+    fn replication_rows(&self) -> BoxFuture<'_, Result<Vec<ReplicationRow>, StateError>> {
         Box::pin(replications::load(&self.readers))
     }
 

@@ -6,7 +6,7 @@ use futures::future::BoxFuture;
 use super::entry::Entry;
 use super::error::StateError;
 use super::evidence::{Evidence, KnownObject};
-use super::replications::{RowChange, RowKey};
+use super::replications::{ReplicationRow, RowChange};
 
 /// A durable state. Every implementation passes the conformance suite of this folder.
 pub trait Store: Send + Sync + 'static {
@@ -38,7 +38,7 @@ pub trait Store: Send + Sync + 'static {
     /// what this one copied.
     fn intend(&self, job: JobId, now_ms: i64) -> BoxFuture<'_, Result<(), StateError>>;
     /// Returns every row of replications, by key.
-    fn replication_rows(&self) -> BoxFuture<'_, Result<Vec<(RowKey, Vec<u8>)>, StateError>>;
+    fn replication_rows(&self) -> BoxFuture<'_, Result<Vec<ReplicationRow>, StateError>>;
     /// Makes changes of such rows durable: all of them, or none.
     fn change_rows<'a>(
         &'a self,

@@ -270,7 +270,7 @@ async fn conforms(store: &dyn Store) {
     for _ in 0..2 {
         store.change_rows(first, &changes).await.unwrap();
         let rows = store.replication_rows().await.unwrap();
-        let seen: Vec<_> = rows.iter().map(|(key, body)| (&*key.owner, &body[..])).collect();
+        let seen: Vec<_> = rows.iter().map(|row| (&*row.key.owner, &row.body[..])).collect();
         assert_eq!(seen, [("a", &b"2"[..]), ("b", b"3")]);
     }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use deepclone_coordinator::state::{
-    Batch, Entry, KnownObject, Place, RowChange, RowKey, SqliteStore, StateError, Store,
+    Batch, Entry, KnownObject, Place, ReplicationRow, RowChange, SqliteStore, StateError, Store,
 };
 use deepclone_core::ids::{Epoch, JobId, TargetKey};
 use deepclone_core::machine::Fact;
@@ -84,7 +84,7 @@ impl Store for Failing {
         self.inner.intend(job, now_ms)
     }
 
-    fn replication_rows(&self) -> BoxFuture<'_, Result<Vec<(RowKey, Vec<u8>)>, StateError>> {
+    fn replication_rows(&self) -> BoxFuture<'_, Result<Vec<ReplicationRow>, StateError>> {
         self.inner.replication_rows()
     }
 

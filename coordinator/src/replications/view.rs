@@ -1,0 +1,159 @@
+//! Replications as others see them: the gRPC service, the pages and the metrics show the same.
+//!
+//! A [`FleetView`] is one moment of all of them. It is made by the engine and never changed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use deepclone_core::budget::{BudgetKey, MonthUse};
+use deepclone_core::failure::Failure;
+use deepclone_core::ids::JobId;
+use deepclone_core::readiness::lag::{Freshness, Lag};
+use deepclone_core::readiness::verdict::{Member, Verdict, judge};
+use deepclone_core::replication::ReplicationSpec;
+use deepclone_core::unix_time::UnixTime;
+
+/// All replications at one moment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FleetView {
+    pub at: UnixTime,
+    /// By name.
+    pub replications: Vec<Arc<ReplicationView>>,
+}
+
+/// One replication.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReplicationView {
+    pub spec: Arc<ReplicationSpec>,
+    pub state: StateView,
+    /// By path.
+    pub tables: Vec<TableView>,
+    /// Tables that patterns found and that wait for approval, with their bytes.
+    pub unapproved: Vec<(String, u64)>,
+    /// The next slots, the first one first.
+    pub slots: Vec<SlotView>,
+    /// What ran and what was skipped, the newest first.
+    pub rounds: Vec<RoundView>,
+    /// What the budgets that it falls under have been used for in this month.
+    pub budgets: Vec<(BudgetKey, MonthUse)>,
+    /// How long an answer of the source says how far a table is behind.
+    pub valid_for: Duration,
+    pub created: UnixTime,
+    pub updated: UnixTime,
+}
+
+/// What a replication does now, or why it does nothing, and until when.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StateView {
+    pub state: ReplicationState,
+    /// One line for people, such as `the window opens`.
+    pub reason: String,
+    /// When that ends; `None` when it is not known.
+    pub until: Option<UnixTime>,
+}
+
+/// What a replication does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ReplicationState {
+    /// The sources are asked, or tables are copied.
+    Running,
+    /// Its next slot has not come.
+    WaitingForSlot,
+    /// A slot has come, and the windows are closed.
+    WaitingForWindow,
+    /// Others go first.
+    WaitingForTurn,
+    /// A budget is used up.
+    WaitingForBudget,
+    Paused,
+}
+
+/// One table of a replication.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TableView {
+    /// Below the roots of both connections.
+    pub path: String,
+    pub freshness: Freshness,
+    /// The newest version of the source, when it was last asked.
+    pub source_version: Option<u64>,
+    /// The source's version that the replica shows, and the replica's version that shows it.
+    pub synced: Option<(u64, u64)>,
+    /// When that was published, or found to be so.
+    pub synced_at: Option<UnixTime>,
+    /// Why its newest sync failed, or why its source cannot be read.
+    pub failure: Option<Failure>,
+    pub job: Option<TableJob>,
+}
+
+/// A sync of a table that is under way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableJob {
+    pub id: JobId,
+    /// The state's name on the wire, such as `COPYING`.
+    pub state: &'static str,
+    pub bytes_total: u64,
+    pub bytes_done: u64,
+}
+
+/// A slot that is to come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlotView {
+    pub at: UnixTime,
+    /// Why it will not start then, or not at all; empty when it will.
+    pub note: String,
+}
+
+/// A round that ran or runs, or slots that were skipped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoundView {
+    /// `None` for skipped slots.
+    pub number: Option<u64>,
+    /// Why it ran, or why they were skipped: one line.
+    pub cause: String,
+    pub began: UnixTime,
+    /// `None` while it runs.
+    pub ended: Option<UnixTime>,
+    /// Tables that were synced, and that failed.
+    pub done: u32,
+    pub failed: u32,
+    /// Bytes that its jobs read, repeats included.
+    pub bytes_read: u64,
+}
+
+impl ReplicationView {
+    /// Returns how far each table is behind at `now`.
+    pub fn lags(&self, now: UnixTime) -> impl Iterator<Item = (&TableView, Lag)> {
+        self.tables.iter().map(move |table| (table, table.freshness.lag(now, self.valid_for)))
+    }
+
+    /// Returns the tables as a verdict sees them.
+    fn members(&self, now: UnixTime) -> Vec<Member> {
+        let max_lag = self.spec.max_lag.and_then(|most| most.page.or(most.warn));
+        let member = |(table, lag): (&TableView, Lag)| Member {
+            lag,
+            max_lag,
+            is_failing: table.failure.is_some(),
+        };
+        self.lags(now).map(member).collect()
+    }
+
+    /// Judges whether all its tables can be failed over to.
+    #[must_use]
+    pub fn verdict(&self, now: UnixTime) -> Verdict {
+        judge(&self.members(now), now)
+    }
+}
+
+impl FleetView {
+    /// Judges the replications of a group together, or all of them. The places of what is not ready
+    /// count the tables in the order of the replications.
+    #[must_use]
+    pub fn verdict(&self, group: Option<&str>) -> Verdict {
+        let of_group = |view: &&Arc<ReplicationView>| {
+            group.is_none_or(|group| view.spec.group.as_deref() == Some(group))
+        };
+        let members = self.replications.iter().filter(of_group);
+        let members: Vec<Member> = members.flat_map(|view| view.members(self.at)).collect();
+        judge(&members, self.at)
+    }
+}
