@@ -18,8 +18,6 @@
 //! and makes the [`BudgetEntry`]s durable, each operation's in one transaction. An entry has
 //! absolute values: the last one for its key counts, and writing one twice changes nothing.
 //! [`BudgetLedger::recover`] makes the same state of them.
-//!
-//! Beside it, a [`Timetable`] limits bandwidth by the hour.
 
 mod entry;
 mod ledger;
@@ -27,12 +25,10 @@ mod limit;
 mod month_use;
 #[cfg(test)]
 mod tests;
-mod timetable;
 mod verdict;
 
 pub use entry::BudgetEntry;
 pub use ledger::BudgetLedger;
 pub use limit::{AtLimit, BudgetAmount, BudgetKey, BudgetUnit, Cost, MonthBudget};
 pub use month_use::MonthUse;
-pub use timetable::{Timetable, TimetableError, TimetableLine, TimetableRate};
 pub use verdict::{BudgetVerdict, HoldCause};
