@@ -16,6 +16,43 @@ use uuid::Uuid;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct JobId(pub Uuid);
 
+impl JobId {
+    /// Returns the id of the job for one table in one round of a replication, always the same one.
+    /// A job that is tried again in that round has another id.
+    #[must_use]
+    pub fn of_round(
+        replication: ReplicationId,
+        round: u64,
+        table: TableNumber,
+        retry: u32,
+    ) -> Self {
+        Self(uuid_of(
+            Sha256::new()
+                .chain_update(b"job of a round")
+                .chain_update(replication.0.as_bytes())
+                .chain_update(round.to_be_bytes())
+                .chain_update(table.0.to_be_bytes())
+                .chain_update(retry.to_be_bytes()),
+        ))
+    }
+}
+
+/// Identifies a standing replication.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ReplicationId(pub Uuid);
+
+impl ReplicationId {
+    /// Returns the id of the replication `name`, always the same one.
+    #[must_use]
+    pub fn derive(name: &str) -> Self {
+        Self(uuid_of(Sha256::new().chain_update(b"replication").chain_update(name)))
+    }
+}
+
+/// The place of a table in its replication. It stays when others come or go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct TableNumber(pub u32);
+
 /// Identifies one worker process; derived from its name and its incarnation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WorkerId(pub Uuid);
@@ -24,14 +61,12 @@ impl WorkerId {
     /// Returns the id of the process `incarnation` of the worker `name`, always the same one.
     #[must_use]
     pub fn derive(name: &str, incarnation: &[u8]) -> Self {
-        let digest = Sha256::new()
-            .chain_update((name.len() as u64).to_be_bytes())
-            .chain_update(name.as_bytes())
-            .chain_update(incarnation)
-            .finalize();
-        let mut bytes = [0; 16];
-        bytes.copy_from_slice(&digest[..16]);
-        Self(uuid::Builder::from_custom_bytes(bytes).into_uuid())
+        Self(uuid_of(
+            Sha256::new()
+                .chain_update((name.len() as u64).to_be_bytes())
+                .chain_update(name.as_bytes())
+                .chain_update(incarnation),
+        ))
     }
 }
 
@@ -101,10 +136,24 @@ impl fmt::Display for JobId {
     }
 }
 
+impl fmt::Display for ReplicationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.hyphenated().fmt(f)
+    }
+}
+
 impl fmt::Display for WorkerId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.hyphenated().fmt(f)
     }
+}
+
+/// The first bytes of a digest.
+fn uuid_of(hasher: Sha256) -> Uuid {
+    let digest: [u8; 32] = hasher.finalize().into();
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    uuid::Builder::from_custom_bytes(bytes).into_uuid()
 }
 
 macro_rules! short_hex {
@@ -143,5 +192,19 @@ mod tests {
         assert_eq!(key("lake", 1), key("lake", 1));
         assert_ne!(key("lake", 1), key("lake", 2));
         assert_ne!(key("lake", 1), key("sea", 1));
+    }
+
+    #[test]
+    fn a_job_of_a_round_is_known_by_all_that_it_is_for() {
+        let (a, b) = (ReplicationId::derive("a"), ReplicationId::derive("b"));
+        assert_eq!(a, ReplicationId::derive("a"));
+        let job = |replication, round, table, retry| {
+            JobId::of_round(replication, round, TableNumber(table), retry)
+        };
+        let jobs =
+            [job(a, 1, 2, 0), job(a, 1, 2, 1), job(a, 1, 0, 2), job(a, 2, 1, 0), job(b, 1, 2, 0)];
+        let different: std::collections::BTreeSet<JobId> = jobs.into_iter().collect();
+        assert_eq!(different.len(), jobs.len());
+        assert_eq!(job(a, 1, 2, 0), jobs[0]);
     }
 }

@@ -121,6 +121,7 @@
 //! * [`price`]: what a copy costs by list prices.
 //! * [`replication`]: what a user declares, and every mistake in it.
 //! * [`readiness`]: how far replicas are behind, and whether a group can be relied on.
+//! * [`standing`]: when each replication begins a round, and what a round does.
 //! * [`unix_time`]: wall-clock time.
 
 pub mod budget;
@@ -142,6 +143,7 @@ pub mod receipt;
 pub mod replication;
 pub mod shard;
 pub mod spec;
+pub mod standing;
 pub mod task;
 pub mod turn;
 pub mod unix_time;

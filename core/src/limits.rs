@@ -236,6 +236,22 @@ pub const POLL_MAX: Duration = Duration::from_secs(24 * 3_600);
 /// How long a job may go on after its window closed: longer is no window any more.
 pub const CLOSE_GRACE_MAX: Duration = Duration::from_secs(24 * 3_600);
 
+// Standing replications.
+
+/// Rounds that move at once, of all replications: each probes and plans its tables.
+pub const ROUNDS_MAX: usize = 64;
+/// Rounds that move at once between two connections: more would only share the same line.
+pub const ROUNDS_PER_PAIR_MAX: usize = 8;
+/// How long nothing may be looked at: a clock that is set, or a machine that slept, is noticed by
+/// then.
+pub const STANDING_SLEEP_MAX: Duration = Duration::from_secs(600);
+/// How late a slot may start and still be on time. Later ones were missed.
+pub const SLOT_LATE_MAX: Duration = STANDING_SLEEP_MAX;
+/// The pauses before a job or a probe is tried again within a round: most faults of stores end
+/// within minutes, and the next slot tries again anyway.
+pub const ROUND_RETRY_PAUSES: [Duration; 3] =
+    [Duration::from_secs(60), Duration::from_secs(4 * 60), Duration::from_secs(16 * 60)];
+
 const _: () = assert!(HEARTBEAT_INTERVAL.as_millis() * 3 <= LEASE_TTL.as_millis());
 const _: () = assert!(ACQUIRE_WAIT_MAX.as_millis() < LEASE_TTL.as_millis());
 const _: () = assert!(WORKER_ASIDE.as_millis() < NO_WORKERS_WAIT.as_millis());
@@ -281,6 +297,8 @@ const _: () = assert!(WATCHERS_PER_JOB_MAX <= WATCHERS_MAX);
 const _: () = assert!(PARTITION_FILTER_BYTES_MAX + 2 * URI_BYTES_MAX < SPEC_BYTES_MAX);
 const _: () = assert!(ENTITY_TAG_BYTES_KEPT <= ENTITY_TAG_BYTES_MAX);
 const _: () = assert!(POLL_MIN.as_millis() < POLL_MAX.as_millis());
+const _: () = assert!(ROUNDS_PER_PAIR_MAX <= ROUNDS_MAX);
+const _: () = assert!(STANDING_SLEEP_MAX.as_millis() <= SLOT_LATE_MAX.as_millis());
 const _: () = assert!(EVIDENCE_FRESH_MAX.as_millis() < EVIDENCE_KEPT.as_millis());
 
 /// The bounds that the machine is built with: the constants of the same names, or smaller ones in a

@@ -46,7 +46,7 @@ pub(super) struct EndedGrant {
 
 /// What a grant is to this machine when no lease holds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum GrantStanding {
     /// It ended without a report: what comes late still counts.
     Lost,
     /// Its report came: what comes again is a repeat.
@@ -75,14 +75,14 @@ impl Attempts {
     }
 
     /// Returns what the grant `key` of `worker` is, by the newest entry of it.
-    pub(super) fn standing(&self, worker: WorkerId, key: &GrantKey) -> Standing {
+    pub(super) fn standing(&self, worker: WorkerId, key: &GrantKey) -> GrantStanding {
         let same = |ended: &&EndedGrant| {
             (ended.worker, ended.attempt, ended.epoch) == (worker, key.attempt, key.epoch)
         };
         match self.ended.iter().rev().find(same) {
-            Some(ended) if ended.heard => Standing::Heard,
-            Some(_) => Standing::Lost,
-            None => Standing::Unknown,
+            Some(ended) if ended.heard => GrantStanding::Heard,
+            Some(_) => GrantStanding::Lost,
+            None => GrantStanding::Unknown,
         }
     }
 
@@ -142,7 +142,7 @@ mod tests {
         assert_eq!(attempts.ended.len(), GRANTS_REMEMBERED_MAX);
         assert_eq!(
             [3, 4, most + 3].map(standing),
-            [Standing::Unknown, Standing::Lost, Standing::Lost]
+            [GrantStanding::Unknown, GrantStanding::Lost, GrantStanding::Lost]
         );
     }
 }

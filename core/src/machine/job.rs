@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::attempts::{Attempts, Standing};
+use super::attempts::{Attempts, GrantStanding};
 use super::event::Route;
 use super::fact::End;
 use super::job_state::JobState;
@@ -159,9 +159,9 @@ impl Job {
     }
 
     /// What a grant is to this job, when no lease holds it.
-    pub(super) fn standing(&self, worker: WorkerId, key: &GrantKey) -> Standing {
+    pub(super) fn standing(&self, worker: WorkerId, key: &GrantKey) -> GrantStanding {
         let attempts = self.attempts.get(&key.fingerprint);
-        attempts.map_or(Standing::Unknown, |attempts| attempts.standing(worker, key))
+        attempts.map_or(GrantStanding::Unknown, |attempts| attempts.standing(worker, key))
     }
 
     /// True when a report of this grant tells of objects that were lost after they were copied.

@@ -4,7 +4,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::action::Action;
-use super::attempts::{Attempts, Standing};
+use super::attempts::{Attempts, GrantStanding};
 use super::job::{Job, Stage};
 use super::lease::{Lease, TaskLeases};
 use super::state::Machine;
@@ -92,7 +92,7 @@ impl Machine {
                 };
                 let task = tasks.get_mut(index).ok_or(Violation::no_task(key.job))?;
                 let is_void = !is_earlier && key.attempt.0 <= task.attempts.void_upto;
-                let is_lost = task.attempts.standing(worker, key) == Standing::Lost;
+                let is_lost = task.attempts.standing(worker, key) == GrantStanding::Lost;
                 if is_void || !(is_earlier || is_lost) {
                     // A grant that this machine never gave, or whose report came already.
                     return Ok(());
@@ -246,7 +246,8 @@ fn announce(
 ) {
     let (fingerprint, is_earlier) = (key.fingerprint, key.epoch < current);
     let known = attempts.get(&fingerprint);
-    let is_lost = known.is_some_and(|known| known.standing(lease.worker, key) == Standing::Lost);
+    let is_lost =
+        known.is_some_and(|known| known.standing(lease.worker, key) == GrantStanding::Lost);
     match announced.entry(fingerprint) {
         Entry::Vacant(place) if is_earlier || is_lost => {
             place.insert(TaskLeases::of(lease));

@@ -14,7 +14,7 @@
 //! another lease of the task goes on.
 
 use super::action::Action;
-use super::attempts::Standing;
+use super::attempts::GrantStanding;
 use super::event::TaskOutcome;
 use super::fact::Fact;
 use super::job::Stage;
@@ -109,9 +109,9 @@ impl Machine {
         let lease = announced.get(&fingerprint).and_then(|leases| leases.find(worker, key));
         let is_held = lease.is_some();
         match standing {
-            Standing::Unknown if !is_held => return Ok(Hearing::Refused),
-            Standing::Heard if !is_held => return Ok(Hearing::Heard),
-            Standing::Unknown | Standing::Heard | Standing::Lost => {}
+            GrantStanding::Unknown if !is_held => return Ok(Hearing::Refused),
+            GrantStanding::Heard if !is_held => return Ok(Hearing::Heard),
+            GrantStanding::Unknown | GrantStanding::Heard | GrantStanding::Lost => {}
         }
         match outcome {
             TaskOutcome::Done(receipt) if job.evidence.len() < most => {
@@ -157,9 +157,9 @@ impl Machine {
         }
         let is_current = task.current(worker, key).is_some();
         match task.attempts.standing(worker, key) {
-            Standing::Unknown if !is_current => return Ok(Hearing::Refused),
-            Standing::Heard if !is_current => return Ok(Hearing::Heard),
-            Standing::Unknown | Standing::Heard | Standing::Lost => {}
+            GrantStanding::Unknown if !is_current => return Ok(Hearing::Refused),
+            GrantStanding::Heard if !is_current => return Ok(Hearing::Heard),
+            GrantStanding::Unknown | GrantStanding::Heard | GrantStanding::Lost => {}
         }
         let (shown, bytes) = (Shown::of(&receipt), task.bytes);
         if let Some(message) = shown.lacks(task.step(), task.objects, bytes) {
@@ -222,7 +222,7 @@ impl Machine {
         let task = self.task_mut(id, index)?;
         let Some(lease) = task.current(worker, key) else {
             let is_known = task.state == TaskState::Done
-                || task.attempts.standing(worker, key) != Standing::Unknown;
+                || task.attempts.standing(worker, key) != GrantStanding::Unknown;
             return Ok(if is_known { Hearing::Heard } else { Hearing::Refused });
         };
         task.attempts.heard(&lease);

@@ -1,0 +1,43 @@
+//! Everything that the scheduler of standing replications can ask for: a closed vocabulary.
+
+use super::fact::StandingFact;
+use super::violation::StandingViolation;
+use crate::ids::{JobId, ReplicationId, TableNumber};
+
+/// What the driver is to do. It makes every [`StandingAction::Record`] of a step durable in one
+/// transaction before it does any other action of that step.
+#[derive(Clone, Debug, PartialEq)]
+pub enum StandingAction {
+    /// Makes a fact durable.
+    Record(StandingFact),
+    /// Asks the source which tables are behind. Ends in `Probed`, in bounded time.
+    Probe { replication: ReplicationId, round: u64 },
+    /// Asks the source whether it changed: as a probe, but outside of a round. Ends in `Polled`, in
+    /// bounded time.
+    Poll { replication: ReplicationId },
+    /// Submits a job. One that is known already is told how it stands: its newest `JobPlanned`,
+    /// `JobSent` or `JobEnded` comes again.
+    Submit {
+        replication: ReplicationId,
+        round: u64,
+        table: TableNumber,
+        job: JobId,
+        /// It is planned, and gets no tasks before it is released.
+        held: bool,
+    },
+    /// The job gets no new tasks. What is in flight goes on.
+    Hold { job: JobId, why: HoldReason },
+    /// The job gets tasks again.
+    Release { job: JobId },
+    /// What is in flight of a held job is given back, without a penalty.
+    Recall { job: JobId },
+    /// Logs that a rule of the scheduler does not hold.
+    Violated(StandingViolation),
+}
+
+/// Why a job may get no tasks for now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HoldReason {
+    /// The replication's windows are closed.
+    Window,
+}

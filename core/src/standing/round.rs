@@ -1,0 +1,89 @@
+//! The round under way of a replication, as far as it is not durable.
+
+use std::collections::BTreeMap;
+
+use super::record::{TableEnd, TableRecord};
+use crate::ids::{JobId, TableNumber};
+use crate::unix_time::UnixTime;
+
+/// A round under way; its number and its cause are in the record.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct OpenRound {
+    pub(super) stage: RoundStage,
+    /// Those that are behind, once that is known.
+    pub(super) tables: BTreeMap<TableNumber, RoundTable>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RoundStage {
+    Probing,
+    /// The probe failed, and is tried again then.
+    ProbeAgain(UnixTime),
+    Copying,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct RoundTable {
+    pub(super) retry: u32,
+    pub(super) stage: TableStage,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum TableStage {
+    /// Its job is to be submitted as soon as one may be.
+    Waiting,
+    /// Its job failed, and another one waits until then.
+    Pausing(UnixTime),
+    Submitted(RoundJob),
+    Ended(TableEnd),
+}
+
+/// A job that was submitted and has not ended.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct RoundJob {
+    pub(super) id: JobId,
+    /// As the driver was told.
+    pub(super) is_held: bool,
+    pub(super) is_recalled: bool,
+}
+
+impl OpenRound {
+    pub(super) fn probing() -> Self {
+        Self { stage: RoundStage::Probing, tables: BTreeMap::new() }
+    }
+
+    pub(super) fn jobs(&self) -> impl Iterator<Item = &RoundJob> {
+        self.tables.values().filter_map(|table| match &table.stage {
+            TableStage::Submitted(job) => Some(job),
+            TableStage::Waiting | TableStage::Pausing(_) | TableStage::Ended(_) => None,
+        })
+    }
+
+    pub(super) fn jobs_mut(&mut self) -> impl Iterator<Item = &mut RoundJob> {
+        self.tables.values_mut().filter_map(|table| match &mut table.stage {
+            TableStage::Submitted(job) => Some(job),
+            TableStage::Waiting | TableStage::Pausing(_) | TableStage::Ended(_) => None,
+        })
+    }
+
+    /// Whether it takes a place among the rounds that move at once. One whose jobs are all held, or
+    /// wait to be tried again, does not.
+    pub(super) fn is_moving(&self) -> bool {
+        match self.stage {
+            RoundStage::Probing => true,
+            RoundStage::ProbeAgain(_) => false,
+            RoundStage::Copying => self.jobs().any(|job| !job.is_held),
+        }
+    }
+}
+
+impl RoundTable {
+    pub(super) fn record(&self) -> TableRecord {
+        let (is_submitted, end) = match self.stage {
+            TableStage::Waiting | TableStage::Pausing(_) => (false, None),
+            TableStage::Submitted(_) => (true, None),
+            TableStage::Ended(end) => (false, Some(end)),
+        };
+        TableRecord { retry: self.retry, is_submitted, end }
+    }
+}

@@ -1,0 +1,68 @@
+//! The state of all standing replications.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::action::StandingAction;
+use super::context::{JobPlaces, StepContext};
+use super::limits::StandingLimits;
+use super::replication::Replication;
+use crate::ids::ReplicationId;
+use crate::limits::STANDING_SLEEP_MAX;
+use crate::unix_time::UnixTime;
+
+/// Decides when each replication begins a round, and what a round does next.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    pub(super) limits: StandingLimits,
+    /// The time of the newest step.
+    pub(super) now: UnixTime,
+    pub(super) replications: BTreeMap<ReplicationId, Replication>,
+    pub(super) jobs: JobPlaces,
+    /// When each replication must be looked at again.
+    pub(super) wakes: BTreeSet<(UnixTime, ReplicationId)>,
+    /// Those whose round waits for nothing but its turn.
+    pub(super) ready: BTreeSet<ReplicationId>,
+    /// Those that the step looked at.
+    pub(super) touched: BTreeSet<ReplicationId>,
+}
+
+impl Standing {
+    /// Returns a scheduler without replications.
+    #[must_use]
+    pub fn new(limits: StandingLimits, now: UnixTime) -> Self {
+        Self {
+            limits,
+            now,
+            replications: BTreeMap::new(),
+            jobs: BTreeMap::new(),
+            wakes: BTreeSet::new(),
+            ready: BTreeSet::new(),
+            touched: BTreeSet::new(),
+        }
+    }
+
+    /// When [`StandingEvent::Woken`](super::StandingEvent::Woken) is due at the latest: some
+    /// minutes after the newest step, because clocks are set. `None` when nothing is waited for.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<UnixTime> {
+        let latest = self.now.after(STANDING_SLEEP_MAX);
+        let first = self.wakes.first().map(|(at, _)| (*at).min(latest));
+        first.or_else(|| (!self.replications.is_empty()).then_some(latest))
+    }
+
+    /// All replications, retired ones too.
+    pub fn replications(&self) -> impl Iterator<Item = ReplicationId> {
+        self.replications.keys().copied()
+    }
+
+    /// A replication, and what a step on it may use; the step counts as one that looked at it.
+    pub(super) fn open<'a>(
+        &'a mut self,
+        id: ReplicationId,
+        actions: &'a mut Vec<StandingAction>,
+    ) -> Option<(&'a mut Replication, StepContext<'a>)> {
+        let replication = self.replications.get_mut(&id)?;
+        self.touched.insert(id);
+        Some((replication, StepContext { id, now: self.now, jobs: &mut self.jobs, actions }))
+    }
+}

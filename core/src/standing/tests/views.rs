@@ -1,0 +1,54 @@
+//! What people see.
+
+use super::*;
+
+#[test]
+fn a_view_says_what_is_done_and_until_when() {
+    let mut rig = Rig::of(quarterly());
+    assert_eq!(rig.state(), ReplicationState::Waiting { until: Some(time("12:15")) });
+    rig.until("12:15");
+    assert_eq!(rig.state(), ReplicationState::Probing);
+    rig.behind("a", &[0, 1, 2]);
+    assert_eq!(rig.state(), ReplicationState::Copying);
+    rig.ended(0, JobOutcome::Done);
+    rig.ended(1, JobOutcome::Failed { is_retryable: true });
+    let view = rig.standing.view(id("a")).unwrap();
+    let want = RoundView {
+        number: 1,
+        cause: RoundCause::Slot(time("12:15")),
+        began: time("12:15"),
+        waiting: 0,
+        running: 1,
+        held: 0,
+        retrying: 1,
+        done: 1,
+        failed: 0,
+        cancelled: 0,
+    };
+    assert_eq!((view.round, view.next), (Some(want), Some(time("12:30"))));
+    assert_eq!(rig.standing.view(id("b")), None);
+    assert_eq!(rig.standing.replications().collect::<Vec<_>>(), [id("a")]);
+}
+
+/// The fates of the next slots, in words.
+fn coming(rig: &Rig) -> Vec<String> {
+    let slots = rig.standing.coming_slots(id("a"), 4);
+    slots.iter().map(|coming| format!("{} {:?}", shown(coming.slot), coming.fate)).collect()
+}
+
+#[test]
+fn the_next_slots_say_what_will_become_of_them() {
+    let mut rig = Rig::of(quarterly());
+    assert_eq!(coming(&rig), ["12:15 Begins", "12:30 Begins", "12:45 Begins", "13:00 Begins"]);
+    rig.apply(Order { windows: closed("12:20", "12:50"), ..quarterly() });
+    let opens = time("12:50");
+    let waits = format!("12:45 WaitsForWindow {{ opens: Some({opens:?}) }}");
+    assert_eq!(coming(&rig), ["12:15 Begins", "12:30 JoinsLater", &waits, "13:00 Begins"]);
+    rig.paused(Some("12:45"));
+    let want = ["12:15 IsSkipped(Paused)", "12:30 IsSkipped(Paused)", &waits, "13:00 Begins"];
+    assert_eq!(coming(&rig), want);
+    rig.apply(Order { on_resume: OnResume::AtOnce, ..quarterly() });
+    assert!(coming(&rig)[1].starts_with("12:30 WaitsForResume"));
+    rig.event(StandingEvent::Retired { replication: id("a") });
+    assert_eq!(coming(&rig), [""; 0]);
+}
