@@ -13,6 +13,7 @@ const PUBLIC: &[&str] = &[
     "deepclone/v1/clone_spec.proto",
     "deepclone/v1/dispatch.proto",
     "deepclone/v1/job.proto",
+    "deepclone/v1/replication.proto",
     "deepclone/v1/worker.proto",
 ];
 /// The files of the coordinator's own package, which reflection does not show.

@@ -29,7 +29,9 @@ pub use pattern::{TablePattern, TablePatternError};
 pub use selection::TableSelection;
 pub use set::check_set;
 pub use spec::{
-    BandwidthSpec, BudgetSpec, CloneOptions, DueSpec, MaxLag, MissedPolicy, OverlapPolicy,
-    ReplicationSpec, ResumePolicy, ScheduleSpec, WindowSpec,
+    BandwidthSpec, BudgetSpec, CLOSE_GRACE_DEFAULT, CloneOptions, DAYS_DEFAULT, DueSpec,
+    FROM_DEFAULT, JOBS_AT_ONCE_DEFAULT, MaxLag, MissedPolicy, OverlapPolicy, POLL_MAX_DEFAULT,
+    POLL_MIN_DEFAULT, ReplicationSpec, ResumePolicy, ScheduleSpec, TIME_ZONE_DEFAULT, TO_DEFAULT,
+    WindowSpec,
 };
 pub use words::{AtLimitWord, Word, WordError};

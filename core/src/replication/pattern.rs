@@ -6,8 +6,9 @@ use std::str::FromStr;
 use crate::limits::TABLE_PATTERN_BYTES_MAX;
 
 /// A path such as `sales/orders`, or one with wildcards: `*` stands for any text within one part
-/// between two slashes, `**` as a whole part for any number of parts; at the end, for one or more.
-/// So `sales/**` is everything below `sales`. Letters count by their case.
+/// between two slashes, `?` for one character there, `**` as a whole part for any number of parts;
+/// at the end, for one or more. So `sales/**` is everything below `sales`. Letters count by their
+/// case.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TablePattern {
     text: String,
@@ -28,11 +29,16 @@ pub enum TablePatternError {
     Relative(String),
     #[error("{0:?} has ** beside other letters: it stands for whole parts, as in sales/**")]
     Stars(String),
+    #[error("{0:?} has one of [ ] {{ }} \\: write ? or * in its place")]
+    Reserved(String),
     #[error("{0:?} has a control character")]
     Control(String),
 }
 
 const ANY_PARTS: &str = "**";
+const WILDCARDS: [char; 2] = ['*', '?'];
+/// What other patterns give a meaning to: whoever writes it expects one here.
+const RESERVED: [char; 5] = ['[', ']', '{', '}', '\\'];
 
 impl TablePattern {
     /// The pattern as it was written.
@@ -44,7 +50,14 @@ impl TablePattern {
     /// Whether it names one table and no other.
     #[must_use]
     pub fn is_literal(&self) -> bool {
-        !self.text.contains('*')
+        !self.text.contains(WILDCARDS)
+    }
+
+    /// The folder above whatever it means: its first parts without a wildcard. Empty: the root.
+    #[must_use]
+    pub fn folder(&self) -> &str {
+        let wildcard = self.text.find(WILDCARDS).unwrap_or(self.text.len());
+        self.text[..wildcard].rsplit_once('/').map_or("", |(folder, _)| folder)
     }
 
     /// Whether a table at this path, without a slash at either end, is meant.
@@ -64,7 +77,7 @@ impl TablePattern {
 fn is_part(pattern: &str, text: &str) -> bool {
     let pattern: Vec<char> = pattern.chars().collect();
     let text: Vec<char> = text.chars().collect();
-    is_match(&pattern, &text, |letter| *letter == '*', |letter, other| letter == other)
+    is_match(&pattern, &text, |letter| *letter == '*', |one, other| *one == '?' || one == other)
 }
 
 /// Whether the items are those of a pattern, in which a wildcard stands for any number of items.
@@ -109,6 +122,7 @@ impl FromStr for TablePattern {
             _ if text.len() > TABLE_PATTERN_BYTES_MAX => Err(Error::TooLong(owned())),
             _ if text.contains("://") => Err(Error::Uri(owned())),
             _ if text.chars().any(char::is_control) => Err(Error::Control(owned())),
+            _ if text.contains(RESERVED) => Err(Error::Reserved(owned())),
             _ if parts.clone().any(str::is_empty) => Err(Error::EmptyPart(owned())),
             _ if parts.clone().any(|part| part == "." || part == "..") => {
                 Err(Error::Relative(owned()))
@@ -163,10 +177,28 @@ mod tests {
             ("*a*b*", "xaxxbx", true),
             ("*a*b*", "xbxxax", false),
             ("*é", "café", true),
+            ("caf?", "café", true),
+            ("caf?", "caf", false),
+            ("a?b", "a/b", false),
         ];
         for (pattern, table, want) in cases {
             let pattern: TablePattern = pattern.parse().unwrap();
             assert_eq!(pattern.matches(table), want, "{pattern} {table}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_has_a_folder_above_what_it_means() {
+        let cases = [
+            ("sales/eu/**", "sales/eu"),
+            ("sales/e*/orders", "sales"),
+            ("sales/orders", "sales"),
+            ("orders", ""),
+            ("o?ders", ""),
+            ("**", ""),
+        ];
+        for (pattern, folder) in cases {
+            assert_eq!(pattern.parse::<TablePattern>().unwrap().folder(), folder, "{pattern}");
         }
     }
 
@@ -190,6 +222,8 @@ mod tests {
             ("a/./b", "has a part that leads to another folder"),
             ("sales/a**", "has ** beside other letters"),
             ("a\nb", "has a control character"),
+            ("a/{b,c}", "has one of [ ] { } \\: write ? or * in its place"),
+            ("a/{b,c}", "has one of [ ] { } \\: write ? or * in its place"),
         ];
         for (text, want) in cases {
             let error = text.parse::<TablePattern>().unwrap_err().to_string();

@@ -9,6 +9,21 @@ use crate::calendar::window::WindowKind;
 use crate::money::Money;
 use crate::spec::{DivergencePolicy, SourceReplacedPolicy, Verification};
 
+/// The zone of a replication that names none.
+pub const TIME_ZONE_DEFAULT: &str = "UTC";
+/// The days of hours that name none.
+pub const DAYS_DEFAULT: &str = "daily";
+/// Hours that are left out: the whole day.
+pub const FROM_DEFAULT: &str = "00:00";
+pub const TO_DEFAULT: &str = "24:00";
+/// Most copies of one object end within it.
+pub const CLOSE_GRACE_DEFAULT: Duration = Duration::from_secs(300);
+/// Enough to fill a line, if tables are not tiny.
+pub const JOBS_AT_ONCE_DEFAULT: u32 = 4;
+/// How often a source is asked for commits, if nothing else is said.
+pub const POLL_MIN_DEFAULT: Duration = Duration::from_secs(10);
+pub const POLL_MAX_DEFAULT: Duration = Duration::from_secs(300);
+
 /// A standing order: which tables are kept where, when, and at what cost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReplicationSpec {
@@ -24,8 +39,9 @@ pub struct ReplicationSpec {
     pub source: String,
     /// The name of the connection that is copied to.
     pub target: String,
-    /// Patterns of tables below the source's root; a pattern without `*` names one table. A table
-    /// lies at the same path below the target's root.
+    /// Patterns of tables below the source's root, see
+    /// [`TablePattern`](super::pattern::TablePattern); one without a wildcard names one table. A
+    /// table lies at the same path below the target's root.
     pub include: Vec<String>,
     /// Patterns of tables that are left out, whatever includes them.
     pub exclude: Vec<String>,

@@ -3,12 +3,14 @@
 //! * [`spec`]: what a client asks for.
 //! * [`task`]: what a worker is given.
 //! * [`outcome`]: what a worker reports.
+//! * [`replication`]: what a user declares as a standing replication.
 //! * [`time`]: durations and timestamps.
 
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 
 pub mod outcome;
+pub mod replication;
 pub mod spec;
 pub mod task;
 pub mod time;

@@ -156,7 +156,7 @@ pub(super) fn verification_to_wire(verification: Verification) -> v1::Verificati
 
 /// Returns the verification with this number from a client, where unspecified means the default, or
 /// `None` for an unknown number.
-fn verification_from_client(number: i32) -> Option<Verification> {
+pub(super) fn verification_from_client(number: i32) -> Option<Verification> {
     match v1::Verification::try_from(number).ok()? {
         v1::Verification::Unspecified => Some(Verification::default()),
         v1::Verification::Size => Some(Verification::Size),
@@ -173,14 +173,14 @@ pub(super) fn verification_from_peer(number: i32) -> Result<Verification, WireEr
     verification_from_client(number).ok_or_else(|| unknown_enum("verification", number))
 }
 
-fn divergence_to_wire(policy: DivergencePolicy) -> v1::clone_spec::DivergencePolicy {
+pub(super) fn divergence_to_wire(policy: DivergencePolicy) -> v1::clone_spec::DivergencePolicy {
     match policy {
         DivergencePolicy::Fail => v1::clone_spec::DivergencePolicy::Fail,
         DivergencePolicy::Overwrite => v1::clone_spec::DivergencePolicy::Overwrite,
     }
 }
 
-fn divergence_from_wire(number: i32) -> Result<DivergencePolicy, WireError> {
+pub(super) fn divergence_from_wire(number: i32) -> Result<DivergencePolicy, WireError> {
     use v1::clone_spec::DivergencePolicy as Wire;
     match Wire::try_from(number) {
         Ok(Wire::Unspecified | Wire::Fail) => Ok(DivergencePolicy::Fail),
@@ -189,14 +189,16 @@ fn divergence_from_wire(number: i32) -> Result<DivergencePolicy, WireError> {
     }
 }
 
-fn replaced_to_wire(policy: SourceReplacedPolicy) -> v1::clone_spec::SourceReplacedPolicy {
+pub(super) fn replaced_to_wire(
+    policy: SourceReplacedPolicy,
+) -> v1::clone_spec::SourceReplacedPolicy {
     match policy {
         SourceReplacedPolicy::Fail => v1::clone_spec::SourceReplacedPolicy::Refuse,
         SourceReplacedPolicy::Reclone => v1::clone_spec::SourceReplacedPolicy::Reclone,
     }
 }
 
-fn replaced_from_wire(number: i32) -> Result<SourceReplacedPolicy, WireError> {
+pub(super) fn replaced_from_wire(number: i32) -> Result<SourceReplacedPolicy, WireError> {
     use v1::clone_spec::SourceReplacedPolicy as Wire;
     match Wire::try_from(number) {
         Ok(Wire::Unspecified | Wire::Refuse) => Ok(SourceReplacedPolicy::Fail),
