@@ -23,7 +23,7 @@ use tonic::transport::{Channel, Endpoint, Server};
 use crate::effects::Context;
 use crate::metrics::Gauges;
 use crate::state::{Place, SqliteStore, StateError, Store};
-use crate::{driver, rpc};
+use crate::{driver, replications, rpc};
 
 /// Bytes in flight on a connection in memory.
 const DUPLEX_BYTES: usize = 256 << 10;
@@ -41,6 +41,7 @@ pub struct Embedded {
     dial: Dial,
     stop: DropGuard,
     driver: JoinHandle<Result<(), Failure>>,
+    replications: JoinHandle<()>,
     server: JoinHandle<Result<(), tonic::transport::Error>>,
 }
 
@@ -96,7 +97,9 @@ impl Embedded {
         let (handle, driver) = driver::start(context.clone(), limits, gauges, stop.clone())
             .await
             .map_err(|error| error.failure())?;
-        let routes = rpc::routes(handle, context, limits).await?;
+        let (engine, replications) =
+            replications::start(context.clone(), handle.clone(), stop.clone()).await?;
+        let routes = rpc::routes(handle, engine, context, limits).await?;
         let (dial, incoming) = mpsc::channel::<Result<DuplexStream, std::io::Error>>(ACCEPT_MAX);
         let server = Server::builder().add_routes(routes).serve_with_incoming_shutdown(
             ReceiverStream::new(incoming),
@@ -105,7 +108,7 @@ impl Embedded {
         let server = tokio::spawn(server);
         let dial = Dial(dial);
         let channel = channel(dial.clone());
-        Ok(Self { channel, dial, stop: stop.drop_guard(), driver, server })
+        Ok(Self { channel, dial, stop: stop.drop_guard(), driver, replications, server })
     }
 
     /// Returns a channel to it, for clients and workers of this process.
@@ -126,8 +129,9 @@ impl Embedded {
     /// # Errors
     /// The failure that stopped it before.
     pub async fn stop(self) -> Result<(), Failure> {
-        let Self { channel, dial, stop, driver, mut server } = self;
+        let Self { channel, dial, stop, driver, replications, mut server } = self;
         drop((channel, dial, stop));
+        let _ended = replications.await;
         let outcome = driver.await.map_err(|error| {
             Failure::new(Reason::Internal, format!("the driver panicked, which is a bug: {error}"))
         });

@@ -20,7 +20,7 @@ use crate::config::Settings;
 use crate::effects::Context;
 use crate::metrics::Gauges;
 use crate::state::SqliteStore;
-use crate::{driver, rpc};
+use crate::{driver, replications, rpc};
 
 /// How long running calls may take to end once the coordinator stops.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
@@ -68,7 +68,9 @@ pub async fn run(
         driver::start(context.clone(), limits, Arc::clone(&gauges), stop.clone())
             .await
             .map_err(|error| error.failure())?;
-    let routes = rpc::routes(handle, context, limits).await?;
+    let (engine, keeping) =
+        replications::start(context.clone(), handle.clone(), stop.clone()).await?;
+    let routes = rpc::routes(handle, engine, context, limits).await?;
     let (ready, is_ready) = watch::channel(true);
     let (grpc_address, http_address) = (address(&listeners.grpc)?, address(&listeners.http)?);
     let http = tokio::spawn(http::serve(listeners.http, gauges.registry(), is_ready, stop.clone()));
@@ -90,7 +92,7 @@ pub async fn run(
     ready.send_replace(false);
     stop.cancel();
     let drained = async {
-        let _ended = futures::join!(grpc, http);
+        let _ended = futures::join!(grpc, http, keeping);
     };
     if tokio::time::timeout(DRAIN_MAX, drained).await.is_err() {
         tracing::warn!("stopping although some calls have not ended");

@@ -55,6 +55,8 @@ pub enum Reason {
     Overloaded,
     /// The job has ended: nothing of it can be changed any more.
     JobEnded,
+    /// There is no replication of this name.
+    ReplicationNotFound,
 }
 
 /// A reason with what it stands for outside.
@@ -101,6 +103,7 @@ pub const REASONS: &[ReasonRow] = &[
     row(Reason::VerifyDifference, "VERIFY_DIFFERENCE", 6, 9),
     row(Reason::Overloaded, "OVERLOADED", 5, 8),
     row(Reason::JobEnded, "JOB_ENDED", 2, 9),
+    row(Reason::ReplicationNotFound, "REPLICATION_NOT_FOUND", 2, 5),
 ];
 
 impl Reason {

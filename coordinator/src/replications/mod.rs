@@ -1,7 +1,27 @@
-//! Standing replications: what the scheduler of [`deepclone_core`] decides is done here.
+//! Standing replications: what the scheduler of [`deepclone_core::standing`] decides is done here.
 //!
-//! * [`discover`]: the tables of a replication below its source connection.
-//! * [`view`]: replications as others see them.
+//! Flow: a declared set ([`diff`]) → the scheduler says when a round begins → the sources are asked
+//! ([`probe`], [`discover`]) → a job of the driver for each table that is behind ([`follow`]).
+//!
+//! * `engine`: the loop that owns the scheduler; [`message`]: what reaches it.
+//! * `entry`: a replication and its tables; `order`: its declaration as the scheduler sees it.
+//! * `apply`: a declared set → what is kept; [`diff`]: what that changes.
+//! * `act`: what the scheduler asks for is done, and what comes of it goes back.
+//! * `rows`: what is kept, as rows of the state.
+//! * [`view`]: replications as others see them; `show` makes that.
 
+mod act;
+mod apply;
+pub mod diff;
 pub mod discover;
+mod engine;
+mod entry;
+pub mod follow;
+pub mod message;
+mod order;
+pub mod probe;
+mod rows;
+mod show;
 pub mod view;
+
+pub use engine::start;

@@ -12,6 +12,7 @@ use deepclone_core::readiness::lag::{Freshness, Lag};
 use deepclone_core::readiness::verdict::{Member, Verdict, judge};
 use deepclone_core::replication::ReplicationSpec;
 use deepclone_core::unix_time::UnixTime;
+use serde::{Deserialize, Serialize};
 
 /// All replications at one moment.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,6 +67,8 @@ pub enum ReplicationState {
     /// A budget is used up.
     WaitingForBudget,
     Paused,
+    /// It is not wanted any more.
+    Retired,
 }
 
 /// One table of a replication.
@@ -104,7 +107,7 @@ pub struct SlotView {
 }
 
 /// A round that ran or runs, or slots that were skipped.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoundView {
     /// `None` for skipped slots.
     pub number: Option<u64>,
@@ -149,11 +152,18 @@ impl FleetView {
     /// count the tables in the order of the replications.
     #[must_use]
     pub fn verdict(&self, group: Option<&str>) -> Verdict {
-        let of_group = |view: &&Arc<ReplicationView>| {
+        let members = self.of_group(group).flat_map(|view| view.members(self.at));
+        judge(&members.collect::<Vec<_>>(), self.at)
+    }
+
+    /// The replications of a group, or all of them.
+    pub fn of_group<'a>(
+        &'a self,
+        group: Option<&'a str>,
+    ) -> impl Iterator<Item = &'a Arc<ReplicationView>> {
+        let is_in = move |view: &&Arc<ReplicationView>| {
             group.is_none_or(|group| view.spec.group.as_deref() == Some(group))
         };
-        let members = self.replications.iter().filter(of_group);
-        let members: Vec<Member> = members.flat_map(|view| view.members(self.at)).collect();
-        judge(&members, self.at)
+        self.replications.iter().filter(is_in)
     }
 }

@@ -27,7 +27,14 @@ const REQUEST_ID_BYTES_MAX: usize = 128;
 /// Names the field, connection or table at fault.
 pub fn job_spec(connections: &Connections, spec: v1::CloneSpec) -> Result<JobSpec, Failure> {
     bounds::spec(&spec)?;
-    let spec = CloneSpec::try_from(spec)?;
+    resolved(connections, CloneSpec::try_from(spec)?)
+}
+
+/// Resolves both sides of a spec.
+///
+/// # Errors
+/// Names the field, connection or table at fault.
+pub fn resolved(connections: &Connections, spec: CloneSpec) -> Result<JobSpec, Failure> {
     let resolve = |table, side| {
         connections.resolve(table, side).map_err(|error| {
             let field = format!("spec.{side}");
@@ -43,9 +50,14 @@ pub fn job_spec(connections: &Connections, spec: v1::CloneSpec) -> Result<JobSpe
 /// Returns the submission of a job. A request id, if there is one, decides the id of the job.
 #[must_use]
 pub fn submission(job: JobId, request_id: &str, job_spec: Arc<JobSpec>) -> Submission {
+    submission_of(job, !request_id.is_empty(), job_spec)
+}
+
+/// Returns the submission of a job; `is_named` when its id may have been used before.
+#[must_use]
+pub fn submission_of(job: JobId, is_named: bool, job_spec: Arc<JobSpec>) -> Submission {
     let key = |side: &Resolved| ConnectionKey::derive(&side.connection, &side.fingerprint);
     let route = Route { source: key(&job_spec.source), target: key(&job_spec.target) };
-    let is_named = !request_id.is_empty();
     Submission { job, is_named, target: target_key(&job_spec.target), route, job_spec }
 }
 

@@ -3,12 +3,13 @@
 //!
 //! * [`jobs`]: `JobService`, for clients.
 //! * [`workers`]: `WorkerService`, for operators.
+//! * [`replications`]: `ReplicationService`, for clients.
 //! * [`dispatch`]: `DispatchService`, for workers.
 //! * [`accept`]: a spec resolved and checked before anything else happens.
 //! * `bounds`: the sizes of what clients and workers send.
 //! * `convert`: requests → their bodies; failures → statuses.
 //! * `update`: what a client changes of a job.
-//! * `show`: snapshots of the driver → wire types.
+//! * `show`: snapshots of the driver → wire types; `show_replication`: those of replications.
 //! * `names`: resource names, pages, filters.
 
 pub mod accept;
@@ -17,7 +18,9 @@ mod convert;
 pub mod dispatch;
 pub mod jobs;
 mod names;
+pub mod replications;
 mod show;
+mod show_replication;
 mod update;
 pub mod workers;
 
@@ -27,18 +30,30 @@ use deepclone_core::reason::Reason;
 use deepclone_proto::FILE_DESCRIPTOR_SET;
 use deepclone_proto::v1::dispatch_service_server::DispatchServiceServer;
 use deepclone_proto::v1::job_service_server::JobServiceServer;
+use deepclone_proto::v1::replication_service_server::ReplicationServiceServer;
 use deepclone_proto::v1::worker_service_server::WorkerServiceServer;
 use tonic::service::Routes;
 use tonic_reflection::server::Builder;
 
+use self::replications::ReplicationCalls;
+pub use self::show::state_name;
 use crate::driver::Handle;
 use crate::effects::Context;
+use crate::replications::message::Replications;
 
 /// Returns every service of the coordinator, with health and reflection.
 ///
 /// # Errors
 /// The descriptors do not fit together, which is a bug.
-pub async fn routes(handle: Handle, context: Context, limits: Limits) -> Result<Routes, Failure> {
+pub async fn routes(
+    handle: Handle,
+    engine: Replications,
+    context: Context,
+    limits: Limits,
+) -> Result<Routes, Failure> {
+    let replications = ReplicationCalls::new(engine, context.clock);
+    let replications =
+        ReplicationServiceServer::new(replications).max_decoding_message_size(MESSAGE_BYTES_MAX);
     let jobs = JobServiceServer::new(jobs::Jobs::new(handle.clone(), context))
         .max_decoding_message_size(MESSAGE_BYTES_MAX);
     let workers = WorkerServiceServer::new(workers::Workers::new(handle.clone()))
@@ -49,6 +64,7 @@ pub async fn routes(handle: Handle, context: Context, limits: Limits) -> Result<
     reporter.set_serving::<JobServiceServer<jobs::Jobs>>().await;
     reporter.set_serving::<WorkerServiceServer<workers::Workers>>().await;
     reporter.set_serving::<DispatchServiceServer<dispatch::Dispatch>>().await;
+    reporter.set_serving::<ReplicationServiceServer<ReplicationCalls>>().await;
     let broken = |error: tonic_reflection::server::Error| {
         Failure::new(Reason::Internal, format!("the descriptors are broken: {error}"))
     };
@@ -56,6 +72,7 @@ pub async fn routes(handle: Handle, context: Context, limits: Limits) -> Result<
     routes = routes
         .add_service(jobs)
         .add_service(workers)
+        .add_service(replications)
         .add_service(dispatch)
         .add_service(health)
         .add_service(descriptors().build_v1().map_err(broken)?)

@@ -3,6 +3,7 @@
 use deepclone_core::ids::{JobId, WorkerId};
 use deepclone_core::limits::PAGE_SIZE_MAX;
 use deepclone_core::machine::JobState;
+use deepclone_core::replication::ReplicationName;
 use deepclone_proto::convert::WireError;
 use deepclone_proto::v1;
 use uuid::Uuid;
@@ -20,6 +21,13 @@ pub(super) fn job(name: &str) -> Result<JobId, WireError> {
 /// Reads the worker of `workers/{uuid}`.
 pub(super) fn worker(name: &str) -> Result<WorkerId, WireError> {
     id(name, "workers/", "a worker's name is workers/{uuid}").map(WorkerId)
+}
+
+/// Reads the replication of `replications/{name}`.
+pub(super) fn replication(name: &str) -> Result<ReplicationName, WireError> {
+    let form = "a replication's name is replications/{name}";
+    let own = name.strip_prefix("replications/").and_then(|own| own.parse().ok());
+    own.ok_or_else(|| WireError::invalid("name", form))
 }
 
 fn id(name: &str, collection: &str, form: &str) -> Result<Uuid, WireError> {

@@ -31,6 +31,12 @@ pub(super) fn job(snapshot: &JobSnapshot) -> v1::Job {
     }
 }
 
+/// Returns the name of a state on the wire.
+#[must_use]
+pub fn state_name(state: JobState) -> &'static str {
+    self::state(state).as_str_name()
+}
+
 /// Returns a state as it is on the wire.
 pub(super) fn state(state: JobState) -> v1::job::State {
     match state {

@@ -6,6 +6,7 @@ use deepclone_core::ids::{ConnectionKey, JobId, PlanDigest, TargetKey, TaskFinge
 use deepclone_core::job_limits::JobLimits;
 use deepclone_core::machine::{End, Fact, Progress, Route};
 use deepclone_core::receipt::{Proof, ProofCounts, Receipt};
+use deepclone_core::replication::ReplicationSpec;
 use deepclone_core::spec::CloneSpec;
 use deepclone_proto::convert::outcome::{kind_from_wire, kind_to_wire, proof_to_wire};
 use deepclone_proto::convert::spec::{limits_from_wire, limits_to_wire};
@@ -68,6 +69,24 @@ pub fn decode_spec(bytes: &[u8]) -> Result<JobSpec, StateError> {
         })
     };
     read().map_err(|error| StateError::Damaged { kind: "spec".to_owned(), why: error.to_string() })
+}
+
+/// Encodes a declared replication.
+#[must_use]
+pub fn encode_replication(spec: &ReplicationSpec) -> Vec<u8> {
+    v1::ReplicationSpec::from(spec).encode_to_vec()
+}
+
+/// Decodes a declared replication. Whether it still means something is not checked.
+///
+/// # Errors
+/// Bytes that are no replication.
+pub fn decode_replication(bytes: &[u8]) -> Result<ReplicationSpec, StateError> {
+    let read = || -> Result<ReplicationSpec, RowError> {
+        Ok(ReplicationSpec::try_from(v1::ReplicationSpec::decode(bytes)?)?)
+    };
+    let kind = || "replication".to_owned();
+    read().map_err(|error| StateError::Damaged { kind: kind(), why: error.to_string() })
 }
 
 fn side(side: Option<wire::Side>, field: &'static str) -> Result<Resolved, RowError> {

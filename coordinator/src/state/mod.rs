@@ -27,7 +27,9 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-pub use encoding::{decode_spec, encode_options, encode_spec};
+pub use encoding::{
+    decode_replication, decode_spec, encode_options, encode_replication, encode_spec,
+};
 pub use entry::{Entry, JobSpec, PlanNote};
 pub use error::StateError;
 pub use evidence::{Evidence, KnownObject};

@@ -12,6 +12,7 @@
 //! * [`planning`]: plans that do not end.
 //! * [`history`]: jobs that ended long ago.
 //! * [`durability`]: a database that fails.
+//! * [`replications`]: standing orders: declared, run, paused, renamed, retired.
 //! * [`services`]: reflection, health, the process itself.
 #![expect(
     clippy::unwrap_used,
@@ -28,6 +29,7 @@ mod jobs;
 mod limits;
 mod planning;
 mod recovery;
+mod replications;
 mod services;
 mod support;
 mod untrusted;

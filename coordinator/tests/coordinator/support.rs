@@ -16,6 +16,7 @@ use deepclone_proto::status::from_status;
 use deepclone_proto::v1;
 use deepclone_proto::v1::dispatch_service_client::DispatchServiceClient;
 use deepclone_proto::v1::job_service_client::JobServiceClient;
+use deepclone_proto::v1::replication_service_client::ReplicationServiceClient;
 use deepclone_proto::v1::worker_service_client::WorkerServiceClient;
 use tempfile::TempDir;
 use tonic::transport::Channel;
@@ -76,7 +77,9 @@ impl Lake {
 
     pub(crate) fn connections(&self) -> Arc<Connections> {
         let text = format!(
-            "[connections.lake]\nurl = \"file://{}\"\nroles = [\"source\", \"target\"]\n",
+            "[connections.lake]\nurl = \"file://{0}\"\nroles = [\"source\", \"target\"]\n\
+             [connections.in]\nurl = \"file://{0}/in\"\nroles = [\"source\"]\n\
+             [connections.out]\nurl = \"file://{0}/out\"\nroles = [\"target\"]\n",
             self.folder.path().canonicalize().unwrap().display()
         );
         Arc::new(Connections::from_config(&Config::parse(&text).unwrap()).unwrap())
@@ -114,6 +117,7 @@ pub(crate) struct Running {
     pub(crate) embedded: Embedded,
     pub(crate) jobs: JobServiceClient<Channel>,
     pub(crate) workers: WorkerServiceClient<Channel>,
+    pub(crate) replications: ReplicationServiceClient<Channel>,
 }
 
 impl Running {
@@ -151,7 +155,8 @@ impl Running {
         let embedded = Embedded::start_with(connections, store, limits).await.unwrap();
         let jobs = JobServiceClient::new(embedded.channel());
         let workers = WorkerServiceClient::new(embedded.channel());
-        Self { embedded, jobs, workers }
+        let replications = ReplicationServiceClient::new(embedded.channel());
+        Self { embedded, jobs, workers, replications }
     }
 
     pub(crate) async fn create(&mut self, spec: v1::CloneSpec) -> Result<v1::Job, Failure> {
@@ -289,13 +294,20 @@ impl Worker {
     pub(crate) fn copy(&self, grant: &v1::Grant) -> v1::TaskOutcome {
         let spec = grant.spec.as_ref().unwrap();
         let Some(v1::task_spec::Work::Batch(batch)) = &spec.work else { panic!("no batch") };
-        let file = |root: &str, path: &str| self.folder.join(root).join(path);
+        // The connections of replications have folders of their own below the lake.
+        let below = |connection: &str| match connection {
+            "lake" => self.folder.clone(),
+            name => self.folder.join(name),
+        };
+        let (from, to) = (below(&spec.source_connection), below(&spec.target_connection));
+        let file = |folder: &Path, root: &str, path: &str| folder.join(root).join(path);
         let mut receipt = v1::Receipt::default();
         for object in &batch.objects {
-            let target = file(&spec.target_root, &object.target_path);
+            let target = file(&to, &spec.target_root, &object.target_path);
             fs::create_dir_all(target.parent().unwrap()).unwrap();
             let existed = Path::exists(&target);
-            let size = fs::copy(file(&spec.source_root, &object.source_path), target).unwrap();
+            let source = file(&from, &spec.source_root, &object.source_path);
+            let size = fs::copy(source, target).unwrap();
             receipt.bytes_read += size;
             receipt.bytes_written += if existed { 0 } else { size };
             let proof = v1::object_receipt::Proof::ReadBack.into();

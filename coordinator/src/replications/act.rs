@@ -1,0 +1,309 @@
+//! Facts of the scheduler → rows; its other actions → probes and jobs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use deepclone_common::connections::Side;
+use deepclone_core::budget::Cost;
+use deepclone_core::failure::Failure;
+use deepclone_core::ids::{JobId, ReplicationId, TableNumber};
+use deepclone_core::job_limits::{JobLimits, LimitsChange};
+use deepclone_core::machine::End;
+use deepclone_core::reason::Reason;
+use deepclone_core::spec::{CloneSpec, Mode, SourcePoint};
+use deepclone_core::standing::{JobOutcome, StandingAction, StandingEvent, StandingFact};
+
+use super::engine::Engine;
+use super::entry::{Entry, ROUNDS_KEPT};
+use super::follow::{JobNews, follow};
+use super::message::EngineMessage;
+use super::probe::probe;
+use super::show;
+use super::{rows, view::RoundView};
+use crate::driver::message::Message;
+use crate::rpc::accept;
+use crate::state::{JobSpec, RowChange, StateError};
+
+/// Attempts to make rows durable before the engine stops.
+const WRITE_ATTEMPTS_MAX: u32 = 5;
+/// The pause after the first failed attempt; it doubles.
+const WRITE_PAUSE: Duration = Duration::from_millis(100);
+
+impl Engine {
+    /// Takes facts, and returns the rows that keep them.
+    pub(super) fn keep(&mut self, facts: Vec<StandingFact>) -> Vec<RowChange> {
+        let mut changes = Vec::new();
+        for fact in facts {
+            match fact {
+                StandingFact::Replication { replication, record } => {
+                    if let Some(entry) = self.entries.get_mut(&replication) {
+                        entry.is_retired = record.is_retired;
+                    }
+                    changes.push(rows::record(replication, &record));
+                }
+                StandingFact::Table { replication, round, table, record } => {
+                    changes.push(rows::open(replication, round, table, &record));
+                }
+                // No job falls under a budget yet.
+                StandingFact::Budget(_) => {}
+                StandingFact::RoundBegan { replication, round, cause, at } => {
+                    let began = show::began(round, cause, at);
+                    self.note_round(replication, began, &mut changes);
+                }
+                StandingFact::RoundEnded { replication, round } => {
+                    let Some(entry) = self.entries.get_mut(&replication) else { continue };
+                    let read = std::mem::take(&mut entry.read_in_round);
+                    let tables = entry.tables.keys();
+                    let closed =
+                        tables.map(|table| rows::closed(replication, round.number, *table));
+                    changes.extend(closed);
+                    self.note_round(replication, show::ended(&round, read), &mut changes);
+                }
+                StandingFact::Skipped { replication, slots, at } => {
+                    self.note_round(replication, show::skipped(&slots, at), &mut changes);
+                }
+            }
+        }
+        changes
+    }
+
+    fn note_round(&mut self, id: ReplicationId, round: RoundView, changes: &mut Vec<RowChange>) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        changes.push(rows::round(id, &round));
+        if entry.history.len() == ROUNDS_KEPT {
+            changes.extend(entry.history.back().map(|oldest| rows::forgotten(id, oldest)));
+        }
+        entry.note_round(round);
+    }
+
+    /// Makes rows durable.
+    ///
+    /// # Errors
+    /// The state failed several times, or another coordinator leads.
+    pub(super) async fn write(&self, changes: &[RowChange]) -> Result<(), Failure> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let mut pause = WRITE_PAUSE;
+        for attempt in 1.. {
+            let error = match self.context.store.change_rows(self.epoch, changes).await {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            };
+            if matches!(error, StateError::Deposed) || attempt == WRITE_ATTEMPTS_MAX {
+                return Err(error.failure());
+            }
+            tracing::warn!(attempt, failure = %error.failure(), "rows are not durable yet");
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+        }
+        Ok(())
+    }
+
+    /// Does what the scheduler asks for. Returns what it leads to at once.
+    pub(super) async fn act(&mut self, action: StandingAction) -> Option<StandingEvent> {
+        match action {
+            // Those were made durable before.
+            StandingAction::Record(_) => {}
+            StandingAction::Probe { replication, round } => self.ask(replication, Some(round)),
+            StandingAction::Poll { replication } => self.ask(replication, None),
+            StandingAction::Submit { replication, round: _, table, job, held } => {
+                return self.submit(replication, table, job, held).await;
+            }
+            StandingAction::Hold { job, why: _ } => self.hold(job, true).await,
+            StandingAction::Release { job } => self.hold(job, false).await,
+            StandingAction::Recall { job } => {
+                self.tell(job, Message::Recall).await;
+            }
+            StandingAction::Violated(violation) => {
+                tracing::error!(?violation, "a rule of the scheduler does not hold");
+            }
+        }
+        None
+    }
+
+    fn ask(&mut self, id: ReplicationId, round: Option<u64>) {
+        let Some(entry) = self.entries.get(&id) else { return };
+        let (context, order, sender) =
+            (self.context.clone(), entry.probe_order(), self.sender.clone());
+        self.tasks.spawn(async move {
+            let probed = probe(&context, &order).await;
+            let _stopped = sender.send(EngineMessage::Probed(id, round, probed)).await;
+        });
+    }
+
+    async fn submit(
+        &mut self,
+        id: ReplicationId,
+        number: TableNumber,
+        job: JobId,
+        held: bool,
+    ) -> Option<StandingEvent> {
+        let refused =
+            || StandingEvent::JobEnded { job, outcome: JobOutcome::Failed { is_retryable: false } };
+        let entry = self.entries.get_mut(&id)?;
+        let job_spec = match job_spec(&self.context, entry, number, held) {
+            Ok(job_spec) => Arc::new(job_spec),
+            Err(failure) => {
+                entry.fail(number, failure);
+                return Some(refused());
+            }
+        };
+        let submission = Box::new(accept::submission_of(job, true, job_spec));
+        match self.driver.ask(|reply| Message::Submit(submission, reply)).await {
+            Ok(_) => {
+                if let Some(table) = entry.tables.get_mut(&number) {
+                    table.job = Some((job, None));
+                }
+                self.tasks.spawn(follow(self.driver.clone(), job, self.sender.clone()));
+                None
+            }
+            Err(failure) => {
+                let is_retryable = is_retryable(failure.reason);
+                entry.fail(number, failure);
+                let outcome = JobOutcome::Failed { is_retryable };
+                Some(StandingEvent::JobEnded { job, outcome })
+            }
+        }
+    }
+
+    async fn hold(&self, job: JobId, held: bool) {
+        let change = LimitsChange { held: Some(held), ..LimitsChange::default() };
+        self.tell(job, |job, reply| Message::Limit(job, change, reply)).await;
+    }
+
+    /// Does something to a job; one that is over or not known stays as it is.
+    async fn tell(
+        &self,
+        job: JobId,
+        message: impl FnOnce(
+            JobId,
+            crate::driver::message::Reply<Arc<crate::driver::snapshot::JobSnapshot>>,
+        ) -> Message,
+    ) {
+        if let Err(failure) = self.driver.ask(|reply| message(job, reply)).await {
+            tracing::debug!(%job, %failure, "the job stays as it is");
+        }
+    }
+
+    /// Tells the jobs under way what the timetables of their replications allow now.
+    pub(super) async fn follow_timetables(&mut self) {
+        let now = self.now();
+        let mut changed = Vec::new();
+        for entry in self.entries.values_mut() {
+            let rate = entry.checked.bandwidth.at(now).bytes_per_second;
+            if entry.rate != rate {
+                entry.rate = rate;
+                let jobs = entry.tables.values().filter_map(|table| Some(table.job.as_ref()?.0));
+                changed.extend(jobs.map(|job| (job, rate)));
+            }
+        }
+        for (job, rate) in changed {
+            let change = LimitsChange { bytes_per_second: Some(rate), ..LimitsChange::default() };
+            self.tell(job, |job, reply| Message::Limit(job, change, reply)).await;
+        }
+    }
+
+    /// Takes news of a job: what the scheduler is told, and the rows that change.
+    pub(super) fn heard(
+        &mut self,
+        job: JobId,
+        news: JobNews,
+    ) -> (Vec<StandingEvent>, Vec<RowChange>) {
+        let now = self.now();
+        let Some((id, number, table)) = self.table_of(job) else { return Default::default() };
+        match news {
+            JobNews::Moved(figures) => {
+                let before = table.job.replace((job, Some(figures))).and_then(|(_, before)| before);
+                let mut events = Vec::new();
+                let was_planned = before.is_some_and(|before| before.is_planned);
+                if figures.is_planned && !was_planned {
+                    let cost = Cost { bytes: figures.bytes_total, money: None };
+                    events.push(StandingEvent::JobPlanned { job, cost });
+                }
+                if figures.bytes_read > before.map_or(0, |before| before.bytes_read) {
+                    let total = Cost { bytes: figures.bytes_read, money: None };
+                    events.push(StandingEvent::JobSent { job, total });
+                }
+                self.view = None;
+                (events, Vec::new())
+            }
+            JobNews::Ended { end, figures, created } => {
+                table.job = None;
+                let outcome = match end {
+                    End::Succeeded { source_version, replica_version, .. } => {
+                        table.synced(source_version, replica_version, created, now);
+                        JobOutcome::Done
+                    }
+                    End::Failed(failure) => {
+                        let is_retryable = is_retryable(failure.reason);
+                        table.failure = Some(failure);
+                        JobOutcome::Failed { is_retryable }
+                    }
+                    End::Cancelled => JobOutcome::Cancelled,
+                };
+                let changes = vec![rows::table(id, number, &table.kept)];
+                if let Some(entry) = self.entries.get_mut(&id) {
+                    entry.read_in_round = entry.read_in_round.saturating_add(figures.bytes_read);
+                }
+                let total = Cost { bytes: figures.bytes_read, money: None };
+                let sent = StandingEvent::JobSent { job, total };
+                (vec![sent, StandingEvent::JobEnded { job, outcome }], changes)
+            }
+            JobNews::Lost(failure) if failure.reason == Reason::CoordinatorUnavailable => {
+                Default::default()
+            }
+            JobNews::Lost(failure) => {
+                let is_retryable = is_retryable(failure.reason);
+                table.job = None;
+                table.failure = Some(failure);
+                let outcome = JobOutcome::Failed { is_retryable };
+                (vec![StandingEvent::JobEnded { job, outcome }], Vec::new())
+            }
+        }
+    }
+}
+
+/// True when the same job may succeed in some minutes.
+fn is_retryable(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::StorageUnavailable
+            | Reason::CoordinatorUnavailable
+            | Reason::NoWorkers
+            | Reason::TargetBusy
+            | Reason::Overloaded
+            | Reason::CorruptCopy
+            | Reason::ObjectVanished
+    )
+}
+
+fn job_spec(
+    context: &crate::effects::Context,
+    entry: &Entry,
+    number: TableNumber,
+    held: bool,
+) -> Result<JobSpec, Failure> {
+    let unknown =
+        || Failure::new(Reason::Internal, format!("no table has the number {}", number.0));
+    let table = entry.tables.get(&number).ok_or_else(unknown)?;
+    let (spec, path) = (&entry.spec, &table.kept.path);
+    let below = |connection: &str, side: Side| {
+        context.connections.below(connection, path).map_err(|error| error.failure_of(side))
+    };
+    let clone = &spec.clone;
+    let spec = CloneSpec {
+        source: below(&spec.source, Side::Source)?,
+        target: below(&spec.target, Side::Target)?,
+        mode: Mode::Clone,
+        source_point: SourcePoint::Newest,
+        partition_filter: None,
+        properties: clone.properties.clone(),
+        verification: clone.verification,
+        divergence_policy: clone.divergence_policy,
+        allowed_features: clone.allowed_features.clone(),
+        source_replaced_policy: clone.source_replaced_policy,
+        limits: JobLimits { bytes_per_second: entry.rate, concurrency: None, held },
+    };
+    accept::resolved(&context.connections, spec)
+}

@@ -1,0 +1,218 @@
+//! Makes a declared set of replications the one that is kept.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use deepclone_common::connections::Side;
+use deepclone_core::failure::Failure;
+use deepclone_core::ids::ReplicationId;
+use deepclone_core::reason::Reason;
+use deepclone_core::replication::{
+    CheckedReplication, ReplicationName, ReplicationSpec, SetError, check_set,
+};
+use deepclone_core::standing::StandingEvent;
+use deepclone_core::unix_time::UnixTime;
+
+use super::diff::{ReplicationChange, ReplicationDiff, diff};
+use super::engine::Engine;
+use super::entry::Entry;
+use super::order::order;
+use super::rows::{self, Times};
+use super::view::ReplicationView;
+use crate::effects::Context;
+
+impl Engine {
+    /// Compares the set with what is kept, and unless `validate_only` makes it so.
+    ///
+    /// # Errors
+    /// A mistake in the set, by the replication and its field; then nothing is changed.
+    pub(super) async fn apply(
+        &mut self,
+        specs: Vec<ReplicationSpec>,
+        validate_only: bool,
+    ) -> Result<Vec<ReplicationDiff>, Failure> {
+        let now = self.now();
+        let checked = check_all(&self.context, &specs, now)?;
+        let kept: Vec<&ReplicationSpec> = self
+            .entries
+            .values()
+            .filter(|entry| !entry.is_retired)
+            .map(|entry| &*entry.spec)
+            .collect();
+        let diffs = diff(&kept, &specs);
+        if validate_only {
+            return Ok(diffs);
+        }
+        let mut events = Vec::new();
+        let mut changes = Vec::new();
+        for diff in &diffs {
+            let former = match &diff.change {
+                ReplicationChange::Unchanged => continue,
+                ReplicationChange::Rename { from } => from,
+                _ => &diff.name,
+            };
+            let known = self.find(former).map(|entry| entry.id);
+            if diff.change == ReplicationChange::Retire {
+                events.extend(known.map(|replication| StandingEvent::Retired { replication }));
+                continue;
+            }
+            let Some(checked) = checked.iter().find(|checked| checked.spec.name == diff.name)
+            else {
+                continue;
+            };
+            let replication = known.unwrap_or_else(|| self.id_for(&diff.name));
+            let times = self.declare(replication, checked, now);
+            changes.extend(rows::spec(replication, &checked.spec, times));
+            let order = Box::new(order(checked));
+            events.push(StandingEvent::Applied { replication, order });
+        }
+        self.write(&changes).await?;
+        self.step(events).await?;
+        self.follow_timetables().await;
+        Ok(diffs)
+    }
+
+    /// An id for a new replication: a retired one of that name goes on. Another id is taken when
+    /// the name was given to a renamed one before.
+    fn id_for(&self, name: &ReplicationName) -> ReplicationId {
+        let of_name = ReplicationId::derive(name.as_str());
+        let is_free = |id: &ReplicationId| {
+            self.entries.get(id).is_none_or(|entry| entry.is_retired && entry.spec.name == *name)
+        };
+        let others = (2_u32..).map(|count| ReplicationId::derive(&format!("{name} {count}")));
+        std::iter::once(of_name).chain(others).find(is_free).unwrap_or(of_name)
+    }
+
+    fn declare(&mut self, id: ReplicationId, checked: &CheckedReplication, now: UnixTime) -> Times {
+        let entry = self.entries.entry(id).or_insert_with(|| Entry::new(id, checked.clone(), now));
+        // Tables of other stores are other tables.
+        let is_moved =
+            entry.spec.source != checked.spec.source || entry.spec.target != checked.spec.target;
+        if is_moved {
+            for table in entry.tables.values_mut() {
+                table.forget();
+            }
+        }
+        entry.spec = Arc::new(checked.spec.clone());
+        entry.checked = checked.clone();
+        entry.updated = now;
+        entry.is_retired = false;
+        Times { created: entry.created, updated: now }
+    }
+
+    /// Changes one replication by an event, and shows it.
+    ///
+    /// # Errors
+    /// There is none of this name.
+    pub(super) async fn change(
+        &mut self,
+        name: &ReplicationName,
+        event: impl FnOnce(ReplicationId) -> StandingEvent,
+    ) -> Result<Arc<ReplicationView>, Failure> {
+        let unknown = || {
+            let message = format!("there is no replication {name}");
+            Failure::new(Reason::ReplicationNotFound, message).with("replication", name.to_string())
+        };
+        let id = self.find(name).ok_or_else(unknown)?.id;
+        self.step([event(id)]).await?;
+        self.show(id).map(Arc::new).ok_or_else(unknown)
+    }
+}
+
+/// Checks every replication of a set, all of them together, and each against the connections.
+fn check_all(
+    context: &Context,
+    specs: &[ReplicationSpec],
+    now: UnixTime,
+) -> Result<Vec<CheckedReplication>, Failure> {
+    let mistake = |SetError { index, error }: SetError| Mistake {
+        replication: index.map(|index| specs[index].name.to_string()),
+        field: error.field,
+        why: error.message,
+    };
+    let (checked, mistakes) = match check_set(specs, now) {
+        Ok(checked) => {
+            let mistakes = checked.iter().flat_map(|found| unfit(context, found)).collect();
+            (checked, mistakes)
+        }
+        Err(errors) => (Vec::new(), errors.into_iter().map(mistake).collect::<Vec<_>>()),
+    };
+    match mistakes.first() {
+        None => Ok(checked),
+        Some(first) => Err(first.failure(mistakes.len())),
+    }
+}
+
+struct Mistake {
+    /// `None`: the set itself.
+    replication: Option<String>,
+    field: String,
+    why: String,
+}
+
+impl Mistake {
+    fn failure(&self, count: usize) -> Failure {
+        let Self { replication, field, why } = self;
+        let more = match count {
+            1 => String::new(),
+            count => format!(" (and {} more)", count - 1),
+        };
+        let of = replication.as_ref().map(|name| format!("the replication {name}: "));
+        let message = format!("{}{field}: {why}{more}", of.unwrap_or_default());
+        let failure = Failure::new(Reason::InvalidArgument, message).with("field", field.clone());
+        match replication {
+            Some(name) => failure.with("replication", name.clone()),
+            None => failure,
+        }
+    }
+}
+
+/// What of a declaration does not fit the connections of this coordinator, or is not built yet.
+fn unfit(context: &Context, checked: &CheckedReplication) -> Vec<Mistake> {
+    let spec = &checked.spec;
+    let mistake = |field: &str, why: String| Mistake {
+        replication: Some(spec.name.to_string()),
+        field: field.to_owned(),
+        why,
+    };
+    let mut mistakes = Vec::new();
+    if spec.budget.is_some() {
+        mistakes.push(mistake("budget", "budgets are not built yet".to_owned()));
+    }
+    if spec.ask_above_bytes.is_some() {
+        mistakes.push(mistake("new_tables.ask_above", "it is not built yet".to_owned()));
+    }
+    let connections = &context.connections;
+    let mut roots = Vec::new();
+    for (field, name, side) in
+        [("source", &spec.source, Side::Source), ("target", &spec.target, Side::Target)]
+    {
+        let root = connections.below(name, "").and_then(|root| connections.resolve(&root, side));
+        match root {
+            Ok(root) => roots.push(root),
+            Err(error) => mistakes.push(mistake(field, error.failure_of(side).message)),
+        }
+    }
+    if let [source, target] = &roots[..] {
+        let literals: BTreeSet<&str> = checked.tables.literals().collect();
+        let is_open = checked.tables.include.iter().any(|pattern| !pattern.is_literal());
+        let overlap = match is_open {
+            true => connections.refuse_overlap(source, target).err(),
+            false => literals.iter().find_map(|path| overlap(context, spec, path)),
+        };
+        mistakes.extend(overlap.map(|failure| mistake("target", failure.message)));
+    }
+    mistakes
+}
+
+/// Why a table cannot be kept at that place, if one of both lies inside the other.
+fn overlap(context: &Context, spec: &ReplicationSpec, path: &str) -> Option<Failure> {
+    let connections = &context.connections;
+    let resolve = |name: &str, side| {
+        let table = connections.below(name, path).ok()?;
+        connections.resolve(&table, side).ok()
+    };
+    let (source, target) =
+        (resolve(&spec.source, Side::Source)?, resolve(&spec.target, Side::Target)?);
+    connections.refuse_overlap(&source, &target).err()
+}

@@ -1,0 +1,266 @@
+//! The one loop that owns the scheduler: messages in, rows durable, then everything else.
+//!
+//! Slow work is spawned and comes back as a message. Every decision about time is the scheduler's
+//! ([`deepclone_core::standing`]); every job is the driver's.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use deepclone_core::failure::Failure;
+use deepclone_core::ids::{Epoch, JobId, ReplicationId, TableNumber};
+use deepclone_core::replication::ReplicationName;
+use deepclone_core::standing::{
+    ProbeResult, Standing, StandingAction, StandingEvent, StandingLimits, StoredReplication,
+};
+use deepclone_core::unix_time::UnixTime;
+use tokio::sync::mpsc;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::entry::{Entry, Table};
+use super::message::{EngineMessage, Replications};
+use super::order::order;
+use super::rows;
+use super::view::FleetView;
+use crate::driver::Handle;
+use crate::effects::Context;
+
+/// Messages that wait for the engine at the most.
+const MESSAGES_MAX: usize = 1_024;
+/// The clock is looked at this often, because it can be set.
+const LOOK_INTERVAL: Duration = Duration::from_secs(60);
+/// How old a view of all replications may be.
+pub(super) const VIEW_AGE_MAX: Duration = Duration::from_secs(1);
+
+/// The scheduler, with everything that is known beside it.
+pub(super) struct Engine {
+    pub(super) standing: Standing,
+    pub(super) entries: BTreeMap<ReplicationId, Entry>,
+    pub(super) context: Context,
+    pub(super) driver: Handle,
+    pub(super) epoch: Epoch,
+    /// Probes, and what follows jobs.
+    pub(super) tasks: JoinSet<()>,
+    pub(super) sender: mpsc::Sender<EngineMessage>,
+    pub(super) view: Option<(Instant, Arc<FleetView>)>,
+}
+
+/// Reads what is kept, and starts the loop. It ends at `shutdown`, or when rows cannot be made
+/// durable.
+///
+/// # Errors
+/// The state cannot be read.
+pub async fn start(
+    context: Context,
+    driver: Handle,
+    shutdown: CancellationToken,
+) -> Result<(Replications, JoinHandle<()>), Failure> {
+    let kept = context.store.replication_rows().await.and_then(rows::read);
+    let kept = kept.map_err(|error| error.failure())?;
+    let now = UnixTime(context.clock.now_ms());
+    let (sender, messages) = mpsc::channel(MESSAGES_MAX);
+    let mut entries = BTreeMap::new();
+    let mut stored = Vec::new();
+    for (replication, kept) in kept {
+        let entry = match Entry::of_kept(replication, &kept.spec, kept.times, now) {
+            Ok(entry) => entry,
+            Err(mistakes) => {
+                let name = &kept.spec.name;
+                tracing::error!(%name, ?mistakes, "the replication means nothing any more");
+                continue;
+            }
+        };
+        let mut entry = entry.with_tables(kept.tables).with_history(kept.rounds);
+        if let Some(record) = kept.record {
+            entry.is_retired = record.is_retired;
+            let active = record.active.map(|round| round.number);
+            let open = kept.open.into_iter().filter(|((round, _), _)| Some(*round) == active);
+            let tables = open.map(|((_, table), record)| (table, record)).collect();
+            let order = order(&entry.checked);
+            stored.push(StoredReplication { replication, order, record, tables });
+        }
+        entries.insert(replication, entry);
+    }
+    let mut actions = Vec::new();
+    let standing = Standing::recover(StandingLimits::default(), now, stored, &mut actions);
+    let epoch = driver.epoch();
+    let (tasks, handle) = (JoinSet::new(), Replications::new(sender.clone()));
+    let view = None;
+    let mut engine = Engine { standing, entries, context, driver, epoch, tasks, sender, view };
+    let running = tokio::spawn(async move {
+        let outcome = match engine.perform(actions).await {
+            Ok(()) => engine.run(messages, shutdown).await,
+            failed => failed,
+        };
+        if let Err(failure) = outcome {
+            tracing::error!(%failure, "replications stand still: restart the coordinator");
+        }
+        engine.tasks.shutdown().await;
+    });
+    Ok((handle, running))
+}
+
+impl Engine {
+    async fn run(
+        &mut self,
+        mut messages: mpsc::Receiver<EngineMessage>,
+        shutdown: CancellationToken,
+    ) -> Result<(), Failure> {
+        loop {
+            let until_due = self.standing.next_deadline().map(|due| due.since(self.now()));
+            let wait = until_due.unwrap_or(LOOK_INTERVAL).min(LOOK_INTERVAL);
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => return Ok(()),
+                message = messages.recv() => match message {
+                    Some(message) => self.take(message).await?,
+                    None => return Ok(()),
+                },
+                () = tokio::time::sleep(wait) => {
+                    self.step([StandingEvent::Woken]).await?;
+                    self.follow_timetables().await;
+                }
+            }
+            while self.tasks.try_join_next().is_some() {}
+        }
+    }
+
+    async fn take(&mut self, message: EngineMessage) -> Result<(), Failure> {
+        match message {
+            EngineMessage::Apply { specs, validate_only, answer } => {
+                let applied = self.apply(specs, validate_only).await;
+                let _gone = answer.send(applied);
+            }
+            EngineMessage::Fleet(answer) => {
+                let _gone = answer.send(Ok(self.fleet()));
+            }
+            EngineMessage::Pause(name, until, answer) => {
+                let event = |replication| StandingEvent::Paused { replication, until };
+                let _gone = answer.send(self.change(&name, event).await);
+            }
+            EngineMessage::Resume(name, answer) => {
+                let event = |replication| StandingEvent::Resumed { replication };
+                let _gone = answer.send(self.change(&name, event).await);
+            }
+            EngineMessage::Run(name, answer) => {
+                let event = |replication| StandingEvent::RunRequested { replication };
+                let _gone = answer.send(self.change(&name, event).await);
+            }
+            EngineMessage::Retire(name, answer) => {
+                let event = |replication| StandingEvent::Retired { replication };
+                let _gone = answer.send(self.change(&name, event).await);
+            }
+            EngineMessage::SourceChanged(name, answer) => {
+                let event = |replication| StandingEvent::SourceChanged { replication };
+                let _gone = answer.send(self.change(&name, event).await.map(drop));
+            }
+            EngineMessage::Probed(id, round, probed) => {
+                let (result, changes) = self.probed(id, probed);
+                self.write(&changes).await?;
+                self.step([match round {
+                    Some(round) => StandingEvent::Probed { replication: id, round, result },
+                    None => StandingEvent::Polled { replication: id, result },
+                }])
+                .await?;
+            }
+            EngineMessage::Job(job, news) => {
+                let (events, changes) = self.heard(job, news);
+                self.write(&changes).await?;
+                self.step(events).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Shows the scheduler what happened, and does what it asks for.
+    pub(super) async fn step(
+        &mut self,
+        events: impl IntoIterator<Item = StandingEvent>,
+    ) -> Result<(), Failure> {
+        let mut actions = Vec::new();
+        for event in events {
+            self.standing.step(self.now(), event, &mut actions);
+        }
+        self.perform(actions).await
+    }
+
+    async fn perform(&mut self, actions: Vec<StandingAction>) -> Result<(), Failure> {
+        self.view = None;
+        // What an action makes happen at once is shown to the scheduler, too.
+        let mut next = actions;
+        while !next.is_empty() {
+            let (facts, others) = split(next);
+            let changes = self.keep(facts);
+            self.write(&changes).await?;
+            let mut events = Vec::new();
+            for action in others {
+                events.extend(self.act(action).await);
+            }
+            next = Vec::new();
+            for event in events {
+                self.standing.step(self.now(), event, &mut next);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn now(&self) -> UnixTime {
+        UnixTime(self.context.clock.now_ms())
+    }
+
+    /// The replication of this name that is not retired.
+    pub(super) fn find(&self, name: &ReplicationName) -> Option<&Entry> {
+        self.entries.values().find(|entry| entry.spec.name == *name && !entry.is_retired)
+    }
+
+    /// The table that a job is for.
+    pub(super) fn table_of(
+        &mut self,
+        job: JobId,
+    ) -> Option<(ReplicationId, TableNumber, &mut Table)> {
+        let (id, number) = self.standing.place_of(job)?;
+        let table = self.entries.get_mut(&id)?.tables.get_mut(&number)?;
+        Some((id, number, table))
+    }
+
+    fn probed(
+        &mut self,
+        id: ReplicationId,
+        probed: Result<super::probe::Probed, Failure>,
+    ) -> (ProbeResult, Vec<crate::state::RowChange>) {
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return (ProbeResult::Failed, Vec::new());
+        };
+        match probed {
+            Ok(probed) => {
+                let (behind, changed) = entry.take_probe(probed);
+                let rows = changed.iter().filter_map(|number| {
+                    let table = entry.tables.get(number)?;
+                    Some(rows::table(id, *number, &table.kept))
+                });
+                (ProbeResult::Behind(behind), rows.collect())
+            }
+            Err(failure) => {
+                let name = &entry.spec.name;
+                tracing::warn!(%name, %failure, "the sources of a replication cannot be asked");
+                entry.probe_failure = Some(failure);
+                (ProbeResult::Failed, Vec::new())
+            }
+        }
+    }
+}
+
+fn split(
+    actions: Vec<StandingAction>,
+) -> (Vec<deepclone_core::standing::StandingFact>, Vec<StandingAction>) {
+    let (mut facts, mut others) = (Vec::new(), Vec::new());
+    for action in actions {
+        match action {
+            StandingAction::Record(fact) => facts.push(fact),
+            other => others.push(other),
+        }
+    }
+    (facts, others)
+}

@@ -1,0 +1,223 @@
+//! What the engine knows of a replication beside the scheduler: its declaration and its tables.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use deepclone_core::failure::Failure;
+use deepclone_core::ids::{JobId, ReplicationId, TableNumber};
+use deepclone_core::readiness::lag::Freshness;
+use deepclone_core::replication::{CheckedReplication, ReplicationSpec, SpecError};
+use deepclone_core::unix_time::UnixTime;
+use serde::{Deserialize, Serialize};
+
+use super::follow::JobFigures;
+use super::probe::{ProbeOrder, Probed, SourceState};
+use super::rows::Times;
+use super::view::RoundView;
+
+/// Rounds of a replication that are kept for people.
+pub(super) const ROUNDS_KEPT: usize = 100;
+
+/// A replication.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) id: ReplicationId,
+    pub(super) spec: Arc<ReplicationSpec>,
+    pub(super) checked: CheckedReplication,
+    pub(super) created: UnixTime,
+    pub(super) updated: UnixTime,
+    pub(super) tables: BTreeMap<TableNumber, Table>,
+    /// The newest first.
+    pub(super) history: VecDeque<RoundView>,
+    /// Why the sources could not be asked last.
+    pub(super) probe_failure: Option<Failure>,
+    /// Bytes per second that its jobs were told; `None` for any number.
+    pub(super) rate: Option<u64>,
+    pub(super) is_retired: bool,
+    /// Bytes that the ended jobs of the round under way read.
+    pub(super) read_in_round: u64,
+}
+
+/// A table of a replication. Its number stays, also while it is gone.
+#[derive(Debug)]
+pub(super) struct Table {
+    pub(super) kept: KeptTable,
+    /// It was not found when the sources were asked last.
+    pub(super) is_gone: bool,
+    pub(super) failure: Option<Failure>,
+    pub(super) job: Option<(JobId, Option<JobFigures>)>,
+}
+
+/// What of a table survives a restart.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct KeptTable {
+    pub(super) path: String,
+    pub(super) source_version: Option<u64>,
+    /// The source's version that the replica shows, and the replica's version that shows it.
+    pub(super) synced: Option<(u64, u64)>,
+    pub(super) synced_at: Option<UnixTime>,
+    pub(super) checked: Option<UnixTime>,
+    pub(super) lacks_since: Option<UnixTime>,
+}
+
+impl KeptTable {
+    fn unknown(path: String) -> Self {
+        Self {
+            path,
+            source_version: None,
+            synced: None,
+            synced_at: None,
+            checked: None,
+            lacks_since: None,
+        }
+    }
+}
+
+impl Table {
+    pub(super) fn new(kept: KeptTable) -> Self {
+        Self { kept, is_gone: false, failure: None, job: None }
+    }
+
+    /// Drops what is known of it at other stores than those that it is kept at now.
+    pub(super) fn forget(&mut self) {
+        let path = std::mem::take(&mut self.kept.path);
+        *self = Self { job: self.job.take(), ..Self::new(KeptTable::unknown(path)) };
+    }
+
+    pub(super) fn freshness(&self, check_failed: bool) -> Freshness {
+        Freshness {
+            is_copied: self.kept.synced.is_some(),
+            checked: self.kept.checked,
+            check_failed,
+            lacks_since: self.kept.lacks_since,
+        }
+    }
+
+    /// True when its replica lacks something, or is of another table.
+    fn is_behind(&self, state: SourceState) -> bool {
+        self.kept.synced.is_none_or(|(synced, _)| synced != state.newest)
+    }
+
+    /// Takes the end of a sync: the replica shows this version.
+    pub(super) fn synced(&mut self, source: u64, replica: u64, planned: UnixTime, now: UnixTime) {
+        self.kept.synced = Some((source, replica));
+        self.kept.synced_at = Some(now);
+        self.kept.source_version = self.kept.source_version.max(Some(source));
+        if self.kept.source_version == Some(source) {
+            // Its plan read the source's log, and found no newer version.
+            self.kept.checked = self.kept.checked.max(Some(planned));
+            self.kept.lacks_since = None;
+        }
+        self.failure = None;
+        self.is_gone = false;
+    }
+}
+
+impl Entry {
+    /// Returns a replication without tables.
+    ///
+    /// # Errors
+    /// Every mistake in its declaration.
+    pub(super) fn of_kept(
+        id: ReplicationId,
+        spec: &ReplicationSpec,
+        times: Times,
+        now: UnixTime,
+    ) -> Result<Self, Vec<SpecError>> {
+        let Times { created, updated } = times;
+        Ok(Self { created, updated, ..Self::new(id, spec.check(now)?, now) })
+    }
+
+    /// Returns a replication that is declared now.
+    pub(super) fn new(id: ReplicationId, checked: CheckedReplication, now: UnixTime) -> Self {
+        Self {
+            id,
+            spec: Arc::new(checked.spec.clone()),
+            rate: checked.bandwidth.at(now).bytes_per_second,
+            checked,
+            created: now,
+            updated: now,
+            tables: BTreeMap::new(),
+            history: VecDeque::new(),
+            probe_failure: None,
+            is_retired: false,
+            read_in_round: 0,
+        }
+    }
+
+    pub(super) fn with_tables(mut self, kept: BTreeMap<TableNumber, KeptTable>) -> Self {
+        self.tables = kept.into_iter().map(|(number, kept)| (number, Table::new(kept))).collect();
+        self
+    }
+
+    /// Takes rounds, the oldest first.
+    pub(super) fn with_history(mut self, rounds: Vec<RoundView>) -> Self {
+        self.history = rounds.into_iter().rev().take(ROUNDS_KEPT).collect();
+        self
+    }
+
+    pub(super) fn fail(&mut self, number: TableNumber, failure: Failure) {
+        if let Some(table) = self.tables.get_mut(&number) {
+            table.failure = Some(failure);
+        }
+    }
+
+    pub(super) fn probe_order(&self) -> ProbeOrder {
+        let synced = self
+            .tables
+            .values()
+            .filter_map(|table| Some((table.kept.path.clone(), table.kept.synced?.0)));
+        ProbeOrder {
+            connection: self.spec.source.clone(),
+            tables: self.checked.tables.clone(),
+            synced: synced.collect(),
+        }
+    }
+
+    /// Takes what the sources answered, and returns the tables that are behind, with those whose
+    /// rows changed.
+    pub(super) fn take_probe(&mut self, probed: Probed) -> (Vec<TableNumber>, Vec<TableNumber>) {
+        let Probed { at, tables } = probed;
+        self.probe_failure = None;
+        for table in self.tables.values_mut() {
+            table.is_gone = !tables.contains_key(&table.kept.path);
+        }
+        let (mut behind, mut changed) = (Vec::new(), Vec::new());
+        for (path, answer) in tables {
+            let number = self.number(&path);
+            let table =
+                self.tables.entry(number).or_insert_with(|| Table::new(KeptTable::unknown(path)));
+            let before = table.kept.clone();
+            match answer {
+                Ok(state) => {
+                    table.kept.source_version = Some(state.newest);
+                    table.kept.checked = Some(at);
+                    table.kept.lacks_since = state.lacks_since;
+                    if table.is_behind(state) {
+                        behind.push(number);
+                    } else {
+                        table.failure = None;
+                    }
+                }
+                Err(failure) => table.failure = Some(failure),
+            }
+            if table.kept != before {
+                changed.push(number);
+            }
+        }
+        (behind, changed)
+    }
+
+    /// The number of a table; the next one for a table that has none.
+    fn number(&self, path: &str) -> TableNumber {
+        let known = self.tables.iter().find(|(_, table)| table.kept.path == path);
+        let next = self.tables.keys().next_back().map_or(0, |last| last.0 + 1);
+        known.map_or(TableNumber(next), |(number, _)| *number)
+    }
+
+    pub(super) fn note_round(&mut self, round: RoundView) {
+        self.history.retain(|known| known.number.is_none() || known.number != round.number);
+        self.history.push_front(round);
+        self.history.truncate(ROUNDS_KEPT);
+    }
+}

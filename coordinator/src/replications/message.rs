@@ -1,0 +1,65 @@
+//! What reaches the engine: requests, each with a way to answer it, and the ends of what it began.
+
+use std::sync::Arc;
+
+use deepclone_core::failure::Failure;
+use deepclone_core::ids::{JobId, ReplicationId};
+use deepclone_core::reason::Reason;
+use deepclone_core::replication::{ReplicationName, ReplicationSpec};
+use deepclone_core::unix_time::UnixTime;
+use tokio::sync::{mpsc, oneshot};
+
+use super::diff::ReplicationDiff;
+use super::follow::JobNews;
+use super::probe::Probed;
+use super::view::{FleetView, ReplicationView};
+
+/// Takes the answer to a request.
+pub type Answer<T> = oneshot::Sender<Result<T, Failure>>;
+
+/// A request of a client, or the end of something that the engine began.
+pub enum EngineMessage {
+    /// The replications are to be these and no others.
+    Apply {
+        specs: Vec<ReplicationSpec>,
+        validate_only: bool,
+        answer: Answer<Vec<ReplicationDiff>>,
+    },
+    Fleet(Answer<Arc<FleetView>>),
+    Pause(ReplicationName, Option<UnixTime>, Answer<Arc<ReplicationView>>),
+    Resume(ReplicationName, Answer<Arc<ReplicationView>>),
+    Run(ReplicationName, Answer<Arc<ReplicationView>>),
+    Retire(ReplicationName, Answer<Arc<ReplicationView>>),
+    /// The source of a replication says that it has a new commit.
+    SourceChanged(ReplicationName, Answer<()>),
+    /// The sources of a replication were asked: for a round, or in between.
+    Probed(ReplicationId, Option<u64>, Result<Probed, Failure>),
+    Job(JobId, JobNews),
+}
+
+/// Sends requests to the engine; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Replications {
+    sender: mpsc::Sender<EngineMessage>,
+}
+
+impl Replications {
+    pub(super) fn new(sender: mpsc::Sender<EngineMessage>) -> Self {
+        Self { sender }
+    }
+
+    /// Sends a request and waits for its answer, which comes once it is durable.
+    ///
+    /// # Errors
+    /// Why it is refused, or `CoordinatorUnavailable` when the engine has stopped.
+    pub async fn ask<T>(
+        &self,
+        request: impl FnOnce(Answer<T>) -> EngineMessage,
+    ) -> Result<T, Failure> {
+        let (answer, answered) = oneshot::channel();
+        let stopped =
+            || Failure::new(Reason::CoordinatorUnavailable, "the coordinator is stopping");
+        self.sender.send(request(answer)).await.map_err(|_| stopped())?;
+        answered.await.map_err(|_| stopped())?
+    }
+}

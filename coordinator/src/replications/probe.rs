@@ -1,0 +1,95 @@
+//! Asks the sources of a replication what they have: which tables there are, and how far each
+//! replica is behind. It moves no data, and takes two requests for a table without news.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use deepclone_common::connections::Side;
+use deepclone_common::store::table::TableStore;
+use deepclone_core::failure::Failure;
+use deepclone_core::reason::Reason;
+use deepclone_core::replication::TableSelection;
+use deepclone_core::unix_time::UnixTime;
+use deepclone_delta::log;
+use futures::{StreamExt as _, stream};
+
+use super::discover::discover;
+use crate::effects::{Context, guarded, in_time};
+
+/// Tables whose logs are read at once.
+const TABLES_AT_ONCE_MAX: usize = 16;
+/// How long the sources of a replication may take to answer.
+const PROBE_TIME_MAX: Duration = Duration::from_secs(10 * 60);
+
+/// What to ask.
+#[derive(Clone, Debug)]
+pub struct ProbeOrder {
+    /// The name of the source's connection.
+    pub connection: String,
+    pub tables: TableSelection,
+    /// The source's version that each replica shows.
+    pub synced: BTreeMap<String, u64>,
+}
+
+/// What the sources answered.
+#[derive(Clone, Debug)]
+pub struct Probed {
+    pub at: UnixTime,
+    /// By path: every table that there is, and every one that is named.
+    pub tables: BTreeMap<String, Result<SourceState, Failure>>,
+}
+
+/// What the log of a source says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SourceState {
+    /// Its newest version.
+    pub newest: u64,
+    /// The time of the oldest commit that the replica lacks; `None` when it lacks none, or there is
+    /// no replica yet.
+    pub lacks_since: Option<UnixTime>,
+}
+
+/// Asks every source.
+///
+/// # Errors
+/// The connection is not known or cannot be listed, or it took too long.
+pub async fn probe(context: &Context, order: &ProbeOrder) -> Result<Probed, Failure> {
+    guarded(in_time(PROBE_TIME_MAX, "asking the sources", ask(context, order))).await
+}
+
+async fn ask(context: &Context, order: &ProbeOrder) -> Result<Probed, Failure> {
+    let root = open(context, &order.connection, "")?;
+    let paths = discover(&root, &order.tables).await?;
+    let at = UnixTime(context.clock.now_ms());
+    let states = stream::iter(paths).map(|path| async move {
+        let synced = order.synced.get(&path).copied();
+        let state = match open(context, &order.connection, &path) {
+            Ok(table) => state(&table, synced).await,
+            Err(failure) => Err(failure),
+        };
+        (path, state)
+    });
+    Ok(Probed { at, tables: states.buffer_unordered(TABLES_AT_ONCE_MAX).collect().await })
+}
+
+fn open(context: &Context, connection: &str, path: &str) -> Result<TableStore, Failure> {
+    let of_source =
+        |error: deepclone_common::connections::ConnectionError| error.failure_of(Side::Source);
+    let table = context.connections.below(connection, path).map_err(of_source)?;
+    let table = context.connections.resolve(&table, Side::Source).map_err(of_source)?;
+    context.open(Side::Source, &table)
+}
+
+async fn state(table: &TableStore, synced: Option<u64>) -> Result<SourceState, Failure> {
+    let missing = || {
+        let message = format!("source: {} is not a Delta table: it has no log", table.uri);
+        Failure::new(Reason::NotADeltaTable, message)
+    };
+    let Some(synced) = synced else {
+        let newest = log::head(table).await?.ok_or_else(missing)?;
+        return Ok(SourceState { newest, lacks_since: None });
+    };
+    let newer = log::newer(table, synced).await?.ok_or_else(missing)?;
+    let lacks_since = newer.first.map(|first| UnixTime(first.committed_ms));
+    Ok(SourceState { newest: newer.newest, lacks_since })
+}

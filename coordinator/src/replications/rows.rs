@@ -1,0 +1,166 @@
+//! Replications as rows of the state. Values of the scheduler are kept as JSON, a declaration as a
+//! message of the API.
+
+use std::collections::BTreeMap;
+
+use deepclone_core::ids::{ReplicationId, TableNumber};
+use deepclone_core::replication::ReplicationSpec;
+use deepclone_core::standing::{ReplicationRecord, TableRecord};
+use deepclone_core::unix_time::UnixTime;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::entry::KeptTable;
+use super::view::RoundView;
+use crate::state::{
+    ReplicationRow, RowChange, RowKey, StateError, decode_replication, encode_replication,
+};
+
+const SPEC: &str = "spec";
+const TIMES: &str = "times";
+const RECORD: &str = "record";
+const OPEN: &str = "open";
+const TABLE: &str = "table";
+const ROUND: &str = "round";
+
+/// When a replication was declared, and last changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Times {
+    pub(super) created: UnixTime,
+    pub(super) updated: UnixTime,
+}
+
+/// Everything that is kept of a replication.
+#[derive(Debug)]
+pub(super) struct KeptReplication {
+    pub(super) spec: ReplicationSpec,
+    pub(super) times: Times,
+    pub(super) record: Option<ReplicationRecord>,
+    /// The tables of rounds under way, and of some that ended: by round and table.
+    pub(super) open: BTreeMap<(u64, TableNumber), TableRecord>,
+    pub(super) tables: BTreeMap<TableNumber, KeptTable>,
+    /// The oldest first.
+    pub(super) rounds: Vec<RoundView>,
+}
+
+pub(super) fn spec(id: ReplicationId, spec: &ReplicationSpec, times: Times) -> [RowChange; 2] {
+    let row = |kind: &str, body| put(id, kind, String::new(), body);
+    [row(SPEC, encode_replication(spec)), row(TIMES, json(&times))]
+}
+
+pub(super) fn record(id: ReplicationId, record: &ReplicationRecord) -> RowChange {
+    put(id, RECORD, String::new(), json(record))
+}
+
+pub(super) fn open(
+    id: ReplicationId,
+    round: u64,
+    table: TableNumber,
+    record: &TableRecord,
+) -> RowChange {
+    put(id, OPEN, open_part(round, table), json(record))
+}
+
+/// Drops what was kept of a table while its round was under way.
+pub(super) fn closed(id: ReplicationId, round: u64, table: TableNumber) -> RowChange {
+    RowChange { key: key(id, OPEN, open_part(round, table)), body: None }
+}
+
+pub(super) fn table(id: ReplicationId, number: TableNumber, kept: &KeptTable) -> RowChange {
+    put(id, TABLE, number.0.to_string(), json(kept))
+}
+
+pub(super) fn round(id: ReplicationId, round: &RoundView) -> RowChange {
+    put(id, ROUND, round_part(round), json(round))
+}
+
+/// Drops a round that is too old to be shown.
+pub(super) fn forgotten(id: ReplicationId, round: &RoundView) -> RowChange {
+    RowChange { key: key(id, ROUND, round_part(round)), body: None }
+}
+
+/// Reads the rows of all replications.
+///
+/// # Errors
+/// A row that cannot be read, by its key.
+pub(super) fn read(
+    rows: Vec<ReplicationRow>,
+) -> Result<BTreeMap<ReplicationId, KeptReplication>, StateError> {
+    let mut by_owner: BTreeMap<String, Vec<ReplicationRow>> = BTreeMap::new();
+    for row in rows {
+        by_owner.entry(row.key.owner.clone()).or_default().push(row);
+    }
+    by_owner.into_iter().map(|(owner, rows)| Ok((id_of(&owner)?, of_one(&rows)?))).collect()
+}
+
+fn of_one(rows: &[ReplicationRow]) -> Result<KeptReplication, StateError> {
+    let one = |kind: &str| rows.iter().find(|row| row.key.kind == kind);
+    let all = |kind: &'static str| rows.iter().filter(move |row| row.key.kind == kind);
+    let missing = || damaged_kind("declaration of a replication", "it is missing");
+    let declared = one(SPEC).ok_or_else(missing)?;
+    let spec = decode_replication(&declared.body)?;
+    let record = one(RECORD).map(value).transpose()?;
+    let tables = all(TABLE).map(|row| Ok((number(&row.key.part, row)?, value(row)?)));
+    let open = all(OPEN).map(|row| {
+        let (round, table) = row.key.part.split_once('/').unwrap_or_default();
+        let round = round.parse().map_err(|error| damaged(&row.key, error))?;
+        Ok(((round, number(table, row)?), value(row)?))
+    });
+    let mut rounds: Vec<RoundView> = all(ROUND).map(value).collect::<Result<_, _>>()?;
+    rounds.sort_by_key(|round| (round.began, round.number));
+    Ok(KeptReplication {
+        spec,
+        times: value(one(TIMES).ok_or_else(missing)?)?,
+        record,
+        open: open.collect::<Result<_, StateError>>()?,
+        tables: tables.collect::<Result<_, StateError>>()?,
+        rounds,
+    })
+}
+
+fn put(id: ReplicationId, kind: &str, part: String, body: Vec<u8>) -> RowChange {
+    RowChange { key: key(id, kind, part), body: Some(body) }
+}
+
+fn key(id: ReplicationId, kind: &str, part: String) -> RowKey {
+    RowKey { owner: id.to_string(), kind: kind.to_owned(), part }
+}
+
+fn open_part(round: u64, table: TableNumber) -> String {
+    format!("{round}/{}", table.0)
+}
+
+fn round_part(round: &RoundView) -> String {
+    match round.number {
+        Some(number) => number.to_string(),
+        None => format!("skipped {}", round.began.0),
+    }
+}
+
+fn json(value: &impl Serialize) -> Vec<u8> {
+    // Only maps with keys that are no texts fail, and none of these has one.
+    serde_json::to_vec(value).unwrap_or_default()
+}
+
+fn value<T: DeserializeOwned>(row: &ReplicationRow) -> Result<T, StateError> {
+    serde_json::from_slice(&row.body).map_err(|error| damaged(&row.key, error))
+}
+
+fn number(text: &str, row: &ReplicationRow) -> Result<TableNumber, StateError> {
+    text.parse().map(TableNumber).map_err(|error| damaged(&row.key, error))
+}
+
+fn id_of(owner: &str) -> Result<ReplicationId, StateError> {
+    let corrupt = |_| damaged_kind("replication", format!("{owner:?} is no id"));
+    Uuid::parse_str(owner).map(ReplicationId).map_err(corrupt)
+}
+
+fn damaged(key: &RowKey, error: impl std::fmt::Display) -> StateError {
+    let kind = format!("{} {} of the replication {}", key.kind, key.part, key.owner);
+    StateError::Damaged { kind, why: error.to_string() }
+}
+
+fn damaged_kind(kind: &str, why: impl Into<String>) -> StateError {
+    StateError::Damaged { kind: kind.to_owned(), why: why.into() }
+}

@@ -1,0 +1,132 @@
+//! `ReplicationService`: clients declare replications, see how they stand, and steer them.
+
+use std::sync::Arc;
+
+use deepclone_common::clock::Clock;
+use deepclone_core::failure::Failure;
+use deepclone_core::reason::Reason;
+use deepclone_core::replication::{ReplicationName, ReplicationSpec};
+use deepclone_core::unix_time::UnixTime;
+use deepclone_proto::convert::{WireError, time::timestamp_from_wire};
+use deepclone_proto::v1::{self, replication_service_server::ReplicationService};
+use tonic::{Request, Response, Status};
+
+use super::convert::{body, refused, status};
+use super::{names, show_replication as show};
+use crate::replications::message::{Answer, EngineMessage, Replications};
+use crate::replications::view::ReplicationView;
+
+/// Serves `ReplicationService` over the engine.
+pub struct ReplicationCalls {
+    engine: Replications,
+    clock: Clock,
+}
+
+impl ReplicationCalls {
+    #[must_use]
+    pub fn new(engine: Replications, clock: Clock) -> Self {
+        Self { engine, clock }
+    }
+
+    fn now(&self) -> UnixTime {
+        UnixTime(self.clock.now_ms())
+    }
+
+    async fn change(
+        &self,
+        name: &str,
+        request: impl FnOnce(ReplicationName, Answer<Arc<ReplicationView>>) -> EngineMessage,
+    ) -> Result<Response<v1::Replication>, Status> {
+        let name = names::replication(name).map_err(refused)?;
+        let view = self.engine.ask(|answer| request(name, answer)).await.map_err(status)?;
+        Ok(Response::new(show::replication(&view, self.now(), show::Detail::All)))
+    }
+}
+
+#[tonic::async_trait]
+impl ReplicationService for ReplicationCalls {
+    async fn apply_replications(
+        &self,
+        request: Request<v1::ApplyReplicationsRequest>,
+    ) -> Result<Response<v1::ApplyReplicationsResponse>, Status> {
+        let request = body(request);
+        let specs = request.replications.into_iter().map(ReplicationSpec::try_from);
+        let specs = specs.collect::<Result<Vec<_>, WireError>>().map_err(refused)?;
+        let validate_only = request.validate_only;
+        let apply = |answer| EngineMessage::Apply { specs, validate_only, answer };
+        let diffs = self.engine.ask(apply).await.map_err(status)?;
+        let changes = show::changes(&diffs);
+        Ok(Response::new(v1::ApplyReplicationsResponse { changes }))
+    }
+
+    async fn get_replication(
+        &self,
+        request: Request<v1::GetReplicationRequest>,
+    ) -> Result<Response<v1::Replication>, Status> {
+        let name = names::replication(&body(request).name).map_err(refused)?;
+        let fleet = self.engine.ask(EngineMessage::Fleet).await.map_err(status)?;
+        let found = fleet.replications.iter().find(|view| view.spec.name == name);
+        let view = found.ok_or_else(|| status(unknown(&name)))?;
+        Ok(Response::new(show::replication(view, fleet.at, show::Detail::All)))
+    }
+
+    async fn list_replications(
+        &self,
+        request: Request<v1::ListReplicationsRequest>,
+    ) -> Result<Response<v1::ListReplicationsResponse>, Status> {
+        let request = body(request);
+        let size = names::page_size(request.page_size).map_err(refused)?;
+        let group = Some(request.group.as_str()).filter(|group| !group.is_empty());
+        let fleet = self.engine.ask(EngineMessage::Fleet).await.map_err(status)?;
+        let after = request.page_token.as_str();
+        let mut rest = fleet.of_group(group).filter(|view| view.spec.name.as_str() > after);
+        let page: Vec<_> = rest.by_ref().take(size).collect();
+        let is_more = rest.next().is_some();
+        let last = page.last().filter(|_| is_more).map(|view| view.spec.name.to_string());
+        let shown = page.iter().map(|view| show::replication(view, fleet.at, show::Detail::Short));
+        Ok(Response::new(v1::ListReplicationsResponse {
+            replications: shown.collect(),
+            next_page_token: last.unwrap_or_default(),
+            verdict: Some(show::verdict(&fleet, group)),
+        }))
+    }
+
+    async fn pause_replication(
+        &self,
+        request: Request<v1::PauseReplicationRequest>,
+    ) -> Result<Response<v1::Replication>, Status> {
+        let v1::PauseReplicationRequest { name, until_time } = body(request);
+        let until = until_time.map(|until| timestamp_from_wire(until, "until_time"));
+        let until = until.transpose().map_err(refused)?.map(UnixTime);
+        if until.is_some_and(|until| until <= self.now()) {
+            return Err(refused(WireError::invalid("until_time", "it is over")));
+        }
+        self.change(&name, |name, answer| EngineMessage::Pause(name, until, answer)).await
+    }
+
+    async fn resume_replication(
+        &self,
+        request: Request<v1::ResumeReplicationRequest>,
+    ) -> Result<Response<v1::Replication>, Status> {
+        self.change(&body(request).name, EngineMessage::Resume).await
+    }
+
+    async fn run_replication(
+        &self,
+        request: Request<v1::RunReplicationRequest>,
+    ) -> Result<Response<v1::Replication>, Status> {
+        self.change(&body(request).name, EngineMessage::Run).await
+    }
+
+    async fn retire_replication(
+        &self,
+        request: Request<v1::RetireReplicationRequest>,
+    ) -> Result<Response<v1::Replication>, Status> {
+        self.change(&body(request).name, EngineMessage::Retire).await
+    }
+}
+
+fn unknown(name: &ReplicationName) -> Failure {
+    let message = format!("there is no replication {name}");
+    Failure::new(Reason::ReplicationNotFound, message).with("replication", name.to_string())
+}
