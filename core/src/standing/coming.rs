@@ -1,10 +1,10 @@
 //! The next slots of a replication, and what will become of each.
 
-use super::order::{OnResume, Trigger};
 use super::record::SkipReason;
 use super::replication::Replication;
 use super::state::Standing;
 use crate::ids::ReplicationId;
+use crate::replication::{ReplicationTrigger, ResumePolicy};
 use crate::unix_time::UnixTime;
 
 /// A slot that has not come.
@@ -47,8 +47,8 @@ impl Standing {
 
 fn next(replication: &Replication, slot: UnixTime) -> Option<UnixTime> {
     match &replication.order.trigger {
-        Trigger::Schedule(schedule) => schedule.next_after(slot),
-        Trigger::OnCommit { .. } => None,
+        ReplicationTrigger::Slots(schedule) => schedule.next_after(slot),
+        ReplicationTrigger::Commits { .. } => None,
     }
 }
 
@@ -58,8 +58,8 @@ fn coming_slot(replication: &Replication, slot: UnixTime) -> ComingSlot {
     let pause = replication.record.pause;
     if let Some(pause) = pause.filter(|pause| pause.until.is_none_or(|until| starts < until)) {
         let fate = match replication.order.on_resume {
-            OnResume::NextSlot => SlotFate::IsSkipped(SkipReason::Paused),
-            OnResume::AtOnce => SlotFate::WaitsForResume { until: pause.until },
+            ResumePolicy::NextSlot => SlotFate::IsSkipped(SkipReason::Paused),
+            ResumePolicy::AtOnce => SlotFate::WaitsForResume { until: pause.until },
         };
         return ComingSlot { slot, starts, fate };
     }

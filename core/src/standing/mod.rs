@@ -69,12 +69,12 @@ pub use coming::{ComingSlot, SlotFate};
 pub use event::{JobOutcome, ProbeResult, StandingEvent};
 pub use fact::StandingFact;
 pub use limits::StandingLimits;
-pub use order::{OnMissed, OnOverlap, OnResume, Order, Trigger};
+pub use order::Order;
 pub use record::{
     EndedRound, Pause, ReplicationRecord, RoundCause, RoundOutcome, RoundRecord, SkipReason,
     SkippedSlots, TableEnd, TableRecord, WantedRound,
 };
 pub use recover::StoredReplication;
 pub use state::Standing;
-pub use view::{ReplicationState, ReplicationView, RoundView};
+pub use view::{StandingRound, StandingState, StandingView};
 pub use violation::StandingViolation;

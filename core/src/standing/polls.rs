@@ -3,9 +3,9 @@
 use super::action::StandingAction;
 use super::context::StepContext;
 use super::event::ProbeResult;
-use super::order::Trigger;
 use super::record::RoundCause;
 use super::replication::{Replication, poll_min};
+use crate::replication::ReplicationTrigger;
 
 impl Replication {
     /// Asks the source, if it is time to.
@@ -19,14 +19,14 @@ impl Replication {
     /// Whether the source is to be asked, once it is time and the windows are open: a round would
     /// ask it by itself.
     pub(super) fn may_poll(&self) -> bool {
-        let follows_commits = matches!(self.order.trigger, Trigger::OnCommit { .. });
+        let follows_commits = matches!(self.order.trigger, ReplicationTrigger::Commits { .. });
         let is_idle = self.record.active.is_none() && self.record.wanted.is_none();
         follows_commits && is_idle && !self.is_off() && !self.poll.is_asked
     }
 
     /// The source has answered a poll.
     pub(super) fn polled(&mut self, result: &ProbeResult, context: &StepContext<'_>) {
-        let Trigger::OnCommit { poll_min, poll_max } = self.order.trigger else { return };
+        let ReplicationTrigger::Commits { poll_min, poll_max } = self.order.trigger else { return };
         if !std::mem::take(&mut self.poll.is_asked) {
             return;
         }
@@ -45,7 +45,7 @@ impl Replication {
 
     /// A notice says that the source changed.
     pub(super) fn source_changed(&mut self, context: &StepContext<'_>) {
-        let follows_commits = matches!(self.order.trigger, Trigger::OnCommit { .. });
+        let follows_commits = matches!(self.order.trigger, ReplicationTrigger::Commits { .. });
         if follows_commits && !self.is_off() {
             self.want(RoundCause::SourceChanged, context.now);
         }

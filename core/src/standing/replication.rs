@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use super::order::{Order, Trigger};
+use super::order::Order;
 use super::record::{ReplicationRecord, SkipReason};
 use super::round::OpenRound;
 use crate::calendar::windows::WindowState;
+use crate::replication::ReplicationTrigger;
 use crate::unix_time::UnixTime;
 
 /// How long windows that do not change within their horizon are not looked at again.
@@ -140,7 +141,7 @@ impl Replication {
 
 pub(super) fn poll_min(order: &Order) -> Duration {
     match order.trigger {
-        Trigger::Schedule(_) => Duration::ZERO,
-        Trigger::OnCommit { poll_min, .. } => poll_min,
+        ReplicationTrigger::Slots(_) => Duration::ZERO,
+        ReplicationTrigger::Commits { poll_min, .. } => poll_min,
     }
 }

@@ -2,11 +2,12 @@
 
 use super::context::StepContext;
 use super::fact::StandingFact;
-use super::order::{OnMissed, OnOverlap, OnResume, Order, Trigger};
+use super::order::Order;
 use super::record::{Pause, RoundCause, SkipReason, SkippedSlots, WantedRound};
 use super::replication::{Replication, poll_min};
 use crate::calendar::schedule::Missed;
 use crate::limits::SLOT_LATE_MAX;
+use crate::replication::{MissedPolicy, OverlapPolicy, ReplicationTrigger, ResumePolicy};
 use crate::unix_time::UnixTime;
 
 impl Replication {
@@ -31,12 +32,12 @@ impl Replication {
             return;
         }
         match self.order.on_missed {
-            OnMissed::Once => {
+            MissedPolicy::Once => {
                 let is_one = count == 1 && !is_late;
                 self.want_slots(if is_one { on_time } else { all }, context.now);
             }
-            OnMissed::Skip if is_late => self.skip(newest, count, SkipReason::Missed, context),
-            OnMissed::Skip => {
+            MissedPolicy::Skip if is_late => self.skip(newest, count, SkipReason::Missed, context),
+            MissedPolicy::Skip => {
                 self.skip_before(newest, count - 1, SkipReason::Missed, context);
                 self.want_slots(on_time, context.now);
             }
@@ -52,7 +53,7 @@ impl Replication {
         let last = UnixTime(at.0.saturating_sub(1)).before(self.order.delay());
         let came = self.take_slots_until(last);
         match self.order.on_resume {
-            OnResume::NextSlot => {
+            ResumePolicy::NextSlot => {
                 self.withdraw(SkipReason::Paused, context);
                 if let Some(Missed { newest, count, .. }) = came {
                     self.skip(newest, count, SkipReason::Paused, context);
@@ -60,7 +61,7 @@ impl Replication {
                 self.poll.interval = poll_min(&self.order);
                 self.poll.at = context.now.after(self.poll.interval);
             }
-            OnResume::AtOnce => match came {
+            ResumePolicy::AtOnce => match came {
                 Some(Missed { newest, count, .. }) => {
                     self.want_slots(RoundCause::Missed { newest, count }, context.now);
                 }
@@ -109,8 +110,8 @@ impl Replication {
     fn overlap(&mut self, came: Missed, context: &mut StepContext<'_>) {
         let Missed { newest, count, .. } = came;
         match self.order.on_overlap {
-            OnOverlap::Skip => self.skip(newest, count, SkipReason::Overlap, context),
-            OnOverlap::QueueOne => {
+            OverlapPolicy::Skip => self.skip(newest, count, SkipReason::Overlap, context),
+            OverlapPolicy::QueueOne => {
                 let since = self.record.wanted.map_or(context.now, |wanted| wanted.since);
                 self.withdraw(SkipReason::Overlap, context);
                 self.skip_before(newest, count - 1, SkipReason::Overlap, context);
@@ -134,7 +135,7 @@ impl Replication {
 
     /// Takes the slots up to `until` of which nothing is decided yet.
     fn take_slots_until(&mut self, until: UnixTime) -> Option<Missed> {
-        let Trigger::Schedule(schedule) = &self.order.trigger else { return None };
+        let ReplicationTrigger::Slots(schedule) = &self.order.trigger else { return None };
         let came = schedule.missed(self.record.slots_until, until)?;
         self.record.slots_until = came.newest;
         Some(came)
@@ -161,7 +162,7 @@ impl Replication {
         why: SkipReason,
         context: &mut StepContext<'_>,
     ) {
-        let Trigger::Schedule(schedule) = &self.order.trigger else { return };
+        let ReplicationTrigger::Slots(schedule) = &self.order.trigger else { return };
         let before = schedule.latest_at(UnixTime(slot.0.saturating_sub(1)));
         if let Some(newest) = before.filter(|_| count > 0) {
             self.skip(newest, count, why, context);

@@ -10,12 +10,12 @@ use crate::unix_time::UnixTime;
 
 /// A replication as people see it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct ReplicationView<'a> {
+pub struct StandingView<'a> {
     pub order: &'a Order,
-    pub state: ReplicationState,
+    pub state: StandingState,
     /// No further round begins; one under way goes on.
     pub pause: Option<Pause>,
-    pub round: Option<RoundView>,
+    pub round: Option<StandingRound>,
     /// What the next round is for, if one is wanted by now.
     pub wanted: Option<WantedRound>,
     /// When the next slot starts, or the source is asked next.
@@ -28,7 +28,7 @@ pub struct ReplicationView<'a> {
 
 /// What a replication does now; if nothing, why, and until when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReplicationState {
+pub enum StandingState {
     /// Nothing is due until then.
     Waiting {
         until: Option<UnixTime>,
@@ -66,7 +66,7 @@ pub enum ReplicationState {
 
 /// A round under way as people see it, with its tables counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RoundView {
+pub struct StandingRound {
     pub number: u64,
     pub cause: RoundCause,
     pub began: UnixTime,
@@ -85,11 +85,11 @@ pub struct RoundView {
 impl Standing {
     /// Returns a replication as it is now.
     #[must_use]
-    pub fn view(&self, id: ReplicationId) -> Option<ReplicationView<'_>> {
+    pub fn view(&self, id: ReplicationId) -> Option<StandingView<'_>> {
         let replication = self.replications.get(&id)?;
         let record = &replication.record;
         let poll = replication.may_poll().then_some(replication.poll.at);
-        Some(ReplicationView {
+        Some(StandingView {
             order: &replication.order,
             state: state(replication),
             pause: record.pause,
@@ -109,44 +109,44 @@ impl Standing {
     }
 }
 
-fn state(replication: &Replication) -> ReplicationState {
+fn state(replication: &Replication) -> StandingState {
     let (record, opens) = (&replication.record, replication.window.until);
     if let Some(round) = &replication.round {
         return round_state(replication, round);
     }
     if record.is_retired {
-        return ReplicationState::Retired;
+        return StandingState::Retired;
     }
     if let Some(Pause { until }) = record.pause {
-        return ReplicationState::Paused { until };
+        return StandingState::Paused { until };
     }
     let poll = replication.may_poll().then_some(replication.poll.at);
     match record.wanted {
-        None => ReplicationState::Waiting { until: replication.next_start().or(poll) },
-        Some(_) if !replication.window.is_open => ReplicationState::WaitingForWindow { opens },
-        Some(wanted) => ReplicationState::WaitingForTurn { since: wanted.since },
+        None => StandingState::Waiting { until: replication.next_start().or(poll) },
+        Some(_) if !replication.window.is_open => StandingState::WaitingForWindow { opens },
+        Some(wanted) => StandingState::WaitingForTurn { since: wanted.since },
     }
 }
 
-fn round_state(replication: &Replication, round: &OpenRound) -> ReplicationState {
+fn round_state(replication: &Replication, round: &OpenRound) -> StandingState {
     let pauses = round.tables.values().filter_map(|table| match table.stage {
         TableStage::Pausing(at) => Some(at),
         TableStage::Waiting | TableStage::Submitted(_) | TableStage::Ended(_) => None,
     });
     match (round.stage, pauses.min()) {
-        (RoundStage::Probing, _) => ReplicationState::Probing,
-        (RoundStage::ProbeAgain(at), _) => ReplicationState::ProbingAgain { at },
+        (RoundStage::Probing, _) => StandingState::Probing,
+        (RoundStage::ProbeAgain(at), _) => StandingState::ProbingAgain { at },
         (RoundStage::Copying, _) if !replication.window.is_open => {
-            ReplicationState::HeldByWindow { opens: replication.window.until }
+            StandingState::HeldByWindow { opens: replication.window.until }
         }
         (RoundStage::Copying, Some(at)) if round.jobs().next().is_none() => {
-            ReplicationState::Retrying { at }
+            StandingState::Retrying { at }
         }
-        (RoundStage::Copying, _) => ReplicationState::Copying,
+        (RoundStage::Copying, _) => StandingState::Copying,
     }
 }
 
-fn round(replication: &Replication) -> Option<RoundView> {
+fn round(replication: &Replication) -> Option<StandingRound> {
     let active = replication.record.active?;
     let (mut waiting, mut running, mut held, mut retrying) = (0, 0, 0, 0);
     let (mut done, mut failed, mut cancelled) = (0, 0, 0);
@@ -162,7 +162,7 @@ fn round(replication: &Replication) -> Option<RoundView> {
         }
     }
     let (number, cause, began) = (active.number, active.cause, active.began);
-    Some(RoundView {
+    Some(StandingRound {
         number,
         cause,
         began,

@@ -1,8 +1,8 @@
 //! When a replication must be looked at again, if no event comes before.
 
-use super::order::Trigger;
 use super::replication::Replication;
 use super::round::{RoundStage, TableStage};
+use crate::replication::ReplicationTrigger;
 use crate::unix_time::UnixTime;
 
 impl Replication {
@@ -19,7 +19,7 @@ impl Replication {
 
     /// When the work of the next slot starts; `None` while none is waited for.
     pub(super) fn next_start(&self) -> Option<UnixTime> {
-        let Trigger::Schedule(schedule) = &self.order.trigger else { return None };
+        let ReplicationTrigger::Slots(schedule) = &self.order.trigger else { return None };
         let slot = schedule.next_after(self.record.slots_until).filter(|_| !self.is_off())?;
         Some(slot.after(self.order.delay()))
     }

@@ -4,7 +4,7 @@ use super::*;
 
 fn following() -> Order {
     let (poll_min, poll_max) = (MINUTE, 6 * MINUTE);
-    Order { trigger: Trigger::OnCommit { poll_min, poll_max }, ..quarterly() }
+    Order { trigger: ReplicationTrigger::Commits { poll_min, poll_max }, ..quarterly() }
 }
 
 fn rig() -> Rig {

@@ -5,21 +5,21 @@ use super::*;
 #[test]
 fn missed_slots_are_one_round_or_none() {
     // When it runs again after 12:05, what it does with missed slots, and what is done.
-    let cases: &[(&str, OnMissed, &[&str])] = &[
-        ("12:14", OnMissed::Once, &[]),
-        ("12:15", OnMissed::Once, &["began 1: slot 12:15", "probe 1"]),
-        ("12:15", OnMissed::Skip, &["began 1: slot 12:15", "probe 1"]),
+    let cases: &[(&str, MissedPolicy, &[&str])] = &[
+        ("12:14", MissedPolicy::Once, &[]),
+        ("12:15", MissedPolicy::Once, &["began 1: slot 12:15", "probe 1"]),
+        ("12:15", MissedPolicy::Skip, &["began 1: slot 12:15", "probe 1"]),
         // It is late by some minutes.
-        ("12:25", OnMissed::Skip, &["began 1: slot 12:15", "probe 1"]),
-        ("12:26", OnMissed::Skip, &["skipped 12:15 (1): Missed"]),
-        ("12:26", OnMissed::Once, &["began 1: missed 12:15 (1)", "probe 1"]),
-        ("12:44", OnMissed::Once, &["began 1: missed 12:30 (2)", "probe 1"]),
-        ("12:44", OnMissed::Skip, &["skipped 12:30 (2): Missed"]),
+        ("12:25", MissedPolicy::Skip, &["began 1: slot 12:15", "probe 1"]),
+        ("12:26", MissedPolicy::Skip, &["skipped 12:15 (1): Missed"]),
+        ("12:26", MissedPolicy::Once, &["began 1: missed 12:15 (1)", "probe 1"]),
+        ("12:44", MissedPolicy::Once, &["began 1: missed 12:30 (2)", "probe 1"]),
+        ("12:44", MissedPolicy::Skip, &["skipped 12:30 (2): Missed"]),
         // The newest one is in time.
-        ("27T12:15", OnMissed::Once, &["began 1: missed 27T12:15 (97)", "probe 1"]),
+        ("27T12:15", MissedPolicy::Once, &["began 1: missed 27T12:15 (97)", "probe 1"]),
         (
             "27T12:15",
-            OnMissed::Skip,
+            MissedPolicy::Skip,
             &["skipped 27T12:00 (96): Missed", "began 1: slot 27T12:15", "probe 1"],
         ),
     ];
@@ -46,7 +46,7 @@ fn missed_slots_are_one_round_or_none() {
 
 #[test]
 fn what_was_skipped_is_counted() {
-    let mut rig = Rig::of(Order { on_missed: OnMissed::Skip, ..quarterly() });
+    let mut rig = Rig::of(Order { on_missed: MissedPolicy::Skip, ..quarterly() });
     rig.jump("12:44");
     rig.jump("13:14");
     let view = rig.standing.view(id("a")).unwrap();

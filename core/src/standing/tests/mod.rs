@@ -21,6 +21,7 @@ use crate::calendar::window::{Window, WindowKind};
 use crate::calendar::windows::Windows;
 use crate::calendar::zone::Zone;
 use crate::ids::{JobId, ReplicationId, TableNumber};
+use crate::replication::{MissedPolicy, OverlapPolicy, ReplicationTrigger, ResumePolicy};
 use crate::unix_time::UnixTime;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -48,12 +49,12 @@ fn quarterly() -> Order {
 fn every(interval: Duration) -> Order {
     Order {
         name: "a".to_owned(),
-        trigger: Trigger::Schedule(Schedule::every(interval).unwrap()),
+        trigger: ReplicationTrigger::Slots(Schedule::every(interval).unwrap()),
         windows: Windows::default(),
         close_grace: 5 * MINUTE,
-        on_missed: OnMissed::Once,
-        on_overlap: OnOverlap::Skip,
-        on_resume: OnResume::NextSlot,
+        on_missed: MissedPolicy::Once,
+        on_overlap: OverlapPolicy::Skip,
+        on_resume: ResumePolicy::NextSlot,
         priority: 0,
         jobs_at_once: 2,
         pair: 1,
@@ -196,7 +197,7 @@ impl Rig {
         self.behind("a", &[]);
     }
 
-    fn state(&self) -> ReplicationState {
+    fn state(&self) -> StandingState {
         self.standing.view(id("a")).unwrap().state
     }
 
@@ -300,7 +301,7 @@ fn each_slot_has_a_round() {
 fn the_spread_delays_a_slot_and_the_slot_keeps_its_name() {
     let mut order = quarterly();
     let schedule = Schedule::every(15 * MINUTE).unwrap().with_spread(10 * MINUTE).unwrap();
-    order.trigger = Trigger::Schedule(schedule);
+    order.trigger = ReplicationTrigger::Slots(schedule);
     let starts = time("12:00").after(order.delay());
     assert!(starts > time("12:06"));
     let mut rig = Rig::of(order);
@@ -356,7 +357,7 @@ fn one_that_is_retired_ends_what_runs_and_begins_nothing() {
     rig.check(&[]);
     rig.ended(1, JobOutcome::Done);
     rig.check(&["12:50 ended 1: 1 0 2"]);
-    assert_eq!(rig.state(), ReplicationState::Retired);
+    assert_eq!(rig.state(), StandingState::Retired);
     rig.restart("13:50");
     rig.until("14:10");
     rig.check(&[]);

@@ -3,7 +3,7 @@
 use super::*;
 
 /// A round of one table begins at 12:15 and ends at 12:50.
-fn long_round(on_overlap: OnOverlap) -> Rig {
+fn long_round(on_overlap: OverlapPolicy) -> Rig {
     let mut rig = Rig::of(Order { on_overlap, ..quarterly() });
     rig.until("12:15");
     rig.behind("a", &[0]);
@@ -14,7 +14,7 @@ fn long_round(on_overlap: OnOverlap) -> Rig {
 
 #[test]
 fn slots_that_come_meanwhile_are_skipped() {
-    let mut rig = long_round(OnOverlap::Skip);
+    let mut rig = long_round(OverlapPolicy::Skip);
     rig.check(&["12:30 skipped 12:30 (1): Overlap", "12:45 skipped 12:45 (1): Overlap"]);
     rig.ended(0, JobOutcome::Done);
     rig.until("13:00");
@@ -23,7 +23,7 @@ fn slots_that_come_meanwhile_are_skipped() {
 
 #[test]
 fn or_the_newest_of_them_is_queued() {
-    let mut rig = long_round(OnOverlap::QueueOne);
+    let mut rig = long_round(OverlapPolicy::QueueOne);
     rig.check(&["12:45 skipped 12:30 (1): Overlap"]);
     rig.ended(0, JobOutcome::Done);
     rig.check(&["12:50 ended 1: 1 0 0", "12:50 began 2: queued 12:45", "12:50 probe 2"]);
@@ -31,7 +31,7 @@ fn or_the_newest_of_them_is_queued() {
 
 #[test]
 fn a_restart_keeps_what_is_queued() {
-    let mut rig = long_round(OnOverlap::QueueOne);
+    let mut rig = long_round(OverlapPolicy::QueueOne);
     rig.said();
     rig.restart("13:31");
     rig.check(&[
@@ -46,7 +46,7 @@ fn a_restart_keeps_what_is_queued() {
 #[test]
 fn a_queued_slot_and_later_ones_may_wait_for_the_windows_together() {
     let windows = closed("12:48", "14:00");
-    let mut rig = Rig::of(Order { windows, on_overlap: OnOverlap::QueueOne, ..quarterly() });
+    let mut rig = Rig::of(Order { windows, on_overlap: OverlapPolicy::QueueOne, ..quarterly() });
     rig.until("12:15");
     rig.behind("a", &[0]);
     rig.until("12:47");

@@ -5,30 +5,30 @@ use super::*;
 #[test]
 fn after_a_pause_comes_what_the_order_says() {
     // The order, until when it is paused at 12:05, when somebody resumes it, and what is done.
-    type Case = (OnResume, Option<&'static str>, Option<&'static str>, &'static [&'static str]);
+    type Case = (ResumePolicy, Option<&'static str>, Option<&'static str>, &'static [&'static str]);
     let cases: &[Case] = &[
-        (OnResume::NextSlot, None, None, &[]),
+        (ResumePolicy::NextSlot, None, None, &[]),
         (
-            OnResume::NextSlot,
+            ResumePolicy::NextSlot,
             None,
             Some("12:50"),
             &["12:50 skipped 12:45 (3): Paused", "13:00 began 1: slot 13:00", "13:00 probe 1"],
         ),
         (
-            OnResume::NextSlot,
+            ResumePolicy::NextSlot,
             Some("12:50"),
             None,
             &["12:50 skipped 12:45 (3): Paused", "13:00 began 1: slot 13:00", "13:00 probe 1"],
         ),
         // A slot at the end of a pause is not in it.
         (
-            OnResume::NextSlot,
+            ResumePolicy::NextSlot,
             Some("13:00"),
             None,
             &["13:00 skipped 12:45 (3): Paused", "13:00 began 1: slot 13:00", "13:00 probe 1"],
         ),
         (
-            OnResume::AtOnce,
+            ResumePolicy::AtOnce,
             None,
             Some("12:50"),
             &[
@@ -38,9 +38,14 @@ fn after_a_pause_comes_what_the_order_says() {
             ],
         ),
         // No slot came.
-        (OnResume::NextSlot, Some("12:10"), None, &["12:15 began 1: slot 12:15", "12:15 probe 1"]),
         (
-            OnResume::AtOnce,
+            ResumePolicy::NextSlot,
+            Some("12:10"),
+            None,
+            &["12:15 began 1: slot 12:15", "12:15 probe 1"],
+        ),
+        (
+            ResumePolicy::AtOnce,
             Some("12:10"),
             None,
             &["12:10 began 1: resumed", "12:10 probe 1", "12:15 skipped 12:15 (1): Overlap"],
@@ -55,7 +60,7 @@ fn after_a_pause_comes_what_the_order_says() {
             }
             if let Some(resumed) = resumed {
                 rig.until(resumed);
-                assert_eq!(rig.state(), ReplicationState::Paused { until: until.map(time) });
+                assert_eq!(rig.state(), StandingState::Paused { until: until.map(time) });
                 rig.resumed();
             }
             rig.until(if want.len() == 2 || until == &Some("12:10") { "12:15" } else { "13:01" });

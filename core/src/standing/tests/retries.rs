@@ -12,7 +12,7 @@ fn a_job_is_tried_again_after_1_4_and_16_minutes() {
     rig.said();
     for (at, want) in [("13:01", "1.3.1"), ("13:05", "1.3.2"), ("13:21", "1.3.3")] {
         rig.ended(3, RETRYABLE);
-        assert!(matches!(rig.state(), ReplicationState::Retrying { at: then } if then == time(at)));
+        assert!(matches!(rig.state(), StandingState::Retrying { at: then } if then == time(at)));
         rig.until(at);
         rig.check(&[&format!("{at} submit {want}")]);
     }
@@ -45,7 +45,7 @@ fn a_probe_is_tried_again_too() {
     rig.said();
     for at in ["13:01", "13:05", "13:21"] {
         rig.probed("a", ProbeResult::Failed);
-        assert_eq!(rig.state(), ReplicationState::ProbingAgain { at: time(at) });
+        assert_eq!(rig.state(), StandingState::ProbingAgain { at: time(at) });
         rig.until(at);
         rig.check(&[&format!("{at} probe 1")]);
     }

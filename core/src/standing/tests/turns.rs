@@ -51,7 +51,7 @@ fn the_highest_priority_is_first_then_the_longest_wait() {
     rig.event(StandingEvent::RunRequested { replication: id("c") });
     let since = time("12:06");
     let waiting = rig.standing.view(id("b")).unwrap().state;
-    assert_eq!(waiting, ReplicationState::WaitingForTurn { since });
+    assert_eq!(waiting, StandingState::WaitingForTurn { since });
     rig.restart("12:08");
     for (done, next) in [("d", "c"), ("c", "b"), ("b", "a")] {
         rig.behind(done, &[]);

@@ -5,15 +5,15 @@ use super::*;
 #[test]
 fn a_view_says_what_is_done_and_until_when() {
     let mut rig = Rig::of(quarterly());
-    assert_eq!(rig.state(), ReplicationState::Waiting { until: Some(time("12:15")) });
+    assert_eq!(rig.state(), StandingState::Waiting { until: Some(time("12:15")) });
     rig.until("12:15");
-    assert_eq!(rig.state(), ReplicationState::Probing);
+    assert_eq!(rig.state(), StandingState::Probing);
     rig.behind("a", &[0, 1, 2]);
-    assert_eq!(rig.state(), ReplicationState::Copying);
+    assert_eq!(rig.state(), StandingState::Copying);
     rig.ended(0, JobOutcome::Done);
     rig.ended(1, JobOutcome::Failed { is_retryable: true });
     let view = rig.standing.view(id("a")).unwrap();
-    let want = RoundView {
+    let want = StandingRound {
         number: 1,
         cause: RoundCause::Slot(time("12:15")),
         began: time("12:15"),
@@ -47,7 +47,7 @@ fn the_next_slots_say_what_will_become_of_them() {
     rig.paused(Some("12:45"));
     let want = ["12:15 IsSkipped(Paused)", "12:30 IsSkipped(Paused)", &waits, "13:00 Begins"];
     assert_eq!(coming(&rig), want);
-    rig.apply(Order { on_resume: OnResume::AtOnce, ..quarterly() });
+    rig.apply(Order { on_resume: ResumePolicy::AtOnce, ..quarterly() });
     assert!(coming(&rig)[1].starts_with("12:30 WaitsForResume"));
     rig.event(StandingEvent::Retired { replication: id("a") });
     assert_eq!(coming(&rig), [""; 0]);

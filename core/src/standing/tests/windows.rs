@@ -7,7 +7,7 @@ fn slots_that_come_while_closed_are_one_round_at_the_opening() {
     let mut rig = Rig::of(Order { windows: closed("12:10", "12:40"), ..quarterly() });
     rig.until("12:20");
     let opens = Some(time("12:40"));
-    assert_eq!(rig.state(), ReplicationState::WaitingForWindow { opens });
+    assert_eq!(rig.state(), StandingState::WaitingForWindow { opens });
     rig.until("12:39");
     rig.check(&[]);
     // The opening is a deadline by itself.
@@ -17,7 +17,7 @@ fn slots_that_come_while_closed_are_one_round_at_the_opening() {
 
 #[test]
 fn one_slot_that_waited_keeps_its_name() {
-    for on_missed in [OnMissed::Once, OnMissed::Skip] {
+    for on_missed in [MissedPolicy::Once, MissedPolicy::Skip] {
         let windows = closed("12:10", "12:29");
         let mut rig = Rig::of(Order { windows, on_missed, ..quarterly() });
         rig.until("12:20");
@@ -38,14 +38,14 @@ fn a_request_waits_for_the_opening_too() {
 #[test]
 fn jobs_are_held_then_recalled_and_released_when_windows_open() {
     let windows = closed("12:20", "12:40");
-    let mut rig = Rig::of(Order { windows, on_overlap: OnOverlap::QueueOne, ..quarterly() });
+    let mut rig = Rig::of(Order { windows, on_overlap: OverlapPolicy::QueueOne, ..quarterly() });
     rig.until("12:15");
     rig.behind("a", &[0, 1, 2]);
     rig.said();
     rig.until("12:22");
     rig.check(&["12:20 hold 0", "12:20 hold 1"]);
     let opens = Some(time("12:40"));
-    assert_eq!(rig.state(), ReplicationState::HeldByWindow { opens });
+    assert_eq!(rig.state(), StandingState::HeldByWindow { opens });
     // It was in flight, and ended within the grace. No other job begins.
     rig.ended(0, JobOutcome::Done);
     rig.until("12:39");
