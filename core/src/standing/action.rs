@@ -2,6 +2,7 @@
 
 use super::fact::StandingFact;
 use super::violation::StandingViolation;
+use crate::budget::{BudgetKey, HoldCause};
 use crate::ids::{JobId, ReplicationId, TableNumber};
 
 /// What the driver is to do. It makes every [`StandingAction::Record`] of a step durable in one
@@ -31,13 +32,21 @@ pub enum StandingAction {
     Release { job: JobId },
     /// What is in flight of a held job is given back, without a penalty.
     Recall { job: JobId },
+    /// The job copies at this rate, in bytes per second; `None`: at any rate again.
+    SlowTo { job: JobId, rate: Option<u64> },
+    /// Tells the owner of a budget that the job goes on past its limit.
+    Alert { job: JobId, budget: BudgetKey, cause: HoldCause },
     /// Logs that a rule of the scheduler does not hold.
     Violated(StandingViolation),
 }
 
 /// Why a job may get no tasks for now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HoldReason {
     /// The replication's windows are closed.
     Window,
+    /// What it will cost is not known yet, and it falls under budgets.
+    NotPlanned,
+    /// A budget is used up, or the job does not fit into what is left of it.
+    Budget { budget: BudgetKey, cause: HoldCause },
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::action::StandingAction;
 use super::fact::StandingFact;
+use crate::budget::BudgetLedger;
 use crate::ids::{JobId, ReplicationId, TableNumber};
 use crate::unix_time::UnixTime;
 
@@ -16,6 +17,7 @@ pub(super) struct StepContext<'a> {
     pub(super) now: UnixTime,
     /// The jobs that were submitted and have not ended.
     pub(super) jobs: &'a mut JobPlaces,
+    pub(super) ledger: &'a mut BudgetLedger,
     pub(super) actions: &'a mut Vec<StandingAction>,
 }
 

@@ -26,9 +26,10 @@ pub enum StandingEvent {
     Probed { replication: ReplicationId, round: u64, result: ProbeResult },
     /// The end of [`StandingAction::Poll`](super::StandingAction::Poll).
     Polled { replication: ReplicationId, result: ProbeResult },
-    /// The plan of a job was made, and this is what it will cost.
+    /// The plan of a job was made, for the first time or again, and this is what it will cost from
+    /// now on.
     JobPlanned { job: JobId, cost: Cost },
-    /// What a job has cost since it began.
+    /// What a job has cost since it began: a total that grows, the last one before its end.
     JobSent { job: JobId, total: Cost },
     /// A job is over.
     JobEnded { job: JobId, outcome: JobOutcome },

@@ -43,7 +43,7 @@ impl Standing {
         let tables = &replication.round.as_ref()?.tables;
         let number = replication.record.active?.number;
         let holds = tables.iter().all(|(table_number, table)| match table.stage {
-            TableStage::Submitted(job) => {
+            TableStage::Submitted(ref job) => {
                 job.id == JobId::of_round(id, number, *table_number, table.retry)
                     && self.jobs.get(&job.id) == Some(&(id, *table_number))
             }
@@ -79,6 +79,7 @@ impl Standing {
 fn quick(replication: &Replication) -> Option<&'static str> {
     s1_one_round_of_the_newest_number(replication)
         .or_else(|| s2_no_job_is_free_while_closed(replication))
+        .or_else(|| s7_no_job_is_free_without_room(replication))
         .or_else(|| s3_an_open_round_has_something_open(replication))
 }
 
@@ -108,4 +109,10 @@ fn s3_an_open_round_has_something_open(replication: &Replication) -> Option<&'st
     let is_over = round.stage == RoundStage::Copying
         && round.tables.values().all(|table| matches!(table.stage, TableStage::Ended(_)));
     is_over.then_some("S3: a round whose tables have all ended is over")
+}
+
+fn s7_no_job_is_free_without_room(replication: &Replication) -> Option<&'static str> {
+    let mut jobs = replication.round.iter().flat_map(|round| round.jobs());
+    let broken = jobs.any(|job| !job.is_held && job.held_by_budget().is_some());
+    broken.then_some("S7: no job is free that its budgets hold")
 }

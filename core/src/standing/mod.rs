@@ -26,13 +26,14 @@
 //! * Every probe and every poll ends in one event, in bounded time. After a restart it does those
 //!   that [`Standing::recover`] asks for, and no older ones.
 //! * A job is submitted under its id once, however often the scheduler asks.
+//! * Budgets are shared by their keys: an order that names one has it as all others do.
 //!
 //! The files, each after those that it uses:
 //!
 //! * `order`, `record`, `event`, `fact`, `violation`, `action`, `limits`: the words.
-//! * `round`, `replication`, `context`, `state`: the state, and what a step may use of it.
+//! * `job`, `round`, `replication`, `context`, `state`: the state, and what a step may use of it.
 //! * `slots`, `polls`: what makes a round wanted.
-//! * `rounds`, `holds`: what a round does next.
+//! * `rounds`, `holds`: what a round does next; `budgets`: what its jobs may cost.
 //! * `wake`: when a replication must be looked at again.
 //! * `turns`: whose round begins next.
 //! * `invariants`: what must hold after every step.
@@ -40,12 +41,14 @@
 //! * `view`, `coming`: what people see.
 
 mod action;
+mod budgets;
 mod coming;
 mod context;
 mod event;
 mod fact;
 mod holds;
 mod invariants;
+mod job;
 mod limits;
 mod order;
 mod polls;

@@ -6,7 +6,8 @@ use super::order::Order;
 use super::record::{ReplicationRecord, TableRecord};
 use super::replication::Replication;
 use super::state::Standing;
-use crate::ids::{ReplicationId, TableNumber};
+use crate::budget::{BudgetEntry, BudgetLedger};
+use crate::ids::{JobId, ReplicationId, TableNumber};
 use crate::unix_time::UnixTime;
 
 /// A replication as it was left.
@@ -27,9 +28,11 @@ impl Standing {
         limits: StandingLimits,
         now: UnixTime,
         stored: impl IntoIterator<Item = StoredReplication>,
+        entries: impl IntoIterator<Item = BudgetEntry>,
         actions: &mut Vec<StandingAction>,
     ) -> Self {
         let mut standing = Self::new(limits, now);
+        standing.ledger = BudgetLedger::recover(entries);
         for StoredReplication { replication: id, order, record, tables } in stored {
             let mut replication = Replication::with_record(order, record.clone(), now);
             replication.recorded = Some(record);
@@ -39,6 +42,11 @@ impl Standing {
                 replication.recover_round(tables, &mut context);
             }
             standing.settle(id, actions);
+        }
+        let is_over = |job: &JobId| !standing.jobs.contains_key(job);
+        let over: Vec<JobId> = standing.ledger.jobs().filter(is_over).collect();
+        for job in over {
+            standing.release_budget(job, actions);
         }
         standing.finish(actions);
         standing

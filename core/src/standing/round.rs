@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::job::RoundJob;
 use super::record::{TableEnd, TableRecord};
-use crate::ids::{JobId, TableNumber};
+use crate::ids::TableNumber;
 use crate::unix_time::UnixTime;
 
 /// A round under way; its number and its cause are in the record.
@@ -22,13 +23,13 @@ pub(super) enum RoundStage {
     Copying,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct RoundTable {
     pub(super) retry: u32,
     pub(super) stage: TableStage,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum TableStage {
     /// Its job is to be submitted as soon as one may be.
     Waiting,
@@ -36,15 +37,6 @@ pub(super) enum TableStage {
     Pausing(UnixTime),
     Submitted(RoundJob),
     Ended(TableEnd),
-}
-
-/// A job that was submitted and has not ended.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct RoundJob {
-    pub(super) id: JobId,
-    /// As the driver was told.
-    pub(super) is_held: bool,
-    pub(super) is_recalled: bool,
 }
 
 impl OpenRound {
@@ -72,7 +64,7 @@ impl OpenRound {
         match self.stage {
             RoundStage::Probing => true,
             RoundStage::ProbeAgain(_) => false,
-            RoundStage::Copying => self.jobs().any(|job| !job.is_held),
+            RoundStage::Copying => self.jobs().any(RoundJob::takes_place),
         }
     }
 }

@@ -6,9 +6,10 @@ use super::action::StandingAction;
 use super::context::StepContext;
 use super::event::ProbeResult;
 use super::fact::StandingFact;
+use super::job::{JobBudget, RoundJob};
 use super::record::{EndedRound, RoundOutcome, RoundRecord, TableEnd, TableRecord};
 use super::replication::Replication;
-use super::round::{OpenRound, RoundJob, RoundStage, RoundTable, TableStage};
+use super::round::{OpenRound, RoundStage, RoundTable, TableStage};
 use crate::ids::{JobId, TableNumber};
 use crate::limits::ROUND_RETRY_PAUSES;
 
@@ -68,7 +69,7 @@ impl Replication {
                 active.is_probed = true;
                 round.stage = RoundStage::Copying;
                 let waiting = RoundTable { retry: 0, stage: TableStage::Waiting };
-                round.tables = tables.into_iter().map(|table| (table, waiting)).collect();
+                round.tables = tables.into_iter().map(|table| (table, waiting.clone())).collect();
                 for (number, table) in &round.tables {
                     record_table(active.number, *number, table, context);
                 }
@@ -100,7 +101,7 @@ impl Replication {
             }
             Some(RoundStage::Copying) => {
                 self.end_pauses(context);
-                self.follow_windows(context);
+                self.follow_holds(context);
                 self.submit_waiting(context);
                 if let Some(outcome) = self.copied() {
                     self.end_round(outcome, context);
@@ -166,7 +167,8 @@ impl Replication {
         let Some(mut round) = self.round.take() else { return };
         let number = self.record.active.map_or(0, |active| active.number);
         let at_once = self.order.jobs_at_once.max(1) as usize;
-        let mut places = at_once.saturating_sub(round.jobs().count());
+        let mut places =
+            at_once.saturating_sub(round.jobs().filter(|job| job.lacks_room().is_none()).count());
         for (table_number, table) in &mut round.tables {
             match table.stage {
                 TableStage::Waiting | TableStage::Pausing(_) if self.record.is_retired => {
@@ -183,13 +185,15 @@ impl Replication {
         self.round = Some(round);
     }
 
-    /// Submits the job of a table, held when the windows are closed.
+    /// Submits the job of a table, held when the windows are closed or budgets are to be asked.
     fn submit(&self, number: TableNumber, table: &mut RoundTable, context: &mut StepContext<'_>) {
         let Some(active) = &self.record.active else { return };
         let (replication, round) = (context.id, active.number);
         let id = JobId::of_round(replication, round, number, table.retry);
-        let is_held = !self.window.is_open;
-        table.stage = TableStage::Submitted(RoundJob { id, is_held, is_recalled: false });
+        let is_free = self.order.budgets.is_empty();
+        let budget = if is_free { JobBudget::Free } else { JobBudget::NotPlanned };
+        let is_held = !self.window.is_open || !is_free;
+        table.stage = TableStage::Submitted(RoundJob::new(id, is_held, budget));
         context.jobs.insert(id, (replication, number));
         context.actions.push(StandingAction::Submit {
             replication,

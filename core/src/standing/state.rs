@@ -6,6 +6,7 @@ use super::action::StandingAction;
 use super::context::{JobPlaces, StepContext};
 use super::limits::StandingLimits;
 use super::replication::Replication;
+use crate::budget::BudgetLedger;
 use crate::ids::ReplicationId;
 use crate::limits::STANDING_SLEEP_MAX;
 use crate::unix_time::UnixTime;
@@ -18,6 +19,9 @@ pub struct Standing {
     pub(super) now: UnixTime,
     pub(super) replications: BTreeMap<ReplicationId, Replication>,
     pub(super) jobs: JobPlaces,
+    pub(super) ledger: BudgetLedger,
+    /// Whether budgets may have room that they did not have.
+    pub(super) recheck_due: bool,
     /// When each replication must be looked at again.
     pub(super) wakes: BTreeSet<(UnixTime, ReplicationId)>,
     /// Those whose round waits for nothing but its turn.
@@ -35,6 +39,8 @@ impl Standing {
             now,
             replications: BTreeMap::new(),
             jobs: BTreeMap::new(),
+            ledger: BudgetLedger::default(),
+            recheck_due: false,
             wakes: BTreeSet::new(),
             ready: BTreeSet::new(),
             touched: BTreeSet::new(),
@@ -55,6 +61,12 @@ impl Standing {
         self.replications.keys().copied()
     }
 
+    /// What the budgets have been used for.
+    #[must_use]
+    pub fn ledger(&self) -> &BudgetLedger {
+        &self.ledger
+    }
+
     /// A replication, and what a step on it may use; the step counts as one that looked at it.
     pub(super) fn open<'a>(
         &'a mut self,
@@ -63,6 +75,7 @@ impl Standing {
     ) -> Option<(&'a mut Replication, StepContext<'a>)> {
         let replication = self.replications.get_mut(&id)?;
         self.touched.insert(id);
-        Some((replication, StepContext { id, now: self.now, jobs: &mut self.jobs, actions }))
+        let (now, jobs, ledger) = (self.now, &mut self.jobs, &mut self.ledger);
+        Some((replication, StepContext { id, now, jobs, ledger, actions }))
     }
 }

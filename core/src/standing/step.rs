@@ -20,6 +20,9 @@ impl Standing {
 
     /// Ends a step: rounds begin, and what changed is recorded.
     pub(super) fn finish(&mut self, actions: &mut Vec<StandingAction>) {
+        if std::mem::take(&mut self.recheck_due) {
+            self.recheck_budgets(actions);
+        }
         for id in self.touched.clone() {
             let Some(replication) = self.replications.get(&id) else { continue };
             if replication.may_begin() {
@@ -39,6 +42,7 @@ impl Standing {
     /// Moves the clock, and does what is due by time alone.
     fn advance(&mut self, now: UnixTime, actions: &mut Vec<StandingAction>) {
         let is_set_back = now < self.now;
+        self.recheck_due |= is_set_back;
         self.now = now;
         let is_due = |(at, _): &&(UnixTime, ReplicationId)| is_set_back || *at <= now;
         let due: Vec<_> = self.wakes.iter().take_while(is_due).map(|(_, id)| *id).collect();
@@ -58,6 +62,8 @@ impl Standing {
         replication.take_slots(&mut context);
         replication.go_on(&mut context);
         replication.take_poll(&mut context);
+        let is_room = replication.room_at().is_some_and(|at| at <= context.now);
+        self.recheck_due |= is_room;
     }
 
     fn apply(&mut self, event: StandingEvent, actions: &mut Vec<StandingAction>) {
@@ -66,8 +72,9 @@ impl Standing {
                 self.apply_order(replication, *order, actions);
             }
             StandingEvent::Woken => {}
-            // Without budgets there is nothing to wait for.
-            StandingEvent::JobPlanned { .. } | StandingEvent::JobSent { .. } => {}
+            StandingEvent::JobPlanned { job, .. } | StandingEvent::JobSent { job, .. } => {
+                self.apply_to_job(job, &event, actions);
+            }
             StandingEvent::JobEnded { job, outcome } => self.job_ended(job, outcome, actions),
             StandingEvent::Retired { replication: id }
             | StandingEvent::Paused { replication: id, .. }
@@ -128,6 +135,28 @@ impl Standing {
                 self.replications.insert(id, Replication::new(order, self.now));
             }
         }
+        self.recheck_due = true;
+        self.settle(id, actions);
+    }
+
+    /// Applies an event to the table that a job is for.
+    fn apply_to_job(
+        &mut self,
+        job: JobId,
+        event: &StandingEvent,
+        actions: &mut Vec<StandingAction>,
+    ) {
+        let Some((id, table)) = self.place_of(job) else { return };
+        let Some((replication, mut context)) = self.open(id, actions) else { return };
+        match event {
+            StandingEvent::JobPlanned { cost, .. } => {
+                replication.job_planned(table, *cost, &mut context);
+            }
+            StandingEvent::JobSent { total, .. } => {
+                replication.job_sent(table, *total, &mut context);
+            }
+            _ => {}
+        }
         self.settle(id, actions);
     }
 
@@ -141,6 +170,7 @@ impl Standing {
         if let Some((replication, mut context)) = self.open(id, actions) {
             replication.table_ended(table, end, is_retryable, &mut context);
         }
+        self.release_budget(job, actions);
         self.settle(id, actions);
     }
 

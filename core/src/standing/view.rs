@@ -1,10 +1,12 @@
 //! What people may see of a replication: read-only, computed when asked.
 
+use super::job::{BudgetHold, RoundJob};
 use super::order::Order;
 use super::record::{EndedRound, Pause, RoundCause, SkippedSlots, TableEnd, WantedRound};
 use super::replication::Replication;
 use super::round::{OpenRound, RoundStage, TableStage};
 use super::state::Standing;
+use crate::budget::{BudgetKey, HoldCause};
 use crate::ids::{JobId, ReplicationId, TableNumber};
 use crate::unix_time::UnixTime;
 
@@ -27,7 +29,7 @@ pub struct StandingView<'a> {
 }
 
 /// What a replication does now; if nothing, why, and until when.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StandingState {
     /// Nothing is due until then.
     Waiting {
@@ -55,6 +57,11 @@ pub enum StandingState {
     /// A round is under way, and the windows are closed.
     HeldByWindow {
         opens: Option<UnixTime>,
+    },
+    /// A round is under way, and no job of it may go on within this budget.
+    HeldByBudget {
+        budget: BudgetKey,
+        cause: HoldCause,
     },
     /// `None`: until somebody resumes it.
     Paused {
@@ -133,11 +140,16 @@ fn round_state(replication: &Replication, round: &OpenRound) -> StandingState {
         TableStage::Pausing(at) => Some(at),
         TableStage::Waiting | TableStage::Submitted(_) | TableStage::Ended(_) => None,
     });
+    let is_moving = round.jobs().any(RoundJob::takes_place);
+    let lacks_room = round.jobs().filter(|_| !is_moving).find_map(RoundJob::lacks_room);
     match (round.stage, pauses.min()) {
         (RoundStage::Probing, _) => StandingState::Probing,
         (RoundStage::ProbeAgain(at), _) => StandingState::ProbingAgain { at },
         (RoundStage::Copying, _) if !replication.window.is_open => {
             StandingState::HeldByWindow { opens: replication.window.until }
+        }
+        (RoundStage::Copying, _) if let Some(BudgetHold { budget, cause }) = lacks_room => {
+            StandingState::HeldByBudget { budget: budget.clone(), cause: *cause }
         }
         (RoundStage::Copying, Some(at)) if round.jobs().next().is_none() => {
             StandingState::Retrying { at }
@@ -151,7 +163,7 @@ fn round(replication: &Replication) -> Option<StandingRound> {
     let (mut waiting, mut running, mut held, mut retrying) = (0, 0, 0, 0);
     let (mut done, mut failed, mut cancelled) = (0, 0, 0);
     for table in replication.round.as_ref()?.tables.values() {
-        match table.stage {
+        match &table.stage {
             TableStage::Waiting => waiting += 1,
             TableStage::Submitted(job) if job.is_held => held += 1,
             TableStage::Submitted(_) => running += 1,

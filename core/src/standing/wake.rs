@@ -13,7 +13,8 @@ impl Replication {
         let waits_for_windows =
             self.record.wanted.is_some() || self.round.is_some() || self.may_poll();
         let window = self.window.until.filter(|_| waits_for_windows);
-        let moments = [pause_ends, self.next_start(), poll, window, self.recall_at()];
+        let (starts, recall) = (self.next_start(), self.recall_at());
+        let moments = [pause_ends, starts, poll, window, recall, self.room_at()];
         moments.into_iter().flatten().chain(self.retries()).min()
     }
 

@@ -1,6 +1,7 @@
 //! Tables of cases. A [`Rig`] is a scheduler with a clock and a database; its invariants hold after
 //! every step.
 
+mod budgets;
 mod clock;
 mod commits;
 mod missed;
@@ -16,6 +17,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::*;
+use crate::budget::BudgetEntry;
 use crate::calendar::schedule::Schedule;
 use crate::calendar::window::{Window, WindowKind};
 use crate::calendar::windows::Windows;
@@ -79,6 +81,7 @@ struct Rig {
     orders: BTreeMap<ReplicationId, Order>,
     records: BTreeMap<ReplicationId, ReplicationRecord>,
     tables: BTreeMap<(ReplicationId, u64), BTreeMap<TableNumber, TableRecord>>,
+    entries: Vec<BudgetEntry>,
     said: Vec<String>,
 }
 
@@ -96,6 +99,7 @@ impl Rig {
             orders: BTreeMap::new(),
             records: BTreeMap::new(),
             tables: BTreeMap::new(),
+            entries: Vec::new(),
             said: Vec::new(),
         }
     }
@@ -157,7 +161,8 @@ impl Rig {
             .collect();
         let mut actions = Vec::new();
         let limits = self.standing.limits;
-        self.standing = Standing::recover(limits, self.now, stored, &mut actions);
+        self.standing =
+            Standing::recover(limits, self.now, stored, self.entries.clone(), &mut actions);
         self.take(actions);
     }
 
@@ -226,6 +231,13 @@ impl Rig {
                 StandingAction::Hold { job, .. } => Some(format!("hold {}", self.table(job))),
                 StandingAction::Release { job } => Some(format!("release {}", self.table(job))),
                 StandingAction::Recall { job } => Some(format!("recall {}", self.table(job))),
+                StandingAction::SlowTo { job, rate } => {
+                    let rate = rate.map_or("any rate".to_owned(), |rate| rate.to_string());
+                    Some(format!("slow {} to {rate}", self.table(job)))
+                }
+                StandingAction::Alert { job, budget, .. } => {
+                    Some(format!("alert {budget} of {}", self.table(job)))
+                }
                 StandingAction::Violated(violation) => panic!("{violation:?}"),
             };
             let at = shown(self.now);
@@ -248,7 +260,14 @@ impl Rig {
                 self.tables.entry((replication, round)).or_default().insert(table, record);
                 None
             }
-            StandingFact::Budget(_) => None,
+            StandingFact::Budget(entry) => {
+                let key = |entry: &BudgetEntry| {
+                    (entry.budget.clone(), entry.unit, entry.month, entry.job)
+                };
+                self.entries.retain(|old| key(old) != key(&entry));
+                self.entries.push(entry);
+                None
+            }
             StandingFact::RoundBegan { round, cause, .. } => {
                 let cause = match cause {
                     RoundCause::Slot(slot) => format!("slot {}", shown(slot)),
