@@ -144,11 +144,19 @@ fn source_point(arguments: &SpecArguments) -> Result<SourcePoint, Failure> {
         };
     }
     let Some(text) = &arguments.timestamp else { return Ok(SourcePoint::Newest) };
+    time_ms("--timestamp", text).map(SourcePoint::Timestamp)
+}
+
+/// Reads a time, as milliseconds since 1970.
+///
+/// # Errors
+/// `INVALID_ARGUMENT` with the flag.
+pub fn time_ms(flag: &str, text: &str) -> Result<i64, Failure> {
     let time = chrono::DateTime::parse_from_rfc3339(text).map_err(|_| {
         let example = "2024-05-01T00:00:00Z";
-        invalid(format!("--timestamp {text:?} is not an RFC 3339 time such as {example}"))
+        invalid(format!("{flag} {text:?} is not an RFC 3339 time such as {example}"))
     })?;
-    Ok(SourcePoint::Timestamp(time.timestamp_millis()))
+    Ok(time.timestamp_millis())
 }
 
 fn partition_filter(arguments: &SpecArguments) -> Result<Option<String>, Failure> {

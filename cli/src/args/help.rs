@@ -106,6 +106,44 @@ Examples:
   deepclone job list
   deepclone job list --limit 10 --output json";
 
+/// The end of `deepclone replication --help`.
+pub const REPLICATION: &str = "\
+Examples:
+  deepclone replication apply replications.toml
+  deepclone replication list
+  deepclone replication ready dr
+
+The commands talk to a coordinator: give --coordinator URL or set DEEPCLONE_COORDINATOR.";
+
+/// The end of `deepclone replication apply --help`.
+pub const REPLICATION_APPLY: &str = "\
+Examples:
+  deepclone replication diff replications.toml
+  deepclone replication apply replications.toml
+  deepclone replication apply replications.yaml --yes
+
+The file holds the whole set. What it does not name any more is retired, with --yes only: no round
+begins any more, and the replicas stay as they are.";
+
+/// The end of `deepclone replication serve --help`.
+pub const REPLICATION_SERVE: &str = "\
+Examples:
+  deepclone replication serve replications.toml --config deepclone.toml
+  deepclone --coordinator http://127.0.0.1:7420 replication list
+
+One machine needs no other server: this one keeps the replications until Ctrl-C. The connections
+that the file names are those of --config.";
+
+/// The end of `deepclone replication ready --help`.
+pub const REPLICATION_READY: &str = "\
+Examples:
+  deepclone replication ready
+  deepclone replication ready dr && start-the-fail-over
+
+YES: all tables are complete up to the time that is shown, and none is further behind than its
+max_lag. UNKNOWN: nothing speaks against it but what is not known, such as a source that was not
+asked for too long. A fail-over would lose what was committed after the time that is shown.";
+
 /// The end of `deepclone worker --help`.
 pub const WORKER: &str = "\
 Examples:

@@ -13,6 +13,7 @@ pub mod location;
 #[cfg(test)]
 mod tests;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -98,20 +99,12 @@ pub enum Command {
     /// List and drain the workers of a coordinator
     #[command(subcommand, after_help = help::WORKER)]
     Worker(WorkerCommand),
-    /// Manage the replications of a coordinator
-    #[command(hide = true, disable_help_flag = true)]
-    Replication(NotBuiltYet),
+    /// Declare replicas that are kept on a schedule, and see how they stand
+    #[command(subcommand, after_help = help::REPLICATION)]
+    Replication(ReplicationCommand),
     /// Print the completion script of a shell
     #[command(after_help = help::COMPLETIONS)]
     Completions(CompletionsArguments),
-}
-
-/// Accepts any arguments, so that the command is refused before one of its flags is.
-#[derive(Clone, Debug, Args)]
-pub struct NotBuiltYet {
-    /// Any arguments, which are ignored.
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
-    pub rest: Vec<String>,
 }
 
 /// The arguments that `clone`, `plan` and `job create` share.
@@ -327,6 +320,101 @@ pub struct WorkerName {
     /// The worker's name, as `worker list` prints it
     #[arg(value_name = "WORKER")]
     pub worker: String,
+}
+
+/// The commands of `deepclone replication`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum ReplicationCommand {
+    /// Make the replications of a file those that are kept; the same file again changes nothing
+    #[command(after_help = help::REPLICATION_APPLY)]
+    Apply(ApplyArguments),
+    /// Show what applying a file would change, and change nothing
+    Diff(FileArgument),
+    /// List replications and how far each is behind
+    List(GroupArgument),
+    /// Show a replication with its tables, its next slots and what ran
+    Get(ReplicationName),
+    /// Begin no more rounds; one that is under way goes on to its end
+    Pause(PauseArguments),
+    /// End a pause
+    Resume(ReplicationName),
+    /// Begin a round as soon as one may, beside the schedule
+    Run(ReplicationName),
+    /// End a replication for good; its replicas stay as they are
+    Retire(ReplicationName),
+    /// Say whether a group can be failed over to, and what that would lose; exit code 6 if not
+    #[command(after_help = help::REPLICATION_READY)]
+    Ready(GroupArgument),
+    /// Keep the replications of a file by a coordinator and workers in this process
+    #[command(after_help = help::REPLICATION_SERVE)]
+    Serve(ServeArguments),
+}
+
+/// The arguments of `deepclone replication apply`.
+#[derive(Clone, Debug, Args)]
+pub struct ApplyArguments {
+    /// The file: TOML, or YAML by its ending
+    pub file: PathBuf,
+    /// Also retire what the file does not name any more
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// The arguments of `deepclone replication serve`.
+#[derive(Clone, Debug, Args)]
+pub struct ServeArguments {
+    /// What to keep.
+    #[command(flatten)]
+    pub apply: ApplyArguments,
+    /// Address for gRPC; port 0 takes a free one [default: 127.0.0.1:7420]
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
+    /// Address for the pages and /metrics [default: 127.0.0.1:7421]
+    #[arg(long, value_name = "ADDRESS")]
+    pub http_listen: Option<SocketAddr>,
+    /// Where the state lives: sqlite:FILE [default: sqlite:deepclone.db]
+    #[arg(long, value_name = "URL")]
+    pub database: Option<String>,
+    /// The number of workers inside this process
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub workers: u16,
+    /// Listen beyond loopback without TLS and authentication
+    #[arg(long)]
+    pub insecure: bool,
+}
+
+/// The arguments of `deepclone replication diff`.
+#[derive(Clone, Debug, Args)]
+pub struct FileArgument {
+    /// The file: TOML, or YAML by its ending
+    pub file: PathBuf,
+}
+
+/// The arguments of commands for a group of replications.
+#[derive(Clone, Debug, Args)]
+pub struct GroupArgument {
+    /// Only the replications of this group (default: all)
+    pub group: Option<String>,
+}
+
+/// The arguments of commands for one replication.
+#[derive(Clone, Debug, Args)]
+pub struct ReplicationName {
+    /// Its name
+    #[arg(value_name = "NAME")]
+    pub replication: String,
+}
+
+/// The arguments of `deepclone replication pause`.
+#[derive(Clone, Debug, Args)]
+pub struct PauseArguments {
+    /// The replication.
+    #[command(flatten)]
+    pub name: ReplicationName,
+    /// End the pause at this time, such as 2026-12-01T08:00:00Z
+    #[arg(long, value_name = "RFC3339")]
+    pub until: Option<String>,
 }
 
 /// The arguments of `deepclone completions`.

@@ -1,9 +1,11 @@
 //! The gRPC client: the only folder that sees wire types.
 //!
 //! A [`CoordinatorClient`] is a channel to a coordinator, over the network or in memory. Answers
-//! are converted to [`job`] and [`worker`] values, and errors to a `Failure` ([`status`]).
+//! are converted to [`job`], [`worker`] and [`replication`] values, and errors to a `Failure` ([`status`]).
 
 pub mod job;
+pub mod replication;
+mod replications;
 pub mod status;
 pub mod worker;
 
@@ -17,6 +19,7 @@ use deepclone_core::spec::CloneSpec;
 use deepclone_proto::convert::spec::limits_to_wire;
 use deepclone_proto::v1;
 use deepclone_proto::v1::job_service_client::JobServiceClient;
+use deepclone_proto::v1::replication_service_client::ReplicationServiceClient;
 use deepclone_proto::v1::worker_service_client::WorkerServiceClient;
 use tonic::Streaming;
 use tonic::transport::{Channel, Endpoint};
@@ -37,6 +40,7 @@ const PAGE_SIZE: i32 = 200;
 pub struct CoordinatorClient {
     jobs: JobServiceClient<Channel>,
     workers: WorkerServiceClient<Channel>,
+    replications: ReplicationServiceClient<Channel>,
 }
 
 impl CoordinatorClient {
@@ -46,7 +50,8 @@ impl CoordinatorClient {
         let bytes = MESSAGE_BYTES_MAX;
         Self {
             jobs: JobServiceClient::new(channel.clone()).max_decoding_message_size(bytes),
-            workers: WorkerServiceClient::new(channel).max_decoding_message_size(bytes),
+            workers: WorkerServiceClient::new(channel.clone()).max_decoding_message_size(bytes),
+            replications: ReplicationServiceClient::new(channel).max_decoding_message_size(bytes),
         }
     }
 

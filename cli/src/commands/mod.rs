@@ -11,6 +11,7 @@ pub mod follow;
 pub mod history;
 pub mod job;
 pub mod plan;
+pub mod replication;
 pub mod session;
 pub mod verify;
 pub mod worker;
@@ -20,7 +21,7 @@ use deepclone_core::failure::Failure;
 use context::CommandContext;
 
 use crate::args::{Command, CommandLine};
-use crate::refusal::{invalid, not_built_yet};
+use crate::refusal::invalid;
 use crate::render::CommandOutput;
 
 /// Runs the command.
@@ -40,7 +41,7 @@ pub async fn run(arguments: CommandLine) -> Result<CommandOutput, Failure> {
         Command::Doctor(arguments) => doctor::run(arguments, &context).await,
         Command::Job(command) => job::run(command, &context).await,
         Command::Worker(command) => worker::run(command, &context).await,
-        Command::Replication(_) => Err(not_built_yet("`deepclone replication`")),
+        Command::Replication(command) => replication::run(command, &context).await,
         Command::Completions(arguments) => completions::run(arguments),
     }
 }

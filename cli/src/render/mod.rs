@@ -13,6 +13,7 @@ pub mod output;
 pub mod plan;
 pub mod progress;
 mod proofs;
+pub mod replication;
 pub mod table;
 pub mod units;
 pub mod verify;

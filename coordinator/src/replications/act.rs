@@ -44,8 +44,7 @@ impl Engine {
                 StandingFact::Table { replication, round, table, record } => {
                     changes.push(rows::open(replication, round, table, &record));
                 }
-                // No job falls under a budget yet.
-                StandingFact::Budget(_) => {}
+                StandingFact::Budget(entry) => changes.push(rows::budget(&entry)),
                 StandingFact::RoundBegan { replication, round, cause, at } => {
                     let began = show::began(round, cause, at);
                     self.note_round(replication, began, &mut changes);
@@ -115,6 +114,15 @@ impl Engine {
             StandingAction::Recall { job } => {
                 self.tell(job, Message::Recall).await;
             }
+            StandingAction::SlowTo { job, rate } => {
+                if let Some((_, _, table)) = self.table_of(job) {
+                    table.slow = rate;
+                }
+                self.tell_rate(job).await;
+            }
+            StandingAction::Alert { job, budget, cause } => {
+                tracing::warn!(%job, budget = budget.0, ?cause, "a job goes on past its budget");
+            }
             StandingAction::Violated(violation) => {
                 tracing::error!(?violation, "a rule of the scheduler does not hold");
             }
@@ -154,6 +162,7 @@ impl Engine {
             Ok(_) => {
                 if let Some(table) = entry.tables.get_mut(&number) {
                     table.job = Some((job, None));
+                    table.slow = None;
                 }
                 self.tasks.spawn(follow(self.driver.clone(), job, self.sender.clone()));
                 None
@@ -195,13 +204,22 @@ impl Engine {
             if entry.rate != rate {
                 entry.rate = rate;
                 let jobs = entry.tables.values().filter_map(|table| Some(table.job.as_ref()?.0));
-                changed.extend(jobs.map(|job| (job, rate)));
+                changed.extend(jobs);
             }
         }
-        for (job, rate) in changed {
-            let change = LimitsChange { bytes_per_second: Some(rate), ..LimitsChange::default() };
-            self.tell(job, |job, reply| Message::Limit(job, change, reply)).await;
+        for job in changed {
+            self.tell_rate(job).await;
         }
+    }
+
+    /// Tells a job the lower one of what the timetable allows now and what a budget demands.
+    async fn tell_rate(&mut self, job: JobId) {
+        let Some((id, _, table)) = self.table_of(job) else { return };
+        let slow = table.slow;
+        let timetable = self.entries.get(&id).and_then(|entry| entry.rate);
+        let rate = slow.into_iter().chain(timetable).min();
+        let change = LimitsChange { bytes_per_second: Some(rate), ..LimitsChange::default() };
+        self.tell(job, |job, reply| Message::Limit(job, change, reply)).await;
     }
 
     /// Takes news of a job: what the scheduler is told, and the rows that change.

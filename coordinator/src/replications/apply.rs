@@ -176,8 +176,9 @@ fn unfit(context: &Context, checked: &CheckedReplication) -> Vec<Mistake> {
         why,
     };
     let mut mistakes = Vec::new();
-    if spec.budget.is_some() {
-        mistakes.push(mistake("budget", "budgets are not built yet".to_owned()));
+    if spec.budget.is_some_and(|budget| budget.money.is_some()) {
+        let why = "a budget of money is not built yet: write one of bytes";
+        mistakes.push(mistake("budget.money", why.to_owned()));
     }
     if spec.ask_above_bytes.is_some() {
         mistakes.push(mistake("new_tables.ask_above", "it is not built yet".to_owned()));

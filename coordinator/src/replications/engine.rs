@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use super::entry::{Entry, Table};
 use super::message::{EngineMessage, Replications};
 use super::order::order;
-use super::rows;
+use super::rows::{self, Kept};
 use super::view::FleetView;
 use crate::driver::Handle;
 use crate::effects::Context;
@@ -58,7 +58,7 @@ pub async fn start(
     shutdown: CancellationToken,
 ) -> Result<(Replications, JoinHandle<()>), Failure> {
     let kept = context.store.replication_rows().await.and_then(rows::read);
-    let kept = kept.map_err(|error| error.failure())?;
+    let Kept { replications: kept, budgets } = kept.map_err(|error| error.failure())?;
     let now = UnixTime(context.clock.now_ms());
     let (sender, messages) = mpsc::channel(MESSAGES_MAX);
     let mut entries = BTreeMap::new();
@@ -84,7 +84,7 @@ pub async fn start(
         entries.insert(replication, entry);
     }
     let mut actions = Vec::new();
-    let standing = Standing::recover(StandingLimits::default(), now, stored, &mut actions);
+    let standing = Standing::recover(StandingLimits::default(), now, stored, budgets, &mut actions);
     let epoch = driver.epoch();
     let (tasks, handle) = (JoinSet::new(), Replications::new(sender.clone()));
     let view = None;

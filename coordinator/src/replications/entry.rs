@@ -46,6 +46,8 @@ pub(super) struct Table {
     pub(super) is_gone: bool,
     pub(super) failure: Option<Failure>,
     pub(super) job: Option<(JobId, Option<JobFigures>)>,
+    /// Bytes per second that a budget demands of that job.
+    pub(super) slow: Option<u64>,
 }
 
 /// What of a table survives a restart.
@@ -75,7 +77,7 @@ impl KeptTable {
 
 impl Table {
     pub(super) fn new(kept: KeptTable) -> Self {
-        Self { kept, is_gone: false, failure: None, job: None }
+        Self { kept, is_gone: false, failure: None, job: None, slow: None }
     }
 
     /// Drops what is known of it at other stores than those that it is kept at now.

@@ -1,9 +1,8 @@
 //! A declaration as the scheduler sees it.
 
-use deepclone_core::replication::{
-    CheckedReplication, MissedPolicy, OverlapPolicy, ReplicationTrigger, ResumePolicy,
-};
-use deepclone_core::standing::{OnMissed, OnOverlap, OnResume, Order, Trigger};
+use deepclone_core::budget::{BudgetAmount, BudgetKey, MonthBudget};
+use deepclone_core::replication::CheckedReplication;
+use deepclone_core::standing::Order;
 use sha2::{Digest as _, Sha256};
 
 /// Returns what a replication wants of the scheduler.
@@ -11,31 +10,29 @@ pub(super) fn order(checked: &CheckedReplication) -> Order {
     let spec = &checked.spec;
     Order {
         name: spec.name.to_string(),
-        trigger: match &checked.trigger {
-            ReplicationTrigger::Slots(schedule) => Trigger::Schedule(schedule.clone()),
-            ReplicationTrigger::Commits { poll_min, poll_max } => {
-                Trigger::OnCommit { poll_min: *poll_min, poll_max: *poll_max }
-            }
-        },
+        trigger: checked.trigger.clone(),
         windows: checked.windows.clone(),
         close_grace: spec.close_grace,
-        on_missed: match spec.on_missed {
-            MissedPolicy::Once => OnMissed::Once,
-            MissedPolicy::Skip => OnMissed::Skip,
-        },
-        on_overlap: match spec.on_overlap {
-            OverlapPolicy::Skip => OnOverlap::Skip,
-            OverlapPolicy::QueueOne => OnOverlap::QueueOne,
-        },
-        on_resume: match spec.on_resume {
-            ResumePolicy::NextSlot => OnResume::NextSlot,
-            ResumePolicy::AtOnce => OnResume::AtOnce,
-        },
+        on_missed: spec.on_missed,
+        on_overlap: spec.on_overlap,
+        on_resume: spec.on_resume,
         priority: spec.priority,
         jobs_at_once: spec.jobs_at_once,
         pair: pair(&spec.source, &spec.target),
-        budgets: Vec::new(),
+        budgets: budgets(checked),
     }
+}
+
+/// The budgets that its jobs fall under.
+pub(super) fn budgets(checked: &CheckedReplication) -> Vec<MonthBudget> {
+    let spec = &checked.spec;
+    let budget = spec.budget.and_then(|budget| {
+        let limit = budget.bytes.map(BudgetAmount::Bytes).or(budget.money.map(BudgetAmount::Money));
+        let key = BudgetKey(format!("replication {}", spec.name));
+        let zone = checked.zone.clone();
+        Some(MonthBudget { key, limit: limit?, zone, at_limit: budget.at_limit })
+    });
+    budget.into_iter().collect()
 }
 
 fn pair(source: &str, target: &str) -> u64 {

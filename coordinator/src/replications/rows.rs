@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use deepclone_core::ids::{ReplicationId, TableNumber};
+use deepclone_core::budget::{BudgetEntry, BudgetKey, BudgetUnit};
+use deepclone_core::calendar::zone::Month;
+use deepclone_core::ids::{JobId, ReplicationId, TableNumber};
 use deepclone_core::replication::ReplicationSpec;
 use deepclone_core::standing::{ReplicationRecord, TableRecord};
 use deepclone_core::unix_time::UnixTime;
@@ -23,6 +25,27 @@ const RECORD: &str = "record";
 const OPEN: &str = "open";
 const TABLE: &str = "table";
 const ROUND: &str = "round";
+const BUDGET: &str = "budget";
+const BYTES: &str = "bytes";
+
+/// Everything that is kept.
+#[derive(Debug)]
+pub(super) struct Kept {
+    pub(super) replications: BTreeMap<ReplicationId, KeptReplication>,
+    pub(super) budgets: Vec<BudgetEntry>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct KeptBudget {
+    budget: String,
+    /// `bytes`, or the code of a currency.
+    unit: String,
+    year: i16,
+    month: i8,
+    job: JobId,
+    reserved: Option<u64>,
+    spent: u64,
+}
 
 /// When a replication was declared, and last changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,18 +103,51 @@ pub(super) fn forgotten(id: ReplicationId, round: &RoundView) -> RowChange {
     RowChange { key: key(id, ROUND, round_part(round)), body: None }
 }
 
-/// Reads the rows of all replications.
+/// Keeps what a job reserved and spent under a budget.
+pub(super) fn budget(entry: &BudgetEntry) -> RowChange {
+    let unit = match entry.unit {
+        BudgetUnit::Bytes => BYTES.to_owned(),
+        BudgetUnit::Money(currency) => currency.code().to_owned(),
+    };
+    let part = format!("{unit} {} {}", entry.month, entry.job);
+    let kept = KeptBudget {
+        budget: entry.budget.0.clone(),
+        unit,
+        year: entry.month.year,
+        month: entry.month.month,
+        job: entry.job,
+        reserved: entry.reserved,
+        spent: entry.spent,
+    };
+    let key = RowKey { owner: entry.budget.0.clone(), kind: BUDGET.to_owned(), part };
+    RowChange { key, body: Some(json(&kept)) }
+}
+
+/// Reads the rows of all replications and budgets.
 ///
 /// # Errors
 /// A row that cannot be read, by its key.
-pub(super) fn read(
-    rows: Vec<ReplicationRow>,
-) -> Result<BTreeMap<ReplicationId, KeptReplication>, StateError> {
+pub(super) fn read(rows: Vec<ReplicationRow>) -> Result<Kept, StateError> {
     let mut by_owner: BTreeMap<String, Vec<ReplicationRow>> = BTreeMap::new();
+    let mut budgets = Vec::new();
     for row in rows {
-        by_owner.entry(row.key.owner.clone()).or_default().push(row);
+        match row.key.kind.as_str() {
+            BUDGET => budgets.push(budget_of(&row)?),
+            _ => by_owner.entry(row.key.owner.clone()).or_default().push(row),
+        }
     }
-    by_owner.into_iter().map(|(owner, rows)| Ok((id_of(&owner)?, of_one(&rows)?))).collect()
+    let replications = by_owner.iter().map(|(owner, rows)| Ok((id_of(owner)?, of_one(rows)?)));
+    Ok(Kept { replications: replications.collect::<Result<_, StateError>>()?, budgets })
+}
+
+fn budget_of(row: &ReplicationRow) -> Result<BudgetEntry, StateError> {
+    let KeptBudget { budget, unit, year, month, job, reserved, spent } = value(row)?;
+    let unit = match unit.as_str() {
+        BYTES => BudgetUnit::Bytes,
+        code => BudgetUnit::Money(code.parse().map_err(|error| damaged(&row.key, error))?),
+    };
+    let (budget, month) = (BudgetKey(budget), Month { year, month });
+    Ok(BudgetEntry { budget, unit, month, job, reserved, spent })
 }
 
 fn of_one(rows: &[ReplicationRow]) -> Result<KeptReplication, StateError> {

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use deepclone_core::budget::HoldCause;
 use deepclone_core::ids::ReplicationId;
 use deepclone_core::replication::ReplicationTrigger;
 use deepclone_core::standing::{
-    ComingSlot, EndedRound, ReplicationState as Standing, RoundCause, RoundOutcome, SkipReason,
-    SkippedSlots, SlotFate,
+    ComingSlot, EndedRound, RoundCause, RoundOutcome, SkipReason, SkippedSlots, SlotFate,
+    StandingState as Standing,
 };
 use deepclone_core::unix_time::UnixTime;
 use tokio::time::Instant;
@@ -15,6 +16,7 @@ use tokio::time::Instant;
 use super::engine::{Engine, VIEW_AGE_MAX};
 use super::entry::{Entry, Table};
 use super::follow::JobFigures;
+use super::order::budgets;
 use super::view::{
     FleetView, ReplicationState, ReplicationView, RoundView, SlotView, StateView, TableJob,
     TableView,
@@ -60,7 +62,13 @@ impl Engine {
             unapproved: Vec::new(),
             slots: slots.iter().map(slot).collect(),
             rounds: entry.history.iter().cloned().collect(),
-            budgets: Vec::new(),
+            budgets: budgets(&entry.checked)
+                .iter()
+                .map(|budget| {
+                    let used = self.standing.ledger().month_use(budget, self.now());
+                    (budget.key.clone(), used)
+                })
+                .collect(),
             valid_for: valid_for(entry, gap),
             created: entry.created,
             updated: entry.updated,
@@ -138,6 +146,21 @@ fn state(state: Standing, entry: &Entry) -> StateView {
         Standing::HeldByWindow { opens } => {
             view(Shown::WaitingForWindow, "copying is held, window opens", opens)
         }
+        Standing::HeldByBudget { cause, .. } => match cause {
+            HoldCause::Limit { until: None, .. } => {
+                view(Shown::WaitingForBudget, "a copy needs more than the budget of a month", None)
+            }
+            HoldCause::Limit { until, .. } => {
+                let why = "the budget is used up, the next month begins";
+                view(Shown::WaitingForBudget, why, until)
+            }
+            HoldCause::PriceUnknown => {
+                view(Shown::WaitingForBudget, "what a copy costs is not known", None)
+            }
+            HoldCause::CurrencyDiffers { .. } => {
+                view(Shown::WaitingForBudget, "the price is in another currency", None)
+            }
+        },
         Standing::Paused { until } => view(Shown::Paused, "paused", until),
         Standing::Retired => view(Shown::Retired, "its replicas stay as they are", None),
     }

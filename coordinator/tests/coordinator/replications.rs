@@ -257,3 +257,77 @@ async fn a_source_that_fails_is_named_and_nothing_turns_green_by_it() {
     assert_eq!(found.tables[1].replicated_version, Some(0));
     assert!(found.lag.unwrap().initial_copy);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn closed_windows_let_nothing_begin_and_their_end_is_shown() {
+    let lake = lake();
+    let mut running = Running::start(&lake, &Place::Private).await;
+    let _working = Worker::register(&running, &lake, "w").await.work();
+    // An hour ago until in two hours.
+    let minutes = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs() / 60 + 24 * 60;
+    let clock = |minutes: u64| format!("{:02}:{:02}", minutes / 60 % 24, minutes % 60);
+    let deny = wire::Window {
+        kind: wire::window::Kind::Deny.into(),
+        days: "daily".to_owned(),
+        from: clock(minutes - 60),
+        to: clock(minutes + 120),
+    };
+    let closed = v1::ReplicationSpec { windows: vec![deny], ..sales() };
+    apply(&mut running, &[closed], false).await.unwrap();
+    run(&mut running, "sales").await;
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    let found = get(&mut running, "sales").await.unwrap();
+    assert_eq!(found.state(), State::WaitingForWindow, "{found:?}");
+    assert!(found.until_time.is_some(), "{found:?}");
+    assert!(lake.versions("out/sales/orders").is_empty());
+    // The file is changed: what waited begins at once.
+    apply(&mut running, &[sales()], false).await.unwrap();
+    rounds(&mut running, "sales", 1).await;
+    assert_eq!(lake.versions("out/sales/orders").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_budget_holds_what_does_not_fit_until_it_is_raised_and_outlives_a_restart() {
+    let lake = lake();
+    lake.commit("in/sales/big", 0, &[("a.parquet", &[0; 100])]);
+    let place = Place::File(lake.path("state.db"));
+    let mut running = Running::start(&lake, &place).await;
+    let with = |bytes| {
+        let limit = Some(wire::budget::Limit::Bytes(bytes));
+        v1::ReplicationSpec {
+            budget: Some(wire::Budget { limit, ..Default::default() }),
+            ..sales()
+        }
+    };
+    let working = Worker::register(&running, &lake, "w").await.work();
+    apply(&mut running, &[with(50)], false).await.unwrap();
+    run(&mut running, "sales").await;
+    let held = async {
+        loop {
+            let found = get(&mut running, "sales").await.unwrap();
+            if found.state() == State::WaitingForBudget {
+                return found;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    let held = tokio::time::timeout(std::time::Duration::from_secs(60), held).await.unwrap();
+    assert_eq!(held.reason, "a copy needs more than the budget of a month");
+    assert_eq!(lake.versions("out/sales/orders").len(), 1, "what fits is copied");
+    assert!(lake.versions("out/sales/big").is_empty());
+    let spent = |found: &v1::Replication| found.budgets[0].spent.clone().unwrap().unit.unwrap();
+    assert_eq!(spent(&held), v1::replication::amount::Unit::Bytes(2));
+    drop(working);
+    running.embedded.stop().await.unwrap();
+
+    let mut running = Running::start(&lake, &place).await;
+    let _working = Worker::register(&running, &lake, "w").await.work();
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    let found = get(&mut running, "sales").await.unwrap();
+    assert_eq!(found.state(), State::WaitingForBudget, "{found:?}");
+    assert!(lake.versions("out/sales/big").is_empty());
+    apply(&mut running, &[with(1_000)], false).await.unwrap();
+    let found = rounds(&mut running, "sales", 1).await;
+    assert_eq!(found.last_rounds[0].tables_done, 3, "{found:?}");
+    assert_eq!(spent(&found), v1::replication::amount::Unit::Bytes(102));
+}

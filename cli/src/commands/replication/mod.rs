@@ -1,0 +1,103 @@
+//! `deepclone replication …`: the standing orders of a coordinator elsewhere, or of this process.
+
+mod file;
+mod serve;
+
+use deepclone_core::failure::Failure;
+use deepclone_core::reason::Reason;
+
+use super::context::CommandContext;
+use crate::args::convert::time_ms;
+use crate::args::{ApplyArguments, ReplicationCommand};
+use crate::client::CoordinatorClient;
+use crate::client::replication::ChangeInfo;
+use crate::refusal::invalid;
+use crate::render::{self, CommandOutput};
+
+/// Runs a command of `deepclone replication`.
+///
+/// # Errors
+/// The refusal of the coordinator, or every mistake of a file.
+pub async fn run(
+    command: &ReplicationCommand,
+    context: &CommandContext,
+) -> Result<CommandOutput, Failure> {
+    match command {
+        ReplicationCommand::Apply(arguments) => {
+            let read = file::read(&arguments.file, context)?;
+            let mut coordinator = context.coordinator("replication apply").await?;
+            apply(&mut coordinator, &read, arguments).await
+        }
+        ReplicationCommand::Diff(arguments) => {
+            let read = file::read(&arguments.file, context)?;
+            let mut coordinator = context.coordinator("replication diff").await?;
+            let changes = coordinator.apply(&read.specs, true).await;
+            render::replication::changes(&changes.map_err(|error| read.located(error))?, false)
+        }
+        ReplicationCommand::List(arguments) => {
+            let mut coordinator = context.coordinator("replication list").await?;
+            let group = arguments.group.as_deref();
+            let (replications, _) = coordinator.replications(group).await?;
+            render::replication::many(&replications)
+        }
+        ReplicationCommand::Get(name) => {
+            let mut coordinator = context.coordinator("replication get").await?;
+            render::replication::one(&coordinator.replication(&name.replication).await?)
+        }
+        ReplicationCommand::Pause(arguments) => {
+            let until = arguments.until.as_deref().map(|until| time_ms("--until", until));
+            let until = until.transpose()?;
+            let mut coordinator = context.coordinator("replication pause").await?;
+            let paused = coordinator.pause(&arguments.name.replication, until).await?;
+            render::replication::one(&paused)
+        }
+        ReplicationCommand::Resume(name) => {
+            let mut coordinator = context.coordinator("replication resume").await?;
+            render::replication::one(&coordinator.resume(&name.replication).await?)
+        }
+        ReplicationCommand::Run(name) => {
+            let mut coordinator = context.coordinator("replication run").await?;
+            render::replication::one(&coordinator.run_round(&name.replication).await?)
+        }
+        ReplicationCommand::Retire(name) => {
+            let mut coordinator = context.coordinator("replication retire").await?;
+            render::replication::one(&coordinator.retire(&name.replication).await?)
+        }
+        ReplicationCommand::Serve(arguments) => serve::serve(arguments, context).await,
+        ReplicationCommand::Ready(arguments) => {
+            let mut coordinator = context.coordinator("replication ready").await?;
+            let group = arguments.group.as_deref();
+            let (replications, verdict) = coordinator.replications(group).await?;
+            if let (Some(group), true) = (group, replications.is_empty()) {
+                let message = format!("no replication is of the group {group}");
+                return Err(Failure::new(Reason::ReplicationNotFound, message));
+            }
+            render::replication::verdict(&verdict)
+        }
+    }
+}
+
+/// Shows what the file changes, and changes it.
+async fn apply(
+    coordinator: &mut CoordinatorClient,
+    read: &file::DeclaredSet,
+    arguments: &ApplyArguments,
+) -> Result<CommandOutput, Failure> {
+    let planned = coordinator.apply(&read.specs, true).await;
+    let planned = planned.map_err(|error| read.located(error))?;
+    let retired: Vec<&str> = of_kind(&planned, "RETIRE").map(|change| &*change.name).collect();
+    if !retired.is_empty() && !arguments.yes {
+        return Err(invalid(format!(
+            "{} does not name {}, which would be retired (the replicas are kept): give --yes if \
+             that is meant",
+            arguments.file.display(),
+            retired.join(", ")
+        )));
+    }
+    let changes = coordinator.apply(&read.specs, false).await;
+    render::replication::changes(&changes.map_err(|error| read.located(error))?, true)
+}
+
+fn of_kind<'a>(changes: &'a [ChangeInfo], kind: &str) -> impl Iterator<Item = &'a ChangeInfo> {
+    changes.iter().filter(move |change| change.kind == kind)
+}

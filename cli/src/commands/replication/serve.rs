@@ -1,0 +1,131 @@
+//! `deepclone replication serve`: a coordinator and its workers in this process, which keep the
+//! replications of a file until a signal ends them.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use deepclone_common::config::Config;
+use deepclone_common::shutdown;
+use deepclone_coordinator::config::{Args, Settings};
+use deepclone_coordinator::server::{self, Listeners};
+use deepclone_core::failure::Failure;
+use deepclone_core::reason::Reason;
+use deepclone_worker::metrics::WorkerMetrics;
+use deepclone_worker::{CoordinatorEndpoint, WorkerLimits, WorkerOptions};
+use serde::Serialize;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Endpoint;
+
+use super::{apply, file};
+use crate::args::ServeArguments;
+use crate::client::CoordinatorClient;
+use crate::commands::context::CommandContext;
+use crate::refusal::invalid;
+use crate::render::CommandOutput;
+use crate::render::output::aside;
+
+/// How long workers may finish what they hold once they are stopped.
+const DRAIN_MAX: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// Serves until a signal.
+///
+/// # Errors
+/// A mistake in the file or the configuration, or an address that cannot be bound.
+pub(super) async fn serve(
+    arguments: &ServeArguments,
+    context: &CommandContext,
+) -> Result<CommandOutput, Failure> {
+    if context.coordinator_url().is_some() {
+        return Err(invalid("`deepclone replication serve` runs a coordinator of its own"));
+    }
+    let read = file::read(&arguments.apply.file, context)?;
+    let settings = Settings::load(&Args {
+        listen: arguments.listen,
+        http_listen: arguments.http_listen,
+        database: arguments.database.clone(),
+        config: context.global.config.clone(),
+        insecure: arguments.insecure,
+    })?;
+    let limits = Config::load(context.global.config.as_deref())?.limits;
+    let limits = WorkerLimits::new(limits)?;
+    let connections = Arc::new(settings.connections.clone());
+    let internal = |what: &str, error: &dyn std::fmt::Display| {
+        Failure::new(Reason::Internal, format!("{what}: {error}"))
+    };
+    let stop =
+        shutdown::on_signal().map_err(|error| internal("cannot watch for signals", &error))?;
+    let listeners = Listeners::bind(&settings).await?;
+    let address = listeners.grpc.local_addr();
+    let address = address.map_err(|error| internal("a socket has no address", &error))?;
+    let mut server = tokio::spawn(server::run(settings, listeners, stop.clone()));
+    let url = own_url(address);
+    let mut workers = JoinSet::new();
+    let workers_stop = stop.child_token();
+    for (number, limits) in (1..).zip(limits.shares(u32::from(arguments.workers))) {
+        let channel = Endpoint::from_shared(url.clone())
+            .map_err(|error| internal("its own address is no URL", &error))?
+            .connect_lazy();
+        let options = WorkerOptions {
+            name: format!("own-{number}"),
+            limits,
+            drain_max: DRAIN_MAX,
+            metrics: WorkerMetrics::default(),
+        };
+        let served = vec![CoordinatorEndpoint { url: url.clone(), channel }];
+        let connections = Arc::clone(&connections);
+        let (registered, _) = watch::channel(None);
+        workers.spawn(deepclone_worker::run(
+            options,
+            served,
+            connections,
+            registered,
+            workers_stop.clone(),
+        ));
+    }
+    let declared = async {
+        let mut coordinator = CoordinatorClient::connect(&url).await?;
+        apply(&mut coordinator, &read, &arguments.apply).await
+    };
+    let outcome = tokio::select! {
+        biased;
+        // It ends early when it cannot start.
+        ended = &mut server => ended.map_err(|error| internal("the server panicked", &error))?,
+        declared = declared => {
+            match declared {
+                Ok(changes) => aside(&changes.text),
+                Err(failure) => {
+                    end(&stop, &mut workers).await;
+                    let _ended = server.await;
+                    return Err(failure);
+                }
+            }
+            server.await.map_err(|error| internal("the server panicked", &error))?
+        }
+    };
+    end(&stop, &mut workers).await;
+    outcome?;
+    #[derive(Serialize)]
+    struct Stopped {
+        stopped: bool,
+    }
+    CommandOutput::new(
+        "stopped: the replicas stay as they are".to_owned(),
+        &Stopped { stopped: true },
+    )
+}
+
+async fn end(stop: &CancellationToken, workers: &mut JoinSet<Result<(), Failure>>) {
+    stop.cancel();
+    let ended = async { while workers.join_next().await.is_some() {} };
+    let _late = tokio::time::timeout(DRAIN_MAX, ended).await;
+}
+
+/// The address at which this process reaches itself.
+fn own_url(address: SocketAddr) -> String {
+    match address.ip().is_unspecified() {
+        true => format!("http://{}:{}", Ipv4Addr::LOCALHOST, address.port()),
+        false => format!("http://{address}"),
+    }
+}

@@ -1,0 +1,362 @@
+//! The answers of `deepclone replication …`.
+
+use std::time::Duration;
+
+use deepclone_core::failure::Failure;
+use serde::Serialize;
+
+use super::{CommandOutput, table, units};
+use crate::client::replication::{
+    ChangeInfo, LagInfo, ReplicationInfo, RoundInfo, SlotInfo, TableInfo, VerdictInfo,
+};
+
+/// The exit code of `ready` when the answer is not yes.
+const NOT_READY: u8 = 6;
+
+#[derive(Debug, Serialize)]
+struct Object<'a> {
+    name: &'a str,
+    state: &'static str,
+    reason: &'a str,
+    until_time: Option<String>,
+    source: &'a str,
+    target: &'a str,
+    owner: &'a str,
+    group: &'a str,
+    ready: &'static str,
+    recovery_point_time: Option<String>,
+    lag_seconds: Option<f64>,
+    check_time: Option<String>,
+    initial_copy: bool,
+    tables_total: i32,
+    tables_behind: i32,
+    next_slots: Vec<SlotObject<'a>>,
+    last_rounds: Vec<RoundObject<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tables: Vec<TableObject<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct SlotObject<'a> {
+    slot_time: Option<String>,
+    note: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct RoundObject<'a> {
+    number: Option<i64>,
+    cause: &'a str,
+    start_time: Option<String>,
+    end_time: Option<String>,
+    tables_done: i32,
+    tables_failed: i32,
+    bytes_read: i64,
+}
+
+#[derive(Debug, Serialize)]
+struct TableObject<'a> {
+    path: &'a str,
+    source_version: Option<i64>,
+    replicated_version: Option<i64>,
+    lag_seconds: Option<f64>,
+    check_time: Option<String>,
+    initial_copy: bool,
+    sync_time: Option<String>,
+    failure: Option<FailureObject<'a>>,
+    job_id: Option<&'a str>,
+    bytes_total: i64,
+    bytes_copied: i64,
+}
+
+#[derive(Debug, Serialize)]
+struct FailureObject<'a> {
+    reason: &'static str,
+    message: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct ChangeObject<'a> {
+    name: &'a str,
+    change: &'static str,
+    former_name: Option<&'a str>,
+    changed_fields: &'a [String],
+}
+
+#[derive(Debug, Serialize)]
+struct VerdictObject<'a> {
+    ready: &'static str,
+    recovery_point_time: Option<String>,
+    not_ready_total: i32,
+    not_ready: Vec<NotReadyObject<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct NotReadyObject<'a> {
+    replication: &'a str,
+    path: &'a str,
+    cause: &'static str,
+}
+
+/// Returns the answer for one replication, with its tables.
+///
+/// # Errors
+/// As [`CommandOutput::new`].
+pub fn one(replication: &ReplicationInfo) -> Result<CommandOutput, Failure> {
+    let mut text = vec![table::plain(&replication.name), table::pairs(&rows(replication))];
+    if !replication.tables.is_empty() {
+        text.push(tables(&replication.tables));
+    }
+    if !replication.next_slots.is_empty() {
+        text.push(slots(&replication.next_slots));
+    }
+    if !replication.last_rounds.is_empty() {
+        text.push(rounds(&replication.last_rounds));
+    }
+    CommandOutput::new(text.join("\n\n"), &object(replication))
+}
+
+/// Returns the answer for several replications.
+///
+/// # Errors
+/// As [`CommandOutput::new`].
+pub fn many(replications: &[ReplicationInfo]) -> Result<CommandOutput, Failure> {
+    #[derive(Serialize)]
+    struct List<'a> {
+        replications: Vec<Object<'a>>,
+    }
+    let text = match replications.is_empty() {
+        true => "no replications: declare some by `deepclone replication apply FILE`".to_owned(),
+        false => grid(replications),
+    };
+    CommandOutput::new(text, &List { replications: replications.iter().map(object).collect() })
+}
+
+/// Returns the answer of `apply`, or of `diff`, which changed nothing.
+///
+/// # Errors
+/// As [`CommandOutput::new`].
+pub fn changes(changes: &[ChangeInfo], is_done: bool) -> Result<CommandOutput, Failure> {
+    #[derive(Serialize)]
+    struct List<'a> {
+        applied: bool,
+        changes: Vec<ChangeObject<'a>>,
+    }
+    let rows: Vec<_> = changes.iter().map(change_row).collect();
+    let is_same = changes.iter().all(|change| change.kind == "UNCHANGED");
+    let note = match (is_same, is_done) {
+        (true, _) => "nothing changes",
+        (false, true) => "applied",
+        (false, false) => "nothing is changed yet: `deepclone replication apply` does it",
+    };
+    let text = format!("{}\n{note}", table::grid(["CHANGE", "NAME", "WHAT"], &rows));
+    let changes = changes.iter().map(|change| ChangeObject {
+        name: &change.name,
+        change: change.kind,
+        former_name: Some(change.former_name.as_str()).filter(|name| !name.is_empty()),
+        changed_fields: &change.changed_fields,
+    });
+    CommandOutput::new(text, &List { applied: is_done, changes: changes.collect() })
+}
+
+/// Returns the answer of `ready`.
+///
+/// # Errors
+/// As [`CommandOutput::new`].
+pub fn verdict(verdict: &VerdictInfo) -> Result<CommandOutput, Failure> {
+    let point = verdict.recovery_point_time_ms.and_then(units::time);
+    let mut text = format!("can we fail over? {}", verdict.readiness);
+    text.push_str(&match &point {
+        Some(point) => format!("\ncomplete together up to {point}"),
+        None => "\nno time is known up to which all are complete".to_owned(),
+    });
+    if verdict.not_ready_total > 0 {
+        let rows = verdict.not_ready.iter().map(|(replication, path, cause)| {
+            [(*cause).to_owned(), replication.clone(), path.clone()]
+        });
+        let shown = table::grid(["WHY", "REPLICATION", "TABLE"], &rows.collect::<Vec<_>>());
+        text.push_str(&format!("\n\n{shown}"));
+        let more = usize::try_from(verdict.not_ready_total).unwrap_or(0);
+        if more > verdict.not_ready.len() {
+            text.push_str(&format!("\nand {} more", more - verdict.not_ready.len()));
+        }
+    }
+    let not_ready = verdict.not_ready.iter().map(|(replication, path, cause)| NotReadyObject {
+        replication,
+        path,
+        cause,
+    });
+    let object = VerdictObject {
+        ready: verdict.readiness,
+        recovery_point_time: point,
+        not_ready_total: verdict.not_ready_total,
+        not_ready: not_ready.collect(),
+    };
+    let exit = if verdict.readiness == "YES" { 0 } else { NOT_READY };
+    Ok(CommandOutput { exit, ..CommandOutput::new(text, &object)? })
+}
+
+fn change_row(change: &ChangeInfo) -> [String; 3] {
+    let fields = change.changed_fields.join(", ");
+    let what = match change.kind {
+        "RENAME" => format!("from {}: 0 bytes", change.former_name),
+        "RETIRE" => "no round begins any more; its replicas stay as they are".to_owned(),
+        "CREATE" => "its first round copies what the target lacks".to_owned(),
+        _ => fields,
+    };
+    [change.kind.to_owned(), change.name.clone(), what]
+}
+
+fn rows(replication: &ReplicationInfo) -> Vec<(&'static str, String)> {
+    let verdict = &replication.verdict;
+    let mut rows = vec![
+        ("state", state(replication)),
+        ("ready to fail over", verdict.readiness.to_owned()),
+        ("behind", lag(replication.lag)),
+        (
+            "complete up to",
+            verdict.recovery_point_time_ms.and_then(units::time).unwrap_or_default(),
+        ),
+        ("tables", format!("{}, {} behind", replication.tables_total, replication.tables_behind)),
+        ("from, to", format!("{} → {}", replication.source, replication.target)),
+    ];
+    for (label, value) in [("owner", &replication.owner), ("group", &replication.group)] {
+        rows.extend((!value.is_empty()).then(|| (label, value.clone())));
+    }
+    rows
+}
+
+fn state(replication: &ReplicationInfo) -> String {
+    let until = replication.until_time_ms.and_then(units::time).unwrap_or_default();
+    format!("{}: {} {until}", replication.state, replication.reason).trim_end().to_owned()
+}
+
+fn lag(lag: LagInfo) -> String {
+    let checked = match lag.check_time_ms.and_then(units::time) {
+        Some(checked) => format!(" (asked {checked})"),
+        None => String::new(),
+    };
+    match lag {
+        LagInfo { initial_copy: true, .. } => "the first copy is not complete".to_owned(),
+        LagInfo { age: None, .. } => format!("unknown{checked}"),
+        LagInfo { age: Some(Duration::ZERO), .. } => format!("nothing{checked}"),
+        LagInfo { age: Some(age), .. } => format!("{}{checked}", units::duration(age)),
+    }
+}
+
+fn grid(replications: &[ReplicationInfo]) -> String {
+    let row = |replication: &ReplicationInfo| {
+        let next = replication.next_slots.first().and_then(|slot| slot.time_ms);
+        [
+            replication.name.clone(),
+            replication.verdict.readiness.to_owned(),
+            lag(LagInfo { check_time_ms: None, ..replication.lag }),
+            state(replication),
+            next.and_then(units::time).unwrap_or_default(),
+            format!("{}/{}", replication.tables_behind, replication.tables_total),
+        ]
+    };
+    let rows: Vec<_> = replications.iter().map(row).collect();
+    table::grid(["NAME", "READY", "BEHIND", "STATE", "NEXT SLOT", ">TABLES BEHIND"], &rows)
+}
+
+fn tables(tables: &[TableInfo]) -> String {
+    let version = |version: Option<i64>| version.map(|version| version.to_string());
+    let row = |table: &TableInfo| {
+        let now = match (&table.failure, table.job.as_str()) {
+            (_, job) if !job.is_empty() => format!(
+                "copying {} of {} by {job}",
+                units::bytes(table.bytes_copied),
+                units::bytes(table.bytes_total)
+            ),
+            (Some(failure), _) => format!("{}: {failure}", failure.reason.row().name),
+            (None, _) => String::new(),
+        };
+        [
+            table.path.clone(),
+            version(table.source_version).unwrap_or_default(),
+            version(table.replicated_version).unwrap_or_default(),
+            lag(table.lag),
+            table.sync_time_ms.and_then(units::time).unwrap_or_default(),
+            now,
+        ]
+    };
+    let rows: Vec<_> = tables.iter().map(row).collect();
+    table::grid(["TABLE", ">SOURCE", ">REPLICA", "BEHIND", "SYNCED", "NOW"], &rows)
+}
+
+fn slots(slots: &[SlotInfo]) -> String {
+    let row = |slot: &SlotInfo| {
+        [slot.time_ms.and_then(units::time).unwrap_or_default(), slot.note.clone()]
+    };
+    table::grid(["NEXT SLOTS", "NOTE"], &slots.iter().map(row).collect::<Vec<_>>())
+}
+
+fn rounds(rounds: &[RoundInfo]) -> String {
+    let row = |round: &RoundInfo| {
+        let number = round.number.map(|number| number.to_string());
+        [
+            number.unwrap_or_else(|| "skipped".to_owned()),
+            round.start_time_ms.and_then(units::time).unwrap_or_default(),
+            round.end_time_ms.and_then(units::time).unwrap_or_default(),
+            round.tables_done.to_string(),
+            round.tables_failed.to_string(),
+            units::bytes(round.bytes_read),
+            round.cause.clone(),
+        ]
+    };
+    let headings = [">ROUND", "BEGAN", "ENDED", ">DONE", ">FAILED", ">READ", "CAUSE"];
+    table::grid(headings, &rounds.iter().map(row).collect::<Vec<_>>())
+}
+
+fn object(replication: &ReplicationInfo) -> Object<'_> {
+    let seconds = |lag: LagInfo| lag.age.map(|age| age.as_secs_f64());
+    let rounds = replication.last_rounds.iter().map(|round| RoundObject {
+        number: round.number,
+        cause: &round.cause,
+        start_time: round.start_time_ms.and_then(units::time),
+        end_time: round.end_time_ms.and_then(units::time),
+        tables_done: round.tables_done,
+        tables_failed: round.tables_failed,
+        bytes_read: round.bytes_read,
+    });
+    let tables = replication.tables.iter().map(|table| TableObject {
+        path: &table.path,
+        source_version: table.source_version,
+        replicated_version: table.replicated_version,
+        lag_seconds: seconds(table.lag),
+        check_time: table.lag.check_time_ms.and_then(units::time),
+        initial_copy: table.lag.initial_copy,
+        sync_time: table.sync_time_ms.and_then(units::time),
+        failure: table.failure.as_ref().map(|failure| FailureObject {
+            reason: failure.reason.row().name,
+            message: &failure.message,
+        }),
+        job_id: Some(table.job.as_str()).filter(|job| !job.is_empty()),
+        bytes_total: table.bytes_total,
+        bytes_copied: table.bytes_copied,
+    });
+    let slots = replication
+        .next_slots
+        .iter()
+        .map(|slot| SlotObject { slot_time: slot.time_ms.and_then(units::time), note: &slot.note });
+    Object {
+        name: &replication.name,
+        state: replication.state,
+        reason: &replication.reason,
+        until_time: replication.until_time_ms.and_then(units::time),
+        source: &replication.source,
+        target: &replication.target,
+        owner: &replication.owner,
+        group: &replication.group,
+        ready: replication.verdict.readiness,
+        recovery_point_time: replication.verdict.recovery_point_time_ms.and_then(units::time),
+        lag_seconds: seconds(replication.lag),
+        check_time: replication.lag.check_time_ms.and_then(units::time),
+        initial_copy: replication.lag.initial_copy,
+        tables_total: replication.tables_total,
+        tables_behind: replication.tables_behind,
+        next_slots: slots.collect(),
+        last_rounds: rounds.collect(),
+        tables: tables.collect(),
+    }
+}
