@@ -72,7 +72,7 @@ fn news_of(job: &JobSnapshot) -> JobNews {
     let progress = &job.progress;
     let figures = JobFigures {
         state: job.state,
-        is_planned: job.source_version.is_some(),
+        is_planned: has_tasks(job.state),
         bytes_total: progress.bytes_total,
         bytes_done: progress.bytes_done.saturating_add(progress.bytes_moving),
         bytes_read: progress.bytes_read,
@@ -82,5 +82,22 @@ fn news_of(job: &JobSnapshot) -> JobNews {
             JobNews::Ended { end: end.clone(), figures, created: UnixTime(job.created_ms) }
         }
         None => JobNews::Moved(figures),
+    }
+}
+
+/// True when the job's tasks are known. After a restart a job may have been planned before, and its
+/// tasks are known once it is planned again.
+fn has_tasks(state: JobState) -> bool {
+    match state {
+        JobState::Copying
+        | JobState::WaitingForWorkers
+        | JobState::Held
+        | JobState::Publishing
+        | JobState::Succeeded => true,
+        JobState::Queued
+        | JobState::Planning
+        | JobState::Failed
+        | JobState::Cancelling
+        | JobState::Cancelled => false,
     }
 }
