@@ -7,6 +7,7 @@
 //! * [`embedded`]: a coordinator and workers in this process, without `--coordinator`.
 //! * [`client`]: the gRPC client; the only folder that sees wire types.
 //! * [`refusal`]: the refusals of wrong arguments.
+//! * [`replication_file`]: a file of replications, read and checked.
 //! * [`signals`]: Ctrl-C and SIGTERM.
 //! * [`render`]: answers, progress and errors as text and as JSON.
 
@@ -16,6 +17,7 @@ pub mod commands;
 pub mod embedded;
 pub mod refusal;
 pub mod render;
+pub mod replication_file;
 pub mod signals;
 
 use std::ffi::OsString;
