@@ -333,15 +333,15 @@ pub enum ReplicationCommand {
     /// List replications and how far each is behind
     List(GroupArgument),
     /// Show a replication with its tables, its next slots and what ran
-    Get(ReplicationName),
+    Get(ReplicationArgument),
     /// Begin no more rounds; one that is under way goes on to its end
     Pause(PauseArguments),
-    /// End a pause
-    Resume(ReplicationName),
+    /// End a pause; `on_resume` of the file says what comes first
+    Resume(ReplicationArgument),
     /// Begin a round as soon as one may, beside the schedule
-    Run(ReplicationName),
+    Run(ReplicationArgument),
     /// End a replication for good; its replicas stay as they are
-    Retire(ReplicationName),
+    Retire(ReplicationArgument),
     /// Say whether a group can be failed over to, and what that would lose; exit code 6 if not
     #[command(after_help = help::REPLICATION_READY)]
     Ready(GroupArgument),
@@ -363,7 +363,7 @@ pub struct ApplyArguments {
 /// The arguments of `deepclone replication serve`.
 #[derive(Clone, Debug, Args)]
 pub struct ServeArguments {
-    /// What to keep.
+    /// The file with what to keep.
     #[command(flatten)]
     pub apply: ApplyArguments,
     /// Address for gRPC; port 0 takes a free one [default: 127.0.0.1:7420]
@@ -400,8 +400,8 @@ pub struct GroupArgument {
 
 /// The arguments of commands for one replication.
 #[derive(Clone, Debug, Args)]
-pub struct ReplicationName {
-    /// Its name
+pub struct ReplicationArgument {
+    /// The replication's name, as the file has it
     #[arg(value_name = "NAME")]
     pub replication: String,
 }
@@ -409,9 +409,9 @@ pub struct ReplicationName {
 /// The arguments of `deepclone replication pause`.
 #[derive(Clone, Debug, Args)]
 pub struct PauseArguments {
-    /// The replication.
+    /// The replication to pause.
     #[command(flatten)]
-    pub name: ReplicationName,
+    pub name: ReplicationArgument,
     /// End the pause at this time, such as 2026-12-01T08:00:00Z
     #[arg(long, value_name = "RFC3339")]
     pub until: Option<String>,

@@ -34,7 +34,7 @@ pub struct ReplicationInfo {
 /// How far replicas are behind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LagInfo {
-    /// `None`: not known.
+    /// `None` while it is not known.
     pub age: Option<Duration>,
     pub check_time_ms: Option<i64>,
     pub initial_copy: bool,

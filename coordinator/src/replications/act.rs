@@ -14,9 +14,10 @@ use deepclone_core::spec::{CloneSpec, Mode, SourcePoint};
 use deepclone_core::standing::{JobOutcome, StandingAction, StandingEvent, StandingFact};
 
 use super::engine::Engine;
-use super::entry::{Entry, ROUNDS_KEPT};
-use super::follow::{JobNews, follow};
+use super::entry::{ROUNDS_KEPT, ReplicationEntry};
+use super::follow::follow;
 use super::message::EngineMessage;
+use super::news::JobNews;
 use super::probe::probe;
 use super::show;
 use super::{rows, view::RoundView};
@@ -298,7 +299,7 @@ fn is_retryable(reason: Reason) -> bool {
 
 fn job_spec(
     context: &crate::effects::Context,
-    entry: &Entry,
+    entry: &ReplicationEntry,
     number: TableNumber,
     held: bool,
 ) -> Result<JobSpec, Failure> {

@@ -15,9 +15,10 @@ use deepclone_core::unix_time::UnixTime;
 
 use super::diff::{ReplicationChange, ReplicationDiff, diff};
 use super::engine::Engine;
-use super::entry::Entry;
+use super::entry::ReplicationEntry;
+use super::kept::Times;
 use super::order::order;
-use super::rows::{self, Times};
+use super::rows;
 use super::view::ReplicationView;
 use crate::effects::Context;
 
@@ -84,7 +85,10 @@ impl Engine {
     }
 
     fn declare(&mut self, id: ReplicationId, checked: &CheckedReplication, now: UnixTime) -> Times {
-        let entry = self.entries.entry(id).or_insert_with(|| Entry::new(id, checked.clone(), now));
+        let entry = self
+            .entries
+            .entry(id)
+            .or_insert_with(|| ReplicationEntry::new(id, checked.clone(), now));
         // Tables of other stores are other tables.
         let is_moved =
             entry.spec.source != checked.spec.source || entry.spec.target != checked.spec.target;

@@ -19,7 +19,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::entry::{Entry, Table};
+use super::entry::{ReplicationEntry, Table};
 use super::message::{EngineMessage, Replications};
 use super::order::order;
 use super::rows::{self, Kept};
@@ -37,7 +37,7 @@ pub(super) const VIEW_AGE_MAX: Duration = Duration::from_secs(1);
 /// The scheduler, with everything that is known beside it.
 pub(super) struct Engine {
     pub(super) standing: Standing,
-    pub(super) entries: BTreeMap<ReplicationId, Entry>,
+    pub(super) entries: BTreeMap<ReplicationId, ReplicationEntry>,
     pub(super) context: Context,
     pub(super) driver: Handle,
     pub(super) epoch: Epoch,
@@ -64,7 +64,7 @@ pub async fn start(
     let mut entries = BTreeMap::new();
     let mut stored = Vec::new();
     for (replication, kept) in kept {
-        let entry = match Entry::of_kept(replication, &kept.spec, kept.times, now) {
+        let entry = match ReplicationEntry::of_kept(replication, &kept.spec, kept.times, now) {
             Ok(entry) => entry,
             Err(mistakes) => {
                 let name = &kept.spec.name;
@@ -211,7 +211,7 @@ impl Engine {
     }
 
     /// The replication of this name that is not retired.
-    pub(super) fn find(&self, name: &ReplicationName) -> Option<&Entry> {
+    pub(super) fn find(&self, name: &ReplicationName) -> Option<&ReplicationEntry> {
         self.entries.values().find(|entry| entry.spec.name == *name && !entry.is_retired)
     }
 

@@ -5,29 +5,28 @@ use std::sync::Arc;
 
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::{JobId, ReplicationId, TableNumber};
-use deepclone_core::readiness::lag::Freshness;
+use deepclone_core::readiness::lag::ReplicaFreshness;
 use deepclone_core::replication::{CheckedReplication, ReplicationSpec, SpecError};
 use deepclone_core::unix_time::UnixTime;
-use serde::{Deserialize, Serialize};
 
-use super::follow::JobFigures;
-use super::probe::{ProbeOrder, Probed, SourceState};
-use super::rows::Times;
+use super::kept::{KeptTable, Times};
+use super::news::JobFigures;
+use super::probe::{ProbeOrder, Probed, SourceHead};
 use super::view::RoundView;
 
 /// Rounds of a replication that are kept for people.
 pub(super) const ROUNDS_KEPT: usize = 100;
 
-/// A replication.
+/// A replication and its tables.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(super) struct ReplicationEntry {
     pub(super) id: ReplicationId,
     pub(super) spec: Arc<ReplicationSpec>,
     pub(super) checked: CheckedReplication,
     pub(super) created: UnixTime,
     pub(super) updated: UnixTime,
     pub(super) tables: BTreeMap<TableNumber, Table>,
-    /// The newest first.
+    /// Rounds, the newest one first.
     pub(super) history: VecDeque<RoundView>,
     /// Why the sources could not be asked last.
     pub(super) probe_failure: Option<Failure>,
@@ -50,31 +49,6 @@ pub(super) struct Table {
     pub(super) slow: Option<u64>,
 }
 
-/// What of a table survives a restart.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct KeptTable {
-    pub(super) path: String,
-    pub(super) source_version: Option<u64>,
-    /// The source's version that the replica shows, and the replica's version that shows it.
-    pub(super) synced: Option<(u64, u64)>,
-    pub(super) synced_at: Option<UnixTime>,
-    pub(super) checked: Option<UnixTime>,
-    pub(super) lacks_since: Option<UnixTime>,
-}
-
-impl KeptTable {
-    fn unknown(path: String) -> Self {
-        Self {
-            path,
-            source_version: None,
-            synced: None,
-            synced_at: None,
-            checked: None,
-            lacks_since: None,
-        }
-    }
-}
-
 impl Table {
     pub(super) fn new(kept: KeptTable) -> Self {
         Self { kept, is_gone: false, failure: None, job: None, slow: None }
@@ -86,8 +60,8 @@ impl Table {
         *self = Self { job: self.job.take(), ..Self::new(KeptTable::unknown(path)) };
     }
 
-    pub(super) fn freshness(&self, check_failed: bool) -> Freshness {
-        Freshness {
+    pub(super) fn freshness(&self, check_failed: bool) -> ReplicaFreshness {
+        ReplicaFreshness {
             is_copied: self.kept.synced.is_some(),
             checked: self.kept.checked,
             check_failed,
@@ -96,7 +70,7 @@ impl Table {
     }
 
     /// True when its replica lacks something, or is of another table.
-    fn is_behind(&self, state: SourceState) -> bool {
+    fn is_behind(&self, state: SourceHead) -> bool {
         self.kept.synced.is_none_or(|(synced, _)| synced != state.newest)
     }
 
@@ -115,7 +89,7 @@ impl Table {
     }
 }
 
-impl Entry {
+impl ReplicationEntry {
     /// Returns a replication without tables.
     ///
     /// # Errors

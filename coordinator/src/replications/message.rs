@@ -10,12 +10,12 @@ use deepclone_core::unix_time::UnixTime;
 use tokio::sync::{mpsc, oneshot};
 
 use super::diff::ReplicationDiff;
-use super::follow::JobNews;
+use super::news::JobNews;
 use super::probe::Probed;
 use super::view::{FleetView, ReplicationView};
 
 /// Takes the answer to a request.
-pub type Answer<T> = oneshot::Sender<Result<T, Failure>>;
+pub type EngineReply<T> = oneshot::Sender<Result<T, Failure>>;
 
 /// A request of a client, or the end of something that the engine began.
 pub enum EngineMessage {
@@ -23,15 +23,15 @@ pub enum EngineMessage {
     Apply {
         specs: Vec<ReplicationSpec>,
         validate_only: bool,
-        answer: Answer<Vec<ReplicationDiff>>,
+        answer: EngineReply<Vec<ReplicationDiff>>,
     },
-    Fleet(Answer<Arc<FleetView>>),
-    Pause(ReplicationName, Option<UnixTime>, Answer<Arc<ReplicationView>>),
-    Resume(ReplicationName, Answer<Arc<ReplicationView>>),
-    Run(ReplicationName, Answer<Arc<ReplicationView>>),
-    Retire(ReplicationName, Answer<Arc<ReplicationView>>),
+    Fleet(EngineReply<Arc<FleetView>>),
+    Pause(ReplicationName, Option<UnixTime>, EngineReply<Arc<ReplicationView>>),
+    Resume(ReplicationName, EngineReply<Arc<ReplicationView>>),
+    Run(ReplicationName, EngineReply<Arc<ReplicationView>>),
+    Retire(ReplicationName, EngineReply<Arc<ReplicationView>>),
     /// The source of a replication says that it has a new commit.
-    SourceChanged(ReplicationName, Answer<()>),
+    SourceChanged(ReplicationName, EngineReply<()>),
     /// The sources of a replication were asked: for a round, or in between.
     Probed(ReplicationId, Option<u64>, Result<Probed, Failure>),
     Job(JobId, JobNews),
@@ -54,7 +54,7 @@ impl Replications {
     /// Why it is refused, or `CoordinatorUnavailable` when the engine has stopped.
     pub async fn ask<T>(
         &self,
-        request: impl FnOnce(Answer<T>) -> EngineMessage,
+        request: impl FnOnce(EngineReply<T>) -> EngineMessage,
     ) -> Result<T, Failure> {
         let (answer, answered) = oneshot::channel();
         let stopped =

@@ -1,13 +1,14 @@
 //! Standing replications: what the scheduler of [`deepclone_core::standing`] decides is done here.
 //!
 //! Flow: a declared set ([`diff`]) → the scheduler says when a round begins → the sources are asked
-//! ([`probe`], [`discover`]) → a job of the driver for each table that is behind ([`follow`]).
+//! ([`probe`], [`discover`]) → a job of the driver for each table that is behind ([`follow`],
+//! [`news`]).
 //!
 //! * `engine`: the loop that owns the scheduler; [`message`]: what reaches it.
 //! * `entry`: a replication and its tables; `order`: its declaration as the scheduler sees it.
 //! * `apply`: a declared set → what is kept; [`diff`]: what that changes.
 //! * `act`: what the scheduler asks for is done, and what comes of it goes back.
-//! * `rows`: what is kept, as rows of the state.
+//! * `kept`: what survives a restart; `rows`: that as rows of the state.
 //! * [`view`]: replications as others see them; `show` makes that.
 
 mod act;
@@ -17,7 +18,9 @@ pub mod discover;
 mod engine;
 mod entry;
 pub mod follow;
+mod kept;
 pub mod message;
+pub mod news;
 mod order;
 pub mod probe;
 mod rows;

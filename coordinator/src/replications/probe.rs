@@ -21,7 +21,7 @@ const TABLES_AT_ONCE_MAX: usize = 16;
 /// How long the sources of a replication may take to answer.
 const PROBE_TIME_MAX: Duration = Duration::from_secs(10 * 60);
 
-/// What to ask.
+/// What the sources are asked.
 #[derive(Clone, Debug)]
 pub struct ProbeOrder {
     /// The name of the source's connection.
@@ -36,13 +36,13 @@ pub struct ProbeOrder {
 pub struct Probed {
     pub at: UnixTime,
     /// By path: every table that there is, and every one that is named.
-    pub tables: BTreeMap<String, Result<SourceState, Failure>>,
+    pub tables: BTreeMap<String, Result<SourceHead, Failure>>,
 }
 
 /// What the log of a source says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SourceState {
-    /// Its newest version.
+pub struct SourceHead {
+    /// The newest version that it holds.
     pub newest: u64,
     /// The time of the oldest commit that the replica lacks; `None` when it lacks none, or there is
     /// no replica yet.
@@ -80,16 +80,16 @@ fn open(context: &Context, connection: &str, path: &str) -> Result<TableStore, F
     context.open(Side::Source, &table)
 }
 
-async fn state(table: &TableStore, synced: Option<u64>) -> Result<SourceState, Failure> {
+async fn state(table: &TableStore, synced: Option<u64>) -> Result<SourceHead, Failure> {
     let missing = || {
         let message = format!("source: {} is not a Delta table: it has no log", table.uri);
         Failure::new(Reason::NotADeltaTable, message)
     };
     let Some(synced) = synced else {
         let newest = log::head(table).await?.ok_or_else(missing)?;
-        return Ok(SourceState { newest, lacks_since: None });
+        return Ok(SourceHead { newest, lacks_since: None });
     };
     let newer = log::newer(table, synced).await?.ok_or_else(missing)?;
     let lacks_since = newer.first.map(|first| UnixTime(first.committed_ms));
-    Ok(SourceState { newest: newer.newest, lacks_since })
+    Ok(SourceHead { newest: newer.newest, lacks_since })
 }

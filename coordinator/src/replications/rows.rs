@@ -8,12 +8,11 @@ use deepclone_core::calendar::zone::Month;
 use deepclone_core::ids::{JobId, ReplicationId, TableNumber};
 use deepclone_core::replication::ReplicationSpec;
 use deepclone_core::standing::{ReplicationRecord, TableRecord};
-use deepclone_core::unix_time::UnixTime;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::entry::KeptTable;
+use super::kept::{KeptTable, Times};
 use super::view::RoundView;
 use crate::state::{
     ReplicationRow, RowChange, RowKey, StateError, decode_replication, encode_replication,
@@ -47,13 +46,6 @@ struct KeptBudget {
     spent: u64,
 }
 
-/// When a replication was declared, and last changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Times {
-    pub(super) created: UnixTime,
-    pub(super) updated: UnixTime,
-}
-
 /// Everything that is kept of a replication.
 #[derive(Debug)]
 pub(super) struct KeptReplication {
@@ -63,7 +55,7 @@ pub(super) struct KeptReplication {
     /// The tables of rounds under way, and of some that ended: by round and table.
     pub(super) open: BTreeMap<(u64, TableNumber), TableRecord>,
     pub(super) tables: BTreeMap<TableNumber, KeptTable>,
-    /// The oldest first.
+    /// What ran, the oldest first.
     pub(super) rounds: Vec<RoundView>,
 }
 

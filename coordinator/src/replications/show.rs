@@ -14,8 +14,8 @@ use deepclone_core::unix_time::UnixTime;
 use tokio::time::Instant;
 
 use super::engine::{Engine, VIEW_AGE_MAX};
-use super::entry::{Entry, Table};
-use super::follow::JobFigures;
+use super::entry::{ReplicationEntry, Table};
+use super::news::JobFigures;
 use super::order::budgets;
 use super::view::{
     FleetView, ReplicationState, ReplicationView, RoundView, SlotView, StateView, TableJob,
@@ -77,7 +77,7 @@ impl Engine {
 }
 
 /// Answers come with each round or poll: one that is older than two of them says nothing.
-fn valid_for(entry: &Entry, gap: Option<Duration>) -> Duration {
+fn valid_for(entry: &ReplicationEntry, gap: Option<Duration>) -> Duration {
     let between = match &entry.checked.trigger {
         ReplicationTrigger::Commits { poll_max, .. } => *poll_max,
         ReplicationTrigger::Slots(_) => gap.unwrap_or(VALID_MAX),
@@ -85,7 +85,7 @@ fn valid_for(entry: &Entry, gap: Option<Duration>) -> Duration {
     between.saturating_mul(2).clamp(VALID_MIN, VALID_MAX.saturating_mul(2))
 }
 
-fn shown(entry: &Entry, table: &Table) -> TableView {
+fn shown(entry: &ReplicationEntry, table: &Table) -> TableView {
     let check_failed = entry.probe_failure.is_some() || table.is_gone || table.failure.is_some();
     let gone = || {
         use deepclone_core::failure::Failure;
@@ -117,7 +117,7 @@ fn job(id: deepclone_core::ids::JobId, figures: Option<JobFigures>) -> TableJob 
     }
 }
 
-fn state(state: Standing, entry: &Entry) -> StateView {
+fn state(state: Standing, entry: &ReplicationEntry) -> StateView {
     use ReplicationState as Shown;
     let view = |state, reason: &str, until| StateView { state, reason: reason.to_owned(), until };
     match state {

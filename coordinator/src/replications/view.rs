@@ -8,8 +8,8 @@ use std::time::Duration;
 use deepclone_core::budget::{BudgetKey, MonthUse};
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::JobId;
-use deepclone_core::readiness::lag::{Freshness, Lag};
-use deepclone_core::readiness::verdict::{Member, Verdict, judge};
+use deepclone_core::readiness::lag::{Lag, ReplicaFreshness};
+use deepclone_core::readiness::verdict::{Member, ReadyVerdict, judge};
 use deepclone_core::replication::ReplicationSpec;
 use deepclone_core::unix_time::UnixTime;
 use serde::{Deserialize, Serialize};
@@ -18,16 +18,16 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq)]
 pub struct FleetView {
     pub at: UnixTime,
-    /// By name.
+    /// In the order of their names.
     pub replications: Vec<Arc<ReplicationView>>,
 }
 
-/// One replication.
+/// One replication at that moment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReplicationView {
     pub spec: Arc<ReplicationSpec>,
     pub state: StateView,
-    /// By path.
+    /// In the order of their paths.
     pub tables: Vec<TableView>,
     /// Tables that patterns found and that wait for approval, with their bytes.
     pub unapproved: Vec<(String, u64)>,
@@ -62,7 +62,7 @@ pub enum ReplicationState {
     WaitingForSlot,
     /// A slot has come, and the windows are closed.
     WaitingForWindow,
-    /// Others go first.
+    /// Other replications go first.
     WaitingForTurn,
     /// A budget is used up.
     WaitingForBudget,
@@ -76,7 +76,7 @@ pub enum ReplicationState {
 pub struct TableView {
     /// Below the roots of both connections.
     pub path: String,
-    pub freshness: Freshness,
+    pub freshness: ReplicaFreshness,
     /// The newest version of the source, when it was last asked.
     pub source_version: Option<u64>,
     /// The source's version that the replica shows, and the replica's version that shows it.
@@ -142,7 +142,7 @@ impl ReplicationView {
 
     /// Judges whether all its tables can be failed over to.
     #[must_use]
-    pub fn verdict(&self, now: UnixTime) -> Verdict {
+    pub fn verdict(&self, now: UnixTime) -> ReadyVerdict {
         judge(&self.members(now), now)
     }
 }
@@ -151,7 +151,7 @@ impl FleetView {
     /// Judges the replications of a group together, or all of them. The places of what is not ready
     /// count the tables in the order of the replications.
     #[must_use]
-    pub fn verdict(&self, group: Option<&str>) -> Verdict {
+    pub fn verdict(&self, group: Option<&str>) -> ReadyVerdict {
         let members = self.of_group(group).flat_map(|view| view.members(self.at));
         judge(&members.collect::<Vec<_>>(), self.at)
     }

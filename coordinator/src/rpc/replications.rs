@@ -13,7 +13,7 @@ use tonic::{Request, Response, Status};
 
 use super::convert::{body, refused, status};
 use super::{names, show_replication as show};
-use crate::replications::message::{Answer, EngineMessage, Replications};
+use crate::replications::message::{EngineMessage, EngineReply, Replications};
 use crate::replications::view::ReplicationView;
 
 /// Serves `ReplicationService` over the engine.
@@ -35,7 +35,7 @@ impl ReplicationCalls {
     async fn change(
         &self,
         name: &str,
-        request: impl FnOnce(ReplicationName, Answer<Arc<ReplicationView>>) -> EngineMessage,
+        request: impl FnOnce(ReplicationName, EngineReply<Arc<ReplicationView>>) -> EngineMessage,
     ) -> Result<Response<v1::Replication>, Status> {
         let name = names::replication(name).map_err(refused)?;
         let view = self.engine.ask(|answer| request(name, answer)).await.map_err(status)?;

@@ -2,7 +2,7 @@
 
 use deepclone_core::budget::{BudgetAmount, MonthUse};
 use deepclone_core::readiness::lag::Lag;
-use deepclone_core::readiness::verdict::{NotReady, Readiness, Verdict};
+use deepclone_core::readiness::verdict::{NotReady, Readiness, ReadyVerdict};
 use deepclone_core::unix_time::UnixTime;
 use deepclone_proto::convert::replication::money_to_wire;
 use deepclone_proto::convert::time::{duration_to_wire, timestamp_to_wire};
@@ -25,7 +25,7 @@ const NOT_READY_SHOWN: usize = 100;
 /// How much is shown of a replication.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Detail {
-    /// Without its tables.
+    /// All but its tables.
     Short,
     All,
 }
@@ -106,7 +106,7 @@ fn of_one(view: &ReplicationView, now: UnixTime) -> v1::Verdict {
 }
 
 /// `tables` has the replication and the path of each place of the verdict.
-fn verdict_to_wire(verdict: &Verdict, tables: &[(&str, &str)]) -> v1::Verdict {
+fn verdict_to_wire(verdict: &ReadyVerdict, tables: &[(&str, &str)]) -> v1::Verdict {
     use v1::verdict as wire;
     let cause = |why: NotReady| match why {
         NotReady::LagUnknown => wire::not_ready::Cause::LagUnknown,

@@ -6,7 +6,7 @@ use sqlx::{Row as _, Sqlite, Transaction};
 
 use super::{StateError, history};
 
-/// Names a row.
+/// The name of a row.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RowKey {
     /// The replication or the budget that it is of.
@@ -17,7 +17,7 @@ pub struct RowKey {
     pub part: String,
 }
 
-/// A row.
+/// A row with its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReplicationRow {
     pub key: RowKey,

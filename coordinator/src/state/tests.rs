@@ -207,6 +207,31 @@ pub(super) fn evidence(key: &str, size: u64, job: JobId, recorded_ms: i64) -> Ev
     }
 }
 
+/// Of the rows of replications the last one of a key counts, and a dropped one is gone. Two are
+/// left.
+async fn conforms_in_rows(store: &dyn Store, first: Epoch) -> [RowChange; 6] {
+    let row = |owner: &str, kind: &str, body: Option<&[u8]>| RowChange {
+        key: RowKey { owner: owner.to_owned(), kind: kind.to_owned(), part: String::new() },
+        body: body.map(<[u8]>::to_vec),
+    };
+    assert!(store.replication_rows().await.unwrap().is_empty());
+    let changes = [
+        row("b", "spec", Some(b"1")),
+        row("a", "spec", Some(b"2")),
+        row("b", "spec", Some(b"3")),
+        row("a", "pause", Some(b"4")),
+        row("a", "pause", None),
+        row("c", "spec", None),
+    ];
+    for _ in 0..2 {
+        store.change_rows(first, &changes).await.unwrap();
+        let rows = store.replication_rows().await.unwrap();
+        let seen: Vec<_> = rows.iter().map(|row| (&*row.key.owner, &row.body[..])).collect();
+        assert_eq!(seen, [("a", &b"2"[..]), ("b", b"3")]);
+    }
+    changes
+}
+
 async fn conforms(store: &dyn Store) {
     assert!(store.load(9).await.unwrap().is_empty());
     let first = store.lead(Epoch(0)).await.unwrap();
@@ -253,26 +278,7 @@ async fn conforms(store: &dyn Store) {
     assert!(store.evidence(here, &["b"], 0).await.unwrap().is_empty());
     assert_eq!(store.evidence(there, &["b"], 0).await.unwrap().len(), 1);
 
-    // Of the rows of replications the last one of a key counts, and a dropped one is gone.
-    let row = |owner: &str, kind: &str, body: Option<&[u8]>| RowChange {
-        key: RowKey { owner: owner.to_owned(), kind: kind.to_owned(), part: String::new() },
-        body: body.map(<[u8]>::to_vec),
-    };
-    assert!(store.replication_rows().await.unwrap().is_empty());
-    let changes = [
-        row("b", "spec", Some(b"1")),
-        row("a", "spec", Some(b"2")),
-        row("b", "spec", Some(b"3")),
-        row("a", "pause", Some(b"4")),
-        row("a", "pause", None),
-        row("c", "spec", None),
-    ];
-    for _ in 0..2 {
-        store.change_rows(first, &changes).await.unwrap();
-        let rows = store.replication_rows().await.unwrap();
-        let seen: Vec<_> = rows.iter().map(|row| (&*row.key.owner, &row.body[..])).collect();
-        assert_eq!(seen, [("a", &b"2"[..]), ("b", b"3")]);
-    }
+    let changes = conforms_in_rows(store, first).await;
 
     // A later epoch leads; the earlier one can write nothing more.
     let second = store.lead(Epoch(0)).await.unwrap();

@@ -160,7 +160,11 @@ proptest! {
         steps in proptest::collection::vec(steps(), 0..60),
     ) {
         let limits =
-            JobLimits { bytes_per_second: Some(bytes_per_second), concurrency: Some(concurrency), held: false };
+            JobLimits {
+                bytes_per_second: Some(bytes_per_second),
+                concurrency: Some(concurrency),
+                held: false,
+            };
         let mut shares = BTreeMap::new();
         for step in steps {
             match step {

@@ -30,8 +30,8 @@ pub enum Event {
     },
     /// A client changes the limits of a job. One that is over stays as it is.
     LimitsChanged { job: JobId, change: LimitsChange },
-    /// What workers hold of a job is taken back from them, without a penalty. The job should be held,
-    /// or they get it again.
+    /// What workers hold of a job is taken back from them, without a penalty. The job should be
+    /// held, or they get it again.
     TasksRecalled { job: JobId },
     /// A client asks to cancel a job.
     CancelRequested { job: JobId },

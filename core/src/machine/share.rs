@@ -41,8 +41,8 @@ impl Machine {
         actions.push(Action::Record(Fact::Limited { job: id, limits }));
     }
 
-    /// Takes back what workers hold of a job. They are told with their next heartbeat, and what they
-    /// report until then counts all the same.
+    /// Takes back what workers hold of a job. They are told with their next heartbeat, and what
+    /// they report until then counts all the same.
     pub(super) fn recall_tasks(&mut self, id: JobId) -> Result<(), Violation> {
         let Some(tasks) = self.jobs.get(&id).and_then(Job::copying) else { return Ok(()) };
         let held: Vec<(TaskIndex, Lease)> = tasks.leases().collect();

@@ -6,7 +6,7 @@ use crate::unix_time::UnixTime;
 
 /// What is known of a replica and its source.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Freshness {
+pub struct ReplicaFreshness {
     /// The replica has been complete at some version.
     pub is_copied: bool,
     /// When the source's log was last read; `None` when it never was.
@@ -33,7 +33,7 @@ pub enum Lag {
     Behind { since: UnixTime, checked: UnixTime },
 }
 
-impl Freshness {
+impl ReplicaFreshness {
     /// Returns the lag at `now`. An answer of the source older than `valid_for` says nothing more.
     #[must_use]
     pub fn lag(&self, now: UnixTime, valid_for: Duration) -> Lag {
@@ -102,7 +102,7 @@ mod tests {
                 Some(500_000),
             ),
         ] {
-            let known = Freshness { is_copied, checked, check_failed, lacks_since };
+            let known = ReplicaFreshness { is_copied, checked, check_failed, lacks_since };
             let found = known.lag(NOW, VALID);
             assert_eq!(found, lag, "{known:?}");
             assert_eq!(found.age(NOW), age_ms.map(Duration::from_millis), "{known:?}");

@@ -39,7 +39,7 @@ pub enum Readiness {
 
 /// The answer for a group, with what it rests on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verdict {
+pub struct ReadyVerdict {
     pub readiness: Readiness,
     /// The time up to which all replicas are complete together. A fail-over would lose what came
     /// later. `None` while one of them has no such time.
@@ -50,7 +50,7 @@ pub struct Verdict {
 
 /// Judges a group at `now`. A group without replicas is unknown.
 #[must_use]
-pub fn judge(members: &[Member], now: UnixTime) -> Verdict {
+pub fn judge(members: &[Member], now: UnixTime) -> ReadyVerdict {
     let not_ready: Vec<(usize, NotReady)> = members
         .iter()
         .enumerate()
@@ -67,7 +67,7 @@ pub fn judge(members: &[Member], now: UnixTime) -> Verdict {
     };
     let points = members.iter().map(|member| member.lag.complete_to());
     let recovery_point = points.collect::<Option<Vec<_>>>().and_then(|all| all.into_iter().min());
-    Verdict { readiness, recovery_point, not_ready }
+    ReadyVerdict { readiness, recovery_point, not_ready }
 }
 
 impl Member {
@@ -141,7 +141,7 @@ mod tests {
             ),
         ] {
             let recovery_point = point.map(UnixTime);
-            let expect = Verdict { readiness, recovery_point, not_ready };
+            let expect = ReadyVerdict { readiness, recovery_point, not_ready };
             assert_eq!(judge(&members, NOW), expect, "{members:?}");
         }
     }

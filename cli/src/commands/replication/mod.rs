@@ -1,5 +1,6 @@
 //! `deepclone replication …`: the standing orders of a coordinator elsewhere, or of this process.
 
+mod apply;
 mod file;
 mod serve;
 
@@ -7,11 +8,8 @@ use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 
 use super::context::CommandContext;
+use crate::args::ReplicationCommand;
 use crate::args::convert::time_ms;
-use crate::args::{ApplyArguments, ReplicationCommand};
-use crate::client::CoordinatorClient;
-use crate::client::replication::ChangeInfo;
-use crate::refusal::invalid;
 use crate::render::{self, CommandOutput};
 
 /// Runs a command of `deepclone replication`.
@@ -26,7 +24,7 @@ pub async fn run(
         ReplicationCommand::Apply(arguments) => {
             let read = file::read(&arguments.file, context)?;
             let mut coordinator = context.coordinator("replication apply").await?;
-            apply(&mut coordinator, &read, arguments).await
+            apply::apply(&mut coordinator, &read, arguments).await
         }
         ReplicationCommand::Diff(arguments) => {
             let read = file::read(&arguments.file, context)?;
@@ -75,29 +73,4 @@ pub async fn run(
             render::replication::verdict(&verdict)
         }
     }
-}
-
-/// Shows what the file changes, and changes it.
-async fn apply(
-    coordinator: &mut CoordinatorClient,
-    read: &file::DeclaredSet,
-    arguments: &ApplyArguments,
-) -> Result<CommandOutput, Failure> {
-    let planned = coordinator.apply(&read.specs, true).await;
-    let planned = planned.map_err(|error| read.located(error))?;
-    let retired: Vec<&str> = of_kind(&planned, "RETIRE").map(|change| &*change.name).collect();
-    if !retired.is_empty() && !arguments.yes {
-        return Err(invalid(format!(
-            "{} does not name {}, which would be retired (the replicas are kept): give --yes if \
-             that is meant",
-            arguments.file.display(),
-            retired.join(", ")
-        )));
-    }
-    let changes = coordinator.apply(&read.specs, false).await;
-    render::replication::changes(&changes.map_err(|error| read.located(error))?, true)
-}
-
-fn of_kind<'a>(changes: &'a [ChangeInfo], kind: &str) -> impl Iterator<Item = &'a ChangeInfo> {
-    changes.iter().filter(move |change| change.kind == kind)
 }

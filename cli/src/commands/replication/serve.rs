@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use deepclone_common::config::Config;
+use deepclone_common::connections::Connections;
 use deepclone_common::shutdown;
 use deepclone_coordinator::config::{Args, Settings};
 use deepclone_coordinator::server::{self, Listeners};
@@ -18,7 +19,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Endpoint;
 
-use super::{apply, file};
+use super::apply::apply;
+use super::file;
 use crate::args::ServeArguments;
 use crate::client::CoordinatorClient;
 use crate::commands::context::CommandContext;
@@ -51,9 +53,6 @@ pub(super) async fn serve(
     let limits = Config::load(context.global.config.as_deref())?.limits;
     let limits = WorkerLimits::new(limits)?;
     let connections = Arc::new(settings.connections.clone());
-    let internal = |what: &str, error: &dyn std::fmt::Display| {
-        Failure::new(Reason::Internal, format!("{what}: {error}"))
-    };
     let stop =
         shutdown::on_signal().map_err(|error| internal("cannot watch for signals", &error))?;
     let listeners = Listeners::bind(&settings).await?;
@@ -61,29 +60,7 @@ pub(super) async fn serve(
     let address = address.map_err(|error| internal("a socket has no address", &error))?;
     let mut server = tokio::spawn(server::run(settings, listeners, stop.clone()));
     let url = own_url(address);
-    let mut workers = JoinSet::new();
-    let workers_stop = stop.child_token();
-    for (number, limits) in (1..).zip(limits.shares(u32::from(arguments.workers))) {
-        let channel = Endpoint::from_shared(url.clone())
-            .map_err(|error| internal("its own address is no URL", &error))?
-            .connect_lazy();
-        let options = WorkerOptions {
-            name: format!("own-{number}"),
-            limits,
-            drain_max: DRAIN_MAX,
-            metrics: WorkerMetrics::default(),
-        };
-        let served = vec![CoordinatorEndpoint { url: url.clone(), channel }];
-        let connections = Arc::clone(&connections);
-        let (registered, _) = watch::channel(None);
-        workers.spawn(deepclone_worker::run(
-            options,
-            served,
-            connections,
-            registered,
-            workers_stop.clone(),
-        ));
-    }
+    let mut workers = start_workers(arguments.workers, &limits, &url, &connections, &stop)?;
     let declared = async {
         let mut coordinator = CoordinatorClient::connect(&url).await?;
         apply(&mut coordinator, &read, &arguments.apply).await
@@ -114,6 +91,37 @@ pub(super) async fn serve(
         "stopped: the replicas stay as they are".to_owned(),
         &Stopped { stopped: true },
     )
+}
+
+/// Starts workers that serve the coordinator at `url`.
+fn start_workers(
+    count: u16,
+    limits: &WorkerLimits,
+    url: &str,
+    connections: &Arc<Connections>,
+    stop: &CancellationToken,
+) -> Result<JoinSet<Result<(), Failure>>, Failure> {
+    let mut workers = JoinSet::new();
+    for (number, limits) in (1..).zip(limits.shares(u32::from(count))) {
+        let endpoint = Endpoint::from_shared(url.to_owned());
+        let endpoint = endpoint.map_err(|error| internal("its own address is no URL", &error))?;
+        let options = WorkerOptions {
+            name: format!("own-{number}"),
+            limits,
+            drain_max: DRAIN_MAX,
+            metrics: WorkerMetrics::default(),
+        };
+        let channel = endpoint.connect_lazy();
+        let served = vec![CoordinatorEndpoint { url: url.to_owned(), channel }];
+        let (connections, (registered, _)) = (Arc::clone(connections), watch::channel(None));
+        let stop = stop.child_token();
+        workers.spawn(deepclone_worker::run(options, served, connections, registered, stop));
+    }
+    Ok(workers)
+}
+
+fn internal(what: &str, error: &dyn std::fmt::Display) -> Failure {
+    Failure::new(Reason::Internal, format!("{what}: {error}"))
 }
 
 async fn end(stop: &CancellationToken, workers: &mut JoinSet<Result<(), Failure>>) {

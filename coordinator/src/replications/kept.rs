@@ -1,0 +1,37 @@
+//! What of a replication and its tables survives a restart, beside the scheduler's records.
+
+use deepclone_core::unix_time::UnixTime;
+use serde::{Deserialize, Serialize};
+
+/// When a replication was declared, and last changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Times {
+    pub(super) created: UnixTime,
+    pub(super) updated: UnixTime,
+}
+
+/// What of a table survives a restart.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct KeptTable {
+    pub(super) path: String,
+    pub(super) source_version: Option<u64>,
+    /// The source's version that the replica shows, and the replica's version that shows it.
+    pub(super) synced: Option<(u64, u64)>,
+    pub(super) synced_at: Option<UnixTime>,
+    pub(super) checked: Option<UnixTime>,
+    pub(super) lacks_since: Option<UnixTime>,
+}
+
+impl KeptTable {
+    /// A table of which nothing is known but its path.
+    pub(super) fn unknown(path: String) -> Self {
+        Self {
+            path,
+            source_version: None,
+            synced: None,
+            synced_at: None,
+            checked: None,
+            lacks_since: None,
+        }
+    }
+}
