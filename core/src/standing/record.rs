@@ -32,6 +32,8 @@ pub struct RoundRecord {
     /// Whether it is known which tables are behind: there is a [`TableRecord`] for each.
     pub is_probed: bool,
     pub probe_failures: u32,
+    /// When the source is asked again, after a failure.
+    pub probe_again_at: Option<UnixTime>,
 }
 
 /// One table of the round under way.
@@ -41,6 +43,8 @@ pub struct TableRecord {
     pub retry: u32,
     /// Whether that job was submitted.
     pub is_submitted: bool,
+    /// When it may be, after a failure.
+    pub again_at: Option<UnixTime>,
     pub end: Option<TableEnd>,
 }
 

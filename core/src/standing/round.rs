@@ -71,11 +71,12 @@ impl OpenRound {
 
 impl RoundTable {
     pub(super) fn record(&self) -> TableRecord {
-        let (is_submitted, end) = match self.stage {
-            TableStage::Waiting | TableStage::Pausing(_) => (false, None),
-            TableStage::Submitted(_) => (true, None),
-            TableStage::Ended(end) => (false, Some(end)),
-        };
-        TableRecord { retry: self.retry, is_submitted, end }
+        let new = TableRecord { retry: self.retry, ..TableRecord::default() };
+        match self.stage {
+            TableStage::Waiting => new,
+            TableStage::Pausing(at) => TableRecord { again_at: Some(at), ..new },
+            TableStage::Submitted(_) => TableRecord { is_submitted: true, ..new },
+            TableStage::Ended(end) => TableRecord { end: Some(end), ..new },
+        }
     }
 }

@@ -19,8 +19,14 @@ impl Replication {
         let Some(wanted) = self.record.wanted.take() else { return };
         let (number, cause, began) = (self.record.rounds + 1, wanted.cause, context.now);
         self.record.rounds = number;
-        self.record.active =
-            Some(RoundRecord { number, cause, began, is_probed: false, probe_failures: 0 });
+        self.record.active = Some(RoundRecord {
+            number,
+            cause,
+            began,
+            is_probed: false,
+            probe_failures: 0,
+            probe_again_at: None,
+        });
         let (replication, round) = (context.id, number);
         context.record(StandingFact::RoundBegan { replication, round, cause, at: began });
         self.probe(context);
@@ -34,14 +40,19 @@ impl Replication {
         context: &mut StepContext<'_>,
     ) {
         let Some(active) = self.record.active else { return };
-        if !active.is_probed {
-            self.probe(context);
-            return;
-        }
-        let mut round = OpenRound { stage: RoundStage::Copying, tables: BTreeMap::new() };
+        let stage = match active.probe_again_at {
+            _ if active.is_probed => RoundStage::Copying,
+            Some(at) => RoundStage::ProbeAgain(at),
+            None => {
+                self.probe(context);
+                return;
+            }
+        };
+        let mut round = OpenRound { stage, tables: BTreeMap::new() };
         for (number, record) in tables {
-            let TableRecord { retry, is_submitted, end } = record;
-            let stage = end.map_or(TableStage::Waiting, TableStage::Ended);
+            let TableRecord { retry, is_submitted, again_at, end } = record;
+            let waiting = again_at.map_or(TableStage::Waiting, TableStage::Pausing);
+            let stage = end.map_or(waiting, TableStage::Ended);
             let mut table = RoundTable { retry, stage };
             if is_submitted && end.is_none() {
                 self.submit(number, &mut table, context);
@@ -75,12 +86,11 @@ impl Replication {
                 }
             }
             ProbeResult::Failed => {
-                let pause = ROUND_RETRY_PAUSES.get(active.probe_failures as usize);
                 active.probe_failures += 1;
-                match pause {
-                    Some(pause) => {
-                        round.stage = RoundStage::ProbeAgain(context.now.after(*pause));
-                    }
+                let pause = pause_after(active.probe_failures);
+                active.probe_again_at = pause.map(|pause| context.now.after(pause));
+                match active.probe_again_at {
+                    Some(at) => round.stage = RoundStage::ProbeAgain(at),
                     None => self.end_round(RoundOutcome::ProbeFailed, context),
                 }
             }

@@ -33,13 +33,17 @@ fn a_round_goes_on_where_it_was() {
 fn failures_of_probes_are_not_forgotten() {
     let mut rig = Rig::of(every(HOUR));
     rig.until("13:00");
-    for _ in 0..3 {
-        rig.probed("a", ProbeResult::Failed);
-        rig.restart("13:00");
-    }
     rig.said();
+    for (failed, again) in [("13:00", "13:01"), ("13:02", "13:06"), ("13:06", "13:22")] {
+        rig.until(failed);
+        rig.probed("a", ProbeResult::Failed);
+        // The pause goes on.
+        rig.restart(failed);
+        rig.until(again);
+        rig.check(&[&format!("{again} probe 1")]);
+    }
     rig.probed("a", ProbeResult::Failed);
-    rig.check(&["13:00 ended 1: probe failed"]);
+    rig.check(&["13:22 ended 1: probe failed"]);
 }
 
 #[test]
@@ -50,4 +54,18 @@ fn slots_that_came_meanwhile_are_those_of_an_overlap() {
     rig.said();
     rig.restart("13:10");
     rig.check(&["13:10 submit 1.0.0", "13:10 skipped 13:00 (3): Overlap"]);
+}
+
+#[test]
+fn a_pause_of_a_job_goes_on() {
+    let mut rig = Rig::of(every(HOUR));
+    rig.until("13:00");
+    rig.behind("a", &[0]);
+    rig.until("13:10");
+    rig.ended(0, JobOutcome::Failed { is_retryable: true });
+    rig.said();
+    rig.restart("13:10");
+    rig.check(&[]);
+    rig.until("13:11");
+    rig.check(&["13:11 submit 1.0.1"]);
 }
