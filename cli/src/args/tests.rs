@@ -220,14 +220,3 @@ fn a_jobs_id_is_a_uuid_with_or_without_its_resource_name() {
     assert_eq!(job_id(&format!("jobs/{id}")).unwrap().to_string(), id);
     assert_eq!(job_id("x").unwrap_err().reason, Reason::InvalidArgument);
 }
-
-#[test]
-fn the_command_that_is_not_built_yet_is_hidden_and_takes_anything() {
-    for words in [vec![], vec!["apply"], vec!["--flag", "x"]] {
-        let words = ["deepclone", "replication"].into_iter().chain(words);
-        let parsed = CommandLine::try_parse_from(words).unwrap();
-        assert!(matches!(parsed.command, Command::Replication(_)));
-    }
-    let help = CommandLine::command().render_long_help().to_string();
-    assert!(!help.contains("replication"), "{help}");
-}

@@ -4,6 +4,7 @@ mod empty_segments;
 mod errors;
 mod evidence;
 mod local;
+mod replications;
 mod support;
 mod targets;
 mod usage;
