@@ -1,8 +1,8 @@
-//! The HTTP endpoints of a process: `/livez`, `/readyz` and `/metrics`.
+//! The HTTP endpoints of a process: `/livez`, `/readyz` and `/metrics`, and what it adds to them.
 
 use std::sync::Arc;
 
-use axum::Router;
+pub use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
@@ -21,13 +21,15 @@ struct Endpoints {
 }
 
 /// Serves until `shutdown`. `ready` is the answer of `/readyz`; `/metrics` shows the registry,
-/// which has no prefix of its own, and the counts of the stores' answers.
+/// which has no prefix of its own, and the counts of the stores' answers. `more` has the process's
+/// own routes, none of them one of these three.
 ///
 /// # Errors
 /// The listener failed.
 pub async fn serve(
     listener: TcpListener,
     mut registry: Registry,
+    more: Router,
     ready: watch::Receiver<bool>,
     shutdown: CancellationToken,
 ) -> std::io::Result<()> {
@@ -36,7 +38,8 @@ pub async fn serve(
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(readiness))
         .route("/metrics", get(metrics))
-        .with_state(Endpoints { registry: Arc::new(registry), ready });
+        .with_state(Endpoints { registry: Arc::new(registry), ready })
+        .merge(more);
     axum::serve(listener, router).with_graceful_shutdown(shutdown.cancelled_owned()).await
 }
 

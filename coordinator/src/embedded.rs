@@ -41,7 +41,7 @@ pub struct Embedded {
     dial: Dial,
     stop: DropGuard,
     driver: JoinHandle<Result<(), Failure>>,
-    replications: JoinHandle<()>,
+    replications: JoinHandle<Result<(), Failure>>,
     server: JoinHandle<Result<(), tonic::transport::Error>>,
 }
 

@@ -15,6 +15,7 @@
 //! * [`effects`]: planning and publishing; [`job_plan`]: what planning makes.
 //! * [`shared_steps`]: what workers recorded of objects that several of them copy.
 //! * [`state`]: facts and evidence, in SQLite.
+//! * [`replications`]: replicas that are kept; [`pages`]: what people read of them.
 //! * [`metrics`]: the gauges of `/metrics`.
 //!
 //! The command line embeds a coordinator when it is not given one:
@@ -46,6 +47,7 @@ pub mod effects;
 pub mod embedded;
 pub mod job_plan;
 pub mod metrics;
+pub mod pages;
 pub mod replications;
 pub mod rpc;
 pub mod server;

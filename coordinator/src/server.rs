@@ -19,8 +19,10 @@ use tonic::transport::Server;
 use crate::config::Settings;
 use crate::effects::Context;
 use crate::metrics::Gauges;
+use crate::pages::routes::ReadFleet;
+use crate::replications::message::{EngineMessage, Replications};
 use crate::state::SqliteStore;
-use crate::{driver, replications, rpc};
+use crate::{driver, pages, replications, rpc};
 
 /// How long running calls may take to end once the coordinator stops.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
@@ -70,10 +72,12 @@ pub async fn run(
             .map_err(|error| error.failure())?;
     let (engine, keeping) =
         replications::start(context.clone(), handle.clone(), stop.clone()).await?;
+    let pages = pages::routes::routes(fleet_of(engine.clone()));
     let routes = rpc::routes(handle, engine, context, limits).await?;
     let (ready, is_ready) = watch::channel(true);
     let (grpc_address, http_address) = (address(&listeners.grpc)?, address(&listeners.http)?);
-    let http = tokio::spawn(http::serve(listeners.http, gauges.registry(), is_ready, stop.clone()));
+    let serving = http::serve(listeners.http, gauges.registry(), pages, is_ready, stop.clone());
+    let http = tokio::spawn(serving);
     let grpc = tokio::spawn(
         Server::builder()
             .max_concurrent_streams(Some(STREAMS_PER_CONNECTION_MAX))
@@ -92,12 +96,24 @@ pub async fn run(
     ready.send_replace(false);
     stop.cancel();
     let drained = async {
-        let _ended = futures::join!(grpc, http, keeping);
+        let _ended = futures::join!(grpc, http);
     };
     if tokio::time::timeout(DRAIN_MAX, drained).await.is_err() {
         tracing::warn!("stopping although some calls have not ended");
     }
-    outcome?
+    let kept = keeping.await.map_err(|error| {
+        Failure::new(Reason::Internal, format!("the scheduler panicked, which is a bug: {error}"))
+    });
+    outcome??;
+    kept?
+}
+
+/// Reads all replications for the pages.
+fn fleet_of(engine: Replications) -> ReadFleet {
+    Arc::new(move || {
+        let engine = engine.clone();
+        Box::pin(async move { engine.ask(EngineMessage::Fleet).await })
+    })
 }
 
 fn address(listener: &TcpListener) -> Result<std::net::SocketAddr, Failure> {

@@ -55,7 +55,8 @@ pub async fn serve(
     metrics.register(&mut registry);
     let (registered, seen) = watch::channel(None::<String>);
     let (ready, is_ready) = watch::channel(false);
-    let _http = tokio::spawn(http::serve(listener, registry, is_ready, shutdown.clone()));
+    let more = http::Router::new();
+    let _http = tokio::spawn(http::serve(listener, registry, more, is_ready, shutdown.clone()));
     let _announcer = tokio::spawn(announce(seen, ready, name.clone(), address));
     let options = WorkerOptions { name, limits, drain_max: DRAIN_MAX, metrics };
     run(options, coordinators, Arc::new(connections), registered, shutdown).await

@@ -226,8 +226,9 @@ fn rows(replication: &ReplicationInfo) -> Vec<(&'static str, String)> {
 }
 
 fn state(replication: &ReplicationInfo) -> String {
-    let until = replication.until_time_ms.and_then(units::time).unwrap_or_default();
-    format!("{}: {} {until}", replication.state, replication.reason).trim_end().to_owned()
+    let until = replication.until_time_ms.and_then(units::time);
+    let until = until.map(|until| format!(" until {until}")).unwrap_or_default();
+    format!("{}: {}{until}", replication.state, replication.reason)
 }
 
 fn lag(lag: LagInfo) -> String {

@@ -1,4 +1,5 @@
 //! `deepclone replication …` against a process that keeps replications.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a failing helper fails its test")]
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Stdio};
@@ -123,7 +124,10 @@ fn a_file_is_kept_shown_changed_and_run() {
 
     let (_, paused) =
         json(&bench, &serving, &["pause", "orders-dr", "--until", "2999-01-01T00:00:00Z"]);
-    assert_eq!((&paused["state"], &paused["reason"]), (&"PAUSED".into(), &"paused".into()));
+    assert_eq!(
+        (&paused["state"], &paused["reason"]),
+        (&"PAUSED".into(), &"somebody paused it".into())
+    );
     assert_eq!(paused["until_time"], "2999-01-01T00:00:00.000Z");
     let (_, resumed) = json(&bench, &serving, &["resume", "orders-dr"]);
     assert_eq!(resumed["state"], "WAITING_FOR_SLOT");
@@ -131,7 +135,7 @@ fn a_file_is_kept_shown_changed_and_run() {
     write(&bench, "orders-dr", "sales/**", "at = [\"02:00\"]");
     let changed = run(&bench, &serving, &["apply", "replications.toml"]);
     assert_eq!(
-        (changed.exit, &*changed.stdout.lines().nth(1).unwrap()),
+        (changed.exit, changed.stdout.lines().nth(1).unwrap()),
         (0, "CHANGE  orders-dr  schedule")
     );
 }

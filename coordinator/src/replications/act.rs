@@ -150,11 +150,12 @@ impl Engine {
     ) -> Option<StandingEvent> {
         let refused =
             || StandingEvent::JobEnded { job, outcome: JobOutcome::Failed { is_retryable: false } };
+        let now = self.now();
         let entry = self.entries.get_mut(&id)?;
         let job_spec = match job_spec(&self.context, entry, number, held) {
             Ok(job_spec) => Arc::new(job_spec),
             Err(failure) => {
-                entry.fail(number, failure);
+                entry.fail(number, failure, now);
                 return Some(refused());
             }
         };
@@ -170,7 +171,7 @@ impl Engine {
             }
             Err(failure) => {
                 let is_retryable = is_retryable(failure.reason);
-                entry.fail(number, failure);
+                entry.fail(number, failure, now);
                 let outcome = JobOutcome::Failed { is_retryable };
                 Some(StandingEvent::JobEnded { job, outcome })
             }
@@ -256,7 +257,7 @@ impl Engine {
                     }
                     End::Failed(failure) => {
                         let is_retryable = is_retryable(failure.reason);
-                        table.failure = Some(failure);
+                        table.fail(failure, now);
                         JobOutcome::Failed { is_retryable }
                     }
                     End::Cancelled => JobOutcome::Cancelled,
@@ -275,7 +276,7 @@ impl Engine {
             JobNews::Lost(failure) => {
                 let is_retryable = is_retryable(failure.reason);
                 table.job = None;
-                table.failure = Some(failure);
+                table.fail(failure, now);
                 let outcome = JobOutcome::Failed { is_retryable };
                 (vec![StandingEvent::JobEnded { job, outcome }], Vec::new())
             }

@@ -48,7 +48,7 @@ pub(super) struct Engine {
 }
 
 /// Reads what is kept, and starts the loop. It ends at `shutdown`, or when rows cannot be made
-/// durable.
+/// durable; then it cancels `shutdown` itself.
 ///
 /// # Errors
 /// The state cannot be read.
@@ -56,10 +56,13 @@ pub async fn start(
     context: Context,
     driver: Handle,
     shutdown: CancellationToken,
-) -> Result<(Replications, JoinHandle<()>), Failure> {
+) -> Result<(Replications, JoinHandle<Result<(), Failure>>), Failure> {
     let kept = context.store.replication_rows().await.and_then(rows::read);
     let Kept { replications: kept, budgets } = kept.map_err(|error| error.failure())?;
     let now = UnixTime(context.clock.now_ms());
+    let (old, budgets) = rows::old_budgets(budgets, now);
+    let forgotten = context.store.change_rows(driver.epoch(), &old).await;
+    forgotten.map_err(|error| error.failure())?;
     let (sender, messages) = mpsc::channel(MESSAGES_MAX);
     let mut entries = BTreeMap::new();
     let mut stored = Vec::new();
@@ -89,15 +92,19 @@ pub async fn start(
     let (tasks, handle) = (JoinSet::new(), Replications::new(sender.clone()));
     let view = None;
     let mut engine = Engine { standing, entries, context, driver, epoch, tasks, sender, view };
+    let ended = shutdown.clone();
     let running = tokio::spawn(async move {
         let outcome = match engine.perform(actions).await {
             Ok(()) => engine.run(messages, shutdown).await,
             failed => failed,
         };
-        if let Err(failure) = outcome {
-            tracing::error!(%failure, "replications stand still: restart the coordinator");
-        }
         engine.tasks.shutdown().await;
+        // A coordinator whose replications stand still must not look as if it kept them.
+        ended.cancel();
+        outcome.map_err(|failure| Failure {
+            message: format!("stopping: replications stand still: {}", failure.message),
+            ..failure
+        })
     });
     Ok((handle, running))
 }
@@ -108,6 +115,7 @@ impl Engine {
         mut messages: mpsc::Receiver<EngineMessage>,
         shutdown: CancellationToken,
     ) -> Result<(), Failure> {
+        let mut looked_at = Instant::now();
         loop {
             let until_due = self.standing.next_deadline().map(|due| due.since(self.now()));
             let wait = until_due.unwrap_or(LOOK_INTERVAL).min(LOOK_INTERVAL);
@@ -118,10 +126,14 @@ impl Engine {
                     Some(message) => self.take(message).await?,
                     None => return Ok(()),
                 },
-                () = tokio::time::sleep(wait) => {
-                    self.step([StandingEvent::Woken]).await?;
-                    self.follow_timetables().await;
-                }
+                () = tokio::time::sleep(wait) => {}
+            }
+            // Messages may come without a pause.
+            let is_due = self.standing.next_deadline().is_some_and(|due| due <= self.now());
+            if is_due || looked_at.elapsed() >= LOOK_INTERVAL {
+                looked_at = Instant::now();
+                self.step([StandingEvent::Woken]).await?;
+                self.follow_timetables().await;
             }
             while self.tasks.try_join_next().is_some() {}
         }

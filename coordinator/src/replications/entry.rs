@@ -44,6 +44,8 @@ pub(super) struct Table {
     /// It was not found when the sources were asked last.
     pub(super) is_gone: bool,
     pub(super) failure: Option<Failure>,
+    /// When the first of the failures in a row was.
+    pub(super) failing_since: Option<UnixTime>,
     pub(super) job: Option<(JobId, Option<JobFigures>)>,
     /// Bytes per second that a budget demands of that job.
     pub(super) slow: Option<u64>,
@@ -51,7 +53,7 @@ pub(super) struct Table {
 
 impl Table {
     pub(super) fn new(kept: KeptTable) -> Self {
-        Self { kept, is_gone: false, failure: None, job: None, slow: None }
+        Self { kept, is_gone: false, failure: None, failing_since: None, job: None, slow: None }
     }
 
     /// Drops what is known of it at other stores than those that it is kept at now.
@@ -84,8 +86,17 @@ impl Table {
             self.kept.checked = self.kept.checked.max(Some(planned));
             self.kept.lacks_since = None;
         }
-        self.failure = None;
+        self.is_well();
         self.is_gone = false;
+    }
+
+    pub(super) fn is_well(&mut self) {
+        (self.failure, self.failing_since) = (None, None);
+    }
+
+    pub(super) fn fail(&mut self, failure: Failure, now: UnixTime) {
+        self.failing_since.get_or_insert(now);
+        self.failure = Some(failure);
     }
 }
 
@@ -132,9 +143,9 @@ impl ReplicationEntry {
         self
     }
 
-    pub(super) fn fail(&mut self, number: TableNumber, failure: Failure) {
+    pub(super) fn fail(&mut self, number: TableNumber, failure: Failure, now: UnixTime) {
         if let Some(table) = self.tables.get_mut(&number) {
-            table.failure = Some(failure);
+            table.fail(failure, now);
         }
     }
 
@@ -172,10 +183,10 @@ impl ReplicationEntry {
                     if table.is_behind(state) {
                         behind.push(number);
                     } else {
-                        table.failure = None;
+                        table.is_well();
                     }
                 }
-                Err(failure) => table.failure = Some(failure),
+                Err(failure) => table.fail(failure, at),
             }
             if table.kept != before {
                 changed.push(number);

@@ -10,6 +10,7 @@
 //! * `act`: what the scheduler asks for is done, and what comes of it goes back.
 //! * `kept`: what survives a restart; `rows`: that as rows of the state.
 //! * [`view`]: replications as others see them; `show` makes that.
+//! * [`lag_summary`]: how far their tables are behind, counted.
 
 mod act;
 mod apply;
@@ -19,6 +20,7 @@ mod engine;
 mod entry;
 pub mod follow;
 mod kept;
+pub mod lag_summary;
 pub mod message;
 pub mod news;
 mod order;

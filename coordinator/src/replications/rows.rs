@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 
 use deepclone_core::budget::{BudgetEntry, BudgetKey, BudgetUnit};
-use deepclone_core::calendar::zone::Month;
+use deepclone_core::calendar::zone::{Month, Zone};
 use deepclone_core::ids::{JobId, ReplicationId, TableNumber};
 use deepclone_core::replication::ReplicationSpec;
 use deepclone_core::standing::{ReplicationRecord, TableRecord};
+use deepclone_core::unix_time::UnixTime;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -115,6 +116,22 @@ pub(super) fn budget(entry: &BudgetEntry) -> RowChange {
     RowChange { key, body: Some(json(&kept)) }
 }
 
+/// Drops what jobs spent before the month before that of `now`: no budget asks for it. Returns the
+/// rows to drop, and the entries that stay.
+pub(super) fn old_budgets(
+    entries: Vec<BudgetEntry>,
+    now: UnixTime,
+) -> (Vec<RowChange>, Vec<BudgetEntry>) {
+    let two_months = std::time::Duration::from_secs(62 * 24 * 60 * 60);
+    let first = Zone::UTC.month(now.before(two_months));
+    let is_old = |entry: &BudgetEntry| {
+        entry.reserved.is_none() && first.is_some_and(|first| entry.month < first)
+    };
+    let (old, kept): (Vec<_>, Vec<_>) = entries.into_iter().partition(is_old);
+    let dropped = old.iter().map(|entry| RowChange { body: None, ..budget(entry) });
+    (dropped.collect(), kept)
+}
+
 /// Reads the rows of all replications and budgets.
 ///
 /// # Errors
@@ -211,4 +228,59 @@ fn damaged(key: &RowKey, error: impl std::fmt::Display) -> StateError {
 
 fn damaged_kind(kind: &str, why: impl Into<String>) -> StateError {
     StateError::Damaged { kind: kind.to_owned(), why: why.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_spent_long_ago_is_dropped_unless_its_job_goes_on() {
+        // 2026-11-26.
+        let now = UnixTime(1_795_700_000_000);
+        let entry = |month, reserved| BudgetEntry {
+            budget: BudgetKey("replication a".to_owned()),
+            unit: BudgetUnit::Bytes,
+            month: Month { year: 2026, month },
+            job: JobId(Uuid::from_u128(1)),
+            reserved,
+            spent: 7,
+        };
+        let entries = vec![
+            entry(11, None),
+            entry(10, None),
+            entry(9, None),
+            entry(8, None),
+            entry(8, Some(1)),
+        ];
+        let (dropped, kept) = old_budgets(entries, now);
+        assert_eq!(dropped.len(), 1);
+        assert_eq!((dropped[0].body.clone(), &*dropped[0].key.kind), (None, BUDGET));
+        assert!(dropped[0].key.part.starts_with("bytes 2026-08 "), "{dropped:?}");
+        let months: Vec<_> = kept.iter().map(|entry| entry.month.month).collect();
+        assert_eq!(months, [11, 10, 9, 8]);
+    }
+
+    #[test]
+    fn a_budget_is_read_as_it_was_kept_and_garbage_is_named() {
+        let entry = BudgetEntry {
+            budget: BudgetKey("replication a".to_owned()),
+            unit: BudgetUnit::Money("EUR".parse().unwrap()),
+            month: Month { year: 2026, month: 11 },
+            job: JobId(Uuid::from_u128(1)),
+            reserved: Some(5),
+            spent: 7,
+        };
+        let RowChange { key, body } = budget(&entry);
+        let row = ReplicationRow { key: key.clone(), body: body.unwrap() };
+        assert_eq!(read(vec![row]).unwrap().budgets, [entry]);
+        let error = read(vec![ReplicationRow { key, body: b"x".to_vec() }]).unwrap_err();
+        assert!(
+            error.to_string().contains("bytes") || error.to_string().contains("EUR"),
+            "{error}"
+        );
+        let key = RowKey { owner: "x".to_owned(), kind: SPEC.to_owned(), part: String::new() };
+        let error = read(vec![ReplicationRow { key, body: vec![] }]).unwrap_err();
+        assert!(error.to_string().contains("is no id"), "{error}");
+    }
 }

@@ -103,6 +103,7 @@ fn shown(entry: &ReplicationEntry, table: &Table) -> TableView {
         source_version: table.kept.source_version,
         synced: table.kept.synced,
         synced_at: table.kept.synced_at,
+        failing_since: table.failing_since.filter(|_| failure.is_some()),
         failure,
         job: table.job.map(|(id, figures)| job(id, figures)),
     }
@@ -122,36 +123,34 @@ fn state(state: Standing, entry: &ReplicationEntry) -> StateView {
     let view = |state, reason: &str, until| StateView { state, reason: reason.to_owned(), until };
     match state {
         Standing::Waiting { until } => match entry.checked.trigger {
-            ReplicationTrigger::Slots(_) => {
-                view(Shown::WaitingForSlot, "waiting for its next slot", until)
-            }
+            ReplicationTrigger::Slots(_) => view(Shown::WaitingForSlot, "no slot is due", until),
             ReplicationTrigger::Commits { .. } => {
-                view(Shown::WaitingForSlot, "waiting for a commit of the source, asked next", until)
+                view(Shown::WaitingForSlot, "no new commit was seen", until)
             }
         },
         Standing::WaitingForWindow { opens } => {
-            view(Shown::WaitingForWindow, "waiting for window, opens", opens)
+            view(Shown::WaitingForWindow, "the windows are closed", opens)
         }
         Standing::WaitingForTurn { .. } => {
             view(Shown::WaitingForTurn, "other replications go first", None)
         }
         Standing::Probing => view(Shown::Running, "asking the sources", None),
         Standing::ProbingAgain { at } => {
-            view(Shown::Running, "the sources did not answer, and are asked again", Some(at))
+            view(Shown::Running, "the sources did not answer: they are asked again", Some(at))
         }
         Standing::Copying => view(Shown::Running, "copying", None),
         Standing::Retrying { at } => {
-            view(Shown::Running, "a job failed and is tried again", Some(at))
+            view(Shown::Running, "a job failed: it is tried again", Some(at))
         }
         Standing::HeldByWindow { opens } => {
-            view(Shown::WaitingForWindow, "copying is held, window opens", opens)
+            view(Shown::WaitingForWindow, "copying is held: the windows are closed", opens)
         }
         Standing::HeldByBudget { cause, .. } => match cause {
             HoldCause::Limit { until: None, .. } => {
                 view(Shown::WaitingForBudget, "a copy needs more than the budget of a month", None)
             }
             HoldCause::Limit { until, .. } => {
-                let why = "the budget is used up, the next month begins";
+                let why = "the budget of the month is used up";
                 view(Shown::WaitingForBudget, why, until)
             }
             HoldCause::PriceUnknown => {
@@ -161,7 +160,7 @@ fn state(state: Standing, entry: &ReplicationEntry) -> StateView {
                 view(Shown::WaitingForBudget, "the price is in another currency", None)
             }
         },
-        Standing::Paused { until } => view(Shown::Paused, "paused", until),
+        Standing::Paused { until } => view(Shown::Paused, "somebody paused it", until),
         Standing::Retired => view(Shown::Retired, "its replicas stay as they are", None),
     }
 }

@@ -85,6 +85,8 @@ pub struct TableView {
     pub synced_at: Option<UnixTime>,
     /// Why its newest sync failed, or why its source cannot be read.
     pub failure: Option<Failure>,
+    /// When that began; `None` when it does not fail, or that is not known.
+    pub failing_since: Option<UnixTime>,
     pub job: Option<TableJob>,
 }
 

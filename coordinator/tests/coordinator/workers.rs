@@ -41,7 +41,7 @@ async fn a_draining_worker_is_told_and_gets_nothing() {
         .into_inner();
     assert_eq!(shown.state(), v1::worker::State::Draining);
     assert_eq!((shown.display_name.as_str(), shown.name), ("w", name.clone()));
-    assert_eq!(shown.connections, ["lake"]);
+    assert_eq!(shown.connections, ["in", "lake", "out"]);
     running.create(lake.spec("source", "target")).await.unwrap();
     assert!(worker.heartbeat(vec![]).await.unwrap().drain);
     assert!(worker.acquire_once(1).await.unwrap().is_empty());

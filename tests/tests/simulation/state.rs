@@ -4,7 +4,9 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use deepclone_coordinator::state::{Batch, Entry, KnownObject, MemoryStore, StateError, Store};
+use deepclone_coordinator::state::{
+    Batch, Entry, KnownObject, MemoryStore, ReplicationRow, RowChange, StateError, Store,
+};
 use deepclone_core::ids::{Epoch, JobId, TargetKey, TaskFingerprint};
 use deepclone_core::machine::Fact;
 use futures::future::BoxFuture;
@@ -103,6 +105,18 @@ impl Store for ProcessState {
 
     fn intend(&self, job: JobId, now_ms: i64) -> BoxFuture<'_, Result<(), StateError>> {
         Box::pin(self.guard(self.kept.store.intend(job, now_ms)))
+    }
+
+    fn replication_rows(&self) -> BoxFuture<'_, Result<Vec<ReplicationRow>, StateError>> {
+        Box::pin(self.guard(self.kept.store.replication_rows()))
+    }
+
+    fn change_rows<'a>(
+        &'a self,
+        epoch: Epoch,
+        changes: &'a [RowChange],
+    ) -> BoxFuture<'a, Result<(), StateError>> {
+        Box::pin(self.guard(self.kept.store.change_rows(epoch, changes)))
     }
 
     fn forget<'a>(

@@ -1,0 +1,154 @@
+//! The page of one replication, from the answer down to what was declared.
+//!
+//! * `tables`: how far each is behind.
+//! * `slots`: when it runs next; `rounds`: what ran.
+//! * `declared`: what its file says.
+
+mod declared;
+mod rounds;
+mod slots;
+mod tables;
+
+use deepclone_core::unix_time::UnixTime;
+use maud::{Markup, html};
+
+use super::causes::causes;
+use super::clock::PageClock;
+use super::fleet::cause_list;
+use super::paging::{PageQuery, group_address};
+use super::shell::document;
+use super::words::{Visible, bytes, counted};
+use super::{budget, now, verdict};
+use crate::replications::lag_summary::LagSummary;
+use crate::replications::view::ReplicationView;
+
+/// Tables that wait for approval and are listed.
+const UNAPPROVED_MAX: usize = 50;
+
+/// Returns the page as a document.
+pub(super) fn page(view: &ReplicationView, now: UnixTime, query: &PageQuery) -> String {
+    let clock = PageClock::new(&view.spec.time_zone, now);
+    let main = html! {
+        (opening(view, &clock))
+        (needs_you(view, &clock))
+        (unapproved(view))
+        (tables::section(view, query, &clock))
+        div.columns {
+            (slots::section(view, &clock))
+            (budgets(view))
+        }
+        (rounds::section(view, &clock))
+        (declared::section(view, &clock))
+    };
+    document(view.spec.name.as_str(), Some(&clock), &main)
+}
+
+fn opening(view: &ReplicationView, clock: &PageClock) -> Markup {
+    let spec = &view.spec;
+    let lag = LagSummary::of(view, clock.now());
+    let answer = view.verdict(clock.now());
+    html! {
+        section.verdict.(verdict::class(answer.readiness)) {
+            h1 { (spec.name) }
+            p { "Can we fail over? " (verdict::sentence(&answer, &lag, clock)) }
+            @let reasons = verdict::reasons(&answer);
+            @if !reasons.is_empty() {
+                ul.reasons { @for reason in reasons { li { (reason) } } }
+            }
+        }
+        dl.facts {
+            div { dt { "Tables of" } dd { (Visible(&spec.source)) " → " (Visible(&spec.target)) } }
+            div { dt { "Now" } dd { (now::state(view, clock)) } }
+            div { dt { "Behind / limit" } dd { (super::fleet::behind(view, &lag, clock)) } }
+            div { dt { "Newest sync" } dd {
+                @match lag.synced_at {
+                    Some(at) => (clock.time_and_age(at)),
+                    None => "none yet",
+                }
+            } }
+            @if let Some(owner) = &spec.owner { div { dt { "Owner" } dd { (Visible(owner)) } } }
+            @if let Some(group) = &spec.group {
+                div { dt { "Group" } dd { a href=(group_address(group)) { (Visible(group)) } } }
+            }
+            @if !spec.labels.is_empty() {
+                div { dt { "Labels" } dd {
+                    @for (place, (key, value)) in spec.labels.iter().enumerate() {
+                        @if place > 0 { ", " }
+                        (Visible(key)) "=" (Visible(value))
+                    }
+                } }
+            }
+        }
+    }
+}
+
+fn needs_you(view: &ReplicationView, clock: &PageClock) -> Markup {
+    let answer = view.verdict(clock.now());
+    let causes = causes([(view, &answer)]);
+    html! {
+        @if !causes.is_empty() {
+            section aria-labelledby="needs" {
+                h2 id="needs" {
+                    "Needs you " small { "(" (counted(causes.len() as u64, "cause")) ")" }
+                }
+                (cause_list(&causes, clock))
+            }
+        }
+    }
+}
+
+fn unapproved(view: &ReplicationView) -> Markup {
+    let (first, count) = (view.unapproved.iter().take(UNAPPROVED_MAX), view.unapproved.len());
+    html! {
+        @if count > 0 {
+            section aria-labelledby="unapproved" {
+                h2 id="unapproved" {
+                    "Wait for approval " small { "(" (counted(count as u64, "table")) ")" }
+                }
+                p { "Its patterns found these tables, larger than it may copy unasked." }
+                ul { @for (path, size) in first {
+                    li { (Visible(path)) " · " (bytes(*size)) }
+                } }
+                @if count > UNAPPROVED_MAX {
+                    p { "and " (counted((count - UNAPPROVED_MAX) as u64, "more table")) }
+                }
+            }
+        }
+    }
+}
+
+fn budgets(view: &ReplicationView) -> Markup {
+    html! {
+        section aria-labelledby="budgets" {
+            h2 id="budgets" { "Budgets of the month" }
+            @if view.budgets.is_empty() {
+                p { "It falls under no budget." }
+            } @else {
+                table {
+                    caption.hidden { "Budgets of the month" }
+                    thead { tr {
+                        th scope="col" { "Budget" }
+                        th.number scope="col" { "Spent" }
+                        th.number scope="col" { "Reserved" }
+                        th.number scope="col" { "Limit" }
+                    } }
+                    tbody { @for (key, used) in &view.budgets {
+                        @let key = key.to_string();
+                        @let amount = |count| budget::amount(used.unit, count);
+                        tr {
+                            th scope="row" {
+                                (Visible(&key)) span.more { (used.month) } (budget::bar(used))
+                            }
+                            td.number { (amount(used.spent)) }
+                            td.number { (amount(used.reserved)) }
+                            td.number { (amount(used.limit)) }
+                        }
+                    } }
+                }
+                @if view.spec.budget.is_some_and(|budget| budget.money.is_some()) {
+                    p.more { "Money is estimated from list prices." }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! The tables of a replication: how far each is behind, what it shows, and why it does not go on.
+
+use deepclone_core::readiness::lag::Lag;
+use maud::{Markup, html};
+
+use crate::pages::clock::PageClock;
+use crate::pages::paging::PageQuery;
+use crate::pages::words::{Visible, grouped, percent, span};
+use crate::replications::view::{ReplicationView, TableView};
+
+/// The tables, those that need somebody first.
+pub(super) fn section(view: &ReplicationView, query: &PageQuery, clock: &PageClock) -> Markup {
+    let is_found = |(table, _): &(&TableView, Lag)| query.finds([table.path.as_str()]);
+    let mut found: Vec<(&TableView, Lag)> = view.lags(clock.now()).filter(is_found).collect();
+    found.sort_by_cached_key(|(table, lag)| (urgency(table, lag), oldest(lag), &table.path));
+    let part = query.part(found.len());
+    html! {
+        section aria-labelledby="tables" {
+            div.section-head {
+                h2 id="tables" {
+                    "Tables " small { "(" (grouped(found.len() as u64))
+                        @if found.len() != view.tables.len() {
+                            " of " (grouped(view.tables.len() as u64))
+                        } ")" }
+                }
+                @if !view.tables.is_empty() { (search(query)) }
+            }
+            @if view.tables.is_empty() {
+                p { "Its patterns have found no table yet." }
+            } @else if found.is_empty() {
+                p { "No table has “" (Visible(&query.text)) "” in its path." }
+            } @else {
+                table.stacked {
+                    caption.hidden { "Tables, those that need somebody first" }
+                    thead { tr {
+                        th scope="col" { "Table" }
+                        th.number scope="col" { "Behind" }
+                        th.number scope="col" { "Source version" }
+                        th.number scope="col" { "Replica shows" }
+                        th.number scope="col" { "Last sync" }
+                        th scope="col" { "Now" }
+                    } }
+                    tbody { @for (table, lag) in &found[part.rows()] {
+                        (line(table, *lag, view, clock))
+                    } }
+                }
+            }
+            (part.links(query, "tables"))
+        }
+    }
+}
+
+fn search(query: &PageQuery) -> Markup {
+    html! {
+        form role="search" method="get" {
+            label for="q" { "Path of a table" }
+            input id="q" name="q" type="search" value=(query.text) autocomplete="off";
+            button { "Search" }
+        }
+    }
+}
+
+fn line(table: &TableView, lag: Lag, view: &ReplicationView, clock: &PageClock) -> Markup {
+    html! {
+        tr {
+            th.path scope="row" { (Visible(&table.path)) }
+            td.number data-label="Behind" { (behind(lag, view, clock)) }
+            td.number data-label="Source version" {
+                @match table.source_version {
+                    Some(version) => (grouped(version)),
+                    None => "unknown",
+                }
+            }
+            td.number data-label="Replica shows" {
+                @match table.synced {
+                    Some((source, replica)) => {
+                        (grouped(source)) span.more { "as its version " (grouped(replica)) }
+                    }
+                    None => "nothing yet",
+                }
+            }
+            td.number data-label="Last sync" {
+                @match table.synced_at { Some(at) => (clock.time(at)), None => "none" }
+            }
+            td data-label="Now" { (now(table, clock)) }
+        }
+    }
+}
+
+fn behind(lag: Lag, view: &ReplicationView, clock: &PageClock) -> Markup {
+    let limit = view.spec.max_lag.and_then(|most| most.page.or(most.warn));
+    html! {
+        @match lag {
+            Lag::InitialCopy => "first copy",
+            Lag::Unknown { checked } => {
+                "unknown"
+                @if let Some(checked) = checked { span.more { "asked " (clock.age(checked)) } }
+                @else { span.more { "never answered" } }
+            }
+            Lag::Current { checked } => {
+                "0" span.more { "asked " (clock.age(checked)) }
+            }
+            Lag::Behind { since, checked } => {
+                @let age = clock.now().since(since);
+                span.late[limit.is_some_and(|limit| age > limit)] { (span(age)) }
+                span.more { "asked " (clock.age(checked)) }
+            }
+        }
+    }
+}
+
+fn now(table: &TableView, clock: &PageClock) -> Markup {
+    html! {
+        @if let Some(job) = &table.job {
+            (job.state.to_lowercase().replace('_', " "))
+            @if job.bytes_total > 0 { " " (percent(job.bytes_done, job.bytes_total)) " %" }
+        }
+        @if let Some(failure) = &table.failure {
+            span.failure {
+                code.reason { (failure.reason.row().name) } " " (Visible(&failure.message))
+            }
+            @if let Some(since) = table.failing_since {
+                span.more { "since " (clock.time_and_age(since)) }
+            }
+        }
+    }
+}
+
+/// Failing tables come first, then those whose lag is not known, then by their age.
+fn urgency(table: &TableView, lag: &Lag) -> u8 {
+    match lag {
+        _ if table.failure.is_some() => 0,
+        Lag::Unknown { .. } => 1,
+        Lag::Behind { .. } => 2,
+        Lag::InitialCopy => 3,
+        Lag::Current { .. } => 4,
+    }
+}
+
+fn oldest(lag: &Lag) -> Option<i64> {
+    lag.complete_to().map(|time| time.0)
+}

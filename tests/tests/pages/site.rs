@@ -1,0 +1,85 @@
+//! The pages over a fleet, served on this machine and asked for as a browser would.
+
+use std::sync::Arc;
+
+use deepclone_common::http;
+use deepclone_coordinator::metrics::Gauges;
+use deepclone_coordinator::pages::routes::{ReadFleet, routes};
+use deepclone_coordinator::replications::view::FleetView;
+use deepclone_core::failure::Failure;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+/// Serves until it is dropped.
+pub(crate) struct Site {
+    pub(crate) address: String,
+    _stop: DropGuard,
+}
+
+/// An answer, read to its end.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    /// The status line and the headers, in small letters.
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+impl Site {
+    pub(crate) async fn of(fleet: FleetView) -> Self {
+        Self::answering(Ok(Arc::new(fleet))).await
+    }
+
+    /// Serves what this says of the replications.
+    pub(crate) async fn answering(fleet: Result<Arc<FleetView>, Failure>) -> Self {
+        let read: ReadFleet = Arc::new(move || Box::pin(std::future::ready(fleet.clone())));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let stop = CancellationToken::new();
+        let (_, ready) = watch::channel(true);
+        let registry = Gauges::default().registry();
+        tokio::spawn(http::serve(listener, registry, routes(read), ready, stop.clone()));
+        Self { address, _stop: stop.drop_guard() }
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.ask("GET", path).await
+    }
+
+    pub(crate) async fn ask(&self, method: &str, path: &str) -> Answer {
+        let mut stream = TcpStream::connect(&self.address).await.unwrap();
+        let request = format!("{method} {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let status = head[9..12].parse().unwrap();
+        Answer { status, head: head.to_lowercase(), body: body.to_owned() }
+    }
+
+    /// Returns a page as its words: without tags, each run of spaces as one.
+    pub(crate) async fn words(&self, path: &str) -> String {
+        words(&self.get(path).await.body)
+    }
+}
+
+/// Returns the words of a document.
+pub(crate) fn words(document: &str) -> String {
+    let mut text = String::new();
+    let mut in_tag = false;
+    for c in document.chars() {
+        match c {
+            '<' => in_tag = true,
+            '>' => {
+                in_tag = false;
+                text.push(' ');
+            }
+            _ if !in_tag => text.push(c),
+            _ => {}
+        }
+    }
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    // A tag within a word or before a mark leaves no space in a browser.
+    text.replace(" )", ")").replace("( ", "(").replace(" ,", ",").replace(" :", ":")
+}
