@@ -8,14 +8,14 @@ use std::fmt;
 pub struct FileError {
     /// The name of the file, as it was given.
     pub file: String,
-    /// From 1.
+    /// The first line is 1.
     pub line: usize,
     /// The field by its path in the replication; empty for what is in none.
     pub field: String,
     /// The name of the replication, or its place such as `replication[2]`; empty for what is in
     /// none.
     pub replication: String,
-    /// In one line.
+    /// What is wrong, in one line.
     pub message: String,
 }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::node::{FileKey, FileNode, FileValue};
+use super::node::{FileNode, FileValue, NodeKey};
 
 /// Returns the tree, or the line and the text of the first mistake.
 pub(super) fn parse(text: &str) -> Result<FileNode, (usize, String)> {
@@ -52,9 +52,9 @@ impl Lines<'_> {
     fn table(&self, table: &DeTable<'_>) -> FileValue {
         let entry = |(key, value): (&Spanned<_>, &Spanned<DeValue<'_>>)| {
             let text = AsRef::<str>::as_ref(key.get_ref()).to_owned();
-            (FileKey { line: self.of(&key.span()), text }, self.node(value))
+            (NodeKey { line: self.of(&key.span()), text }, self.node(value))
         };
-        let mut entries: Vec<(FileKey, FileNode)> = table.iter().map(entry).collect();
+        let mut entries: Vec<(NodeKey, FileNode)> = table.iter().map(entry).collect();
         entries.sort_by_key(|(key, _)| key.line);
         FileValue::Table(entries)
     }

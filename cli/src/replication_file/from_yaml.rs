@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{Spanned, options};
 
-use super::node::{FileKey, FileNode, FileValue};
+use super::node::{FileNode, FileValue, NodeKey};
 
 /// Returns the tree, or the line and the text of the first mistake.
 pub(super) fn parse(text: &str) -> Result<FileNode, (usize, String)> {
@@ -88,7 +88,7 @@ impl<'de> Visitor<'de> for YamlVisitor {
         let mut entries = Vec::new();
         while let Some((key, value)) = table.next_entry::<Spanned<String>, _>()? {
             let line = number(key.referenced.line());
-            entries.push((FileKey { line, text: key.value }, node(value)));
+            entries.push((NodeKey { line, text: key.value }, node(value)));
         }
         Ok(FileValue::Table(entries))
     }

@@ -5,14 +5,14 @@ use std::fmt;
 
 use deepclone_core::replication::Word;
 
-use super::node::{FileKey, FileNode, FileValue};
+use super::node::{FileNode, FileValue, NodeKey};
 use super::report::FileReport;
 
 /// A table whose keys are asked for one by one. Those that nobody asked for are mistakes.
 pub(super) struct TableKeys<'a> {
     path: String,
     pub(super) line: usize,
-    entries: Vec<(&'a FileKey, &'a FileNode)>,
+    entries: Vec<(&'a NodeKey, &'a FileNode)>,
     asked: Vec<&'static str>,
 }
 
@@ -50,7 +50,7 @@ impl<'a> TableKeys<'a> {
     }
 
     /// Adds keys that are not there.
-    pub(super) fn with_defaults(mut self, defaults: &[(&'a FileKey, &'a FileNode)]) -> Self {
+    pub(super) fn with_defaults(mut self, defaults: &[(&'a NodeKey, &'a FileNode)]) -> Self {
         let added: Vec<_> =
             defaults.iter().filter(|(key, _)| !self.has(&key.text)).copied().collect();
         self.entries.extend(added);
@@ -58,8 +58,8 @@ impl<'a> TableKeys<'a> {
     }
 
     /// The keys of these names, for others that lack them.
-    pub(super) fn only(&self, names: &[&str]) -> Vec<(&'a FileKey, &'a FileNode)> {
-        let is_named = |(key, _): &&(&FileKey, &FileNode)| names.contains(&key.text.as_str());
+    pub(super) fn only(&self, names: &[&str]) -> Vec<(&'a NodeKey, &'a FileNode)> {
+        let is_named = |(key, _): &&(&NodeKey, &FileNode)| names.contains(&key.text.as_str());
         self.entries.iter().filter(is_named).copied().collect()
     }
 

@@ -14,12 +14,12 @@ pub(super) enum FileValue {
     /// What no key takes, by its name for people: a number with a point, a date, …
     Other(&'static str),
     List(Vec<FileNode>),
-    Table(Vec<(FileKey, FileNode)>),
+    Table(Vec<(NodeKey, FileNode)>),
 }
 
 /// A key and its line.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct FileKey {
+pub(super) struct NodeKey {
     pub(super) line: usize,
     pub(super) text: String,
 }

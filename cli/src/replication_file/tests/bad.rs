@@ -90,10 +90,8 @@ fn a_value_of_another_kind_is_told() {
     let of = |line: &str, with: &str| GOOD.replace(line, with);
     toml(
         &of("name = \"a\"", "name = \"A b\""),
-        &[
-            "r:3: replication[0]: name: \"A b\" is not a name: write 1 to 63 of a to z, 0 to 9 and -, \
-         and no - at the beginning",
-        ],
+        &["r:3: replication[0]: name: \"A b\" is not a name: write 1 to 63 of a to z, 0 to 9 \
+             and -, and no - at the beginning"],
     );
     toml(&of("name = \"a\"\n", ""), &["r:2: replication[0]: name: it is missing"]);
     toml(
@@ -148,22 +146,21 @@ fn a_word_or_a_unit_that_is_not_known_is_told() {
         "on_missed = \"all\"\nclose_grace = \"5 minutes\"\nclone = { verify = \"md5\" }\n",
         &[
             "r:8: a: on_missed: \"all\" is not known: write once or skip",
-            "r:9: a: close_grace: \"5 minutes\" is no length of time: write it as 90s, 15m, 1h30m or 7d",
+            "r:9: a: close_grace: \"5 minutes\" is no length of time: write it as 90s, 15m, 1h30m \
+             or 7d",
             "r:10: a: clone.verify: \"md5\" is not known: write digest or size or read-back",
         ],
     );
     added(
         "new_tables = { ask_above = \"500\" }\n",
-        &[
-            "r:8: a: new_tables.ask_above: \"500\" is no size: write a number with B, kB, MB, GB, TB \
-         or PB (powers of 1000), or with KiB, MiB, GiB, TiB or PiB (powers of 1024)",
-        ],
+        &["r:8: a: new_tables.ask_above: \"500\" is no size: write a number with B, kB, MB, GB, \
+             TB or PB (powers of 1000), or with KiB, MiB, GiB, TiB or PiB (powers of 1024)"],
     );
     added(
         "[replication.budget]\nmoney = \"300 Euro\"\nat_limit = \"stop\"\nslow_to = \"1 MB/s\"\n",
         &[
-            "r:9: a: budget.money: \"Euro\" is not a currency: write the three capital letters of one, \
-         such as EUR",
+            "r:9: a: budget.money: \"Euro\" is not a currency: write the three capital letters of \
+             one, such as EUR",
             "r:10: a: budget.at_limit: \"stop\" is not known: write hold or slow or alert_only",
             "r:11: a: budget.slow_to: it goes with at_limit = \"slow\" only",
         ],
@@ -231,7 +228,8 @@ fn what_the_check_finds_has_its_line() {
     added(
         "time_zone = \"Berlin\"\nbudget = { bytes = \"1 TB\", money = \"3 EUR\" }\n",
         &[
-            "r:8: a: time_zone: \"Berlin\" is no time zone: write an IANA name such as Europe/Berlin",
+            "r:8: a: time_zone: \"Berlin\" is no time zone: write an IANA name such as \
+             Europe/Berlin",
             "r:9: a: budget.money: write bytes or money, not both",
         ],
     );

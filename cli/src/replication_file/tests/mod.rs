@@ -17,7 +17,7 @@ use super::*;
 
 const EVERYTHING: &str = include_str!("everything.toml");
 
-/// 2026-11-26T12:00Z.
+/// The time is 2026-11-26T12:00Z.
 const NOW: UnixTime = UnixTime(1_795_694_400_000);
 
 fn read(text: &str) -> ReplicationFile {
