@@ -55,7 +55,7 @@ pub struct ReplicationSpec {
     pub windows: Vec<WindowSpec>,
     /// How long what is under way goes on after a window closed.
     pub close_grace: Duration,
-    /// `None`: nobody is told, however old the replica is.
+    /// `None`: a replica may be of any age.
     pub max_lag: Option<MaxLag>,
     pub budget: Option<BudgetSpec>,
     pub bandwidth: Vec<BandwidthSpec>,
@@ -137,8 +137,8 @@ pub struct WindowSpec {
     pub to: String,
 }
 
-/// How old the oldest commit that the replica lacks may become before somebody is told. At least
-/// one of both.
+/// How old the oldest commit that a replica lacks may become: beyond `page`, or `warn` where it is
+/// alone, it is not ready. At least one of both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MaxLag {
     pub warn: Option<Duration>,
@@ -153,7 +153,7 @@ pub struct BudgetSpec {
     pub at_limit: AtLimit,
 }
 
-/// The most bytes per second at some hours. At other hours there is no limit; where two entries
+/// The most bytes per second of each table at some hours. At other hours there is no limit; where two entries
 /// meet, the lower one counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BandwidthSpec {

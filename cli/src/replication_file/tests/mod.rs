@@ -1,6 +1,7 @@
 //! Files of replications: one with everything, in both forms, and bad ones.
 
 mod bad;
+mod example;
 
 use std::path::Path;
 use std::time::Duration;
