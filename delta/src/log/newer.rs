@@ -4,6 +4,7 @@ use deepclone_common::store::table::TableStore;
 
 use super::commit::read_commit;
 use super::listing;
+use super::segment::Listing;
 use crate::error::DeltaError;
 
 /// What a log holds after a version.
@@ -44,13 +45,39 @@ pub async fn newer(table: &TableStore, after: u64) -> Result<Option<Newer>, Delt
             let own_ms = commit.and_then(|commit| commit.in_commit_timestamp());
             FirstNewer { committed_ms: own_ms.unwrap_or(entry.modified_ms), is_cleaned: false }
         }
-        None => {
-            let later = listing.commits.range(next..).map(|(_, entry)| entry);
-            let checkpoints = listing.checkpoints.iter().filter(|found| found.version > after);
-            let files = later.chain(checkpoints.flat_map(|found| &found.files));
-            let committed_ms = files.map(|entry| entry.modified_ms).min().unwrap_or_default();
-            FirstNewer { committed_ms, is_cleaned: true }
-        }
+        None => FirstNewer { committed_ms: oldest_ms(&listing, next), is_cleaned: true },
     };
     Ok(Some(Newer { newest, first: Some(first) }))
+}
+
+/// Returns when the oldest file of `version` and later ones was written.
+fn oldest_ms(listing: &Listing, version: u64) -> i64 {
+    let commits = listing.commits.range(version..).map(|(_, entry)| entry);
+    let checkpoints = listing.checkpoints.iter().filter(|found| found.version >= version);
+    let files = commits.chain(checkpoints.flat_map(|found| &found.files));
+    files.map(|entry| entry.modified_ms).min().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::LogEntry;
+
+    #[test]
+    fn the_oldest_file_that_is_left_is_a_commit_or_a_checkpoint() {
+        let files = [
+            ("00000000000000000005.json", 10),
+            ("00000000000000000010.checkpoint.parquet", 20),
+            ("00000000000000000012.json", 30),
+            ("00000000000000000013.json", 40),
+        ];
+        let listing = Listing::new(files.map(|(name, modified_ms)| LogEntry {
+            name: name.to_owned(),
+            size: 1,
+            modified_ms,
+        }));
+        for (version, expect) in [(4, 10), (6, 20), (10, 20), (11, 30), (13, 40), (14, 0)] {
+            assert_eq!(oldest_ms(&listing, version), expect, "{version}");
+        }
+    }
 }
