@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
@@ -14,6 +14,9 @@ use serde::{Deserialize, Deserializer};
 
 use crate::connections::Side;
 use crate::secret::Secret;
+
+/// Shorter secrets can be guessed.
+const SECRET_BYTES_MIN: usize = 16;
 
 /// The content of `deepclone.toml`.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -27,6 +30,8 @@ pub struct Config {
     pub database: Database,
     /// The section `[limits]`: how much a worker may take.
     pub limits: LimitSettings,
+    /// The section `[hooks]`: notices that a coordinator takes over HTTP.
+    pub hooks: HookSettings,
 }
 
 /// A connection as the file writes it; [`crate::connections`] checks it.
@@ -60,6 +65,46 @@ pub struct Listen {
 pub struct Database {
     /// The database, written `sqlite:FILE`.
     pub url: Option<Secret>,
+}
+
+/// Notices that a coordinator takes over HTTP; none without a secret.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HookSettings {
+    /// What a notice must carry.
+    pub secret: Option<Secret>,
+    /// The file with that, without the white space around it.
+    pub secret_file: Option<PathBuf>,
+}
+
+impl HookSettings {
+    /// Reads the secret, from its file if it has one.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT`: there are two secrets, the file cannot be read, or the secret is shorter
+    /// than 16 bytes.
+    pub fn secret(&self) -> Result<Option<Secret>, Failure> {
+        let invalid = |message: String| Failure::new(Reason::InvalidArgument, message);
+        let secret = match (&self.secret, &self.secret_file) {
+            (Some(_), Some(_)) => {
+                let what = "hooks: write secret or secret_file, not both";
+                return Err(invalid(what.to_owned()));
+            }
+            (None, Some(path)) => {
+                let text = std::fs::read_to_string(path).map_err(|error| {
+                    invalid(format!("hooks.secret_file {} cannot be read: {error}", path.display()))
+                })?;
+                Some(Secret::new(text.trim()))
+            }
+            (secret, None) => secret.clone(),
+        };
+        match secret {
+            Some(secret) if secret.expose().len() < SECRET_BYTES_MIN => {
+                Err(invalid(format!("hooks: a secret has {SECRET_BYTES_MIN} bytes or more")))
+            }
+            secret => Ok(secret),
+        }
+    }
 }
 
 /// Bounds that the owner of a machine sets.

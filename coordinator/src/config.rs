@@ -11,6 +11,7 @@ use clap::Parser;
 use deepclone_common::config::Config;
 use deepclone_common::connections::Connections;
 use deepclone_common::listener::{Exposure, check};
+use deepclone_common::secret::Secret;
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 
@@ -58,6 +59,8 @@ pub struct Settings {
     pub connections: Connections,
     /// Bytes of an object that several workers share; `None`: the default.
     pub shared_object: Option<u64>,
+    /// What notices must carry; `None`: none are taken.
+    pub hook_secret: Option<Secret>,
 }
 
 impl Settings {
@@ -84,7 +87,8 @@ impl Settings {
             );
             return Err(Failure::new(Reason::InvalidArgument, message));
         }
-        Ok(Self { listen, http_listen, exposure, place, connections, shared_object })
+        let hook_secret = config.hooks.secret()?;
+        Ok(Self { listen, http_listen, exposure, place, connections, shared_object, hook_secret })
     }
 }
 
@@ -160,6 +164,32 @@ mod tests {
         let failure = with("79MiB").unwrap_err();
         assert_eq!(failure.reason.row().exit, 2);
         assert!(failure.message.contains("shared_object"));
+    }
+
+    #[test]
+    fn the_secret_of_notices_comes_from_one_place_and_is_long_enough() {
+        let secret = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(secret.path(), "  0123456789abcdef\n").unwrap();
+        let path = secret.path().display();
+        let with = |text: &str| {
+            let mut file = tempfile::NamedTempFile::new().unwrap();
+            writeln!(file, "[hooks]\n{text}").unwrap();
+            let settings = load(&["--config", file.path().to_str().unwrap()]);
+            settings.map(|settings| settings.hook_secret.map(|found| found.expose().to_owned()))
+        };
+        let whole = Some("0123456789abcdef".to_owned());
+        assert_eq!(load(&[]).unwrap().hook_secret, None);
+        assert_eq!(with("secret = \"0123456789abcdef\"").unwrap(), whole);
+        assert_eq!(with(&format!("secret_file = \"{path}\"")).unwrap(), whole);
+        for (text, part) in [
+            ("secret = \"hunter2\"", "16 bytes or more"),
+            ("secret_file = \"/nowhere\"", "cannot be read"),
+            (&format!("secret = \"0123456789abcdef\"\nsecret_file = \"{path}\""), "not both"),
+        ] {
+            let failure = with(text).unwrap_err();
+            assert!(failure.message.contains(part), "{failure}");
+            assert!(!failure.message.contains("hunter2"));
+        }
     }
 
     #[test]

@@ -16,6 +16,7 @@
 //! * [`shared_steps`]: what workers recorded of objects that several of them copy.
 //! * [`state`]: facts and evidence, in SQLite.
 //! * [`replications`]: replicas that are kept; [`pages`]: what people read of them.
+//! * [`hooks`]: notices that a source has changed.
 //! * [`metrics`]: the gauges of `/metrics`.
 //!
 //! The command line embeds a coordinator when it is not given one:
@@ -45,6 +46,7 @@ pub mod config;
 pub mod driver;
 pub mod effects;
 pub mod embedded;
+pub mod hooks;
 pub mod job_plan;
 pub mod metrics;
 pub mod pages;

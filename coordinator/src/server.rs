@@ -22,7 +22,7 @@ use crate::metrics::Gauges;
 use crate::pages::routes::ReadFleet;
 use crate::replications::message::{EngineMessage, Replications};
 use crate::state::SqliteStore;
-use crate::{driver, pages, replications, rpc};
+use crate::{driver, hooks, pages, replications, rpc};
 
 /// How long running calls may take to end once the coordinator stops.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
@@ -73,6 +73,7 @@ pub async fn run(
     let (engine, keeping) =
         replications::start(context.clone(), handle.clone(), stop.clone()).await?;
     let pages = pages::routes::routes(fleet_of(engine.clone()));
+    let pages = pages.merge(hooks::routes(engine.clone(), settings.hook_secret.as_ref()));
     let routes = rpc::routes(handle, engine, context, limits).await?;
     let (ready, is_ready) = watch::channel(true);
     let (grpc_address, http_address) = (address(&listeners.grpc)?, address(&listeners.http)?);

@@ -1,7 +1,8 @@
 //! `deepclone replication …` against a process that keeps replications.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failing helper fails its test")]
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,8 @@ use crate::support::{Bench, Run};
 struct Serving {
     child: Child,
     url: String,
+    /// The address of the pages.
+    http: String,
 }
 
 impl Serving {
@@ -36,8 +39,22 @@ impl Serving {
         let stdout = child.stdout.take().unwrap();
         BufReader::new(stdout).read_line(&mut line).unwrap();
         let address = line.strip_prefix("listening on ").unwrap_or_else(|| panic!("{line:?}"));
-        let address = address.split_whitespace().next().unwrap();
-        Self { url: format!("http://{address}"), child }
+        let (address, http) = address.trim().split_once(" http=").unwrap();
+        Self { url: format!("http://{address}"), http: http.to_owned(), child }
+    }
+
+    /// The status and the body of an answer over HTTP.
+    fn ask(&self, method: &str, path: &str, headers: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(&self.http).unwrap();
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 0\r\n\
+             {headers}\r\n"
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head[9..12].parse().unwrap(), body.to_owned())
     }
 }
 
@@ -201,4 +218,40 @@ fn what_needs_a_coordinator_says_so_and_a_server_of_its_own_needs_none() {
     let absent = bench.run(&["replication", "serve", "absent.toml"]);
     assert_eq!(absent.exit, 2, "{absent:?}");
     assert!(absent.stderr.contains("absent.toml cannot be read"), "{absent:?}");
+}
+
+#[test]
+fn pages_show_what_is_kept_and_a_notice_with_the_secret_begins_a_round() {
+    let bench = bench();
+    let config = std::fs::read_to_string(bench.path("deepclone.toml")).unwrap();
+    let hooks = "[hooks]\nsecret = \"0123456789abcdef\"\n";
+    std::fs::write(bench.path("deepclone.toml"), config.clone() + hooks).unwrap();
+    let on_commit = "on_commit = { poll_min = \"23h\", poll_max = \"24h\" }";
+    write(&bench, "orders-dr", "sales/**", on_commit);
+    let serving = Serving::start(&bench, "replications.toml");
+    let path = "/hooks/source-changed/orders-dr";
+    let bearer = |secret: &str| format!("authorization: Bearer {secret}\r\n");
+    let right = bearer("0123456789abcdef");
+    for (method, path, headers, status) in [
+        ("POST", path, "", 401),
+        ("POST", path, &*bearer("0123456789abcdeg"), 401),
+        ("POST", "/hooks/source-changed/other", &right, 404),
+        ("POST", "/hooks/source-changed/NO", &right, 400),
+        ("GET", path, &right, 405),
+        ("POST", path, &right, 202),
+    ] {
+        let (found, body) = serving.ask(method, path, headers);
+        assert_eq!(found, status, "{method} {path}: {body}");
+    }
+    let found = rounds(&bench, &serving, "orders-dr", 1);
+    assert_eq!(found["last_rounds"][0]["cause"], "a commit of the source");
+    let (status, page) = serving.ask("GET", "/", "");
+    assert_eq!(status, 200);
+    assert!(page.contains("orders-dr"), "{page}");
+    assert_eq!(serving.ask("GET", "/replications/orders-dr", "").0, 200);
+    drop(serving);
+
+    std::fs::write(bench.path("deepclone.toml"), config).unwrap();
+    let serving = Serving::start(&bench, "replications.toml");
+    assert_eq!(serving.ask("POST", path, &right).0, 404, "without a secret there are no hooks");
 }

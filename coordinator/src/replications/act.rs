@@ -79,8 +79,8 @@ impl Engine {
     /// Makes rows durable.
     ///
     /// # Errors
-    /// The state failed several times, or another coordinator leads.
-    pub(super) async fn write(&self, changes: &[RowChange]) -> Result<(), Failure> {
+    /// The state failed several times, or another coordinator leads; the engine stops then.
+    pub(super) async fn write(&mut self, changes: &[RowChange]) -> Result<(), Failure> {
         if changes.is_empty() {
             return Ok(());
         }
@@ -91,6 +91,7 @@ impl Engine {
                 Err(error) => error,
             };
             if matches!(error, StateError::Deposed) || attempt == WRITE_ATTEMPTS_MAX {
+                self.broken = Some(error.failure());
                 return Err(error.failure());
             }
             tracing::warn!(attempt, failure = %error.failure(), "rows are not durable yet");

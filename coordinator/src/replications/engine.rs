@@ -45,6 +45,8 @@ pub(super) struct Engine {
     pub(super) tasks: JoinSet<()>,
     pub(super) sender: mpsc::Sender<EngineMessage>,
     pub(super) view: Option<(Instant, Arc<FleetView>)>,
+    /// Why rows could not be made durable: what is known here is not what is kept any more.
+    pub(super) broken: Option<Failure>,
 }
 
 /// Reads what is kept, and starts the loop. It ends at `shutdown`, or when rows cannot be made
@@ -90,8 +92,9 @@ pub async fn start(
     let standing = Standing::recover(StandingLimits::default(), now, stored, budgets, &mut actions);
     let epoch = driver.epoch();
     let (tasks, handle) = (JoinSet::new(), Replications::new(sender.clone()));
-    let view = None;
-    let mut engine = Engine { standing, entries, context, driver, epoch, tasks, sender, view };
+    let (view, broken) = (None, None);
+    let mut engine =
+        Engine { standing, entries, context, driver, epoch, tasks, sender, view, broken };
     let ended = shutdown.clone();
     let running = tokio::spawn(async move {
         let outcome = match engine.perform(actions).await {
@@ -127,6 +130,9 @@ impl Engine {
                     None => return Ok(()),
                 },
                 () = tokio::time::sleep(wait) => {}
+            }
+            if let Some(failure) = self.broken.take() {
+                return Err(failure);
             }
             // Messages may come without a pause.
             let is_due = self.standing.next_deadline().is_some_and(|due| due <= self.now());

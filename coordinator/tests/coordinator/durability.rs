@@ -2,7 +2,7 @@
 //! them the coordinator stops.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use deepclone_coordinator::state::{
@@ -11,6 +11,8 @@ use deepclone_coordinator::state::{
 use deepclone_core::ids::{Epoch, JobId, TargetKey};
 use deepclone_core::machine::Fact;
 use deepclone_core::reason::Reason;
+use deepclone_proto::status::from_status;
+use deepclone_proto::v1;
 use deepclone_proto::v1::job::State;
 use futures::future::BoxFuture;
 use tokio::sync::Semaphore;
@@ -25,13 +27,16 @@ struct Failing {
     gate: Semaphore,
     /// Appends before the gate.
     waiting: AtomicU32,
+    /// Rows of replications cannot be written.
+    rows_fail: AtomicBool,
 }
 
 impl Failing {
     async fn new(failures: u32) -> Arc<Self> {
         let inner = SqliteStore::open(&Place::Private).await.unwrap();
         let (failures_left, waiting) = (AtomicU32::new(failures), AtomicU32::new(0));
-        Arc::new(Self { inner, failures_left, gate: Semaphore::new(1), waiting })
+        let (gate, rows_fail) = (Semaphore::new(1), AtomicBool::new(false));
+        Arc::new(Self { inner, failures_left, gate, waiting, rows_fail })
     }
 }
 
@@ -93,7 +98,10 @@ impl Store for Failing {
         epoch: Epoch,
         changes: &'a [RowChange],
     ) -> BoxFuture<'a, Result<(), StateError>> {
-        self.inner.change_rows(epoch, changes)
+        match self.rows_fail.load(Ordering::Relaxed) {
+            true => Box::pin(async { Err(StateError::Database(sqlx::Error::WorkerCrashed)) }),
+            false => self.inner.change_rows(epoch, changes),
+        }
     }
 
     fn forget<'a>(
@@ -159,4 +167,33 @@ async fn a_report_is_answered_once_its_facts_are_durable() {
 
 fn is_done(entry: &Entry) -> bool {
     matches!(entry.fact, Fact::TaskDone { .. })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_coordinator_that_cannot_keep_what_was_declared_refuses_it_and_stops() {
+    let lake = Lake::new();
+    lake.commit("in/a", 0, &[("a.parquet", b"a")]);
+    let store = Failing::new(0).await;
+    let mut running = Running::over(&lake, Arc::<Failing>::clone(&store)).await;
+    store.rows_fail.store(true, Ordering::Relaxed);
+    let every = prost_types::Duration { seconds: 3_600, nanos: 0 };
+    let due = Some(v1::replication_spec::schedule::Due::Every(every));
+    let spec = v1::ReplicationSpec {
+        name: "a".to_owned(),
+        source: "in".to_owned(),
+        target: "out".to_owned(),
+        include: vec!["a".to_owned()],
+        schedule: Some(v1::replication_spec::Schedule { due, spread: None }),
+        ..Default::default()
+    };
+    let request = v1::ApplyReplicationsRequest { replications: vec![spec], validate_only: false };
+    let refused = running.replications.apply_replications(request).await.unwrap_err();
+    assert_eq!(from_status(&refused).reason, Reason::Internal);
+    let stopped = tokio::time::timeout(std::time::Duration::from_secs(60), async {
+        while running.jobs.list_jobs(v1::ListJobsRequest::default()).await.is_ok() {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    });
+    stopped.await.expect("it goes on as if it kept the replication");
+    assert!(store.replication_rows().await.unwrap().is_empty());
 }
