@@ -18,6 +18,7 @@
 //! * `bad_input`  – refusals: one line, the right exit code, nothing written
 //! * `statistics` – bounds by which readers skip files
 //! * `limits`     – what copies may take, changed while they run
+//! * `replications` – tables that are kept on a schedule
 //! * `workers`    – workers that do not fit, commands that are interrupted, what logs tell
 //! * `golden`     – real tables of many writers
 //! * `examples`   – the clients of `examples/`
@@ -39,6 +40,7 @@ mod proofs;
 mod publishing;
 mod race;
 mod replica;
+mod replications;
 mod requests;
 mod routes;
 mod shared;
