@@ -53,7 +53,7 @@ deny:
 simulate:
 	@first=$(FIRST); export DEEPCLONE_SEEDS=$$first..$$((first + $(SEEDS))); \
 	  echo "DEEPCLONE_SEEDS=$$DEEPCLONE_SEEDS"; \
-	  $(ALONE) cargo test --workspace --locked --no-fail-fast --test simulation -- --nocapture
+	  $(ALONE) cargo test --workspace --locked --no-fail-fast --test simulation --test standing -- --nocapture
 
 bench:
 	cargo build --release --locked -p deepclone -p deepclone-benches

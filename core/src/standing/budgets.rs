@@ -73,6 +73,12 @@ impl Replication {
         times.flatten().min()
     }
 
+    fn is_budgeted(&self, table: TableNumber) -> bool {
+        let table = self.round.as_ref().and_then(|round| round.tables.get(&table));
+        matches!(table.map(|table| &table.stage), Some(TableStage::Submitted(job))
+            if job.budget != JobBudget::Free)
+    }
+
     fn job_of(&mut self, table: TableNumber) -> (&Order, Option<&mut RoundJob>) {
         let table = self.round.as_mut().and_then(|round| round.tables.get_mut(&table));
         let job = table.and_then(|table| match &mut table.stage {
@@ -91,6 +97,7 @@ impl Standing {
             .values()
             .filter_map(|(id, table)| {
                 let replication = self.replications.get(id)?;
+                replication.is_budgeted(*table).then_some(())?;
                 let began = replication.record.active?.began;
                 Some((Reverse(replication.order.priority), began, *id, *table))
             })

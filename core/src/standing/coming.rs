@@ -53,7 +53,7 @@ fn next(replication: &Replication, slot: UnixTime) -> Option<UnixTime> {
 }
 
 fn coming_slot(replication: &Replication, slot: UnixTime) -> ComingSlot {
-    let delay = replication.order.delay();
+    let delay = replication.delay;
     let starts = slot.after(delay);
     let pause = replication.record.pause;
     if let Some(pause) = pause.filter(|pause| pause.until.is_none_or(|until| starts < until)) {

@@ -18,6 +18,10 @@ pub(super) struct Replication {
     pub(super) record: ReplicationRecord,
     /// The record as it was last made durable.
     pub(super) recorded: Option<ReplicationRecord>,
+    /// How long after a slot its work starts.
+    pub(super) delay: Duration,
+    /// The first slot that nothing is decided of, and the end of the decided ones that it follows.
+    next_slot: Option<(UnixTime, UnixTime)>,
     /// There is one exactly when the record says so.
     pub(super) round: Option<OpenRound>,
     /// What the windows said when they were last looked at.
@@ -60,27 +64,50 @@ impl Replication {
     pub(super) fn with_record(order: Order, record: ReplicationRecord, now: UnixTime) -> Self {
         let window = order.windows.at(now);
         let poll = Polling { interval: poll_min(&order), at: now, is_asked: false };
-        Self {
+        let mut replication = Self {
+            delay: order.delay(),
             order,
             record,
             recorded: None,
+            next_slot: None,
             round: None,
             window,
             window_seen: now,
             closed_since: None,
             poll,
             wake: None,
+        };
+        replication.find_next_slot();
+        replication
+    }
+
+    /// Finds the next slot, if it may be another one than before.
+    pub(super) fn find_next_slot(&mut self) {
+        let until = self.record.slots_until;
+        if self.next_slot.is_some_and(|(after, _)| after == until) {
+            return;
         }
+        self.next_slot = match &self.order.trigger {
+            ReplicationTrigger::Slots(schedule) => {
+                schedule.next_after(until).map(|slot| (until, slot))
+            }
+            ReplicationTrigger::Commits { .. } => None,
+        };
+    }
+
+    /// When the work of the next slot starts, paused or not.
+    pub(super) fn slot_starts(&self) -> Option<UnixTime> {
+        self.next_slot.map(|(_, slot)| slot.after(self.delay))
     }
 
     /// Follows a change of the order. What the old schedule named is decided, and what the new one
     /// names up to now is not wanted.
     pub(super) fn set_order(&mut self, order: Order, now: UnixTime) {
-        let is_new_trigger =
-            order.trigger != self.order.trigger || order.delay() != self.order.delay();
-        self.order = order;
+        let delay = order.delay();
+        let is_new_trigger = order.trigger != self.order.trigger || delay != self.delay;
+        (self.order, self.delay, self.next_slot) = (order, delay, None);
         if is_new_trigger || self.record.is_retired {
-            let from = now.before(self.order.delay());
+            let from = now.before(delay);
             self.record.slots_until = self.record.slots_until.max(from);
             self.poll.interval = poll_min(&self.order);
             self.poll.at = now;
@@ -121,7 +148,7 @@ impl Replication {
     /// for hours that have been before.
     pub(super) fn follow_clock(&mut self, now: UnixTime) {
         if self.record.slots_until > now {
-            self.record.slots_until = now.before(self.order.delay());
+            self.record.slots_until = now.before(self.delay);
         }
         if let Some(wanted) = &mut self.record.wanted {
             wanted.since = wanted.since.min(now);

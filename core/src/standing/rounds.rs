@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::action::StandingAction;
+use super::action::{HoldReason, StandingAction};
 use super::context::StepContext;
 use super::event::ProbeResult;
 use super::fact::StandingFact;
@@ -56,6 +56,7 @@ impl Replication {
             let mut table = RoundTable { retry, stage };
             if is_submitted && end.is_none() {
                 self.submit(number, &mut table, context);
+                self.say_again(&table, context);
             }
             round.tables.insert(number, table);
         }
@@ -193,6 +194,20 @@ impl Replication {
             record_table(number, *table_number, table, context);
         }
         self.round = Some(round);
+    }
+
+    /// Tells a job that was submitted before a restart what holds for it now: what it was told last
+    /// may not have arrived.
+    fn say_again(&self, table: &RoundTable, context: &mut StepContext<'_>) {
+        let TableStage::Submitted(job) = &table.stage else { return };
+        let window = (!self.window.is_open).then_some(HoldReason::Window);
+        context.actions.push(match window.or_else(|| job.held_by_budget()) {
+            Some(why) => StandingAction::Hold { job: job.id, why },
+            None => StandingAction::Release { job: job.id },
+        });
+        if !self.order.budgets.is_empty() {
+            context.actions.push(StandingAction::SlowTo { job: job.id, rate: None });
+        }
     }
 
     /// Submits the job of a table, held when the windows are closed or budgets are to be asked.

@@ -21,7 +21,11 @@ impl Replication {
         if self.is_off() {
             return;
         }
-        let delay = self.order.delay();
+        self.find_next_slot();
+        if self.slot_starts().is_none_or(|starts| context.now < starts) {
+            return;
+        }
+        let delay = self.delay;
         let Some(came) = self.take_slots_until(context.now.before(delay)) else { return };
         let Missed { newest, count, .. } = came;
         let is_late = context.now > newest.after(delay).after(SLOT_LATE_MAX);
@@ -32,6 +36,8 @@ impl Replication {
             return;
         }
         match self.order.on_missed {
+            // The round that earlier slots wait for serves these, too.
+            _ if self.waits_for_slots() => self.want_slots(all, context.now),
             MissedPolicy::Once => {
                 let is_one = count == 1 && !is_late;
                 self.want_slots(if is_one { on_time } else { all }, context.now);
@@ -50,7 +56,7 @@ impl Replication {
             return;
         }
         // A slot at the very end of the pause is not in it.
-        let last = UnixTime(at.0.saturating_sub(1)).before(self.order.delay());
+        let last = UnixTime(at.0.saturating_sub(1)).before(self.delay);
         let came = self.take_slots_until(last);
         match self.order.on_resume {
             ResumePolicy::NextSlot => {
@@ -98,7 +104,7 @@ impl Replication {
         let why = self.off_reason();
         if let Some(why) = why
             && order.trigger != self.order.trigger
-            && let Some(came) = self.take_slots_until(context.now.before(self.order.delay()))
+            && let Some(came) = self.take_slots_until(context.now.before(self.delay))
             && !self.record.is_retired
         {
             self.skip(came.newest, came.count, why, context);
@@ -110,6 +116,9 @@ impl Replication {
     fn overlap(&mut self, came: Missed, context: &mut StepContext<'_>) {
         let Missed { newest, count, .. } = came;
         match self.order.on_overlap {
+            OverlapPolicy::Skip if self.waits_for_slots() => {
+                self.want_slots(RoundCause::Missed { newest, count }, context.now);
+            }
             OverlapPolicy::Skip => self.skip(newest, count, SkipReason::Overlap, context),
             OverlapPolicy::QueueOne => {
                 let since = self.record.wanted.map_or(context.now, |wanted| wanted.since);
@@ -118,6 +127,10 @@ impl Replication {
                 self.record.wanted = Some(WantedRound { cause: RoundCause::Queued(newest), since });
             }
         }
+    }
+
+    fn waits_for_slots(&self) -> bool {
+        self.record.wanted.is_some_and(|wanted| wanted.cause.slots().is_some())
     }
 
     /// Wants a round for slots, and for those that wait already.

@@ -44,11 +44,13 @@ impl Standing {
         let is_set_back = now < self.now;
         self.recheck_due |= is_set_back;
         self.now = now;
-        let is_due = |(at, _): &&(UnixTime, ReplicationId)| is_set_back || *at <= now;
-        let due: Vec<_> = self.wakes.iter().take_while(is_due).map(|(_, id)| *id).collect();
-        // After a step back, the ones that wait for nothing are looked at, too.
-        let all: Vec<_> = self.replications.keys().copied().filter(|_| is_set_back).collect();
-        for id in if is_set_back { all } else { due } {
+        // After a step back, those that wait for nothing are looked at, too.
+        let due: Vec<ReplicationId> = if is_set_back {
+            self.replications.keys().copied().collect()
+        } else {
+            self.wakes.iter().take_while(|(at, _)| *at <= now).map(|(_, id)| *id).collect()
+        };
+        for id in due {
             self.settle(id, actions);
         }
     }
@@ -62,6 +64,7 @@ impl Standing {
         replication.take_slots(&mut context);
         replication.go_on(&mut context);
         replication.take_poll(&mut context);
+        replication.find_next_slot();
         let is_room = replication.room_at().is_some_and(|at| at <= context.now);
         self.recheck_due |= is_room;
     }

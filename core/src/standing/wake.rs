@@ -2,7 +2,6 @@
 
 use super::replication::Replication;
 use super::round::{RoundStage, TableStage};
-use crate::replication::ReplicationTrigger;
 use crate::unix_time::UnixTime;
 
 impl Replication {
@@ -20,9 +19,7 @@ impl Replication {
 
     /// When the work of the next slot starts; `None` while none is waited for.
     pub(super) fn next_start(&self) -> Option<UnixTime> {
-        let ReplicationTrigger::Slots(schedule) = &self.order.trigger else { return None };
-        let slot = schedule.next_after(self.record.slots_until).filter(|_| !self.is_off())?;
-        Some(slot.after(self.order.delay()))
+        self.slot_starts().filter(|_| !self.is_off())
     }
 
     fn recall_at(&self) -> Option<UnixTime> {

@@ -159,7 +159,14 @@ fn a_restart_keeps_what_is_spent_and_reserved() {
     sent(&mut rig, 0, 20);
     rig.said();
     rig.restart("12:16");
-    rig.check(&["12:16 submit 1.0.0 held", "12:16 submit 1.1.0 held"]);
+    rig.check(&[
+        "12:16 submit 1.0.0 held",
+        "12:16 hold 0",
+        "12:16 slow 0 to any rate",
+        "12:16 submit 1.1.0 held",
+        "12:16 hold 1",
+        "12:16 slow 1 to any rate",
+    ]);
     planned(&mut rig, 1, 50);
     sent(&mut rig, 0, 20);
     planned(&mut rig, 0, 40);

@@ -36,6 +36,7 @@ fn a_restart_keeps_what_is_queued() {
     rig.restart("13:31");
     rig.check(&[
         "13:31 submit 1.0.0",
+        "13:31 release 0",
         "13:31 skipped 12:45 (1): Overlap",
         "13:31 skipped 13:15 (2): Overlap",
     ]);

@@ -18,7 +18,7 @@ fn a_round_goes_on_where_it_was() {
     rig.said();
     // Two are over, one is tried again, one runs, one waits.
     rig.restart("12:17");
-    rig.check(&["12:17 submit 1.3.0", "12:17 submit 1.4.0"]);
+    rig.check(&["12:17 submit 1.3.0", "12:17 release 3", "12:17 submit 1.4.0", "12:17 release 4"]);
     rig.ended(3, JobOutcome::Done);
     rig.check(&["12:17 submit 1.1.1"]);
     rig.ended(4, JobOutcome::Done);
@@ -53,7 +53,7 @@ fn slots_that_came_meanwhile_are_those_of_an_overlap() {
     rig.behind("a", &[0]);
     rig.said();
     rig.restart("13:10");
-    rig.check(&["13:10 submit 1.0.0", "13:10 skipped 13:00 (3): Overlap"]);
+    rig.check(&["13:10 submit 1.0.0", "13:10 release 0", "13:10 skipped 13:00 (3): Overlap"]);
 }
 
 #[test]
