@@ -16,8 +16,8 @@ pub enum StandingAction {
     /// Asks the source whether it changed: as a probe, but outside of a round. Ends in `Polled`, in
     /// bounded time.
     Poll { replication: ReplicationId },
-    /// Submits a job. Of one that is known already, the newest `JobPlanned`, `JobSent` or `JobEnded`
-    /// comes again, and nothing else changes.
+    /// Submits a job. Of one that is known already, the newest `JobSent`, then the newest
+    /// `JobPlanned` or `JobEnded` comes again, and nothing else changes.
     Submit {
         replication: ReplicationId,
         round: u64,

@@ -26,8 +26,8 @@ pub enum StandingEvent {
     Probed { replication: ReplicationId, round: u64, result: ProbeResult },
     /// The end of [`StandingAction::Poll`](super::StandingAction::Poll).
     Polled { replication: ReplicationId, result: ProbeResult },
-    /// The plan of a job was made, for the first time or again, and this is what it will cost beyond
-    /// the newest [`StandingEvent::JobSent`].
+    /// The plan of a job was made, for the first time or again, and this is what it will cost
+    /// beyond the newest [`StandingEvent::JobSent`].
     JobPlanned { job: JobId, cost: Cost },
     /// What a job has cost since it began: a total that grows, the last one before its end.
     JobSent { job: JobId, total: Cost },

@@ -6,31 +6,10 @@ use std::collections::BTreeMap;
 use deepclone_core::budget::AtLimit;
 use deepclone_core::ids::ReplicationId;
 use deepclone_core::standing::{Pause, StandingFact};
-use deepclone_core::unix_time::UnixTime;
 
 use crate::orders::interval;
 use crate::scenario::MINUTE_MS;
 use crate::world::World;
-
-#[derive(Default)]
-pub(crate) struct Alive {
-    /// When a slot was last decided.
-    decided: BTreeMap<ReplicationId, (u64, UnixTime)>,
-    /// When the clock was last set, or the coordinator started.
-    pub(crate) set: u64,
-}
-
-impl Alive {
-    pub(crate) fn clock_is_set(&mut self, now: u64) {
-        self.set = now;
-    }
-
-    pub(crate) fn resumed(&mut self, id: ReplicationId, now: u64) {
-        if let Some((at, _)) = self.decided.get_mut(&id) {
-            *at = now;
-        }
-    }
-}
 
 pub(crate) fn note(world: &mut World, fact: &StandingFact) {
     let StandingFact::Replication { replication, record } = fact else { return };

@@ -4,50 +4,13 @@ use deepclone_core::budget::Cost;
 use deepclone_core::ids::{JobId, ReplicationId, TableNumber};
 use deepclone_core::standing::{JobOutcome, ProbeResult, StandingEvent};
 
+use crate::model::Job;
 use crate::random::Random;
 use crate::scenario::{MINUTE_MS, SECOND_MS};
 use crate::world::{Occurrence, World};
 
 /// How often a job tells what it sent.
 const REPORT_MS: u64 = 40 * MINUTE_MS;
-
-/// A job as the driver knows it. It goes on while the scheduler is away.
-#[derive(Clone, Debug)]
-pub(crate) struct Job {
-    pub(crate) replication: ReplicationId,
-    pub(crate) table: TableNumber,
-    pub(crate) is_held: bool,
-    pub(crate) is_planned: bool,
-    pub(crate) ended: Option<JobOutcome>,
-    /// What it will send.
-    cost: u64,
-    /// What it sends in all, repeats included.
-    sends: u64,
-    work_ms: u64,
-    done_ms: u64,
-    since: Option<u64>,
-    /// When it is looked at next.
-    next: Option<u64>,
-    stopped_at: Option<u64>,
-    /// What it told of what it sent.
-    told: u64,
-    /// Of the source, which the replica will show.
-    version: u64,
-    outcome: JobOutcome,
-}
-
-impl Job {
-    fn sent(&self) -> u64 {
-        self.sends * self.done_ms / self.work_ms
-    }
-
-    fn stop(&mut self, now: u64) {
-        if let Some(since) = self.since.take() {
-            self.done_ms = (self.done_ms + (now - since)).min(self.work_ms);
-            self.stopped_at = Some(now);
-        }
-    }
-}
 
 impl World {
     /// Probes of one round answer alike, whoever asks.

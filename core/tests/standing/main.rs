@@ -12,6 +12,7 @@
 mod alive;
 mod database;
 mod jobs;
+mod model;
 mod money;
 mod orders;
 mod people;
@@ -19,6 +20,7 @@ mod random;
 mod rounds;
 mod run;
 mod scenario;
+mod seen;
 mod slots;
 mod world;
 

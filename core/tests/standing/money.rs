@@ -3,25 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use deepclone_core::budget::{AtLimit, BudgetKey};
-use deepclone_core::calendar::zone::Month;
 use deepclone_core::ids::JobId;
 use deepclone_core::standing::StandingFact;
 
 use crate::world::World;
-
-#[derive(Default)]
-pub(crate) struct Money {
-    entries: BTreeMap<(BudgetKey, JobId, Month), (u64, u64)>,
-    /// What all jobs of a budget have reserved, each alone and together.
-    reserved: BTreeMap<BudgetKey, BTreeMap<JobId, u64>>,
-    spent: BTreeMap<(BudgetKey, Month), u64>,
-}
-
-impl Money {
-    pub(crate) fn has_reserved(&self, budget: &BudgetKey, job: JobId) -> bool {
-        self.reserved.get(budget).is_some_and(|jobs| jobs.contains_key(&job))
-    }
-}
 
 /// Counts the entries of one step again.
 pub(crate) fn note(world: &mut World, facts: &[StandingFact]) {

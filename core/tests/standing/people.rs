@@ -3,6 +3,7 @@
 use deepclone_core::ids::ReplicationId;
 use deepclone_core::standing::StandingEvent;
 
+use crate::model::Act;
 use crate::orders;
 use crate::scenario::{END_MS, HOUR_MS, MINUTE_MS};
 use crate::world::{Occurrence, World};
@@ -11,19 +12,6 @@ use crate::world::{Occurrence, World};
 const THOUGHT_MS: u64 = 6 * HOUR_MS;
 /// When a request that failed is repeated.
 const REPEAT_MS: u64 = MINUTE_MS / 2;
-
-/// Something that somebody does.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Act {
-    Pause {
-        hours: Option<u64>,
-    },
-    Resume,
-    Run,
-    /// Other windows, budgets and numbers, and the same schedule.
-    Change(u64),
-    Retire,
-}
 
 impl World {
     /// Decides what people will do, and when sources change.

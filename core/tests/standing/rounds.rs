@@ -1,29 +1,8 @@
 //! Rounds of one replication follow each other, begin only when they may, and make each job once.
 
-use std::collections::BTreeMap;
-
-use deepclone_core::ids::{JobId, ReplicationId, TableNumber};
-use deepclone_core::standing::{RoundCause, RoundOutcome, StandingFact};
+use deepclone_core::standing::StandingFact;
 
 use crate::world::World;
-
-#[derive(Default)]
-pub(crate) struct Rounds {
-    /// The round under way of each replication.
-    open: BTreeMap<ReplicationId, (u64, RoundCause)>,
-    ended: BTreeMap<ReplicationId, Vec<(u64, RoundCause, RoundOutcome)>>,
-    jobs: BTreeMap<JobId, (ReplicationId, u64, TableNumber)>,
-}
-
-impl Rounds {
-    /// No id is that of two different pieces of work, nor of a round that is over.
-    pub(crate) fn submitted(&mut self, work: (ReplicationId, u64, TableNumber), job: JobId) {
-        let known = self.jobs.insert(job, work);
-        assert!(known.is_none_or(|known| known == work), "{job} was {known:?}, and is {work:?}");
-        let open = self.open.get(&work.0).map(|(number, _)| *number);
-        assert_eq!(open, Some(work.1), "{job} is of another round than the open one");
-    }
-}
 
 pub(crate) fn note(world: &mut World, fact: &StandingFact) {
     let wall = world.wall();

@@ -38,7 +38,7 @@ pub(crate) enum Kind {
 /// Which faults there are. Chances are per mille.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Faults {
-    /// Of a probe.
+    /// Of an answer to a probe.
     pub(crate) probe_fails: u64,
     /// Of a job, in a way that another try may heal.
     pub(crate) job_fails: u64,

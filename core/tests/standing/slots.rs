@@ -1,32 +1,10 @@
 //! Every slot is served by one round, or recorded as skipped with a reason.
 
-use std::collections::BTreeMap;
-
-use deepclone_core::ids::ReplicationId;
 use deepclone_core::replication::ReplicationTrigger;
 use deepclone_core::standing::StandingFact;
 use deepclone_core::unix_time::UnixTime;
 
 use crate::world::World;
-
-#[derive(Default)]
-pub(crate) struct Slots {
-    /// From which time on slots count.
-    first: BTreeMap<ReplicationId, UnixTime>,
-    decided: BTreeMap<ReplicationId, u64>,
-    newest: BTreeMap<ReplicationId, UnixTime>,
-    was_set: bool,
-}
-
-impl Slots {
-    pub(crate) fn clock_is_set(&mut self, step: i64) {
-        self.was_set = true;
-        if step < 0 {
-            // Slots may come again.
-            self.newest.clear();
-        }
-    }
-}
 
 pub(crate) fn note(world: &mut World, fact: &StandingFact) {
     let (id, (newest, count)) = match fact {

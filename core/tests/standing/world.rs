@@ -6,16 +6,12 @@ use deepclone_core::ids::{JobId, ReplicationId, TableNumber};
 use deepclone_core::standing::{Order, Standing, StandingAction, StandingEvent, StandingLimits};
 use deepclone_core::unix_time::UnixTime;
 
-use crate::alive::Alive;
 use crate::database::Database;
-use crate::jobs::Job;
-use crate::money::Money;
+use crate::model::{Act, Job};
 use crate::orders;
-use crate::people::Act;
 use crate::random::Random;
-use crate::rounds::Rounds;
 use crate::scenario::{self, Faults, Kind, REPLICATIONS};
-use crate::slots::Slots;
+use crate::seen::{Alive, Money, Rounds, Slots};
 
 pub(crate) struct World {
     pub(crate) kind: Kind,
