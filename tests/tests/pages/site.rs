@@ -5,6 +5,7 @@ use std::sync::Arc;
 use deepclone_common::http;
 use deepclone_coordinator::metrics::Gauges;
 use deepclone_coordinator::pages::routes::{ReadFleet, routes};
+use deepclone_coordinator::replications::metrics::FleetMetrics;
 use deepclone_coordinator::replications::view::FleetView;
 use deepclone_core::failure::Failure;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -33,12 +34,15 @@ impl Site {
 
     /// Serves what this says of the replications.
     pub(crate) async fn answering(fleet: Result<Arc<FleetView>, Failure>) -> Self {
-        let read: ReadFleet = Arc::new(move || Box::pin(std::future::ready(fleet.clone())));
+        let shown = fleet.clone();
+        let read: ReadFleet = Arc::new(move || Box::pin(std::future::ready(shown.clone())));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let stop = CancellationToken::new();
         let (_, ready) = watch::channel(true);
-        let registry = Gauges::default().registry();
+        let mut registry = Gauges::default().registry();
+        let (_, known) = watch::channel(fleet.as_ref().ok().cloned());
+        registry.register_collector(Box::new(FleetMetrics::new(known)));
         tokio::spawn(http::serve(listener, registry, routes(read), ready, stop.clone()));
         Self { address, _stop: stop.drop_guard() }
     }

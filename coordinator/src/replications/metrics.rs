@@ -1,0 +1,334 @@
+//! Replications at `/metrics`: a series for each replication, none for each table.
+//!
+//! What is not known is absent and counted as unknown: no failure makes a number look good.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Write as _};
+use std::sync::Arc;
+use std::time::Duration;
+
+use deepclone_core::budget::{BudgetUnit, MonthUse};
+use deepclone_core::money::MICROS_PER_UNIT;
+use deepclone_core::readiness::verdict::{Readiness, ReadyVerdict};
+use deepclone_core::unix_time::UnixTime;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::gauge::ConstGauge;
+use tokio::sync::watch;
+
+use super::lag_summary::LagSummary;
+use super::message::{EngineMessage, Replications};
+use super::view::{FleetView, ReplicationState, ReplicationView};
+
+/// How often the engine is asked.
+const INTERVAL: Duration = Duration::from_secs(5);
+/// How long it may take to answer before nothing is known.
+const ANSWER_MAX: Duration = Duration::from_secs(30);
+
+/// The replications that `/metrics` shows; `None` while they are not known.
+#[derive(Clone, Debug)]
+pub struct FleetMetrics {
+    shown: watch::Receiver<Option<Arc<FleetView>>>,
+}
+
+/// One replication with what is known of all its tables.
+struct Figures<'a> {
+    view: &'a ReplicationView,
+    now: UnixTime,
+    lag: LagSummary,
+    verdict: ReadyVerdict,
+}
+
+/// A metric of each replication.
+struct Definition {
+    name: &'static str,
+    help: &'static str,
+    /// The label beside `replication` and `owner`; empty for none.
+    label: &'static str,
+    /// The values of that label with those of the metric.
+    samples: fn(&Figures<'_>) -> Vec<(&'static str, f64)>,
+}
+
+/// A metric of each budget.
+struct BudgetDefinition {
+    name: &'static str,
+    help: &'static str,
+    count: fn(&MonthUse) -> u64,
+}
+
+const COUNT: (&str, &str) = ("deepclone_replications", "Replications that are kept");
+const VIEWED: (&str, &str) = (
+    "deepclone_replications_viewed_timestamp_seconds",
+    "The moment that all metrics of replications are of; absent while nothing is known of them",
+);
+
+const PER_REPLICATION: [Definition; 12] = [
+    Definition {
+        name: "deepclone_replication_state",
+        help: "1 for the state that it is in",
+        label: "state",
+        samples: |of| {
+            STATES.map(|(state, name)| (name, number(of.view.state.state == state))).to_vec()
+        },
+    },
+    Definition {
+        name: "deepclone_replication_ready",
+        help: "Whether all its tables can be failed over to: 1 for the answer",
+        label: "answer",
+        samples: |of| ANSWERS.map(|(is, name)| (name, number(of.verdict.readiness == is))).to_vec(),
+    },
+    Definition {
+        name: "deepclone_replication_lag_known",
+        help: "1 when its lag is known; 0 also while no table has a complete copy",
+        label: "",
+        samples: |of| one(number(of.lag.age(of.now).is_some())),
+    },
+    Definition {
+        name: "deepclone_replication_lag_seconds",
+        help: "Age of the oldest source commit that one of its tables lacks; absent while unknown",
+        label: "",
+        samples: |of| some(of.lag.age(of.now).map(|age| age.as_secs_f64())),
+    },
+    Definition {
+        name: "deepclone_replication_lag_at_least_seconds",
+        help: "The same of those tables alone whose lag is known; absent when there is none",
+        label: "",
+        samples: |of| {
+            let is_known = of.lag.current + of.lag.behind > 0;
+            some(is_known.then(|| of.lag.age_at_least(of.now).as_secs_f64()))
+        },
+    },
+    Definition {
+        name: "deepclone_replication_lag_limit_seconds",
+        help: "The lag from which on somebody is told; absent without a limit",
+        label: "severity",
+        samples: |of| {
+            let most = of.view.spec.max_lag;
+            let warn = most.and_then(|most| most.warn).map(|warn| ("warn", warn.as_secs_f64()));
+            let page = most.and_then(|most| most.page).map(|page| ("page", page.as_secs_f64()));
+            warn.into_iter().chain(page).collect()
+        },
+    },
+    Definition {
+        name: "deepclone_replication_source_checked_timestamp_seconds",
+        help: "When the source of a table was asked longest ago; absent when none ever answered",
+        label: "",
+        samples: |of| some(of.lag.checked.map(seconds)),
+    },
+    Definition {
+        name: "deepclone_replication_recovery_point_timestamp_seconds",
+        help: "The time up to which all its tables are complete; absent while there is none",
+        label: "",
+        samples: |of| some(of.verdict.recovery_point.map(seconds)),
+    },
+    Definition {
+        name: "deepclone_replication_last_success_timestamp_seconds",
+        help: "When a table was last synced, or found to need no sync; absent when none ever was",
+        label: "",
+        samples: |of| some(of.lag.synced_at.map(seconds)),
+    },
+    Definition {
+        name: "deepclone_replication_tables",
+        help: "Its tables by what is known of their lag; the sum is all of them",
+        label: "condition",
+        samples: |of| {
+            let LagSummary { current, behind, unknown, not_copied, .. } = of.lag;
+            let counts = [("current", current), ("behind", behind), ("unknown", unknown)];
+            let counts = counts.into_iter().chain([("not_copied", not_copied)]);
+            counts.map(|(name, tables)| (name, float(tables))).collect()
+        },
+    },
+    Definition {
+        name: "deepclone_replication_failing_tables",
+        help: "Its tables whose newest sync failed or whose source cannot be read",
+        label: "",
+        samples: |of| one(float(of.lag.failing)),
+    },
+    Definition {
+        name: "deepclone_replication_unapproved_tables",
+        help: "Tables that its patterns found and that wait for approval",
+        label: "",
+        samples: |of| one(float(of.view.unapproved.len() as u64)),
+    },
+];
+
+const PER_BUDGET: [BudgetDefinition; 3] = [
+    BudgetDefinition {
+        name: "deepclone_replication_budget_limit",
+        help: "What may be spent in the month, in bytes or units of the currency",
+        count: |used| used.limit,
+    },
+    BudgetDefinition {
+        name: "deepclone_replication_budget_spent",
+        help: "What has been spent in the month; it begins at 0 with each month",
+        count: |used| used.spent,
+    },
+    BudgetDefinition {
+        name: "deepclone_replication_budget_reserved",
+        help: "What jobs under way may spend beyond that",
+        count: |used| used.reserved,
+    },
+];
+
+const STATES: [(ReplicationState, &str); 7] = [
+    (ReplicationState::Running, "running"),
+    (ReplicationState::WaitingForSlot, "waiting_for_slot"),
+    (ReplicationState::WaitingForWindow, "waiting_for_window"),
+    (ReplicationState::WaitingForTurn, "waiting_for_turn"),
+    (ReplicationState::WaitingForBudget, "waiting_for_budget"),
+    (ReplicationState::Paused, "paused"),
+    (ReplicationState::Retired, "retired"),
+];
+
+const ANSWERS: [(Readiness, &str); 3] =
+    [(Readiness::Yes, "yes"), (Readiness::No, "no"), (Readiness::Unknown, "unknown")];
+
+impl FleetMetrics {
+    /// Returns metrics of what is sent here.
+    #[must_use]
+    pub fn new(shown: watch::Receiver<Option<Arc<FleetView>>>) -> Self {
+        Self { shown }
+    }
+}
+
+/// Returns metrics of what the engine says. It is asked for as long as they are kept.
+#[must_use]
+pub fn follow(engine: Replications) -> FleetMetrics {
+    let (shown, known) = watch::channel(None);
+    tokio::spawn(async move {
+        while !shown.is_closed() {
+            let answer = tokio::time::timeout(ANSWER_MAX, engine.ask(EngineMessage::Fleet)).await;
+            // Without an answer nothing is known, least of all that all is well.
+            shown.send_replace(answer.ok().and_then(Result::ok));
+            tokio::time::sleep(INTERVAL).await;
+        }
+    });
+    FleetMetrics::new(known)
+}
+
+impl Collector for FleetMetrics {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let Some(fleet) = self.shown.borrow().clone() else { return Ok(()) };
+        let count = float(fleet.replications.len() as u64);
+        write(&mut encoder, COUNT, &mut std::iter::once((vec![], count)))?;
+        write(&mut encoder, VIEWED, &mut std::iter::once((vec![], seconds(fleet.at))))?;
+        let figures: Vec<Figures<'_>> =
+            fleet.replications.iter().map(|view| Figures::new(view, fleet.at)).collect();
+        for Definition { name, help, label, samples } in &PER_REPLICATION {
+            let mut lines = figures.iter().flat_map(|of| {
+                samples(of).into_iter().map(|(value, number)| {
+                    let own = (!label.is_empty()).then_some((*label, value));
+                    (of.labels().into_iter().chain(own).collect(), number)
+                })
+            });
+            write(&mut encoder, (name, help), &mut lines)?;
+        }
+        let budgets = budgets(&fleet);
+        for BudgetDefinition { name, help, count } in &PER_BUDGET {
+            let mut lines = budgets.iter().map(|((key, unit), used)| {
+                (vec![("budget", *key), ("unit", unit.as_str())], in_units(used, count(used)))
+            });
+            write(&mut encoder, (name, help), &mut lines)?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes one metric with all its series.
+fn write(
+    encoder: &mut DescriptorEncoder<'_>,
+    (name, help): (&str, &str),
+    lines: &mut dyn Iterator<Item = (Vec<(&str, &str)>, f64)>,
+) -> Result<(), fmt::Error> {
+    let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+    for (labels, number) in lines {
+        let gauge = ConstGauge::new(number);
+        if labels.is_empty() {
+            return gauge.encode(family);
+        }
+        gauge.encode(family.encode_family(&labels)?)?;
+    }
+    Ok(())
+}
+
+/// Returns each budget once, however many replications fall under it, by its name and unit.
+fn budgets(fleet: &FleetView) -> BTreeMap<(&str, String), &MonthUse> {
+    let all = fleet.replications.iter().flat_map(|view| &view.budgets);
+    let named = all.map(|(key, used)| {
+        let unit = match used.unit {
+            BudgetUnit::Bytes => "bytes".to_owned(),
+            BudgetUnit::Money(currency) => currency.code().to_owned(),
+        };
+        ((key.0.as_str(), unit), used)
+    });
+    named.collect()
+}
+
+impl<'a> Figures<'a> {
+    fn new(view: &'a ReplicationView, now: UnixTime) -> Self {
+        Self { view, now, lag: LagSummary::of(view, now), verdict: view.verdict(now) }
+    }
+
+    fn labels(&self) -> [(&'static str, &'a str); 2] {
+        let spec = &self.view.spec;
+        let owner = spec.owner.as_deref().unwrap_or_default();
+        [("replication", spec.name.as_str()), ("owner", owner)]
+    }
+}
+
+/// Returns the metrics as a table in Markdown.
+#[must_use]
+pub fn table() -> String {
+    let mut text = "| metric | labels | what it says |\n| --- | --- | --- |\n".to_owned();
+    let mut line = |name: &str, labels: &str, help: &str| {
+        // Writing to a string cannot fail.
+        let _written = writeln!(text, "| `{name}` | {labels} | {help} |");
+    };
+    for (name, help) in [COUNT, VIEWED] {
+        line(name, "", help);
+    }
+    for Definition { name, help, label, .. } in &PER_REPLICATION {
+        let own = if label.is_empty() { String::new() } else { format!(", `{label}`") };
+        line(name, &format!("`replication`, `owner`{own}"), help);
+    }
+    for BudgetDefinition { name, help, .. } in &PER_BUDGET {
+        line(name, "`budget`, `unit`", help);
+    }
+    text
+}
+
+fn one(number: f64) -> Vec<(&'static str, f64)> {
+    vec![("", number)]
+}
+
+fn some(number: Option<f64>) -> Vec<(&'static str, f64)> {
+    number.map(one).unwrap_or_default()
+}
+
+fn number(is_so: bool) -> f64 {
+    f64::from(u8::from(is_so))
+}
+
+/// Returns seconds since 1970.
+fn seconds(time: UnixTime) -> f64 {
+    let ms = i32::try_from(time.0.rem_euclid(1000)).unwrap_or(0);
+    wide(time.0.div_euclid(1000)) + f64::from(ms) / 1000.0
+}
+
+fn in_units(used: &MonthUse, count: u64) -> f64 {
+    match used.unit {
+        BudgetUnit::Bytes => float(count),
+        BudgetUnit::Money(_) => float(count) / wide(MICROS_PER_UNIT),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "what is measured has no 53 bits")]
+fn float(count: u64) -> f64 {
+    count as f64
+}
+
+#[expect(clippy::cast_precision_loss, reason = "what is measured has no 53 bits")]
+fn wide(count: i64) -> f64 {
+    count as f64
+}
