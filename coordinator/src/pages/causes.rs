@@ -172,12 +172,12 @@ impl Cause<'_> {
     pub(super) fn what(&self) -> String {
         match &self.kind {
             CauseKind::Failing { class, .. } => class.clone(),
-            CauseKind::BudgetUsedUp { budget } => format!("budget of {budget} is used up"),
-            CauseKind::TooFarBehind => "further behind than the limit, without a failure".into(),
-            CauseKind::LagUnknown => "the source was not asked in time: the lag is unknown".into(),
-            CauseKind::WaitsForApproval => "new tables wait for approval".into(),
+            CauseKind::BudgetUsedUp { budget } => format!("The budget of {budget} is used up"),
+            CauseKind::TooFarBehind => "Further behind than the limit, without a failure".into(),
+            CauseKind::LagUnknown => "The source was not asked in time: the lag is unknown".into(),
+            CauseKind::WaitsForApproval => "New tables wait for approval".into(),
             CauseKind::BudgetNearlyUsed { budget } => {
-                format!("budget of {budget} is used to {BUDGET_PERCENT} % or more")
+                format!("The budget of {budget} is used to {BUDGET_PERCENT} % or more")
             }
         }
     }

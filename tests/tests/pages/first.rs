@@ -82,7 +82,7 @@ async fn what_has_one_cause_and_owner_is_one_entry() {
             "PERMISSION_DENIED PutBlob of … is denied: the token lacks the permission `write` 13 \
              tables · orders-dr, other · owner team-finance · since 13:40 CET (40 min ago)",
             "1 table · foreign · no owner",
-            "budget of owner team-finance is used to 80 % or more",
+            "The budget of owner team-finance is used to 80 % or more",
         ],
     );
     let quiet = first(fleet_of(vec![small("a", 2)])).await;
@@ -96,10 +96,10 @@ async fn each_kind_of_need_is_named() {
         &[
             "NO: 23 of 1,004 tables · would lose commits since 13:59 CET (21 min), perhaps since \
              13:33 CET (47 min) · 9 tables have no complete copy",
-            "budget of experiments is used up",
-            "further behind than the limit, without a failure 2 tables · payments-dr",
-            "the source was not asked in time: the lag is unknown 96 tables · clickstream",
-            "new tables wait for approval 2 tables · archive · owner platform",
+            "The budget of experiments is used up",
+            "Further behind than the limit, without a failure 2 tables · payments-dr",
+            "The source was not asked in time: the lag is unknown 96 tables · clickstream",
+            "New tables wait for approval 2 tables · archive · owner platform",
         ],
     );
 }

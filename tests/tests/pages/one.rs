@@ -15,10 +15,10 @@ async fn it_leads_from_the_answer_to_what_was_declared() {
         "Owner team-finance Group shop Labels tier=1",
         "Needs you (2 causes) PERMISSION_DENIED PutBlob of … is denied",
         "Tables (187)",
-        "sales/fact_000 18 min asked 20 s ago 4,183 4,182 as its version 977 14:06 CET \
+        "sales/fact_000 18 min 20 s ago 4,183 4,182 977 14:06 CET \
          PERMISSION_DENIED PutBlob of sales/fact_000/part-00000.snappy.parquet is denied: the \
          token lacks the permission `write` since 13:40 CET (40 min ago)",
-        "sales/fact_020 3 min asked 20 s ago 4,183 4,182 as its version 977 14:06 CET copying 40 %",
+        "sales/fact_020 3 min 20 s ago 4,183 4,182 977 14:06 CET copying 40 %",
         "Due every 15 min, spread over 2 min.",
         "14:30 CET in 10 min yes",
         "deny mon-fri 23:45 to 00:15",
@@ -61,7 +61,7 @@ async fn each_state_says_why_and_until_when() {
     for (name, part) in [
         ("archive", "Wait for approval (2 tables)"),
         ("archive", "logs/raw_2020 · 2.0 TiB"),
-        ("archive", "ref/table_0000 first copy unknown nothing yet none"),
+        ("archive", "ref/table_0000 first copy never unknown none none none"),
         ("bi", "Now waiting for a window copying is denied in the office hours until 22:00 CET"),
         ("bi", "allow daily 22:00 to 06:00"),
         ("clickstream", "96 tables whose lag is not known"),

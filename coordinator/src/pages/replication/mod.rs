@@ -32,11 +32,11 @@ pub(super) fn page(view: &ReplicationView, now: UnixTime, query: &PageQuery) -> 
         (opening(view, &clock))
         (needs_you(view, &clock))
         (unapproved(view))
-        (tables::section(view, query, &clock))
         div.columns {
             (slots::section(view, &clock))
             (budgets(view))
         }
+        (tables::section(view, query, &clock))
         (rounds::section(view, &clock))
         (declared::section(view, &clock))
     };
@@ -55,6 +55,13 @@ fn opening(view: &ReplicationView, clock: &PageClock) -> Markup {
             @if !reasons.is_empty() {
                 ul.reasons { @for reason in reasons { li { (reason) } } }
             }
+        }
+        nav.groups aria-label="On this page" {
+            a href="#slots" { "Next" }
+            a href="#budgets" { "Budgets" }
+            a href="#tables" { "Tables" }
+            a href="#rounds" { "Rounds" }
+            a href="#declared" { "What its file says" }
         }
         dl.facts {
             div { dt { "Tables of" } dd { (Visible(&spec.source)) " → " (Visible(&spec.target)) } }
@@ -124,7 +131,7 @@ fn budgets(view: &ReplicationView) -> Markup {
             @if view.budgets.is_empty() {
                 p { "It falls under no budget." }
             } @else {
-                table {
+                table.stacked {
                     caption.hidden { "Budgets of the month" }
                     thead { tr {
                         th scope="col" { "Budget" }
@@ -139,9 +146,9 @@ fn budgets(view: &ReplicationView) -> Markup {
                             th scope="row" {
                                 (Visible(&key)) span.more { (used.month) } (budget::bar(used))
                             }
-                            td.number { (amount(used.spent)) }
-                            td.number { (amount(used.reserved)) }
-                            td.number { (amount(used.limit)) }
+                            td.number data-label="Spent" { (amount(used.spent)) }
+                            td.number data-label="Reserved" { (amount(used.reserved)) }
+                            td.number data-label="Limit" { (amount(used.limit)) }
                         }
                     } }
                 }

@@ -35,8 +35,10 @@ pub(super) fn section(view: &ReplicationView, query: &PageQuery, clock: &PageClo
                     thead { tr {
                         th scope="col" { "Table" }
                         th.number scope="col" { "Behind" }
+                        th.number scope="col" { "Asked" }
                         th.number scope="col" { "Source version" }
                         th.number scope="col" { "Replica shows" }
+                        th.number scope="col" { "as its version" }
                         th.number scope="col" { "Last sync" }
                         th scope="col" { "Now" }
                     } }
@@ -65,20 +67,21 @@ fn line(table: &TableView, lag: Lag, view: &ReplicationView, clock: &PageClock) 
         tr {
             th.path scope="row" { (Visible(&table.path)) }
             td.number data-label="Behind" { (behind(lag, view, clock)) }
+            td.number data-label="Asked" {
+                @match table.freshness.checked {
+                    Some(checked) => (clock.age(checked)),
+                    None => "never",
+                }
+            }
             td.number data-label="Source version" {
                 @match table.source_version {
                     Some(version) => (grouped(version)),
                     None => "unknown",
                 }
             }
-            td.number data-label="Replica shows" {
-                @match table.synced {
-                    Some((source, replica)) => {
-                        (grouped(source)) span.more { "as its version " (grouped(replica)) }
-                    }
-                    None => "nothing yet",
-                }
-            }
+            @let (source, replica) = table.synced.unzip();
+            td.number data-label="Replica shows" { (version(source)) }
+            td.number data-label="as its version" { (version(replica)) }
             td.number data-label="Last sync" {
                 @match table.synced_at { Some(at) => (clock.time(at)), None => "none" }
             }
@@ -87,23 +90,20 @@ fn line(table: &TableView, lag: Lag, view: &ReplicationView, clock: &PageClock) 
     }
 }
 
+fn version(version: Option<u64>) -> String {
+    version.map_or("none".into(), grouped)
+}
+
 fn behind(lag: Lag, view: &ReplicationView, clock: &PageClock) -> Markup {
     let limit = view.spec.max_lag.and_then(|most| most.page.or(most.warn));
     html! {
         @match lag {
             Lag::InitialCopy => "first copy",
-            Lag::Unknown { checked } => {
-                "unknown"
-                @if let Some(checked) = checked { span.more { "asked " (clock.age(checked)) } }
-                @else { span.more { "never answered" } }
-            }
-            Lag::Current { checked } => {
-                "0" span.more { "asked " (clock.age(checked)) }
-            }
-            Lag::Behind { since, checked } => {
+            Lag::Unknown { .. } => "unknown",
+            Lag::Current { .. } => "0",
+            Lag::Behind { since, .. } => {
                 @let age = clock.now().since(since);
                 span.late[limit.is_some_and(|limit| age > limit)] { (span(age)) }
-                span.more { "asked " (clock.age(checked)) }
             }
         }
     }
