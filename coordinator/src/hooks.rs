@@ -1,8 +1,9 @@
 //! `POST /hooks/source-changed/{replication}`: something outside says that a source has a new
 //! commit, such as the last step of the job that writes it.
 //!
-//! A notice must carry the secret of the configuration as `Authorization: Bearer …`. It says nothing
-//! else, moves nothing by itself, and a second one while a round is under way asks for one more.
+//! A notice must carry the secret of the configuration as `Authorization: Bearer …`. It says
+//! nothing else, moves nothing by itself, and a second one while a round is under way asks for one
+//! more.
 
 use std::sync::Arc;
 

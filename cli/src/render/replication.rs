@@ -32,8 +32,9 @@ struct Object<'a> {
     tables_behind: i32,
     next_slots: Vec<SlotObject<'a>>,
     last_rounds: Vec<RoundObject<'a>>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    tables: Vec<TableObject<'a>>,
+    /// Shown by `get` alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tables: Option<Vec<TableObject<'a>>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -112,7 +113,8 @@ pub fn one(replication: &ReplicationInfo) -> Result<CommandOutput, Failure> {
     if !replication.last_rounds.is_empty() {
         text.push(rounds(&replication.last_rounds));
     }
-    CommandOutput::new(text.join("\n\n"), &object(replication))
+    let tables = Some(table_objects(&replication.tables));
+    CommandOutput::new(text.join("\n\n"), &Object { tables, ..object(replication) })
 }
 
 /// Returns the answer for several replications.
@@ -310,7 +312,6 @@ fn rounds(rounds: &[RoundInfo]) -> String {
 }
 
 fn object(replication: &ReplicationInfo) -> Object<'_> {
-    let seconds = |lag: LagInfo| lag.age.map(|age| age.as_secs_f64());
     let rounds = replication.last_rounds.iter().map(|round| RoundObject {
         number: round.number,
         cause: &round.cause,
@@ -319,22 +320,6 @@ fn object(replication: &ReplicationInfo) -> Object<'_> {
         tables_done: round.tables_done,
         tables_failed: round.tables_failed,
         bytes_read: round.bytes_read,
-    });
-    let tables = replication.tables.iter().map(|table| TableObject {
-        path: &table.path,
-        source_version: table.source_version,
-        replicated_version: table.replicated_version,
-        lag_seconds: seconds(table.lag),
-        check_time: table.lag.check_time_ms.and_then(units::time),
-        initial_copy: table.lag.initial_copy,
-        sync_time: table.sync_time_ms.and_then(units::time),
-        failure: table.failure.as_ref().map(|failure| FailureObject {
-            reason: failure.reason.row().name,
-            message: &failure.message,
-        }),
-        job_id: Some(table.job.as_str()).filter(|job| !job.is_empty()),
-        bytes_total: table.bytes_total,
-        bytes_copied: table.bytes_copied,
     });
     let slots = replication
         .next_slots
@@ -358,6 +343,30 @@ fn object(replication: &ReplicationInfo) -> Object<'_> {
         tables_behind: replication.tables_behind,
         next_slots: slots.collect(),
         last_rounds: rounds.collect(),
-        tables: tables.collect(),
+        tables: None,
     }
+}
+
+fn table_objects(tables: &[TableInfo]) -> Vec<TableObject<'_>> {
+    let objects = tables.iter().map(|table| TableObject {
+        path: &table.path,
+        source_version: table.source_version,
+        replicated_version: table.replicated_version,
+        lag_seconds: seconds(table.lag),
+        check_time: table.lag.check_time_ms.and_then(units::time),
+        initial_copy: table.lag.initial_copy,
+        sync_time: table.sync_time_ms.and_then(units::time),
+        failure: table.failure.as_ref().map(|failure| FailureObject {
+            reason: failure.reason.row().name,
+            message: &failure.message,
+        }),
+        job_id: Some(table.job.as_str()).filter(|job| !job.is_empty()),
+        bytes_total: table.bytes_total,
+        bytes_copied: table.bytes_copied,
+    });
+    objects.collect()
+}
+
+fn seconds(lag: LagInfo) -> Option<f64> {
+    lag.age.map(|age| age.as_secs_f64())
 }

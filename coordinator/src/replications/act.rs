@@ -237,14 +237,16 @@ impl Engine {
             JobNews::Moved(figures) => {
                 let before = table.job.replace((job, Some(figures))).and_then(|(_, before)| before);
                 let mut events = Vec::new();
-                let was_planned = before.is_some_and(|before| before.is_planned);
-                if figures.is_planned && !was_planned {
-                    let cost = Cost { bytes: figures.bytes_total, money: None };
-                    events.push(StandingEvent::JobPlanned { job, cost });
-                }
                 if figures.bytes_read > before.map_or(0, |before| before.bytes_read) {
                     let total = Cost { bytes: figures.bytes_read, money: None };
                     events.push(StandingEvent::JobSent { job, total });
+                }
+                let was_planned = before.is_some_and(|before| before.is_planned);
+                if figures.is_planned && !was_planned {
+                    // What it will cost beyond what it sent: a job may have been half done.
+                    let bytes = figures.bytes_total.saturating_sub(figures.bytes_done);
+                    let cost = Cost { bytes, money: None };
+                    events.push(StandingEvent::JobPlanned { job, cost });
                 }
                 self.view = None;
                 (events, Vec::new())

@@ -1,5 +1,5 @@
-//! Standing replications with real processes and stores: tables found by patterns in one cloud, kept
-//! in another one, by a coordinator that is killed in the middle of a round.
+//! Standing replications with real processes and stores: tables found by patterns in one cloud,
+//! kept in another one, by a coordinator that is killed in the middle of a round.
 
 use std::path::Path;
 use std::time::Duration;
