@@ -61,7 +61,7 @@ fn line(round: &RoundView, clock: &PageClock) -> Markup {
                 }
                 td.number data-label="Read" { (bytes(round.bytes_read)) }
             } @else {
-                td.empty colspan="4" {}
+                td colspan="4" {}
             }
         }
     }
