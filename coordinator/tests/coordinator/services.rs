@@ -134,7 +134,9 @@ async fn the_process_says_where_it_listens_and_ends_in_good_order() {
     };
     assert!(metrics.contains("deepclone_workers{state=\"active\"} 0"), "{metrics}");
     let names = metrics.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
-    let names: Vec<_> = names.map(|(name, _)| name).collect();
+    // Those of replications are held to their page by a test of their own.
+    let names = names.map(|(name, _)| name).filter(|name| !name.contains("_replication"));
+    let names: Vec<_> = names.collect();
     let expected = ["store_requests", "jobs", "workers", "tasks", "bytes"];
     assert_eq!(names, expected.map(|name| format!("deepclone_{name}")), "{metrics}");
 
