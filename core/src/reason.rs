@@ -132,6 +132,6 @@ mod tests {
             assert_eq!(Reason::from_name(row.name), Some(row.reason));
             assert!((0..=16).contains(&row.grpc) && row.grpc != 0);
         }
-        assert_eq!(REASONS.len(), Reason::JobEnded as usize + 1);
+        assert_eq!(REASONS.len(), Reason::ReplicationNotFound as usize + 1);
     }
 }
