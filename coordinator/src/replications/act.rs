@@ -234,6 +234,8 @@ impl Engine {
         let now = self.now();
         let Some((id, number, table)) = self.table_of(job) else { return Default::default() };
         match news {
+            // The replication has moved since it was submitted: what it sent is told at its end.
+            JobNews::Moved(_) if table.job.is_none_or(|(own, _)| own != job) => Default::default(),
             JobNews::Moved(figures) => {
                 let before = table.job.replace((job, Some(figures))).and_then(|(_, before)| before);
                 let mut events = Vec::new();
@@ -252,10 +254,12 @@ impl Engine {
                 (events, Vec::new())
             }
             JobNews::Ended { end, figures, created } => {
-                table.job = None;
+                let is_its_own = table.job.take().is_some_and(|(own, _)| own == job);
                 let outcome = match end {
                     End::Succeeded { source_version, replica_version, .. } => {
-                        table.synced(source_version, replica_version, created, now);
+                        if is_its_own {
+                            table.synced(source_version, replica_version, created, now);
+                        }
                         JobOutcome::Done
                     }
                     End::Failed(failure) => {

@@ -17,10 +17,12 @@ use super::diff::{ReplicationChange, ReplicationDiff, diff};
 use super::engine::Engine;
 use super::entry::ReplicationEntry;
 use super::kept::Times;
+use super::message::unknown_replication;
 use super::order::order;
 use super::rows;
 use super::view::ReplicationView;
 use crate::effects::Context;
+use crate::state::RowChange;
 
 impl Engine {
     /// Compares the set with what is kept, and unless `validate_only` makes it so.
@@ -62,8 +64,7 @@ impl Engine {
                 continue;
             };
             let replication = known.unwrap_or_else(|| self.id_for(&diff.name));
-            let times = self.declare(replication, checked, now);
-            changes.extend(rows::spec(replication, &checked.spec, times));
+            changes.extend(self.declare(replication, checked, now));
             let order = Box::new(order(checked));
             events.push(StandingEvent::Applied { replication, order });
         }
@@ -84,7 +85,13 @@ impl Engine {
         std::iter::once(of_name).chain(others).find(is_free).unwrap_or(of_name)
     }
 
-    fn declare(&mut self, id: ReplicationId, checked: &CheckedReplication, now: UnixTime) -> Times {
+    /// Takes a declaration, and returns the rows that keep it.
+    fn declare(
+        &mut self,
+        id: ReplicationId,
+        checked: &CheckedReplication,
+        now: UnixTime,
+    ) -> Vec<RowChange> {
         let entry = self
             .entries
             .entry(id)
@@ -101,7 +108,13 @@ impl Engine {
         entry.checked = checked.clone();
         entry.updated = now;
         entry.is_retired = false;
-        Times { created: entry.created, updated: now }
+        let times = Times { created: entry.created, updated: now };
+        let mut changes = rows::spec(id, &checked.spec, times).to_vec();
+        if is_moved {
+            let tables = entry.tables.iter();
+            changes.extend(tables.map(|(number, table)| rows::table(id, *number, &table.kept)));
+        }
+        changes
     }
 
     /// Changes one replication by an event, and shows it.
@@ -113,10 +126,7 @@ impl Engine {
         name: &ReplicationName,
         event: impl FnOnce(ReplicationId) -> StandingEvent,
     ) -> Result<Arc<ReplicationView>, Failure> {
-        let unknown = || {
-            let message = format!("there is no replication {name}");
-            Failure::new(Reason::ReplicationNotFound, message).with("replication", name.to_string())
-        };
+        let unknown = || unknown_replication(name);
         let id = self.find(name).ok_or_else(unknown)?.id;
         self.step([event(id)]).await?;
         self.show(id).map(Arc::new).ok_or_else(unknown)

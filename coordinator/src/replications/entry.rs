@@ -56,10 +56,11 @@ impl Table {
         Self { kept, is_gone: false, failure: None, failing_since: None, job: None, slow: None }
     }
 
-    /// Drops what is known of it at other stores than those that it is kept at now.
+    /// Drops what is known of it at other stores than those that it is kept at now. A job that is
+    /// under way there is not followed any more.
     pub(super) fn forget(&mut self) {
         let path = std::mem::take(&mut self.kept.path);
-        *self = Self { job: self.job.take(), ..Self::new(KeptTable::unknown(path)) };
+        *self = Self::new(KeptTable::unknown(path));
     }
 
     pub(super) fn freshness(&self, check_failed: bool) -> ReplicaFreshness {

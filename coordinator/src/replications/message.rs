@@ -63,3 +63,10 @@ impl Replications {
         answered.await.map_err(|_| stopped())?
     }
 }
+
+/// Returns the refusal of a name that none of the kept replications has.
+#[must_use]
+pub fn unknown_replication(name: &ReplicationName) -> Failure {
+    let message = format!("there is no replication {name}");
+    Failure::new(Reason::ReplicationNotFound, message).with("replication", name.to_string())
+}

@@ -3,8 +3,6 @@
 use std::sync::Arc;
 
 use deepclone_common::clock::Clock;
-use deepclone_core::failure::Failure;
-use deepclone_core::reason::Reason;
 use deepclone_core::replication::{ReplicationName, ReplicationSpec};
 use deepclone_core::unix_time::UnixTime;
 use deepclone_proto::convert::{WireError, time::timestamp_from_wire};
@@ -13,7 +11,7 @@ use tonic::{Request, Response, Status};
 
 use super::convert::{body, refused, status};
 use super::{names, show_replication as show};
-use crate::replications::message::{EngineMessage, EngineReply, Replications};
+use crate::replications::message::{EngineMessage, EngineReply, Replications, unknown_replication};
 use crate::replications::view::ReplicationView;
 
 /// Serves `ReplicationService` over the engine.
@@ -66,7 +64,7 @@ impl ReplicationService for ReplicationCalls {
         let name = names::replication(&body(request).name).map_err(refused)?;
         let fleet = self.engine.ask(EngineMessage::Fleet).await.map_err(status)?;
         let found = fleet.replications.iter().find(|view| view.spec.name == name);
-        let view = found.ok_or_else(|| status(unknown(&name)))?;
+        let view = found.ok_or_else(|| status(unknown_replication(&name)))?;
         Ok(Response::new(show::replication(view, fleet.at, show::Detail::All)))
     }
 
@@ -124,9 +122,4 @@ impl ReplicationService for ReplicationCalls {
     ) -> Result<Response<v1::Replication>, Status> {
         self.change(&body(request).name, EngineMessage::Retire).await
     }
-}
-
-fn unknown(name: &ReplicationName) -> Failure {
-    let message = format!("there is no replication {name}");
-    Failure::new(Reason::ReplicationNotFound, message).with("replication", name.to_string())
 }

@@ -331,3 +331,28 @@ async fn a_budget_holds_what_does_not_fit_until_it_is_raised_and_outlives_a_rest
     assert_eq!(found.last_rounds[0].tables_done, 3, "{found:?}");
     assert_eq!(spent(&found), v1::replication::amount::Unit::Bytes(102));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replication_that_moves_to_another_target_knows_nothing_of_it_also_after_a_restart() {
+    let lake = lake();
+    let place = Place::File(lake.path("state.db"));
+    let mut running = Running::start(&lake, &place).await;
+    let working = Worker::register(&running, &lake, "w").await.work();
+    let named = v1::ReplicationSpec { include: vec!["sales/orders".to_owned()], ..sales() };
+    apply(&mut running, std::slice::from_ref(&named), false).await.unwrap();
+    run(&mut running, "sales").await;
+    rounds(&mut running, "sales", 1).await;
+    let moved = v1::ReplicationSpec { target: "lake".to_owned(), ..named };
+    apply(&mut running, &[moved], false).await.unwrap();
+    drop(working);
+    running.embedded.stop().await.unwrap();
+
+    let mut running = Running::start(&lake, &place).await;
+    let _working = Worker::register(&running, &lake, "w").await.work();
+    let found = get(&mut running, "sales").await.unwrap();
+    assert_eq!(found.tables[0].replicated_version, None, "{found:?}");
+    assert_eq!(found.verdict.unwrap().readiness(), Readiness::No);
+    run(&mut running, "sales").await;
+    rounds(&mut running, "sales", 2).await;
+    assert_eq!(lake.versions("sales/orders").len(), 1);
+}
