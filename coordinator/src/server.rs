@@ -1,4 +1,4 @@
-//! A coordinator as a process: it binds its sockets, prints the ready line, and stops after the
+//! A coordinator as a process: it binds its sockets, says when it serves, and stops after the
 //! running calls are answered.
 
 use std::io::Write as _;
@@ -48,16 +48,26 @@ impl Listeners {
             http: bind(settings.http_listen, settings.exposure).await?,
         })
     }
+
+    /// The one line of stdout that says that the process is ready, with both addresses.
+    ///
+    /// # Errors
+    /// A socket has no address.
+    pub fn ready_line(&self) -> Result<String, Failure> {
+        Ok(format!("listening on {} http={}", address(&self.grpc)?, address(&self.http)?))
+    }
 }
 
-/// Serves until `shutdown`; then takes no new call, and answers the running ones.
+/// Serves until `shutdown`; then takes no new call, and answers the running ones. It calls
+/// `serving` once calls are answered.
 ///
 /// # Errors
-/// The state cannot be read or written, or a socket failed.
+/// The state cannot be read or written, a socket failed, or what `serving` says.
 pub async fn run(
     settings: Settings,
     listeners: Listeners,
     shutdown: CancellationToken,
+    serving: impl FnOnce() -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let store = SqliteStore::open(&settings.place).await.map_err(|error| error.failure())?;
     let limits = match settings.shared_object {
@@ -79,9 +89,8 @@ pub async fn run(
     registry.register_collector(Box::new(follow(engine.clone())));
     let routes = rpc::routes(handle, engine, context, limits).await?;
     let (ready, is_ready) = watch::channel(true);
-    let (grpc_address, http_address) = (address(&listeners.grpc)?, address(&listeners.http)?);
-    let serving = http::serve(listeners.http, registry, pages, is_ready, stop.clone());
-    let http = tokio::spawn(serving);
+    let http = http::serve(listeners.http, registry, pages, is_ready, stop.clone());
+    let http = tokio::spawn(http);
     let grpc = tokio::spawn(
         Server::builder()
             .max_concurrent_streams(Some(STREAMS_PER_CONNECTION_MAX))
@@ -92,7 +101,7 @@ pub async fn run(
                 stop.clone().cancelled_owned(),
             ),
     );
-    announce(&format!("listening on {grpc_address} http={http_address}"))?;
+    serving()?;
     // It ends at the shutdown, or when facts cannot be made durable.
     let outcome = driver.await.map_err(|error| {
         Failure::new(Reason::Internal, format!("the driver panicked, which is a bug: {error}"))
@@ -126,8 +135,11 @@ fn address(listener: &TcpListener) -> Result<std::net::SocketAddr, Failure> {
     })
 }
 
-/// Prints the one line of stdout, which says that the process is ready.
-fn announce(line: &str) -> Result<(), Failure> {
+/// Prints the ready line to stdout.
+///
+/// # Errors
+/// Stdout is closed.
+pub fn announce(line: &str) -> Result<(), Failure> {
     let mut stdout = std::io::stdout().lock();
     writeln!(stdout, "{line}")
         .and_then(|()| stdout.flush())

@@ -58,12 +58,16 @@ pub(super) async fn serve(
     let listeners = Listeners::bind(&settings).await?;
     let address = listeners.grpc.local_addr();
     let address = address.map_err(|error| internal("a socket has no address", &error))?;
-    let mut server = tokio::spawn(server::run(settings, listeners, stop.clone()));
+    let ready = listeners.ready_line()?;
+    let mut server = tokio::spawn(server::run(settings, listeners, stop.clone(), || Ok(())));
     let url = own_url(address);
     let mut workers = start_workers(arguments.workers, &limits, &url, &connections, &stop)?;
     let declared = async {
         let mut coordinator = CoordinatorClient::connect(&url).await?;
-        apply(&mut coordinator, &read, &arguments.apply).await
+        let changes = apply(&mut coordinator, &read, &arguments.apply).await?;
+        // Whoever waits for this line finds what the file declares.
+        server::announce(&ready)?;
+        Ok(changes)
     };
     let outcome = tokio::select! {
         biased;
