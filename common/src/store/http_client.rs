@@ -23,6 +23,8 @@ const IDLE_MAX: Duration = Duration::from_secs(15);
 /// # Errors
 /// An option that cannot be used.
 pub(super) fn build(options: &ClientOptions) -> object_store::Result<Client> {
+    // One for the whole process: whoever comes later finds it there.
+    let _is_there = rustls::crypto::ring::default_provider().install_default();
     let flag = |key: Key| options.get_config_value(&key).is_some_and(|value| value == "true");
     let time = |key: Key| parsed(options, key, humantime_of);
     let mut builder = Client::builder()
