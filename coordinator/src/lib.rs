@@ -17,7 +17,7 @@
 //! * [`state`]: facts and evidence, in SQLite.
 //! * [`replications`]: replicas that are kept; [`pages`]: what people read of them.
 //! * [`hooks`]: notices that a source has changed.
-//! * [`metrics`]: the gauges of `/metrics`.
+//! * [`metrics`]: the gauges of `/metrics`; `flow`: how fast bytes are copied.
 //!
 //! The command line embeds a coordinator when it is not given one:
 //!
@@ -46,6 +46,7 @@ pub mod config;
 pub mod driver;
 pub mod effects;
 pub mod embedded;
+mod flow;
 pub mod hooks;
 pub mod job_plan;
 pub mod metrics;

@@ -19,8 +19,7 @@ use tonic::transport::Server;
 use crate::config::Settings;
 use crate::effects::Context;
 use crate::metrics::Gauges;
-use crate::pages::routes::ReadFleet;
-use crate::replications::message::{EngineMessage, Replications};
+use crate::pages::data::LiveData;
 use crate::replications::metrics::follow;
 use crate::state::SqliteStore;
 use crate::{driver, hooks, pages, replications, rpc};
@@ -83,7 +82,8 @@ pub async fn run(
             .map_err(|error| error.failure())?;
     let (engine, keeping) =
         replications::start(context.clone(), handle.clone(), stop.clone()).await?;
-    let pages = pages::routes::routes(fleet_of(engine.clone()));
+    let data = LiveData::new(engine.clone(), handle.clone(), context.clock);
+    let pages = pages::routes::routes(Arc::new(data));
     let pages = pages.merge(hooks::routes(engine.clone(), settings.hook_secret.as_ref()));
     let mut registry = gauges.registry();
     registry.register_collector(Box::new(follow(engine.clone())));
@@ -119,14 +119,6 @@ pub async fn run(
     });
     outcome??;
     kept?
-}
-
-/// Reads all replications for the pages.
-fn fleet_of(engine: Replications) -> ReadFleet {
-    Arc::new(move || {
-        let engine = engine.clone();
-        Box::pin(async move { engine.ask(EngineMessage::Fleet).await })
-    })
 }
 
 fn address(listener: &TcpListener) -> Result<std::net::SocketAddr, Failure> {

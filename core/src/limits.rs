@@ -177,6 +177,9 @@ pub const RECALLS_MAX: usize = 256;
 pub const WATCHERS_PER_JOB_MAX: usize = 64;
 /// Streams that follow jobs, in all: each holds a task and a connection's stream.
 pub const WATCHERS_MAX: usize = 1_024;
+/// Pages of jobs that are kept up to date at once: each holds a connection, and takes one of the
+/// streams that follow jobs from programs.
+pub const PAGE_STREAMS_MAX: usize = 128;
 /// Calls at once on one connection: a worker needs four, a client few and its watches.
 pub const STREAMS_PER_CONNECTION_MAX: u32 = 256;
 /// Plans for clients (not for jobs) that are made or wait at once: each holds a call.
@@ -294,6 +297,8 @@ const _: () = assert!(JOBS_ENDED_MAX <= JOBS_KEPT_MAX);
 const _: () = assert!(EVIDENCE_KEPT.as_secs() <= JOBS_KEPT.as_secs());
 const _: () = assert!(PURGE_ROWS_MAX < EVIDENCE_ROWS_MAX);
 const _: () = assert!(WATCHERS_PER_JOB_MAX <= WATCHERS_MAX);
+// Pages leave most streams to programs.
+const _: () = assert!(PAGE_STREAMS_MAX <= WATCHERS_MAX / 4);
 const _: () = assert!(PARTITION_FILTER_BYTES_MAX + 2 * URI_BYTES_MAX < SPEC_BYTES_MAX);
 const _: () = assert!(ENTITY_TAG_BYTES_KEPT <= ENTITY_TAG_BYTES_MAX);
 const _: () = assert!(POLL_MIN.as_millis() < POLL_MAX.as_millis());

@@ -40,7 +40,11 @@
     check(table.caption?.textContent, `no caption in ${shown(table)}`);
     for (const head of all("th", table)) check(head.scope, `no scope in ${shown(head)}`);
   }
-  check(all("script, [style], [onclick]").length === 0, "it has a script or a style of its own");
+  check(all("script:not([src^='/']), [style], [onclick]").length === 0,
+    "it has a script or a style of its own");
+  for (const bar of all("progress, meter")) {
+    check(bar.getAttribute("aria-label"), `no text for ${shown(bar)}`);
+  }
 
   const width = document.documentElement.clientWidth;
   check(document.documentElement.scrollWidth <= width,

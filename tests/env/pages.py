@@ -23,7 +23,8 @@ CHECKS = (pathlib.Path(__file__).parent / "pages.js").read_text()
 
 def main(chromium: str, folder: str, *pages: str) -> int:
     faults = []
-    with tempfile.TemporaryDirectory(prefix="deepclone-") as profile:
+    # A process of the browser may write to the profile when the browser itself has ended.
+    with tempfile.TemporaryDirectory(prefix="deepclone-", ignore_cleanup_errors=True) as profile:
         browser = Browser(chromium, profile)
         try:
             for page in pages:

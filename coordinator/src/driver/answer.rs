@@ -75,7 +75,8 @@ impl Driver {
 
     fn worker(&self, view: &WorkerView<'_>) -> Option<WorkerSnapshot> {
         let info = self.workers.info(view.worker)?.clone();
-        let (now, now_ms) = (self.now().0, self.context.clock.now_ms());
+        let (moment, now_ms) = (self.now(), self.context.clock.now_ms());
+        let now = moment.0;
         let set_aside = |(key, aside): (&ConnectionKey, &SetAside)| ConnectionSetAside {
             connection: info.names.get(key).cloned().unwrap_or_default(),
             reason: aside.reason.clone(),
@@ -85,6 +86,11 @@ impl Driver {
             worker: view.worker,
             state: view.state,
             last_seen_ms: now_ms.saturating_sub_unsigned(now.saturating_sub(view.last_seen.0)),
+            tasks_held: view.tasks_held,
+            tasks_done: view.tasks_done,
+            bytes_done: view.bytes_done,
+            bytes_per_second: self.workers.bytes_per_second(view.worker, moment),
+            last_error: view.last_error.map(ToOwned::to_owned),
             set_aside: view.set_aside.iter().map(set_aside).collect(),
             info,
         })

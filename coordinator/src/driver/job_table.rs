@@ -15,7 +15,7 @@ use deepclone_core::receipt::{Receipt, SharedUpload};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
-use super::snapshot::{JobSnapshot, JobsPage, JobsQuery};
+use super::snapshot::{JobPhases, JobSnapshot, JobsPage, JobsQuery};
 use super::watchers::Watchers;
 use crate::job_plan::JobPlan;
 use crate::shared_steps::SharedSteps;
@@ -42,6 +42,7 @@ pub(super) struct JobEntry {
     /// As recorded with the job's newest plan or its end.
     note: PlanNote,
     created_ms: i64,
+    phases: JobPhases,
     ended_ms: Option<i64>,
 }
 
@@ -98,6 +99,7 @@ impl JobTable {
             sequence: 0,
             note: PlanNote::default(),
             created_ms: 0,
+            phases: JobPhases::default(),
             ended_ms: None,
         };
         self.places.insert(entry.place, job);
@@ -125,6 +127,10 @@ impl JobTable {
         job.work.steps.record(&entry.fact);
         match &entry.fact {
             Fact::Created { .. } => job.created_ms = entry.recorded_ms,
+            Fact::Planned { .. } => {
+                job.phases = JobPhases { planned_ms: Some(entry.recorded_ms), publishing_ms: None };
+            }
+            Fact::PublishIntended { .. } => job.phases.publishing_ms = Some(entry.recorded_ms),
             Fact::Ended { .. } => job.ended_ms = Some(entry.recorded_ms),
             _ => {}
         }
@@ -198,6 +204,7 @@ impl JobEntry {
             end: view.end.cloned(),
             note: self.note.clone(),
             created_ms: self.created_ms,
+            phases: self.phases,
             ended_ms: self.ended_ms,
         }
     }
@@ -288,7 +295,7 @@ pub(super) fn ended_snapshot(entries: &[Entry]) -> Result<Arc<JobSnapshot>, Stat
         why: "it has no beginning or no end".to_owned(),
     };
     let mut table = JobTable::recover(entries)?;
-    let (job, JobEntry { job_spec, sequence, note, created_ms, ended_ms, .. }) =
+    let (job, JobEntry { job_spec, sequence, note, created_ms, phases, ended_ms, .. }) =
         table.entries.pop_first().ok_or_else(damaged)?;
     let (mut source_version, mut found) = (None, None);
     let mut limits = JobLimits::default();
@@ -315,6 +322,7 @@ pub(super) fn ended_snapshot(entries: &[Entry]) -> Result<Arc<JobSnapshot>, Stat
         end: Some(end),
         note,
         created_ms,
+        phases,
         ended_ms,
     }))
 }

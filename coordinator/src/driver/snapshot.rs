@@ -28,8 +28,19 @@ pub struct JobSnapshot {
     pub note: PlanNote,
     /// Milliseconds since 1970 (UTC).
     pub created_ms: i64,
+    pub phases: JobPhases,
     /// Milliseconds since 1970 (UTC). `None` while it is live.
     pub ended_ms: Option<i64>,
+}
+
+/// When the phases of a job began, in milliseconds since 1970 (UTC).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct JobPhases {
+    /// When its newest plan was made. `None` before, and when there was nothing to do.
+    pub planned_ms: Option<i64>,
+    /// When all was copied and the commit was begun. `None` before. It is kept no longer than the
+    /// job is in memory.
+    pub publishing_ms: Option<i64>,
 }
 
 /// Which jobs a client lists.
@@ -72,6 +83,16 @@ pub struct WorkerSnapshot {
     pub state: WorkerState,
     /// When it last called, in milliseconds since 1970 (UTC).
     pub last_seen_ms: i64,
+    /// Tasks that it holds.
+    pub tasks_held: u32,
+    /// Tasks that it finished, since the coordinator started.
+    pub tasks_done: u64,
+    /// Bytes of those, since the coordinator started.
+    pub bytes_done: u64,
+    /// What it copied in the last minute. `None` while that is not known.
+    pub bytes_per_second: Option<u64>,
+    /// The last failure that it reported.
+    pub last_error: Option<String>,
     pub set_aside: Vec<ConnectionSetAside>,
 }
 

@@ -76,6 +76,9 @@ impl Driver {
                 self.workers.report(worker, reply);
             }
             Message::Heartbeat(worker, held, reply) => {
+                let done = self.machine.worker(worker).map_or(0, |view| view.bytes_done);
+                let moving = held.iter().map(|task| task.bytes_done);
+                self.workers.flowed(worker, moving.fold(done, u64::saturating_add), now);
                 self.workers.heartbeat(worker, reply);
                 events.push(Event::Heartbeat { worker, held });
             }

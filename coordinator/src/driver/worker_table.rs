@@ -4,12 +4,13 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use deepclone_core::ids::{GrantKey, WorkerId};
-use deepclone_core::machine::Machine;
+use deepclone_core::machine::{Machine, Moment};
 use deepclone_core::task::Grant;
 
 use super::message::{Beat, Reply};
 use super::refusal::unknown_worker;
 use super::snapshot::WorkerDescription;
+use crate::flow::ByteFlow;
 
 /// Every worker that is registered or waits for an answer.
 #[derive(Default)]
@@ -19,6 +20,7 @@ pub(super) struct WorkerTable(BTreeMap<WorkerId, WorkerEntry>);
 struct WorkerEntry {
     /// `None` when it never registered.
     info: Option<WorkerDescription>,
+    flow: ByteFlow,
     /// Its request for tasks.
     acquire: Option<Reply<Vec<Grant>>>,
     /// Its heartbeats of this turn.
@@ -35,6 +37,18 @@ impl WorkerTable {
     /// `None` when the worker is not registered.
     pub(super) fn info(&self, worker: WorkerId) -> Option<&WorkerDescription> {
         self.0.get(&worker)?.info.as_ref()
+    }
+
+    /// Notes how many bytes a worker has copied so far, with those of tasks that are not done.
+    pub(super) fn flowed(&mut self, worker: WorkerId, bytes: u64, now: Moment) {
+        if let Some(entry) = self.0.get_mut(&worker) {
+            entry.flow.note(bytes, now);
+        }
+    }
+
+    /// What a worker copied lately, in bytes a second. `None` while that is not known.
+    pub(super) fn bytes_per_second(&self, worker: WorkerId, now: Moment) -> Option<u64> {
+        self.0.get(&worker)?.flow.bytes_per_second(now)
     }
 
     /// Keeps a request for tasks. An older one of the same worker is answered with nothing.

@@ -11,7 +11,7 @@ use maud::{Markup, html};
 use super::causes::{Cause, CauseKind, causes};
 use super::clock::PageClock;
 use super::paging::{PageQuery, group_address};
-use super::shell::document;
+use super::shell::{PageTab, document};
 use super::words::{Visible, counted, grouped, percent, span};
 use super::{budget, now, verdict};
 use crate::replications::lag_summary::LagSummary;
@@ -34,7 +34,7 @@ pub(super) fn page(fleet: &FleetView, query: &PageQuery) -> String {
     let clock = PageClock::new(common_zone(fleet), fleet.at);
     let is_empty = fleet.replications.is_empty();
     let main = if is_empty { empty() } else { lists(fleet, query, &clock) };
-    document("Can we fail over?", Some(&clock), &main)
+    document("Can we fail over?", PageTab::Replications, Some(&clock), &main)
 }
 
 /// What to do when there is nothing yet.
@@ -161,7 +161,7 @@ fn replications(rows: &[FleetRow<'_>], query: &PageQuery, clock: &PageClock) -> 
                     "Replications " small { "(" (grouped(found.len() as u64))
                         @if found.len() != rows.len() { " of " (grouped(rows.len() as u64)) } ")" }
                 }
-                (search(query))
+                (query.search_form("/", "Name, owner, group, label or connection"))
             }
             @if found.is_empty() {
                 p { "None has “" (Visible(&query.text)) "” in its name, owner, group, labels or \
@@ -182,17 +182,6 @@ fn replications(rows: &[FleetRow<'_>], query: &PageQuery, clock: &PageClock) -> 
                 }
             }
             (part.links(query, "replications"))
-        }
-    }
-}
-
-fn search(query: &PageQuery) -> Markup {
-    html! {
-        form role="search" method="get" action="/" {
-            @if let Some(group) = &query.group { input type="hidden" name="group" value=(group); }
-            label for="q" { "Name, owner, group, label or connection" }
-            input id="q" name="q" type="search" value=(query.text) autocomplete="off";
-            button { "Search" }
         }
     }
 }
@@ -320,7 +309,7 @@ pub(super) fn behind(view: &ReplicationView, lag: &LagSummary, clock: &PageClock
 }
 
 /// The zone of most replications; UTC when there are none.
-fn common_zone(fleet: &FleetView) -> &str {
+pub(super) fn common_zone(fleet: &FleetView) -> &str {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for view in &fleet.replications {
         *counts.entry(&view.spec.time_zone).or_default() += 1;

@@ -1,4 +1,4 @@
-//! What a browser may do with the pages: read them, and nothing else.
+//! What a browser may do with the pages: read them, and nothing else, unless a page says more.
 
 use axum::http::HeaderValue;
 use axum::http::header::{
@@ -19,11 +19,11 @@ const HEADERS: [(HeaderName, &str); 5] = [
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
 
-/// Adds the headers to an answer. What says nothing of caching is not kept.
+/// Adds the headers that an answer does not have. What says nothing of caching is not kept.
 pub(super) async fn protect(mut response: Response) -> Response {
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
-        headers.insert(name, HeaderValue::from_static(value));
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response

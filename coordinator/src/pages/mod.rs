@@ -1,18 +1,25 @@
 //! The pages that people read: whether they can fail over, and what needs them.
 //!
-//! They are made here as whole documents, one style sheet beside them. No script is needed.
+//! They are made here as whole documents, one style sheet beside them. No script is needed; where
+//! scripts run, one keeps the figures of a job up to date.
 //!
-//! * [`routes`]: the addresses; `headers`: what a browser may do with them.
+//! * [`routes`]: the addresses; `headers`: what a browser may do with them; `instead`: what is
+//!   answered where there is no page.
+//! * [`data`]: what they are made from.
 //! * `shell`: what all pages share.
 //! * `fleet`: the first page, over all replications; `replication`: one of them.
+//! * `jobs`: the syncs, and one of them; `workers`: who copies.
 //! * `causes`: what needs somebody; `verdict`: whether one can fail over, in words.
 //! * `paging`, `clock`, `words`: parts of a list, times, numbers and names.
 
 mod budget;
 mod causes;
 mod clock;
+pub mod data;
 mod fleet;
 mod headers;
+mod instead;
+mod jobs;
 mod now;
 mod paging;
 mod replication;
@@ -20,3 +27,4 @@ pub mod routes;
 mod shell;
 mod verdict;
 mod words;
+mod workers;

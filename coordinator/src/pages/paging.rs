@@ -57,6 +57,21 @@ impl PageQuery {
         ListPart { first, end: (first + ROWS_MAX).min(of), of, page }
     }
 
+    /// A form that searches at an address; at the same one when that is empty.
+    pub(super) fn search_form(&self, address: &str, label: &str) -> Markup {
+        let address = Some(address).filter(|address| !address.is_empty());
+        html! {
+            form.search role="search" method="get" action=[address] {
+                @if let Some(group) = &self.group {
+                    input type="hidden" name="group" value=(group);
+                }
+                label for="q" { (label) }
+                input id="q" name="q" type="search" value=(self.text) autocomplete="off";
+                button { "Search" }
+            }
+        }
+    }
+
     fn address(&self, page: usize) -> String {
         let mut address = format!("?page={page}");
         let encoded = |text: &str| -> String { text.bytes().map(encoded_byte).collect() };

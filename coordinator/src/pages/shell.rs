@@ -12,14 +12,44 @@ pub(super) const STYLE: &str = include_str!("style.css");
 /// The picture that browsers show beside the title.
 pub(super) const ICON: &str = include_str!("icon.svg");
 
-/// The address of the style sheet. It changes with the content, so browsers may keep it.
-static STYLE_ADDRESS: LazyLock<String> = LazyLock::new(|| {
-    let digest = Sha256::digest(STYLE);
-    format!("/style.css?v={:02x}{:02x}{:02x}{:02x}", digest[0], digest[1], digest[2], digest[3])
-});
+/// The script of pages whose figures change. They can be read without it.
+pub(super) const LIVE: &str = include_str!("live.js");
+
+/// The address of the style sheet.
+static STYLE_ADDRESS: LazyLock<String> = LazyLock::new(|| address("style.css", STYLE));
+/// The address of the script.
+pub(super) static LIVE_ADDRESS: LazyLock<String> = LazyLock::new(|| address("live.js", LIVE));
+
+/// An address that changes with the content, so that browsers may keep it.
+fn address(name: &str, content: &str) -> String {
+    let digest = Sha256::digest(content);
+    format!("/{name}?v={:02x}{:02x}{:02x}{:02x}", digest[0], digest[1], digest[2], digest[3])
+}
+
+/// What a page belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PageTab {
+    Replications,
+    Jobs,
+    Workers,
+    /// It says why there is no page.
+    Nothing,
+}
+
+/// The way to all pages.
+const TABS: [(PageTab, &str, &str); 3] = [
+    (PageTab::Replications, "/", "Replications"),
+    (PageTab::Jobs, "/jobs", "Jobs"),
+    (PageTab::Workers, "/workers", "Workers"),
+];
 
 /// Returns a whole document around what is special to a page.
-pub(super) fn document(title: &str, clock: Option<&PageClock>, main: &Markup) -> String {
+pub(super) fn document(
+    title: &str,
+    tab: PageTab,
+    clock: Option<&PageClock>,
+    main: &Markup,
+) -> String {
     let document = html! {
         (DOCTYPE)
         html lang="en" {
@@ -36,7 +66,10 @@ pub(super) fn document(title: &str, clock: Option<&PageClock>, main: &Markup) ->
                 header {
                     nav aria-label="Pages" {
                         a.brand href="/" { "Deepclone" }
-                        a href="/" { "Replications" }
+                        @for (own, address, name) in TABS {
+                            @let current = (own == tab).then_some("true");
+                            a href=(address) aria-current=[current] { (name) }
+                        }
                     }
                     @if let Some(clock) = clock {
                         p.as-of { "as of " (clock.time(clock.now())) }

@@ -16,7 +16,15 @@ async fn every_page_answers_with_its_headers_also_without_a_body() {
         ("/replications/none", 404),
         ("/replications/%3Cb%3E%E2%80%AE", 404),
         ("/nothing/here", 404),
+        ("/jobs", 200),
+        ("/jobs?state=copying&after=00000000-0000-0000-0000-000000000003", 200),
+        ("/jobs/00000000-0000-0000-0000-000000000001", 404),
+        ("/jobs/none", 404),
+        ("/jobs/none/events", 404),
+        ("/workers", 200),
+        ("/workers?q=none", 200),
         ("/style.css", 200),
+        ("/live.js", 200),
         ("/icon.svg", 200),
     ] {
         let answer = site.get(path).await;
@@ -53,7 +61,7 @@ async fn what_is_absent_is_named_and_escaped() {
 async fn nothing_that_can_be_shown_is_no_yes() {
     let failure = Failure::new(Reason::CoordinatorUnavailable, "the coordinator is stopping");
     let site = Site::answering(Err(failure)).await;
-    for path in ["/", "/replications/orders-dr"] {
+    for path in ["/", "/replications/orders-dr", "/jobs", "/workers"] {
         let answer = site.get(path).await;
         assert_eq!(answer.status, 503);
         assert!(answer.body.contains("the coordinator is stopping"));

@@ -1,9 +1,11 @@
 //! The pages of a coordinator, over replications that are made here.
 //!
-//! * [`samples`]: replications as the engine shows them.
-//! * [`site`]: the pages, served and asked for.
-//! * [`first`]: the first page; [`one`]: the page of a replication; [`answers`]: what is answered
-//!   at other addresses, and with which headers.
+//! * [`samples`]: replications as the engine shows them; [`work`]: jobs and workers as the driver
+//!   does.
+//! * [`fake`]: what answers the pages; [`site`]: the pages, served and asked for.
+//! * [`first`]: the first page; [`one`]: the page of a replication; [`jobs`]: those of jobs, with
+//!   their [`live`] figures; [`workers`]: that of workers; [`answers`]: what is answered at other
+//!   addresses, and with which headers.
 //! * [`browser`]: the pages in Chromium.
 //! * [`figures`]: the metrics of replications; [`alerts`]: the rules over them.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -11,8 +13,13 @@
 mod alerts;
 mod answers;
 mod browser;
+mod fake;
 mod figures;
 mod first;
+mod jobs;
+mod live;
 mod one;
 mod samples;
 mod site;
+mod work;
+mod workers;

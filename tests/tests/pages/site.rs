@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use deepclone_common::http;
 use deepclone_coordinator::metrics::Gauges;
-use deepclone_coordinator::pages::routes::{ReadFleet, routes};
+use deepclone_coordinator::pages::routes::routes;
 use deepclone_coordinator::replications::metrics::FleetMetrics;
 use deepclone_coordinator::replications::view::FleetView;
 use deepclone_core::failure::Failure;
@@ -12,6 +12,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::fake::FakeData;
 
 /// Serves until it is dropped.
 pub(crate) struct Site {
@@ -34,8 +36,12 @@ impl Site {
 
     /// Serves what this says of the replications.
     pub(crate) async fn answering(fleet: Result<Arc<FleetView>, Failure>) -> Self {
-        let shown = fleet.clone();
-        let read: ReadFleet = Arc::new(move || Box::pin(std::future::ready(shown.clone())));
+        Self::showing(FakeData::of(fleet)).await
+    }
+
+    /// Serves what a fake answers.
+    pub(crate) async fn showing(data: FakeData) -> Self {
+        let fleet = data.fleet.clone();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let stop = CancellationToken::new();
@@ -43,7 +49,8 @@ impl Site {
         let mut registry = Gauges::default().registry();
         let (_, known) = watch::channel(fleet.as_ref().ok().cloned());
         registry.register_collector(Box::new(FleetMetrics::new(known)));
-        tokio::spawn(http::serve(listener, registry, routes(read), ready, stop.clone()));
+        let pages = routes(Arc::new(data));
+        tokio::spawn(http::serve(listener, registry, pages, ready, stop.clone()));
         Self { address, _stop: stop.drop_guard() }
     }
 
@@ -51,10 +58,16 @@ impl Site {
         self.ask("GET", path).await
     }
 
-    pub(crate) async fn ask(&self, method: &str, path: &str) -> Answer {
+    /// Sends a request, and returns the connection to read its answer from.
+    pub(crate) async fn open(&self, method: &str, path: &str) -> TcpStream {
         let mut stream = TcpStream::connect(&self.address).await.unwrap();
         let request = format!("{method} {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
+        stream
+    }
+
+    pub(crate) async fn ask(&self, method: &str, path: &str) -> Answer {
+        let mut stream = self.open(method, path).await;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();

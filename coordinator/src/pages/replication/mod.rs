@@ -16,7 +16,7 @@ use super::causes::causes;
 use super::clock::PageClock;
 use super::fleet::cause_list;
 use super::paging::{PageQuery, group_address};
-use super::shell::document;
+use super::shell::{PageTab, document};
 use super::words::{Visible, bytes, counted};
 use super::{budget, now, verdict};
 use crate::replications::lag_summary::LagSummary;
@@ -40,7 +40,7 @@ pub(super) fn page(view: &ReplicationView, now: UnixTime, query: &PageQuery) -> 
         (rounds::section(view, &clock))
         (declared::section(view, &clock))
     };
-    document(view.spec.name.as_str(), Some(&clock), &main)
+    document(view.spec.name.as_str(), PageTab::Replications, Some(&clock), &main)
 }
 
 fn opening(view: &ReplicationView, clock: &PageClock) -> Markup {

@@ -23,7 +23,7 @@ pub(super) fn section(view: &ReplicationView, query: &PageQuery, clock: &PageClo
                             " of " (grouped(view.tables.len() as u64))
                         } ")" }
                 }
-                @if !view.tables.is_empty() { (search(query)) }
+                @if !view.tables.is_empty() { (query.search_form("", "Path of a table")) }
             }
             @if view.tables.is_empty() {
                 p { "Its patterns have found no table yet." }
@@ -48,16 +48,6 @@ pub(super) fn section(view: &ReplicationView, query: &PageQuery, clock: &PageClo
                 }
             }
             (part.links(query, "tables"))
-        }
-    }
-}
-
-fn search(query: &PageQuery) -> Markup {
-    html! {
-        form role="search" method="get" {
-            label for="q" { "Path of a table" }
-            input id="q" name="q" type="search" value=(query.text) autocomplete="off";
-            button { "Search" }
         }
     }
 }
@@ -112,7 +102,7 @@ fn behind(lag: Lag, view: &ReplicationView, clock: &PageClock) -> Markup {
 fn now(table: &TableView, clock: &PageClock) -> Markup {
     html! {
         @if let Some(job) = &table.job {
-            (job.state.to_lowercase().replace('_', " "))
+            a href={ "/jobs/" (job.id) } { (job.state.to_lowercase().replace('_', " ")) }
             @if job.bytes_total > 0 { " " (percent(job.bytes_done, job.bytes_total)) " %" }
         }
         @if let Some(failure) = &table.failure {
