@@ -53,6 +53,7 @@ impl Engine {
                 StandingFact::RoundEnded { replication, round } => {
                     let Some(entry) = self.entries.get_mut(&replication) else { continue };
                     let read = std::mem::take(&mut entry.read_in_round);
+                    entry.count_round(round.outcome);
                     let tables = entry.tables.keys();
                     let closed =
                         tables.map(|table| rows::closed(replication, round.number, *table));
@@ -60,6 +61,9 @@ impl Engine {
                     self.note_round(replication, show::ended(&round, read), &mut changes);
                 }
                 StandingFact::Skipped { replication, slots, at } => {
+                    if let Some(entry) = self.entries.get_mut(&replication) {
+                        entry.counts.slots_skipped += slots.count;
+                    }
                     self.note_round(replication, show::skipped(&slots, at), &mut changes);
                 }
             }
@@ -225,6 +229,12 @@ impl Engine {
         self.tell(job, |job, reply| Message::Limit(job, change, reply)).await;
     }
 
+    fn count_bytes(&mut self, id: ReplicationId, read: u64) {
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.counts.bytes_read = entry.counts.bytes_read.saturating_add(read);
+        }
+    }
+
     /// Takes news of a job: what the scheduler is told, and the rows that change.
     pub(super) fn heard(
         &mut self,
@@ -239,7 +249,8 @@ impl Engine {
             JobNews::Moved(figures) => {
                 let before = table.job.replace((job, Some(figures))).and_then(|(_, before)| before);
                 let mut events = Vec::new();
-                if figures.bytes_read > before.map_or(0, |before| before.bytes_read) {
+                let read = figures.bytes_read_since(before);
+                if read > 0 {
                     let total = Cost { bytes: figures.bytes_read, money: None };
                     events.push(StandingEvent::JobSent { job, total });
                 }
@@ -250,11 +261,14 @@ impl Engine {
                     let cost = Cost { bytes, money: None };
                     events.push(StandingEvent::JobPlanned { job, cost });
                 }
+                self.count_bytes(id, read);
                 self.view = None;
                 (events, Vec::new())
             }
             JobNews::Ended { end, figures, created } => {
-                let is_its_own = table.job.take().is_some_and(|(own, _)| own == job);
+                let own = table.job.take().filter(|(own, _)| *own == job);
+                let is_its_own = own.is_some();
+                let read = own.map_or(0, |(_, before)| figures.bytes_read_since(before));
                 let outcome = match end {
                     End::Succeeded { source_version, replica_version, .. } => {
                         if is_its_own {
@@ -270,6 +284,7 @@ impl Engine {
                     End::Cancelled => JobOutcome::Cancelled,
                 };
                 let changes = vec![rows::table(id, number, &table.kept)];
+                self.count_bytes(id, read);
                 if let Some(entry) = self.entries.get_mut(&id) {
                     entry.read_in_round = entry.read_in_round.saturating_add(figures.bytes_read);
                 }

@@ -7,12 +7,13 @@ use deepclone_core::failure::Failure;
 use deepclone_core::ids::{JobId, ReplicationId, TableNumber};
 use deepclone_core::readiness::lag::ReplicaFreshness;
 use deepclone_core::replication::{CheckedReplication, ReplicationSpec, SpecError};
+use deepclone_core::standing::RoundOutcome;
 use deepclone_core::unix_time::UnixTime;
 
 use super::kept::{KeptTable, Times};
 use super::news::JobFigures;
 use super::probe::{ProbeOrder, Probed, SourceHead};
-use super::view::RoundView;
+use super::view::{ReplicationCounts, RoundView};
 
 /// Rounds of a replication that are kept for people.
 pub(super) const ROUNDS_KEPT: usize = 100;
@@ -35,6 +36,7 @@ pub(super) struct ReplicationEntry {
     pub(super) is_retired: bool,
     /// Bytes that the ended jobs of the round under way read.
     pub(super) read_in_round: u64,
+    pub(super) counts: ReplicationCounts,
 }
 
 /// A table of a replication. Its number stays, also while it is gone.
@@ -130,6 +132,7 @@ impl ReplicationEntry {
             probe_failure: None,
             is_retired: false,
             read_in_round: 0,
+            counts: ReplicationCounts::default(),
         }
     }
 
@@ -201,6 +204,14 @@ impl ReplicationEntry {
         let known = self.tables.iter().find(|(_, table)| table.kept.path == path);
         let next = self.tables.keys().next_back().map_or(0, |last| last.0 + 1);
         known.map_or(TableNumber(next), |(number, _)| *number)
+    }
+
+    pub(super) fn count_round(&mut self, outcome: RoundOutcome) {
+        let counts = &mut self.counts;
+        match outcome {
+            RoundOutcome::Copied { failed: 0, .. } => counts.rounds_done += 1,
+            RoundOutcome::Copied { .. } | RoundOutcome::ProbeFailed => counts.rounds_failed += 1,
+        }
     }
 
     pub(super) fn note_round(&mut self, round: RoundView) {

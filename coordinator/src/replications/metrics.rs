@@ -14,12 +14,13 @@ use deepclone_core::unix_time::UnixTime;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
 use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use tokio::sync::watch;
 
 use super::lag_summary::LagSummary;
 use super::message::{EngineMessage, Replications};
-use super::view::{FleetView, ReplicationState, ReplicationView};
+use super::view::{FleetView, ReplicationCounts, ReplicationState, ReplicationView};
 
 /// How often the engine is asked.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -40,7 +41,7 @@ struct Figures<'a> {
     verdict: ReadyVerdict,
 }
 
-/// A metric of each replication.
+/// A metric of each replication: a counter if its name says that it is a total, else a gauge.
 struct Definition {
     name: &'static str,
     help: &'static str,
@@ -48,6 +49,14 @@ struct Definition {
     label: &'static str,
     /// The values of that label with those of the metric.
     samples: fn(&Figures<'_>) -> Vec<(&'static str, f64)>,
+}
+
+/// A metric of each group of replications.
+struct GroupDefinition {
+    name: &'static str,
+    help: &'static str,
+    label: &'static str,
+    samples: fn(&ReadyVerdict) -> Vec<(&'static str, f64)>,
 }
 
 /// A metric of each budget.
@@ -63,7 +72,23 @@ const VIEWED: (&str, &str) = (
     "The moment that all metrics of replications are of; absent while nothing is known of them",
 );
 
-const PER_REPLICATION: [Definition; 12] = [
+const PER_GROUP: [GroupDefinition; 2] = [
+    GroupDefinition {
+        name: "deepclone_replications_ready",
+        help: "Whether all tables of a group can be failed over to: 1 for the answer; an empty \
+               group is all replications together",
+        label: "answer",
+        samples: |verdict| answers(verdict.readiness),
+    },
+    GroupDefinition {
+        name: "deepclone_replications_recovery_point_timestamp_seconds",
+        help: "The time up to which all tables of a group are complete; absent while there is none",
+        label: "",
+        samples: |verdict| some(verdict.recovery_point.map(seconds)),
+    },
+];
+
+const PER_REPLICATION: [Definition; 15] = [
     Definition {
         name: "deepclone_replication_state",
         help: "1 for the state that it is in",
@@ -76,7 +101,7 @@ const PER_REPLICATION: [Definition; 12] = [
         name: "deepclone_replication_ready",
         help: "Whether all its tables can be failed over to: 1 for the answer",
         label: "answer",
-        samples: |of| ANSWERS.map(|(is, name)| (name, number(of.verdict.readiness == is))).to_vec(),
+        samples: |of| answers(of.verdict.readiness),
     },
     Definition {
         name: "deepclone_replication_lag_known",
@@ -151,6 +176,28 @@ const PER_REPLICATION: [Definition; 12] = [
         label: "",
         samples: |of| one(float(of.view.unapproved.len() as u64)),
     },
+    Definition {
+        name: "deepclone_replication_rounds_total",
+        help: "Its rounds that ended since the coordinator started: failed if a table was not \
+               synced or the sources did not answer, else done",
+        label: "outcome",
+        samples: |of| {
+            let ReplicationCounts { rounds_done, rounds_failed, .. } = of.view.counts;
+            vec![("done", float(rounds_done)), ("failed", float(rounds_failed))]
+        },
+    },
+    Definition {
+        name: "deepclone_replication_slots_skipped_total",
+        help: "Slots that had no round since the coordinator started",
+        label: "",
+        samples: |of| one(float(of.view.counts.slots_skipped)),
+    },
+    Definition {
+        name: "deepclone_replication_read_bytes_total",
+        help: "Bytes that its jobs read since the coordinator started, repeats included",
+        label: "",
+        samples: |of| one(float(of.view.counts.bytes_read)),
+    },
 ];
 
 const PER_BUDGET: [BudgetDefinition; 3] = [
@@ -213,6 +260,16 @@ impl Collector for FleetMetrics {
         let count = float(fleet.replications.len() as u64);
         write(&mut encoder, COUNT, &mut std::iter::once((vec![], count)))?;
         write(&mut encoder, VIEWED, &mut std::iter::once((vec![], seconds(fleet.at))))?;
+        let groups = groups(&fleet);
+        for GroupDefinition { name, help, label, samples } in &PER_GROUP {
+            let mut lines = groups.iter().flat_map(|(group, verdict)| {
+                samples(verdict).into_iter().map(|(value, number)| {
+                    let own = (!label.is_empty()).then_some((*label, value));
+                    (std::iter::once(("group", *group)).chain(own).collect(), number)
+                })
+            });
+            write(&mut encoder, (name, help), &mut lines)?;
+        }
         let figures: Vec<Figures<'_>> =
             fleet.replications.iter().map(|view| Figures::new(view, fleet.at)).collect();
         for Definition { name, help, label, samples } in &PER_REPLICATION {
@@ -241,6 +298,13 @@ fn write(
     (name, help): (&str, &str),
     lines: &mut dyn Iterator<Item = (Vec<(&str, &str)>, f64)>,
 ) -> Result<(), fmt::Error> {
+    if let Some(name) = name.strip_suffix("_total") {
+        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+        for (labels, number) in lines {
+            ConstCounter::new(number).encode(family.encode_family(&labels)?)?;
+        }
+        return Ok(());
+    }
     let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
     for (labels, number) in lines {
         let gauge = ConstGauge::new(number);
@@ -250,6 +314,14 @@ fn write(
         gauge.encode(family.encode_family(&labels)?)?;
     }
     Ok(())
+}
+
+/// Returns whether each group can be failed over to, and all replications together.
+fn groups(fleet: &FleetView) -> BTreeMap<&str, ReadyVerdict> {
+    let named = fleet.replications.iter().filter_map(|view| view.spec.group.as_deref());
+    let named = named.map(|group| (group, Some(group)));
+    let groups: BTreeMap<_, _> = named.chain([("", None)]).collect();
+    groups.into_iter().map(|(name, group)| (name, fleet.verdict(group))).collect()
 }
 
 /// Returns each budget once, however many replications fall under it, by its name and unit.
@@ -288,6 +360,10 @@ pub fn table() -> String {
     for (name, help) in [COUNT, VIEWED] {
         line(name, "", help);
     }
+    for GroupDefinition { name, help, label, .. } in &PER_GROUP {
+        let own = if label.is_empty() { String::new() } else { format!(", `{label}`") };
+        line(name, &format!("`group`{own}"), help);
+    }
     for Definition { name, help, label, .. } in &PER_REPLICATION {
         let own = if label.is_empty() { String::new() } else { format!(", `{label}`") };
         line(name, &format!("`replication`, `owner`{own}"), help);
@@ -296,6 +372,10 @@ pub fn table() -> String {
         line(name, "`budget`, `unit`", help);
     }
     text
+}
+
+fn answers(readiness: Readiness) -> Vec<(&'static str, f64)> {
+    ANSWERS.map(|(is, name)| (name, number(readiness == is))).to_vec()
 }
 
 fn one(number: f64) -> Vec<(&'static str, f64)> {

@@ -34,6 +34,13 @@ pub struct JobFigures {
     pub bytes_read: u64,
 }
 
+impl JobFigures {
+    /// Returns what was read since these figures, or ever.
+    pub(super) fn bytes_read_since(self, before: Option<Self>) -> u64 {
+        self.bytes_read.saturating_sub(before.map_or(0, |before| before.bytes_read))
+    }
+}
+
 /// Says how a job stands.
 pub(super) fn news_of(job: &JobSnapshot) -> JobNews {
     let progress = &job.progress;

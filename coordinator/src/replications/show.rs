@@ -62,6 +62,7 @@ impl Engine {
             unapproved: Vec::new(),
             slots: slots.iter().map(slot).collect(),
             rounds: entry.history.iter().cloned().collect(),
+            counts: entry.counts,
             budgets: budgets(&entry.checked)
                 .iter()
                 .map(|budget| {

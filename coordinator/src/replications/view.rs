@@ -35,6 +35,7 @@ pub struct ReplicationView {
     pub slots: Vec<SlotView>,
     /// What ran and what was skipped, the newest first.
     pub rounds: Vec<RoundView>,
+    pub counts: ReplicationCounts,
     /// What the budgets that it falls under have been used for in this month.
     pub budgets: Vec<(BudgetKey, MonthUse)>,
     /// How long an answer of the source says how far a table is behind.
@@ -121,6 +122,18 @@ pub struct RoundView {
     /// Tables that were synced, and that failed.
     pub done: u32,
     pub failed: u32,
+    /// Bytes that its jobs read, repeats included.
+    pub bytes_read: u64,
+}
+
+/// What a replication did since its coordinator started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReplicationCounts {
+    /// Rounds that ended without a failure.
+    pub rounds_done: u64,
+    /// Rounds that ended while a table was not synced, or while the sources did not answer.
+    pub rounds_failed: u64,
+    pub slots_skipped: u64,
     /// Bytes that its jobs read, repeats included.
     pub bytes_read: u64,
 }

@@ -7,11 +7,13 @@
 //!   their [`live`] figures; [`workers`]: that of workers; [`answers`]: what is answered at other
 //!   addresses, and with which headers.
 //! * [`browser`]: the pages in Chromium.
-//! * [`figures`]: the metrics of replications; [`alerts`]: the rules over them.
+//! * [`figures`]: the metrics of replications; [`alerts`]: the rules over them; [`board`]: the
+//!   board that shows them.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod alerts;
 mod answers;
+mod board;
 mod browser;
 mod fake;
 mod figures;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deepclone_coordinator::replications::view::{
-    FleetView, ReplicationState, ReplicationView, RoundView, SlotView, StateView, TableJob,
-    TableView,
+    FleetView, ReplicationCounts, ReplicationState, ReplicationView, RoundView, SlotView,
+    StateView, TableJob, TableView,
 };
 use deepclone_core::budget::{AtLimit, BudgetKey, BudgetUnit, MonthUse};
 use deepclone_core::calendar::window::WindowKind;
@@ -89,6 +89,12 @@ pub(crate) fn orders_dr() -> ReplicationView {
     let mut view = ReplicationView { tables, ..view("orders-dr", Some("team-finance")) };
     view.state = state_of(ReplicationState::Running, "", None);
     view.rounds = rounds();
+    view.counts = ReplicationCounts {
+        rounds_done: 40,
+        rounds_failed: 3,
+        slots_skipped: 2,
+        bytes_read: 7 << 30,
+    };
     let own = use_of(BudgetUnit::Money(Currency::EUR), 212 * EURO, 9 * EURO, 300 * EURO);
     let owner = use_of(BudgetUnit::Bytes, 17 << 40, 1 << 40, 20 << 40);
     view.budgets = vec![(key("orders-dr"), own), (key("owner team-finance"), owner)];
@@ -199,6 +205,7 @@ pub(crate) fn view(name: &str, owner: Option<&str>) -> ReplicationView {
         unapproved: Vec::new(),
         slots: slots.collect(),
         rounds: Vec::new(),
+        counts: ReplicationCounts::default(),
         budgets: Vec::new(),
         valid_for: 30 * MINUTE,
         created: minutes_ago(100_000),
