@@ -1,7 +1,7 @@
 //! Planning: both logs → change set → tasks. Evidence of earlier jobs from the same source goes
 //! with the tasks: a worker proves such an object again instead of copying it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use deepclone_common::connections::Side;
@@ -20,7 +20,7 @@ use deepclone_delta::sync::{self, CloneMetrics, CopyObject, Planned, SourceFigur
 
 use super::{Context, in_time, source_key};
 use crate::job_plan::{JobPlan, fits};
-use crate::state::{JobSpec, KnownObject, PlanNote, StateError, encode_options};
+use crate::state::{EVIDENCE_KEYS_MAX, JobSpec, KnownObject, PlanNote, StateError, encode_options};
 
 /// Bytes of an object in a grant besides its two keys: numbers, and the tags of an earlier copy.
 const OBJECT_OVERHEAD_BYTES: usize = 96 + 2 * ENTITY_TAG_BYTES_KEPT;
@@ -166,33 +166,33 @@ fn pack(source: SourceKey, work: &Work, packing: Packing) -> Result<Vec<Shard>, 
 async fn note_priors(context: &Context, job: JobId, plan: &mut JobPlan) -> Result<(), StateError> {
     let head_ms = plan.work.replica_commit_ms();
     let since_ms = context.clock.now_ms() - prior_age_max_ms(plan.work.retention_ms());
-    let mut priors = Vec::new();
-    let steps = [Some(GroupStep::Parts), Some(GroupStep::Finish)];
     // The opening of a shared object is asked for as its other steps are.
-    for task in plan
-        .tasks
-        .iter()
-        .filter(|task| !steps.contains(&task.shared.map(|shared| shared.place.step)))
-    {
+    let is_asked_for = |task: &&Shard| match task.shared {
+        Some(shared) => shared.place.step == GroupStep::Open,
+        None => true,
+    };
+    let places = plan.tasks.iter().filter(is_asked_for).flat_map(|task| &task.objects);
+    let places: Vec<usize> = places.copied().collect();
+    for places in places.chunks(EVIDENCE_KEYS_MAX) {
+        let objects = plan.work.objects();
         let keys: Vec<&str> =
-            plan.objects(task).map(|object| object.target_path.as_str()).collect();
-        let known: BTreeMap<String, KnownObject> = context
-            .store
-            .evidence(plan.target, &keys, since_ms)
-            .await?
-            .into_iter()
-            .map(|known| (known.evidence.key.clone(), known))
-            .collect();
-        for (&place, object) in task.objects.iter().zip(plan.objects(task)) {
-            if let Some(known) = known.get(&object.target_path)
-                && fits(object, known.evidence.size)
-            {
-                priors.push((place, recorded(known, job, head_ms)));
-            }
+            places.iter().map(|&place| objects[place].target_path.as_str()).collect();
+        let known = context.store.evidence(plan.target, &keys, since_ms).await?;
+        if known.is_empty() {
+            continue;
         }
-    }
-    for (place, recorded) in priors {
-        plan.note_prior(place, recorded);
+        let known: HashMap<&str, &KnownObject> =
+            known.iter().map(|known| (known.evidence.key.as_str(), known)).collect();
+        let prior = |&place: &usize| {
+            let object = &objects[place];
+            let known = known.get(object.target_path.as_str());
+            let known = known.filter(|known| fits(object, known.evidence.size))?;
+            Some((place, recorded(known, job, head_ms)))
+        };
+        let priors: Vec<_> = places.iter().filter_map(prior).collect();
+        for (place, recorded) in priors {
+            plan.note_prior(place, recorded);
+        }
     }
     Ok(())
 }

@@ -19,7 +19,7 @@ use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 
 use super::Context;
 use crate::job_plan::{JobPlan, fits};
-use crate::state::Evidence;
+use crate::state::{EVIDENCE_KEYS_MAX, Evidence};
 
 /// Requests in flight while objects are described again.
 const HEADS_IN_FLIGHT_MAX: usize = 32;
@@ -78,12 +78,11 @@ async fn record_and_doubt<'a>(
 ) -> Result<Vec<Doubt<'a>>, Failure> {
     let mut ledger = LedgerWriter::new(target, job);
     let mut doubts = Vec::new();
-    for task in &plan.tasks {
+    let of_task = |task| plan.objects_done(task).map(move |object| (task, object));
+    let objects: Vec<_> = plan.tasks.iter().flat_map(of_task).collect();
+    for objects in objects.chunks(EVIDENCE_KEYS_MAX) {
         let keys: Vec<&str> =
-            plan.objects_done(task).map(|object| object.target_path.as_str()).collect();
-        if keys.is_empty() {
-            continue;
-        }
+            objects.iter().map(|(_, object)| object.target_path.as_str()).collect();
         let found = context.store.evidence(plan.target, &keys, i64::MIN).await;
         let mut own: BTreeMap<String, Evidence> = found
             .map_err(|error| error.failure())?
@@ -93,7 +92,7 @@ async fn record_and_doubt<'a>(
             .map(|evidence| (evidence.key.clone(), evidence))
             .collect();
         ledger.append(own.values().map(entry)).await.map_err(|error| error.failure())?;
-        for object in plan.objects_done(task) {
+        for &(task, object) in objects {
             let evidence =
                 own.remove(&object.target_path).filter(|evidence| fits(object, evidence.size));
             let is_sure = evidence.as_ref().is_some_and(|evidence| {

@@ -32,7 +32,7 @@ pub use encoding::{
 };
 pub use entry::{Entry, JobSpec, PlanNote};
 pub use error::StateError;
-pub use evidence::{Evidence, KnownObject};
+pub use evidence::{EVIDENCE_KEYS_MAX, Evidence, KnownObject};
 pub use memory::MemoryStore;
 pub use replications::{ReplicationRow, RowChange, RowKey};
 pub use sqlite::{Place, SqliteStore};
