@@ -249,21 +249,27 @@ fn one_line(out: &mut String, raw: &str) {
     out.extend(raw.chars().filter(|c| !matches!(c, '\n' | '\r')));
 }
 
-/// Appends a JSON string.
+/// Appends a JSON string. What needs no escape is copied as a whole.
 pub(crate) fn text(out: &mut String, value: &str) {
     out.push('"');
-    for c in value.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            c if c < ' ' => {
-                let _ = write!(out, "\\u{:04x}", u32::from(c));
-            }
-            c => out.push(c),
+    let mut copied = 0;
+    for (at, byte) in value.bytes().enumerate() {
+        let escape = match byte {
+            b'"' => "\\\"",
+            b'\\' => "\\\\",
+            b'\n' => "\\n",
+            b'\r' => "\\r",
+            b'\t' => "\\t",
+            ..b' ' => "",
+            _ => continue,
+        };
+        out.push_str(&value[copied..at]);
+        out.push_str(escape);
+        if escape.is_empty() {
+            let _ = write!(out, "\\u{byte:04x}");
         }
+        copied = at + 1;
     }
+    out.push_str(&value[copied..]);
     out.push('"');
 }
