@@ -118,6 +118,7 @@
 //! * [`budget`]: what may be spent in a month, and what is.
 //! * [`calendar`]: schedules, windows and months, in a time zone.
 //! * [`money`]: amounts of a currency.
+//! * [`ownership`]: which replication a replica belongs to.
 //! * [`price`]: what a copy costs by list prices.
 //! * [`replication`]: what a user declares, and every mistake in it.
 //! * [`readiness`]: how far replicas are behind, and whether a group can be relied on.
@@ -136,6 +137,7 @@ pub mod job_limits;
 pub mod limits;
 pub mod machine;
 pub mod money;
+pub mod ownership;
 pub mod price;
 pub mod readiness;
 pub mod reason;

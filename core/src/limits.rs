@@ -218,6 +218,8 @@ pub const FAILURE_MESSAGE_BYTES_MAX: usize = 1 << 10;
 pub const REPLICATIONS_MAX: usize = 1_000;
 /// Bytes of a replication's name: a label of a host name or a metric takes no more.
 pub const REPLICATION_NAME_BYTES_MAX: usize = 63;
+/// Replications from which one replication takes replicas: several that become one.
+pub const TAKES_OVER_MAX: usize = 32;
 /// Patterns of tables in one list: a thousand tables may be named one by one.
 pub const TABLE_PATTERNS_MAX: usize = 1_000;
 /// Bytes of a pattern of tables: as long as a key may be.

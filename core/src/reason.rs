@@ -23,6 +23,8 @@ pub enum Reason {
     SourceReplaced,
     /// The target holds a table that Deepclone did not write.
     TargetNotOurs,
+    /// The replica belongs to another replication.
+    TargetOwned,
     /// Another writer changed the replica.
     TargetDiverged,
     /// An object that is to be copied exists at the target with other bytes.
@@ -87,6 +89,7 @@ pub const REASONS: &[ReasonRow] = &[
     row(Reason::ObjectChanged, "OBJECT_CHANGED", 3, 9),
     row(Reason::SourceReplaced, "SOURCE_REPLACED", 4, 9),
     row(Reason::TargetNotOurs, "TARGET_NOT_OURS", 4, 9),
+    row(Reason::TargetOwned, "TARGET_OWNED", 4, 9),
     row(Reason::TargetDiverged, "TARGET_DIVERGED", 4, 9),
     row(Reason::TargetConflict, "TARGET_CONFLICT", 4, 9),
     row(Reason::TargetBusy, "TARGET_BUSY", 4, 10),

@@ -27,7 +27,7 @@
 //!     CloneSpec, DivergencePolicy, Mode, SourcePoint, SourceReplacedPolicy, TableRef,
 //! };
 //! use deepclone_delta::snapshot;
-//! use deepclone_delta::sync::{self, Planned, PublishResult};
+//! use deepclone_delta::sync::{self, Planned, PublishResult, Within};
 //! use object_store::memory::InMemory;
 //! use object_store::path::Path;
 //! use object_store::{ObjectStore, ObjectStoreExt};
@@ -67,7 +67,10 @@
 //!         limits: JobLimits::default(),
 //!     };
 //!
-//!     let planned = sync::plan(&source, &target, &[], &spec, JobId(uuid::Uuid::nil())).await?;
+//!     let planned = {
+//!         let (within, job) = (Within::default(), JobId(uuid::Uuid::nil()));
+//!         sync::plan(&source, &target, &within, &spec, job).await?
+//!     };
 //!     let Planned::Work(work) = planned else { unreachable!("the target is empty") };
 //!     for object in work.objects() {
 //!         let bytes = source.store.get(&Path::parse(&object.source_path)?).await?.bytes().await?;
@@ -105,7 +108,7 @@
 //! * [`changes`]: planning a change set
 //! * [`sync`]: one sync in any mode, over the last two
 //! * [`ledger`]: the digests of everything that was copied, beside the replica
-//! * [`history`]: the syncs that a replica's log records
+//! * [`history`], [`stamp`]: the syncs that a replica's log records, and whose it is
 //! * [`validate`]: the strict validator, a test tool
 //! * [`verify`]: whether the replica is what its last sync recorded, with the view of delta-rs
 //!   (`second_opinion`)
@@ -133,6 +136,7 @@ mod row_ids;
 mod schema;
 mod second_opinion;
 pub mod snapshot;
+pub mod stamp;
 pub mod sync;
 pub mod validate;
 pub mod verify;

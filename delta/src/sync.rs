@@ -7,9 +7,10 @@ use deepclone_common::store::table::TableStore;
 use deepclone_core::ids::JobId;
 use deepclone_core::spec::{CloneSpec, Mode};
 
-use crate::changes::{self, SyncPlan, Within};
+use crate::changes::{self, SyncPlan};
 pub use crate::changes::{
     ChangeSet, CloneMetrics, CopyObject, NearNames, PublishedAlready, SourceFigures, UpToDate,
+    Within,
 };
 use crate::error::DeltaError;
 pub use crate::publish::{Committed, FinishReport, PublishResult, finish};
@@ -32,21 +33,19 @@ pub enum Planned {
     Work(Work),
 }
 
-/// Plans the sync of `target` to what `spec` asks of `source`, in the mode that it asks for. A new
-/// replica may not lie in a table, so the folders `above` it are looked at, the nearest first.
+/// Plans the sync of `target` to what `spec` asks of `source`, in the mode that it asks for.
 ///
 /// # Errors
 /// Why the source, the target or the spec does not allow the sync, each with its reason.
 pub async fn plan(
     source: &TableStore,
     target: &TableStore,
-    above: &[TableStore],
+    within: &Within<'_>,
     spec: &CloneSpec,
     sync: JobId,
 ) -> Result<Planned, DeltaError> {
-    let within = Within { above, ..Within::default() };
     let plan = match spec.mode {
-        Mode::Clone => changes::plan_sync_within(source, target, spec, sync, &within).await?,
+        Mode::Clone => changes::plan_sync_within(source, target, spec, sync, within).await?,
     };
     Ok(match plan {
         SyncPlan::UpToDate(found) => Planned::UpToDate(found),

@@ -44,7 +44,8 @@ pub(super) fn replication(
 ) -> ReplicationSpec {
     let spec = ReplicationSpec {
         name,
-        renamed_from: former_names(&mut keys, report),
+        renamed_from: names(&mut keys, "renamed_from", report),
+        takes_over: names(&mut keys, "takes_over", report),
         owner: keys.text("owner", report),
         group: keys.text("group", report),
         labels: keys.pairs("labels", report),
@@ -73,8 +74,12 @@ pub(super) fn replication(
     spec
 }
 
-fn former_names(keys: &mut TableKeys<'_>, report: &mut FileReport<'_>) -> Vec<ReplicationName> {
-    let Some(field) = keys.field("renamed_from", report) else { return Vec::new() };
+fn names(
+    keys: &mut TableKeys<'_>,
+    key: &'static str,
+    report: &mut FileReport<'_>,
+) -> Vec<ReplicationName> {
+    let Some(field) = keys.field(key, report) else { return Vec::new() };
     let entries = field.entries(report);
     entries.iter().filter_map(|entry| entry.parsed(str::parse, report)).collect()
 }

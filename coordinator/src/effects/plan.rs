@@ -16,7 +16,7 @@ use deepclone_core::machine::{Plan, PlanTask};
 use deepclone_core::reason::Reason;
 use deepclone_core::shard::{ObjectSize, Packing, PlanIdentity, Shard, plan_digest, shard};
 use deepclone_core::spec::SourcePoint;
-use deepclone_delta::sync::{self, CloneMetrics, CopyObject, Planned, SourceFigures, Work};
+use deepclone_delta::sync::{self, CloneMetrics, CopyObject, Planned, SourceFigures, Within, Work};
 
 use super::{Context, in_time, source_key};
 use crate::job_plan::{JobPlan, fits};
@@ -93,7 +93,8 @@ async fn make(
     let source_table = context.open(Side::Source, &job_spec.source)?;
     let target_table = context.open(Side::Target, &job_spec.target)?;
     let above = context.connections.above(&job_spec.target).map_err(|error| error.failure())?;
-    let found = sync::plan(&source_table, &target_table, &above, &job_spec.spec, job)
+    let within = Within { above: &above, claim: job_spec.claim.as_ref(), ..Within::default() };
+    let found = sync::plan(&source_table, &target_table, &within, &job_spec.spec, job)
         .await
         .map_err(|error| error.failure())?;
     let work = match found {

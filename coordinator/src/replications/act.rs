@@ -3,14 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use deepclone_common::connections::Side;
 use deepclone_core::budget::Cost;
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::{JobId, ReplicationId, TableNumber};
 use deepclone_core::job_limits::{JobLimits, LimitsChange};
 use deepclone_core::machine::End;
 use deepclone_core::reason::Reason;
-use deepclone_core::spec::{CloneSpec, Mode, SourcePoint};
 use deepclone_core::standing::{JobOutcome, StandingAction, StandingEvent, StandingFact};
 
 use super::engine::Engine;
@@ -18,8 +16,10 @@ use super::entry::{ROUNDS_KEPT, ReplicationEntry};
 use super::follow::follow;
 use super::message::EngineMessage;
 use super::news::JobNews;
+use super::owner::claim;
 use super::probe::probe;
 use super::show;
+use super::table_job::table_job;
 use super::{rows, view::RoundView};
 use crate::driver::message::Message;
 use crate::rpc::accept;
@@ -329,23 +329,6 @@ fn job_spec(
     let unknown =
         || Failure::new(Reason::Internal, format!("no table has the number {}", number.0));
     let table = entry.tables.get(&number).ok_or_else(unknown)?;
-    let (spec, path) = (&entry.spec, &table.kept.path);
-    let below = |connection: &str, side: Side| {
-        context.connections.below(connection, path).map_err(|error| error.failure_of(side))
-    };
-    let clone = &spec.clone;
-    let spec = CloneSpec {
-        source: below(&spec.source, Side::Source)?,
-        target: below(&spec.target, Side::Target)?,
-        mode: Mode::Clone,
-        source_point: SourcePoint::Newest,
-        partition_filter: None,
-        properties: clone.properties.clone(),
-        verification: clone.verification,
-        divergence_policy: clone.divergence_policy,
-        allowed_features: clone.allowed_features.clone(),
-        source_replaced_policy: clone.source_replaced_policy,
-        limits: JobLimits { bytes_per_second: entry.rate, concurrency: None, held },
-    };
-    accept::resolved(&context.connections, spec)
+    let limits = JobLimits { bytes_per_second: entry.rate, concurrency: None, held };
+    table_job(context, &entry.spec, &table.kept.path, claim(&entry.spec, entry.owner), limits)
 }

@@ -17,32 +17,103 @@ use super::diff::{ReplicationChange, ReplicationDiff, diff};
 use super::engine::Engine;
 use super::entry::ReplicationEntry;
 use super::kept::Times;
-use super::message::unknown_replication;
+use super::message::{EngineMessage, EngineReply, SurveyedSet, unknown_replication};
 use super::order::order;
+use super::owner::{claim, new_owner};
 use super::rows;
+use super::survey::{SurveyOrder, refusal, survey};
 use super::view::ReplicationView;
 use crate::effects::Context;
 use crate::state::RowChange;
 
+/// Fields that decide which replicas a replication meets.
+const MEETING_FIELDS: [&str; 5] = ["source", "target", "include", "exclude", "takes_over"];
+
 impl Engine {
+    /// Looks at what a set would meet, and then compares it with what is kept and, unless
+    /// `validate_only`, makes it so. A mistake in the set changes nothing.
+    pub(super) async fn look_and_apply(
+        &mut self,
+        specs: Vec<ReplicationSpec>,
+        validate_only: bool,
+        answer: EngineReply<Vec<ReplicationDiff>>,
+    ) {
+        let orders = match check_all(&self.context, &specs, self.now()) {
+            Ok(checked) => self.survey_orders(&specs, checked),
+            Err(failure) => {
+                let _gone = answer.send(Err(failure));
+                return;
+            }
+        };
+        let (context, sender) = (self.context.clone(), self.sender.clone());
+        self.tasks.spawn(async move {
+            let surveys = survey(&context, orders).await;
+            let surveyed = SurveyedSet { specs, validate_only, surveys, answer };
+            let _stopped = sender.send(EngineMessage::Surveyed(Box::new(surveyed))).await;
+        });
+    }
+
+    /// The replications of a set whose tables may be others than those that are kept.
+    fn survey_orders(
+        &self,
+        specs: &[ReplicationSpec],
+        checked: Vec<CheckedReplication>,
+    ) -> Vec<SurveyOrder> {
+        let kept = self.kept_specs();
+        let diffs = diff(&kept, specs);
+        let order = |checked: CheckedReplication| {
+            let diff = diffs.iter().find(|diff| diff.name == checked.spec.name)?;
+            let known = self.entry_of(diff);
+            let is_met = match diff.change {
+                ReplicationChange::Create => true,
+                _ => diff.fields.iter().any(|field| MEETING_FIELDS.contains(&field.as_str())),
+            };
+            let owner = known.map_or_else(new_owner, |entry| entry.owner);
+            let claim = claim(&checked.spec, owner);
+            let (spec, tables) = (Arc::new(checked.spec), checked.tables);
+            is_met.then_some(SurveyOrder { spec, tables, claim })
+        };
+        checked.into_iter().filter_map(order).collect()
+    }
+
+    /// Answers a set that was looked at.
+    pub(super) async fn apply_surveyed(&mut self, surveyed: SurveyedSet) {
+        let SurveyedSet { specs, validate_only, surveys, answer } = surveyed;
+        let applied = match refusal(&surveys) {
+            Some(failure) => Err(failure),
+            None => self.apply(specs, validate_only).await,
+        };
+        let _gone = answer.send(applied);
+    }
+
+    /// The declarations of all that are not retired.
+    fn kept_specs(&self) -> Vec<&ReplicationSpec> {
+        let kept = self.entries.values().filter(|entry| !entry.is_retired);
+        kept.map(|entry| &*entry.spec).collect()
+    }
+
+    /// The replication that a diff is about, as it is kept; one that was retired goes on under its
+    /// name.
+    fn entry_of(&self, diff: &ReplicationDiff) -> Option<&ReplicationEntry> {
+        let former = match &diff.change {
+            ReplicationChange::Rename { from } => from,
+            _ => &diff.name,
+        };
+        self.find(former).or_else(|| self.entries.get(&self.id_for(former)))
+    }
+
     /// Compares the set with what is kept, and unless `validate_only` makes it so.
     ///
     /// # Errors
     /// A mistake in the set, by the replication and its field; then nothing is changed.
-    pub(super) async fn apply(
+    async fn apply(
         &mut self,
         specs: Vec<ReplicationSpec>,
         validate_only: bool,
     ) -> Result<Vec<ReplicationDiff>, Failure> {
         let now = self.now();
         let checked = check_all(&self.context, &specs, now)?;
-        let kept: Vec<&ReplicationSpec> = self
-            .entries
-            .values()
-            .filter(|entry| !entry.is_retired)
-            .map(|entry| &*entry.spec)
-            .collect();
-        let diffs = diff(&kept, &specs);
+        let diffs = diff(&self.kept_specs(), &specs);
         if validate_only {
             return Ok(diffs);
         }
@@ -95,7 +166,7 @@ impl Engine {
         let entry = self
             .entries
             .entry(id)
-            .or_insert_with(|| ReplicationEntry::new(id, checked.clone(), now));
+            .or_insert_with(|| ReplicationEntry::new(id, checked.clone(), new_owner(), now));
         // Tables of other stores are other tables.
         let is_moved =
             entry.spec.source != checked.spec.source || entry.spec.target != checked.spec.target;
@@ -110,6 +181,7 @@ impl Engine {
         entry.is_retired = false;
         let times = Times { created: entry.created, updated: now };
         let mut changes = rows::spec(id, &checked.spec, times).to_vec();
+        changes.push(rows::owner(id, entry.owner));
         if is_moved {
             let tables = entry.tables.iter();
             changes.extend(tables.map(|(number, table)| rows::table(id, *number, &table.kept)));

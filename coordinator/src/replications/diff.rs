@@ -70,6 +70,7 @@ macro_rules! changed {
 fn changed_fields(known: &ReplicationSpec, wanted: &ReplicationSpec) -> Vec<String> {
     let fields = changed!(known, wanted, [
         renamed_from => "renamed_from",
+        takes_over => "takes_over",
         owner => "owner",
         group => "group",
         labels => "labels",

@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use super::entry::{ReplicationEntry, Table};
 use super::message::{EngineMessage, Replications};
 use super::order::order;
+use super::owner::new_owner;
 use super::rows::{self, Kept};
 use super::view::FleetView;
 use crate::driver::Handle;
@@ -62,14 +63,17 @@ pub async fn start(
     let kept = context.store.replication_rows().await.and_then(rows::read);
     let Kept { replications: kept, budgets } = kept.map_err(|error| error.failure())?;
     let now = UnixTime(context.clock.now_ms());
-    let (old, budgets) = rows::old_budgets(budgets, now);
-    let forgotten = context.store.change_rows(driver.epoch(), &old).await;
-    forgotten.map_err(|error| error.failure())?;
+    let (mut changes, budgets) = rows::old_budgets(budgets, now);
     let (sender, messages) = mpsc::channel(MESSAGES_MAX);
     let mut entries = BTreeMap::new();
     let mut stored = Vec::new();
     for (replication, kept) in kept {
-        let entry = match ReplicationEntry::of_kept(replication, &kept.spec, kept.times, now) {
+        let owner = kept.owner.unwrap_or_else(new_owner);
+        if kept.owner.is_none() {
+            changes.push(rows::owner(replication, owner));
+        }
+        let entry = ReplicationEntry::of_kept(replication, &kept.spec, owner, kept.times, now);
+        let entry = match entry {
             Ok(entry) => entry,
             Err(mistakes) => {
                 let name = &kept.spec.name;
@@ -88,6 +92,8 @@ pub async fn start(
         }
         entries.insert(replication, entry);
     }
+    let written = context.store.change_rows(driver.epoch(), &changes).await;
+    written.map_err(|error| error.failure())?;
     let mut actions = Vec::new();
     let standing = Standing::recover(StandingLimits::default(), now, stored, budgets, &mut actions);
     let epoch = driver.epoch();
@@ -148,9 +154,9 @@ impl Engine {
     async fn take(&mut self, message: EngineMessage) -> Result<(), Failure> {
         match message {
             EngineMessage::Apply { specs, validate_only, answer } => {
-                let applied = self.apply(specs, validate_only).await;
-                let _gone = answer.send(applied);
+                self.look_and_apply(specs, validate_only, answer).await;
             }
+            EngineMessage::Surveyed(surveyed) => self.apply_surveyed(*surveyed).await,
             EngineMessage::Fleet(answer) => {
                 let _gone = answer.send(Ok(self.fleet()));
             }

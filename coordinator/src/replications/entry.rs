@@ -9,6 +9,7 @@ use deepclone_core::readiness::lag::ReplicaFreshness;
 use deepclone_core::replication::{CheckedReplication, ReplicationSpec, SpecError};
 use deepclone_core::standing::RoundOutcome;
 use deepclone_core::unix_time::UnixTime;
+use uuid::Uuid;
 
 use super::kept::{KeptTable, Times};
 use super::news::JobFigures;
@@ -24,6 +25,8 @@ pub(super) struct ReplicationEntry {
     pub(super) id: ReplicationId,
     pub(super) spec: Arc<ReplicationSpec>,
     pub(super) checked: CheckedReplication,
+    /// What identifies it at its targets.
+    pub(super) owner: Uuid,
     pub(super) created: UnixTime,
     pub(super) updated: UnixTime,
     pub(super) tables: BTreeMap<TableNumber, Table>,
@@ -111,20 +114,27 @@ impl ReplicationEntry {
     pub(super) fn of_kept(
         id: ReplicationId,
         spec: &ReplicationSpec,
+        owner: Uuid,
         times: Times,
         now: UnixTime,
     ) -> Result<Self, Vec<SpecError>> {
         let Times { created, updated } = times;
-        Ok(Self { created, updated, ..Self::new(id, spec.check(now)?, now) })
+        Ok(Self { created, updated, ..Self::new(id, spec.check(now)?, owner, now) })
     }
 
     /// Returns a replication that is declared now.
-    pub(super) fn new(id: ReplicationId, checked: CheckedReplication, now: UnixTime) -> Self {
+    pub(super) fn new(
+        id: ReplicationId,
+        checked: CheckedReplication,
+        owner: Uuid,
+        now: UnixTime,
+    ) -> Self {
         Self {
             id,
             spec: Arc::new(checked.spec.clone()),
             rate: checked.bandwidth.at(now).bytes_per_second,
             checked,
+            owner,
             created: now,
             updated: now,
             tables: BTreeMap::new(),

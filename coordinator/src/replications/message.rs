@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::diff::ReplicationDiff;
 use super::news::JobNews;
 use super::probe::Probed;
+use super::survey::Survey;
 use super::view::{FleetView, ReplicationView};
 
 /// Takes the answer to a request.
@@ -25,6 +26,8 @@ pub enum EngineMessage {
         validate_only: bool,
         answer: EngineReply<Vec<ReplicationDiff>>,
     },
+    /// What such a set would meet was looked at.
+    Surveyed(Box<SurveyedSet>),
     Fleet(EngineReply<Arc<FleetView>>),
     Pause(ReplicationName, Option<UnixTime>, EngineReply<Arc<ReplicationView>>),
     Resume(ReplicationName, EngineReply<Arc<ReplicationView>>),
@@ -35,6 +38,14 @@ pub enum EngineMessage {
     /// The sources of a replication were asked: for a round, or in between.
     Probed(ReplicationId, Option<u64>, Result<Probed, Failure>),
     Job(JobId, JobNews),
+}
+
+/// A declared set, and what it would meet.
+pub struct SurveyedSet {
+    pub specs: Vec<ReplicationSpec>,
+    pub validate_only: bool,
+    pub surveys: Vec<Survey>,
+    pub answer: EngineReply<Vec<ReplicationDiff>>,
 }
 
 /// Sends requests to the engine; cheap to clone.

@@ -6,7 +6,9 @@
 //!
 //! * `engine`: the loop that owns the scheduler; [`message`]: what reaches it.
 //! * `entry`: a replication and its tables; `order`: its declaration as the scheduler sees it.
-//! * `apply`: a declared set → what is kept; [`diff`]: what that changes.
+//! * `apply`: a declared set → what is kept; [`diff`]: what that changes; [`survey`]: what lies at
+//!   its sources and targets before. `owner`: whose the replicas are.
+//! * `table_job`: the job for one table.
 //! * `act`: what the scheduler asks for is done, and what comes of it goes back.
 //! * `kept`: what survives a restart; `rows`: that as rows of the state.
 //! * [`view`]: replications as others see them; `show` makes that.
@@ -25,9 +27,12 @@ pub mod message;
 pub mod metrics;
 pub mod news;
 mod order;
+mod owner;
 pub mod probe;
 mod rows;
 mod show;
+pub mod survey;
+mod table_job;
 pub mod view;
 
 pub use engine::start;

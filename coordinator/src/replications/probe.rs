@@ -58,12 +58,12 @@ pub async fn probe(context: &Context, order: &ProbeOrder) -> Result<Probed, Fail
 }
 
 async fn ask(context: &Context, order: &ProbeOrder) -> Result<Probed, Failure> {
-    let root = open(context, &order.connection, "")?;
+    let root = open_source(context, &order.connection, "")?;
     let paths = discover(&root, &order.tables).await?;
     let at = UnixTime(context.clock.now_ms());
     let states = stream::iter(paths).map(|path| async move {
         let synced = order.synced.get(&path).copied();
-        let state = match open(context, &order.connection, &path) {
+        let state = match open_source(context, &order.connection, &path) {
             Ok(table) => state(&table, synced).await,
             Err(failure) => Err(failure),
         };
@@ -72,7 +72,15 @@ async fn ask(context: &Context, order: &ProbeOrder) -> Result<Probed, Failure> {
     Ok(Probed { at, tables: states.buffer_unordered(TABLES_AT_ONCE_MAX).collect().await })
 }
 
-fn open(context: &Context, connection: &str, path: &str) -> Result<TableStore, Failure> {
+/// Opens the table at a path below a source's connection.
+///
+/// # Errors
+/// The connection is not known, or cannot have the table.
+pub(super) fn open_source(
+    context: &Context,
+    connection: &str,
+    path: &str,
+) -> Result<TableStore, Failure> {
     let of_source =
         |error: deepclone_common::connections::ConnectionError| error.failure_of(Side::Source);
     let table = context.connections.below(connection, path).map_err(of_source)?;

@@ -21,6 +21,7 @@ use crate::state::{
 
 const SPEC: &str = "spec";
 const TIMES: &str = "times";
+const OWNER: &str = "owner";
 const RECORD: &str = "record";
 const OPEN: &str = "open";
 const TABLE: &str = "table";
@@ -52,6 +53,8 @@ struct KeptBudget {
 pub(super) struct KeptReplication {
     pub(super) spec: ReplicationSpec,
     pub(super) times: Times,
+    /// What identifies it at its targets; `None` in a state of before that was kept.
+    pub(super) owner: Option<Uuid>,
     pub(super) record: Option<ReplicationRecord>,
     /// The tables of rounds under way, and of some that ended: by round and table.
     pub(super) open: BTreeMap<(u64, TableNumber), TableRecord>,
@@ -63,6 +66,11 @@ pub(super) struct KeptReplication {
 pub(super) fn spec(id: ReplicationId, spec: &ReplicationSpec, times: Times) -> [RowChange; 2] {
     let row = |kind: &str, body| put(id, kind, String::new(), body);
     [row(SPEC, encode_replication(spec)), row(TIMES, json(&times))]
+}
+
+/// Keeps what identifies a replication at its targets.
+pub(super) fn owner(id: ReplicationId, owner: Uuid) -> RowChange {
+    put(id, OWNER, String::new(), json(&owner))
 }
 
 pub(super) fn record(id: ReplicationId, record: &ReplicationRecord) -> RowChange {
@@ -177,6 +185,7 @@ fn of_one(rows: &[ReplicationRow]) -> Result<KeptReplication, StateError> {
     Ok(KeptReplication {
         spec,
         times: value(one(TIMES).ok_or_else(missing)?)?,
+        owner: one(OWNER).map(value).transpose()?,
         record,
         open: open.collect::<Result<_, StateError>>()?,
         tables: tables.collect::<Result<_, StateError>>()?,

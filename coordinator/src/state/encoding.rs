@@ -5,6 +5,7 @@ use deepclone_core::failure::Failure;
 use deepclone_core::ids::{ConnectionKey, JobId, PlanDigest, TargetKey, TaskFingerprint};
 use deepclone_core::job_limits::JobLimits;
 use deepclone_core::machine::{End, Fact, Progress, Route};
+use deepclone_core::ownership::{OwnerClaim, ReplicaOwner};
 use deepclone_core::receipt::{Proof, ProofCounts, Receipt};
 use deepclone_core::replication::ReplicationSpec;
 use deepclone_core::spec::CloneSpec;
@@ -14,6 +15,7 @@ use deepclone_proto::convert::{WireError, fixed_bytes};
 use deepclone_proto::state::v1 as wire;
 use deepclone_proto::v1;
 use prost::Message;
+use uuid::Uuid;
 
 use super::{Entry, JobSpec, PlanNote, StateError};
 
@@ -43,6 +45,7 @@ pub fn encode_spec(spec: &JobSpec) -> Vec<u8> {
         spec: Some((&spec.spec).into()),
         source: side(&spec.source),
         target: side(&spec.target),
+        claim: spec.claim.as_ref().map(claim_to_wire),
     }
     .encode_to_vec()
 }
@@ -66,6 +69,7 @@ pub fn decode_spec(bytes: &[u8]) -> Result<JobSpec, StateError> {
             spec: CloneSpec::try_from(order.spec.ok_or(missing("spec"))?)?,
             source: side(order.source, "source")?,
             target: side(order.target, "target")?,
+            claim: order.claim.map(claim_from_wire).transpose()?,
         })
     };
     read().map_err(|error| StateError::Damaged { kind: "spec".to_owned(), why: error.to_string() })
@@ -87,6 +91,20 @@ pub fn decode_replication(bytes: &[u8]) -> Result<ReplicationSpec, StateError> {
     };
     let kind = || "replication".to_owned();
     read().map_err(|error| StateError::Damaged { kind: kind(), why: error.to_string() })
+}
+
+fn claim_to_wire(claim: &OwnerClaim) -> wire::OwnerClaim {
+    wire::OwnerClaim {
+        name: claim.owner.name.clone(),
+        id: claim.owner.id.as_bytes().to_vec(),
+        takes_over: claim.takes_over.clone(),
+    }
+}
+
+fn claim_from_wire(claim: wire::OwnerClaim) -> Result<OwnerClaim, RowError> {
+    let id = Uuid::from_bytes(fixed_bytes(&claim.id, "id")?);
+    let owner = ReplicaOwner { name: claim.name, id };
+    Ok(OwnerClaim { owner, takes_over: claim.takes_over })
 }
 
 fn side(side: Option<wire::Side>, field: &'static str) -> Result<Resolved, RowError> {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use deepclone_common::connections::Resolved;
 use deepclone_core::machine::Fact;
+use deepclone_core::ownership::OwnerClaim;
 use deepclone_core::spec::CloneSpec;
 
 /// A fact with what is kept beside it.
@@ -31,4 +32,6 @@ pub struct JobSpec {
     pub spec: CloneSpec,
     pub source: Resolved,
     pub target: Resolved,
+    /// The replication whose job it is; `None` for a job that a client made.
+    pub claim: Option<OwnerClaim>,
 }

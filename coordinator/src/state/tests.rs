@@ -11,6 +11,7 @@ use deepclone_core::ids::{
 use deepclone_core::job_limits::JobLimits;
 use deepclone_core::limits::JOBS_KEPT;
 use deepclone_core::machine::{End, Fact, Progress, Route};
+use deepclone_core::ownership::{OwnerClaim, ReplicaOwner};
 use deepclone_core::reason::Reason;
 use deepclone_core::receipt::{
     ObjectReceipt, PartReceipt, Proof, ProofCounts, Receipt, SharedUpload, TaskFailureKind,
@@ -57,6 +58,10 @@ fn job_spec() -> JobSpec {
         },
         source: side("file:///a"),
         target: side("file:///b"),
+        claim: Some(OwnerClaim {
+            owner: ReplicaOwner { name: "shop".to_owned(), id: Uuid::from_u128(7) },
+            takes_over: vec!["store".to_owned()],
+        }),
     }
 }
 

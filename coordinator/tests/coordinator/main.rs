@@ -13,6 +13,7 @@
 //! * [`history`]: jobs that ended long ago.
 //! * [`durability`]: a database that fails.
 //! * [`replications`]: standing orders: declared, run, paused, renamed, retired.
+//! * [`owners`]: whose a replica is, of several coordinators and replications.
 //! * [`services`]: reflection, health, the process itself.
 #![expect(
     clippy::unwrap_used,
@@ -27,6 +28,7 @@ mod evidence;
 mod history;
 mod jobs;
 mod limits;
+mod owners;
 mod planning;
 mod recovery;
 mod replications;

@@ -12,7 +12,7 @@ use deepclone_proto::v1::{self, replication_spec as wire};
 use crate::support::{Lake, Running, Worker};
 
 /// A replication of everything below `sales`, due once a year.
-fn sales() -> v1::ReplicationSpec {
+pub(crate) fn sales() -> v1::ReplicationSpec {
     let every = prost_types::Duration { seconds: 366 * 86_400, nanos: 0 };
     let due = Some(wire::schedule::Due::Every(every));
     v1::ReplicationSpec {
@@ -28,7 +28,7 @@ fn sales() -> v1::ReplicationSpec {
 }
 
 /// A lake with the tables `in/sales/orders` and `in/sales/items`, and one that is left out.
-fn lake() -> Lake {
+pub(crate) fn lake() -> Lake {
     let lake = Lake::new();
     for table in ["in/sales/orders", "in/sales/items", "in/sales/tmp_x"] {
         lake.commit(table, 0, &[("a.parquet", b"a")]);
@@ -37,7 +37,7 @@ fn lake() -> Lake {
     lake
 }
 
-async fn apply(
+pub(crate) async fn apply(
     running: &mut Running,
     specs: &[v1::ReplicationSpec],
     validate_only: bool,
@@ -49,19 +49,19 @@ async fn apply(
     Ok(changes.into_iter().map(|one| (one.name.clone(), one.kind(), one.changed_fields)).collect())
 }
 
-async fn get(running: &mut Running, name: &str) -> Result<v1::Replication, Failure> {
+pub(crate) async fn get(running: &mut Running, name: &str) -> Result<v1::Replication, Failure> {
     let request = v1::GetReplicationRequest { name: format!("replications/{name}") };
     let answer = running.replications.get_replication(request).await;
     answer.map(tonic::Response::into_inner).map_err(|status| from_status(&status))
 }
 
-async fn run(running: &mut Running, name: &str) {
+pub(crate) async fn run(running: &mut Running, name: &str) {
     let request = v1::RunReplicationRequest { name: format!("replications/{name}") };
     running.replications.run_replication(request).await.unwrap();
 }
 
 /// Waits until the replication has so many ended rounds, and none under way.
-async fn rounds(running: &mut Running, name: &str, count: usize) -> v1::Replication {
+pub(crate) async fn rounds(running: &mut Running, name: &str, count: usize) -> v1::Replication {
     let patient = async {
         loop {
             let found = get(running, name).await.unwrap();

@@ -16,7 +16,7 @@ use crate::calendar::zone::Zone;
 use crate::limits::{
     ALLOWED_FEATURES_MAX, BODY_BYTES_PER_SECOND_MIN, CLOSE_GRACE_MAX, CONNECTION_NAME_BYTES_MAX,
     FEATURE_NAME_BYTES_MAX, JOBS_AT_ONCE_MAX, LABEL_BYTES_MAX, LABELS_MAX, PROPERTIES_MAX,
-    PROPERTY_NAME_BYTES_MAX, PROPERTY_VALUE_BYTES_MAX, WINDOWS_MAX,
+    PROPERTY_NAME_BYTES_MAX, PROPERTY_VALUE_BYTES_MAX, TAKES_OVER_MAX, WINDOWS_MAX,
 };
 use crate::unix_time::UnixTime;
 
@@ -59,6 +59,13 @@ fn check_names(spec: &ReplicationSpec, mistakes: &mut Mistakes) {
         mistakes.add_if(*former == spec.name, field.clone(), "it is the name itself");
         let is_twice = spec.renamed_from[..at].contains(former);
         mistakes.add_if(is_twice, field, format_args!("{former} is there twice"));
+    }
+    let taken = &spec.takes_over;
+    check_count("takes_over", taken.len(), TAKES_OVER_MAX, mistakes);
+    for (at, other) in taken.iter().enumerate() {
+        let is_twice = taken[..at].contains(other);
+        let why = format_args!("{other} is there twice");
+        mistakes.add_if(is_twice, format!("takes_over[{at}]"), why);
     }
     for (field, value) in [("owner", &spec.owner), ("group", &spec.group)] {
         if let Some(value) = value {

@@ -30,6 +30,9 @@ pub struct ReplicationSpec {
     pub name: ReplicationName,
     /// Names that it had before: what is known under one of them goes on under the new one.
     pub renamed_from: Vec<ReplicationName>,
+    /// Replications from which it takes replicas that they keep, or kept, at its target: those of
+    /// another coordinator, or of this one before its state was lost.
+    pub takes_over: Vec<ReplicationName>,
     /// Who answers for it, and whose budget it falls under.
     pub owner: Option<String>,
     /// Replications of one group are judged together: whether all can be failed over to.

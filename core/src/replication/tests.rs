@@ -34,6 +34,7 @@ fn spec() -> ReplicationSpec {
     ReplicationSpec {
         name: name("orders-dr"),
         renamed_from: vec![name("orders-backup")],
+        takes_over: vec![name("orders-dr")],
         owner: Some("team-finance".into()),
         group: Some("shop".into()),
         labels: BTreeMap::from([("tier".into(), "1".into())]),
@@ -133,6 +134,14 @@ fn a_mistake_in_names_and_tables_is_told() {
         (
             |spec| spec.renamed_from = vec![name("a"), name("orders-dr"), name("a")],
             &["renamed_from[1]: it is the name itself", "renamed_from[2]: a is there twice"],
+        ),
+        (
+            |spec| spec.takes_over = vec![name("a"), name("b"), name("a")],
+            &["takes_over[2]: a is there twice"],
+        ),
+        (
+            |spec| spec.takes_over = (0..33).map(|at| name(&format!("a{at}"))).collect(),
+            &["takes_over: there are 33, at most 32"],
         ),
         (|spec| spec.owner = Some(" ".into()), &["owner: it is empty"]),
         (|spec| spec.group = Some("a\nb".into()), &["group: it has a control character"]),

@@ -7,6 +7,7 @@ use deepclone_common::connections::Side;
 use deepclone_common::store::redact::without_credentials;
 use deepclone_common::store::table::{StoreKind, TableStore};
 use deepclone_core::ids::JobId;
+use deepclone_core::ownership::ReplicaOwner;
 use deepclone_core::spec::CloneSpec;
 
 use super::difference::{self, FileDifference};
@@ -29,6 +30,8 @@ pub(super) struct Request<'a> {
     /// The hash of the part of the source that is kept.
     pub(super) scope: String,
     pub(super) sync: JobId,
+    /// The replication that the replica belongs to from this sync on.
+    pub(super) owner: Option<ReplicaOwner>,
     /// The source's keys of the objects that have another one at the target.
     pub(super) sources: BTreeMap<String, String>,
 }
@@ -170,7 +173,7 @@ fn record(
     wanted: &Snapshot,
     commit: Option<CommitDigest>,
     replica: Option<&Replica>,
-    Request { spec, scope, sync, .. }: &Request<'_>,
+    Request { spec, scope, sync, owner, .. }: &Request<'_>,
     table: &TableChanges,
 ) -> RecordBody {
     // A commit without bytes may be filled in later. Without a hash the next sync compares
@@ -194,6 +197,7 @@ fn record(
         source_version: wanted.version,
         source_commit_sha256,
         source_commit_time: wanted.commit_ms,
+        owner: owner.clone(),
         partition_filter: spec.partition_filter.clone(),
     }
 }

@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use deepclone_common::connections::Side;
 use deepclone_common::store::table::TableStore;
 use deepclone_core::ids::JobId;
+use deepclone_core::ownership::{OwnerClaim, ReplicaOwner};
 use deepclone_core::reason::Reason;
 use deepclone_core::spec::{CloneSpec, SourcePoint, SourceReplacedPolicy};
+use uuid::Uuid;
 
 use super::build::{Continuity, Replica, Request, Tables, change_set};
 use super::objects::Proven;
@@ -41,25 +43,28 @@ pub async fn plan_sync(
     plan_sync_within(source, target, spec, sync, &Within::default()).await
 }
 
-/// What a new replica must fit into.
+/// What a sync must keep to.
 #[derive(Clone, Copy, Debug)]
 pub struct Within<'a> {
-    /// The folders above the target, the nearest first: none of them may be a table.
+    /// The folders above the target, the nearest first: a new replica may not lie in a table.
     pub above: &'a [TableStore],
+    /// The replication that asks for the sync. Without one, a replica keeps its owner.
+    pub claim: Option<&'a OwnerClaim>,
     /// The most bytes of the replica's commit.
     pub commit_bytes_max: u64,
 }
 
 impl Default for Within<'_> {
     fn default() -> Self {
-        Self { above: &[], commit_bytes_max: commit::BYTES_MAX }
+        Self { above: &[], claim: None, commit_bytes_max: commit::BYTES_MAX }
     }
 }
 
 /// Like [`plan_sync`], within these bounds.
 ///
 /// # Errors
-/// As [`plan_sync`]; TARGET_UNSUITABLE naming a table that the target lies in.
+/// As [`plan_sync`]; TARGET_UNSUITABLE naming a table that the target lies in; TARGET_OWNED when the
+/// replica belongs to another replication than that of the claim.
 pub async fn plan_sync_within(
     source: &TableStore,
     target: &TableStore,
@@ -89,7 +94,9 @@ async fn plan_once(
         futures::future::join(log::list(source, None), log::list(target, None)).await;
     if let (Ok(at_source), Ok(at_target)) = (&at_source, &at_target) {
         let heads = (at_source.version, at_target.version);
-        if let Some(plan) = up_to_date::quick(source, target, spec, sync, heads).await? {
+        if let Some(plan) =
+            up_to_date::quick((source, target), spec, within.claim, sync, heads).await?
+        {
             return Ok(plan);
         }
     }
@@ -107,7 +114,8 @@ async fn plan_once(
     enclosed?;
     protocol::check(&wanted.protocol, &wanted.metadata, &spec.allowed_features)
         .map_err(of_source)?;
-    let replica = read_replica(source, (target, at_target), &wanted, spec).await?;
+    let claim = within.claim;
+    let replica = read_replica(source, (target, at_target), &wanted, spec, claim).await?;
     if let Some(plan) = replica.as_ref().and_then(|replica| decided(replica, sync)) {
         return Ok(plan);
     }
@@ -119,7 +127,8 @@ async fn plan_once(
     wanted.files = files;
     let scope = identity::scope(spec.mode, predicate.as_ref(), !sources.is_empty());
     let tables = Tables { source, target };
-    let request = Request { spec, scope, sync, sources };
+    let owner = owner_after(replica.as_ref(), claim);
+    let request = Request { spec, scope, sync, owner, sources };
     let change_set = change_set(tables, &wanted, replica.as_ref(), &request).await?;
     Ok(match &replica {
         Some(replica) if nothing_to_do(replica, &change_set) => nothing(replica, &change_set),
@@ -137,6 +146,7 @@ async fn read_replica(
     (target, at_target): (&TableStore, Result<LogSegment, DeltaError>),
     wanted: &Snapshot,
     spec: &CloneSpec,
+    claim: Option<&OwnerClaim>,
 ) -> Result<Option<Replica>, DeltaError> {
     if let Err(DeltaError::NotATable { .. }) = at_target {
         return Ok(None);
@@ -146,6 +156,9 @@ async fn read_replica(
     let snapshot = snapshot.map_err(of_target)?;
     let last = last_sync(target, &snapshot, spec.divergence_policy).await;
     let mut last = last.map_err(of_target)?;
+    if let Some(claim) = claim {
+        claim.check(&target.uri, last.owner())?;
+    }
     protocol::check(&snapshot.protocol, &snapshot.metadata, &spec.allowed_features)
         .map_err(of_target)?;
     let continuity = match refuse_other_source(source, wanted, &last).await {
@@ -178,6 +191,12 @@ async fn read_replica(
     Ok(Some(Replica { snapshot, last, continuity, absent, proven }))
 }
 
+/// The replication that the replica belongs to after a sync that may take it.
+fn owner_after(replica: Option<&Replica>, claim: Option<&OwnerClaim>) -> Option<ReplicaOwner> {
+    let known = || replica.and_then(|replica| replica.last.owner());
+    claim.map(|claim| &claim.owner).or_else(known).cloned()
+}
+
 /// Returns the result of this sync if it was published before a crash.
 fn decided(replica: &Replica, sync: JobId) -> Option<SyncPlan> {
     let record = replica.last.record.as_ref()?;
@@ -200,16 +219,21 @@ fn refuse_older(replica: Option<&Replica>, wanted: &Snapshot) -> Result<(), Delt
 }
 
 /// Returns whether the replica has this version of this part of the source, no other writer changed
-/// it, and no file, domain, transaction or property differs.
+/// it, no file, domain, transaction or property differs, and it keeps its owner.
 fn nothing_to_do(replica: &Replica, change_set: &ChangeSet) -> bool {
     let (last, wanted) = (&replica.last, &change_set.record);
     last.source_version == wanted.source_version
         && replica.continuity == Continuity::Same
         && !last.diverged
+        && id_of(last.owner()) == id_of(wanted.owner.as_ref())
         && last.record.as_ref().is_some_and(|record| {
             record.body.scope == wanted.scope && record.body.settings == wanted.settings
         })
         && change_set.changes_nothing()
+}
+
+fn id_of(owner: Option<&ReplicaOwner>) -> Option<Uuid> {
+    owner.map(|owner| owner.id)
 }
 
 fn nothing(replica: &Replica, change_set: &ChangeSet) -> SyncPlan {

@@ -6,6 +6,7 @@ use deepclone_common::connections::Side;
 use deepclone_common::store::redact::without_credentials;
 use deepclone_common::store::table::TableStore;
 use deepclone_core::ids::JobId;
+use deepclone_core::ownership::OwnerClaim;
 use deepclone_core::spec::{CloneSpec, SourcePoint};
 
 use super::sync_plan::{PublishedAlready, SourceFigures, SyncPlan, UpToDate};
@@ -20,9 +21,9 @@ const HARMLESS_MAX: u64 = 16;
 /// Decides by the heads of the two logs, whose versions are given; `None` if both tables must be
 /// read.
 pub(super) async fn quick(
-    source: &TableStore,
-    target: &TableStore,
+    (source, target): (&TableStore, &TableStore),
     spec: &CloneSpec,
+    claim: Option<&OwnerClaim>,
     sync: JobId,
     (source_head, replica_head): (u64, u64),
 ) -> Result<Option<SyncPlan>, DeltaError> {
@@ -35,6 +36,9 @@ pub(super) async fn quick(
     let Some(record) = record.map_err(|error| error.of(Side::Target))? else { return Ok(None) };
     if record.sync() == sync {
         return Ok(Some(published(&record)));
+    }
+    if claim.is_some_and(|claim| !claim.has(record.body.owner.as_ref())) {
+        return Ok(None);
     }
     // One commit can be the same in two tables: of another one the ids are compared.
     let is_there = record.source_uri == without_credentials(&source.uri);

@@ -7,6 +7,7 @@
 
 use deepclone_common::store::table::TableStore;
 use deepclone_core::failure::Failure;
+use deepclone_core::ownership::ReplicaOwner;
 use deepclone_core::reason::Reason;
 use deepclone_core::spec::DivergencePolicy;
 
@@ -49,6 +50,13 @@ impl LastSync {
         let record = self.record.as_ref().map(|record| &record.body.source_commit_sha256);
         let hint = self.hint.as_ref().map(|hint| &hint.source_commit_sha256);
         record.or(hint).is_none_or(Option::is_some)
+    }
+
+    /// Returns the replication that the replica belongs to, as far as the target records it.
+    pub(crate) fn owner(&self) -> Option<&ReplicaOwner> {
+        let record = self.record.as_ref().map(|record| &record.body.owner);
+        let hint = self.hint.as_ref().map(|hint| &hint.owner);
+        record.or(hint)?.as_ref()
     }
 }
 
@@ -280,6 +288,7 @@ mod tests {
                 source_version,
                 source_commit_sha256: None,
                 source_commit_time: 0,
+                owner: None,
                 partition_filter: None,
             };
             let source_uri = text("s3://b/t");

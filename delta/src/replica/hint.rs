@@ -1,6 +1,7 @@
 //! Our own hint beside the log, `_deepclone/replica.json`. It is never trusted alone.
 
 use deepclone_common::store::table::TableStore;
+use deepclone_core::ownership::ReplicaOwner;
 use serde::{Deserialize, Serialize};
 
 use super::record::SyncRecord;
@@ -30,6 +31,9 @@ pub(crate) struct ReplicaHint {
     pub(crate) source_commit_sha256: Option<String>,
     /// The version of the replica.
     pub(crate) version: u64,
+    /// The replication that the replica belongs to.
+    #[serde(default, rename = "replication", skip_serializing_if = "Option::is_none")]
+    pub(crate) owner: Option<ReplicaOwner>,
     /// The partition predicate, as it was given.
     #[serde(default, rename = "where", skip_serializing_if = "Option::is_none")]
     pub(crate) partition_filter: Option<String>,
@@ -52,6 +56,7 @@ pub(crate) async fn write(target: &TableStore, record: &SyncRecord) -> Result<()
         source_version: record.body.source_version,
         source_commit_sha256: record.body.source_commit_sha256.clone(),
         version: record.version,
+        owner: record.body.owner.clone(),
         partition_filter: record.body.partition_filter.clone(),
     };
     io::put_json(target, REPLICA_HINT, &hint).await

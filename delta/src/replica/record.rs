@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use deepclone_core::ids::JobId;
+use deepclone_core::ownership::ReplicaOwner;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -55,6 +56,9 @@ pub struct RecordBody {
     pub source_commit_sha256: Option<String>,
     /// The source commit's time: milliseconds since 1970.
     pub source_commit_time: i64,
+    /// The replication that the replica belongs to; `None` when no replication ever synced it.
+    #[serde(default, rename = "replication", skip_serializing_if = "Option::is_none")]
+    pub owner: Option<ReplicaOwner>,
     /// The partition predicate, as it was given.
     #[serde(default, rename = "where", skip_serializing_if = "Option::is_none")]
     pub partition_filter: Option<String>,

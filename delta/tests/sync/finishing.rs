@@ -6,7 +6,7 @@ use deepclone_core::ids::JobId;
 use deepclone_core::reason::Reason;
 use deepclone_delta::changes::SyncPlan;
 use deepclone_delta::publish::{Committed, finish, publish};
-use deepclone_delta::sync::{self, Planned};
+use deepclone_delta::sync::{self, Planned, Within};
 use object_store::memory::InMemory;
 use serde_json::json;
 use uuid::Uuid;
@@ -86,7 +86,8 @@ async fn the_work_of_a_sync_tells_what_the_coordinator_needs() {
     source.raw_commit(1, "{}").await;
     source.commit(&[add("A1"), add_with("c1", json!({"deletionVector": vector(1)}))]).await;
     let job = JobId(Uuid::new_v4());
-    let planned = sync::plan(&source.store, &target.store, &[], &spec(), job).await.unwrap();
+    let planned =
+        sync::plan(&source.store, &target.store, &Within::default(), &spec(), job).await.unwrap();
     let Planned::Work(work) = planned else { panic!("{planned:?}") };
     let keys: Vec<&str> = work.objects().iter().map(|object| &*object.target_path).collect();
     assert_eq!(keys, [VECTOR_OBJECT, "p=A/A1.parquet", "p=c/c1.parquet"]);
@@ -103,7 +104,8 @@ async fn the_work_of_a_sync_tells_what_the_coordinator_needs() {
     assert_eq!(failure.reason, Reason::DamagedLog, "its bytes are no vector");
     let published = sync::publish(&target.store, &work, tick()).await.unwrap();
     assert_eq!(published.version(), Some(2));
-    let planned = sync::plan(&source.store, &target.store, &[], &spec(), job).await.unwrap();
+    let planned =
+        sync::plan(&source.store, &target.store, &Within::default(), &spec(), job).await.unwrap();
     assert!(matches!(planned, Planned::Published(found) if found.replica_version == 2));
 }
 
@@ -114,7 +116,10 @@ async fn a_new_replica_in_the_folder_of_a_table_is_refused_by_the_plan() {
     outer.commit(&[protocol(1, 2), metadata("outer-id", json!({}))]).await;
     let (target, job) = (Table::on(store, "lake/t"), JobId(Uuid::new_v4()));
     let above = [outer.store];
-    let refused = sync::plan(&source.store, &target.store, &above, &spec(), job).await;
+    let within = Within { above: &above, ..Within::default() };
+    let refused = sync::plan(&source.store, &target.store, &within, &spec(), job).await;
     assert_eq!(refused.unwrap_err().failure().reason, Reason::TargetUnsuitable);
-    assert!(sync::plan(&source.store, &target.store, &[], &spec(), job).await.is_ok());
+    assert!(
+        sync::plan(&source.store, &target.store, &Within::default(), &spec(), job).await.is_ok()
+    );
 }

@@ -11,6 +11,7 @@ mod identity;
 mod listings;
 mod odd_commits;
 mod outcomes;
+mod owners;
 mod pairs;
 mod protocols;
 mod scenarios;

@@ -29,6 +29,7 @@ impl From<&ReplicationSpec> for v1::ReplicationSpec {
         Self {
             name: spec.name.to_string(),
             renamed_from: spec.renamed_from.iter().map(ToString::to_string).collect(),
+            takes_over: spec.takes_over.iter().map(ToString::to_string).collect(),
             owner: spec.owner.clone().unwrap_or_default(),
             group: spec.group.clone().unwrap_or_default(),
             labels: spec.labels.clone(),
@@ -63,6 +64,7 @@ impl TryFrom<v1::ReplicationSpec> for ReplicationSpec {
             parsed.map_err(|error| WireError::invalid(field, error.to_string()))
         };
         let former = spec.renamed_from.into_iter().map(|text| name(text, "spec.renamed_from"));
+        let taken = spec.takes_over.into_iter().map(|text| name(text, "spec.takes_over"));
         let bandwidth = spec.bandwidth.into_iter().map(bandwidth_from_wire);
         let ask_above = spec.ask_above_bytes.map(|bytes| unsigned(bytes, "spec.ask_above_bytes"));
         let jobs = spec.jobs_at_once.map(|jobs| {
@@ -71,6 +73,7 @@ impl TryFrom<v1::ReplicationSpec> for ReplicationSpec {
         Ok(Self {
             name: name(spec.name, "spec.name")?,
             renamed_from: former.collect::<Result<_, _>>()?,
+            takes_over: taken.collect::<Result<_, _>>()?,
             owner: Some(spec.owner).filter(|owner| !owner.is_empty()),
             group: Some(spec.group).filter(|group| !group.is_empty()),
             labels: spec.labels,

@@ -217,6 +217,7 @@ fn spec(name: &str, owner: Option<&str>) -> ReplicationSpec {
     ReplicationSpec {
         name: name.parse().unwrap(),
         renamed_from: Vec::new(),
+        takes_over: Vec::new(),
         owner: owner.map(Into::into),
         group: None,
         labels: BTreeMap::from([("tier".into(), "1".into())]),

@@ -13,7 +13,7 @@ fn the_example_has_no_mistake() {
 #[test]
 fn the_page_names_every_key() {
     let page = include_str!("../../../../docs/replications.md");
-    for key in DEFAULTS.into_iter().chain(["version", "name", "renamed_from"]) {
+    for key in DEFAULTS.into_iter().chain(["version", "name", "renamed_from", "takes_over"]) {
         let names = [format!("| `{key}`"), format!(", `{key}`"), format!(".{key}]]`")];
         assert!(names.iter().any(|name| page.contains(name)), "{key}");
     }

@@ -39,7 +39,7 @@ fn a_file_says_everything() {
     let orders = &file.specs[0];
     let text = |text: &str| text.to_owned();
     let hours = |number: u64| Duration::from_secs(number * 3_600);
-    assert_eq!(orders.renamed_from.len(), 2);
+    assert_eq!((orders.renamed_from.len(), orders.takes_over.len()), (2, 2));
     assert_eq!(orders.owner, Some(text("team-finance")));
     assert_eq!(orders.group, Some(text("shop")));
     assert_eq!(orders.labels["cost centre"], "4711");

@@ -63,6 +63,7 @@ fn entries(spec: &ReplicationSpec) -> Vec<(&'static str, Vec<String>)> {
     let one = |text: String| vec![text];
     let entries = vec![
         ("renamed_from", spec.renamed_from.iter().map(ToString::to_string).collect()),
+        ("takes_over", spec.takes_over.iter().map(ToString::to_string).collect()),
         ("include", spec.include.clone()),
         ("exclude", spec.exclude.clone()),
         ("new_tables.ask_above", spec.ask_above_bytes.map(bytes).into_iter().collect()),

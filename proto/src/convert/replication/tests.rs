@@ -108,14 +108,14 @@ fn budgets() -> impl Strategy<Value = BudgetSpec> {
 }
 
 fn specs() -> impl Strategy<Value = ReplicationSpec> {
-    let who = (names(), vec(names(), 0..3), of(TEXT), of(TEXT), maps());
+    let who = (names(), vec(names(), 0..3), vec(names(), 0..3), of(TEXT), of(TEXT), maps());
     let what = (TEXT, TEXT, vec(TEXT, 0..4), vec(TEXT, 0..3), clones());
     let when = (TEXT, schedules(), policies(), vec(windows(), 0..3), durations());
     let lag = (of(durations()), of(durations())).prop_map(|(warn, page)| MaxLag { warn, page });
     let how_much = (of(lag), of(budgets()), vec(limits(), 0..3), of(sizes()), any::<i32>());
     (who, what, when, how_much, 0..=i32::MAX as u32).prop_map(
         |(who, what, when, how_much, jobs_at_once)| {
-            let (name, renamed_from, owner, group, labels) = who;
+            let (name, renamed_from, takes_over, owner, group, labels) = who;
             let (source, target, include, exclude, clone) = what;
             let (time_zone, schedule, policies, windows, close_grace) = when;
             let (on_missed, on_overlap, on_resume) = policies;
@@ -123,6 +123,7 @@ fn specs() -> impl Strategy<Value = ReplicationSpec> {
             ReplicationSpec {
                 name,
                 renamed_from,
+                takes_over,
                 owner,
                 group,
                 labels,
@@ -213,6 +214,10 @@ fn what_a_declaration_cannot_mean_is_refused_by_field() {
         (
             "the field spec.renamed_from is not valid",
             v1::ReplicationSpec { renamed_from: vec![String::new()], ..least() },
+        ),
+        (
+            "the field spec.takes_over is not valid",
+            v1::ReplicationSpec { takes_over: vec!["A".into()], ..least() },
         ),
         ("the field spec.schedule is missing", v1::ReplicationSpec { schedule: None, ..least() }),
         (
