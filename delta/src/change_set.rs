@@ -4,7 +4,7 @@ use deepclone_core::ids::JobId;
 
 use crate::actions::{Add, DeletionVector, DomainMetadata, Metadata, Protocol, Txn};
 use crate::names::NearNames;
-use crate::replica::{CloneMetrics, RecordBody, is_ours};
+use crate::replica::{CloneMetrics, RecordBody, SyncRecord, is_ours};
 
 /// An object that the replica's head does not reference yet.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -89,6 +89,12 @@ impl ChangeSet {
     /// Returns the id of the sync that the commit makes visible.
     pub(crate) fn sync(&self) -> JobId {
         JobId(self.record.sync_id)
+    }
+
+    /// Returns whether it is this commit that made the record.
+    pub(crate) fn is_of(&self, record: &SyncRecord) -> bool {
+        let id = |body: &RecordBody| body.owner.as_ref().map(|owner| owner.id);
+        record.sync() == self.sync() && id(&record.body) == id(&self.record)
     }
 
     /// Returns the source's table id at the replica's first sync. Copies serve this lineage alone.

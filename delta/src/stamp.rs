@@ -20,8 +20,8 @@ pub struct ReplicaStamp {
     pub source_uri: String,
 }
 
-/// Reads the stamp of the replica at `target`; `None` when there is no table, or one that records no
-/// sync near its head. A plan judges that one.
+/// Reads the stamp of the replica at `target`; `None` when there is no table, or one that records
+/// no sync near its head. A plan judges that one.
 ///
 /// # Errors
 /// The store does not answer, or a commit cannot be read.

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use deepclone_core::failure::Failure;
+use deepclone_core::money::Money;
+use deepclone_proto::convert::replication::money_from_wire;
 use deepclone_proto::v1;
 use deepclone_proto::v1::replication as wire;
 
@@ -96,6 +98,19 @@ pub struct ChangeInfo {
     /// Empty but for `RENAME`.
     pub former_name: String,
     pub changed_fields: Vec<String>,
+    /// Tables that its patterns find.
+    pub tables: Option<i64>,
+    /// Those of them that it has not synced.
+    pub new_tables: Option<i64>,
+    /// Tables with a replica at the target; `None` when none was looked at.
+    pub replicas: Option<i64>,
+    /// Bytes that its first round would copy.
+    pub bytes: Option<i64>,
+    /// They are those of some of its tables.
+    pub bytes_at_least: bool,
+    /// What that would cost by list prices.
+    pub cost: Option<Money>,
+    pub notices: Vec<String>,
 }
 
 /// Returns the resource name of a replication.
@@ -151,11 +166,19 @@ impl TryFrom<v1::ReplicationChange> for ChangeInfo {
             }
             kind => kind.as_str_name(),
         };
+        let cost = wire.cost.map(|cost| money_from_wire(&cost, "cost")).transpose();
         Ok(Self {
             name: own_name(&wire.name).to_owned(),
             kind,
             former_name: own_name(&wire.former_name).to_owned(),
             changed_fields: wire.changed_fields,
+            tables: wire.tables,
+            new_tables: wire.new_tables,
+            replicas: wire.replicas,
+            bytes: wire.bytes,
+            bytes_at_least: wire.bytes_at_least,
+            cost: cost.map_err(|error| malformed(format!("ReplicationChange.cost: {error}")))?,
+            notices: wire.notices,
         })
     }
 }

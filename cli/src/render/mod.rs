@@ -5,6 +5,7 @@
 //! `docs/cli.md` describes each.
 
 pub mod clone;
+pub mod declared;
 pub mod doctor;
 pub mod error;
 pub mod history;

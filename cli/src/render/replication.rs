@@ -1,4 +1,4 @@
-//! The answers of `deepclone replication …`.
+//! The answers of `deepclone replication …`, but those of `apply` and `diff`.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{CommandOutput, table, units};
 use crate::client::replication::{
-    ChangeInfo, LagInfo, ReplicationInfo, RoundInfo, SlotInfo, TableInfo, VerdictInfo,
+    LagInfo, ReplicationInfo, RoundInfo, SlotInfo, TableInfo, VerdictInfo,
 };
 
 /// The exit code of `ready` when the answer is not yes.
@@ -76,14 +76,6 @@ struct FailureObject<'a> {
 }
 
 #[derive(Debug, Serialize)]
-struct ChangeObject<'a> {
-    name: &'a str,
-    change: &'static str,
-    former_name: Option<&'a str>,
-    changed_fields: &'a [String],
-}
-
-#[derive(Debug, Serialize)]
 struct VerdictObject<'a> {
     ready: &'static str,
     recovery_point_time: Option<String>,
@@ -133,33 +125,6 @@ pub fn many(replications: &[ReplicationInfo]) -> Result<CommandOutput, Failure> 
     CommandOutput::new(text, &List { replications: replications.iter().map(object).collect() })
 }
 
-/// Returns the answer of `apply`, or of `diff`, which changed nothing.
-///
-/// # Errors
-/// As [`CommandOutput::new`].
-pub fn changes(changes: &[ChangeInfo], is_done: bool) -> Result<CommandOutput, Failure> {
-    #[derive(Serialize)]
-    struct List<'a> {
-        applied: bool,
-        changes: Vec<ChangeObject<'a>>,
-    }
-    let rows: Vec<_> = changes.iter().map(change_row).collect();
-    let is_same = changes.iter().all(|change| change.kind == "UNCHANGED");
-    let note = match (is_same, is_done) {
-        (true, _) => "nothing changes",
-        (false, true) => "applied",
-        (false, false) => "nothing is changed yet: `deepclone replication apply` does it",
-    };
-    let text = format!("{}\n{note}", table::grid(["CHANGE", "NAME", "WHAT"], &rows));
-    let changes = changes.iter().map(|change| ChangeObject {
-        name: &change.name,
-        change: change.kind,
-        former_name: Some(change.former_name.as_str()).filter(|name| !name.is_empty()),
-        changed_fields: &change.changed_fields,
-    });
-    CommandOutput::new(text, &List { applied: is_done, changes: changes.collect() })
-}
-
 /// Returns the answer of `ready`.
 ///
 /// # Errors
@@ -195,17 +160,6 @@ pub fn verdict(verdict: &VerdictInfo) -> Result<CommandOutput, Failure> {
     };
     let exit = if verdict.readiness == "YES" { 0 } else { NOT_READY };
     Ok(CommandOutput { exit, ..CommandOutput::new(text, &object)? })
-}
-
-fn change_row(change: &ChangeInfo) -> [String; 3] {
-    let fields = change.changed_fields.join(", ");
-    let what = match change.kind {
-        "RENAME" => format!("from {}: 0 bytes", change.former_name),
-        "RETIRE" => "no round begins any more; its replicas stay as they are".to_owned(),
-        "CREATE" => "its first round copies what the target lacks".to_owned(),
-        _ => fields,
-    };
-    [change.kind.to_owned(), change.name.clone(), what]
 }
 
 fn rows(replication: &ReplicationInfo) -> Vec<(&'static str, String)> {

@@ -17,11 +17,13 @@ use super::diff::{ReplicationChange, ReplicationDiff, diff};
 use super::engine::Engine;
 use super::entry::ReplicationEntry;
 use super::kept::Times;
+use super::look::SurveyOrder;
 use super::message::{EngineMessage, EngineReply, SurveyedSet, unknown_replication};
 use super::order::order;
 use super::owner::{claim, new_owner};
+use super::planned::{PlannedChange, planned};
 use super::rows;
-use super::survey::{SurveyOrder, refusal, survey};
+use super::survey::{refusal, survey};
 use super::view::ReplicationView;
 use crate::effects::Context;
 use crate::state::RowChange;
@@ -36,7 +38,7 @@ impl Engine {
         &mut self,
         specs: Vec<ReplicationSpec>,
         validate_only: bool,
-        answer: EngineReply<Vec<ReplicationDiff>>,
+        answer: EngineReply<Vec<PlannedChange>>,
     ) {
         let orders = match check_all(&self.context, &specs, self.now()) {
             Ok(checked) => self.survey_orders(&specs, checked),
@@ -47,7 +49,7 @@ impl Engine {
         };
         let (context, sender) = (self.context.clone(), self.sender.clone());
         self.tasks.spawn(async move {
-            let surveys = survey(&context, orders).await;
+            let surveys = survey(&context, orders, validate_only).await;
             let surveyed = SurveyedSet { specs, validate_only, surveys, answer };
             let _stopped = sender.send(EngineMessage::Surveyed(Box::new(surveyed))).await;
         });
@@ -70,8 +72,10 @@ impl Engine {
             };
             let owner = known.map_or_else(new_owner, |entry| entry.owner);
             let claim = claim(&checked.spec, owner);
+            let synced = known.filter(|entry| !entry.is_moved_by(&checked.spec));
+            let synced = synced.map(ReplicationEntry::synced_paths).unwrap_or_default();
             let (spec, tables) = (Arc::new(checked.spec), checked.tables);
-            is_met.then_some(SurveyOrder { spec, tables, claim })
+            is_met.then_some(SurveyOrder { spec, tables, claim, synced })
         };
         checked.into_iter().filter_map(order).collect()
     }
@@ -81,7 +85,10 @@ impl Engine {
         let SurveyedSet { specs, validate_only, surveys, answer } = surveyed;
         let applied = match refusal(&surveys) {
             Some(failure) => Err(failure),
-            None => self.apply(specs, validate_only).await,
+            None => {
+                let diffs = self.apply(specs, validate_only).await;
+                diffs.map(|diffs| planned(diffs, surveys))
+            }
         };
         let _gone = answer.send(applied);
     }
@@ -99,7 +106,7 @@ impl Engine {
             ReplicationChange::Rename { from } => from,
             _ => &diff.name,
         };
-        self.find(former).or_else(|| self.entries.get(&self.id_for(former)))
+        self.find(former).or_else(|| self.retired(former))
     }
 
     /// Compares the set with what is kept, and unless `validate_only` makes it so.
@@ -145,15 +152,16 @@ impl Engine {
         Ok(diffs)
     }
 
-    /// An id for a new replication: a retired one of that name goes on. Another id is taken when
-    /// the name was given to a renamed one before.
+    /// An id for a new replication: a retired one of that name goes on.
     fn id_for(&self, name: &ReplicationName) -> ReplicationId {
-        let of_name = ReplicationId::derive(name.as_str());
-        let is_free = |id: &ReplicationId| {
-            self.entries.get(id).is_none_or(|entry| entry.is_retired && entry.spec.name == *name)
-        };
-        let others = (2_u32..).map(|count| ReplicationId::derive(&format!("{name} {count}")));
-        std::iter::once(of_name).chain(others).find(is_free).unwrap_or(of_name)
+        let retired = self.retired(name).map(|entry| entry.id);
+        retired.unwrap_or_else(|| ReplicationId(new_owner()))
+    }
+
+    /// The replication of that name that was retired last.
+    fn retired(&self, name: &ReplicationName) -> Option<&ReplicationEntry> {
+        let retired = self.entries.values().filter(|entry| entry.is_retired);
+        retired.filter(|entry| entry.spec.name == *name).max_by_key(|entry| entry.updated)
     }
 
     /// Takes a declaration, and returns the rows that keep it.
@@ -166,10 +174,9 @@ impl Engine {
         let entry = self
             .entries
             .entry(id)
-            .or_insert_with(|| ReplicationEntry::new(id, checked.clone(), new_owner(), now));
+            .or_insert_with(|| ReplicationEntry::new(id, checked.clone(), id.0, now));
         // Tables of other stores are other tables.
-        let is_moved =
-            entry.spec.source != checked.spec.source || entry.spec.target != checked.spec.target;
+        let is_moved = entry.is_moved_by(&checked.spec);
         if is_moved {
             for table in entry.tables.values_mut() {
                 table.forget();

@@ -15,6 +15,8 @@ pub struct ReplicationDiff {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReplicationChange {
     Create,
+    /// It is new, and replicas that it may sync are at its target.
+    Adopt,
     Change,
     /// What was known under the other name goes on under the new one.
     Rename {

@@ -1,6 +1,6 @@
 //! What the engine knows of a replication beside the scheduler: its declaration and its tables.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use deepclone_core::failure::Failure;
@@ -161,6 +161,17 @@ impl ReplicationEntry {
         if let Some(table) = self.tables.get_mut(&number) {
             table.fail(failure, now);
         }
+    }
+
+    /// True when its tables are at other connections under this declaration.
+    pub(super) fn is_moved_by(&self, spec: &ReplicationSpec) -> bool {
+        self.spec.source != spec.source || self.spec.target != spec.target
+    }
+
+    /// The tables that have been synced.
+    pub(super) fn synced_paths(&self) -> BTreeSet<String> {
+        let synced = self.tables.values().filter(|table| table.kept.synced.is_some());
+        synced.map(|table| table.kept.path.clone()).collect()
     }
 
     pub(super) fn probe_order(&self) -> ProbeOrder {

@@ -9,8 +9,8 @@ use deepclone_core::replication::{ReplicationName, ReplicationSpec};
 use deepclone_core::unix_time::UnixTime;
 use tokio::sync::{mpsc, oneshot};
 
-use super::diff::ReplicationDiff;
 use super::news::JobNews;
+use super::planned::PlannedChange;
 use super::probe::Probed;
 use super::survey::Survey;
 use super::view::{FleetView, ReplicationView};
@@ -24,7 +24,7 @@ pub enum EngineMessage {
     Apply {
         specs: Vec<ReplicationSpec>,
         validate_only: bool,
-        answer: EngineReply<Vec<ReplicationDiff>>,
+        answer: EngineReply<Vec<PlannedChange>>,
     },
     /// What such a set would meet was looked at.
     Surveyed(Box<SurveyedSet>),
@@ -45,7 +45,7 @@ pub struct SurveyedSet {
     pub specs: Vec<ReplicationSpec>,
     pub validate_only: bool,
     pub surveys: Vec<Survey>,
-    pub answer: EngineReply<Vec<ReplicationDiff>>,
+    pub answer: EngineReply<Vec<PlannedChange>>,
 }
 
 /// Sends requests to the engine; cheap to clone.

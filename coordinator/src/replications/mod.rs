@@ -6,8 +6,10 @@
 //!
 //! * `engine`: the loop that owns the scheduler; [`message`]: what reaches it.
 //! * `entry`: a replication and its tables; `order`: its declaration as the scheduler sees it.
-//! * `apply`: a declared set → what is kept; [`diff`]: what that changes; [`survey`]: what lies at
-//!   its sources and targets before. `owner`: whose the replicas are.
+//! * `apply`: a declared set → what is kept; [`diff`]: what that changes.
+//! * [`survey`]: what lies at its sources and targets before; [`look`]: what that takes at most;
+//!   [`estimate`]: how much it would copy; [`planned`]: all of that together.
+//! * `owner`: whose the replicas are.
 //! * `table_job`: the job for one table.
 //! * `act`: what the scheduler asks for is done, and what comes of it goes back.
 //! * `kept`: what survives a restart; `rows`: that as rows of the state.
@@ -20,14 +22,17 @@ pub mod diff;
 pub mod discover;
 mod engine;
 mod entry;
+pub mod estimate;
 pub mod follow;
 mod kept;
 pub mod lag_summary;
+pub mod look;
 pub mod message;
 pub mod metrics;
 pub mod news;
 mod order;
 mod owner;
+pub mod planned;
 pub mod probe;
 mod rows;
 mod show;

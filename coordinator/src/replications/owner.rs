@@ -4,7 +4,8 @@ use deepclone_core::ownership::{OwnerClaim, ReplicaOwner};
 use deepclone_core::replication::ReplicationSpec;
 use uuid::Uuid;
 
-/// Makes the identity of a replication that has none.
+/// Makes the identity of a new replication, which is its id, too; and one beside the id of a
+/// replication of before, whose id follows from its name.
 pub(super) fn new_owner() -> Uuid {
     Uuid::new_v4()
 }

@@ -1,38 +1,33 @@
-//! Looks at the sources and targets of replications that are about to be declared: whose the
-//! replicas are that lie there already. It moves no data and changes nothing.
+//! Looks at the sources and targets of replications that are about to be declared: which tables
+//! there are, and whose the replicas are that lie there already. It moves no data and changes
+//! nothing.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use deepclone_common::connections::Side;
 use deepclone_core::failure::Failure;
 use deepclone_core::job_limits::JobLimits;
-use deepclone_core::ownership::OwnerClaim;
 use deepclone_core::reason::Reason;
-use deepclone_core::replication::{ReplicationName, ReplicationSpec, TableSelection};
+use deepclone_core::replication::ReplicationName;
 use deepclone_delta::stamp;
 use futures::{StreamExt as _, stream};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::discover::discover;
+use super::estimate::{CopyEstimate, estimate};
+use super::look::{SurveyOrder, in_time};
 use super::probe::open_source;
 use super::table_job::table_job;
 use crate::effects::Context;
 
 /// How long a survey may take; what it did not see by then is checked when it is copied.
 const SURVEY_TIME_MAX: Duration = Duration::from_secs(30);
+/// How long plans may take after that.
+const ESTIMATE_TIME_MAX: Duration = Duration::from_secs(15);
 /// Replications whose sources are listed at once.
 const REPLICATIONS_AT_ONCE_MAX: usize = 4;
 /// Targets that are looked at at once, for each of them.
 const TARGETS_AT_ONCE_MAX: usize = 16;
-
-/// A replication to look at.
-#[derive(Clone, Debug)]
-pub struct SurveyOrder {
-    pub spec: Arc<ReplicationSpec>,
-    pub tables: TableSelection,
-    pub claim: OwnerClaim,
-}
 
 /// What was found of a replication.
 #[derive(Clone, Debug)]
@@ -40,21 +35,45 @@ pub struct Survey {
     pub name: ReplicationName,
     /// Tables that its patterns find; `None` when its source could not be listed.
     pub tables: Option<usize>,
+    /// Those of them that it has not synced.
+    pub new_tables: Option<usize>,
     /// Tables whose targets were looked at.
     pub seen: usize,
     /// Those of them that have a replica that may be synced.
     pub replicas: usize,
     /// Replicas that belong to other replications.
     pub owned: Vec<Failure>,
-    /// What could not be seen, one line each.
+    /// What its first round would copy of tables that it has not synced; `None` when nobody asked
+    /// for it.
+    pub copies: Option<CopyEstimate>,
+    /// What could not be seen, and what would fail, one line each.
     pub notices: Vec<String>,
 }
 
-/// Looks at each of these, for a bounded time.
-pub async fn survey(context: &Context, orders: Vec<SurveyOrder>) -> Vec<Survey> {
+/// Looks at each of these, for a bounded time; if they are only to be shown, also at how much they
+/// would copy.
+pub async fn survey(
+    context: &Context,
+    orders: Vec<SurveyOrder>,
+    is_only_shown: bool,
+) -> Vec<Survey> {
     let until = Instant::now() + SURVEY_TIME_MAX;
-    let surveys = stream::iter(orders).map(|order| one(context, order, until));
-    surveys.buffered(REPLICATIONS_AT_ONCE_MAX).collect().await
+    let looks = stream::iter(orders).map(|order| async move {
+        let (survey, new) = one(context, &order, until).await;
+        (order, survey, new)
+    });
+    let found: Vec<_> = looks.buffered(REPLICATIONS_AT_ONCE_MAX).collect().await;
+    let until = Instant::now() + ESTIMATE_TIME_MAX;
+    let mut surveys = Vec::new();
+    for (order, mut survey, new) in found {
+        if is_only_shown && survey.owned.is_empty() {
+            let (copies, refused) = estimate(context, &order, new, until).await;
+            survey.copies = survey.tables.map(|_| copies);
+            survey.notices.extend(refused);
+        }
+        surveys.push(survey);
+    }
+    surveys
 }
 
 /// Returns the refusal of replicas that belong to others; `None` when there is none.
@@ -73,13 +92,16 @@ pub fn refusal(surveys: &[Survey]) -> Option<Failure> {
     Some(failure.with("replication", name.to_string()).with("field", "target"))
 }
 
-async fn one(context: &Context, order: SurveyOrder, until: Instant) -> Survey {
+/// Returns what was found, and the tables that are new to the replication.
+async fn one(context: &Context, order: &SurveyOrder, until: Instant) -> (Survey, Vec<String>) {
     let mut survey = Survey {
         name: order.spec.name.clone(),
         tables: None,
+        new_tables: None,
         seen: 0,
         replicas: 0,
         owned: Vec::new(),
+        copies: None,
         notices: Vec::new(),
     };
     let found = async {
@@ -97,11 +119,11 @@ async fn one(context: &Context, order: SurveyOrder, until: Instant) -> Survey {
             order.tables.literals().map(str::to_owned).collect()
         }
     };
+    let new: Vec<_> = paths.iter().filter(|path| !order.synced.contains(*path)).cloned().collect();
+    survey.new_tables = survey.tables.map(|_| new.len());
     let (total, mut failed) = (paths.len(), None);
-    let looks = stream::iter(paths).map(|path| {
-        let order = &order;
-        async move { in_time(until, look(context, order, &path)).await }
-    });
+    let looks = stream::iter(paths)
+        .map(|path| async move { in_time(until, look(context, order, &path)).await });
     let mut looks = looks.buffered(TARGETS_AT_ONCE_MAX);
     while let Some(seen) = looks.next().await {
         match seen {
@@ -122,7 +144,7 @@ async fn one(context: &Context, order: SurveyOrder, until: Instant) -> Survey {
             failure.message
         ));
     }
-    survey
+    (survey, new)
 }
 
 /// Returns whether there is a replica that the replication may sync.
@@ -135,15 +157,4 @@ async fn look(context: &Context, order: &SurveyOrder, path: &str) -> Result<bool
     };
     order.claim.check(&target.uri, found.owner.as_ref())?;
     Ok(true)
-}
-
-async fn in_time<T>(
-    until: Instant,
-    effect: impl Future<Output = Result<T, Failure>>,
-) -> Result<T, Failure> {
-    let late = |_| {
-        let message = format!("looking took longer than {} s", SURVEY_TIME_MAX.as_secs());
-        Failure::new(Reason::StorageUnavailable, message)
-    };
-    timeout_at(until, effect).await.map_err(late)?
 }

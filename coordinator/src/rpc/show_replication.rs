@@ -10,7 +10,8 @@ use deepclone_proto::v1::{self, replication as wire};
 use prost_types::Timestamp;
 
 use super::show::{short, signed};
-use crate::replications::diff::{ReplicationChange, ReplicationDiff};
+use crate::replications::diff::ReplicationChange;
+use crate::replications::planned::PlannedChange;
 use crate::replications::view::{
     FleetView, ReplicationState, ReplicationView, RoundView, SlotView, TableView,
 };
@@ -67,11 +68,16 @@ pub(super) fn replication(
 }
 
 /// Returns what applying a set changes, those with a change first.
-pub(super) fn changes(diffs: &[ReplicationDiff]) -> Vec<v1::ReplicationChange> {
+pub(super) fn changes(planned: &[PlannedChange]) -> Vec<v1::ReplicationChange> {
     use v1::replication_change::Kind;
-    let change = |diff: &ReplicationDiff| {
+    let change = |planned: &PlannedChange| {
+        let PlannedChange { diff, survey, cost } = planned;
+        let survey = survey.as_ref();
+        let copies = survey.and_then(|survey| survey.copies);
+        let count = |count: Option<usize>| count.map(|count| signed(count as u64));
         let (kind, former) = match &diff.change {
             ReplicationChange::Create => (Kind::Create, None),
+            ReplicationChange::Adopt => (Kind::Adopt, None),
             ReplicationChange::Change => (Kind::Change, None),
             ReplicationChange::Rename { from } => (Kind::Rename, Some(from)),
             ReplicationChange::Retire => (Kind::Retire, None),
@@ -82,11 +88,18 @@ pub(super) fn changes(diffs: &[ReplicationDiff]) -> Vec<v1::ReplicationChange> {
             kind: kind.into(),
             former_name: former.map(|name| format!("replications/{name}")).unwrap_or_default(),
             changed_fields: diff.fields.clone(),
-            ..Default::default()
+            tables: count(survey.and_then(|survey| survey.tables)),
+            bytes: copies.and_then(|copies| copies.known_bytes()).map(signed),
+            cost: cost.map(money_to_wire),
+            price_table: String::new(),
+            notices: survey.map(|survey| survey.notices.clone()).unwrap_or_default(),
+            new_tables: count(survey.and_then(|survey| survey.new_tables)),
+            replicas: count(survey.map(|survey| survey.replicas)),
+            bytes_at_least: copies.is_some_and(|copies| copies.is_at_least()),
         }
     };
-    let is_same = |diff: &&ReplicationDiff| diff.change == ReplicationChange::Unchanged;
-    let (same, others): (Vec<_>, Vec<_>) = diffs.iter().partition(is_same);
+    let is_same = |planned: &&PlannedChange| planned.diff.change == ReplicationChange::Unchanged;
+    let (same, others): (Vec<_>, Vec<_>) = planned.iter().partition(is_same);
     others.into_iter().chain(same).map(change).collect()
 }
 

@@ -13,6 +13,7 @@
 //! * [`history`]: jobs that ended long ago.
 //! * [`durability`]: a database that fails.
 //! * [`replications`]: standing orders: declared, run, paused, renamed, retired.
+//! * [`declared`]: what a declaration would do, before it is done.
 //! * [`owners`]: whose a replica is, of several coordinators and replications.
 //! * [`services`]: reflection, health, the process itself.
 #![expect(
@@ -23,6 +24,7 @@
 )]
 
 mod bounds;
+mod declared;
 mod durability;
 mod evidence;
 mod history;

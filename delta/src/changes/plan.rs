@@ -63,8 +63,8 @@ impl Default for Within<'_> {
 /// Like [`plan_sync`], within these bounds.
 ///
 /// # Errors
-/// As [`plan_sync`]; TARGET_UNSUITABLE naming a table that the target lies in; TARGET_OWNED when the
-/// replica belongs to another replication than that of the claim.
+/// As [`plan_sync`]; TARGET_UNSUITABLE naming a table that the target lies in; TARGET_OWNED when
+/// the replica belongs to another replication than that of the claim.
 pub async fn plan_sync_within(
     source: &TableStore,
     target: &TableStore,
@@ -116,7 +116,7 @@ async fn plan_once(
         .map_err(of_source)?;
     let claim = within.claim;
     let replica = read_replica(source, (target, at_target), &wanted, spec, claim).await?;
-    if let Some(plan) = replica.as_ref().and_then(|replica| decided(replica, sync)) {
+    if let Some(plan) = replica.as_ref().and_then(|replica| decided(replica, sync, claim)) {
         return Ok(plan);
     }
     refuse_older(replica.as_ref(), &wanted)?;
@@ -198,9 +198,9 @@ fn owner_after(replica: Option<&Replica>, claim: Option<&OwnerClaim>) -> Option<
 }
 
 /// Returns the result of this sync if it was published before a crash.
-fn decided(replica: &Replica, sync: JobId) -> Option<SyncPlan> {
+fn decided(replica: &Replica, sync: JobId, claim: Option<&OwnerClaim>) -> Option<SyncPlan> {
     let record = replica.last.record.as_ref()?;
-    (record.sync() == sync).then(|| up_to_date::published(record))
+    record.is_of(sync, claim).then(|| up_to_date::published(record))
 }
 
 fn refuse_older(replica: Option<&Replica>, wanted: &Snapshot) -> Result<(), DeltaError> {

@@ -34,7 +34,7 @@ pub(super) async fn quick(
     };
     let record = head_record(target, replica_head).await;
     let Some(record) = record.map_err(|error| error.of(Side::Target))? else { return Ok(None) };
-    if record.sync() == sync {
+    if record.is_of(sync, claim) {
         return Ok(Some(published(&record)));
     }
     if claim.is_some_and(|claim| !claim.has(record.body.owner.as_ref())) {

@@ -8,7 +8,6 @@
 
 use deepclone_common::store::retry::{Patience, Retry};
 use deepclone_common::store::table::TableStore;
-use deepclone_core::ids::JobId;
 
 use super::commit;
 use super::committed::Committed;
@@ -62,7 +61,7 @@ pub async fn publish(
             }
             PutOutcome::Unsettled(error) => error,
         };
-        if let Some(result) = read_back(target, version, change_set.sync()).await? {
+        if let Some(result) = read_back(target, version, change_set).await? {
             return Ok(result);
         }
         let error = error.when_absent();
@@ -78,11 +77,11 @@ pub async fn publish(
 async fn read_back(
     target: &TableStore,
     version: u64,
-    sync: JobId,
+    change_set: &ChangeSet,
 ) -> Result<Option<PublishResult>, DeltaError> {
     let Some(found) = log::read_commit(target, version).await? else { return Ok(None) };
     match record_of(&found) {
-        Some(record) if record.sync() == sync => {
+        Some(record) if change_set.is_of(&record) => {
             let actions = found.actions.len();
             Ok(Some(PublishResult::Published(Box::new(Committed { record, actions }))))
         }

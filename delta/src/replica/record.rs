@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use deepclone_core::ids::JobId;
-use deepclone_core::ownership::ReplicaOwner;
+use deepclone_core::ownership::{OwnerClaim, ReplicaOwner};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -84,6 +84,12 @@ impl SyncRecord {
     #[must_use]
     pub fn sync(&self) -> JobId {
         JobId(self.body.sync_id)
+    }
+
+    /// Returns whether it is the record of this sync under this claim: two coordinators may give
+    /// their syncs the same id.
+    pub(crate) fn is_of(&self, sync: JobId, claim: Option<&OwnerClaim>) -> bool {
+        self.sync() == sync && claim.is_none_or(|claim| claim.has(self.body.owner.as_ref()))
     }
 }
 

@@ -164,7 +164,7 @@ fn spec(table: &str) -> JobSpec {
         source_replaced_policy: SourceReplacedPolicy::Fail,
         limits: JobLimits::default(),
     };
-    JobSpec { spec, source, target }
+    JobSpec { spec, source, target, claim: None }
 }
 
 /// A worker in each state.

@@ -7,6 +7,7 @@ use crate::args::ApplyArguments;
 use crate::client::CoordinatorClient;
 use crate::client::replication::ChangeInfo;
 use crate::refusal::invalid;
+use crate::render::output::aside;
 use crate::render::{self, CommandOutput};
 
 /// Makes the replications of a file those that are kept. Some that it does not name are retired
@@ -27,8 +28,25 @@ pub(super) async fn apply(
             retired.join(", ")
         )));
     }
+    if planned.iter().any(|change| change.kind != "UNCHANGED") {
+        aside(&render::declared::grid(&planned));
+    }
     let changes = coordinator.apply(&read.specs, false).await;
-    render::replication::changes(&changes.map_err(|error| read.located(error))?, true)
+    let changes = changes.map_err(|error| read.located(error))?;
+    render::declared::changes(&with_bytes(changes, &planned), true)
+}
+
+/// What was done, with the bytes that were counted before.
+fn with_bytes(changes: Vec<ChangeInfo>, planned: &[ChangeInfo]) -> Vec<ChangeInfo> {
+    let counted = |change: ChangeInfo| {
+        let Some(known) = planned.iter().find(|known| known.name == change.name) else {
+            return change;
+        };
+        let (bytes, bytes_at_least) = (known.bytes, known.bytes_at_least);
+        let (cost, notices) = (known.cost, known.notices.clone());
+        ChangeInfo { bytes, bytes_at_least, cost, notices, ..change }
+    };
+    changes.into_iter().map(counted).collect()
 }
 
 fn of_kind<'a>(changes: &'a [ChangeInfo], kind: &str) -> impl Iterator<Item = &'a ChangeInfo> {

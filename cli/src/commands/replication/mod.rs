@@ -30,7 +30,7 @@ pub async fn run(
             let read = file::read(&arguments.file, context)?;
             let mut coordinator = context.coordinator("replication diff").await?;
             let changes = coordinator.apply(&read.specs, true).await;
-            render::replication::changes(&changes.map_err(|error| read.located(error))?, false)
+            render::declared::changes(&changes.map_err(|error| read.located(error))?, false)
         }
         ReplicationCommand::List(arguments) => {
             let mut coordinator = context.coordinator("replication list").await?;

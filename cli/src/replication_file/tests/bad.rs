@@ -61,8 +61,8 @@ fn an_unknown_key_is_told_with_what_was_meant() {
             "r:8: a: inculde: there is no such key: did you mean include?",
             "r:9: a: frequency: there is no such key: there are name, renamed_from, takes_over, \
              owner, group, labels, source, target, include, exclude, clone, time_zone, schedule, \
-             on_missed, on_overlap, on_resume, window, close_grace, max_lag, budget, bandwidth, new_tables, \
-             priority, jobs_at_once",
+             on_missed, on_overlap, on_resume, window, close_grace, max_lag, budget, bandwidth, \
+             new_tables, priority, jobs_at_once",
         ],
     );
     added(
