@@ -340,6 +340,8 @@ pub enum ReplicationCommand {
     Resume(ReplicationArgument),
     /// Begin a round as soon as one may, beside the schedule
     Run(ReplicationArgument),
+    /// Let tables be copied that patterns found and that wait for approval, from the next round on
+    Approve(ApproveArguments),
     /// End a replication for good; its replicas stay as they are
     Retire(ReplicationArgument),
     /// Say whether a group can be failed over to, and what that would lose; exit code 6 if not
@@ -415,6 +417,17 @@ pub struct PauseArguments {
     /// End the pause at this time, such as 2026-12-01T08:00:00Z
     #[arg(long, value_name = "RFC3339")]
     pub until: Option<String>,
+}
+
+/// The arguments of `deepclone replication approve`.
+#[derive(Clone, Debug, Args)]
+pub struct ApproveArguments {
+    /// The replication of the tables.
+    #[command(flatten)]
+    pub name: ReplicationArgument,
+    /// The tables, as `get` shows them
+    #[arg(value_name = "PATH", required = true)]
+    pub tables: Vec<String>,
 }
 
 /// The arguments of `deepclone completions`.

@@ -28,6 +28,8 @@ pub struct ReplicationInfo {
     pub tables_total: i32,
     pub tables_behind: i32,
     pub tables: Vec<TableInfo>,
+    /// Tables that wait for approval, with their bytes.
+    pub unapproved: Vec<(String, i64)>,
     pub next_slots: Vec<SlotInfo>,
     pub last_rounds: Vec<RoundInfo>,
     pub verdict: VerdictInfo,
@@ -149,6 +151,7 @@ impl TryFrom<v1::Replication> for ReplicationInfo {
             tables_total: wire.tables_total,
             tables_behind: wire.tables_behind,
             tables: wire.tables.into_iter().map(table).collect::<Result<_, _>>()?,
+            unapproved: wire.unapproved.into_iter().map(|one| (one.path, one.bytes)).collect(),
             next_slots: wire.next_slots.into_iter().map(slot).collect(),
             last_rounds: wire.last_rounds.into_iter().map(round).collect(),
             verdict: verdict(wire.verdict.unwrap_or_default())?,

@@ -90,6 +90,21 @@ impl CoordinatorClient {
         ReplicationInfo::try_from(answer.into_inner())
     }
 
+    /// Lets tables be copied that wait for approval.
+    ///
+    /// # Errors
+    /// `REPLICATION_NOT_FOUND`, `INVALID_ARGUMENT` naming a path that is none of its tables, or
+    /// `COORDINATOR_UNAVAILABLE`.
+    pub async fn approve(
+        &mut self,
+        name: &str,
+        paths: &[String],
+    ) -> Result<ReplicationInfo, Failure> {
+        let request = v1::ApproveTablesRequest { name: resource(name), paths: paths.to_vec() };
+        let answer = self.replications.approve_tables(request).await.map_err(failure)?;
+        ReplicationInfo::try_from(answer.into_inner())
+    }
+
     /// Asks for a round beside the schedule.
     ///
     /// # Errors

@@ -30,11 +30,18 @@ struct Object<'a> {
     initial_copy: bool,
     tables_total: i32,
     tables_behind: i32,
+    unapproved: Vec<UnapprovedObject<'a>>,
     next_slots: Vec<SlotObject<'a>>,
     last_rounds: Vec<RoundObject<'a>>,
     /// Shown by `get` alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     tables: Option<Vec<TableObject<'a>>>,
+}
+
+#[derive(Debug, Serialize)]
+struct UnapprovedObject<'a> {
+    path: &'a str,
+    bytes: i64,
 }
 
 #[derive(Debug, Serialize)]
@@ -98,6 +105,9 @@ pub fn one(replication: &ReplicationInfo) -> Result<CommandOutput, Failure> {
     let mut text = vec![table::plain(&replication.name), table::pairs(&rows(replication))];
     if !replication.tables.is_empty() {
         text.push(tables(&replication.tables));
+    }
+    if !replication.unapproved.is_empty() {
+        text.push(unapproved(&replication.unapproved));
     }
     if !replication.next_slots.is_empty() {
         text.push(slots(&replication.next_slots));
@@ -241,6 +251,12 @@ fn tables(tables: &[TableInfo]) -> String {
     table::grid(["TABLE", ">SOURCE", ">REPLICA", "BEHIND", "SYNCED", "NOW"], &rows)
 }
 
+fn unapproved(unapproved: &[(String, i64)]) -> String {
+    let row = |(path, bytes): &(String, i64)| [path.clone(), units::bytes(*bytes)];
+    let rows: Vec<_> = unapproved.iter().map(row).collect();
+    table::grid(["WAITS FOR APPROVAL", ">BYTES"], &rows)
+}
+
 fn slots(slots: &[SlotInfo]) -> String {
     let row = |slot: &SlotInfo| {
         [slot.time_ms.and_then(units::time).unwrap_or_default(), slot.note.clone()]
@@ -275,6 +291,8 @@ fn object(replication: &ReplicationInfo) -> Object<'_> {
         tables_failed: round.tables_failed,
         bytes_read: round.bytes_read,
     });
+    let unapproved =
+        replication.unapproved.iter().map(|(path, bytes)| UnapprovedObject { path, bytes: *bytes });
     let slots = replication
         .next_slots
         .iter()
@@ -295,6 +313,7 @@ fn object(replication: &ReplicationInfo) -> Object<'_> {
         initial_copy: replication.lag.initial_copy,
         tables_total: replication.tables_total,
         tables_behind: replication.tables_behind,
+        unapproved: unapproved.collect(),
         next_slots: slots.collect(),
         last_rounds: rounds.collect(),
         tables: None,

@@ -129,6 +129,10 @@ fn a_file_is_kept_shown_changed_and_run() {
     let versions: Vec<_> =
         tables.iter().map(|table| (&table["path"], &table["replicated_version"])).collect();
     assert_eq!(versions, [(&"sales/items".into(), &1.into()), (&"sales/orders".into(), &1.into())]);
+    for (table, exit) in [("sales/items", 0), ("sales/nothing", 2)] {
+        let approved = run(&bench, &serving, &["approve", "orders-dr", table]);
+        assert_eq!(approved.exit, exit, "{approved:?}");
+    }
     let ready = run(&bench, &serving, &["ready"]);
     assert_eq!(ready.exit, 0, "{ready:?}");
     assert!(ready.stdout.starts_with("can we fail over? YES\ncomplete together up to 20"));

@@ -28,8 +28,15 @@ use super::view::ReplicationView;
 use crate::effects::Context;
 use crate::state::RowChange;
 
-/// Fields that decide which replicas a replication meets.
-const MEETING_FIELDS: [&str; 5] = ["source", "target", "include", "exclude", "takes_over"];
+/// True for a field that decides which tables a replication has.
+fn selects(field: &str) -> bool {
+    ["source", "target", "include", "exclude"].contains(&field)
+}
+
+/// True for a field that decides which replicas it meets.
+fn meets(field: &str) -> bool {
+    selects(field) || field == "takes_over"
+}
 
 impl Engine {
     /// Looks at what a set would meet, and then compares it with what is kept and, unless
@@ -68,7 +75,7 @@ impl Engine {
             let known = self.entry_of(diff);
             let is_met = match diff.change {
                 ReplicationChange::Create => true,
-                _ => diff.fields.iter().any(|field| MEETING_FIELDS.contains(&field.as_str())),
+                _ => diff.fields.iter().any(|field| meets(field)),
             };
             let owner = known.map_or_else(new_owner, |entry| entry.owner);
             let claim = claim(&checked.spec, owner);
@@ -182,18 +189,45 @@ impl Engine {
                 table.forget();
             }
         }
+        // What the next look finds was meant by whoever declared it.
+        let fields = diff(&[&*entry.spec], std::slice::from_ref(&checked.spec));
+        let is_other = fields.iter().flat_map(|diff| &diff.fields).any(|field| selects(field));
+        entry.has_looked = entry.has_looked && !is_other && !entry.is_retired;
+        let looked = rows::looked(id, entry.has_looked);
         entry.spec = Arc::new(checked.spec.clone());
         entry.checked = checked.clone();
         entry.updated = now;
         entry.is_retired = false;
         let times = Times { created: entry.created, updated: now };
         let mut changes = rows::spec(id, &checked.spec, times).to_vec();
-        changes.push(rows::owner(id, entry.owner));
+        changes.extend([rows::owner(id, entry.owner), looked]);
         if is_moved {
             let tables = entry.tables.iter();
             changes.extend(tables.map(|(number, table)| rows::table(id, *number, &table.kept)));
         }
         changes
+    }
+
+    /// Approves tables of a replication, and shows it.
+    ///
+    /// # Errors
+    /// There is none of this name, or it has no such table.
+    pub(super) async fn approve(
+        &mut self,
+        name: &ReplicationName,
+        paths: &[String],
+    ) -> Result<Arc<ReplicationView>, Failure> {
+        let unknown = || unknown_replication(name);
+        let id = self.find(name).ok_or_else(unknown)?.id;
+        let entry = self.entries.get_mut(&id).ok_or_else(unknown)?;
+        let approved = entry.approve(paths)?;
+        let rows = approved
+            .iter()
+            .filter_map(|number| Some(rows::table(id, *number, &entry.tables.get(number)?.kept)));
+        let changes: Vec<RowChange> = rows.collect();
+        self.write(&changes).await?;
+        self.view = None;
+        self.show(id).map(Arc::new).ok_or_else(unknown)
     }
 
     /// Changes one replication by an event, and shows it.
@@ -272,9 +306,6 @@ fn unfit(context: &Context, checked: &CheckedReplication) -> Vec<Mistake> {
     if spec.budget.is_some_and(|budget| budget.money.is_some()) {
         let why = "a budget of money is not built yet: write one of bytes";
         mistakes.push(mistake("budget.money", why.to_owned()));
-    }
-    if spec.ask_above_bytes.is_some() {
-        mistakes.push(mistake("new_tables.ask_above", "it is not built yet".to_owned()));
     }
     let connections = &context.connections;
     let mut roots = Vec::new();

@@ -82,6 +82,7 @@ pub async fn start(
             }
         };
         let mut entry = entry.with_tables(kept.tables).with_history(kept.rounds);
+        entry.has_looked = kept.has_looked;
         if let Some(record) = kept.record {
             entry.is_retired = record.is_retired;
             let active = record.active.map(|round| round.number);
@@ -176,6 +177,9 @@ impl Engine {
                 let event = |replication| StandingEvent::Retired { replication };
                 let _gone = answer.send(self.change(&name, event).await);
             }
+            EngineMessage::Approve(name, paths, answer) => {
+                let _gone = answer.send(self.approve(&name, &paths).await);
+            }
             EngineMessage::SourceChanged(name, answer) => {
                 let event = |replication| StandingEvent::SourceChanged { replication };
                 let _gone = answer.send(self.change(&name, event).await.map(drop));
@@ -259,12 +263,14 @@ impl Engine {
         };
         match probed {
             Ok(probed) => {
+                let had_looked = entry.has_looked;
                 let (behind, changed) = entry.take_probe(probed);
+                let looked = (!had_looked).then(|| rows::looked(id, true));
                 let rows = changed.iter().filter_map(|number| {
                     let table = entry.tables.get(number)?;
                     Some(rows::table(id, *number, &table.kept))
                 });
-                (ProbeResult::Behind(behind), rows.collect())
+                (ProbeResult::Behind(behind), rows.chain(looked).collect())
             }
             Err(failure) => {
                 let name = &entry.spec.name;

@@ -11,7 +11,7 @@ use deepclone_core::standing::RoundOutcome;
 use deepclone_core::unix_time::UnixTime;
 use uuid::Uuid;
 
-use super::kept::{KeptTable, Times};
+use super::kept::{Approval, KeptTable, Times};
 use super::news::JobFigures;
 use super::probe::{ProbeOrder, Probed, SourceHead};
 use super::view::{ReplicationCounts, RoundView};
@@ -37,6 +37,8 @@ pub(super) struct ReplicationEntry {
     /// Bytes per second that its jobs were told; `None` for any number.
     pub(super) rate: Option<u64>,
     pub(super) is_retired: bool,
+    /// Its sources have been listed under its declaration.
+    pub(super) has_looked: bool,
     /// Bytes that the ended jobs of the round under way read.
     pub(super) read_in_round: u64,
     pub(super) counts: ReplicationCounts,
@@ -141,6 +143,7 @@ impl ReplicationEntry {
             history: VecDeque::new(),
             probe_failure: None,
             is_retired: false,
+            has_looked: false,
             read_in_round: 0,
             counts: ReplicationCounts::default(),
         }
@@ -183,7 +186,17 @@ impl ReplicationEntry {
             connection: self.spec.source.clone(),
             tables: self.checked.tables.clone(),
             synced: synced.collect(),
+            sized: self.sized_paths(),
         }
+    }
+
+    /// The tables whose bytes nobody needs to know; `None`: those of no table.
+    fn sized_paths(&self) -> Option<BTreeSet<String>> {
+        let unsized_ = Approval::Asked { bytes: None };
+        let sized = self.tables.values().filter(|table| table.kept.approval != unsized_);
+        let paths = sized.map(|table| table.kept.path.as_str());
+        let paths = paths.chain(self.checked.tables.literals()).map(str::to_owned);
+        (self.has_looked && self.spec.ask_above_bytes.is_some()).then(|| paths.collect())
     }
 
     /// Takes what the sources answered, and returns the tables that are behind, with those whose
@@ -197,15 +210,19 @@ impl ReplicationEntry {
         let (mut behind, mut changed) = (Vec::new(), Vec::new());
         for (path, answer) in tables {
             let number = self.number(&path);
-            let table =
-                self.tables.entry(number).or_insert_with(|| Table::new(KeptTable::unknown(path)));
-            let before = table.kept.clone();
+            let approval = self.approval_of_new(&path);
+            let new = || Table::new(KeptTable { approval, ..KeptTable::unknown(path) });
+            let before = self.tables.entry(number).or_insert_with(new).kept.clone();
+            self.judge_approval(number, answer.as_ref().ok().and_then(|state| state.bytes));
+            let Some(table) = self.tables.get_mut(&number) else { continue };
             match answer {
                 Ok(state) => {
                     table.kept.source_version = Some(state.newest);
                     table.kept.checked = Some(at);
                     table.kept.lacks_since = state.lacks_since;
-                    if table.is_behind(state) {
+                    if table.kept.approval != Approval::Given {
+                        table.is_well();
+                    } else if table.is_behind(state) {
                         behind.push(number);
                     } else {
                         table.is_well();
@@ -217,6 +234,7 @@ impl ReplicationEntry {
                 changed.push(number);
             }
         }
+        self.has_looked = true;
         (behind, changed)
     }
 

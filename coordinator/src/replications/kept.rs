@@ -3,6 +3,15 @@
 use deepclone_core::unix_time::UnixTime;
 use serde::{Deserialize, Serialize};
 
+/// Whether a table waits for somebody.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Approval {
+    #[default]
+    Given,
+    /// It was newly found. `None` while its bytes are not known.
+    Asked { bytes: Option<u64> },
+}
+
 /// When a replication was declared, and last changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Times {
@@ -20,6 +29,8 @@ pub(super) struct KeptTable {
     pub(super) synced_at: Option<UnixTime>,
     pub(super) checked: Option<UnixTime>,
     pub(super) lacks_since: Option<UnixTime>,
+    #[serde(default)]
+    pub(super) approval: Approval,
 }
 
 impl KeptTable {
@@ -32,6 +43,7 @@ impl KeptTable {
             synced_at: None,
             checked: None,
             lacks_since: None,
+            approval: Approval::Given,
         }
     }
 }

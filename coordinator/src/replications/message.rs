@@ -33,6 +33,8 @@ pub enum EngineMessage {
     Resume(ReplicationName, EngineReply<Arc<ReplicationView>>),
     Run(ReplicationName, EngineReply<Arc<ReplicationView>>),
     Retire(ReplicationName, EngineReply<Arc<ReplicationView>>),
+    /// These tables of a replication are to be copied.
+    Approve(ReplicationName, Vec<String>, EngineReply<Arc<ReplicationView>>),
     /// The source of a replication says that it has a new commit.
     SourceChanged(ReplicationName, EngineReply<()>),
     /// The sources of a replication were asked: for a round, or in between.

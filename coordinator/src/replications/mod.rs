@@ -10,7 +10,7 @@
 //! * [`survey`]: what lies at its sources and targets before; [`look`]: what that takes at most;
 //!   [`estimate`]: how much it would copy; [`planned`]: all of that together.
 //! * `owner`: whose the replicas are.
-//! * `table_job`: the job for one table.
+//! * `table_job`: the job for one table; `approval`: tables that are not copied unasked.
 //! * `act`: what the scheduler asks for is done, and what comes of it goes back.
 //! * `kept`: what survives a restart; `rows`: that as rows of the state.
 //! * [`view`]: replications as others see them; `show` makes that.
@@ -18,6 +18,7 @@
 
 mod act;
 mod apply;
+mod approval;
 pub mod diff;
 pub mod discover;
 mod engine;

@@ -1,7 +1,7 @@
 //! Asks the sources of a replication what they have: which tables there are, and how far each
 //! replica is behind. It moves no data, and takes two requests for a table without news.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use deepclone_common::connections::Side;
@@ -9,8 +9,9 @@ use deepclone_common::store::table::TableStore;
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 use deepclone_core::replication::TableSelection;
+use deepclone_core::spec::SourcePoint;
 use deepclone_core::unix_time::UnixTime;
-use deepclone_delta::log;
+use deepclone_delta::{log, snapshot};
 use futures::{StreamExt as _, stream};
 
 use super::discover::discover;
@@ -29,6 +30,8 @@ pub struct ProbeOrder {
     pub tables: TableSelection,
     /// The source's version that each replica shows.
     pub synced: BTreeMap<String, u64>,
+    /// The tables whose bytes are not asked for; `None`: those of no table are.
+    pub sized: Option<BTreeSet<String>>,
 }
 
 /// What the sources answered.
@@ -47,6 +50,8 @@ pub struct SourceHead {
     /// The time of the oldest commit that the replica lacks; `None` when it lacks none, or there is
     /// no replica yet.
     pub lacks_since: Option<UnixTime>,
+    /// The bytes of its live files, if they were asked for.
+    pub bytes: Option<u64>,
 }
 
 /// Asks every source.
@@ -62,14 +67,18 @@ async fn ask(context: &Context, order: &ProbeOrder) -> Result<Probed, Failure> {
     let paths = discover(&root, &order.tables).await?;
     let at = UnixTime(context.clock.now_ms());
     let states = stream::iter(paths).map(|path| async move {
-        let synced = order.synced.get(&path).copied();
-        let state = match open_source(context, &order.connection, &path) {
-            Ok(table) => state(&table, synced).await,
-            Err(failure) => Err(failure),
-        };
+        let state = head(context, order, &path).await;
         (path, state)
     });
     Ok(Probed { at, tables: states.buffer_unordered(TABLES_AT_ONCE_MAX).collect().await })
+}
+
+async fn head(context: &Context, order: &ProbeOrder, path: &str) -> Result<SourceHead, Failure> {
+    let table = open_source(context, &order.connection, path)?;
+    let found = state(&table, order.synced.get(path).copied()).await?;
+    let is_sized = order.sized.as_ref().is_none_or(|sized| sized.contains(path));
+    let bytes = if is_sized { None } else { Some(live_bytes(context, &table).await?) };
+    Ok(SourceHead { bytes, ..found })
 }
 
 /// Opens the table at a path below a source's connection.
@@ -95,9 +104,17 @@ async fn state(table: &TableStore, synced: Option<u64>) -> Result<SourceHead, Fa
     };
     let Some(synced) = synced else {
         let newest = log::head(table).await?.ok_or_else(missing)?;
-        return Ok(SourceHead { newest, lacks_since: None });
+        return Ok(SourceHead { newest, lacks_since: None, bytes: None });
     };
     let newer = log::newer(table, synced).await?.ok_or_else(missing)?;
     let lacks_since = newer.first.map(|first| UnixTime(first.committed_ms));
-    Ok(SourceHead { newest: newer.newest, lacks_since })
+    Ok(SourceHead { newest: newer.newest, lacks_since, bytes: None })
+}
+
+/// Adds up the live files of a table that is new, which takes its whole log.
+async fn live_bytes(context: &Context, table: &TableStore) -> Result<u64, Failure> {
+    let _turn = context.turn_to_plan().await;
+    let newest = snapshot::read(table, &SourcePoint::Newest).await;
+    let newest = newest.map_err(|error| error.of(Side::Source).failure())?;
+    Ok(newest.files.values().fold(0, |sum, file| file.size.saturating_add(sum)))
 }

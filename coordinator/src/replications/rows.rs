@@ -22,6 +22,7 @@ use crate::state::{
 const SPEC: &str = "spec";
 const TIMES: &str = "times";
 const OWNER: &str = "owner";
+const LOOKED: &str = "looked";
 const RECORD: &str = "record";
 const OPEN: &str = "open";
 const TABLE: &str = "table";
@@ -55,6 +56,8 @@ pub(super) struct KeptReplication {
     pub(super) times: Times,
     /// What identifies it at its targets; `None` in a state of before that was kept.
     pub(super) owner: Option<Uuid>,
+    /// Its sources have been listed under its declaration.
+    pub(super) has_looked: bool,
     pub(super) record: Option<ReplicationRecord>,
     /// The tables of rounds under way, and of some that ended: by round and table.
     pub(super) open: BTreeMap<(u64, TableNumber), TableRecord>,
@@ -71,6 +74,12 @@ pub(super) fn spec(id: ReplicationId, spec: &ReplicationSpec, times: Times) -> [
 /// Keeps what identifies a replication at its targets.
 pub(super) fn owner(id: ReplicationId, owner: Uuid) -> RowChange {
     put(id, OWNER, String::new(), json(&owner))
+}
+
+/// Keeps whether the sources have been listed under the declaration of a replication.
+pub(super) fn looked(id: ReplicationId, has_looked: bool) -> RowChange {
+    let body = has_looked.then(|| json(&true));
+    RowChange { key: key(id, LOOKED, String::new()), body }
 }
 
 pub(super) fn record(id: ReplicationId, record: &ReplicationRecord) -> RowChange {
@@ -186,6 +195,7 @@ fn of_one(rows: &[ReplicationRow]) -> Result<KeptReplication, StateError> {
         spec,
         times: value(one(TIMES).ok_or_else(missing)?)?,
         owner: one(OWNER).map(value).transpose()?,
+        has_looked: one(LOOKED).is_some(),
         record,
         open: open.collect::<Result<_, StateError>>()?,
         tables: tables.collect::<Result<_, StateError>>()?,

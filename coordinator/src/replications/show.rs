@@ -53,13 +53,13 @@ impl Engine {
         let slots = self.standing.coming_slots(id, SLOTS_SHOWN);
         let gap = slots.windows(2).map(|pair| pair[1].slot.since(pair[0].slot)).max();
         let mut tables: Vec<TableView> =
-            entry.tables.values().map(|table| shown(entry, table)).collect();
+            entry.tables.values().filter(is_shown).map(|table| shown(entry, table)).collect();
         tables.sort_by(|one, other| one.path.cmp(&other.path));
         Some(ReplicationView {
             spec: Arc::clone(&entry.spec),
             state: state(view.state, entry),
             tables,
-            unapproved: Vec::new(),
+            unapproved: entry.unapproved(),
             slots: slots.iter().map(slot).collect(),
             rounds: entry.history.iter().cloned().collect(),
             counts: entry.counts,
@@ -84,6 +84,11 @@ fn valid_for(entry: &ReplicationEntry, gap: Option<Duration>) -> Duration {
         ReplicationTrigger::Slots(_) => gap.unwrap_or(VALID_MAX),
     };
     between.saturating_mul(2).clamp(VALID_MIN, VALID_MAX.saturating_mul(2))
+}
+
+/// A table that waits for approval is none of its tables yet, unless nobody knows how large it is.
+fn is_shown(table: &&Table) -> bool {
+    !table.waits_for_approval() || table.failure.is_some()
 }
 
 fn shown(entry: &ReplicationEntry, table: &Table) -> TableView {

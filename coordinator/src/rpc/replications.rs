@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use deepclone_common::clock::Clock;
+use deepclone_core::limits::TABLE_PATTERNS_MAX;
 use deepclone_core::replication::{ReplicationName, ReplicationSpec};
 use deepclone_core::unix_time::UnixTime;
 use deepclone_proto::convert::{WireError, time::timestamp_from_wire};
@@ -114,6 +115,18 @@ impl ReplicationService for ReplicationCalls {
         request: Request<v1::RunReplicationRequest>,
     ) -> Result<Response<v1::Replication>, Status> {
         self.change(&body(request).name, EngineMessage::Run).await
+    }
+
+    async fn approve_tables(
+        &self,
+        request: Request<v1::ApproveTablesRequest>,
+    ) -> Result<Response<v1::Replication>, Status> {
+        let v1::ApproveTablesRequest { name, paths } = body(request);
+        if !(1..=TABLE_PATTERNS_MAX).contains(&paths.len()) {
+            let why = format!("there are {}: give 1 to {TABLE_PATTERNS_MAX}", paths.len());
+            return Err(refused(WireError::invalid("paths", why)));
+        }
+        self.change(&name, |name, answer| EngineMessage::Approve(name, paths, answer)).await
     }
 
     async fn retire_replication(

@@ -15,6 +15,7 @@
 //! * [`replications`]: standing orders: declared, run, paused, renamed, retired.
 //! * [`declared`]: what a declaration would do, before it is done.
 //! * [`owners`]: whose a replica is, of several coordinators and replications.
+//! * [`approvals`]: tables that come and go at the source.
 //! * [`services`]: reflection, health, the process itself.
 #![expect(
     clippy::unwrap_used,
@@ -23,6 +24,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod approvals;
 mod bounds;
 mod declared;
 mod durability;

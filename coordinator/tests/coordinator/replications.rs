@@ -226,7 +226,6 @@ async fn a_set_with_a_mistake_changes_nothing_and_names_the_field() {
             "schedule",
             "61",
         ),
-        (changed(|spec| spec.ask_above_bytes = Some(1)), "new_tables.ask_above", "not built yet"),
         (vec![sales(), sales()], "name", "sales"),
     ] {
         let failure = apply(&mut running, &specs, false).await.unwrap_err();

@@ -57,6 +57,11 @@ pub async fn run(
             let mut coordinator = context.coordinator("replication run").await?;
             render::replication::one(&coordinator.run_round(&name.replication).await?)
         }
+        ReplicationCommand::Approve(arguments) => {
+            let mut coordinator = context.coordinator("replication approve").await?;
+            let name = &arguments.name.replication;
+            render::replication::one(&coordinator.approve(name, &arguments.tables).await?)
+        }
         ReplicationCommand::Retire(name) => {
             let mut coordinator = context.coordinator("replication retire").await?;
             render::replication::one(&coordinator.retire(&name.replication).await?)
