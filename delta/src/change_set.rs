@@ -1,6 +1,7 @@
 //! What one CLONE commit changes, and which objects must be at the target before it.
 
 use deepclone_core::ids::JobId;
+use deepclone_core::readiness::retention::SourceRetention;
 
 use crate::actions::{Add, DeletionVector, DomainMetadata, Metadata, Protocol, Txn};
 use crate::names::NearNames;
@@ -42,6 +43,8 @@ pub struct ChangeSet {
     pub notices: Vec<String>,
     /// How long the target keeps objects that no commit refers to, in milliseconds.
     pub retention_ms: i64,
+    /// How long the source keeps what it does not need any more.
+    pub source_retention: SourceRetention,
     /// When the replica's head was committed, in milliseconds since 1970; `None` without a replica.
     pub replica_commit_ms: Option<i64>,
     /// Deletion vectors of the files that join.

@@ -5,6 +5,10 @@
 //!
 //! <https://docs.delta.io/latest/table-properties.html>
 
+use std::time::Duration;
+
+use deepclone_core::readiness::retention::SourceRetention;
+
 use crate::actions::{Configuration, Remove, Txn};
 
 /// The form of checkpoints: `classic` or `v2`.
@@ -17,6 +21,7 @@ pub(crate) const ENABLEMENT_VERSION: &str = "delta.inCommitTimestampEnablementVe
 pub(crate) const ENABLEMENT_TIMESTAMP: &str = "delta.inCommitTimestampEnablementTimestamp";
 const CHECKPOINT_INTERVAL: &str = "delta.checkpointInterval";
 const TOMBSTONE_RETENTION: &str = "delta.deletedFileRetentionDuration";
+const LOG_RETENTION: &str = "delta.logRetentionDuration";
 const TRANSACTION_RETENTION: &str = "delta.setTransactionRetentionDuration";
 
 const SECOND: i64 = 1_000_000;
@@ -26,6 +31,8 @@ const DAY_MS: i64 = DAY / 1000;
 /// The checkpoint interval and the retention of deleted files where a table sets none.
 const CHECKPOINT_INTERVAL_DEFAULT: u64 = 10;
 const TOMBSTONE_MS_DEFAULT: i64 = 7 * DAY_MS;
+/// How long commits are kept where a table sets nothing.
+const LOG_MS_DEFAULT: i64 = 30 * DAY_MS;
 
 /// Units of a fixed length, in microseconds.
 const FIXED_UNITS: &[(&str, i64)] = &[
@@ -86,6 +93,19 @@ impl Maintenance {
     }
 }
 
+/// Reads how long a table keeps commits and removed files, with Delta's defaults.
+pub(crate) fn source_retention(configuration: &Configuration) -> SourceRetention {
+    let kept = |name, default| {
+        let written = configuration.get(name).and_then(|value| duration_ms(value));
+        let ms = written.unwrap_or(default);
+        Duration::from_millis(u64::try_from(ms).unwrap_or_default())
+    };
+    SourceRetention {
+        commits: kept(LOG_RETENTION, LOG_MS_DEFAULT),
+        removed_files: kept(TOMBSTONE_RETENTION, TOMBSTONE_MS_DEFAULT),
+    }
+}
+
 /// Returns the version that turned in-commit timestamps on, and its timestamp; `None` when the
 /// table has had them from version 0 on.
 pub(crate) fn in_commit_enablement(configuration: &Configuration) -> Option<(u64, i64)> {
@@ -103,7 +123,7 @@ pub(crate) fn check(name: &str, value: &str) -> Result<(), &'static str> {
     let (fits, expected) = match name {
         CHECKPOINT_INTERVAL | "delta.randomPrefixLength" => (at_least(1), "a number of at least 1"),
         "delta.dataSkippingNumIndexedCols" => (at_least(-1), "a number of at least -1"),
-        TOMBSTONE_RETENTION | TRANSACTION_RETENTION | "delta.logRetentionDuration" => {
+        TOMBSTONE_RETENTION | TRANSACTION_RETENTION | LOG_RETENTION => {
             (duration_ms(value).is_some(), "a duration such as \"interval 7 days\"")
         }
         CHECKPOINT_POLICY => (checkpoint_policy(value).is_some(), "classic or v2"),

@@ -5,6 +5,7 @@
 
 use deepclone_common::store::table::TableStore;
 use deepclone_core::ids::JobId;
+use deepclone_core::readiness::retention::SourceRetention;
 use deepclone_core::spec::{CloneSpec, Mode};
 
 use crate::changes::{self, SyncPlan};
@@ -109,6 +110,12 @@ impl Work {
     #[must_use]
     pub fn retention_ms(&self) -> i64 {
         self.change_set().retention_ms
+    }
+
+    /// Returns how long the source keeps what it does not need any more.
+    #[must_use]
+    pub fn source_retention(&self) -> SourceRetention {
+        self.change_set().source_retention
     }
 
     /// Returns the source's id at the replica's first sync: copies serve this lineage alone.

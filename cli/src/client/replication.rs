@@ -30,6 +30,10 @@ pub struct ReplicationInfo {
     pub tables: Vec<TableInfo>,
     /// Tables that wait for approval, with their bytes.
     pub unapproved: Vec<(String, i64)>,
+    /// How long the sources still keep what syncs need; `None` when it is known of no table.
+    pub retention_headroom: Option<Duration>,
+    /// Tables of which that is not known.
+    pub retention_unknown: i32,
     pub next_slots: Vec<SlotInfo>,
     pub last_rounds: Vec<RoundInfo>,
     pub verdict: VerdictInfo,
@@ -57,6 +61,7 @@ pub struct TableInfo {
     pub job: String,
     pub bytes_total: i64,
     pub bytes_copied: i64,
+    pub retention_headroom: Option<Duration>,
 }
 
 /// A slot that is to come.
@@ -152,6 +157,8 @@ impl TryFrom<v1::Replication> for ReplicationInfo {
             tables_behind: wire.tables_behind,
             tables: wire.tables.into_iter().map(table).collect::<Result<_, _>>()?,
             unapproved: wire.unapproved.into_iter().map(|one| (one.path, one.bytes)).collect(),
+            retention_headroom: span(wire.retention_headroom),
+            retention_unknown: wire.retention_unknown,
             next_slots: wire.next_slots.into_iter().map(slot).collect(),
             last_rounds: wire.last_rounds.into_iter().map(round).collect(),
             verdict: verdict(wire.verdict.unwrap_or_default())?,
@@ -229,7 +236,12 @@ fn table(wire: wire::Table) -> Result<TableInfo, Failure> {
         job: wire.job.strip_prefix("jobs/").unwrap_or(&wire.job).to_owned(),
         bytes_total: wire.bytes_total,
         bytes_copied: wire.bytes_copied,
+        retention_headroom: span(wire.retention_headroom),
     })
+}
+
+fn span(wire: Option<prost_types::Duration>) -> Option<Duration> {
+    wire.and_then(|span| Duration::try_from(span).ok())
 }
 
 fn slot(wire: wire::Slot) -> SlotInfo {

@@ -30,6 +30,8 @@ struct Object<'a> {
     initial_copy: bool,
     tables_total: i32,
     tables_behind: i32,
+    retention_headroom_seconds: Option<f64>,
+    retention_unknown: i32,
     unapproved: Vec<UnapprovedObject<'a>>,
     next_slots: Vec<SlotObject<'a>>,
     last_rounds: Vec<RoundObject<'a>>,
@@ -74,6 +76,7 @@ struct TableObject<'a> {
     job_id: Option<&'a str>,
     bytes_total: i64,
     bytes_copied: i64,
+    retention_headroom_seconds: Option<f64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -183,12 +186,28 @@ fn rows(replication: &ReplicationInfo) -> Vec<(&'static str, String)> {
             verdict.recovery_point_time_ms.and_then(units::time).unwrap_or_default(),
         ),
         ("tables", format!("{}, {} behind", replication.tables_total, replication.tables_behind)),
+        ("source keeps", kept(replication)),
         ("from, to", format!("{} → {}", replication.source, replication.target)),
     ];
     for (label, value) in [("owner", &replication.owner), ("group", &replication.group)] {
         rows.extend((!value.is_empty()).then(|| (label, value.clone())));
     }
     rows
+}
+
+/// How long the sources still keep what syncs need.
+fn kept(replication: &ReplicationInfo) -> String {
+    let unknown = match replication.retention_unknown {
+        0 => String::new(),
+        count => format!("; of {} it is not known", units::count(count.into(), "table")),
+    };
+    match replication.retention_headroom {
+        None => "what syncs need: not known".to_owned(),
+        Some(Duration::ZERO) => {
+            format!("not all that syncs need: whole tables are compared{unknown}")
+        }
+        Some(left) => format!("what syncs need for {}{unknown}", units::duration(left)),
+    }
 }
 
 fn state(replication: &ReplicationInfo) -> String {
@@ -313,6 +332,8 @@ fn object(replication: &ReplicationInfo) -> Object<'_> {
         initial_copy: replication.lag.initial_copy,
         tables_total: replication.tables_total,
         tables_behind: replication.tables_behind,
+        retention_headroom_seconds: replication.retention_headroom.map(|left| left.as_secs_f64()),
+        retention_unknown: replication.retention_unknown,
         unapproved: unapproved.collect(),
         next_slots: slots.collect(),
         last_rounds: rounds.collect(),
@@ -336,6 +357,7 @@ fn table_objects(tables: &[TableInfo]) -> Vec<TableObject<'_>> {
         job_id: Some(table.job.as_str()).filter(|job| !job.is_empty()),
         bytes_total: table.bytes_total,
         bytes_copied: table.bytes_copied,
+        retention_headroom_seconds: table.retention_headroom.map(|left| left.as_secs_f64()),
     });
     objects.collect()
 }

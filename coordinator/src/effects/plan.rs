@@ -111,7 +111,10 @@ async fn make(
         }
         Planned::Work(work) => work,
     };
-    let note = note(Some(metrics_map(&work.metrics())), work.notices().to_vec());
+    let note = PlanNote {
+        kept: Some(work.source_retention()),
+        ..note(Some(metrics_map(&work.metrics())), work.notices().to_vec())
+    };
     let source = source_key(&job_spec.source, work.lineage());
     let packing = packing(context, &job_spec, &source_table, &target_table);
     let tasks = pack(source, &work, packing)?;
@@ -236,7 +239,7 @@ fn machine_plan(job_spec: &JobSpec, work: &Work, tasks: &[Shard], packing: Packi
 }
 
 fn note(clone_metrics: Option<BTreeMap<String, i64>>, notices: Vec<String>) -> PlanNote {
-    PlanNote { clone_metrics: clone_metrics.unwrap_or_default(), notices }
+    PlanNote { clone_metrics: clone_metrics.unwrap_or_default(), notices, kept: None }
 }
 
 fn figures_map(figures: &SourceFigures) -> BTreeMap<String, i64> {

@@ -243,6 +243,7 @@ impl Engine {
     ) -> (Vec<StandingEvent>, Vec<RowChange>) {
         let now = self.now();
         let Some((id, number, table)) = self.table_of(job) else { return Default::default() };
+        table.learn(job, &news);
         match news {
             // The replication has moved since it was submitted: what it sent is told at its end.
             JobNews::Moved(_) if table.job.is_none_or(|(own, _)| own != job) => Default::default(),

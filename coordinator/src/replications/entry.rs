@@ -6,13 +6,14 @@ use std::sync::Arc;
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::{JobId, ReplicationId, TableNumber};
 use deepclone_core::readiness::lag::ReplicaFreshness;
+use deepclone_core::readiness::retention::RetentionFacts;
 use deepclone_core::replication::{CheckedReplication, ReplicationSpec, SpecError};
 use deepclone_core::standing::RoundOutcome;
 use deepclone_core::unix_time::UnixTime;
 use uuid::Uuid;
 
 use super::kept::{Approval, KeptTable, Times};
-use super::news::JobFigures;
+use super::news::{JobFigures, JobNews};
 use super::probe::{ProbeOrder, Probed, SourceHead};
 use super::view::{ReplicationCounts, RoundView};
 
@@ -93,9 +94,27 @@ impl Table {
             // Its plan read the source's log, and found no newer version.
             self.kept.checked = self.kept.checked.max(Some(planned));
             self.kept.lacks_since = None;
+            self.kept.is_cleaned = false;
         }
         self.is_well();
         self.is_gone = false;
+    }
+
+    /// Takes what the plan of its own job says of its source.
+    pub(super) fn learn(&mut self, job: JobId, news: &JobNews) {
+        let (JobNews::Moved(figures) | JobNews::Ended { figures, .. }) = news else { return };
+        if self.job.is_some_and(|(own, _)| own == job) {
+            self.kept.retention = figures.kept.or(self.kept.retention);
+        }
+    }
+
+    /// What is known of how long its source keeps what a sync needs.
+    pub(super) fn retention(&self) -> RetentionFacts {
+        RetentionFacts {
+            kept: self.kept.retention,
+            is_cleaned: self.kept.is_cleaned,
+            planned: self.job.and_then(|(_, figures)| figures?.planned),
+        }
     }
 
     pub(super) fn is_well(&mut self) {
@@ -220,6 +239,7 @@ impl ReplicationEntry {
                     table.kept.source_version = Some(state.newest);
                     table.kept.checked = Some(at);
                     table.kept.lacks_since = state.lacks_since;
+                    table.kept.is_cleaned = state.is_cleaned;
                     if table.kept.approval != Approval::Given {
                         table.is_well();
                     } else if table.is_behind(state) {

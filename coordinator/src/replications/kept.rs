@@ -1,5 +1,6 @@
 //! What of a replication and its tables survives a restart, beside the scheduler's records.
 
+use deepclone_core::readiness::retention::SourceRetention;
 use deepclone_core::unix_time::UnixTime;
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +32,12 @@ pub(super) struct KeptTable {
     pub(super) lacks_since: Option<UnixTime>,
     #[serde(default)]
     pub(super) approval: Approval,
+    /// How long the source keeps what a sync needs, as its newest plan found it.
+    #[serde(default)]
+    pub(super) retention: Option<SourceRetention>,
+    /// The source has cleaned up commits that the replica lacks.
+    #[serde(default)]
+    pub(super) is_cleaned: bool,
 }
 
 impl KeptTable {
@@ -44,6 +51,8 @@ impl KeptTable {
             checked: None,
             lacks_since: None,
             approval: Approval::Given,
+            retention: None,
+            is_cleaned: false,
         }
     }
 }

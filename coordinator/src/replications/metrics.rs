@@ -88,7 +88,7 @@ const PER_GROUP: [GroupDefinition; 2] = [
     },
 ];
 
-const PER_REPLICATION: [Definition; 15] = [
+const PER_REPLICATION: [Definition; 17] = [
     Definition {
         name: "deepclone_replication_state",
         help: "1 for the state that it is in",
@@ -169,6 +169,19 @@ const PER_REPLICATION: [Definition; 15] = [
         help: "Its tables whose newest sync failed or whose source cannot be read",
         label: "",
         samples: |of| one(float(of.lag.failing)),
+    },
+    Definition {
+        name: "deepclone_replication_retention_headroom_seconds",
+        help: "How long its sources still keep what the next sync needs, of the table with the least; \
+               0 when syncs compare whole tables; absent when it is known of none",
+        label: "",
+        samples: |of| some(of.view.headroom(of.now).0.map(|left| left.as_secs_f64())),
+    },
+    Definition {
+        name: "deepclone_replication_retention_unknown_tables",
+        help: "Its tables of which that is not known",
+        label: "",
+        samples: |of| one(float(of.view.headroom(of.now).1 as u64)),
     },
     Definition {
         name: "deepclone_replication_unapproved_tables",

@@ -2,6 +2,7 @@
 
 use deepclone_core::failure::Failure;
 use deepclone_core::machine::{End, JobState};
+use deepclone_core::readiness::retention::SourceRetention;
 use deepclone_core::unix_time::UnixTime;
 
 use crate::driver::snapshot::JobSnapshot;
@@ -32,6 +33,10 @@ pub struct JobFigures {
     pub bytes_done: u64,
     /// Read from the source, repeats included.
     pub bytes_read: u64,
+    /// How long the source keeps what it may need; `None` before it is planned.
+    pub kept: Option<SourceRetention>,
+    /// When it was planned.
+    pub planned: Option<UnixTime>,
 }
 
 impl JobFigures {
@@ -50,6 +55,8 @@ pub(super) fn news_of(job: &JobSnapshot) -> JobNews {
         bytes_total: progress.bytes_total,
         bytes_done: progress.bytes_done.saturating_add(progress.bytes_moving),
         bytes_read: progress.bytes_read,
+        kept: job.note.kept,
+        planned: job.phases.planned_ms.map(UnixTime),
     };
     match &job.end {
         Some(end) => {

@@ -50,6 +50,8 @@ pub struct SourceHead {
     /// The time of the oldest commit that the replica lacks; `None` when it lacks none, or there is
     /// no replica yet.
     pub lacks_since: Option<UnixTime>,
+    /// Commits that the replica lacks were cleaned up.
+    pub is_cleaned: bool,
     /// The bytes of its live files, if they were asked for.
     pub bytes: Option<u64>,
 }
@@ -104,11 +106,12 @@ async fn state(table: &TableStore, synced: Option<u64>) -> Result<SourceHead, Fa
     };
     let Some(synced) = synced else {
         let newest = log::head(table).await?.ok_or_else(missing)?;
-        return Ok(SourceHead { newest, lacks_since: None, bytes: None });
+        return Ok(SourceHead { newest, lacks_since: None, is_cleaned: false, bytes: None });
     };
     let newer = log::newer(table, synced).await?.ok_or_else(missing)?;
     let lacks_since = newer.first.map(|first| UnixTime(first.committed_ms));
-    Ok(SourceHead { newest: newer.newest, lacks_since, bytes: None })
+    let is_cleaned = newer.first.is_some_and(|first| first.is_cleaned);
+    Ok(SourceHead { newest: newer.newest, lacks_since, is_cleaned, bytes: None })
 }
 
 /// Adds up the live files of a table that is new, which takes its whole log.

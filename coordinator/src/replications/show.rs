@@ -112,6 +112,7 @@ fn shown(entry: &ReplicationEntry, table: &Table) -> TableView {
         failing_since: table.failing_since.filter(|_| failure.is_some()),
         failure,
         job: table.job.map(|(id, figures)| job(id, figures)),
+        retention: table.retention(),
     }
 }
 

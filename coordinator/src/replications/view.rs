@@ -9,6 +9,7 @@ use deepclone_core::budget::{BudgetKey, MonthUse};
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::JobId;
 use deepclone_core::readiness::lag::{Lag, ReplicaFreshness};
+use deepclone_core::readiness::retention::RetentionFacts;
 use deepclone_core::readiness::verdict::{Member, ReadyVerdict, judge};
 use deepclone_core::replication::ReplicationSpec;
 use deepclone_core::unix_time::UnixTime;
@@ -89,6 +90,8 @@ pub struct TableView {
     /// When that began; `None` when it does not fail, or that is not known.
     pub failing_since: Option<UnixTime>,
     pub job: Option<TableJob>,
+    /// What is known of how long its source keeps what a sync needs.
+    pub retention: RetentionFacts,
 }
 
 /// A sync of a table that is under way.
@@ -142,6 +145,15 @@ impl ReplicationView {
     /// Returns how far each table is behind at `now`.
     pub fn lags(&self, now: UnixTime) -> impl Iterator<Item = (&TableView, Lag)> {
         self.tables.iter().map(move |table| (table, table.freshness.lag(now, self.valid_for)))
+    }
+
+    /// Returns how long the sources still keep what syncs need: of the table that has the shortest
+    /// time, and the number of tables of which it is not known.
+    #[must_use]
+    pub fn headroom(&self, now: UnixTime) -> (Option<Duration>, usize) {
+        let each = self.lags(now).map(|(table, lag)| table.retention.headroom(lag, now));
+        let (known, unknown): (Vec<_>, Vec<_>) = each.partition(Option::is_some);
+        (known.into_iter().flatten().min(), unknown.len())
     }
 
     /// Returns the tables as a verdict sees them.

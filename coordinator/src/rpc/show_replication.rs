@@ -64,6 +64,8 @@ pub(super) fn replication(
         verdict: Some(of_one(view, now)),
         create_time: Some(time(view.created)),
         update_time: Some(time(view.updated)),
+        retention_headroom: view.headroom(now).0.map(duration_to_wire),
+        retention_unknown: short(view.headroom(now).1 as u64),
     }
 }
 
@@ -187,6 +189,7 @@ fn table(view: &TableView, lag: Lag, now: UnixTime) -> wire::Table {
             .map_or(0, Into::into),
         bytes_total: job.map_or(0, |job| signed(job.bytes_total)),
         bytes_copied: job.map_or(0, |job| signed(job.bytes_done)),
+        retention_headroom: view.retention.headroom(lag, now).map(duration_to_wire),
     }
 }
 

@@ -1,11 +1,14 @@
 //! Facts as rows: a kind and a message of `deepclone.state.v1`. No other file uses its types.
 
+use std::time::Duration;
+
 use deepclone_common::connections::Resolved;
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::{ConnectionKey, JobId, PlanDigest, TargetKey, TaskFingerprint};
 use deepclone_core::job_limits::JobLimits;
 use deepclone_core::machine::{End, Fact, Progress, Route};
 use deepclone_core::ownership::{OwnerClaim, ReplicaOwner};
+use deepclone_core::readiness::retention::SourceRetention;
 use deepclone_core::receipt::{Proof, ProofCounts, Receipt};
 use deepclone_core::replication::ReplicationSpec;
 use deepclone_core::spec::CloneSpec;
@@ -332,9 +335,20 @@ fn proofs_from_wire(counts: wire::ObjectProofs) -> ProofCounts {
 }
 
 fn note_to_wire(note: &PlanNote) -> wire::PlanNote {
-    wire::PlanNote { clone_metrics: note.clone_metrics.clone(), notices: note.notices.clone() }
+    let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    wire::PlanNote {
+        clone_metrics: note.clone_metrics.clone(),
+        notices: note.notices.clone(),
+        commits_kept_ms: note.kept.map(|kept| ms(kept.commits)),
+        removed_files_kept_ms: note.kept.map(|kept| ms(kept.removed_files)),
+    }
 }
 
 fn note_from_wire(note: wire::PlanNote) -> PlanNote {
-    PlanNote { clone_metrics: note.clone_metrics, notices: note.notices }
+    let kept = note.commits_kept_ms.zip(note.removed_files_kept_ms);
+    let kept = kept.map(|(commits, removed_files)| SourceRetention {
+        commits: Duration::from_millis(commits),
+        removed_files: Duration::from_millis(removed_files),
+    });
+    PlanNote { clone_metrics: note.clone_metrics, notices: note.notices, kept }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use deepclone_common::connections::Resolved;
 use deepclone_core::machine::Fact;
 use deepclone_core::ownership::OwnerClaim;
+use deepclone_core::readiness::retention::SourceRetention;
 use deepclone_core::spec::CloneSpec;
 
 /// A fact with what is kept beside it.
@@ -24,6 +25,8 @@ pub struct PlanNote {
     pub clone_metrics: BTreeMap<String, i64>,
     /// Remarks, one line each.
     pub notices: Vec<String>,
+    /// How long the source keeps what a sync may need; `None` when its log was not read.
+    pub kept: Option<SourceRetention>,
 }
 
 /// What a client asked for, with both sides as they were resolved.

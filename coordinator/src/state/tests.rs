@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use deepclone_common::connections::Resolved;
 use deepclone_core::failure::Failure;
@@ -12,6 +13,7 @@ use deepclone_core::job_limits::JobLimits;
 use deepclone_core::limits::JOBS_KEPT;
 use deepclone_core::machine::{End, Fact, Progress, Route};
 use deepclone_core::ownership::{OwnerClaim, ReplicaOwner};
+use deepclone_core::readiness::retention::SourceRetention;
 use deepclone_core::reason::Reason;
 use deepclone_core::receipt::{
     ObjectReceipt, PartReceipt, Proof, ProofCounts, Receipt, SharedUpload, TaskFailureKind,
@@ -31,6 +33,10 @@ fn note() -> PlanNote {
     PlanNote {
         clone_metrics: BTreeMap::from([("num_copied_files".to_owned(), 3)]),
         notices: vec!["nothing lost".to_owned()],
+        kept: Some(SourceRetention {
+            commits: Duration::from_secs(9),
+            removed_files: Duration::from_millis(7),
+        }),
     }
 }
 

@@ -5,7 +5,9 @@
 //! The *recovery point* of several replicas is the time up to which all of them are complete.
 //!
 //! * [`lag`]: one table.
+//! * [`retention`]: how long the source keeps what a sync needs.
 //! * [`verdict`]: tables together.
 
 pub mod lag;
+pub mod retention;
 pub mod verdict;

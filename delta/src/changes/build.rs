@@ -20,6 +20,7 @@ use crate::error::DeltaError;
 use crate::file_key::FileKey;
 use crate::hash::hex;
 use crate::names::{self, NearNames};
+use crate::properties::source_retention;
 use crate::replica::{CloneMetrics, LastSync, Marker, RecordBody, identity, marker_txns};
 use crate::snapshot::{CommitDigest, Snapshot};
 use crate::{dv, log};
@@ -106,6 +107,7 @@ pub(super) async fn change_set(
         metrics: files.metrics,
         notices,
         retention_ms: table.retention_ms,
+        source_retention: source_retention(&wanted.metadata.configuration),
         replica_commit_ms: head.map(|head| head.commit_ms),
         new_vectors: files.new_vectors,
         source_uri: without_credentials(&tables.source.uri),

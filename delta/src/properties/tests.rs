@@ -178,3 +178,18 @@ fn what_is_expired_is_dropped() {
         assert_eq!(set(&[(name, value)]), defaults, "{name} {value:?}");
     }
 }
+
+#[test]
+fn a_source_keeps_commits_and_removed_files_as_long_as_it_says() {
+    const DAY_S: u64 = 24 * 60 * 60;
+    for (set, days) in [
+        (&[][..], (30, 7)),
+        (&[(LOG_RETENTION, "interval 2 days")], (2, 7)),
+        (&[(LOG_RETENTION, "interval 1 month"), (TOMBSTONE_RETENTION, "1 day")], (30, 1)),
+    ] {
+        let texts = set.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        let kept = source_retention(&texts.collect());
+        let seconds = (kept.commits.as_secs(), kept.removed_files.as_secs());
+        assert_eq!(seconds, (days.0 * DAY_S, days.1 * DAY_S), "{set:?}");
+    }
+}

@@ -15,6 +15,7 @@ use deepclone_core::failure::Failure;
 use deepclone_core::ids::JobId;
 use deepclone_core::money::Currency;
 use deepclone_core::readiness::lag::ReplicaFreshness;
+use deepclone_core::readiness::retention::RetentionFacts;
 use deepclone_core::reason::Reason;
 use deepclone_core::replication::{
     BudgetSpec, CloneOptions, DueSpec, MaxLag, MissedPolicy, OverlapPolicy, ReplicationSpec,
@@ -291,6 +292,7 @@ pub(crate) fn absent(path: &str) -> TableView {
         failure: None,
         failing_since: None,
         job: None,
+        retention: RetentionFacts::default(),
     }
 }
 

@@ -9,6 +9,8 @@ mod rounds;
 mod slots;
 mod tables;
 
+use std::time::Duration;
+
 use deepclone_core::unix_time::UnixTime;
 use maud::{Markup, html};
 
@@ -17,7 +19,7 @@ use super::clock::PageClock;
 use super::fleet::cause_list;
 use super::paging::{PageQuery, group_address};
 use super::shell::{PageTab, document};
-use super::words::{Visible, bytes, counted};
+use super::words::{Visible, bytes, counted, span};
 use super::{budget, now, verdict};
 use crate::replications::lag_summary::LagSummary;
 use crate::replications::view::ReplicationView;
@@ -73,6 +75,7 @@ fn opening(view: &ReplicationView, clock: &PageClock) -> Markup {
                     None => "none yet",
                 }
             } }
+            div { dt { "Sources keep what syncs need" } dd { (kept(view, clock)) } }
             @if let Some(owner) = &spec.owner { div { dt { "Owner" } dd { (Visible(owner)) } } }
             @if let Some(group) = &spec.group {
                 div { dt { "Group" } dd { a href=(group_address(group)) { (Visible(group)) } } }
@@ -85,6 +88,21 @@ fn opening(view: &ReplicationView, clock: &PageClock) -> Markup {
                     }
                 } }
             }
+        }
+    }
+}
+
+/// How long the sources still keep what syncs need.
+fn kept(view: &ReplicationView, clock: &PageClock) -> Markup {
+    let (headroom, unknown) = view.headroom(clock.now());
+    html! {
+        @match headroom {
+            None => "not known",
+            Some(Duration::ZERO) => "not all: whole tables are compared, and nothing is lost",
+            Some(left) => { (span(left)) " more" }
+        }
+        @if headroom.is_some() && unknown > 0 {
+            "; of " (counted(unknown as u64, "table")) " it is not known"
         }
     }
 }
