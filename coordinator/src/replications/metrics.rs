@@ -172,8 +172,8 @@ const PER_REPLICATION: [Definition; 17] = [
     },
     Definition {
         name: "deepclone_replication_retention_headroom_seconds",
-        help: "How long its sources still keep what the next sync needs, of the table with the least; \
-               0 when syncs compare whole tables; absent when it is known of none",
+        help: "How long its sources still keep what the next sync needs, of the table with the \
+               least; 0 when syncs compare whole tables; absent when it is known of none",
         label: "",
         samples: |of| some(of.view.headroom(of.now).0.map(|left| left.as_secs_f64())),
     },

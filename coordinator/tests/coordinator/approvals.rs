@@ -34,7 +34,7 @@ async fn a_large_new_table_waits_until_somebody_approves_or_names_it() {
     let place = Place::File(lake.path("state.db"));
     let mut running = Running::start(&lake, &place).await;
     let working = Worker::register(&running, &lake, "w").await.work();
-    apply(&mut running, &[asking.clone()], false).await.unwrap();
+    apply(&mut running, std::slice::from_ref(&asking), false).await.unwrap();
     run(&mut running, "sales").await;
     let first = rounds(&mut running, "sales", 1).await;
     assert_eq!(waiting(&first), [], "what the first round finds was meant");

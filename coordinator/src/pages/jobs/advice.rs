@@ -42,6 +42,7 @@ pub(super) fn advice(failure: &Failure) -> Option<&'static str> {
         Reason::InvalidArgument
         | Reason::Unimplemented
         | Reason::NotADeltaTable
+        | Reason::TargetOwned
         | Reason::TargetUnsuitable
         | Reason::JobNotFound
         | Reason::WorkerNotFound
