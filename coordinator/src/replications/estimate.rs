@@ -28,7 +28,7 @@ pub struct CopyEstimate {
     pub bytes: u64,
     /// Tables that these are of.
     pub planned: usize,
-    /// Tables to copy.
+    /// Tables whose replica lacks something.
     pub tables: usize,
 }
 

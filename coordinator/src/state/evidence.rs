@@ -6,8 +6,8 @@ use sqlx::{Row as _, Sqlite, SqlitePool, Transaction};
 
 use super::{StateError, history};
 
-/// Keys that are asked for at once: each question wakes another thread, and the keys of one are some
-/// hundred kilobytes of text.
+/// Keys that are asked for at once: each question wakes another thread, and the keys of one are
+/// some hundred kilobytes of text.
 pub const EVIDENCE_KEYS_MAX: usize = 4_096;
 
 /// An object that a receipt saw whole at a target.
