@@ -55,7 +55,8 @@ impl PageClock {
         }
     }
 
-    fn text(&self, at: UnixTime) -> String {
+    /// The same as a text.
+    pub(super) fn text(&self, at: UnixTime) -> String {
         let (Some(clock), Some(now)) = (self.zone.clock(at), self.zone.clock(self.now)) else {
             return at.to_string();
         };

@@ -10,6 +10,7 @@
 //! * `fleet`: the first page, over all replications; `replication`: one of them.
 //! * `jobs`: the syncs, and one of them; `workers`: who copies.
 //! * `causes`: what needs somebody; `verdict`: whether one can fail over, in words.
+//! * `lag_picture`: the lag over time, drawn.
 //! * `paging`, `clock`, `words`: parts of a list, times, numbers and names.
 
 mod budget;
@@ -20,6 +21,7 @@ mod fleet;
 mod headers;
 mod instead;
 mod jobs;
+mod lag_picture;
 mod now;
 mod paging;
 mod replication;

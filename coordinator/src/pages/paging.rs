@@ -3,6 +3,7 @@
 use axum::http::Uri;
 use maud::{Markup, html};
 
+use super::replication::LagSpan;
 use super::words::grouped;
 
 /// Rows on a page.
@@ -17,6 +18,8 @@ pub(super) struct PageQuery {
     pub(super) group: Option<String>,
     /// Which part of the list, the first one being 1.
     pub(super) page: usize,
+    /// How much time is shown of what changed with it.
+    pub(super) lag_span: LagSpan,
 }
 
 /// One part of a list.
@@ -29,7 +32,7 @@ pub(super) struct ListPart {
 }
 
 impl PageQuery {
-    /// Reads `q`, `group` and `page`; what is not known or has no sense counts as absent.
+    /// Reads `q`, `group`, `page` and `lag`; what is not known or has no sense counts as absent.
     pub(super) fn read(uri: &Uri) -> Self {
         let pairs = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(uri);
         let mut query = Self { page: 1, ..Self::default() };
@@ -38,6 +41,7 @@ impl PageQuery {
                 "q" => query.text = value.trim().to_owned(),
                 "group" => query.group = Some(value).filter(|group| !group.is_empty()),
                 "page" => query.page = value.parse().unwrap_or(1).max(1),
+                "lag" => query.lag_span = LagSpan::read(&value),
                 _ => {}
             }
         }
@@ -141,7 +145,7 @@ mod tests {
     }
 
     fn query(text: &str, group: Option<&str>, page: usize) -> PageQuery {
-        PageQuery { text: text.into(), group: group.map(Into::into), page }
+        PageQuery { text: text.into(), group: group.map(Into::into), page, ..Default::default() }
     }
 
     #[test]

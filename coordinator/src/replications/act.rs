@@ -14,6 +14,7 @@ use deepclone_core::standing::{JobOutcome, StandingAction, StandingEvent, Standi
 use super::engine::Engine;
 use super::entry::{ROUNDS_KEPT, ReplicationEntry};
 use super::follow::follow;
+use super::lag_history::LagOccasion;
 use super::message::EngineMessage;
 use super::news::JobNews;
 use super::owner::claim;
@@ -59,6 +60,7 @@ impl Engine {
                         tables.map(|table| rows::closed(replication, round.number, *table));
                     changes.extend(closed);
                     self.note_round(replication, show::ended(&round, read), &mut changes);
+                    changes.extend(self.sample_lag(replication, LagOccasion::RoundEnd));
                 }
                 StandingFact::Skipped { replication, slots, at } => {
                     if let Some(entry) = self.entries.get_mut(&replication) {

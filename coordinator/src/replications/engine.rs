@@ -81,7 +81,7 @@ pub async fn start(
                 continue;
             }
         };
-        let mut entry = entry.with_tables(kept.tables).with_history(kept.rounds);
+        let mut entry = entry.with_tables(kept.tables).with_history(kept.rounds, kept.lag);
         entry.has_looked = kept.has_looked;
         if let Some(record) = kept.record {
             entry.is_retired = record.is_retired;
@@ -147,6 +147,7 @@ impl Engine {
                 looked_at = Instant::now();
                 self.step([StandingEvent::Woken]).await?;
                 self.follow_timetables().await;
+                self.sample_lags().await?;
             }
             while self.tasks.try_join_next().is_some() {}
         }

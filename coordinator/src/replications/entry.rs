@@ -13,6 +13,7 @@ use deepclone_core::unix_time::UnixTime;
 use uuid::Uuid;
 
 use super::kept::{Approval, KeptTable, Times};
+use super::lag_history::LagHistory;
 use super::news::{JobFigures, JobNews};
 use super::probe::{ProbeOrder, Probed, SourceHead};
 use super::view::{ReplicationCounts, RoundView};
@@ -33,6 +34,7 @@ pub(super) struct ReplicationEntry {
     pub(super) tables: BTreeMap<TableNumber, Table>,
     /// Rounds, the newest one first.
     pub(super) history: VecDeque<RoundView>,
+    pub(super) lag_history: Arc<LagHistory>,
     /// Why the sources could not be asked last.
     pub(super) probe_failure: Option<Failure>,
     /// Bytes per second that its jobs were told; `None` for any number.
@@ -160,6 +162,7 @@ impl ReplicationEntry {
             updated: now,
             tables: BTreeMap::new(),
             history: VecDeque::new(),
+            lag_history: Arc::default(),
             probe_failure: None,
             is_retired: false,
             has_looked: false,
@@ -173,9 +176,10 @@ impl ReplicationEntry {
         self
     }
 
-    /// Takes rounds, the oldest first.
-    pub(super) fn with_history(mut self, rounds: Vec<RoundView>) -> Self {
+    /// Takes rounds, the oldest first, and how far it was behind.
+    pub(super) fn with_history(mut self, rounds: Vec<RoundView>, lag: LagHistory) -> Self {
         self.history = rounds.into_iter().rev().take(ROUNDS_KEPT).collect();
+        self.lag_history = Arc::new(lag);
         self
     }
 

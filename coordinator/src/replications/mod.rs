@@ -15,6 +15,7 @@
 //! * `kept`: what survives a restart; `rows`: that as rows of the state.
 //! * [`view`]: replications as others see them; `show` makes that.
 //! * [`lag_summary`]: how far their tables are behind, counted; [`metrics`]: that at `/metrics`.
+//! * [`lag_history`]: the same over time; `sample` takes it.
 
 mod act;
 mod apply;
@@ -26,6 +27,7 @@ mod entry;
 pub mod estimate;
 pub mod follow;
 mod kept;
+pub mod lag_history;
 pub mod lag_summary;
 pub mod look;
 pub mod message;
@@ -36,6 +38,7 @@ mod owner;
 pub mod planned;
 pub mod probe;
 mod rows;
+mod sample;
 mod show;
 pub mod survey;
 mod table_job;

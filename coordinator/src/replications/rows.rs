@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::kept::{KeptTable, Times};
+use super::lag_history::{LagBlock, LagHistory};
 use super::view::RoundView;
 use crate::state::{
     ReplicationRow, RowChange, RowKey, StateError, decode_replication, encode_replication,
@@ -27,6 +28,7 @@ const RECORD: &str = "record";
 const OPEN: &str = "open";
 const TABLE: &str = "table";
 const ROUND: &str = "round";
+const LAG: &str = "lag";
 const BUDGET: &str = "budget";
 const BYTES: &str = "bytes";
 
@@ -64,6 +66,7 @@ pub(super) struct KeptReplication {
     pub(super) tables: BTreeMap<TableNumber, KeptTable>,
     /// What ran, the oldest first.
     pub(super) rounds: Vec<RoundView>,
+    pub(super) lag: LagHistory,
 }
 
 pub(super) fn spec(id: ReplicationId, spec: &ReplicationSpec, times: Times) -> [RowChange; 2] {
@@ -111,6 +114,16 @@ pub(super) fn round(id: ReplicationId, round: &RoundView) -> RowChange {
 /// Drops a round that is too old to be shown.
 pub(super) fn forgotten(id: ReplicationId, round: &RoundView) -> RowChange {
     RowChange { key: key(id, ROUND, round_part(round)), body: None }
+}
+
+/// Keeps a block of samples of the lag.
+pub(super) fn lag(id: ReplicationId, number: u32, block: &LagBlock) -> RowChange {
+    put(id, LAG, number.to_string(), json(block))
+}
+
+/// Drops a block of samples that are too old.
+pub(super) fn lag_gone(id: ReplicationId, number: u32) -> RowChange {
+    RowChange { key: key(id, LAG, number.to_string()), body: None }
 }
 
 /// Keeps what a job reserved and spent under a budget.
@@ -191,6 +204,7 @@ fn of_one(rows: &[ReplicationRow]) -> Result<KeptReplication, StateError> {
     });
     let mut rounds: Vec<RoundView> = all(ROUND).map(value).collect::<Result<_, _>>()?;
     rounds.sort_by_key(|round| (round.began, round.number));
+    let lag: Vec<LagBlock> = all(LAG).map(value).collect::<Result<_, _>>()?;
     Ok(KeptReplication {
         spec,
         times: value(one(TIMES).ok_or_else(missing)?)?,
@@ -200,6 +214,7 @@ fn of_one(rows: &[ReplicationRow]) -> Result<KeptReplication, StateError> {
         open: open.collect::<Result<_, StateError>>()?,
         tables: tables.collect::<Result<_, StateError>>()?,
         rounds,
+        lag: LagHistory::of_blocks(lag),
     })
 }
 

@@ -70,6 +70,7 @@ impl Engine {
                     (budget.key.clone(), used)
                 })
                 .collect(),
+            lag_history: Arc::clone(&entry.lag_history),
             valid_for: valid_for(entry, gap),
             created: entry.created,
             updated: entry.updated,

@@ -15,6 +15,8 @@ use deepclone_core::replication::ReplicationSpec;
 use deepclone_core::unix_time::UnixTime;
 use serde::{Deserialize, Serialize};
 
+use super::lag_history::LagHistory;
+
 /// All replications at one moment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FleetView {
@@ -39,6 +41,8 @@ pub struct ReplicationView {
     pub counts: ReplicationCounts,
     /// What the budgets that it falls under have been used for in this month.
     pub budgets: Vec<(BudgetKey, MonthUse)>,
+    /// How far it was behind in the last days.
+    pub lag_history: Arc<LagHistory>,
     /// How long an answer of the source says how far a table is behind.
     pub valid_for: Duration,
     pub created: UnixTime,

@@ -1,6 +1,8 @@
 //! Standing orders: declared, run, paused, renamed, retired.
 
-use deepclone_coordinator::state::Place;
+use std::sync::Arc;
+
+use deepclone_coordinator::state::{Place, ReplicationRow, SqliteStore, Store};
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 use deepclone_proto::status::from_status;
@@ -117,6 +119,29 @@ async fn a_declared_set_is_kept_and_each_round_copies_what_is_behind() {
     assert_eq!(lake.versions("out/sales/new").len(), 1);
     let versions: Vec<_> = second.tables.iter().map(|table| table.replicated_version).collect();
     assert_eq!(versions, [Some(0), Some(0), Some(1)]);
+}
+
+/// The samples of the lag that are kept: seconds since 1970, and of the lag where it was known.
+async fn lags(store: &dyn Store) -> Vec<(u32, Option<u32>)> {
+    let rows = store.replication_rows().await.unwrap();
+    let of_lag = rows.iter().filter(|row| row.key.kind == "lag");
+    let samples = |row: &ReplicationRow| -> Vec<_> { serde_json::from_slice(&row.body).unwrap() };
+    of_lag.flat_map(samples).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_of_a_round_tells_the_lag_and_a_round_right_after_it_does_not() {
+    let lake = lake();
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&Place::Private).await.unwrap());
+    let mut running = Running::over(&lake, Arc::clone(&store)).await;
+    let _working = Worker::register(&running, &lake, "w").await.work();
+    apply(&mut running, &[sales()], false).await.unwrap();
+    for count in 1..=2 {
+        run(&mut running, "sales").await;
+        rounds(&mut running, "sales", count).await;
+        let found = lags(&*store).await;
+        assert!(matches!(found[..], [(1_700_000_000.., Some(0))]), "{found:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -53,6 +53,18 @@ impl ReplicationSpec {
     }
 }
 
+impl ReplicationSpec {
+    /// The windows in which it may copy. Those that mean nothing are left out, as is everything in
+    /// a zone that does not exist.
+    #[must_use]
+    pub fn open_hours(&self) -> Windows {
+        let zone = Zone::of_name(&self.time_zone);
+        zone.map_or_else(Windows::default, |zone| {
+            windows(&self.windows, &zone, &mut Mistakes::default())
+        })
+    }
+}
+
 fn check_names(spec: &ReplicationSpec, mistakes: &mut Mistakes) {
     for (at, former) in spec.renamed_from.iter().enumerate() {
         let field = format!("renamed_from[{at}]");

@@ -35,6 +35,27 @@ async fn it_leads_from_the_answer_to_what_was_declared() {
 }
 
 #[tokio::test]
+async fn the_lag_over_time_is_a_picture_with_words_and_a_table() {
+    let site = Site::of(fleet()).await;
+    let body = site.get("/replications/orders-dr").await.body;
+    let words = crate::site::words(&body);
+    for part in [
+        "In the last 24 hours the lag was 18 min at the most, at 14:15 CET. It was beyond the \
+         limit for 5 min. For 1 h 05 min it was not known.",
+        "lag limit of 15 min windows closed not known",
+        "The same as a table Lag over time From Highest lag Beyond the limit Not known 13:20 CET",
+        "Wed 25 Nov 14:20 CET 10 min 0 0",
+    ] {
+        assert!(words.contains(part), "{part:?} is not in {words}");
+    }
+    assert!(body.contains("<svg class=\"lag\"") && !body.contains("style="), "{body}");
+    let week = site.words("/replications/orders-dr?lag=week").await;
+    assert!(week.contains("In the last 7 days the lag was 18 min at the most"), "{week}");
+    let none = site.words("/replications/bi").await;
+    assert!(none.contains("Nothing is recorded yet"), "{none}");
+}
+
+#[tokio::test]
 async fn those_that_need_somebody_come_first_and_a_path_finds_its_table() {
     let site = Site::of(fleet_of(vec![small("a", 1_000)])).await;
     let body = site.get("/replications/a").await.body;

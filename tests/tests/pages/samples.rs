@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use deepclone_coordinator::replications::lag_history::{LagHistory, LagSample};
 use deepclone_coordinator::replications::view::{
     FleetView, ReplicationCounts, ReplicationState, ReplicationView, RoundView, SlotView,
     StateView, TableJob, TableView,
@@ -87,7 +88,9 @@ pub(crate) fn orders_dr() -> ReplicationView {
     let (bytes_total, bytes_done) = (420 << 30, 172 << 30);
     let (id, state) = (JobId(Uuid::from_u128(20)), "COPYING");
     tables[20].job = Some(TableJob { id, state, bytes_total, bytes_done });
-    let mut view = ReplicationView { tables, ..view("orders-dr", Some("team-finance")) };
+    let lag_history = Arc::new(lags());
+    let mut view =
+        ReplicationView { tables, lag_history, ..view("orders-dr", Some("team-finance")) };
     view.state = state_of(ReplicationState::Running, "", None);
     view.rounds = rounds();
     view.counts = ReplicationCounts {
@@ -208,6 +211,7 @@ pub(crate) fn view(name: &str, owner: Option<&str>) -> ReplicationView {
         rounds: Vec::new(),
         counts: ReplicationCounts::default(),
         budgets: Vec::new(),
+        lag_history: Arc::default(),
         valid_for: 30 * MINUTE,
         created: minutes_ago(100_000),
         updated: minutes_ago(5_000),
@@ -241,6 +245,21 @@ fn spec(name: &str, owner: Option<&str>) -> ReplicationSpec {
         priority: 0,
         jobs_at_once: 4,
     }
+}
+
+/// The lag of a week: a round each quarter of an hour, an hour without an answer, and a limit that
+/// is passed since 20 minutes ago.
+fn lags() -> LagHistory {
+    let mut history = LagHistory::default();
+    for ago in (0..=7_u32 * 24 * 12).rev().map(|step| step * 5) {
+        let lag = match ago {
+            180..240 => None,
+            0..20 => Some(18.min(23 - ago)),
+            _ => Some(ago * 7 % 11),
+        };
+        history.note(LagSample { at: minutes_ago(ago.into()), lag: lag.map(|lag| MINUTE * lag) });
+    }
+    history
 }
 
 fn rounds() -> Vec<RoundView> {

@@ -2,9 +2,11 @@
 //!
 //! * `tables`: how far each is behind.
 //! * `slots`: when it runs next; `rounds`: what ran.
+//! * `lag`: how far it was behind over time.
 //! * `declared`: what its file says.
 
 mod declared;
+mod lag;
 mod rounds;
 mod slots;
 mod tables;
@@ -14,6 +16,7 @@ use std::time::Duration;
 use deepclone_core::unix_time::UnixTime;
 use maud::{Markup, html};
 
+pub(super) use self::lag::LagSpan;
 use super::causes::causes;
 use super::clock::PageClock;
 use super::fleet::cause_list;
@@ -38,6 +41,7 @@ pub(super) fn page(view: &ReplicationView, now: UnixTime, query: &PageQuery) -> 
             (slots::section(view, &clock))
             (budgets(view))
         }
+        (lag::section(view, query.lag_span, &clock))
         (tables::section(view, query, &clock))
         (rounds::section(view, &clock))
         (declared::section(view, &clock))
@@ -61,6 +65,7 @@ fn opening(view: &ReplicationView, clock: &PageClock) -> Markup {
         nav.groups aria-label="On this page" {
             a href="#slots" { "Next" }
             a href="#budgets" { "Budgets" }
+            a href="#lag" { "Lag" }
             a href="#tables" { "Tables" }
             a href="#rounds" { "Rounds" }
             a href="#declared" { "What its file says" }
