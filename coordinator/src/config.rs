@@ -30,7 +30,7 @@ pub struct Args {
     /// Address for gRPC; port 0 takes a free one [default: 127.0.0.1:7420]
     #[arg(long, value_name = "ADDRESS", env = "DEEPCLONE_LISTEN")]
     pub listen: Option<SocketAddr>,
-    /// Address for /livez, /readyz and /metrics [default: 127.0.0.1:7421]
+    /// Address for the pages, /livez, /readyz and /metrics [default: 127.0.0.1:7421]
     #[arg(long, value_name = "ADDRESS", env = "DEEPCLONE_HTTP_LISTEN")]
     pub http_listen: Option<SocketAddr>,
     /// Where the state lives: sqlite:FILE [default: sqlite:deepclone.db]
@@ -49,7 +49,7 @@ pub struct Args {
 pub struct Settings {
     /// Where the gRPC services listen.
     pub listen: SocketAddr,
-    /// Where `/livez`, `/readyz` and `/metrics` are served.
+    /// Where the pages, `/livez`, `/readyz` and `/metrics` are served.
     pub http_listen: SocketAddr,
     /// Who may reach both addresses.
     pub exposure: Exposure,

@@ -19,6 +19,7 @@ use tonic::transport::Server;
 use crate::config::Settings;
 use crate::effects::Context;
 use crate::metrics::Gauges;
+use crate::pages::access::PageAccess;
 use crate::pages::data::LiveData;
 use crate::replications::metrics::follow;
 use crate::state::SqliteStore;
@@ -83,7 +84,8 @@ pub async fn run(
     let (engine, keeping) =
         replications::start(context.clone(), handle.clone(), stop.clone()).await?;
     let data = LiveData::new(engine.clone(), handle.clone(), context.clock);
-    let pages = pages::routes::routes(Arc::new(data));
+    let access = PageAccess::at(address(&listeners.http)?);
+    let pages = pages::routes::routes(Arc::new(data), access);
     let pages = pages.merge(hooks::routes(engine.clone(), settings.hook_secret.as_ref()));
     let mut registry = gauges.registry();
     registry.register_collector(Box::new(follow(engine.clone())));

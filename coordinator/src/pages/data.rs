@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use deepclone_common::clock::Clock;
 use deepclone_core::failure::Failure;
-use deepclone_core::ids::JobId;
+use deepclone_core::ids::{JobId, WorkerId};
+use deepclone_core::job_limits::LimitsChange;
+use deepclone_core::replication::ReplicationName;
 use deepclone_core::unix_time::UnixTime;
 use futures::future::BoxFuture;
 use tokio::sync::watch;
@@ -17,6 +19,22 @@ use crate::replications::view::FleetView;
 
 /// An answer to a page.
 pub type PageAnswer<'a, T> = BoxFuture<'a, Result<T, Failure>>;
+
+/// What is done by a page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PageAction {
+    /// Begins a round now, as if a slot had come.
+    Run(ReplicationName),
+    /// Begins no round until a time, or until it is resumed.
+    Pause(ReplicationName, Option<UnixTime>),
+    Resume(ReplicationName),
+    /// Lets no worker get a task of a job for now.
+    Hold(JobId),
+    Release(JobId),
+    Cancel(JobId),
+    /// Lets a worker finish what it holds, and leave.
+    Drain(WorkerId),
+}
 
 /// Answers what pages ask for.
 pub trait PageData: Send + Sync + 'static {
@@ -32,6 +50,8 @@ pub trait PageData: Send + Sync + 'static {
     fn watch(&self, job: JobId) -> PageAnswer<'_, watch::Receiver<Arc<JobSnapshot>>>;
     /// All workers that are known.
     fn workers(&self) -> PageAnswer<'_, Vec<WorkerSnapshot>>;
+    /// Does something; that is durable once it is answered.
+    fn act(&self, action: PageAction) -> PageAnswer<'_, ()>;
 }
 
 /// The coordinator of this process.
@@ -71,5 +91,35 @@ impl PageData for LiveData {
 
     fn workers(&self) -> PageAnswer<'_, Vec<WorkerSnapshot>> {
         Box::pin(self.driver.ask(Message::Workers))
+    }
+
+    fn act(&self, action: PageAction) -> PageAnswer<'_, ()> {
+        let (engine, driver) = (&self.engine, &self.driver);
+        let held = |held| LimitsChange { held: Some(held), ..LimitsChange::default() };
+        Box::pin(async move {
+            match action {
+                PageAction::Run(name) => {
+                    engine.ask(|answer| EngineMessage::Run(name, answer)).await.map(drop)
+                }
+                PageAction::Pause(name, until) => {
+                    engine.ask(|answer| EngineMessage::Pause(name, until, answer)).await.map(drop)
+                }
+                PageAction::Resume(name) => {
+                    engine.ask(|answer| EngineMessage::Resume(name, answer)).await.map(drop)
+                }
+                PageAction::Hold(job) => {
+                    driver.ask(|reply| Message::Limit(job, held(true), reply)).await.map(drop)
+                }
+                PageAction::Release(job) => {
+                    driver.ask(|reply| Message::Limit(job, held(false), reply)).await.map(drop)
+                }
+                PageAction::Cancel(job) => {
+                    driver.ask(|reply| Message::Cancel(job, reply)).await.map(drop)
+                }
+                PageAction::Drain(worker) => {
+                    driver.ask(|reply| Message::Drain(worker, reply)).await.map(drop)
+                }
+            }
+        })
     }
 }

@@ -20,7 +20,7 @@ const APART_MAX: Duration = LAG_INTERVAL.saturating_mul(3);
 /// A span of time.
 pub(super) type TimeSpan = Range<UnixTime>;
 
-/// What is drawn.
+/// Samples over a span of time, with what is drawn beside them.
 #[derive(Clone, Debug)]
 pub(super) struct LagPicture {
     pub(super) span: TimeSpan,

@@ -5,7 +5,8 @@
 //!
 //! * [`routes`]: the addresses; `headers`: what a browser may do with them; `instead`: what is
 //!   answered where there is no page.
-//! * [`data`]: what they are made from.
+//! * [`data`]: what they are made from; `page_state`: how an address finds its part of it.
+//! * [`access`]: who may act; `act`: what one can do; `forms`: by which forms.
 //! * `shell`: what all pages share.
 //! * `fleet`: the first page, over all replications; `replication`: one of them.
 //! * `jobs`: the syncs, and one of them; `workers`: who copies.
@@ -13,16 +14,20 @@
 //! * `lag_picture`: the lag over time, drawn.
 //! * `paging`, `clock`, `words`: parts of a list, times, numbers and names.
 
+pub mod access;
+mod act;
 mod budget;
 mod causes;
 mod clock;
 pub mod data;
 mod fleet;
+mod forms;
 mod headers;
 mod instead;
 mod jobs;
 mod lag_picture;
 mod now;
+mod page_state;
 mod paging;
 mod replication;
 pub mod routes;

@@ -3,36 +3,28 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Request, State};
 use axum::http::Uri;
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
-use axum::middleware::map_response;
+use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
-use deepclone_core::failure::Failure;
-use deepclone_core::ids::JobId;
-use deepclone_core::reason::Reason;
-use uuid::Uuid;
 
+use super::access::PageAccess;
 use super::data::PageData;
-use super::instead::{Instead, absent};
+use super::instead::{Instead, absent, misdirected};
 use super::jobs::{JobFilter, JobStreams, POLICY, events, job_page, list_page};
+use super::page_state::{PageState, find, job_id};
 use super::paging::PageQuery;
 use super::shell::{ICON, LIVE, STYLE};
-use super::{fleet, headers, replication, workers};
-
-/// What every address answers from.
-#[derive(Clone)]
-struct PageState {
-    data: Arc<dyn PageData>,
-    streams: JobStreams,
-}
+use super::{act, fleet, headers, replication, workers};
 
 /// What browsers may keep: the addresses of these change with their content.
 const KEPT: &str = "public, max-age=86400";
 
-/// Returns the pages over what `data` answers.
-pub fn routes(data: Arc<dyn PageData>) -> Router {
+/// Returns the pages over what `data` answers, for those who have this access.
+pub fn routes(data: Arc<dyn PageData>, access: PageAccess) -> Router {
+    let state = PageState { data, access, streams: JobStreams::default() };
     let script = "text/javascript; charset=utf-8";
     Router::new()
         .route("/", get(first_page))
@@ -44,9 +36,19 @@ pub fn routes(data: Arc<dyn PageData>) -> Router {
         .route("/style.css", get(|| async { kept("text/css; charset=utf-8", STYLE) }))
         .route("/live.js", get(move || async move { kept(script, LIVE) }))
         .route("/icon.svg", get(|| async { kept("image/svg+xml", ICON) }))
+        .merge(act::routes())
         .fallback(|| async { absent("Nothing is at this address.") })
+        .layer(from_fn_with_state(state.clone(), own_host))
         .layer(map_response(headers::protect))
-        .with_state(PageState { data, streams: JobStreams::default() })
+        .with_state(state)
+}
+
+/// Refuses what asks for a name that is not this listener's.
+async fn own_host(State(state): State<PageState>, request: Request, next: Next) -> Response {
+    match state.access.own_host() {
+        Some(own) if !state.access.is_own_host(request.headers()) => misdirected(own),
+        _ => next.run(request).await,
+    }
 }
 
 async fn first_page(State(state): State<PageState>, uri: Uri) -> Result<Html<String>, Instead> {
@@ -58,15 +60,10 @@ async fn replication_page(
     State(state): State<PageState>,
     Path(name): Path<String>,
     uri: Uri,
-) -> Result<Response, Instead> {
-    let view = state.data.fleet().await?;
-    let found = view.replications.iter().find(|found| found.spec.name.as_str() == name);
-    Ok(match found {
-        Some(found) => {
-            Html(replication::page(found, view.at, &PageQuery::read(&uri))).into_response()
-        }
-        None => absent(&format!("There is no replication {name:?}.")),
-    })
+) -> Result<Html<String>, Instead> {
+    let (view, now) = (find(&state, &name).await?, state.data.now());
+    let token = state.access.token();
+    Ok(Html(replication::page(&view, now, &PageQuery::read(&uri), token)))
 }
 
 async fn jobs(State(state): State<PageState>, uri: Uri) -> Result<Html<String>, Instead> {
@@ -80,12 +77,13 @@ async fn job(
     Path(job): Path<String>,
 ) -> Result<impl IntoResponse, Instead> {
     let job = state.data.job(job_id(&job)?).await?;
-    let page = job_page(&job, &*state.data.fleet().await?, state.data.now());
+    let fleet = state.data.fleet().await?;
+    let page = job_page(&job, &fleet, state.data.now(), state.access.token());
     Ok(([(CONTENT_SECURITY_POLICY, POLICY)], Html(page)))
 }
 
 async fn job_events(
-    State(PageState { data, streams }): State<PageState>,
+    State(PageState { data, streams, .. }): State<PageState>,
     Path(job): Path<String>,
 ) -> Result<Response, Instead> {
     Ok(events(data, &streams, job_id(&job)?).await?)
@@ -93,16 +91,8 @@ async fn job_events(
 
 async fn all_workers(State(state): State<PageState>, uri: Uri) -> Result<Html<String>, Instead> {
     let (found, fleet) = (state.data.workers().await?, state.data.fleet().await?);
-    Ok(Html(workers::page(&found, &fleet, &PageQuery::read(&uri), state.data.now())))
-}
-
-/// Reads the id of a job.
-fn job_id(text: &str) -> Result<JobId, Instead> {
-    let id = Uuid::parse_str(text).map_err(|_| {
-        let message = format!("there is no job {text:?}");
-        Instead::from(Failure::new(Reason::JobNotFound, message))
-    });
-    id.map(JobId)
+    let (now, token) = (state.data.now(), state.access.token());
+    Ok(Html(workers::page(&found, &fleet, &PageQuery::read(&uri), now, token)))
 }
 
 fn kept(content_type: &'static str, text: &'static str) -> impl IntoResponse {

@@ -13,15 +13,16 @@ use super::words::{Visible, bytes, counted, grouped};
 use crate::driver::snapshot::WorkerSnapshot;
 use crate::replications::view::FleetView;
 
-/// Returns the page as a document.
+/// Returns the page as a document; with a token, workers can be drained.
 pub(super) fn page(
     workers: &[WorkerSnapshot],
     fleet: &FleetView,
     query: &PageQuery,
     now: UnixTime,
+    token: Option<&str>,
 ) -> String {
     let clock = PageClock::new(common_zone(fleet), now);
-    let main = if workers.is_empty() { empty() } else { list(workers, query, &clock) };
+    let main = if workers.is_empty() { empty() } else { list(workers, query, &clock, token) };
     document("Workers", PageTab::Workers, Some(&clock), &main)
 }
 
@@ -37,7 +38,12 @@ fn empty() -> Markup {
     }
 }
 
-fn list(workers: &[WorkerSnapshot], query: &PageQuery, clock: &PageClock) -> Markup {
+fn list(
+    workers: &[WorkerSnapshot],
+    query: &PageQuery,
+    clock: &PageClock,
+    token: Option<&str>,
+) -> Markup {
     let is_found = |worker: &&WorkerSnapshot| {
         let info = &worker.info;
         let connections = info.connections.iter().map(String::as_str);
@@ -71,7 +77,7 @@ fn list(workers: &[WorkerSnapshot], query: &PageQuery, clock: &PageClock) -> Mar
                     th scope="col" { "Version" }
                     th scope="col" { "Last call" }
                 } }
-                tbody { @for worker in &found[part.rows()] { (line(worker, clock)) } }
+                tbody { @for worker in &found[part.rows()] { (line(worker, clock, token)) } }
             }
             p.more { "A rate is that of the last minute. What was done counts from the start of \
                  this coordinator." }
@@ -88,7 +94,7 @@ fn sum(workers: &[WorkerSnapshot]) -> String {
     format!("Together they hold {} and copy {}/s.", counted(held, "task"), bytes(rate))
 }
 
-fn line(worker: &WorkerSnapshot, clock: &PageClock) -> Markup {
+fn line(worker: &WorkerSnapshot, clock: &PageClock, token: Option<&str>) -> Markup {
     let last_seen = UnixTime(worker.last_seen_ms);
     html! {
         tr {
@@ -98,6 +104,11 @@ fn line(worker: &WorkerSnapshot, clock: &PageClock) -> Markup {
             }
             td data-label="State" {
                 strong.answer.(class(worker.state)) { (state(worker.state)) }
+                @if token.is_some() && worker.state == WorkerState::Active {
+                    " " a href={ "/workers/" (worker.worker) "/drain" } {
+                        "Drain…" span.hidden { " " (Visible(&worker.info.name)) }
+                    }
+                }
                 @for aside in &worker.set_aside {
                     span.more {
                         "gets nothing of " (Visible(&aside.connection)) " until "

@@ -33,9 +33,9 @@ pub struct LagSample {
 /// Why a sample is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LagOccasion {
-    /// Time went by.
+    /// The newest one is old enough.
     Time,
-    /// A round ended.
+    /// Tables were just synced: the lag is at its least.
     RoundEnd,
 }
 

@@ -58,6 +58,7 @@ impl Engine {
         Some(ReplicationView {
             spec: Arc::clone(&entry.spec),
             state: state(view.state, entry),
+            pause: view.pause,
             tables,
             unapproved: entry.unapproved(),
             slots: slots.iter().map(slot).collect(),

@@ -12,6 +12,7 @@ use deepclone_core::readiness::lag::{Lag, ReplicaFreshness};
 use deepclone_core::readiness::retention::RetentionFacts;
 use deepclone_core::readiness::verdict::{Member, ReadyVerdict, judge};
 use deepclone_core::replication::ReplicationSpec;
+use deepclone_core::standing::Pause;
 use deepclone_core::unix_time::UnixTime;
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +31,8 @@ pub struct FleetView {
 pub struct ReplicationView {
     pub spec: Arc<ReplicationSpec>,
     pub state: StateView,
+    /// Also while a round is under way, which goes on.
+    pub pause: Option<Pause>,
     /// In the order of their paths.
     pub tables: Vec<TableView>,
     /// Tables that patterns found and that wait for approval, with their bytes.

@@ -16,6 +16,7 @@
 //! * [`declared`]: what a declaration would do, before it is done.
 //! * [`owners`]: whose a replica is, of several coordinators and replications.
 //! * [`approvals`]: tables that come and go at the source.
+//! * [`pages`]: what people see and do in a browser.
 //! * [`services`]: reflection, health, the process itself.
 #![expect(
     clippy::unwrap_used,
@@ -33,6 +34,7 @@ mod history;
 mod jobs;
 mod limits;
 mod owners;
+mod pages;
 mod planning;
 mod recovery;
 mod replications;

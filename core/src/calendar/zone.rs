@@ -4,7 +4,7 @@
 use std::fmt;
 
 use jiff::Zoned;
-use jiff::civil::Date;
+use jiff::civil::{Date, DateTime};
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 
 use crate::unix_time::UnixTime;
@@ -44,6 +44,16 @@ impl Zone {
     pub fn clock(&self, time: UnixTime) -> Option<Zoned> {
         let time = jiff::Timestamp::from_millisecond(time.0).ok()?;
         Some(time.to_zoned(self.zone.clone()))
+    }
+
+    /// The time at which the clocks of the zone show a date and an hour, written as
+    /// `2026-11-26T18:00`: the first of two; in a gap, as far beyond it as into it.
+    /// `None` when it is not written so.
+    #[must_use]
+    pub fn time(&self, text: &str) -> Option<UnixTime> {
+        let shown: DateTime = text.parse().ok()?;
+        let time = shown.to_zoned(self.zone.clone()).ok()?.timestamp();
+        Some(UnixTime(time.as_millisecond()))
     }
 
     /// The month of a time. `None` beyond the years −9999 to 9999.
@@ -109,6 +119,24 @@ mod tests {
         let december = Month { year: 2026, month: 12 };
         assert_eq!(december.next(), Month { year: 2027, month: 1 });
         assert_eq!(november.next(), december);
+    }
+
+    #[test]
+    fn a_time_is_that_of_the_clocks_of_the_zone() {
+        let berlin = Zone::of_name("Europe/Berlin").unwrap();
+        for (text, time) in [
+            ("2026-11-26T18:00", Some("2026-11-26T17:00:00Z")),
+            ("2026-06-26T18:00", Some("2026-06-26T16:00:00Z")),
+            // Twice; and never.
+            ("2026-10-25T02:30", Some("2026-10-25T00:30:00Z")),
+            ("2026-03-29T02:30", Some("2026-03-29T01:30:00Z")),
+            ("", None),
+            ("18:00", None),
+            ("2026-11-26T25:00", None),
+        ] {
+            let found = berlin.time(text).map(|time| time.to_string());
+            assert_eq!(found.as_deref(), time, "{text}");
+        }
     }
 
     #[test]

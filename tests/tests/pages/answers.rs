@@ -34,7 +34,7 @@ async fn every_page_answers_with_its_headers_also_without_a_body() {
              form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
             "x-frame-options: deny",
             "x-content-type-options: nosniff",
-            "referrer-policy: no-referrer",
+            "referrer-policy: same-origin",
             "cross-origin-resource-policy: same-origin",
         ] {
             assert!(answer.head.contains(header), "{path}: {header}");

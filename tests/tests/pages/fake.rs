@@ -1,9 +1,9 @@
 //! A fake of what the pages are made from.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use deepclone_coordinator::driver::snapshot::{JobSnapshot, JobsPage, JobsQuery, WorkerSnapshot};
-use deepclone_coordinator::pages::data::{PageAnswer, PageData};
+use deepclone_coordinator::pages::data::{PageAction, PageAnswer, PageData};
 use deepclone_coordinator::replications::view::FleetView;
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::JobId;
@@ -20,6 +20,8 @@ pub(crate) struct FakeData {
     /// In the order of lists: the newest first.
     pub(crate) jobs: Vec<watch::Receiver<Arc<JobSnapshot>>>,
     pub(crate) workers: Vec<WorkerSnapshot>,
+    /// In the order in which it came.
+    pub(crate) done: Arc<Mutex<Vec<PageAction>>>,
 }
 
 impl FakeData {
@@ -28,7 +30,7 @@ impl FakeData {
     }
 
     pub(crate) fn of(fleet: Result<Arc<FleetView>, Failure>) -> Self {
-        Self { fleet, jobs: Vec::new(), workers: Vec::new() }
+        Self { fleet, jobs: Vec::new(), workers: Vec::new(), done: Arc::default() }
     }
 
     fn find(&self, job: JobId) -> Result<&watch::Receiver<Arc<JobSnapshot>>, Failure> {
@@ -73,5 +75,21 @@ impl PageData for FakeData {
 
     fn workers(&self) -> PageAnswer<'_, Vec<WorkerSnapshot>> {
         self.answer(Ok(self.workers.clone()))
+    }
+
+    fn act(&self, action: PageAction) -> PageAnswer<'_, ()> {
+        let outcome = match action {
+            PageAction::Hold(job) | PageAction::Release(job) | PageAction::Cancel(job) => {
+                self.find(job).and_then(|found| match found.borrow().state.is_final() {
+                    true => Err(Failure::new(Reason::JobEnded, format!("{job} has ended"))),
+                    false => Ok(()),
+                })
+            }
+            _ => Ok(()),
+        };
+        if outcome.is_ok() {
+            self.done.lock().unwrap().push(action);
+        }
+        self.answer(outcome)
     }
 }

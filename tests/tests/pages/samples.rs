@@ -22,6 +22,7 @@ use deepclone_core::replication::{
     BudgetSpec, CloneOptions, DueSpec, MaxLag, MissedPolicy, OverlapPolicy, ReplicationSpec,
     ResumePolicy, ScheduleSpec, WindowSpec,
 };
+use deepclone_core::standing::Pause;
 use deepclone_core::unix_time::UnixTime;
 use uuid::Uuid;
 
@@ -194,7 +195,9 @@ fn experiments() -> ReplicationView {
 
 fn quarterly() -> ReplicationView {
     let mut view = small("quarterly-close-of-the-books-for-the-auditors-of-all-countries", 30);
-    view.state = state_of(ReplicationState::Paused, "by hand", Some(in_minutes(3_000)));
+    let until = Some(in_minutes(3_000));
+    view.state = state_of(ReplicationState::Paused, "by hand", until);
+    view.pause = Some(Pause { until });
     view.slots.clear();
     view
 }
@@ -205,6 +208,7 @@ pub(crate) fn view(name: &str, owner: Option<&str>) -> ReplicationView {
     ReplicationView {
         spec: Arc::new(spec(name, owner)),
         state: state_of(ReplicationState::WaitingForSlot, "", None),
+        pause: None,
         tables: Vec::new(),
         unapproved: Vec::new(),
         slots: slots.collect(),

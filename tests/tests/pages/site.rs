@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use deepclone_common::http;
 use deepclone_coordinator::metrics::Gauges;
+use deepclone_coordinator::pages::access::PageAccess;
 use deepclone_coordinator::pages::routes::routes;
 use deepclone_coordinator::replications::metrics::FleetMetrics;
 use deepclone_coordinator::replications::view::FleetView;
@@ -44,9 +45,15 @@ impl Site {
 
     /// Serves what a fake answers.
     pub(crate) async fn showing(data: FakeData) -> Self {
+        Self::reached(data, None).await
+    }
+
+    /// Serves it as a listener of another address would; as its own without one.
+    pub(crate) async fn reached(data: FakeData, as_of: Option<&str>) -> Self {
         let fleet = data.fleet.clone();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
+        let access = PageAccess::at(as_of.unwrap_or(&address).parse().unwrap());
         let stop = CancellationToken::new();
         let (_, ready) = watch::channel(true);
         let gauges = Gauges::default();
@@ -54,9 +61,14 @@ impl Site {
         let mut registry = gauges.registry();
         let (_, known) = watch::channel(fleet.as_ref().ok().cloned());
         registry.register_collector(Box::new(FleetMetrics::new(known)));
-        let pages = routes(Arc::new(data));
+        let pages = routes(Arc::new(data), access);
         tokio::spawn(http::serve(listener, registry, pages, ready, stop.clone()));
         Self { address, _stop: stop.drop_guard() }
+    }
+
+    /// Returns a page as its words: without tags, each run of spaces as one.
+    pub(crate) async fn words(&self, path: &str) -> String {
+        words(&self.get(path).await.body)
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
@@ -65,24 +77,41 @@ impl Site {
 
     /// Sends a request, and returns the connection to read its answer from.
     pub(crate) async fn open(&self, method: &str, path: &str) -> TcpStream {
+        self.send(method, path, &[("host", &self.address)], "").await
+    }
+
+    /// Sends a request with these headers and this body.
+    pub(crate) async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> TcpStream {
         let mut stream = TcpStream::connect(&self.address).await.unwrap();
-        let request = format!("{method} {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+        let headers: String =
+            headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let length = body.len();
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\n{headers}content-length: {length}\r\nconnection: \
+             close\r\n\r\n{body}"
+        );
         stream.write_all(request.as_bytes()).await.unwrap();
         stream
     }
 
     pub(crate) async fn ask(&self, method: &str, path: &str) -> Answer {
-        let mut stream = self.open(method, path).await;
+        Answer::read(self.open(method, path).await).await
+    }
+}
+
+impl Answer {
+    pub(crate) async fn read(mut stream: TcpStream) -> Self {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
         let status = head[9..12].parse().unwrap();
         Answer { status, head: head.to_lowercase(), body: body.to_owned() }
-    }
-
-    /// Returns a page as its words: without tags, each run of spaces as one.
-    pub(crate) async fn words(&self, path: &str) -> String {
-        words(&self.get(path).await.body)
     }
 }
 

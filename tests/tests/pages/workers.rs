@@ -18,7 +18,8 @@ async fn each_worker_says_what_it_does_and_how_fast() {
     for part in [
         "Workers (3)",
         "Together they hold 13 tasks and copy 483.0 MiB/s.",
-        "copy-7f4b-1 dr, prod active gets nothing of archive until 14:23 CET: GET",
+        "copy-7f4b-1 dr, prod active Drain… copy-7f4b-1 gets nothing of archive until 14:23 CET: \
+         GET",
         "12 480.0 MiB/s 126,976 31.0 TiB 0.1.0 14:20 CET 0 s ago",
         "copy-7f4b-0 dr, prod draining Its last failure no answer in 30 s 1 3.0 MiB/s",
         "a-host-of-the-old-fleet dr, prod lost 0 unknown 0 0 B 0.1.0 13:40 CET 40 min ago",

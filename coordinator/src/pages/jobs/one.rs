@@ -14,6 +14,7 @@ use super::keeper::{keeper, table_name, zone_of};
 use super::state;
 use crate::driver::snapshot::JobSnapshot;
 use crate::pages::clock::PageClock;
+use crate::pages::forms::act_button;
 use crate::pages::shell::{LIVE_ADDRESS, PageTab, document};
 use crate::pages::words::{Visible, bytes, grouped};
 use crate::replications::view::{FleetView, ReplicationView};
@@ -24,12 +25,18 @@ pub(in crate::pages) const POLICY: &str = "default-src 'none'; style-src 'self';
     script-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; \
     frame-ancestors 'none'";
 
-/// Returns the page as a document.
-pub(in crate::pages) fn job_page(job: &JobSnapshot, fleet: &FleetView, now: UnixTime) -> String {
+/// Returns the page as a document; with a token, something can be done about the job.
+pub(in crate::pages) fn job_page(
+    job: &JobSnapshot,
+    fleet: &FleetView,
+    now: UnixTime,
+    token: Option<&str>,
+) -> String {
     let keeper = keeper(fleet, &job.job_spec);
     let clock = PageClock::new(zone_of(&job.job_spec, fleet), now);
     let main = html! {
         (opening(job))
+        @if let Some(token) = token && !job.state.is_final() { (acts(job, token)) }
         @if let Some(End::Failed(failure)) = &job.end { (failed(failure)) }
         section aria-labelledby="figures" {
             h2 id="figures" { "Figures" }
@@ -55,6 +62,21 @@ fn opening(job: &JobSnapshot) -> Markup {
         section.verdict.(state::class(job.state)) {
             h1 { "Sync of " (Visible(&redact(table_name(&job.job_spec)))) }
             p id="state" role="status" { (state::sentence(job)) }
+        }
+    }
+}
+
+/// What can be done while it is under way.
+fn acts(job: &JobSnapshot, token: &str) -> Markup {
+    let address = |verb: &str| format!("/jobs/{}/{verb}", job.job);
+    html! {
+        div.acts {
+            @if job.limits.held {
+                (act_button(token, &address("release"), "Release"))
+            } @else {
+                (act_button(token, &address("hold"), "Hold"))
+            }
+            a href=(address("cancel")) { "Cancel…" }
         }
     }
 }

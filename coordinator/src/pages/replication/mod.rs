@@ -20,6 +20,7 @@ pub(super) use self::lag::LagSpan;
 use super::causes::causes;
 use super::clock::PageClock;
 use super::fleet::cause_list;
+use super::forms::{act_button, hidden};
 use super::paging::{PageQuery, group_address};
 use super::shell::{PageTab, document};
 use super::words::{Visible, bytes, counted, span};
@@ -30,11 +31,17 @@ use crate::replications::view::ReplicationView;
 /// Tables that wait for approval and are listed.
 const UNAPPROVED_MAX: usize = 50;
 
-/// Returns the page as a document.
-pub(super) fn page(view: &ReplicationView, now: UnixTime, query: &PageQuery) -> String {
+/// Returns the page as a document; with a token, something can be done about the replication.
+pub(super) fn page(
+    view: &ReplicationView,
+    now: UnixTime,
+    query: &PageQuery,
+    token: Option<&str>,
+) -> String {
     let clock = PageClock::new(&view.spec.time_zone, now);
     let main = html! {
         (opening(view, &clock))
+        @if let Some(token) = token { (acts(view, token, &clock)) }
         (needs_you(view, &clock))
         (unapproved(view))
         div.columns {
@@ -108,6 +115,29 @@ fn kept(view: &ReplicationView, clock: &PageClock) -> Markup {
         }
         @if headroom.is_some() && unknown > 0 {
             "; of " (counted(unknown as u64, "table")) " it is not known"
+        }
+    }
+}
+
+/// What can be done: a round now, and a pause or its end.
+fn acts(view: &ReplicationView, token: &str, clock: &PageClock) -> Markup {
+    let address = |verb: &str| format!("/replications/{}/{verb}", view.spec.name);
+    html! {
+        div.acts {
+            (act_button(token, &address("run"), "Run now"))
+            @if let Some(pause) = view.pause {
+                (act_button(token, &address("resume"), "Resume"))
+                span.more { "paused" @if let Some(until) = pause.until {
+                    " until " (clock.time_and_age(until))
+                } }
+            } @else {
+                form method="post" action=(address("pause")) {
+                    (hidden(token))
+                    button { "Pause" }
+                    label for="until" { "until (" (Visible(&view.spec.time_zone)) "), or for good" }
+                    input id="until" name="until" type="datetime-local";
+                }
+            }
         }
     }
 }
