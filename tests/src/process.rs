@@ -22,6 +22,13 @@ pub struct Server {
 pub fn coordinator(listen: &str, arguments: &[&str]) -> Server {
     let mut command = Command::new(binary("deepclone-coordinator"));
     command.args(["--listen", listen, "--http-listen", "127.0.0.1:0"]).args(arguments);
+    listening(command)
+}
+
+/// Starts whatever says where it listens, as a coordinator does.
+#[track_caller]
+#[must_use]
+pub fn listening(command: Command) -> Server {
     Server::start(command, "listening on ")
 }
 

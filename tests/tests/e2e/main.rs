@@ -22,6 +22,7 @@
 //! * `workers`    – workers that do not fit, commands that are interrupted, what logs tell
 //! * `golden`     – real tables of many writers
 //! * `examples`   – the clients of `examples/`
+//! * `guide`      – the files and commands of the guide to a kept replica
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that fails, fails")]
 
@@ -30,6 +31,7 @@ mod by_store;
 mod chaos;
 mod examples;
 mod golden;
+mod guide;
 mod incremental;
 mod leftovers;
 mod limits;
