@@ -228,9 +228,10 @@ pub(super) fn began(number: u64, cause: RoundCause, at: UnixTime) -> RoundView {
 /// A round that ended.
 pub(super) fn ended(round: &EndedRound, bytes_read: u64) -> RoundView {
     let (done, failed, note) = match round.outcome {
-        RoundOutcome::Copied { done, failed, cancelled: 0 } => (done, failed, String::new()),
-        RoundOutcome::Copied { done, failed, cancelled } => {
-            (done, failed, format!("; {cancelled} cancelled"))
+        RoundOutcome::Copied { done, failed, cancelled, held } => {
+            let parts = [(cancelled, "cancelled"), (held, "held by a budget")];
+            let parts = parts.iter().filter(|(count, _)| *count > 0);
+            (done, failed, parts.map(|(count, what)| format!("; {count} {what}")).collect())
         }
         RoundOutcome::ProbeFailed => (0, 0, "; the sources did not answer".to_owned()),
     };

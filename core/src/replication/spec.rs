@@ -156,8 +156,8 @@ pub struct BudgetSpec {
     pub at_limit: AtLimit,
 }
 
-/// The most bytes per second of each table at some hours. At other hours there is no limit; where
-/// two entries meet, the lower one counts.
+/// The most bytes per second at some hours, shared by the tables that are copied. At other hours
+/// there is no limit; where two entries meet, the lower one counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BandwidthSpec {
     pub days: String,

@@ -20,6 +20,7 @@ pub enum StandingAction {
     /// `JobPlanned` or `JobEnded` comes again, and nothing else changes.
     Submit {
         replication: ReplicationId,
+        /// That under way, or an earlier one that ended while a budget held the job.
         round: u64,
         table: TableNumber,
         job: JobId,

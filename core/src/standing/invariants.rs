@@ -44,6 +44,7 @@ impl Standing {
         let number = replication.record.active?.number;
         let holds = tables.iter().all(|(table_number, table)| match table.stage {
             TableStage::Submitted(ref job) => {
+                let number = table.from.unwrap_or(number);
                 job.id == JobId::of_round(id, number, *table_number, table.retry)
                     && self.jobs.get(&job.id) == Some(&(id, *table_number))
             }

@@ -20,7 +20,7 @@ impl Replication {
     /// ask it by itself.
     pub(super) fn may_poll(&self) -> bool {
         let follows_commits = matches!(self.order.trigger, ReplicationTrigger::Commits { .. });
-        let is_idle = self.record.active.is_none() && self.record.wanted.is_none();
+        let is_idle = !self.is_under_way() && self.record.wanted.is_none();
         follows_commits && is_idle && !self.is_off() && !self.poll.is_asked
     }
 
@@ -30,7 +30,9 @@ impl Replication {
         if !std::mem::take(&mut self.poll.is_asked) {
             return;
         }
-        let is_changed = matches!(result, ProbeResult::Behind(tables) if !tables.is_empty());
+        let holds = |table| self.round.as_ref().is_some_and(|round| round.holds(table));
+        let is_changed = matches!(result, ProbeResult::Behind(tables)
+            if tables.iter().any(|table| !holds(*table)));
         if is_changed {
             self.poll.interval = poll_min;
             if !self.is_off() {

@@ -29,7 +29,8 @@ pub struct RoundRecord {
     pub number: u64,
     pub cause: RoundCause,
     pub began: UnixTime,
-    /// Whether it is known which tables are behind: there is a [`TableRecord`] for each.
+    /// Whether it is known which tables are behind, or nobody asks any more: there is a
+    /// [`TableRecord`] for each.
     pub is_probed: bool,
     pub probe_failures: u32,
     /// When the source is asked again, after a failure.
@@ -46,6 +47,9 @@ pub struct TableRecord {
     /// When it may be, after a failure.
     pub again_at: Option<UnixTime>,
     pub end: Option<TableEnd>,
+    /// The earlier round that its job is of: a budget held it when that one ended.
+    #[serde(default)]
+    pub from: Option<u64>,
 }
 
 /// How a table's part of a round ended.
@@ -103,8 +107,15 @@ pub struct EndedRound {
 /// How a round ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RoundOutcome {
-    /// Tables that were not behind are not counted.
-    Copied { done: u32, failed: u32, cancelled: u32 },
+    /// Tables that were not behind are not counted. The next round goes on with those that a budget
+    /// held.
+    Copied {
+        done: u32,
+        failed: u32,
+        cancelled: u32,
+        #[serde(default)]
+        held: u32,
+    },
     /// It never came to be known which tables are behind.
     ProbeFailed,
 }
@@ -146,6 +157,6 @@ impl RoundOutcome {
     /// True when no table was left behind.
     #[must_use]
     pub fn is_complete(self) -> bool {
-        matches!(self, Self::Copied { failed: 0, cancelled: 0, .. })
+        matches!(self, Self::Copied { failed: 0, cancelled: 0, held: 0, .. })
     }
 }

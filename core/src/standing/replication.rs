@@ -125,9 +125,14 @@ impl Replication {
     /// Whether a round is wanted that waits for nothing but its turn.
     pub(super) fn may_begin(&self) -> bool {
         self.record.wanted.is_some()
-            && self.record.active.is_none()
+            && !self.is_under_way()
             && !self.is_off()
             && self.window.is_open
+    }
+
+    /// Whether a round is under way that no other one may take the place of.
+    pub(super) fn is_under_way(&self) -> bool {
+        self.round.as_ref().is_some_and(|round| !round.is_only_held())
     }
 
     /// Looks at the windows, if they may have changed since they were last looked at.

@@ -17,6 +17,7 @@ impl Replication {
     /// Begins the round that is wanted.
     pub(super) fn begin_round(&mut self, context: &mut StepContext<'_>) {
         let Some(wanted) = self.record.wanted.take() else { return };
+        let held = self.give_way(context);
         let (number, cause, began) = (self.record.rounds + 1, wanted.cause, context.now);
         self.record.rounds = number;
         self.record.active = Some(RoundRecord {
@@ -29,7 +30,28 @@ impl Replication {
         });
         let (replication, round) = (context.id, number);
         context.record(StandingFact::RoundBegan { replication, round, cause, at: began });
+        for (table_number, table) in &held {
+            record_table(number, *table_number, table, context);
+        }
+        self.round = Some(OpenRound { stage: RoundStage::Probing, tables: held });
         self.probe(context);
+    }
+
+    /// Ends the round under way, of which only held jobs are left. Returns their tables, for the
+    /// next one.
+    fn give_way(&mut self, context: &mut StepContext<'_>) -> BTreeMap<TableNumber, RoundTable> {
+        let Some(RoundRecord { number, .. }) = self.record.active else { return BTreeMap::new() };
+        let outcome = self.outcome();
+        let Some(round) = &mut self.round else { return BTreeMap::new() };
+        let is_held = |_: &TableNumber, table: &mut RoundTable| {
+            matches!(table.stage, TableStage::Submitted(_))
+        };
+        let mut held: BTreeMap<_, _> = round.tables.extract_if(.., is_held).collect();
+        for table in held.values_mut() {
+            table.from.get_or_insert(number);
+        }
+        self.end_round(outcome, context);
+        held
     }
 
     /// Goes on with the round under way after a restart. Jobs that were submitted are submitted
@@ -43,17 +65,14 @@ impl Replication {
         let stage = match active.probe_again_at {
             _ if active.is_probed => RoundStage::Copying,
             Some(at) => RoundStage::ProbeAgain(at),
-            None => {
-                self.probe(context);
-                return;
-            }
+            None => RoundStage::Probing,
         };
         let mut round = OpenRound { stage, tables: BTreeMap::new() };
         for (number, record) in tables {
-            let TableRecord { retry, is_submitted, again_at, end } = record;
+            let TableRecord { retry, is_submitted, again_at, end, from } = record;
             let waiting = again_at.map_or(TableStage::Waiting, TableStage::Pausing);
             let stage = end.map_or(waiting, TableStage::Ended);
-            let mut table = RoundTable { retry, stage };
+            let mut table = RoundTable { retry, stage, from };
             if is_submitted && end.is_none() {
                 self.submit(number, &mut table, context);
                 self.say_again(&table, context);
@@ -61,6 +80,9 @@ impl Replication {
             round.tables.insert(number, table);
         }
         self.round = Some(round);
+        if stage == RoundStage::Probing {
+            self.probe(context);
+        }
     }
 
     /// The source was asked which tables are behind.
@@ -80,8 +102,11 @@ impl Replication {
             ProbeResult::Behind(tables) => {
                 active.is_probed = true;
                 round.stage = RoundStage::Copying;
-                let waiting = RoundTable { retry: 0, stage: TableStage::Waiting };
-                round.tables = tables.into_iter().map(|table| (table, waiting.clone())).collect();
+                for table in tables {
+                    let waiting =
+                        || RoundTable { retry: 0, stage: TableStage::Waiting, from: None };
+                    round.tables.entry(table).or_insert_with(waiting);
+                }
                 for (number, table) in &round.tables {
                     record_table(active.number, *number, table, context);
                 }
@@ -92,7 +117,7 @@ impl Replication {
                 active.probe_again_at = pause.map(|pause| context.now.after(pause));
                 match active.probe_again_at {
                     Some(at) => round.stage = RoundStage::ProbeAgain(at),
-                    None => self.end_round(RoundOutcome::ProbeFailed, context),
+                    None => self.stop_probing(context),
                 }
             }
         }
@@ -101,24 +126,33 @@ impl Replication {
     /// Goes on with the round under way as far as it may now.
     pub(super) fn go_on(&mut self, context: &mut StepContext<'_>) {
         match self.round.as_ref().map(|round| round.stage) {
-            None | Some(RoundStage::Probing) => {}
-            Some(RoundStage::ProbeAgain(_)) if self.record.is_retired => {
-                self.end_round(RoundOutcome::ProbeFailed, context);
-            }
-            Some(RoundStage::ProbeAgain(at)) => {
-                if at <= context.now {
-                    self.probe(context);
-                }
-            }
-            Some(RoundStage::Copying) => {
-                self.end_pauses(context);
-                self.follow_holds(context);
-                self.submit_waiting(context);
-                if let Some(outcome) = self.copied() {
-                    self.end_round(outcome, context);
-                }
-            }
+            Some(RoundStage::ProbeAgain(_)) if self.record.is_retired => self.stop_probing(context),
+            Some(RoundStage::ProbeAgain(at)) if at <= context.now => self.probe(context),
+            None | Some(RoundStage::Probing | RoundStage::ProbeAgain(_) | RoundStage::Copying) => {}
         }
+        self.end_pauses(context);
+        self.follow_holds(context);
+        let Some(RoundStage::Copying) = self.round.as_ref().map(|round| round.stage) else {
+            return;
+        };
+        self.submit_waiting(context);
+        if self.are_all_over() {
+            self.end_round(self.outcome(), context);
+        }
+    }
+
+    /// It will not be known which tables are behind. Jobs of the round before go on.
+    fn stop_probing(&mut self, context: &mut StepContext<'_>) {
+        let (Some(active), Some(round)) = (&mut self.record.active, &mut self.round) else {
+            return;
+        };
+        if round.tables.is_empty() {
+            self.end_round(RoundOutcome::ProbeFailed, context);
+            return;
+        }
+        active.is_probed = true;
+        active.probe_again_at = None;
+        round.stage = RoundStage::Copying;
     }
 
     /// After the clock was set back, no pause lasts longer than it does otherwise.
@@ -158,8 +192,8 @@ impl Replication {
     }
 
     fn probe(&mut self, context: &mut StepContext<'_>) {
-        let Some(active) = &self.record.active else { return };
-        self.round = Some(OpenRound::probing());
+        let (Some(active), Some(round)) = (&self.record.active, &mut self.round) else { return };
+        round.stage = RoundStage::Probing;
         let (replication, round) = (context.id, active.number);
         context.actions.push(StandingAction::Probe { replication, round });
     }
@@ -213,7 +247,7 @@ impl Replication {
     /// Submits the job of a table, held when the windows are closed or budgets are to be asked.
     fn submit(&self, number: TableNumber, table: &mut RoundTable, context: &mut StepContext<'_>) {
         let Some(active) = &self.record.active else { return };
-        let (replication, round) = (context.id, active.number);
+        let (replication, round) = (context.id, table.from.unwrap_or(active.number));
         let id = JobId::of_round(replication, round, number, table.retry);
         let is_free = self.order.budgets.is_empty();
         let budget = if is_free { JobBudget::Free } else { JobBudget::NotPlanned };
@@ -229,20 +263,29 @@ impl Replication {
         });
     }
 
-    /// How the round ended, once all of its tables have.
-    fn copied(&self) -> Option<RoundOutcome> {
-        let (mut done, mut failed, mut cancelled) = (0, 0, 0);
-        for table in self.round.as_ref()?.tables.values() {
+    fn are_all_over(&self) -> bool {
+        let is_over = |table: &RoundTable| matches!(table.stage, TableStage::Ended(_));
+        self.round.as_ref().is_some_and(|round| round.tables.values().all(is_over))
+    }
+
+    /// How the round ends now. Whatever of it is open is held.
+    fn outcome(&self) -> RoundOutcome {
+        let failures = self.record.active.map_or(0, |active| active.probe_failures);
+        if failures > 0 && pause_after(failures).is_none() {
+            return RoundOutcome::ProbeFailed;
+        }
+        let (mut done, mut failed, mut cancelled, mut held) = (0, 0, 0, 0);
+        for table in self.round.iter().flat_map(|round| round.tables.values()) {
             match table.stage {
                 TableStage::Ended(TableEnd::Done) => done += 1,
                 TableStage::Ended(TableEnd::Failed) => failed += 1,
                 TableStage::Ended(TableEnd::Cancelled) => cancelled += 1,
                 TableStage::Waiting | TableStage::Pausing(_) | TableStage::Submitted(_) => {
-                    return None;
+                    held += 1;
                 }
             }
         }
-        Some(RoundOutcome::Copied { done, failed, cancelled })
+        RoundOutcome::Copied { done, failed, cancelled, held }
     }
 
     fn end_round(&mut self, outcome: RoundOutcome, context: &mut StepContext<'_>) {

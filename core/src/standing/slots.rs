@@ -31,7 +31,7 @@ impl Replication {
         let is_late = context.now > newest.after(delay).after(SLOT_LATE_MAX);
         let all = RoundCause::Missed { newest, count };
         let on_time = RoundCause::Slot(newest);
-        if self.record.active.is_some() {
+        if self.is_under_way() {
             self.overlap(came, context);
             return;
         }

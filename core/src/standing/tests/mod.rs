@@ -4,6 +4,7 @@
 mod budgets;
 mod clock;
 mod commits;
+mod held;
 mod missed;
 mod overlap;
 mod pauses;
@@ -192,8 +193,8 @@ impl Rig {
     /// The newest job of a table ends.
     fn ended(&mut self, table: u32, outcome: JobOutcome) {
         let (table, rounds) = (TableNumber(table), self.records[&id("a")].rounds);
-        let retry = self.tables[&(id("a"), rounds)][&table].retry;
-        let job = JobId::of_round(id("a"), rounds, table, retry);
+        let TableRecord { retry, from, .. } = self.tables[&(id("a"), rounds)][&table];
+        let job = JobId::of_round(id("a"), from.unwrap_or(rounds), table, retry);
         self.event(StandingEvent::JobEnded { job, outcome });
     }
 
@@ -223,7 +224,10 @@ impl Rig {
                 StandingAction::Probe { round, .. } => Some(format!("probe {round}")),
                 StandingAction::Poll { .. } => Some("poll".to_owned()),
                 StandingAction::Submit { replication, round, table, job, held } => {
-                    let retry = self.tables[&(replication, round)][&table].retry;
+                    let newest = self.records[&replication].rounds;
+                    let TableRecord { retry, from, .. } =
+                        self.tables[&(replication, newest)][&table];
+                    assert_eq!(round, from.unwrap_or(newest));
                     assert_eq!(job, JobId::of_round(replication, round, table, retry));
                     let held = if held { " held" } else { "" };
                     Some(format!("submit {round}.{}.{retry}{held}", table.0))
@@ -282,8 +286,9 @@ impl Rig {
                 Some(format!("began {round}: {cause}"))
             }
             StandingFact::RoundEnded { round, .. } => Some(match round.outcome {
-                RoundOutcome::Copied { done, failed, cancelled } => {
-                    format!("ended {}: {done} {failed} {cancelled}", round.number)
+                RoundOutcome::Copied { done, failed, cancelled, held } => {
+                    let held = if held > 0 { format!(" {held} held") } else { String::new() };
+                    format!("ended {}: {done} {failed} {cancelled}{held}", round.number)
                 }
                 RoundOutcome::ProbeFailed => format!("ended {}: probe failed", round.number),
             }),

@@ -93,6 +93,17 @@ fn a_retry_waits_for_the_opening() {
 }
 
 #[test]
+fn a_job_that_is_cancelled_while_closed_is_over() {
+    let mut rig = Rig::of(Order { windows: closed("12:20", "12:40"), ..quarterly() });
+    rig.until("12:15");
+    rig.behind("a", &[0]);
+    rig.until("12:26");
+    rig.said();
+    rig.ended(0, JobOutcome::Cancelled);
+    rig.check(&["12:26 ended 1: 0 0 1"]);
+}
+
+#[test]
 fn an_answer_that_comes_while_closed_begins_no_job() {
     let mut rig = Rig::of(Order { windows: closed("12:20", "12:28"), ..quarterly() });
     rig.until("12:21");
