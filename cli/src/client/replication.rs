@@ -27,6 +27,7 @@ pub struct ReplicationInfo {
     pub lag: LagInfo,
     pub tables_total: i32,
     pub tables_behind: i32,
+    pub tables_late: i32,
     pub tables: Vec<TableInfo>,
     /// Tables that wait for approval, with their bytes.
     pub unapproved: Vec<(String, i64)>,
@@ -155,6 +156,7 @@ impl TryFrom<v1::Replication> for ReplicationInfo {
             lag: lag(wire.lag),
             tables_total: wire.tables_total,
             tables_behind: wire.tables_behind,
+            tables_late: wire.tables_late,
             tables: wire.tables.into_iter().map(table).collect::<Result<_, _>>()?,
             unapproved: wire.unapproved.into_iter().map(|one| (one.path, one.bytes)).collect(),
             retention_headroom: span(wire.retention_headroom),

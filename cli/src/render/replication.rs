@@ -33,6 +33,7 @@ struct Object<'a> {
     retention_headroom_seconds: Option<f64>,
     retention_unknown: i32,
     unapproved: Vec<UnapprovedObject<'a>>,
+    tables_late: i32,
     next_slots: Vec<SlotObject<'a>>,
     last_rounds: Vec<RoundObject<'a>>,
     /// Shown by `get` alone.
@@ -179,13 +180,13 @@ fn rows(replication: &ReplicationInfo) -> Vec<(&'static str, String)> {
     let verdict = &replication.verdict;
     let mut rows = vec![
         ("state", state(replication)),
-        ("ready to fail over", verdict.readiness.to_owned()),
+        ("ready to fail over", ready(replication)),
         ("behind", lag(replication.lag)),
         (
             "complete up to",
             verdict.recovery_point_time_ms.and_then(units::time).unwrap_or_default(),
         ),
-        ("tables", format!("{}, {} behind", replication.tables_total, replication.tables_behind)),
+        ("tables", counts(replication)),
         ("source keeps", kept(replication)),
         ("from, to", format!("{} → {}", replication.source, replication.target)),
     ];
@@ -208,6 +209,22 @@ fn kept(replication: &ReplicationInfo) -> String {
         }
         Some(left) => format!("what syncs need for {}{unknown}", units::duration(left)),
     }
+}
+
+fn ready(replication: &ReplicationInfo) -> String {
+    match replication.verdict.readiness {
+        "YES" if replication.tables_late > 0 => "YES, late".to_owned(),
+        readiness => readiness.to_owned(),
+    }
+}
+
+fn counts(replication: &ReplicationInfo) -> String {
+    let ReplicationInfo { tables_total, tables_behind, tables_late, .. } = replication;
+    let late = match tables_late {
+        0 => String::new(),
+        late => format!(", {late} of them late"),
+    };
+    format!("{tables_total}, {tables_behind} behind{late}")
 }
 
 fn state(replication: &ReplicationInfo) -> String {
@@ -234,7 +251,7 @@ fn grid(replications: &[ReplicationInfo]) -> String {
         let next = replication.next_slots.first().and_then(|slot| slot.time_ms);
         [
             replication.name.clone(),
-            replication.verdict.readiness.to_owned(),
+            ready(replication),
             lag(LagInfo { check_time_ms: None, ..replication.lag }),
             state(replication),
             next.and_then(units::time).unwrap_or_default(),
@@ -335,6 +352,7 @@ fn object(replication: &ReplicationInfo) -> Object<'_> {
         retention_headroom_seconds: replication.retention_headroom.map(|left| left.as_secs_f64()),
         retention_unknown: replication.retention_unknown,
         unapproved: unapproved.collect(),
+        tables_late: replication.tables_late,
         next_slots: slots.collect(),
         last_rounds: rounds.collect(),
         tables: None,

@@ -239,6 +239,7 @@ impl<'a> FleetRow<'a> {
                 @if not_ready > 0 { (grouped(not_ready)) " of " }
                 (all)
             }
+            @if self.lag.late > 0 { span.more { (grouped(self.lag.late)) " late" } }
         }
     }
 

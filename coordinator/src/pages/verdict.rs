@@ -93,8 +93,9 @@ fn loss(verdict: &ReadyVerdict, lag: &LagSummary, clock: &PageClock) -> Markup {
     }
 }
 
-/// The reasons against a yes with their counts, the worst first.
-pub(super) fn reasons(verdict: &ReadyVerdict) -> Vec<String> {
+/// The reasons against a yes with their counts, the worst first, then what is only late.
+pub(super) fn reasons(verdict: &ReadyVerdict, lag: &LagSummary) -> Vec<String> {
+    let late = (lag.late > 0).then(|| format!("{} late, though ready", counted(lag.late, "table")));
     let words = [
         (NotReady::NotCopied, "without a complete copy"),
         (NotReady::TooFarBehind, "further behind than the limit"),
@@ -103,5 +104,6 @@ pub(super) fn reasons(verdict: &ReadyVerdict) -> Vec<String> {
     ];
     let with_count = |(why, words)| (count(verdict, why), words);
     let found = words.into_iter().map(with_count).filter(|(number, _)| *number > 0);
-    found.map(|(number, words)| format!("{} {words}", counted(number, "table"))).collect()
+    let against = found.map(|(number, words)| format!("{} {words}", counted(number, "table")));
+    against.chain(late).collect()
 }

@@ -12,13 +12,14 @@ use deepclone_core::reason::Reason;
 use deepclone_core::standing::{JobOutcome, StandingAction, StandingEvent, StandingFact};
 
 use super::engine::Engine;
-use super::entry::{ROUNDS_KEPT, ReplicationEntry};
+use super::entry::{ROUNDS_KEPT, ReplicationEntry, Table};
 use super::follow::follow;
 use super::lag_history::LagOccasion;
 use super::message::EngineMessage;
 use super::news::JobNews;
 use super::owner::claim;
 use super::probe::probe;
+use super::rates::share;
 use super::show;
 use super::table_job::table_job;
 use super::{rows, view::RoundView};
@@ -117,17 +118,18 @@ impl Engine {
             StandingAction::Submit { replication, round: _, table, job, held } => {
                 return self.submit(replication, table, job, held).await;
             }
-            StandingAction::Hold { job, why: _ } => self.hold(job, true).await,
+            StandingAction::Hold { job, why: _ } => {
+                self.hold(job, true).await;
+                if let Some((id, _, table)) = self.table_of(job) {
+                    table.rate.may_copy = false;
+                    self.undivided.insert(id);
+                }
+            }
             StandingAction::Release { job } => self.hold(job, false).await,
             StandingAction::Recall { job } => {
                 self.tell(job, Message::Recall).await;
             }
-            StandingAction::SlowTo { job, rate } => {
-                if let Some((_, _, table)) = self.table_of(job) {
-                    table.slow = rate;
-                }
-                self.tell_rate(job).await;
-            }
+            StandingAction::SlowTo { job, rate } => self.slow_to(job, rate).await,
             StandingAction::Alert { job, budget, cause } => {
                 tracing::warn!(%job, budget = budget.0, ?cause, "a job goes on past its budget");
             }
@@ -163,15 +165,24 @@ impl Engine {
             Ok(job_spec) => Arc::new(job_spec),
             Err(failure) => {
                 entry.fail(number, failure, now);
+                entry.tables.get_mut(&number).map(Table::end_job);
+                self.undivided.insert(id);
                 return Some(refused());
             }
         };
         let submission = Box::new(accept::submission_of(job, true, job_spec));
         match self.driver.ask(|reply| Message::Submit(submission, reply)).await {
             Ok(_) => {
+                let share = share(entry.rate, &entry.tables);
+                // One that is known from before a restart has kept the rate that it had.
+                let is_known = self.is_starting && !entry.checked.bandwidth.limits.is_empty();
+                if is_known {
+                    self.undivided.insert(id);
+                }
                 if let Some(table) = entry.tables.get_mut(&number) {
                     table.job = Some((job, None));
-                    table.slow = None;
+                    table.rate.slow = None;
+                    table.rate.told = (!is_known).then_some(share);
                 }
                 self.tasks.spawn(follow(self.driver.clone(), job, self.sender.clone()));
                 None
@@ -179,6 +190,8 @@ impl Engine {
             Err(failure) => {
                 let is_retryable = is_retryable(failure.reason);
                 entry.fail(number, failure, now);
+                entry.tables.get_mut(&number).map(Table::end_job);
+                self.undivided.insert(id);
                 let outcome = JobOutcome::Failed { is_retryable };
                 Some(StandingEvent::JobEnded { job, outcome })
             }
@@ -191,7 +204,7 @@ impl Engine {
     }
 
     /// Does something to a job; one that is over or not known stays as it is.
-    async fn tell(
+    pub(super) async fn tell(
         &self,
         job: JobId,
         message: impl FnOnce(
@@ -202,33 +215,6 @@ impl Engine {
         if let Err(failure) = self.driver.ask(|reply| message(job, reply)).await {
             tracing::debug!(%job, %failure, "the job stays as it is");
         }
-    }
-
-    /// Tells the jobs under way what the timetables of their replications allow now.
-    pub(super) async fn follow_timetables(&mut self) {
-        let now = self.now();
-        let mut changed = Vec::new();
-        for entry in self.entries.values_mut() {
-            let rate = entry.checked.bandwidth.at(now).bytes_per_second;
-            if entry.rate != rate {
-                entry.rate = rate;
-                let jobs = entry.tables.values().filter_map(|table| Some(table.job.as_ref()?.0));
-                changed.extend(jobs);
-            }
-        }
-        for job in changed {
-            self.tell_rate(job).await;
-        }
-    }
-
-    /// Tells a job the lower one of what the timetable allows now and what a budget demands.
-    async fn tell_rate(&mut self, job: JobId) {
-        let Some((id, _, table)) = self.table_of(job) else { return };
-        let slow = table.slow;
-        let timetable = self.entries.get(&id).and_then(|entry| entry.rate);
-        let rate = slow.into_iter().chain(timetable).min();
-        let change = LimitsChange { bytes_per_second: Some(rate), ..LimitsChange::default() };
-        self.tell(job, |job, reply| Message::Limit(job, change, reply)).await;
     }
 
     fn count_bytes(&mut self, id: ReplicationId, read: u64) {
@@ -269,7 +255,7 @@ impl Engine {
                 (events, Vec::new())
             }
             JobNews::Ended { end, figures, created } => {
-                let own = table.job.take().filter(|(own, _)| *own == job);
+                let own = table.end_job().filter(|(own, _)| *own == job);
                 let is_its_own = own.is_some();
                 let read = own.map_or(0, |(_, before)| figures.bytes_read_since(before));
                 let outcome = match end {
@@ -288,6 +274,7 @@ impl Engine {
                 };
                 let changes = vec![rows::table(id, number, &table.kept)];
                 self.count_bytes(id, read);
+                self.undivided.insert(id);
                 if let Some(entry) = self.entries.get_mut(&id) {
                     entry.read_in_round = entry.read_in_round.saturating_add(figures.bytes_read);
                 }
@@ -300,8 +287,9 @@ impl Engine {
             }
             JobNews::Lost(failure) => {
                 let is_retryable = is_retryable(failure.reason);
-                table.job = None;
+                table.end_job();
                 table.fail(failure, now);
+                self.undivided.insert(id);
                 let outcome = JobOutcome::Failed { is_retryable };
                 (vec![StandingEvent::JobEnded { job, outcome }], Vec::new())
             }
@@ -332,6 +320,7 @@ fn job_spec(
     let unknown =
         || Failure::new(Reason::Internal, format!("no table has the number {}", number.0));
     let table = entry.tables.get(&number).ok_or_else(unknown)?;
-    let limits = JobLimits { bytes_per_second: entry.rate, concurrency: None, held };
+    let bytes_per_second = share(entry.rate, &entry.tables);
+    let limits = JobLimits { bytes_per_second, concurrency: None, held };
     table_job(context, &entry.spec, &table.kept.path, claim(&entry.spec, entry.owner), limits)
 }

@@ -3,7 +3,7 @@
 //! Slow work is spawned and comes back as a message. Every decision about time is the scheduler's
 //! ([`deepclone_core::standing`]); every job is the driver's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,6 +46,10 @@ pub(super) struct Engine {
     pub(super) tasks: JoinSet<()>,
     pub(super) sender: mpsc::Sender<EngineMessage>,
     pub(super) view: Option<(Instant, Arc<FleetView>)>,
+    /// Replications of which a job has ended, is held, or may have been told any rate before.
+    pub(super) undivided: BTreeSet<ReplicationId>,
+    /// Jobs that are submitted now may be known from before a restart.
+    pub(super) is_starting: bool,
     /// Why rows could not be made durable: what is known here is not what is kept any more.
     pub(super) broken: Option<Failure>,
 }
@@ -99,13 +103,26 @@ pub async fn start(
     let standing = Standing::recover(StandingLimits::default(), now, stored, budgets, &mut actions);
     let epoch = driver.epoch();
     let (tasks, handle) = (JoinSet::new(), Replications::new(sender.clone()));
-    let (view, broken) = (None, None);
-    let mut engine =
-        Engine { standing, entries, context, driver, epoch, tasks, sender, view, broken };
+    let mut engine = Engine {
+        standing,
+        entries,
+        context,
+        driver,
+        epoch,
+        tasks,
+        sender,
+        view: None,
+        undivided: BTreeSet::new(),
+        is_starting: true,
+        broken: None,
+    };
     let ended = shutdown.clone();
     let running = tokio::spawn(async move {
         let outcome = match engine.perform(actions).await {
-            Ok(()) => engine.run(messages, shutdown).await,
+            Ok(()) => {
+                engine.is_starting = false;
+                engine.run(messages, shutdown).await
+            }
             failed => failed,
         };
         engine.tasks.shutdown().await;
@@ -223,6 +240,7 @@ impl Engine {
             let (facts, others) = split(next);
             let changes = self.keep(facts);
             self.write(&changes).await?;
+            self.make_room(&others).await;
             let mut events = Vec::new();
             for action in others {
                 events.extend(self.act(action).await);
@@ -232,6 +250,7 @@ impl Engine {
                 self.standing.step(self.now(), event, &mut next);
             }
         }
+        self.give_room().await;
         Ok(())
     }
 

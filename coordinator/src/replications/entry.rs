@@ -37,7 +37,7 @@ pub(super) struct ReplicationEntry {
     pub(super) lag_history: Arc<LagHistory>,
     /// Why the sources could not be asked last.
     pub(super) probe_failure: Option<Failure>,
-    /// Bytes per second that its jobs were told; `None` for any number.
+    /// Bytes per second of all its jobs together; `None` for any number.
     pub(super) rate: Option<u64>,
     pub(super) is_retired: bool,
     /// Its sources have been listed under its declaration.
@@ -57,13 +57,33 @@ pub(super) struct Table {
     /// When the first of the failures in a row was.
     pub(super) failing_since: Option<UnixTime>,
     pub(super) job: Option<(JobId, Option<JobFigures>)>,
-    /// Bytes per second that a budget demands of that job.
-    pub(super) slow: Option<u64>,
+    pub(super) rate: JobRate,
+}
+
+/// Bytes per second; `None`: any number.
+pub(super) type Rate = Option<u64>;
+
+/// What is known of the rate of a table's job.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct JobRate {
+    /// Whether the job may get tasks.
+    pub(super) may_copy: bool,
+    /// What a budget demands.
+    pub(super) slow: Rate,
+    /// What the job was told last; `None`: not known.
+    pub(super) told: Option<Rate>,
 }
 
 impl Table {
     pub(super) fn new(kept: KeptTable) -> Self {
-        Self { kept, is_gone: false, failure: None, failing_since: None, job: None, slow: None }
+        let (failure, failing_since, job, rate) = (None, None, None, JobRate::default());
+        Self { kept, is_gone: false, failure, failing_since, job, rate }
+    }
+
+    /// Its job is over, or is not followed any more.
+    pub(super) fn end_job(&mut self) -> Option<(JobId, Option<JobFigures>)> {
+        self.rate = JobRate::default();
+        self.job.take()
     }
 
     /// Drops what is known of it at other stores than those that it is kept at now. A job that is
@@ -82,14 +102,17 @@ impl Table {
         }
     }
 
-    /// True when its replica lacks something, or is of another table.
+    /// True when its replica lacks something, or is of another table: then its job says so.
     fn is_behind(&self, state: SourceHead) -> bool {
-        self.kept.synced.is_none_or(|(synced, _)| synced != state.newest)
+        let seen = state.synced_file.map(|file| (file.size, file.modified_ms));
+        let is_other = self.kept.synced_file.zip(seen).is_some_and(|(known, seen)| known != seen);
+        is_other || self.kept.synced.is_none_or(|(synced, _)| synced != state.newest)
     }
 
     /// Takes the end of a sync: the replica shows this version.
     pub(super) fn synced(&mut self, source: u64, replica: u64, planned: UnixTime, now: UnixTime) {
         self.kept.synced = Some((source, replica));
+        self.kept.synced_file = None;
         self.kept.synced_at = Some(now);
         self.kept.source_version = self.kept.source_version.max(Some(source));
         if self.kept.source_version == Some(source) {
@@ -244,6 +267,8 @@ impl ReplicationEntry {
                     table.kept.checked = Some(at);
                     table.kept.lacks_since = state.lacks_since;
                     table.kept.is_cleaned = state.is_cleaned;
+                    let seen = state.synced_file.map(|file| (file.size, file.modified_ms));
+                    table.kept.synced_file = table.kept.synced_file.or(seen);
                     if table.kept.approval != Approval::Given {
                         table.is_well();
                     } else if table.is_behind(state) {

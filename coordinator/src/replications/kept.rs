@@ -38,6 +38,10 @@ pub(super) struct KeptTable {
     /// The source has cleaned up commits that the replica lacks.
     #[serde(default)]
     pub(super) is_cleaned: bool,
+    /// Length and time of the file of the source's version that the replica shows, as it was seen
+    /// first. Another one is of another table.
+    #[serde(default)]
+    pub(super) synced_file: Option<(u64, i64)>,
 }
 
 impl KeptTable {
@@ -53,6 +57,7 @@ impl KeptTable {
             approval: Approval::Given,
             retention: None,
             is_cleaned: false,
+            synced_file: None,
         }
     }
 }

@@ -16,6 +16,8 @@ pub struct LagSummary {
     pub behind: u64,
     pub unknown: u64,
     pub not_copied: u64,
+    /// Those that are behind by more than is to be warned of, and are ready all the same.
+    pub late: u64,
     /// Tables with a failure, whatever their lag.
     pub failing: u64,
     /// Copied tables whose source has never answered.
@@ -47,6 +49,7 @@ impl LagSummary {
                 Lag::Current { .. } => sum.current += 1,
                 Lag::Behind { since, .. } => {
                     sum.behind += 1;
+                    sum.late += u64::from(view.is_late(now.since(since)));
                     sum.lacks_since = earlier(sum.lacks_since, Some(since));
                 }
             }
@@ -66,6 +69,7 @@ impl LagSummary {
             behind: self.behind + other.behind,
             unknown: self.unknown + other.unknown,
             not_copied: self.not_copied + other.not_copied,
+            late: self.late + other.late,
             failing: self.failing + other.failing,
             never_checked: self.never_checked + other.never_checked,
             lacks_since: earlier(self.lacks_since, other.lacks_since),

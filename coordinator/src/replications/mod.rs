@@ -12,6 +12,7 @@
 //! * `owner`: whose the replicas are.
 //! * `table_job`: the job for one table; `approval`: tables that are not copied unasked.
 //! * `act`: what the scheduler asks for is done, and what comes of it goes back.
+//! * `rates`: the limit of a replication, divided among its jobs.
 //! * `kept`: what survives a restart; `rows`: that as rows of the state.
 //! * [`view`]: replications as others see them; `show` makes that.
 //! * [`lag_summary`]: how far their tables are behind, counted; [`metrics`]: that at `/metrics`.
@@ -37,6 +38,7 @@ mod order;
 mod owner;
 pub mod planned;
 pub mod probe;
+mod rates;
 mod rows;
 mod sample;
 mod show;

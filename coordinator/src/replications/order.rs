@@ -1,6 +1,7 @@
 //! A declaration as the scheduler sees it.
 
 use deepclone_core::budget::{BudgetAmount, BudgetKey, MonthBudget};
+use deepclone_core::limits::BODY_BYTES_PER_SECOND_MIN;
 use deepclone_core::replication::CheckedReplication;
 use deepclone_core::standing::Order;
 use sha2::{Digest as _, Sha256};
@@ -17,7 +18,7 @@ pub(super) fn order(checked: &CheckedReplication) -> Order {
         on_overlap: spec.on_overlap,
         on_resume: spec.on_resume,
         priority: spec.priority,
-        jobs_at_once: spec.jobs_at_once,
+        jobs_at_once: spec.jobs_at_once.min(jobs_max(checked)),
         pair: pair(&spec.source, &spec.target),
         budgets: budgets(checked),
     }
@@ -33,6 +34,13 @@ pub(super) fn budgets(checked: &CheckedReplication) -> Vec<MonthBudget> {
         Some(MonthBudget { key, limit: limit?, zone, at_limit: budget.at_limit })
     });
     budget.into_iter().collect()
+}
+
+/// The most jobs of which each has what a copy needs, of the lowest limit of the timetable.
+fn jobs_max(checked: &CheckedReplication) -> u32 {
+    let limits = checked.bandwidth.limits.iter();
+    let least = limits.map(|limit| limit.bytes_per_second / BODY_BYTES_PER_SECOND_MIN).min();
+    u32::try_from(least.unwrap_or(u64::MAX)).unwrap_or(u32::MAX).max(1)
 }
 
 fn pair(source: &str, target: &str) -> u64 {

@@ -11,7 +11,8 @@ use deepclone_core::reason::Reason;
 use deepclone_core::replication::TableSelection;
 use deepclone_core::spec::SourcePoint;
 use deepclone_core::unix_time::UnixTime;
-use deepclone_delta::{log, snapshot};
+use deepclone_delta::log::{self, CommitFile};
+use deepclone_delta::snapshot;
 use futures::{StreamExt as _, stream};
 
 use super::discover::discover;
@@ -50,6 +51,8 @@ pub struct SourceHead {
     /// The time of the oldest commit that the replica lacks; `None` when it lacks none, or there is
     /// no replica yet.
     pub lacks_since: Option<UnixTime>,
+    /// The file of the version that the replica shows, if there is one still.
+    pub synced_file: Option<CommitFile>,
     /// Commits that the replica lacks were cleaned up.
     pub is_cleaned: bool,
     /// The bytes of its live files, if they were asked for.
@@ -106,12 +109,14 @@ async fn state(table: &TableStore, synced: Option<u64>) -> Result<SourceHead, Fa
     };
     let Some(synced) = synced else {
         let newest = log::head(table).await?.ok_or_else(missing)?;
-        return Ok(SourceHead { newest, lacks_since: None, is_cleaned: false, bytes: None });
+        let (lacks_since, is_cleaned, synced_file, bytes) = (None, false, None, None);
+        return Ok(SourceHead { newest, lacks_since, is_cleaned, synced_file, bytes });
     };
     let newer = log::newer(table, synced).await?.ok_or_else(missing)?;
     let lacks_since = newer.first.map(|first| UnixTime(first.committed_ms));
     let is_cleaned = newer.first.is_some_and(|first| first.is_cleaned);
-    Ok(SourceHead { newest: newer.newest, lacks_since, is_cleaned, bytes: None })
+    let (newest, synced_file) = (newer.newest, newer.known);
+    Ok(SourceHead { newest, lacks_since, is_cleaned, synced_file, bytes: None })
 }
 
 /// Adds up the live files of a table that is new, which takes its whole log.

@@ -11,7 +11,7 @@ use deepclone_core::ids::JobId;
 use deepclone_core::readiness::lag::{Lag, ReplicaFreshness};
 use deepclone_core::readiness::retention::RetentionFacts;
 use deepclone_core::readiness::verdict::{Member, ReadyVerdict, judge};
-use deepclone_core::replication::ReplicationSpec;
+use deepclone_core::replication::{MaxLag, ReplicationSpec};
 use deepclone_core::standing::Pause;
 use deepclone_core::unix_time::UnixTime;
 use serde::{Deserialize, Serialize};
@@ -161,6 +161,15 @@ impl ReplicationView {
         let each = self.lags(now).map(|(table, lag)| table.retention.headroom(lag, now));
         let (known, unknown): (Vec<_>, Vec<_>) = each.partition(Option::is_some);
         (known.into_iter().flatten().min(), unknown.len())
+    }
+
+    /// True when a table that is so far behind is ready, and its owner is to be warned.
+    #[must_use]
+    pub fn is_late(&self, age: Duration) -> bool {
+        let Some(MaxLag { warn: Some(warn), page: Some(page) }) = self.spec.max_lag else {
+            return false;
+        };
+        age > warn && age <= page
     }
 
     /// Returns the tables as a verdict sees them.

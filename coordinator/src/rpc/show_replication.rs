@@ -11,6 +11,7 @@ use prost_types::Timestamp;
 
 use super::show::{short, signed};
 use crate::replications::diff::ReplicationChange;
+use crate::replications::lag_summary::LagSummary;
 use crate::replications::planned::PlannedChange;
 use crate::replications::view::{
     FleetView, ReplicationState, ReplicationView, RoundView, SlotView, TableView,
@@ -52,6 +53,7 @@ pub(super) fn replication(
         tables: shown.map(|(shown, lag)| table(shown, *lag, now)).collect(),
         tables_total: short(lags.len() as u64),
         tables_behind: short(lags.iter().filter(|(_, lag)| is_behind(lag)).count() as u64),
+        tables_late: short(LagSummary::of(view, now).late),
         unapproved: view
             .unapproved
             .iter()

@@ -17,6 +17,7 @@
 //! * [`owners`]: whose a replica is, of several coordinators and replications.
 //! * [`approvals`]: tables that come and go at the source.
 //! * [`pages`]: what people see and do in a browser.
+//! * [`standing`]: what they meet: sources that fail or are replaced, held jobs, shared limits.
 //! * [`services`]: reflection, health, the process itself.
 #![expect(
     clippy::unwrap_used,
@@ -39,6 +40,7 @@ mod planning;
 mod recovery;
 mod replications;
 mod services;
+mod standing;
 mod support;
 mod untrusted;
 mod workers;

@@ -64,17 +64,29 @@ pub(crate) async fn run(running: &mut Running, name: &str) {
 
 /// Waits until the replication has so many ended rounds, and none under way.
 pub(crate) async fn rounds(running: &mut Running, name: &str, count: usize) -> v1::Replication {
+    let have_ended = |found: &v1::Replication| {
+        let ended = found.last_rounds.iter().filter(|round| round.end_time.is_some()).count();
+        ended >= count && found.state() != State::Running
+    };
+    until(running, name, have_ended).await
+}
+
+/// Waits until the replication is so.
+pub(crate) async fn until(
+    running: &mut Running,
+    name: &str,
+    is_so: impl Fn(&v1::Replication) -> bool,
+) -> v1::Replication {
     let patient = async {
         loop {
             let found = get(running, name).await.unwrap();
-            let ended = found.last_rounds.iter().filter(|round| round.end_time.is_some()).count();
-            if ended >= count && found.state() != State::Running {
+            if is_so(&found) {
                 return found;
             }
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(std::time::Duration::from_secs(60), patient).await.expect("no round ends")
+    tokio::time::timeout(std::time::Duration::from_secs(60), patient).await.expect("it is never so")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -111,12 +123,14 @@ async fn a_declared_set_is_kept_and_each_round_copies_what_is_behind() {
     // Only what changed gets a job; a table that is new is found.
     lake.commit("in/sales/orders", 1, &[("b.parquet", b"b")]);
     lake.commit("in/sales/new", 0, &[("a.parquet", b"a")]);
+    lake.commit("in/sales/tmp_new", 0, &[("a.parquet", b"a")]);
     run(&mut running, "sales").await;
     let second = rounds(&mut running, "sales", 2).await;
     assert_eq!(second.last_rounds[0].tables_done, 2, "{second:?}");
     assert_eq!(lake.versions("out/sales/orders").len(), 2);
     assert_eq!(lake.versions("out/sales/items").len(), 1);
     assert_eq!(lake.versions("out/sales/new").len(), 1);
+    assert!(lake.versions("out/sales/tmp_new").is_empty(), "new tables are left out, too");
     let versions: Vec<_> = second.tables.iter().map(|table| table.replicated_version).collect();
     assert_eq!(versions, [Some(0), Some(0), Some(1)]);
 }
@@ -326,16 +340,7 @@ async fn a_budget_holds_what_does_not_fit_until_it_is_raised_and_outlives_a_rest
     let working = Worker::register(&running, &lake, "w").await.work();
     apply(&mut running, &[with(50)], false).await.unwrap();
     run(&mut running, "sales").await;
-    let held = async {
-        loop {
-            let found = get(&mut running, "sales").await.unwrap();
-            if found.state() == State::WaitingForBudget {
-                return found;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
-    };
-    let held = tokio::time::timeout(std::time::Duration::from_secs(60), held).await.unwrap();
+    let held = until(&mut running, "sales", |found| found.state() == State::WaitingForBudget).await;
     assert_eq!(held.reason, "a copy needs more than the budget of a month");
     assert_eq!(lake.versions("out/sales/orders").len(), 1, "what fits is copied");
     assert!(lake.versions("out/sales/big").is_empty());

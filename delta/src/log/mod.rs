@@ -20,5 +20,5 @@ pub use commit::{Commit, read_commit};
 pub(crate) use listing::{has_checkpoint_from, hint};
 pub use listing::{head, list, list_whole};
 pub use names::{LAST_CHECKPOINT, commit_path, log_path};
-pub use newer::{FirstNewer, Newer, newer};
+pub use newer::{CommitFile, FirstNewer, Newer, newer};
 pub use segment::{CheckpointFiles, LogEntry, LogSegment};

@@ -12,8 +12,20 @@ use crate::error::DeltaError;
 pub struct Newer {
     /// The newest version of the log. It is below the one asked for when the table was made again.
     pub newest: u64,
+    /// The file of the version asked for, if the log has it still. Another file than before: the
+    /// table was made again.
+    pub known: Option<CommitFile>,
     /// The first commit after the one asked for; `None` when nothing is newer.
     pub first: Option<FirstNewer>,
+}
+
+/// What a listing says of the file of a commit, which nobody changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CommitFile {
+    /// Its length in bytes.
+    pub size: u64,
+    /// When it was written, in milliseconds since 1970.
+    pub modified_ms: i64,
 }
 
 /// The first commit of a log after a version.
@@ -34,8 +46,10 @@ pub struct FirstNewer {
 pub async fn newer(table: &TableStore, after: u64) -> Result<Option<Newer>, DeltaError> {
     let listing = listing::from(table, after).await?;
     let Some(newest) = listing.newest() else { return Ok(None) };
+    let known = listing.commits.get(&after);
+    let known = known.map(|entry| CommitFile { size: entry.size, modified_ms: entry.modified_ms });
     if newest <= after {
-        return Ok(Some(Newer { newest, first: None }));
+        return Ok(Some(Newer { newest, known, first: None }));
     }
     let next = after + 1;
     let first = match listing.commits.get(&next) {
@@ -47,7 +61,7 @@ pub async fn newer(table: &TableStore, after: u64) -> Result<Option<Newer>, Delt
         }
         None => FirstNewer { committed_ms: oldest_ms(&listing, next), is_cleaned: true },
     };
-    Ok(Some(Newer { newest, first: Some(first) }))
+    Ok(Some(Newer { newest, known, first: Some(first) }))
 }
 
 /// Returns when the oldest file of `version` and later ones was written.

@@ -149,6 +149,22 @@ async fn a_row_says_how_far_what_now_and_at_what_cost() {
 }
 
 #[tokio::test]
+async fn one_that_is_late_is_ready() {
+    let mut view = small("a", 64);
+    for (table, minutes) in view.tables.iter_mut().zip([9, 11, 15]) {
+        behind(table, minutes);
+    }
+    let site = Site::of(fleet_of(vec![view.clone()])).await;
+    has(&site.words("/").await, &["YES 64 tables 2 late 15 min / 15 min"]);
+    has(&site.words("/replications/a").await, &["2 tables late, though ready"]);
+    // Without a limit to page, the one to warn takes its place.
+    change(&mut view, |spec| spec.max_lag.as_mut().unwrap().page = None);
+    let words = first(fleet_of(vec![view])).await;
+    has(&words, &["NO 2 of 64 tables"]);
+    assert!(!words.contains(" late"), "{words}");
+}
+
+#[tokio::test]
 async fn groups_are_judged_by_themselves() {
     let site = Site::of(fleet()).await;
     has(&site.words("/").await, &["shop NO"]);

@@ -64,7 +64,7 @@ fn opening(view: &ReplicationView, clock: &PageClock) -> Markup {
         section.verdict.(verdict::class(answer.readiness)) {
             h1 { (spec.name) }
             p { "Can we fail over? " (verdict::sentence(&answer, &lag, clock)) }
-            @let reasons = verdict::reasons(&answer);
+            @let reasons = verdict::reasons(&answer, &lag);
             @if !reasons.is_empty() {
                 ul.reasons { @for reason in reasons { li { (reason) } } }
             }
