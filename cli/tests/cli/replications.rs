@@ -47,8 +47,9 @@ impl Serving {
     fn ask(&self, method: &str, path: &str, headers: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(&self.http).unwrap();
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 0\r\n\
-             {headers}\r\n"
+            "{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\
+             content-length: 0\r\n{headers}\r\n",
+            self.http
         );
         stream.write_all(request.as_bytes()).unwrap();
         let mut answer = String::new();
