@@ -223,6 +223,14 @@ impl Engine {
         }
     }
 
+    /// A job is over that read so much, and leaves its share of the rate to others.
+    fn count_ended(&mut self, id: ReplicationId, read: u64) {
+        self.undivided.insert(id);
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.read_in_round = entry.read_in_round.saturating_add(read);
+        }
+    }
+
     /// Takes news of a job: what the scheduler is told, and the rows that change.
     pub(super) fn heard(
         &mut self,
@@ -274,10 +282,7 @@ impl Engine {
                 };
                 let changes = vec![rows::table(id, number, &table.kept)];
                 self.count_bytes(id, read);
-                self.undivided.insert(id);
-                if let Some(entry) = self.entries.get_mut(&id) {
-                    entry.read_in_round = entry.read_in_round.saturating_add(figures.bytes_read);
-                }
+                self.count_ended(id, figures.bytes_read);
                 let total = Cost { bytes: figures.bytes_read, money: None };
                 let sent = StandingEvent::JobSent { job, total };
                 (vec![sent, StandingEvent::JobEnded { job, outcome }], changes)

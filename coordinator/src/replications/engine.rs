@@ -101,14 +101,13 @@ pub async fn start(
     written.map_err(|error| error.failure())?;
     let mut actions = Vec::new();
     let standing = Standing::recover(StandingLimits::default(), now, stored, budgets, &mut actions);
-    let epoch = driver.epoch();
     let (tasks, handle) = (JoinSet::new(), Replications::new(sender.clone()));
     let mut engine = Engine {
         standing,
         entries,
         context,
+        epoch: driver.epoch(),
         driver,
-        epoch,
         tasks,
         sender,
         view: None,
@@ -118,13 +117,7 @@ pub async fn start(
     };
     let ended = shutdown.clone();
     let running = tokio::spawn(async move {
-        let outcome = match engine.perform(actions).await {
-            Ok(()) => {
-                engine.is_starting = false;
-                engine.run(messages, shutdown).await
-            }
-            failed => failed,
-        };
+        let outcome = engine.begin(actions, messages, shutdown).await;
         engine.tasks.shutdown().await;
         // A coordinator whose replications stand still must not look as if it kept them.
         ended.cancel();
@@ -137,6 +130,18 @@ pub async fn start(
 }
 
 impl Engine {
+    /// Does what the records ask for, then runs.
+    async fn begin(
+        &mut self,
+        actions: Vec<StandingAction>,
+        messages: mpsc::Receiver<EngineMessage>,
+        shutdown: CancellationToken,
+    ) -> Result<(), Failure> {
+        self.perform(actions).await?;
+        self.is_starting = false;
+        self.run(messages, shutdown).await
+    }
+
     async fn run(
         &mut self,
         mut messages: mpsc::Receiver<EngineMessage>,

@@ -16,7 +16,7 @@ use deepclone_core::failure::Failure;
 use deepclone_core::ids::JobId;
 use deepclone_core::money::Currency;
 use deepclone_core::readiness::lag::ReplicaFreshness;
-use deepclone_core::readiness::retention::RetentionFacts;
+use deepclone_core::readiness::retention::{RetentionFacts, SourceRetention};
 use deepclone_core::reason::Reason;
 use deepclone_core::replication::{
     BudgetSpec, CloneOptions, DueSpec, MaxLag, MissedPolicy, OverlapPolicy, ReplicationSpec,
@@ -44,6 +44,9 @@ pub(crate) fn in_minutes(minutes: u64) -> UnixTime {
 
 /// A fleet with something of everything: 9 replications of 1,004 tables.
 pub(crate) fn fleet() -> FleetView {
+    let mut reference = small("zz-reference", 40);
+    let (commits, removed_files) = (720 * 60 * MINUTE, 168 * 60 * MINUTE);
+    reference.tables[0].retention.kept = Some(SourceRetention { commits, removed_files });
     fleet_of(vec![
         archive(),
         bi(),
@@ -53,7 +56,7 @@ pub(crate) fn fleet() -> FleetView {
         orders_dr(),
         payments_dr(),
         quarterly(),
-        small("zz-reference", 40),
+        reference,
     ])
 }
 
