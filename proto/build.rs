@@ -11,8 +11,10 @@ use tonic_prost_build::Builder;
 /// The files of the public package, which reflection shows.
 const PUBLIC: &[&str] = &[
     "deepclone/v1/clone_spec.proto",
+    "deepclone/v1/cost.proto",
     "deepclone/v1/dispatch.proto",
     "deepclone/v1/job.proto",
+    "deepclone/v1/money.proto",
     "deepclone/v1/replication.proto",
     "deepclone/v1/worker.proto",
 ];

@@ -44,6 +44,7 @@ pub async fn run(arguments: Vec<OsString>) -> u8 {
     let shown = match format {
         OutputFormat::Text => output::answer(&answer.text),
         OutputFormat::Json => output::answer(&answer.json),
+        OutputFormat::Csv => output::answer(answer.csv.as_deref().unwrap_or_default()),
     };
     match shown {
         Ok(()) => answer.exit,

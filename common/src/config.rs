@@ -13,6 +13,7 @@ use deepclone_core::reason::Reason;
 use serde::{Deserialize, Deserializer};
 
 use crate::connections::Side;
+use crate::prices::PriceSettings;
 use crate::secret::Secret;
 
 /// Shorter secrets can be guessed.
@@ -32,6 +33,8 @@ pub struct Config {
     pub limits: LimitSettings,
     /// The section `[hooks]`: notices that a coordinator takes over HTTP.
     pub hooks: HookSettings,
+    /// The section `[prices]`: by which prices costs are estimated.
+    pub prices: PriceSettings,
 }
 
 /// A connection as the file writes it; [`crate::connections`] checks it.
@@ -44,9 +47,32 @@ pub struct ConnectionSettings {
     /// Replaces the endpoint in the fingerprint; `None` for the endpoint itself.
     #[serde(default)]
     pub identity: Option<String>,
+    /// The region of the store, for prices; of S3 also for requests, unless a key of theirs names
+    /// one.
+    #[serde(default)]
+    pub region: Option<String>,
+    /// Whose region it is; `None` where the URL and the endpoint say it.
+    #[serde(default)]
+    pub cloud: Option<String>,
     /// Storage settings under their `object_store` names, and `<key>_file` for secret ones.
     #[serde(flatten)]
     pub options: BTreeMap<String, Secret>,
+}
+
+impl ConnectionSettings {
+    /// The settings of the store. For S3, `region` is one of them, unless another region is.
+    #[must_use]
+    pub fn store_options(&self) -> BTreeMap<String, Secret> {
+        let mut options = self.options.clone();
+        let is_amazon = self.cloud.as_deref().is_none_or(|cloud| cloud == "aws");
+        let is_s3 = self.url.starts_with("s3://") || self.url.starts_with("s3a://");
+        let keys = ["aws_region", "aws_default_region", "default_region"];
+        let has_own = keys.iter().any(|key| options.contains_key(*key));
+        if let Some(region) = self.region.as_ref().filter(|_| is_s3 && is_amazon && !has_own) {
+            options.insert("aws_region".to_owned(), Secret::new(region));
+        }
+        options
+    }
 }
 
 /// Where the coordinator listens.
@@ -209,10 +235,12 @@ impl Config {
             let message = format!("cannot read the configuration {}: {error}", path.display());
             Failure::new(Reason::InvalidArgument, message)
         })?;
-        Self::parse(&text).map_err(|failure| {
+        let mut config = Self::parse(&text).map_err(|failure| {
             let message = format!("{}: {}", path.display(), failure.message);
             Failure::new(Reason::InvalidArgument, message)
-        })
+        })?;
+        config.prices.base = path.parent().map(Path::to_path_buf);
+        Ok(config)
     }
 
     /// Parses the text of a file.
@@ -319,7 +347,7 @@ mod tests {
     fn unknown_keys_are_refused_and_no_value_is_shown() {
         for (text, part) in [
             ("[limits]\nmemmory = \"1MiB\"", "memmory"),
-            ("[prices]\negress = 1", "prices"),
+            ("[prices]\negress = 1", "egress"),
             ("[listen]\ngrpc = 5", "line 2"),
             ("[connections.a]\nurl = \"s3://b\"\nroles = [\"reader\"]", "reader"),
             ("[connections.a]\nroles = [\"source\"]", "url"),

@@ -3,6 +3,7 @@
 //! Layout:
 //!
 //! * [`config`]: `deepclone.toml`, one form for all three binaries.
+//! * [`prices`]: a table of prices in a file.
 //! * [`secret`]: a value that never prints.
 //! * [`connections`]: names and URIs → stores; the only place that reads credentials.
 //! * [`store`]: requests to object stores, and what their answers mean.
@@ -18,6 +19,7 @@ pub mod connections;
 pub mod http;
 pub mod listener;
 pub mod local_folder;
+pub mod prices;
 pub mod random;
 pub mod secret;
 pub mod shutdown;

@@ -13,6 +13,7 @@ use deepclone_common::connections::Connections;
 use deepclone_common::listener::{Exposure, check};
 use deepclone_common::secret::Secret;
 use deepclone_core::failure::Failure;
+use deepclone_core::price::PriceTable;
 use deepclone_core::reason::Reason;
 
 use crate::state::Place;
@@ -61,6 +62,8 @@ pub struct Settings {
     pub shared_object: Option<u64>,
     /// What notices must carry; `None`: none are taken.
     pub hook_secret: Option<Secret>,
+    /// By which prices costs are estimated.
+    pub prices: PriceTable,
 }
 
 impl Settings {
@@ -88,7 +91,17 @@ impl Settings {
             return Err(Failure::new(Reason::InvalidArgument, message));
         }
         let hook_secret = config.hooks.secret()?;
-        Ok(Self { listen, http_listen, exposure, place, connections, shared_object, hook_secret })
+        let prices = config.prices.table()?;
+        Ok(Self {
+            listen,
+            http_listen,
+            exposure,
+            place,
+            connections,
+            shared_object,
+            hook_secret,
+            prices,
+        })
     }
 }
 

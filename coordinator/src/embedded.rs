@@ -11,6 +11,7 @@ use std::time::Duration;
 use deepclone_common::connections::Connections;
 use deepclone_core::failure::Failure;
 use deepclone_core::limits::Limits;
+use deepclone_core::price::PriceTable;
 use deepclone_core::reason::Reason;
 use hyper_util::rt::TokioIo;
 use tokio::io::DuplexStream;
@@ -46,13 +47,14 @@ pub struct Embedded {
 }
 
 impl Embedded {
-    /// Starts one with these connections. Its state lives in `database`; when that is none, or
-    /// another process's, in memory.
+    /// Starts one with these connections and prices. Its state lives in `database`; when that is
+    /// none, or another process's, in memory.
     ///
     /// # Errors
     /// The state cannot be used.
     pub async fn start(
         connections: Arc<Connections>,
+        prices: PriceTable,
         database: Option<PathBuf>,
     ) -> Result<Self, Failure> {
         let place = database.map_or(Place::Private, Place::File);
@@ -72,7 +74,8 @@ impl Embedded {
             group_bytes_min: None,
             ..Limits::default()
         };
-        Self::start_with(connections, Arc::new(store), limits).await
+        let context = Context::new(connections, Arc::new(store), &limits).with_prices(prices);
+        Self::start_in(context, limits).await
     }
 
     /// Starts one over this state, with these limits.

@@ -13,6 +13,7 @@
 //! * [`rpc`]: the gRPC services.
 //! * [`driver`]: the loop that owns the machine.
 //! * [`effects`]: planning and publishing; [`job_plan`]: what planning makes.
+//! * [`costs`]: what copies cost, and what was sent.
 //! * [`shared_steps`]: what workers recorded of objects that several of them copy.
 //! * [`state`]: facts and evidence, in SQLite.
 //! * [`replications`]: replicas that are kept; [`pages`]: what people read of them.
@@ -26,13 +27,15 @@
 //!
 //! use deepclone_common::connections::Connections;
 //! use deepclone_coordinator::embedded::Embedded;
+//! use deepclone_core::price::list_prices;
 //! use deepclone_proto::v1::ListJobsRequest;
 //! use deepclone_proto::v1::job_service_client::JobServiceClient;
 //!
 //! # #[tokio::main]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let connections = Arc::new(Connections::default());
 //! // Without connections no job can be submitted; without a file the state stays in memory.
-//! let coordinator = Embedded::start(Arc::new(Connections::default()), None).await?;
+//! let coordinator = Embedded::start(connections, list_prices(), None).await?;
 //! let mut client = JobServiceClient::new(coordinator.channel());
 //! let page = client.list_jobs(ListJobsRequest::default()).await?.into_inner();
 //! assert!(page.jobs.is_empty());
@@ -43,6 +46,7 @@
 //! ```
 
 pub mod config;
+pub mod costs;
 pub mod driver;
 pub mod effects;
 pub mod embedded;

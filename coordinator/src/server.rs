@@ -74,7 +74,8 @@ pub async fn run(
         None => Limits::default(),
         least => Limits { group_bytes_min: least, ..Limits::default() },
     };
-    let context = Context::new(Arc::new(settings.connections), Arc::new(store), &limits);
+    let context = Context::new(Arc::new(settings.connections), Arc::new(store), &limits)
+        .with_prices(settings.prices);
     let gauges = Arc::new(Gauges::default());
     let stop = shutdown.child_token();
     let (handle, driver) =

@@ -131,6 +131,9 @@ pub const JOBS_ENDED_MAX: usize = 1_000;
 pub const JOBS_KEPT_MAX: usize = 100_000;
 /// How long the database keeps an ended job: one quarter, for those who ask what became of it.
 pub const JOBS_KEPT: Duration = Duration::from_secs(90 * 24 * 3_600);
+/// Months for which the sums of what was sent are kept: two years, to compare one with the other,
+/// and the month that runs.
+pub const USAGE_MONTHS_KEPT: i32 = 25;
 /// Times that publishing sends a sync back, because another sync of the same target won or objects
 /// were gone: a sync that loses more often meets a fault that repetition does not heal.
 pub const REBASES_MAX: u32 = 5;

@@ -16,6 +16,8 @@ pub struct Receipt {
     pub bytes_written: u64,
     /// Requests sent to both stores, repeats included.
     pub requests: u32,
+    /// Those of the requests that went to the source.
+    pub source_requests: u32,
     /// Milliseconds from the first request to the report: no object was seen earlier than that.
     pub elapsed_ms: u64,
     /// The worker's name, as the coordinator knows it; empty on the way there.
@@ -113,6 +115,28 @@ pub struct TaskFailure {
     pub kind: TaskFailureKind,
     /// One line, naming the object, without secrets.
     pub message: String,
+    /// What the attempt took.
+    pub spent: AttemptCounts,
+}
+
+/// What an attempt took, however it ended; repeats included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AttemptCounts {
+    pub bytes_read: u64,
+    pub bytes_written: u64,
+    /// Sent to both stores.
+    pub requests: u32,
+    /// Those of them that went to the source.
+    pub source_requests: u32,
+}
+
+impl Receipt {
+    /// What the attempt took.
+    #[must_use]
+    pub fn spent(&self) -> AttemptCounts {
+        let Self { bytes_read, bytes_written, requests, source_requests, .. } = *self;
+        AttemptCounts { bytes_read, bytes_written, requests, source_requests }
+    }
 }
 
 /// The kinds of failure of a copy.

@@ -5,7 +5,7 @@
 //! itself.
 
 use deepclone_common::connections::Offer;
-use deepclone_core::receipt::{TaskFailure, TaskFailureKind};
+use deepclone_core::receipt::{AttemptCounts, TaskFailure, TaskFailureKind};
 use deepclone_core::task::{TaskSide, TaskSpec};
 
 /// Folders of a table to which only coordinators write objects.
@@ -16,7 +16,12 @@ const COORDINATORS_OWN: [&str; 2] = ["_delta_log", "_deepclone"];
 /// # Errors
 /// The first thing that a worker must not do, as the failure to report.
 pub(crate) fn check(spec: &TaskSpec, offers: &[Offer]) -> Result<(), TaskFailure> {
-    let refused = |kind| move |message| TaskFailure { index: None, kind, message };
+    let refused = |kind| {
+        move |message| {
+            let spent = AttemptCounts::default();
+            TaskFailure { index: None, kind, message, spent }
+        }
+    };
     check_source(spec, offers).map_err(refused(TaskFailureKind::SourceDenied))?;
     check_target(spec, offers).map_err(refused(TaskFailureKind::TargetDenied))
 }

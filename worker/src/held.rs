@@ -18,7 +18,7 @@ use deepclone_core::job_limits::JobShare;
 use deepclone_core::limits::{GRANT_TASKS_MAX, HELD_TASKS_MAX};
 use deepclone_core::machine::{HeldTask, TaskOutcome};
 use deepclone_core::reason::Reason;
-use deepclone_core::receipt::{TaskFailure, TaskFailureKind};
+use deepclone_core::receipt::{AttemptCounts, TaskFailure, TaskFailureKind};
 use deepclone_core::task::{Capacity, Grant, TaskSide};
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -158,7 +158,8 @@ impl HeldTasks {
                 Reason::StorageUnavailable => TaskFailureKind::Transient,
                 _ => TaskFailureKind::TargetDenied,
             };
-            TaskFailure { index: None, kind, message: failure.message }
+            let message = failure.message;
+            TaskFailure { index: None, kind, message, spent: AttemptCounts::default() }
         })
     }
 
@@ -176,6 +177,7 @@ impl HeldTasks {
                 index: None,
                 kind,
                 message: error.failure_of(of).message,
+                spent: AttemptCounts::default(),
             })
         };
         let spec = &grant.spec;

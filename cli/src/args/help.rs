@@ -35,6 +35,17 @@ SOURCE_AWS_ENDPOINT_URL. They never belong in a URI.
 Ctrl-C ends the sync: the replica is unchanged, and the same command goes on from what was
 copied. With --coordinator it detaches, and the job goes on there.";
 
+/// The end of `deepclone cost --help`.
+pub const COST: &str = "\
+Examples:
+  deepclone cost --coordinator http://coordinator:7420
+  deepclone cost --month 2026-11 --by pair
+  deepclone cost --month 2026-11 --by table --output csv > november.csv
+
+Costs are estimates, by list prices or by the table of [prices] in the configuration file, at the
+time when the bytes were sent. The sums of 25 months are kept. Without --coordinator, what the
+commands of this machine sent.";
+
 /// The end of `deepclone plan --help`.
 pub const PLAN: &str = "\
 Examples:

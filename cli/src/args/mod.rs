@@ -8,6 +8,7 @@
 #![warn(missing_docs)]
 
 pub mod convert;
+pub mod cost;
 pub mod help;
 pub mod location;
 #[cfg(test)]
@@ -19,6 +20,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use deepclone_common::config::ByteRate;
+
+pub use cost::{CostArguments, CostBy};
 
 /// Keeps replicas of Delta Lake tables: copies what changed, publishes it in one atomic commit.
 #[derive(Clone, Debug, Parser)]
@@ -73,6 +76,8 @@ pub enum OutputFormat {
     Text,
     /// One object on stdout.
     Json,
+    /// Rows for a spreadsheet; of `cost` alone.
+    Csv,
 }
 
 /// A command with its arguments.
@@ -102,6 +107,9 @@ pub enum Command {
     /// Declare replicas that are kept on a schedule, and see how they stand
     #[command(subcommand, after_help = help::REPLICATION)]
     Replication(ReplicationCommand),
+    /// Show what was sent in a month, and what that cost by list prices or those of a file
+    #[command(after_help = help::COST)]
+    Cost(CostArguments),
     /// Print the completion script of a shell
     #[command(after_help = help::COMPLETIONS)]
     Completions(CompletionsArguments),

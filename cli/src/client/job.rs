@@ -10,6 +10,8 @@ use deepclone_core::spec::CloneSpec;
 use deepclone_proto::v1;
 use uuid::Uuid;
 
+use super::cost::{self, CostInfo, SentInfo};
+
 /// A sync, its progress and its end.
 #[derive(Clone, Debug, PartialEq)]
 pub struct JobInfo {
@@ -25,6 +27,8 @@ pub struct JobInfo {
     pub create_time_ms: Option<i64>,
     /// The time of the end, in milliseconds since 1970.
     pub end_time_ms: Option<i64>,
+    /// What it sent so far.
+    pub sent: Option<SentInfo>,
 }
 
 /// The state of a job.
@@ -161,6 +165,8 @@ pub struct Change {
     pub up_to_date: bool,
     /// The replica's version now; `None` without a replica.
     pub target_version: Option<i64>,
+    /// What the copy would cost; `None` when up to date.
+    pub cost: Option<CostInfo>,
 }
 
 /// Returns the resource name of a job.
@@ -186,6 +192,7 @@ impl TryFrom<v1::Job> for JobInfo {
             progress: wire.progress.map(JobProgress::from).unwrap_or_default(),
             create_time_ms: wire.create_time.as_ref().map(milliseconds),
             end_time_ms: wire.end_time.as_ref().map(milliseconds),
+            sent: wire.sent.map(SentInfo::try_from).transpose()?,
         })
     }
 }
@@ -293,6 +300,7 @@ impl TryFrom<v1::PlanCloneResponse> for Change {
             clone_metrics: wire.clone_metrics.into_iter().collect(),
             up_to_date: wire.up_to_date,
             target_version: wire.target_version,
+            cost: cost::cost(wire.cost)?,
         })
     }
 }

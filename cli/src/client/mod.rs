@@ -1,9 +1,11 @@
 //! The gRPC client: the only folder that sees wire types.
 //!
 //! A [`CoordinatorClient`] is a channel to a coordinator, over the network or in memory. Answers
-//! are converted to [`job`], [`worker`] and [`replication`] values, and errors to a `Failure`
-//! ([`status`]).
+//! are converted to [`job`], [`worker`], [`replication`] and [`cost`] values, and errors to a
+//! `Failure` ([`status`]).
 
+pub mod cost;
+mod costs;
 pub mod job;
 pub mod replication;
 mod replications;
@@ -19,6 +21,7 @@ use deepclone_core::reason::Reason;
 use deepclone_core::spec::CloneSpec;
 use deepclone_proto::convert::spec::limits_to_wire;
 use deepclone_proto::v1;
+use deepclone_proto::v1::cost_service_client::CostServiceClient;
 use deepclone_proto::v1::job_service_client::JobServiceClient;
 use deepclone_proto::v1::replication_service_client::ReplicationServiceClient;
 use deepclone_proto::v1::worker_service_client::WorkerServiceClient;
@@ -42,6 +45,7 @@ pub struct CoordinatorClient {
     jobs: JobServiceClient<Channel>,
     workers: WorkerServiceClient<Channel>,
     replications: ReplicationServiceClient<Channel>,
+    costs: CostServiceClient<Channel>,
 }
 
 impl CoordinatorClient {
@@ -52,7 +56,9 @@ impl CoordinatorClient {
         Self {
             jobs: JobServiceClient::new(channel.clone()).max_decoding_message_size(bytes),
             workers: WorkerServiceClient::new(channel.clone()).max_decoding_message_size(bytes),
-            replications: ReplicationServiceClient::new(channel).max_decoding_message_size(bytes),
+            replications: ReplicationServiceClient::new(channel.clone())
+                .max_decoding_message_size(bytes),
+            costs: CostServiceClient::new(channel).max_decoding_message_size(bytes),
         }
     }
 

@@ -8,6 +8,7 @@ use deepclone_proto::convert::replication::money_from_wire;
 use deepclone_proto::v1;
 use deepclone_proto::v1::replication as wire;
 
+use super::cost::{self, CostInfo, SentInfo};
 use super::job::{malformed, milliseconds};
 
 /// A replication and how it stands.
@@ -38,6 +39,16 @@ pub struct ReplicationInfo {
     pub next_slots: Vec<SlotInfo>,
     pub last_rounds: Vec<RoundInfo>,
     pub verdict: VerdictInfo,
+    /// What its jobs sent in its month.
+    pub month_usage: Option<MonthUsageInfo>,
+}
+
+/// What the jobs of a replication sent in a month.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MonthUsageInfo {
+    /// As `2026-11`, in the zone of the replication.
+    pub month: String,
+    pub sent: SentInfo,
 }
 
 /// How far replicas are behind.
@@ -84,6 +95,8 @@ pub struct RoundInfo {
     pub tables_done: i32,
     pub tables_failed: i32,
     pub bytes_read: i64,
+    /// What its jobs cost.
+    pub cost: Option<CostInfo>,
 }
 
 /// Whether tables can be failed over to, all together.
@@ -119,6 +132,23 @@ pub struct ChangeInfo {
     /// What that would cost by list prices.
     pub cost: Option<Money>,
     pub notices: Vec<String>,
+}
+
+/// All that applying a set changes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SetChanges {
+    pub replications: Vec<ChangeInfo>,
+    /// Each shared budget that changes, and the kind's name on the wire.
+    pub budgets: Vec<(String, &'static str)>,
+}
+
+impl SetChanges {
+    /// True when there is anything to do.
+    #[must_use]
+    pub fn is_change(&self) -> bool {
+        let is_same = |change: &ChangeInfo| change.kind == "UNCHANGED";
+        !self.budgets.is_empty() || !self.replications.iter().all(is_same)
+    }
 }
 
 /// Returns the resource name of a replication.
@@ -162,8 +192,25 @@ impl TryFrom<v1::Replication> for ReplicationInfo {
             retention_headroom: span(wire.retention_headroom),
             retention_unknown: wire.retention_unknown,
             next_slots: wire.next_slots.into_iter().map(slot).collect(),
-            last_rounds: wire.last_rounds.into_iter().map(round).collect(),
+            last_rounds: wire.last_rounds.into_iter().map(round).collect::<Result<_, _>>()?,
             verdict: verdict(wire.verdict.unwrap_or_default())?,
+            month_usage: wire.month_usage.map(month_usage).transpose()?,
+        })
+    }
+}
+
+impl TryFrom<v1::ApplyReplicationsResponse> for SetChanges {
+    type Error = Failure;
+
+    fn try_from(wire: v1::ApplyReplicationsResponse) -> Result<Self, Failure> {
+        let budgets = wire.budgets.into_iter().map(|change| {
+            let kind = change.kind().as_str_name();
+            (change.budget, kind)
+        });
+        let replications = wire.changes.into_iter().map(ChangeInfo::try_from);
+        Ok(Self {
+            replications: replications.collect::<Result<_, _>>()?,
+            budgets: budgets.collect(),
         })
     }
 }
@@ -250,8 +297,18 @@ fn slot(wire: wire::Slot) -> SlotInfo {
     SlotInfo { time_ms: wire.slot_time.as_ref().map(milliseconds), note: wire.note }
 }
 
-fn round(wire: wire::Round) -> RoundInfo {
-    RoundInfo {
+fn month_usage(wire: wire::MonthUsage) -> Result<MonthUsageInfo, Failure> {
+    let sent = SentInfo {
+        bytes_read: wire.bytes_read,
+        source_requests: wire.source_requests,
+        target_requests: wire.target_requests,
+        cost: cost::cost(wire.cost)?,
+    };
+    Ok(MonthUsageInfo { month: wire.month, sent })
+}
+
+fn round(wire: wire::Round) -> Result<RoundInfo, Failure> {
+    Ok(RoundInfo {
         number: wire.number,
         cause: wire.cause,
         start_time_ms: wire.start_time.as_ref().map(milliseconds),
@@ -259,5 +316,6 @@ fn round(wire: wire::Round) -> RoundInfo {
         tables_done: wire.tables_done,
         tables_failed: wire.tables_failed,
         bytes_read: wire.bytes_read,
-    }
+        cost: cost::cost(wire.cost)?,
+    })
 }

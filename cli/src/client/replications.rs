@@ -1,17 +1,17 @@
 //! The calls of `ReplicationService`.
 
 use deepclone_core::failure::Failure;
-use deepclone_core::replication::ReplicationSpec;
+use deepclone_core::replication::{ReplicationSpec, SharedBudgetSpec};
 use deepclone_proto::convert::time::timestamp_to_wire;
 use deepclone_proto::v1;
 
-use super::replication::{ChangeInfo, ReplicationInfo, VerdictInfo, resource, verdict};
+use super::replication::{ReplicationInfo, SetChanges, VerdictInfo, resource, verdict};
 use super::status::failure;
 use super::{CoordinatorClient, PAGE_SIZE};
 
 impl CoordinatorClient {
-    /// Makes these replications those that are kept; with `validate_only` only says what would
-    /// change.
+    /// Makes these replications and shared budgets those that are kept; with `validate_only` only
+    /// says what would change.
     ///
     /// # Errors
     /// `INVALID_ARGUMENT` with the replication and the field at fault, or
@@ -19,12 +19,14 @@ impl CoordinatorClient {
     pub async fn apply(
         &mut self,
         specs: &[ReplicationSpec],
+        budgets: &[SharedBudgetSpec],
         validate_only: bool,
-    ) -> Result<Vec<ChangeInfo>, Failure> {
+    ) -> Result<SetChanges, Failure> {
         let replications = specs.iter().map(Into::into).collect();
-        let request = v1::ApplyReplicationsRequest { replications, validate_only };
+        let budgets = budgets.iter().map(Into::into).collect();
+        let request = v1::ApplyReplicationsRequest { replications, validate_only, budgets };
         let answer = self.replications.apply_replications(request).await.map_err(failure)?;
-        answer.into_inner().changes.into_iter().map(ChangeInfo::try_from).collect()
+        SetChanges::try_from(answer.into_inner())
     }
 
     /// Returns the replications of a group, or all, and whether they can be failed over to.

@@ -6,6 +6,7 @@
 pub mod clone;
 pub mod completions;
 pub mod context;
+pub mod cost;
 pub mod doctor;
 pub mod follow;
 pub mod history;
@@ -20,7 +21,7 @@ use deepclone_core::failure::Failure;
 
 use context::CommandContext;
 
-use crate::args::{Command, CommandLine};
+use crate::args::{Command, CommandLine, OutputFormat};
 use crate::refusal::invalid;
 use crate::render::CommandOutput;
 
@@ -33,7 +34,11 @@ pub async fn run(arguments: CommandLine) -> Result<CommandOutput, Failure> {
     let current_dir = std::env::current_dir()
         .map_err(|error| invalid(format!("the current folder cannot be read: {error}")))?;
     let context = CommandContext { global, current_dir };
+    if context.global.output == OutputFormat::Csv && !matches!(command, Command::Cost(_)) {
+        return Err(invalid("--output csv goes with `deepclone cost` only"));
+    }
     match &command {
+        Command::Cost(arguments) => cost::run(arguments, &context).await,
         Command::Clone(arguments) => clone::run(arguments, &context).await,
         Command::Plan(arguments) => plan::run(arguments, &context).await,
         Command::Verify(arguments) => verify::run(arguments, &context).await,

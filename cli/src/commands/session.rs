@@ -81,7 +81,7 @@ fn settings(
     let target = resolved(&spec.target, Side::Target)?;
     // A plan stores no facts.
     let home = state_home(|name| std::env::var(name).ok()).filter(|_| workers > 0);
-    let limits = Config::load(context.global.config.as_deref())?.limits;
+    let Config { limits, prices, .. } = Config::load(context.global.config.as_deref())?;
     let limits = WorkerLimits::new(LimitSettings {
         memory: limits.memory,
         concurrency: flags.concurrency.or(limits.concurrency),
@@ -93,6 +93,7 @@ fn settings(
         workers,
         limits,
         connections,
+        prices: prices.table()?,
     })
 }
 

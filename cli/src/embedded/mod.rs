@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use deepclone_common::connections::Connections;
 use deepclone_core::failure::Failure;
+use deepclone_core::price::PriceTable;
 use deepclone_worker::{WorkerLimits, WorkerOptions};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -29,6 +30,8 @@ const LEFT_MAX: usize = 100;
 pub struct EmbeddedSettings {
     /// The connections of both.
     pub connections: Connections,
+    /// By which costs are estimated.
+    pub prices: PriceTable,
     /// The target's state file; `None` keeps the state in memory.
     pub database: Option<PathBuf>,
     /// The number of workers.
@@ -52,7 +55,8 @@ impl EmbeddedCluster {
     /// The coordinator cannot start.
     pub async fn start(settings: EmbeddedSettings) -> Result<(Self, CoordinatorClient), Failure> {
         let connections = Arc::new(settings.connections);
-        let coordinator = start_coordinator(&connections, settings.database).await?;
+        let coordinator =
+            start_coordinator(&connections, settings.prices, settings.database).await?;
         let mut client = CoordinatorClient::over(coordinator.channel());
         if settings.workers > 0 {
             end_leftovers(&mut client).await?;
@@ -100,14 +104,15 @@ impl EmbeddedCluster {
 /// Starts the coordinator on the state file, or in memory when the file cannot be used.
 async fn start_coordinator(
     connections: &Arc<Connections>,
+    prices: PriceTable,
     database: Option<PathBuf>,
 ) -> Result<deepclone_coordinator::embedded::Embedded, Failure> {
     use deepclone_coordinator::embedded::Embedded;
     let has_file = database.is_some();
-    match Embedded::start(Arc::clone(connections), database).await {
+    match Embedded::start(Arc::clone(connections), prices.clone(), database).await {
         Err(failure) if has_file => {
             tracing::warn!(%failure, "the state file cannot be used: the state stays in memory");
-            Embedded::start(Arc::clone(connections), None).await
+            Embedded::start(Arc::clone(connections), prices, None).await
         }
         other => other,
     }

@@ -24,6 +24,17 @@ pub fn of_target(target_uri: &str, state_home: &Path) -> Option<PathBuf> {
     }
 }
 
+/// Returns the files of all targets below `state_home`, in the order of their names.
+#[must_use]
+pub fn files(state_home: &Path) -> Vec<PathBuf> {
+    let found = std::fs::read_dir(state_home.join("deepclone")).into_iter().flatten();
+    let paths = found.filter_map(|entry| Some(entry.ok()?.path()));
+    let is_state = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "db");
+    let mut files: Vec<PathBuf> = paths.filter(is_state).collect();
+    files.sort();
+    files
+}
+
 /// Returns `$XDG_STATE_HOME` or `~/.local/state`. `variable` reads the environment; relative paths
 /// are ignored, as XDG requires.
 #[must_use]
@@ -49,6 +60,12 @@ mod tests {
         assert_ne!(file("file:///a"), file("file:///b"));
         assert!(file("file:///a").starts_with(home.path().join("deepclone")));
         assert!(home.path().join("deepclone").is_dir());
+        assert!(files(home.path()).is_empty());
+        for uri in ["file:///a", "file:///b"] {
+            std::fs::write(file(uri), "").unwrap();
+        }
+        std::fs::write(file("file:///a").with_extension("db-wal"), "").unwrap();
+        assert_eq!(files(home.path()).len(), 2);
     }
 
     #[test]

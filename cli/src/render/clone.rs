@@ -6,13 +6,14 @@ use deepclone_core::failure::Failure;
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::cost::{self, SentObject};
 use super::proofs::{self, ProofsObject};
 use super::{CommandOutput, table, units};
 use crate::client::job::{JobInfo, JobResult};
 
 /// The JSON object of a sync that succeeded. Its keys are a stable interface.
 #[derive(Debug, Serialize)]
-struct Object {
+struct Object<'a> {
     #[serde(flatten)]
     metrics: MetricsObject,
     job_id: Uuid,
@@ -29,6 +30,8 @@ struct Object {
     duration_ms: u64,
     objects_copied_by_store: i64,
     proofs: ProofsObject,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sent: Option<SentObject<'a>>,
 }
 
 /// The six figures of Databricks' clone; an unknown one is null.
@@ -88,6 +91,7 @@ pub fn answer(job: &JobInfo, result: &JobResult) -> Result<CommandOutput, Failur
         duration_ms: u64::try_from(result.duration.as_millis()).unwrap_or(u64::MAX),
         objects_copied_by_store: result.objects_copied_by_store,
         proofs: result.proofs.into(),
+        sent: cost::sent_object(job.sent.as_ref()),
     };
     CommandOutput::new(text, &object)
 }
@@ -110,6 +114,9 @@ fn text(job: &JobInfo, result: &JobResult, metrics: &MetricsObject) -> String {
         rows.push(("removed", files(metrics.num_removed_files, metrics.removed_files_size)));
         rows.push(("copied", copied(result)));
         rows.extend(proofs::text(result.proofs).map(|proofs| ("proved", proofs)));
+    }
+    if let Some(sent) = job.sent.as_ref().filter(|_| !result.up_to_date) {
+        rows.extend(sent.cost.as_ref().map(|cost| ("cost", cost::text(cost))));
     }
     rows.push(("duration", duration(result)));
     rows.push(("job", job.id.to_string()));

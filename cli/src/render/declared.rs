@@ -4,7 +4,7 @@ use deepclone_core::failure::Failure;
 use serde::Serialize;
 
 use super::{CommandOutput, table, units};
-use crate::client::replication::ChangeInfo;
+use crate::client::replication::{ChangeInfo, SetChanges};
 
 #[derive(Debug, Serialize)]
 struct ChangeObject<'a> {
@@ -21,24 +21,32 @@ struct ChangeObject<'a> {
     notices: &'a [String],
 }
 
+#[derive(Debug, Serialize)]
+struct BudgetChangeObject<'a> {
+    budget: &'a str,
+    change: &'static str,
+}
+
 /// Returns the answer of `apply`, or of `diff`, which changed nothing.
 ///
 /// # Errors
 /// As [`CommandOutput::new`].
-pub fn changes(changes: &[ChangeInfo], is_done: bool) -> Result<CommandOutput, Failure> {
+pub fn changes(set: &SetChanges, is_done: bool) -> Result<CommandOutput, Failure> {
     #[derive(Serialize)]
     struct List<'a> {
         applied: bool,
         changes: Vec<ChangeObject<'a>>,
+        budgets: Vec<BudgetChangeObject<'a>>,
     }
-    let is_same = changes.iter().all(|change| change.kind == "UNCHANGED");
-    let note = match (is_same, is_done) {
-        (true, _) => "nothing changes",
-        (false, true) => "applied",
-        (false, false) => "nothing is changed yet: `deepclone replication apply` does it",
+    let note = match (set.is_change(), is_done) {
+        (false, _) => "nothing changes",
+        (true, true) => "applied",
+        (true, false) => "nothing is changed yet: `deepclone replication apply` does it",
     };
-    let text = format!("{}\n{note}", grid(changes));
-    let changes = changes.iter().map(|change| ChangeObject {
+    let text = format!("{}\n{note}", grid(set));
+    let budgets = set.budgets.iter();
+    let budgets = budgets.map(|(budget, change)| BudgetChangeObject { budget, change }).collect();
+    let changes = set.replications.iter().map(|change| ChangeObject {
         name: &change.name,
         change: change.kind,
         former_name: Some(change.former_name.as_str()).filter(|name| !name.is_empty()),
@@ -51,13 +59,18 @@ pub fn changes(changes: &[ChangeInfo], is_done: bool) -> Result<CommandOutput, F
         cost: change.cost.map(|cost| cost.to_string()),
         notices: &change.notices,
     });
-    CommandOutput::new(text, &List { applied: is_done, changes: changes.collect() })
+    CommandOutput::new(text, &List { applied: is_done, changes: changes.collect(), budgets })
 }
 
-/// Writes what would become of each replication, and the notices below.
+/// Writes what would become of each replication and shared budget, and the notices below.
 #[must_use]
-pub fn grid(changes: &[ChangeInfo]) -> String {
-    let rows: Vec<_> = changes.iter().map(row).collect();
+pub fn grid(set: &SetChanges) -> String {
+    let changes = &set.replications;
+    let mut rows: Vec<_> = changes.iter().map(row).collect();
+    rows.extend(set.budgets.iter().map(|(budget, change)| {
+        let what = "a budget of several replications".to_owned();
+        [(*change).to_owned(), budget.clone(), String::new(), String::new(), what]
+    }));
     let mut text = table::grid(["CHANGE", "NAME", ">TABLES", ">TO COPY", "WHAT"], &rows);
     for change in changes {
         for notice in &change.notices {
@@ -128,6 +141,23 @@ mod tests {
         }
     }
 
+    fn set(change: ChangeInfo) -> SetChanges {
+        SetChanges { replications: vec![change], budgets: Vec::new() }
+    }
+
+    #[test]
+    fn shared_budgets_stand_below_the_replications() {
+        let budgets = vec![("owner finance".to_owned(), "CREATE")];
+        let set = SetChanges { budgets, ..set(change("UNCHANGED")) };
+        let shown = changes(&set, false).unwrap();
+        let row = shown.text.lines().nth(2).unwrap().split_whitespace().collect::<Vec<_>>();
+        assert_eq!(row.join(" "), "CREATE owner finance a budget of several replications");
+        assert!(shown.text.contains("nothing is changed yet"), "{}", shown.text);
+        let object: serde_json::Value = serde_json::from_str(&shown.json).unwrap();
+        assert_eq!(object["budgets"][0]["budget"], "owner finance");
+        assert_eq!(object["budgets"][0]["change"], "CREATE");
+    }
+
     fn seen(kind: &'static str, tables: i64, new: i64, bytes: Option<i64>) -> ChangeInfo {
         let (tables, new_tables) = (Some(tables), Some(new));
         ChangeInfo { tables, new_tables, replicas: Some(1), bytes, ..change(kind) }
@@ -175,7 +205,7 @@ mod tests {
             ),
             (change("UNCHANGED"), "UNCHANGED shop"),
         ] {
-            let text = grid(&[given]);
+            let text = grid(&set(given));
             let words: Vec<&str> = text.lines().nth(1).unwrap().split_whitespace().collect();
             assert_eq!(words.join(" "), expect);
         }
@@ -186,7 +216,7 @@ mod tests {
         let notices = vec!["its tables are not known: no\u{7}".to_owned()];
         let cost = Some("3.10 EUR".parse().unwrap());
         let given = ChangeInfo { notices, cost, ..seen("CREATE", 1, 1, Some(1)) };
-        let shown = changes(&[given], false).unwrap();
+        let shown = changes(&set(given), false).unwrap();
         assert!(shown.text.contains("1 B, about 3.10 EUR"), "{}", shown.text);
         let note = "\nnote: shop: its tables are not known: no\u{fffd}\nnothing is changed yet";
         assert!(shown.text.contains(note), "{}", shown.text);

@@ -9,6 +9,7 @@ use deepclone_core::job_limits::JobLimits;
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::cost::{self, SentObject};
 use super::proofs::{self, ProofsObject};
 use super::{CommandOutput, table, units};
 use crate::client::job::{JobInfo, JobProgress, JobStatus};
@@ -27,6 +28,8 @@ struct Object<'a> {
     progress: ProgressObject<'a>,
     result: Option<ResultObject>,
     failure: Option<FailureObject>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sent: Option<SentObject<'a>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -84,7 +87,7 @@ pub fn many(jobs: &[JobInfo]) -> Result<CommandOutput, Failure> {
     let rows: Vec<_> = jobs.iter().map(row).collect();
     let text = match rows.is_empty() {
         true => "no jobs".to_owned(),
-        false => table::grid(["JOB", "STATE", "CREATED", "SOURCE", "TARGET"], &rows),
+        false => table::grid(["JOB", "STATE", "CREATED", ">COST", "SOURCE", "TARGET"], &rows),
     };
     CommandOutput::new(text, &List { jobs: jobs.iter().map(object).collect() })
 }
@@ -127,6 +130,7 @@ fn object(job: &JobInfo) -> Object<'_> {
             JobStatus::Failed(failure) => Some(failure_object(failure)),
             _ => None,
         },
+        sent: cost::sent_object(job.sent.as_ref()),
     }
 }
 
@@ -140,11 +144,12 @@ fn failure_object(failure: &Failure) -> FailureObject {
     }
 }
 
-fn row(job: &JobInfo) -> [String; 5] {
+fn row(job: &JobInfo) -> [String; 6] {
     [
         job.id.to_string(),
         job.state.name().to_owned(),
         job.create_time_ms.and_then(units::time).unwrap_or_default(),
+        cost::short(job.sent.as_ref().and_then(|sent| sent.cost.as_ref())),
         job.spec.source.uri.clone(),
         job.spec.target.uri.clone(),
     ]
@@ -176,6 +181,10 @@ fn text(job: &JobInfo) -> String {
     }
     if job.progress.objects_total > 0 {
         rows.push(("progress", progress(&job.progress)));
+    }
+    if let Some(sent) = &job.sent {
+        rows.push(("sent", cost::sent(sent)));
+        rows.extend(sent.cost.as_ref().map(|cost| ("cost", cost::text(cost))));
     }
     rows.extend(job.progress.notices.iter().map(|notice| ("note", notice.clone())));
     table::pairs(&rows)

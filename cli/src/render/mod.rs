@@ -5,6 +5,8 @@
 //! `docs/cli.md` describes each.
 
 pub mod clone;
+pub mod cost;
+pub mod cost_report;
 pub mod declared;
 pub mod doctor;
 pub mod error;
@@ -31,6 +33,8 @@ pub struct CommandOutput {
     pub text: String,
     /// The JSON object for programs, on one line.
     pub json: String,
+    /// Rows with commas, where the command has some.
+    pub csv: Option<String>,
     /// The exit code: 0, or 6 when `verify` found a difference.
     pub exit: u8,
 }
@@ -43,7 +47,7 @@ impl CommandOutput {
     pub fn new(text: String, object: &impl Serialize) -> Result<Self, Failure> {
         let json = serde_json::to_string(object)
             .map_err(|error| Failure::new(Reason::Internal, format!("no JSON: {error}")))?;
-        Ok(Self { text, json, exit: 0 })
+        Ok(Self { text, json, csv: None, exit: 0 })
     }
 }
 

@@ -5,6 +5,7 @@ use deepclone_core::spec::CloneSpec;
 use serde::Serialize;
 
 use super::clone::{MetricsObject, files};
+use super::cost::{self, CostObject};
 use super::{CommandOutput, table, units};
 use crate::client::job::Change;
 
@@ -23,6 +24,8 @@ struct Object<'a> {
     tasks: i32,
     source_requests: i64,
     target_requests: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cost: Option<CostObject<'a>>,
     notices: &'a [String],
 }
 
@@ -46,6 +49,7 @@ pub fn answer(spec: &CloneSpec, change: &Change) -> Result<CommandOutput, Failur
         tasks: change.progress.tasks_total,
         source_requests: change.source_requests,
         target_requests: change.target_requests,
+        cost: cost::object(change.cost.as_ref()),
         notices: &change.progress.notices,
     };
     CommandOutput::new(text, &object)
@@ -71,6 +75,7 @@ fn text(spec: &CloneSpec, change: &Change, metrics: &MetricsObject) -> String {
         let requests = (change.source_requests, change.target_requests);
         let requests = format!("{} to the source, {} to the target", requests.0, requests.1);
         rows.push(("requests", requests));
+        rows.extend(change.cost.as_ref().map(|cost| ("cost", cost::text(cost))));
     }
     format!("{head}\n{}", table::pairs(&rows))
 }

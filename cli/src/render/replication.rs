@@ -5,6 +5,7 @@ use std::time::Duration;
 use deepclone_core::failure::Failure;
 use serde::Serialize;
 
+use super::cost::{self, CostObject, SentObject};
 use super::{CommandOutput, table, units};
 use crate::client::replication::{
     LagInfo, ReplicationInfo, RoundInfo, SlotInfo, TableInfo, VerdictInfo,
@@ -36,6 +37,8 @@ struct Object<'a> {
     tables_late: i32,
     next_slots: Vec<SlotObject<'a>>,
     last_rounds: Vec<RoundObject<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    month_usage: Option<MonthUsageObject<'a>>,
     /// Shown by `get` alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     tables: Option<Vec<TableObject<'a>>>,
@@ -62,6 +65,15 @@ struct RoundObject<'a> {
     tables_done: i32,
     tables_failed: i32,
     bytes_read: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cost: Option<CostObject<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct MonthUsageObject<'a> {
+    month: &'a str,
+    #[serde(flatten)]
+    sent: Option<SentObject<'a>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -190,6 +202,10 @@ fn rows(replication: &ReplicationInfo) -> Vec<(&'static str, String)> {
         ("source keeps", kept(replication)),
         ("from, to", format!("{} → {}", replication.source, replication.target)),
     ];
+    if let Some(usage) = &replication.month_usage {
+        rows.push(("month", format!("{}: {}", usage.month, cost::sent(&usage.sent))));
+        rows.extend(usage.sent.cost.as_ref().map(|cost| ("cost", cost::text(cost))));
+    }
     for (label, value) in [("owner", &replication.owner), ("group", &replication.group)] {
         rows.extend((!value.is_empty()).then(|| (label, value.clone())));
     }
@@ -310,10 +326,11 @@ fn rounds(rounds: &[RoundInfo]) -> String {
             round.tables_done.to_string(),
             round.tables_failed.to_string(),
             units::bytes(round.bytes_read),
+            cost::short(round.cost.as_ref()),
             round.cause.clone(),
         ]
     };
-    let headings = [">ROUND", "BEGAN", "ENDED", ">DONE", ">FAILED", ">READ", "CAUSE"];
+    let headings = [">ROUND", "BEGAN", "ENDED", ">DONE", ">FAILED", ">READ", ">COST", "CAUSE"];
     table::grid(headings, &rounds.iter().map(row).collect::<Vec<_>>())
 }
 
@@ -326,6 +343,7 @@ fn object(replication: &ReplicationInfo) -> Object<'_> {
         tables_done: round.tables_done,
         tables_failed: round.tables_failed,
         bytes_read: round.bytes_read,
+        cost: cost::object(round.cost.as_ref()),
     });
     let unapproved =
         replication.unapproved.iter().map(|(path, bytes)| UnapprovedObject { path, bytes: *bytes });
@@ -355,6 +373,10 @@ fn object(replication: &ReplicationInfo) -> Object<'_> {
         tables_late: replication.tables_late,
         next_slots: slots.collect(),
         last_rounds: rounds.collect(),
+        month_usage: replication.month_usage.as_ref().map(|usage| MonthUsageObject {
+            month: &usage.month,
+            sent: cost::sent_object(Some(&usage.sent)),
+        }),
         tables: None,
     }
 }

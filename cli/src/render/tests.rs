@@ -38,6 +38,7 @@ fn job(state: JobStatus) -> JobInfo {
         progress: JobProgress::default(),
         create_time_ms: Some(0),
         end_time_ms: None,
+        sent: None,
     }
 }
 
@@ -136,6 +137,7 @@ fn a_plans_object_and_text() {
         clone_metrics: result().clone_metrics,
         up_to_date: false,
         target_version: None,
+        cost: None,
     };
     let answer = plan::answer(&spec(), &change).unwrap();
     let wanted = concat!(

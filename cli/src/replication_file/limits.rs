@@ -20,6 +20,13 @@ pub(super) fn max_lag(keys: &mut TableKeys<'_>, report: &mut FileReport<'_>) -> 
 
 pub(super) fn budget(keys: &mut TableKeys<'_>, report: &mut FileReport<'_>) -> Option<BudgetSpec> {
     let mut table = keys.table("budget", report)?;
+    let budget = budget_keys(&mut table, report);
+    table.finish(report);
+    Some(budget)
+}
+
+/// The keys that every budget has.
+pub(super) fn budget_keys(table: &mut TableKeys<'_>, report: &mut FileReport<'_>) -> BudgetSpec {
     let bytes = table.parsed("bytes", units::size, report);
     let money = table.parsed("money", str::parse::<Money>, report);
     let word = table.word("at_limit", report);
@@ -36,8 +43,7 @@ pub(super) fn budget(keys: &mut TableKeys<'_>, report: &mut FileReport<'_>) -> O
             AtLimit::Slow { bytes_per_second: rate.unwrap_or(0) }
         }
     };
-    table.finish(report);
-    Some(BudgetSpec { bytes, money, at_limit })
+    BudgetSpec { bytes, money, at_limit }
 }
 
 pub(super) fn bandwidth(

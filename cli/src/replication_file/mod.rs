@@ -2,7 +2,7 @@
 //!
 //! * `from_toml`, `from_yaml`: text → a tree of values with their lines (`node`).
 //! * `keys`: the keys of a table; `units`: lengths of time, sizes and rates.
-//! * `declaration`, `timing`, `limits`: the keys of a replication.
+//! * `declaration`, `timing`, `limits`: the keys of a replication; `shared_budget`: of a budget.
 //! * `report`: mistakes, and the lines of fields. [`error`]: mistakes as they are told.
 //!
 //! The keys are described in `docs/replications.md`.
@@ -15,6 +15,7 @@ mod keys;
 mod limits;
 mod node;
 mod report;
+mod shared_budget;
 #[cfg(test)]
 mod tests;
 mod timing;
@@ -23,14 +24,15 @@ mod units;
 use std::path::Path;
 
 use deepclone_core::replication::{
-    CheckedReplication, ReplicationName, ReplicationSpec, SetError, check_set,
+    CheckedReplication, ReplicationName, ReplicationSpec, SetError, SharedBudgetSpec,
+    check_budgets, check_set,
 };
 use deepclone_core::unix_time::UnixTime;
 
 use declaration::DEFAULTS;
 use error::{FileError, FileErrors};
-use keys::TableKeys;
-use node::FileNode;
+use keys::{TableField, TableKeys};
+use node::{FileNode, NodeKey};
 use report::{FieldLines, FileReport, located, sorted};
 
 /// The form that this version reads.
@@ -41,6 +43,8 @@ const VERSION: i64 = 1;
 pub struct ReplicationFile {
     pub specs: Vec<ReplicationSpec>,
     pub checked: Vec<CheckedReplication>,
+    /// Budgets of several of them.
+    pub budgets: Vec<SharedBudgetSpec>,
     file: String,
     lines: FieldLines,
 }
@@ -75,8 +79,8 @@ impl ReplicationFile {
             FileForm::Yaml => from_yaml::parse(text),
         };
         let mut report = FileReport::new(file);
-        let found = match parsed {
-            Ok(root) => replications(&root, &mut report),
+        let (found, budgets) = match parsed {
+            Ok(root) => whole(&root, &mut report),
             Err((line, message)) => {
                 report.error(line, "", message);
                 return Err(sorted(report.into_parts().1));
@@ -85,9 +89,16 @@ impl ReplicationFile {
         let (lines, mut errors) = report.into_parts();
         let specs: Vec<ReplicationSpec> = found.iter().map(|found| found.spec.clone()).collect();
         let set_errors = if errors.is_empty() {
-            match check_set(&specs, now) {
-                Ok(checked) => return Ok(Self { specs, checked, file: file.to_owned(), lines }),
-                Err(set_errors) => set_errors,
+            match (check_set(&specs, now), check_budgets(&budgets)) {
+                (Ok(checked), Ok(_)) => {
+                    let file = file.to_owned();
+                    return Ok(Self { specs, checked, budgets, file, lines });
+                }
+                (checked, checked_budgets) => {
+                    let mut errors = checked.err().unwrap_or_default();
+                    errors.extend(checked_budgets.err().unwrap_or_default());
+                    errors
+                }
             }
         } else {
             check_intact(&found, now)
@@ -114,8 +125,11 @@ struct ReadReplication {
     is_intact: bool,
 }
 
-fn replications(root: &FileNode, report: &mut FileReport<'_>) -> Vec<ReadReplication> {
-    let Some(mut keys) = TableKeys::of(root, "", 1, report) else { return Vec::new() };
+fn whole(
+    root: &FileNode,
+    report: &mut FileReport<'_>,
+) -> (Vec<ReadReplication>, Vec<SharedBudgetSpec>) {
+    let Some(mut keys) = TableKeys::of(root, "", 1, report) else { return Default::default() };
     if keys.required("version", report).is_some() {
         let version: Option<i64> = keys.integer("version", report);
         if version.is_some_and(|version| version != VERSION) {
@@ -125,20 +139,32 @@ fn replications(root: &FileNode, report: &mut FileReport<'_>) -> Vec<ReadReplica
     }
     let defaults = keys.table("defaults", report);
     let entries = keys.field("replication", report).map(|field| field.entries(report));
+    let budgets = keys.tables("budget", report);
     keys.finish(report);
+    let zone = defaults.as_ref().map(|table| table.only(&["time_zone"])).unwrap_or_default();
+    let budgets = budgets.into_iter().map(|table| table.with_defaults(&zone));
+    let budgets = budgets.map(|table| shared_budget::shared_budget(table, report)).collect();
     let defaults = defaults.map(|table| {
         let known = table.only(&DEFAULTS);
         table.check_known(&DEFAULTS, report);
         known
     });
     let defaults = defaults.unwrap_or_default();
+    (replications(entries.unwrap_or_default(), &defaults, report), budgets)
+}
+
+fn replications<'a>(
+    entries: Vec<TableField<'a>>,
+    defaults: &[(&'a NodeKey, &'a FileNode)],
+    report: &mut FileReport<'_>,
+) -> Vec<ReadReplication> {
     let mut found = Vec::new();
-    for (index, entry) in entries.unwrap_or_default().into_iter().enumerate() {
+    for (index, entry) in entries.into_iter().enumerate() {
         let label = format!("replication[{index}]");
         report.begin(Some(index), &label, entry.line);
         let mistakes = report.mistakes();
         let table = entry.table_at("", report);
-        let Some(mut table) = table.map(|table| table.with_defaults(&defaults)) else { continue };
+        let Some(mut table) = table.map(|table| table.with_defaults(defaults)) else { continue };
         let name = table.required("name", report);
         let name = name.and_then(|name| name.parsed(str::parse::<ReplicationName>, report));
         let label = name.as_ref().map_or(label, ToString::to_string);

@@ -48,6 +48,8 @@ pub(super) struct Built {
     /// A digest of who asks which store; `None` where it does not copy by itself.
     pub(super) principal: Option<[u8; 32]>,
     pub(super) account: Option<String>,
+    /// The region that the settings name; empty for none.
+    pub(super) region: String,
     pub(super) endpoint: String,
 }
 
@@ -85,7 +87,7 @@ pub(super) fn build(
         digest.update(text.as_bytes());
     }
     let account = Some(facts.account).filter(|account| !account.is_empty());
-    let (fingerprint, endpoint) = (digest.finalize().into(), facts.endpoint);
+    let fingerprint = digest.finalize().into();
     Ok(Built {
         store,
         plain,
@@ -93,7 +95,8 @@ pub(super) fn build(
         fingerprint,
         principal: facts.principal,
         account,
-        endpoint,
+        region: facts.region,
+        endpoint: facts.endpoint,
     })
 }
 

@@ -4,11 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use deepclone_core::price::Region;
 use object_store::ObjectStore;
 use tokio::sync::OnceCell;
 
 use super::error::ConnectionError;
 use super::location::Location;
+use super::place::{PlaceSettings, place};
 use super::side::Side;
 use super::{build, settings};
 use crate::config::ConnectionSettings;
@@ -27,6 +29,8 @@ pub(super) struct Connection {
     pub(super) principal: Option<[u8; 32]>,
     /// The URL of the store's server; empty for the provider's own.
     pub(super) endpoint: String,
+    /// Where the store is, for prices; `None` when that is not known.
+    pub(super) region: Option<Region>,
     /// The store of the root.
     pub(super) store: Arc<dyn ObjectStore>,
     /// The same store without checksums in headers; `None` when it never sends them.
@@ -101,9 +105,14 @@ pub(super) fn named(
         ConnectionError::BadUri { why, .. } => bad_key("url", why),
         other => other,
     })?;
-    let options = settings::from_keys(name, location.scheme, &settings.options)?;
+    let options = settings::from_keys(name, location.scheme, &settings.store_options())?;
     let roles = settings.roles.clone();
-    connection(name, location, roles, &options, settings.identity.as_deref())
+    let said = PlaceSettings {
+        cloud: settings.cloud.as_deref(),
+        region: settings.region.as_deref(),
+        ..PlaceSettings::default()
+    };
+    connection(name, location, roles, &options, settings.identity.as_deref(), said)
 }
 
 /// Builds a connection with the root `location`.
@@ -116,17 +125,23 @@ pub(super) fn connection(
     roles: Vec<Side>,
     options: &settings::Options,
     identity: Option<&str>,
+    said: PlaceSettings<'_>,
 ) -> Result<Connection, ConnectionError> {
     let built = build::build(name, &location, options, identity)?;
     // A URI that names the account belongs to a connection whose settings name it.
     location.account = location.account.or(built.account);
     let build::Built { store, plain, streaming, fingerprint, principal, endpoint, .. } = built;
+    let settings = PlaceSettings { own_region: &built.region, endpoint: &endpoint, ..said };
+    let region = place(location.scheme, settings).map_err(|(key, why)| {
+        ConnectionError::BadKey { name: name.to_owned(), key: key.to_owned(), why }
+    })?;
     Ok(Connection {
         location,
         roles,
         fingerprint,
         principal,
         endpoint,
+        region,
         store,
         plain,
         streaming,

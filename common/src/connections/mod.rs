@@ -11,7 +11,8 @@
 //!
 //! Layout: `location` (a URI, taken apart) → `settings` (keys and values) → `build`, `local` (the
 //! store) → `connection` → `registry` (all of them) → `probe` (targets are tried); `overlap`
-//! decides whether one table lies inside another, `one_store` whether a store may copy by itself.
+//! decides whether one table lies inside another, `one_store` whether a store may copy by itself,
+//! `place` where a store is.
 
 mod build;
 mod connection;
@@ -20,6 +21,7 @@ mod local;
 mod location;
 mod one_store;
 mod overlap;
+mod place;
 mod probe;
 mod registry;
 mod resolved;

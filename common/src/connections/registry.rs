@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use deepclone_core::failure::Failure;
 use deepclone_core::limits::FOLDERS_ABOVE_MAX;
+use deepclone_core::price::{Region, RegionPair};
 use deepclone_core::spec::TableRef;
 use object_store::ObjectStore;
 use object_store::multipart::MultipartStore;
@@ -17,6 +18,7 @@ use super::local::LocalStore;
 use super::location::{self, Location, Scheme};
 use super::one_store::{OneStore, StorePairs};
 use super::overlap::{TablePlace, refuse_overlap};
+use super::place::PlaceSettings;
 use super::resolved::{Offer, Opened, Resolved, Writes};
 use super::settings;
 use super::side::Side;
@@ -82,6 +84,7 @@ impl Connections {
             fingerprint,
             principal: None,
             endpoint: String::new(),
+            region: None,
             store,
             plain: None,
             streaming: Some(streaming),
@@ -106,7 +109,8 @@ impl Connections {
         let name = format!("@{side}");
         let location = Location::parse(&table.uri)?;
         let options = settings::from_environment(&name, location.scheme, side, variables)?;
-        let connection = connection(&name, location, vec![side], &options, None)?;
+        let said = PlaceSettings::default();
+        let connection = connection(&name, location, vec![side], &options, None, said)?;
         self.by_name.insert(name, connection);
         Ok(())
     }
@@ -232,6 +236,18 @@ impl Connections {
         let mut pairs = self.pairs.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let pair = pairs.entry((source.to_owned(), target.to_owned()));
         Some(pair.or_insert_with(|| OneStore::new(&from.location.bucket)).clone())
+    }
+
+    /// Returns where the store of a connection is; `None` when that is not known.
+    #[must_use]
+    pub fn region(&self, name: &str) -> Option<&Region> {
+        self.by_name.get(name)?.region.as_ref()
+    }
+
+    /// Returns where copies from one connection to another come from and go to.
+    #[must_use]
+    pub fn regions(&self, source: &str, target: &str) -> RegionPair {
+        RegionPair { source: self.region(source).cloned(), target: self.region(target).cloned() }
     }
 
     /// Returns the folders above a table, the nearest first, up to the connection's root. For a

@@ -124,7 +124,7 @@ fn keys_that_cannot_be_meant_are_refused_by_name() {
         (s3, "aws_bucket = \"c\"", "the url names it"),
         (s3, "aws_conditional_put = \"disabled\"", "cannot be changed"),
         (s3, "timeout = \"1s\"", "cannot be changed"),
-        (s3, "region = \"a\"\naws_region = \"b\"", "set twice"),
+        (s3, "default_region = \"a\"\naws_default_region = \"b\"", "set twice"),
         (s3, "aws_region_file = \"/x\"", "aws_region_file"),
         (s3, "aws_secret_access_key_file = \"/no/such/file\"", "cannot read the file"),
         (s3, "aws_endpoint_url = \"http://u:hunter2@h\"", "aws_endpoint_url"),

@@ -2,6 +2,7 @@
 //!
 //! Layout, from a request down to the network:
 //!
+//! * [`counted`]: a store that counts what is asked of it.
 //! * [`table`]: a table's folder in a store, and the key of an object in it.
 //! * [`requests`]: requests that the `object_store` crate does not offer.
 //! * [`literal`]: reads of keys that it cannot name.
@@ -22,6 +23,7 @@
 mod answer;
 pub mod client;
 pub mod copying;
+pub mod counted;
 pub mod counts;
 pub mod error;
 mod flow_body;

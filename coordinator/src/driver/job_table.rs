@@ -11,15 +11,19 @@ use deepclone_core::failure::Failure;
 use deepclone_core::ids::{JobId, TargetKey, TaskFingerprint};
 use deepclone_core::job_limits::JobLimits;
 use deepclone_core::machine::{End, Fact, JobView, Machine};
+use deepclone_core::price::Traffic;
 use deepclone_core::receipt::{Receipt, SharedUpload};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use super::snapshot::{JobPhases, JobSnapshot, JobsPage, JobsQuery};
 use super::watchers::Watchers;
+use crate::costs::book::{Book, ahead, told};
 use crate::job_plan::JobPlan;
 use crate::shared_steps::SharedSteps;
-use crate::state::{Entry, Evidence, JobSpec, PlanNote, StateError, decode_spec};
+use crate::state::{
+    Entry, Evidence, JobSent, JobSpec, PlanNote, StateError, UsageRow, decode_spec,
+};
 
 /// Every job that the machine shows.
 #[derive(Default)]
@@ -28,6 +32,8 @@ pub(super) struct JobTable {
     /// The jobs by [`JobEntry::place`].
     places: BTreeMap<u64, JobId>,
     watchers: Watchers,
+    /// What the live ones sent.
+    pub(super) book: Book,
     /// Entries that were ever made.
     made: u64,
 }
@@ -41,6 +47,8 @@ pub(super) struct JobEntry {
     sequence: u64,
     /// As recorded with the job's newest plan or its end.
     note: PlanNote,
+    /// What the coordinator read for it.
+    logs: Traffic,
     created_ms: i64,
     phases: JobPhases,
     ended_ms: Option<i64>,
@@ -98,6 +106,7 @@ impl JobTable {
             place: self.made,
             sequence: 0,
             note: PlanNote::default(),
+            logs: Traffic::default(),
             created_ms: 0,
             phases: JobPhases::default(),
             ended_ms: None,
@@ -135,13 +144,55 @@ impl JobTable {
             _ => {}
         }
         if let Some(note) = &entry.note {
+            job.logs = note.logs;
             job.note = note.clone();
         }
     }
 
+    /// Counts what an effect read for a job.
+    pub(super) fn note_reads(&mut self, job: JobId, reads: Traffic) {
+        if let Some(entry) = self.entries.get_mut(&job) {
+            entry.logs = entry.logs + reads;
+        }
+    }
+
+    /// What every job tells that it sent, that has not ended.
+    pub(super) fn told(&self, machine: &Machine) -> BTreeMap<JobId, Traffic> {
+        let live = self.entries.iter().filter_map(|(job, entry)| {
+            let view = machine.job(*job).filter(|view| view.end.is_none())?;
+            Some((*job, told(&view.progress, entry.logs)))
+        });
+        live.collect()
+    }
+
+    /// Books what a job sent. Returns the row that changes.
+    pub(super) fn book_sent(&mut self, machine: &Machine, job: JobId) -> Option<UsageRow> {
+        let (entry, view) = (self.entries.get(&job)?, machine.job(job)?);
+        self.book.note(job, &entry.job_spec, told(&view.progress, entry.logs))
+    }
+
+    /// Returns the note to record with a fact.
+    pub(super) fn note_of(&self, fact: &Fact) -> Option<PlanNote> {
+        let entry = self.entries.get(&fact.job())?;
+        match fact {
+            Fact::Planned { .. } => {
+                Some(PlanNote { logs: entry.logs, sent: None, ..entry.work.note.clone()? })
+            }
+            Fact::Ended { job, .. } => {
+                let note = entry.work.note.as_ref().unwrap_or(&entry.note).clone();
+                Some(PlanNote { logs: entry.logs, sent: self.sent(*job), ..note })
+            }
+            _ => None,
+        }
+    }
+
+    fn sent(&self, job: JobId) -> Option<JobSent> {
+        self.book.sent(job).map(|(traffic, cost)| JobSent { traffic, cost })
+    }
+
     pub(super) fn snapshot(&self, machine: &Machine, job: JobId) -> Option<Arc<JobSnapshot>> {
         let view = machine.job(job)?;
-        Some(Arc::new(self.entries.get(&job)?.snapshot(&view)))
+        Some(Arc::new(self.entries.get(&job)?.snapshot(&view, &self.book)))
     }
 
     /// Some jobs, the newest first. `None` when the job to begin after is not shown any more.
@@ -176,7 +227,8 @@ impl JobTable {
     pub(super) fn changed(&mut self, machine: &Machine, job: JobId) {
         let Some(entry) = self.entries.get_mut(&job) else { return };
         entry.sequence += 1;
-        let now = || machine.job(job).map(|view| Arc::new(entry.snapshot(&view)));
+        let book = &self.book;
+        let now = || machine.job(job).map(|view| Arc::new(entry.snapshot(&view, book)));
         self.watchers.send(job, now);
     }
 
@@ -188,12 +240,18 @@ impl JobTable {
         self.entries.retain(|&job, _| machine.job_state(job).is_some());
         self.places.retain(|_, job| self.entries.contains_key(job));
         self.watchers.retain(|job| self.entries.contains_key(&job));
+        self.book.retain(|job| self.entries.contains_key(&job));
     }
 }
 
 impl JobEntry {
-    fn snapshot(&self, view: &JobView<'_>) -> JobSnapshot {
+    fn snapshot(&self, view: &JobView<'_>, book: &Book) -> JobSnapshot {
+        let sent = book.sent(view.job).map(|(traffic, cost)| JobSent { traffic, cost });
+        let is_ahead = view.end.is_none() && view.source_version.is_some();
+        let ahead = is_ahead.then(|| ahead(&view.progress, self.note.requests));
         JobSnapshot {
+            sent: sent.or_else(|| self.note.sent.clone()),
+            ahead: ahead.map(|traffic| book.price(&self.job_spec, traffic)),
             sequence: self.sequence,
             job: view.job,
             job_spec: Arc::clone(&self.job_spec),
@@ -211,14 +269,6 @@ impl JobEntry {
 }
 
 impl JobWork {
-    /// Returns the note to record with a fact.
-    pub(super) fn note_of(&self, fact: &Fact) -> Option<PlanNote> {
-        match fact {
-            Fact::Planned { .. } | Fact::Ended { .. } => self.note.clone(),
-            _ => None,
-        }
-    }
-
     /// Returns the evidence to record with a fact: what its receipt saw, or what earlier receipts
     /// saw of the plan that is made now.
     pub(super) fn evidence_of(
@@ -312,6 +362,8 @@ pub(super) fn ended_snapshot(entries: &[Entry]) -> Result<Arc<JobSnapshot>, Stat
         source_version = Some(version);
     }
     Ok(Arc::new(JobSnapshot {
+        sent: note.sent.clone(),
+        ahead: None,
         sequence,
         job,
         job_spec,

@@ -9,6 +9,7 @@ use deepclone_core::failure::Failure;
 use deepclone_core::ids::{ConnectionKey, Epoch, GrantKey, JobId, TargetKey, WorkerId};
 use deepclone_core::job_limits::{JobShare, LimitsChange};
 use deepclone_core::machine::{HeldTask, PublishOutcome, Route, TaskOutcome};
+use deepclone_core::price::Traffic;
 use deepclone_core::task::{Capacity, Grant};
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
@@ -43,10 +44,10 @@ pub enum Message {
     Leave(WorkerId, Vec<GrantKey>, Reply<()>),
     /// A look-up of an ended job in the database ended.
     Recalled(JobId, Result<Option<Vec<Entry>>, StateError>),
-    /// A planning effect ended.
-    PlanEnded(JobId, Result<PlanOutcome, Failure>),
-    /// A publishing effect ended.
-    PublishEnded(JobId, Result<PublishOutcome, Failure>),
+    /// A planning effect ended, which read so much.
+    PlanEnded(JobId, Traffic, Result<PlanOutcome, Failure>),
+    /// A publishing effect ended, which read so much.
+    PublishEnded(JobId, Traffic, Result<PublishOutcome, Failure>),
 }
 
 /// A job that a client asks for.

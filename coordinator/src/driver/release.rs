@@ -62,10 +62,10 @@ impl Driver {
     fn spawn_plan(&mut self, job: JobId) {
         let Some(entry) = self.jobs.get(job) else { return };
         let (job_spec, vanished) = (Arc::clone(&entry.job_spec), entry.work.vanished.clone());
-        let (context, sender) = (self.context.clone(), self.sender.clone());
+        let ((context, reads), sender) = (self.context.counted(), self.sender.clone());
         let planning = self.reading.spawn(async move {
             let outcome = guarded(plan_for_job(&context, job, &job_spec, &vanished)).await;
-            let _gone = sender.send(Message::PlanEnded(job, outcome)).await;
+            let _gone = sender.send(Message::PlanEnded(job, reads.traffic(), outcome)).await;
         });
         if let Some(work) = self.jobs.work(job) {
             work.planning = Some(planning);
@@ -87,10 +87,10 @@ impl Driver {
 
     fn spawn_publish(&self, job: JobId) {
         let Some(plan) = self.jobs.plan(job).map(Arc::clone) else { return };
-        let (context, sender) = (self.context.clone(), self.sender.clone());
+        let ((context, reads), sender) = (self.context.counted(), self.sender.clone());
         tokio::spawn(async move {
             let outcome = guarded(publish::publish(&context, job, &plan)).await;
-            let _gone = sender.send(Message::PublishEnded(job, outcome)).await;
+            let _gone = sender.send(Message::PublishEnded(job, reads.traffic(), outcome)).await;
         });
     }
 

@@ -29,8 +29,8 @@ impl CheckedReport {
             let fits = plan.and_then(|plan| plan.receipt_fits(key.fingerprint, receipt));
             if fits == Some(false) {
                 let message = "the receipt does not fit the task's objects".to_owned();
-                let kind = TaskFailureKind::Corrupt;
-                *outcome = TaskOutcome::Failed(TaskFailure { index: None, kind, message });
+                let (kind, spent) = (TaskFailureKind::Corrupt, receipt.spent());
+                *outcome = TaskOutcome::Failed(TaskFailure { index: None, kind, message, spent });
             }
         }
         Self { worker, outcomes }

@@ -1,13 +1,16 @@
 //! The loop: one turn after another, until the shutdown or until facts cannot be made durable.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use deepclone_core::failure::Failure;
-use deepclone_core::ids::Epoch;
+use deepclone_core::ids::{Epoch, JobId};
 use deepclone_core::limits::{EVENTS_PER_BATCH_MAX, Limits};
 use deepclone_core::machine::{Fact, Moment};
+use deepclone_core::price::Traffic;
 use deepclone_core::turn::{self, Decisions};
+use deepclone_core::unix_time::UnixTime;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -20,6 +23,7 @@ use super::message::Message;
 use super::owner::Driver;
 use super::take::Intake;
 use super::{journal, purge};
+use crate::costs::book::{Book, by_regions};
 use crate::effects::Context;
 use crate::metrics::Gauges;
 use crate::state::{Batch, Entry, StateError};
@@ -53,6 +57,7 @@ pub async fn start(
     let facts = entries.into_iter().map(|entry| entry.fact);
     let (machine, recovered) = turn::recover(epoch, limits, Moment(0), facts);
     jobs.prune(&machine);
+    jobs.book = book(&context, &jobs.told(&machine)).await?;
     let (sender, messages) = mpsc::channel(MESSAGES_MAX);
     let handle = Handle::new(sender.clone(), epoch);
     let stop = shutdown.child_token();
@@ -67,6 +72,14 @@ pub async fn start(
         outcome
     });
     Ok((handle, running))
+}
+
+/// Reads what live jobs sent before, and what this month saw.
+async fn book(context: &Context, told: &BTreeMap<JobId, Traffic>) -> Result<Book, StateError> {
+    let now = UnixTime(context.clock.now_ms());
+    let rows = context.store.live_usage().await?;
+    let month = context.store.usage(&by_regions(now)).await?;
+    Ok(Book::recover(context.pricing.clone(), now, &month, rows, told))
 }
 
 /// Workers take no answer of a lower epoch than one that they have seen. When the database was
@@ -190,12 +203,15 @@ impl Driver {
     fn batch(&mut self, facts: Vec<Fact>) -> Batch {
         let recorded_ms = self.context.clock.now_ms();
         let mut batch = Batch::default();
+        self.jobs.book.set_now(UnixTime(recorded_ms));
+        let jobs: BTreeSet<JobId> = facts.iter().map(Fact::job).collect();
+        let booked = jobs.into_iter().filter_map(|job| self.jobs.book_sent(&self.machine, job));
+        batch.usage.extend(booked);
         for fact in facts {
-            let mut note = None;
             if let Some(work) = self.jobs.work(fact.job()) {
                 batch.evidence.extend(work.evidence_of(&fact, recorded_ms));
-                note = work.note_of(&fact);
             }
+            let note = self.jobs.note_of(&fact);
             batch.entries.push(Entry { fact, note, recorded_ms });
         }
         batch

@@ -7,7 +7,8 @@ use deepclone_core::ids::{ConnectionKey, JobId, WorkerId};
 use deepclone_core::job_limits::JobLimits;
 use deepclone_core::machine::{End, JobState, Progress, WorkerState};
 
-use crate::state::{JobSpec, PlanNote};
+use crate::costs::priced::Priced;
+use crate::state::{JobSent, JobSpec, PlanNote};
 
 /// A job as it is now, or as it ended.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +27,10 @@ pub struct JobSnapshot {
     /// `None` while it is live.
     pub end: Option<End>,
     pub note: PlanNote,
+    /// What it sent so far. `None` while nothing is known to have been sent.
+    pub sent: Option<JobSent>,
+    /// What the rest of its plan will cost. `None` when it has no plan, or has ended.
+    pub ahead: Option<Priced>,
     /// Milliseconds since 1970 (UTC).
     pub created_ms: i64,
     pub phases: JobPhases,

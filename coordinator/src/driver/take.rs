@@ -86,8 +86,12 @@ impl Driver {
                 answers.push(Answer::Done(reply));
                 events.push(Event::WorkerLeft { worker, returned });
             }
-            Message::PlanEnded(job, outcome) => events.push(self.plan_ended(job, outcome)),
-            Message::PublishEnded(job, outcome) => {
+            Message::PlanEnded(job, reads, outcome) => {
+                self.jobs.note_reads(job, reads);
+                events.push(self.plan_ended(job, outcome));
+            }
+            Message::PublishEnded(job, reads, outcome) => {
+                self.jobs.note_reads(job, reads);
                 let outcome = outcome.unwrap_or_else(PublishOutcome::Failed);
                 events.push(Event::PublishEnded { job, outcome });
             }

@@ -5,12 +5,14 @@
 //! * [`target`]: checks that the target can hold a replica, before anything is copied.
 //! * [`again`]: planning for a job, after an earlier attempt at it.
 //! * [`abort`]: uploads of shared objects that were given up.
+//! * [`reads`]: counts what they read.
 //! * [`publish`]: checks of vectors and objects, the ledger → the commit → checkpoint, hints.
 
 pub mod abort;
 pub mod again;
 pub mod plan;
 pub mod publish;
+pub mod reads;
 pub mod target;
 
 use std::panic::AssertUnwindSafe;
@@ -23,12 +25,15 @@ use deepclone_common::store::table::TableStore;
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::{SourceKey, TargetKey};
 use deepclone_core::limits::Limits;
+use deepclone_core::price::PriceTable;
 use deepclone_core::reason::Reason;
 use deepclone_core::shard::Packing;
 use futures::FutureExt as _;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use self::reads::LogReads;
+use crate::costs::pricing::Pricing;
 use crate::state::Store;
 
 /// Plans that are made at the same time: each holds the logs of two tables in memory.
@@ -43,6 +48,10 @@ pub struct Context {
     pub store: Arc<dyn Store>,
     /// Tells when facts are recorded, and how old evidence is.
     pub clock: Clock,
+    /// By what costs are estimated.
+    pub pricing: Pricing,
+    /// Counts what is read of tables.
+    reads: LogReads,
     /// Bounds the memory of planning (I8).
     planning: Arc<Semaphore>,
     /// How objects are packed into tasks.
@@ -57,9 +66,11 @@ impl Context {
     pub fn new(connections: Arc<Connections>, store: Arc<dyn Store>, limits: &Limits) -> Self {
         let planning = Arc::new(Semaphore::new(PLANS_AT_ONCE_MAX));
         Self {
+            pricing: Pricing { connections: Arc::clone(&connections), ..Pricing::default() },
             connections,
             store,
             clock: Clock::System,
+            reads: LogReads::default(),
             planning,
             packing: Packing {
                 task_objects_max: limits.task_objects_max,
@@ -75,6 +86,19 @@ impl Context {
         Self { clock, ..self }
     }
 
+    /// Returns the same with other prices than the list prices.
+    #[must_use]
+    pub fn with_prices(self, table: PriceTable) -> Self {
+        let pricing = Pricing { table: Arc::new(table), ..self.pricing };
+        Self { pricing, ..self }
+    }
+
+    /// Returns the same for one effect, with what counts its reads.
+    pub(crate) fn counted(&self) -> (Self, LogReads) {
+        let reads = LogReads::default();
+        (Self { reads: reads.clone(), ..self.clone() }, reads)
+    }
+
     /// Waits until another plan may be made; it counts until the permit is dropped.
     pub(crate) async fn turn_to_plan(&self) -> Option<SemaphorePermit<'_>> {
         // The semaphore is never closed.
@@ -86,7 +110,8 @@ impl Context {
     /// # Errors
     /// This process has the connection no more.
     pub fn open(&self, side: Side, table: &Resolved) -> Result<TableStore, Failure> {
-        self.connections.open(table).map_err(|error| error.failure_of(side))
+        let table = self.connections.open(table).map_err(|error| error.failure_of(side))?;
+        Ok(self.reads.count(side, table))
     }
 }
 

@@ -113,6 +113,7 @@ async fn make(
     };
     let note = PlanNote {
         kept: Some(work.source_retention()),
+        requests: requests(work.objects(), target_table.kind()),
         ..note(Some(metrics_map(&work.metrics())), work.notices().to_vec())
     };
     let source = source_key(&job_spec.source, work.lineage());
@@ -239,7 +240,8 @@ fn machine_plan(job_spec: &JobSpec, work: &Work, tasks: &[Shard], packing: Packi
 }
 
 fn note(clone_metrics: Option<BTreeMap<String, i64>>, notices: Vec<String>) -> PlanNote {
-    PlanNote { clone_metrics: clone_metrics.unwrap_or_default(), notices, kept: None }
+    let clone_metrics = clone_metrics.unwrap_or_default();
+    PlanNote { clone_metrics, notices, ..PlanNote::default() }
 }
 
 fn figures_map(figures: &SourceFigures) -> BTreeMap<String, i64> {

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use deepclone_core::budget::Cost;
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::{JobId, ReplicationId, TableNumber};
 use deepclone_core::job_limits::{JobLimits, LimitsChange};
@@ -16,16 +15,17 @@ use super::entry::{ROUNDS_KEPT, ReplicationEntry, Table};
 use super::follow::follow;
 use super::lag_history::LagOccasion;
 use super::message::EngineMessage;
-use super::news::JobNews;
+use super::news::{JobFigures, JobNews};
 use super::owner::claim;
 use super::probe::probe;
+use super::probe_costs::origin;
 use super::rates::share;
 use super::show;
 use super::table_job::table_job;
 use super::{rows, view::RoundView};
 use crate::driver::message::Message;
 use crate::rpc::accept;
-use crate::state::{JobSpec, RowChange, StateError};
+use crate::state::{Batch, JobSpec, RowChange, StateError};
 
 /// Attempts to make rows durable before the engine stops.
 const WRITE_ATTEMPTS_MAX: u32 = 5;
@@ -54,13 +54,13 @@ impl Engine {
                 }
                 StandingFact::RoundEnded { replication, round } => {
                     let Some(entry) = self.entries.get_mut(&replication) else { continue };
-                    let read = std::mem::take(&mut entry.read_in_round);
+                    let sent = std::mem::take(&mut entry.sent_in_round);
                     entry.count_round(round.outcome);
                     let tables = entry.tables.keys();
                     let closed =
                         tables.map(|table| rows::closed(replication, round.number, *table));
                     changes.extend(closed);
-                    self.note_round(replication, show::ended(&round, read), &mut changes);
+                    self.note_round(replication, show::ended(&round, sent), &mut changes);
                     changes.extend(self.sample_lag(replication, LagOccasion::RoundEnd));
                 }
                 StandingFact::Skipped { replication, slots, at } => {
@@ -108,6 +108,20 @@ impl Engine {
         Ok(())
     }
 
+    /// Makes durable what asking the sources took. What cannot be is told again a minute later.
+    pub(super) async fn keep_probe_costs(&mut self) {
+        let now = self.now();
+        let usage = self.probe_costs.rows(&self.entries, now);
+        if usage.is_empty() {
+            return;
+        }
+        let batch = Batch { usage, ..Batch::default() };
+        if let Err(error) = self.context.store.append(self.epoch, &batch).await {
+            tracing::warn!(failure = %error.failure(), "what asking took is not durable yet");
+            self.probe_costs.failed(&batch.usage);
+        }
+    }
+
     /// Does what the scheduler asks for. Returns what it leads to at once.
     pub(super) async fn act(&mut self, action: StandingAction) -> Option<StandingEvent> {
         match action {
@@ -145,8 +159,10 @@ impl Engine {
         let (context, order, sender) =
             (self.context.clone(), entry.probe_order(), self.sender.clone());
         self.tasks.spawn(async move {
+            let (context, reads) = context.counted();
             let probed = probe(&context, &order).await;
-            let _stopped = sender.send(EngineMessage::Probed(id, round, probed)).await;
+            let probed = EngineMessage::Probed(id, round, reads.traffic(), probed);
+            let _stopped = sender.send(probed).await;
         });
     }
 
@@ -223,11 +239,11 @@ impl Engine {
         }
     }
 
-    /// A job is over that read so much, and leaves its share of the rate to others.
-    fn count_ended(&mut self, id: ReplicationId, read: u64) {
+    /// A job is over, and leaves its share of the rate to others.
+    fn count_ended(&mut self, id: ReplicationId, figures: &JobFigures) {
         self.undivided.insert(id);
         if let Some(entry) = self.entries.get_mut(&id) {
-            entry.read_in_round = entry.read_in_round.saturating_add(read);
+            entry.sent_in_round.add(figures);
         }
     }
 
@@ -242,22 +258,14 @@ impl Engine {
         table.learn(job, &news);
         match news {
             // The replication has moved since it was submitted: what it sent is told at its end.
-            JobNews::Moved(_) if table.job.is_none_or(|(own, _)| own != job) => Default::default(),
+            JobNews::Moved(_) if table.job.as_ref().is_none_or(|(own, _)| *own != job) => {
+                Default::default()
+            }
             JobNews::Moved(figures) => {
-                let before = table.job.replace((job, Some(figures))).and_then(|(_, before)| before);
-                let mut events = Vec::new();
-                let read = figures.bytes_read_since(before);
-                if read > 0 {
-                    let total = Cost { bytes: figures.bytes_read, money: None };
-                    events.push(StandingEvent::JobSent { job, total });
-                }
-                let was_planned = before.is_some_and(|before| before.is_planned);
-                if figures.is_planned && !was_planned {
-                    // What it will cost beyond what it sent: a job may have been half done.
-                    let bytes = figures.bytes_total.saturating_sub(figures.bytes_done);
-                    let cost = Cost { bytes, money: None };
-                    events.push(StandingEvent::JobPlanned { job, cost });
-                }
+                let before = table.job.take().and_then(|(_, before)| before);
+                let read = figures.bytes_read_since(before.as_ref());
+                let events = figures.events_since(job, before.as_ref());
+                table.job = Some((job, Some(figures)));
                 self.count_bytes(id, read);
                 self.view = None;
                 (events, Vec::new())
@@ -265,7 +273,7 @@ impl Engine {
             JobNews::Ended { end, figures, created } => {
                 let own = table.end_job().filter(|(own, _)| *own == job);
                 let is_its_own = own.is_some();
-                let read = own.map_or(0, |(_, before)| figures.bytes_read_since(before));
+                let read = own.map_or(0, |(_, before)| figures.bytes_read_since(before.as_ref()));
                 let outcome = match end {
                     End::Succeeded { source_version, replica_version, .. } => {
                         if is_its_own {
@@ -282,8 +290,8 @@ impl Engine {
                 };
                 let changes = vec![rows::table(id, number, &table.kept)];
                 self.count_bytes(id, read);
-                self.count_ended(id, figures.bytes_read);
-                let total = Cost { bytes: figures.bytes_read, money: None };
+                self.count_ended(id, &figures);
+                let total = figures.spent();
                 let sent = StandingEvent::JobSent { job, total };
                 (vec![sent, StandingEvent::JobEnded { job, outcome }], changes)
             }
@@ -327,5 +335,7 @@ fn job_spec(
     let table = entry.tables.get(&number).ok_or_else(unknown)?;
     let bytes_per_second = share(entry.rate, &entry.tables);
     let limits = JobLimits { bytes_per_second, concurrency: None, held };
-    table_job(context, &entry.spec, &table.kept.path, claim(&entry.spec, entry.owner), limits)
+    let claim = claim(&entry.spec, entry.owner);
+    let job_spec = table_job(context, &entry.spec, &table.kept.path, claim, limits)?;
+    Ok(JobSpec { origin: Some(origin(entry)), ..job_spec })
 }

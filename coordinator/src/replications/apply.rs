@@ -1,28 +1,31 @@
 //! Makes a declared set of replications the one that is kept.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use deepclone_common::connections::Side;
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::ReplicationId;
+use deepclone_core::price::Traffic;
 use deepclone_core::reason::Reason;
 use deepclone_core::replication::{
-    CheckedReplication, ReplicationName, ReplicationSpec, SetError, check_set,
+    CheckedReplication, ReplicationName, ReplicationSpec, SetError, SharedBudgetSpec, check_set,
 };
 use deepclone_core::standing::StandingEvent;
 use deepclone_core::unix_time::UnixTime;
 
-use super::diff::{ReplicationChange, ReplicationDiff, diff};
+use super::diff::{ReplicationChange, ReplicationDiff, SetDiff, diff};
 use super::engine::Engine;
 use super::entry::ReplicationEntry;
 use super::kept::Times;
 use super::look::SurveyOrder;
 use super::message::{EngineMessage, EngineReply, SurveyedSet, unknown_replication};
+use super::money::{own_money, shared_money};
 use super::order::order;
 use super::owner::{claim, new_owner};
-use super::planned::{PlannedChange, planned};
+use super::planned::{PlannedSet, planned};
 use super::rows;
+use super::shared_budgets::SharedBudgets;
 use super::survey::{refusal, survey};
 use super::view::ReplicationView;
 use crate::effects::Context;
@@ -44,11 +47,12 @@ impl Engine {
     pub(super) async fn look_and_apply(
         &mut self,
         specs: Vec<ReplicationSpec>,
+        budgets: Vec<SharedBudgetSpec>,
         validate_only: bool,
-        answer: EngineReply<Vec<PlannedChange>>,
+        answer: EngineReply<PlannedSet>,
     ) {
-        let orders = match check_all(&self.context, &specs, self.now()) {
-            Ok(checked) => self.survey_orders(&specs, checked),
+        let orders = match check_all(&self.context, &specs, budgets.clone(), self.now()) {
+            Ok((checked, _)) => self.survey_orders(&specs, checked),
             Err(failure) => {
                 let _gone = answer.send(Err(failure));
                 return;
@@ -57,7 +61,7 @@ impl Engine {
         let (context, sender) = (self.context.clone(), self.sender.clone());
         self.tasks.spawn(async move {
             let surveys = survey(&context, orders, validate_only).await;
-            let surveyed = SurveyedSet { specs, validate_only, surveys, answer };
+            let surveyed = SurveyedSet { specs, budgets, validate_only, surveys, answer };
             let _stopped = sender.send(EngineMessage::Surveyed(Box::new(surveyed))).await;
         });
     }
@@ -89,12 +93,26 @@ impl Engine {
 
     /// Answers a set that was looked at.
     pub(super) async fn apply_surveyed(&mut self, surveyed: SurveyedSet) {
-        let SurveyedSet { specs, validate_only, surveys, answer } = surveyed;
+        let SurveyedSet { specs, budgets, validate_only, surveys, answer } = surveyed;
         let applied = match refusal(&surveys) {
             Some(failure) => Err(failure),
             None => {
-                let diffs = self.apply(specs, validate_only).await;
-                diffs.map(|diffs| planned(diffs, surveys))
+                let pairs: BTreeMap<ReplicationName, (String, String)> = specs
+                    .iter()
+                    .map(|spec| (spec.name.clone(), (spec.source.clone(), spec.target.clone())))
+                    .collect();
+                let pricing = self.context.pricing.clone();
+                let price = |name: &ReplicationName, bytes| {
+                    let (source, target) = pairs.get(name)?;
+                    let traffic = Traffic { bytes, ..Traffic::default() };
+                    pricing.price(source, target, Traffic::default(), traffic).money()
+                };
+                let diffs = self.apply(specs, budgets, validate_only).await;
+                diffs.map(|SetDiff { replications, budgets }| PlannedSet {
+                    replications: planned(replications, surveys, price),
+                    budgets,
+                    price_table: pricing.table.name.clone(),
+                })
             }
         };
         let _gone = answer.send(applied);
@@ -123,19 +141,26 @@ impl Engine {
     async fn apply(
         &mut self,
         specs: Vec<ReplicationSpec>,
+        budgets: Vec<SharedBudgetSpec>,
         validate_only: bool,
-    ) -> Result<Vec<ReplicationDiff>, Failure> {
+    ) -> Result<SetDiff, Failure> {
         let now = self.now();
-        let checked = check_all(&self.context, &specs, now)?;
-        let diffs = diff(&self.kept_specs(), &specs);
+        let (checked, budgets) = check_all(&self.context, &specs, budgets, now)?;
+        let diffs = SetDiff {
+            replications: diff(&self.kept_specs(), &specs),
+            budgets: self.budgets.diff(&budgets),
+        };
         if validate_only {
             return Ok(diffs);
         }
         let mut events = Vec::new();
-        let mut changes = Vec::new();
-        for diff in &diffs {
+        let budget_rows =
+            diffs.budgets.iter().map(|diff| rows::shared_budget(&diff.key, diff.next.as_ref()));
+        let mut changes: Vec<RowChange> = budget_rows.collect();
+        self.budgets = budgets;
+        for diff in &diffs.replications {
             let former = match &diff.change {
-                ReplicationChange::Unchanged => continue,
+                ReplicationChange::Unchanged if diffs.budgets.is_empty() => continue,
                 ReplicationChange::Rename { from } => from,
                 _ => &diff.name,
             };
@@ -149,8 +174,10 @@ impl Engine {
                 continue;
             };
             let replication = known.unwrap_or_else(|| self.id_for(&diff.name));
-            changes.extend(self.declare(replication, checked, now));
-            let order = Box::new(order(checked));
+            if diff.change != ReplicationChange::Unchanged {
+                changes.extend(self.declare(replication, checked, now));
+            }
+            let order = Box::new(order(checked, &self.budgets));
             events.push(StandingEvent::Applied { replication, order });
         }
         self.write(&changes).await?;
@@ -250,22 +277,29 @@ impl Engine {
 fn check_all(
     context: &Context,
     specs: &[ReplicationSpec],
+    budgets: Vec<SharedBudgetSpec>,
     now: UnixTime,
-) -> Result<Vec<CheckedReplication>, Failure> {
+) -> Result<(Vec<CheckedReplication>, SharedBudgets), Failure> {
     let mistake = |SetError { index, error }: SetError| Mistake {
         replication: index.map(|index| specs[index].name.to_string()),
         field: error.field,
         why: error.message,
     };
-    let (checked, mistakes) = match check_set(specs, now) {
+    let (checked, mut mistakes) = match check_set(specs, now) {
         Ok(checked) => {
             let mistakes = checked.iter().flat_map(|found| unfit(context, found)).collect();
             (checked, mistakes)
         }
         Err(errors) => (Vec::new(), errors.into_iter().map(mistake).collect::<Vec<_>>()),
     };
+    let budgets = SharedBudgets::new(budgets).unwrap_or_else(|errors| {
+        mistakes.extend(errors.into_iter().map(mistake));
+        SharedBudgets::default()
+    });
+    let of_money = shared_money(&context.pricing, budgets.all(), specs);
+    mistakes.extend(of_money.into_iter().map(|error| mistake(SetError { index: None, error })));
     match mistakes.first() {
-        None => Ok(checked),
+        None => Ok((checked, budgets)),
         Some(first) => Err(first.failure(mistakes.len())),
     }
 }
@@ -303,10 +337,6 @@ fn unfit(context: &Context, checked: &CheckedReplication) -> Vec<Mistake> {
         why,
     };
     let mut mistakes = Vec::new();
-    if spec.budget.is_some_and(|budget| budget.money.is_some()) {
-        let why = "a budget of money is not built yet: write one of bytes";
-        mistakes.push(mistake("budget.money", why.to_owned()));
-    }
     let connections = &context.connections;
     let mut roots = Vec::new();
     for (field, name, side) in
@@ -319,6 +349,8 @@ fn unfit(context: &Context, checked: &CheckedReplication) -> Vec<Mistake> {
         }
     }
     if let [source, target] = &roots[..] {
+        let money = own_money(&context.pricing, spec);
+        mistakes.extend(money.map(|error| mistake(&error.field, error.message)));
         let literals: BTreeSet<&str> = checked.tables.literals().collect();
         let is_open = checked.tables.include.iter().any(|pattern| !pattern.is_literal());
         let overlap = match is_open {

@@ -1,6 +1,7 @@
 //! What applying a set of replications would change.
 
-use deepclone_core::replication::{ReplicationName, ReplicationSpec};
+use deepclone_core::budget::BudgetKey;
+use deepclone_core::replication::{ReplicationName, ReplicationSpec, SharedBudgetSpec};
 
 /// What becomes of one replication.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +26,22 @@ pub enum ReplicationChange {
     /// It is not in the set: no round begins any more, and its replicas stay as they are.
     Retire,
     Unchanged,
+}
+
+/// What becomes of one budget of several replications.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BudgetDiff {
+    pub key: BudgetKey,
+    pub change: ReplicationChange,
+    /// `None` when it ends.
+    pub next: Option<SharedBudgetSpec>,
+}
+
+/// All that applying a set changes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SetDiff {
+    pub replications: Vec<ReplicationDiff>,
+    pub budgets: Vec<BudgetDiff>,
 }
 
 /// Compares the replications that are kept with those that are wanted. Each of `wanted` is without

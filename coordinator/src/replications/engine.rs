@@ -23,10 +23,13 @@ use super::entry::{ReplicationEntry, Table};
 use super::message::{EngineMessage, Replications};
 use super::order::order;
 use super::owner::new_owner;
-use super::rows::{self, Kept};
+use super::probe_costs::ProbeCosts;
+use super::rows::{self, Kept, KeptReplication};
+use super::shared_budgets::SharedBudgets;
 use super::view::FleetView;
 use crate::driver::Handle;
 use crate::effects::Context;
+use crate::state::RowChange;
 
 /// Messages that wait for the engine at the most.
 const MESSAGES_MAX: usize = 1_024;
@@ -39,6 +42,8 @@ pub(super) const VIEW_AGE_MAX: Duration = Duration::from_secs(1);
 pub(super) struct Engine {
     pub(super) standing: Standing,
     pub(super) entries: BTreeMap<ReplicationId, ReplicationEntry>,
+    pub(super) budgets: SharedBudgets,
+    pub(super) probe_costs: ProbeCosts,
     pub(super) context: Context,
     pub(super) driver: Handle,
     pub(super) epoch: Epoch,
@@ -65,46 +70,26 @@ pub async fn start(
     shutdown: CancellationToken,
 ) -> Result<(Replications, JoinHandle<Result<(), Failure>>), Failure> {
     let kept = context.store.replication_rows().await.and_then(rows::read);
-    let Kept { replications: kept, budgets } = kept.map_err(|error| error.failure())?;
+    let Kept { replications: kept, budgets, shared } = kept.map_err(|error| error.failure())?;
+    let shared = SharedBudgets::new(shared).unwrap_or_else(|mistakes| {
+        tracing::error!(?mistakes, "the shared budgets mean nothing any more");
+        SharedBudgets::default()
+    });
     let now = UnixTime(context.clock.now_ms());
     let (mut changes, budgets) = rows::old_budgets(budgets, now);
     let (sender, messages) = mpsc::channel(MESSAGES_MAX);
-    let mut entries = BTreeMap::new();
-    let mut stored = Vec::new();
-    for (replication, kept) in kept {
-        let owner = kept.owner.unwrap_or_else(new_owner);
-        if kept.owner.is_none() {
-            changes.push(rows::owner(replication, owner));
-        }
-        let entry = ReplicationEntry::of_kept(replication, &kept.spec, owner, kept.times, now);
-        let entry = match entry {
-            Ok(entry) => entry,
-            Err(mistakes) => {
-                let name = &kept.spec.name;
-                tracing::error!(%name, ?mistakes, "the replication means nothing any more");
-                continue;
-            }
-        };
-        let mut entry = entry.with_tables(kept.tables).with_history(kept.rounds, kept.lag);
-        entry.has_looked = kept.has_looked;
-        if let Some(record) = kept.record {
-            entry.is_retired = record.is_retired;
-            let active = record.active.map(|round| round.number);
-            let open = kept.open.into_iter().filter(|((round, _), _)| Some(*round) == active);
-            let tables = open.map(|((_, table), record)| (table, record)).collect();
-            let order = order(&entry.checked);
-            stored.push(StoredReplication { replication, order, record, tables });
-        }
-        entries.insert(replication, entry);
-    }
+    let (entries, stored) = recovered(kept, &shared, now, &mut changes);
     let written = context.store.change_rows(driver.epoch(), &changes).await;
     written.map_err(|error| error.failure())?;
     let mut actions = Vec::new();
     let standing = Standing::recover(StandingLimits::default(), now, stored, budgets, &mut actions);
     let (tasks, handle) = (JoinSet::new(), Replications::new(sender.clone()));
+    let probe_costs = ProbeCosts::load(&context, now).await.map_err(|error| error.failure())?;
     let mut engine = Engine {
         standing,
         entries,
+        budgets: shared,
+        probe_costs,
         context,
         epoch: driver.epoch(),
         driver,
@@ -129,6 +114,44 @@ pub async fn start(
     Ok((handle, running))
 }
 
+/// Returns what is known of the replications, and what the scheduler goes on with.
+fn recovered(
+    kept: BTreeMap<ReplicationId, KeptReplication>,
+    shared: &SharedBudgets,
+    now: UnixTime,
+    changes: &mut Vec<RowChange>,
+) -> (BTreeMap<ReplicationId, ReplicationEntry>, Vec<StoredReplication>) {
+    let mut entries = BTreeMap::new();
+    let mut stored = Vec::new();
+    for (replication, kept) in kept {
+        let owner = kept.owner.unwrap_or_else(new_owner);
+        if kept.owner.is_none() {
+            changes.push(rows::owner(replication, owner));
+        }
+        let entry = ReplicationEntry::of_kept(replication, &kept.spec, owner, kept.times, now);
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(mistakes) => {
+                let name = &kept.spec.name;
+                tracing::error!(%name, ?mistakes, "the replication means nothing any more");
+                continue;
+            }
+        };
+        let mut entry = entry.with_tables(kept.tables).with_history(kept.rounds, kept.lag);
+        entry.has_looked = kept.has_looked;
+        if let Some(record) = kept.record {
+            entry.is_retired = record.is_retired;
+            let active = record.active.map(|round| round.number);
+            let open = kept.open.into_iter().filter(|((round, _), _)| Some(*round) == active);
+            let tables = open.map(|((_, table), record)| (table, record)).collect();
+            let order = order(&entry.checked, shared);
+            stored.push(StoredReplication { replication, order, record, tables });
+        }
+        entries.insert(replication, entry);
+    }
+    (entries, stored)
+}
+
 impl Engine {
     /// Does what the records ask for, then runs.
     async fn begin(
@@ -147,13 +170,16 @@ impl Engine {
         mut messages: mpsc::Receiver<EngineMessage>,
         shutdown: CancellationToken,
     ) -> Result<(), Failure> {
-        let mut looked_at = Instant::now();
+        let (mut looked_at, mut kept_at) = (Instant::now(), Instant::now());
         loop {
             let until_due = self.standing.next_deadline().map(|due| due.since(self.now()));
             let wait = until_due.unwrap_or(LOOK_INTERVAL).min(LOOK_INTERVAL);
             tokio::select! {
                 biased;
-                () = shutdown.cancelled() => return Ok(()),
+                () = shutdown.cancelled() => {
+                    self.keep_probe_costs().await;
+                    return Ok(());
+                }
                 message = messages.recv() => match message {
                     Some(message) => self.take(message).await?,
                     None => return Ok(()),
@@ -171,14 +197,18 @@ impl Engine {
                 self.follow_timetables().await;
                 self.sample_lags().await?;
             }
+            if kept_at.elapsed() >= LOOK_INTERVAL {
+                kept_at = Instant::now();
+                self.keep_probe_costs().await;
+            }
             while self.tasks.try_join_next().is_some() {}
         }
     }
 
     async fn take(&mut self, message: EngineMessage) -> Result<(), Failure> {
         match message {
-            EngineMessage::Apply { specs, validate_only, answer } => {
-                self.look_and_apply(specs, validate_only, answer).await;
+            EngineMessage::Apply { specs, budgets, validate_only, answer } => {
+                self.look_and_apply(specs, budgets, validate_only, answer).await;
             }
             EngineMessage::Surveyed(surveyed) => self.apply_surveyed(*surveyed).await,
             EngineMessage::Fleet(answer) => {
@@ -207,7 +237,8 @@ impl Engine {
                 let event = |replication| StandingEvent::SourceChanged { replication };
                 let _gone = answer.send(self.change(&name, event).await.map(drop));
             }
-            EngineMessage::Probed(id, round, probed) => {
+            EngineMessage::Probed(id, round, reads, probed) => {
+                self.probe_costs.add(id, reads);
                 let (result, changes) = self.probed(id, probed);
                 self.write(&changes).await?;
                 self.step([match round {

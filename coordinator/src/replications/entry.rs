@@ -17,6 +17,7 @@ use super::lag_history::LagHistory;
 use super::news::{JobFigures, JobNews};
 use super::probe::{ProbeOrder, Probed, SourceHead};
 use super::view::{ReplicationCounts, RoundView};
+use crate::costs::priced::Priced;
 
 /// Rounds of a replication that are kept for people.
 pub(super) const ROUNDS_KEPT: usize = 100;
@@ -42,9 +43,27 @@ pub(super) struct ReplicationEntry {
     pub(super) is_retired: bool,
     /// Its sources have been listed under its declaration.
     pub(super) has_looked: bool,
-    /// Bytes that the ended jobs of the round under way read.
-    pub(super) read_in_round: u64,
+    /// What the ended jobs of the round under way sent.
+    pub(super) sent_in_round: RoundSent,
     pub(super) counts: ReplicationCounts,
+}
+
+/// What the jobs of a round sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct RoundSent {
+    pub(super) bytes_read: u64,
+    /// `None` while nothing was sent.
+    pub(super) cost: Option<Priced>,
+}
+
+impl RoundSent {
+    pub(super) fn add(&mut self, job: &JobFigures) {
+        self.bytes_read = self.bytes_read.saturating_add(job.bytes_read);
+        self.cost = match (self.cost.take(), &job.cost) {
+            (Some(before), Some(more)) => Some(before.plus(more)),
+            (before, more) => before.or_else(|| more.clone()),
+        };
+    }
 }
 
 /// A table of a replication. Its number stays, also while it is gone.
@@ -128,7 +147,7 @@ impl Table {
     /// Takes what the plan of its own job says of its source.
     pub(super) fn learn(&mut self, job: JobId, news: &JobNews) {
         let (JobNews::Moved(figures) | JobNews::Ended { figures, .. }) = news else { return };
-        if self.job.is_some_and(|(own, _)| own == job) {
+        if self.job.as_ref().is_some_and(|(own, _)| *own == job) {
             self.kept.retention = figures.kept.or(self.kept.retention);
         }
     }
@@ -138,7 +157,7 @@ impl Table {
         RetentionFacts {
             kept: self.kept.retention,
             is_cleaned: self.kept.is_cleaned,
-            planned: self.job.and_then(|(_, figures)| figures?.planned),
+            planned: self.job.as_ref().and_then(|(_, figures)| figures.as_ref()?.planned),
         }
     }
 
@@ -189,7 +208,7 @@ impl ReplicationEntry {
             probe_failure: None,
             is_retired: false,
             has_looked: false,
-            read_in_round: 0,
+            sent_in_round: RoundSent::default(),
             counts: ReplicationCounts::default(),
         }
     }

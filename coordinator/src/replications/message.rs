@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::{JobId, ReplicationId};
+use deepclone_core::price::Traffic;
 use deepclone_core::reason::Reason;
-use deepclone_core::replication::{ReplicationName, ReplicationSpec};
+use deepclone_core::replication::{ReplicationName, ReplicationSpec, SharedBudgetSpec};
 use deepclone_core::unix_time::UnixTime;
 use tokio::sync::{mpsc, oneshot};
 
 use super::news::JobNews;
-use super::planned::PlannedChange;
+use super::planned::PlannedSet;
 use super::probe::Probed;
 use super::survey::Survey;
 use super::view::{FleetView, ReplicationView};
@@ -23,8 +24,10 @@ pub enum EngineMessage {
     /// The replications are to be these and no others.
     Apply {
         specs: Vec<ReplicationSpec>,
+        /// The budgets of several of them, all of them.
+        budgets: Vec<SharedBudgetSpec>,
         validate_only: bool,
-        answer: EngineReply<Vec<PlannedChange>>,
+        answer: EngineReply<PlannedSet>,
     },
     /// What such a set would meet was looked at.
     Surveyed(Box<SurveyedSet>),
@@ -37,17 +40,18 @@ pub enum EngineMessage {
     Approve(ReplicationName, Vec<String>, EngineReply<Arc<ReplicationView>>),
     /// The source of a replication says that it has a new commit.
     SourceChanged(ReplicationName, EngineReply<()>),
-    /// The sources of a replication were asked: for a round, or in between.
-    Probed(ReplicationId, Option<u64>, Result<Probed, Failure>),
+    /// The sources of a replication were asked, which took so much: for a round, or in between.
+    Probed(ReplicationId, Option<u64>, Traffic, Result<Probed, Failure>),
     Job(JobId, JobNews),
 }
 
 /// A declared set, and what it would meet.
 pub struct SurveyedSet {
     pub specs: Vec<ReplicationSpec>,
+    pub budgets: Vec<SharedBudgetSpec>,
     pub validate_only: bool,
     pub surveys: Vec<Survey>,
-    pub answer: EngineReply<Vec<PlannedChange>>,
+    pub answer: EngineReply<PlannedSet>,
 }
 
 /// Sends requests to the engine; cheap to clone.

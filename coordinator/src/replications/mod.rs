@@ -6,12 +6,14 @@
 //!
 //! * `engine`: the loop that owns the scheduler; [`message`]: what reaches it.
 //! * `entry`: a replication and its tables; `order`: its declaration as the scheduler sees it.
+//! * `shared_budgets`: the budgets of several replications; `money`: whether one can be kept.
 //! * `apply`: a declared set → what is kept; [`diff`]: what that changes.
 //! * [`survey`]: what lies at its sources and targets before; [`look`]: what that takes at most;
 //!   [`estimate`]: how much it would copy; [`planned`]: all of that together.
 //! * `owner`: whose the replicas are.
 //! * `table_job`: the job for one table; `approval`: tables that are not copied unasked.
 //! * `act`: what the scheduler asks for is done, and what comes of it goes back.
+//! * `probe_costs`: what asking the sources takes.
 //! * `rates`: the limit of a replication, divided among its jobs.
 //! * `kept`: what survives a restart; `rows`: that as rows of the state.
 //! * [`view`]: replications as others see them; `show` makes that.
@@ -33,14 +35,17 @@ pub mod lag_summary;
 pub mod look;
 pub mod message;
 pub mod metrics;
+mod money;
 pub mod news;
 mod order;
 mod owner;
 pub mod planned;
 pub mod probe;
+mod probe_costs;
 mod rates;
 mod rows;
 mod sample;
+mod shared_budgets;
 mod show;
 pub mod survey;
 mod table_job;

@@ -1,10 +1,15 @@
 //! What the engine hears of its jobs.
 
+use deepclone_core::budget::Cost;
 use deepclone_core::failure::Failure;
+use deepclone_core::ids::JobId;
 use deepclone_core::machine::{End, JobState};
+use deepclone_core::money::Money;
 use deepclone_core::readiness::retention::SourceRetention;
+use deepclone_core::standing::StandingEvent;
 use deepclone_core::unix_time::UnixTime;
 
+use crate::costs::priced::Priced;
 use crate::driver::snapshot::JobSnapshot;
 
 /// What became of a job.
@@ -23,7 +28,7 @@ pub enum JobNews {
 }
 
 /// How far a job is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobFigures {
     pub state: JobState,
     /// Whether its plan is made: the totals count from then on.
@@ -31,18 +36,46 @@ pub struct JobFigures {
     pub bytes_total: u64,
     /// At the target, or on their way there.
     pub bytes_done: u64,
-    /// Read from the source, repeats included.
+    /// Of objects, read from the source, repeats included.
     pub bytes_read: u64,
     /// How long the source keeps what it may need; `None` before it is planned.
     pub kept: Option<SourceRetention>,
     /// When it was planned.
     pub planned: Option<UnixTime>,
+    /// What that and the logs cost. `None` while nothing is known to have been read.
+    pub cost: Option<Priced>,
+    /// What the rest of the plan will cost.
+    pub ahead: Option<Money>,
 }
 
 impl JobFigures {
     /// Returns what was read since these figures, or ever.
-    pub(super) fn bytes_read_since(self, before: Option<Self>) -> u64 {
+    pub(super) fn bytes_read_since(&self, before: Option<&Self>) -> u64 {
         self.bytes_read.saturating_sub(before.map_or(0, |before| before.bytes_read))
+    }
+
+    /// What the scheduler is told of a job whose figures were others before.
+    pub(super) fn events_since(&self, job: JobId, before: Option<&Self>) -> Vec<StandingEvent> {
+        let mut events = Vec::new();
+        let nothing = Cost { bytes: 0, money: None };
+        let total = self.spent();
+        if total != before.map_or(nothing, Self::spent) {
+            events.push(StandingEvent::JobSent { job, total });
+        }
+        if self.is_planned && !before.is_some_and(|before| before.is_planned) {
+            events.push(StandingEvent::JobPlanned { job, cost: self.to_come() });
+        }
+        events
+    }
+
+    /// What the job has cost since it began.
+    pub(super) fn spent(&self) -> Cost {
+        Cost { bytes: self.bytes_read, money: self.cost.as_ref().and_then(Priced::money) }
+    }
+
+    /// What it will cost beyond that: it may have been half done.
+    pub(super) fn to_come(&self) -> Cost {
+        Cost { bytes: self.bytes_total.saturating_sub(self.bytes_done), money: self.ahead }
     }
 }
 
@@ -57,6 +90,8 @@ pub(super) fn news_of(job: &JobSnapshot) -> JobNews {
         bytes_read: progress.bytes_read,
         kept: job.note.kept,
         planned: job.phases.planned_ms.map(UnixTime),
+        cost: job.sent.as_ref().map(|sent| sent.cost.clone()),
+        ahead: job.ahead.as_ref().and_then(Priced::money),
     };
     match &job.end {
         Some(end) => {

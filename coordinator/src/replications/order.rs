@@ -1,13 +1,15 @@
 //! A declaration as the scheduler sees it.
 
-use deepclone_core::budget::{BudgetAmount, BudgetKey, MonthBudget};
+use deepclone_core::budget::{BudgetKey, MonthBudget};
 use deepclone_core::limits::BODY_BYTES_PER_SECOND_MIN;
 use deepclone_core::replication::CheckedReplication;
 use deepclone_core::standing::Order;
 use sha2::{Digest as _, Sha256};
 
+use super::shared_budgets::SharedBudgets;
+
 /// Returns what a replication wants of the scheduler.
-pub(super) fn order(checked: &CheckedReplication) -> Order {
+pub(super) fn order(checked: &CheckedReplication, shared: &SharedBudgets) -> Order {
     let spec = &checked.spec;
     Order {
         name: spec.name.to_string(),
@@ -20,20 +22,18 @@ pub(super) fn order(checked: &CheckedReplication) -> Order {
         priority: spec.priority,
         jobs_at_once: spec.jobs_at_once.min(jobs_max(checked)),
         pair: pair(&spec.source, &spec.target),
-        budgets: budgets(checked),
+        budgets: budgets(checked, shared),
     }
 }
 
 /// The budgets that its jobs fall under.
-pub(super) fn budgets(checked: &CheckedReplication) -> Vec<MonthBudget> {
+pub(super) fn budgets(checked: &CheckedReplication, shared: &SharedBudgets) -> Vec<MonthBudget> {
     let spec = &checked.spec;
-    let budget = spec.budget.and_then(|budget| {
-        let limit = budget.bytes.map(BudgetAmount::Bytes).or(budget.money.map(BudgetAmount::Money));
+    let own = spec.budget.and_then(|budget| {
         let key = BudgetKey(format!("replication {}", spec.name));
-        let zone = checked.zone.clone();
-        Some(MonthBudget { key, limit: limit?, zone, at_limit: budget.at_limit })
+        budget.month_budget(key, checked.zone.clone())
     });
-    budget.into_iter().collect()
+    own.into_iter().chain(shared.of(spec).cloned()).collect()
 }
 
 /// The most jobs of which each has what a copy needs, of the lowest limit of the timetable.

@@ -1,8 +1,9 @@
 //! What applying a set would do, with what its sources and targets say.
 
 use deepclone_core::money::Money;
+use deepclone_core::replication::ReplicationName;
 
-use super::diff::{ReplicationChange, ReplicationDiff};
+use super::diff::{BudgetDiff, ReplicationChange, ReplicationDiff};
 use super::survey::Survey;
 
 /// What becomes of one replication, and what that means for its tables.
@@ -15,9 +16,24 @@ pub struct PlannedChange {
     pub cost: Option<Money>,
 }
 
-/// Joins both. A new replication whose replicas are there adopts them.
+/// All that applying a set does.
+#[derive(Clone, Debug)]
+pub struct PlannedSet {
+    pub replications: Vec<PlannedChange>,
+    /// The budgets of several replications that change.
+    pub budgets: Vec<BudgetDiff>,
+    /// The name of the prices that the costs are by.
+    pub price_table: String,
+}
+
+/// Joins both. A new replication whose replicas are there adopts them. `price` says what so many
+/// bytes of a replication cost.
 #[must_use]
-pub fn planned(diffs: Vec<ReplicationDiff>, surveys: Vec<Survey>) -> Vec<PlannedChange> {
+pub fn planned(
+    diffs: Vec<ReplicationDiff>,
+    surveys: Vec<Survey>,
+    price: impl Fn(&ReplicationName, u64) -> Option<Money>,
+) -> Vec<PlannedChange> {
     let mut surveys = surveys;
     let join = |mut diff: ReplicationDiff| {
         let at = surveys.iter().position(|survey| survey.name == diff.name);
@@ -26,7 +42,10 @@ pub fn planned(diffs: Vec<ReplicationDiff>, surveys: Vec<Survey>) -> Vec<Planned
         if diff.change == ReplicationChange::Create && adopts {
             diff.change = ReplicationChange::Adopt;
         }
-        PlannedChange { diff, survey, cost: None }
+        let copies = survey.as_ref().and_then(|survey| survey.copies);
+        let bytes = copies.and_then(|copies| copies.known_bytes());
+        let cost = bytes.and_then(|bytes| price(&diff.name, bytes));
+        PlannedChange { diff, survey, cost }
     };
     diffs.into_iter().map(join).collect()
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use deepclone_core::budget::{BudgetEntry, BudgetKey, BudgetUnit};
 use deepclone_core::calendar::zone::{Month, Zone};
 use deepclone_core::ids::{JobId, ReplicationId, TableNumber};
-use deepclone_core::replication::ReplicationSpec;
+use deepclone_core::replication::{ReplicationSpec, SharedBudgetSpec};
 use deepclone_core::standing::{ReplicationRecord, TableRecord};
 use deepclone_core::unix_time::UnixTime;
 use serde::de::DeserializeOwned;
@@ -17,7 +17,8 @@ use super::kept::{KeptTable, Times};
 use super::lag_history::{LagBlock, LagHistory};
 use super::view::RoundView;
 use crate::state::{
-    ReplicationRow, RowChange, RowKey, StateError, decode_replication, encode_replication,
+    ReplicationRow, RowChange, RowKey, StateError, decode_replication, decode_shared_budget,
+    encode_replication, encode_shared_budget,
 };
 
 const SPEC: &str = "spec";
@@ -30,6 +31,7 @@ const TABLE: &str = "table";
 const ROUND: &str = "round";
 const LAG: &str = "lag";
 const BUDGET: &str = "budget";
+const SHARED_BUDGET: &str = "shared budget";
 const BYTES: &str = "bytes";
 
 /// Everything that is kept.
@@ -37,6 +39,8 @@ const BYTES: &str = "bytes";
 pub(super) struct Kept {
     pub(super) replications: BTreeMap<ReplicationId, KeptReplication>,
     pub(super) budgets: Vec<BudgetEntry>,
+    /// The budgets of several replications.
+    pub(super) shared: Vec<SharedBudgetSpec>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -146,6 +150,12 @@ pub(super) fn budget(entry: &BudgetEntry) -> RowChange {
     RowChange { key, body: Some(json(&kept)) }
 }
 
+/// Keeps a budget of several replications, or drops it.
+pub(super) fn shared_budget(key: &BudgetKey, spec: Option<&SharedBudgetSpec>) -> RowChange {
+    let (owner, kind, part) = (key.0.clone(), SHARED_BUDGET.to_owned(), String::new());
+    RowChange { key: RowKey { owner, kind, part }, body: spec.map(encode_shared_budget) }
+}
+
 /// Drops what jobs spent before the month before that of `now`: no budget asks for it. Returns the
 /// rows to drop, and the entries that stay.
 pub(super) fn old_budgets(
@@ -168,15 +178,16 @@ pub(super) fn old_budgets(
 /// A row that cannot be read, by its key.
 pub(super) fn read(rows: Vec<ReplicationRow>) -> Result<Kept, StateError> {
     let mut by_owner: BTreeMap<String, Vec<ReplicationRow>> = BTreeMap::new();
-    let mut budgets = Vec::new();
+    let (mut budgets, mut shared) = (Vec::new(), Vec::new());
     for row in rows {
         match row.key.kind.as_str() {
             BUDGET => budgets.push(budget_of(&row)?),
+            SHARED_BUDGET => shared.push(decode_shared_budget(&row.body)?),
             _ => by_owner.entry(row.key.owner.clone()).or_default().push(row),
         }
     }
     let replications = by_owner.iter().map(|(owner, rows)| Ok((id_of(owner)?, of_one(rows)?)));
-    Ok(Kept { replications: replications.collect::<Result<_, StateError>>()?, budgets })
+    Ok(Kept { replications: replications.collect::<Result<_, StateError>>()?, budgets, shared })
 }
 
 fn budget_of(row: &ReplicationRow) -> Result<BudgetEntry, StateError> {
@@ -266,6 +277,9 @@ fn damaged_kind(kind: &str, why: impl Into<String>) -> StateError {
 
 #[cfg(test)]
 mod tests {
+    use deepclone_core::budget::AtLimit;
+    use deepclone_core::replication::{BudgetScope, BudgetSpec};
+
     use super::*;
 
     #[test]
@@ -313,6 +327,14 @@ mod tests {
             error.to_string().contains("bytes") || error.to_string().contains("EUR"),
             "{error}"
         );
+        let spec = SharedBudgetSpec {
+            scope: BudgetScope::Owner("o".to_owned()),
+            budget: BudgetSpec { bytes: Some(5), money: None, at_limit: AtLimit::Hold },
+            time_zone: "UTC".to_owned(),
+        };
+        let RowChange { key, body } = shared_budget(&spec.scope.key(), Some(&spec));
+        let row = ReplicationRow { key, body: body.unwrap() };
+        assert_eq!(read(vec![row]).unwrap().shared, [spec]);
         let key = RowKey { owner: "x".to_owned(), kind: SPEC.to_owned(), part: String::new() };
         let error = read(vec![ReplicationRow { key, body: vec![] }]).unwrap_err();
         assert!(error.to_string().contains("is no id"), "{error}");

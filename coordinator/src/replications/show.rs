@@ -14,7 +14,7 @@ use deepclone_core::unix_time::UnixTime;
 use tokio::time::Instant;
 
 use super::engine::{Engine, VIEW_AGE_MAX};
-use super::entry::{ReplicationEntry, Table};
+use super::entry::{ReplicationEntry, RoundSent, Table};
 use super::news::JobFigures;
 use super::order::budgets;
 use super::view::{
@@ -64,7 +64,7 @@ impl Engine {
             slots: slots.iter().map(slot).collect(),
             rounds: entry.history.iter().cloned().collect(),
             counts: entry.counts,
-            budgets: budgets(&entry.checked)
+            budgets: budgets(&entry.checked, &self.budgets)
                 .iter()
                 .map(|budget| {
                     let used = self.standing.ledger().month_use(budget, self.now());
@@ -113,12 +113,12 @@ fn shown(entry: &ReplicationEntry, table: &Table) -> TableView {
         synced_at: table.kept.synced_at,
         failing_since: table.failing_since.filter(|_| failure.is_some()),
         failure,
-        job: table.job.map(|(id, figures)| job(id, figures)),
+        job: table.job.as_ref().map(|(id, figures)| job(*id, figures.as_ref())),
         retention: table.retention(),
     }
 }
 
-fn job(id: deepclone_core::ids::JobId, figures: Option<JobFigures>) -> TableJob {
+fn job(id: deepclone_core::ids::JobId, figures: Option<&JobFigures>) -> TableJob {
     TableJob {
         id,
         state: figures.map_or("QUEUED", |figures| state_name(figures.state)),
@@ -154,13 +154,13 @@ fn state(state: Standing, entry: &ReplicationEntry) -> StateView {
         Standing::HeldByWindow { opens } => {
             view(Shown::WaitingForWindow, "copying is held: the windows are closed", opens)
         }
-        Standing::HeldByBudget { cause, .. } => match cause {
+        Standing::HeldByBudget { budget, cause } => match cause {
             HoldCause::Limit { until: None, .. } => {
                 view(Shown::WaitingForBudget, "a copy needs more than the budget of a month", None)
             }
             HoldCause::Limit { until, .. } => {
-                let why = "the budget of the month is used up";
-                view(Shown::WaitingForBudget, why, until)
+                let why = format!("the budget of the month is used up ({budget})");
+                view(Shown::WaitingForBudget, &why, until)
             }
             HoldCause::PriceUnknown => {
                 view(Shown::WaitingForBudget, "what a copy costs is not known", None)
@@ -222,11 +222,12 @@ pub(super) fn began(number: u64, cause: RoundCause, at: UnixTime) -> RoundView {
         done: 0,
         failed: 0,
         bytes_read: 0,
+        cost: None,
     }
 }
 
 /// A round that ended.
-pub(super) fn ended(round: &EndedRound, bytes_read: u64) -> RoundView {
+pub(super) fn ended(round: &EndedRound, sent: RoundSent) -> RoundView {
     let (done, failed, note) = match round.outcome {
         RoundOutcome::Copied { done, failed, cancelled, held } => {
             let parts = [(cancelled, "cancelled"), (held, "held by a budget")];
@@ -242,7 +243,8 @@ pub(super) fn ended(round: &EndedRound, bytes_read: u64) -> RoundView {
         ended: Some(round.ended),
         done,
         failed,
-        bytes_read,
+        bytes_read: sent.bytes_read,
+        cost: sent.cost.map(Into::into),
     }
 }
 
@@ -261,5 +263,6 @@ pub(super) fn skipped(slots: &SkippedSlots, at: UnixTime) -> RoundView {
         done: 0,
         failed: 0,
         bytes_read: 0,
+        cost: None,
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use deepclone_core::budget::{BudgetKey, MonthUse};
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::JobId;
+use deepclone_core::money::Money;
 use deepclone_core::readiness::lag::{Lag, ReplicaFreshness};
 use deepclone_core::readiness::retention::RetentionFacts;
 use deepclone_core::readiness::verdict::{Member, ReadyVerdict, judge};
@@ -17,6 +18,7 @@ use deepclone_core::unix_time::UnixTime;
 use serde::{Deserialize, Serialize};
 
 use super::lag_history::LagHistory;
+use crate::costs::priced::Priced;
 
 /// All replications at one moment.
 #[derive(Clone, Debug, PartialEq)]
@@ -134,6 +136,49 @@ pub struct RoundView {
     pub failed: u32,
     /// Bytes that its jobs read, repeats included.
     pub bytes_read: u64,
+    /// What that cost. `None` when nothing was read, or nobody counted.
+    #[serde(default)]
+    pub cost: Option<RoundCost>,
+}
+
+/// What a round cost, as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoundCost {
+    pub micros: i64,
+    /// The code of the currency; empty: the cost is not known.
+    pub currency: String,
+    pub price_table: String,
+    /// Why the cost is not known.
+    pub unknown: String,
+}
+
+impl From<Priced> for RoundCost {
+    fn from(cost: Priced) -> Self {
+        match cost {
+            Priced::Known { money, price_table } => Self {
+                micros: money.micros,
+                currency: money.currency.code().to_owned(),
+                price_table,
+                unknown: String::new(),
+            },
+            Priced::Unknown(unknown) => {
+                let (currency, price_table) = Default::default();
+                Self { micros: 0, currency, price_table, unknown }
+            }
+        }
+    }
+}
+
+impl From<&RoundCost> for Priced {
+    fn from(cost: &RoundCost) -> Self {
+        match cost.currency.parse() {
+            Ok(currency) => Self::Known {
+                money: Money { micros: cost.micros, currency },
+                price_table: cost.price_table.clone(),
+            },
+            Err(_) => Self::Unknown(cost.unknown.clone()),
+        }
+    }
 }
 
 /// What a replication did since its coordinator started.

@@ -3,11 +3,11 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use deepclone_common::store::table::StoreKind;
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::JobId;
 use deepclone_core::limits::PLAN_CALLS_MAX;
 use deepclone_core::machine::Plan;
+use deepclone_core::price::Traffic;
 use deepclone_core::reason::Reason;
 use deepclone_proto::convert::WireError;
 use deepclone_proto::v1::{self, job_service_server::JobService};
@@ -18,10 +18,11 @@ use uuid::Uuid;
 
 use super::convert::{body, refused, status};
 use super::{accept, names, show, update};
+use crate::costs::quote::quote;
 use crate::driver::Handle;
 use crate::driver::message::Message;
 use crate::driver::snapshot::{JobSnapshot, JobsQuery};
-use crate::effects::plan::{PlanOutcome, plan, requests};
+use crate::effects::plan::{PlanOutcome, plan};
 use crate::effects::{Context, guarded, target_key};
 use crate::job_plan::JobPlan;
 use crate::state::PlanNote;
@@ -54,11 +55,27 @@ impl Jobs {
         // The id of a sync that is never made: no log holds it.
         let sync = JobId(Uuid::now_v7());
         Ok(match guarded(plan(&self.context, sync, job_spec, target)).await {
-            Ok(outcome) => planned(&outcome),
+            Ok(outcome) => {
+                let cost = self.cost(&outcome).await?;
+                v1::PlanCloneResponse { cost, ..planned(&outcome) }
+            }
             Err(failure) => {
                 v1::PlanCloneResponse { refusal: Some((&failure).into()), ..Default::default() }
             }
         })
+    }
+
+    /// What a plan would cost; absent when there is nothing to do.
+    async fn cost(&self, outcome: &PlanOutcome) -> Result<Option<v1::Cost>, Failure> {
+        let PlanOutcome::Ready { plan, tasks, note } = outcome else { return Ok(None) };
+        let traffic = Traffic {
+            bytes: tasks.tasks.iter().map(|task| task.bytes).sum(),
+            source_requests: note.requests.source,
+            target_requests: note.requests.target,
+        };
+        let (source, target) = (&plan.job_spec.source, &plan.job_spec.target);
+        let cost = quote(&self.context, &source.connection, &target.connection, traffic).await;
+        Ok(Some(show::cost(&cost.map_err(|error| error.failure())?)))
     }
 }
 
@@ -205,7 +222,6 @@ fn planned(outcome: &PlanOutcome) -> v1::PlanCloneResponse {
 
 fn ready(plan: &JobPlan, tasks: &Plan, note: &PlanNote) -> v1::PlanCloneResponse {
     let objects = plan.work.objects();
-    let requests = requests(objects, StoreKind::of(&plan.job_spec.target.uri));
     let bytes = tasks.tasks.iter().map(|task| task.bytes).sum();
     v1::PlanCloneResponse {
         change: Some(v1::Progress {
@@ -216,8 +232,8 @@ fn ready(plan: &JobPlan, tasks: &Plan, note: &PlanNote) -> v1::PlanCloneResponse
             notices: note.notices.clone(),
             ..Default::default()
         }),
-        source_requests: show::signed(requests.source),
-        target_requests: show::signed(requests.target),
+        source_requests: show::signed(note.requests.source),
+        target_requests: show::signed(note.requests.target),
         clone_metrics: note.clone_metrics.clone(),
         target_version: tasks.replica_version.map(show::signed),
         ..Default::default()

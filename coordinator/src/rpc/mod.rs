@@ -4,19 +4,23 @@
 //! * [`jobs`]: `JobService`, for clients.
 //! * [`workers`]: `WorkerService`, for operators.
 //! * [`replications`]: `ReplicationService`, for clients.
+//! * [`costs`]: `CostService`, for clients.
 //! * [`dispatch`]: `DispatchService`, for workers.
 //! * [`accept`]: a spec resolved and checked before anything else happens.
 //! * `bounds`: the sizes of what clients and workers send.
 //! * `convert`: requests → their bodies; failures → statuses.
 //! * `update`: what a client changes of a job.
 //! * `show`: snapshots of the driver → wire types; `show_replication`: those of replications.
+//! * `month_usage`: what replications sent in their months.
 //! * `names`: resource names, pages, filters.
 
 pub mod accept;
 mod bounds;
 mod convert;
+pub mod costs;
 pub mod dispatch;
 pub mod jobs;
+mod month_usage;
 mod names;
 pub mod replications;
 mod show;
@@ -28,6 +32,7 @@ use deepclone_core::failure::Failure;
 use deepclone_core::limits::{Limits, MESSAGE_BYTES_MAX};
 use deepclone_core::reason::Reason;
 use deepclone_proto::FILE_DESCRIPTOR_SET;
+use deepclone_proto::v1::cost_service_server::CostServiceServer;
 use deepclone_proto::v1::dispatch_service_server::DispatchServiceServer;
 use deepclone_proto::v1::job_service_server::JobServiceServer;
 use deepclone_proto::v1::replication_service_server::ReplicationServiceServer;
@@ -35,6 +40,7 @@ use deepclone_proto::v1::worker_service_server::WorkerServiceServer;
 use tonic::service::Routes;
 use tonic_reflection::server::Builder;
 
+use self::costs::CostCalls;
 use self::replications::ReplicationCalls;
 pub use self::show::state_name;
 use crate::driver::Handle;
@@ -51,9 +57,11 @@ pub async fn routes(
     context: Context,
     limits: Limits,
 ) -> Result<Routes, Failure> {
-    let replications = ReplicationCalls::new(engine, context.clock);
+    let replications = ReplicationCalls::new(engine, context.clone());
     let replications =
         ReplicationServiceServer::new(replications).max_decoding_message_size(MESSAGE_BYTES_MAX);
+    let costs = CostServiceServer::new(CostCalls::new(context.clone()))
+        .max_decoding_message_size(MESSAGE_BYTES_MAX);
     let jobs = JobServiceServer::new(jobs::Jobs::new(handle.clone(), context))
         .max_decoding_message_size(MESSAGE_BYTES_MAX);
     let workers = WorkerServiceServer::new(workers::Workers::new(handle.clone()))
@@ -65,6 +73,7 @@ pub async fn routes(
     reporter.set_serving::<WorkerServiceServer<workers::Workers>>().await;
     reporter.set_serving::<DispatchServiceServer<dispatch::Dispatch>>().await;
     reporter.set_serving::<ReplicationServiceServer<ReplicationCalls>>().await;
+    reporter.set_serving::<CostServiceServer<CostCalls>>().await;
     let broken = |error: tonic_reflection::server::Error| {
         Failure::new(Reason::Internal, format!("the descriptors are broken: {error}"))
     };
@@ -73,6 +82,7 @@ pub async fn routes(
         .add_service(jobs)
         .add_service(workers)
         .add_service(replications)
+        .add_service(costs)
         .add_service(dispatch)
         .add_service(health)
         .add_service(descriptors().build_v1().map_err(broken)?)

@@ -1,34 +1,45 @@
 //! `ReplicationService`: clients declare replications, see how they stand, and steer them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use deepclone_common::clock::Clock;
 use deepclone_core::limits::TABLE_PATTERNS_MAX;
-use deepclone_core::replication::{ReplicationName, ReplicationSpec};
+use deepclone_core::replication::{ReplicationName, ReplicationSpec, SharedBudgetSpec};
 use deepclone_core::unix_time::UnixTime;
 use deepclone_proto::convert::{WireError, time::timestamp_from_wire};
+use deepclone_proto::v1::replication::MonthUsage;
 use deepclone_proto::v1::{self, replication_service_server::ReplicationService};
 use tonic::{Request, Response, Status};
 
 use super::convert::{body, refused, status};
+use super::month_usage::month_usage;
 use super::{names, show_replication as show};
+use crate::effects::Context;
 use crate::replications::message::{EngineMessage, EngineReply, Replications, unknown_replication};
 use crate::replications::view::ReplicationView;
 
 /// Serves `ReplicationService` over the engine.
 pub struct ReplicationCalls {
     engine: Replications,
-    clock: Clock,
+    context: Context,
 }
 
 impl ReplicationCalls {
     #[must_use]
-    pub fn new(engine: Replications, clock: Clock) -> Self {
-        Self { engine, clock }
+    pub fn new(engine: Replications, context: Context) -> Self {
+        Self { engine, context }
     }
 
     fn now(&self) -> UnixTime {
-        UnixTime(self.clock.now_ms())
+        UnixTime(self.context.clock.now_ms())
+    }
+
+    async fn usage(
+        &self,
+        views: &[Arc<ReplicationView>],
+        now: UnixTime,
+    ) -> Result<BTreeMap<String, MonthUsage>, Status> {
+        month_usage(&self.context, views, now).await.map_err(|error| status(error.failure()))
     }
 
     async fn change(
@@ -51,11 +62,14 @@ impl ReplicationService for ReplicationCalls {
         let request = body(request);
         let specs = request.replications.into_iter().map(ReplicationSpec::try_from);
         let specs = specs.collect::<Result<Vec<_>, WireError>>().map_err(refused)?;
+        let budgets = request.budgets.into_iter().map(SharedBudgetSpec::try_from);
+        let budgets = budgets.collect::<Result<Vec<_>, WireError>>().map_err(refused)?;
         let validate_only = request.validate_only;
-        let apply = |answer| EngineMessage::Apply { specs, validate_only, answer };
+        let apply = |answer| EngineMessage::Apply { specs, budgets, validate_only, answer };
         let diffs = self.engine.ask(apply).await.map_err(status)?;
         let changes = show::changes(&diffs);
-        Ok(Response::new(v1::ApplyReplicationsResponse { changes }))
+        let budgets = show::budget_changes(&diffs.budgets);
+        Ok(Response::new(v1::ApplyReplicationsResponse { changes, budgets }))
     }
 
     async fn get_replication(
@@ -66,7 +80,12 @@ impl ReplicationService for ReplicationCalls {
         let fleet = self.engine.ask(EngineMessage::Fleet).await.map_err(status)?;
         let found = fleet.replications.iter().find(|view| view.spec.name == name);
         let view = found.ok_or_else(|| status(unknown_replication(&name)))?;
-        Ok(Response::new(show::replication(view, fleet.at, show::Detail::All)))
+        let view = Arc::clone(view);
+        let mut usage = self.usage(std::slice::from_ref(&view), fleet.at).await?;
+        Ok(Response::new(v1::Replication {
+            month_usage: usage.remove(view.spec.name.as_str()),
+            ..show::replication(&view, fleet.at, show::Detail::All)
+        }))
     }
 
     async fn list_replications(
@@ -79,10 +98,14 @@ impl ReplicationService for ReplicationCalls {
         let fleet = self.engine.ask(EngineMessage::Fleet).await.map_err(status)?;
         let after = request.page_token.as_str();
         let mut rest = fleet.of_group(group).filter(|view| view.spec.name.as_str() > after);
-        let page: Vec<_> = rest.by_ref().take(size).collect();
+        let page: Vec<_> = rest.by_ref().take(size).cloned().collect();
         let is_more = rest.next().is_some();
         let last = page.last().filter(|_| is_more).map(|view| view.spec.name.to_string());
-        let shown = page.iter().map(|view| show::replication(view, fleet.at, show::Detail::Short));
+        let mut usage = self.usage(&page, fleet.at).await?;
+        let shown = page.iter().map(|view| v1::Replication {
+            month_usage: usage.remove(view.spec.name.as_str()),
+            ..show::replication(view, fleet.at, show::Detail::Short)
+        });
         Ok(Response::new(v1::ListReplicationsResponse {
             replications: shown.collect(),
             next_page_token: last.unwrap_or_default(),

@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use deepclone_core::machine::{End, JobState, Progress, WorkerState};
 use deepclone_core::receipt::ProofCounts;
+use deepclone_proto::convert::replication::money_to_wire;
 use deepclone_proto::convert::spec::limits_to_wire;
 use deepclone_proto::convert::time::{duration_to_wire, timestamp_to_wire};
 use deepclone_proto::v1;
 
+use crate::costs::priced::Priced;
 use crate::driver::snapshot::{JobSnapshot, WorkerSnapshot};
+use crate::state::JobSent;
 
 /// Returns a job as clients see it.
 pub(super) fn job(snapshot: &JobSnapshot) -> v1::Job {
@@ -28,6 +31,28 @@ pub(super) fn job(snapshot: &JobSnapshot) -> v1::Job {
         result: result(snapshot),
         create_time: Some(timestamp_to_wire(snapshot.created_ms)),
         end_time: snapshot.ended_ms.map(timestamp_to_wire),
+        sent: snapshot.sent.as_ref().map(sent),
+    }
+}
+
+fn sent(sent: &JobSent) -> v1::Sent {
+    v1::Sent {
+        bytes_read: signed(sent.traffic.bytes),
+        source_requests: signed(sent.traffic.source_requests),
+        target_requests: signed(sent.traffic.target_requests),
+        cost: Some(cost(&sent.cost)),
+    }
+}
+
+/// Returns a cost as clients see it.
+pub(super) fn cost(cost: &Priced) -> v1::Cost {
+    match cost {
+        Priced::Known { money, price_table } => v1::Cost {
+            money: Some(money_to_wire(*money)),
+            price_table: price_table.clone(),
+            unknown: String::new(),
+        },
+        Priced::Unknown(why) => v1::Cost { unknown: why.clone(), ..v1::Cost::default() },
     }
 }
 

@@ -9,10 +9,10 @@ use deepclone_proto::convert::time::{duration_to_wire, timestamp_to_wire};
 use deepclone_proto::v1::{self, replication as wire};
 use prost_types::Timestamp;
 
-use super::show::{short, signed};
-use crate::replications::diff::ReplicationChange;
+use super::show::{self, short, signed};
+use crate::replications::diff::{BudgetDiff, ReplicationChange};
 use crate::replications::lag_summary::LagSummary;
-use crate::replications::planned::PlannedChange;
+use crate::replications::planned::{PlannedChange, PlannedSet};
 use crate::replications::view::{
     FleetView, ReplicationState, ReplicationView, RoundView, SlotView, TableView,
 };
@@ -68,11 +68,12 @@ pub(super) fn replication(
         update_time: Some(time(view.updated)),
         retention_headroom: view.headroom(now).0.map(duration_to_wire),
         retention_unknown: short(view.headroom(now).1 as u64),
+        month_usage: None,
     }
 }
 
 /// Returns what applying a set changes, those with a change first.
-pub(super) fn changes(planned: &[PlannedChange]) -> Vec<v1::ReplicationChange> {
+pub(super) fn changes(set: &PlannedSet) -> Vec<v1::ReplicationChange> {
     use v1::replication_change::Kind;
     let change = |planned: &PlannedChange| {
         let PlannedChange { diff, survey, cost } = planned;
@@ -95,7 +96,7 @@ pub(super) fn changes(planned: &[PlannedChange]) -> Vec<v1::ReplicationChange> {
             tables: count(survey.and_then(|survey| survey.tables)),
             bytes: copies.and_then(|copies| copies.known_bytes()).map(signed),
             cost: cost.map(money_to_wire),
-            price_table: String::new(),
+            price_table: cost.map(|_| set.price_table.clone()).unwrap_or_default(),
             notices: survey.map(|survey| survey.notices.clone()).unwrap_or_default(),
             new_tables: count(survey.and_then(|survey| survey.new_tables)),
             replicas: count(survey.map(|survey| survey.replicas)),
@@ -103,8 +104,24 @@ pub(super) fn changes(planned: &[PlannedChange]) -> Vec<v1::ReplicationChange> {
         }
     };
     let is_same = |planned: &&PlannedChange| planned.diff.change == ReplicationChange::Unchanged;
-    let (same, others): (Vec<_>, Vec<_>) = planned.iter().partition(is_same);
+    let (same, others): (Vec<_>, Vec<_>) = set.replications.iter().partition(is_same);
     others.into_iter().chain(same).map(change).collect()
+}
+
+/// Returns what becomes of the budgets of several replications.
+pub(super) fn budget_changes(diffs: &[BudgetDiff]) -> Vec<v1::BudgetChange> {
+    use v1::replication_change::Kind;
+    let kind = |change: &ReplicationChange| match change {
+        ReplicationChange::Create | ReplicationChange::Adopt => Kind::Create,
+        ReplicationChange::Change | ReplicationChange::Rename { .. } => Kind::Change,
+        ReplicationChange::Retire => Kind::Retire,
+        ReplicationChange::Unchanged => Kind::Unchanged,
+    };
+    let change = |diff: &BudgetDiff| v1::BudgetChange {
+        budget: diff.key.to_string(),
+        kind: kind(&diff.change).into(),
+    };
+    diffs.iter().map(change).collect()
 }
 
 /// Returns whether a group, or all, can be failed over to.
@@ -208,6 +225,7 @@ fn round(view: &RoundView) -> wire::Round {
         tables_done: i32::try_from(view.done).unwrap_or(i32::MAX),
         tables_failed: i32::try_from(view.failed).unwrap_or(i32::MAX),
         bytes_read: signed(view.bytes_read),
+        cost: view.cost.as_ref().map(|cost| show::cost(&cost.into())),
     }
 }
 

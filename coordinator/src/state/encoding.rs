@@ -1,16 +1,13 @@
 //! Facts as rows: a kind and a message of `deepclone.state.v1`. No other file uses its types.
 
-use std::time::Duration;
-
 use deepclone_common::connections::Resolved;
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::{ConnectionKey, JobId, PlanDigest, TargetKey, TaskFingerprint};
 use deepclone_core::job_limits::JobLimits;
 use deepclone_core::machine::{End, Fact, Progress, Route};
 use deepclone_core::ownership::{OwnerClaim, ReplicaOwner};
-use deepclone_core::readiness::retention::SourceRetention;
 use deepclone_core::receipt::{Proof, ProofCounts, Receipt};
-use deepclone_core::replication::ReplicationSpec;
+use deepclone_core::replication::{ReplicationSpec, SharedBudgetSpec};
 use deepclone_core::spec::CloneSpec;
 use deepclone_proto::convert::outcome::{kind_from_wire, kind_to_wire, proof_to_wire};
 use deepclone_proto::convert::spec::{limits_from_wire, limits_to_wire};
@@ -20,7 +17,8 @@ use deepclone_proto::v1;
 use prost::Message;
 use uuid::Uuid;
 
-use super::{Entry, JobSpec, PlanNote, StateError};
+use super::note::{note_from_wire, note_to_wire};
+use super::{Entry, JobOrigin, JobSpec, StateError};
 
 /// Why a row cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -49,15 +47,22 @@ pub fn encode_spec(spec: &JobSpec) -> Vec<u8> {
         source: side(&spec.source),
         target: side(&spec.target),
         claim: spec.claim.as_ref().map(claim_to_wire),
+        origin: spec.origin.as_ref().map(|origin| wire::JobOrigin {
+            replication: origin.replication.clone(),
+            owner: origin.owner.clone(),
+            time_zone: origin.time_zone.clone(),
+        }),
     }
     .encode_to_vec()
 }
 
-/// Returns what a plan depends on in a spec: all of it but the limits, which change while it runs.
+/// Returns what a plan depends on in a spec: all of it but the limits, which change while it runs,
+/// and whose job it is.
 #[must_use]
 pub fn encode_options(spec: &JobSpec) -> Vec<u8> {
     let mut options = spec.clone();
     options.spec.limits = JobLimits::default();
+    options.origin = None;
     encode_spec(&options)
 }
 
@@ -73,6 +78,11 @@ pub fn decode_spec(bytes: &[u8]) -> Result<JobSpec, StateError> {
             source: side(order.source, "source")?,
             target: side(order.target, "target")?,
             claim: order.claim.map(claim_from_wire).transpose()?,
+            origin: order.origin.map(|origin| JobOrigin {
+                replication: origin.replication,
+                owner: origin.owner,
+                time_zone: origin.time_zone,
+            }),
         })
     };
     read().map_err(|error| StateError::Damaged { kind: "spec".to_owned(), why: error.to_string() })
@@ -93,6 +103,24 @@ pub fn decode_replication(bytes: &[u8]) -> Result<ReplicationSpec, StateError> {
         Ok(ReplicationSpec::try_from(v1::ReplicationSpec::decode(bytes)?)?)
     };
     let kind = || "replication".to_owned();
+    read().map_err(|error| StateError::Damaged { kind: kind(), why: error.to_string() })
+}
+
+/// Encodes a budget of several replications.
+#[must_use]
+pub fn encode_shared_budget(spec: &SharedBudgetSpec) -> Vec<u8> {
+    v1::SharedBudget::from(spec).encode_to_vec()
+}
+
+/// Decodes a budget of several replications. Whether it still means something is not checked.
+///
+/// # Errors
+/// Bytes that are no such budget.
+pub fn decode_shared_budget(bytes: &[u8]) -> Result<SharedBudgetSpec, StateError> {
+    let read = || -> Result<SharedBudgetSpec, RowError> {
+        Ok(SharedBudgetSpec::try_from(v1::SharedBudget::decode(bytes)?)?)
+    };
+    let kind = || "shared budget".to_owned();
     read().map_err(|error| StateError::Damaged { kind: kind(), why: error.to_string() })
 }
 
@@ -308,6 +336,7 @@ macro_rules! progress {
             bytes_read: $from.bytes_read,
             bytes_written: $from.bytes_written,
             requests: $from.requests,
+            source_requests: $from.source_requests,
             objects_copied_by_store: $from.objects_copied_by_store,
             $($field: $value,)*
         }
@@ -332,23 +361,4 @@ fn proofs_to_wire(counts: ProofCounts) -> wire::ObjectProofs {
 fn proofs_from_wire(counts: wire::ObjectProofs) -> ProofCounts {
     let wire::ObjectProofs { length, earlier, stored_checksum, read_back } = counts;
     ProofCounts { length, earlier, stored_checksum, read_back }
-}
-
-fn note_to_wire(note: &PlanNote) -> wire::PlanNote {
-    let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-    wire::PlanNote {
-        clone_metrics: note.clone_metrics.clone(),
-        notices: note.notices.clone(),
-        commits_kept_ms: note.kept.map(|kept| ms(kept.commits)),
-        removed_files_kept_ms: note.kept.map(|kept| ms(kept.removed_files)),
-    }
-}
-
-fn note_from_wire(note: wire::PlanNote) -> PlanNote {
-    let kept = note.commits_kept_ms.zip(note.removed_files_kept_ms);
-    let kept = kept.map(|(commits, removed_files)| SourceRetention {
-        commits: Duration::from_millis(commits),
-        removed_files: Duration::from_millis(removed_files),
-    });
-    PlanNote { clone_metrics: note.clone_metrics, notices: note.notices, kept }
 }

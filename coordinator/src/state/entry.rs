@@ -3,10 +3,14 @@
 use std::collections::BTreeMap;
 
 use deepclone_common::connections::Resolved;
+use deepclone_core::copy_plan::CopyRequests;
 use deepclone_core::machine::Fact;
 use deepclone_core::ownership::OwnerClaim;
+use deepclone_core::price::Traffic;
 use deepclone_core::readiness::retention::SourceRetention;
 use deepclone_core::spec::CloneSpec;
+
+use crate::costs::priced::Priced;
 
 /// A fact with what is kept beside it.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +31,19 @@ pub struct PlanNote {
     pub notices: Vec<String>,
     /// How long the source keeps what a sync may need; `None` when its log was not read.
     pub kept: Option<SourceRetention>,
+    /// Requests that copying the plan takes.
+    pub requests: CopyRequests,
+    /// What the coordinator read for the job so far.
+    pub logs: Traffic,
+    /// What the job sent and what that cost; only with its end.
+    pub sent: Option<JobSent>,
+}
+
+/// What a job sent, and what that cost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobSent {
+    pub traffic: Traffic,
+    pub cost: Priced,
 }
 
 /// What a client asked for, with both sides as they were resolved.
@@ -37,4 +54,16 @@ pub struct JobSpec {
     pub target: Resolved,
     /// The replication whose job it is; `None` for a job that a client made.
     pub claim: Option<OwnerClaim>,
+    /// The replication that it is of; `None` for a job of its own.
+    pub origin: Option<JobOrigin>,
+}
+
+/// The replication that a job is of, as it was when the job began.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JobOrigin {
+    pub replication: String,
+    /// Empty for one that nobody owns.
+    pub owner: String,
+    /// The name of the zone of its months.
+    pub time_zone: String,
 }

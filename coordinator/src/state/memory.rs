@@ -4,16 +4,17 @@
 //!
 //! Rows are kept encoded, as SQLite keeps them: what cannot be read back is found here, too.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use deepclone_core::ids::{Epoch, JobId, TargetKey};
 use deepclone_core::limits::{EVIDENCE_KEPT, JOBS_KEPT, JOBS_KEPT_MAX};
 use futures::future::BoxFuture;
 
+use super::usage::first_month_kept;
 use super::{
     Batch, Entry, Evidence, KnownObject, ReplicationRow, RowChange, RowKey, StateError, Store,
-    encoding,
+    UsageLabels, UsageMonths, UsageQuery, UsageRow, UsageSum, UsageSums, encoding,
 };
 
 /// The state in memory.
@@ -32,6 +33,10 @@ struct Tables {
     objects: BTreeMap<(TargetKey, String), Evidence>,
     publications: BTreeMap<JobId, i64>,
     replications: BTreeMap<RowKey, Vec<u8>>,
+    /// Jobs of `usage` that ended.
+    usage_ended: BTreeSet<JobId>,
+    /// By job, months and currency; also of jobs that ended.
+    usage: BTreeMap<(JobId, UsageMonths, String), (UsageLabels, UsageSums)>,
 }
 
 #[derive(Clone, Debug)]
@@ -94,6 +99,10 @@ impl Tables {
                 self.keep_in_short(job);
             }
         }
+        for row in &batch.usage {
+            let key = (row.job, row.months.clone(), row.sums.currency.clone());
+            self.usage.insert(key, (row.labels.clone(), row.sums.clone()));
+        }
         for (target, evidence) in &batch.evidence {
             self.objects.insert((*target, evidence.key.clone()), evidence.clone());
         }
@@ -108,9 +117,12 @@ impl Tables {
         let rows = ["created", "limited", "planned", "ended"].into_iter().filter_map(last);
         let rows = rows.map(|(sequence, row)| (*sequence, row.clone())).collect();
         self.jobs.insert(job, rows);
+        self.usage_ended.insert(job);
     }
 
     fn purge(&mut self, now_ms: i64) {
+        let first_month = first_month_kept(now_ms);
+        self.usage.retain(|(_, months, _), _| months.of_utc >= first_month);
         let Self { facts, jobs, objects, publications, .. } = self;
         facts.retain(|_, row| !jobs.contains_key(&row.job));
         let ended = |rows: &[(u64, Row)]| rows.last().map(|(at, row)| (*at, row.recorded_ms));
@@ -123,6 +135,30 @@ impl Tables {
         }
         objects.retain(|_, evidence| evidence.recorded_ms >= before(now_ms, EVIDENCE_KEPT, 1));
         publications.retain(|_, recorded_ms| *recorded_ms >= before(now_ms, EVIDENCE_KEPT, 2));
+    }
+
+    fn live_usage(&self) -> Vec<UsageRow> {
+        let live = self.usage.iter().filter(|((job, ..), _)| !self.usage_ended.contains(job));
+        live.map(|((job, months, _), (labels, sums))| UsageRow {
+            job: *job,
+            months: months.clone(),
+            labels: labels.clone(),
+            sums: sums.clone(),
+        })
+        .collect()
+    }
+
+    fn usage(&self, query: &UsageQuery) -> Vec<UsageSum> {
+        let mut found: BTreeMap<(UsageLabels, String), UsageSums> = BTreeMap::new();
+        for ((_, months, currency), (labels, sums)) in &self.usage {
+            if months.of(query.calendar) == query.month {
+                let key = (query.by.labels(labels), currency.clone());
+                let nothing = || UsageSums { currency: currency.clone(), ..UsageSums::default() };
+                found.entry(key).or_insert_with(nothing).add(sums);
+            }
+        }
+        let sum = |((labels, _), sums)| UsageSum { labels, sums };
+        found.into_iter().map(sum).collect()
     }
 
     fn evidence(&self, target: TargetKey, keys: &[&str], since_ms: i64) -> Vec<KnownObject> {
@@ -225,6 +261,17 @@ impl Store for MemoryStore {
             }
             Ok(())
         })
+    }
+
+    fn live_usage(&self) -> BoxFuture<'_, Result<Vec<UsageRow>, StateError>> {
+        Box::pin(async move { Ok(self.lock().live_usage()) })
+    }
+
+    fn usage<'a>(
+        &'a self,
+        query: &'a UsageQuery,
+    ) -> BoxFuture<'a, Result<Vec<UsageSum>, StateError>> {
+        Box::pin(async move { Ok(self.lock().usage(query)) })
     }
 
     fn forget<'a>(

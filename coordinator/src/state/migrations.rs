@@ -17,6 +17,7 @@ pub(super) static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
         step(4, "evidence by job", include_str!("../../migrations/0004_evidence_by_job.sql")),
         step(5, "limits", include_str!("../../migrations/0005_limits.sql")),
         step(6, "replications", include_str!("../../migrations/0006_replications.sql")),
+        step(8, "usage", include_str!("../../migrations/0008_usage.sql")),
     ])
 });
 

@@ -6,7 +6,8 @@
 //! Flow: [`Store::lead`] once, [`Store::load`] once, then [`Store::append`] batch by batch (I4).
 //! Every append checks the epoch of the writer: a coordinator that leads no more writes nothing.
 //!
-//! Replications are kept beside that, as rows of which the last one counts.
+//! Replications are kept beside that, as rows of which the last one counts; so is what jobs sent,
+//! by month.
 //!
 //! A job that ended is kept in short: its spec, its last plan, its end. [`Store::find`] returns
 //! that for as long as it is kept; [`Store::purge`] drops everything else of it, and what is too
@@ -20,20 +21,26 @@ mod history;
 mod lock;
 mod memory;
 mod migrations;
+mod note;
 mod purge;
 mod replications;
 mod sqlite;
 mod store;
 #[cfg(test)]
 mod tests;
+mod usage;
 
 pub use encoding::{
-    decode_replication, decode_spec, encode_options, encode_replication, encode_spec,
+    decode_replication, decode_shared_budget, decode_spec, encode_options, encode_replication,
+    encode_shared_budget, encode_spec,
 };
-pub use entry::{Entry, JobSpec, PlanNote};
+pub use entry::{Entry, JobOrigin, JobSent, JobSpec, PlanNote};
 pub use error::StateError;
 pub use evidence::{EVIDENCE_KEYS_MAX, Evidence, KnownObject};
 pub use memory::MemoryStore;
 pub use replications::{ReplicationRow, RowChange, RowKey};
 pub use sqlite::{Place, SqliteStore};
 pub use store::{Batch, Store};
+pub use usage::{
+    UsageBy, UsageCalendar, UsageLabels, UsageMonths, UsageQuery, UsageRow, UsageSum, UsageSums,
+};

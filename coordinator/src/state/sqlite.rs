@@ -20,8 +20,8 @@ use sqlx::{Row as _, Sqlite, Transaction};
 use super::history::{self, job_id};
 use super::migrations::MIGRATIONS;
 use super::{
-    Batch, Entry, KnownObject, ReplicationRow, RowChange, StateError, Store, encoding, evidence,
-    lock, purge, replications,
+    Batch, Entry, KnownObject, ReplicationRow, RowChange, StateError, Store, UsageQuery, UsageRow,
+    UsageSum, encoding, evidence, lock, purge, replications, usage,
 };
 
 /// Connections that read a file at the same time; further reads wait.
@@ -126,6 +126,7 @@ impl SqliteStore {
         for (target, found) in &batch.evidence {
             evidence::record(&mut transaction, *target, found).await?;
         }
+        usage::write(&mut transaction, &batch.usage).await?;
         for entry in &batch.entries {
             let (job, kind, body) = encoding::encode(entry);
             if kind == "created" && history::is_kept(&mut transaction, job).await? {
@@ -140,6 +141,7 @@ impl SqliteStore {
                 .await?;
             if kind == "ended" {
                 history::keep_in_short(&mut transaction, job).await?;
+                usage::close(&mut transaction, job).await?;
             }
         }
         transaction.commit().await?;
@@ -149,6 +151,7 @@ impl SqliteStore {
     async fn purge_some(&self, epoch: Epoch, now_ms: i64) -> Result<bool, StateError> {
         let mut transaction = self.begin().await?;
         history::check_term(&mut transaction, epoch).await?;
+        usage::purge(&mut transaction, now_ms).await?;
         purge::purge(transaction, now_ms, self.evidence_rows_max).await
     }
 
@@ -214,6 +217,17 @@ impl Store for SqliteStore {
         changes: &'a [RowChange],
     ) -> BoxFuture<'a, Result<(), StateError>> {
         Box::pin(async move { replications::write(self.begin().await?, epoch, changes).await })
+    }
+
+    fn live_usage(&self) -> BoxFuture<'_, Result<Vec<UsageRow>, StateError>> {
+        Box::pin(usage::live(&self.readers))
+    }
+
+    fn usage<'a>(
+        &'a self,
+        query: &'a UsageQuery,
+    ) -> BoxFuture<'a, Result<Vec<UsageSum>, StateError>> {
+        Box::pin(usage::find(&self.readers, query))
     }
 
     fn forget<'a>(

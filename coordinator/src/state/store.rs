@@ -7,6 +7,7 @@ use super::entry::Entry;
 use super::error::StateError;
 use super::evidence::{Evidence, KnownObject};
 use super::replications::{ReplicationRow, RowChange};
+use super::usage::{UsageQuery, UsageRow, UsageSum};
 
 /// A durable state. Every implementation passes the conformance suite of this folder.
 pub trait Store: Send + Sync + 'static {
@@ -45,6 +46,13 @@ pub trait Store: Send + Sync + 'static {
         epoch: Epoch,
         changes: &'a [RowChange],
     ) -> BoxFuture<'a, Result<(), StateError>>;
+    /// Returns what the jobs that have not ended sent.
+    fn live_usage(&self) -> BoxFuture<'_, Result<Vec<UsageRow>, StateError>>;
+    /// Returns what was sent in a month, summed up, in the order of the labels.
+    fn usage<'a>(
+        &'a self,
+        query: &'a UsageQuery,
+    ) -> BoxFuture<'a, Result<Vec<UsageSum>, StateError>>;
     /// Drops the evidence for these keys, whose objects are gone.
     fn forget<'a>(
         &'a self,
@@ -59,4 +67,6 @@ pub struct Batch {
     pub entries: Vec<Entry>,
     /// What the receipts among the entries saw.
     pub evidence: Vec<(TargetKey, Evidence)>,
+    /// What the jobs of the entries sent so far.
+    pub usage: Vec<UsageRow>,
 }

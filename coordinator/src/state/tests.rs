@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deepclone_common::connections::Resolved;
+use deepclone_core::copy_plan::CopyRequests;
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::{
     ConnectionKey, Epoch, JobId, PlanDigest, SourceKey, TargetKey, TaskFingerprint,
@@ -13,6 +14,7 @@ use deepclone_core::job_limits::JobLimits;
 use deepclone_core::limits::JOBS_KEPT;
 use deepclone_core::machine::{End, Fact, Progress, Route};
 use deepclone_core::ownership::{OwnerClaim, ReplicaOwner};
+use deepclone_core::price::Traffic;
 use deepclone_core::readiness::retention::SourceRetention;
 use deepclone_core::reason::Reason;
 use deepclone_core::receipt::{
@@ -24,6 +26,7 @@ use deepclone_core::spec::{
 use uuid::Uuid;
 
 use super::*;
+use crate::costs::priced::Priced;
 
 pub(super) fn job(number: u128) -> JobId {
     JobId(Uuid::from_u128(number))
@@ -37,7 +40,16 @@ fn note() -> PlanNote {
             commits: Duration::from_secs(9),
             removed_files: Duration::from_millis(7),
         }),
+        requests: CopyRequests { source: 1, target: 2 },
+        logs: TRAFFIC,
+        sent: Some(JobSent { traffic: TRAFFIC, cost: priced() }),
     }
+}
+
+const TRAFFIC: Traffic = Traffic { bytes: 3, source_requests: 4, target_requests: 5 };
+
+fn priced() -> Priced {
+    Priced::Known { money: "0.5 EUR".parse().unwrap(), price_table: "ours".to_owned() }
 }
 
 fn job_spec() -> JobSpec {
@@ -68,6 +80,11 @@ fn job_spec() -> JobSpec {
             owner: ReplicaOwner { name: "shop".to_owned(), id: Uuid::from_u128(7) },
             takes_over: vec!["store".to_owned()],
         }),
+        origin: Some(JobOrigin {
+            replication: "sales".to_owned(),
+            owner: "finance".to_owned(),
+            time_zone: "Europe/Berlin".to_owned(),
+        }),
     }
 }
 
@@ -97,6 +114,7 @@ fn progress() -> Progress {
         bytes_read: 11,
         bytes_written: 12,
         requests: 13,
+        source_requests: 19,
         objects_copied_by_store: 18,
         proofs: ProofCounts { length: 14, earlier: 15, stored_checksum: 16, read_back: 17 },
         ..Progress::default()
@@ -131,6 +149,7 @@ pub(super) fn receipt() -> Receipt {
         bytes_read: 1,
         bytes_written: 2,
         requests: 3,
+        source_requests: 1,
         elapsed_ms: 4,
         worker: "w".into(),
         objects_written_before: 1,
@@ -196,7 +215,7 @@ fn short(number: u128, end: End, at: i64) -> Vec<Entry> {
 }
 
 pub(super) async fn append(store: &dyn Store, epoch: Epoch, entries: Vec<Entry>) {
-    store.append(epoch, &Batch { entries, evidence: vec![] }).await.unwrap();
+    store.append(epoch, &Batch { entries, ..Batch::default() }).await.unwrap();
 }
 
 pub(super) async fn purge_all(store: &dyn Store, epoch: Epoch, now_ms: i64) {
@@ -257,7 +276,7 @@ async fn conforms(store: &dyn Store) {
             Entry { fact: Fact::CancelRequested { job: job(2) }, note: None, recorded_ms: 1 },
             Entry { fact: created(job(1)), note: None, recorded_ms: 1 },
         ],
-        evidence: vec![],
+        ..Batch::default()
     };
     assert!(store.append(first, &twice).await.is_err());
     assert_eq!(store.load(9).await.unwrap(), live());
@@ -278,6 +297,7 @@ async fn conforms(store: &dyn Store) {
             (here, evidence("d", 3, job(1), 300)),
             (there, evidence("b", 9, job(1), 100)),
         ],
+        usage: vec![],
     };
     store.append(first, &seen).await.unwrap();
     let found = store.evidence(here, &["a", "b", "c"], 100).await.unwrap();
@@ -299,7 +319,7 @@ async fn conforms(store: &dyn Store) {
     let second = store.lead(Epoch(second.0)).await.unwrap();
     assert!(second > far);
     let late = Entry { fact: Fact::CancelRequested { job: job(1) }, note: None, recorded_ms: 1 };
-    let late = Batch { entries: vec![late], evidence: vec![] };
+    let late = Batch { entries: vec![late], ..Batch::default() };
     assert!(matches!(store.append(first, &late).await, Err(StateError::Deposed)));
     assert!(matches!(store.purge(first, 1).await, Err(StateError::Deposed)));
     assert!(matches!(store.change_rows(first, &changes).await, Err(StateError::Deposed)));
@@ -333,7 +353,7 @@ async fn keeps_ended_jobs_in_short(store: &dyn Store, epoch: Epoch) {
     assert_eq!(kept, expected);
 
     // Its id stays its own, also once its facts are gone.
-    let again = Batch { entries: vec![entry(created(job(11)), 1)], evidence: vec![] };
+    let again = Batch { entries: vec![entry(created(job(11)), 1)], ..Batch::default() };
     assert!(matches!(store.append(epoch, &again).await, Err(StateError::CreatedTwice { .. })));
 
     // A job that ends in the batch that makes it, and was never planned.

@@ -9,7 +9,8 @@ use crate::support::{Running, Worker};
 
 async fn diff(running: &mut Running, spec: &v1::ReplicationSpec) -> v1::ReplicationChange {
     let replications = vec![spec.clone()];
-    let request = v1::ApplyReplicationsRequest { replications, validate_only: true };
+    let request =
+        v1::ApplyReplicationsRequest { replications, validate_only: true, budgets: vec![] };
     let answer = running.replications.apply_replications(request).await.unwrap().into_inner();
     answer.changes.into_iter().next().unwrap()
 }

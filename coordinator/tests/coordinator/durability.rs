@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use deepclone_coordinator::state::{
     Batch, Entry, KnownObject, Place, ReplicationRow, RowChange, SqliteStore, StateError, Store,
+    UsageQuery, UsageRow, UsageSum,
 };
 use deepclone_core::ids::{Epoch, JobId, TargetKey};
 use deepclone_core::machine::Fact;
@@ -104,6 +105,17 @@ impl Store for Failing {
         }
     }
 
+    fn live_usage(&self) -> BoxFuture<'_, Result<Vec<UsageRow>, StateError>> {
+        self.inner.live_usage()
+    }
+
+    fn usage<'a>(
+        &'a self,
+        query: &'a UsageQuery,
+    ) -> BoxFuture<'a, Result<Vec<UsageSum>, StateError>> {
+        self.inner.usage(query)
+    }
+
     fn forget<'a>(
         &'a self,
         target: TargetKey,
@@ -186,7 +198,10 @@ async fn a_coordinator_that_cannot_keep_what_was_declared_refuses_it_and_stops()
         schedule: Some(v1::replication_spec::Schedule { due, spread: None }),
         ..Default::default()
     };
-    let request = v1::ApplyReplicationsRequest { replications: vec![spec], validate_only: false };
+    let request = v1::ApplyReplicationsRequest {
+        replications: vec![spec],
+        ..v1::ApplyReplicationsRequest::default()
+    };
     let refused = running.replications.apply_replications(request).await.unwrap_err();
     assert_eq!(from_status(&refused).reason, Reason::Internal);
     let stopped = tokio::time::timeout(std::time::Duration::from_secs(60), async {

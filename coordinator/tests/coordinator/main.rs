@@ -28,6 +28,7 @@
 
 mod approvals;
 mod bounds;
+mod costs;
 mod declared;
 mod durability;
 mod evidence;

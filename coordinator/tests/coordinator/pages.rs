@@ -28,6 +28,7 @@ struct Serving {
 impl Serving {
     async fn start(lake: &Lake) -> Self {
         let settings = Settings {
+            prices: deepclone_core::price::list_prices(),
             listen: "127.0.0.1:0".parse().unwrap(),
             http_listen: "127.0.0.1:0".parse().unwrap(),
             exposure: Exposure::Loopback,

@@ -45,7 +45,8 @@ pub(crate) async fn apply(
     validate_only: bool,
 ) -> Result<Vec<(String, Kind, Vec<String>)>, Failure> {
     let replications = specs.to_vec();
-    let request = v1::ApplyReplicationsRequest { replications, validate_only };
+    let budgets = Vec::new();
+    let request = v1::ApplyReplicationsRequest { replications, validate_only, budgets };
     let answer = running.replications.apply_replications(request).await;
     let changes = answer.map_err(|status| from_status(&status))?.into_inner().changes;
     Ok(changes.into_iter().map(|one| (one.name.clone(), one.kind(), one.changed_fields)).collect())

@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use deepclone_common::config::Config;
 use deepclone_common::connections::Connections;
+use deepclone_coordinator::effects::Context;
 use deepclone_coordinator::embedded::Embedded;
 use deepclone_coordinator::state::{Place, SqliteStore, Store};
 use deepclone_core::failure::Failure;
 use deepclone_core::limits::Limits;
+use deepclone_core::price::PriceTable;
 use deepclone_core::reason::Reason;
 use deepclone_proto::status::from_status;
 use deepclone_proto::v1;
@@ -147,12 +149,23 @@ impl Running {
         Self::start_with(Arc::new(connections), Arc::new(store), LIMITS()).await
     }
 
+    /// A coordinator with other prices than the list prices.
+    pub(crate) async fn priced(lake: &Lake, place: &Place, prices: PriceTable) -> Self {
+        let store = Arc::new(SqliteStore::open(place).await.unwrap());
+        let limits = LIMITS();
+        let context = Context::new(lake.connections(), store, &limits).with_prices(prices);
+        Self::over_embedded(Embedded::start_in(context, limits).await.unwrap())
+    }
+
     async fn start_with(
         connections: Arc<Connections>,
         store: Arc<dyn Store>,
         limits: Limits,
     ) -> Self {
-        let embedded = Embedded::start_with(connections, store, limits).await.unwrap();
+        Self::over_embedded(Embedded::start_with(connections, store, limits).await.unwrap())
+    }
+
+    fn over_embedded(embedded: Embedded) -> Self {
         let jobs = JobServiceClient::new(embedded.channel());
         let workers = WorkerServiceClient::new(embedded.channel());
         let replications = ReplicationServiceClient::new(embedded.channel());
@@ -340,7 +353,12 @@ impl Worker {
     /// A task's failure at its first object.
     pub(crate) fn fail(grant: &v1::Grant, kind: v1::task_failure::Kind) -> v1::TaskOutcome {
         let message = "it did not work".to_owned();
-        let failure = v1::TaskFailure { index: Some(0), kind: kind.into(), message };
+        let failure = v1::TaskFailure {
+            index: Some(0),
+            kind: kind.into(),
+            message,
+            ..v1::TaskFailure::default()
+        };
         let outcome = Some(v1::task_outcome::Outcome::Failure(failure));
         v1::TaskOutcome { task: grant.task.clone(), outcome }
     }

@@ -2,6 +2,7 @@
 //! alike.
 
 use std::fmt;
+use std::str::FromStr;
 
 use jiff::Zoned;
 use jiff::civil::{Date, DateTime};
@@ -87,6 +88,28 @@ impl Month {
     }
 }
 
+/// A text that is not a month.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is not a month: write it as 2026-11")]
+pub struct MonthError {
+    text: String,
+}
+
+impl FromStr for Month {
+    type Err = MonthError;
+
+    fn from_str(text: &str) -> Result<Self, MonthError> {
+        let is_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+        text.split_once('-')
+            .filter(|(year, month)| year.len() == 4 && month.len() == 2)
+            .filter(|(year, month)| is_digits(year) && is_digits(month))
+            .and_then(|(year, month)| Some((year.parse().ok()?, month.parse().ok()?)))
+            .filter(|(_, month)| (1..=12).contains(month))
+            .map(|(year, month)| Self { year, month })
+            .ok_or_else(|| MonthError { text: text.to_owned() })
+    }
+}
+
 /// Year and month, as `2026-11`.
 impl fmt::Display for Month {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -97,6 +120,17 @@ impl fmt::Display for Month {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_month_is_read_as_it_is_written() {
+        for text in ["2026-11", "0001-01", "9999-12"] {
+            assert_eq!(text.parse::<Month>().unwrap().to_string(), text);
+        }
+        for text in ["", "2026", "2026-13", "2026-00", "2026-1", "26-11", "2026-11-01", "+026-11"] {
+            let error = text.parse::<Month>().unwrap_err().to_string();
+            assert!(error.starts_with(&format!("{text:?} is not a month")), "{error}");
+        }
+    }
 
     #[test]
     fn a_month_is_that_of_the_zone() {

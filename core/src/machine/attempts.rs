@@ -66,6 +66,16 @@ impl Attempts {
         self.remember(lease, true);
     }
 
+    /// Notes the late report of a grant that ended without one. False when there is no such grant,
+    /// or its report came before.
+    pub(super) fn hear_late(&mut self, worker: WorkerId, key: &GrantKey) -> bool {
+        let same = |ended: &&mut EndedGrant| {
+            (ended.worker, ended.attempt, ended.epoch) == (worker, key.attempt, key.epoch)
+        };
+        let newest = self.ended.iter_mut().rev().find(same);
+        newest.is_some_and(|ended| !std::mem::replace(&mut ended.heard, true))
+    }
+
     fn remember(&mut self, lease: &Lease, heard: bool) {
         if self.ended.len() >= GRANTS_REMEMBERED_MAX {
             self.ended.pop_front();
@@ -105,14 +115,18 @@ mod tests {
     use super::*;
     use crate::ids::{JobId, TaskFingerprint};
     use crate::limits::LEASE_TTL;
-    use crate::receipt::TaskFailureKind;
+    use crate::receipt::{AttemptCounts, TaskFailureKind};
     use uuid::Uuid;
 
     #[test]
     fn each_denied_worker_is_remembered_once_up_to_the_bound() {
         let mut attempts = Attempts::default();
-        let failure =
-            TaskFailure { index: None, kind: TaskFailureKind::SourceDenied, message: "a".into() };
+        let failure = TaskFailure {
+            index: None,
+            kind: TaskFailureKind::SourceDenied,
+            message: "a".into(),
+            spent: AttemptCounts::default(),
+        };
         for number in 0..DENIED_BY_MAX as u128 + 3 {
             for _ in 0..2 {
                 let worker = WorkerId(Uuid::from_u128(number));

@@ -1,6 +1,6 @@
 //! How far a job is, in numbers.
 
-use crate::receipt::{ProofCounts, Receipt};
+use crate::receipt::{AttemptCounts, ProofCounts, Receipt};
 
 /// How far a job is, and what it took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,12 +29,14 @@ pub struct Progress {
     pub objects_copied: u64,
     /// Objects that the target had before this job, by the receipts.
     pub objects_skipped: u64,
-    /// Bytes read from the source, by the receipts.
+    /// Bytes read from the source, as workers reported.
     pub bytes_read: u64,
-    /// Bytes written to the target, by the receipts.
+    /// Bytes written to the target, as workers reported.
     pub bytes_written: u64,
-    /// Requests to both stores, by the receipts.
+    /// Requests to both stores, as workers reported.
     pub requests: u64,
+    /// Those of the requests that went to the source.
+    pub source_requests: u64,
     /// Objects that the store copied by itself, by the receipts.
     pub objects_copied_by_store: u64,
     /// Objects by what proves them, by the receipts.
@@ -49,10 +51,17 @@ impl Progress {
         receipt.objects.iter().for_each(|object| self.proofs.count(object.proof));
         self.objects_skipped += skipped;
         self.objects_copied += (receipt.objects.len() as u64).saturating_sub(skipped);
-        self.bytes_read = self.bytes_read.saturating_add(receipt.bytes_read);
-        self.bytes_written = self.bytes_written.saturating_add(receipt.bytes_written);
-        self.requests = self.requests.saturating_add(u64::from(receipt.requests));
         self.objects_copied_by_store += u64::from(receipt.objects_copied_by_store);
+        self.count_attempt(&receipt.spent());
+    }
+
+    /// Adds what an attempt took, also one that made nothing.
+    pub fn count_attempt(&mut self, spent: &AttemptCounts) {
+        self.bytes_read = self.bytes_read.saturating_add(spent.bytes_read);
+        self.bytes_written = self.bytes_written.saturating_add(spent.bytes_written);
+        self.requests = self.requests.saturating_add(u64::from(spent.requests));
+        let source_requests = u64::from(spent.source_requests);
+        self.source_requests = self.source_requests.saturating_add(source_requests);
     }
 }
 

@@ -27,7 +27,7 @@ use super::violation::Violation;
 use crate::failure::Failure;
 use crate::group::GroupStep;
 use crate::ids::{GrantKey, TaskIndex, WorkerId};
-use crate::receipt::{Receipt, TaskFailure, TaskFailureKind};
+use crate::receipt::{AttemptCounts, Receipt, TaskFailure, TaskFailureKind};
 
 /// What becomes of a reported outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,6 +121,7 @@ impl Machine {
                 actions.push(Action::Record(Fact::TaskDone { job: id, fingerprint, receipt }));
             }
             TaskOutcome::Failed(failure) if is_held => {
+                job.spent.sums.count_attempt(&failure.spent);
                 let attempts = job.attempts.entry(fingerprint).or_default();
                 lease.iter().for_each(|lease| attempts.heard(lease));
                 let is_over = |other: &Lease| other.worker == worker;
@@ -153,6 +154,7 @@ impl Machine {
         let void_upto = task.attempts.void_upto;
         let is_void = void_upto > 0 && (key.epoch < epoch || key.attempt.0 <= void_upto);
         if task.state == TaskState::Done || is_void {
+            self.copied_in_vain(worker, key, index, &receipt.spent())?;
             return Ok(Hearing::Heard);
         }
         let is_current = task.current(worker, key).is_some();
@@ -163,7 +165,8 @@ impl Machine {
         }
         let (shown, bytes) = (Shown::of(&receipt), task.bytes);
         if let Some(message) = shown.lacks(task.step(), task.objects, bytes) {
-            let failure = TaskFailure { index: None, kind: TaskFailureKind::Corrupt, message };
+            let (kind, spent) = (TaskFailureKind::Corrupt, receipt.spent());
+            let failure = TaskFailure { index: None, kind, message, spent };
             return self.task_failed(worker, key, index, failure, actions);
         }
         if self.is_of_lost_upload(id, index, &shown)? {
@@ -193,6 +196,21 @@ impl Machine {
         self.reached(worker, id, &denied_by)?;
         self.publish_if_done(id, actions)?;
         Ok(Hearing::Heard)
+    }
+
+    /// A copy came late: another one counts. What it took is counted once.
+    fn copied_in_vain(
+        &mut self,
+        worker: WorkerId,
+        key: &GrantKey,
+        index: TaskIndex,
+        spent: &AttemptCounts,
+    ) -> Result<(), Violation> {
+        if self.task_mut(key.job, index)?.attempts.hear_late(worker, key) {
+            self.job_mut(key.job)?.spent.sums.count_attempt(spent);
+            self.touched.insert(key.job);
+        }
+        Ok(())
     }
 
     /// Parts were written to an upload that is lost since: they are written again.
@@ -227,14 +245,16 @@ impl Machine {
         };
         task.attempts.heard(&lease);
         let step = task.step();
+        self.job_mut(id)?.spent.sums.count_attempt(&failure.spent);
         if kind == TaskFailureKind::UploadLost
             && matches!(step, Some(GroupStep::Parts | GroupStep::Finish))
         {
             self.upload_lost(id, index, failure, actions)?;
             return Ok(Hearing::Heard);
         }
-        task.attempts.failures += 1;
-        let failures = task.attempts.failures;
+        let attempts = &mut self.task_mut(id, index)?.attempts;
+        attempts.failures += 1;
+        let failures = attempts.failures;
         if let Some(known) = self.workers.get_mut(&worker) {
             known.last_error = Some(failure.message.clone());
         }

@@ -8,7 +8,7 @@
 use std::ops::Add;
 
 use super::lookup::rule_of;
-use super::region::RegionPair;
+use super::region::{Region, RegionPair};
 use super::table::{PriceTable, PriceTier};
 use crate::money::Money;
 
@@ -35,6 +35,19 @@ pub struct Estimate {
     pub rule: String,
 }
 
+/// Why a cost is not known.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PriceUnknown {
+    #[error("the region of the source is not known")]
+    SourceRegion,
+    #[error("the region of the target is not known")]
+    TargetRegion,
+    #[error("the prices have none for what goes from {source_region} to {target_region}")]
+    Route { source_region: Region, target_region: Region },
+    #[error("the prices have none for the requests of {cloud}")]
+    Requests { cloud: String },
+}
+
 impl Add for Traffic {
     type Output = Self;
 
@@ -51,17 +64,27 @@ impl Add for Traffic {
 /// prices the bytes within its bounds alone. A cloud counts the month of a whole account: where
 /// more is known to have left it, by whatever program, that belongs into `month_to_date`.
 ///
-/// `None` when a price is not known: that of the pair, or of the requests at one of its sides.
-#[must_use]
+/// # Errors
+/// Which price is not known: that of the pair, or of the requests at one of its sides.
 pub fn estimate(
     table: &PriceTable,
     pair: &RegionPair,
     month_to_date: Traffic,
     traffic: Traffic,
-) -> Option<Estimate> {
-    let rule = rule_of(table, pair)?;
-    let read = table.requests_of(&pair.source.as_ref()?.cloud)?.read_micros_per_1000;
-    let write = table.requests_of(&pair.target.as_ref()?.cloud)?.write_micros_per_1000;
+) -> Result<Estimate, PriceUnknown> {
+    let source = pair.source.as_ref().ok_or(PriceUnknown::SourceRegion)?;
+    let target = pair.target.as_ref().ok_or(PriceUnknown::TargetRegion)?;
+    let no_rule = || {
+        let (source_region, target_region) = (source.clone(), target.clone());
+        PriceUnknown::Route { source_region, target_region }
+    };
+    let rule = rule_of(table, pair).ok_or_else(no_rule)?;
+    let requests = |cloud: &str| {
+        let unknown = || PriceUnknown::Requests { cloud: cloud.to_owned() };
+        table.requests_of(cloud).ok_or_else(unknown)
+    };
+    let read = requests(&source.cloud)?.read_micros_per_1000;
+    let write = requests(&target.cloud)?.write_micros_per_1000;
     let cost = |total: Traffic| {
         let parts = bytes_cost(&rule.tiers, total.bytes)
             .saturating_add(requests_cost(total.source_requests, read))
@@ -71,7 +94,7 @@ pub fn estimate(
     };
     let micros = cost(month_to_date + traffic).saturating_sub(cost(month_to_date));
     let money = Money { micros, currency: table.currency };
-    Some(Estimate { money, rule: rule.name.clone() })
+    Ok(Estimate { money, rule: rule.name.clone() })
 }
 
 fn bytes_cost(tiers: &[PriceTier], bytes: u64) -> i128 {

@@ -69,6 +69,9 @@ pub fn list_prices() -> PriceTable {
     rules.extend(aws());
     rules.extend(azure());
     rules.extend(gcp());
+    // What stays with oneself costs nothing, too.
+    let route = PriceRoute::SameRegion { cloud: "local".to_owned() };
+    rules.push(rule("local same region", route, &[(None, 0)]));
     PriceTable {
         name: "list prices of November 2026".to_owned(),
         valid_from: date(2026, 11, 1),

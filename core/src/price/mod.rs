@@ -10,7 +10,7 @@
 //!
 //! [`list_prices`] or a user's file makes a [`PriceTable`], [`check`] looks at it once,
 //! [`rule_of`] finds the rule for two regions, [`estimate`] counts. Where a region or a price is
-//! not known there is no estimate: the price is unknown, never nothing.
+//! not known there is no estimate but a [`PriceUnknown`]: the price is never nothing.
 
 mod check;
 mod estimate;
@@ -22,7 +22,7 @@ mod table;
 mod tests;
 
 pub use check::{PriceTableError, check};
-pub use estimate::{Estimate, Traffic, estimate};
+pub use estimate::{Estimate, PriceUnknown, Traffic, estimate};
 pub use list_prices::list_prices;
 pub use lookup::rule_of;
 pub use region::{Region, RegionError, RegionPair};

@@ -36,6 +36,7 @@ fn the_most_exact_rule_counts() {
         ("aws/us-east-2", "aws/us-east-1", Some(("aws us-east-2 to us-east-1", "0.01"))),
         ("aws/eu-central-1", "aws/eu-central-1", Some(("aws same region", "0"))),
         ("azure/brazilsouth", "azure/brazilsouth", Some(("azure same region", "0"))),
+        ("local/here", "local/here", Some(("local same region", "0"))),
         // Between regions of one cloud.
         ("aws/us-east-1", "aws/us-west-2", Some(("aws na to aws", "0.02"))),
         ("aws/eu-central-1", "aws/ap-southeast-2", Some(("aws eu to aws", "0.02"))),
@@ -69,10 +70,32 @@ fn the_most_exact_rule_counts() {
     let table = list_prices();
     for (source, target, expected) in cases {
         let pair = pair(source, target);
-        let found = estimate(&table, &pair, Traffic::default(), bytes(GB));
+        let found = estimate(&table, &pair, Traffic::default(), bytes(GB)).ok();
         let found = found.map(|found| (found.rule, found.money));
         let expected = expected.map(|(rule, money)| (rule.to_owned(), usd(money)));
         assert_eq!(found, expected, "{source} to {target}");
+    }
+}
+
+#[test]
+fn what_keeps_a_price_from_being_known_is_told() {
+    for (source, target, why) in [
+        ("", "aws/eu-central-1", "the region of the source is not known"),
+        ("aws/eu-central-1", "", "the region of the target is not known"),
+        (
+            "local/berlin",
+            "aws/eu-central-1",
+            "the prices have none for what goes from local/berlin to aws/eu-central-1",
+        ),
+        (
+            "aws/eu-central-1",
+            "oracle/eu-frankfurt-1",
+            "the prices have none for the requests of oracle",
+        ),
+    ] {
+        let nothing = Traffic::default();
+        let error = estimate(&list_prices(), &pair(source, target), nothing, nothing).unwrap_err();
+        assert_eq!(error.to_string(), why);
     }
 }
 
@@ -126,7 +149,8 @@ fn requests_are_priced_at_each_side() {
     ];
     let traffic = Traffic { bytes: 0, source_requests: 1_000, target_requests: 1_000 };
     for (source, target, money) in cases {
-        let found = estimate(&list_prices(), &pair(source, target), Traffic::default(), traffic);
+        let found =
+            estimate(&list_prices(), &pair(source, target), Traffic::default(), traffic).ok();
         assert_eq!(found.unwrap().money, usd(money), "{source} to {target}");
     }
 }

@@ -38,7 +38,9 @@ impl ReplicationSpec {
         let grace = self.close_grace;
         mistakes.add_if(grace > CLOSE_GRACE_MAX, "close_grace", "it is longer than 24h");
         schedule::check_lag(self.max_lag, &mut mistakes);
-        check_budget(self.budget.as_ref(), &mut mistakes);
+        if let Some(budget) = &self.budget {
+            check_budget("budget", budget, &mut mistakes);
+        }
         let bandwidth = bandwidth(&self.bandwidth, &zone, &mut mistakes);
         let jobs = 1..=JOBS_AT_ONCE_MAX;
         mistakes.add_if(!jobs.contains(&self.jobs_at_once), "jobs_at_once", between(&jobs));
@@ -114,7 +116,7 @@ fn check_clone(clone: &CloneOptions, mistakes: &mut Mistakes) {
     }
 }
 
-fn zone(name: &str, mistakes: &mut Mistakes) -> Option<Zone> {
+pub(super) fn zone(name: &str, mistakes: &mut Mistakes) -> Option<Zone> {
     let why = || format!("{name:?} is no time zone: write an IANA name such as Europe/Berlin");
     mistakes.take("time_zone", Zone::of_name(name).ok_or_else(why))
 }
@@ -159,13 +161,17 @@ fn hours(
     mistakes.take(format!("{field}.to"), Window::new(kind, days, from, to, zone.clone()))
 }
 
-fn check_budget(budget: Option<&BudgetSpec>, mistakes: &mut Mistakes) {
-    let Some(budget) = budget else { return };
+/// Checks a budget, whose fields are below `path`.
+pub(super) fn check_budget(path: &str, budget: &BudgetSpec, mistakes: &mut Mistakes) {
+    let below = |key: &str| match path {
+        "" => key.to_owned(),
+        path => format!("{path}.{key}"),
+    };
     let (bytes, money) = (budget.bytes.is_some(), budget.money.is_some());
-    mistakes.add_if(bytes && money, "budget.money", "write bytes or money, not both");
-    mistakes.add_if(!bytes && !money, "budget", "it has no limit: write bytes or money");
+    mistakes.add_if(bytes && money, below("money"), "write bytes or money, not both");
+    mistakes.add_if(!bytes && !money, path, "it has no limit: write bytes or money");
     if let AtLimit::Slow { bytes_per_second } = budget.at_limit {
-        check_rate("budget.slow_to", bytes_per_second, mistakes);
+        check_rate(&below("slow_to"), bytes_per_second, mistakes);
     }
 }
 
@@ -175,7 +181,7 @@ fn check_rate(field: &str, bytes_per_second: u64, mistakes: &mut Mistakes) {
     mistakes.add_if(bytes_per_second < BODY_BYTES_PER_SECOND_MIN, field, why);
 }
 
-fn check_text(field: &str, text: &str, bytes_max: usize, mistakes: &mut Mistakes) {
+pub(super) fn check_text(field: &str, text: &str, bytes_max: usize, mistakes: &mut Mistakes) {
     mistakes.add_if(text.trim().is_empty(), field, "it is empty");
     check_length(field, text, bytes_max, mistakes);
 }

@@ -65,6 +65,14 @@ impl Mistakes {
         result.map_err(|error| self.add(field, error)).ok()
     }
 
+    /// Adds mistakes of a part, whose own field is `path`.
+    pub(super) fn extend_below(&mut self, path: &str, part: Self) {
+        self.0.extend(part.0.into_iter().map(|SpecError { field, message }| {
+            let separator = if field.is_empty() { "" } else { "." };
+            SpecError { field: format!("{path}{separator}{field}"), message }
+        }));
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

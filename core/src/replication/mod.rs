@@ -15,6 +15,7 @@ mod pattern;
 mod schedule;
 mod selection;
 mod set;
+mod shared_budget;
 mod spec;
 mod tables;
 #[cfg(test)]
@@ -28,6 +29,7 @@ pub use name::{ReplicationName, ReplicationNameError};
 pub use pattern::{TablePattern, TablePatternError};
 pub use selection::TableSelection;
 pub use set::check_set;
+pub use shared_budget::{BudgetScope, SharedBudget, SharedBudgetSpec, check_budgets};
 pub use spec::{
     BandwidthSpec, BudgetSpec, CLOSE_GRACE_DEFAULT, CloneOptions, DAYS_DEFAULT, DueSpec,
     FROM_DEFAULT, JOBS_AT_ONCE_DEFAULT, MaxLag, MissedPolicy, OverlapPolicy, POLL_MAX_DEFAULT,

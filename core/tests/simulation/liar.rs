@@ -51,7 +51,12 @@ pub(crate) fn lies(world: &mut World) -> Vec<Event> {
             TaskOutcome::Done(crate::worker::receipt(number, lie()))
         } else {
             let (kind, message) = (TaskFailureKind::TargetConflict, "a lie".to_owned());
-            TaskOutcome::Failed(TaskFailure { index: None, kind, message })
+            TaskOutcome::Failed(TaskFailure {
+                index: None,
+                kind,
+                message,
+                spent: Default::default(),
+            })
         };
         told.push((task, outcome));
     }

@@ -159,7 +159,12 @@ impl Worker {
                 Ok(receipt) => TaskOutcome::Done(receipt),
                 Err(kind) => {
                     let message = "injected".to_owned();
-                    TaskOutcome::Failed(TaskFailure { index: Some(0), kind, message })
+                    TaskOutcome::Failed(TaskFailure {
+                        index: Some(0),
+                        kind,
+                        message,
+                        spent: Default::default(),
+                    })
                 }
             };
             self.unheard.insert(key, (work.begun_at, outcome));

@@ -11,6 +11,7 @@ use deepclone_core::reason::Reason;
 
 pub mod outcome;
 pub mod replication;
+mod shared_budget;
 pub mod spec;
 pub mod task;
 pub mod time;

@@ -5,7 +5,8 @@ use deepclone_core::ids::GrantKey;
 use deepclone_core::machine::TaskOutcome;
 use deepclone_core::reason::Reason;
 use deepclone_core::receipt::{
-    ObjectReceipt, PartReceipt, Proof, Receipt, SharedUpload, TaskFailure, TaskFailureKind,
+    AttemptCounts, ObjectReceipt, PartReceipt, Proof, Receipt, SharedUpload, TaskFailure,
+    TaskFailureKind,
 };
 
 use super::{WireError, required, unknown_enum};
@@ -41,6 +42,7 @@ impl From<&Receipt> for v1::Receipt {
             bytes_read: receipt.bytes_read,
             bytes_written: receipt.bytes_written,
             requests: receipt.requests,
+            source_requests: receipt.source_requests,
             elapsed_ms: receipt.elapsed_ms,
             worker: receipt.worker.clone(),
             objects_written_before: receipt.objects_written_before,
@@ -61,6 +63,7 @@ impl TryFrom<v1::Receipt> for Receipt {
             bytes_read: receipt.bytes_read,
             bytes_written: receipt.bytes_written,
             requests: receipt.requests,
+            source_requests: receipt.source_requests,
             elapsed_ms: receipt.elapsed_ms,
             worker: receipt.worker,
             objects_written_before: receipt.objects_written_before,
@@ -163,6 +166,12 @@ impl From<&TaskFailure> for v1::TaskFailure {
             index: failure.index,
             kind: kind_to_wire(failure.kind).into(),
             message: failure.message.clone(),
+            spent: Some(v1::AttemptCounts {
+                bytes_read: failure.spent.bytes_read,
+                bytes_written: failure.spent.bytes_written,
+                requests: failure.spent.requests,
+                source_requests: failure.spent.source_requests,
+            }),
         }
     }
 }
@@ -172,7 +181,14 @@ impl TryFrom<v1::TaskFailure> for TaskFailure {
 
     fn try_from(failure: v1::TaskFailure) -> Result<Self, WireError> {
         let kind = kind_from_wire(failure.kind)?;
-        Ok(Self { index: failure.index, kind, message: failure.message })
+        let spent = failure.spent.unwrap_or_default();
+        let spent = AttemptCounts {
+            bytes_read: spent.bytes_read,
+            bytes_written: spent.bytes_written,
+            requests: spent.requests,
+            source_requests: spent.source_requests,
+        };
+        Ok(Self { index: failure.index, kind, message: failure.message, spent })
     }
 }
 

@@ -236,7 +236,7 @@ fn lag_from_wire(lag: wire::MaxLag) -> Result<MaxLag, WireError> {
 }
 
 /// A budget with both limits, which is refused everywhere, keeps the one in bytes.
-fn budget_to_wire(budget: BudgetSpec) -> wire::Budget {
+pub(super) fn budget_to_wire(budget: BudgetSpec) -> wire::Budget {
     use wire::budget::Limit;
     let money = budget.money.map(|money| Limit::Money(money_to_wire(money)));
     let (at_limit, rate) = match budget.at_limit {
@@ -251,7 +251,7 @@ fn budget_to_wire(budget: BudgetSpec) -> wire::Budget {
     }
 }
 
-fn budget_from_wire(budget: wire::Budget) -> Result<BudgetSpec, WireError> {
+pub(super) fn budget_from_wire(budget: wire::Budget) -> Result<BudgetSpec, WireError> {
     use wire::budget::{AtLimit as Wire, Limit};
     let (bytes, money) = match budget.limit {
         None => (None, None),

@@ -11,7 +11,8 @@ use deepclone_core::job_limits::{JobLimits, JobShare};
 use deepclone_core::machine::{HeldTask, TaskOutcome};
 use deepclone_core::reason::Reason;
 use deepclone_core::receipt::{
-    ObjectReceipt, PartReceipt, Proof, Receipt, SharedUpload, TaskFailure, TaskFailureKind,
+    AttemptCounts, ObjectReceipt, PartReceipt, Proof, Receipt, SharedUpload, TaskFailure,
+    TaskFailureKind,
 };
 use deepclone_core::spec::{
     CloneSpec, DivergencePolicy, Mode, SourcePoint, SourceReplacedPolicy, TableRef, Verification,
@@ -312,6 +313,7 @@ fn outcomes_survive_the_wire() {
         bytes_read: 2,
         bytes_written: 3,
         requests: 4,
+        source_requests: 3,
         elapsed_ms: 5,
         worker: "w".into(),
         objects_written_before: 1,
@@ -323,6 +325,7 @@ fn outcomes_survive_the_wire() {
         index: Some(0),
         kind: TaskFailureKind::TargetConflict,
         message: "other bytes".into(),
+        spent: AttemptCounts { bytes_read: 1, bytes_written: 2, requests: 3, source_requests: 4 },
     };
     let whole = TaskFailure { index: None, ..failure.clone() };
     for outcome in

@@ -278,6 +278,7 @@ fn rounds() -> Vec<RoundView> {
         done: 5,
         failed,
         bytes_read: 31 << 30,
+        cost: None,
     };
     let skipped = RoundView {
         number: None,
@@ -287,6 +288,7 @@ fn rounds() -> Vec<RoundView> {
         done: 0,
         failed: 0,
         bytes_read: 0,
+        cost: None,
     };
     let running = RoundView { ended: None, ..round(1412, 4, 0, 0) };
     vec![running, round(1411, 20, 6, 12), skipped, round(1410, 80, 34, 12), round(1409, 95, 5, 0)]

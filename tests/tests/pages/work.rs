@@ -133,6 +133,8 @@ fn job(number: u128, table: &str, state: JobState) -> JobSnapshot {
         source_version: None,
         end: None,
         note: PlanNote::default(),
+        sent: None,
+        ahead: None,
         created_ms: minutes_ago(12).0,
         phases: JobPhases::default(),
         ended_ms: None,
@@ -164,7 +166,7 @@ fn spec(table: &str) -> JobSpec {
         source_replaced_policy: SourceReplacedPolicy::Fail,
         limits: JobLimits::default(),
     };
-    JobSpec { spec, source, target, claim: None }
+    JobSpec { spec, source, target, claim: None, origin: None }
 }
 
 /// A worker in each state.

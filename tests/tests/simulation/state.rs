@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use deepclone_coordinator::state::{
     Batch, Entry, KnownObject, MemoryStore, ReplicationRow, RowChange, StateError, Store,
+    UsageQuery, UsageRow, UsageSum,
 };
 use deepclone_core::ids::{Epoch, JobId, TargetKey, TaskFingerprint};
 use deepclone_core::machine::Fact;
@@ -117,6 +118,17 @@ impl Store for ProcessState {
         changes: &'a [RowChange],
     ) -> BoxFuture<'a, Result<(), StateError>> {
         Box::pin(self.guard(self.kept.store.change_rows(epoch, changes)))
+    }
+
+    fn live_usage(&self) -> BoxFuture<'_, Result<Vec<UsageRow>, StateError>> {
+        Box::pin(self.guard(self.kept.store.live_usage()))
+    }
+
+    fn usage<'a>(
+        &'a self,
+        query: &'a UsageQuery,
+    ) -> BoxFuture<'a, Result<Vec<UsageSum>, StateError>> {
+        Box::pin(self.guard(self.kept.store.usage(query)))
     }
 
     fn forget<'a>(

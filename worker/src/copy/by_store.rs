@@ -5,7 +5,7 @@
 //! the copy is read back. Small objects flow: a read and a write cost less than the requests of an
 //! upload. What the store refuses flows, too, and it is not asked again.
 
-use deepclone_common::connections::OneStore;
+use deepclone_common::connections::{OneStore, Side};
 use deepclone_common::store::copying::{CopyRange, checksummed};
 use deepclone_common::store::error::{StoreError, StoreErrorKind};
 use deepclone_common::store::literal::ObjectPath;
@@ -17,7 +17,6 @@ use deepclone_core::limits::HELD_OBJECT_BYTES_MAX;
 use deepclone_core::receipt::{ObjectReceipt, Proof};
 use deepclone_core::spec::Verification;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
-use object_store::ObjectStore;
 use object_store::multipart::PartId;
 
 use super::context::TaskContext;
@@ -50,7 +49,7 @@ pub(crate) async fn copy_by_store(
     let (source_key, key) = (&object.source.key, &object.target.key);
     let look = async {
         let _slot = context.look().await;
-        let answer = seen(context, context.source_store(), &object.source.at).await;
+        let answer = seen(context, Side::Source, &object.source.at).await;
         answer.map_err(|error| CopyError::source(source_key, &error))
     };
     let seen = context.until_stopped(key, look).await?;
@@ -170,20 +169,16 @@ async fn checksum_at_target(
 ) -> Result<Option<StoredChecksum>, CopyError> {
     let key = &object.target.key;
     let at = object.target.path.clone().into();
-    let answer = seen(context, context.target_store(), &at).await;
+    let answer = seen(context, Side::Target, &at).await;
     let seen = answer.map_err(|error| CopyError::target(key, &error))?;
     Ok(seen.crc64nvme.map(StoredChecksum::Crc64Nvme))
 }
 
 /// Describes an object with its checksum, whatever is verified: receipts need it.
-async fn seen(
-    context: &TaskContext,
-    store: &dyn ObjectStore,
-    at: &ObjectPath,
-) -> Result<Described, StoreError> {
+async fn seen(context: &TaskContext, side: Side, at: &ObjectPath) -> Result<Described, StoreError> {
     retrying(&context.counts, || {
-        context.counts.request();
-        describe(store, at)
+        context.counts.request(side);
+        describe(context.store_of(side), at)
     })
     .await
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use deepclone_common::connections::OneStore;
+use deepclone_common::connections::{OneStore, Side};
 use deepclone_common::store::stored_checksum::StoredChecksum;
 use deepclone_common::store::table::TableStore;
 use deepclone_core::ids::Attempt;
@@ -47,8 +47,11 @@ pub(crate) struct TaskContext {
 }
 
 impl TaskContext {
-    pub(crate) fn source_store(&self) -> &dyn ObjectStore {
-        &*self.source.store
+    pub(crate) fn store_of(&self, side: Side) -> &dyn ObjectStore {
+        match side {
+            Side::Source => &*self.source.store,
+            Side::Target => self.target_store(),
+        }
     }
 
     pub(crate) fn target_store(&self) -> &dyn ObjectStore {

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+use deepclone_common::connections::Side;
 use deepclone_common::store::error::StoreError;
+use deepclone_core::receipt::AttemptCounts;
 
 use crate::slots::meter::Meter;
 
@@ -13,6 +15,8 @@ pub(crate) struct Counts {
     pub(crate) bytes_read: AtomicU64,
     pub(crate) bytes_written: AtomicU64,
     pub(crate) requests: AtomicU32,
+    /// Those of the requests that went to the source.
+    source_requests: AtomicU32,
     /// Bytes of the objects and parts whose copy has begun, repeats included.
     pub(crate) bytes_begun: AtomicU64,
     /// Bytes of objects that the target had already.
@@ -29,9 +33,22 @@ impl Counts {
         Self { meter, ..Self::default() }
     }
 
-    pub(crate) fn request(&self) {
+    pub(crate) fn request(&self, side: Side) {
         self.meter.request();
         self.requests.fetch_add(1, Ordering::Relaxed);
+        if side == Side::Source {
+            self.source_requests.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// What is reported, however the task ends.
+    pub(crate) fn of_attempt(&self) -> AttemptCounts {
+        AttemptCounts {
+            bytes_read: self.bytes_read.load(Ordering::Relaxed),
+            bytes_written: self.bytes_written.load(Ordering::Relaxed),
+            requests: self.requests.load(Ordering::Relaxed),
+            source_requests: self.source_requests.load(Ordering::Relaxed),
+        }
     }
 
     pub(crate) fn begun(&self, bytes: u64) {

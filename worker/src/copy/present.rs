@@ -4,13 +4,13 @@
 #[cfg(test)]
 mod tests;
 
+use deepclone_common::connections::Side;
 use deepclone_common::store::error::{StoreError, StoreErrorKind};
 use deepclone_common::store::literal::ObjectPath;
 use deepclone_common::store::requests::{describe, describe_by_size};
 use deepclone_core::evidence::{Described, Prior, Verdict, judge};
 use deepclone_core::receipt::{ObjectReceipt, Proof};
 use deepclone_core::spec::Verification;
-use object_store::ObjectStore;
 
 use super::context::TaskContext;
 use super::error::CopyError;
@@ -45,19 +45,14 @@ pub(crate) async fn prove(
     length: Length,
 ) -> Result<Option<ObjectReceipt>, CopyError> {
     let prior = &object.spec.prior;
-    let target = match described(
-        context,
-        context.target_store(),
-        &object.target.path.clone().into(),
-    )
-    .await
-    {
+    let at = object.target.path.clone().into();
+    let target = match described(context, Side::Target, &at).await {
         Ok(target) => target,
         Err(error) if error.kind == StoreErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(CopyError::target(&object.target.key, &error)),
     };
     let key = &object.source.key;
-    let source = described(context, context.source_store(), &object.source.at)
+    let source = described(context, Side::Source, &object.source.at)
         .await
         .map_err(|error| CopyError::source(key, &error))?;
     length.check(key, source.size)?;
@@ -97,11 +92,12 @@ pub(crate) async fn prove(
 /// Describes an object, with its checksum where more than its size counts.
 pub(crate) async fn described(
     context: &TaskContext,
-    store: &dyn ObjectStore,
+    side: Side,
     at: &ObjectPath,
 ) -> Result<Described, StoreError> {
     retrying(&context.counts, || async {
-        context.counts.request();
+        context.counts.request(side);
+        let store = context.store_of(side);
         match context.verification {
             Verification::Size => describe_by_size(store, at).await,
             Verification::Digest | Verification::ReadBack => describe(store, at).await,

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 
+use deepclone_common::connections::Side;
 use deepclone_common::store::error::{StoreError, StoreErrorKind};
 use futures::StreamExt;
 use object_store::{GetOptions, GetResultPayload, ObjectStore};
@@ -62,7 +63,7 @@ async fn compare_once(
     expected: Expected,
     counts: &Counts,
 ) -> Result<Compared, StoreError> {
-    counts.request();
+    counts.request(Side::Target);
     let answer = store.get_opts(&object.path, GetOptions::default()).await?;
     let (size, etag) = (answer.meta.size, ETag::of(&answer.meta));
     if size != expected.size {

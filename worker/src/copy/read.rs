@@ -12,6 +12,7 @@ use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use deepclone_common::connections::Side;
 use deepclone_common::store::error::{StoreError, StoreErrorKind};
 use deepclone_common::store::requests::Wanted;
 use deepclone_common::store::stored_checksum::StoredChecksum;
@@ -119,7 +120,7 @@ impl Reading {
             if range.is_none() && context.verification != Verification::Size {
                 options.extensions.insert(Wanted::StoredChecksum);
             }
-            counts.request();
+            counts.request(Side::Source);
             let error = match object.at.get(&*store, options).await {
                 Ok(answer) => break answer,
                 Err(error) => error,
@@ -267,7 +268,7 @@ impl Reading {
             let pause = self.retry.next(&error).filter(|_| can_go_on);
             let Some(pause) = pause else { return Err(CopyError::source(key, &error)) };
             tokio::time::sleep(pause).await;
-            self.counts.request();
+            self.counts.request(Side::Source);
             let options = request(Some(self.left.clone()), self.source.etag.as_ref());
             match self.object.at.get(&*self.store, options).await {
                 Ok(answer) => {

@@ -6,6 +6,7 @@
 //! are combined. None of them throws the upload away while another may need it: the coordinator
 //! does so when the object is given up.
 
+use deepclone_common::connections::Side;
 use deepclone_common::store::error::{StoreError, StoreErrorKind};
 use deepclone_core::evidence::Described;
 use deepclone_core::group::PartRange;
@@ -79,7 +80,7 @@ async fn source_of(
     length: Length,
 ) -> Result<Described, CopyError> {
     let key = &object.source.key;
-    let source = described(context, context.source_store(), &object.source.at).await;
+    let source = described(context, Side::Source, &object.source.at).await;
     let source = source.map_err(|error| CopyError::source(key, &error))?;
     length.check(key, source.size)?;
     Ok(source)

@@ -2,11 +2,9 @@
 //! copy of one that several workers share. The first failure ends the task, unless bytes were found
 //! to be wrong.
 
-use std::sync::atomic::Ordering;
-
 use deepclone_core::evidence::Prior;
 use deepclone_core::machine::TaskOutcome;
-use deepclone_core::receipt::{Receipt, TaskFailure, TaskFailureKind};
+use deepclone_core::receipt::{AttemptCounts, Receipt, TaskFailure, TaskFailureKind};
 use deepclone_core::task::{ObjectCopy, TaskWork};
 use futures::{FutureExt, StreamExt, stream};
 
@@ -43,7 +41,7 @@ pub(crate) async fn do_task(context: &TaskContext, work: &TaskWork) -> TaskOutco
     };
     match done {
         Ok(receipt) => TaskOutcome::Done(receipt),
-        Err(error) => TaskOutcome::Failed(failure(Some(0), error)),
+        Err(error) => TaskOutcome::Failed(failure(context, Some(0), error)),
     }
 }
 
@@ -69,7 +67,9 @@ pub(crate) async fn copy_task(context: &TaskContext, objects: &[ObjectCopy]) -> 
     }
     match failed {
         None => TaskOutcome::Done(of_objects(context, objects, copied)),
-        Some((index, error)) => TaskOutcome::Failed(failure(u32::try_from(index).ok(), error)),
+        Some((index, error)) => {
+            TaskOutcome::Failed(failure(context, u32::try_from(index).ok(), error))
+        }
     }
 }
 
@@ -84,12 +84,9 @@ fn of_objects(context: &TaskContext, objects: &[ObjectCopy], copied: Vec<CopiedO
 
 /// A receipt of what the task took, without evidence.
 fn counted(context: &TaskContext) -> Receipt {
-    Receipt {
-        bytes_read: context.counts.bytes_read.load(Ordering::Relaxed),
-        bytes_written: context.counts.bytes_written.load(Ordering::Relaxed),
-        requests: context.counts.requests.load(Ordering::Relaxed),
-        ..Receipt::default()
-    }
+    let AttemptCounts { bytes_read, bytes_written, requests, source_requests } =
+        context.counts.of_attempt();
+    Receipt { bytes_read, bytes_written, requests, source_requests, ..Receipt::default() }
 }
 
 async fn copy_one(
@@ -119,6 +116,7 @@ fn by_store(copied: &[CopiedObject]) -> u32 {
 }
 
 /// A failure as it is reported.
-fn failure(index: Option<u32>, error: CopyError) -> TaskFailure {
-    TaskFailure { index, kind: error.kind, message: error.message }
+fn failure(context: &TaskContext, index: Option<u32>, error: CopyError) -> TaskFailure {
+    let spent = context.counts.of_attempt();
+    TaskFailure { index, kind: error.kind, message: error.message, spent }
 }

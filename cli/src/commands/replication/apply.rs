@@ -5,7 +5,7 @@ use deepclone_core::failure::Failure;
 use super::file::DeclaredSet;
 use crate::args::ApplyArguments;
 use crate::client::CoordinatorClient;
-use crate::client::replication::ChangeInfo;
+use crate::client::replication::{ChangeInfo, SetChanges};
 use crate::refusal::invalid;
 use crate::render::output::aside;
 use crate::render::{self, CommandOutput};
@@ -17,9 +17,10 @@ pub(super) async fn apply(
     read: &DeclaredSet,
     arguments: &ApplyArguments,
 ) -> Result<CommandOutput, Failure> {
-    let planned = coordinator.apply(&read.specs, true).await;
+    let planned = coordinator.apply(&read.specs, &read.budgets, true).await;
     let planned = planned.map_err(|error| read.located(error))?;
-    let retired: Vec<&str> = of_kind(&planned, "RETIRE").map(|change| &*change.name).collect();
+    let retired: Vec<&str> =
+        of_kind(&planned.replications, "RETIRE").map(|change| &*change.name).collect();
     if !retired.is_empty() && !arguments.yes {
         return Err(invalid(format!(
             "{} does not name {}, which would be retired (the replicas are kept): give --yes if \
@@ -28,16 +29,16 @@ pub(super) async fn apply(
             retired.join(", ")
         )));
     }
-    if planned.iter().any(|change| change.kind != "UNCHANGED") {
+    if planned.is_change() {
         aside(&render::declared::grid(&planned));
     }
-    let changes = coordinator.apply(&read.specs, false).await;
+    let changes = coordinator.apply(&read.specs, &read.budgets, false).await;
     let changes = changes.map_err(|error| read.located(error))?;
-    render::declared::changes(&with_bytes(changes, &planned), true)
+    render::declared::changes(&with_bytes(changes, &planned.replications), true)
 }
 
 /// What was done, with the bytes that were counted before.
-fn with_bytes(changes: Vec<ChangeInfo>, planned: &[ChangeInfo]) -> Vec<ChangeInfo> {
+fn with_bytes(changes: SetChanges, planned: &[ChangeInfo]) -> SetChanges {
     let counted = |change: ChangeInfo| {
         let Some(known) = planned.iter().find(|known| known.name == change.name) else {
             return change;
@@ -46,7 +47,8 @@ fn with_bytes(changes: Vec<ChangeInfo>, planned: &[ChangeInfo]) -> Vec<ChangeInf
         let (cost, notices) = (known.cost, known.notices.clone());
         ChangeInfo { bytes, bytes_at_least, cost, notices, ..change }
     };
-    changes.into_iter().map(counted).collect()
+    let replications = changes.replications.into_iter().map(counted).collect();
+    SetChanges { replications, ..changes }
 }
 
 fn of_kind<'a>(changes: &'a [ChangeInfo], kind: &str) -> impl Iterator<Item = &'a ChangeInfo> {

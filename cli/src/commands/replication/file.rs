@@ -4,7 +4,7 @@ use std::path::Path;
 
 use deepclone_common::clock::Clock;
 use deepclone_core::failure::Failure;
-use deepclone_core::replication::{ReplicationSpec, SetError, SpecError};
+use deepclone_core::replication::{ReplicationSpec, SetError, SharedBudgetSpec, SpecError};
 use deepclone_core::unix_time::UnixTime;
 
 use crate::commands::context::CommandContext;
@@ -15,6 +15,7 @@ use crate::replication_file::{FileForm, ReplicationFile};
 /// What a file declares.
 pub(super) struct DeclaredSet {
     pub(super) specs: Vec<ReplicationSpec>,
+    pub(super) budgets: Vec<SharedBudgetSpec>,
     file: ReplicationFile,
 }
 
@@ -24,7 +25,8 @@ impl DeclaredSet {
         let detail = |key: &str| failure.details.get(key).map_or("", String::as_str);
         let name = detail("replication");
         let index = self.specs.iter().position(|spec| spec.name.as_str() == name);
-        if index.is_none() {
+        let is_of_set = name.is_empty() && detail("field").starts_with("budget[");
+        if index.is_none() && !is_of_set {
             return failure;
         }
         let error = SetError { index, error: SpecError::new(detail("field"), &failure.message) };
@@ -41,5 +43,5 @@ pub(super) fn read(path: &Path, context: &CommandContext) -> Result<DeclaredSet,
     let now = UnixTime(Clock::System.now_ms());
     let file = ReplicationFile::read(&name, &text, FileForm::of(path), now);
     let file = file.map_err(|errors| invalid(errors.to_string()))?;
-    Ok(DeclaredSet { specs: file.specs.clone(), file })
+    Ok(DeclaredSet { specs: file.specs.clone(), budgets: file.budgets.clone(), file })
 }

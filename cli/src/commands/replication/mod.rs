@@ -29,7 +29,7 @@ pub async fn run(
         ReplicationCommand::Diff(arguments) => {
             let read = file::read(&arguments.file, context)?;
             let mut coordinator = context.coordinator("replication diff").await?;
-            let changes = coordinator.apply(&read.specs, true).await;
+            let changes = coordinator.apply(&read.specs, &read.budgets, true).await;
             render::declared::changes(&changes.map_err(|error| read.located(error))?, false)
         }
         ReplicationCommand::List(arguments) => {

@@ -2,6 +2,7 @@
 
 mod bad;
 mod example;
+mod shared;
 
 use std::path::Path;
 use std::time::Duration;

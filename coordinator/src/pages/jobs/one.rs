@@ -157,6 +157,9 @@ fn found(job: &JobSnapshot) -> Markup {
                 dt { "objects there before" } dd { (grouped(figures.objects_skipped)) }
                 dt { "bytes read" } dd { (bytes(figures.bytes_read)) }
                 dt { "bytes written" } dd { (bytes(figures.bytes_written)) }
+                @if let Some(sent) = &job.sent {
+                    dt { "cost" } dd { (Visible(&sent.cost.to_string())) }
+                }
                 dt { "proved by" } dd {
                     @if proofs.is_empty() { "nothing yet" }
                     @for (proof, count) in proofs { span { (grouped(count)) " by " (proof) } }

@@ -36,7 +36,7 @@ async fn count(store: &SqliteStore, table: &str) -> usize {
 async fn copy(store: &SqliteStore, epoch: Epoch, number: u128, target: TargetKey, rows: usize) {
     let seen = |n: usize| (target, evidence(&format!("{number}/{n:09}"), 1, job(number), 0));
     let entries = vec![entry(created(job(number)), 0)];
-    let batch = Batch { entries, evidence: (0..rows).map(seen).collect() };
+    let batch = Batch { entries, evidence: (0..rows).map(seen).collect(), usage: vec![] };
     store.append(epoch, &batch).await.unwrap();
 }
 
@@ -123,7 +123,7 @@ async fn beyond_the_bound_the_evidence_of_the_jobs_that_ended_first_goes() {
     // A key that is seen again counts once, for the later job.
     copy(&store, epoch, 6, HERE, 1).await;
     let again = (0..9).map(|n| (HERE, evidence(&format!("5/{n:09}"), 1, job(6), 1))).collect();
-    store.append(epoch, &Batch { entries: vec![], evidence: again }).await.unwrap();
+    store.append(epoch, &Batch { evidence: again, ..Batch::default() }).await.unwrap();
     store.forget(HERE, &["5/000000009".to_owned(), "none".to_owned()]).await.unwrap();
     assert_eq!(rows(&store).await, [30, 30, 30, 0, 20, 10]);
     purge_all(&store, epoch, 30).await;
@@ -164,7 +164,7 @@ async fn a_job_that_leaves_no_evidence_waits_for_no_purge_of_it() {
     end(&store, epoch, 2, 0).await;
     let entries = vec![entry(created(job(3)), 0), entry(ended(3, End::Cancelled), 0)];
     let evidence = vec![(HERE, evidence("last", 1, job(3), 0))];
-    store.append(epoch, &Batch { entries, evidence }).await.unwrap();
+    store.append(epoch, &Batch { entries, evidence, usage: vec![] }).await.unwrap();
     let query = "SELECT has_evidence FROM jobs ORDER BY job";
     let flags: Vec<i64> = sqlx::query_scalar(query).fetch_all(store.pool()).await.unwrap();
     assert_eq!(flags, [0, 1, 1]);

@@ -14,6 +14,7 @@ mod recovery;
 mod replan;
 mod reports;
 mod shares;
+mod spent;
 mod starve;
 mod tail;
 
@@ -28,7 +29,7 @@ use crate::ids::{
 };
 use crate::job_limits::JobLimits;
 use crate::limits::Limits;
-use crate::receipt::{ObjectReceipt, Proof, Receipt, TaskFailure, TaskFailureKind};
+use crate::receipt::{AttemptCounts, ObjectReceipt, Proof, Receipt, TaskFailure, TaskFailureKind};
 use crate::task::Capacity;
 
 pub(super) const MIB: u64 = 1 << 20;
@@ -78,7 +79,12 @@ pub(super) fn receipt(bytes: u64) -> Receipt {
 }
 
 pub(super) fn failed(kind: TaskFailureKind) -> TaskOutcome {
-    TaskOutcome::Failed(TaskFailure { index: Some(0), kind, message: "`a.parquet`".to_owned() })
+    TaskOutcome::Failed(TaskFailure {
+        index: Some(0),
+        kind,
+        message: "`a.parquet`".to_owned(),
+        spent: AttemptCounts::default(),
+    })
 }
 
 /// A machine with a clock.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use deepclone_common::connections::Side;
 use deepclone_common::store::copying::{CopyRange, copy_part};
 use deepclone_common::store::error::StoreError;
 use deepclone_common::store::requests::delete_if_match;
@@ -62,7 +63,7 @@ impl StoreTarget {
         chunks: &[Bytes],
         verification: Verification,
     ) -> Result<Written, StoreError> {
-        self.counts.request();
+        self.counts.request(Side::Target);
         let body = chunks.iter().cloned().collect();
         Written::of(match verification {
             Verification::Size => self.streaming.put_held(&object.path, body).await,
@@ -77,12 +78,12 @@ impl StoreTarget {
         object: &ObjectKey,
         flow: Flow,
     ) -> Result<Written, StoreError> {
-        self.counts.request();
+        self.counts.request(Side::Target);
         Written::of(self.streaming.put(&object.path, flow).await)
     }
 
     pub(crate) async fn open(&self, object: &ObjectKey) -> Result<StoreUpload, StoreError> {
-        self.counts.request();
+        self.counts.request(Side::Target);
         let id = self.streaming.create(&object.path).await?;
         Ok(StoreUpload { target: self.clone(), object: object.clone(), id })
     }
@@ -98,13 +99,13 @@ impl StoreTarget {
         object: &ObjectKey,
         etag: Option<&ETag>,
     ) -> Result<(), StoreError> {
-        self.counts.request();
+        self.counts.request(Side::Target);
         Ok(delete_if_match(&*self.table.store, &object.path, &recorded(etag)).await?)
     }
 
     /// The tag of an object whose completion did not tell it.
     async fn tag(&self, object: &ObjectKey) -> Option<ETag> {
-        self.counts.request();
+        self.counts.request(Side::Target);
         ETag::of(&self.table.store.head(&object.path).await.ok()?)
     }
 }
@@ -125,7 +126,7 @@ impl StoreUpload {
         number: usize,
         flow: Flow,
     ) -> Result<(PartId, Option<StoredChecksum>), StoreError> {
-        self.target.counts.request();
+        self.target.counts.request(Side::Target);
         self.target.streaming.put_part(&self.id, number, flow).await
     }
 
@@ -134,12 +135,12 @@ impl StoreUpload {
         number: usize,
         source: CopyRange,
     ) -> Result<PartId, StoreError> {
-        self.target.counts.request();
+        self.target.counts.request(Side::Target);
         copy_part(&self.target.streaming, &self.id, number, source).await
     }
 
     pub(crate) async fn finish(&self, parts: &[PartId]) -> Result<Written, StoreError> {
-        self.target.counts.request();
+        self.target.counts.request(Side::Target);
         let ended = Written::of(self.target.streaming.complete(&self.id, parts.to_vec()).await)?;
         Ok(match ended {
             Written::New { etag: None, checksum, is_checked } => {
@@ -156,7 +157,7 @@ impl StoreUpload {
             Swept::All => None,
             Swept::Others => Some(self.id.id.as_str()),
         };
-        self.target.counts.request();
+        self.target.counts.request(Side::Target);
         match self.target.streaming.abort_others(&self.id.path, kept).await {
             Ok(0) => {}
             Ok(count) => {
