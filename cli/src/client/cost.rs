@@ -4,7 +4,7 @@ use deepclone_core::failure::Failure;
 use deepclone_core::money::Money;
 use deepclone_proto::v1;
 
-use super::job::malformed;
+use super::status::malformed;
 
 /// A cost by a table of prices: an estimate.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,6 +11,7 @@ use deepclone_proto::v1;
 use uuid::Uuid;
 
 use super::cost::{self, CostInfo, SentInfo};
+use super::status::malformed;
 
 /// A sync, its progress and its end.
 #[derive(Clone, Debug, PartialEq)]
@@ -308,10 +309,4 @@ impl TryFrom<v1::PlanCloneResponse> for Change {
 /// Converts a time of the wire to milliseconds since 1970.
 pub(super) fn milliseconds(time: &prost_types::Timestamp) -> i64 {
     time.seconds.saturating_mul(1000).saturating_add(i64::from(time.nanos) / 1_000_000)
-}
-
-/// Returns the failure for an answer that this version cannot read.
-pub(super) fn malformed(what: impl std::fmt::Display) -> Failure {
-    let message = format!("the coordinator's answer cannot be read: {what}");
-    Failure::new(Reason::Internal, message)
 }

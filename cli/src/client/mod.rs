@@ -229,7 +229,7 @@ impl Watch {
     /// `COORDINATOR_UNAVAILABLE`.
     pub async fn next(&mut self) -> Result<Option<JobInfo>, Failure> {
         let Some(change) = self.stream.message().await.map_err(failure)? else { return Ok(None) };
-        let job = change.job.ok_or_else(|| job::malformed("WatchJobResponse.job is missing"))?;
+        let job = change.job.ok_or_else(|| status::malformed("WatchJobResponse.job is missing"))?;
         JobInfo::try_from(job).map(Some)
     }
 }

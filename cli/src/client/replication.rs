@@ -9,7 +9,8 @@ use deepclone_proto::v1;
 use deepclone_proto::v1::replication as wire;
 
 use super::cost::{self, CostInfo, SentInfo};
-use super::job::{malformed, milliseconds};
+use super::job::milliseconds;
+use super::status::malformed;
 
 /// A replication and how it stands.
 #[derive(Clone, Debug, PartialEq)]

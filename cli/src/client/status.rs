@@ -1,4 +1,5 @@
-//! Converts a gRPC error back to a `Failure`: by its ErrorInfo, else by its code.
+//! What a coordinator answers instead of what was asked for, as a `Failure`: by its ErrorInfo, else
+//! by its code.
 
 use std::error::Error;
 
@@ -28,6 +29,12 @@ fn is_broken(status: &Status) -> bool {
         Code::Internal | Code::Cancelled => status.source().is_some(),
         _ => false,
     }
+}
+
+/// Returns the failure for an answer that this version cannot read.
+pub(super) fn malformed(what: impl std::fmt::Display) -> Failure {
+    let message = format!("the coordinator's answer cannot be read: {what}");
+    Failure::new(Reason::Internal, message)
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@ use deepclone_core::failure::Failure;
 use deepclone_proto::v1;
 use uuid::Uuid;
 
-use super::job::{malformed, milliseconds};
+use super::job::milliseconds;
+use super::status::malformed;
 
 /// A worker process and its state.
 #[derive(Clone, Debug, PartialEq, Eq)]
