@@ -65,6 +65,7 @@ fn a_syncs_object_has_exactly_the_keys_that_others_build_on() {
         "objects_skipped",
         "proofs",
         "removed_files_size",
+        "sent",
         "source_num_of_files",
         "source_table_size",
         "source_version",
