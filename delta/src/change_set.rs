@@ -5,7 +5,9 @@ use deepclone_core::readiness::retention::SourceRetention;
 
 use crate::actions::{Add, DeletionVector, DomainMetadata, Metadata, Protocol, Txn};
 use crate::names::NearNames;
+use crate::replica::synced::SyncedCommit;
 use crate::replica::{CloneMetrics, RecordBody, SyncRecord, is_ours};
+use crate::snapshot::TableState;
 
 /// An object that the replica's head does not reference yet.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,6 +73,14 @@ pub struct ChangeSet {
     pub(crate) data_change: bool,
     /// True when the replica lists row tracking.
     pub(crate) row_tracking: bool,
+    /// The source at the version, without its files.
+    pub(crate) source_table: TableState,
+    /// The source's commit of the version; `None` when it is gone, or its store gives no tags.
+    pub(crate) source_commit: Option<SyncedCommit>,
+    /// True when the replica spells the path of a live file in another way than the source.
+    pub(crate) is_respelled: bool,
+    /// The replica's head, without its files; `None` without a replica.
+    pub(crate) head_table: Option<TableState>,
 }
 
 /// A deletion vector that the replica's head does not refer to.

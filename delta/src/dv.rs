@@ -35,8 +35,20 @@ pub fn unique_id(vector: &DeletionVector) -> String {
 /// # Errors
 /// When the descriptor names no key below the root, or is of an unknown kind.
 pub fn object_path(root_uri: &str, vector: &DeletionVector) -> Result<Option<String>, DeltaError> {
-    let path = vector.path_or_inline.as_str();
-    match vector.storage_type.as_str() {
+    object_key(root_uri, &vector.storage_type, &vector.path_or_inline)
+}
+
+/// Returns the key of the object that `path`, of the form `storage_type`, names; `None` for an
+/// inline vector.
+///
+/// # Errors
+/// As [`object_path`].
+pub(crate) fn object_key(
+    root_uri: &str,
+    storage_type: &str,
+    path: &str,
+) -> Result<Option<String>, DeltaError> {
+    match storage_type {
         "i" => Ok(None),
         "p" => paths::decode(root_uri, path).map(|decoded| Some(decoded.key)),
         "u" => {

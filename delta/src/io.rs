@@ -2,6 +2,7 @@
 //! reading it back settles an unknown outcome (I5).
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -24,20 +25,22 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::error::DeltaError;
 
-/// An object's bytes and modification time.
+/// An object's bytes, modification time and entity tag.
 #[derive(Clone, Debug)]
 pub struct Fetched {
     /// All bytes of the object.
     pub bytes: Bytes,
     /// When it was last written, in milliseconds since 1970.
     pub modified_ms: i64,
+    /// Its entity tag, if the store gives one.
+    pub etag: Option<String>,
 }
 
 /// The outcome of a put-if-absent.
 #[derive(Debug)]
 pub enum PutOutcome {
-    /// The object was written.
-    Written,
+    /// The object was written, with this entity tag.
+    Written(Option<String>),
     /// Unknown: the object may be ours, another writer's or absent. Reading it back decides.
     Unsettled(StoreError),
 }
@@ -71,11 +74,29 @@ pub async fn get(table: &TableStore, relative: &str) -> Result<Option<Fetched>, 
         async move {
             let result = store.get(&key).await?;
             let modified_ms = result.meta.last_modified.timestamp_millis();
-            Ok::<_, Error>(Fetched { bytes: result.bytes().await?, modified_ms })
+            let etag = result.meta.e_tag.clone();
+            Ok::<_, Error>(Fetched { bytes: result.bytes().await?, modified_ms, etag })
         }
     };
     match retrying(Patience::LOG, fetch).await {
         Ok(fetched) => Ok(Some(fetched)),
+        Err(error) if error.kind == StoreErrorKind::NotFound => Ok(None),
+        Err(error) => Err(storage("reading", table, relative, &error)),
+    }
+}
+
+/// Reads byte ranges of the object at `relative`; `None` when it is absent.
+///
+/// # Errors
+/// When the store cannot be read.
+pub(crate) async fn get_ranges(
+    table: &TableStore,
+    relative: &str,
+    ranges: &[Range<u64>],
+) -> Result<Option<Vec<Bytes>>, DeltaError> {
+    let key = key(table, relative)?;
+    match retrying(Patience::LOG, || table.store.get_ranges(&key, ranges)).await {
+        Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind == StoreErrorKind::NotFound => Ok(None),
         Err(error) => Err(storage("reading", table, relative, &error)),
     }
@@ -201,7 +222,7 @@ pub async fn put_if_absent(
 ) -> Result<PutOutcome, DeltaError> {
     let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
     match table.store.put_opts(&key(table, relative)?, payload, options).await {
-        Ok(_) => Ok(PutOutcome::Written),
+        Ok(written) => Ok(PutOutcome::Written(written.e_tag)),
         Err(error) => {
             let error = StoreError::from(error);
             if error.kind.is_unsettled() {

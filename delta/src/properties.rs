@@ -79,6 +79,11 @@ impl Maintenance {
         }
     }
 
+    /// Returns whether transactions are kept for ever.
+    pub(crate) fn keeps_transactions(&self) -> bool {
+        self.transaction_ms.is_none()
+    }
+
     /// Returns whether the tombstone is still needed at `now_ms`.
     pub(crate) fn keeps_remove(&self, remove: &Remove, now_ms: i64) -> bool {
         remove.deletion_timestamp.unwrap_or(0) > now_ms.saturating_sub(self.tombstone_ms)

@@ -14,7 +14,7 @@ pub use crate::changes::{
     Within,
 };
 use crate::error::DeltaError;
-pub use crate::publish::{Committed, FinishReport, PublishResult, finish};
+pub use crate::publish::{Committed, FinishReport, PublishResult};
 
 /// What a sync must do, and the objects that must be at the target before it is published.
 #[derive(Clone, Debug)]
@@ -78,6 +78,19 @@ pub async fn publish(
     match work {
         Work::Clone(change_set) => crate::publish::publish(target, change_set, now_ms).await,
     }
+}
+
+/// Writes what is due after the sync's commit: checkpoint and hints. `work` is the change that the
+/// commit made, where it is still at hand.
+///
+/// # Errors
+/// Any of a store. The caller logs it and goes on.
+pub async fn finish(
+    target: &TableStore,
+    committed: &Committed,
+    work: Option<&Work>,
+) -> Result<FinishReport, DeltaError> {
+    crate::publish::finish(target, committed, work.map(Work::change_set)).await
 }
 
 impl Work {

@@ -38,7 +38,7 @@ pub async fn plan_for_job(
         PlanOutcome::Published { version, .. } => {
             let target = context.open(Side::Target, &job_spec.target)?;
             let finished =
-                async { finish(&target, &Committed::read(&target, *version).await?).await };
+                async { finish(&target, &Committed::read(&target, *version).await?, None).await };
             if let Err(error) = finished.await {
                 tracing::warn!(%job, version, "published without checkpoint or hint: {error}");
             }

@@ -60,7 +60,7 @@ pub async fn publish(
         PublishResult::Rebase => Ok(PublishOutcome::Rebase),
         PublishResult::Published(committed) => {
             let version = committed.record.version;
-            if let Err(error) = finish(&target, &committed).await {
+            if let Err(error) = finish(&target, &committed, Some(&plan.work)).await {
                 // The replica is right already; the next sync writes the checkpoint again.
                 tracing::warn!(%job, version, "published without checkpoint or hint: {error}");
             }

@@ -35,6 +35,17 @@ pub enum LogAction {
     Other(String, Box<RawValue>),
 }
 
+impl LogAction {
+    /// Returns whether it says that it adds or removes rows.
+    pub(crate) fn changes_rows(&self) -> bool {
+        match self {
+            Self::Add(add) => add.data_change,
+            Self::Remove(remove) => remove.data_change,
+            _ => false,
+        }
+    }
+}
+
 /// `add`: a live file. Its key is its path with the unique id of its deletion vector.
 #[derive(Clone, Debug)]
 pub struct Add {

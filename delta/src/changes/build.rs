@@ -12,6 +12,7 @@ use deepclone_core::spec::CloneSpec;
 
 use super::difference::{self, FileDifference};
 use super::objects::{self, Live, Proven};
+use super::sync_plan::SourceFigures;
 use super::table::{DescribedTable, TableChanges};
 use super::{since, state};
 use crate::actions::{Add, Oddity, Txn};
@@ -21,6 +22,7 @@ use crate::file_key::FileKey;
 use crate::hash::hex;
 use crate::names::{self, NearNames};
 use crate::properties::source_retention;
+use crate::replica::synced::SyncedCommit;
 use crate::replica::{CloneMetrics, LastSync, Marker, RecordBody, identity, marker_txns};
 use crate::snapshot::{CommitDigest, Snapshot};
 use crate::{dv, log};
@@ -35,6 +37,8 @@ pub(super) struct Request<'a> {
     pub(super) owner: Option<ReplicaOwner>,
     /// The source's keys of the objects that have another one at the target.
     pub(super) sources: BTreeMap<String, String>,
+    /// True when a path was spelled in another way for the replica.
+    pub(super) is_respelled: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -48,10 +52,25 @@ pub(super) struct Replica {
     pub(super) snapshot: Snapshot,
     pub(super) last: LastSync,
     pub(super) continuity: Continuity,
-    /// Paths that were live at the source at the last sync and are not live now.
-    pub(super) absent: BTreeSet<String>,
+    pub(super) extent: Extent,
     /// Which of its files are known to hold the source's bytes.
     pub(super) proven: Proven,
+}
+
+/// Which files the two states hold.
+pub(super) enum Extent {
+    /// All the live files of both.
+    Whole {
+        /// Paths that were live at the source at the last sync and are not live now.
+        absent: BTreeSet<String>,
+    },
+    /// Those that the source's commits since the last sync name.
+    Changed {
+        /// The source's figures at the last sync.
+        before: SourceFigures,
+        /// True when one of these commits changed rows.
+        changes_rows: bool,
+    },
 }
 
 /// Whether the source is the table that was synced before.
@@ -86,7 +105,7 @@ pub(super) async fn change_set(
     let files = file_changes(tables, wanted, replica, request)?;
     let data_change = data_change(tables, wanted, replica, &request.scope, &files.difference).await;
     let data_change = data_change.map_err(|error| error.of(Side::Source))?;
-    let commit = match wanted.commit {
+    let commit = match wanted.commit.clone() {
         Some(commit) => Some(commit),
         None => {
             let commit = log::read_commit(tables.source, wanted.version).await?;
@@ -96,8 +115,8 @@ pub(super) async fn change_set(
     let properties = &request.spec.properties;
     let described = DescribedTable::new(wanted, head, properties, request.sync)?;
     let table = described.changes(wanted, head)?;
-    let record = record(wanted, commit, replica, request, &table);
-    let mut notices = notices(wanted, commit, replica);
+    let record = record(wanted, commit.as_ref(), replica, request, &table);
+    let mut notices = notices(wanted, commit.as_ref(), replica);
     notices.extend(table.notices);
     Ok(ChangeSet {
         source_version: wanted.version,
@@ -121,6 +140,10 @@ pub(super) async fn change_set(
         adds: adds(files.difference.joins, files.difference.re_adds, data_change),
         data_change,
         row_tracking: table.row_tracking,
+        source_table: wanted.table(),
+        source_commit: commit.and_then(commit_file),
+        is_respelled: request.is_respelled || files.difference.is_respelled,
+        head_table: head.map(Snapshot::table),
     })
 }
 
@@ -147,7 +170,10 @@ fn file_changes(
         _ => Vec::new(),
     };
     Ok(FileChanges {
-        metrics: difference::metrics(&wanted.files, &difference),
+        metrics: match replica.map(|replica| &replica.extent) {
+            Some(Extent::Changed { before, .. }) => difference::metrics_after(*before, &difference),
+            Some(Extent::Whole { .. }) | None => difference::metrics(&wanted.files, &difference),
+        },
         new_vectors: new_vectors(source, &difference)?,
         difference,
         objects,
@@ -173,7 +199,7 @@ fn new_vectors(
 
 fn record(
     wanted: &Snapshot,
-    commit: Option<CommitDigest>,
+    commit: Option<&CommitDigest>,
     replica: Option<&Replica>,
     Request { spec, scope, sync, owner, .. }: &Request<'_>,
     table: &TableChanges,
@@ -207,7 +233,7 @@ fn record(
 /// Collects the notices about the source's log, whose newest commit is `commit`, and the replica's.
 fn notices(
     wanted: &Snapshot,
-    commit: Option<CommitDigest>,
+    commit: Option<&CommitDigest>,
     replica: Option<&Replica>,
 ) -> Vec<String> {
     let mut notices = wanted.notices.clone();
@@ -218,6 +244,11 @@ fn notices(
     let source = notices.into_iter().map(|notice| format!("the source's log: {notice}"));
     let replica = replica.map(|replica| replica.last.notices.clone()).unwrap_or_default();
     source.chain(replica).collect()
+}
+
+fn commit_file(commit: CommitDigest) -> Option<SyncedCommit> {
+    let CommitDigest { etag, size, modified_ms, .. } = commit;
+    Some(SyncedCommit { etag: etag?, size, modified_ms })
 }
 
 fn adds(joins: Vec<(FileKey, Add)>, re_adds: Vec<Add>, data_change: bool) -> Vec<Add> {
@@ -252,11 +283,15 @@ async fn data_change(
     scope: &str,
     difference: &FileDifference,
 ) -> Result<bool, DeltaError> {
-    let Some(Replica { last, absent, continuity, .. }) = replica else { return Ok(true) };
+    let Some(Replica { last, extent, continuity, .. }) = replica else { return Ok(true) };
     let follows = *continuity == Continuity::Same && !last.diverged && last.scope == scope;
     // A file whose rows were all deleted before may leave without a change of rows; none can join
     // without one.
     let may_be_quiet = follows && !difference.leaves.is_empty();
+    let absent = match extent {
+        Extent::Whole { absent } => absent,
+        Extent::Changed { changes_rows, .. } => return Ok(!may_be_quiet || *changes_rows),
+    };
     if !may_be_quiet && absent.is_empty() {
         return Ok(true);
     }

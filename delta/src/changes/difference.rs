@@ -7,6 +7,7 @@ use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 
 use super::equality::same_fields;
+use super::sync_plan::SourceFigures;
 use crate::actions::Add;
 use crate::file_key::FileKey;
 use crate::replica::CloneMetrics;
@@ -21,6 +22,8 @@ pub(super) struct FileDifference {
     /// Files in both whose other fields differ: the source's fields under the replica's spelling of
     /// the path.
     pub(super) re_adds: Vec<Add>,
+    /// True when a file in both has two spellings.
+    pub(super) is_respelled: bool,
 }
 
 /// Computes the difference from `replica` (R) to `source` (S), in the order of the keys. A path is
@@ -42,7 +45,9 @@ pub(super) fn difference(
         {
             return Err(other_size(&key.path, *size, add.size));
         }
-        match replica.get(key) {
+        let known = replica.get(key);
+        difference.is_respelled |= known.is_some_and(|known| known.path != add.path);
+        match known {
             None => difference.joins.push((key.clone(), add.clone())),
             Some(known) if same_fields(known, add) => {}
             Some(known) => difference.re_adds.push(re_add(known, add)),
@@ -56,20 +61,50 @@ pub(super) fn difference(
     Ok(difference)
 }
 
-/// Counts the six figures.
+/// Counts the six figures of the whole state `source`.
 pub(super) fn metrics(
     source: &BTreeMap<FileKey, Add>,
     difference: &FileDifference,
 ) -> CloneMetrics {
-    let bytes = |adds: &mut dyn Iterator<Item = &Add>| adds.map(|add| add.size).sum();
     CloneMetrics {
-        source_table_size: bytes(&mut source.values()),
+        source_table_size: bytes(source.values()),
         source_num_of_files: source.len() as u64,
+        ..changed(difference)
+    }
+}
+
+/// Counts the six figures, given the source's at the last sync.
+pub(super) fn metrics_after(before: SourceFigures, difference: &FileDifference) -> CloneMetrics {
+    let changed = changed(difference);
+    let after = |before: u64, more: u64, less: u64| (before + more).saturating_sub(less);
+    CloneMetrics {
+        source_table_size: after(
+            before.source_table_size,
+            changed.copied_files_size,
+            changed.removed_files_size,
+        ),
+        source_num_of_files: after(
+            before.source_num_of_files,
+            changed.num_copied_files,
+            changed.num_removed_files,
+        ),
+        ..changed
+    }
+}
+
+/// Counts the figures of the change.
+fn changed(difference: &FileDifference) -> CloneMetrics {
+    CloneMetrics {
         num_removed_files: difference.leaves.len() as u64,
         num_copied_files: difference.joins.len() as u64,
-        removed_files_size: bytes(&mut difference.leaves.iter()),
-        copied_files_size: bytes(&mut difference.joins.iter().map(|(_, add)| add)),
+        removed_files_size: bytes(&difference.leaves),
+        copied_files_size: bytes(difference.joins.iter().map(|(_, add)| add)),
+        ..CloneMetrics::default()
     }
+}
+
+fn bytes<'a>(adds: impl IntoIterator<Item = &'a Add>) -> u64 {
+    adds.into_iter().map(|add| add.size).sum()
 }
 
 /// Adds a file again under the replica's spelling of its path: in another spelling, readers would

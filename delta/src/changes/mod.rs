@@ -3,16 +3,18 @@
 //! Words: R is the live map of the replica's head, S that of the source at the version wanted, both
 //! keyed by logical file.
 //!
-//! Flow: [`plan_sync`] lists both logs; when the replica's head is ours and records this very
-//! source commit, there is nothing to do (`up_to_date`). Else both tables are read and compared
-//! (`build`): files (`difference`), objects to copy (`objects`), protocol and metadata (`table`),
-//! domains and transactions (`state`).
+//! Flow: [`plan_sync`] reads what our last sync knew and plans by the newer commits alone
+//! (`incremental`). Where that cannot be, it lists both logs; when the replica's head is ours and
+//! records this very source commit, there is nothing to do (`up_to_date`). Else both tables are
+//! read and compared (`build`): files (`difference`), objects to copy (`objects`), protocol and
+//! metadata (`table`), domains and transactions (`state`).
 
 mod build;
 mod cleaned;
 mod difference;
 mod equality;
 mod identity_marks;
+mod incremental;
 mod metadata;
 mod objects;
 mod plan;
@@ -21,6 +23,7 @@ mod state;
 mod sync_plan;
 mod table;
 mod up_to_date;
+mod within;
 
 pub use crate::change_set::{ChangeSet, CopyObject};
 pub use crate::names::NearNames;
@@ -28,5 +31,6 @@ pub use crate::replica::CloneMetrics;
 pub(crate) use equality::same_fields;
 pub(crate) use identity_marks::further as further_marks;
 pub(crate) use metadata::AskedProperties;
-pub use plan::{Within, plan_sync, plan_sync_within};
+pub use plan::{plan_sync, plan_sync_within};
 pub use sync_plan::{PublishedAlready, SourceFigures, SyncPlan, UpToDate};
+pub use within::Within;

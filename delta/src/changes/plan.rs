@@ -10,25 +10,22 @@ use deepclone_core::reason::Reason;
 use deepclone_core::spec::{CloneSpec, SourcePoint, SourceReplacedPolicy};
 use uuid::Uuid;
 
-use super::build::{Continuity, Replica, Request, Tables, change_set};
+use super::build::{Continuity, Extent, Replica, Request, Tables, change_set};
 use super::objects::Proven;
 use super::sync_plan::{SourceFigures, SyncPlan, UpToDate};
-use super::{cleaned, since, up_to_date};
+use super::within::{Within, check_size, owner_after};
+use super::{cleaned, incremental, since, up_to_date};
 use crate::change_set::ChangeSet;
 use crate::enclosing::refuse_inside_table;
 use crate::error::DeltaError;
 use crate::log::{self, LogSegment};
 use crate::names::{Replicated, replicated};
 use crate::protocol;
-use crate::publish::commit;
 use crate::replica::{identity, last_sync, part, refuse_other_source};
 use crate::snapshot::{self, Snapshot};
 
 /// How often the newest version of a source is looked for that goes on, or is cleaned, meanwhile.
 const PLANS_MAX: u32 = 3;
-
-/// A time with as many digits as the commit's own time has until 2286.
-const PLANNED_MS: i64 = 1_000_000_000_000;
 
 /// Plans the sync of `target` to what `spec` asks of `source`.
 ///
@@ -41,23 +38,6 @@ pub async fn plan_sync(
     sync: JobId,
 ) -> Result<SyncPlan, DeltaError> {
     plan_sync_within(source, target, spec, sync, &Within::default()).await
-}
-
-/// What a sync must keep to.
-#[derive(Clone, Copy, Debug)]
-pub struct Within<'a> {
-    /// The folders above the target, the nearest first: a new replica may not lie in a table.
-    pub above: &'a [TableStore],
-    /// The replication that asks for the sync. Without one, a replica keeps its owner.
-    pub claim: Option<&'a OwnerClaim>,
-    /// The most bytes of the replica's commit.
-    pub commit_bytes_max: u64,
-}
-
-impl Default for Within<'_> {
-    fn default() -> Self {
-        Self { above: &[], claim: None, commit_bytes_max: commit::BYTES_MAX }
-    }
 }
 
 /// Like [`plan_sync`], within these bounds.
@@ -90,6 +70,12 @@ async fn plan_once(
     sync: JobId,
     within: &Within<'_>,
 ) -> Result<SyncPlan, DeltaError> {
+    let tables = Tables { source, target };
+    if !within.reads_whole
+        && let Some(plan) = incremental::plan(tables, spec, sync, within).await?
+    {
+        return Ok(plan);
+    }
     let (at_source, at_target) =
         futures::future::join(log::list(source, None), log::list(target, None)).await;
     if let (Ok(at_source), Ok(at_target)) = (&at_source, &at_target) {
@@ -123,19 +109,16 @@ async fn plan_once(
     let predicate = part::parse(spec.partition_filter.as_deref(), &wanted)?;
     part::keep_matching(&mut wanted, predicate.as_ref())?;
     let replicated = replicated(source, target, wanted.files);
-    let Replicated { files, sources } = replicated.map_err(of_source)?;
+    let Replicated { files, sources, is_respelled } = replicated.map_err(of_source)?;
     wanted.files = files;
     let scope = identity::scope(spec.mode, predicate.as_ref(), !sources.is_empty());
-    let tables = Tables { source, target };
     let owner = owner_after(replica.as_ref(), claim);
-    let request = Request { spec, scope, sync, owner, sources };
+    let request = Request { spec, scope, sync, owner, sources, is_respelled };
     let change_set = change_set(tables, &wanted, replica.as_ref(), &request).await?;
     Ok(match &replica {
         Some(replica) if nothing_to_do(replica, &change_set) => nothing(replica, &change_set),
         _ => {
-            // Refused before anything is copied: a commit that is too large could never be written.
-            let bytes = commit::size(&change_set, PLANNED_MS);
-            commit::check_size(bytes, within.commit_bytes_max)?;
+            check_size(&change_set, within)?;
             SyncPlan::Change(Box::new(change_set))
         }
     })
@@ -188,13 +171,8 @@ async fn read_replica(
             None => (BTreeSet::new(), Proven::Nothing),
         },
     };
-    Ok(Some(Replica { snapshot, last, continuity, absent, proven }))
-}
-
-/// The replication that the replica belongs to after a sync that may take it.
-fn owner_after(replica: Option<&Replica>, claim: Option<&OwnerClaim>) -> Option<ReplicaOwner> {
-    let known = || replica.and_then(|replica| replica.last.owner());
-    claim.map(|claim| &claim.owner).or_else(known).cloned()
+    let extent = Extent::Whole { absent };
+    Ok(Some(Replica { snapshot, last, continuity, extent, proven }))
 }
 
 /// Returns the result of this sync if it was published before a crash.

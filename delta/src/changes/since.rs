@@ -138,7 +138,7 @@ pub(super) async fn read(
         .buffered(COMMITS_AT_ONCE_MAX);
     while let Some(commit) = commits.try_next().await? {
         let Some(commit) = commit else { return Ok(Since { data_change: true, lost: None }) };
-        data_change |= commit.actions.iter().any(changes_rows);
+        data_change |= commit.actions.iter().any(LogAction::changes_rows);
         follow(&source.uri, kind, &mut paths, &commit);
     }
     drop(commits);
@@ -157,14 +157,6 @@ async fn readable(source: &TableStore, version: u64) -> Result<Option<Commit>, D
     match log::read_commit(source, version).await {
         Err(DeltaError::Damaged { .. }) => Ok(None),
         settled => settled,
-    }
-}
-
-fn changes_rows(action: &LogAction) -> bool {
-    match action {
-        LogAction::Add(add) => add.data_change,
-        LogAction::Remove(remove) => remove.data_change,
-        _ => false,
     }
 }
 

@@ -75,7 +75,7 @@ pub(super) fn up_to_date(record: &SyncRecord, replica_version: u64) -> UpToDate 
 
 /// Returns whether the record was made for the same part of the source with the same properties.
 /// Predicates are compared by their text: another spelling is recognised only with the schema.
-fn same_request(record: &SyncRecord, spec: &CloneSpec) -> bool {
+pub(super) fn same_request(record: &SyncRecord, spec: &CloneSpec) -> bool {
     record.body.partition_filter == spec.partition_filter
         && record.body.mode == spec.mode.name()
         && record.body.settings == identity::settings(&spec.properties)

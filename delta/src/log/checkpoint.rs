@@ -6,6 +6,8 @@
 //!
 //! <https://github.com/delta-io/delta/blob/master/PROTOCOL.md#checkpoints>
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use deepclone_common::store::table::TableStore;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -13,6 +15,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use rayon::prelude::*;
 use serde::Deserialize;
 
+use super::named::{self, Names};
 use super::names::log_path;
 use super::segment::CheckpointFiles;
 use super::{columns, row};
@@ -55,6 +58,60 @@ pub(crate) async fn read(
     Ok(parsed)
 }
 
+/// Reads the live files of `checkpoint` that lie in the objects `names`.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) async fn read_named(
+    table: &TableStore,
+    checkpoint: &CheckpointFiles,
+    names: &Arc<Names>,
+) -> Result<Vec<Add>, DeltaError> {
+    let mut actions = Vec::new();
+    for entry in &checkpoint.files {
+        let path = log_path(&entry.name);
+        let rows = match path.ends_with(".json") {
+            true => None,
+            false => named::read(table, &path, entry.size, names).await?,
+        };
+        match rows {
+            Some(rows) => actions.extend(rows.actions),
+            // It may name sidecars.
+            None => {
+                actions = read(table, checkpoint).await?.actions;
+                break;
+            }
+        }
+    }
+    actions.iter_mut().for_each(drop_parsed_of);
+    let adds = actions.into_iter().filter_map(|action| match action {
+        LogAction::Add(add) => Some(add),
+        _ => None,
+    });
+    Ok(adds.filter(|add| names.has(&table.uri, add)).collect())
+}
+
+/// Counts the live files of `checkpoint` by the footers of its files; `None` where these do not
+/// tell.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) async fn count_files(
+    table: &TableStore,
+    checkpoint: &CheckpointFiles,
+) -> Result<Option<u64>, DeltaError> {
+    let mut count = 0;
+    for entry in &checkpoint.files {
+        let path = log_path(&entry.name);
+        if path.ends_with(".json") {
+            return Ok(None);
+        }
+        let Some(files) = named::count(table, &path, entry.size).await? else { return Ok(None) };
+        count += files;
+    }
+    Ok(Some(count))
+}
+
 async fn read_files(table: &TableStore, files: Vec<String>) -> Result<Parsed, DeltaError> {
     let reads = files.into_iter().map(|path| read_file(table, path));
     let found: Vec<Parsed> = stream::iter(reads).buffered(FILES_AT_ONCE_MAX).try_collect().await?;
@@ -76,12 +133,14 @@ pub(super) fn parse(path: &str, bytes: &Bytes) -> Result<Parsed, DeltaError> {
     if parsed.actions.is_empty() && path.ends_with(".json") {
         return Err(DeltaError::damaged(path, "the checkpoint is empty"));
     }
-    for action in &mut parsed.actions {
-        if let LogAction::Add(add) = action {
-            drop_parsed(add);
-        }
-    }
+    parsed.actions.iter_mut().for_each(drop_parsed_of);
     Ok(parsed)
+}
+
+fn drop_parsed_of(action: &mut LogAction) {
+    if let LogAction::Add(add) = action {
+        drop_parsed(add);
+    }
 }
 
 fn parse_parquet(bytes: &Bytes) -> Result<Parsed, String> {
@@ -151,8 +210,6 @@ fn name(checkpoint: &CheckpointFiles) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, StructArray};
     use arrow::datatypes::{DataType, Field};
     use object_store::ObjectStoreExt as _;
@@ -213,7 +270,7 @@ mod tests {
         store.put(&Path::from(sidecar), bytes.into()).await.unwrap();
         let (root, uri) = (Path::from("t"), "memory:///t".to_owned());
         let table = TableStore { store: Arc::new(store), root, uri };
-        let entry = LogEntry { name: name.to_owned(), size: 1, modified_ms: 0 };
+        let entry = LogEntry { name: name.to_owned(), size: 1, modified_ms: 0, etag: None };
         let checkpoint = CheckpointFiles { version: 5, files: vec![entry] };
         let (of_5, txn) =
             (r#"{"checkpointMetadata":{"version":5}}"#, r#"{"txn":{"appId":"b","version":1}}"#);

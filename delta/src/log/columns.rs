@@ -11,11 +11,19 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::RowGroupMetaData;
 use parquet::schema::types::ColumnPath;
 
-/// Reads the file's metadata and chooses the types of its columns: those of Parquet itself, except
-/// INT96, which Spark uses for timestamps in UTC and which overflows nanoseconds.
+/// How the types of a file's columns are chosen: as Parquet itself has them.
+pub(super) fn options() -> ArrowReaderOptions {
+    ArrowReaderOptions::new().with_skip_arrow_metadata(true)
+}
+
+/// Reads the file's metadata and chooses the types of its columns.
 pub(super) fn open(bytes: &Bytes) -> Result<ArrowReaderMetadata, ParquetError> {
-    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-    let metadata = ArrowReaderMetadata::load(bytes, options.clone())?;
+    typed(ArrowReaderMetadata::load(bytes, options())?)
+}
+
+/// Replaces the types that Parquet has for INT96, which Spark uses for timestamps in UTC and which
+/// overflows nanoseconds.
+pub(super) fn typed(metadata: ArrowReaderMetadata) -> Result<ArrowReaderMetadata, ParquetError> {
     let leaves = metadata.metadata().file_metadata().schema_descr().columns();
     let is_int96: Vec<bool> =
         leaves.iter().map(|leaf| leaf.physical_type() == Type::INT96).collect();
@@ -25,15 +33,29 @@ pub(super) fn open(bytes: &Bytes) -> Result<ArrowReaderMetadata, ParquetError> {
     let mut is_int96 = is_int96.into_iter();
     let fields = with_moments(metadata.schema().fields(), &mut is_int96);
     let schema = Arc::new(Schema::new(fields));
-    ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), options.with_schema(schema))
+    ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), options().with_schema(schema))
 }
 
 /// Selects the leaf columns whose content no other column of this row group repeats.
 pub(super) fn projection(metadata: &ArrowReaderMetadata, group: usize) -> ProjectionMask {
+    projection_of(metadata, group, |_| true)
+}
+
+/// Like [`projection`], for the columns of `add` alone.
+pub(super) fn add_projection(metadata: &ArrowReaderMetadata, group: usize) -> ProjectionMask {
+    projection_of(metadata, group, |action| action == "add")
+}
+
+fn projection_of(
+    metadata: &ArrowReaderMetadata,
+    group: usize,
+    is_read: impl Fn(&str) -> bool,
+) -> ProjectionMask {
     let parquet = metadata.metadata();
     let schema = parquet.file_metadata().schema_descr();
     let reads_parsed = lacks_stats(parquet.row_group(group));
     let is_wanted = |leaf: &usize| match schema.column(*leaf).path().parts() {
+        [action, ..] if !is_read(action) => false,
         [_, column, ..] if column == "stats_parsed" => reads_parsed,
         [_, column, ..] => column != "partitionValues_parsed",
         _ => true,

@@ -29,6 +29,8 @@ pub struct Commit {
     pub sha256: [u8; 32],
     /// When the file was last written, in milliseconds since 1970.
     pub modified_ms: i64,
+    /// The file's entity tag, if the store gives one.
+    pub etag: Option<String>,
 }
 
 impl Commit {
@@ -64,7 +66,7 @@ pub(crate) fn in_commit_timestamp(actions: &[LogAction]) -> Option<i64> {
 /// When it cannot be read, or is no commit.
 pub async fn read_commit(table: &TableStore, version: u64) -> Result<Option<Commit>, DeltaError> {
     let path = commit_path(version);
-    let Some(io::Fetched { bytes, modified_ms }) = io::get(table, &path).await? else {
+    let Some(io::Fetched { bytes, modified_ms, etag }) = io::get(table, &path).await? else {
         return Ok(None);
     };
     let parse = move || {
@@ -74,7 +76,7 @@ pub async fn read_commit(table: &TableStore, version: u64) -> Result<Option<Comm
             oddities.insert(Oddity::EmptyCommit);
         }
         let sha256 = Sha256::digest(&bytes).into();
-        Ok(Commit { version, bytes, actions, oddities, sha256, modified_ms })
+        Ok(Commit { version, bytes, actions, oddities, sha256, modified_ms, etag })
     };
     io::compute(parse).await.map(Some)
 }

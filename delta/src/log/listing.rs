@@ -9,7 +9,7 @@ use deepclone_common::store::table::TableStore;
 use serde::Deserialize;
 
 use super::names::{LAST_CHECKPOINT, commit_path, log_path};
-use super::segment::{Gap, Listing, LogEntry, LogSegment};
+use super::segment::{CheckpointFiles, Gap, Listing, LogEntry, LogSegment};
 use crate::error::DeltaError;
 use crate::io;
 use crate::paths::LOG_FOLDER;
@@ -78,6 +78,44 @@ pub(super) async fn from(table: &TableStore, version: u64) -> Result<Listing, De
     }
 }
 
+/// The files of a log from a known commit on.
+#[derive(Clone, Debug)]
+pub(crate) struct SinceVersion {
+    /// The known commit's file.
+    pub(crate) known: LogEntry,
+    /// The newer commits, oldest first, none missing.
+    pub(crate) newer: Vec<(u64, LogEntry)>,
+    /// Whole checkpoints of the known version and newer ones, the newest first.
+    pub(crate) checkpoints: Vec<CheckpointFiles>,
+}
+
+/// Lists the files of `version` and later ones; `None` when the log does not show that commit or
+/// lacks a newer one, and when the listing leaves out what is there.
+///
+/// # Errors
+/// When the store does not answer.
+pub(crate) async fn since(
+    table: &TableStore,
+    version: u64,
+) -> Result<Option<SinceVersion>, DeltaError> {
+    let Listing { mut commits, checkpoints } = listing(table, Some(version)).await?;
+    let mut newer = commits.split_off(&version).into_iter();
+    let Some((_, known)) = newer.next().filter(|(first, _)| *first == version) else {
+        return Ok(None);
+    };
+    let newer: Vec<_> = newer.collect();
+    let newest = version + newer.len() as u64;
+    let is_whole = (version + 1..=newest).eq(newer.iter().map(|(version, _)| *version))
+        && checkpoints.first().is_none_or(|found| found.version <= newest);
+    let is_newest = match io::exists(table, &commit_path(newest + 1)).await {
+        Ok(exists) => !exists,
+        // Some stores deny what is absent to those who may not list all.
+        Err(DeltaError::Storage { denied: true, .. }) => false,
+        Err(error) => return Err(error),
+    };
+    Ok((is_whole && is_newest).then_some(SinceVersion { known, newer, checkpoints }))
+}
+
 /// The result of a listing that starts at the hint.
 enum Bounded {
     /// It shows a checkpoint and all that is newer.
@@ -139,6 +177,7 @@ async fn listing(table: &TableStore, from: Option<u64>) -> Result<Listing, Delta
         name,
         size: meta.size,
         modified_ms: meta.last_modified.timestamp_millis(),
+        etag: meta.e_tag,
     })))
 }
 

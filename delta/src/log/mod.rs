@@ -8,6 +8,7 @@ pub(crate) mod checkpoint;
 mod columns;
 mod commit;
 mod listing;
+pub(crate) mod named;
 mod names;
 mod newer;
 mod row;
@@ -17,8 +18,9 @@ mod value;
 
 pub(crate) use commit::{COMMITS_AT_ONCE_MAX, in_commit_timestamp};
 pub use commit::{Commit, read_commit};
-pub(crate) use listing::{has_checkpoint_from, hint};
+pub(crate) use listing::{has_checkpoint_from, hint, since};
 pub use listing::{head, list, list_whole};
+pub(crate) use named::Names;
 pub use names::{LAST_CHECKPOINT, commit_path, log_path};
 pub use newer::{CommitFile, FirstNewer, Newer, newer};
 pub use segment::{CheckpointFiles, LogEntry, LogSegment};

@@ -89,6 +89,7 @@ mod tests {
             name: name.to_owned(),
             size: 1,
             modified_ms,
+            etag: None,
         }));
         for (version, expect) in [(4, 10), (6, 20), (10, 20), (11, 30), (13, 40), (14, 0)] {
             assert_eq!(oldest_ms(&listing, version), expect, "{version}");

@@ -16,6 +16,8 @@ pub struct LogEntry {
     pub size: u64,
     /// When it was last written, in milliseconds since 1970.
     pub modified_ms: i64,
+    /// Its entity tag, if the store gives one.
+    pub etag: Option<String>,
 }
 
 /// A checkpoint whose files a listing shows all (its sidecars are not checked yet).

@@ -32,26 +32,31 @@ const ENCODED: &AsciiSet = &CONTROLS
     .add(b'|')
     .add(b'}');
 
-/// Returns the live map with relative paths and relative deletion vectors only.
+/// Returns the live map with relative paths and relative deletion vectors only, and whether one was
+/// spelled in another way.
 pub(crate) fn relative(
     source_uri: &str,
     files: BTreeMap<FileKey, Add>,
-) -> Result<BTreeMap<FileKey, Add>, DeltaError> {
-    files
+) -> Result<(BTreeMap<FileKey, Add>, bool), DeltaError> {
+    let mut is_respelled = false;
+    let files: Result<_, DeltaError> = files
         .into_iter()
         .map(|(key, mut add)| {
             if is_absolute(&add.path) || paths::is_roundabout(&add.path) {
                 add.path = encode(&key.path);
+                is_respelled = true;
             }
             if let Some(vector) = add.deletion_vector.as_mut()
                 && vector.storage_type == "p"
             {
                 dv::make_relative(source_uri, vector)?;
+                is_respelled = true;
             }
             let dv = add.deletion_vector.as_ref().map(dv::unique_id);
             Ok((FileKey { path: key.path, dv }, add))
         })
-        .collect()
+        .collect();
+    Ok((files?, is_respelled))
 }
 
 /// Encodes the key as a path of a log. A colon in the first segment is encoded too, so that it is
@@ -109,7 +114,9 @@ mod tests {
                 unreachable!()
             };
             let files = BTreeMap::from([(FileKey::of_add(uri, &add).unwrap(), add)]);
-            let (key, add) = relative(uri, files).unwrap().pop_first().unwrap();
+            let (mut files, is_respelled) = relative(uri, files).unwrap();
+            let (key, add) = files.pop_first().unwrap();
+            assert_eq!(is_respelled, path != wanted_path || vector != wanted_vector, "{path}");
             assert_eq!(
                 (key, add.path.as_str()),
                 (FileKey::of_add(uri, &add).unwrap(), wanted_path)

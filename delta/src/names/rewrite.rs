@@ -36,6 +36,8 @@ pub(crate) struct Replicated {
     pub(crate) files: BTreeMap<FileKey, Add>,
     /// The source's keys of the objects that have another one at the target.
     pub(crate) sources: BTreeMap<String, String>,
+    /// True when a path or a vector is spelled in another way than at the source.
+    pub(crate) is_respelled: bool,
 }
 
 /// Returns `files` of `source` with the paths that they have at `target`.
@@ -48,7 +50,7 @@ pub(crate) fn replicated(
     target: &TableStore,
     files: BTreeMap<FileKey, Add>,
 ) -> Result<Replicated, DeltaError> {
-    let files = relative(&source.uri, files)?;
+    let (files, mut is_respelled) = relative(&source.uri, files)?;
     let kind = target.kind();
     let mut sources = BTreeMap::new();
     let mut renamed = Vec::new();
@@ -70,6 +72,7 @@ pub(crate) fn replicated(
         }
     }
     refuse_met(source, target, &files, &sources)?;
+    is_respelled |= !renamed.is_empty();
     let mut files = files;
     for (key, new_path, new_vector) in renamed {
         if let Some(add) = files.remove(&key) {
@@ -79,7 +82,7 @@ pub(crate) fn replicated(
             }
         }
     }
-    Ok(Replicated { files, sources })
+    Ok(Replicated { files, sources, is_respelled })
 }
 
 /// Refuses a key that is too long for the target.

@@ -17,6 +17,8 @@ pub struct Committed {
     pub record: SyncRecord,
     /// The number of its actions.
     pub actions: usize,
+    /// The entity tag of its file, if the store gives one.
+    pub etag: Option<String>,
 }
 
 impl Committed {
@@ -28,15 +30,16 @@ impl Committed {
         let commit = log::read_commit(target, version).await?;
         let commit = commit.ok_or_else(|| not_ours(target, version))?;
         let record = record_of(&commit).ok_or_else(|| not_ours(target, version))?;
-        Ok(Self { record, actions: commit.actions.len() })
+        Ok(Self { record, actions: commit.actions.len(), etag: commit.etag })
     }
 
-    /// Describes the commit `version` that was just written with these bytes: a line for each
-    /// action, `commitInfo` first.
+    /// Describes the commit `version` that was just written with these bytes, a line for each
+    /// action, `commitInfo` first, and got this entity tag.
     pub(super) fn written(
         target: &TableStore,
         version: u64,
         body: &Bytes,
+        etag: Option<String>,
     ) -> Result<Self, DeltaError> {
         let lines = body.iter().filter(|byte| **byte == b'\n').count();
         let first = body.iter().position(|byte| *byte == b'\n').unwrap_or(body.len());
@@ -46,7 +49,8 @@ impl Committed {
             LogAction::CommitInfo(info) => SyncRecord::parse(version, info.get()),
             _ => None,
         });
-        Ok(Self { record: record.ok_or_else(|| not_ours(target, version))?, actions: lines })
+        let record = record.ok_or_else(|| not_ours(target, version))?;
+        Ok(Self { record, actions: lines, etag })
     }
 }
 

@@ -6,12 +6,14 @@ use deepclone_core::spec::SourcePoint;
 
 use super::checkpoint::{self, CheckpointState};
 use super::committed::Committed;
+use super::known;
 use super::last_checkpoint::{self, LastCheckpoint};
+use crate::change_set::ChangeSet;
 use crate::error::DeltaError;
 use crate::io::{self, PutOutcome};
 use crate::log;
 use crate::properties::Maintenance;
-use crate::replica::hint;
+use crate::replica::{hint, synced};
 use crate::snapshot::{self, WithTombstones};
 
 /// A commit with more actions gets its checkpoint at once, so that readers need not parse it again.
@@ -24,25 +26,33 @@ pub struct FinishReport {
     pub checkpoint: bool,
 }
 
-/// Writes what is due after a commit of ours. Our own hint goes beside the checkpoint: neither
-/// needs the other.
+/// Writes what is due after a commit of ours: a checkpoint, our own hint, and, where the change set
+/// is still at hand, what this sync knew. None of them needs another.
 ///
 /// # Errors
 /// Any of a store. The caller logs it and goes on.
 pub async fn finish(
     target: &TableStore,
     committed: &Committed,
+    change_set: Option<&ChangeSet>,
 ) -> Result<FinishReport, DeltaError> {
     let hint = hint::write(target, &committed.record);
-    let (checkpoint, hint) = futures::future::join(due_checkpoint(target, committed), hint).await;
+    let synced = async {
+        match change_set.and_then(|change_set| known::synced(change_set, committed)) {
+            Some(synced) => synced::write(target, &synced).await,
+            None => Ok(()),
+        }
+    };
+    let checkpoint = due_checkpoint(target, committed);
+    let (checkpoint, hint, synced) = futures::future::join3(checkpoint, hint, synced).await;
     let finished = FinishReport { checkpoint: checkpoint? };
-    hint?;
+    hint.and(synced)?;
     Ok(finished)
 }
 
 /// Writes a checkpoint if one is due; returns true when it exists.
 async fn due_checkpoint(target: &TableStore, committed: &Committed) -> Result<bool, DeltaError> {
-    let Committed { record, actions } = committed;
+    let Committed { record, actions, .. } = committed;
     let due = is_due(target, record.version, record.body.checkpoint_interval).await?;
     if !due && *actions <= LARGE_COMMIT_ACTIONS {
         return Ok(false);

@@ -3,13 +3,14 @@
 //! Flow: [`check_vectors`] reads new deletion vectors at the target. [`publish`] writes the commit
 //! by put-if-absent at the version after the plan's head, and reads the version back when the
 //! outcome is unknown. [`finish`] then writes a checkpoint when one is due, the hint
-//! `_last_checkpoint`, and our own hint `_deepclone/replica.json`. Its failures are warnings: the
-//! replica is complete without them.
+//! `_last_checkpoint`, our own hint `_deepclone/replica.json`, and what the sync knew
+//! (`_deepclone/synced.json`). Its failures are warnings: the replica is complete without them.
 
 mod checkpoint;
 pub(crate) mod commit;
 mod committed;
 mod finish;
+mod known;
 mod last_checkpoint;
 mod settle;
 mod vectors;

@@ -55,8 +55,8 @@ pub async fn publish(
     let mut retry = Retry::new(Patience::COMMIT);
     loop {
         let error = match io::put_if_absent(target, &name, body.clone().into()).await? {
-            PutOutcome::Written => {
-                let committed = Committed::written(target, version, &body)?;
+            PutOutcome::Written(etag) => {
+                let committed = Committed::written(target, version, &body, etag)?;
                 return Ok(PublishResult::Published(Box::new(committed)));
             }
             PutOutcome::Unsettled(error) => error,
@@ -83,7 +83,8 @@ async fn read_back(
     match record_of(&found) {
         Some(record) if change_set.is_of(&record) => {
             let actions = found.actions.len();
-            Ok(Some(PublishResult::Published(Box::new(Committed { record, actions }))))
+            let committed = Committed { record, actions, etag: found.etag };
+            Ok(Some(PublishResult::Published(Box::new(committed))))
         }
         Some(_) => Ok(Some(PublishResult::Rebase)),
         None if is_harmless(&found) => Ok(Some(PublishResult::Rebase)),

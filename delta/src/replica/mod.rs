@@ -16,6 +16,7 @@ mod metrics;
 pub(crate) mod part;
 mod record;
 mod source;
+pub(crate) mod synced;
 
 pub(crate) use head::{
     LastSync, diverged, is_harmless, last_sync, operation, record_of, refuse_or_note,

@@ -14,7 +14,8 @@ use uuid::Uuid;
 use super::metrics::{self, CloneMetrics};
 
 /// One sync as the replica's log records it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct SyncRecord {
     /// The version of the replica.
     pub version: u64,

@@ -6,6 +6,7 @@
 
 mod disputed;
 mod once;
+mod onward;
 mod read;
 mod replay;
 mod state;
@@ -14,6 +15,7 @@ mod time;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use onward::{LiveAt, Onward, go_on, live_in};
 pub(crate) use read::read_found;
 pub use read::{read, read_with_tombstones};
-pub use state::{CommitDigest, Snapshot, WithTombstones};
+pub use state::{CommitDigest, Snapshot, TableState, WithTombstones};

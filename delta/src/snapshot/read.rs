@@ -194,7 +194,7 @@ async fn go_on(
         true if commits.is_empty() => log::read_commit(table, segment.version)
             .await?
             .and_then(|commit| commit.in_commit_timestamp()),
-        true => last_commit.and_then(|(_, ict)| ict),
+        true => last_commit.as_ref().and_then(|(_, ict)| *ict),
         false => None,
     };
     let written_ms = time::written_ms(segment);

@@ -13,6 +13,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::once;
+use super::state::TableState;
 use crate::actions::{Add, DomainMetadata, LogAction, Metadata, Protocol, Remove, Txn};
 use crate::dv;
 use crate::error::DeltaError;
@@ -99,6 +100,34 @@ impl Said {
 }
 
 impl Replay {
+    /// Starts with the table as it was, and none of its files.
+    pub(super) fn of(table: TableState) -> Self {
+        let TableState { protocol, metadata, txns, domains } = table;
+        let (protocol, metadata) = (Some(protocol), Some(metadata));
+        Self { protocol, metadata, txns, domains, ..Self::default() }
+    }
+
+    /// Returns whether each file that was named is live.
+    pub(super) fn live(&self) -> BTreeMap<LogKey, bool> {
+        let is_live = |tracked: &Tracked| matches!(tracked.file, FileState::Live(_));
+        self.files.iter().map(|(key, tracked)| (key.clone(), is_live(tracked))).collect()
+    }
+
+    /// Returns the table, and what was done to each file: its newest `add`, or none after a
+    /// `remove`. `None` when readers disagree about a file.
+    pub(super) fn changes(self) -> Option<(TableState, BTreeMap<LogKey, Option<Add>>)> {
+        let Self { txns, mut domains, files, .. } = self;
+        let change = |(key, tracked): (LogKey, Tracked)| match (tracked.doubt, tracked.file) {
+            (Some(_), _) => None,
+            (None, FileState::Live(add)) => Some((key, Some(*add))),
+            (None, FileState::Removed(_)) => Some((key, None)),
+        };
+        let files = files.into_iter().map(change).collect::<Option<_>>()?;
+        domains.retain(|_, domain| !domain.removed);
+        let (protocol, metadata) = (self.protocol?, self.metadata?);
+        Some((TableState { protocol, metadata, txns, domains }, files))
+    }
+
     pub(super) fn has_protocol_and_metadata(&self) -> bool {
         self.protocol.is_some() && self.metadata.is_some()
     }

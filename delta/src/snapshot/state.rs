@@ -34,17 +34,52 @@ pub struct Snapshot {
     pub checkpoint: Option<String>,
 }
 
+/// The state of a table without its files.
+#[derive(Clone, Debug)]
+pub struct TableState {
+    pub protocol: Protocol,
+    pub metadata: Metadata,
+    /// The newest transaction of each application.
+    pub txns: BTreeMap<String, Txn>,
+    /// The domains that are not removed.
+    pub domains: BTreeMap<String, DomainMetadata>,
+}
+
+impl Snapshot {
+    /// Returns the state without the files.
+    pub(crate) fn table(&self) -> TableState {
+        TableState {
+            protocol: self.protocol.clone(),
+            metadata: self.metadata.clone(),
+            txns: self.txns.clone(),
+            domains: self.domains.clone(),
+        }
+    }
+}
+
 /// What identifies a commit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommitDigest {
     /// The SHA-256 of its file.
     pub sha256: [u8; 32],
+    /// The file's entity tag, if the store gives one.
+    pub etag: Option<String>,
+    /// Its length in bytes.
+    pub size: u64,
+    /// When it was last written, in milliseconds since 1970.
+    pub modified_ms: i64,
     pub is_empty: bool,
 }
 
 impl CommitDigest {
     pub(crate) fn of(commit: &Commit) -> Self {
-        Self { sha256: commit.sha256, is_empty: commit.is_empty() }
+        Self {
+            sha256: commit.sha256,
+            etag: commit.etag.clone(),
+            size: commit.bytes.len() as u64,
+            modified_ms: commit.modified_ms,
+            is_empty: commit.is_empty(),
+        }
     }
 }
 

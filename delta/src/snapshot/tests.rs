@@ -345,7 +345,7 @@ async fn a_time_before_the_oldest_checkpoint_is_not_held() {
 
 #[test]
 fn a_version_was_written_when_its_file_was() {
-    let entry = |modified_ms| LogEntry { name: String::new(), size: 1, modified_ms };
+    let entry = |modified_ms| LogEntry { name: String::new(), size: 1, modified_ms, etag: None };
     for (version, checkpoint, commits, expect) in [
         (1, None, &[(0, 10), (1, 20)][..], 20),
         // Times that do not grow are corrected.

@@ -10,7 +10,7 @@ use deepclone_common::store::table::TableStore;
 
 use super::state::Snapshot;
 use crate::error::DeltaError;
-use crate::log::{self, LogSegment};
+use crate::log::{self, LogEntry, LogSegment};
 use crate::properties;
 
 /// Returns when the segment's version was written, by its files' modification times.
@@ -118,8 +118,15 @@ fn oldest_version(segment: &LogSegment) -> u64 {
 
 /// Lists the segment's commits with times that grow.
 fn growing(segment: &LogSegment) -> impl Iterator<Item = (u64, i64)> + '_ {
-    let mut previous_ms = i64::MIN;
-    segment.commits.iter().map(move |(version, entry)| {
+    growing_after(i64::MIN, &segment.commits)
+}
+
+/// Lists the commits with times that grow, from the time of the commit before them on.
+pub(super) fn growing_after(
+    mut previous_ms: i64,
+    commits: &[(u64, LogEntry)],
+) -> impl Iterator<Item = (u64, i64)> + '_ {
+    commits.iter().map(move |(version, entry)| {
         previous_ms = entry.modified_ms.max(previous_ms.saturating_add(1));
         (*version, previous_ms)
     })

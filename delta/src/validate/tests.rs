@@ -25,7 +25,7 @@ const ADD_VECTOR: &str = concat!(
 fn commit(version: u64, lines: &[&str]) -> Commit {
     let bytes = Bytes::from(lines.join("\n"));
     let actions::Parsed { actions, oddities } = actions::parse_commit(&bytes).unwrap();
-    Commit { version, bytes, actions, oddities, sha256: [0; 32], modified_ms: 0 }
+    Commit { version, bytes, actions, oddities, sha256: [0; 32], modified_ms: 0, etag: None }
 }
 
 fn with_property(key: &str) -> String {

@@ -44,7 +44,7 @@ async fn a_checkpoint_whose_outcome_is_unknown_is_looked_at() {
         }
         watched.faults.lock().unwrap().push(fault);
         let committed = Committed::read(&target.store, 1).await.unwrap();
-        let finished = finish(&target.store, &committed).await;
+        let finished = finish(&target.store, &committed, None).await;
         match exists {
             true => assert!(finished.unwrap().checkpoint, "{fault:?}"),
             false => {
@@ -69,7 +69,7 @@ async fn a_commit_of_many_actions_gets_its_checkpoint_at_once() {
         let text = String::from_utf8(commit.bytes.to_vec()).unwrap();
         target.raw_commit(0, &format!("{}{more}", text.trim_end())).await;
         let committed = Committed::read(&target.store, 0).await.unwrap();
-        let finished = finish(&target.store, &committed).await.unwrap();
+        let finished = finish(&target.store, &committed, None).await.unwrap();
         assert_eq!(finished.checkpoint, is_large, "{actions}");
         assert_eq!(target.get(HINT).await.is_some(), is_large, "{actions}");
     }

@@ -117,7 +117,7 @@ async fn what_may_not_be_read_is_a_failure_and_not_absent() {
 #[tokio::test]
 async fn a_plan_asks_for_each_thing_once() {
     let (store, source) = long_source().await;
-    plan(&source, &Table::new("target"), &spec()).await.unwrap();
+    plan_once(&source, &Table::new("target"), &spec()).await.unwrap();
     let mut requests = store.take();
     requests.sort();
     let get = |version: u64| format!("GET source/_delta_log/{}", json_of(version));
@@ -144,7 +144,7 @@ async fn a_plan_asks_for_each_thing_once() {
         store.take();
         for source_point in [SourcePoint::Newest, SourcePoint::Version(0)] {
             let spec = CloneSpec { source_point, ..spec() };
-            plan(&source, &Table::new("target"), &spec).await.unwrap();
+            plan_once(&source, &Table::new("target"), &spec).await.unwrap();
             assert_eq!(store.take(), [LISTED.to_owned(), get(0)]);
         }
     }
@@ -164,12 +164,12 @@ async fn one_listing_finds_a_version_and_starts_at_the_hint_if_that_is_not_above
 async fn a_plan_that_is_refused_is_not_made_again_unless_the_newest_version_went_on() {
     let store = Watched::new(Arc::new(InMemory::new()));
     let empty = Table::on(store.clone(), "source");
-    let refused = plan(&empty, &Table::new("target"), &spec()).await.unwrap_err();
+    let refused = plan_once(&empty, &Table::new("target"), &spec()).await.unwrap_err();
     assert_eq!(refused.reason, Reason::NotADeltaTable);
     assert_eq!(store.take(), [LISTED]);
     let (store, source) = long_source().await;
     let absent = CloneSpec { source_point: SourcePoint::Version(99), ..spec() };
-    let refused = plan(&source, &Table::new("target"), &absent).await.unwrap_err();
+    let refused = plan_once(&source, &Table::new("target"), &absent).await.unwrap_err();
     assert_eq!(refused.reason, Reason::InvalidArgument);
     let (whole, from_hint) = (LISTED.to_owned(), format!("{LISTED} after {:020}", 10));
     let probe = format!("HEAD source/_delta_log/{}", json_of(14));

@@ -8,6 +8,7 @@ mod evidence;
 mod faults;
 mod finishing;
 mod identity;
+mod incremental;
 mod listings;
 mod odd_commits;
 mod outcomes;

@@ -8,7 +8,7 @@ fn listing(names: &[&str]) -> Listing {
         let (version, rest) = name.split_once('.').unwrap_or((name, "json"));
         let rest = rest.replace("UUID", id).replace("#", "000000000");
         let name = format!("{:020}.{rest}", version.parse::<u64>().unwrap());
-        LogEntry { name, size: 1, modified_ms: 0 }
+        LogEntry { name, size: 1, modified_ms: 0, etag: None }
     }))
 }
 

@@ -1,28 +1,36 @@
 //! The Parquet file: batches of one kind of action each, the other columns null, so that memory
-//! is bounded by one batch.
+//! is bounded by one row group. Live files stand in the order of their keys in pages of few rows,
+//! so that a reader that wants some of them by their path needs few pages.
 
 use std::sync::Arc;
 
 use super::columns;
 use super::format::Format;
 use super::state::CheckpointState;
+use crate::log::named;
 use arrow::array::{ArrayRef, RecordBatch, new_null_array};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::Compression;
 use parquet::errors::ParquetError;
-use parquet::file::properties::WriterProperties;
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
+use parquet::schema::types::ColumnPath;
 
 /// The most rows in one batch.
 const BATCH_ROWS: usize = 8192;
+/// The most rows of a row group, and of a page.
+const GROUP_ROWS: usize = 1 << 16;
+const PAGE_ROWS: usize = 4096;
+/// Columns whose values are nearly all different.
+const UNLIKE: [[&str; 2]; 3] = [["add", "path"], ["add", "stats"], ["remove", "path"]];
 
 /// Writes the whole file.
 pub(super) fn write(state: &CheckpointState) -> Result<Vec<u8>, ParquetError> {
     let schema = schema()?;
-    let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
     let options =
-        ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
+        ArrowWriterOptions::new().with_properties(properties(state)).with_skip_arrow_metadata(true);
     let mut writer = ArrowWriter::try_new_with_options(Vec::new(), schema.clone(), options)?;
     let mut put = |name: &str, column: ArrayRef| -> Result<(), ParquetError> {
         writer.write(&batch(&schema, name, column)?)
@@ -46,6 +54,24 @@ pub(super) fn write(state: &CheckpointState) -> Result<Vec<u8>, ParquetError> {
         put("add", columns::adds(rows)?)?;
     }
     writer.into_inner()
+}
+
+fn properties(state: &CheckpointState) -> WriterProperties {
+    let is_plain = state.adds.iter().all(|add| named::is_plain(&add.path));
+    let plain = KeyValue::new(named::PLAIN_PATHS.to_owned(), named::PLAIN_PATHS_VALUE.to_owned());
+    let builder = WriterProperties::builder()
+        .set_compression(Compression::SNAPPY)
+        .set_max_row_group_row_count(Some(GROUP_ROWS))
+        .set_data_page_row_count_limit(PAGE_ROWS)
+        .set_write_batch_size(PAGE_ROWS)
+        .set_key_value_metadata(is_plain.then(|| vec![plain]));
+    let without_dictionary = |builder: WriterPropertiesBuilder, column: [&str; 2]| {
+        builder.set_column_dictionary_enabled(
+            ColumnPath::from(column.map(str::to_owned).to_vec()),
+            false,
+        )
+    };
+    UNLIKE.into_iter().fold(builder, without_dictionary).build()
 }
 
 /// Derives the columns' types from columns without rows.

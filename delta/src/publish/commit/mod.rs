@@ -98,7 +98,7 @@ impl<'a> CloneCommit<'a> {
 }
 
 /// Sets the replica's own times: its creation, and when in-commit timestamps were turned on.
-fn dated(metadata: &Metadata, change_set: &ChangeSet, time_ms: i64) -> Metadata {
+pub(super) fn dated(metadata: &Metadata, change_set: &ChangeSet, time_ms: i64) -> Metadata {
     let mut configuration: Configuration = metadata.configuration.clone();
     if let CommitTime::TurnsOn { .. } = change_set.commit_time {
         configuration.insert(ENABLEMENT_VERSION.to_owned(), change_set.version().to_string());

@@ -1,0 +1,103 @@
+//! What must hold before the newer commits alone are believed: the synced commit is the source's,
+//! and the source counts the same files in its checkpoints and checksums.
+
+use std::collections::BTreeMap;
+
+use deepclone_common::store::table::TableStore;
+use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
+
+use crate::actions::Add;
+use crate::change_set::ChangeSet;
+use crate::changes::build::{Extent, Tables};
+use crate::error::DeltaError;
+use crate::file_key::FileKey;
+use crate::hash::hex;
+use crate::io;
+use crate::log::{self, CheckpointFiles};
+use crate::paths;
+use crate::replica::synced::Synced;
+use crate::snapshot::LiveAt;
+
+/// The most bytes of a synced commit that is read again. A larger one is known by its file's tag,
+/// size and time.
+const COMMIT_BYTES_MAX: u64 = 1 << 20;
+
+/// Returns whether the source's commit of the last sync still has its content.
+pub(super) async fn is_synced_commit(
+    tables: Tables<'_>,
+    synced: &Synced,
+) -> Result<bool, DeltaError> {
+    if synced.source_commit.size > COMMIT_BYTES_MAX {
+        return Ok(true);
+    }
+    let body = &synced.record.body;
+    let found = io::get(tables.source, &log::commit_path(body.source_version)).await?;
+    let hash = found.map(|found| hex(&Sha256::digest(&found.bytes)));
+    Ok(hash.is_some() && hash == body.source_commit_sha256)
+}
+
+/// Returns whether each of the source's checkpoints holds as many files as are live by its commits.
+/// One whose files cannot be counted without reading them counts as different.
+pub(super) async fn is_counted_alike(
+    source: &TableStore,
+    extent: &Extent,
+    (live, live_at): (&BTreeMap<FileKey, Add>, &BTreeMap<u64, LiveAt>),
+    checkpoints: &[CheckpointFiles],
+) -> Result<bool, DeltaError> {
+    let Extent::Changed { before, .. } = extent else { return Ok(false) };
+    for checkpoint in checkpoints {
+        let counted = match log::checkpoint::count_files(source, checkpoint).await {
+            Err(DeltaError::Damaged { .. }) => None,
+            settled => settled?,
+        };
+        let named = live_at.get(&checkpoint.version);
+        let nothing = LiveAt::new();
+        let Some((more, less)) = difference(&source.uri, live, named.unwrap_or(&nothing)) else {
+            return Ok(false);
+        };
+        if counted != (before.source_num_of_files + more).checked_sub(less) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Counts the files that joined and left `live`, as far as they are named.
+fn difference(
+    source_uri: &str,
+    live: &BTreeMap<FileKey, Add>,
+    named: &LiveAt,
+) -> Option<(u64, u64)> {
+    let (mut more, mut less) = (0, 0);
+    for (key, is_live) in named {
+        let path = paths::decode(source_uri, &key.path).ok()?.key;
+        match (live.contains_key(&FileKey { path, dv: key.dv.clone() }), is_live) {
+            (false, true) => more += 1,
+            (true, false) => less += 1,
+            _ => {}
+        }
+    }
+    Some((more, less))
+}
+
+/// Returns whether the figures are those of the version's `.crc`, where the source has one.
+///
+/// <https://github.com/delta-io/delta/blob/master/PROTOCOL.md#version-checksum-file>
+pub(super) async fn has_figures_of_checksum(
+    source: &TableStore,
+    change_set: &ChangeSet,
+) -> Result<bool, DeltaError> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Checksum {
+        table_size_bytes: u64,
+        num_files: u64,
+    }
+    let name = log::log_path(&format!("{:020}.crc", change_set.source_version));
+    let Some(found) = io::get(source, &name).await? else { return Ok(true) };
+    let Ok(checksum) = serde_json::from_slice::<Checksum>(&found.bytes) else { return Ok(true) };
+    let metrics = &change_set.metrics;
+    Ok(checksum.table_size_bytes == metrics.source_table_size
+        && checksum.num_files == metrics.source_num_of_files)
+}

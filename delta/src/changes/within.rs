@@ -1,0 +1,46 @@
+//! What the plan of a sync must keep to, whichever way it is made.
+
+use deepclone_common::store::table::TableStore;
+use deepclone_core::ownership::{OwnerClaim, ReplicaOwner};
+
+use super::build::Replica;
+use crate::change_set::ChangeSet;
+use crate::error::DeltaError;
+use crate::publish::commit;
+
+/// A time with as many digits as the commit's own time has until 2286.
+const PLANNED_MS: i64 = 1_000_000_000_000;
+
+/// What a sync must keep to.
+#[derive(Clone, Copy, Debug)]
+pub struct Within<'a> {
+    /// The folders above the target, the nearest first: a new replica may not lie in a table.
+    pub above: &'a [TableStore],
+    /// The replication that asks for the sync. Without one, a replica keeps its owner.
+    pub claim: Option<&'a OwnerClaim>,
+    /// The most bytes of the replica's commit.
+    pub commit_bytes_max: u64,
+    /// True to read both tables whole, whatever is known of the last sync.
+    pub reads_whole: bool,
+}
+
+impl Default for Within<'_> {
+    fn default() -> Self {
+        Self { above: &[], claim: None, commit_bytes_max: commit::BYTES_MAX, reads_whole: false }
+    }
+}
+
+/// Refuses a commit that is too large before anything is copied: it could never be written.
+pub(super) fn check_size(change_set: &ChangeSet, within: &Within<'_>) -> Result<(), DeltaError> {
+    let bytes = commit::size(change_set, PLANNED_MS);
+    Ok(commit::check_size(bytes, within.commit_bytes_max)?)
+}
+
+/// The replication that the replica belongs to after a sync that may take it.
+pub(super) fn owner_after(
+    replica: Option<&Replica>,
+    claim: Option<&OwnerClaim>,
+) -> Option<ReplicaOwner> {
+    let known = || replica.and_then(|replica| replica.last.owner());
+    claim.map(|claim| &claim.owner).or_else(known).cloned()
+}

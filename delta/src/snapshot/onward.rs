@@ -1,0 +1,137 @@
+//! What some commits do to a table, read without the table's files: for a sync that knows the state
+//! before them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use deepclone_common::store::table::TableStore;
+use futures::{StreamExt, TryStreamExt, stream};
+
+use super::replay::Replay;
+use super::state::{CommitDigest, TableState};
+use super::{once, time};
+use crate::actions::{Add, LogAction};
+use crate::error::DeltaError;
+use crate::file_key::{FileKey, LogKey};
+use crate::log::{self, COMMITS_AT_ONCE_MAX, Commit, LogEntry, LogSegment, Names};
+use crate::protocol::has_in_commit_timestamps;
+
+/// Files, and whether each is live.
+pub(crate) type LiveAt = BTreeMap<LogKey, bool>;
+
+/// What the commits up to a version did.
+#[derive(Debug)]
+pub(crate) struct Onward {
+    /// The table after them.
+    pub(crate) table: TableState,
+    /// The files that they name: the newest `add`, or none for a file that they removed.
+    pub(crate) files: BTreeMap<LogKey, Option<Add>>,
+    /// The files that were named up to each of the versions that were asked for.
+    pub(crate) live_at: BTreeMap<u64, LiveAt>,
+    /// True when one of them changed rows.
+    pub(crate) changes_rows: bool,
+    /// What identifies the last one.
+    pub(crate) commit: CommitDigest,
+    /// When the last one was committed, as in [`super::Snapshot`].
+    pub(crate) commit_ms: i64,
+    /// Its in-commit timestamp, where that is enabled.
+    pub(crate) ict: Option<i64>,
+}
+
+/// Reads `commits`, which follow on a commit of the time `before_ms` that left `table`, and notes
+/// which files are live at the versions `stops`. `None` when one is gone, or holds what only the
+/// whole state can judge.
+///
+/// # Errors
+/// When the store does not answer.
+pub(crate) async fn go_on(
+    source: &TableStore,
+    table: TableState,
+    before_ms: i64,
+    commits: &[(u64, LogEntry)],
+    stops: &[u64],
+) -> Result<Option<Onward>, DeltaError> {
+    let mut replay = Replay::of(table);
+    let mut live_at = BTreeMap::new();
+    let mut changes_rows = false;
+    let mut last = None;
+    let versions: Vec<u64> = commits.iter().map(|(version, _)| *version).collect();
+    let mut reads = stream::iter(versions)
+        .map(|version| log::read_commit(source, version))
+        .buffered(COMMITS_AT_ONCE_MAX);
+    loop {
+        let commit = match reads.try_next().await {
+            Ok(None) => break,
+            Ok(Some(Some(commit))) => commit,
+            Ok(Some(None)) | Err(DeltaError::Damaged { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let file = log::commit_path(commit.version);
+        let repeated = once::describes_once(&file, &commit.actions);
+        if !commit.oddities.is_empty() || !matches!(repeated, Ok(None)) {
+            return Ok(None);
+        }
+        last = Some((CommitDigest::of(&commit), commit.in_commit_timestamp()));
+        let Commit { version, actions, .. } = commit;
+        changes_rows |= actions.iter().any(LogAction::changes_rows);
+        replay.apply(&source.uri, &file, actions);
+        if stops.contains(&version) {
+            live_at.insert(version, replay.live());
+        }
+    }
+    drop(reads);
+    let Some(((commit, ict), (table, files))) = last.zip(replay.changes()) else { return Ok(None) };
+    let is_timed = has_in_commit_timestamps(&table.protocol, &table.metadata.configuration);
+    let ict = ict.filter(|_| is_timed);
+    let written_ms = time::growing_after(before_ms, commits).last().map(|(_, ms)| ms);
+    let commit_ms = ict.or(written_ms).unwrap_or_default();
+    Ok(Some(Onward { table, files, live_at, changes_rows, commit, commit_ms, ict }))
+}
+
+/// Reads the live files of the newest version that lie in the objects `names`. `None` when the log
+/// lacks a commit, or only the whole state can judge it.
+///
+/// # Errors
+/// When the store does not answer.
+pub(crate) async fn live_in(
+    table: &TableStore,
+    segment: &LogSegment,
+    names: &Arc<Names>,
+) -> Result<Option<BTreeMap<FileKey, Add>>, DeltaError> {
+    let checkpoint = segment.checkpoints.first();
+    let start = checkpoint.map(|found| found.version);
+    let Ok(commits) = segment.commits_after(start) else { return Ok(None) };
+    let mut live: BTreeMap<LogKey, Add> = BTreeMap::new();
+    if let Some(checkpoint) = checkpoint {
+        match log::checkpoint::read_named(table, checkpoint, names).await {
+            Ok(adds) => live.extend(adds.into_iter().map(|add| (LogKey::of_add(&add), add))),
+            Err(DeltaError::Damaged { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        }
+    }
+    let versions: Vec<u64> = commits.iter().map(|(version, _)| *version).collect();
+    let mut reads = stream::iter(versions)
+        .map(|version| log::read_commit(table, version))
+        .buffered(COMMITS_AT_ONCE_MAX);
+    loop {
+        let commit = match reads.try_next().await {
+            Ok(None) => break,
+            Ok(Some(Some(commit))) => commit,
+            Ok(Some(None)) | Err(DeltaError::Damaged { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        for action in commit.actions {
+            match action {
+                LogAction::Add(add) if names.has(&table.uri, &add) => {
+                    live.insert(LogKey::of_add(&add), add);
+                }
+                LogAction::Remove(remove) => drop(live.remove(&LogKey::of_remove(&remove))),
+                _ => {}
+            }
+        }
+    }
+    let count = live.len();
+    let keyed = live.into_values().map(|add| Ok((FileKey::of_add(&table.uri, &add)?, add)));
+    let Ok(keyed) = keyed.collect::<Result<BTreeMap<_, _>, DeltaError>>() else { return Ok(None) };
+    Ok((keyed.len() == count).then_some(keyed))
+}
