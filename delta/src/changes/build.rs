@@ -105,7 +105,7 @@ pub(super) async fn change_set(
     let files = file_changes(tables, wanted, replica, request)?;
     let data_change = data_change(tables, wanted, replica, &request.scope, &files.difference).await;
     let data_change = data_change.map_err(|error| error.of(Side::Source))?;
-    let commit = match wanted.commit.clone() {
+    let commit = match wanted.commit {
         Some(commit) => Some(commit),
         None => {
             let commit = log::read_commit(tables.source, wanted.version).await?;
@@ -115,8 +115,8 @@ pub(super) async fn change_set(
     let properties = &request.spec.properties;
     let described = DescribedTable::new(wanted, head, properties, request.sync)?;
     let table = described.changes(wanted, head)?;
-    let record = record(wanted, commit.as_ref(), replica, request, &table);
-    let mut notices = notices(wanted, commit.as_ref(), replica);
+    let record = record(wanted, commit, replica, request, &table);
+    let mut notices = notices(wanted, commit, replica);
     notices.extend(table.notices);
     Ok(ChangeSet {
         source_version: wanted.version,
@@ -141,7 +141,7 @@ pub(super) async fn change_set(
         data_change,
         row_tracking: table.row_tracking,
         source_table: wanted.table(),
-        source_commit: commit.and_then(commit_file),
+        source_commit: wanted.commit_file.as_ref().and_then(SyncedCommit::of),
         is_respelled: request.is_respelled || files.difference.is_respelled,
         head_table: head.map(Snapshot::table),
     })
@@ -199,7 +199,7 @@ fn new_vectors(
 
 fn record(
     wanted: &Snapshot,
-    commit: Option<&CommitDigest>,
+    commit: Option<CommitDigest>,
     replica: Option<&Replica>,
     Request { spec, scope, sync, owner, .. }: &Request<'_>,
     table: &TableChanges,
@@ -233,7 +233,7 @@ fn record(
 /// Collects the notices about the source's log, whose newest commit is `commit`, and the replica's.
 fn notices(
     wanted: &Snapshot,
-    commit: Option<&CommitDigest>,
+    commit: Option<CommitDigest>,
     replica: Option<&Replica>,
 ) -> Vec<String> {
     let mut notices = wanted.notices.clone();
@@ -244,11 +244,6 @@ fn notices(
     let source = notices.into_iter().map(|notice| format!("the source's log: {notice}"));
     let replica = replica.map(|replica| replica.last.notices.clone()).unwrap_or_default();
     source.chain(replica).collect()
-}
-
-fn commit_file(commit: CommitDigest) -> Option<SyncedCommit> {
-    let CommitDigest { etag, size, modified_ms, .. } = commit;
-    Some(SyncedCommit { etag: etag?, size, modified_ms })
 }
 
 fn adds(joins: Vec<(FileKey, Add)>, re_adds: Vec<Add>, data_change: bool) -> Vec<Add> {

@@ -37,7 +37,7 @@ pub(crate) struct Synced {
     pub(crate) replica: TableState,
 }
 
-/// What a store says of a commit's file.
+/// What the listing of a log says of a commit's file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct SyncedCommit {
@@ -49,14 +49,17 @@ pub(crate) struct SyncedCommit {
 }
 
 impl SyncedCommit {
-    /// Returns whether the file in a listing is this one. Some stores round its time to seconds in
-    /// one of their answers.
+    /// Returns what a listing says of the file; `None` without an entity tag.
+    pub(crate) fn of(entry: &LogEntry) -> Option<Self> {
+        let LogEntry { size, modified_ms, etag, .. } = entry;
+        Some(Self { etag: etag.clone()?, size: *size, modified_ms: *modified_ms })
+    }
+
+    /// Returns whether the file in a listing is this one.
     fn is(&self, entry: &LogEntry) -> bool {
-        let (left, right) = (self.modified_ms, entry.modified_ms);
-        let rounded = left % 1000 == 0 || right % 1000 == 0;
-        entry.etag.as_deref().is_some_and(|etag| same_tag(etag, &self.etag))
+        entry.etag.as_deref().is_some_and(|etag| same_object(etag, &self.etag))
             && entry.size == self.size
-            && (left == right || (rounded && left / 1000 == right / 1000))
+            && entry.modified_ms == self.modified_ms
     }
 }
 
@@ -216,11 +219,10 @@ mod tests {
             etag: etag.map(str::to_owned),
         };
         for (etag, size, modified_ms, is_source, is_ours) in [
-            (Some("s"), 1, 5_001, true, false),
-            (Some("s"), 1, 5_000, true, false),
-            (Some("s"), 1, 5_002, false, false),
-            (Some("s"), 1, 6_000, false, false),
-            (Some("s"), 2, 5_001, false, false),
+            (Some("\"s\""), 1, 5_001, true, false),
+            (Some("\"t\""), 1, 5_001, false, false),
+            (Some("\"s\""), 1, 5_002, false, false),
+            (Some("\"s\""), 2, 5_001, false, false),
             (Some("\"r\""), 1, 5_001, false, true),
             (Some(""), 1, 5_001, false, false),
             (Some("W/\"s\""), 1, 5_001, false, false),

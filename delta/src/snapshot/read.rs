@@ -194,7 +194,7 @@ async fn go_on(
         true if commits.is_empty() => log::read_commit(table, segment.version)
             .await?
             .and_then(|commit| commit.in_commit_timestamp()),
-        true => last_commit.as_ref().and_then(|(_, ict)| *ict),
+        true => last_commit.and_then(|(_, ict)| ict),
         false => None,
     };
     let written_ms = time::written_ms(segment);
@@ -209,12 +209,19 @@ async fn go_on(
             commit_ms: ict.unwrap_or(written_ms),
             ict,
             commit: last_commit.map(|(digest, _)| digest),
+            commit_file: commit_file(segment),
             notices: oddities.notices().chain(disputed).collect(),
             has_empty_commit: oddities.has(Oddity::EmptyCommit),
             checkpoint,
         },
         tombstones: state.tombstones,
     })
+}
+
+/// Returns the segment's own version in its listing.
+fn commit_file(segment: &LogSegment) -> Option<LogEntry> {
+    let (version, entry) = segment.commits.last()?;
+    (*version == segment.version).then(|| entry.clone())
 }
 
 async fn read_commit(table: &TableStore, version: u64) -> Result<Commit, DeltaError> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::actions::{Add, DomainMetadata, Metadata, Protocol, Remove, Txn};
 use crate::file_key::{FileKey, LogKey};
-use crate::log::Commit;
+use crate::log::{Commit, LogEntry};
 
 /// The state of a table at one version.
 #[derive(Clone, Debug)]
@@ -26,6 +26,8 @@ pub struct Snapshot {
     pub ict: Option<i64>,
     /// The version's commit, if it was read.
     pub commit: Option<CommitDigest>,
+    /// The version's commit in the listing of the log, if it is there.
+    pub commit_file: Option<LogEntry>,
     /// Notices about the log for the operator, one line each.
     pub notices: Vec<String>,
     /// True when a commit has no bytes; it may be filled in later.
@@ -58,28 +60,16 @@ impl Snapshot {
 }
 
 /// What identifies a commit.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CommitDigest {
     /// The SHA-256 of its file.
     pub sha256: [u8; 32],
-    /// The file's entity tag, if the store gives one.
-    pub etag: Option<String>,
-    /// Its length in bytes.
-    pub size: u64,
-    /// When it was last written, in milliseconds since 1970.
-    pub modified_ms: i64,
     pub is_empty: bool,
 }
 
 impl CommitDigest {
     pub(crate) fn of(commit: &Commit) -> Self {
-        Self {
-            sha256: commit.sha256,
-            etag: commit.etag.clone(),
-            size: commit.bytes.len() as u64,
-            modified_ms: commit.modified_ms,
-            is_empty: commit.is_empty(),
-        }
+        Self { sha256: commit.sha256, is_empty: commit.is_empty() }
     }
 }
 

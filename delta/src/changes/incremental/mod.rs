@@ -71,7 +71,7 @@ pub(super) async fn plan(
 ) -> Result<Option<SyncPlan>, DeltaError> {
     let synced = synced::read(tables.target).await.map_err(|error| error.of(Side::Target))?;
     let Some(synced) = synced.filter(|synced| serves(synced, tables, spec, within)) else {
-        return Ok(None);
+        return whole("no last sync is known that asked for the same");
     };
     let Some(news) = news(tables, spec, synced).await? else { return Ok(None) };
     let record = &news.synced.record;
@@ -84,6 +84,12 @@ pub(super) async fn plan(
     }
     let change_set = changes(tables, spec, sync, within, news).await?;
     Ok(change_set.map(|change_set| SyncPlan::Change(Box::new(change_set))))
+}
+
+/// Leaves the sync to the plan from both whole tables.
+fn whole<T>(why: &'static str) -> Result<Option<T>, DeltaError> {
+    tracing::debug!(why, "both tables are read whole");
+    Ok(None)
 }
 
 /// Returns whether the sync that is asked for follows on the last one with nothing else changed,
@@ -110,28 +116,33 @@ async fn news(
     let (at_source, at_target) = futures::future::join(at_source, at_target).await;
     let at_source = at_source.map_err(|error| error.of(Side::Source))?;
     let at_target = at_target.map_err(|error| error.of(Side::Target))?;
-    let Some((mut at_source, at_target)) = at_source.zip(at_target) else { return Ok(None) };
+    let Some((mut at_source, at_target)) = at_source.zip(at_target) else {
+        return whole("a log does not show the last sync's commit and all newer ones");
+    };
     let is_ours = at_target.newer.is_empty() && synced.is_commit(&at_target.known);
     if !is_ours || !synced.is_source_commit(&at_source.known) {
-        return Ok(None);
+        return whole("a log is not as the last sync left it");
     }
     match spec.source_point {
         SourcePoint::Newest => {}
         SourcePoint::Version(version) => {
             let newest = at_source.newer.last().map_or(base, |(version, _)| *version);
             if !(base..=newest).contains(&version) {
-                return Ok(None);
+                return whole("the version is not newer than the last sync's");
             }
             at_source.newer.retain(|(newer, _)| *newer <= version);
         }
-        SourcePoint::Timestamp(_) => return Ok(None),
+        SourcePoint::Timestamp(_) => return whole("a time is asked for"),
     }
     let bytes: u64 = at_source.newer.iter().map(|(_, entry)| entry.size).sum();
     let (commits, head) = (at_source.newer, at_target.known);
     let wanted = commits.last().map_or(base, |(version, _)| *version);
     let checkpoints = at_source.checkpoints.into_iter();
     let checkpoints = checkpoints.filter(|found| found.version <= wanted).collect();
-    Ok((bytes <= NEW_BYTES_MAX).then_some(News { synced, commits, checkpoints, head }))
+    if bytes > NEW_BYTES_MAX {
+        return whole("the newer commits are large");
+    }
+    Ok(Some(News { synced, commits, checkpoints, head }))
 }
 
 /// Builds the change set; `None` when both tables must be read.
@@ -147,11 +158,15 @@ async fn changes(
     let stops: Vec<u64> = checkpoints.iter().map(|found| found.version).collect();
     let found = snapshot::go_on(tables.source, before, before_ms, &commits, &stops);
     let (found, is_same) = futures::future::join(found, is_synced_commit(tables, &synced)).await;
-    let Some(onward) = found.map_err(of_source)? else { return Ok(None) };
+    let Some(onward) = found.map_err(of_source)? else {
+        return whole("a newer commit is gone, or odd");
+    };
     // What a checkpoint holds of a part alone cannot be counted.
     let may_differ = !checkpoints.is_empty() || !is_described_alike(&onward.table, &synced.source);
     if !is_same.map_err(of_source)? || (spec.partition_filter.is_some() && may_differ) {
-        return Ok(None);
+        return whole(
+            "the source's history, or what its partitions mean, is not known to be the same",
+        );
     }
     let (changes_rows, named) = (onward.changes_rows, onward.files.clone());
     let live_at = onward.live_at.clone();
@@ -161,22 +176,28 @@ async fn changes(
     let predicate = part::parse(spec.partition_filter.as_deref(), &wanted)?;
     let scope = identity::scope(spec.mode, predicate.as_ref(), false);
     if scope != synced.record.body.scope {
-        return Ok(None);
+        return whole("another part is asked for");
     }
-    let Some(live) = live_in_replica(tables, &named).await? else { return Ok(None) };
-    let Some(files) = after(&tables.source.uri, &live, named) else { return Ok(None) };
+    let Some(live) = live_in_replica(tables, &named).await? else {
+        return whole("the replica's files of these names cannot be told alone");
+    };
+    let Some(files) = after(&tables.source.uri, &live, named) else {
+        return whole("a path has another spelling, or two deletion vectors");
+    };
     wanted.files = files;
     part::keep_matching(&mut wanted, predicate.as_ref())?;
     let replicated = replicated(tables.source, tables.target, wanted.files);
     let Replicated { files, sources, is_respelled } = replicated.map_err(of_source)?;
     wanted.files = files;
     if is_respelled {
-        return Ok(None);
+        return whole("a path is spelled in another way at the replica");
     }
-    let Some(extent) = extent(&synced, changes_rows) else { return Ok(None) };
+    let Some(extent) = extent(&synced, changes_rows) else {
+        return whole("the last sync's figures are not known");
+    };
     let is_whole = is_counted_alike(tables.source, &extent, (&live, &live_at), &checkpoints).await;
     if !is_whole.map_err(of_source)? {
-        return Ok(None);
+        return whole("a checkpoint of the source counts other files");
     }
     let replica = replica(synced, &head, live, extent);
     let owner = owner_after(Some(&replica), within.claim);
@@ -185,7 +206,7 @@ async fn changes(
     if spec.partition_filter.is_none() {
         let is_right = has_figures_of_checksum(tables.source, &change_set).await;
         if !is_right.map_err(of_source)? {
-            return Ok(None);
+            return whole("a checksum of the source counts other files");
         }
     }
     check_size(&change_set, within)?;
@@ -297,6 +318,7 @@ fn wanted(commits: &[(u64, LogEntry)], onward: Onward) -> Snapshot {
         commit_ms: onward.commit_ms,
         ict: onward.ict,
         commit: Some(onward.commit),
+        commit_file: commits.last().map(|(_, entry)| entry.clone()),
         notices: Vec::new(),
         has_empty_commit: false,
         checkpoint: None,
@@ -326,6 +348,7 @@ fn replica(synced: Synced, head: &LogEntry, files: Files, extent: Extent) -> Rep
         commit_ms: ict.unwrap_or(head.modified_ms),
         ict,
         commit: None,
+        commit_file: None,
         notices: Vec::new(),
         has_empty_commit: false,
         checkpoint: None,
