@@ -122,7 +122,7 @@ impl JobPlan {
         let object = &self.work.objects()[place];
         let noted = self.priors.get(&place).cloned();
         ObjectCopy {
-            source_path: object.source_path.clone(),
+            source_path: object.source_path().to_owned(),
             target_path: object.target_path.clone(),
             size: object.size,
             size_is_minimum: object.size_is_minimum,
@@ -135,7 +135,7 @@ impl JobPlan {
     pub fn source_keys(&self, index: TaskIndex, object: Option<u32>) -> Vec<String> {
         let task = usize::try_from(index.0).ok().and_then(|at| self.tasks.get(at));
         let keys: Vec<_> = task
-            .map(|task| self.objects(task).map(|object| object.source_path.clone()).collect())
+            .map(|task| self.objects(task).map(|object| object.source_path().to_owned()).collect())
             .unwrap_or_default();
         match object.and_then(|at| keys.get(usize::try_from(at).ok()?)) {
             Some(key) => vec![key.clone()],

@@ -14,9 +14,8 @@ use crate::snapshot::TableState;
 pub struct CopyObject {
     /// The key relative to the target table's folder, decoded.
     pub target_path: String,
-    /// The key relative to the source table's folder, decoded. It may have empty segments, which
-    /// `TableStore::object` can name.
-    pub source_path: String,
+    /// The key relative to the source table's folder where it is another one.
+    pub renamed_from: Option<String>,
     /// Its length in bytes; for a deletion vector's object the least that it can be.
     pub size: u64,
     /// True for deletion vectors, whose object's size is not in the log.
@@ -27,6 +26,15 @@ pub struct CopyObject {
     /// True when the replica's head refers to the key, so that what is there must be proved, not
     /// replaced.
     pub in_use: bool,
+}
+
+impl CopyObject {
+    /// Returns the key relative to the source table's folder, decoded. It may have empty segments,
+    /// which `TableStore::object` can name.
+    #[must_use]
+    pub fn source_path(&self) -> &str {
+        self.renamed_from.as_deref().unwrap_or(&self.target_path)
+    }
 }
 
 /// Everything that one CLONE commit changes, and the objects that must be there before it.

@@ -24,13 +24,13 @@ impl LogKey {
     /// Returns the key of `add` in its log.
     #[must_use]
     pub fn of_add(add: &Add) -> Self {
-        Self::new(&add.path, add.deletion_vector.as_ref())
+        Self::new(&add.path, add.deletion_vector.as_deref())
     }
 
     /// Returns the key of the file that `remove` removes.
     #[must_use]
     pub fn of_remove(remove: &Remove) -> Self {
-        Self::new(&remove.path, remove.deletion_vector.as_ref())
+        Self::new(&remove.path, remove.deletion_vector.as_deref())
     }
 
     fn new(path: &str, vector: Option<&DeletionVector>) -> Self {
@@ -53,7 +53,7 @@ impl FileKey {
     /// # Errors
     /// When its path names no object of the table.
     pub fn of_add(root_uri: &str, add: &Add) -> Result<Self, DeltaError> {
-        let dv = add.deletion_vector.as_ref().map(dv::unique_id);
+        let dv = add.deletion_vector.as_deref().map(dv::unique_id);
         Ok(Self { path: paths::decode(root_uri, &add.path)?.key, dv })
     }
 }

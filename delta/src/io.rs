@@ -21,6 +21,7 @@ use object_store::{
     Error, GetOptions, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload,
 };
 use serde::Serialize;
+use sha2::{Digest as _, Sha256};
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::error::DeltaError;
@@ -153,6 +154,35 @@ pub async fn digest(
     };
     match retrying(Patience::LOG, read).await {
         Ok(digest) => Ok(Some(digest)),
+        Err(error) if error.kind == StoreErrorKind::NotFound => Ok(None),
+        Err(error) => Err(storage("reading", table, relative, &error)),
+    }
+}
+
+/// Computes the SHA-256 of the object at `relative` while reading it as a stream, and whether it
+/// has no bytes but white space; `None` when it is absent.
+///
+/// # Errors
+/// When the store cannot be read.
+pub(crate) async fn sha256(
+    table: &TableStore,
+    relative: &str,
+) -> Result<Option<([u8; 32], bool)>, DeltaError> {
+    let key = key(table, relative)?;
+    let read = || {
+        let (store, key) = (Arc::clone(&table.store), key.clone());
+        async move {
+            let (mut hash, mut is_blank) = (Sha256::new(), true);
+            let mut body = store.get(&key).await?.into_stream();
+            while let Some(bytes) = body.try_next().await? {
+                is_blank = is_blank && bytes.trim_ascii().is_empty();
+                hash.update(&bytes);
+            }
+            Ok::<_, Error>((hash.finalize().into(), is_blank))
+        }
+    };
+    match retrying(Patience::LOG, read).await {
+        Ok(found) => Ok(Some(found)),
         Err(error) if error.kind == StoreErrorKind::NotFound => Ok(None),
         Err(error) => Err(storage("reading", table, relative, &error)),
     }

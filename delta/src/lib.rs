@@ -73,7 +73,7 @@
 //!     };
 //!     let Planned::Work(work) = planned else { unreachable!("the target is empty") };
 //!     for object in work.objects() {
-//!         let bytes = source.store.get(&Path::parse(&object.source_path)?).await?.bytes().await?;
+//!         let bytes = source.store.get(&Path::parse(object.source_path())?).await?.bytes().await?;
 //!         target.store.put(&Path::parse(&object.target_path)?, bytes.into()).await?;
 //!     }
 //!     let result = sync::publish(&target, &work, 1_700_000_000_000).await?;

@@ -30,8 +30,8 @@ pub async fn plan_for_job(
     match &outcome {
         PlanOutcome::Ready { plan, .. } => {
             let objects = plan.work.objects();
-            if let Some(object) = objects.iter().find(|o| vanished.contains(&o.source_path)) {
-                return Err(still_needed(&object.source_path, plan.work.source_version()));
+            if let Some(object) = objects.iter().find(|o| vanished.contains(o.source_path())) {
+                return Err(still_needed(object.source_path(), plan.work.source_version()));
             }
         }
         // The steps after the commit may be missing; each is harmless when it is repeated.

@@ -145,11 +145,12 @@ fn packing(
 
 fn pack(source: SourceKey, work: &Work, packing: Packing) -> Result<Vec<Shard>, Failure> {
     for object in work.objects() {
-        let keys = object.source_path.len() + object.target_path.len();
+        let keys = object.source_path().len() + object.target_path.len();
         if keys + OBJECT_OVERHEAD_BYTES > GRANT_OBJECT_BYTES_MAX {
-            let message = format!("the key {} is too long to be copied", object.source_path);
-            return Err(Failure::new(Reason::InvalidArgument, message)
-                .with("key", object.source_path.clone()));
+            let message = format!("the key {} is too long to be copied", object.source_path());
+            return Err(
+                Failure::new(Reason::InvalidArgument, message).with("key", object.source_path())
+            );
         }
     }
     let sizes: Vec<_> = work

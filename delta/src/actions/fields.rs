@@ -2,7 +2,6 @@
 //! rest stays verbatim, so that numbers keep their digits.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
@@ -76,9 +75,6 @@ pub(super) fn repeats_a_key(place: &str, text: &str) -> Result<bool, ParseError>
     keys.sort_unstable();
     Ok(keys.windows(2).any(|pair| pair[0] == pair[1]))
 }
-
-/// Optional texts by key.
-pub(super) type Texts = BTreeMap<String, Option<String>>;
 
 struct Object<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
+use super::texts::Texts;
+
 /// Fields that this reader does not know: name → JSON text, verbatim.
 pub type Unknown = BTreeMap<String, Box<RawValue>>;
 
@@ -52,7 +54,7 @@ pub struct Add {
     /// The path as the log spells it: relative or absolute, URI-encoded.
     pub path: String,
     /// Column → value as text; `None` is null.
-    pub partition_values: BTreeMap<String, Option<String>>,
+    pub partition_values: Texts,
     /// The length of the data object in bytes.
     pub size: u64,
     /// A time in milliseconds since 1970.
@@ -61,9 +63,9 @@ pub struct Add {
     pub data_change: bool,
     /// Statistics as JSON text, verbatim.
     pub stats: Option<String>,
-    pub tags: Option<BTreeMap<String, Option<String>>>,
+    pub tags: Option<Texts>,
     /// The rows of the data object that are deleted.
-    pub deletion_vector: Option<DeletionVector>,
+    pub deletion_vector: Option<Box<DeletionVector>>,
     /// The row id of the file's first row.
     pub base_row_id: Option<i64>,
     /// The version in which the rows were added.
@@ -85,14 +87,14 @@ pub struct Remove {
     /// True when the next three fields are there.
     pub extended_file_metadata: Option<bool>,
     /// Column → value as text.
-    pub partition_values: Option<BTreeMap<String, Option<String>>>,
+    pub partition_values: Option<Texts>,
     /// The length of the data object in bytes.
     pub size: Option<u64>,
     /// Statistics as JSON text.
     pub stats: Option<String>,
-    pub tags: Option<BTreeMap<String, Option<String>>>,
+    pub tags: Option<Texts>,
     /// The removed file's deletion vector: part of its key.
-    pub deletion_vector: Option<DeletionVector>,
+    pub deletion_vector: Option<Box<DeletionVector>>,
     /// The row id of the file's first row.
     pub base_row_id: Option<i64>,
     /// The version in which the rows were added.

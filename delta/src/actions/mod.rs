@@ -11,6 +11,7 @@ mod kinds;
 mod oddity;
 mod parse;
 mod stream;
+mod texts;
 mod write;
 
 #[cfg(test)]
@@ -25,4 +26,5 @@ pub(crate) use oddity::Oddities;
 pub use oddity::Oddity;
 pub(crate) use parse::value as parse_value;
 pub use stream::{Parsed, parse_commit};
+pub use texts::Texts;
 pub(crate) use write::text as json_text;

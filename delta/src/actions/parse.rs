@@ -1,13 +1,16 @@
 //! From JSON to actions.
 
+use std::collections::BTreeMap;
+
 use serde_json::value::RawValue;
 
 use super::error::ParseError;
-use super::fields::{self, Fields, Texts};
+use super::fields::{self, Fields};
 use super::kinds::{
     Add, DeletionVector, DomainMetadata, LogAction, Metadata, Protocol, Remove, Txn,
 };
 use super::oddity::Oddity;
+use super::texts::Texts;
 
 const KNOWN: &[&str] = &[
     "add",
@@ -117,22 +120,23 @@ fn remove(text: &str) -> Result<Remove, ParseError> {
 fn deletion_vector(
     fields: &mut Fields<'_>,
     place: &'static str,
-) -> Result<Option<DeletionVector>, ParseError> {
+) -> Result<Option<Box<DeletionVector>>, ParseError> {
     let Some(raw) = fields.raw("deletionVector") else { return Ok(None) };
     let mut fields = Fields::parse(place, raw.get())?;
-    Ok(Some(DeletionVector {
+    Ok(Some(Box::new(DeletionVector {
         storage_type: fields.required("storageType")?,
         path_or_inline: fields.required("pathOrInlineDv")?,
         offset: fields.optional("offset")?,
         size_in_bytes: fields.required("sizeInBytes")?,
         cardinality: fields.required("cardinality")?,
         unknown: fields.unknown(),
-    }))
+    })))
 }
 
 fn metadata(text: &str) -> Result<Metadata, ParseError> {
     let mut fields = Fields::parse("metaData", text)?;
-    let configuration: Texts = fields.optional("configuration")?.unwrap_or_default();
+    let configuration: BTreeMap<String, Option<String>> =
+        fields.optional("configuration")?.unwrap_or_default();
     Ok(Metadata {
         id: fields.required("id")?,
         name: fields.optional("name")?,

@@ -1,12 +1,12 @@
 //! From actions to JSON: fields in Spark's order, then the unknown ones by name. An absent field is
 //! left out, never written as null.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::kinds::{
     Add, DeletionVector, DomainMetadata, LogAction, Metadata, Protocol, Remove, Txn, Unknown,
 };
+use super::texts::Texts;
 
 impl LogAction {
     /// Formats the action as one line of JSON, without the line feed.
@@ -19,6 +19,13 @@ impl LogAction {
         self.write_value(&mut out);
         out.push('}');
         out
+    }
+
+    /// Appends the line of an `add`, without the line feed.
+    pub(crate) fn write_add(out: &mut String, add: &Add) {
+        out.push_str("{\"add\":");
+        add.write(out);
+        out.push('}');
     }
 
     /// Returns the action's name in the log.
@@ -63,7 +70,7 @@ impl Add {
         object.number("dataChange", Some(self.data_change));
         object.optional_text("stats", self.stats.as_deref());
         object.texts("tags", self.tags.as_ref());
-        object.deletion_vector(self.deletion_vector.as_ref());
+        object.deletion_vector(self.deletion_vector.as_deref());
         object.number("baseRowId", self.base_row_id);
         object.number("defaultRowCommitVersion", self.default_row_commit_version);
         object.optional_text("clusteringProvider", self.clustering_provider.as_deref());
@@ -82,7 +89,7 @@ impl Remove {
         object.number("size", self.size);
         object.optional_text("stats", self.stats.as_deref());
         object.texts("tags", self.tags.as_ref());
-        object.deletion_vector(self.deletion_vector.as_ref());
+        object.deletion_vector(self.deletion_vector.as_deref());
         object.number("baseRowId", self.base_row_id);
         object.number("defaultRowCommitVersion", self.default_row_commit_version);
         object.close(&self.unknown);
@@ -112,7 +119,8 @@ impl Metadata {
         object.text("schemaString", &self.schema_string);
         object.list("partitionColumns", Some(&self.partition_columns));
         object.key("configuration");
-        let entries = self.configuration.iter().map(|(key, value)| (key, Some(value.as_str())));
+        let entries =
+            self.configuration.iter().map(|(key, value)| (key.as_str(), Some(value.as_str())));
         map(object.out, entries);
         object.number("createdTime", self.created_time);
         object.close(&self.unknown);
@@ -191,10 +199,10 @@ impl<'a> Object<'a> {
         }
     }
 
-    fn texts(&mut self, name: &str, value: Option<&BTreeMap<String, Option<String>>>) {
+    fn texts(&mut self, name: &str, value: Option<&Texts>) {
         if let Some(value) = value {
             self.key(name);
-            map(self.out, value.iter().map(|(key, value)| (key, value.as_deref())));
+            map(self.out, value.iter());
         }
     }
 
@@ -227,7 +235,7 @@ impl<'a> Object<'a> {
     }
 }
 
-fn map<'a>(out: &mut String, entries: impl Iterator<Item = (&'a String, Option<&'a str>)>) {
+fn map<'a>(out: &mut String, entries: impl Iterator<Item = (&'a str, Option<&'a str>)>) {
     out.push('{');
     for (index, (key, value)) in entries.enumerate() {
         if index > 0 {

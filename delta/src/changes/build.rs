@@ -97,20 +97,19 @@ struct FileChanges {
 /// Why one of the two states cannot be synced, each with its reason.
 pub(super) async fn change_set(
     tables: Tables<'_>,
-    wanted: &Snapshot,
+    mut wanted: Snapshot,
     replica: Option<&Replica>,
     request: &Request<'_>,
 ) -> Result<ChangeSet, DeltaError> {
     let head = replica.map(|replica| &replica.snapshot);
-    let files = file_changes(tables, wanted, replica, request)?;
+    let files = std::mem::take(&mut wanted.files);
+    let files = file_changes(tables, files, replica, request)?;
+    let wanted = &wanted;
     let data_change = data_change(tables, wanted, replica, &request.scope, &files.difference).await;
     let data_change = data_change.map_err(|error| error.of(Side::Source))?;
     let commit = match wanted.commit {
         Some(commit) => Some(commit),
-        None => {
-            let commit = log::read_commit(tables.source, wanted.version).await?;
-            commit.as_ref().map(CommitDigest::of)
-        }
+        None => CommitDigest::read(tables.source, wanted.version).await?,
     };
     let properties = &request.spec.properties;
     let described = DescribedTable::new(wanted, head, properties, request.sync)?;
@@ -149,16 +148,15 @@ pub(super) async fn change_set(
 
 fn file_changes(
     Tables { source, target }: Tables<'_>,
-    wanted: &Snapshot,
+    wanted: BTreeMap<FileKey, Add>,
     replica: Option<&Replica>,
     request: &Request<'_>,
 ) -> Result<FileChanges, DeltaError> {
     let nothing = Default::default();
     let live = replica.map_or(&nothing, |replica| &replica.snapshot.files);
-    let difference = difference::difference(live, &wanted.files)?;
     let objects = objects::new_objects(
         Live { uri: &target.uri, files: live },
-        Live { uri: &source.uri, files: &wanted.files },
+        Live { uri: &source.uri, files: &wanted },
         replica.map_or(&Proven::Head, |replica| &replica.proven),
     )?;
     let objects = objects::located(target, &request.sources, objects)?;
@@ -169,10 +167,12 @@ fn file_changes(
         StoreKind::Local => names::near_names(planned(), known()),
         _ => Vec::new(),
     };
+    let figures = difference::figures(&wanted);
+    let difference = difference::difference(live, wanted)?;
     Ok(FileChanges {
         metrics: match replica.map(|replica| &replica.extent) {
             Some(Extent::Changed { before, .. }) => difference::metrics_after(*before, &difference),
-            Some(Extent::Whole { .. }) | None => difference::metrics(&wanted.files, &difference),
+            Some(Extent::Whole { .. }) | None => difference::metrics(figures, &difference),
         },
         new_vectors: new_vectors(source, &difference)?,
         difference,
@@ -187,11 +187,15 @@ fn new_vectors(
     difference: &FileDifference,
 ) -> Result<Vec<NewVector>, DeltaError> {
     let mut vectors = Vec::new();
-    for (_, add) in &difference.joins {
+    for add in &difference.joins {
         if let Some(vector) = &add.deletion_vector
             && let Some((object, _)) = dv::object_of(&source.uri, add)?
         {
-            vectors.push(NewVector { object, file: add.path.clone(), vector: vector.clone() });
+            vectors.push(NewVector {
+                object,
+                file: add.path.clone(),
+                vector: vector.as_ref().clone(),
+            });
         }
     }
     Ok(vectors)
@@ -246,9 +250,10 @@ fn notices(
     source.chain(replica).collect()
 }
 
-fn adds(joins: Vec<(FileKey, Add)>, re_adds: Vec<Add>, data_change: bool) -> Vec<Add> {
-    let joins = joins.into_iter().map(|(_, add)| Add { data_change, ..add });
-    joins.chain(re_adds).collect()
+fn adds(mut joins: Vec<Add>, re_adds: Vec<Add>, data_change: bool) -> Vec<Add> {
+    joins.iter_mut().for_each(|add| add.data_change = data_change);
+    joins.extend(re_adds);
+    joins
 }
 
 fn transactions(record: &RecordBody, wanted: &Snapshot, head: Option<&Snapshot>) -> Vec<Txn> {

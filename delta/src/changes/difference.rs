@@ -16,7 +16,7 @@ use crate::replica::CloneMetrics;
 #[derive(Debug, Default)]
 pub(super) struct FileDifference {
     /// S∖R: the files that join.
-    pub(super) joins: Vec<(FileKey, Add)>,
+    pub(super) joins: Vec<Add>,
     /// R∖S: the files that leave, with the replica's fields.
     pub(super) leaves: Vec<Add>,
     /// Files in both whose other fields differ: the source's fields under the replica's spelling of
@@ -34,41 +34,43 @@ pub(super) struct FileDifference {
 /// overwritten.
 pub(super) fn difference(
     replica: &BTreeMap<FileKey, Add>,
-    source: &BTreeMap<FileKey, Add>,
+    source: BTreeMap<FileKey, Add>,
 ) -> Result<FileDifference, Failure> {
     let sizes: BTreeMap<&str, u64> =
         replica.iter().map(|(key, add)| (key.path.as_str(), add.size)).collect();
-    let mut difference = FileDifference::default();
+    let leaves = replica.iter().filter(|(key, _)| !source.contains_key(key));
+    let leaves = leaves.map(|(_, add)| add.clone()).collect();
+    let mut difference = FileDifference { leaves, ..FileDifference::default() };
     for (key, add) in source {
         if let Some(size) = sizes.get(key.path.as_str())
             && *size != add.size
         {
             return Err(other_size(&key.path, *size, add.size));
         }
-        let known = replica.get(key);
+        let known = replica.get(&key);
         difference.is_respelled |= known.is_some_and(|known| known.path != add.path);
         match known {
-            None => difference.joins.push((key.clone(), add.clone())),
-            Some(known) if same_fields(known, add) => {}
+            None => difference.joins.push(add),
+            Some(known) if same_fields(known, &add) => {}
             Some(known) => difference.re_adds.push(re_add(known, add)),
         }
     }
-    difference.leaves = replica
-        .iter()
-        .filter(|(key, _)| !source.contains_key(key))
-        .map(|(_, add)| add.clone())
-        .collect();
     Ok(difference)
 }
 
-/// Counts the six figures of the whole state `source`.
-pub(super) fn metrics(
-    source: &BTreeMap<FileKey, Add>,
-    difference: &FileDifference,
-) -> CloneMetrics {
-    CloneMetrics {
+/// Counts the whole state of the source.
+pub(super) fn figures(source: &BTreeMap<FileKey, Add>) -> SourceFigures {
+    SourceFigures {
         source_table_size: bytes(source.values()),
         source_num_of_files: source.len() as u64,
+    }
+}
+
+/// Counts the six figures, given those of the source's whole state.
+pub(super) fn metrics(figures: SourceFigures, difference: &FileDifference) -> CloneMetrics {
+    CloneMetrics {
+        source_table_size: figures.source_table_size,
+        source_num_of_files: figures.source_num_of_files,
         ..changed(difference)
     }
 }
@@ -98,7 +100,7 @@ fn changed(difference: &FileDifference) -> CloneMetrics {
         num_removed_files: difference.leaves.len() as u64,
         num_copied_files: difference.joins.len() as u64,
         removed_files_size: bytes(&difference.leaves),
-        copied_files_size: bytes(difference.joins.iter().map(|(_, add)| add)),
+        copied_files_size: bytes(&difference.joins),
         ..CloneMetrics::default()
     }
 }
@@ -109,9 +111,9 @@ fn bytes<'a>(adds: impl IntoIterator<Item = &'a Add>) -> u64 {
 
 /// Adds a file again under the replica's spelling of its path: in another spelling, readers would
 /// see a second file.
-fn re_add(known: &Add, source: &Add) -> Add {
-    let stats = source.stats.clone().or_else(|| known.stats.clone());
-    Add { path: known.path.clone(), stats, data_change: false, ..source.clone() }
+fn re_add(known: &Add, source: Add) -> Add {
+    let stats = source.stats.or_else(|| known.stats.clone());
+    Add { path: known.path.clone(), stats, data_change: false, ..source }
 }
 
 fn other_size(path: &str, replica: u64, source: u64) -> Failure {

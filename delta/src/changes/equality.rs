@@ -21,7 +21,7 @@ pub(crate) fn same_fields(replica: &Add, source: &Add) -> bool {
         && replica.clustering_provider == source.clustering_provider
         && replica.partition_values == source.partition_values
         && same_tags(replica, source)
-        && same_vector(replica.deletion_vector.as_ref(), source.deletion_vector.as_ref())
+        && same_vector(replica.deletion_vector.as_deref(), source.deletion_vector.as_deref())
         && same_unknown(&replica.unknown, &source.unknown)
         && same_stats(replica.stats.as_deref(), source.stats.as_deref())
 }
@@ -125,7 +125,7 @@ pub(crate) fn canonical(json: &str) -> Option<String> {
 const DEPTH_MAX: usize = 400;
 
 fn same_tags(left: &Add, right: &Add) -> bool {
-    let tags = |add: &Add| add.tags.clone().filter(|tags| !tags.is_empty());
+    let tags = |add: &'_ Add| add.tags.clone().filter(|tags| !tags.is_empty());
     left.tags == right.tags || tags(left) == tags(right)
 }
 

@@ -93,8 +93,8 @@ pub(super) fn new_objects(
     let objects = objects.into_iter().map(|(path, wanted)| {
         let Wanted { size, size_is_minimum, modified_ms } = wanted;
         let in_use = in_use.contains(&path);
-        let (target_path, source_path) = (path.clone(), path);
-        CopyObject { target_path, source_path, size, size_is_minimum, modified_ms, in_use }
+        let (target_path, renamed_from) = (path, None);
+        CopyObject { target_path, renamed_from, size, size_is_minimum, modified_ms, in_use }
     });
     Ok(objects.collect())
 }
@@ -111,7 +111,7 @@ pub(super) fn located(
 ) -> Result<Vec<CopyObject>, Failure> {
     for object in &mut objects {
         if let Some(source) = sources.get(&object.target_path) {
-            object.source_path.clone_from(source);
+            object.renamed_from = Some(source.clone());
         }
         refuse_too_long(target, &object.target_path)?;
     }

@@ -14,6 +14,7 @@ use crate::error::DeltaError;
 use crate::hash::hex;
 use crate::log;
 use crate::replica::{SyncRecord, identity, is_harmless, record_of};
+use crate::snapshot::CommitDigest;
 
 /// Commits above our last sync that may change nothing, as VACUUM's, and are read one by one.
 const HARMLESS_MAX: u64 = 16;
@@ -46,7 +47,7 @@ pub(super) async fn quick(
         return Ok(None);
     }
     let Some(expected) = &record.body.source_commit_sha256 else { return Ok(None) };
-    let commit = log::read_commit(source, wanted).await;
+    let commit = CommitDigest::read(source, wanted).await;
     let commit = commit.map_err(|error| error.of(Side::Source))?;
     let same = commit.is_some_and(|commit| hex(&commit.sha256) == *expected);
     Ok(same.then(|| SyncPlan::UpToDate(up_to_date(&record, replica_head))))

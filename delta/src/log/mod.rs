@@ -4,6 +4,7 @@
 //!
 //! <https://github.com/delta-io/delta/blob/master/PROTOCOL.md#delta-log-entries>
 
+mod add_columns;
 pub(crate) mod checkpoint;
 mod columns;
 mod commit;

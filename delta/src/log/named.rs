@@ -53,7 +53,7 @@ pub(crate) struct Names {
 impl Names {
     /// Returns whether the live file `add` of the table at `root_uri` lies in one of the objects.
     pub(crate) fn has(&self, root_uri: &str, add: &Add) -> bool {
-        let vector = add.deletion_vector.as_ref();
+        let vector = add.deletion_vector.as_deref();
         self.has_parts(
             root_uri,
             &add.path,

@@ -46,13 +46,13 @@ pub(crate) fn relative(
                 add.path = encode(&key.path);
                 is_respelled = true;
             }
-            if let Some(vector) = add.deletion_vector.as_mut()
+            if let Some(vector) = add.deletion_vector.as_deref_mut()
                 && vector.storage_type == "p"
             {
                 dv::make_relative(source_uri, vector)?;
                 is_respelled = true;
             }
-            let dv = add.deletion_vector.as_ref().map(dv::unique_id);
+            let dv = add.deletion_vector.as_deref().map(dv::unique_id);
             Ok((FileKey { path: key.path, dv }, add))
         })
         .collect();

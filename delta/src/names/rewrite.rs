@@ -113,13 +113,13 @@ fn rename(
         add.path = encode(&new);
         path = new;
     }
-    if let (Some(new), Some(vector)) = (new_vector, add.deletion_vector.as_mut()) {
+    if let (Some(new), Some(vector)) = (new_vector, add.deletion_vector.as_deref_mut()) {
         let at = vector.path_or_inline.len().saturating_sub(VECTOR_ID_CHARACTERS);
         let prefix = new.rsplit_once('/').map_or("", |(prefix, _)| prefix);
         let id = vector.path_or_inline.split_off(at);
         vector.path_or_inline = format!("{prefix}{id}");
     }
-    let dv = add.deletion_vector.as_ref().map(dv::unique_id);
+    let dv = add.deletion_vector.as_deref().map(dv::unique_id);
     (FileKey { path, dv }, add)
 }
 

@@ -9,8 +9,7 @@ mod parse;
 mod tree;
 mod value;
 
-use std::collections::BTreeMap;
-
+use crate::actions::Texts;
 use crate::error::DeltaError;
 
 pub use columns::{ColumnType, PartitionColumn, partition_columns};
@@ -40,10 +39,7 @@ impl Predicate {
     ///
     /// # Errors
     /// When a value is not of its column's type.
-    pub fn matches(
-        &self,
-        partition_values: &BTreeMap<String, Option<String>>,
-    ) -> Result<bool, DeltaError> {
+    pub fn matches(&self, partition_values: &Texts) -> Result<bool, DeltaError> {
         Ok(self.root.truth(partition_values)? == Some(true))
     }
 

@@ -26,8 +26,8 @@ fn columns() -> Vec<PartitionColumn> {
     .collect()
 }
 
-fn values(name: &str, value: Option<&str>) -> BTreeMap<String, Option<String>> {
-    BTreeMap::from([(format!("col-{name}"), value.map(str::to_owned))])
+fn values(name: &str, value: Option<&str>) -> Texts {
+    [(format!("col-{name}"), value)].into_iter().collect()
 }
 
 #[test]

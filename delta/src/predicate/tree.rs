@@ -1,10 +1,10 @@
 //! The checked tree of a predicate, and its truth for the partition values of one file.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
 
 use super::columns::PartitionColumn;
 use super::value::{self, Value};
+use crate::actions::Texts;
 use crate::error::DeltaError;
 
 /// A node. Its truth has three values: `None` is unknown.
@@ -29,10 +29,7 @@ pub(super) enum Comparison {
 }
 
 impl Node {
-    pub(super) fn truth(
-        &self,
-        values: &BTreeMap<String, Option<String>>,
-    ) -> Result<Option<bool>, DeltaError> {
+    pub(super) fn truth(&self, values: &Texts) -> Result<Option<bool>, DeltaError> {
         Ok(match self {
             Self::And(nodes) => all(nodes, values)?,
             Self::Or(nodes) => {
@@ -84,10 +81,7 @@ impl Node {
     }
 }
 
-fn all(
-    nodes: &[Node],
-    values: &BTreeMap<String, Option<String>>,
-) -> Result<Option<bool>, DeltaError> {
+fn all(nodes: &[Node], values: &Texts) -> Result<Option<bool>, DeltaError> {
     let mut truth = Some(true);
     for node in nodes {
         match node.truth(values)? {
@@ -101,11 +95,8 @@ fn all(
 
 /// Parses the column's value in a file; an empty text is null for every type:
 /// <https://github.com/delta-io/delta/blob/master/PROTOCOL.md#partition-value-serialization>
-fn value_of(
-    column: &PartitionColumn,
-    values: &BTreeMap<String, Option<String>>,
-) -> Result<Option<Value>, DeltaError> {
-    let text = values.get(&column.physical_name).and_then(Option::as_deref);
+fn value_of(column: &PartitionColumn, values: &Texts) -> Result<Option<Value>, DeltaError> {
+    let text = values.get(&column.physical_name).flatten();
     let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
     value::parse(&column.column_type, text).map(Some).ok_or_else(|| {
         let problem =

@@ -10,7 +10,7 @@ use crate::actions::LogAction;
 use crate::error::DeltaError;
 use crate::hash::hex;
 use crate::log;
-use crate::snapshot::{self, Snapshot};
+use crate::snapshot::{self, CommitDigest, Snapshot};
 
 /// Refuses another source than that of the last sync. The history identifies a table: the synced
 /// commit must still have its hash, and the table must have had the known id then, whatever its id
@@ -32,9 +32,9 @@ pub(crate) async fn refuse_other_source(
         (Some(record), _) => record.body.source_commit_sha256.as_ref(),
         (None, hint) => hint.as_ref().and_then(|hint| hint.source_commit_sha256.as_ref()),
     };
-    let commit = log::read_commit(source, last.source_version).await?;
+    let commit = CommitDigest::read(source, last.source_version).await?;
     // A commit without bytes proves nothing: it may be filled in later, or has lost them.
-    let commit = commit.filter(|commit| !commit.is_empty());
+    let commit = commit.filter(|commit| !commit.is_empty);
     let is_same = match (known_hash, commit) {
         (Some(known_hash), Some(commit)) => {
             hex(&commit.sha256) == *known_hash

@@ -2,9 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use deepclone_common::store::table::TableStore;
+
 use crate::actions::{Add, DomainMetadata, Metadata, Protocol, Remove, Txn};
+use crate::error::DeltaError;
 use crate::file_key::{FileKey, LogKey};
-use crate::log::{Commit, LogEntry};
+use crate::io;
+use crate::log::{self, Commit, LogEntry};
 
 /// The state of a table at one version.
 #[derive(Clone, Debug)]
@@ -70,6 +74,15 @@ pub struct CommitDigest {
 impl CommitDigest {
     pub(crate) fn of(commit: &Commit) -> Self {
         Self { sha256: commit.sha256, is_empty: commit.is_empty() }
+    }
+
+    /// Computes it of the commit `version` without parsing its actions; `None` when it is gone.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(crate) async fn read(table: &TableStore, version: u64) -> Result<Option<Self>, DeltaError> {
+        let found = io::sha256(table, &log::commit_path(version)).await?;
+        Ok(found.map(|(sha256, is_empty)| Self { sha256, is_empty }))
     }
 }
 

@@ -268,7 +268,7 @@ pub(crate) async fn failure(source: &Table, target: &Table, spec: &CloneSpec) ->
 /// Copies what the plan lists, as workers do: never over another object.
 pub(crate) async fn copy(source: &Table, target: &Table, change_set: &ChangeSet) {
     for object in &change_set.objects {
-        let bytes = source.get(&object.source_path).await.expect("an object of the source");
+        let bytes = source.get(object.source_path()).await.expect("an object of the source");
         match object.size_is_minimum {
             true => assert!(bytes.len() as u64 >= object.size, "{object:?}"),
             false => assert_eq!(bytes.len() as u64, object.size, "{object:?}"),

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 
 use deepclone_common::store::table::TableStore;
 use serde::Deserialize;
-use sha2::{Digest as _, Sha256};
 
 use crate::actions::Add;
 use crate::change_set::ChangeSet;
@@ -17,7 +16,7 @@ use crate::io;
 use crate::log::{self, CheckpointFiles};
 use crate::paths;
 use crate::replica::synced::Synced;
-use crate::snapshot::LiveAt;
+use crate::snapshot::{CommitDigest, LiveAt};
 
 /// The most bytes of a synced commit that is read again. A larger one is known by its file's tag,
 /// size and time.
@@ -32,8 +31,8 @@ pub(super) async fn is_synced_commit(
         return Ok(true);
     }
     let body = &synced.record.body;
-    let found = io::get(tables.source, &log::commit_path(body.source_version)).await?;
-    let hash = found.map(|found| hex(&Sha256::digest(&found.bytes)));
+    let found = CommitDigest::read(tables.source, body.source_version).await?;
+    let hash = found.map(|found| hex(&found.sha256));
     Ok(hash.is_some() && hash == body.source_commit_sha256)
 }
 

@@ -17,7 +17,7 @@ fn table(uri: &str) -> TableStore {
 fn add(path: &str) -> Add {
     Add {
         path: path.to_owned(),
-        partition_values: BTreeMap::new(),
+        partition_values: Default::default(),
         size: 1,
         modification_time: 1,
         data_change: true,
@@ -98,7 +98,7 @@ fn names_that_a_store_cannot_hold_are_rewritten_the_same_way_each_time() {
 fn a_deletion_vectors_prefix_is_rewritten_with_its_identity() {
     let (source, target) = (table("s3://other/s"), table(AZURE));
     let mut with_vector = add("x");
-    with_vector.deletion_vector = Some(vector("a.^-aqEH.-t@S}K{vb[*k^"));
+    with_vector.deletion_vector = Some(Box::new(vector("a.^-aqEH.-t@S}K{vb[*k^")));
     let found = replicated(&source, &target, files(&source, &[with_vector])).unwrap();
     let (key, add) = found.files.iter().next().unwrap();
     let (to, from) = found.sources.iter().next().unwrap();
@@ -106,7 +106,7 @@ fn a_deletion_vectors_prefix_is_rewritten_with_its_identity() {
     assert!(to.starts_with("a-") && to.ends_with("-aaf6-d3fe2512ff61.bin"), "{to}");
     assert_eq!(dv::object_of(&target.uri, add).unwrap().unwrap().0, *to);
     assert_eq!(key.path, "x");
-    assert_eq!(key.dv, add.deletion_vector.as_ref().map(dv::unique_id));
+    assert_eq!(key.dv, add.deletion_vector.as_deref().map(dv::unique_id));
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn many_vectors_of_one_object_have_its_one_new_name() {
     let with_vector = |path: &str, offset| {
         let mut add = add(path);
         let vector = vector("a.^-aqEH.-t@S}K{vb[*k^");
-        add.deletion_vector = Some(DeletionVector { offset: Some(offset), ..vector });
+        add.deletion_vector = Some(Box::new(DeletionVector { offset: Some(offset), ..vector }));
         add
     };
     let both = files(&source, &[with_vector("x", 1), with_vector("y", 60)]);
@@ -140,7 +140,7 @@ fn no_two_keys_meet_and_none_is_read_that_cannot_be() {
     assert_eq!(failure.details["key"], taken);
     // A deletion vector makes another logical file of the same object.
     let mut deleted = add(&taken);
-    deleted.deletion_vector = Some(vector("ab^-aqEH.-t@S}K{vb[*k^"));
+    deleted.deletion_vector = Some(Box::new(vector("ab^-aqEH.-t@S}K{vb[*k^")));
     let both = files(&source, &[add("a./x"), deleted]);
     let failure = replicated(&source, &target, both).unwrap_err().failure();
     assert_eq!((failure.reason, &failure.details["key"]), (Reason::TargetUnsuitable, &taken));

@@ -1,7 +1,6 @@
 //! Arrow columns for the actions. Every field is nullable, as Spark writes it; maps and lists are
 //! named as its readers expect (`key_value`, `element`).
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -13,10 +12,9 @@ use arrow::datatypes::{DataType, Field, Fields};
 use arrow::error::ArrowError;
 
 use super::format::Format;
-use crate::actions::{Add, DeletionVector, DomainMetadata, Metadata, Protocol, Remove, Txn};
+use crate::actions::{Add, DeletionVector, DomainMetadata, Metadata, Protocol, Remove, Texts, Txn};
 
 type Column = Result<ArrayRef, ArrowError>;
-type Texts = BTreeMap<String, Option<String>>;
 
 pub(super) fn protocols(rows: &[Protocol]) -> Column {
     let version = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
@@ -34,7 +32,7 @@ pub(super) fn metadatas(rows: &[(Metadata, Format)]) -> Column {
         (
             "options",
             some_maps(rows.iter().map(|(_, format)| {
-                Some(format.options.iter().map(|(key, value)| (key, value.as_deref())))
+                Some(format.options.iter().map(|(key, value)| (key.as_str(), value.as_deref())))
             }))?,
         ),
     ])?;
@@ -51,7 +49,11 @@ pub(super) fn metadatas(rows: &[(Metadata, Format)]) -> Column {
         (
             "configuration",
             some_maps(rows.iter().map(|(row, _)| {
-                Some(row.configuration.iter().map(|(key, value)| (key, Some(value.as_str()))))
+                Some(
+                    row.configuration
+                        .iter()
+                        .map(|(key, value)| (key.as_str(), Some(value.as_str()))),
+                )
             }))?,
         ),
         ("createdTime", int64(rows, |(row, _)| row.created_time)),
@@ -83,7 +85,7 @@ pub(super) fn removes(rows: &[Remove]) -> Column {
         ("extendedFileMetadata", bools(rows, |row| row.extended_file_metadata)),
         ("partitionValues", maps(rows.iter().map(|row| row.partition_values.as_ref()))?),
         ("size", int64(rows, |row| row.size.map(signed))),
-        ("deletionVector", vectors(rows.iter().map(|row| row.deletion_vector.as_ref()))?),
+        ("deletionVector", vectors(rows.iter().map(|row| row.deletion_vector.as_deref()))?),
         ("baseRowId", int64(rows, |row| row.base_row_id)),
         ("defaultRowCommitVersion", int64(rows, |row| row.default_row_commit_version)),
     ])
@@ -99,7 +101,7 @@ pub(super) fn adds(rows: &[Add]) -> Column {
         ("dataChange", bools(rows, |_| Some(false))),
         ("stats", texts(rows, |row| row.stats.as_deref())),
         ("tags", maps(rows.iter().map(|row| row.tags.as_ref()))?),
-        ("deletionVector", vectors(rows.iter().map(|row| row.deletion_vector.as_ref()))?),
+        ("deletionVector", vectors(rows.iter().map(|row| row.deletion_vector.as_deref()))?),
         ("baseRowId", int64(rows, |row| row.base_row_id)),
         ("defaultRowCommitVersion", int64(rows, |row| row.default_row_commit_version)),
         ("clusteringProvider", texts(rows, |row| row.clustering_provider.as_deref())),
@@ -162,12 +164,12 @@ fn lists<'a>(rows: impl Iterator<Item = Option<&'a [String]>>) -> ArrayRef {
 }
 
 fn maps<'a>(rows: impl Iterator<Item = Option<&'a Texts>>) -> Column {
-    some_maps(rows.map(|row| row.map(|row| row.iter().map(|(key, value)| (key, value.as_deref())))))
+    some_maps(rows.map(|row| row.map(Texts::iter)))
 }
 
 fn some_maps<'a, I>(rows: impl Iterator<Item = Option<I>>) -> Column
 where
-    I: Iterator<Item = (&'a String, Option<&'a str>)>,
+    I: Iterator<Item = (&'a str, Option<&'a str>)>,
 {
     let names = MapFieldNames {
         entry: "key_value".to_owned(),

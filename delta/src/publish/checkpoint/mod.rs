@@ -59,13 +59,13 @@ fn uncarried(state: &CheckpointState) -> Option<String> {
         .or_else(|| state.domains.iter().find_map(|d| first("domainMetadata", &d.unknown)))
         .or_else(|| {
             state.adds.iter().find_map(|add| {
-                first("add", &add.unknown).or_else(|| vector(add.deletion_vector.as_ref()))
+                first("add", &add.unknown).or_else(|| vector(add.deletion_vector.as_deref()))
             })
         })
         .or_else(|| {
             // Statistics and tags of tombstones are left out on purpose. VACUUM does not need their
             // unknown fields, but those of their deletion vectors may change what the key means.
-            state.removes.iter().find_map(|remove| vector(remove.deletion_vector.as_ref()))
+            state.removes.iter().find_map(|remove| vector(remove.deletion_vector.as_deref()))
         })
 }
 

@@ -19,6 +19,9 @@ mod info;
 /// a commit in memory.
 pub(crate) const BYTES_MAX: u64 = 2 << 30;
 
+/// Lines that one thread counts at a time.
+const ADDS_AT_ONCE: usize = 4096;
+
 /// Builds the commit at the time `now_ms` (milliseconds since 1970).
 pub(crate) fn build(change_set: &ChangeSet, now_ms: i64) -> Bytes {
     let commit = CloneCommit::new(change_set, now_ms);
@@ -29,7 +32,10 @@ pub(crate) fn build(change_set: &ChangeSet, now_ms: i64) -> Bytes {
     };
     commit.table_actions().into_iter().for_each(&mut line);
     change_set.removes.iter().for_each(|add| line(commit.remove(add)));
-    change_set.adds.iter().for_each(|add| line(LogAction::Add(add.clone())));
+    for add in &change_set.adds {
+        LogAction::write_add(&mut body, add);
+        body.push('\n');
+    }
     Bytes::from(body)
 }
 
@@ -40,8 +46,19 @@ pub(crate) fn size(change_set: &ChangeSet, now_ms: i64) -> u64 {
     let line = |action: LogAction| action.to_json().len() as u64 + 1;
     let table: u64 = commit.table_actions().into_iter().map(line).sum();
     let removes: u64 = change_set.removes.par_iter().map(|add| line(commit.remove(add))).sum();
-    let adds: u64 = change_set.adds.par_iter().map(|add| line(LogAction::Add(add.clone()))).sum();
+    let adds: u64 = change_set.adds.par_chunks(ADDS_AT_ONCE).map(lines).sum();
     table + removes + adds
+}
+
+/// Counts the bytes of the lines of these `add`s.
+fn lines(adds: &[Add]) -> u64 {
+    let mut text = String::new();
+    let line = |add: &Add| {
+        text.clear();
+        LogAction::write_add(&mut text, add);
+        text.len() as u64 + 1
+    };
+    adds.iter().map(line).sum()
 }
 
 /// Refuses a commit of more than `bytes_max` bytes.
