@@ -31,6 +31,9 @@ pub struct DecodedPath {
 /// # Errors
 /// When the path leaves the table, or names nothing that a store can hold.
 pub fn decode(root_uri: &str, path: &str) -> Result<DecodedPath, DeltaError> {
+    if is_own_key(path) {
+        return Ok(DecodedPath { key: path.to_owned() });
+    }
     let refuse = |problem| DeltaError::Path { path: path.to_owned(), problem };
     let key = if let Some(location) = Location::parse(path).map_err(refuse)? {
         below_root(root_uri, &location).map_err(refuse)?
@@ -42,9 +45,25 @@ pub fn decode(root_uri: &str, path: &str) -> Result<DecodedPath, DeltaError> {
     Ok(DecodedPath { key })
 }
 
+/// Returns true for a path that is surely its own key and may hold data: most are, and need not be
+/// taken apart.
+fn is_own_key(path: &str) -> bool {
+    let is_plain =
+        |byte: u8| byte > b' ' && byte < 0x7f && !matches!(byte, b'%' | b'?' | b'#' | b':');
+    !path.is_empty()
+        && path.bytes().all(is_plain)
+        && !path.starts_with(['/', '.', '_'])
+        && !path.ends_with(['/', '.'])
+        && !path.contains("//")
+        && !path.contains("/.")
+}
+
 /// Returns true for a relative path with `.`, `..` or empty segments: its text is not that of its
 /// key.
 pub(crate) fn is_roundabout(path: &str) -> bool {
+    if is_own_key(path) {
+        return false;
+    }
     let decoded = percent_decode_str(path).decode_utf8_lossy();
     decoded.split('/').any(|segment| matches!(segment, "" | "." | ".."))
 }

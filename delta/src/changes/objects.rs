@@ -48,14 +48,6 @@ impl Live<'_> {
     }
 }
 
-/// An object to copy, with the largest size that any file gives it.
-#[derive(Clone, Copy, Debug)]
-struct Wanted {
-    size: u64,
-    size_is_minimum: bool,
-    modified_ms: i64,
-}
-
 /// Lists the objects of `source` (S) that are not proven to be at `replica` (R), sorted by key.
 pub(super) fn new_objects(
     replica: Live<'_>,
@@ -74,29 +66,56 @@ pub(super) fn new_objects(
     };
     let known: BTreeMap<&str, &Add> =
         replica.files.iter().map(|(key, add)| (key.path.as_str(), add)).collect();
-    let mut objects: BTreeMap<String, Wanted> = BTreeMap::new();
+    // The files are sorted by path, and no two of them have one.
+    let mut objects: Vec<CopyObject> = Vec::new();
+    let mut vectors: BTreeMap<String, u64> = BTreeMap::new();
     for (key, add) in source.files {
         let replaced = known.get(key.path.as_str()).is_some_and(|known| is_replaced(known, add));
         if replaced || !is_proven(&key.path) {
-            let (size, modified_ms) = (add.size, add.modification_time);
-            let wanted = Wanted { size, size_is_minimum: false, modified_ms };
-            objects.insert(key.path.clone(), wanted);
+            objects.push(CopyObject {
+                target_path: key.path.clone(),
+                renamed_from: None,
+                size: add.size,
+                size_is_minimum: false,
+                modified_ms: add.modification_time,
+                in_use: in_use.contains(&key.path),
+            });
         }
         if let Some((path, size)) = dv::object_of(source.uri, add)?
             && !is_proven(&path)
         {
-            let least = Wanted { size, size_is_minimum: true, modified_ms: 0 };
-            let wanted = objects.entry(path).or_insert(least);
-            wanted.size = size.max(wanted.size);
+            let least = vectors.entry(path).or_insert(size);
+            *least = size.max(*least);
         }
     }
-    let objects = objects.into_iter().map(|(path, wanted)| {
-        let Wanted { size, size_is_minimum, modified_ms } = wanted;
-        let in_use = in_use.contains(&path);
-        let (target_path, renamed_from) = (path, None);
-        CopyObject { target_path, renamed_from, size, size_is_minimum, modified_ms, in_use }
-    });
-    Ok(objects.collect())
+    join_vectors(&mut objects, vectors, &in_use);
+    Ok(objects)
+}
+
+/// Adds the objects of deletion vectors, with the least size of each, in the order of the keys. One
+/// that is a data file, too, is as long as both need.
+fn join_vectors(
+    objects: &mut Vec<CopyObject>,
+    mut vectors: BTreeMap<String, u64>,
+    in_use: &BTreeSet<String>,
+) {
+    if vectors.is_empty() {
+        return;
+    }
+    for object in objects.iter_mut() {
+        if let Some(least) = vectors.remove(&object.target_path) {
+            object.size = object.size.max(least);
+        }
+    }
+    objects.extend(vectors.into_iter().map(|(path, size)| CopyObject {
+        in_use: in_use.contains(&path),
+        target_path: path,
+        renamed_from: None,
+        size,
+        size_is_minimum: true,
+        modified_ms: 0,
+    }));
+    objects.sort_unstable_by(|a, b| a.target_path.cmp(&b.target_path));
 }
 
 /// Gives each object its source's key, where `sources` has another one, and refuses a key that is

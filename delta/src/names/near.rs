@@ -1,7 +1,8 @@
 //! Keys that differ only in the case of letters, or in the form of their Unicode: some file systems
 //! take them for one name.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hasher as _};
 
 use unicode_normalization::UnicodeNormalization;
 
@@ -24,20 +25,32 @@ pub(crate) fn near_names<'a>(
     live: impl Iterator<Item = &'a str>,
 ) -> Vec<NearNames> {
     let mut found: Vec<NearNames> = Vec::new();
-    let mut folded: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    let mut folded: HashMap<u64, Vec<&str>> = HashMap::new();
     for key in planned {
-        let known = folded.entry(fold(key)).or_default();
-        for other in known.iter() {
+        let known = folded.entry(folded_hash(key)).or_default();
+        for other in known.iter().filter(|other| fold(other) == fold(key)) {
             note(&mut found, key, other);
         }
         known.push(key);
     }
     for other in live {
-        for key in folded.get(&fold(other)).into_iter().flatten().filter(|key| **key != other) {
+        let known = folded.get(&folded_hash(other)).into_iter().flatten();
+        for key in known.filter(|key| **key != other && fold(key) == fold(other)) {
             note(&mut found, key, other);
         }
     }
     found
+}
+
+/// Hashes the text that [`fold`] gives.
+fn folded_hash(key: &str) -> u64 {
+    let mut hash = DefaultHasher::new();
+    if key.is_ascii() {
+        key.bytes().for_each(|byte| hash.write_u8(byte.to_ascii_lowercase()));
+    } else {
+        fold(key).bytes().for_each(|byte| hash.write_u8(byte));
+    }
+    hash.finish()
 }
 
 fn note(found: &mut Vec<NearNames>, one: &str, other: &str) {

@@ -33,7 +33,14 @@ pub(crate) fn refuse_nested<'a>(
 /// Returns a key and one that lies below it, of which one or both are planned.
 fn nested<'a>(planned: BTreeSet<&'a str>, live: BTreeSet<&'a str>) -> Option<(&'a str, &'a str)> {
     let below = |keys: &BTreeSet<&'a str>, files: [&BTreeSet<&'a str>; 2]| {
+        let mut last_folder = "";
         keys.iter().find_map(|key| {
+            // Keys of one folder follow each other, but for those of folders below it.
+            let folder = key.rsplit_once('/').map_or("", |(folder, _)| folder);
+            if folder == last_folder {
+                return None;
+            }
+            last_folder = folder;
             let mut folders = key.match_indices('/').map(|(end, _)| &key[..end]);
             let file = folders.find(|folder| files.iter().any(|file| file.contains(folder)));
             file.map(|file| (file, *key))

@@ -38,6 +38,14 @@ pub(crate) fn relative(
     source_uri: &str,
     files: BTreeMap<FileKey, Add>,
 ) -> Result<(BTreeMap<FileKey, Add>, bool), DeltaError> {
+    let changes = |add: &Add| {
+        is_absolute(&add.path)
+            || paths::is_roundabout(&add.path)
+            || add.deletion_vector.as_ref().is_some_and(|vector| vector.storage_type == "p")
+    };
+    if !files.values().any(changes) {
+        return Ok((files, false));
+    }
     let mut is_respelled = false;
     let files: Result<_, DeltaError> = files
         .into_iter()

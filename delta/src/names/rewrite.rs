@@ -130,21 +130,23 @@ pub(crate) fn target_key(kind: StoreKind, key: String) -> String {
 
 /// Returns the key that replaces `key` in a store of this kind; `None` if the store can hold `key`.
 pub(crate) fn fitting(kind: StoreKind, key: &str) -> Option<String> {
-    let mut is_new = false;
     let last = key.matches('/').count();
+    let is_held = |(at, segment)| stem(kind, segment, at == last).is_none();
+    if key.split('/').enumerate().all(is_held) {
+        return None;
+    }
     let segments: Vec<String> = key
         .split('/')
         .enumerate()
         .map(|(at, segment)| match stem(kind, segment, at == last) {
             Some(stem) => {
-                is_new = true;
                 let digest = hex(&Sha256::digest(segment)[..8]);
                 format!("{stem}-{digest}")
             }
             None => segment.to_owned(),
         })
         .collect();
-    is_new.then(|| segments.join("/"))
+    Some(segments.join("/"))
 }
 
 /// Returns what is kept of a segment that a store of this kind cannot hold; `None` if it can.

@@ -9,8 +9,10 @@
 //! qualifies a path that begins with `/`, the kernel does not); one object that is live twice, with
 //! different deletion vectors or under two spellings (its rows are read twice, or readers refuse).
 
-use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use rayon::prelude::*;
 
 use super::once;
 use super::state::TableState;
@@ -27,7 +29,7 @@ pub(super) struct Replay {
     metadata: Option<Metadata>,
     txns: BTreeMap<String, Txn>,
     domains: BTreeMap<String, DomainMetadata>,
-    files: BTreeMap<LogKey, Tracked>,
+    files: HashMap<LogKey, Tracked>,
     /// An index of `files`: the newest absolute spelling of each file, by its decoded key.
     absolute: BTreeMap<FileKey, LogKey>,
     /// The number of log files applied so far.
@@ -276,7 +278,10 @@ impl Replay {
         if metadata.schema_string.is_empty() {
             return Err(DeltaError::damaged(file, "the metadata in force has no schemaString"));
         }
-        if let Some(doubt) = tracked.values_mut().find_map(|tracked| tracked.doubt.take()) {
+        // The first of them by its key, so that the same log always gives the same error.
+        let doubtful = tracked.iter_mut().filter(|(_, tracked)| tracked.doubt.is_some());
+        let first = doubtful.min_by(|(a, _), (b, _)| a.cmp(b));
+        if let Some(doubt) = first.and_then(|(_, tracked)| tracked.doubt.take()) {
             return Err(*doubt);
         }
         let (files, tombstones) = split(root_uri, file, tracked)?;
@@ -317,10 +322,11 @@ fn absolute(root_uri: &str, key: &LogKey) -> Option<FileKey> {
 fn split(
     root_uri: &str,
     file: &str,
-    tracked: BTreeMap<LogKey, Tracked>,
+    tracked: HashMap<LogKey, Tracked>,
 ) -> Result<(Live, Tombstones), DeltaError> {
-    let mut live = Live::new();
+    let mut adds: Vec<(FileKey, Add)> = Vec::new();
     let mut tombstones = Tombstones::new();
+    let mut refused: Option<(LogKey, DeltaError)> = None;
     for (log_key, tracked) in tracked {
         let add = match tracked.file {
             FileState::Live(add) => *add,
@@ -329,14 +335,24 @@ fn split(
                 continue;
             }
         };
-        let key = FileKey::of_add(root_uri, &add)?;
-        if let Some(vector) = &add.deletion_vector {
-            dv::object_path(root_uri, vector)?;
-        }
-        if let Some(other) = live.insert(key, add) {
-            return Err(two_spellings(file, &other.path, &log_key.path));
+        match file_key(root_uri, &add) {
+            Ok(key) => adds.push((key, add)),
+            Err(error) if refused.as_ref().is_none_or(|(known, _)| log_key < *known) => {
+                refused = Some((log_key, error));
+            }
+            Err(_) => {}
         }
     }
+    if let Some((_, error)) = refused {
+        return Err(error);
+    }
+    adds.par_sort_unstable_by(|(a, left), (b, right)| {
+        a.cmp(b).then_with(|| left.path.cmp(&right.path))
+    });
+    if let Some([(_, a), (_, b)]) = adds.array_windows().find(|[(a, _), (b, _)]| a == b) {
+        return Err(two_spellings(file, &a.path, &b.path));
+    }
+    let live: Live = adds.into_iter().collect();
     let twice = live.iter().zip(live.iter().skip(1)).find(|(a, b)| a.0.path == b.0.path);
     match twice {
         Some(((_, a), (_, b))) if a.path != b.path => Err(two_spellings(file, &a.path, &b.path)),
@@ -349,6 +365,15 @@ fn split(
         }
         None => Ok((live, tombstones)),
     }
+}
+
+/// Returns the key of a live file, whose deletion vector must name an object, too.
+fn file_key(root_uri: &str, add: &Add) -> Result<FileKey, DeltaError> {
+    let key = FileKey::of_add(root_uri, add)?;
+    if let Some(vector) = &add.deletion_vector {
+        dv::object_path(root_uri, vector)?;
+    }
+    Ok(key)
 }
 
 fn two_spellings(file: &str, a: &str, b: &str) -> DeltaError {
