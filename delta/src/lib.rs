@@ -109,6 +109,7 @@
 //! * [`sync`]: one sync in any mode, over the last two
 //! * [`ledger`]: the digests of everything that was copied, beside the replica
 //! * [`history`], [`stamp`]: the syncs that a replica's log records, and whose it is
+//! * [`presence`]: whether a replica and its source are what they were
 //! * [`validate`]: the strict validator, a test tool
 //! * [`verify`]: whether the replica is what its last sync recorded, with the view of delta-rs
 //!   (`second_opinion`)
@@ -128,6 +129,7 @@ pub mod log;
 mod names;
 pub mod paths;
 pub mod predicate;
+pub mod presence;
 mod properties;
 pub mod protocol;
 pub mod publish;

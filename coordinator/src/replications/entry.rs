@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::kept::{Approval, KeptTable, Times};
 use super::lag_history::LagHistory;
 use super::news::{JobFigures, JobNews};
-use super::probe::{ProbeOrder, Probed, SourceHead};
+use super::probe::{ProbeOrder, Probed};
 use super::view::{ReplicationCounts, RoundView};
 use crate::costs::priced::Priced;
 
@@ -121,17 +121,11 @@ impl Table {
         }
     }
 
-    /// True when its replica lacks something, or is of another table: then its job says so.
-    fn is_behind(&self, state: SourceHead) -> bool {
-        let seen = state.synced_file.map(|file| (file.size, file.modified_ms));
-        let is_other = self.kept.synced_file.zip(seen).is_some_and(|(known, seen)| known != seen);
-        is_other || self.kept.synced.is_none_or(|(synced, _)| synced != state.newest)
-    }
-
     /// Takes the end of a sync: the replica shows this version.
     pub(super) fn synced(&mut self, source: u64, replica: u64, planned: UnixTime, now: UnixTime) {
         self.kept.synced = Some((source, replica));
-        self.kept.synced_file = None;
+        (self.kept.synced_file, self.kept.replica_file) = (None, None);
+        self.kept.is_replica_changed = false;
         self.kept.synced_at = Some(now);
         self.kept.source_version = self.kept.source_version.max(Some(source));
         if self.kept.source_version == Some(source) {
@@ -243,14 +237,12 @@ impl ReplicationEntry {
     }
 
     pub(super) fn probe_order(&self) -> ProbeOrder {
-        let synced = self
-            .tables
-            .values()
-            .filter_map(|table| Some((table.kept.path.clone(), table.kept.synced?.0)));
+        let synced = |table: &Table| Some((table.kept.path.clone(), table.kept.known_sync()?));
         ProbeOrder {
-            connection: self.spec.source.clone(),
+            source: self.spec.source.clone(),
+            target: self.spec.target.clone(),
             tables: self.checked.tables.clone(),
-            synced: synced.collect(),
+            synced: self.tables.values().filter_map(synced).collect(),
             sized: self.sized_paths(),
         }
     }
@@ -278,22 +270,12 @@ impl ReplicationEntry {
             let approval = self.approval_of_new(&path);
             let new = || Table::new(KeptTable { approval, ..KeptTable::unknown(path) });
             let before = self.tables.entry(number).or_insert_with(new).kept.clone();
-            self.judge_approval(number, answer.as_ref().ok().and_then(|state| state.bytes));
+            self.judge_approval(number, answer.as_ref().ok().and_then(|look| look.source.bytes));
             let Some(table) = self.tables.get_mut(&number) else { continue };
             match answer {
-                Ok(state) => {
-                    table.kept.source_version = Some(state.newest);
-                    table.kept.checked = Some(at);
-                    table.kept.lacks_since = state.lacks_since;
-                    table.kept.is_cleaned = state.is_cleaned;
-                    let seen = state.synced_file.map(|file| (file.size, file.modified_ms));
-                    table.kept.synced_file = table.kept.synced_file.or(seen);
-                    if table.kept.approval != Approval::Given {
-                        table.is_well();
-                    } else if table.is_behind(state) {
+                Ok(look) => {
+                    if table.take_look(look, at) {
                         behind.push(number);
-                    } else {
-                        table.is_well();
                     }
                 }
                 Err(failure) => table.fail(failure, at),

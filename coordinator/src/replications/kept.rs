@@ -2,7 +2,11 @@
 
 use deepclone_core::readiness::retention::SourceRetention;
 use deepclone_core::unix_time::UnixTime;
+use deepclone_delta::log::CommitFile;
+use deepclone_delta::presence::KnownReplica;
 use serde::{Deserialize, Serialize};
+
+use super::presence::KnownSync;
 
 /// Whether a table waits for somebody.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,10 +42,16 @@ pub(super) struct KeptTable {
     /// The source has cleaned up commits that the replica lacks.
     #[serde(default)]
     pub(super) is_cleaned: bool,
-    /// Length and time of the file of the source's version that the replica shows, as it was seen
-    /// first. Another one is of another table.
+    /// Length and time of the file of the source's version that the replica shows, once that was
+    /// seen to be the one that was synced. Another one is of another table.
     #[serde(default)]
     pub(super) synced_file: Option<(u64, i64)>,
+    /// Length and time of the file of the replica's version, as it was seen first.
+    #[serde(default)]
+    pub(super) replica_file: Option<(u64, i64)>,
+    /// Somebody else changed the replica since the last sync.
+    #[serde(default)]
+    pub(super) is_replica_changed: bool,
 }
 
 impl KeptTable {
@@ -58,6 +68,17 @@ impl KeptTable {
             retention: None,
             is_cleaned: false,
             synced_file: None,
+            replica_file: None,
+            is_replica_changed: false,
         }
+    }
+
+    /// What is known of its last sync; `None` when there was none.
+    pub(super) fn known_sync(&self) -> Option<KnownSync> {
+        let (source_version, version) = self.synced?;
+        let file = |(size, modified_ms)| CommitFile { size, modified_ms };
+        let source_file = self.synced_file.map(file);
+        let replica = KnownReplica { version, file: self.replica_file.map(file) };
+        Some(KnownSync { source_version, source_file, replica })
     }
 }

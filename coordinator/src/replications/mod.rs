@@ -13,6 +13,8 @@
 //! * `owner`: whose the replicas are.
 //! * `table_job`: the job for one table; `approval`: tables that are not copied unasked.
 //! * `act`: what the scheduler asks for is done, and what comes of it goes back.
+//! * `presence`: whether replicas, and the tables that they are of, are what they were.
+//! * `table_look`: what was seen of a table is taken.
 //! * `probe_costs`: what asking the sources takes.
 //! * `rates`: the limit of a replication, divided among its jobs.
 //! * `kept`: what survives a restart; `rows`: that as rows of the state.
@@ -40,6 +42,7 @@ pub mod news;
 mod order;
 mod owner;
 pub mod planned;
+pub mod presence;
 pub mod probe;
 mod probe_costs;
 mod rates;
@@ -49,6 +52,7 @@ mod shared_budgets;
 mod show;
 pub mod survey;
 mod table_job;
+mod table_look;
 pub mod view;
 
 pub use engine::start;

@@ -1,5 +1,6 @@
 //! Asks the sources of a replication what they have: which tables there are, and how far each
-//! replica is behind. It moves no data, and takes two requests for a table without news.
+//! replica is behind; and the targets of those without news whether their replicas are still there.
+//! It moves no data, and takes two requests at either side for a table without news.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -16,6 +17,7 @@ use deepclone_delta::snapshot;
 use futures::{StreamExt as _, stream};
 
 use super::discover::discover;
+use super::presence::{KnownSync, Presence, presence};
 use crate::effects::{Context, guarded, in_time};
 
 /// Tables whose logs are read at once.
@@ -26,11 +28,12 @@ const PROBE_TIME_MAX: Duration = Duration::from_secs(10 * 60);
 /// What the sources are asked.
 #[derive(Clone, Debug)]
 pub struct ProbeOrder {
-    /// The name of the source's connection.
-    pub connection: String,
+    /// The names of the two connections.
+    pub source: String,
+    pub target: String,
     pub tables: TableSelection,
-    /// The source's version that each replica shows.
-    pub synced: BTreeMap<String, u64>,
+    /// What is known of the last sync of each replica.
+    pub synced: BTreeMap<String, KnownSync>,
     /// The tables whose bytes are not asked for; `None`: those of no table are.
     pub sized: Option<BTreeSet<String>>,
 }
@@ -40,7 +43,16 @@ pub struct ProbeOrder {
 pub struct Probed {
     pub at: UnixTime,
     /// By path: every table that there is, and every one that is named.
-    pub tables: BTreeMap<String, Result<SourceHead, Failure>>,
+    pub tables: BTreeMap<String, Result<TableLook, Failure>>,
+}
+
+/// What was seen of one table.
+#[derive(Clone, Debug)]
+pub struct TableLook {
+    pub source: SourceHead,
+    /// The last sync that was known when it was asked for.
+    pub known: Option<KnownSync>,
+    pub presence: Presence,
 }
 
 /// What the log of a source says.
@@ -68,7 +80,7 @@ pub async fn probe(context: &Context, order: &ProbeOrder) -> Result<Probed, Fail
 }
 
 async fn ask(context: &Context, order: &ProbeOrder) -> Result<Probed, Failure> {
-    let root = open_source(context, &order.connection, "")?;
+    let root = open_source(context, &order.source, "")?;
     let paths = discover(&root, &order.tables).await?;
     let at = UnixTime(context.clock.now_ms());
     let states = stream::iter(paths).map(|path| async move {
@@ -78,12 +90,22 @@ async fn ask(context: &Context, order: &ProbeOrder) -> Result<Probed, Failure> {
     Ok(Probed { at, tables: states.buffer_unordered(TABLES_AT_ONCE_MAX).collect().await })
 }
 
-async fn head(context: &Context, order: &ProbeOrder, path: &str) -> Result<SourceHead, Failure> {
-    let table = open_source(context, &order.connection, path)?;
-    let found = state(&table, order.synced.get(path).copied()).await?;
+async fn head(context: &Context, order: &ProbeOrder, path: &str) -> Result<TableLook, Failure> {
+    let table = open_source(context, &order.source, path)?;
+    let known = order.synced.get(path).copied();
+    let found = state(&table, known.map(|known| known.source_version)).await?;
     let is_sized = order.sized.as_ref().is_none_or(|sized| sized.contains(path));
     let bytes = if is_sized { None } else { Some(live_bytes(context, &table).await?) };
-    Ok(SourceHead { bytes, ..found })
+    let presence = match known {
+        Some(known) if known.source_version == found.newest => {
+            match open(context, Side::Target, &order.target, path) {
+                Ok(target) => presence(&table, &target, known, found.synced_file).await,
+                Err(failure) => Presence::Unknown(failure),
+            }
+        }
+        Some(_) | None => Presence::NotAsked,
+    };
+    Ok(TableLook { source: SourceHead { bytes, ..found }, known, presence })
 }
 
 /// Opens the table at a path below a source's connection.
@@ -95,11 +117,19 @@ pub(super) fn open_source(
     connection: &str,
     path: &str,
 ) -> Result<TableStore, Failure> {
-    let of_source =
-        |error: deepclone_common::connections::ConnectionError| error.failure_of(Side::Source);
-    let table = context.connections.below(connection, path).map_err(of_source)?;
-    let table = context.connections.resolve(&table, Side::Source).map_err(of_source)?;
-    context.open(Side::Source, &table)
+    open(context, Side::Source, connection, path)
+}
+
+fn open(
+    context: &Context,
+    side: Side,
+    connection: &str,
+    path: &str,
+) -> Result<TableStore, Failure> {
+    let failed = |error: deepclone_common::connections::ConnectionError| error.failure_of(side);
+    let table = context.connections.below(connection, path).map_err(failed)?;
+    let table = context.connections.resolve(&table, side).map_err(failed)?;
+    context.open(side, &table)
 }
 
 async fn state(table: &TableStore, synced: Option<u64>) -> Result<SourceHead, Failure> {

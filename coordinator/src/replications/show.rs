@@ -94,7 +94,10 @@ fn is_shown(table: &&Table) -> bool {
 }
 
 fn shown(entry: &ReplicationEntry, table: &Table) -> TableView {
-    let check_failed = entry.probe_failure.is_some() || table.is_gone || table.failure.is_some();
+    let check_failed = entry.probe_failure.is_some()
+        || table.is_gone
+        || table.kept.is_replica_changed
+        || table.failure.is_some();
     let gone = || {
         use deepclone_core::failure::Failure;
         use deepclone_core::reason::Reason;

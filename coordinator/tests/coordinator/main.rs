@@ -18,6 +18,7 @@
 //! * [`approvals`]: tables that come and go at the source.
 //! * [`pages`]: what people see and do in a browser.
 //! * [`standing`]: what they meet: sources that fail or are replaced, held jobs, shared limits.
+//! * [`looks`]: replicas that somebody changed, and sources that are other tables.
 //! * [`services`]: reflection, health, the process itself.
 #![expect(
     clippy::unwrap_used,
@@ -35,6 +36,7 @@ mod evidence;
 mod history;
 mod jobs;
 mod limits;
+mod looks;
 mod owners;
 mod pages;
 mod planning;

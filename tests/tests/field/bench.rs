@@ -175,7 +175,7 @@ pub(crate) fn bytes_of(size: usize) -> Bytes {
 }
 
 /// One commit that adds these objects.
-fn log_of(objects: &BTreeMap<String, Bytes>) -> String {
+pub(crate) fn log_of(objects: &BTreeMap<String, Bytes>) -> String {
     let schema = json!({"type": "struct", "fields": [
         {"name": "id", "type": "long", "nullable": true, "metadata": {}},
     ]});

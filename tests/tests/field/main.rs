@@ -12,6 +12,8 @@
 //! * `passing` – what passes: throttling, clocks, tokens, idle connections
 //! * `names`  – names, metadata and listings as stores have them
 //! * `counts` – what a result says of a copy that is not whole, and of one that took repeats
+//! * `replicas` – standing orders whose target refuses, or is emptied
+//! * `standing` – a coordinator with a replication between two such stores
 //! * `bounds` – memory and bandwidth
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that fails, fails")]
@@ -23,5 +25,7 @@ mod names;
 mod passing;
 mod reads;
 mod refusals;
+mod replicas;
+mod standing;
 mod uploads;
 mod writes;

@@ -1,0 +1,64 @@
+//! What was seen of a table, taken: what is kept of it, and whether a job is to sync it.
+
+use deepclone_core::unix_time::UnixTime;
+
+use super::entry::Table;
+use super::kept::Approval;
+use super::presence::{KnownSync, Presence};
+use super::probe::TableLook;
+
+impl Table {
+    /// Takes what was seen at `at`. Returns whether a job is to sync it.
+    pub(super) fn take_look(&mut self, look: TableLook, at: UnixTime) -> bool {
+        let TableLook { source, known, presence } = look;
+        self.kept.source_version = Some(source.newest);
+        self.kept.checked = Some(at);
+        self.kept.lacks_since = source.lacks_since;
+        self.kept.is_cleaned = source.is_cleaned;
+        if self.kept.approval != Approval::Given {
+            self.is_well();
+            return false;
+        }
+        let is_behind = self.kept.synced.is_none_or(|(synced, _)| synced != source.newest);
+        // A sync that has ended since, or is under way, says more of the target.
+        let is_new = self.job.is_none() && self.kept.known_sync() == known;
+        let presence = if is_new { presence } else { Presence::NotAsked };
+        match presence {
+            Presence::NotAsked => {
+                if !is_behind {
+                    self.is_well();
+                }
+                is_behind
+            }
+            Presence::Kept(found) => {
+                self.kept.is_replica_changed = false;
+                self.keep(found);
+                self.is_well();
+                is_behind
+            }
+            Presence::Moved => true,
+            Presence::Gone(failure) => {
+                self.kept.synced = None;
+                (self.kept.synced_file, self.kept.replica_file) = (None, None);
+                self.fail(failure, at);
+                true
+            }
+            Presence::Changed(failure) => {
+                self.kept.is_replica_changed = true;
+                self.fail(failure, at);
+                true
+            }
+            Presence::Unknown(failure) => {
+                self.fail(failure, at);
+                is_behind
+            }
+        }
+    }
+
+    fn keep(&mut self, found: KnownSync) {
+        let KnownSync { source_version, source_file, replica } = found;
+        self.kept.synced = Some((source_version, replica.version));
+        self.kept.synced_file = source_file.map(|file| (file.size, file.modified_ms));
+        self.kept.replica_file = replica.file.map(|file| (file.size, file.modified_ms));
+    }
+}
