@@ -105,6 +105,9 @@ pub const BACKOFF_MAX: Duration = Duration::from_secs(30);
 /// its own: every failure, every loss and, twice because a task may have two leases, every round
 /// that a task can have in one epoch.
 pub const GRANTS_REMEMBERED_MAX: usize = 40;
+/// Grants of one job that ended without a report and whose bytes a late report replaces: those that
+/// a worker holds, for each of many workers that are lost.
+pub const UNREPORTED_GRANTS_MAX: usize = 32 * HELD_TASKS_MAX;
 /// Workers that a task remembers as denied: more opinions than its budget of failures allows are
 /// never asked for.
 pub const DENIED_BY_MAX: usize = 2 * TASK_ATTEMPTS_MAX as usize;

@@ -234,9 +234,11 @@ impl HeldTasks {
     /// All grants, including those whose report is not answered yet.
     pub(crate) fn all(&self) -> Vec<HeldTask> {
         let tasks = self.lock();
-        let held = tasks
-            .iter()
-            .map(|(key, task)| HeldTask { key: *key, bytes_done: task.counts.bytes_done() });
+        let held = tasks.iter().map(|(key, task)| HeldTask {
+            key: *key,
+            bytes_done: task.counts.bytes_done(),
+            bytes_read: task.counts.of_attempt().bytes_read,
+        });
         held.collect()
     }
 

@@ -162,11 +162,12 @@ impl Book {
     }
 }
 
-/// What a job tells that it sent: what its workers reported, and what the coordinator read.
+/// What a job tells that it sent: what its workers reported or may have read, and what the
+/// coordinator read.
 #[must_use]
 pub fn told(progress: &Progress, logs: Traffic) -> Traffic {
     let workers = Traffic {
-        bytes: progress.bytes_read,
+        bytes: progress.bytes_read.saturating_add(progress.bytes_unreported),
         source_requests: progress.source_requests,
         target_requests: progress.requests.saturating_sub(progress.source_requests),
     };

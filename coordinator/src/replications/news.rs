@@ -36,7 +36,8 @@ pub struct JobFigures {
     pub bytes_total: u64,
     /// At the target, or on their way there.
     pub bytes_done: u64,
-    /// Of objects, read from the source, repeats included.
+    /// Of objects, read from the source, repeats included, and what workers may have read that were
+    /// lost.
     pub bytes_read: u64,
     /// How long the source keeps what it may need; `None` before it is planned.
     pub kept: Option<SourceRetention>,
@@ -87,7 +88,7 @@ pub(super) fn news_of(job: &JobSnapshot) -> JobNews {
         is_planned: has_tasks(job.state),
         bytes_total: progress.bytes_total,
         bytes_done: progress.bytes_done.saturating_add(progress.bytes_moving),
-        bytes_read: progress.bytes_read,
+        bytes_read: progress.bytes_read.saturating_add(progress.bytes_unreported),
         kept: job.note.kept,
         planned: job.phases.planned_ms.map(UnixTime),
         cost: job.sent.as_ref().map(|sent| sent.cost.clone()),

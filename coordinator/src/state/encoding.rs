@@ -334,6 +334,7 @@ macro_rules! progress {
             objects_copied: $from.objects_copied,
             objects_skipped: $from.objects_skipped,
             bytes_read: $from.bytes_read,
+            bytes_unreported: $from.bytes_unreported,
             bytes_written: $from.bytes_written,
             requests: $from.requests,
             source_requests: $from.source_requests,

@@ -52,7 +52,7 @@ fn limited(lake: &Lake, limits: Option<v1::JobLimits>) -> v1::CloneSpec {
 
 /// What a worker is told with a heartbeat while it holds this grant.
 async fn told(worker: &mut Worker, grant: &v1::Grant) -> Vec<v1::JobShare> {
-    let held = vec![v1::HeldTask { task: grant.task.clone(), bytes_done: 0 }];
+    let held = vec![v1::HeldTask { task: grant.task.clone(), bytes_done: 0, bytes_read: 0 }];
     let shares = worker.heartbeat(held).await.unwrap().shares;
     let job = &grant.task.as_ref().unwrap().job_id;
     assert!(shares.iter().all(|told| told.job_id == *job), "{shares:?}");

@@ -4,7 +4,7 @@
 use super::action::Action;
 use super::job::Stage;
 use super::lease::TaskLeases;
-use super::membership::{answer_with_nothing, lose_announced};
+use super::membership::answer_with_nothing;
 use super::moment::Moment;
 use super::state::Machine;
 use super::tasks::TaskState;
@@ -42,9 +42,7 @@ impl Machine {
         let mut expired: Vec<(WorkerId, JobId, TaskIndex)> = Vec::new();
         for (&id, job) in &mut self.jobs {
             match &mut job.stage {
-                Stage::Planning { announced } => {
-                    lose_announced(announced, &mut job.attempts, |lease| lease.expires_at <= now);
-                }
+                Stage::Planning { .. } => job.lose_announced(|lease| lease.expires_at <= now),
                 Stage::Copying(tasks) => {
                     let due = tasks.leases().filter(|(_, lease)| lease.expires_at <= now);
                     expired.extend(due.map(|(index, lease)| (lease.worker, id, index)));

@@ -115,6 +115,8 @@ pub struct HeldTask {
     pub key: GrantKey,
     /// Bytes of it that are at the target, or on their way there.
     pub bytes_done: u64,
+    /// Bytes that were read from the source for it, repeats included.
+    pub bytes_read: u64,
 }
 
 /// How a grant ended at its worker.

@@ -222,7 +222,7 @@ impl Machine {
                 Some(leases) => match leases.iter_mut().find(|lease| lease.is(worker, key)) {
                     Some(lease) => {
                         lease.expires_at = expires_at;
-                        lease.told(held.bytes_done, now);
+                        lease.told(held, now);
                         true
                     }
                     None => false,
@@ -235,7 +235,7 @@ impl Machine {
                     tasks.get(index).is_some_and(|task| task.current(worker, key).is_some())
                 });
                 if let Some(index) = current {
-                    let moved = tasks.renew(index, worker, (now, expires_at), held.bytes_done);
+                    let moved = tasks.renew(index, worker, (now, expires_at), held);
                     if let Some(known) = self.workers.get_mut(&worker).filter(|_| moved) {
                         known.moved_at = now;
                     }

@@ -89,10 +89,12 @@ impl Machine {
         let mut fingerprints = Vec::new();
         for number in group.start().0..=group.end().0 {
             let index = TaskIndex(number);
-            let task = self.task_mut(id, index)?;
-            for lease in task.leases().iter().flat_map(TaskLeases::iter) {
-                task.attempts.lost(&lease);
+            let leases = self.task(id, index)?.leases();
+            for lease in leases.iter().flat_map(TaskLeases::iter) {
+                self.lose_report(id, index, &lease)?;
+                self.task_mut(id, index)?.attempts.lost(&lease);
             }
+            let task = self.task_mut(id, index)?;
             // Late reports are of the upload that is gone.
             task.attempts.void_upto = task.attempts.newest;
             let fingerprint = task.fingerprint;

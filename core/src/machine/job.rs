@@ -11,6 +11,7 @@ use super::moment::Moment;
 use super::progress::Progress;
 use super::shown::Shown;
 use super::tasks::Tasks;
+use super::unreported::Unreported;
 use super::view::JobView;
 use crate::ids::{Epoch, GrantKey, JobId, TargetKey, TaskFingerprint, TaskIndex, WorkerId};
 use crate::job_limits::{JobLimits, JobShare};
@@ -47,6 +48,8 @@ pub(super) struct Job {
     /// Times that publishing sent it back, by any cause.
     pub(super) rounds: u32,
     pub(super) spent: Spent,
+    /// What was read of grants that ended without a report.
+    pub(super) unreported: Unreported,
     pub(super) stage: Stage,
 }
 
@@ -93,6 +96,7 @@ impl Job {
             planned: None,
             rounds: 0,
             spent: Spent::default(),
+            unreported: Unreported::default(),
             stage: Stage::Queued,
         }
     }
@@ -177,9 +181,22 @@ impl Job {
         }
     }
 
+    /// Counts every grant that is held as one that ends without a report.
+    pub(super) fn lose_reports(&mut self) {
+        let (Stage::Copying(tasks), unreported) = (&self.stage, &mut self.unreported) else {
+            return;
+        };
+        for (index, lease) in tasks.leases() {
+            if let Some(task) = tasks.get(index) {
+                unreported.lose(task.fingerprint, &lease, lease.bytes_left_of(task.bytes));
+            }
+        }
+    }
+
     pub(super) fn progress(&self) -> Progress {
         let workers_used = u32::try_from(self.spent.workers.len()).unwrap_or(u32::MAX);
-        let mut progress = Progress { workers_used, ..self.spent.sums };
+        let bytes_unreported = self.unreported.bytes();
+        let mut progress = Progress { workers_used, bytes_unreported, ..self.spent.sums };
         match &self.stage {
             Stage::Queued | Stage::Planning { .. } => {}
             Stage::Copying(tasks) | Stage::Publishing(tasks) => {
@@ -205,6 +222,7 @@ impl Job {
         self.attempts.clear();
         self.denials.clear();
         self.spent.workers.clear();
+        self.unreported = Unreported::default();
         std::mem::replace(&mut self.stage, Stage::Ended { end, progress })
     }
 

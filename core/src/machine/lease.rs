@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::event::HeldTask;
 use super::moment::Moment;
 use crate::ids::{Attempt, Epoch, GrantKey, WorkerId};
 
@@ -17,6 +18,8 @@ pub(super) struct Lease {
     pub(super) expires_at: Moment,
     /// Bytes of the task that its worker has moved, by the last heartbeat.
     pub(super) bytes_done: u64,
+    /// Bytes that its worker has read for it by then, repeats included.
+    pub(super) bytes_read: u64,
 }
 
 impl Lease {
@@ -24,7 +27,7 @@ impl Lease {
     pub(super) fn new(worker: WorkerId, key: &GrantKey, now: Moment, ttl: Duration) -> Self {
         let GrantKey { attempt, epoch, .. } = *key;
         let (since, expires_at) = (now, now.after(ttl));
-        Self { worker, attempt, epoch, since, expires_at, bytes_done: 0 }
+        Self { worker, attempt, epoch, since, expires_at, bytes_done: 0, bytes_read: 0 }
     }
 
     /// True when it holds the grant `key` of `worker`.
@@ -33,13 +36,20 @@ impl Lease {
     }
 
     /// Notes what its worker says of it. True when bytes moved.
-    pub(super) fn told(&mut self, bytes_done: u64, now: Moment) -> bool {
+    pub(super) fn told(&mut self, held: &HeldTask, now: Moment) -> bool {
+        let HeldTask { bytes_done, bytes_read, .. } = *held;
+        self.bytes_read = self.bytes_read.max(bytes_read);
         let moved = bytes_done > self.bytes_done;
         if moved && self.bytes_done == 0 {
             self.since = now;
         }
         self.bytes_done = self.bytes_done.max(bytes_done);
         moved
+    }
+
+    /// Bytes of a task of so many that its worker had not moved by the last heartbeat.
+    pub(super) fn bytes_left_of(&self, task_bytes: u64) -> u64 {
+        task_bytes.saturating_sub(self.bytes_done)
     }
 
     /// Bytes a second since it began.

@@ -210,7 +210,7 @@ impl Machine {
         let Stage::Copying(tasks) = &mut job.stage else {
             return Err(Violation::wrong_state(id));
         };
-        let (mut settled, mut was_denied) = (Vec::new(), false);
+        let (mut settled, mut unreported, mut was_denied) = (Vec::new(), Vec::new(), false);
         for (index, task) in tasks.iter_mut() {
             task.attempts = job.attempts.remove(&task.fingerprint).unwrap_or_default();
             task.attempts.newest = task.attempts.newest.max(task.attempts.failures);
@@ -218,9 +218,11 @@ impl Machine {
             if task.group.is_some() {
                 // Those that do not go on may report all the same.
                 let held = announced.get(&task.fingerprint);
-                held.iter()
-                    .flat_map(|held| held.iter())
-                    .for_each(|lease| task.attempts.lost(&lease));
+                for lease in held.iter().flat_map(|held| held.iter()) {
+                    task.attempts.lost(&lease);
+                    let left = lease.bytes_left_of(task.bytes);
+                    unreported.push((task.fingerprint, lease, left));
+                }
                 continue;
             }
             let shown = job.evidence.get(&task.fingerprint);
@@ -232,6 +234,9 @@ impl Machine {
         }
         settled.extend(known_states(tasks, &job.evidence, announced));
         tasks.was_denied = was_denied;
+        for (fingerprint, lease, left) in unreported {
+            job.unreported.lose(fingerprint, &lease, left);
+        }
         for (index, state) in settled {
             self.set_task(id, index, state)?;
         }
@@ -350,6 +355,7 @@ impl Machine {
         if !job.is_live() {
             return Err(Violation::ended_twice(id));
         }
+        job.lose_reports();
         let progress = Progress { bytes_moving: 0, workers: 0, ..job.progress() };
         if let Stage::Copying(tasks) = job.close(end.clone(), progress) {
             for (index, lease) in tasks.leases() {

@@ -82,6 +82,10 @@ impl Machine {
                     && !announced.contains_key(&key.fingerprint);
                 if !is_full && !job.evidence.contains_key(&key.fingerprint) {
                     announce(announced, &mut job.attempts, key, lease, self.epoch);
+                    let leases = announced.get(&key.fingerprint);
+                    if leases.is_some_and(|leases| leases.find(worker, key).is_some()) {
+                        job.unreported.hear(worker, key);
+                    }
                 }
                 Ok(())
             }
@@ -113,6 +117,7 @@ impl Machine {
                     // One that waits was granted for an upload that is lost since.
                     TaskState::Leased(_) | TaskState::Waiting | TaskState::Done => return Ok(()),
                 };
+                self.job_mut(key.job)?.unreported.hear(worker, key);
                 self.set_task(key.job, index, TaskState::Leased(leases))
             }
             // The job has no task to copy, or waits for others first.
@@ -123,7 +128,7 @@ impl Machine {
     pub(super) fn worker_left(&mut self, id: WorkerId, actions: &mut Vec<Action>) {
         self.drop_announced(id);
         for (_, job, index) in self.held_by(id) {
-            let dropped = self.drop_lease(id, (job, index), TaskState::Ready);
+            let dropped = self.give_back(id, (job, index));
             self.record(dropped);
         }
         if let Some(worker) = self.workers.remove(&id) {
@@ -184,9 +189,9 @@ impl Machine {
         actions: &mut Vec<Action>,
     ) -> Result<(), Violation> {
         let most = self.limits.task_losses_max;
+        let lease = self.lease_of(worker, (id, index))?;
+        self.lose_report(id, index, &lease)?;
         let task = self.task_mut(id, index)?;
-        let lease = task.leases().and_then(|leases| leases.find_of(worker));
-        let lease = lease.ok_or(Violation::no_task(id))?;
         task.attempts.losses += 1;
         task.attempts.lost(&lease);
         if task.attempts.losses > most {
@@ -195,6 +200,39 @@ impl Machine {
             return self.fail(id, Failure::new(Reason::StorageUnavailable, message), actions);
         }
         self.drop_lease(worker, (id, index), TaskState::Ready)
+    }
+
+    /// Counts a lease of a task that ends without a report.
+    pub(super) fn lose_report(
+        &mut self,
+        id: JobId,
+        index: TaskIndex,
+        lease: &Lease,
+    ) -> Result<(), Violation> {
+        let task = self.task(id, index)?;
+        let (fingerprint, left) = (task.fingerprint, lease.bytes_left_of(task.bytes));
+        self.job_mut(id)?.unreported.lose(fingerprint, lease, left);
+        Ok(())
+    }
+
+    /// Ends a lease whose worker leaves before the task is done.
+    fn give_back(
+        &mut self,
+        worker: WorkerId,
+        (id, index): (JobId, TaskIndex),
+    ) -> Result<(), Violation> {
+        let lease = self.lease_of(worker, (id, index))?;
+        self.lose_report(id, index, &lease)?;
+        self.drop_lease(worker, (id, index), TaskState::Ready)
+    }
+
+    fn lease_of(
+        &self,
+        worker: WorkerId,
+        (id, index): (JobId, TaskIndex),
+    ) -> Result<Lease, Violation> {
+        let leases = self.task(id, index)?.leases();
+        leases.and_then(|leases| leases.find_of(worker)).ok_or(Violation::no_task(id))
     }
 
     /// Drops the lease of a worker. The task goes on with its other lease, or moves to `state`.
@@ -216,9 +254,7 @@ impl Machine {
     /// What this worker holds of jobs that are planned again is lost with it.
     fn drop_announced(&mut self, id: WorkerId) {
         for job in self.jobs.values_mut() {
-            if let Stage::Planning { announced } = &mut job.stage {
-                lose_announced(announced, &mut job.attempts, |lease| lease.worker == id);
-            }
+            job.lose_announced(|lease| lease.worker == id);
         }
     }
 
@@ -265,18 +301,23 @@ fn announce(
     }
 }
 
-/// Loses some of the leases that wait for a plan.
-pub(super) fn lose_announced(
-    announced: &mut BTreeMap<TaskFingerprint, TaskLeases>,
-    attempts: &mut BTreeMap<TaskFingerprint, Attempts>,
-    is_over: impl Fn(&Lease) -> bool,
-) {
-    for (fingerprint, leases) in std::mem::take(announced) {
-        for lease in leases.iter().filter(&is_over) {
-            attempts.entry(fingerprint).or_default().lost(&lease);
+impl Job {
+    /// Loses some of the leases that wait for a plan.
+    pub(super) fn lose_announced(&mut self, is_over: impl Fn(&Lease) -> bool) {
+        let Stage::Planning { announced } = &mut self.stage else { return };
+        let mut lost = Vec::new();
+        for (fingerprint, leases) in std::mem::take(announced) {
+            for lease in leases.iter().filter(&is_over) {
+                self.attempts.entry(fingerprint).or_default().lost(&lease);
+                lost.push((fingerprint, lease));
+            }
+            if let Some(left) = leases.without(&is_over) {
+                announced.insert(fingerprint, left);
+            }
         }
-        if let Some(left) = leases.without(&is_over) {
-            announced.insert(fingerprint, left);
+        for (fingerprint, lease) in lost {
+            // How large the task is tells the plan, which is not there.
+            self.unreported.lose(fingerprint, &lease, 0);
         }
     }
 }

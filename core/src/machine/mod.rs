@@ -22,6 +22,7 @@
 //! * `grant`: who gets which task, and how leases are extended; `tail` gives slow tasks to a second
 //!   worker.
 //! * `groups`: the tasks of an object that several workers copy.
+//! * `unreported`: what they may have read and do not report.
 //! * `report`: what workers report; `deny` decides whether a worker that fails is believed.
 //! * `membership`: workers come, leave, drain, are lost.
 //! * `deadline`: what is due by time alone; `starve` ends jobs that no worker takes.
@@ -57,6 +58,7 @@ mod tail;
 mod tasks;
 #[cfg(test)]
 mod tests;
+mod unreported;
 mod view;
 mod violation;
 mod worker;

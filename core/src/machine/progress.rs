@@ -31,6 +31,8 @@ pub struct Progress {
     pub objects_skipped: u64,
     /// Bytes read from the source, as workers reported.
     pub bytes_read: u64,
+    /// Bytes that workers may have read besides, of grants that ended without a report.
+    pub bytes_unreported: u64,
     /// Bytes written to the target, as workers reported.
     pub bytes_written: u64,
     /// Requests to both stores, as workers reported.

@@ -116,6 +116,7 @@ impl Machine {
         match outcome {
             TaskOutcome::Done(receipt) if job.evidence.len() < most => {
                 announced.remove(&fingerprint);
+                job.unreported.hear(worker, key);
                 job.accept(fingerprint, &receipt);
                 self.touched.insert(id);
                 actions.push(Action::Record(Fact::TaskDone { job: id, fingerprint, receipt }));
@@ -170,18 +171,19 @@ impl Machine {
             return self.task_failed(worker, key, index, failure, actions);
         }
         if self.is_of_lost_upload(id, index, &shown)? {
-            return self.written_in_vain(worker, key, index);
+            return self.written_in_vain(worker, key, index, &receipt.spent());
         }
         let task = self.task(id, index)?;
-        let denied_by = task.attempts.denied_by.clone();
-        let task = self.task_mut(id, index)?;
+        let (denied_by, leases) = (task.attempts.denied_by.clone(), task.leases());
         // Whoever copies it besides is told to abandon it, and may report it all the same.
-        for other in task.leases().iter().flat_map(TaskLeases::iter) {
+        for other in leases.iter().flat_map(TaskLeases::iter) {
             if !other.is(worker, key) {
-                task.attempts.lost(&other);
+                self.lose_report(id, index, &other)?;
+                self.task_mut(id, index)?.attempts.lost(&other);
             }
         }
         let job = self.job_mut(id)?;
+        job.unreported.hear(worker, key);
         job.accept(fingerprint, &receipt);
         job.spent.workers.insert(worker);
         actions.push(Action::Record(Fact::TaskDone { job: id, fingerprint, receipt }));
@@ -207,7 +209,9 @@ impl Machine {
         spent: &AttemptCounts,
     ) -> Result<(), Violation> {
         if self.task_mut(key.job, index)?.attempts.hear_late(worker, key) {
-            self.job_mut(key.job)?.spent.sums.count_attempt(spent);
+            let job = self.job_mut(key.job)?;
+            job.unreported.hear(worker, key);
+            job.spent.sums.count_attempt(spent);
             self.touched.insert(key.job);
         }
         Ok(())
@@ -219,11 +223,13 @@ impl Machine {
         worker: WorkerId,
         key: &GrantKey,
         index: TaskIndex,
+        spent: &AttemptCounts,
     ) -> Result<Hearing, Violation> {
         let task = self.task_mut(key.job, index)?;
         if let Some(lease) = task.current(worker, key) {
             task.attempts.heard(&lease);
             self.drop_lease(worker, (key.job, index), TaskState::Ready)?;
+            self.job_mut(key.job)?.spent.sums.count_attempt(spent);
         }
         Ok(Hearing::Heard)
     }
@@ -241,6 +247,7 @@ impl Machine {
         let Some(lease) = task.current(worker, key) else {
             let is_known = task.state == TaskState::Done
                 || task.attempts.standing(worker, key) != GrantStanding::Unknown;
+            self.copied_in_vain(worker, key, index, &failure.spent)?;
             return Ok(if is_known { Hearing::Heard } else { Hearing::Refused });
         };
         task.attempts.heard(&lease);

@@ -47,6 +47,7 @@ impl Machine {
         let Some(tasks) = self.jobs.get(&id).and_then(Job::copying) else { return Ok(()) };
         let held: Vec<(TaskIndex, Lease)> = tasks.leases().collect();
         for (index, lease) in held {
+            self.lose_report(id, index, &lease)?;
             self.task_mut(id, index)?.attempts.lost(&lease);
             self.drop_lease(lease.worker, (id, index), TaskState::Ready)?;
         }

@@ -85,9 +85,11 @@ impl Machine {
     /// What it reports of them counts all the same.
     pub(super) fn take_parts_back(&mut self, id: JobId, index: TaskIndex) -> Result<(), Violation> {
         let avoid_until = self.now.after(self.limits.worker_aside);
-        let task = self.task_mut(id, index)?;
+        let task = self.task(id, index)?;
         let leases = task.leases().filter(|_| task.group.is_some());
         let Some(TaskLeases { holder, .. }) = leases else { return Ok(()) };
+        self.lose_report(id, index, &holder)?;
+        let task = self.task_mut(id, index)?;
         task.attempts.losses += 1;
         task.attempts.lost(&holder);
         task.attempts.avoid = Some((holder.worker, avoid_until));

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
 use super::attempts::Attempts;
-use super::event::Plan;
+use super::event::{HeldTask, Plan};
 use super::lease::{Lease, TaskLeases};
 use super::moment::Moment;
 use super::shown::Shown;
@@ -273,13 +273,14 @@ impl Tasks {
         index: TaskIndex,
         worker: WorkerId,
         (now, expires_at): (Moment, Moment),
-        bytes_done: u64,
+        held: &HeldTask,
     ) -> bool {
         let mut moved = false;
         if let Some(Task { state: TaskState::Leased(leases), bytes, .. }) = self.get_mut(index) {
             for lease in leases.iter_mut().filter(|lease| lease.worker == worker) {
                 lease.expires_at = expires_at;
-                moved |= lease.told(bytes_done.min(*bytes), now);
+                let bytes_done = held.bytes_done.min(*bytes);
+                moved |= lease.told(&HeldTask { bytes_done, ..*held }, now);
             }
         }
         moved

@@ -259,7 +259,11 @@ impl ModelWorker {
     /// What it says in a heartbeat.
     pub(crate) fn held(&self) -> Vec<HeldTask> {
         let held = self.tasks.iter();
-        held.map(|(&key, held)| HeldTask { key, bytes_done: held.bytes_done }).collect()
+        held.map(|(&key, held)| {
+            let bytes_done = held.bytes_done;
+            HeldTask { key, bytes_done, bytes_read: bytes_done }
+        })
+        .collect()
     }
 
     pub(crate) fn slots(&self) -> u32 {

@@ -60,7 +60,10 @@ pub(crate) fn lies(world: &mut World) -> Vec<Event> {
         };
         told.push((task, outcome));
     }
-    let beats = held.iter().map(|&task| HeldTask { key: task, bytes_done: u64::MAX }).collect();
+    let beats = held
+        .iter()
+        .map(|&task| HeldTask { key: task, bytes_done: u64::MAX, bytes_read: u64::MAX })
+        .collect();
     // With a connection that no job needs: it is never given a task.
     let (readable, writable) = (BTreeSet::new(), BTreeSet::new());
     vec![

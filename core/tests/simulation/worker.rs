@@ -120,7 +120,10 @@ impl Worker {
                 self.beat_at = now + RETRY_MS;
                 let held = self.unfinished().into_iter();
                 let held = held
-                    .map(|key| HeldTask { key, bytes_done: self.bytes_done(&key, now) })
+                    .map(|key| {
+                        let bytes_done = self.bytes_done(&key, now);
+                        HeldTask { key, bytes_done, bytes_read: bytes_done }
+                    })
                     .collect();
                 sent.push(Event::Heartbeat { worker, held });
             }

@@ -266,7 +266,8 @@ fn prior_from_wire(prior: Option<v1::Prior>) -> Prior {
 
 impl From<&HeldTask> for v1::HeldTask {
     fn from(held: &HeldTask) -> Self {
-        Self { task: Some((&held.key).into()), bytes_done: held.bytes_done }
+        let HeldTask { key, bytes_done, bytes_read } = held;
+        Self { task: Some(key.into()), bytes_done: *bytes_done, bytes_read: *bytes_read }
     }
 }
 
@@ -274,6 +275,7 @@ impl TryFrom<v1::HeldTask> for HeldTask {
     type Error = WireError;
 
     fn try_from(held: v1::HeldTask) -> Result<Self, WireError> {
-        Ok(Self { key: required(held.task, "task")?.try_into()?, bytes_done: held.bytes_done })
+        let v1::HeldTask { task, bytes_done, bytes_read } = held;
+        Ok(Self { key: required(task, "task")?.try_into()?, bytes_done, bytes_read })
     }
 }

@@ -200,7 +200,7 @@ fn leases_survive_the_wire() {
     for step in steps() {
         assert_eq!(Grant::try_from(v1::Grant::from(&step)), Ok(step));
     }
-    let held = HeldTask { key: grant_key(), bytes_done: 5 };
+    let held = HeldTask { key: grant_key(), bytes_done: 5, bytes_read: 7 };
     assert_eq!(HeldTask::try_from(v1::HeldTask::from(&held)), Ok(held));
 }
 

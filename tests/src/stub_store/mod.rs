@@ -71,6 +71,7 @@ impl StubStore {
             seen: Mutex::default(),
             idle_us: AtomicU64::new(micros(IDLE)),
             connections: AtomicUsize::new(0),
+            sent: AtomicU64::new(0),
         });
         runtime.spawn(serve::accept(listener, Arc::clone(&shared)));
         Self { address, shared, runtime: Some(runtime) }
@@ -136,6 +137,12 @@ impl StubStore {
     pub fn seen_of(&self, kind: Kind, key: &str) -> Vec<Seen> {
         let fits = |seen: &&Seen| seen.kind == kind && seen.key.contains(key);
         lock(&self.shared.seen).iter().filter(fits).cloned().collect()
+    }
+
+    /// Bytes of the bodies of all answers that were sent, also of those that were cut.
+    #[must_use]
+    pub fn bytes_sent(&self) -> u64 {
+        self.shared.sent.load(Ordering::Relaxed)
     }
 
     /// How many connections were opened.

@@ -68,14 +68,17 @@ async fn answer(
         error
             .answer()
             .with("Connection", "close")
-            .send(&head.method, Pace::default(), write)
+            .send(&head.method, Pace::default(), write, &shared.sent)
             .await?;
         return Ok(false);
     }
     if head.body_length().is_none() {
         shared.answered(number, 411);
         let missing = Answer::error(411, "MissingContentLength", "Content-Length is missing");
-        missing.with("Connection", "close").send(&head.method, Pace::default(), write).await?;
+        missing
+            .with("Connection", "close")
+            .send(&head.method, Pace::default(), write, &shared.sent)
+            .await?;
         return Ok(false);
     }
     let body = head.read_body(read).await?;
@@ -86,7 +89,7 @@ async fn answer(
         tokio::time::sleep(*time).await;
     }
     shared.answered(number, answer.status);
-    answer.send(&head.method, pace, write).await
+    answer.send(&head.method, pace, write, &shared.sent).await
 }
 
 /// The answer that the rule wants; `None` where the connection is to be closed.

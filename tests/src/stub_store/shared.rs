@@ -20,6 +20,8 @@ pub(super) struct Shared {
     /// How long a connection may be idle.
     pub(super) idle_us: AtomicU64,
     pub(super) connections: AtomicUsize,
+    /// Bytes of bodies that were sent.
+    pub(super) sent: AtomicU64,
 }
 
 impl Shared {

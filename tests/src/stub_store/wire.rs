@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{Error, ErrorKind, Result};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -102,6 +103,9 @@ pub(super) struct Pace {
     pub(super) is_unmeasured: bool,
 }
 
+/// So many bytes of a body are written at once.
+const PIECE_BYTES: usize = 64 << 10;
+
 impl Answer {
     pub(super) fn new(status: u16, body: impl Into<Bytes>) -> Self {
         Self { status, headers: Vec::new(), body: body.into(), promised: None }
@@ -121,12 +125,14 @@ impl Answer {
         self
     }
 
-    /// Sends the answer to a request of this method. True when the connection may go on.
+    /// Sends the answer to a request of this method, and counts the bytes of its body. True when
+    /// the connection may go on.
     pub(super) async fn send(
         &self,
         method: &str,
         pace: Pace,
         to: &mut OwnedWriteHalf,
+        sent: &AtomicU64,
     ) -> Result<bool> {
         let length = self.promised.unwrap_or(self.body.len());
         let mut head = format!("HTTP/1.1 {} {}\r\n", self.status, phrase(self.status));
@@ -144,13 +150,12 @@ impl Answer {
             return Ok(true);
         }
         let end = pace.cut_at.unwrap_or(self.body.len()).min(self.body.len());
-        match pace.drip {
-            None => to.write_all(&self.body[..end]).await?,
-            Some((bytes, pause)) => {
-                for piece in self.body[..end].chunks(bytes.max(1)) {
-                    to.write_all(piece).await?;
-                    tokio::time::sleep(pause).await;
-                }
+        let (bytes, pause) = pace.drip.unwrap_or((PIECE_BYTES, Duration::ZERO));
+        for piece in self.body[..end].chunks(bytes.max(1)) {
+            to.write_all(piece).await?;
+            sent.fetch_add(piece.len() as u64, Ordering::Relaxed);
+            if !pause.is_zero() {
+                tokio::time::sleep(pause).await;
             }
         }
         Ok(end == length && !pace.is_unmeasured)

@@ -13,6 +13,7 @@
 //! * `names`  – names, metadata and listings as stores have them
 //! * `counts` – what a result says of a copy that is not whole, and of one that took repeats
 //! * `replicas` – standing orders whose target refuses, or is emptied
+//! * `killed` – what a worker read that is killed
 //! * `standing` – a coordinator with a replication between two such stores
 //! * `bounds` – memory and bandwidth
 
@@ -21,6 +22,7 @@
 mod bench;
 mod bounds;
 mod counts;
+mod killed;
 mod names;
 mod passing;
 mod reads;

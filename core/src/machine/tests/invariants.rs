@@ -213,7 +213,7 @@ fn a_job_that_breaks_a_rule_fails_and_the_next_one_goes_on() {
     // A quick rule: the step that changes the job finds it.
     let mut broken = rig();
     broken.machine.jobs.get_mut(&job(1)).unwrap().planned = None;
-    let held = vec![HeldTask { key: key(2, 1, 1), bytes_done: 1 }];
+    let held = vec![HeldTask { key: key(2, 1, 1), bytes_done: 1, bytes_read: 0 }];
     let actions = step(&mut broken, Event::Heartbeat { worker: worker(1), held });
     assert_eq!(told(&actions), (vec!["M3: "], true));
     internal(&broken, "M3: ");

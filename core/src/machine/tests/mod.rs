@@ -201,7 +201,8 @@ impl Rig {
 
     /// A heartbeat; returns what to abandon.
     pub(super) fn beat(&mut self, number: u128, held: &[GrantKey]) -> Vec<GrantKey> {
-        let held = held.iter().map(|&task| HeldTask { key: task, bytes_done: 1 }).collect();
+        let held =
+            held.iter().map(|&task| HeldTask { key: task, bytes_done: 1, bytes_read: 0 }).collect();
         let actions = self.step(Event::Heartbeat { worker: worker(number), held });
         match &actions[..] {
             [Action::Beat { abandon, known: true, .. }] => abandon.clone(),

@@ -75,7 +75,10 @@ fn events() -> impl Strategy<Value = Event> {
         }),
         (workers.clone(), held.clone()).prop_map(|(worker, held)| Event::Heartbeat {
             worker,
-            held: held.into_iter().map(|task| HeldTask { key: task, bytes_done: 1 }).collect(),
+            held: held
+                .into_iter()
+                .map(|task| HeldTask { key: task, bytes_done: 1, bytes_read: 0 })
+                .collect(),
         }),
         (workers.clone(), keys(), outcomes()).prop_map(|(worker, key, outcome)| {
             Event::Reported { worker, outcomes: vec![(key, outcome)] }

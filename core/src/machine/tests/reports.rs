@@ -119,7 +119,8 @@ fn numbers_that_cannot_be_do_no_harm() {
     rig.planned(1, vec![task(1, 10), task(2, 10)]);
     let huge = |task| GrantKey { attempt: Attempt(u32::MAX), ..task };
     rig.register(1, keys.iter().map(|&task| huge(task)).collect());
-    let held = keys.iter().map(|&task| HeldTask { key: huge(task), bytes_done: u64::MAX });
+    let held =
+        keys.iter().map(|&task| HeldTask { key: huge(task), bytes_done: u64::MAX, bytes_read: 0 });
     let beat = Event::Heartbeat { worker: worker(1), held: held.collect() };
     rig.step(beat);
     let progress = rig.machine.job(job(1)).unwrap().progress;

@@ -36,7 +36,7 @@ fn told(actions: &[Action]) -> Vec<(WorkerId, JobShare)> {
 
 /// What a worker is told of the first job with its heartbeat; `None` when nothing.
 fn beat(rig: &mut Rig, number: u128, held: &[GrantKey]) -> Option<JobShare> {
-    let held = held.iter().map(|&key| HeldTask { key, bytes_done: 1 }).collect();
+    let held = held.iter().map(|&key| HeldTask { key, bytes_done: 1, bytes_read: 0 }).collect();
     let actions = rig.step(Event::Heartbeat { worker: worker(number), held });
     let beat = actions.iter().find_map(|action| match action {
         Action::Beat { shares, .. } => Some(shares.clone()),
@@ -176,7 +176,7 @@ fn a_job_with_limits_is_given_a_little_ahead_and_leaves_the_worker_to_others() {
     assert_eq!(others.len(), 3);
     // Once it has copied some of it, it gets more with its heartbeat.
     assert_eq!(granted(&rig.ask(1, u64::MAX)), []);
-    let held = vec![HeldTask { key: keys[0], bytes_done: 3 * MIB }];
+    let held = vec![HeldTask { key: keys[0], bytes_done: 3 * MIB, bytes_read: 0 }];
     let actions = rig.step(Event::Heartbeat { worker: worker(1), held });
     assert_eq!(granted(&actions).len(), 1);
 }

@@ -12,7 +12,7 @@ const FIRST: [u8; 1] = [1];
 
 /// What a worker says of a task.
 fn says(rig: &mut Rig, number: u128, key: GrantKey, bytes_done: u64) -> Vec<GrantKey> {
-    let held = vec![HeldTask { key, bytes_done }];
+    let held = vec![HeldTask { key, bytes_done, bytes_read: 0 }];
     match &rig.step(Event::Heartbeat { worker: worker(number), held })[..] {
         [Action::Beat { abandon, known: true, .. }] => abandon.clone(),
         other => panic!("{other:?}"),
@@ -92,7 +92,8 @@ fn a_task_that_waits_at_a_worker_which_moves_others_is_not_slow() {
         for _ in 0..12 {
             bytes_done += if moves { BEAT_MS / 1_000 * TASK_RATE_MIN } else { 0 };
             let held = [(keys[0], 0), (keys[1], bytes_done)];
-            let held = held.map(|(key, bytes_done)| HeldTask { key, bytes_done }).to_vec();
+            let held =
+                held.map(|(key, bytes_done)| HeldTask { key, bytes_done, bytes_read: 0 }).to_vec();
             rig.step(Event::Heartbeat { worker: worker(1), held });
             rig.beat(2, &[]);
             rig.wait(BEAT_MS);
@@ -204,7 +205,11 @@ fn the_slowest_is_copied_first_and_one_a_worker() {
     assert_eq!(keys.len(), 4);
     wait_slow(&mut rig, 3 * BEAT_MS, &[(1, keys.clone())]);
     let moved = [90_000, 30_000, 60_000, BYTES];
-    let held = keys.iter().zip(moved).map(|(&key, bytes_done)| HeldTask { key, bytes_done });
+    let held = keys.iter().zip(moved).map(|(&key, bytes_done)| HeldTask {
+        key,
+        bytes_done,
+        bytes_read: 0,
+    });
     rig.step(Event::Heartbeat { worker: worker(1), held: held.collect() });
     rig.register(2, vec![]);
     let mut all = Vec::new();
