@@ -5,9 +5,9 @@
 //!
 //! A page of somebody else in a browser of this machine must not act, nor read what is shown. Two
 //! ways would lead it here. It may let a name of its own stand for 127.0.0.1 (DNS rebinding):
-//! `Host` must be a name of loopback. Or it may send a form here from where it is (CSRF): the
-//! browser says so by `Sec-Fetch-Site` and `Origin`, and it lacks the token that stands in each
-//! form of ours.
+//! `Host` must be a name of loopback; its port may be any, for a tunnel has its own. Or it may send
+//! a form here from where it is (CSRF): the browser says so by `Sec-Fetch-Site` and `Origin`, and
+//! it lacks the token that stands in each form of ours.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -31,8 +31,10 @@ pub enum PageAccess {
 /// The names and the secret of a listener on loopback.
 #[derive(Debug)]
 pub struct LocalAccess {
-    /// What `Host` may be.
-    hosts: Vec<String>,
+    /// What `Host` may be, with a port or without.
+    names: Vec<String>,
+    /// A name with the port of the listener, for people.
+    shown: String,
     /// In each form; made anew with each process.
     token: String,
 }
@@ -58,14 +60,10 @@ impl PageAccess {
             IpAddr::V4(own) => own.to_string(),
             IpAddr::V6(own) => format!("[{own}]"),
         };
-        let names = ["localhost", "127.0.0.1", "[::1]", &own];
-        let port = listener.port();
-        let mut hosts: Vec<String> = names.iter().map(|name| format!("{name}:{port}")).collect();
-        if port == 80 {
-            hosts.extend(names.map(ToOwned::to_owned));
-        }
+        let names = ["localhost", "127.0.0.1", "[::1]", &own].map(ToOwned::to_owned).to_vec();
+        let shown = format!("localhost:{}", listener.port());
         let token = format!("{}{}", random::uuid().simple(), random::uuid().simple());
-        Self::Local(Arc::new(LocalAccess { hosts, token }))
+        Self::Local(Arc::new(LocalAccess { names, shown, token }))
     }
 
     /// The token for forms; `None` where nobody may act.
@@ -79,7 +77,9 @@ impl PageAccess {
     /// Whether a request is for a name of this listener.
     pub(super) fn is_own_host(&self, headers: &HeaderMap) -> bool {
         match self {
-            Self::Local(local) => host(headers).is_some_and(|host| local.hosts.contains(&host)),
+            Self::Local(local) => host(headers).is_some_and(|host| {
+                local.names.iter().any(|name| host.strip_prefix(name).is_some_and(is_port))
+            }),
             // By which names it is reached is not known, and nothing is done here.
             Self::ReadOnly => true,
         }
@@ -88,7 +88,7 @@ impl PageAccess {
     /// A name of this listener for people.
     pub(super) fn own_host(&self) -> Option<&str> {
         match self {
-            Self::Local(local) => local.hosts.first().map(String::as_str),
+            Self::Local(local) => Some(&local.shown),
             Self::ReadOnly => None,
         }
     }
@@ -139,6 +139,15 @@ fn is_from_own_page(headers: &HeaderMap) -> bool {
         && (site.is_some() || origin.is_some())
 }
 
+/// Whether this is what may follow a name in `Host`: a port, or nothing.
+fn is_port(rest: &str) -> bool {
+    let number = rest.strip_prefix(':');
+    let is_number = |number: &str| {
+        number.bytes().all(|byte| byte.is_ascii_digit()) && number.parse::<u16>().is_ok()
+    };
+    rest.is_empty() || number.is_some_and(is_number)
+}
+
 fn host(headers: &HeaderMap) -> Option<String> {
     text(headers, &HOST)
 }
@@ -181,9 +190,19 @@ mod tests {
             (&v6, "[::1]:7421", true),
             (&other, "127.0.0.5:7421", true),
             (&web, "localhost", true),
-            (&v4, "localhost", false),
-            (&v4, "localhost:80", false),
+            // A tunnel has a port of its own, which may be the one that browsers leave out.
+            (&v4, "localhost:9000", true),
+            (&v4, "127.0.0.1:80", true),
+            (&v4, "[::1]:65535", true),
+            (&v4, "localhost", true),
+            (&v4, "localhost:", false),
+            (&v4, "localhost:+80", false),
+            (&v4, "localhost:65536", false),
+            (&v4, "localhost:http", false),
+            (&v4, "localhost.", false),
             (&v4, "127.0.0.5:7421", false),
+            (&v4, "127.0.0.1.evil.example", false),
+            (&v4, "127.0.0.10:7421", false),
             (&v4, "localhost.evil.example:7421", false),
             (&v4, "evil.example:7421", false),
             (&v4, "localhost:7421@evil.example", false),
@@ -204,7 +223,7 @@ mod tests {
     fn only_a_page_of_this_listener_acts() {
         let access = PageAccess::at("127.0.0.1:7421".parse().unwrap());
         let token = access.token().unwrap().to_owned();
-        let own = (&HOST, "localhost:7421");
+        let (own, tunnel) = ((&HOST, "localhost:7421"), (&HOST, "127.0.0.1:9000"));
         let (same, origin) = ((&SEC_FETCH_SITE, "same-origin"), (&ORIGIN, "http://localhost:7421"));
         for (sent, expected) in [
             (vec![own, same, origin], Ok(())),
@@ -216,6 +235,10 @@ mod tests {
             (vec![own, (&SEC_FETCH_SITE, "none")], Err(Denied::Elsewhere)),
             (vec![own, same, (&ORIGIN, "http://evil.example")], Err(Denied::Elsewhere)),
             (vec![own, (&ORIGIN, "http://localhost:8000")], Err(Denied::Elsewhere)),
+            // Through a tunnel, too, a page is one of the name and port that are asked for.
+            (vec![tunnel, same, (&ORIGIN, "http://127.0.0.1:9000")], Ok(())),
+            (vec![tunnel, origin], Err(Denied::Elsewhere)),
+            (vec![tunnel, same, origin], Err(Denied::Elsewhere)),
             (vec![own, (&ORIGIN, "https://localhost:7421")], Err(Denied::Elsewhere)),
             (vec![own, (&ORIGIN, "null")], Err(Denied::Elsewhere)),
             (vec![own, origin, (&ORIGIN, "http://evil.example")], Err(Denied::Elsewhere)),

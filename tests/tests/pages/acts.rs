@@ -130,6 +130,23 @@ async fn nobody_acts_from_elsewhere() {
 }
 
 #[tokio::test]
+async fn a_page_behind_a_tunnel_acts_and_no_other_page_of_this_machine_does() {
+    let (site, done) = site().await;
+    let token = token(&site, "/replications/orders-dr").await;
+    let (path, body) = ("/replications/orders-dr/run", format!("token={token}"));
+    let (host, origin) = (("host", "localhost:9000"), ("origin", "http://localhost:9000"));
+    assert_eq!(post(&site, path, &body, &[host, origin]).await.status, 303);
+    assert_eq!(take(&done).len(), 1);
+    for origin in ["http://localhost:9001", "http://127.0.0.1:9000", "https://localhost:9000"] {
+        for site_header in ["", "same-origin"] {
+            let instead = [host, ("origin", origin), ("sec-fetch-site", site_header)];
+            assert_eq!(post(&site, path, &body, &instead).await.status, 403, "{origin}");
+        }
+    }
+    assert_eq!(take(&done), []);
+}
+
+#[tokio::test]
 async fn no_page_is_shown_to_a_name_that_stands_for_loopback() {
     let site = site().await.0;
     let port = site.address.rsplit(':').next().unwrap().to_owned();
@@ -138,8 +155,12 @@ async fn no_page_is_shown_to_a_name_that_stands_for_loopback() {
             (format!("127.0.0.1:{port}"), true),
             (format!("localhost:{port}"), true),
             (format!("[::1]:{port}"), true),
+            // The end of a tunnel.
+            ("localhost:9000".to_owned(), true),
+            ("127.0.0.1".to_owned(), true),
             (format!("evil.example:{port}"), false),
-            ("127.0.0.1".to_owned(), false),
+            ("evil.example:9000".to_owned(), false),
+            (format!("localhost.evil.example:{port}"), false),
         ] {
             let answer = Answer::read(site.send("GET", path, &[("host", &host)], "").await).await;
             assert_eq!(answer.status != 421, is_own, "{path} {host}");
