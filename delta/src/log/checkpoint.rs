@@ -58,6 +58,17 @@ pub(crate) async fn read(
     Ok(parsed)
 }
 
+/// A checkpoint of which some live files were read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NamedCheckpoint {
+    /// The version that it holds.
+    pub(crate) version: u64,
+    /// The number of all its live files, where that is known.
+    pub(crate) files: Option<u64>,
+    /// True when this code wrote it.
+    pub(crate) is_ours: bool,
+}
+
 /// Reads the live files of `checkpoint` that lie in the objects `names`.
 ///
 /// # Errors
@@ -66,7 +77,8 @@ pub(crate) async fn read_named(
     table: &TableStore,
     checkpoint: &CheckpointFiles,
     names: &Arc<Names>,
-) -> Result<Vec<Add>, DeltaError> {
+) -> Result<(Vec<Add>, NamedCheckpoint), DeltaError> {
+    let mut known = NamedCheckpoint { version: checkpoint.version, files: Some(0), is_ours: true };
     let mut actions = Vec::new();
     for entry in &checkpoint.files {
         let path = log_path(&entry.name);
@@ -75,10 +87,16 @@ pub(crate) async fn read_named(
             false => named::read(table, &path, entry.size, names).await?,
         };
         match rows {
-            Some(rows) => actions.extend(rows.actions),
+            Some(rows) => {
+                known.files = known.files.zip(rows.files).map(|(known, more)| known + more);
+                known.is_ours &= rows.is_ours;
+                actions.extend(rows.parsed.actions);
+            }
             // It may name sidecars.
             None => {
                 actions = read(table, checkpoint).await?.actions;
+                let adds = actions.iter().filter(|action| matches!(action, LogAction::Add(_)));
+                (known.files, known.is_ours) = (Some(adds.count() as u64), false);
                 break;
             }
         }
@@ -88,7 +106,7 @@ pub(crate) async fn read_named(
         LogAction::Add(add) => Some(add),
         _ => None,
     });
-    Ok(adds.filter(|add| names.has(&table.uri, add)).collect())
+    Ok((adds.filter(|add| names.has(&table.uri, add)).collect(), known))
 }
 
 /// Counts the live files of `checkpoint` by the footers of its files; `None` where these do not

@@ -17,6 +17,7 @@ mod segment;
 mod stats;
 mod value;
 
+pub(crate) use checkpoint::NamedCheckpoint;
 pub(crate) use commit::{COMMITS_AT_ONCE_MAX, in_commit_timestamp};
 pub use commit::{Commit, read_commit};
 pub(crate) use listing::{has_checkpoint_from, hint, since};

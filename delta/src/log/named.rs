@@ -32,11 +32,13 @@ use crate::actions::{Add, Parsed};
 use crate::error::DeltaError;
 use crate::{dv, io, paths};
 
-/// The name, in a checkpoint's own metadata, of what its paths are: [`PLAIN_PATHS_VALUE`] when each
-/// is spelled as its key.
+/// The name, in the metadata of each checkpoint of ours, of what its paths are:
+/// [`PLAIN_PATHS_VALUE`] when each is spelled as its key.
 pub(crate) const PLAIN_PATHS: &str = "deepclone.paths";
 /// The value that says so.
 pub(crate) const PLAIN_PATHS_VALUE: &str = "plain";
+/// The value where some have another spelling.
+pub(crate) const SPELLED_PATHS_VALUE: &str = "spelled";
 
 /// Rows that are converted at once.
 const ROWS_PER_BATCH: usize = 4096;
@@ -78,6 +80,15 @@ impl Names {
     }
 }
 
+/// What was read of a Parquet file.
+pub(super) struct NamedRows {
+    pub(super) parsed: Parsed,
+    /// The number of all its live files, where the footer tells.
+    pub(super) files: Option<u64>,
+    /// True when this code wrote it.
+    pub(super) is_ours: bool,
+}
+
 /// Returns whether the path of a log is spelled as its key.
 pub(crate) fn is_plain(path: &str) -> bool {
     !path.contains('%') && !paths::is_absolute(path) && !paths::is_roundabout(path)
@@ -93,7 +104,7 @@ pub(super) async fn read(
     path: &str,
     size: u64,
     names: &Arc<Names>,
-) -> Result<Option<Parsed>, DeltaError> {
+) -> Result<Option<NamedRows>, DeltaError> {
     let file = RangedFile::new(table, path, size);
     let failed = Arc::clone(&file.failed);
     read_rows(file, names).await.map_err(|problem| cause(&failed, path, problem))
@@ -112,16 +123,17 @@ pub(super) async fn count(
     let mut file = RangedFile::new(table, path, size);
     let metadata = ArrowReaderMetadata::load_async(&mut file, columns::options()).await;
     let metadata = metadata.map_err(|error| cause(&file.failed, path, error.to_string()))?;
-    if has_sidecars(&metadata) {
-        return Ok(None);
-    }
-    let metadata = metadata.metadata();
-    let Some(leaf) = path_leaf(metadata) else { return Ok(Some(0)) };
+    Ok(if has_sidecars(&metadata) { None } else { live_files(metadata.metadata()) })
+}
+
+/// Counts the live files by the footer; `None` where it does not tell.
+fn live_files(metadata: &ParquetMetaData) -> Option<u64> {
+    let Some(leaf) = path_leaf(metadata) else { return Some(0) };
     let in_group = |group: &RowGroupMetaData| {
         let nulls = group.column(leaf).statistics()?.null_count_opt()?;
         u64::try_from(group.num_rows()).ok()?.checked_sub(nulls)
     };
-    Ok(metadata.row_groups().iter().map(in_group).sum())
+    metadata.row_groups().iter().map(in_group).sum()
 }
 
 /// Returns why a file was not read: what the store answered, or `problem` with its content.
@@ -134,7 +146,7 @@ fn has_sidecars(metadata: &ArrowReaderMetadata) -> bool {
     metadata.schema().field_with_name("sidecar").is_ok()
 }
 
-async fn read_rows(mut file: RangedFile, names: &Arc<Names>) -> Result<Option<Parsed>, String> {
+async fn read_rows(mut file: RangedFile, names: &Arc<Names>) -> Result<Option<NamedRows>, String> {
     let text = |error: ParquetError| error.to_string();
     let options = columns::options().with_page_index_policy(PageIndexPolicy::Optional);
     let metadata = ArrowReaderMetadata::load_async(&mut file, options).await.map_err(text)?;
@@ -160,7 +172,9 @@ async fn read_rows(mut file: RangedFile, names: &Arc<Names>) -> Result<Option<Pa
             row::append_actions(&mut parsed, &batch)?;
         }
     }
-    Ok(Some(parsed))
+    let metadata = metadata.metadata();
+    let (files, is_ours) = (live_files(metadata), paths_value(metadata).is_some());
+    Ok(Some(NamedRows { parsed, files, is_ours }))
 }
 
 /// Which rows of a row group may match.
@@ -172,7 +186,8 @@ enum Selected {
 /// Chooses the rows of the row group by the file's index; `None` when none can match.
 fn selection(metadata: &ParquetMetaData, group: usize, names: &Names) -> Option<Selected> {
     let rows = usize::try_from(metadata.row_group(group).num_rows()).unwrap_or(usize::MAX);
-    if !names.vectors.is_empty() || !has_plain_paths(metadata) {
+    let is_plain = paths_value(metadata) == Some(PLAIN_PATHS_VALUE);
+    if !names.vectors.is_empty() || !is_plain {
         return Some(Selected::All);
     }
     let Some(pages) = pages(metadata, group, rows) else { return Some(Selected::All) };
@@ -203,16 +218,13 @@ impl Page<'_> {
     }
 }
 
-fn has_plain_paths(metadata: &ParquetMetaData) -> bool {
-    let known = metadata.file_metadata().key_value_metadata();
-    known.is_some_and(|known| {
-        known
-            .iter()
-            .any(|pair| pair.key == PLAIN_PATHS && pair.value.as_deref() == Some(PLAIN_PATHS_VALUE))
-    })
+/// Returns what a file of ours says of its paths; `None` for one of another engine.
+fn paths_value(metadata: &ParquetMetaData) -> Option<&str> {
+    let known = metadata.file_metadata().key_value_metadata()?;
+    known.iter().find(|pair| pair.key == PLAIN_PATHS)?.value.as_deref()
 }
 
-/// Lists the pages of the paths; `None` when the file has no index of them.
+/// Lists the pages of the paths; `None` when the file has no index of them that fits its rows.
 fn pages(metadata: &ParquetMetaData, group: usize, rows: usize) -> Option<Vec<Page<'_>>> {
     let leaf = path_leaf(metadata)?;
     let ColumnIndexMetaData::BYTE_ARRAY(bounds) = metadata.column_index()?.get(group)?.get(leaf)?
@@ -220,6 +232,9 @@ fn pages(metadata: &ParquetMetaData, group: usize, rows: usize) -> Option<Vec<Pa
         return None;
     };
     let places = metadata.offset_index()?.get(group)?.get(leaf)?.page_locations();
+    if bounds.num_pages() != places.len() as u64 || places.first()?.first_row_index != 0 {
+        return None;
+    }
     let first = |page: usize| match places.get(page) {
         Some(place) => usize::try_from(place.first_row_index).ok(),
         None => Some(rows),
@@ -230,7 +245,8 @@ fn pages(metadata: &ParquetMetaData, group: usize, rows: usize) -> Option<Vec<Pa
                 true => None,
                 false => Some((bounds.min_value(page)?, bounds.max_value(page)?)),
             };
-            Some(Page { bounds, rows: first(page)?..first(page + 1)? })
+            let rows = first(page)?..first(page + 1)?;
+            (rows.start <= rows.end).then_some(Page { bounds, rows })
         })
         .collect()
 }
@@ -350,5 +366,106 @@ impl AsyncFileReader for RangedFile {
             Ok(Arc::new(reader.load_and_finish(&mut *self, size).await?))
         }
         .boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::ArrayRef;
+    use arrow::datatypes::Field;
+    use parquet::arrow::ArrowWriter;
+    use parquet::file::metadata::{KeyValue, OffsetIndexBuilder};
+    use parquet::file::properties::WriterProperties;
+
+    use super::*;
+
+    /// The metadata of a file with these paths, two a page.
+    fn metadata_of(paths: &[Option<&str>]) -> ParquetMetaData {
+        let paths: ArrayRef = Arc::new(StringArray::from(paths.to_vec()));
+        let field = Field::new("path", DataType::Utf8, true);
+        let add: ArrayRef = Arc::new(StructArray::from(vec![(Arc::new(field), paths)]));
+        let batch = RecordBatch::try_from_iter([("add", add)]).unwrap();
+        let plain = KeyValue::new(PLAIN_PATHS.to_owned(), PLAIN_PATHS_VALUE.to_owned());
+        let properties = WriterProperties::builder()
+            .set_data_page_row_count_limit(2)
+            .set_write_batch_size(2)
+            .set_key_value_metadata(Some(vec![plain]))
+            .build();
+        let mut writer =
+            ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties)).unwrap();
+        writer.write(&batch).unwrap();
+        let bytes = Bytes::from(writer.into_inner().unwrap());
+        let options = columns::options().with_page_index_policy(PageIndexPolicy::Required);
+        let metadata = ArrowReaderMetadata::load(&bytes, options).unwrap();
+        ParquetMetaData::clone(metadata.metadata())
+    }
+
+    fn names(paths: &[&str]) -> Names {
+        let data = paths.iter().map(|path| (*path).to_owned()).collect();
+        Names { data, ..Names::default() }
+    }
+
+    /// The rows that are read; all of them as 0.
+    fn rows_read(metadata: &ParquetMetaData, names: &Names) -> Option<usize> {
+        selection(metadata, 0, names).map(|selected| match selected {
+            Selected::All => 0,
+            Selected::Ranges(ranges) => ranges.row_count(),
+        })
+    }
+
+    #[test]
+    fn pages_that_may_hold_a_path_are_read() {
+        let long = |end: &str| format!("p={}/{end}", "x".repeat(100));
+        let (one, two) = (long("1"), long("2"));
+        let metadata = metadata_of(&[
+            Some("a"),
+            Some("c"),
+            Some("e"),
+            None,
+            None,
+            None,
+            Some(&one),
+            Some(&two),
+            Some("\u{10ffff}x"),
+        ]);
+        for (paths, expect) in [
+            (&["a"][..], Some(2)),
+            (&["b", "d"], Some(2)),
+            (&["c", "e"], Some(4)),
+            (&["Z", "d", "f"], None),
+            // Bounds are cut after 64 bytes.
+            (&[&long("1")], Some(2)),
+            (&[&long("3")], Some(2)),
+            (&["\u{10ffff}x"], Some(1)),
+            (&[], None),
+        ] {
+            assert_eq!(rows_read(&metadata, &names(paths)), expect, "{paths:?}");
+        }
+        let with_vectors = Names { vectors: ["v".to_owned()].into(), ..names(&["a"]) };
+        assert_eq!(rows_read(&metadata, &with_vectors), Some(0));
+    }
+
+    #[test]
+    fn an_index_that_does_not_fit_the_rows_is_not_used() {
+        let metadata = metadata_of(&[Some("a"), Some("b"), Some("c"), Some("d"), Some("e")]);
+        for (rows_by_page, expect) in [
+            (&[2, 2, 1][..], Some(2)),
+            (&[], Some(0)),
+            (&[5], Some(0)),
+            (&[2, 1, 1, 1], Some(0)),
+            (&[4, -2, 3], Some(0)),
+            (&[9, 9, 9], Some(0)),
+        ] {
+            let mut index = OffsetIndexBuilder::new();
+            for rows in rows_by_page {
+                index.append_row_count(*rows);
+                index.append_offset_and_size(0, 1);
+            }
+            let index = Some(vec![vec![index.build()]]);
+            let odd = metadata.clone().into_builder().set_offset_index(index).build();
+            assert_eq!(rows_read(&odd, &names(&["a"])), expect, "{rows_by_page:?}");
+        }
     }
 }

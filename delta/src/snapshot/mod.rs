@@ -15,7 +15,7 @@ mod time;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use onward::{LiveAt, Onward, go_on, live_in};
+pub(crate) use onward::{LiveAt, LiveIn, Onward, go_on, live_in};
 pub(crate) use read::read_found;
 pub use read::{read, read_with_tombstones};
 pub use state::{CommitDigest, Snapshot, TableState, WithTombstones};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use deepclone_common::store::table::TableStore;
 use futures::{StreamExt, TryStreamExt, stream};
+use serde_json::value::RawValue;
 
 use super::replay::Replay;
 use super::state::{CommitDigest, TableState};
@@ -13,7 +14,7 @@ use super::{once, time};
 use crate::actions::{Add, LogAction};
 use crate::error::DeltaError;
 use crate::file_key::{FileKey, LogKey};
-use crate::log::{self, COMMITS_AT_ONCE_MAX, Commit, LogEntry, LogSegment, Names};
+use crate::log::{self, COMMITS_AT_ONCE_MAX, Commit, LogEntry, LogSegment, NamedCheckpoint, Names};
 use crate::protocol::has_in_commit_timestamps;
 
 /// Files, and whether each is live.
@@ -26,8 +27,8 @@ pub(crate) struct Onward {
     pub(crate) table: TableState,
     /// The files that they name: the newest `add`, or none for a file that they removed.
     pub(crate) files: BTreeMap<LogKey, Option<Add>>,
-    /// The files that were named up to each of the versions that were asked for.
-    pub(crate) live_at: BTreeMap<u64, LiveAt>,
+    /// The files that were named up to the version that was asked for.
+    pub(crate) live_at: LiveAt,
     /// True when one of them changed rows.
     pub(crate) changes_rows: bool,
     /// What identifies the last one.
@@ -39,7 +40,7 @@ pub(crate) struct Onward {
 }
 
 /// Reads `commits`, which follow on a commit of the time `before_ms` that left `table`, and notes
-/// which files are live at the versions `stops`. `None` when one is gone, or holds what only the
+/// which files are live at the version `stop`. `None` when one is gone, or holds what only the
 /// whole state can judge.
 ///
 /// # Errors
@@ -49,10 +50,11 @@ pub(crate) async fn go_on(
     table: TableState,
     before_ms: i64,
     commits: &[(u64, LogEntry)],
-    stops: &[u64],
+    stop: Option<u64>,
 ) -> Result<Option<Onward>, DeltaError> {
+    let was_timed = has_in_commit_timestamps(&table.protocol, &table.metadata.configuration);
     let mut replay = Replay::of(table);
-    let mut live_at = BTreeMap::new();
+    let mut live_at = LiveAt::new();
     let mut changes_rows = false;
     let mut last = None;
     let versions: Vec<u64> = commits.iter().map(|(version, _)| *version).collect();
@@ -75,17 +77,32 @@ pub(crate) async fn go_on(
         let Commit { version, actions, .. } = commit;
         changes_rows |= actions.iter().any(LogAction::changes_rows);
         replay.apply(&source.uri, &file, actions);
-        if stops.contains(&version) {
-            live_at.insert(version, replay.live());
+        if stop == Some(version) {
+            live_at = replay.live();
         }
     }
     drop(reads);
     let Some(((commit, ict), (table, files))) = last.zip(replay.changes()) else { return Ok(None) };
     let is_timed = has_in_commit_timestamps(&table.protocol, &table.metadata.configuration);
     let ict = ict.filter(|_| is_timed);
+    // The times of files alone count then, of all commits that the log still holds.
+    let is_timed_anew = was_timed && ict.is_none();
+    if table.metadata.schema_string.is_empty() || is_timed_anew {
+        return Ok(None);
+    }
     let written_ms = time::growing_after(before_ms, commits).last().map(|(_, ms)| ms);
     let commit_ms = ict.or(written_ms).unwrap_or_default();
     Ok(Some(Onward { table, files, live_at, changes_rows, commit, commit_ms, ict }))
+}
+
+/// Files of a table's newest version, and what they were read from.
+#[derive(Debug)]
+pub(crate) struct LiveIn {
+    pub(crate) files: BTreeMap<FileKey, Add>,
+    /// The checkpoint, if there is one.
+    pub(crate) checkpoint: Option<NamedCheckpoint>,
+    /// The `commitInfo` of each commit after it that has one, oldest first.
+    pub(crate) infos: Vec<(u64, Box<RawValue>)>,
 }
 
 /// Reads the live files of the newest version that lie in the objects `names`. `None` when the log
@@ -97,17 +114,21 @@ pub(crate) async fn live_in(
     table: &TableStore,
     segment: &LogSegment,
     names: &Arc<Names>,
-) -> Result<Option<BTreeMap<FileKey, Add>>, DeltaError> {
-    let checkpoint = segment.checkpoints.first();
-    let start = checkpoint.map(|found| found.version);
-    let Ok(commits) = segment.commits_after(start) else { return Ok(None) };
+) -> Result<Option<LiveIn>, DeltaError> {
+    let start = segment.checkpoints.first();
+    let Ok(commits) = segment.commits_after(start.map(|found| found.version)) else {
+        return Ok(None);
+    };
     let mut live: BTreeMap<LogKey, Add> = BTreeMap::new();
-    if let Some(checkpoint) = checkpoint {
-        match log::checkpoint::read_named(table, checkpoint, names).await {
-            Ok(adds) => live.extend(adds.into_iter().map(|add| (LogKey::of_add(&add), add))),
+    let (mut checkpoint, mut infos) = (None, Vec::new());
+    if let Some(start) = start {
+        let (adds, found) = match log::checkpoint::read_named(table, start, names).await {
+            Ok(found) => found,
             Err(DeltaError::Damaged { .. }) => return Ok(None),
             Err(error) => return Err(error),
-        }
+        };
+        live.extend(adds.into_iter().map(|add| (LogKey::of_add(&add), add)));
+        checkpoint = Some(found);
     }
     let versions: Vec<u64> = commits.iter().map(|(version, _)| *version).collect();
     let mut reads = stream::iter(versions)
@@ -126,12 +147,13 @@ pub(crate) async fn live_in(
                     live.insert(LogKey::of_add(&add), add);
                 }
                 LogAction::Remove(remove) => drop(live.remove(&LogKey::of_remove(&remove))),
+                LogAction::CommitInfo(info) => infos.push((commit.version, info)),
                 _ => {}
             }
         }
     }
     let count = live.len();
     let keyed = live.into_values().map(|add| Ok((FileKey::of_add(&table.uri, &add)?, add)));
-    let Ok(keyed) = keyed.collect::<Result<BTreeMap<_, _>, DeltaError>>() else { return Ok(None) };
-    Ok((keyed.len() == count).then_some(keyed))
+    let Ok(files) = keyed.collect::<Result<BTreeMap<_, _>, DeltaError>>() else { return Ok(None) };
+    Ok((files.len() == count).then_some(LiveIn { files, checkpoint, infos }))
 }

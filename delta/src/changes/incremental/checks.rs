@@ -15,8 +15,9 @@ use crate::hash::hex;
 use crate::io;
 use crate::log::{self, CheckpointFiles};
 use crate::paths;
+use crate::replica::SyncRecord;
 use crate::replica::synced::Synced;
-use crate::snapshot::{CommitDigest, LiveAt};
+use crate::snapshot::{CommitDigest, LiveAt, LiveIn};
 
 /// The most bytes of a synced commit that is read again. A larger one is known by its file's tag,
 /// size and time.
@@ -36,30 +37,41 @@ pub(super) async fn is_synced_commit(
     Ok(hash.is_some() && hash == body.source_commit_sha256)
 }
 
-/// Returns whether each of the source's checkpoints holds as many files as are live by its commits.
+/// Returns whether the source's checkpoint holds as many files as are live by its commits.
 /// One whose files cannot be counted without reading them counts as different.
 pub(super) async fn is_counted_alike(
     source: &TableStore,
     extent: &Extent,
-    (live, live_at): (&BTreeMap<FileKey, Add>, &BTreeMap<u64, LiveAt>),
-    checkpoints: &[CheckpointFiles],
+    (live, live_at): (&BTreeMap<FileKey, Add>, &LiveAt),
+    checkpoint: Option<&CheckpointFiles>,
 ) -> Result<bool, DeltaError> {
+    let Some(checkpoint) = checkpoint else { return Ok(true) };
     let Extent::Changed { before, .. } = extent else { return Ok(false) };
-    for checkpoint in checkpoints {
-        let counted = match log::checkpoint::count_files(source, checkpoint).await {
-            Err(DeltaError::Damaged { .. }) => None,
-            settled => settled?,
-        };
-        let named = live_at.get(&checkpoint.version);
-        let nothing = LiveAt::new();
-        let Some((more, less)) = difference(&source.uri, live, named.unwrap_or(&nothing)) else {
-            return Ok(false);
-        };
-        if counted != (before.source_num_of_files + more).checked_sub(less) {
-            return Ok(false);
-        }
+    let counted = match log::checkpoint::count_files(source, checkpoint).await {
+        Err(DeltaError::Damaged { .. }) => None,
+        settled => settled?,
+    };
+    let Some((more, less)) = difference(&source.uri, live, live_at) else { return Ok(false) };
+    Ok(counted.is_some() && counted == (before.source_num_of_files + more).checked_sub(less))
+}
+
+/// Returns whether the replica's checkpoint has what the last sync left: it is older than that sync
+/// or ours, for those of other engines may leave fields out, and it has as many files as the syncs
+/// counted.
+pub(super) fn is_checkpoint_of(live: &LiveIn, last: &SyncRecord) -> bool {
+    let Some(checkpoint) = live.checkpoint else { return true };
+    if checkpoint.version >= last.version && !checkpoint.is_ours {
+        return false;
     }
-    Ok(true)
+    let next = live.infos.iter().find_map(|(at, info)| SyncRecord::parse(*at, info.get()));
+    let files = match next {
+        Some(next) => next.metrics.and_then(|metrics| {
+            let after = metrics.source_num_of_files + metrics.num_removed_files;
+            after.checked_sub(metrics.num_copied_files)
+        }),
+        None => last.metrics.map(|metrics| metrics.source_num_of_files),
+    };
+    files.is_some() && checkpoint.files == files
 }
 
 /// Counts the files that joined and left `live`, as far as they are named.

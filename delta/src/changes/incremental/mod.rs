@@ -32,12 +32,12 @@ use crate::paths;
 use crate::properties::Maintenance;
 use crate::protocol;
 use crate::replica::synced::{self, Synced};
-use crate::replica::{LastSync, identity, part};
+use crate::replica::{LastSync, SyncRecord, identity, part};
 use crate::snapshot::{self, Onward, Snapshot, TableState};
 
 mod checks;
 
-use checks::{has_figures_of_checksum, is_counted_alike, is_synced_commit};
+use checks::{has_figures_of_checksum, is_checkpoint_of, is_counted_alike, is_synced_commit};
 
 /// The most bytes of the source's new commits. Above it both whole states are compared, in one pass
 /// and with less memory.
@@ -53,8 +53,9 @@ struct News {
     synced: Synced,
     /// The source's commits since the last sync, up to the version that is wanted.
     commits: Vec<(u64, LogEntry)>,
-    /// The source's checkpoints of these versions, and of the last sync's.
-    checkpoints: Vec<CheckpointFiles>,
+    /// The source's newest checkpoint of these versions or the last sync's: the one that a whole
+    /// plan reads.
+    checkpoint: Option<CheckpointFiles>,
     /// The replica's head: the commit of the last sync.
     head: LogEntry,
 }
@@ -137,12 +138,11 @@ async fn news(
     let bytes: u64 = at_source.newer.iter().map(|(_, entry)| entry.size).sum();
     let (commits, head) = (at_source.newer, at_target.known);
     let wanted = commits.last().map_or(base, |(version, _)| *version);
-    let checkpoints = at_source.checkpoints.into_iter();
-    let checkpoints = checkpoints.filter(|found| found.version <= wanted).collect();
+    let checkpoint = at_source.checkpoints.into_iter().find(|found| found.version <= wanted);
     if bytes > NEW_BYTES_MAX {
         return whole("the newer commits are large");
     }
-    Ok(Some(News { synced, commits, checkpoints, head }))
+    Ok(Some(News { synced, commits, checkpoint, head }))
 }
 
 /// Builds the change set; `None` when both tables must be read.
@@ -151,18 +151,18 @@ async fn changes(
     spec: &CloneSpec,
     sync: JobId,
     within: &Within<'_>,
-    News { synced, commits, checkpoints, head }: News,
+    News { synced, commits, checkpoint, head }: News,
 ) -> Result<Option<ChangeSet>, DeltaError> {
     let of_source = |error: DeltaError| error.of(Side::Source);
     let (before, before_ms) = (synced.source.clone(), synced.record.body.source_commit_time);
-    let stops: Vec<u64> = checkpoints.iter().map(|found| found.version).collect();
-    let found = snapshot::go_on(tables.source, before, before_ms, &commits, &stops);
+    let stop = checkpoint.as_ref().map(|found| found.version);
+    let found = snapshot::go_on(tables.source, before, before_ms, &commits, stop);
     let (found, is_same) = futures::future::join(found, is_synced_commit(tables, &synced)).await;
     let Some(onward) = found.map_err(of_source)? else {
         return whole("a newer commit is gone, or odd");
     };
     // What a checkpoint holds of a part alone cannot be counted.
-    let may_differ = !checkpoints.is_empty() || !is_described_alike(&onward.table, &synced.source);
+    let may_differ = checkpoint.is_some() || !is_described_alike(&onward.table, &synced.source);
     if !is_same.map_err(of_source)? || (spec.partition_filter.is_some() && may_differ) {
         return whole(
             "the source's history, or what its partitions mean, is not known to be the same",
@@ -171,14 +171,16 @@ async fn changes(
     let (changes_rows, named) = (onward.changes_rows, onward.files.clone());
     let live_at = onward.live_at.clone();
     let mut wanted = wanted(&commits, onward);
-    protocol::check(&wanted.protocol, &wanted.metadata, &spec.allowed_features)
-        .map_err(of_source)?;
+    let (known, allowed) = (&synced.replica, &spec.allowed_features);
+    protocol::check(&wanted.protocol, &wanted.metadata, allowed).map_err(of_source)?;
+    protocol::check(&known.protocol, &known.metadata, allowed)
+        .map_err(|error| error.of(Side::Target))?;
     let predicate = part::parse(spec.partition_filter.as_deref(), &wanted)?;
     let scope = identity::scope(spec.mode, predicate.as_ref(), false);
     if scope != synced.record.body.scope {
         return whole("another part is asked for");
     }
-    let Some(live) = live_in_replica(tables, &named).await? else {
+    let Some(live) = live_in_replica(tables, &synced.record, &named).await? else {
         return whole("the replica's files of these names cannot be told alone");
     };
     let Some(files) = after(&tables.source.uri, &live, named) else {
@@ -195,7 +197,8 @@ async fn changes(
     let Some(extent) = extent(&synced, changes_rows) else {
         return whole("the last sync's figures are not known");
     };
-    let is_whole = is_counted_alike(tables.source, &extent, (&live, &live_at), &checkpoints).await;
+    let is_whole =
+        is_counted_alike(tables.source, &extent, (&live, &live_at), checkpoint.as_ref()).await;
     if !is_whole.map_err(of_source)? {
         return whole("a checkpoint of the source counts other files");
     }
@@ -215,8 +218,13 @@ async fn changes(
 
 /// Returns whether a predicate over the partitions means the same in both.
 fn is_described_alike(left: &TableState, right: &TableState) -> bool {
+    let is_mapped = |table: &TableState| {
+        protocol::has_column_mapping(&table.protocol, &table.metadata.configuration)
+    };
+    let same_mapping = is_mapped(left) == is_mapped(right);
     let (left, right) = (&left.metadata, &right.metadata);
-    left.partition_columns == right.partition_columns
+    same_mapping
+        && left.partition_columns == right.partition_columns
         && left.schema_string == right.schema_string
         && left.configuration == right.configuration
 }
@@ -225,8 +233,9 @@ fn is_described_alike(left: &TableState, right: &TableState) -> bool {
 /// their deletion vectors; `None` when only the whole replica can tell.
 async fn live_in_replica(
     Tables { source, target }: Tables<'_>,
+    last: &SyncRecord,
     named: &Named,
-) -> Result<Option<BTreeMap<FileKey, Add>>, DeltaError> {
+) -> Result<Option<Files>, DeltaError> {
     let Some(mut names) = names(&source.uri, named) else { return Ok(None) };
     if target.kind() == StoreKind::Local && !fits_disk(target, &mut names).await? {
         return Ok(None);
@@ -236,7 +245,11 @@ async fn live_in_replica(
         settled => settled.map_err(|error| error.of(Side::Target))?,
     };
     let live = snapshot::live_in(target, &segment, &Arc::new(names)).await;
-    live.map_err(|error| error.of(Side::Target))
+    let live = live.map_err(|error| error.of(Side::Target))?;
+    if live.as_ref().is_some_and(|live| !is_checkpoint_of(live, last)) {
+        return whole("a checkpoint of the replica is not as the last sync left it");
+    }
+    Ok(live.map(|live| live.files))
 }
 
 /// Collects the objects of the files that the commits name; `None` for a path that another spelling

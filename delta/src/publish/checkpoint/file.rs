@@ -58,13 +58,14 @@ pub(super) fn write(state: &CheckpointState) -> Result<Vec<u8>, ParquetError> {
 
 fn properties(state: &CheckpointState) -> WriterProperties {
     let is_plain = state.adds.iter().all(|add| named::is_plain(&add.path));
-    let plain = KeyValue::new(named::PLAIN_PATHS.to_owned(), named::PLAIN_PATHS_VALUE.to_owned());
+    let paths = if is_plain { named::PLAIN_PATHS_VALUE } else { named::SPELLED_PATHS_VALUE };
+    let paths = KeyValue::new(named::PLAIN_PATHS.to_owned(), paths.to_owned());
     let builder = WriterProperties::builder()
         .set_compression(Compression::SNAPPY)
         .set_max_row_group_row_count(Some(GROUP_ROWS))
         .set_data_page_row_count_limit(PAGE_ROWS)
         .set_write_batch_size(PAGE_ROWS)
-        .set_key_value_metadata(is_plain.then(|| vec![plain]));
+        .set_key_value_metadata(Some(vec![paths]));
     let without_dictionary = |builder: WriterPropertiesBuilder, column: [&str; 2]| {
         builder.set_column_dictionary_enabled(
             ColumnPath::from(column.map(str::to_owned).to_vec()),

@@ -118,7 +118,8 @@ async fn files_are_found_by_their_objects_without_reading_the_others() {
         let absent = ["p=1/1234567.parquet", "p=0/a", "p=2/a"].map(str::to_owned);
         let data = [7, 30_000, 69_999].map(key).into_iter().chain(absent).collect();
         let names = Arc::new(Names { data, ..Names::default() });
-        let mut found = read_named(&table, &checkpoint, &names).await.unwrap();
+        let (mut found, known) = read_named(&table, &checkpoint, &names).await.unwrap();
+        assert_eq!((known.files, known.is_ours), (Some(70_000), true));
         found.sort_by(|a, b| a.path.cmp(&b.path));
         let expected = numbered(70_000, path);
         let line = |add: &Add| LogAction::Add(Add { data_change: false, ..add.clone() }).to_json();
@@ -144,7 +145,7 @@ async fn files_are_found_by_the_object_of_their_deletion_vector() {
     let (table, checkpoint, _) = stored(adds).await;
     let object = "ab/deletion_vector_d2c639aa-8816-431a-aaf6-d3fe2512ff61.bin";
     let names = Names { data: ["p=1/7".to_owned()].into(), vectors: [object.to_owned()].into() };
-    let found = read_named(&table, &checkpoint, &Arc::new(names)).await.unwrap();
+    let (found, _) = read_named(&table, &checkpoint, &Arc::new(names)).await.unwrap();
     let mut paths: Vec<_> = found.iter().map(|add| add.path.as_str()).collect();
     paths.sort_unstable();
     assert_eq!(paths, ["p=1/2", "p=1/5", "p=1/7"]);
