@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer};
 
+/// A key and its text.
+type Entry = (Box<str>, Option<Box<str>>);
+
 /// Optional texts by key, sorted by key. A file has few of them, and a table very many files, so
 /// they take no more memory than they need.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Texts(Box<[(Box<str>, Option<Box<str>>)]>);
+pub struct Texts(Box<[Entry]>);
 
 impl Texts {
     /// Returns the text under `key`; the outer `None` is for an absent key.
@@ -38,7 +41,7 @@ impl Texts {
 /// The last one counts of texts with one key.
 impl<K: Into<Box<str>>, V: Into<Box<str>>> FromIterator<(K, Option<V>)> for Texts {
     fn from_iter<I: IntoIterator<Item = (K, Option<V>)>>(texts: I) -> Self {
-        let mut texts: Vec<(Box<str>, Option<Box<str>>)> =
+        let mut texts: Vec<Entry> =
             texts.into_iter().map(|(key, text)| (key.into(), text.map(Into::into))).collect();
         if !texts.is_sorted_by(|(a, _), (b, _)| a < b) {
             let sorted: BTreeMap<_, _> = texts.into_iter().collect();

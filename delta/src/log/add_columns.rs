@@ -1,4 +1,4 @@
-//! The columns of `add` in a checkpoint, read to files without a detour over JSON. Only columns that
+//! The columns of `add` in a checkpoint, read to files without a detour over JSON: only columns that
 //! an `add` has fields for, in the types that writers give them.
 
 use arrow::array::{
