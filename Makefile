@@ -4,6 +4,7 @@
 # check  the one gate: what continuous integration runs
 # simulate  fresh seeds of the simulations: make simulate SEEDS=100000; FIRST=N repeats a run
 # bench  the side-by-side with rclone      make bench ARGS="--only small --link 20ms"
+# bench-scale  what planning costs, by the size of the table and of the change
 # bench-kills  a sync whose workers are killed, over a link with faults
 # mutants  what no test notices of small changes to core and delta: takes hours
 # histories  random tables by Spark, synced and compared    make histories ARGS="--seeds 0..41"
@@ -21,7 +22,7 @@ ALONE := mkdir -p $(CACHE) && flock $(CACHE)/build.lock
 SEEDS ?= 10000
 FIRST ?= $(shell date +%s%N)
 
-.PHONY: run test quick check lint tidy unit deny simulate bench bench-kills mutants histories
+.PHONY: run test quick check lint tidy unit deny simulate bench bench-scale bench-kills mutants histories
 
 run:
 	cargo run --release -- $(ARGS)
@@ -58,6 +59,10 @@ simulate:
 bench:
 	cargo build --release --locked -p deepclone -p deepclone-benches
 	python3 benches/side_by_side.py --rclone "$$(python3 $(ENVIRONMENT) rclone)" $(ARGS)
+
+bench-scale:
+	cargo build --release --locked -p deepclone -p deepclone-benches --bins --examples
+	python3 benches/scale.py --python "$$(python3 $(ENVIRONMENT) python)" $(ARGS)
 
 bench-kills:
 	cargo build --release --locked -p deepclone -p deepclone-benches -p deepclone-coordinator \

