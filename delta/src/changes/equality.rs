@@ -37,6 +37,9 @@ pub(crate) fn is_replaced(replica: &Add, source: &Add) -> bool {
 /// Returns whether two statistics have different counts of rows or nulls, or different bounds of
 /// one column. Bounds are compared only where both are tight: a deletion vector widens them.
 fn stats_contradict(left: Option<&str>, right: Option<&str>) -> bool {
+    if left == right {
+        return false;
+    }
     let parse = |stats: Option<&str>| serde_json::from_str::<StatsNumbers>(stats?).ok();
     let (Some(left), Some(right)) = (parse(left), parse(right)) else { return false };
     let rows = |stats: &StatsNumbers| canonical(stats.num_records.as_ref()?.get());
