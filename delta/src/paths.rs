@@ -34,6 +34,10 @@ pub fn decode(root_uri: &str, path: &str) -> Result<DecodedPath, DeltaError> {
     if is_own_key(path) {
         return Ok(DecodedPath { key: path.to_owned() });
     }
+    taken_apart(root_uri, path)
+}
+
+fn taken_apart(root_uri: &str, path: &str) -> Result<DecodedPath, DeltaError> {
     let refuse = |problem| DeltaError::Path { path: path.to_owned(), problem };
     let key = if let Some(location) = Location::parse(path).map_err(refuse)? {
         below_root(root_uri, &location).map_err(refuse)?

@@ -172,3 +172,26 @@ async fn local_files_are_found_by_their_decoded_keys() {
     }
     std::fs::remove_dir_all(folder).unwrap();
 }
+
+#[test]
+fn a_path_that_is_taken_for_its_own_key_is_the_key_that_taking_it_apart_gives() {
+    let alphabet = ["a", "/", ".", "_", "%2E", ":", "#", " ", "\u{e9}", "\u{7}", "_delta_log"];
+    let mut paths = vec![String::new()];
+    for _ in 0..4 {
+        let longer = paths.iter().flat_map(|path| alphabet.map(|more| format!("{path}{more}")));
+        paths.extend(longer.collect::<Vec<_>>());
+        paths.sort();
+        paths.dedup();
+    }
+    let own = paths.iter().filter(|path| is_own_key(path));
+    let mut count = 0;
+    for path in own {
+        count += 1;
+        for root in ["file:///t", "s3://b/t"] {
+            assert_eq!(taken_apart(root, path).unwrap().key, *path);
+        }
+        let segments = path.split('/');
+        assert!(segments.clone().all(|part| !matches!(part, "" | "." | "..")), "{path}");
+    }
+    assert!(count > 50 && count * 10 < paths.len(), "{count} of {}", paths.len());
+}
