@@ -89,6 +89,10 @@ pub(crate) struct SinceVersion {
     pub(crate) checkpoints: Vec<CheckpointFiles>,
 }
 
+/// Versions below this one are listed from the log's begin, in one page: no store leaves out what
+/// is there.
+const YOUNG: u64 = 250;
+
 /// Lists the files of `version` and later ones; `None` when the log does not show that commit or
 /// lacks a newer one, and when the listing leaves out what is there.
 ///
@@ -98,7 +102,9 @@ pub(crate) async fn since(
     table: &TableStore,
     version: u64,
 ) -> Result<Option<SinceVersion>, DeltaError> {
-    let Listing { mut commits, checkpoints } = listing(table, Some(version)).await?;
+    let start = (version >= YOUNG).then_some(version);
+    let Listing { mut commits, mut checkpoints } = listing(table, start).await?;
+    checkpoints.retain(|found| found.version >= version);
     let mut newer = commits.split_off(&version).into_iter();
     let Some((_, known)) = newer.next().filter(|(first, _)| *first == version) else {
         return Ok(None);
@@ -107,11 +113,14 @@ pub(crate) async fn since(
     let newest = version + newer.len() as u64;
     let is_whole = (version + 1..=newest).eq(newer.iter().map(|(version, _)| *version))
         && checkpoints.first().is_none_or(|found| found.version <= newest);
-    let is_newest = match io::exists(table, &commit_path(newest + 1)).await {
-        Ok(exists) => !exists,
-        // Some stores deny what is absent to those who may not list all.
-        Err(DeltaError::Storage { denied: true, .. }) => false,
-        Err(error) => return Err(error),
+    let is_newest = match start {
+        None => true,
+        Some(_) => match io::exists(table, &commit_path(newest + 1)).await {
+            Ok(exists) => !exists,
+            // Some stores deny what is absent to those who may not list all.
+            Err(DeltaError::Storage { denied: true, .. }) => false,
+            Err(error) => return Err(error),
+        },
     };
     Ok((is_whole && is_newest).then_some(SinceVersion { known, newer, checkpoints }))
 }

@@ -1,8 +1,9 @@
 //! Real writers change the source between syncs: rows equal each time, exactly the new objects.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use deepclone_tests::process;
 use deepclone_tests::readers::Seen;
 use deepclone_tests::writers::{self, spark};
 use serde_json::json;
@@ -58,6 +59,49 @@ impl Pair {
         assert!(judges.contains(&"duckdb".to_owned()), "{judges:?} after {change}");
         self.live = live;
         self.version = version;
+    }
+}
+
+/// Syncs, and returns whether it read the newer commits alone.
+async fn reads_only_newer(state: &Path, source: &Place, target: &Place) -> bool {
+    let mut command = process::deepclone();
+    command.args(["clone", &source.uri(), &target.uri(), "--output", "json"]);
+    command.envs(source.settings("SOURCE_")).envs(target.settings("TARGET_"));
+    command.env("XDG_STATE_HOME", state).env("DEEPCLONE_LOG", "deepclone_delta=debug");
+    let ended = sync::finish(command).await.succeeded();
+    !ended.stderr.contains("both tables are read whole")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sync_that_follows_reads_the_newer_commits_alone_in_every_store() {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let state = scratch.path().join("state");
+    let at = |name: &str| scratch.path().join(name);
+    let replicas = [
+        (Place::south("newer"), "of-s3"),
+        (Place::azure("newer"), "of-azure"),
+        (Place::Local(at("replica")), "of-disk"),
+    ];
+    for (replica, name) in replicas {
+        let folder = at(&format!("{name}-source"));
+        table::synthetic(&folder, 3, 10);
+        let (source, further) = (Place::Local(folder.clone()), Place::Local(at(name)));
+        for (from, to) in [(&source, &replica), (&replica, &further)] {
+            assert!(!reads_only_newer(&state, from, to).await, "{name}: there was no sync before");
+        }
+        for version in 1..=2 {
+            let file = format!("new-{version}.bin");
+            std::fs::write(folder.join(&file), b"new").expect("a new file");
+            let add = json!({"add": {"path": file, "partitionValues": {}, "size": 3,
+                "modificationTime": 1, "dataChange": true}});
+            let commit = folder.join(format!("_delta_log/{version:020}.json"));
+            std::fs::write(commit, add.to_string()).expect("a new commit");
+            for (from, to) in [(&source, &replica), (&replica, &further)] {
+                assert!(reads_only_newer(&state, from, to).await, "{name}: version {version}");
+                assert!(reads_only_newer(&state, from, to).await, "{name}: nothing to do");
+                replica::assert_same_objects(from, to, version).await;
+            }
+        }
     }
 }
 
