@@ -1,5 +1,7 @@
 //! After the commit: the checkpoint, then the hints. The replica is complete without any of them.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use deepclone_common::store::table::TableStore;
 use deepclone_core::spec::SourcePoint;
@@ -14,7 +16,7 @@ use crate::io::{self, PutOutcome};
 use crate::log;
 use crate::properties::Maintenance;
 use crate::replica::{hint, synced};
-use crate::snapshot::{self, WithTombstones};
+use crate::snapshot::{self, TableState, WithTombstones};
 
 /// A commit with more actions gets its checkpoint at once, so that readers need not parse it again.
 const LARGE_COMMIT_ACTIONS: usize = 50_000;
@@ -43,7 +45,7 @@ pub async fn finish(
             None => Ok(()),
         }
     };
-    let checkpoint = due_checkpoint(target, committed);
+    let checkpoint = due_checkpoint(target, committed, change_set);
     let (checkpoint, hint, synced) = futures::future::join3(checkpoint, hint, synced).await;
     let finished = FinishReport { checkpoint: checkpoint? };
     hint.and(synced)?;
@@ -51,13 +53,20 @@ pub async fn finish(
 }
 
 /// Writes a checkpoint if one is due; returns true when it exists.
-async fn due_checkpoint(target: &TableStore, committed: &Committed) -> Result<bool, DeltaError> {
+async fn due_checkpoint(
+    target: &TableStore,
+    committed: &Committed,
+    change_set: Option<&ChangeSet>,
+) -> Result<bool, DeltaError> {
     let Committed { record, actions, .. } = committed;
     let due = is_due(target, record.version, record.body.checkpoint_interval).await?;
     if !due && *actions <= LARGE_COMMIT_ACTIONS {
         return Ok(false);
     }
-    let state = state_at(target, record.version, record.timestamp_ms).await?;
+    let state = match change_set.and_then(|change_set| first_state(change_set, committed)) {
+        Some(state) => state,
+        None => state_at(target, record.version, record.timestamp_ms).await?,
+    };
     write_checkpoint(target, record.version, &state).await
 }
 
@@ -76,13 +85,36 @@ async fn is_due(target: &TableStore, version: u64, interval: u64) -> Result<bool
     Ok(since >= interval)
 }
 
+/// Returns the rows of the checkpoint of a replica's first version, which its change set holds, so
+/// that a commit that may be large is not read back. `None` for any other.
+fn first_state<'a>(
+    change_set: &'a ChangeSet,
+    committed: &Committed,
+) -> Option<CheckpointState<'a>> {
+    let record = &committed.record;
+    if change_set.replica_version.is_some() || !change_set.is_of(record) {
+        return None;
+    }
+    let now_ms = record.timestamp_ms;
+    let TableState { protocol, metadata, txns, domains } = known::table_after(change_set, now_ms)?;
+    let maintenance = Maintenance::of(&metadata.configuration);
+    Some(CheckpointState {
+        protocol,
+        metadata,
+        txns: txns.into_values().filter(|txn| maintenance.keeps_txn(txn, now_ms)).collect(),
+        domains: domains.into_values().collect(),
+        removes: Vec::new(),
+        adds: Cow::Borrowed(&change_set.adds),
+    })
+}
+
 /// Reads the rows of the checkpoint of `version`. `now_ms`, the commit's own time, decides what is
 /// expired, so that the result does not depend on when this runs.
 async fn state_at(
     target: &TableStore,
     version: u64,
     now_ms: i64,
-) -> Result<CheckpointState, DeltaError> {
+) -> Result<CheckpointState<'static>, DeltaError> {
     let WithTombstones { snapshot, tombstones } =
         snapshot::read_with_tombstones(target, &SourcePoint::Version(version)).await?;
     let maintenance = Maintenance::of(&snapshot.metadata.configuration);
@@ -93,7 +125,7 @@ async fn state_at(
         txns: txns.filter(|txn| maintenance.keeps_txn(txn, now_ms)).collect(),
         domains: snapshot.domains.into_values().collect(),
         removes: removes.filter(|remove| maintenance.keeps_remove(remove, now_ms)).collect(),
-        adds: snapshot.files.into_values().collect(),
+        adds: snapshot.files.into_values().collect::<Vec<_>>().into(),
     })
 }
 
@@ -101,7 +133,7 @@ async fn state_at(
 async fn write_checkpoint(
     target: &TableStore,
     version: u64,
-    state: &CheckpointState,
+    state: &CheckpointState<'_>,
 ) -> Result<bool, DeltaError> {
     let Some(encoded) = checkpoint::encode(state)? else { return Ok(false) };
     let size_in_bytes = encoded.bytes.len() as u64;

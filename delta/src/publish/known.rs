@@ -22,7 +22,7 @@ pub(super) fn synced(change_set: &ChangeSet, committed: &Committed) -> Option<Sy
 }
 
 /// Returns the replica without its files, after the commit of the time `time_ms`.
-fn table_after(change_set: &ChangeSet, time_ms: i64) -> Option<TableState> {
+pub(super) fn table_after(change_set: &ChangeSet, time_ms: i64) -> Option<TableState> {
     let head = change_set.head_table.as_ref();
     let protocol = change_set.protocol.clone().or_else(|| Some(head?.protocol.clone()))?;
     let described = change_set.metadata.as_ref();

@@ -75,6 +75,42 @@ async fn a_commit_of_many_actions_gets_its_checkpoint_at_once() {
     }
 }
 
+/// The first checkpoint is written from what the sync holds; it is what reading the commit gives.
+#[tokio::test]
+async fn a_large_first_commit_is_not_read_back_for_its_checkpoint() {
+    let mut source = Table::new("source");
+    let mut first = vec![protocol(1, 2), metadata("source-id", json!({}))];
+    first.push(json!({"txn": {"appId": "stream", "version": 3, "lastUpdated": 4}}));
+    let tagged = json!({"tags": {"t": null}, "stats": "{\"numRecords\":1}"});
+    first.extend((0..50_000).map(|n| add_with(&format!("a{n}"), tagged.clone())));
+    let lines: Vec<String> = first.iter().map(|action| action.to_string()).collect();
+    source.raw_commit(0, &lines.join("\n")).await;
+    source.commit(&[info("WRITE")]).await;
+    let checkpoints = async |is_at_hand: bool| {
+        let watched = Watched::new(Arc::new(InMemory::new()));
+        let target = Table::on(watched.clone(), "target");
+        let SyncPlan::Change(change_set) = plan_once(&source, &target, &spec()).await.unwrap()
+        else {
+            unreachable!()
+        };
+        let published = publish(&target.store, &change_set, NOW_MS).await.unwrap();
+        assert_eq!(published.version(), Some(0));
+        let committed = Committed::read(&target.store, 0).await.unwrap();
+        watched.take();
+        let known = is_at_hand.then_some(&*change_set);
+        assert!(finish(&target.store, &committed, known).await.unwrap().checkpoint);
+        let read = watched.take().iter().any(|request| request.ends_with("00000.json"));
+        assert_eq!(read, !is_at_hand);
+        let snapshot = target.snapshot().await;
+        assert!(snapshot.checkpoint.is_some());
+        let txns: Vec<_> = snapshot.txns.values().map(|txn| txn.version).collect();
+        (files(&snapshot), txns, snapshot.metadata.configuration)
+    };
+    let (at_hand, read_back) = (checkpoints(true).await, checkpoints(false).await);
+    assert_eq!(at_hand.0.len(), 50_000);
+    assert_eq!(at_hand, read_back);
+}
+
 #[tokio::test]
 async fn the_work_of_a_sync_tells_what_the_coordinator_needs() {
     let both = ["deletionVectors"];

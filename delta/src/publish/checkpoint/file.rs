@@ -27,7 +27,7 @@ const PAGE_ROWS: usize = 4096;
 const UNLIKE: [[&str; 2]; 3] = [["add", "path"], ["add", "stats"], ["remove", "path"]];
 
 /// Writes the whole file.
-pub(super) fn write(state: &CheckpointState) -> Result<Vec<u8>, ParquetError> {
+pub(super) fn write(state: &CheckpointState<'_>) -> Result<Vec<u8>, ParquetError> {
     let schema = schema()?;
     let options =
         ArrowWriterOptions::new().with_properties(properties(state)).with_skip_arrow_metadata(true);
@@ -56,7 +56,7 @@ pub(super) fn write(state: &CheckpointState) -> Result<Vec<u8>, ParquetError> {
     writer.into_inner()
 }
 
-fn properties(state: &CheckpointState) -> WriterProperties {
+fn properties(state: &CheckpointState<'_>) -> WriterProperties {
     let is_plain = state.adds.iter().all(|add| named::is_plain(&add.path));
     let paths = if is_plain { named::PLAIN_PATHS_VALUE } else { named::SPELLED_PATHS_VALUE };
     let paths = KeyValue::new(named::PLAIN_PATHS.to_owned(), paths.to_owned());

@@ -29,7 +29,7 @@ pub(crate) struct Encoded {
 }
 
 /// Encodes the checkpoint; `None` when it would lose a field, which is logged.
-pub(crate) fn encode(state: &CheckpointState) -> Result<Option<Encoded>, DeltaError> {
+pub(crate) fn encode(state: &CheckpointState<'_>) -> Result<Option<Encoded>, DeltaError> {
     if let Some(field) = uncarried(state) {
         tracing::warn!(field, "no checkpoint is written: it could not carry this field");
         return Ok(None);
@@ -45,7 +45,7 @@ pub(crate) fn encode(state: &CheckpointState) -> Result<Option<Encoded>, DeltaEr
 }
 
 /// Returns the name of a field that has no column.
-fn uncarried(state: &CheckpointState) -> Option<String> {
+fn uncarried(state: &CheckpointState<'_>) -> Option<String> {
     let first = |action: &str, unknown: &crate::actions::Unknown| {
         unknown.keys().next().map(|field| format!("{action}.{field}"))
     };

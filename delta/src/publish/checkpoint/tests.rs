@@ -38,12 +38,19 @@ fn add(more: serde_json::Value) -> Add {
     add
 }
 
-fn state(adds: Vec<Add>) -> CheckpointState {
+fn state(adds: Vec<Add>) -> CheckpointState<'static> {
     let protocol = parsed(json!({"protocol": {"minReaderVersion": 3, "minWriterVersion": 7,
         "readerFeatures": [], "writerFeatures": ["appendOnly"]}}));
     let LogAction::Protocol(protocol) = protocol else { unreachable!() };
     let metadata = metadata(json!({}));
-    CheckpointState { protocol, metadata, txns: vec![], domains: vec![], removes: vec![], adds }
+    CheckpointState {
+        protocol,
+        metadata,
+        txns: vec![],
+        domains: vec![],
+        removes: vec![],
+        adds: adds.into(),
+    }
 }
 
 #[test]
