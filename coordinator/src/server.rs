@@ -84,7 +84,7 @@ pub async fn run(
             .map_err(|error| error.failure())?;
     let (engine, keeping) =
         replications::start(context.clone(), handle.clone(), stop.clone()).await?;
-    let data = LiveData::new(engine.clone(), handle.clone(), context.clock);
+    let data = LiveData::new(engine.clone(), handle.clone(), context.clone());
     let access = PageAccess::at(address(&listeners.http)?);
     let pages = pages::routes::routes(Arc::new(data), access);
     let pages = pages.merge(hooks::routes(engine.clone(), settings.hook_secret.as_ref()));

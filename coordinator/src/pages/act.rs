@@ -21,8 +21,8 @@ use super::page_state::{PageState, find, job_id, worker_id};
 use super::shell::{PageTab, document};
 use super::words::Visible;
 
-/// Bytes of a form: a token and a time fit many times.
-const FORM_BYTES_MAX: usize = 4 << 10;
+/// Bytes of a form: a token and the longest path, of which each byte may be written as three.
+const FORM_BYTES_MAX: usize = 16 << 10;
 
 /// A request to act on something.
 type Posted = (State<PageState>, Path<String>, HeaderMap, String);
@@ -32,6 +32,7 @@ pub(super) fn routes() -> Router<PageState> {
         .route("/replications/{name}/run", post(run))
         .route("/replications/{name}/pause", post(pause))
         .route("/replications/{name}/resume", post(resume))
+        .route("/replications/{name}/approve", post(approve))
         .route("/jobs/{job}/hold", post(hold))
         .route("/jobs/{job}/release", post(release))
         .route("/jobs/{job}/cancel", get(ask_cancel).post(cancel))
@@ -47,6 +48,13 @@ async fn run(posted: Posted) -> Result<Response, Instead> {
 async fn resume(posted: Posted) -> Result<Response, Instead> {
     let (name, page) = replication(&posted)?;
     act(&posted, PageAction::Resume(name), page).await
+}
+
+async fn approve(posted: Posted) -> Result<Response, Instead> {
+    let (name, page) = replication(&posted)?;
+    let (_, _, _, form) = &posted;
+    let path = PageForm::read(form).value("path").to_owned();
+    act(&posted, PageAction::Approve(name, path), page).await
 }
 
 async fn pause(posted: Posted) -> Result<Response, Instead> {

@@ -2,20 +2,24 @@
 
 use std::sync::Arc;
 
-use deepclone_common::clock::Clock;
+use deepclone_core::calendar::zone::Month;
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::{JobId, WorkerId};
 use deepclone_core::job_limits::LimitsChange;
+use deepclone_core::price::Traffic;
 use deepclone_core::replication::ReplicationName;
 use deepclone_core::unix_time::UnixTime;
 use futures::future::BoxFuture;
 use tokio::sync::watch;
 
+use crate::costs::priced::Priced;
 use crate::driver::Handle;
 use crate::driver::message::Message;
 use crate::driver::snapshot::{JobSnapshot, JobsPage, JobsQuery, WorkerSnapshot};
+use crate::effects::Context;
 use crate::replications::message::{EngineMessage, Replications};
 use crate::replications::view::FleetView;
+use crate::state::{UsageBy, UsageCalendar, UsageQuery, UsageSum};
 
 /// An answer to a page.
 pub type PageAnswer<'a, T> = BoxFuture<'a, Result<T, Failure>>;
@@ -28,12 +32,23 @@ pub enum PageAction {
     /// Begins no round until a time, or until it is resumed.
     Pause(ReplicationName, Option<UnixTime>),
     Resume(ReplicationName),
+    /// Copies a table that a pattern newly found.
+    Approve(ReplicationName, String),
     /// Lets no worker get a task of a job for now.
     Hold(JobId),
     Release(JobId),
     Cancel(JobId),
     /// Lets a worker finish what it holds, and leave.
     Drain(WorkerId),
+}
+
+/// What the replications of one owner sent in a month.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnerCost {
+    /// Empty for what has no owner.
+    pub owner: String,
+    pub traffic: Traffic,
+    pub cost: Priced,
 }
 
 /// Answers what pages ask for.
@@ -50,6 +65,8 @@ pub trait PageData: Send + Sync + 'static {
     fn watch(&self, job: JobId) -> PageAnswer<'_, watch::Receiver<Arc<JobSnapshot>>>;
     /// All workers that are known.
     fn workers(&self) -> PageAnswer<'_, Vec<WorkerSnapshot>>;
+    /// What was sent in a month, by owner, and in each currency by itself.
+    fn costs(&self, month: Month) -> PageAnswer<'_, Vec<OwnerCost>>;
     /// Does something; that is durable once it is answered.
     fn act(&self, action: PageAction) -> PageAnswer<'_, ()>;
 }
@@ -58,19 +75,19 @@ pub trait PageData: Send + Sync + 'static {
 pub struct LiveData {
     engine: Replications,
     driver: Handle,
-    clock: Clock,
+    context: Context,
 }
 
 impl LiveData {
     #[must_use]
-    pub fn new(engine: Replications, driver: Handle, clock: Clock) -> Self {
-        Self { engine, driver, clock }
+    pub fn new(engine: Replications, driver: Handle, context: Context) -> Self {
+        Self { engine, driver, context }
     }
 }
 
 impl PageData for LiveData {
     fn now(&self) -> UnixTime {
-        UnixTime(self.clock.now_ms())
+        UnixTime(self.context.clock.now_ms())
     }
 
     fn fleet(&self) -> PageAnswer<'_, Arc<FleetView>> {
@@ -93,6 +110,20 @@ impl PageData for LiveData {
         Box::pin(self.driver.ask(Message::Workers))
     }
 
+    fn costs(&self, month: Month) -> PageAnswer<'_, Vec<OwnerCost>> {
+        let (by, calendar) = (UsageBy::Owner, UsageCalendar::Utc);
+        let query = UsageQuery { by, month: month.to_string(), calendar };
+        Box::pin(async move {
+            let sums = self.context.store.usage(&query).await.map_err(|error| error.failure())?;
+            let cost = |UsageSum { labels, sums }| OwnerCost {
+                owner: labels.owner,
+                traffic: sums.traffic,
+                cost: self.context.pricing.of_sums(&sums),
+            };
+            Ok(sums.into_iter().map(cost).collect())
+        })
+    }
+
     fn act(&self, action: PageAction) -> PageAnswer<'_, ()> {
         let (engine, driver) = (&self.engine, &self.driver);
         let held = |held| LimitsChange { held: Some(held), ..LimitsChange::default() };
@@ -106,6 +137,10 @@ impl PageData for LiveData {
                 }
                 PageAction::Resume(name) => {
                     engine.ask(|answer| EngineMessage::Resume(name, answer)).await.map(drop)
+                }
+                PageAction::Approve(name, path) => {
+                    let approve = |answer| EngineMessage::Approve(name, vec![path], answer);
+                    engine.ask(approve).await.map(drop)
                 }
                 PageAction::Hold(job) => {
                     driver.ask(|reply| Message::Limit(job, held(true), reply)).await.map(drop)

@@ -9,6 +9,7 @@
 //! * [`access`]: who may act; `act`: what one can do; `forms`: by which forms.
 //! * `shell`: what all pages share.
 //! * `fleet`: the first page, over all replications; `replication`: one of them.
+//! * `money`: what copies cost.
 //! * `jobs`: the syncs, and one of them; `workers`: who copies.
 //! * `causes`: what needs somebody; `verdict`: whether one can fail over, in words.
 //! * `lag_picture`: the lag over time, drawn.
@@ -26,6 +27,7 @@ mod headers;
 mod instead;
 mod jobs;
 mod lag_picture;
+mod money;
 mod now;
 mod page_state;
 mod paging;

@@ -14,10 +14,12 @@ use super::access::PageAccess;
 use super::data::PageData;
 use super::instead::{Instead, absent, misdirected};
 use super::jobs::{JobFilter, JobStreams, POLICY, events, job_page, list_page};
+use super::money::MonthCosts;
 use super::page_state::{PageState, find, job_id};
 use super::paging::PageQuery;
 use super::shell::{ICON, LIVE, STYLE};
-use super::{act, fleet, headers, replication, workers};
+use super::{act, fleet, headers, money, replication, workers};
+use crate::costs::book::utc_month;
 
 /// What browsers may keep: the addresses of these change with their content.
 const KEPT: &str = "public, max-age=86400";
@@ -33,6 +35,7 @@ pub fn routes(data: Arc<dyn PageData>, access: PageAccess) -> Router {
         .route("/jobs/{job}", get(job))
         .route("/jobs/{job}/events", get(job_events))
         .route("/workers", get(all_workers))
+        .route("/money", get(money_page))
         .route("/style.css", get(|| async { kept("text/css; charset=utf-8", STYLE) }))
         .route("/live.js", get(move || async move { kept(script, LIVE) }))
         .route("/icon.svg", get(|| async { kept("image/svg+xml", ICON) }))
@@ -93,6 +96,17 @@ async fn all_workers(State(state): State<PageState>, uri: Uri) -> Result<Html<St
     let (found, fleet) = (state.data.workers().await?, state.data.fleet().await?);
     let (now, token) = (state.data.now(), state.access.token());
     Ok(Html(workers::page(&found, &fleet, &PageQuery::read(&uri), now, token)))
+}
+
+async fn money_page(State(state): State<PageState>) -> Result<Html<String>, Instead> {
+    let (fleet, now) = (state.data.fleet().await?, state.data.now());
+    let this = utc_month(now);
+    let mut months = Vec::new();
+    for (name, month) in [("This month", this), ("Last month", this.before())] {
+        let owners = state.data.costs(month).await?;
+        months.push((name, MonthCosts { month, owners }));
+    }
+    Ok(Html(money::page(&months, &fleet, now)))
 }
 
 fn kept(content_type: &'static str, text: &'static str) -> impl IntoResponse {

@@ -32,15 +32,17 @@ pub(super) enum PageTab {
     Replications,
     Jobs,
     Workers,
+    Money,
     /// It says why there is no page.
     Nothing,
 }
 
 /// The way to all pages.
-const TABS: [(PageTab, &str, &str); 3] = [
+const TABS: [(PageTab, &str, &str); 4] = [
     (PageTab::Replications, "/", "Replications"),
     (PageTab::Jobs, "/jobs", "Jobs"),
     (PageTab::Workers, "/workers", "Workers"),
+    (PageTab::Money, "/money", "Money"),
 ];
 
 /// Returns a whole document around what is special to a page.

@@ -197,6 +197,7 @@ impl Engine {
                 }
                 if let Some(table) = entry.tables.get_mut(&number) {
                     table.job = Some((job, None));
+                    table.is_recovered = self.is_starting;
                     table.rate.slow = None;
                     table.rate.told = (!is_known).then_some(share);
                 }
@@ -233,12 +234,6 @@ impl Engine {
         }
     }
 
-    fn count_bytes(&mut self, id: ReplicationId, read: u64) {
-        if let Some(entry) = self.entries.get_mut(&id) {
-            entry.counts.bytes_read = entry.counts.bytes_read.saturating_add(read);
-        }
-    }
-
     /// A job is over, and leaves its share of the rate to others.
     fn count_ended(&mut self, id: ReplicationId, figures: &JobFigures) {
         self.undivided.insert(id);
@@ -263,17 +258,19 @@ impl Engine {
             }
             JobNews::Moved(figures) => {
                 let before = table.job.take().and_then(|(_, before)| before);
-                let read = figures.bytes_read_since(before.as_ref());
                 let events = figures.events_since(job, before.as_ref());
-                table.job = Some((job, Some(figures)));
-                self.count_bytes(id, read);
+                table.job = Some((job, Some(figures.clone())));
+                let is_recovered = table.is_recovered;
+                if let Some(entry) = self.entries.get_mut(&id) {
+                    entry.count_sent(&figures, before.as_ref(), is_recovered);
+                }
                 self.view = None;
                 (events, Vec::new())
             }
             JobNews::Ended { end, figures, created } => {
+                let is_recovered = table.is_recovered;
                 let own = table.end_job().filter(|(own, _)| *own == job);
                 let is_its_own = own.is_some();
-                let read = own.map_or(0, |(_, before)| figures.bytes_read_since(before.as_ref()));
                 let outcome = match end {
                     End::Succeeded { source_version, replica_version, .. } => {
                         if is_its_own {
@@ -289,7 +286,9 @@ impl Engine {
                     End::Cancelled => JobOutcome::Cancelled,
                 };
                 let changes = vec![rows::table(id, number, &table.kept)];
-                self.count_bytes(id, read);
+                if let (Some(entry), Some((_, before))) = (self.entries.get_mut(&id), own) {
+                    entry.count_sent(&figures, before.as_ref(), is_recovered);
+                }
                 self.count_ended(id, &figures);
                 let total = figures.spent();
                 let sent = StandingEvent::JobSent { job, total };

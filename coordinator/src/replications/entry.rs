@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::{JobId, ReplicationId, TableNumber};
+use deepclone_core::money::Money;
 use deepclone_core::readiness::lag::ReplicaFreshness;
 use deepclone_core::readiness::retention::RetentionFacts;
 use deepclone_core::replication::{CheckedReplication, ReplicationSpec, SpecError};
@@ -76,6 +77,8 @@ pub(super) struct Table {
     /// When the first of the failures in a row was.
     pub(super) failing_since: Option<UnixTime>,
     pub(super) job: Option<(JobId, Option<JobFigures>)>,
+    /// Its job was under way before this process began: what that had read counts no more.
+    pub(super) is_recovered: bool,
     pub(super) rate: JobRate,
 }
 
@@ -96,12 +99,14 @@ pub(super) struct JobRate {
 impl Table {
     pub(super) fn new(kept: KeptTable) -> Self {
         let (failure, failing_since, job, rate) = (None, None, None, JobRate::default());
-        Self { kept, is_gone: false, failure, failing_since, job, rate }
+        let (is_gone, is_recovered) = (false, false);
+        Self { kept, is_gone, failure, failing_since, job, is_recovered, rate }
     }
 
     /// Its job is over, or is not followed any more.
     pub(super) fn end_job(&mut self) -> Option<(JobId, Option<JobFigures>)> {
         self.rate = JobRate::default();
+        self.is_recovered = false;
         self.job.take()
     }
 
@@ -293,6 +298,26 @@ impl ReplicationEntry {
         let known = self.tables.iter().find(|(_, table)| table.kept.path == path);
         let next = self.tables.keys().next_back().map_or(0, |last| last.0 + 1);
         known.map_or(TableNumber(next), |(number, _)| *number)
+    }
+
+    /// Counts what a job sent since the figures before, of which there are none at first. What one
+    /// had sent before this process began is not counted again.
+    pub(super) fn count_sent(
+        &mut self,
+        figures: &JobFigures,
+        before: Option<&JobFigures>,
+        is_recovered: bool,
+    ) {
+        if is_recovered && before.is_none() {
+            return;
+        }
+        let counts = &mut self.counts;
+        counts.bytes_read = counts.bytes_read.saturating_add(figures.bytes_read_since(before));
+        if let Some(more) = figures.spent_since(before) {
+            let sum = counts.spent.filter(|spent| spent.currency == more.currency);
+            let micros = sum.map_or(0, |sum| sum.micros).saturating_add(more.micros);
+            counts.spent = Some(Money { micros, ..more });
+        }
     }
 
     pub(super) fn count_round(&mut self, outcome: RoundOutcome) {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deepclone_core::budget::{BudgetUnit, MonthUse};
-use deepclone_core::money::MICROS_PER_UNIT;
+use deepclone_core::money::{MICROS_PER_UNIT, Money};
 use deepclone_core::readiness::verdict::{Readiness, ReadyVerdict};
 use deepclone_core::unix_time::UnixTime;
 use prometheus_client::collector::Collector;
@@ -48,7 +48,7 @@ struct Definition {
     /// The label beside `replication` and `owner`; empty for none.
     label: &'static str,
     /// The values of that label with those of the metric.
-    samples: fn(&Figures<'_>) -> Vec<(&'static str, f64)>,
+    samples: for<'a> fn(&'a Figures<'a>) -> Vec<(&'a str, f64)>,
 }
 
 /// A metric of each group of replications.
@@ -88,7 +88,7 @@ const PER_GROUP: [GroupDefinition; 2] = [
     },
 ];
 
-const PER_REPLICATION: [Definition; 17] = [
+const PER_REPLICATION: [Definition; 18] = [
     Definition {
         name: "deepclone_replication_state",
         help: "1 for the state that it is in",
@@ -210,6 +210,18 @@ const PER_REPLICATION: [Definition; 17] = [
         help: "Bytes that its jobs read since the coordinator started, repeats included",
         label: "",
         samples: |of| one(float(of.view.counts.bytes_read)),
+    },
+    Definition {
+        name: "deepclone_replication_spent_money_total",
+        help: "What its jobs cost since the coordinator started, in units of the currency: an \
+               estimate, without what has no known price",
+        label: "currency",
+        samples: |of| match &of.view.counts.spent {
+            Some(Money { micros, currency }) => {
+                vec![(currency.code(), wide(*micros) / wide(MICROS_PER_UNIT))]
+            }
+            None => vec![],
+        },
     },
 ];
 

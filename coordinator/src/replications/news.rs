@@ -55,6 +55,15 @@ impl JobFigures {
         self.bytes_read.saturating_sub(before.map_or(0, |before| before.bytes_read))
     }
 
+    /// Returns what was spent since these figures, or ever; `None` while that is not known.
+    pub(super) fn spent_since(&self, before: Option<&Self>) -> Option<Money> {
+        let now = self.spent().money?;
+        let before = before.and_then(|before| before.spent().money);
+        let before = before.filter(|before| before.currency == now.currency);
+        let micros = now.micros.saturating_sub(before.map_or(0, |before| before.micros));
+        Some(Money { micros: micros.max(0), ..now })
+    }
+
     /// What the scheduler is told of a job whose figures were others before.
     pub(super) fn events_since(&self, job: JobId, before: Option<&Self>) -> Vec<StandingEvent> {
         let mut events = Vec::new();
@@ -116,5 +125,46 @@ fn has_tasks(state: JobState) -> bool {
         | JobState::Failed
         | JobState::Cancelling
         | JobState::Cancelled => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use deepclone_core::money::Currency;
+
+    use super::*;
+
+    fn figures(bytes_read: u64, micros: Option<i64>) -> JobFigures {
+        let cost = micros.map(|micros| Priced::Known {
+            money: Money { micros, currency: Currency::EUR },
+            price_table: String::new(),
+        });
+        JobFigures {
+            state: JobState::Copying,
+            is_planned: true,
+            bytes_total: 0,
+            bytes_done: 0,
+            bytes_read,
+            kept: None,
+            planned: None,
+            cost,
+            ahead: None,
+        }
+    }
+
+    #[test]
+    fn what_was_sent_since_is_the_difference_and_never_less_than_nothing() {
+        for (before, now, bytes, micros) in [
+            (None, (5, Some(50)), 5, Some(50)),
+            (Some((2, Some(20))), (5, Some(50)), 3, Some(30)),
+            (Some((2, None)), (5, Some(50)), 3, Some(50)),
+            (Some((2, Some(20))), (5, None), 3, None),
+            (Some((9, Some(90))), (5, Some(50)), 0, Some(0)),
+        ] {
+            let before = before.map(|(bytes, micros)| figures(bytes, micros));
+            let now = figures(now.0, now.1);
+            let spent = now.spent_since(before.as_ref()).map(|money| money.micros);
+            assert_eq!((now.bytes_read_since(before.as_ref()), spent), (bytes, micros));
+        }
     }
 }

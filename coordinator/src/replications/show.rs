@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use deepclone_core::budget::HoldCause;
 use deepclone_core::ids::ReplicationId;
+use deepclone_core::money::Money;
 use deepclone_core::replication::ReplicationTrigger;
 use deepclone_core::standing::{
     ComingSlot, EndedRound, RoundCause, RoundOutcome, SkipReason, SkippedSlots, SlotFate,
@@ -18,8 +19,8 @@ use super::entry::{ReplicationEntry, RoundSent, Table};
 use super::news::JobFigures;
 use super::order::budgets;
 use super::view::{
-    FleetView, ReplicationState, ReplicationView, RoundView, SlotView, StateView, TableJob,
-    TableView,
+    FleetView, ReplicationCounts, ReplicationState, ReplicationView, RoundView, SlotView,
+    StateView, TableJob, TableView,
 };
 use crate::rpc::state_name;
 
@@ -51,6 +52,7 @@ impl Engine {
     pub(super) fn show(&self, id: ReplicationId) -> Option<ReplicationView> {
         let (entry, view) = (self.entries.get(&id)?, self.standing.view(id)?);
         let slots = self.standing.coming_slots(id, SLOTS_SHOWN);
+        let nothing = Money { micros: 0, currency: self.context.pricing.table.currency };
         let gap = slots.windows(2).map(|pair| pair[1].slot.since(pair[0].slot)).max();
         let mut tables: Vec<TableView> =
             entry.tables.values().filter(is_shown).map(|table| shown(entry, table)).collect();
@@ -63,7 +65,10 @@ impl Engine {
             unapproved: entry.unapproved(),
             slots: slots.iter().map(slot).collect(),
             rounds: entry.history.iter().cloned().collect(),
-            counts: entry.counts,
+            counts: ReplicationCounts {
+                spent: entry.counts.spent.or(Some(nothing)),
+                ..entry.counts
+            },
             budgets: budgets(&entry.checked, &self.budgets)
                 .iter()
                 .map(|budget| {

@@ -191,6 +191,8 @@ pub struct ReplicationCounts {
     pub slots_skipped: u64,
     /// Bytes that its jobs read, repeats included.
     pub bytes_read: u64,
+    /// What they cost, as far as that is known; `None` before anything had a known price.
+    pub spent: Option<Money>,
 }
 
 impl ReplicationView {

@@ -95,6 +95,17 @@ pub struct MonthError {
     text: String,
 }
 
+impl Month {
+    /// Returns the month that ends where this one begins.
+    #[must_use]
+    pub fn before(self) -> Self {
+        match self {
+            Self { year, month: 1 } => Self { year: year.saturating_sub(1), month: 12 },
+            Self { year, month } => Self { year, month: month - 1 },
+        }
+    }
+}
+
 impl FromStr for Month {
     type Err = MonthError;
 
@@ -120,6 +131,13 @@ impl fmt::Display for Month {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_month_comes_after_the_one_before() {
+        for (month, before) in [("2026-11", "2026-10"), ("2026-01", "2025-12")] {
+            assert_eq!(month.parse::<Month>().unwrap().before().to_string(), before);
+        }
+    }
 
     #[test]
     fn a_month_is_read_as_it_is_written() {

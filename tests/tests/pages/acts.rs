@@ -69,6 +69,12 @@ async fn each_form_does_what_it_says_and_leads_back() {
             None,
         ),
         ("/replications/orders-dr/resume".into(), "", PageAction::Resume(name()), None),
+        (
+            "/replications/orders-dr/approve".into(),
+            "&path=shop%2Fa%26b%20%C3%BC",
+            PageAction::Approve(name(), "shop/a&b ü".to_owned()),
+            None,
+        ),
         (format!("/jobs/{job}/hold"), "", PageAction::Hold(job), Some(format!("/jobs/{job}"))),
         (
             format!("/jobs/{job}/release"),
@@ -85,6 +91,21 @@ async fn each_form_does_what_it_says_and_leads_back() {
         assert!(answer.head.contains(&format!("location: {page}\r\n")), "{path}: {}", answer.head);
         assert_eq!(take(&done), [action]);
     }
+}
+
+#[tokio::test]
+async fn each_table_that_waits_has_a_button_that_approves_it() {
+    let mut view = small("orders-dr", 1);
+    view.unapproved = vec![("shop/a".to_owned(), 1), ("shop/b \"c\"".to_owned(), 2)];
+    let data = FakeData::good(fleet_of(vec![view]));
+    let body = Site::showing(data.clone()).await.get("/replications/orders-dr").await.body;
+    assert_eq!(body.matches("action=\"/replications/orders-dr/approve\"").count(), 2, "{body}");
+    for path in ["shop/a", "shop/b &quot;c&quot;"] {
+        assert!(body.contains(&format!("name=\"path\" value=\"{path}\"")), "{body}");
+    }
+    let beyond = Site::reached(data, Some("10.0.0.7:7421")).await;
+    let body = beyond.get("/replications/orders-dr").await.body;
+    assert!(body.contains("shop/a") && !body.contains("/approve"), "{body}");
 }
 
 /// Each of these is refused by one check alone: without it, the action would be done.
@@ -239,7 +260,7 @@ async fn what_is_refused_says_why() {
     }
     assert_eq!(take(&done).len(), 1, "the fake knows every replication");
     assert_eq!(site.get(&format!("/workers/{absent}/drain")).await.status, 404);
-    let long = format!("token={token}&until={}", "0".repeat(8 << 10));
+    let long = format!("token={token}&until={}", "0".repeat(32 << 10));
     assert_eq!(post(&site, "/replications/orders-dr/pause", &long, &[]).await.status, 413);
     assert_eq!(take(&done), []);
 }

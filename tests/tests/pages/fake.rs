@@ -1,10 +1,12 @@
 //! A fake of what the pages are made from.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use deepclone_coordinator::driver::snapshot::{JobSnapshot, JobsPage, JobsQuery, WorkerSnapshot};
-use deepclone_coordinator::pages::data::{PageAction, PageAnswer, PageData};
+use deepclone_coordinator::pages::data::{OwnerCost, PageAction, PageAnswer, PageData};
 use deepclone_coordinator::replications::view::FleetView;
+use deepclone_core::calendar::zone::Month;
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::JobId;
 use deepclone_core::reason::Reason;
@@ -20,6 +22,7 @@ pub(crate) struct FakeData {
     /// In the order of lists: the newest first.
     pub(crate) jobs: Vec<watch::Receiver<Arc<JobSnapshot>>>,
     pub(crate) workers: Vec<WorkerSnapshot>,
+    pub(crate) costs: BTreeMap<Month, Vec<OwnerCost>>,
     /// In the order in which it came.
     pub(crate) done: Arc<Mutex<Vec<PageAction>>>,
 }
@@ -30,7 +33,8 @@ impl FakeData {
     }
 
     pub(crate) fn of(fleet: Result<Arc<FleetView>, Failure>) -> Self {
-        Self { fleet, jobs: Vec::new(), workers: Vec::new(), done: Arc::default() }
+        let (jobs, workers, costs) = (Vec::new(), Vec::new(), BTreeMap::new());
+        Self { fleet, jobs, workers, costs, done: Arc::default() }
     }
 
     fn find(&self, job: JobId) -> Result<&watch::Receiver<Arc<JobSnapshot>>, Failure> {
@@ -75,6 +79,10 @@ impl PageData for FakeData {
 
     fn workers(&self) -> PageAnswer<'_, Vec<WorkerSnapshot>> {
         self.answer(Ok(self.workers.clone()))
+    }
+
+    fn costs(&self, month: Month) -> PageAnswer<'_, Vec<OwnerCost>> {
+        self.answer(Ok(self.costs.get(&month).cloned().unwrap_or_default()))
     }
 
     fn act(&self, action: PageAction) -> PageAnswer<'_, ()> {

@@ -30,6 +30,7 @@ async fn each_replication_has_its_series() {
         format!("deepclone_replication_rounds_total{{{orders},outcome=\"failed\"}} 3.0"),
         format!("deepclone_replication_slots_skipped_total{{{orders}}} 2.0"),
         format!("deepclone_replication_read_bytes_total{{{orders}}} 7516192768.0"),
+        format!("deepclone_replication_spent_money_total{{{orders},currency=\"EUR\"}} 1.25"),
         "deepclone_replications_viewed_timestamp_seconds 1795699200.0".to_owned(),
         format!("deepclone_replication_state{{{orders},state=\"running\"}} 1.0"),
         format!("deepclone_replication_state{{{orders},state=\"paused\"}} 0.0"),

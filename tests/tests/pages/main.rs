@@ -23,6 +23,7 @@ mod figures;
 mod first;
 mod jobs;
 mod live;
+mod money;
 mod one;
 mod samples;
 mod site;

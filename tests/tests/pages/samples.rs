@@ -14,7 +14,7 @@ use deepclone_core::calendar::window::WindowKind;
 use deepclone_core::calendar::zone::Month;
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::JobId;
-use deepclone_core::money::Currency;
+use deepclone_core::money::{Currency, Money};
 use deepclone_core::readiness::lag::ReplicaFreshness;
 use deepclone_core::readiness::retention::{RetentionFacts, SourceRetention};
 use deepclone_core::reason::Reason;
@@ -102,6 +102,7 @@ pub(crate) fn orders_dr() -> ReplicationView {
         rounds_failed: 3,
         slots_skipped: 2,
         bytes_read: 7 << 30,
+        spent: Some(Money { micros: 1_250_000, currency: Currency::EUR }),
     };
     let own = use_of(BudgetUnit::Money(Currency::EUR), 212 * EURO, 9 * EURO, 300 * EURO);
     let owner = use_of(BudgetUnit::Bytes, 17 << 40, 1 << 40, 20 << 40);

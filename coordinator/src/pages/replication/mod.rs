@@ -43,7 +43,7 @@ pub(super) fn page(
         (opening(view, &clock))
         @if let Some(token) = token { (acts(view, token, &clock)) }
         (needs_you(view, &clock))
-        (unapproved(view))
+        (unapproved(view, token))
         div.columns {
             (slots::section(view, &clock))
             (budgets(view))
@@ -157,7 +157,8 @@ fn needs_you(view: &ReplicationView, clock: &PageClock) -> Markup {
     }
 }
 
-fn unapproved(view: &ReplicationView) -> Markup {
+fn unapproved(view: &ReplicationView, token: Option<&str>) -> Markup {
+    let address = format!("/replications/{}/approve", view.spec.name);
     let (first, count) = (view.unapproved.iter().take(UNAPPROVED_MAX), view.unapproved.len());
     html! {
         @if count > 0 {
@@ -165,9 +166,21 @@ fn unapproved(view: &ReplicationView) -> Markup {
                 h2 id="unapproved" {
                     "Wait for approval " small { "(" (counted(count as u64, "table")) ")" }
                 }
-                p { "Its patterns found these tables, larger than it may copy unasked." }
+                p {
+                    "Its patterns found these tables, larger than it may copy unasked. One that is \
+                     approved is copied from the next round on."
+                }
                 ul { @for (path, size) in first {
-                    li { (Visible(path)) " · " (bytes(*size)) }
+                    li {
+                        (Visible(path)) " · " (bytes(*size))
+                        @if let Some(token) = token {
+                            form method="post" action=(address) {
+                                (hidden(token))
+                                input type="hidden" name="path" value=(path);
+                                button { "Approve" span.hidden { " " (Visible(path)) } }
+                            }
+                        }
+                    }
                 } }
                 @if count > UNAPPROVED_MAX {
                     p { "and " (counted((count - UNAPPROVED_MAX) as u64, "more table")) }
