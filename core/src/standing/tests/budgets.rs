@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::budget::{AtLimit, BudgetAmount, BudgetKey, Cost, HoldCause, MonthBudget};
+use crate::money::{Currency, Money};
 
 fn budget(limit: u64, at_limit: AtLimit) -> MonthBudget {
     let limit = BudgetAmount::Bytes(limit);
@@ -198,4 +199,79 @@ fn replications_share_a_budget_and_the_highest_priority_is_asked_first() {
     let said = rig.said();
     assert!(said.contains(&"12:15 release 97".to_owned()), "{said:?}");
     assert!(!said.contains(&"12:15 release 98".to_owned()), "{said:?}");
+}
+
+/// A rig with a budget of so many euros, and these tables.
+fn euros(limit: i64, tables: &[u32]) -> Rig {
+    let limit = BudgetAmount::Money(money(limit));
+    let budget = MonthBudget { limit, ..budget(0, AtLimit::Hold) };
+    let mut rig = rig(Order { budgets: vec![budget], jobs_at_once: 3, ..quarterly() }, tables);
+    rig.said();
+    rig
+}
+
+fn money(euros: i64) -> Money {
+    Money { micros: euros * 1_000_000, currency: Currency::EUR }
+}
+
+fn costs(bytes: u64, euros: i64) -> Cost {
+    Cost { bytes, money: Some(money(euros)) }
+}
+
+#[test]
+fn a_budget_of_money_holds_and_goes_on_in_the_next_month() {
+    let mut rig = euros(100, &[0, 1]);
+    let jobs = [job(&rig, 0), job(&rig, 1)];
+    // A job of few bytes between dear regions, and one of many between cheap ones.
+    rig.event(StandingEvent::JobPlanned { job: jobs[0], cost: costs(1, 70) });
+    rig.event(StandingEvent::JobPlanned { job: jobs[1], cost: costs(1_000, 40) });
+    rig.check(&["12:15 release 0"]);
+    rig.event(StandingEvent::JobSent { job: jobs[0], total: costs(1, 70) });
+    rig.ended(0, JobOutcome::Done);
+    let until = DECEMBER.parse::<jiff::Timestamp>().unwrap().as_millisecond();
+    let cause =
+        HoldCause::Limit { left: BudgetAmount::Money(money(30)), until: Some(UnixTime(until)) };
+    let budget = BudgetKey("month".to_owned());
+    assert_eq!(rig.state(), StandingState::HeldByBudget { budget, cause });
+    rig.said();
+    rig.restart("12:16");
+    rig.event(StandingEvent::JobPlanned { job: jobs[1], cost: costs(1_000, 40) });
+    assert!(!rig.said().contains(&"12:16 release 1".to_owned()));
+    wait_for_december(&mut rig);
+    assert!(rig.said().contains(&"2026-12-01T00:00 release 1".to_owned()));
+}
+
+#[test]
+fn a_job_that_costs_more_than_was_planned_is_stopped_at_the_limit() {
+    // (totals that are told, the one at which it stops)
+    for (case, totals, stops) in [
+        ("as planned", [costs(10, 20), costs(40, 80)], None),
+        // The next tier of the prices is dearer than the one that it was planned at.
+        ("beyond a tier's edge", [costs(10, 20), costs(40, 100)], Some(1)),
+        // A worker was killed: what it read is paid for, and read again by another one.
+        ("with repeats", [costs(60, 100), costs(61, 101)], Some(0)),
+    ] {
+        let mut rig = euros(100, &[0]);
+        let job = job(&rig, 0);
+        rig.event(StandingEvent::JobPlanned { job, cost: costs(40, 80) });
+        rig.check(&["12:15 release 0"]);
+        for (number, total) in totals.into_iter().enumerate() {
+            rig.event(StandingEvent::JobSent { job, total });
+            let held: &[&str] = if stops == Some(number) { &["12:15 hold 0"] } else { &[] };
+            assert_eq!(rig.said(), held, "{case}: {total:?}");
+        }
+    }
+}
+
+#[test]
+fn a_price_that_is_not_known_holds_until_it_is() {
+    let mut rig = euros(100, &[0]);
+    let job = job(&rig, 0);
+    rig.event(StandingEvent::JobPlanned { job, cost: Cost { bytes: 1, money: None } });
+    rig.check(&[]);
+    let budget = BudgetKey("month".to_owned());
+    let cause = HoldCause::PriceUnknown;
+    assert_eq!(rig.state(), StandingState::HeldByBudget { budget, cause });
+    rig.event(StandingEvent::JobPlanned { job, cost: costs(1, 1) });
+    rig.check(&["12:15 release 0"]);
 }
