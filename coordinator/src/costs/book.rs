@@ -29,8 +29,6 @@ pub struct Book {
     pricing: Pricing,
     /// In milliseconds since 1970.
     now_ms: i64,
-    /// What each month of UTC saw between two regions, this one and the one before.
-    to_date: BTreeMap<(Month, RegionPair), Traffic>,
     jobs: BTreeMap<JobId, Account>,
 }
 
@@ -68,12 +66,7 @@ impl Book {
         told: &BTreeMap<JobId, Traffic>,
     ) -> Self {
         let mut book = Self { pricing, now_ms: now.0, ..Self::default() };
-        for sum in month {
-            if let Some(pair) = pair_of(&sum.labels.regions) {
-                let seen = book.to_date.entry((utc_month(now), pair)).or_default();
-                *seen = *seen + sum.sums.traffic;
-            }
-        }
+        book.pricing.to_date.read(utc_month(now), month);
         for UsageRow { job, months, sums, .. } in rows {
             let account = book.jobs.entry(job).or_default();
             account.booked = account.booked + sums.traffic;
@@ -118,13 +111,7 @@ impl Book {
         }
         account.booked = account.booked + more;
         let regions = self.pricing.regions(subject.source, subject.target);
-        let month = utc_month(now);
-        let place = (month, regions.clone());
-        let before = self.to_date.get(&place).copied().unwrap_or_default();
-        self.to_date.insert(place, before + more);
-        let oldest =
-            self.to_date.keys().map(|(month, _)| *month).filter(|seen| *seen < month).max();
-        self.to_date.retain(|(seen, _), _| Some(*seen) >= oldest);
+        let before = self.pricing.to_date.add(utc_month(now), &regions, more);
         let cost = self.pricing.price(subject.source, subject.target, before, more);
         let money = cost.money();
         let currency = money.map(|money| money.currency.code().to_owned()).unwrap_or_default();
@@ -151,8 +138,8 @@ impl Book {
     #[must_use]
     pub fn price(&self, spec: &JobSpec, traffic: Traffic) -> Priced {
         let (source, target) = (&spec.source.connection, &spec.target.connection);
-        let place = (utc_month(UnixTime(self.now_ms)), self.pricing.regions(source, target));
-        let before = self.to_date.get(&place).copied().unwrap_or_default();
+        let month = utc_month(UnixTime(self.now_ms));
+        let before = self.pricing.to_date.seen(month, &self.pricing.regions(source, target));
         self.pricing.price(source, target, before, traffic)
     }
 
@@ -241,12 +228,6 @@ impl<'a> Subject<'a> {
             regions: format!("{} {}", name(&regions.source), name(&regions.target)),
         }
     }
-}
-
-/// The places that the name of a pair of regions is of.
-pub(super) fn pair_of(regions: &str) -> Option<RegionPair> {
-    let (source, target) = regions.split_once(' ')?;
-    Some(RegionPair { source: source.parse().ok(), target: target.parse().ok() })
 }
 
 /// What of `one` is more than `other`.

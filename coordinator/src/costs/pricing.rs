@@ -6,6 +6,7 @@ use deepclone_common::connections::Connections;
 use deepclone_core::money::Money;
 use deepclone_core::price::{PriceTable, PriceUnknown, RegionPair, Traffic, estimate, list_prices};
 
+use super::month_to_date::MonthToDate;
 use super::priced::Priced;
 use crate::state::UsageSums;
 
@@ -16,6 +17,8 @@ pub struct Pricing {
     pub connections: Arc<Connections>,
     /// The table by which costs are estimated.
     pub table: Arc<PriceTable>,
+    /// What was sent so far, for the tiers of the table.
+    pub to_date: MonthToDate,
 }
 
 impl Pricing {
@@ -73,6 +76,7 @@ impl Pricing {
 /// Without connections, by list prices.
 impl Default for Pricing {
     fn default() -> Self {
-        Self { connections: Arc::default(), table: Arc::new(list_prices()) }
+        let (connections, to_date) = Default::default();
+        Self { connections, table: Arc::new(list_prices()), to_date }
     }
 }

@@ -3,7 +3,8 @@
 use deepclone_core::price::Traffic;
 use deepclone_core::unix_time::UnixTime;
 
-use super::book::{by_regions, pair_of};
+use super::book::by_regions;
+use super::month_to_date::pair_of;
 use super::priced::Priced;
 use crate::effects::Context;
 use crate::state::StateError;

@@ -54,7 +54,7 @@ fn pricing(keys: &str) -> Pricing {
          [connections.b]\nurl = \"file:///b\"\nroles = [\"target\"]"
     );
     let connections = Connections::from_config(&Config::parse(&text).unwrap()).unwrap();
-    Pricing { connections: Arc::new(connections), table: Arc::new(table()) }
+    Pricing { connections: Arc::new(connections), table: Arc::new(table()), ..Pricing::default() }
 }
 
 fn spec(pricing: &Pricing, path: &str) -> JobSpec {
@@ -123,6 +123,22 @@ fn each_part_is_priced_where_it_falls_in_the_month() {
     // A new month begins with nothing sent.
     book.set_now(UnixTime(EVE.0 + HOUR_MS));
     assert_eq!(book.price(&spec, bytes(GB)).money().unwrap().to_string(), "10.00 EUR");
+}
+
+#[test]
+fn two_books_of_a_coordinator_meet_at_the_edge_of_a_tier() {
+    let pricing = pricing("");
+    let book = || Book::recover(pricing.clone(), EVE, &[], Vec::new(), &BTreeMap::new());
+    let (mut one, mut other) = (book(), book());
+    let spec = spec(&pricing, "t");
+    one.note(job(1), &spec, bytes(GB));
+    other.note(job(2), &spec, bytes(2 * GB));
+    one.note(job(1), &spec, bytes(2 * GB));
+    assert_eq!(euros(&other, 2), "11.00 EUR by ours");
+    assert_eq!(euros(&one, 1), "11.00 EUR by ours");
+    for book in [&one, &other] {
+        assert_eq!(book.price(&spec, bytes(GB)).money().unwrap().to_string(), "1.00 EUR");
+    }
 }
 
 #[test]
