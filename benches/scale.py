@@ -47,8 +47,8 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="what planning costs")
     parser.add_argument("--files", type=lambda text: [int(part) for part in text.split(",")],
                         default=[10_000, 100_000, 1_000_000], help="sizes of the table")
-    parser.add_argument("--rounds", type=int, default=3, help="runs of each plan; the median counts")
-    parser.add_argument("--folder", help="where the tables are made (the system's temporary folder)")
+    parser.add_argument("--rounds", type=int, default=3, help="runs of each plan (3)")
+    parser.add_argument("--folder", help="where the tables are made")
     parser.add_argument("--python", default=sys.executable, help="a Python that has deltalake")
     parser.add_argument("--deepclone", default=str(built / "deepclone"))
     parser.add_argument("--replica-log", default=str(built / "examples" / "replica-log"))

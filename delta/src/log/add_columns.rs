@@ -1,5 +1,5 @@
-//! The columns of `add` in a checkpoint, read to files without a detour over JSON: only columns that
-//! an `add` has fields for, in the types that writers give them.
+//! The columns of `add` in a checkpoint, read to files without a detour over JSON: only columns
+//! that an `add` has fields for, in the types that writers give them.
 
 use arrow::array::{
     Array, AsArray, BooleanArray, Int32Array, Int64Array, MapArray, StringArray, StructArray,
