@@ -312,7 +312,10 @@ fn after(source_uri: &str, live: &Files, named: Named) -> Option<Files> {
         adds.extend(add.map(|add| (file, add)));
     }
     for (file, add) in adds {
-        files.insert(file, add);
+        // A new file with two spellings.
+        if files.insert(file, add).is_some() {
+            return None;
+        }
     }
     let twice = files.keys().zip(files.keys().skip(1)).any(|(a, b)| a.path == b.path);
     (!twice).then_some(files)
