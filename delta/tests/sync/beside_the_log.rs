@@ -43,7 +43,7 @@ async fn synced() -> (Arc<Watched>, Table, Table) {
     (watched, source, target)
 }
 
-async fn rows_of(table: &Table, checkpoint: &str) -> RecordBatch {
+pub(crate) async fn rows_of(table: &Table, checkpoint: &str) -> RecordBatch {
     let bytes = Bytes::from(table.get(checkpoint).await.unwrap());
     let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).unwrap().build().unwrap();
     let batches: Vec<RecordBatch> = reader.map(Result::unwrap).collect();
@@ -51,7 +51,12 @@ async fn rows_of(table: &Table, checkpoint: &str) -> RecordBatch {
 }
 
 /// Writes the rows, from the last to the first, as another engine's checkpoint.
-async fn put_checkpoint(table: &Table, name: &str, rows: &RecordBatch, rows_per_group: usize) {
+pub(crate) async fn put_checkpoint(
+    table: &Table,
+    name: &str,
+    rows: &RecordBatch,
+    rows_per_group: usize,
+) {
     let count = rows.num_rows() as u64;
     let rows = take_record_batch(rows, &UInt64Array::from_iter_values((0..count).rev())).unwrap();
     let properties = WriterProperties::builder()

@@ -22,10 +22,10 @@ const SEEDS: u64 = 60;
 const COMMITS: u64 = 14;
 
 /// Numbers that follow from a seed (splitmix64).
-struct Draw(u64);
+pub(crate) struct Draw(pub(crate) u64);
 
 impl Draw {
-    fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -41,8 +41,8 @@ impl Draw {
 
 /// The files of a source as its commits leave them: each with its deletion vector, if it has one.
 #[derive(Default)]
-struct Model {
-    live: BTreeMap<String, Option<i32>>,
+pub(crate) struct Model {
+    pub(crate) live: BTreeMap<String, Option<i32>>,
     left: Vec<(String, Option<i32>)>,
     made: u64,
 }
@@ -118,7 +118,7 @@ impl Model {
         }
     }
 
-    fn commit(&mut self, draw: &mut Draw, version: u64) -> Vec<Value> {
+    pub(crate) fn commit(&mut self, draw: &mut Draw, version: u64) -> Vec<Value> {
         let mut actions = vec![info("WRITE")];
         let mut named = Vec::new();
         for _ in 0..=draw.below(4) {
@@ -280,7 +280,7 @@ async fn an_old_log_is_listed_from_the_last_sync_on() {
 #[tokio::test]
 async fn what_does_not_fit_is_left_to_the_whole_tables() {
     type Change = (&'static str, fn(&mut Vec<Value>) -> Option<(&'static str, String)>);
-    let cases: [Change; 6] = [
+    let cases: [Change; 7] = [
         ("a checksum with another count", |_| {
             Some(("00000000000000000001.crc", r#"{"tableSizeBytes":1,"numFiles":7}"#.to_owned()))
         }),
@@ -295,6 +295,11 @@ async fn what_does_not_fit_is_left_to_the_whole_tables() {
         }),
         ("another spelling of a live path", |actions| {
             actions.push(remove_with("a7", json!({"path": "p=a/a%37.parquet"})));
+            None
+        }),
+        ("two spellings of a new path", |actions| {
+            actions.push(add("b2"));
+            actions.push(add_with("b2", json!({"path": "p=b/b%32.parquet"})));
             None
         }),
         ("a second deletion vector of a live path", |actions| {

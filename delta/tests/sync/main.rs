@@ -8,6 +8,7 @@ mod cleaned;
 mod evidence;
 mod faults;
 mod finishing;
+mod histories;
 mod identity;
 mod incremental;
 mod listings;
