@@ -89,7 +89,7 @@ pub(super) async fn keep_unbroken(
     synced.retain(|_, add| spellings.contains(add.path.as_str()));
     let mut paths: Paths = synced.keys().map(|key| (key.path.clone(), true)).collect();
     for version in at + 1..=head.version {
-        match readable(target, version).await? {
+        match log::readable_commit(target, version).await? {
             Some(commit) => follow(&target.uri, target.kind(), &mut paths, &commit),
             None => paths.clear(),
         }
@@ -134,7 +134,7 @@ pub(super) async fn read(
     let mut paths: Paths = absent.into_iter().map(|path| (path, true)).collect();
     let mut data_change = false;
     let mut commits = stream::iter(base + 1..=upto)
-        .map(|version| readable(source, version))
+        .map(|version| log::readable_commit(source, version))
         .buffered(COMMITS_AT_ONCE_MAX);
     while let Some(commit) = commits.try_next().await? {
         let Some(commit) = commit else { return Ok(Since { data_change: true, lost: None }) };
@@ -149,15 +149,6 @@ pub(super) async fn read(
     let others = paths.len().saturating_sub(1);
     let lost = paths.into_keys().next().map(|path| Lost { path, others });
     Ok(Since { data_change, lost })
-}
-
-/// Reads the commit `version`; `None` when it is gone or unreadable, for in both cases the
-/// checkpoint above it decides.
-async fn readable(source: &TableStore, version: u64) -> Result<Option<Commit>, DeltaError> {
-    match log::read_commit(source, version).await {
-        Err(DeltaError::Damaged { .. }) => Ok(None),
-        settled => settled,
-    }
 }
 
 /// Applies the commit to `paths`. A `remove` counts in any spelling of its path and with any
@@ -199,7 +190,7 @@ async fn forget_removed(
         if paths.is_empty() {
             break;
         }
-        match readable(source, version).await? {
+        match log::readable_commit(source, version).await? {
             Some(commit) => removed(&source.uri, kind, &commit).for_each(|path| {
                 paths.remove(&path);
             }),

@@ -60,6 +60,21 @@ pub(crate) fn in_commit_timestamp(actions: &[LogAction]) -> Option<i64> {
     })
 }
 
+/// Reads the commit `version`; `None` when it is gone or unreadable, for in both cases only a
+/// checkpoint above it can decide.
+///
+/// # Errors
+/// When the store does not answer.
+pub(crate) async fn readable_commit(
+    table: &TableStore,
+    version: u64,
+) -> Result<Option<Commit>, DeltaError> {
+    match read_commit(table, version).await {
+        Err(DeltaError::Damaged { .. }) => Ok(None),
+        settled => settled,
+    }
+}
+
 /// Reads the commit `version`; `None` when the log has no such file.
 ///
 /// # Errors

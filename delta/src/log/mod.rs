@@ -18,7 +18,7 @@ mod stats;
 mod value;
 
 pub(crate) use checkpoint::NamedCheckpoint;
-pub(crate) use commit::{COMMITS_AT_ONCE_MAX, in_commit_timestamp};
+pub(crate) use commit::{COMMITS_AT_ONCE_MAX, in_commit_timestamp, readable_commit};
 pub use commit::{Commit, read_commit};
 pub(crate) use listing::{has_checkpoint_from, hint, since};
 pub use listing::{head, list, list_whole};

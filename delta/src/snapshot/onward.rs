@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use deepclone_common::store::table::TableStore;
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{Stream, StreamExt, TryStreamExt, stream};
 use serde_json::value::RawValue;
 
 use super::replay::Replay;
@@ -57,17 +57,9 @@ pub(crate) async fn go_on(
     let mut live_at = LiveAt::new();
     let mut changes_rows = false;
     let mut last = None;
-    let versions: Vec<u64> = commits.iter().map(|(version, _)| *version).collect();
-    let mut reads = stream::iter(versions)
-        .map(|version| log::read_commit(source, version))
-        .buffered(COMMITS_AT_ONCE_MAX);
-    loop {
-        let commit = match reads.try_next().await {
-            Ok(None) => break,
-            Ok(Some(Some(commit))) => commit,
-            Ok(Some(None)) | Err(DeltaError::Damaged { .. }) => return Ok(None),
-            Err(error) => return Err(error),
-        };
+    let mut reads = std::pin::pin!(reads(source, commits));
+    while let Some(commit) = reads.try_next().await? {
+        let Some(commit) = commit else { return Ok(None) };
         let file = log::commit_path(commit.version);
         let repeated = once::describes_once(&file, &commit.actions);
         if !commit.oddities.is_empty() || !matches!(repeated, Ok(None)) {
@@ -81,7 +73,6 @@ pub(crate) async fn go_on(
             live_at = replay.live();
         }
     }
-    drop(reads);
     let Some(((commit, ict), (table, files))) = last.zip(replay.changes()) else { return Ok(None) };
     let is_timed = has_in_commit_timestamps(&table.protocol, &table.metadata.configuration);
     let ict = ict.filter(|_| is_timed);
@@ -93,6 +84,15 @@ pub(crate) async fn go_on(
     let written_ms = time::growing_after(before_ms, commits).last().map(|(_, ms)| ms);
     let commit_ms = ict.or(written_ms).unwrap_or_default();
     Ok(Some(Onward { table, files, live_at, changes_rows, commit, commit_ms, ict }))
+}
+
+/// Reads the commits in order; `None` for one that is gone or unreadable.
+fn reads<'a>(
+    table: &'a TableStore,
+    commits: &'a [(u64, LogEntry)],
+) -> impl Stream<Item = Result<Option<Commit>, DeltaError>> + 'a {
+    let reads = commits.iter().map(|(version, _)| log::readable_commit(table, *version));
+    stream::iter(reads).buffered(COMMITS_AT_ONCE_MAX)
 }
 
 /// Files of a table's newest version, and what they were read from.
@@ -130,17 +130,9 @@ pub(crate) async fn live_in(
         live.extend(adds.into_iter().map(|add| (LogKey::of_add(&add), add)));
         checkpoint = Some(found);
     }
-    let versions: Vec<u64> = commits.iter().map(|(version, _)| *version).collect();
-    let mut reads = stream::iter(versions)
-        .map(|version| log::read_commit(table, version))
-        .buffered(COMMITS_AT_ONCE_MAX);
-    loop {
-        let commit = match reads.try_next().await {
-            Ok(None) => break,
-            Ok(Some(Some(commit))) => commit,
-            Ok(Some(None)) | Err(DeltaError::Damaged { .. }) => return Ok(None),
-            Err(error) => return Err(error),
-        };
+    let mut reads = std::pin::pin!(reads(table, commits));
+    while let Some(commit) = reads.try_next().await? {
+        let Some(commit) = commit else { return Ok(None) };
         for action in commit.actions {
             match action {
                 LogAction::Add(add) if names.has(&table.uri, &add) => {

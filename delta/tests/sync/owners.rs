@@ -43,7 +43,7 @@ async fn sync_as(source: &Table, target: &Table, claim: &OwnerClaim) -> Result<b
     copy(source, target, &change_set).await;
     let published = publish(&target.store, &change_set, tick()).await.unwrap();
     let PublishResult::Published(committed) = published else { panic!("nobody else was there") };
-    finish(&target.store, &committed, None).await.unwrap();
+    finish(&target.store, &committed, Some(&change_set)).await.unwrap();
     assert_valid(target).await;
     Ok(true)
 }

@@ -43,6 +43,9 @@ use checks::{has_figures_of_checksum, is_checkpoint_of, is_counted_alike, is_syn
 /// and with less memory.
 const NEW_BYTES_MAX: u64 = 256 << 20;
 
+/// The most names that are looked for one by one on a disk.
+const DISK_NAMES_MAX: usize = 10_000;
+
 /// Live files by the object that they are read from.
 type Files = BTreeMap<FileKey, Add>;
 /// What commits did to files: the newest `add`, or none after a `remove`.
@@ -274,7 +277,7 @@ fn names(source_uri: &str, named: &Named) -> Option<Names> {
 /// all names of the replica. The folders above them are named too, for they may be files.
 async fn fits_disk(target: &TableStore, names: &mut Names) -> Result<bool, DeltaError> {
     let keys = names.data.iter().chain(&names.vectors);
-    if keys.clone().any(|key| !key.is_ascii()) {
+    if keys.clone().count() > DISK_NAMES_MAX || keys.clone().any(|key| !key.is_ascii()) {
         return Ok(false);
     }
     // A disk that folds case finds the log's folder in any case.
