@@ -39,6 +39,8 @@ pub struct JobFigures {
     /// Of objects, read from the source, repeats included, and what workers may have read that were
     /// lost.
     pub bytes_read: u64,
+    /// These, and what was read of the source's log.
+    pub bytes_sent: u64,
     /// How long the source keeps what it may need; `None` before it is planned.
     pub kept: Option<SourceRetention>,
     /// When it was planned.
@@ -80,7 +82,7 @@ impl JobFigures {
 
     /// What the job has cost since it began.
     pub(super) fn spent(&self) -> Cost {
-        Cost { bytes: self.bytes_read, money: self.cost.as_ref().and_then(Priced::money) }
+        Cost { bytes: self.bytes_sent, money: self.cost.as_ref().and_then(Priced::money) }
     }
 
     /// What it will cost beyond that: it may have been half done.
@@ -92,12 +94,15 @@ impl JobFigures {
 /// Says how a job stands.
 pub(super) fn news_of(job: &JobSnapshot) -> JobNews {
     let progress = &job.progress;
+    let bytes_read = progress.bytes_read.saturating_add(progress.bytes_unreported);
+    let with_logs = job.sent.as_ref().map_or(0, |sent| sent.traffic.bytes);
     let figures = JobFigures {
         state: job.state,
         is_planned: has_tasks(job.state),
         bytes_total: progress.bytes_total,
         bytes_done: progress.bytes_done.saturating_add(progress.bytes_moving),
-        bytes_read: progress.bytes_read.saturating_add(progress.bytes_unreported),
+        bytes_read,
+        bytes_sent: with_logs.max(bytes_read),
         kept: job.note.kept,
         planned: job.phases.planned_ms.map(UnixTime),
         cost: job.sent.as_ref().map(|sent| sent.cost.clone()),
@@ -145,6 +150,7 @@ mod tests {
             bytes_total: 0,
             bytes_done: 0,
             bytes_read,
+            bytes_sent: bytes_read,
             kept: None,
             planned: None,
             cost,

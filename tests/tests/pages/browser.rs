@@ -7,6 +7,7 @@ use deepclone_tests::environment::environment;
 use tokio::process::Command;
 
 use crate::fake::FakeData;
+use crate::money;
 use crate::samples::{fleet, fleet_of, many};
 use crate::site::Site;
 use crate::work::{self, job_id};
@@ -16,7 +17,8 @@ async fn each_page_is_readable_by_day_by_night_and_on_a_phone() {
     let own = tempfile::tempdir().unwrap();
     let folder = std::env::var_os("DEEPCLONE_PICTURES").map(PathBuf::from);
     let folder = folder.unwrap_or_else(|| own.path().to_owned());
-    let data = FakeData { jobs: work::jobs(), workers: work::workers(), ..FakeData::good(fleet()) };
+    let (jobs, workers, costs) = (work::jobs(), work::workers(), money::costs());
+    let data = FakeData { jobs, workers, costs, ..FakeData::good(fleet()) };
     let (site, large) = (Site::showing(data).await, Site::of(many(1_000)).await);
     let job = |number| format!("jobs/{}", job_id(number));
     let empty = Site::of(fleet_of(Vec::new())).await;
@@ -31,10 +33,12 @@ async fn each_page_is_readable_by_day_by_night_and_on_a_phone() {
         (&site, job(work::COPYING), "job"),
         (&site, job(work::FAILED), "failed"),
         (&site, job(work::SUCCEEDED), "succeeded"),
+        (&site, "money".into(), "money"),
         (&site, "workers".into(), "workers"),
         (&large, "?page=2".into(), "many"),
         (&empty, String::new(), "empty"),
         (&empty, "jobs".into(), "no-jobs"),
+        (&empty, "money".into(), "no-money"),
         (&empty, "workers".into(), "no-workers"),
     ];
     let tools = &environment().tools;

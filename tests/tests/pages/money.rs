@@ -1,7 +1,10 @@
 //! What copies cost, as people see it.
 
+use std::collections::BTreeMap;
+
 use deepclone_coordinator::costs::priced::Priced;
 use deepclone_coordinator::pages::data::OwnerCost;
+use deepclone_core::calendar::zone::Month;
 use deepclone_core::money::{Currency, Money};
 use deepclone_core::price::Traffic;
 
@@ -19,16 +22,20 @@ fn euros(micros: i64) -> Priced {
     Priced::Known { money: Money { micros, currency: Currency::EUR }, price_table }
 }
 
-#[tokio::test]
-async fn this_month_and_the_last_one_are_shown_by_owner_with_their_replications() {
+/// Costs of three months, the newest one of two owners.
+pub(crate) fn costs() -> BTreeMap<Month, Vec<OwnerCost>> {
     let unknown = Priced::Unknown("the prices were not known when it was sent".to_owned());
     let costs = [
         ("2026-11", vec![cost("team-finance", 5 << 30, euros(12_340_000)), cost("", 7, unknown)]),
         ("2026-10", vec![cost("team-<web>", 1 << 20, euros(560_000))]),
         ("2026-09", vec![cost("too-old", 1, euros(1))]),
     ];
-    let costs = costs.map(|(month, owners)| (month.parse().unwrap(), owners)).into();
-    let site = Site::showing(FakeData { costs, ..FakeData::good(fleet()) }).await;
+    costs.map(|(month, owners)| (month.parse().unwrap(), owners)).into()
+}
+
+#[tokio::test]
+async fn this_month_and_the_last_one_are_shown_by_owner_with_their_replications() {
+    let site = Site::showing(FakeData { costs: costs(), ..FakeData::good(fleet()) }).await;
     let body = site.get("/money").await.body;
     for part in [
         "This month",
