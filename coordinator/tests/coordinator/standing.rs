@@ -83,7 +83,7 @@ async fn a_source_that_was_made_anew_is_told_and_its_replica_stays() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_budget_holds_holds_up_no_other_table() {
     let lake = lake();
-    lake.commit("in/sales/big", 0, &[("a.parquet", &[0; 100])]);
+    lake.commit("in/sales/big", 0, &[("a.parquet", &[0; 100_000])]);
     let place = Place::File(lake.path("state.db"));
     let mut running = Running::start(&lake, &place).await;
     let working = Worker::register(&running, &lake, "w").await.work();
@@ -92,7 +92,7 @@ async fn what_a_budget_holds_holds_up_no_other_table() {
         let budget = Some(wire::Budget { limit, ..Default::default() });
         v1::ReplicationSpec { budget, ..sales() }
     };
-    apply(&mut running, &[with(50)], false).await.unwrap();
+    apply(&mut running, &[with(50_000)], false).await.unwrap();
     let is_held = |found: &v1::Replication| found.state() == State::WaitingForBudget;
     run(&mut running, "sales").await;
     let held = until(&mut running, "sales", is_held).await;
@@ -113,7 +113,7 @@ async fn what_a_budget_holds_holds_up_no_other_table() {
 
     let mut running = Running::start(&lake, &place).await;
     let _working = Worker::register(&running, &lake, "w").await.work();
-    apply(&mut running, &[with(1_000)], false).await.unwrap();
+    apply(&mut running, &[with(1_000_000)], false).await.unwrap();
     let last = rounds(&mut running, "sales", 2).await;
     assert_eq!(last.last_rounds[0].number, Some(2), "{last:?}");
     assert_eq!(lake.versions("out/sales/big").len(), 1);
