@@ -89,8 +89,8 @@ pub(crate) struct SinceVersion {
     pub(crate) checkpoints: Vec<CheckpointFiles>,
 }
 
-/// Versions below this one are listed from the log's begin, in one page: no store leaves out what
-/// is there.
+/// Logs below this version are listed without a start, for they are short: then no store leaves out
+/// what is there.
 const YOUNG: u64 = 250;
 
 /// Lists the files of `version` and later ones; `None` when the log does not show that commit or
