@@ -15,7 +15,7 @@ use deepclone_common::store::table::TableStore;
 use deepclone_core::evidence::Described;
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{
     Error, GetOptions, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload,
@@ -198,6 +198,28 @@ pub async fn list(
     relative: &str,
     after: Option<&str>,
 ) -> Result<Vec<(String, ObjectMeta)>, DeltaError> {
+    list_up_to(table, relative, after, usize::MAX).await
+}
+
+/// Like [`list`] of a whole folder; `None` when it holds more than `most` objects.
+///
+/// # Errors
+/// As [`list`].
+pub(crate) async fn list_few(
+    table: &TableStore,
+    relative: &str,
+    most: usize,
+) -> Result<Option<Vec<(String, ObjectMeta)>>, DeltaError> {
+    let found = list_up_to(table, relative, None, most + 1).await?;
+    Ok((found.len() <= most).then_some(found))
+}
+
+async fn list_up_to(
+    table: &TableStore,
+    relative: &str,
+    after: Option<&str>,
+    most: usize,
+) -> Result<Vec<(String, ObjectMeta)>, DeltaError> {
     let folder = key(table, relative)?;
     let offset = after.map(|name| key(table, &format!("{relative}/{name}"))).transpose()?;
     let fetch = || {
@@ -205,7 +227,7 @@ pub async fn list(
             Some(offset) => table.store.list_with_offset(Some(&folder), offset),
             None => table.store.list(Some(&folder)),
         };
-        stream.try_collect::<Vec<_>>()
+        stream.take(most).try_collect::<Vec<_>>()
     };
     let metas = retrying(Patience::LOG, fetch)
         .await

@@ -21,7 +21,7 @@ use crate::error::DeltaError;
 use crate::log::{self, LogSegment};
 use crate::names::{Replicated, replicated};
 use crate::protocol;
-use crate::replica::{identity, last_sync, part, refuse_other_source};
+use crate::replica::{identity, last_sync, part, refuse_other_source, synced};
 use crate::snapshot::{self, Snapshot};
 
 /// How often the newest version of a source is looked for that goes on, or is cleaned, meanwhile.
@@ -71,13 +71,20 @@ async fn plan_once(
     within: &Within<'_>,
 ) -> Result<SyncPlan, DeltaError> {
     let tables = Tables { source, target };
-    if !within.reads_whole
-        && let Some(plan) = incremental::plan(tables, spec, sync, within).await?
-    {
-        return Ok(plan);
+    let mut is_first = false;
+    if !within.reads_whole {
+        let synced = synced::read(target).await.map_err(|error| error.of(Side::Target))?;
+        is_first = synced.is_none();
+        if let Some(synced) = synced
+            && let Some(plan) = incremental::plan(tables, spec, sync, within, synced).await?
+        {
+            return Ok(plan);
+        }
     }
-    let (at_source, at_target) =
-        futures::future::join(log::list(source, None), log::list(target, None)).await;
+    let list = |table| async move {
+        if is_first { log::list_first(table).await } else { log::list(table, None).await }
+    };
+    let (at_source, at_target) = futures::future::join(list(source), list(target)).await;
     if let (Ok(at_source), Ok(at_target)) = (&at_source, &at_target) {
         let heads = (at_source.version, at_target.version);
         if let Some(plan) =

@@ -6,6 +6,7 @@
 //! fails, the whole folder is listed.
 
 use deepclone_common::store::table::TableStore;
+use object_store::ObjectMeta;
 use serde::Deserialize;
 
 use super::names::{LAST_CHECKPOINT, commit_path, log_path};
@@ -20,7 +21,35 @@ use crate::paths::LOG_FOLDER;
 /// When there is no log, a commit of it is missing, it does not hold the version, or the store does
 /// not answer.
 pub async fn list(table: &TableStore, upto: Option<u64>) -> Result<LogSegment, DeltaError> {
-    let seen = match bounded(table, upto).await? {
+    let hint = hint(table).await?;
+    at_hint(table, hint, upto).await
+}
+
+/// Like [`list`] of the newest version, of a log that was not read before: a short log is listed
+/// while the hint is read.
+///
+/// # Errors
+/// As [`list`].
+pub(crate) async fn list_first(table: &TableStore) -> Result<LogSegment, DeltaError> {
+    let few = io::list_few(table, LOG_FOLDER, PAGE);
+    let (few, hint) = futures::future::join(few, hint(table)).await;
+    let hint = hint?;
+    let Some(few) = few? else { return at_hint(table, hint, None).await };
+    let mut found = of_files(few);
+    if let Some(newest) = found.newest()
+        && hint.is_some()
+    {
+        found = proved(table, found, newest).await?;
+    }
+    segment(table, at_least(found, hint, None), None)
+}
+
+async fn at_hint(
+    table: &TableStore,
+    hint: Option<u64>,
+    upto: Option<u64>,
+) -> Result<LogSegment, DeltaError> {
+    let seen = match bounded(table, hint, upto).await? {
         Bounded::Whole(listing) => match listing.segment(upto) {
             Ok(segment) => return Ok(segment),
             // The start of the listing may have hidden it.
@@ -28,7 +57,19 @@ pub async fn list(table: &TableStore, upto: Option<u64>) -> Result<LogSegment, D
         },
         Bounded::Short { seen } => seen,
     };
-    segment(table, whole(table, seen).await?, upto)
+    segment(table, at_least(whole(table, seen).await?, hint, upto), upto)
+}
+
+/// Leaves out the commits that a listing from the hint would: the time of a commit follows from
+/// those listed before it, and must not depend on the way they were found.
+fn at_least(mut listing: Listing, hint: Option<u64>, upto: Option<u64>) -> Listing {
+    let starts = |version: u64| {
+        hint.is_some_and(|hint| hint <= version) && upto.is_none_or(|upto| version <= upto)
+    };
+    if listing.checkpoints.iter().any(|found| starts(found.version)) {
+        listing.commits.retain(|version, _| Some(*version) >= hint);
+    }
+    listing
 }
 
 /// Like [`list`], without the hint, so that older checkpoints and commits are found too.
@@ -44,7 +85,8 @@ pub async fn list_whole(table: &TableStore, upto: Option<u64>) -> Result<LogSegm
 /// # Errors
 /// When the store does not answer, or its listing leaves out what is there.
 pub async fn head(table: &TableStore) -> Result<Option<u64>, DeltaError> {
-    let listing = match bounded(table, None).await? {
+    let hint = hint(table).await?;
+    let listing = match bounded(table, hint, None).await? {
         Bounded::Whole(listing) => listing,
         Bounded::Short { seen } => whole(table, seen).await?,
     };
@@ -68,6 +110,11 @@ pub(crate) async fn has_checkpoint_from(
 pub(super) async fn from(table: &TableStore, version: u64) -> Result<Listing, DeltaError> {
     let found = listing(table, Some(version)).await?;
     let Some(newest) = found.newest() else { return whole(table, None).await };
+    proved(table, found, newest).await
+}
+
+/// Returns the listing if the commit after its newest is absent, else that of the whole log.
+async fn proved(table: &TableStore, found: Listing, newest: u64) -> Result<Listing, DeltaError> {
     let next = newest.saturating_add(1);
     match io::exists(table, &commit_path(next)).await {
         Ok(false) => Ok(found),
@@ -77,6 +124,9 @@ pub(super) async fn from(table: &TableStore, version: u64) -> Result<Listing, De
         Err(error) => Err(error),
     }
 }
+
+/// What S3 lists by one request.
+const PAGE: usize = 1000;
 
 /// The files of a log from a known commit on.
 #[derive(Clone, Debug)]
@@ -133,9 +183,13 @@ enum Bounded {
     Short { seen: Option<u64> },
 }
 
-async fn bounded(table: &TableStore, upto: Option<u64>) -> Result<Bounded, DeltaError> {
+async fn bounded(
+    table: &TableStore,
+    hint: Option<u64>,
+    upto: Option<u64>,
+) -> Result<Bounded, DeltaError> {
     let short = Bounded::Short { seen: None };
-    let Some(hint) = hint(table).await?.filter(|hint| upto.is_none_or(|upto| upto >= *hint)) else {
+    let Some(hint) = hint.filter(|hint| upto.is_none_or(|upto| upto >= *hint)) else {
         return Ok(short);
     };
     let listing = listing(table, Some(hint)).await?;
@@ -181,13 +235,16 @@ pub(crate) async fn hint(table: &TableStore) -> Result<Option<u64>, DeltaError> 
 async fn listing(table: &TableStore, from: Option<u64>) -> Result<Listing, DeltaError> {
     // The number alone sorts before every file name of the version.
     let after = from.map(|version| format!("{version:020}"));
-    let found = io::list(table, LOG_FOLDER, after.as_deref()).await?;
-    Ok(Listing::new(found.into_iter().map(|(name, meta)| LogEntry {
+    Ok(of_files(io::list(table, LOG_FOLDER, after.as_deref()).await?))
+}
+
+fn of_files(found: Vec<(String, ObjectMeta)>) -> Listing {
+    Listing::new(found.into_iter().map(|(name, meta)| LogEntry {
         name,
         size: meta.size,
         modified_ms: meta.last_modified.timestamp_millis(),
         etag: meta.e_tag,
-    })))
+    }))
 }
 
 fn segment(

@@ -20,7 +20,7 @@ mod value;
 pub(crate) use checkpoint::NamedCheckpoint;
 pub(crate) use commit::{COMMITS_AT_ONCE_MAX, in_commit_timestamp, readable_commit};
 pub use commit::{Commit, read_commit};
-pub(crate) use listing::{has_checkpoint_from, hint, since};
+pub(crate) use listing::{has_checkpoint_from, hint, list_first, since};
 pub use listing::{head, list, list_whole};
 pub(crate) use named::Names;
 pub use names::{LAST_CHECKPOINT, commit_path, log_path};

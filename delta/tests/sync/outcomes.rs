@@ -207,3 +207,25 @@ async fn another_request_is_recorded_even_if_nothing_else_changes() {
         assert!(matches!(sync(&source, &target, &other).await, Ok(Did::UpToDate)));
     }
 }
+
+#[tokio::test]
+async fn a_first_sync_lists_a_log_without_a_start_unless_it_is_long() {
+    for (others, listings) in [(999, 1), (1000, 2)] {
+        let source_store = Watched::new(Arc::new(InMemory::new()));
+        let target_store = Watched::new(Arc::new(InMemory::new()));
+        let mut source = Table::on(source_store.clone(), "source");
+        let target = Table::on(target_store.clone(), "target");
+        let first = [protocol(1, 2), metadata("source-id", serde_json::json!({})), add("a1")];
+        source.commit(&first).await;
+        for n in 0..others {
+            source.put(&format!("_delta_log/{n}.other"), Vec::new()).await;
+        }
+        let (_, _) = (source_store.take(), target_store.take());
+        planned(&source, &target, job(1)).await;
+        let asked = source_store.take();
+        let listed = asked.iter().filter(|one| *one == "LIST source/_delta_log").count();
+        assert_eq!(listed, listings, "{asked:?}");
+        let asked = target_store.take();
+        assert_eq!(asked[..2], ["GET target/_deepclone/synced.json", "LIST target/_delta_log"]);
+    }
+}

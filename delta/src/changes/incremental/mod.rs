@@ -31,7 +31,7 @@ use crate::names::{Replicated, replicated};
 use crate::paths;
 use crate::properties::Maintenance;
 use crate::protocol;
-use crate::replica::synced::{self, Synced};
+use crate::replica::synced::Synced;
 use crate::replica::{LastSync, SyncRecord, identity, part};
 use crate::snapshot::{self, Onward, Snapshot, TableState};
 
@@ -63,7 +63,7 @@ struct News {
     head: LogEntry,
 }
 
-/// Plans the sync by what is newer; `None` when both tables must be read.
+/// Plans the sync by what is newer than the last one knew; `None` when both tables must be read.
 ///
 /// # Errors
 /// As [`super::plan_sync`].
@@ -72,11 +72,11 @@ pub(super) async fn plan(
     spec: &CloneSpec,
     sync: JobId,
     within: &Within<'_>,
+    synced: Synced,
 ) -> Result<Option<SyncPlan>, DeltaError> {
-    let synced = synced::read(tables.target).await.map_err(|error| error.of(Side::Target))?;
-    let Some(synced) = synced.filter(|synced| serves(synced, tables, spec, within)) else {
-        return whole("no last sync is known that asked for the same");
-    };
+    if !serves(&synced, tables, spec, within) {
+        return whole("the last sync asked for something else");
+    }
     let Some(news) = news(tables, spec, synced).await? else { return Ok(None) };
     let record = &news.synced.record;
     if record.is_of(sync, within.claim) {
