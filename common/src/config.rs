@@ -15,6 +15,7 @@ use serde::{Deserialize, Deserializer};
 use crate::connections::Side;
 use crate::prices::PriceSettings;
 use crate::secret::Secret;
+use crate::tls::server::ServerTlsFiles;
 
 /// Shorter secrets can be guessed.
 const SECRET_BYTES_MIN: usize = 16;
@@ -35,6 +36,10 @@ pub struct Config {
     pub hooks: HookSettings,
     /// The section `[prices]`: by which prices costs are estimated.
     pub prices: PriceSettings,
+    /// The section `[tls]`: what a server's listeners show.
+    pub tls: TlsSettings,
+    /// The section `[access]`: who may ask a server.
+    pub access: AccessSettings,
 }
 
 /// A connection as the file writes it; [`crate::connections`] checks it.
@@ -83,6 +88,48 @@ pub struct Listen {
     pub grpc: Option<SocketAddr>,
     /// The address of `/livez`, `/readyz` and `/metrics`.
     pub http: Option<SocketAddr>,
+}
+
+/// The TLS of a server's listeners; none without a certificate.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TlsSettings {
+    /// The certificate and those between it and an authority (PEM).
+    pub cert_file: Option<PathBuf>,
+    /// The private key of the certificate (PEM).
+    pub key_file: Option<PathBuf>,
+    /// The authorities of clients' certificates (PEM).
+    pub client_ca_file: Option<PathBuf>,
+}
+
+impl TlsSettings {
+    /// Returns the files, if there are any.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` naming the key that is missing.
+    pub fn files(&self) -> Result<Option<ServerTlsFiles>, Failure> {
+        let Self { cert_file, key_file, client_ca_file } = self.clone();
+        let missing = |key: &str| {
+            let message = format!("tls: {key} is missing: write cert_file and key_file");
+            Err(Failure::new(Reason::InvalidArgument, message))
+        };
+        match (cert_file, key_file) {
+            (Some(certificate), Some(key)) => {
+                Ok(Some(ServerTlsFiles { certificate, key, client_authorities: client_ca_file }))
+            }
+            (None, None) if client_ca_file.is_none() => Ok(None),
+            (None, _) => missing("cert_file"),
+            (_, None) => missing("key_file"),
+        }
+    }
+}
+
+/// Who may ask a server; anybody on this machine without a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AccessSettings {
+    /// The file with the principals.
+    pub file: Option<PathBuf>,
 }
 
 /// Where the coordinator keeps its facts.

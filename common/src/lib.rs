@@ -10,18 +10,25 @@
 //! * [`local_folder`]: a table's folder on this machine's disk.
 //! * [`clock`] and [`random`]: the time of day and random ids, which a simulation sets.
 //! * `allocator`: the memory allocator of every process.
-//! * [`telemetry`], [`shutdown`], [`listener`], [`http`]: what every process needs around its work.
+//! * [`access`]: who asks: tokens, certificates, and the file with the principals.
+//! * [`tls`], [`dial`] and [`listener`]: connections between our processes.
+//! * [`reloaded`]: a value that follows its files.
+//! * [`telemetry`], [`shutdown`], [`http`]: what every process needs around its work.
 
+pub mod access;
 mod allocator;
 pub mod clock;
 pub mod config;
 pub mod connections;
+pub mod dial;
 pub mod http;
 pub mod listener;
 pub mod local_folder;
 pub mod prices;
 pub mod random;
+pub mod reloaded;
 pub mod secret;
 pub mod shutdown;
 pub mod store;
 pub mod telemetry;
+pub mod tls;

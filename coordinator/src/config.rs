@@ -6,12 +6,15 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Parser;
+use deepclone_common::access::Principals;
 use deepclone_common::config::Config;
 use deepclone_common::connections::Connections;
 use deepclone_common::listener::{Exposure, check};
 use deepclone_common::secret::Secret;
+use deepclone_common::tls::server::ServerTlsFiles;
 use deepclone_core::failure::Failure;
 use deepclone_core::price::PriceTable;
 use deepclone_core::reason::Reason;
@@ -54,6 +57,10 @@ pub struct Settings {
     pub http_listen: SocketAddr,
     /// Who may reach both addresses.
     pub exposure: Exposure,
+    /// The TLS of both listeners; `None` without.
+    pub tls: Option<ServerTlsFiles>,
+    /// Who may ask; `None`: nobody is asked who they are.
+    pub principals: Option<Arc<Principals>>,
     /// Where the state lives.
     pub place: Place,
     /// The connections of the file.
@@ -76,7 +83,9 @@ impl Settings {
         let default = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let listen = args.listen.or(config.listen.grpc).unwrap_or(default(GRPC_PORT));
         let http_listen = args.http_listen.or(config.listen.http).unwrap_or(default(HTTP_PORT));
-        let exposure = Exposure::from_flag(args.insecure);
+        let tls = config.tls.files()?;
+        let principals = config.access.file.as_deref().map(Principals::read).transpose()?;
+        let exposure = Exposure::of(tls.is_some(), principals.is_some(), args.insecure);
         check(listen, exposure)?;
         check(http_listen, exposure)?;
         let file_url = config.database.url.as_ref().map(|url| url.expose());
@@ -96,6 +105,8 @@ impl Settings {
             listen,
             http_listen,
             exposure,
+            tls,
+            principals: principals.map(Arc::new),
             place,
             connections,
             shared_object,

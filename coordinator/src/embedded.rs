@@ -103,14 +103,12 @@ impl Embedded {
         let (engine, replications) =
             replications::start(context.clone(), handle.clone(), stop.clone()).await?;
         let routes = rpc::routes(handle, engine, context, limits).await?;
-        let (dial, incoming) = mpsc::channel::<Result<DuplexStream, std::io::Error>>(ACCEPT_MAX);
-        let server = Server::builder().add_routes(routes).serve_with_incoming_shutdown(
-            ReceiverStream::new(incoming),
-            stop.clone().cancelled_owned(),
-        );
+        let (dial, incoming) = Dial::pair();
+        let server = Server::builder()
+            .add_routes(routes)
+            .serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());
         let server = tokio::spawn(server);
-        let dial = Dial(dial);
-        let channel = channel(dial.clone());
+        let channel = dial.channel();
         Ok(Self { channel, dial, stop: stop.drop_guard(), driver, replications, server })
     }
 
@@ -150,7 +148,30 @@ impl Embedded {
 #[derive(Clone, Debug)]
 pub struct Dial(mpsc::Sender<Result<DuplexStream, std::io::Error>>);
 
+/// Connections that were opened by a [`Dial`].
+pub type Dialled = ReceiverStream<Result<DuplexStream, std::io::Error>>;
+
 impl Dial {
+    /// Returns what opens connections, and what takes them.
+    #[must_use]
+    pub fn pair() -> (Self, Dialled) {
+        let (dial, incoming) = mpsc::channel(ACCEPT_MAX);
+        (Self(dial), ReceiverStream::new(incoming))
+    }
+
+    /// Returns a channel to the coordinator, for clients and workers of this process.
+    #[must_use]
+    pub fn channel(&self) -> Channel {
+        let dial = self.clone();
+        // The address is never resolved: the connector ignores it.
+        Endpoint::from_static("http://embedded").connect_with_connector_lazy(tower::service_fn(
+            move |_| {
+                let dial = dial.clone();
+                async move { dial.connect().await.map(TokioIo::new) }
+            },
+        ))
+    }
+
     /// Opens a connection.
     ///
     /// # Errors
@@ -160,14 +181,4 @@ impl Dial {
         self.0.send(Ok(theirs)).await.map_err(std::io::Error::other)?;
         Ok(ours)
     }
-}
-
-fn channel(dial: Dial) -> Channel {
-    // The address is never resolved: the connector ignores it.
-    Endpoint::from_static("http://embedded").connect_with_connector_lazy(tower::service_fn(
-        move |_| {
-            let dial = dial.clone();
-            async move { dial.connect().await.map(TokioIo::new) }
-        },
-    ))
 }

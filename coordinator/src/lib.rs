@@ -10,7 +10,7 @@
 //!
 //! * [`config`]: flags, environment, file → settings.
 //! * [`server`]: a coordinator as a process of its own; [`embedded`]: one inside another process.
-//! * [`rpc`]: the gRPC services.
+//! * [`access`]: who may call what; [`rpc`]: the gRPC services.
 //! * [`driver`]: the loop that owns the machine.
 //! * [`effects`]: planning and publishing; [`job_plan`]: what planning makes.
 //! * [`costs`]: what copies cost, and what was sent.
@@ -45,6 +45,7 @@
 //! # }
 //! ```
 
+pub mod access;
 pub mod config;
 pub mod costs;
 pub mod driver;

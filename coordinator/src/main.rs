@@ -29,6 +29,6 @@ async fn start(args: Args) -> Result<(), Failure> {
         Failure::new(Reason::Internal, format!("cannot watch for signals: {error}"))
     })?;
     let listeners = Listeners::bind(&settings).await?;
-    let ready = listeners.ready_line()?;
+    let ready = listeners.ready_line();
     server::run(settings, listeners, shutdown, || server::announce(&ready)).await
 }

@@ -6,20 +6,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deepclone_common::http;
-use deepclone_common::listener::bind;
+use deepclone_common::listener::BoundListener;
+use deepclone_common::tls::server::{ServerTls, Spoken};
 use deepclone_core::failure::Failure;
 use deepclone_core::limits::{Limits, STREAMS_PER_CONNECTION_MAX};
 use deepclone_core::reason::Reason;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 
+use crate::access::layer::Gate;
 use crate::config::Settings;
 use crate::effects::Context;
+use crate::embedded::{Dial, Dialled};
 use crate::metrics::Gauges;
-use crate::pages::access::PageAccess;
+use crate::pages::access::{PageAccess, PageListener};
 use crate::pages::data::LiveData;
 use crate::replications::metrics::follow;
 use crate::state::SqliteStore;
@@ -33,28 +34,44 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
 /// The sockets of a coordinator, bound before anything else starts.
 #[derive(Debug)]
 pub struct Listeners {
-    pub grpc: TcpListener,
-    pub http: TcpListener,
+    pub grpc: BoundListener,
+    pub http: BoundListener,
+    dial: Dial,
+    /// Calls of this process, which nobody else can make.
+    own: Dialled,
 }
 
 impl Listeners {
     /// Binds both addresses of the settings.
     ///
     /// # Errors
-    /// Names the address that cannot be bound.
+    /// Names the address that cannot be bound, or the file of a certificate.
     pub async fn bind(settings: &Settings) -> Result<Self, Failure> {
+        let tls = |spoken| {
+            let files = settings.tls.clone();
+            files.map(|files| ServerTls::new(files, spoken)).transpose()
+        };
+        let (grpc, http) = (tls(Spoken::Http2)?, tls(Spoken::Http1)?);
+        let exposure = settings.exposure;
+        let (dial, own) = Dial::pair();
         Ok(Self {
-            grpc: bind(settings.listen, settings.exposure).await?,
-            http: bind(settings.http_listen, settings.exposure).await?,
+            dial,
+            own,
+            grpc: BoundListener::bind(settings.listen, exposure, grpc).await?,
+            http: BoundListener::bind(settings.http_listen, exposure, http).await?,
         })
     }
 
+    /// Returns what leads to the coordinator from within this process.
+    #[must_use]
+    pub fn dial(&self) -> Dial {
+        self.dial.clone()
+    }
+
     /// The one line of stdout that says that the process is ready, with both addresses.
-    ///
-    /// # Errors
-    /// A socket has no address.
-    pub fn ready_line(&self) -> Result<String, Failure> {
-        Ok(format!("listening on {} http={}", address(&self.grpc)?, address(&self.http)?))
+    #[must_use]
+    pub fn ready_line(&self) -> String {
+        format!("listening on {} http={}", self.grpc.address(), self.http.address())
     }
 }
 
@@ -85,24 +102,32 @@ pub async fn run(
     let (engine, keeping) =
         replications::start(context.clone(), handle.clone(), stop.clone()).await?;
     let data = LiveData::new(engine.clone(), handle.clone(), context.clone());
-    let access = PageAccess::at(address(&listeners.http)?);
-    let pages = pages::routes::routes(Arc::new(data), access);
+    let gate = Gate::new(settings.principals.clone(), context.clock);
+    let access = PageAccess::at(PageListener {
+        address: listeners.http.address(),
+        has_tls: listeners.http.has_tls(),
+        knows_callers: gate.asks(),
+    });
+    let pages = pages::routes::routes(Arc::new(data), access, gate.clone());
     let pages = pages.merge(hooks::routes(engine.clone(), settings.hook_secret.as_ref()));
     let mut registry = gauges.registry();
     registry.register_collector(Box::new(follow(engine.clone())));
     let routes = rpc::routes(handle, engine, context, limits).await?;
     let (ready, is_ready) = watch::channel(true);
-    let http = http::serve(listeners.http, registry, pages, is_ready, stop.clone());
+    let principals = settings.principals;
+    let http = http::serve(listeners.http, registry, pages, is_ready, principals, stop.clone());
     let http = tokio::spawn(http);
+    let own = Server::builder()
+        .add_routes(routes.clone())
+        .serve_with_incoming_shutdown(listeners.own, stop.clone().cancelled_owned());
+    let own = tokio::spawn(own);
     let grpc = tokio::spawn(
         Server::builder()
             .max_concurrent_streams(Some(STREAMS_PER_CONNECTION_MAX))
             .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
+            .layer(gate)
             .add_routes(routes)
-            .serve_with_incoming_shutdown(
-                TcpListenerStream::new(listeners.grpc),
-                stop.clone().cancelled_owned(),
-            ),
+            .serve_with_incoming_shutdown(listeners.grpc.accept(), stop.clone().cancelled_owned()),
     );
     serving()?;
     // It ends at the shutdown, or when facts cannot be made durable.
@@ -112,7 +137,7 @@ pub async fn run(
     ready.send_replace(false);
     stop.cancel();
     let drained = async {
-        let _ended = futures::join!(grpc, http);
+        let _ended = futures::join!(grpc, own, http);
     };
     if tokio::time::timeout(DRAIN_MAX, drained).await.is_err() {
         tracing::warn!("stopping although some calls have not ended");
@@ -122,12 +147,6 @@ pub async fn run(
     });
     outcome??;
     kept?
-}
-
-fn address(listener: &TcpListener) -> Result<std::net::SocketAddr, Failure> {
-    listener.local_addr().map_err(|error| {
-        Failure::new(Reason::Internal, format!("a socket has no address: {error}"))
-    })
 }
 
 /// Prints the ready line to stdout.

@@ -113,7 +113,11 @@
 //! * [`failure`]: an error as it leaves the system: reason, one line, details.
 //! * [`limits`]: every bound, with their relations asserted.
 //!
-//! Beside the ladder, for replicas that are kept:
+//! Beside the ladder, for those who ask:
+//!
+//! * [`access`]: roles, what calls need, and the places that a principal may read and write.
+//!
+//! And for replicas that are kept:
 //!
 //! * [`budget`]: what may be spent in a month, and what is.
 //! * [`calendar`]: schedules, windows and months, in a time zone.
@@ -125,6 +129,7 @@
 //! * [`standing`]: when each replication begins a round, and what a round does.
 //! * [`unix_time`]: wall-clock time.
 
+pub mod access;
 pub mod budget;
 pub mod calendar;
 pub mod concurrency;

@@ -59,6 +59,10 @@ pub enum Reason {
     JobEnded,
     /// There is no replication of this name.
     ReplicationNotFound,
+    /// A coordinator wants a credential, or does not know the one that was given.
+    Unauthenticated,
+    /// A coordinator knows who asks, and does not allow it to them.
+    AccessDenied,
 }
 
 /// A reason with what it stands for outside.
@@ -107,6 +111,8 @@ pub const REASONS: &[ReasonRow] = &[
     row(Reason::Overloaded, "OVERLOADED", 5, 8),
     row(Reason::JobEnded, "JOB_ENDED", 2, 9),
     row(Reason::ReplicationNotFound, "REPLICATION_NOT_FOUND", 2, 5),
+    row(Reason::Unauthenticated, "UNAUTHENTICATED", 5, 16),
+    row(Reason::AccessDenied, "ACCESS_DENIED", 5, 7),
 ];
 
 impl Reason {
@@ -135,6 +141,6 @@ mod tests {
             assert_eq!(Reason::from_name(row.name), Some(row.reason));
             assert!((0..=16).contains(&row.grpc) && row.grpc != 0);
         }
-        assert_eq!(REASONS.len(), Reason::ReplicationNotFound as usize + 1);
+        assert_eq!(REASONS.len(), Reason::AccessDenied as usize + 1);
     }
 }

@@ -36,7 +36,8 @@ pub fn from_status(status: &Status) -> Failure {
         Code::Cancelled => Reason::Cancelled,
         Code::InvalidArgument | Code::OutOfRange => Reason::InvalidArgument,
         Code::Unimplemented => Reason::Unimplemented,
-        Code::PermissionDenied | Code::Unauthenticated => Reason::PermissionDenied,
+        Code::PermissionDenied => Reason::AccessDenied,
+        Code::Unauthenticated => Reason::Unauthenticated,
         _ => Reason::Internal,
     };
     let message = match status.message() {

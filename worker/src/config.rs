@@ -6,27 +6,25 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::sync::Arc;
 
 use clap::Parser;
+use deepclone_common::access::Principals;
 use deepclone_common::config::{ByteRate, ByteSize, Config, LimitSettings};
 use deepclone_common::connections::Connections;
+use deepclone_common::dial::{DialArguments, Dialer};
 use deepclone_common::listener::{Exposure, check};
+use deepclone_common::tls::server::ServerTlsFiles;
 use deepclone_core::failure::Failure;
-use deepclone_core::reason::Reason;
-use tonic::transport::Endpoint;
 
 use crate::options::{CoordinatorEndpoint, WorkerLimits};
 use crate::reload::LimitSources;
-
-/// How long a connection to a coordinator may take to open.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Copies what a coordinator grants, from the source's store to the target's.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "deepclone-worker", version)]
 pub struct WorkerArguments {
-    /// A coordinator, such as http://127.0.0.1:7420; repeat it for each one
+    /// A coordinator, such as https://coordinator:7420; repeat it for each one
     #[arg(long, value_name = "URL", required = true)]
     coordinator: Vec<String>,
     /// What people call this worker; without it the host's name and the process's number
@@ -50,6 +48,9 @@ pub struct WorkerArguments {
     /// Allow a listener beyond loopback without TLS and authentication
     #[arg(long)]
     insecure: bool,
+    /// What it shows to coordinators, and whom it believes.
+    #[command(flatten)]
+    dial: DialArguments,
 }
 
 /// The checked settings of a worker's process.
@@ -67,6 +68,10 @@ pub struct WorkerSettings {
     pub http_listen: SocketAddr,
     /// Who may reach it.
     pub exposure: Exposure,
+    /// Its TLS; `None` without.
+    pub tls: Option<ServerTlsFiles>,
+    /// Who may read its metrics; `None`: nobody is asked who they are.
+    pub principals: Option<Arc<Principals>>,
     /// The connections of the file.
     pub connections: Connections,
 }
@@ -80,7 +85,9 @@ impl WorkerSettings {
     pub fn load(arguments: WorkerArguments) -> Result<Self, Failure> {
         let config = Config::load(arguments.config.as_deref())?;
         let connections = Connections::from_config(&config).map_err(|error| error.failure())?;
-        let exposure = Exposure::from_flag(arguments.insecure);
+        let tls = config.tls.files()?;
+        let principals = config.access.file.as_deref().map(Principals::read).transpose()?;
+        let exposure = Exposure::of(tls.is_some(), principals.is_some(), arguments.insecure);
         check(arguments.http_listen, exposure)?;
         let WorkerArguments { memory, concurrency, bandwidth, .. } = arguments;
         let limit_sources = LimitSources {
@@ -88,34 +95,23 @@ impl WorkerSettings {
             flags: LimitSettings { memory, concurrency, bandwidth, ..LimitSettings::default() },
         };
         let limits = WorkerLimits::new(limit_sources.over(config.limits))?;
-        let coordinators = arguments.coordinator.iter().map(|url| coordinator(url));
+        let dialer = Dialer::new(&arguments.dial)?;
+        let coordinators = arguments.coordinator.iter().map(|url| {
+            let channel = dialer.channel("--coordinator", url)?;
+            Ok(CoordinatorEndpoint { url: url.clone(), channel })
+        });
         Ok(Self {
-            coordinators: coordinators.collect::<Result<_, _>>()?,
+            coordinators: coordinators.collect::<Result<_, Failure>>()?,
             name: arguments.name.unwrap_or_else(default_name),
             limits,
             limit_sources,
             http_listen: arguments.http_listen,
             exposure,
+            tls,
+            principals: principals.map(Arc::new),
             connections,
         })
     }
-}
-
-fn coordinator(url: &str) -> Result<CoordinatorEndpoint, Failure> {
-    let bad = |why: &str| {
-        let message = format!("--coordinator {url:?}: {why}");
-        Failure::new(Reason::InvalidArgument, message)
-    };
-    if url.starts_with("https://") {
-        let message = format!("--coordinator {url}: TLS is not built yet; use http://");
-        return Err(Failure::new(Reason::Unimplemented, message));
-    }
-    if !url.starts_with("http://") {
-        return Err(bad("write it as http://HOST:PORT"));
-    }
-    let endpoint = Endpoint::from_shared(url.to_owned()).map_err(|_| bad("not a URL"))?;
-    let endpoint = endpoint.connect_timeout(CONNECT_TIMEOUT).tcp_nodelay(true);
-    Ok(CoordinatorEndpoint { url: url.to_owned(), channel: endpoint.connect_lazy() })
 }
 
 fn default_name() -> String {
@@ -128,6 +124,8 @@ fn default_name() -> String {
 #[cfg(test)]
 mod tests {
     use std::io::Write as _;
+
+    use deepclone_core::reason::Reason;
 
     use super::*;
 
@@ -163,9 +161,14 @@ mod tests {
     #[tokio::test]
     async fn what_cannot_be_meant_is_refused_with_its_flag() {
         for (flags, reason, part) in [
-            (["--coordinator", "127.0.0.1:7420"], Reason::InvalidArgument, "http://HOST:PORT"),
-            (["--coordinator", "http://"], Reason::InvalidArgument, "not a URL"),
-            (["--coordinator", "https://h:1"], Reason::Unimplemented, "TLS is not built yet"),
+            (["--coordinator", "ftp://host"], Reason::InvalidArgument, "http://HOST:PORT"),
+            (["--coordinator", "http://"], Reason::InvalidArgument, "it is no URL"),
+            (
+                ["--ca-file", "/nowhere/ca.pem"],
+                Reason::InvalidArgument,
+                "--ca-file /nowhere/ca.pem",
+            ),
+            (["--token-file", "/nowhere"], Reason::InvalidArgument, "--token-file /nowhere"),
             (["--http-listen", "0.0.0.0:0"], Reason::InvalidArgument, "--insecure"),
             (["--config", "/nowhere/deepclone.toml"], Reason::InvalidArgument, "deepclone.toml"),
             (["--concurrency", "0"], Reason::InvalidArgument, "concurrency: write a number"),

@@ -10,15 +10,15 @@
 //!
 //! use deepclone_common::config::{Config, LimitSettings};
 //! use deepclone_common::connections::Connections;
+//! use deepclone_common::dial::Dialer;
 //! use deepclone_worker::metrics::WorkerMetrics;
 //! use deepclone_worker::{CoordinatorEndpoint, WorkerLimits, WorkerOptions, run};
-//! use tonic::transport::Endpoint;
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let config = Config::load(Some("deepclone.toml".as_ref()))?;
 //! let connections = Arc::new(Connections::from_config(&config)?);
 //! let url = "http://127.0.0.1:7420".to_owned();
-//! let channel = Endpoint::from_shared(url.clone())?.connect_lazy();
+//! let channel = Dialer::default().channel("--coordinator", &url)?;
 //! let options = WorkerOptions {
 //!     name: "rack-7".to_owned(),
 //!     limits: WorkerLimits::new(LimitSettings::default())?,

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use deepclone_common::config::{ByteRate, ByteSize, LimitSettings};
+use deepclone_common::dial::CoordinatorChannel;
 use deepclone_core::failure::Failure;
 use deepclone_core::job_limits::copies_max;
 use deepclone_core::limits::{BODY_BYTES_PER_SECOND_MIN, SLOTS_MAX};
 use deepclone_core::reason::Reason;
-use tonic::transport::Channel;
 
 use crate::bandwidth::Bandwidth;
 use crate::metrics::WorkerMetrics;
@@ -116,7 +116,7 @@ pub struct CoordinatorEndpoint {
     /// Its URL, as logs and the ready line show it.
     pub url: String,
     /// The connection to it, which reconnects by itself.
-    pub channel: Channel,
+    pub channel: CoordinatorChannel,
 }
 
 #[cfg(test)]

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deepclone_common::http;
-use deepclone_common::listener::bind;
+use deepclone_common::listener::BoundListener;
+use deepclone_common::tls::server::{ServerTls, Spoken};
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 use prometheus_client::registry::Registry;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -27,9 +27,10 @@ const DRAIN_MAX: Duration = Duration::from_secs(20);
 /// Binds the HTTP listener.
 ///
 /// # Errors
-/// The address that cannot be had.
-pub async fn listen(settings: &WorkerSettings) -> Result<TcpListener, Failure> {
-    bind(settings.http_listen, settings.exposure).await
+/// The address that cannot be had, or the file of a certificate.
+pub async fn listen(settings: &WorkerSettings) -> Result<BoundListener, Failure> {
+    let tls = settings.tls.clone().map(|files| ServerTls::new(files, Spoken::Http1)).transpose()?;
+    BoundListener::bind(settings.http_listen, settings.exposure, tls).await
 }
 
 /// Serves a coordinator until `shutdown`, or until it is told to drain.
@@ -38,13 +39,12 @@ pub async fn listen(settings: &WorkerSettings) -> Result<TcpListener, Failure> {
 /// A coordinator refuses this worker for good, or the socket failed.
 pub async fn serve(
     settings: WorkerSettings,
-    listener: TcpListener,
+    listener: BoundListener,
     shutdown: CancellationToken,
 ) -> Result<(), Failure> {
-    let address = listener.local_addr().map_err(|error| {
-        Failure::new(Reason::Internal, format!("a socket has no address: {error}"))
-    })?;
+    let address = listener.address();
     let WorkerSettings { coordinators, name, limits, limit_sources, connections, .. } = settings;
+    let principals = settings.principals;
     let reload = Reload::new(limit_sources, limits.clone());
     let hangups = reload::hangups().map_err(|error| {
         Failure::new(Reason::Internal, format!("cannot watch for signals: {error}"))
@@ -56,7 +56,8 @@ pub async fn serve(
     let (registered, seen) = watch::channel(None::<String>);
     let (ready, is_ready) = watch::channel(false);
     let more = http::Router::new();
-    let _http = tokio::spawn(http::serve(listener, registry, more, is_ready, shutdown.clone()));
+    let http = http::serve(listener, registry, more, is_ready, principals, shutdown.clone());
+    let _http = tokio::spawn(http);
     let _announcer = tokio::spawn(announce(seen, ready, name.clone(), address));
     let options = WorkerOptions { name, limits, drain_max: DRAIN_MAX, metrics };
     run(options, coordinators, Arc::new(connections), registered, shutdown).await

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use deepclone_common::connections::Connections;
+use deepclone_common::dial::CoordinatorChannel;
 use deepclone_common::random;
 use deepclone_common::store::retry::jittered;
 use deepclone_core::failure::Failure;
@@ -26,7 +27,6 @@ use deepclone_proto::{DISPATCH_PROTOCOLS, status, v1};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::Channel;
 use tonic::{Code, Response, Status};
 
 use crate::held::HeldTasks;
@@ -58,7 +58,7 @@ struct Worker {
 
 /// One registration with a coordinator.
 struct Session {
-    client: DispatchServiceClient<Channel>,
+    client: DispatchServiceClient<CoordinatorChannel>,
     worker_id: String,
     heartbeat_interval: Duration,
     lease_ttl: Duration,
@@ -97,6 +97,7 @@ pub async fn run(
         shutdown,
     };
     let mut away = AWAY_MIN;
+    let mut was_known = false;
     loop {
         for coordinator in &coordinators {
             let session = tokio::select! {
@@ -108,6 +109,7 @@ pub async fn run(
                 Ok(session) => {
                     tracing::info!(coordinator = coordinator.url, "registered");
                     registered.send_replace(Some(coordinator.url.clone()));
+                    was_known = true;
                     let end = worker.serve(&session).await;
                     registered.send_replace(None);
                     away = AWAY_MIN;
@@ -117,6 +119,11 @@ pub async fn run(
                             tracing::warn!(code = ?status.code(), "{}", status.message());
                         }
                     }
+                }
+                // A credential that counted before may be replaced while this waits.
+                Err(status) if was_known && is_of_credential(&status) => {
+                    let url = &coordinator.url;
+                    tracing::warn!(url, code = ?status.code(), "{}", status.message());
                 }
                 Err(status) if is_final(&status) => return Err(status::from_status(&status)),
                 Err(status) => {
@@ -137,8 +144,12 @@ pub async fn run(
 /// True when another call would get the same answer.
 fn is_final(status: &Status) -> bool {
     let code = status.code();
-    matches!(code, Code::InvalidArgument | Code::PermissionDenied | Code::Unauthenticated)
-        || code == Code::FailedPrecondition
+    matches!(code, Code::InvalidArgument | Code::FailedPrecondition) || is_of_credential(status)
+}
+
+/// True when the coordinator does not know or allow who asks.
+fn is_of_credential(status: &Status) -> bool {
+    matches!(status.code(), Code::PermissionDenied | Code::Unauthenticated)
 }
 
 /// Waits for an answer, and returns a status of its own when none comes in time.

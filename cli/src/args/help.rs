@@ -46,6 +46,16 @@ Costs are estimates, by list prices or by the table of [prices] in the configura
 time when the bytes were sent. The sums of 25 months are kept. Without --coordinator, what the
 commands of this machine sent.";
 
+/// The end of `deepclone token --help`.
+pub const TOKEN: &str = "\
+Examples:
+  deepclone token
+  deepclone token --output json | jq -r .token > /run/secrets/deepclone
+
+The token is shown once and kept nowhere: give it to its owner, who shows it by --token-file. The
+digest goes into the coordinator's file of principals ([access] of deepclone.toml), as
+tokens = [{ sha256 = \"…\" }]; see docs/security.md.";
+
 /// The end of `deepclone plan --help`.
 pub const PLAN: &str = "\
 Examples:

@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use deepclone_common::config::ByteRate;
+use deepclone_common::dial::DialArguments;
 
 pub use cost::{CostArguments, CostBy};
 
@@ -46,7 +47,7 @@ pub struct Global {
     #[arg(long, global = true, value_enum, value_name = "FORMAT", default_value_t)]
     #[arg(help_heading = GLOBAL)]
     pub output: OutputFormat,
-    /// Use this coordinator, such as http://127.0.0.1:7420, instead of one inside this process
+    /// Use this coordinator, such as https://coordinator:7420, instead of one inside this process
     #[arg(
         long,
         global = true,
@@ -66,6 +67,9 @@ pub struct Global {
     )]
     #[arg(help_heading = GLOBAL)]
     pub config: Option<PathBuf>,
+    /// What is shown to the coordinator, and whom this process believes.
+    #[command(flatten)]
+    pub dial: DialArguments,
 }
 
 /// The format of an answer.
@@ -110,6 +114,9 @@ pub enum Command {
     /// Show what was sent in a month, and what that cost by list prices or those of a file
     #[command(after_help = help::COST)]
     Cost(CostArguments),
+    /// Make a token by which a coordinator knows somebody, and the digest that it keeps
+    #[command(after_help = help::TOKEN)]
+    Token,
     /// Print the completion script of a shell
     #[command(after_help = help::COMPLETIONS)]
     Completions(CompletionsArguments),

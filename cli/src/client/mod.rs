@@ -12,12 +12,10 @@ mod replications;
 pub mod status;
 pub mod worker;
 
-use std::time::Duration;
-
+use deepclone_common::dial::{CoordinatorChannel, Dialer};
 use deepclone_core::failure::Failure;
 use deepclone_core::job_limits::{JobLimits, LimitsChange};
 use deepclone_core::limits::MESSAGE_BYTES_MAX;
-use deepclone_core::reason::Reason;
 use deepclone_core::spec::CloneSpec;
 use deepclone_proto::convert::spec::limits_to_wire;
 use deepclone_proto::v1;
@@ -26,32 +24,29 @@ use deepclone_proto::v1::job_service_client::JobServiceClient;
 use deepclone_proto::v1::replication_service_client::ReplicationServiceClient;
 use deepclone_proto::v1::worker_service_client::WorkerServiceClient;
 use tonic::Streaming;
-use tonic::transport::{Channel, Endpoint};
 use uuid::Uuid;
 
-use crate::refusal::{invalid, not_built_yet};
 use job::{Change, JobInfo};
 use status::failure;
 use worker::WorkerInfo;
 
-/// The longest wait for a connection.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Jobs or workers on a page that is asked for.
 const PAGE_SIZE: i32 = 200;
 
 /// A channel to a coordinator.
 #[derive(Clone, Debug)]
 pub struct CoordinatorClient {
-    jobs: JobServiceClient<Channel>,
-    workers: WorkerServiceClient<Channel>,
-    replications: ReplicationServiceClient<Channel>,
-    costs: CostServiceClient<Channel>,
+    jobs: JobServiceClient<CoordinatorChannel>,
+    workers: WorkerServiceClient<CoordinatorChannel>,
+    replications: ReplicationServiceClient<CoordinatorChannel>,
+    costs: CostServiceClient<CoordinatorChannel>,
 }
 
 impl CoordinatorClient {
     /// Returns a client of the coordinator at the other end of `channel`.
     #[must_use]
-    pub fn over(channel: Channel) -> Self {
+    pub fn over(channel: impl Into<CoordinatorChannel>) -> Self {
+        let channel = channel.into();
         let bytes = MESSAGE_BYTES_MAX;
         Self {
             jobs: JobServiceClient::new(channel.clone()).max_decoding_message_size(bytes),
@@ -65,19 +60,10 @@ impl CoordinatorClient {
     /// Connects to the coordinator at `url`.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` for a malformed URL, `COORDINATOR_UNAVAILABLE` when nobody answers.
-    pub async fn connect(url: &str) -> Result<Self, Failure> {
-        let url = checked_url(url)?;
-        let endpoint = Endpoint::from_shared(url.clone())
-            .map_err(|_| invalid(format!("--coordinator {url:?} is not a URL")))?
-            .connect_timeout(CONNECT_TIMEOUT)
-            .http2_keep_alive_interval(Duration::from_secs(20))
-            .keep_alive_while_idle(true);
-        let channel = endpoint.connect().await.map_err(|_| {
-            let message = format!("no coordinator answers at {url}");
-            Failure::new(Reason::CoordinatorUnavailable, message)
-        })?;
-        Ok(Self::over(channel))
+    /// `INVALID_ARGUMENT` for a malformed URL, `COORDINATOR_UNAVAILABLE` when nobody answers, or
+    /// nobody who is believed.
+    pub async fn connect(url: &str, dialer: &Dialer) -> Result<Self, Failure> {
+        Ok(Self::over(dialer.connect("--coordinator", url).await?))
     }
 
     /// Creates a job. The same `request` again returns the same job.
@@ -231,36 +217,5 @@ impl Watch {
         let Some(change) = self.stream.message().await.map_err(failure)? else { return Ok(None) };
         let job = change.job.ok_or_else(|| status::malformed("WatchJobResponse.job is missing"))?;
         JobInfo::try_from(job).map(Some)
-    }
-}
-
-/// Returns the URL with its scheme. Refuses TLS, which is not implemented yet, and credentials.
-fn checked_url(typed: &str) -> Result<String, Failure> {
-    let typed = typed.trim_end_matches('/');
-    if typed.contains('@') {
-        return Err(invalid("--coordinator carries credentials, which do not belong in a URL"));
-    }
-    match typed.split_once("://") {
-        None => Ok(format!("http://{typed}")),
-        Some(("http", _)) => Ok(typed.to_owned()),
-        Some(("https", _)) => Err(not_built_yet("https:// for --coordinator")),
-        Some(_) => Err(invalid(format!("--coordinator {typed:?} is not an http:// URL"))),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_coordinators_url_is_http_and_holds_no_secret() {
-        let check = |typed: &str| checked_url(typed).map_err(|failure| failure.reason);
-        assert_eq!(check("http://127.0.0.1:7420/"), Ok("http://127.0.0.1:7420".to_owned()));
-        assert_eq!(check("localhost:7420"), Ok("http://localhost:7420".to_owned()));
-        assert_eq!(check("https://host"), Err(Reason::Unimplemented));
-        assert_eq!(check("ftp://host"), Err(Reason::InvalidArgument));
-        let refusal = checked_url("http://user:secret@host").unwrap_err();
-        assert_eq!(refusal.reason, Reason::InvalidArgument);
-        assert!(!refusal.message.contains("secret"), "{}", refusal.message);
     }
 }

@@ -64,7 +64,8 @@ mod tests {
             (Code::Unknown, Reason::CoordinatorUnavailable, 5),
             (Code::InvalidArgument, Reason::InvalidArgument, 2),
             (Code::Unimplemented, Reason::Unimplemented, 2),
-            (Code::Unauthenticated, Reason::PermissionDenied, 5),
+            (Code::Unauthenticated, Reason::Unauthenticated, 5),
+            (Code::PermissionDenied, Reason::AccessDenied, 5),
             (Code::ResourceExhausted, Reason::Internal, 1),
         ];
         for (code, reason, exit) in cases {

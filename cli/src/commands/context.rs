@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use deepclone_common::dial::Dialer;
 use deepclone_core::failure::Failure;
 
 use crate::args::Global;
@@ -36,7 +37,15 @@ impl CommandContext {
                  DEEPCLONE_COORDINATOR"
             )));
         };
-        CoordinatorClient::connect(url).await
+        self.connect(url).await
+    }
+
+    /// Connects to the coordinator at `url`.
+    ///
+    /// # Errors
+    /// As [`CoordinatorClient::connect`], or a file of a flag that cannot be used.
+    pub async fn connect(&self, url: &str) -> Result<CoordinatorClient, Failure> {
+        CoordinatorClient::connect(url, &Dialer::new(&self.global.dial)?).await
     }
 
     /// Refuses `command` with a coordinator elsewhere, because it reads the tables itself.

@@ -16,7 +16,6 @@ use deepclone_core::unix_time::UnixTime;
 
 use super::context::CommandContext;
 use crate::args::{CostArguments, CostBy};
-use crate::client::CoordinatorClient;
 use crate::client::cost::{CostInfo, CostReport, CostRowInfo, SentInfo};
 use crate::embedded::state_file::{files, state_home};
 use crate::refusal::invalid;
@@ -37,7 +36,7 @@ pub async fn run(
         .map(|month| month.parse().map_err(|error| invalid(format!("--month: {error}"))))
         .transpose()?;
     let report = match context.coordinator_url() {
-        Some(url) => CoordinatorClient::connect(url).await?.cost(month, arguments.by).await?,
+        Some(url) => context.connect(url).await?.cost(month, arguments.by).await?,
         None => of_this_machine(month, arguments.by, context).await?,
     };
     cost_report::answer(&report, arguments.by)

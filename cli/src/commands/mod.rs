@@ -14,6 +14,7 @@ pub mod job;
 pub mod plan;
 pub mod replication;
 pub mod session;
+pub mod token;
 pub mod verify;
 pub mod worker;
 
@@ -47,6 +48,7 @@ pub async fn run(arguments: CommandLine) -> Result<CommandOutput, Failure> {
         Command::Job(command) => job::run(command, &context).await,
         Command::Worker(command) => worker::run(command, &context).await,
         Command::Replication(command) => replication::run(command, &context).await,
+        Command::Token => token::run(),
         Command::Completions(arguments) => completions::run(arguments),
     }
 }

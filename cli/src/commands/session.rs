@@ -38,7 +38,7 @@ impl Session {
         flags: LimitSettings,
     ) -> Result<Self, Failure> {
         if let Some(url) = context.coordinator_url() {
-            let coordinator = CoordinatorClient::connect(url).await?;
+            let coordinator = context.connect(url).await?;
             return Ok(Self { coordinator, home: Home::Elsewhere, embedded: None });
         }
         let settings = settings(context, spec, workers, flags)?;

@@ -74,8 +74,10 @@ impl EmbeddedCluster {
                 metrics: deepclone_worker::metrics::WorkerMetrics::default(),
             };
             let channel = coordinator.channel();
-            let served =
-                vec![deepclone_worker::CoordinatorEndpoint { url: "embedded".to_owned(), channel }];
+            let served = vec![deepclone_worker::CoordinatorEndpoint {
+                url: "embedded".to_owned(),
+                channel: channel.into(),
+            }];
             let connections = Arc::clone(&connections);
             let (registered, _) = watch::channel(None);
             let stop = stop_workers.clone();

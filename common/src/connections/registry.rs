@@ -299,7 +299,8 @@ impl Connections {
                 .ok_or_else(|| ConnectionError::Unknown { name: name.clone() }.failure())?;
             let location = &connection.location;
             let path = join(&location.path, &table.root);
-            Ok(TablePlace::new(&Location { path, ..location.clone() }, &connection.endpoint))
+            let location = Location { path, ..location.clone() };
+            Ok::<_, Failure>(TablePlace::new(&location, &connection.endpoint))
         };
         refuse_overlap((&place(source)?, &source.uri), (&place(target)?, &target.uri))
     }

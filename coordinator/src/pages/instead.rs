@@ -67,7 +67,7 @@ pub(super) fn absent(what: &str) -> Response {
 
 /// The answer to a request for a name that is not this listener's.
 pub(super) fn misdirected(own: &str) -> Response {
-    let what = format!("These pages are at http://{own} and at no other name.");
+    let what = format!("These pages are at {own} and at no other name.");
     page(StatusCode::MISDIRECTED_REQUEST, "Not here", &what, &html! {})
 }
 

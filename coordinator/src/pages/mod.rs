@@ -6,7 +6,8 @@
 //! * [`routes`]: the addresses; `headers`: what a browser may do with them; `instead`: what is
 //!   answered where there is no page.
 //! * [`data`]: what they are made from; `page_state`: how an address finds its part of it.
-//! * [`access`]: who may act; `act`: what one can do; `forms`: by which forms.
+//! * `visitor`: who reads a page; [`access`]: who may act; `act`: what one can do; `forms`: by
+//!   which forms.
 //! * `shell`: what all pages share.
 //! * `fleet`: the first page, over all replications; `replication`: one of them.
 //! * `money`: what copies cost.
@@ -35,5 +36,6 @@ mod replication;
 pub mod routes;
 mod shell;
 mod verdict;
+mod visitor;
 mod words;
 mod workers;

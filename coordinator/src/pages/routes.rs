@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Extension, Path, Request, State};
 use axum::http::Uri;
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::middleware::{Next, from_fn_with_state, map_response};
@@ -18,14 +18,17 @@ use super::money::MonthCosts;
 use super::page_state::{PageState, find, job_id};
 use super::paging::PageQuery;
 use super::shell::{ICON, LIVE, STYLE};
+use super::visitor::{self, Visitor};
 use super::{act, fleet, headers, money, replication, workers};
+use crate::access::layer::Gate;
 use crate::costs::book::utc_month;
 
 /// What browsers may keep: the addresses of these change with their content.
 const KEPT: &str = "public, max-age=86400";
 
-/// Returns the pages over what `data` answers, for those who have this access.
-pub fn routes(data: Arc<dyn PageData>, access: PageAccess) -> Router {
+/// Returns the pages over what `data` answers, for those whom the gate lets in and who have this
+/// access.
+pub fn routes(data: Arc<dyn PageData>, access: PageAccess, gate: Gate) -> Router {
     let state = PageState { data, access, streams: JobStreams::default() };
     let script = "text/javascript; charset=utf-8";
     Router::new()
@@ -42,13 +45,14 @@ pub fn routes(data: Arc<dyn PageData>, access: PageAccess) -> Router {
         .merge(act::routes())
         .fallback(|| async { absent("Nothing is at this address.") })
         .layer(from_fn_with_state(state.clone(), own_host))
+        .layer(from_fn_with_state(gate, visitor::let_in))
         .layer(map_response(headers::protect))
         .with_state(state)
 }
 
 /// Refuses what asks for a name that is not this listener's.
 async fn own_host(State(state): State<PageState>, request: Request, next: Next) -> Response {
-    match state.access.own_host() {
+    match state.access.own_address() {
         Some(own) if !state.access.is_own_host(request.headers()) => misdirected(own),
         _ => next.run(request).await,
     }
@@ -61,11 +65,12 @@ async fn first_page(State(state): State<PageState>, uri: Uri) -> Result<Html<Str
 
 async fn replication_page(
     State(state): State<PageState>,
+    Extension(visitor): Extension<Visitor>,
     Path(name): Path<String>,
     uri: Uri,
 ) -> Result<Html<String>, Instead> {
     let (view, now) = (find(&state, &name).await?, state.data.now());
-    let token = state.access.token();
+    let token = visitor.token(&state.access);
     Ok(Html(replication::page(&view, now, &PageQuery::read(&uri), token)))
 }
 
@@ -77,11 +82,12 @@ async fn jobs(State(state): State<PageState>, uri: Uri) -> Result<Html<String>, 
 
 async fn job(
     State(state): State<PageState>,
+    Extension(visitor): Extension<Visitor>,
     Path(job): Path<String>,
 ) -> Result<impl IntoResponse, Instead> {
     let job = state.data.job(job_id(&job)?).await?;
     let fleet = state.data.fleet().await?;
-    let page = job_page(&job, &fleet, state.data.now(), state.access.token());
+    let page = job_page(&job, &fleet, state.data.now(), visitor.token(&state.access));
     Ok(([(CONTENT_SECURITY_POLICY, POLICY)], Html(page)))
 }
 
@@ -92,9 +98,13 @@ async fn job_events(
     Ok(events(data, &streams, job_id(&job)?).await?)
 }
 
-async fn all_workers(State(state): State<PageState>, uri: Uri) -> Result<Html<String>, Instead> {
+async fn all_workers(
+    State(state): State<PageState>,
+    Extension(visitor): Extension<Visitor>,
+    uri: Uri,
+) -> Result<Html<String>, Instead> {
     let (found, fleet) = (state.data.workers().await?, state.data.fleet().await?);
-    let (now, token) = (state.data.now(), state.access.token());
+    let (now, token) = (state.data.now(), visitor.token(&state.access));
     Ok(Html(workers::page(&found, &fleet, &PageQuery::read(&uri), now, token)))
 }
 

@@ -17,6 +17,8 @@ use uuid::Uuid;
 
 use super::bounds;
 use super::convert::{body, refused, status};
+use crate::access::caller::Caller;
+use crate::access::worker_owners::WorkerOwners;
 use crate::driver::Handle;
 use crate::driver::message::{Message, Registration, Report, TasksWanted};
 use crate::driver::snapshot::WorkerDescription;
@@ -25,17 +27,39 @@ use crate::driver::snapshot::WorkerDescription;
 pub struct Dispatch {
     handle: Handle,
     limits: Limits,
+    owners: WorkerOwners,
 }
 
 impl Dispatch {
     /// The driver must run with these limits: workers are told of them.
     #[must_use]
     pub fn new(handle: Handle, limits: Limits) -> Self {
-        Self { handle, limits }
+        Self { handle, limits, owners: WorkerOwners::default() }
     }
 
     fn epoch(&self) -> u64 {
         self.handle.epoch().0
+    }
+
+    /// Returns the worker in whose name a call is made.
+    fn worker(&self, text: &str, caller: &Caller) -> Result<WorkerId, Status> {
+        let worker = worker_id(text).map_err(refused)?;
+        self.owners.allow(worker, caller).map_err(status)?;
+        Ok(worker)
+    }
+
+    /// Allows a registration, and notes whose worker it is.
+    async fn allow(&self, registration: &Registration, caller: &Caller) -> Result<(), Status> {
+        if self.owners.is_full() {
+            let known = self.handle.ask(Message::Workers).await.map_err(status)?;
+            self.owners.keep(&known.iter().map(|known| known.worker).collect());
+        }
+        for (key, name) in &registration.info.names {
+            let (can_read, can_write) =
+                (registration.readable.contains(key), registration.writable.contains(key));
+            caller.allow_offer(name, can_read, can_write)?;
+        }
+        self.owners.register(registration.worker, caller).map_err(status)
     }
 }
 
@@ -45,10 +69,12 @@ impl DispatchService for Dispatch {
         &self,
         request: Request<v1::RegisterWorkerRequest>,
     ) -> Result<Response<v1::RegisterWorkerResponse>, Status> {
+        let caller = Caller::of(&request);
         let request = body(request);
         bounds::registration(&request).map_err(refused)?;
         let protocol = protocol(&request).map_err(refused)?;
         let registration = registration(request).map_err(refused)?;
+        self.allow(&registration, &caller).await?;
         let worker = registration.worker;
         let epoch = self
             .handle
@@ -68,10 +94,11 @@ impl DispatchService for Dispatch {
         &self,
         request: Request<v1::AcquireTasksRequest>,
     ) -> Result<Response<v1::AcquireTasksResponse>, Status> {
+        let caller = Caller::of(&request);
         let request = body(request);
         let wait = duration_from_wire(request.wait, "wait").map_err(refused)?;
         let wanted = TasksWanted {
-            worker: worker_id(&request.worker_id).map_err(refused)?,
+            worker: self.worker(&request.worker_id, &caller)?,
             capacity: Capacity { bytes: request.bytes_free, objects: request.objects_free },
             wait: wait.min(ACQUIRE_WAIT_MAX),
         };
@@ -88,9 +115,10 @@ impl DispatchService for Dispatch {
         request: Request<v1::ReportTasksRequest>,
     ) -> Result<Response<v1::ReportTasksResponse>, Status> {
         let received = Instant::now();
+        let caller = Caller::of(&request);
         let mut request = body(request);
         bounds::report(&mut request).map_err(refused)?;
-        let worker = worker_id(&request.worker_id).map_err(refused)?;
+        let worker = self.worker(&request.worker_id, &caller)?;
         let outcomes = request
             .outcomes
             .into_iter()
@@ -108,9 +136,10 @@ impl DispatchService for Dispatch {
         &self,
         request: Request<v1::SendHeartbeatRequest>,
     ) -> Result<Response<v1::SendHeartbeatResponse>, Status> {
+        let caller = Caller::of(&request);
         let request = body(request);
         bounds::held("held", request.held.len()).map_err(refused)?;
-        let worker = worker_id(&request.worker_id).map_err(refused)?;
+        let worker = self.worker(&request.worker_id, &caller)?;
         let held = request
             .held
             .into_iter()
@@ -134,9 +163,10 @@ impl DispatchService for Dispatch {
         &self,
         request: Request<v1::DeregisterWorkerRequest>,
     ) -> Result<Response<v1::DeregisterWorkerResponse>, Status> {
+        let caller = Caller::of(&request);
         let request = body(request);
         bounds::held("returned", request.returned.len()).map_err(refused)?;
-        let worker = worker_id(&request.worker_id).map_err(refused)?;
+        let worker = self.worker(&request.worker_id, &caller)?;
         let returned = keys(request.returned).map_err(refused)?;
         self.handle.ask(|reply| Message::Leave(worker, returned, reply)).await.map_err(status)?;
         Ok(Response::new(v1::DeregisterWorkerResponse {}))

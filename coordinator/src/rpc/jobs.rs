@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use super::convert::{body, refused, status};
 use super::{accept, names, show, update};
+use crate::access::caller::Caller;
 use crate::costs::quote::quote;
 use crate::driver::Handle;
 use crate::driver::message::Message;
@@ -25,7 +26,7 @@ use crate::driver::snapshot::{JobSnapshot, JobsQuery};
 use crate::effects::plan::{PlanOutcome, plan};
 use crate::effects::{Context, guarded, target_key};
 use crate::job_plan::JobPlan;
-use crate::state::PlanNote;
+use crate::state::{JobSpec, PlanNote};
 
 /// Serves `JobService` over the driver.
 pub struct Jobs {
@@ -43,14 +44,12 @@ impl Jobs {
 
     async fn plan_clone_inner(
         &self,
-        spec: Option<v1::CloneSpec>,
+        job_spec: Arc<JobSpec>,
     ) -> Result<v1::PlanCloneResponse, Failure> {
         let _turn = self.plan_calls.try_acquire().map_err(|_| {
             let message = format!("{PLAN_CALLS_MAX} plans are made already: try later");
             Failure::new(Reason::Overloaded, message)
         })?;
-        let spec = spec.ok_or(WireError::Missing { field: "spec" })?;
-        let job_spec = Arc::new(accept::job_spec(&self.context.connections, spec)?);
         let target = target_key(&job_spec.target);
         // The id of a sync that is never made: no log holds it.
         let sync = JobId(Uuid::now_v7());
@@ -63,6 +62,15 @@ impl Jobs {
                 v1::PlanCloneResponse { refusal: Some((&failure).into()), ..Default::default() }
             }
         })
+    }
+
+    /// Allows a caller to change a job: one that it might have made.
+    async fn allow(&self, caller: &Caller, job: JobId) -> Result<(), Status> {
+        if caller.name().is_none() {
+            return Ok(());
+        }
+        let snapshot = self.handle.ask(|reply| Message::Job(job, reply)).await.map_err(status)?;
+        caller.allow_sync(&snapshot.job_spec)
     }
 
     /// What a plan would cost; absent when there is nothing to do.
@@ -85,11 +93,13 @@ impl JobService for Jobs {
         &self,
         request: Request<v1::CreateJobRequest>,
     ) -> Result<Response<v1::Job>, Status> {
+        let caller = Caller::of(&request);
         let request = body(request);
         let job = request.job.ok_or(WireError::Missing { field: "job" }).map_err(refused)?;
         let spec = only_spec(job).map_err(refused)?;
         let id = accept::job_id(&request.request_id).map_err(refused)?;
         let job_spec = accept::job_spec(&self.context.connections, spec).map_err(status)?;
+        caller.allow_sync(&job_spec)?;
         let job_spec = Arc::new(job_spec);
         if request.validate_only {
             let spec = Some((&job_spec.spec).into());
@@ -147,7 +157,9 @@ impl JobService for Jobs {
         &self,
         request: Request<v1::UpdateJobRequest>,
     ) -> Result<Response<v1::Job>, Status> {
+        let caller = Caller::of(&request);
         let (job, change) = update::limits(body(request)).map_err(refused)?;
+        self.allow(&caller, job).await?;
         let limit = |reply| Message::Limit(job, change, reply);
         let snapshot = self.handle.ask(limit).await.map_err(status)?;
         Ok(Response::new(show::job(&snapshot)))
@@ -157,7 +169,9 @@ impl JobService for Jobs {
         &self,
         request: Request<v1::CancelJobRequest>,
     ) -> Result<Response<v1::Job>, Status> {
+        let caller = Caller::of(&request);
         let job = names::job(&body(request).name).map_err(refused)?;
+        self.allow(&caller, job).await?;
         let snapshot =
             self.handle.ask(|reply| Message::Cancel(job, reply)).await.map_err(status)?;
         Ok(Response::new(show::job(&snapshot)))
@@ -167,8 +181,12 @@ impl JobService for Jobs {
         &self,
         request: Request<v1::PlanCloneRequest>,
     ) -> Result<Response<v1::PlanCloneResponse>, Status> {
-        let spec = body(request).spec;
-        self.plan_clone_inner(spec).await.map(Response::new).map_err(status)
+        let caller = Caller::of(&request);
+        let spec = body(request).spec.ok_or(WireError::Missing { field: "spec" });
+        let spec = spec.map_err(refused)?;
+        let job_spec = accept::job_spec(&self.context.connections, spec).map_err(status)?;
+        caller.allow_sync(&job_spec)?;
+        self.plan_clone_inner(Arc::new(job_spec)).await.map(Response::new).map_err(status)
     }
 }
 

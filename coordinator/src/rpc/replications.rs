@@ -14,6 +14,7 @@ use tonic::{Request, Response, Status};
 use super::convert::{body, refused, status};
 use super::month_usage::month_usage;
 use super::{names, show_replication as show};
+use crate::access::caller::Caller;
 use crate::effects::Context;
 use crate::replications::message::{EngineMessage, EngineReply, Replications, unknown_replication};
 use crate::replications::view::ReplicationView;
@@ -42,12 +43,35 @@ impl ReplicationCalls {
         month_usage(&self.context, views, now).await.map_err(|error| status(error.failure()))
     }
 
+    /// Allows a caller to replace the kept set by this one, if both lie in its scope.
+    async fn allow_set(&self, caller: &Caller, specs: &[ReplicationSpec]) -> Result<(), Status> {
+        if caller.name().is_none() {
+            return Ok(());
+        }
+        specs.iter().try_for_each(|spec| caller.allow_replication(spec))?;
+        let fleet = self.engine.ask(EngineMessage::Fleet).await.map_err(status)?;
+        fleet.replications.iter().try_for_each(|view| caller.allow_replication(&view.spec))
+    }
+
+    /// Allows a caller to steer a replication.
+    async fn allow(&self, caller: &Caller, name: &ReplicationName) -> Result<(), Status> {
+        if caller.name().is_none() {
+            return Ok(());
+        }
+        let fleet = self.engine.ask(EngineMessage::Fleet).await.map_err(status)?;
+        let found = fleet.replications.iter().find(|view| view.spec.name == *name);
+        let view = found.ok_or_else(|| status(unknown_replication(name)))?;
+        caller.allow_replication(&view.spec)
+    }
+
     async fn change(
         &self,
+        caller: &Caller,
         name: &str,
         request: impl FnOnce(ReplicationName, EngineReply<Arc<ReplicationView>>) -> EngineMessage,
     ) -> Result<Response<v1::Replication>, Status> {
         let name = names::replication(name).map_err(refused)?;
+        self.allow(caller, &name).await?;
         let view = self.engine.ask(|answer| request(name, answer)).await.map_err(status)?;
         Ok(Response::new(show::replication(&view, self.now(), show::Detail::All)))
     }
@@ -59,11 +83,13 @@ impl ReplicationService for ReplicationCalls {
         &self,
         request: Request<v1::ApplyReplicationsRequest>,
     ) -> Result<Response<v1::ApplyReplicationsResponse>, Status> {
+        let caller = Caller::of(&request);
         let request = body(request);
         let specs = request.replications.into_iter().map(ReplicationSpec::try_from);
         let specs = specs.collect::<Result<Vec<_>, WireError>>().map_err(refused)?;
         let budgets = request.budgets.into_iter().map(SharedBudgetSpec::try_from);
         let budgets = budgets.collect::<Result<Vec<_>, WireError>>().map_err(refused)?;
+        self.allow_set(&caller, &specs).await?;
         let validate_only = request.validate_only;
         let apply = |answer| EngineMessage::Apply { specs, budgets, validate_only, answer };
         let diffs = self.engine.ask(apply).await.map_err(status)?;
@@ -117,45 +143,52 @@ impl ReplicationService for ReplicationCalls {
         &self,
         request: Request<v1::PauseReplicationRequest>,
     ) -> Result<Response<v1::Replication>, Status> {
+        let caller = Caller::of(&request);
         let v1::PauseReplicationRequest { name, until_time } = body(request);
         let until = until_time.map(|until| timestamp_from_wire(until, "until_time"));
         let until = until.transpose().map_err(refused)?.map(UnixTime);
         if until.is_some_and(|until| until <= self.now()) {
             return Err(refused(WireError::invalid("until_time", "it is over")));
         }
-        self.change(&name, |name, answer| EngineMessage::Pause(name, until, answer)).await
+        let pause = |name, answer| EngineMessage::Pause(name, until, answer);
+        self.change(&caller, &name, pause).await
     }
 
     async fn resume_replication(
         &self,
         request: Request<v1::ResumeReplicationRequest>,
     ) -> Result<Response<v1::Replication>, Status> {
-        self.change(&body(request).name, EngineMessage::Resume).await
+        let caller = Caller::of(&request);
+        self.change(&caller, &body(request).name, EngineMessage::Resume).await
     }
 
     async fn run_replication(
         &self,
         request: Request<v1::RunReplicationRequest>,
     ) -> Result<Response<v1::Replication>, Status> {
-        self.change(&body(request).name, EngineMessage::Run).await
+        let caller = Caller::of(&request);
+        self.change(&caller, &body(request).name, EngineMessage::Run).await
     }
 
     async fn approve_tables(
         &self,
         request: Request<v1::ApproveTablesRequest>,
     ) -> Result<Response<v1::Replication>, Status> {
+        let caller = Caller::of(&request);
         let v1::ApproveTablesRequest { name, paths } = body(request);
         if !(1..=TABLE_PATTERNS_MAX).contains(&paths.len()) {
             let why = format!("there are {}: give 1 to {TABLE_PATTERNS_MAX}", paths.len());
             return Err(refused(WireError::invalid("paths", why)));
         }
-        self.change(&name, |name, answer| EngineMessage::Approve(name, paths, answer)).await
+        let approve = |name, answer| EngineMessage::Approve(name, paths, answer);
+        self.change(&caller, &name, approve).await
     }
 
     async fn retire_replication(
         &self,
         request: Request<v1::RetireReplicationRequest>,
     ) -> Result<Response<v1::Replication>, Status> {
-        self.change(&body(request).name, EngineMessage::Retire).await
+        let caller = Caller::of(&request);
+        self.change(&caller, &body(request).name, EngineMessage::Retire).await
     }
 }

@@ -19,6 +19,7 @@
 //! * [`pages`]: what people see and do in a browser.
 //! * [`standing`]: what they meet: sources that fail or are replaced, held jobs, shared limits.
 //! * [`looks`]: replicas that somebody changed, and sources that are other tables.
+//! * [`access`]: who may make which call.
 //! * [`services`]: reflection, health, the process itself.
 #![expect(
     clippy::unwrap_used,
@@ -27,6 +28,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod access;
 mod approvals;
 mod bounds;
 mod costs;

@@ -36,10 +36,12 @@ impl Serving {
             connections: (*lake.connections()).clone(),
             shared_object: None,
             hook_secret: None,
+            tls: None,
+            principals: None,
         };
         let listeners = Listeners::bind(&settings).await.unwrap();
-        let grpc = format!("http://{}", listeners.grpc.local_addr().unwrap());
-        let http = listeners.http.local_addr().unwrap().to_string();
+        let grpc = format!("http://{}", listeners.grpc.address());
+        let http = listeners.http.address().to_string();
         let stop = CancellationToken::new();
         let running = tokio::spawn(run(settings, listeners, stop.clone(), || Ok(())));
         Self { grpc, http, stop, running }

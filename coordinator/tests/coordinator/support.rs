@@ -224,6 +224,29 @@ impl Running {
     }
 }
 
+/// What a worker with all connections of a lake says of itself.
+pub(crate) fn registration(lake: &Lake, name: &str) -> v1::RegisterWorkerRequest {
+    v1::RegisterWorkerRequest {
+        name: name.to_owned(),
+        protocol_min: 2,
+        protocol_max: 2,
+        version: "test".to_owned(),
+        connections: lake
+            .connections()
+            .offers()
+            .into_iter()
+            .map(|offer| v1::ConnectionOffer {
+                name: offer.name,
+                fingerprint: offer.fingerprint.to_vec(),
+                can_read: offer.can_read,
+                can_write: offer.can_write,
+            })
+            .collect(),
+        held: vec![],
+        incarnation: uuid::Uuid::new_v4().as_bytes().to_vec(),
+    }
+}
+
 /// A worker that copies files, one call at a time.
 pub(crate) struct Worker {
     pub(crate) client: DispatchServiceClient<Channel>,
@@ -234,25 +257,7 @@ pub(crate) struct Worker {
 
 impl Worker {
     pub(crate) async fn register(running: &Running, lake: &Lake, name: &str) -> Self {
-        let registration = v1::RegisterWorkerRequest {
-            name: name.to_owned(),
-            protocol_min: 2,
-            protocol_max: 2,
-            version: "test".to_owned(),
-            connections: lake
-                .connections()
-                .offers()
-                .into_iter()
-                .map(|offer| v1::ConnectionOffer {
-                    name: offer.name,
-                    fingerprint: offer.fingerprint.to_vec(),
-                    can_read: offer.can_read,
-                    can_write: offer.can_write,
-                })
-                .collect(),
-            held: vec![],
-            incarnation: uuid::Uuid::new_v4().as_bytes().to_vec(),
-        };
+        let registration = registration(lake, name);
         let client = DispatchServiceClient::new(running.embedded.channel());
         let folder = lake.folder.path().canonicalize().unwrap();
         let mut worker = Self { client, id: String::new(), folder, registration };

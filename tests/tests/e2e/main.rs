@@ -5,6 +5,7 @@
 //! * `table`      – tables made by hand, and what a table's log says is live
 //! * `replica`    – what must hold of every replica
 //! * `routes`     – every way from store to store
+//! * `secure`     – TLS, tokens and certificates between our processes
 //! * `shared`     – a large object that several workers copy
 //! * `by_store`   – one store on both sides, which copies by itself
 //! * `incremental`– real writers change the source between syncs
@@ -45,6 +46,7 @@ mod replica;
 mod replications;
 mod requests;
 mod routes;
+mod secure;
 mod shared;
 mod statistics;
 mod sync;

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use deepclone_common::http;
+use deepclone_common::listener::{BoundListener, Exposure};
+use deepclone_coordinator::access::layer::Gate;
 use deepclone_coordinator::metrics::Gauges;
-use deepclone_coordinator::pages::access::PageAccess;
+use deepclone_coordinator::pages::access::{PageAccess, PageListener};
 use deepclone_coordinator::pages::routes::routes;
 use deepclone_coordinator::replications::metrics::FleetMetrics;
 use deepclone_coordinator::replications::view::FleetView;
@@ -13,7 +15,7 @@ use deepclone_core::ids::Epoch;
 use deepclone_core::limits::Limits;
 use deepclone_core::machine::Machine;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -51,9 +53,14 @@ impl Site {
     /// Serves it as a listener of another address would; as its own without one.
     pub(crate) async fn reached(data: FakeData, as_of: Option<&str>) -> Self {
         let fleet = data.fleet.clone();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap().to_string();
-        let access = PageAccess::at(as_of.unwrap_or(&address).parse().unwrap());
+        let any = "127.0.0.1:0".parse().unwrap();
+        let listener = BoundListener::bind(any, Exposure::Loopback, None).await.unwrap();
+        let address = listener.address().to_string();
+        let access = PageAccess::at(PageListener {
+            address: as_of.unwrap_or(&address).parse().unwrap(),
+            has_tls: false,
+            knows_callers: false,
+        });
         let stop = CancellationToken::new();
         let (_, ready) = watch::channel(true);
         let gauges = Gauges::default();
@@ -61,8 +68,8 @@ impl Site {
         let mut registry = gauges.registry();
         let (_, known) = watch::channel(fleet.as_ref().ok().cloned());
         registry.register_collector(Box::new(FleetMetrics::new(known)));
-        let pages = routes(Arc::new(data), access);
-        tokio::spawn(http::serve(listener, registry, pages, ready, stop.clone()));
+        let pages = routes(Arc::new(data), access, Gate::default());
+        tokio::spawn(http::serve(listener, registry, pages, ready, None, stop.clone()));
         Self { address, _stop: stop.drop_guard() }
     }
 

@@ -105,8 +105,10 @@ pub(crate) async fn worker(
             metrics: WorkerMetrics::default(),
         };
         let channel = network.channel(process.death.clone());
-        let coordinators =
-            vec![CoordinatorEndpoint { url: "http://simulated".to_owned(), channel }];
+        let coordinators = vec![CoordinatorEndpoint {
+            url: "http://simulated".to_owned(),
+            channel: channel.into(),
+        }];
         let (registered, _seen) = watch::channel(None);
         let leaves = CancellationToken::new();
         let run =

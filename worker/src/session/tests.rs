@@ -130,7 +130,7 @@ impl DispatchService for Service {
 }
 
 /// A channel to the fake over a pipe in memory; a new pipe for each connection.
-fn channel(fake: &Arc<Fake>) -> Channel {
+fn channel(fake: &Arc<Fake>) -> tonic::transport::Channel {
     let fake = Arc::clone(fake);
     let connector = tower::service_fn(move |_uri: tonic::codegen::http::Uri| {
         let (ours, theirs) = tokio::io::duplex(1 << 16);
@@ -219,7 +219,7 @@ fn running(setup: impl Fn(&Fake)) -> Running {
     let options = WorkerOptions { name, limits, drain_max, metrics };
     let shutdown = CancellationToken::new();
     let coordinator =
-        CoordinatorEndpoint { url: "http://fake".to_owned(), channel: channel(&fake) };
+        CoordinatorEndpoint { url: "http://fake".to_owned(), channel: channel(&fake).into() };
     let (registered, _) = watch::channel(None);
     let worker = tokio::spawn(run(
         options,

@@ -1,13 +1,13 @@
 //! `deepclone replication serve`: a coordinator and its workers in this process, which keep the
 //! replications of a file until a signal ends them.
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use deepclone_common::config::Config;
 use deepclone_common::connections::Connections;
 use deepclone_common::shutdown;
 use deepclone_coordinator::config::{Args, Settings};
+use deepclone_coordinator::embedded::Dial;
 use deepclone_coordinator::server::{self, Listeners};
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
@@ -17,7 +17,6 @@ use serde::Serialize;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::Endpoint;
 
 use super::apply::apply;
 use super::file;
@@ -56,14 +55,11 @@ pub(super) async fn serve(
     let stop =
         shutdown::on_signal().map_err(|error| internal("cannot watch for signals", &error))?;
     let listeners = Listeners::bind(&settings).await?;
-    let address = listeners.grpc.local_addr();
-    let address = address.map_err(|error| internal("a socket has no address", &error))?;
-    let ready = listeners.ready_line()?;
+    let (ready, dial) = (listeners.ready_line(), listeners.dial());
     let mut server = tokio::spawn(server::run(settings, listeners, stop.clone(), || Ok(())));
-    let url = own_url(address);
-    let mut workers = start_workers(arguments.workers, &limits, &url, &connections, &stop)?;
+    let mut workers = start_workers(arguments.workers, &limits, &dial, &connections, &stop);
     let declared = async {
-        let mut coordinator = CoordinatorClient::connect(&url).await?;
+        let mut coordinator = CoordinatorClient::over(dial.channel());
         let changes = apply(&mut coordinator, &read, &arguments.apply).await?;
         // Whoever waits for this line finds what the file declares.
         server::announce(&ready)?;
@@ -97,31 +93,29 @@ pub(super) async fn serve(
     )
 }
 
-/// Starts workers that serve the coordinator at `url`.
+/// Starts workers that serve the coordinator of this process.
 fn start_workers(
     count: u16,
     limits: &WorkerLimits,
-    url: &str,
+    dial: &Dial,
     connections: &Arc<Connections>,
     stop: &CancellationToken,
-) -> Result<JoinSet<Result<(), Failure>>, Failure> {
+) -> JoinSet<Result<(), Failure>> {
     let mut workers = JoinSet::new();
     for (number, limits) in (1..).zip(limits.shares(u32::from(count))) {
-        let endpoint = Endpoint::from_shared(url.to_owned());
-        let endpoint = endpoint.map_err(|error| internal("its own address is no URL", &error))?;
         let options = WorkerOptions {
             name: format!("own-{number}"),
             limits,
             drain_max: DRAIN_MAX,
             metrics: WorkerMetrics::default(),
         };
-        let channel = endpoint.connect_lazy();
-        let served = vec![CoordinatorEndpoint { url: url.to_owned(), channel }];
+        let (url, channel) = ("this process".to_owned(), dial.channel().into());
+        let served = vec![CoordinatorEndpoint { url, channel }];
         let (connections, (registered, _)) = (Arc::clone(connections), watch::channel(None));
         let stop = stop.child_token();
         workers.spawn(deepclone_worker::run(options, served, connections, registered, stop));
     }
-    Ok(workers)
+    workers
 }
 
 fn internal(what: &str, error: &dyn std::fmt::Display) -> Failure {
@@ -132,12 +126,4 @@ async fn end(stop: &CancellationToken, workers: &mut JoinSet<Result<(), Failure>
     stop.cancel();
     let ended = async { while workers.join_next().await.is_some() {} };
     let _late = tokio::time::timeout(DRAIN_MAX, ended).await;
-}
-
-/// The address at which this process reaches itself.
-fn own_url(address: SocketAddr) -> String {
-    match address.ip().is_unspecified() {
-        true => format!("http://{}:{}", Ipv4Addr::LOCALHOST, address.port()),
-        false => format!("http://{address}"),
-    }
 }

@@ -50,6 +50,8 @@ pub(super) fn advice(failure: &Failure) -> Option<&'static str> {
         | Reason::Interrupted
         | Reason::VerifyDifference
         | Reason::JobEnded
-        | Reason::ReplicationNotFound => return None,
+        | Reason::ReplicationNotFound
+        | Reason::Unauthenticated
+        | Reason::AccessDenied => return None,
     })
 }

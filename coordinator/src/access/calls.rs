@@ -1,0 +1,112 @@
+//! The one table call → what it needs. A call that is not in it is refused to everybody.
+
+use deepclone_core::access::Permission::{self, Operate, Submit, View, Work};
+
+/// What a call needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallNeed {
+    /// Nothing: anybody may ask whether the coordinator serves.
+    Nothing,
+    /// Somebody who is known, whatever the role.
+    Known,
+    /// A role that may do this.
+    Permission(Permission),
+}
+
+/// Service, call, what it needs.
+const CALLS: &[(&str, &str, Permission)] = &[
+    ("JobService", "CreateJob", Submit),
+    ("JobService", "GetJob", View),
+    ("JobService", "ListJobs", View),
+    ("JobService", "WatchJob", View),
+    ("JobService", "UpdateJob", Submit),
+    ("JobService", "CancelJob", Submit),
+    ("JobService", "PlanClone", Submit),
+    ("ReplicationService", "ApplyReplications", Operate),
+    ("ReplicationService", "GetReplication", View),
+    ("ReplicationService", "ListReplications", View),
+    ("ReplicationService", "PauseReplication", Operate),
+    ("ReplicationService", "ResumeReplication", Operate),
+    ("ReplicationService", "RunReplication", Submit),
+    ("ReplicationService", "ApproveTables", Operate),
+    ("ReplicationService", "RetireReplication", Operate),
+    ("CostService", "GetCost", View),
+    ("WorkerService", "GetWorker", View),
+    ("WorkerService", "ListWorkers", View),
+    ("WorkerService", "DrainWorker", Operate),
+    ("DispatchService", "RegisterWorker", Work),
+    ("DispatchService", "AcquireTasks", Work),
+    ("DispatchService", "ReportTasks", Work),
+    ("DispatchService", "SendHeartbeat", Work),
+    ("DispatchService", "DeregisterWorker", Work),
+];
+
+const OURS: &str = "deepclone.v1.";
+const HEALTH: &str = "grpc.health.v1.Health";
+const REFLECTION: [&str; 2] =
+    ["grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"];
+
+/// Returns what the call with this HTTP path needs; `None` for one that there is not.
+#[must_use]
+pub fn needed(path: &str) -> Option<CallNeed> {
+    let (service, call) = path.strip_prefix('/')?.split_once('/')?;
+    if let Some(service) = service.strip_prefix(OURS) {
+        let found = CALLS.iter().find(|(of, name, _)| *of == service && *name == call);
+        return found.map(|(_, _, permission)| CallNeed::Permission(*permission));
+    }
+    match service {
+        HEALTH => Some(CallNeed::Nothing),
+        service if REFLECTION.contains(&service) => Some(CallNeed::Known),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use deepclone_proto::FILE_DESCRIPTOR_SET;
+    use prost::Message as _;
+    use prost_types::FileDescriptorSet;
+
+    use super::*;
+
+    #[test]
+    fn each_call_of_the_api_stands_in_the_table_and_no_other() {
+        let files = FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).unwrap().file;
+        let files = files.iter().filter(|file| file.package() == "deepclone.v1");
+        let services = files.flat_map(|file| &file.service);
+        let declared: BTreeSet<_> = services
+            .flat_map(|service| service.method.iter().map(|call| (service.name(), call.name())))
+            .collect();
+        let listed: BTreeSet<_> =
+            CALLS.iter().map(|(service, call, _)| (*service, *call)).collect();
+        assert_eq!(listed, declared);
+        assert_eq!(CALLS.len(), listed.len(), "one stands there twice");
+        for (service, call, permission) in CALLS {
+            let path = format!("/deepclone.v1.{service}/{call}");
+            assert_eq!(needed(&path), Some(CallNeed::Permission(*permission)));
+        }
+    }
+
+    #[test]
+    fn health_is_for_all_and_what_is_unknown_for_nobody() {
+        for (path, need) in [
+            ("/grpc.health.v1.Health/Check", Some(CallNeed::Nothing)),
+            ("/grpc.health.v1.Health/Watch", Some(CallNeed::Nothing)),
+            ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Some(CallNeed::Known)),
+            ("/grpc.reflection.v1alpha.ServerReflection/X", Some(CallNeed::Known)),
+            ("/deepclone.v1.JobService/DeleteJob", None),
+            ("/deepclone.v1.JobService/", None),
+            ("/deepclone.v1.JobService", None),
+            ("deepclone.v1.JobService/GetJob", None),
+            ("/deepclone.v1.jobservice/GetJob", None),
+            ("/deepclone.v1.JobService/GetJob/", None),
+            ("/other.JobService/GetJob", None),
+            ("/", None),
+            ("", None),
+        ] {
+            assert_eq!(needed(path), need, "{path}");
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! Who may call what: one layer in front of every service, and the checks of what a call concerns.
+//!
+//! * [`calls`]: the one table call → what it needs.
+//! * [`layer`]: finds out who calls, and refuses those who may not.
+//! * [`caller`]: the same for services: which tables and connections a caller may name.
+//! * [`worker_owners`]: a worker's calls are its own.
+
+pub mod caller;
+pub mod calls;
+pub mod layer;
+pub mod worker_owners;
