@@ -74,6 +74,8 @@ pub struct TableInfo {
     pub job: String,
     pub bytes_total: i64,
     pub bytes_copied: i64,
+    /// When its replica was last looked at, or written.
+    pub target_check_time_ms: Option<i64>,
     pub retention_headroom: Option<Duration>,
 }
 
@@ -286,6 +288,7 @@ fn table(wire: wire::Table) -> Result<TableInfo, Failure> {
         job: wire.job.strip_prefix("jobs/").unwrap_or(&wire.job).to_owned(),
         bytes_total: wire.bytes_total,
         bytes_copied: wire.bytes_copied,
+        target_check_time_ms: wire.target_check_time.as_ref().map(milliseconds),
         retention_headroom: span(wire.retention_headroom),
     })
 }

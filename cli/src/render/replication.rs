@@ -90,6 +90,7 @@ struct TableObject<'a> {
     bytes_total: i64,
     bytes_copied: i64,
     retention_headroom_seconds: Option<f64>,
+    target_check_time: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -295,12 +296,13 @@ fn tables(tables: &[TableInfo]) -> String {
             version(table.source_version).unwrap_or_default(),
             version(table.replicated_version).unwrap_or_default(),
             lag(table.lag),
+            table.target_check_time_ms.and_then(units::time).unwrap_or_default(),
             table.sync_time_ms.and_then(units::time).unwrap_or_default(),
             now,
         ]
     };
     let rows: Vec<_> = tables.iter().map(row).collect();
-    table::grid(["TABLE", ">SOURCE", ">REPLICA", "BEHIND", "SYNCED", "NOW"], &rows)
+    table::grid(["TABLE", ">SOURCE", ">REPLICA", "BEHIND", "REPLICA SEEN", "SYNCED", "NOW"], &rows)
 }
 
 fn unapproved(unapproved: &[(String, i64)]) -> String {
@@ -398,6 +400,7 @@ fn table_objects(tables: &[TableInfo]) -> Vec<TableObject<'_>> {
         bytes_total: table.bytes_total,
         bytes_copied: table.bytes_copied,
         retention_headroom_seconds: table.retention_headroom.map(|left| left.as_secs_f64()),
+        target_check_time: table.target_check_time_ms.and_then(units::time),
     });
     objects.collect()
 }

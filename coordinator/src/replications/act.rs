@@ -8,10 +8,12 @@ use deepclone_core::ids::{JobId, ReplicationId, TableNumber};
 use deepclone_core::job_limits::{JobLimits, LimitsChange};
 use deepclone_core::machine::End;
 use deepclone_core::reason::Reason;
-use deepclone_core::standing::{JobOutcome, StandingAction, StandingEvent, StandingFact};
+use deepclone_core::standing::{
+    JobOutcome, RoundCause, StandingAction, StandingEvent, StandingFact,
+};
 
 use super::engine::Engine;
-use super::entry::{ROUNDS_KEPT, ReplicationEntry, Table};
+use super::entry::{LookDepth, ROUNDS_KEPT, ReplicationEntry, Table};
 use super::follow::follow;
 use super::lag_history::LagOccasion;
 use super::message::EngineMessage;
@@ -156,14 +158,30 @@ impl Engine {
 
     fn ask(&mut self, id: ReplicationId, round: Option<u64>) {
         let Some(entry) = self.entries.get(&id) else { return };
-        let (context, order, sender) =
-            (self.context.clone(), entry.probe_order(), self.sender.clone());
+        let order = entry.probe_order(self.look_depth(id), self.now());
+        let (context, sender) = (self.context.clone(), self.sender.clone());
         self.tasks.spawn(async move {
             let (context, reads) = context.counted();
             let probed = probe(&context, &order).await;
             let probed = EngineMessage::Probed(id, round, reads.traffic(), probed);
             let _stopped = sender.send(probed).await;
         });
+    }
+
+    /// What somebody asked for is looked at whole.
+    fn look_depth(&self, id: ReplicationId) -> LookDepth {
+        let round = self.standing.view(id).and_then(|view| view.round);
+        match round.map(|round| round.cause) {
+            Some(RoundCause::ByHand) => LookDepth::Whole,
+            Some(
+                RoundCause::Slot(_)
+                | RoundCause::Queued(_)
+                | RoundCause::Missed { .. }
+                | RoundCause::SourceChanged
+                | RoundCause::Resumed,
+            )
+            | None => LookDepth::AsDue,
+        }
     }
 
     async fn submit(

@@ -3,6 +3,8 @@
 //! A folder that holds a log is a table, and nothing below it is looked at. Folders whose names
 //! begin with `_` or `.` are passed over, as readers of tables do.
 
+use std::collections::BTreeSet;
+
 use deepclone_common::store::retry::{Patience, retrying};
 use deepclone_common::store::table::{TableStore, join};
 use deepclone_core::failure::Failure;
@@ -18,18 +20,22 @@ const FOLDERS_MAX: usize = 20_000;
 pub const TABLES_MAX: usize = 10_000;
 const LOG_FOLDER: &str = "_delta_log";
 
-/// Returns the paths of the tables, in order. `root` is the connection's.
+/// Returns the paths of the tables, in order. `root` is the connection's. Folders of `known` are
+/// taken for the tables that they were, and are not listed.
 ///
 /// # Errors
 /// A folder cannot be listed, or there are too many folders or tables.
 pub async fn discover(
     root: &TableStore,
     selection: &TableSelection,
+    known: &BTreeSet<String>,
 ) -> Result<Vec<String>, Failure> {
     let mut tables: Vec<String> = selection.literals().map(str::to_owned).collect();
     let mut level = outermost(&folders(selection));
     let mut listed = 0;
     while !level.is_empty() {
+        let seen = level.extract_if(.., |folder| known.contains(folder));
+        tables.extend(seen.filter(|table| selection.contains(table)));
         listed += level.len();
         if listed > FOLDERS_MAX {
             return Err(too_many(root, "folders", FOLDERS_MAX));
@@ -156,8 +162,13 @@ mod tests {
             (&["not/yet", "other"], &[], &["not/yet", "other"]),
             (&["nothing/**"], &[], &[]),
         ] {
-            let found = discover(&root, &selection(include, exclude)).await.unwrap();
-            assert_eq!(found, tables, "{include:?} without {exclude:?}");
+            // What was a table before is found without looking into it, where it still is.
+            let before = ["sales/orders", "sales/gone", "sales/tmp_x"].map(str::to_owned);
+            for known in [BTreeSet::new(), BTreeSet::from(before)] {
+                let selection = selection(include, exclude);
+                let found = discover(&root, &selection, &known).await.unwrap();
+                assert_eq!(found, tables, "{include:?} without {exclude:?}, with {known:?}");
+            }
         }
     }
 

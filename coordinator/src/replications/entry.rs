@@ -79,7 +79,19 @@ pub(super) struct Table {
     pub(super) job: Option<(JobId, Option<JobFigures>)>,
     /// Its job was under way before this process began: what that had read counts no more.
     pub(super) is_recovered: bool,
+    /// The newest look at both sides, since this process began, found them as the last sync left
+    /// them, and no look since has found more.
+    pub(super) is_proven: bool,
     pub(super) rate: JobRate,
+}
+
+/// How much a look at the stores asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LookDepth {
+    /// Both sides of every table.
+    Whole,
+    /// The replicas of tables without news once in a while only.
+    AsDue,
 }
 
 /// Bytes per second; `None`: any number.
@@ -99,8 +111,8 @@ pub(super) struct JobRate {
 impl Table {
     pub(super) fn new(kept: KeptTable) -> Self {
         let (failure, failing_since, job, rate) = (None, None, None, JobRate::default());
-        let (is_gone, is_recovered) = (false, false);
-        Self { kept, is_gone, failure, failing_since, job, is_recovered, rate }
+        let (is_gone, is_recovered, is_proven) = (false, false, false);
+        Self { kept, is_gone, failure, failing_since, job, is_recovered, is_proven, rate }
     }
 
     /// Its job is over, or is not followed any more.
@@ -123,6 +135,7 @@ impl Table {
             checked: self.kept.checked,
             check_failed,
             lacks_since: self.kept.lacks_since,
+            replica_checked: self.kept.replica_checked,
         }
     }
 
@@ -132,6 +145,8 @@ impl Table {
         (self.kept.synced_file, self.kept.replica_file) = (None, None);
         self.kept.is_replica_changed = false;
         self.kept.synced_at = Some(now);
+        self.kept.replica_checked = Some(now);
+        self.is_proven = false;
         self.kept.source_version = self.kept.source_version.max(Some(source));
         if self.kept.source_version == Some(source) {
             // Its plan read the source's log, and found no newer version.
@@ -213,7 +228,12 @@ impl ReplicationEntry {
     }
 
     pub(super) fn with_tables(mut self, kept: BTreeMap<TableNumber, KeptTable>) -> Self {
-        self.tables = kept.into_iter().map(|(number, kept)| (number, Table::new(kept))).collect();
+        let table = |kept: KeptTable| {
+            // In a state of before that was kept, each look was one at both sides.
+            let replica_checked = kept.replica_checked.or(kept.checked);
+            Table::new(KeptTable { replica_checked, ..kept })
+        };
+        self.tables = kept.into_iter().map(|(number, kept)| (number, table(kept))).collect();
         self
     }
 
@@ -241,13 +261,17 @@ impl ReplicationEntry {
         synced.map(|table| table.kept.path.clone()).collect()
     }
 
-    pub(super) fn probe_order(&self) -> ProbeOrder {
+    /// What a look at its tables is to find out at `now`.
+    pub(super) fn probe_order(&self, depth: LookDepth, now: UnixTime) -> ProbeOrder {
+        let is_brief = |table: &&Table| depth == LookDepth::AsDue && table.may_be_brief(now);
+        let brief = self.tables.values().filter(is_brief).map(|table| table.kept.path.clone());
         let synced = |table: &Table| Some((table.kept.path.clone(), table.kept.known_sync()?));
         ProbeOrder {
             source: self.spec.source.clone(),
             target: self.spec.target.clone(),
             tables: self.checked.tables.clone(),
             synced: self.tables.values().filter_map(synced).collect(),
+            brief: brief.collect(),
             sized: self.sized_paths(),
         }
     }

@@ -52,6 +52,9 @@ pub(super) struct KeptTable {
     /// Somebody else changed the replica since the last sync.
     #[serde(default)]
     pub(super) is_replica_changed: bool,
+    /// When the replica was last seen to be there or not, or was written.
+    #[serde(default)]
+    pub(super) replica_checked: Option<UnixTime>,
 }
 
 impl KeptTable {
@@ -70,6 +73,7 @@ impl KeptTable {
             synced_file: None,
             replica_file: None,
             is_replica_changed: false,
+            replica_checked: None,
         }
     }
 

@@ -20,7 +20,8 @@ pub struct KnownSync {
 /// What a look at both sides of a table found.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Presence {
-    /// The source has a new commit, or there was no sync: a job looks at the target.
+    /// The source has a new commit, or there was no sync: a job looks at the target. Or the replica
+    /// was looked at not long ago.
     NotAsked,
     /// Both sides are what they were.
     Kept(KnownSync),

@@ -1,6 +1,7 @@
 //! Asks the sources of a replication what they have: which tables there are, and how far each
 //! replica is behind; and the targets of those without news whether their replicas are still there.
-//! It moves no data, and takes two requests at either side for a table without news.
+//! It moves no data. A look at a table without news takes two requests at either side, a brief one
+//! asks its source for the next commit alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -34,6 +35,8 @@ pub struct ProbeOrder {
     pub tables: TableSelection,
     /// What is known of the last sync of each replica.
     pub synced: BTreeMap<String, KnownSync>,
+    /// Tables of [`Self::synced`] that are looked at briefly.
+    pub brief: BTreeSet<String>,
     /// The tables whose bytes are not asked for; `None`: those of no table are.
     pub sized: Option<BTreeSet<String>>,
 }
@@ -53,6 +56,20 @@ pub struct TableLook {
     /// The last sync that was known when it was asked for.
     pub known: Option<KnownSync>,
     pub presence: Presence,
+}
+
+impl TableLook {
+    /// The source has no commit after the one that was synced. That is all that was asked.
+    fn brief(known: KnownSync) -> Self {
+        let source = SourceHead {
+            newest: known.source_version,
+            lacks_since: None,
+            synced_file: known.source_file,
+            is_cleaned: false,
+            bytes: None,
+        };
+        Self { source, known: Some(known), presence: Presence::NotAsked }
+    }
 }
 
 /// What the log of a source says.
@@ -81,7 +98,7 @@ pub async fn probe(context: &Context, order: &ProbeOrder) -> Result<Probed, Fail
 
 async fn ask(context: &Context, order: &ProbeOrder) -> Result<Probed, Failure> {
     let root = open_source(context, &order.source, "")?;
-    let paths = discover(&root, &order.tables).await?;
+    let paths = discover(&root, &order.tables, &order.brief).await?;
     let at = UnixTime(context.clock.now_ms());
     let states = stream::iter(paths).map(|path| async move {
         let state = head(context, order, &path).await;
@@ -93,6 +110,11 @@ async fn ask(context: &Context, order: &ProbeOrder) -> Result<Probed, Failure> {
 async fn head(context: &Context, order: &ProbeOrder, path: &str) -> Result<TableLook, Failure> {
     let table = open_source(context, &order.source, path)?;
     let known = order.synced.get(path).copied();
+    if let Some(known) = known.filter(|_| order.brief.contains(path))
+        && !log::may_have_newer(&table, known.source_version).await?
+    {
+        return Ok(TableLook::brief(known));
+    }
     let found = state(&table, known.map(|known| known.source_version)).await?;
     let is_sized = order.sized.as_ref().is_none_or(|sized| sized.contains(path));
     let bytes = if is_sized { None } else { Some(live_bytes(context, &table).await?) };
@@ -155,4 +177,86 @@ async fn live_bytes(context: &Context, table: &TableStore) -> Result<u64, Failur
     let newest = snapshot::read(table, &SourcePoint::Newest).await;
     let newest = newest.map_err(|error| error.of(Side::Source).failure())?;
     Ok(newest.files.values().fold(0, |sum, file| file.size.saturating_add(sum)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use deepclone_common::config::Config;
+    use deepclone_common::connections::Connections;
+    use deepclone_core::limits::Limits;
+    use deepclone_delta::presence::KnownReplica;
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::state::{Place, SqliteStore};
+
+    async fn context(folder: &Path) -> Context {
+        let text = format!(
+            "[connections.in]\nurl = \"file://{0}/in\"\nroles = [\"source\"]\n\
+             [connections.out]\nurl = \"file://{0}/out\"\nroles = [\"target\"]\n",
+            folder.display()
+        );
+        let connections = Connections::from_config(&Config::parse(&text).unwrap()).unwrap();
+        let store = SqliteStore::open(&Place::Private).await.unwrap();
+        Context::new(Arc::new(connections), Arc::new(store), &Limits::default())
+    }
+
+    fn commit(folder: &Path, table: &str, version: u64) {
+        let log = folder.join(table).join("_delta_log");
+        fs::create_dir_all(&log).unwrap();
+        fs::write(log.join(format!("{version:020}.json")), "{\"commitInfo\":{}}\n").unwrap();
+    }
+
+    /// What was seen of `t`, and the requests to both sides that it took.
+    async fn look(context: &Context, order: &ProbeOrder) -> (TableLook, (u64, u64)) {
+        let (context, reads) = context.counted();
+        let mut probed = probe(&context, order).await.unwrap();
+        let traffic = reads.traffic();
+        let look = probed.tables.remove("t").unwrap().unwrap();
+        (look, (traffic.source_requests, traffic.target_requests))
+    }
+
+    #[tokio::test]
+    async fn a_brief_look_asks_the_source_once_and_a_whole_one_both_sides() {
+        let folder = TempDir::new().unwrap();
+        let folder = folder.path().canonicalize().unwrap();
+        let context = context(&folder).await;
+        commit(&folder, "in/t", 0);
+        commit(&folder, "out/t", 0);
+        let replica = KnownReplica { version: 0, file: None };
+        let known = KnownSync { source_version: 0, source_file: None, replica };
+        let mut order = ProbeOrder {
+            source: "in".to_owned(),
+            target: "out".to_owned(),
+            tables: TableSelection { include: vec!["t".parse().unwrap()], exclude: Vec::new() },
+            synced: BTreeMap::from([("t".to_owned(), known)]),
+            brief: BTreeSet::new(),
+            sized: None,
+        };
+        // The first one after a sync reads what that recorded, too.
+        let (first, requests) = look(&context, &order).await;
+        assert_eq!(requests, (2, 3));
+        let Presence::Kept(known) = first.presence else { panic!("{first:?}") };
+        order.synced.insert("t".to_owned(), known);
+        let (whole, requests) = look(&context, &order).await;
+        assert_eq!((whole.presence, requests), (Presence::Kept(known), (2, 2)));
+
+        let whole = order.clone();
+        order.brief.insert("t".to_owned());
+        let (brief, requests) = look(&context, &order).await;
+        assert_eq!((brief.presence, requests), (Presence::NotAsked, (1, 0)));
+        assert_eq!((brief.source.newest, brief.known), (0, Some(known)));
+        fs::remove_dir_all(folder.join("out/t")).unwrap();
+        assert_eq!(look(&context, &order).await.0.presence, Presence::NotAsked);
+        assert!(matches!(look(&context, &whole).await.0.presence, Presence::Gone(_)));
+        // A brief one that finds news looks at all of it.
+        commit(&folder, "in/t", 1);
+        let (news, requests) = look(&context, &order).await;
+        assert_eq!((news.source.newest, requests), (1, (4, 0)));
+        assert!(news.source.lacks_since.is_some());
+    }
 }

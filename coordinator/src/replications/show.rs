@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use deepclone_core::budget::HoldCause;
 use deepclone_core::ids::ReplicationId;
+use deepclone_core::limits::REPLICA_LOOK_INTERVAL;
 use deepclone_core::money::Money;
+use deepclone_core::readiness::lag::AnswerValidity;
 use deepclone_core::replication::ReplicationTrigger;
 use deepclone_core::standing::{
     ComingSlot, EndedRound, RoundCause, RoundOutcome, SkipReason, SkippedSlots, SlotFate,
@@ -84,13 +86,15 @@ impl Engine {
     }
 }
 
-/// Answers come with each round or poll: one that is older than two of them says nothing.
-fn valid_for(entry: &ReplicationEntry, gap: Option<Duration>) -> Duration {
+/// Answers come with each round or poll, those of replicas at times only: one that is older than
+/// two of them says nothing.
+fn valid_for(entry: &ReplicationEntry, gap: Option<Duration>) -> AnswerValidity {
     let between = match &entry.checked.trigger {
         ReplicationTrigger::Commits { poll_max, .. } => *poll_max,
         ReplicationTrigger::Slots(_) => gap.unwrap_or(VALID_MAX),
     };
-    between.saturating_mul(2).clamp(VALID_MIN, VALID_MAX.saturating_mul(2))
+    let source = between.saturating_mul(2).clamp(VALID_MIN, VALID_MAX.saturating_mul(2));
+    AnswerValidity { source, replica: source.max(REPLICA_LOOK_INTERVAL.saturating_mul(2)) }
 }
 
 /// A table that waits for approval is none of its tables yet, unless nobody knows how large it is.

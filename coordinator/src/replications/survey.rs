@@ -2,6 +2,7 @@
 //! there are, and whose the replicas are that lie there already. It moves no data and changes
 //! nothing.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use deepclone_common::connections::Side;
@@ -106,7 +107,7 @@ async fn one(context: &Context, order: &SurveyOrder, until: Instant) -> (Survey,
     };
     let found = async {
         let root = open_source(context, &order.spec.source, "")?;
-        discover(&root, &order.tables).await
+        discover(&root, &order.tables, &BTreeSet::new()).await
     };
     let paths = match in_time(until, found).await {
         Ok(paths) => {

@@ -24,6 +24,19 @@ impl Table {
         let is_new = self.job.is_none() && self.kept.known_sync() == known;
         let presence = if is_new { presence } else { Presence::NotAsked };
         match presence {
+            Presence::NotAsked | Presence::Unknown(_) => {}
+            Presence::Kept(_) | Presence::Moved | Presence::Gone(_) | Presence::Changed(_) => {
+                self.kept.replica_checked = Some(at);
+            }
+        }
+        self.is_proven = match presence {
+            Presence::NotAsked => self.is_proven && !is_behind,
+            Presence::Kept(_) => !is_behind,
+            Presence::Moved | Presence::Gone(_) | Presence::Changed(_) | Presence::Unknown(_) => {
+                false
+            }
+        };
+        match presence {
             Presence::NotAsked => {
                 if !is_behind {
                     self.is_well();
@@ -53,6 +66,14 @@ impl Table {
                 is_behind
             }
         }
+    }
+
+    /// Returns whether it is enough to ask its source for the next commit: since this process
+    /// began, a look at both sides has found all as it was, and not too long ago.
+    pub(super) fn may_be_brief(&self, now: UnixTime) -> bool {
+        let has_seen = self.kept.synced_file.is_some() && self.kept.replica_file.is_some();
+        let is_well = self.failure.is_none() && !self.is_gone && !self.kept.is_cleaned;
+        self.is_proven && has_seen && is_well && !self.freshness(false).is_replica_due(now)
     }
 
     fn keep(&mut self, found: KnownSync) {

@@ -9,7 +9,7 @@ use deepclone_core::budget::{BudgetKey, MonthUse};
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::JobId;
 use deepclone_core::money::Money;
-use deepclone_core::readiness::lag::{Lag, ReplicaFreshness};
+use deepclone_core::readiness::lag::{AnswerValidity, Lag, ReplicaFreshness};
 use deepclone_core::readiness::retention::RetentionFacts;
 use deepclone_core::readiness::verdict::{Member, ReadyVerdict, judge};
 use deepclone_core::replication::{MaxLag, ReplicationSpec};
@@ -48,8 +48,8 @@ pub struct ReplicationView {
     pub budgets: Vec<(BudgetKey, MonthUse)>,
     /// How far it was behind in the last days.
     pub lag_history: Arc<LagHistory>,
-    /// How long an answer of the source says how far a table is behind.
-    pub valid_for: Duration,
+    /// How long answers of both sides say how far a table is behind.
+    pub valid_for: AnswerValidity,
     pub created: UnixTime,
     pub updated: UnixTime,
 }

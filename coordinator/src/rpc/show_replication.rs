@@ -209,6 +209,7 @@ fn table(view: &TableView, lag: Lag, now: UnixTime) -> wire::Table {
         bytes_total: job.map_or(0, |job| signed(job.bytes_total)),
         bytes_copied: job.map_or(0, |job| signed(job.bytes_done)),
         retention_headroom: view.retention.headroom(lag, now).map(duration_to_wire),
+        target_check_time: view.freshness.replica_checked.map(time),
     }
 }
 

@@ -4,10 +4,10 @@
 use std::fs;
 
 use deepclone_coordinator::state::Place;
-use deepclone_proto::v1;
 use deepclone_proto::v1::verdict::Readiness;
+use deepclone_proto::v1::{self, replication_spec as wire};
 
-use crate::replications::{apply, get, lake, rounds, run, sales};
+use crate::replications::{apply, get, lake, rounds, run, sales, until};
 use crate::support::{Lake, Running, Worker};
 
 const OTHER_WRITE: &str = concat!(
@@ -115,7 +115,7 @@ async fn a_replica_that_is_gone_is_not_ready_while_it_is_copied_anew() {
     fs::remove_dir_all(lake.path("out/sales/orders")).unwrap();
     run(&mut running, "sales").await;
     let is_seen = |found: &v1::Replication| !table(found, "sales/orders").job.is_empty();
-    let found = crate::replications::until(&mut running, "sales", is_seen).await;
+    let found = until(&mut running, "sales", is_seen).await;
     assert_eq!(found.verdict.unwrap().readiness(), Readiness::No, "a replica that is gone");
     running.embedded.stop().await.unwrap();
 
@@ -150,4 +150,70 @@ async fn a_source_that_was_made_anew_before_the_first_look_is_told() {
         assert_eq!(reason(&found, "sales/items"), None);
     }
     assert_eq!(lake.versions("out/sales/orders").len(), 1);
+}
+
+/// `sales`, which asks its source each second.
+fn following() -> v1::ReplicationSpec {
+    let second = || Some(prost_types::Duration { seconds: 1, nanos: 0 });
+    let polls = wire::OnCommit { poll_min: second(), poll_max: second() };
+    let due = Some(wire::schedule::Due::OnCommit(polls));
+    v1::ReplicationSpec { schedule: Some(wire::Schedule { due, spread: None }), ..sales() }
+}
+
+type TableTimes = (Option<(i64, i32)>, Option<(i64, i32)>);
+
+/// When the source and the replica of `sales/orders` were looked at last.
+fn looked_at(found: &v1::Replication) -> TableTimes {
+    let Some(table) = found.tables.iter().find(|table| table.path == "sales/orders") else {
+        return Default::default();
+    };
+    let time = |time: prost_types::Timestamp| (time.seconds, time.nanos);
+    let checked = table.lag.as_ref().and_then(|lag| lag.check_time);
+    (checked.map(time), table.target_check_time.map(time))
+}
+
+/// Waits for an answer of the source after this one.
+async fn next_poll(running: &mut Running, found: &v1::Replication) -> v1::Replication {
+    let (before, _) = looked_at(found);
+    until(running, "sales", |found| {
+        let (asked, _) = looked_at(found);
+        found.state() == v1::replication::State::WaitingForSlot
+            && asked.is_some()
+            && asked != before
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn polls_ask_the_replica_once_in_a_while_and_always_after_a_start_or_by_hand() {
+    let lake = lake();
+    let place = Place::File(lake.path("state.db"));
+    let mut running = Running::start(&lake, &place).await;
+    let working = Worker::register(&running, &lake, "w").await.work();
+    apply(&mut running, &[following()], false).await.unwrap();
+    let is_copied = |found: &v1::Replication| {
+        found.tables.len() == 2 && found.tables.iter().all(|table| table.sync_time.is_some())
+    };
+    let copied = until(&mut running, "sales", is_copied).await;
+    // The first look after a sync sees both sides, those after it the source alone.
+    let seen = until(&mut running, "sales", |found| looked_at(found).1 > looked_at(&copied).1);
+    let seen = seen.await;
+    let mut polled = next_poll(&mut running, &seen).await;
+    assert_eq!(looked_at(&polled).1, looked_at(&seen).1, "{polled:?}");
+    fs::remove_dir_all(lake.path("out/sales/orders")).unwrap();
+    for _ in 0..2 {
+        polled = next_poll(&mut running, &polled).await;
+        assert_eq!(looked_at(&polled).1, looked_at(&seen).1, "{polled:?}");
+    }
+    assert!(lake.versions("out/sales/orders").is_empty());
+    // What somebody asks for is looked at whole.
+    run(&mut running, "sales").await;
+    until(&mut running, "sales", |_| lake.versions("out/sales/orders").len() == 1).await;
+
+    drop(working);
+    running.embedded.stop().await.unwrap();
+    fs::remove_dir_all(lake.path("out/sales/orders")).unwrap();
+    let mut running = Running::start(&lake, &place).await;
+    let _working = Worker::register(&running, &lake, "w").await.work();
+    until(&mut running, "sales", |_| lake.versions("out/sales/orders").len() == 1).await;
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::limits::REPLICA_LOOK_INTERVAL;
 use crate::unix_time::UnixTime;
 
 /// What is known of a replica and its source.
@@ -15,6 +16,15 @@ pub struct ReplicaFreshness {
     pub check_failed: bool,
     /// The time of the oldest commit that the replica lacked then; `None` when it lacked none.
     pub lacks_since: Option<UnixTime>,
+    /// When the replica was last seen to be there, or written; `None` when it never was.
+    pub replica_checked: Option<UnixTime>,
+}
+
+/// How long the answers of both sides count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AnswerValidity {
+    pub source: Duration,
+    pub replica: Duration,
 }
 
 /// How far a replica is behind its source, as far as that is known.
@@ -22,32 +32,44 @@ pub struct ReplicaFreshness {
 pub enum Lag {
     /// The first copy is not complete: there is no lag yet.
     InitialCopy,
-    /// The source was not asked for too long, or did not answer.
+    /// One of both sides was not asked for too long, or did not answer.
     Unknown {
-        /// When it last answered.
+        /// When the source last answered.
         checked: Option<UnixTime>,
     },
-    /// It lacked nothing when the source was asked.
+    /// It lacked nothing when the source was asked, and was there not long before.
     Current { checked: UnixTime },
     /// It lacks commits, of which the oldest is from `since`.
     Behind { since: UnixTime, checked: UnixTime },
 }
 
 impl ReplicaFreshness {
-    /// Returns the lag at `now`. An answer of the source older than `valid_for` says nothing more.
+    /// Returns the lag at `now`. An answer older than it is valid for says nothing more.
     #[must_use]
-    pub fn lag(&self, now: UnixTime, valid_for: Duration) -> Lag {
+    pub fn lag(&self, now: UnixTime, valid_for: AnswerValidity) -> Lag {
         if !self.is_copied {
             return Lag::InitialCopy;
         }
-        let fresh = self.checked.filter(|checked| checked.after(valid_for) >= now);
+        let is_fresh = |at: &UnixTime, valid_for: Duration| at.after(valid_for) >= now;
+        let fresh = self.checked.filter(|checked| is_fresh(checked, valid_for.source));
+        let is_there = self.replica_checked.is_some_and(|at| is_fresh(&at, valid_for.replica));
         match (fresh, self.lacks_since) {
             (None, _) => Lag::Unknown { checked: self.checked },
             // What it lacked it still lacks, whatever failed since.
             (Some(checked), Some(since)) => Lag::Behind { since, checked },
-            (Some(_), None) if self.check_failed => Lag::Unknown { checked: self.checked },
+            (Some(_), None) if self.check_failed || !is_there => {
+                Lag::Unknown { checked: self.checked }
+            }
             (Some(checked), None) => Lag::Current { checked },
         }
+    }
+
+    /// Returns whether the replica is to be looked at, too, where the source has no new commit. One
+    /// that was seen later than `now`, by a clock that was set back since, is.
+    #[must_use]
+    pub fn is_replica_due(&self, now: UnixTime) -> bool {
+        let seen = self.replica_checked.filter(|seen| *seen <= now);
+        seen.is_none_or(|seen| now.since(seen) >= REPLICA_LOOK_INTERVAL)
     }
 }
 
@@ -80,7 +102,10 @@ mod tests {
     use super::*;
 
     const NOW: UnixTime = UnixTime(1_000_000);
-    const VALID: Duration = Duration::from_millis(300_000);
+    const VALID: AnswerValidity = AnswerValidity {
+        source: Duration::from_millis(300_000),
+        replica: Duration::from_millis(600_000),
+    };
 
     #[test]
     fn the_lag_is_that_of_the_oldest_commit_and_unknown_is_no_zero() {
@@ -102,10 +127,45 @@ mod tests {
                 Some(500_000),
             ),
         ] {
-            let known = ReplicaFreshness { is_copied, checked, check_failed, lacks_since };
+            let replica_checked = Some(UnixTime(400_000));
+            let known =
+                ReplicaFreshness { is_copied, checked, check_failed, lacks_since, replica_checked };
             let found = known.lag(NOW, VALID);
             assert_eq!(found, lag, "{known:?}");
             assert_eq!(found.age(NOW), age_ms.map(Duration::from_millis), "{known:?}");
+        }
+    }
+
+    #[test]
+    fn a_replica_that_was_not_seen_for_long_is_not_current_and_what_it_lacks_it_still_lacks() {
+        let checked = Some(UnixTime(900_000));
+        let known = ReplicaFreshness { is_copied: true, checked, ..ReplicaFreshness::default() };
+        let (unknown, since) = (Lag::Unknown { checked }, UnixTime(800_000));
+        let behind = Lag::Behind { since, checked: UnixTime(900_000) };
+        for (seen, lacks_since, lag) in [
+            (Some(400_000), None, Lag::Current { checked: UnixTime(900_000) }),
+            (Some(399_999), None, unknown),
+            (None, None, unknown),
+            (Some(399_999), Some(since), behind),
+        ] {
+            let replica_checked = seen.map(UnixTime);
+            let known = ReplicaFreshness { replica_checked, lacks_since, ..known };
+            assert_eq!(known.lag(NOW, VALID), lag, "{known:?}");
+        }
+    }
+
+    #[test]
+    fn a_replica_is_looked_at_once_in_the_interval_and_after_a_clock_was_set_back() {
+        let interval = REPLICA_LOOK_INTERVAL;
+        for (seen, is_due) in [
+            (None, true),
+            (Some(NOW), false),
+            (Some(NOW.before(interval).after(Duration::from_millis(1))), false),
+            (Some(NOW.before(interval)), true),
+            (Some(NOW.after(Duration::from_millis(1))), true),
+        ] {
+            let known = ReplicaFreshness { replica_checked: seen, ..ReplicaFreshness::default() };
+            assert_eq!(known.is_replica_due(NOW), is_due, "{seen:?}");
         }
     }
 

@@ -24,5 +24,5 @@ pub(crate) use listing::{has_checkpoint_from, hint, list_first, since};
 pub use listing::{head, list, list_whole};
 pub(crate) use named::Names;
 pub use names::{LAST_CHECKPOINT, commit_path, log_path};
-pub use newer::{CommitFile, FirstNewer, Newer, newer};
+pub use newer::{CommitFile, FirstNewer, Newer, may_have_newer, newer};
 pub use segment::{CheckpointFiles, LogEntry, LogSegment};

@@ -4,8 +4,10 @@ use deepclone_common::store::table::TableStore;
 
 use super::commit::read_commit;
 use super::listing;
+use super::names::commit_path;
 use super::segment::Listing;
 use crate::error::DeltaError;
+use crate::io;
 
 /// What a log holds after a version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +64,20 @@ pub async fn newer(table: &TableStore, after: u64) -> Result<Option<Newer>, Delt
         None => FirstNewer { committed_ms: oldest_ms(&listing, next), is_cleaned: true },
     };
     Ok(Some(Newer { newest, known, first: Some(first) }))
+}
+
+/// Returns whether the log of `table` may hold commits after `after`, with one request: whether
+/// there is the next one. It sees neither a log that was made again nor one that was cleaned up
+/// beyond the next commit; [`newer`] does.
+///
+/// # Errors
+/// When the store does not answer.
+pub async fn may_have_newer(table: &TableStore, after: u64) -> Result<bool, DeltaError> {
+    match io::exists(table, &commit_path(after.saturating_add(1))).await {
+        // Some stores deny what is absent to those who may not list all.
+        Err(DeltaError::Storage { denied: true, .. }) => Ok(true),
+        found => found,
+    }
 }
 
 /// Returns when the oldest file of `version` and later ones was written.

@@ -200,6 +200,10 @@ async fn what_is_newer_costs_two_requests_and_says_since_when() {
         assert_eq!(found.known.is_some(), after <= NEWEST, "after {after}");
         assert_eq!(store.take().len(), requests, "after {after}");
     }
+    for (after, may_have) in [(NEWEST, false), (NEWEST - 1, true), (8, true), (NEWEST + 5, false)] {
+        let found = log::may_have_newer(&source.store, after).await.unwrap();
+        assert_eq!((found, store.take().len()), (may_have, 1), "after {after}");
+    }
     let nothing = Table::on(store.clone(), "nothing");
     assert_eq!(log::newer(&nothing.store, 3).await.unwrap(), None);
 }

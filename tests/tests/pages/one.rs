@@ -15,10 +15,11 @@ async fn it_leads_from_the_answer_to_what_was_declared() {
         "Owner team-finance Group shop Labels tier=1",
         "Needs you (2 causes) PERMISSION_DENIED PutBlob of … is denied",
         "Tables (187)",
-        "sales/fact_000 18 min 20 s ago 4,183 4,182 977 14:06 CET \
+        "sales/fact_000 18 min 20 s ago its replica 8 min ago 4,183 4,182 977 14:06 CET \
          PERMISSION_DENIED PutBlob of sales/fact_000/part-00000.snappy.parquet is denied: the \
          token lacks the permission `write` since 13:40 CET (40 min ago)",
-        "sales/fact_020 3 min 20 s ago 4,183 4,182 977 14:06 CET copying 40 %",
+        "sales/fact_020 3 min 20 s ago its replica 8 min ago 4,183 4,182 977 14:06 CET \
+         copying 40 %",
         "Due every 15 min, spread over 2 min.",
         "14:30 CET in 10 min yes",
         "deny mon-fri 23:45 to 00:15",

@@ -15,7 +15,7 @@ use deepclone_core::calendar::zone::Month;
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::JobId;
 use deepclone_core::money::{Currency, Money};
-use deepclone_core::readiness::lag::ReplicaFreshness;
+use deepclone_core::readiness::lag::{AnswerValidity, ReplicaFreshness};
 use deepclone_core::readiness::retention::{RetentionFacts, SourceRetention};
 use deepclone_core::reason::Reason;
 use deepclone_core::replication::{
@@ -220,7 +220,7 @@ pub(crate) fn view(name: &str, owner: Option<&str>) -> ReplicationView {
         counts: ReplicationCounts::default(),
         budgets: Vec::new(),
         lag_history: Arc::default(),
-        valid_for: 30 * MINUTE,
+        valid_for: AnswerValidity { source: 30 * MINUTE, replica: 30 * MINUTE },
         created: minutes_ago(100_000),
         updated: minutes_ago(5_000),
     }
@@ -301,6 +301,7 @@ pub(crate) fn current(path: &str) -> TableView {
         freshness: ReplicaFreshness {
             is_copied: true,
             checked: Some(NOW.before(Duration::from_secs(20))),
+            replica_checked: Some(minutes_ago(8)),
             ..ReplicaFreshness::default()
         },
         source_version: Some(4_182),

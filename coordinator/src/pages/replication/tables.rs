@@ -62,6 +62,9 @@ fn line(table: &TableView, lag: Lag, view: &ReplicationView, clock: &PageClock) 
                     Some(checked) => (clock.age(checked)),
                     None => "never",
                 }
+                @if let Some(seen) = table.freshness.replica_checked {
+                    span.more { "its replica " (clock.age(seen)) }
+                }
             }
             td.number data-label="Source version" {
                 @match table.source_version {
