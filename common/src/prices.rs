@@ -101,6 +101,8 @@ struct FileTier {
 struct FileRequests {
     cloud: String,
     read_per_1000: String,
+    /// As much as a write, if it is left out.
+    list_per_1000: Option<String>,
     write_per_1000: String,
 }
 
@@ -200,9 +202,12 @@ impl FileRequests {
             micros(key, text, currency)
                 .map_err(|why| format!("requests of {:?}: {why}", self.cloud))
         };
+        let write_micros_per_1000 = micros("write_per_1000", &self.write_per_1000)?;
+        let list = self.list_per_1000.as_deref().map(|text| micros("list_per_1000", text));
         Ok(RequestPrices {
             read_micros_per_1000: micros("read_per_1000", &self.read_per_1000)?,
-            write_micros_per_1000: micros("write_per_1000", &self.write_per_1000)?,
+            list_micros_per_1000: list.transpose()?.unwrap_or(write_micros_per_1000),
+            write_micros_per_1000,
             cloud: self.cloud,
         })
     }

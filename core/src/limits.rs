@@ -245,7 +245,7 @@ pub const POLL_MIN: Duration = Duration::from_secs(1);
 /// How long the source of a replication that follows its commits may be left alone.
 pub const POLL_MAX: Duration = Duration::from_secs(24 * 3_600);
 /// How long a replica is taken to be what it was when it was last looked at, while its source has
-/// no new commit. A look at both sides takes five requests, most of them lists, which cost twelve
+/// no new commit. A look at both sides takes four requests, two of them lists, which cost twelve
 /// times a read; asking for the next commit takes one read. What somebody else does to a replica is
 /// rare, and a verdict that is wrong for a quarter of an hour is no worse than the limits of lags
 /// that people set.

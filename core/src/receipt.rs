@@ -18,6 +18,8 @@ pub struct Receipt {
     pub requests: u32,
     /// Those of the requests that went to the source.
     pub source_requests: u32,
+    /// Those of the requests that read or described objects at the target.
+    pub target_reads: u32,
     /// Milliseconds from the first request to the report: no object was seen earlier than that.
     pub elapsed_ms: u64,
     /// The worker's name, as the coordinator knows it; empty on the way there.
@@ -128,14 +130,16 @@ pub struct AttemptCounts {
     pub requests: u32,
     /// Those of them that went to the source.
     pub source_requests: u32,
+    /// Those of them that read or described objects at the target.
+    pub target_reads: u32,
 }
 
 impl Receipt {
     /// What the attempt took.
     #[must_use]
     pub fn spent(&self) -> AttemptCounts {
-        let Self { bytes_read, bytes_written, requests, source_requests, .. } = *self;
-        AttemptCounts { bytes_read, bytes_written, requests, source_requests }
+        let Self { bytes_read, bytes_written, requests, source_requests, target_reads, .. } = *self;
+        AttemptCounts { bytes_read, bytes_written, requests, source_requests, target_reads }
     }
 }
 

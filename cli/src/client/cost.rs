@@ -57,6 +57,19 @@ pub struct CostRowInfo {
     pub table: String,
     /// What was sent for it.
     pub sent: SentInfo,
+    /// Those of the requests that are priced apart.
+    pub kinds: RequestKinds,
+}
+
+/// Requests that are priced apart: the others are reads of the source, and writes to the target.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RequestKinds {
+    /// Pages of listings at the source.
+    pub source_lists: i64,
+    /// Objects that were read or described at the target.
+    pub target_reads: i64,
+    /// Pages of listings at the target.
+    pub target_lists: i64,
 }
 
 impl TryFrom<v1::GetCostResponse> for CostReport {
@@ -83,6 +96,11 @@ impl TryFrom<v1::CostRow> for CostRowInfo {
                 source_requests: wire.source_requests,
                 target_requests: wire.target_requests,
                 cost: cost(wire.cost)?,
+            },
+            kinds: RequestKinds {
+                source_lists: wire.source_lists,
+                target_reads: wire.target_reads,
+                target_lists: wire.target_lists,
             },
         })
     }

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use deepclone_common::clock::Clock;
 use deepclone_common::config::Config;
-use deepclone_coordinator::costs::book::utc_month;
 use deepclone_coordinator::costs::priced::Priced;
 use deepclone_coordinator::costs::pricing::Pricing;
+use deepclone_coordinator::costs::pricing::utc_month;
+use deepclone_coordinator::replications::current_names::CurrentNames;
 use deepclone_coordinator::state::{
     Place, SqliteStore, StateError, Store as _, UsageBy, UsageCalendar, UsageQuery, UsageSum,
 };
@@ -16,7 +17,7 @@ use deepclone_core::unix_time::UnixTime;
 
 use super::context::CommandContext;
 use crate::args::{CostArguments, CostBy};
-use crate::client::cost::{CostInfo, CostReport, CostRowInfo, SentInfo};
+use crate::client::cost::{CostInfo, CostReport, CostRowInfo, RequestKinds, SentInfo};
 use crate::embedded::state_file::{files, state_home};
 use crate::refusal::invalid;
 use crate::render::output::aside;
@@ -91,7 +92,11 @@ async fn sums_of(files: &[PathBuf], query: &UsageQuery) -> Result<Vec<UsageSum>,
 
 async fn read(path: &Path, query: &UsageQuery) -> Result<Vec<UsageSum>, StateError> {
     let store = SqliteStore::open(&Place::File(path.to_owned())).await?;
-    store.usage(query).await
+    let sums = store.usage(query).await?;
+    Ok(match query.by {
+        UsageBy::Replication => CurrentNames::read(&store).await?.of(sums),
+        UsageBy::Owner | UsageBy::Table | UsageBy::Pair | UsageBy::Regions => sums,
+    })
 }
 
 /// Adds the sums of the same labels and currency, in their order.
@@ -124,9 +129,14 @@ fn row(pricing: &Pricing, UsageSum { labels, sums }: UsageSum) -> CostRowInfo {
         table: labels.path,
         sent: SentInfo {
             bytes_read: signed(sums.traffic.bytes),
-            source_requests: signed(sums.traffic.source_requests),
-            target_requests: signed(sums.traffic.target_requests),
+            source_requests: signed(sums.traffic.source_requests()),
+            target_requests: signed(sums.traffic.target_requests()),
             cost: Some(cost),
+        },
+        kinds: RequestKinds {
+            source_lists: signed(sums.traffic.source_lists),
+            target_reads: signed(sums.traffic.target_reads),
+            target_lists: signed(sums.traffic.target_lists),
         },
     }
 }

@@ -6,11 +6,12 @@ use serde::Serialize;
 use super::cost::{self, SentObject};
 use super::{CommandOutput, table, units};
 use crate::args::CostBy;
-use crate::client::cost::{CostInfo, CostReport, CostRowInfo};
+use crate::client::cost::{CostInfo, CostReport, CostRowInfo, RequestKinds};
 
 /// What stands for jobs without an owner or a replication.
 const NONE: &str = "-";
-const CSV_FIGURES: &str = "bytes_read,source_requests,target_requests,cost,currency,price_table";
+const CSV_FIGURES: &str = "bytes_read,source_requests,target_requests,cost,currency,price_table,\
+                           source_lists,target_reads,target_lists";
 const MICROS_PER_UNIT: u64 = 1_000_000;
 
 #[derive(Debug, Serialize)]
@@ -34,6 +35,9 @@ struct RowObject<'a> {
     table: Option<&'a str>,
     #[serde(flatten)]
     sent: Option<SentObject<'a>>,
+    source_lists: i64,
+    target_reads: i64,
+    target_lists: i64,
 }
 
 /// Returns the answer.
@@ -79,6 +83,9 @@ fn row_object(row: &CostRowInfo, by: CostBy) -> RowObject<'_> {
         target: of("target"),
         table: of("table"),
         sent: cost::sent_object(Some(&row.sent)),
+        source_lists: row.kinds.source_lists,
+        target_reads: row.kinds.target_reads,
+        target_lists: row.kinds.target_lists,
     }
 }
 
@@ -144,6 +151,9 @@ fn csv(report: &CostReport, by: CostBy) -> String {
         let figures = [sent.bytes_read, sent.source_requests, sent.target_requests];
         cells.extend(figures.map(|figure| figure.to_string()));
         cells.extend([cost, currency, price_table]);
+        let RequestKinds { source_lists, target_reads, target_lists } = row.kinds;
+        let kinds = [source_lists, target_reads, target_lists];
+        cells.extend(kinds.map(|figure| figure.to_string()));
         lines.push(cells.iter().map(|cell| quoted(cell)).collect::<Vec<_>>().join(","));
     }
     lines.join("\n")
@@ -174,6 +184,7 @@ mod tests {
             target: "@target".to_owned(),
             table: "sales/a, \"b\"".to_owned(),
             sent,
+            kinds: RequestKinds { source_lists: 1, target_reads: 2, target_lists: 0 },
         };
         CostReport { month: "2026-11".to_owned(), rows: vec![row] }
     }
@@ -195,19 +206,21 @@ est. by: ours";
         let json = concat!(
             r#"{"month":"2026-11","by":"owner","rows":[{"owner":"team-finance","bytes_read":2048,"#,
             r#""source_requests":3,"target_requests":4,"#,
-            r#""cost":{"micros":12500000,"currency":"EUR","price_table":"ours"}}]}"#,
+            r#""cost":{"micros":12500000,"currency":"EUR","price_table":"ours"},"#,
+            r#""source_lists":1,"target_reads":2,"target_lists":0}]}"#,
         );
         assert_eq!(answer.json, json);
         let csv = "\
-month,owner,bytes_read,source_requests,target_requests,cost,currency,price_table
-2026-11,team-finance,2048,3,4,12.500000,EUR,ours";
+month,owner,bytes_read,source_requests,target_requests,cost,currency,price_table,source_lists,\
+target_reads,target_lists
+2026-11,team-finance,2048,3,4,12.500000,EUR,ours,1,2,0";
         assert_eq!(answer.csv.as_deref(), Some(csv));
     }
 
     #[test]
     fn names_are_quoted_and_what_is_not_known_is_empty() {
         let last = |by| csv(&report(None), by).lines().last().unwrap_or_default().to_owned();
-        let figures = "2048,3,4,,,";
+        let figures = "2048,3,4,,,,1,2,0";
         let table = format!("2026-11,prod,\"sales/a, \"\"b\"\"\",{figures}");
         assert_eq!(last(CostBy::Table), table);
         assert_eq!(last(CostBy::Pair), format!("2026-11,prod,'@target,{figures}"));

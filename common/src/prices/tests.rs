@@ -60,18 +60,21 @@ tiers = [{ per_gb = "0.000001" }]
 [[requests]]
 cloud = "aws"
 read_per_1000 = "0.0004"
+list_per_1000 = "0.006"
 write_per_1000 = "0.005"
 
 [[requests]]
 cloud = "local"
 read_per_1000 = "0"
-write_per_1000 = "0"
+write_per_1000 = "0.003"
 "#;
 
 #[test]
 fn every_kind_of_rule_is_read_and_prices_its_routes() {
     let table = parse(WHOLE).unwrap();
     assert_eq!((table.name.as_str(), table.currency), ("contract of 2026", Currency::EUR));
+    let lists: Vec<i64> = table.requests.iter().map(|prices| prices.list_micros_per_1000).collect();
+    assert_eq!(lists, [6_000, 3_000], "a list costs as much as a write unless the file says it");
     let gb = Traffic { bytes: 1_000_000_000, ..Traffic::default() };
     for (source, target, rule, cost) in [
         ("aws/eu-central-1", "gcp/europe-west3", None, ""),

@@ -23,15 +23,29 @@ const LISTED_PER_REQUEST: u64 = 1_000;
 /// What was asked of a store, and what it gave.
 #[derive(Debug, Default)]
 pub struct StoreCounts {
-    requests: AtomicU64,
+    reads: AtomicU64,
+    lists: AtomicU64,
+    writes: AtomicU64,
     bytes_read: AtomicU64,
 }
 
 impl StoreCounts {
-    /// Requests, one for each page of a listing.
+    /// Requests that read or describe an object.
     #[must_use]
-    pub fn requests(&self) -> u64 {
-        self.requests.load(Ordering::Relaxed)
+    pub fn reads(&self) -> u64 {
+        self.reads.load(Ordering::Relaxed)
+    }
+
+    /// Requests that list keys, one for each page.
+    #[must_use]
+    pub fn lists(&self) -> u64 {
+        self.lists.load(Ordering::Relaxed)
+    }
+
+    /// All other requests: mostly objects and parts that are written.
+    #[must_use]
+    pub fn writes(&self) -> u64 {
+        self.writes.load(Ordering::Relaxed)
     }
 
     /// Bytes of objects that were read.
@@ -40,8 +54,16 @@ impl StoreCounts {
         self.bytes_read.load(Ordering::Relaxed)
     }
 
-    fn request(&self) {
-        self.requests.fetch_add(1, Ordering::Relaxed);
+    fn read_one(&self) {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn list(&self, pages: u64) {
+        self.lists.fetch_add(pages, Ordering::Relaxed);
+    }
+
+    fn write(&self) {
+        self.writes.fetch_add(1, Ordering::Relaxed);
     }
 
     fn read(&self, bytes: u64) {
@@ -68,12 +90,12 @@ impl CountedStore {
         keys: BoxStream<'static, Result<ObjectMeta>>,
     ) -> BoxStream<'static, Result<ObjectMeta>> {
         let counts = Arc::clone(&self.counts);
-        counts.request();
+        counts.list(1);
         let mut listed = 0;
         keys.inspect(move |_| {
             listed += 1;
             if listed % LISTED_PER_REQUEST == 1 && listed > 1 {
-                counts.request();
+                counts.list(1);
             }
         })
         .boxed()
@@ -94,7 +116,7 @@ impl ObjectStore for CountedStore {
         payload: PutPayload,
         options: PutOptions,
     ) -> Result<PutResult> {
-        self.counts.request();
+        self.counts.write();
         self.inner.put_opts(location, payload, options).await
     }
 
@@ -103,12 +125,12 @@ impl ObjectStore for CountedStore {
         location: &Path,
         options: PutMultipartOptions,
     ) -> Result<Box<dyn MultipartUpload>> {
-        self.counts.request();
+        self.counts.write();
         self.inner.put_multipart_opts(location, options).await
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        self.counts.request();
+        self.counts.read_one();
         let is_head = options.head;
         let answer = self.inner.get_opts(location, options).await?;
         if !is_head {
@@ -118,7 +140,7 @@ impl ObjectStore for CountedStore {
     }
 
     async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
-        self.counts.request();
+        self.counts.read_one();
         let found = self.inner.get_ranges(location, ranges).await?;
         self.counts.read(found.iter().map(|bytes| bytes.len() as u64).sum());
         Ok(found)
@@ -129,7 +151,7 @@ impl ObjectStore for CountedStore {
         locations: BoxStream<'static, Result<Path>>,
     ) -> BoxStream<'static, Result<Path>> {
         let counts = Arc::clone(&self.counts);
-        self.inner.delete_stream(locations.inspect(move |_| counts.request()).boxed())
+        self.inner.delete_stream(locations.inspect(move |_| counts.write()).boxed())
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
@@ -145,17 +167,21 @@ impl ObjectStore for CountedStore {
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-        self.counts.request();
-        self.inner.list_with_delimiter(prefix).await
+        let found = self.inner.list_with_delimiter(prefix).await;
+        let keys = found
+            .as_ref()
+            .map_or(0, |found| found.objects.len().saturating_add(found.common_prefixes.len()));
+        self.counts.list((keys as u64).div_ceil(LISTED_PER_REQUEST).max(1));
+        found
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
-        self.counts.request();
+        self.counts.write();
         self.inner.copy_opts(from, to, options).await
     }
 
     async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
-        self.counts.request();
+        self.counts.write();
         self.inner.rename_opts(from, to, options).await
     }
 }
@@ -177,25 +203,35 @@ mod tests {
             uri: String::new(),
         };
         let store = counted(inner, Arc::clone(&counts)).store;
-        let seen = || (counts.requests(), counts.bytes_read());
+        let seen = || (counts.reads(), counts.writes(), counts.bytes_read());
         let path = Path::from("a/b");
         store.put(&path, "12345".into()).await.unwrap();
-        assert_eq!(seen(), (1, 0));
+        assert_eq!(seen(), (0, 1, 0));
         store.get(&path).await.unwrap().bytes().await.unwrap();
-        assert_eq!(seen(), (2, 5));
+        assert_eq!(seen(), (1, 1, 5));
         store.get_range(&path, 1..3).await.unwrap();
-        assert_eq!(seen(), (3, 7));
+        assert_eq!(seen(), (2, 1, 7));
         store.head(&path).await.unwrap();
         assert!(store.get(&Path::from("none")).await.is_err());
-        assert_eq!(seen(), (5, 7));
+        assert_eq!(seen(), (4, 1, 7));
+        assert_eq!(counts.lists(), 0);
         for number in 0..1_000 {
             store.put(&Path::from(format!("c/{number}")), "".into()).await.unwrap();
         }
         for (prefix, pages) in [("c", 1), ("none", 1), ("", 2)] {
-            let before = counts.requests();
+            let before = counts.lists();
             let prefix = Path::from(prefix);
             let _keys: Vec<_> = store.list(Some(&prefix)).try_collect().await.unwrap();
-            assert_eq!(counts.requests() - before, pages, "{prefix}");
+            assert_eq!(counts.lists() - before, pages, "{prefix}");
         }
+        store.put(&Path::from("c/more"), "".into()).await.unwrap();
+        for (prefix, pages) in [("c", 2), ("none", 1), ("", 1)] {
+            let before = counts.lists();
+            store.list_with_delimiter(Some(&Path::from(prefix))).await.unwrap();
+            assert_eq!(counts.lists() - before, pages, "{prefix}");
+        }
+        assert_eq!(counts.reads(), 4);
+        store.delete(&path).await.unwrap();
+        assert_eq!(counts.writes(), 1_003);
     }
 }

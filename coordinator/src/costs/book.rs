@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use deepclone_core::calendar::zone::{Month, Zone};
+use deepclone_core::calendar::zone::Zone;
 use deepclone_core::copy_plan::CopyRequests;
 use deepclone_core::ids::JobId;
 use deepclone_core::machine::Progress;
@@ -14,7 +14,7 @@ use deepclone_core::price::{RegionPair, Traffic};
 use deepclone_core::unix_time::UnixTime;
 
 use super::priced::Priced;
-use super::pricing::Pricing;
+use super::pricing::{Pricing, utc_month};
 use crate::state::{
     JobOrigin, JobSpec, UsageBy, UsageCalendar, UsageLabels, UsageMonths, UsageQuery, UsageRow,
     UsageSum, UsageSums,
@@ -79,9 +79,9 @@ impl Book {
         }
         for (job, told) in told {
             let account = book.jobs.entry(*job).or_default();
-            account.before = less(account.booked, *told);
+            account.before = account.booked.beyond(*told);
             // What was sent before there were accounts is not booked later.
-            account.booked = account.booked + less(*told, account.booked);
+            account.booked = account.booked + told.beyond(account.booked);
         }
         book
     }
@@ -105,7 +105,7 @@ impl Book {
     ) -> Option<UsageRow> {
         let now = UnixTime(self.now_ms);
         let account = self.jobs.entry(id).or_default();
-        let more = less(total + account.before, account.booked);
+        let more = (total + account.before).beyond(account.booked);
         if more == Traffic::default() {
             return None;
         }
@@ -138,9 +138,7 @@ impl Book {
     #[must_use]
     pub fn price(&self, spec: &JobSpec, traffic: Traffic) -> Priced {
         let (source, target) = (&spec.source.connection, &spec.target.connection);
-        let month = utc_month(UnixTime(self.now_ms));
-        let before = self.pricing.to_date.seen(month, &self.pricing.regions(source, target));
-        self.pricing.price(source, target, before, traffic)
+        self.pricing.price_next(source, target, UnixTime(self.now_ms), traffic)
     }
 
     /// Forgets jobs that ended.
@@ -155,8 +153,13 @@ impl Book {
 pub fn told(progress: &Progress, logs: Traffic) -> Traffic {
     let workers = Traffic {
         bytes: progress.bytes_read.saturating_add(progress.bytes_unreported),
-        source_requests: progress.source_requests,
-        target_requests: progress.requests.saturating_sub(progress.source_requests),
+        source_reads: progress.source_requests,
+        target_reads: progress.target_reads,
+        target_writes: progress
+            .requests
+            .saturating_sub(progress.source_requests)
+            .saturating_sub(progress.target_reads),
+        ..Traffic::default()
     };
     workers + logs
 }
@@ -173,8 +176,9 @@ pub fn ahead(progress: &Progress, requests: CopyRequests) -> Traffic {
     };
     Traffic {
         bytes,
-        source_requests: part(requests.source),
-        target_requests: part(requests.target),
+        source_reads: part(requests.source),
+        target_writes: part(requests.target),
+        ..Traffic::default()
     }
 }
 
@@ -186,12 +190,6 @@ pub fn by_regions(now: UnixTime) -> UsageQuery {
         month: utc_month(now).to_string(),
         calendar: UsageCalendar::Utc,
     }
-}
-
-/// What the month of UTC is called in which this time is.
-#[must_use]
-pub fn utc_month(now: UnixTime) -> Month {
-    Zone::UTC.month(now).unwrap_or(Month { year: i16::MAX, month: 12 })
 }
 
 impl<'a> Subject<'a> {
@@ -221,21 +219,13 @@ impl<'a> Subject<'a> {
         let origin = self.origin.cloned().unwrap_or_default();
         UsageLabels {
             replication: origin.replication,
+            replication_id: origin.id.map(|id| id.to_string()).unwrap_or_default(),
             owner: origin.owner,
             source: self.source.to_owned(),
             target: self.target.to_owned(),
             path: self.path.to_owned(),
             regions: format!("{} {}", name(&regions.source), name(&regions.target)),
         }
-    }
-}
-
-/// What of `one` is more than `other`.
-fn less(one: Traffic, other: Traffic) -> Traffic {
-    Traffic {
-        bytes: one.bytes.saturating_sub(other.bytes),
-        source_requests: one.source_requests.saturating_sub(other.source_requests),
-        target_requests: one.target_requests.saturating_sub(other.target_requests),
     }
 }
 

@@ -2,7 +2,6 @@
 //!
 //! * [`priced`]: a cost, or why it is not known.
 //! * [`pricing`]: the table of prices, and where the stores of the connections are.
-//! * [`quote`]: what a copy would cost.
 //! * [`month_to_date`]: what each month saw so far, by which tiers go.
 //! * [`book`]: what live jobs sent, by month, and what it cost at that time.
 
@@ -10,4 +9,3 @@ pub mod book;
 pub mod month_to_date;
 pub mod priced;
 pub mod pricing;
-pub mod quote;

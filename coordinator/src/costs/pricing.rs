@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use deepclone_common::connections::Connections;
+use deepclone_core::calendar::zone::{Month, Zone};
 use deepclone_core::money::Money;
 use deepclone_core::price::{PriceTable, PriceUnknown, RegionPair, Traffic, estimate, list_prices};
+use deepclone_core::unix_time::UnixTime;
 
 use super::month_to_date::MonthToDate;
 use super::priced::Priced;
@@ -51,6 +53,20 @@ impl Pricing {
         }
     }
 
+    /// Returns what is paid for this traffic if it is sent next, after all that this month has
+    /// seen between the same regions.
+    #[must_use]
+    pub fn price_next(
+        &self,
+        source: &str,
+        target: &str,
+        now: UnixTime,
+        traffic: Traffic,
+    ) -> Priced {
+        let before = self.to_date.seen(utc_month(now), &self.regions(source, target));
+        self.price(source, target, before, traffic)
+    }
+
     /// What was sent cost, at the prices of its time.
     #[must_use]
     pub fn of_sums(&self, sums: &UsageSums) -> Priced {
@@ -71,6 +87,12 @@ impl Pricing {
         let priced = sums.into_iter().map(|sums| (sums.traffic, self.of_sums(sums)));
         priced.reduce(|(traffic, cost), (more, other)| (traffic + more, cost.plus(&other)))
     }
+}
+
+/// What the month of UTC is called in which this time is.
+#[must_use]
+pub fn utc_month(now: UnixTime) -> Month {
+    Zone::UTC.month(now).unwrap_or(Month { year: i16::MAX, month: 12 })
 }
 
 /// Without connections, by list prices.

@@ -20,8 +20,12 @@ impl LogReads {
     pub fn traffic(&self) -> Traffic {
         Traffic {
             bytes: self.source.bytes_read(),
-            source_requests: self.source.requests(),
-            target_requests: self.target.requests(),
+            // A source is never written to.
+            source_reads: self.source.reads().saturating_add(self.source.writes()),
+            source_lists: self.source.lists(),
+            target_reads: self.target.reads(),
+            target_lists: self.target.lists(),
+            target_writes: self.target.writes(),
         }
     }
 

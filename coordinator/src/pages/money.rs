@@ -1,7 +1,6 @@
 //! What copies cost, by owner: this month and the last one.
 
 use deepclone_core::calendar::zone::Month;
-use deepclone_core::price::Traffic;
 use deepclone_core::unix_time::UnixTime;
 use maud::{Markup, html};
 
@@ -65,7 +64,7 @@ fn section(name: &str, MonthCosts { month, owners }: &MonthCosts, fleet: &FleetV
 }
 
 fn line(of: &OwnerCost, fleet: &FleetView) -> Markup {
-    let Traffic { bytes: read, source_requests, target_requests } = of.traffic;
+    let requests = of.traffic.source_requests().saturating_add(of.traffic.target_requests());
     html! {
         tr {
             th scope="row" {
@@ -77,10 +76,8 @@ fn line(of: &OwnerCost, fleet: &FleetView) -> Markup {
                     Priced::Unknown(why) => { "not known" span.more { (Visible(why)) } },
                 }
             }
-            td.number data-label="Read" { (bytes(read)) }
-            td.number data-label="Requests" {
-                (grouped(source_requests.saturating_add(target_requests)))
-            }
+            td.number data-label="Read" { (bytes(of.traffic.bytes)) }
+            td.number data-label="Requests" { (grouped(requests)) }
             td data-label="Replications now" { (replications(&of.owner, fleet)) }
         }
     }

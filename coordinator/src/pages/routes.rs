@@ -21,7 +21,7 @@ use super::shell::{ICON, LIVE, STYLE};
 use super::visitor::{self, Visitor};
 use super::{act, fleet, headers, money, replication, workers};
 use crate::access::layer::Gate;
-use crate::costs::book::utc_month;
+use crate::costs::pricing::utc_month;
 
 /// What browsers may keep: the addresses of these change with their content.
 const KEPT: &str = "public, max-age=86400";

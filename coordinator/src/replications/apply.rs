@@ -6,7 +6,6 @@ use std::sync::Arc;
 use deepclone_common::connections::Side;
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::ReplicationId;
-use deepclone_core::price::Traffic;
 use deepclone_core::reason::Reason;
 use deepclone_core::replication::{
     CheckedReplication, ReplicationName, ReplicationSpec, SetError, SharedBudgetSpec, check_set,
@@ -102,10 +101,10 @@ impl Engine {
                     .map(|spec| (spec.name.clone(), (spec.source.clone(), spec.target.clone())))
                     .collect();
                 let pricing = self.context.pricing.clone();
-                let price = |name: &ReplicationName, bytes| {
+                let now = self.now();
+                let price = |name: &ReplicationName, traffic| {
                     let (source, target) = pairs.get(name)?;
-                    let traffic = Traffic { bytes, ..Traffic::default() };
-                    pricing.price(source, target, Traffic::default(), traffic).money()
+                    pricing.price_next(source, target, now, traffic).money()
                 };
                 let diffs = self.apply(specs, budgets, validate_only).await;
                 diffs.map(|SetDiff { replications, budgets }| PlannedSet {

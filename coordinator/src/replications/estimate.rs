@@ -1,11 +1,12 @@
-//! How many bytes the first round of a declaration would copy, as far as plans that are made in a
-//! bounded time tell it.
+//! How much the first round of a declaration would send, as far as plans that are made in a bounded
+//! time tell it.
 
 use std::sync::Arc;
 
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::JobId;
 use deepclone_core::job_limits::JobLimits;
+use deepclone_core::price::Traffic;
 use futures::{StreamExt as _, stream};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -22,10 +23,13 @@ const TABLES_AT_ONCE_MAX: usize = 4;
 /// Refusals that are named one by one.
 const REFUSALS_NAMED_MAX: usize = 5;
 
-/// Bytes to copy, of the tables that were planned.
+/// What is to be sent, of the tables that were planned.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CopyEstimate {
+    /// Bytes of the objects that are to be copied.
     pub bytes: u64,
+    /// These and their requests, and what is read of logs, as their plans read it.
+    pub traffic: Traffic,
     /// Tables that these are of.
     pub planned: usize,
     /// Tables whose replica lacks something.
@@ -42,7 +46,17 @@ impl CopyEstimate {
     /// The bytes; `None` when no table is counted, and some are to be copied.
     #[must_use]
     pub fn known_bytes(&self) -> Option<u64> {
-        (self.planned > 0 || self.tables == 0).then_some(self.bytes)
+        self.is_known().then_some(self.bytes)
+    }
+
+    /// All that is to be sent; `None` as for [`CopyEstimate::known_bytes`].
+    #[must_use]
+    pub fn known_traffic(&self) -> Option<Traffic> {
+        self.is_known().then_some(self.traffic)
+    }
+
+    fn is_known(&self) -> bool {
+        self.planned > 0 || self.tables == 0
     }
 }
 
@@ -55,15 +69,17 @@ pub(super) async fn estimate(
 ) -> (CopyEstimate, Vec<String>) {
     let mut found = CopyEstimate { tables: paths.len(), ..CopyEstimate::default() };
     let plans = stream::iter(paths.into_iter().take(TABLES_MAX)).map(|path| async move {
-        let planned = in_time(until, guarded(bytes_of(context, order, &path))).await;
-        (path, planned)
+        let (context, reads) = context.counted();
+        let planned = in_time(until, guarded(traffic_of(&context, order, &path))).await;
+        (path, planned.map(|copied| (copied, reads.traffic())))
     });
     let mut refused = Vec::new();
     let mut plans = plans.buffered(TABLES_AT_ONCE_MAX);
     while let Some((path, planned)) = plans.next().await {
         match planned {
-            Ok(bytes) => {
-                found.bytes = found.bytes.saturating_add(bytes);
+            Ok((copied, logs)) => {
+                found.bytes = found.bytes.saturating_add(copied.bytes);
+                found.traffic = found.traffic + copied + logs;
                 found.planned += 1;
             }
             // What took too long says nothing of the table.
@@ -77,15 +93,27 @@ pub(super) async fn estimate(
     (found, refused)
 }
 
-async fn bytes_of(context: &Context, order: &SurveyOrder, path: &str) -> Result<u64, Failure> {
+/// What copying a table sends, without the logs.
+async fn traffic_of(
+    context: &Context,
+    order: &SurveyOrder,
+    path: &str,
+) -> Result<Traffic, Failure> {
     let limits = JobLimits::default();
     let job = table_job(context, &order.spec, path, order.claim.clone(), limits)?;
     let target = target_key(&job.target);
     Ok(match plan(context, JobId(Uuid::new_v4()), Arc::new(job), target).await? {
-        PlanOutcome::UpToDate { .. } | PlanOutcome::Published { .. } => 0,
-        PlanOutcome::Ready { plan, .. } => {
-            plan.work.objects().iter().fold(0, |sum, object| object.size.saturating_add(sum))
-        }
+        PlanOutcome::UpToDate { .. } | PlanOutcome::Published { .. } => Traffic::default(),
+        PlanOutcome::Ready { plan, note, .. } => Traffic {
+            bytes: plan
+                .work
+                .objects()
+                .iter()
+                .fold(0, |sum, object| object.size.saturating_add(sum)),
+            source_reads: note.requests.source,
+            target_writes: note.requests.target,
+            ..Traffic::default()
+        },
     })
 }
 
@@ -101,8 +129,10 @@ mod tests {
             (1, 2, Some(7), true),
             (2, 2, Some(7), false),
         ] {
-            let found = CopyEstimate { bytes: 7, planned, tables };
+            let traffic = Traffic { bytes: 9, source_reads: 2, ..Traffic::default() };
+            let found = CopyEstimate { bytes: 7, traffic, planned, tables };
             assert_eq!((found.known_bytes(), found.is_at_least()), (known, is_at_least));
+            assert_eq!(found.known_traffic(), known.map(|_| traffic));
         }
     }
 }

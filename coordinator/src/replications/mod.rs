@@ -17,6 +17,7 @@
 //! * `table_look`: what was seen of a table is taken.
 //! * `probe_costs`: what asking the sources takes.
 //! * `rates`: the limit of a replication, divided among its jobs.
+//! * [`current_names`]: what replications are called now, for what they sent.
 //! * `kept`: what survives a restart; `rows`: that as rows of the state.
 //! * [`view`]: replications as others see them; `show` makes that.
 //! * [`lag_summary`]: how far their tables are behind, counted; [`metrics`]: that at `/metrics`.
@@ -25,6 +26,7 @@
 mod act;
 mod apply;
 mod approval;
+pub mod current_names;
 pub mod diff;
 pub mod discover;
 mod engine;

@@ -1,6 +1,7 @@
 //! What applying a set would do, with what its sources and targets say.
 
 use deepclone_core::money::Money;
+use deepclone_core::price::Traffic;
 use deepclone_core::replication::ReplicationName;
 
 use super::diff::{BudgetDiff, ReplicationChange, ReplicationDiff};
@@ -12,7 +13,8 @@ pub struct PlannedChange {
     pub diff: ReplicationDiff,
     /// `None` where no table is another one than before.
     pub survey: Option<Survey>,
-    /// What the first round would cost by list prices; `None` when that is not known.
+    /// What the first round would cost after all that this month has seen; `None` when that is not
+    /// known.
     pub cost: Option<Money>,
 }
 
@@ -26,13 +28,13 @@ pub struct PlannedSet {
     pub price_table: String,
 }
 
-/// Joins both. A new replication whose replicas are there adopts them. `price` says what so many
-/// bytes of a replication cost.
+/// Joins both. A new replication whose replicas are there adopts them. `price` says what it costs
+/// that a replication sends so much.
 #[must_use]
 pub fn planned(
     diffs: Vec<ReplicationDiff>,
     surveys: Vec<Survey>,
-    price: impl Fn(&ReplicationName, u64) -> Option<Money>,
+    price: impl Fn(&ReplicationName, Traffic) -> Option<Money>,
 ) -> Vec<PlannedChange> {
     let mut surveys = surveys;
     let join = |mut diff: ReplicationDiff| {
@@ -43,8 +45,8 @@ pub fn planned(
             diff.change = ReplicationChange::Adopt;
         }
         let copies = survey.as_ref().and_then(|survey| survey.copies);
-        let bytes = copies.and_then(|copies| copies.known_bytes());
-        let cost = bytes.and_then(|bytes| price(&diff.name, bytes));
+        let traffic = copies.and_then(|copies| copies.known_traffic());
+        let cost = traffic.and_then(|traffic| price(&diff.name, traffic));
         PlannedChange { diff, survey, cost }
     };
     diffs.into_iter().map(join).collect()

@@ -217,7 +217,7 @@ mod tests {
         let mut probed = probe(&context, order).await.unwrap();
         let traffic = reads.traffic();
         let look = probed.tables.remove("t").unwrap().unwrap();
-        (look, (traffic.source_requests, traffic.target_requests))
+        (look, (traffic.source_requests(), traffic.target_requests()))
     }
 
     #[tokio::test]

@@ -68,6 +68,7 @@ impl ProbeCosts {
 pub(super) fn origin(entry: &ReplicationEntry) -> JobOrigin {
     JobOrigin {
         replication: entry.spec.name.to_string(),
+        id: Some(entry.id),
         owner: entry.spec.owner.clone().unwrap_or_default(),
         time_zone: entry.checked.zone.name().to_owned(),
     }

@@ -21,7 +21,8 @@ use crate::state::{
     encode_replication, encode_shared_budget,
 };
 
-const SPEC: &str = "spec";
+/// The kind of the rows that hold declarations.
+pub(super) const SPEC: &str = "spec";
 const TIMES: &str = "times";
 const OWNER: &str = "owner";
 const LOOKED: &str = "looked";

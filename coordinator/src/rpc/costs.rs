@@ -8,9 +8,10 @@ use tonic::{Request, Response, Status};
 
 use super::convert::{body, refused, status};
 use super::show::{self, signed};
-use crate::costs::book::utc_month;
+use crate::costs::pricing::utc_month;
 use crate::effects::Context;
-use crate::state::{UsageBy, UsageCalendar, UsageQuery, UsageSum};
+use crate::replications::current_names::CurrentNames;
+use crate::state::{StateError, UsageBy, UsageCalendar, UsageQuery, UsageSum};
 
 /// Serves `CostService` from the durable sums.
 pub struct CostCalls {
@@ -23,6 +24,15 @@ impl CostCalls {
         Self { context }
     }
 
+    async fn sums(&self, query: &UsageQuery) -> Result<Vec<UsageSum>, StateError> {
+        let store = &*self.context.store;
+        let sums = store.usage(query).await?;
+        Ok(match query.by {
+            UsageBy::Replication => CurrentNames::read(store).await?.of(sums),
+            UsageBy::Owner | UsageBy::Table | UsageBy::Pair | UsageBy::Regions => sums,
+        })
+    }
+
     fn row(&self, UsageSum { labels, sums }: UsageSum) -> v1::CostRow {
         v1::CostRow {
             owner: labels.owner,
@@ -31,8 +41,11 @@ impl CostCalls {
             target: labels.target,
             table: labels.path,
             bytes_read: signed(sums.traffic.bytes),
-            source_requests: signed(sums.traffic.source_requests),
-            target_requests: signed(sums.traffic.target_requests),
+            source_requests: signed(sums.traffic.source_requests()),
+            target_requests: signed(sums.traffic.target_requests()),
+            source_lists: signed(sums.traffic.source_lists),
+            target_reads: signed(sums.traffic.target_reads),
+            target_lists: signed(sums.traffic.target_lists),
             cost: Some(show::cost(&self.context.pricing.of_sums(&sums))),
         }
     }
@@ -58,8 +71,7 @@ impl CostService for CostCalls {
         };
         let month = month.to_string();
         let query = UsageQuery { by, month: month.clone(), calendar: UsageCalendar::Utc };
-        let sums = self.context.store.usage(&query).await;
-        let sums = sums.map_err(|error| status(error.failure()))?;
+        let sums = self.sums(&query).await.map_err(|error| status(error.failure()))?;
         let rows = sums.into_iter().map(|sum| self.row(sum)).collect();
         Ok(Response::new(v1::GetCostResponse { month, rows }))
     }

@@ -9,6 +9,7 @@ use deepclone_core::limits::PLAN_CALLS_MAX;
 use deepclone_core::machine::Plan;
 use deepclone_core::price::Traffic;
 use deepclone_core::reason::Reason;
+use deepclone_core::unix_time::UnixTime;
 use deepclone_proto::convert::WireError;
 use deepclone_proto::v1::{self, job_service_server::JobService};
 use futures::{Stream, stream};
@@ -19,7 +20,6 @@ use uuid::Uuid;
 use super::convert::{body, refused, status};
 use super::{accept, names, show, update};
 use crate::access::caller::Caller;
-use crate::costs::quote::quote;
 use crate::driver::Handle;
 use crate::driver::message::Message;
 use crate::driver::snapshot::{JobSnapshot, JobsQuery};
@@ -55,7 +55,7 @@ impl Jobs {
         let sync = JobId(Uuid::now_v7());
         Ok(match guarded(plan(&self.context, sync, job_spec, target)).await {
             Ok(outcome) => {
-                let cost = self.cost(&outcome).await?;
+                let cost = self.cost(&outcome);
                 v1::PlanCloneResponse { cost, ..planned(&outcome) }
             }
             Err(failure) => {
@@ -74,16 +74,19 @@ impl Jobs {
     }
 
     /// What a plan would cost; absent when there is nothing to do.
-    async fn cost(&self, outcome: &PlanOutcome) -> Result<Option<v1::Cost>, Failure> {
-        let PlanOutcome::Ready { plan, tasks, note } = outcome else { return Ok(None) };
+    fn cost(&self, outcome: &PlanOutcome) -> Option<v1::Cost> {
+        let PlanOutcome::Ready { plan, tasks, note } = outcome else { return None };
         let traffic = Traffic {
             bytes: tasks.tasks.iter().map(|task| task.bytes).sum(),
-            source_requests: note.requests.source,
-            target_requests: note.requests.target,
+            source_reads: note.requests.source,
+            target_writes: note.requests.target,
+            ..Traffic::default()
         };
         let (source, target) = (&plan.job_spec.source, &plan.job_spec.target);
-        let cost = quote(&self.context, &source.connection, &target.connection, traffic).await;
-        Ok(Some(show::cost(&cost.map_err(|error| error.failure())?)))
+        let now = UnixTime(self.context.clock.now_ms());
+        let pricing = &self.context.pricing;
+        let cost = pricing.price_next(&source.connection, &target.connection, now, traffic);
+        Some(show::cost(&cost))
     }
 }
 

@@ -9,6 +9,7 @@ use deepclone_proto::v1::replication::MonthUsage;
 
 use super::show::{self, signed};
 use crate::effects::Context;
+use crate::replications::current_names::CurrentNames;
 use crate::replications::view::ReplicationView;
 use crate::state::{StateError, UsageBy, UsageCalendar, UsageQuery, UsageSums};
 
@@ -25,10 +26,11 @@ pub(super) async fn month_usage(
     let months: BTreeMap<&str, String> =
         views.iter().map(|view| (view.spec.name.as_str(), month_of(view, now))).collect();
     let mut found: BTreeMap<String, Vec<UsageSums>> = BTreeMap::new();
+    let names = CurrentNames::read(&*context.store).await?;
     for month in months.values().collect::<BTreeSet<_>>() {
         let (by, calendar) = (UsageBy::Replication, UsageCalendar::OfZone);
         let query = UsageQuery { by, month: month.clone(), calendar };
-        for sum in context.store.usage(&query).await? {
+        for sum in names.of(context.store.usage(&query).await?) {
             let name = sum.labels.replication;
             if months.get(name.as_str()) == Some(month) {
                 found.entry(name).or_default().push(sum.sums);
@@ -40,8 +42,8 @@ pub(super) async fn month_usage(
         let usage = MonthUsage {
             month: months.get(name.as_str())?.clone(),
             bytes_read: signed(traffic.bytes),
-            source_requests: signed(traffic.source_requests),
-            target_requests: signed(traffic.target_requests),
+            source_requests: signed(traffic.source_requests()),
+            target_requests: signed(traffic.target_requests()),
             cost: Some(show::cost(&cost)),
         };
         Some((name, usage))

@@ -38,8 +38,8 @@ pub(super) fn job(snapshot: &JobSnapshot) -> v1::Job {
 fn sent(sent: &JobSent) -> v1::Sent {
     v1::Sent {
         bytes_read: signed(sent.traffic.bytes),
-        source_requests: signed(sent.traffic.source_requests),
-        target_requests: signed(sent.traffic.target_requests),
+        source_requests: signed(sent.traffic.source_requests()),
+        target_requests: signed(sent.traffic.target_requests()),
         cost: Some(cost(&sent.cost)),
     }
 }

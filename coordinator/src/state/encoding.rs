@@ -2,7 +2,9 @@
 
 use deepclone_common::connections::Resolved;
 use deepclone_core::failure::Failure;
-use deepclone_core::ids::{ConnectionKey, JobId, PlanDigest, TargetKey, TaskFingerprint};
+use deepclone_core::ids::{
+    ConnectionKey, JobId, PlanDigest, ReplicationId, TargetKey, TaskFingerprint,
+};
 use deepclone_core::job_limits::JobLimits;
 use deepclone_core::machine::{End, Fact, Progress, Route};
 use deepclone_core::ownership::{OwnerClaim, ReplicaOwner};
@@ -49,6 +51,7 @@ pub fn encode_spec(spec: &JobSpec) -> Vec<u8> {
         claim: spec.claim.as_ref().map(claim_to_wire),
         origin: spec.origin.as_ref().map(|origin| wire::JobOrigin {
             replication: origin.replication.clone(),
+            id: origin.id.map(|id| id.0.as_bytes().to_vec()),
             owner: origin.owner.clone(),
             time_zone: origin.time_zone.clone(),
         }),
@@ -78,14 +81,16 @@ pub fn decode_spec(bytes: &[u8]) -> Result<JobSpec, StateError> {
             source: side(order.source, "source")?,
             target: side(order.target, "target")?,
             claim: order.claim.map(claim_from_wire).transpose()?,
-            origin: order.origin.map(|origin| JobOrigin {
-                replication: origin.replication,
-                owner: origin.owner,
-                time_zone: origin.time_zone,
-            }),
+            origin: order.origin.map(origin_from_wire).transpose()?,
         })
     };
     read().map_err(|error| StateError::Damaged { kind: "spec".to_owned(), why: error.to_string() })
+}
+
+fn origin_from_wire(origin: wire::JobOrigin) -> Result<JobOrigin, RowError> {
+    let wire::JobOrigin { replication, owner, time_zone, id } = origin;
+    let id = id.map(|id| Uuid::from_slice(&id).map_err(|_| missing("id"))).transpose()?;
+    Ok(JobOrigin { replication, id: id.map(ReplicationId), owner, time_zone })
 }
 
 /// Encodes a declared replication.
@@ -338,6 +343,7 @@ macro_rules! progress {
             bytes_written: $from.bytes_written,
             requests: $from.requests,
             source_requests: $from.source_requests,
+            target_reads: $from.target_reads,
             objects_copied_by_store: $from.objects_copied_by_store,
             $($field: $value,)*
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use deepclone_common::connections::Resolved;
 use deepclone_core::copy_plan::CopyRequests;
+use deepclone_core::ids::ReplicationId;
 use deepclone_core::machine::Fact;
 use deepclone_core::ownership::OwnerClaim;
 use deepclone_core::price::Traffic;
@@ -62,6 +63,8 @@ pub struct JobSpec {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JobOrigin {
     pub replication: String,
+    /// `None` in specs of versions that did not keep it.
+    pub id: Option<ReplicationId>,
     /// Empty for one that nobody owns.
     pub owner: String,
     /// The name of the zone of its months.

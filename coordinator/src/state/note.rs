@@ -68,11 +68,19 @@ fn sent_from_wire(sent: wire::JobSent) -> JobSent {
 }
 
 fn traffic_to_wire(traffic: Traffic) -> wire::Traffic {
-    let Traffic { bytes, source_requests, target_requests } = traffic;
-    wire::Traffic { bytes, source_requests, target_requests }
+    let Traffic { bytes, source_reads, source_lists, target_reads, target_lists, target_writes } =
+        traffic;
+    wire::Traffic { bytes, source_reads, source_lists, target_reads, target_lists, target_writes }
 }
 
 fn traffic_from_wire(traffic: wire::Traffic) -> Traffic {
-    let wire::Traffic { bytes, source_requests, target_requests } = traffic;
-    Traffic { bytes, source_requests, target_requests }
+    let wire::Traffic {
+        bytes,
+        source_reads,
+        source_lists,
+        target_reads,
+        target_lists,
+        target_writes,
+    } = traffic;
+    Traffic { bytes, source_reads, source_lists, target_reads, target_lists, target_writes }
 }

@@ -1,7 +1,7 @@
 //! Rows of replications. The last row of a key counts, so writing one twice changes nothing.
 
 use deepclone_core::ids::Epoch;
-use sqlx::sqlite::SqlitePool;
+use sqlx::sqlite::{SqlitePool, SqliteRow};
 use sqlx::{Row as _, Sqlite, Transaction};
 
 use super::{StateError, history};
@@ -36,11 +36,25 @@ pub(super) async fn load(pool: &SqlitePool) -> Result<Vec<ReplicationRow>, State
     let rows = sqlx::query("SELECT owner, kind, part, body FROM replications ORDER BY 1, 2, 3")
         .fetch_all(pool)
         .await?;
-    let read = |row: &sqlx::sqlite::SqliteRow| {
-        let key = RowKey { owner: row.try_get(0)?, kind: row.try_get(1)?, part: row.try_get(2)? };
-        Ok(ReplicationRow { key, body: row.try_get(3)? })
-    };
     rows.iter().map(read).collect()
+}
+
+pub(super) async fn load_kind(
+    pool: &SqlitePool,
+    kind: &str,
+) -> Result<Vec<ReplicationRow>, StateError> {
+    let rows = sqlx::query(
+        "SELECT owner, kind, part, body FROM replications WHERE kind = ? ORDER BY 1, 2, 3",
+    )
+    .bind(kind)
+    .fetch_all(pool)
+    .await?;
+    rows.iter().map(read).collect()
+}
+
+fn read(row: &SqliteRow) -> Result<ReplicationRow, StateError> {
+    let key = RowKey { owner: row.try_get(0)?, kind: row.try_get(1)?, part: row.try_get(2)? };
+    Ok(ReplicationRow { key, body: row.try_get(3)? })
 }
 
 pub(super) async fn write(

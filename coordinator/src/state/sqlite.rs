@@ -211,6 +211,13 @@ impl Store for SqliteStore {
         Box::pin(replications::load(&self.readers))
     }
 
+    fn rows_of_kind<'a>(
+        &'a self,
+        kind: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<ReplicationRow>, StateError>> {
+        Box::pin(replications::load_kind(&self.readers, kind))
+    }
+
     fn change_rows<'a>(
         &'a self,
         epoch: Epoch,

@@ -40,6 +40,17 @@ pub trait Store: Send + Sync + 'static {
     fn intend(&self, job: JobId, now_ms: i64) -> BoxFuture<'_, Result<(), StateError>>;
     /// Returns every row of replications, by key.
     fn replication_rows(&self) -> BoxFuture<'_, Result<Vec<ReplicationRow>, StateError>>;
+    /// Returns the rows of one kind, by key.
+    fn rows_of_kind<'a>(
+        &'a self,
+        kind: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<ReplicationRow>, StateError>> {
+        Box::pin(async move {
+            let mut rows = self.replication_rows().await?;
+            rows.retain(|row| row.key.kind == kind);
+            Ok(rows)
+        })
+    }
     /// Makes changes of such rows durable: all of them, or none.
     fn change_rows<'a>(
         &'a self,

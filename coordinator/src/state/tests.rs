@@ -8,7 +8,7 @@ use deepclone_common::connections::Resolved;
 use deepclone_core::copy_plan::CopyRequests;
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::{
-    ConnectionKey, Epoch, JobId, PlanDigest, SourceKey, TargetKey, TaskFingerprint,
+    ConnectionKey, Epoch, JobId, PlanDigest, ReplicationId, SourceKey, TargetKey, TaskFingerprint,
 };
 use deepclone_core::job_limits::JobLimits;
 use deepclone_core::limits::JOBS_KEPT;
@@ -46,7 +46,14 @@ fn note() -> PlanNote {
     }
 }
 
-const TRAFFIC: Traffic = Traffic { bytes: 3, source_requests: 4, target_requests: 5 };
+const TRAFFIC: Traffic = Traffic {
+    bytes: 3,
+    source_reads: 4,
+    source_lists: 5,
+    target_reads: 6,
+    target_lists: 7,
+    target_writes: 8,
+};
 
 fn priced() -> Priced {
     Priced::Known { money: "0.5 EUR".parse().unwrap(), price_table: "ours".to_owned() }
@@ -82,6 +89,7 @@ fn job_spec() -> JobSpec {
         }),
         origin: Some(JobOrigin {
             replication: "sales".to_owned(),
+            id: Some(ReplicationId(Uuid::from_u128(8))),
             owner: "finance".to_owned(),
             time_zone: "Europe/Berlin".to_owned(),
         }),
@@ -115,6 +123,7 @@ fn progress() -> Progress {
         bytes_written: 12,
         requests: 13,
         source_requests: 19,
+        target_reads: 20,
         objects_copied_by_store: 18,
         proofs: ProofCounts { length: 14, earlier: 15, stored_checksum: 16, read_back: 17 },
         ..Progress::default()
@@ -150,6 +159,7 @@ pub(super) fn receipt() -> Receipt {
         bytes_written: 2,
         requests: 3,
         source_requests: 1,
+        target_reads: 1,
         elapsed_ms: 4,
         worker: "w".into(),
         objects_written_before: 1,
@@ -258,6 +268,8 @@ async fn conforms_in_rows(store: &dyn Store, first: Epoch) -> [RowChange; 6] {
         let rows = store.replication_rows().await.unwrap();
         let seen: Vec<_> = rows.iter().map(|row| (&*row.key.owner, &row.body[..])).collect();
         assert_eq!(seen, [("a", &b"2"[..]), ("b", b"3")]);
+        assert_eq!(store.rows_of_kind("spec").await.unwrap(), rows);
+        assert!(store.rows_of_kind("pause").await.unwrap().is_empty());
     }
     changes
 }

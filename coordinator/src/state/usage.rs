@@ -13,7 +13,18 @@ use sqlx::{Row as _, SqliteConnection};
 
 use super::{StateError, history};
 
-const LABELS: [&str; 6] = ["replication", "owner", "source", "target", "path", "regions"];
+const LABELS: [&str; 7] =
+    ["replication", "replication_id", "owner", "source", "target", "path", "regions"];
+/// What is summed up, in the order in which it is read.
+const FIGURES: [&str; 7] = [
+    "bytes",
+    "source_reads",
+    "source_lists",
+    "target_reads",
+    "target_lists",
+    "target_writes",
+    "micros",
+];
 
 /// What one job sent in one month.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +48,8 @@ pub struct UsageMonths {
 pub struct UsageLabels {
     /// Empty for a job of no replication.
     pub replication: String,
+    /// Its id, which a new name does not change; empty where it was not kept.
+    pub replication_id: String,
     pub owner: String,
     /// The names of both connections.
     pub source: String,
@@ -100,7 +113,7 @@ impl UsageBy {
             Self::Owner => &["owner"],
             Self::Table => &["source", "path"],
             Self::Pair => &["source", "target"],
-            Self::Replication => &["replication"],
+            Self::Replication => &["replication", "replication_id"],
             Self::Regions => &["regions"],
         };
         let column = |label: &str| match kept.contains(&label) {
@@ -119,7 +132,10 @@ impl UsageBy {
             Self::Owner => UsageLabels { owner: all.owner, ..none },
             Self::Table => UsageLabels { source: all.source, path: all.path, ..none },
             Self::Pair => UsageLabels { source: all.source, target: all.target, ..none },
-            Self::Replication => UsageLabels { replication: all.replication, ..none },
+            Self::Replication => {
+                let (replication, replication_id) = (all.replication, all.replication_id);
+                UsageLabels { replication, replication_id, ..none }
+            }
             Self::Regions => UsageLabels { regions: all.regions, ..none },
         }
     }
@@ -159,27 +175,33 @@ pub(super) async fn write(
 ) -> Result<(), StateError> {
     for UsageRow { job, months, labels, sums } in rows {
         sqlx::query(
-            "INSERT INTO usage (job, month, zone_month, currency, replication, owner, source,
-                                target, path, regions, bytes, source_requests, target_requests,
-                                micros)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            "INSERT INTO usage (job, month, zone_month, currency, replication, replication_id,
+                                owner, source, target, path, regions, bytes, source_reads,
+                                source_lists, target_reads, target_lists, target_writes, micros)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
              ON CONFLICT (job, month, zone_month, currency) DO UPDATE SET
-                bytes = excluded.bytes, source_requests = excluded.source_requests,
-                target_requests = excluded.target_requests, micros = excluded.micros",
+                bytes = excluded.bytes, source_reads = excluded.source_reads,
+                source_lists = excluded.source_lists, target_reads = excluded.target_reads,
+                target_lists = excluded.target_lists, target_writes = excluded.target_writes,
+                micros = excluded.micros",
         )
         .bind(job.0.as_bytes().as_slice())
         .bind(&months.of_utc)
         .bind(&months.of_zone)
         .bind(&sums.currency)
         .bind(&labels.replication)
+        .bind(&labels.replication_id)
         .bind(&labels.owner)
         .bind(&labels.source)
         .bind(&labels.target)
         .bind(&labels.path)
         .bind(&labels.regions)
         .bind(signed(sums.traffic.bytes))
-        .bind(signed(sums.traffic.source_requests))
-        .bind(signed(sums.traffic.target_requests))
+        .bind(signed(sums.traffic.source_reads))
+        .bind(signed(sums.traffic.source_lists))
+        .bind(signed(sums.traffic.target_reads))
+        .bind(signed(sums.traffic.target_lists))
+        .bind(signed(sums.traffic.target_writes))
         .bind(sums.micros)
         .execute(&mut *connection)
         .await?;
@@ -191,15 +213,20 @@ pub(super) async fn write(
 pub(super) async fn close(connection: &mut SqliteConnection, job: JobId) -> Result<(), StateError> {
     let id = job.0.as_bytes().as_slice();
     sqlx::query(
-        "INSERT INTO usage_months (month, zone_month, currency, replication, owner, source, target,
-                                   path, regions, bytes, source_requests, target_requests, micros)
-         SELECT month, zone_month, currency, replication, owner, source, target, path, regions,
-                bytes, source_requests, target_requests, micros
+        "INSERT INTO usage_months (month, zone_month, currency, replication, replication_id, owner,
+                                   source, target, path, regions, bytes, source_reads,
+                                   source_lists, target_reads, target_lists, target_writes, micros)
+         SELECT month, zone_month, currency, replication, replication_id, owner, source, target,
+                path, regions, bytes, source_reads, source_lists, target_reads, target_lists,
+                target_writes, micros
          FROM usage WHERE job = ?
          ON CONFLICT DO UPDATE SET
             bytes = bytes + excluded.bytes,
-            source_requests = source_requests + excluded.source_requests,
-            target_requests = target_requests + excluded.target_requests,
+            source_reads = source_reads + excluded.source_reads,
+            source_lists = source_lists + excluded.source_lists,
+            target_reads = target_reads + excluded.target_reads,
+            target_lists = target_lists + excluded.target_lists,
+            target_writes = target_writes + excluded.target_writes,
             micros = micros + excluded.micros",
     )
     .bind(id)
@@ -225,16 +252,17 @@ pub(super) async fn purge(
 /// Returns the rows of the jobs that have not ended.
 pub(super) async fn live(pool: &SqlitePool) -> Result<Vec<UsageRow>, StateError> {
     let rows = sqlx::query(
-        "SELECT replication, owner, source, target, path, regions, currency, bytes,
-                source_requests, target_requests, micros, job, month, zone_month
+        "SELECT replication, replication_id, owner, source, target, path, regions, currency, bytes,
+                source_reads, source_lists, target_reads, target_lists, target_writes, micros, job,
+                month, zone_month
          FROM usage ORDER BY job, month, zone_month, currency",
     )
     .fetch_all(pool)
     .await?;
     let read = |row: &SqliteRow| {
         let UsageSum { labels, sums } = sum(row)?;
-        let months = UsageMonths { of_utc: row.try_get(12)?, of_zone: row.try_get(13)? };
-        Ok(UsageRow { job: history::job_id(row.try_get(11)?)?, months, labels, sums })
+        let months = UsageMonths { of_utc: row.try_get(16)?, of_zone: row.try_get(17)? };
+        Ok(UsageRow { job: history::job_id(row.try_get(15)?)?, months, labels, sums })
     };
     rows.iter().map(read).collect()
 }
@@ -249,10 +277,11 @@ pub(super) async fn find(
         UsageCalendar::OfZone => "zone_month",
     };
     let labels = query.by.columns();
-    let columns = "replication, owner, source, target, path, regions, currency";
-    let figures = "bytes, source_requests, target_requests, micros";
+    let columns = format!("{}, currency", LABELS.join(", "));
+    let figures = FIGURES.join(", ");
+    let sums = FIGURES.map(|figure| format!("sum({figure})")).join(", ");
     let sql = format!(
-        "SELECT {columns}, sum(bytes), sum(source_requests), sum(target_requests), sum(micros)
+        "SELECT {columns}, {sums}
          FROM (SELECT {labels}, currency, {figures} FROM usage_months WHERE {month} = ?1
                UNION ALL SELECT {labels}, currency, {figures} FROM usage WHERE {month} = ?1)
          GROUP BY {columns} ORDER BY {columns}"
@@ -264,18 +293,25 @@ pub(super) async fn find(
 fn sum(row: &SqliteRow) -> Result<UsageSum, StateError> {
     let labels = UsageLabels {
         replication: row.try_get(0)?,
-        owner: row.try_get(1)?,
-        source: row.try_get(2)?,
-        target: row.try_get(3)?,
-        path: row.try_get(4)?,
-        regions: row.try_get(5)?,
+        replication_id: row.try_get(1)?,
+        owner: row.try_get(2)?,
+        source: row.try_get(3)?,
+        target: row.try_get(4)?,
+        path: row.try_get(5)?,
+        regions: row.try_get(6)?,
     };
     let count = |at: usize| row.try_get(at).map(|count: i64| u64::try_from(count).unwrap_or(0));
-    let traffic =
-        Traffic { bytes: count(7)?, source_requests: count(8)?, target_requests: count(9)? };
+    let traffic = Traffic {
+        bytes: count(8)?,
+        source_reads: count(9)?,
+        source_lists: count(10)?,
+        target_reads: count(11)?,
+        target_lists: count(12)?,
+        target_writes: count(13)?,
+    };
     Ok(UsageSum {
         labels,
-        sums: UsageSums { traffic, currency: row.try_get(6)?, micros: row.try_get(10)? },
+        sums: UsageSums { traffic, currency: row.try_get(7)?, micros: row.try_get(14)? },
     })
 }
 

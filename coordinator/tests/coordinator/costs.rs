@@ -23,6 +23,7 @@ fn prices() -> PriceTable {
     let requests = RequestPrices {
         cloud: "local".to_owned(),
         read_micros_per_1000: 0,
+        list_micros_per_1000: 0,
         write_micros_per_1000: 0,
     };
     PriceTable {
@@ -168,10 +169,14 @@ async fn a_plan_a_job_a_round_and_a_month_say_what_they_cost() {
     let mut running = Running::priced(&lake, &place, prices()).await;
     let after = costs(&running, GroupBy::Owner).await;
     assert_eq!(after[0], rows[0]);
-    // With what asking the sources took, which is durable from the shutdown on.
+    // With what asking the sources took, which is durable from the shutdown on: the folder of the
+    // tables and each of them is listed, then their logs.
     let (before, after) = (&rows[1], &after[1]);
     assert_eq!(after.target_requests, before.target_requests);
-    assert!(after.source_requests > before.source_requests, "{after:?}");
+    assert!(after.source_lists >= before.source_lists + 4, "{after:?}");
+    assert!(after.source_requests > after.source_lists, "{after:?}");
+    assert!(after.target_reads > 0 && after.target_lists > 0, "{after:?}");
+    assert!(after.target_requests > after.target_reads + after.target_lists, "{after:?}");
     let again = get(&mut running, "sales").await;
     assert_eq!(micros(again.last_rounds[0].cost.as_ref()), round);
     let again = running.finish(&job.name).await;
@@ -286,4 +291,104 @@ async fn a_month_that_is_none_is_refused_and_one_without_jobs_is_empty() {
     assert!(refused.message().contains("is not a month"), "{refused}");
     let empty = ask("2025-01").await.unwrap();
     assert_eq!((empty.month.as_str(), empty.rows.len()), ("2025-01", 0));
+}
+
+/// 10 millionths for each of the first 2 000 bytes of a month, then one; 1 for a read, 2 for a page
+/// of a listing, 5 for a write.
+fn prices_in_tiers() -> PriceTable {
+    let tier =
+        |up_to_bytes, each: i64| PriceTier { up_to_bytes, micros_per_gb: each * 1_000_000_000 };
+    let mut table = prices();
+    table.rules[0].tiers = vec![tier(Some(2_000), 10), tier(None, 1)];
+    table.requests[0] = RequestPrices {
+        cloud: "local".to_owned(),
+        read_micros_per_1000: 1_000,
+        list_micros_per_1000: 2_000,
+        write_micros_per_1000: 5_000,
+    };
+    table
+}
+
+/// Millionths that the plan of a copy of `in/one/t` costs, and those of the first round of a
+/// replication that would copy it.
+async fn estimates(lake: &Lake, running: &mut Running) -> (i64, i64) {
+    let request = v1::PlanCloneRequest { spec: Some(lake.spec("in/one/t", "out/plan")) };
+    let plan = running.jobs.plan_clone(request).await.unwrap().into_inner();
+    let request = v1::ApplyReplicationsRequest {
+        replications: vec![replication("one", "")],
+        budgets: Vec::new(),
+        validate_only: true,
+    };
+    let answer = running.replications.apply_replications(request).await.unwrap().into_inner();
+    let change = &answer.changes[0];
+    assert_eq!((change.bytes, change.price_table.as_str()), (Some(1_000), "ours"), "{change:?}");
+    (micros(plan.cost.as_ref()), change.cost.as_ref().unwrap().micros)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn estimates_count_requests_and_what_the_month_has_seen_also_after_a_restart() {
+    let lake = lake(&[("one/t", 1_000), ("other/t", 50_000)]);
+    let place = Place::File(lake.path("state.db"));
+    let mut running = Running::priced(&lake, &place, prices_in_tiers()).await;
+    let (plan, diff) = estimates(&lake, &mut running).await;
+    // Each byte is one of the first ones: those of the object, and with a diff those of the log.
+    let requests = plan - 10_000;
+    assert!((6..100).contains(&requests), "a read and some writes: {plan}");
+    let log = std::fs::metadata(lake.path("in/one/t/_delta_log/00000000000000000000.json"));
+    let log = i64::try_from(log.unwrap().len()).unwrap();
+    assert!(diff >= plan + 10 * log + 3, "the log, lists and reads of it: {diff} {plan} {log}");
+
+    let working = Worker::register(&running, &lake, "w").await.work();
+    let jobs = [running.create(lake.spec("in/other/t", "out/a")).await.unwrap()];
+    let more = running.create(lake.spec("in/other/t", "out/b")).await.unwrap();
+    for job in jobs.iter().chain([&more]) {
+        running.finish(&job.name).await;
+    }
+    // Two jobs at once have left the first tier behind: a byte is one millionth now.
+    let later = estimates(&lake, &mut running).await;
+    assert_eq!(later.0, plan - 9_000);
+    assert!((later.0 + log + 3..later.0 + 10 * log).contains(&later.1), "{later:?} {log}");
+
+    drop(working);
+    running.embedded.stop().await.unwrap();
+    let mut running = Running::priced(&lake, &place, prices_in_tiers()).await;
+    assert_eq!(estimates(&lake, &mut running).await, later, "a restart forgets nothing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_replication_sent_is_shown_under_the_name_that_it_has_now() {
+    let lake = lake(&[("one/t", 1_000)]);
+    let place = Place::File(lake.path("state.db"));
+    let mut running = Running::priced(&lake, &place, prices()).await;
+    let working = Worker::register(&running, &lake, "w").await.work();
+    apply(&mut running, &[replication("one", "finance")], &[]).await.unwrap();
+    let before = run(&mut running, "one", State::WaitingForSlot).await.month_usage.unwrap();
+    let named = |name: &str, renamed_from: &[&str]| v1::ReplicationSpec {
+        name: name.to_owned(),
+        renamed_from: renamed_from.iter().copied().map(str::to_owned).collect(),
+        ..replication("one", "finance")
+    };
+    let rename = named("two", &["one"]);
+    apply(&mut running, std::slice::from_ref(&rename), &[]).await.unwrap();
+    let usage = get(&mut running, "two").await.month_usage.unwrap();
+    assert_eq!(usage, before, "what it sent under the former name is its own");
+    // It sends more, and another one takes the former name, at another table.
+    lake.commit("in/one/t", 1, &[("b.parquet", &[0; 500])]);
+    run(&mut running, "two", State::WaitingForSlot).await;
+    lake.commit("in/other/t", 0, &[("a.parquet", &[0; 10])]);
+    let include = vec!["other/**".to_owned()];
+    let other = v1::ReplicationSpec { include, ..named("one", &[]) };
+    let rename = v1::ReplicationSpec { renamed_from: Vec::new(), ..rename };
+    apply(&mut running, &[rename, other.clone()], &[]).await.unwrap();
+    run(&mut running, "one", State::WaitingForSlot).await;
+    drop(working);
+    running.embedded.stop().await.unwrap();
+
+    let mut running = Running::priced(&lake, &place, prices()).await;
+    // One that is retired keeps its last name.
+    apply(&mut running, &[other], &[]).await.unwrap();
+    let rows = costs(&running, GroupBy::Replication).await;
+    let names: Vec<_> = rows.iter().map(|row| row.replication.as_str()).collect();
+    assert_eq!(names, ["one", "two"], "{rows:?}");
+    assert!(rows[0].bytes_read < 1_500 && rows[1].bytes_read > 1_500, "{rows:?}");
 }

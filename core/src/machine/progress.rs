@@ -39,6 +39,8 @@ pub struct Progress {
     pub requests: u64,
     /// Those of the requests that went to the source.
     pub source_requests: u64,
+    /// Those of the requests that read or described objects at the target.
+    pub target_reads: u64,
     /// Objects that the store copied by itself, by the receipts.
     pub objects_copied_by_store: u64,
     /// Objects by what proves them, by the receipts.
@@ -64,6 +66,7 @@ impl Progress {
         self.requests = self.requests.saturating_add(u64::from(spent.requests));
         let source_requests = u64::from(spent.source_requests);
         self.source_requests = self.source_requests.saturating_add(source_requests);
+        self.target_reads = self.target_reads.saturating_add(u64::from(spent.target_reads));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::table::{PriceRoute, PriceRule, PriceTable};
+use super::table::{PriceRoute, PriceRule, PriceTable, RequestPrices};
 
 /// What is wrong with a table, and where. An unknown currency is no table at all: it is refused
 /// where the table is read.
@@ -58,7 +58,9 @@ pub fn check(table: &PriceTable) -> Result<(), PriceTableError> {
     let mut clouds = BTreeSet::new();
     for prices in &table.requests {
         let cloud = prices.cloud.clone();
-        if prices.read_micros_per_1000 < 0 || prices.write_micros_per_1000 < 0 {
+        let RequestPrices { read_micros_per_1000, list_micros_per_1000, .. } = *prices;
+        let each = [read_micros_per_1000, list_micros_per_1000, prices.write_micros_per_1000];
+        if each.iter().any(|price| *price < 0) {
             return Err(PriceTableError::NegativeRequests { cloud });
         }
         if !clouds.insert(&prices.cloud) {

@@ -21,10 +21,16 @@ const REQUESTS_PRICED: i128 = 1_000;
 pub struct Traffic {
     /// Bytes that leave the source's region.
     pub bytes: u64,
-    /// Reads at the source.
-    pub source_requests: u64,
-    /// Writes at the target.
-    pub target_requests: u64,
+    /// Objects that are read or described at the source.
+    pub source_reads: u64,
+    /// Pages of listings at the source.
+    pub source_lists: u64,
+    /// Objects that are read or described at the target.
+    pub target_reads: u64,
+    /// Pages of listings at the target.
+    pub target_lists: u64,
+    /// All other requests to the target: mostly objects and parts that are written.
+    pub target_writes: u64,
 }
 
 /// A cost by list prices, and by which of them.
@@ -48,15 +54,42 @@ pub enum PriceUnknown {
     Requests { cloud: String },
 }
 
+impl Traffic {
+    /// All requests to the source.
+    #[must_use]
+    pub fn source_requests(&self) -> u64 {
+        self.source_reads.saturating_add(self.source_lists)
+    }
+
+    /// All requests to the target.
+    #[must_use]
+    pub fn target_requests(&self) -> u64 {
+        self.target_reads.saturating_add(self.target_lists).saturating_add(self.target_writes)
+    }
+
+    /// Returns what of this is more than `other`, each count by itself.
+    #[must_use]
+    pub fn beyond(self, other: Self) -> Self {
+        self.with(other, u64::saturating_sub)
+    }
+
+    fn with(self, other: Self, join: impl Fn(u64, u64) -> u64) -> Self {
+        Self {
+            bytes: join(self.bytes, other.bytes),
+            source_reads: join(self.source_reads, other.source_reads),
+            source_lists: join(self.source_lists, other.source_lists),
+            target_reads: join(self.target_reads, other.target_reads),
+            target_lists: join(self.target_lists, other.target_lists),
+            target_writes: join(self.target_writes, other.target_writes),
+        }
+    }
+}
+
 impl Add for Traffic {
     type Output = Self;
 
     fn add(self, other: Self) -> Self {
-        Self {
-            bytes: self.bytes.saturating_add(other.bytes),
-            source_requests: self.source_requests.saturating_add(other.source_requests),
-            target_requests: self.target_requests.saturating_add(other.target_requests),
-        }
+        self.with(other, u64::saturating_add)
     }
 }
 
@@ -83,12 +116,19 @@ pub fn estimate(
         let unknown = || PriceUnknown::Requests { cloud: cloud.to_owned() };
         table.requests_of(cloud).ok_or_else(unknown)
     };
-    let read = requests(&source.cloud)?.read_micros_per_1000;
-    let write = requests(&target.cloud)?.write_micros_per_1000;
+    let (at_source, at_target) = (requests(&source.cloud)?, requests(&target.cloud)?);
     let cost = |total: Traffic| {
-        let parts = bytes_cost(&rule.tiers, total.bytes)
-            .saturating_add(requests_cost(total.source_requests, read))
-            .saturating_add(requests_cost(total.target_requests, write));
+        let requests = [
+            (total.source_reads, at_source.read_micros_per_1000),
+            (total.source_lists, at_source.list_micros_per_1000),
+            (total.target_reads, at_target.read_micros_per_1000),
+            (total.target_lists, at_target.list_micros_per_1000),
+            (total.target_writes, at_target.write_micros_per_1000),
+        ];
+        let of_bytes = bytes_cost(&rule.tiers, total.bytes);
+        let parts = requests.iter().fold(of_bytes, |parts, (requests, micros_per_1000)| {
+            parts.saturating_add(requests_cost(*requests, *micros_per_1000))
+        });
         let micros = parts.saturating_add(PARTS_PER_MICRO - 1) / PARTS_PER_MICRO;
         i64::try_from(micros).unwrap_or(i64::MAX)
     };

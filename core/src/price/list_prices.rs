@@ -79,11 +79,11 @@ pub fn list_prices() -> PriceTable {
         areas: AREAS.iter().flat_map(|(cloud, area, names)| prefixes(cloud, area, names)).collect(),
         rules,
         requests: vec![
-            // S3 standard: 0.0004 for 1 000 GETs, 0.005 for 1 000 PUTs.
+            // S3 standard: 0.0004 for 1 000 GETs, 0.005 for 1 000 PUTs or LISTs.
             requests("aws", 400, 5_000),
-            // Hot tier: 0.0044 for 10 000 reads, 0.055 for 10 000 writes.
+            // Hot tier: 0.0044 for 10 000 reads, 0.055 for 10 000 writes or lists.
             requests("azure", 440, 5_500),
-            // Operations of class B (reads) and class A (writes): 0.0004 and 0.005 for 1 000.
+            // Operations of class B (reads) and A (writes, lists): 0.0004 and 0.005 for 1 000.
             requests("gcp", 400, 5_000),
             // Stores of one's own bill no requests.
             requests("local", 0, 0),
@@ -169,6 +169,12 @@ fn prefixes(cloud: &str, area: &str, names: &[&str]) -> Vec<AreaPrefix> {
     names.iter().map(prefix).collect()
 }
 
+/// A list costs as much as a write, at each of the three.
 fn requests(cloud: &str, read_micros_per_1000: i64, write_micros_per_1000: i64) -> RequestPrices {
-    RequestPrices { cloud: cloud.to_owned(), read_micros_per_1000, write_micros_per_1000 }
+    RequestPrices {
+        cloud: cloud.to_owned(),
+        read_micros_per_1000,
+        list_micros_per_1000: write_micros_per_1000,
+        write_micros_per_1000,
+    }
 }

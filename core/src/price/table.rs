@@ -67,7 +67,9 @@ pub struct RequestPrices {
     pub cloud: String,
     /// For each 1 000 reads of an object.
     pub read_micros_per_1000: i64,
-    /// For each 1 000 writes of an object or of a part of one.
+    /// For each 1 000 pages of listings.
+    pub list_micros_per_1000: i64,
+    /// For each 1 000 writes of an object or of a part of one, and whatever else is asked.
     pub write_micros_per_1000: i64,
 }
 

@@ -142,17 +142,30 @@ fn a_tier_prices_the_bytes_within_its_bounds() {
 
 #[test]
 fn requests_are_priced_at_each_side() {
+    let copies = Traffic { source_reads: 1_000, target_writes: 1_000, ..Traffic::default() };
+    let source_lists = Traffic { source_lists: 1_000, ..Traffic::default() };
+    let target_lists = Traffic { target_lists: 1_000, ..Traffic::default() };
+    // As after a copy that is read back: dear to write, cheap to read.
+    let target_reads = Traffic { target_reads: 1_000, ..Traffic::default() };
     let cases = [
-        ("aws/eu-central-1", "azure/westeurope", "0.0059"),
-        ("azure/westeurope", "aws/eu-central-1", "0.00544"),
-        ("aws/eu-central-1", "local/berlin", "0.0004"),
+        ("aws/eu-central-1", "azure/westeurope", copies, "0.0059"),
+        ("azure/westeurope", "aws/eu-central-1", copies, "0.00544"),
+        ("aws/eu-central-1", "local/berlin", copies, "0.0004"),
+        ("aws/eu-central-1", "azure/westeurope", source_lists, "0.005"),
+        ("aws/eu-central-1", "azure/westeurope", target_lists, "0.0055"),
+        ("aws/eu-central-1", "azure/westeurope", target_reads, "0.00044"),
+        ("aws/eu-central-1", "local/berlin", target_lists + target_reads, "0"),
     ];
-    let traffic = Traffic { bytes: 0, source_requests: 1_000, target_requests: 1_000 };
-    for (source, target, money) in cases {
+    for (source, target, traffic, money) in cases {
         let found =
             estimate(&list_prices(), &pair(source, target), Traffic::default(), traffic).ok();
-        assert_eq!(found.unwrap().money, usd(money), "{source} to {target}");
+        assert_eq!(found.unwrap().money, usd(money), "{source} to {target}: {traffic:?}");
     }
+    let mut table = list_prices();
+    table.requests[0].list_micros_per_1000 = 7_000;
+    let pair = pair("aws/eu-central-1", "local/berlin");
+    let lists = estimate(&table, &pair, Traffic::default(), source_lists).unwrap();
+    assert_eq!(lists.money, usd("0.007"));
 }
 
 #[test]
@@ -162,7 +175,15 @@ fn the_largest_numbers_end_at_the_most_there_is() {
         rule.tiers = vec![PriceTier { up_to_bytes: None, micros_per_gb: i64::MAX }];
     }
     table.requests[0].read_micros_per_1000 = i64::MAX;
-    let all = Traffic { bytes: u64::MAX, source_requests: u64::MAX, target_requests: u64::MAX };
+    let all = Traffic {
+        bytes: u64::MAX,
+        source_reads: u64::MAX,
+        source_lists: u64::MAX,
+        target_reads: u64::MAX,
+        target_lists: u64::MAX,
+        target_writes: u64::MAX,
+    };
+    assert_eq!((all.source_requests(), all.target_requests()), (u64::MAX, u64::MAX));
     let pair = pair("aws/eu-central-1", "aws/eu-west-1");
     let found = estimate(&table, &pair, Traffic::default(), all).unwrap();
     assert_eq!(found.money.micros, i64::MAX);
@@ -194,8 +215,15 @@ fn a_fault_of_a_table_names_the_rule() {
     assert!(route.ends_with("is for the same regions as one before it"), "{route}");
     let area = told(&|table| table.areas.retain(|area| area.area != "asia"));
     assert!(area.contains("for area \"asia\" of \"azure\""), "{area}");
-    let negative = told(&|table| table.requests[2].write_micros_per_1000 = -1);
-    assert_eq!(negative, "the requests of \"gcp\" have a negative price");
+    let spoil: [fn(&mut RequestPrices); 3] = [
+        |prices| prices.read_micros_per_1000 = -1,
+        |prices| prices.list_micros_per_1000 = -1,
+        |prices| prices.write_micros_per_1000 = -1,
+    ];
+    for spoil in spoil {
+        let negative = told(&|table| spoil(&mut table.requests[2]));
+        assert_eq!(negative, "the requests of \"gcp\" have a negative price");
+    }
     let requests = told(&|table| table.requests.push(table.requests[0].clone()));
     assert_eq!(requests, "the requests of \"aws\" are priced twice");
     let prefix = told(&|table| table.areas.push(table.areas[0].clone()));
@@ -204,9 +232,12 @@ fn a_fault_of_a_table_names_the_rule() {
 
 fn traffics() -> impl Strategy<Value = Traffic> {
     let requests = || 0..10_000_000_u64;
-    (0..200 * TB, requests(), requests()).prop_map(|(bytes, source_requests, target_requests)| {
-        Traffic { bytes, source_requests, target_requests }
-    })
+    let lists = || (requests(), requests());
+    (0..200 * TB, requests(), lists(), requests(), requests()).prop_map(
+        |(bytes, source_reads, (source_lists, target_lists), target_reads, target_writes)| {
+            Traffic { bytes, source_reads, source_lists, target_reads, target_lists, target_writes }
+        },
+    )
 }
 
 /// A table of one rule with any tiers.
@@ -232,6 +263,7 @@ fn tables() -> impl Strategy<Value = PriceTable> {
                 requests: vec![RequestPrices {
                     cloud: "a".to_owned(),
                     read_micros_per_1000: read,
+                    list_micros_per_1000: read / 2 + write,
                     write_micros_per_1000: write,
                 }],
             }
@@ -257,7 +289,7 @@ proptest! {
             prop_assert!(money.micros >= 0);
             sum = sum.plus(money).unwrap();
             month = month + *part;
-            prop_assert_eq!(sum, cost(before, parts_until(before, month)));
+            prop_assert_eq!(sum, cost(before, month.beyond(before)));
         }
     }
 
@@ -280,14 +312,5 @@ proptest! {
         let apart = i128::from(found.money.micros) - exact;
         // Rounded up once before and once after.
         prop_assert!((-1..=1).contains(&apart), "{} and {exact}", found.money.micros);
-    }
-}
-
-/// What was sent between two states of a month.
-fn parts_until(before: Traffic, after: Traffic) -> Traffic {
-    Traffic {
-        bytes: after.bytes - before.bytes,
-        source_requests: after.source_requests - before.source_requests,
-        target_requests: after.target_requests - before.target_requests,
     }
 }

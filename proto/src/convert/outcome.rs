@@ -43,6 +43,7 @@ impl From<&Receipt> for v1::Receipt {
             bytes_written: receipt.bytes_written,
             requests: receipt.requests,
             source_requests: receipt.source_requests,
+            target_reads: receipt.target_reads,
             elapsed_ms: receipt.elapsed_ms,
             worker: receipt.worker.clone(),
             objects_written_before: receipt.objects_written_before,
@@ -64,6 +65,7 @@ impl TryFrom<v1::Receipt> for Receipt {
             bytes_written: receipt.bytes_written,
             requests: receipt.requests,
             source_requests: receipt.source_requests,
+            target_reads: receipt.target_reads,
             elapsed_ms: receipt.elapsed_ms,
             worker: receipt.worker,
             objects_written_before: receipt.objects_written_before,
@@ -171,6 +173,7 @@ impl From<&TaskFailure> for v1::TaskFailure {
                 bytes_written: failure.spent.bytes_written,
                 requests: failure.spent.requests,
                 source_requests: failure.spent.source_requests,
+                target_reads: failure.spent.target_reads,
             }),
         }
     }
@@ -187,6 +190,7 @@ impl TryFrom<v1::TaskFailure> for TaskFailure {
             bytes_written: spent.bytes_written,
             requests: spent.requests,
             source_requests: spent.source_requests,
+            target_reads: spent.target_reads,
         };
         Ok(Self { index: failure.index, kind, message: failure.message, spent })
     }

@@ -314,6 +314,7 @@ fn outcomes_survive_the_wire() {
         bytes_written: 3,
         requests: 4,
         source_requests: 3,
+        target_reads: 1,
         elapsed_ms: 5,
         worker: "w".into(),
         objects_written_before: 1,
@@ -325,7 +326,13 @@ fn outcomes_survive_the_wire() {
         index: Some(0),
         kind: TaskFailureKind::TargetConflict,
         message: "other bytes".into(),
-        spent: AttemptCounts { bytes_read: 1, bytes_written: 2, requests: 3, source_requests: 4 },
+        spent: AttemptCounts {
+            bytes_read: 1,
+            bytes_written: 2,
+            requests: 3,
+            source_requests: 4,
+            target_reads: 5,
+        },
     };
     let whole = TaskFailure { index: None, ..failure.clone() };
     for outcome in

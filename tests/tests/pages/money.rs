@@ -13,7 +13,14 @@ use crate::samples::fleet;
 use crate::site::Site;
 
 fn cost(owner: &str, bytes: u64, cost: Priced) -> OwnerCost {
-    let traffic = Traffic { bytes, source_requests: 1_000, target_requests: 500 };
+    let traffic = Traffic {
+        bytes,
+        source_reads: 700,
+        source_lists: 300,
+        target_reads: 200,
+        target_lists: 100,
+        target_writes: 200,
+    };
     OwnerCost { owner: owner.to_owned(), traffic, cost }
 }
 

@@ -177,7 +177,7 @@ async fn checksum_at_target(
 /// Describes an object with its checksum, whatever is verified: receipts need it.
 async fn seen(context: &TaskContext, side: Side, at: &ObjectPath) -> Result<Described, StoreError> {
     retrying(&context.counts, || {
-        context.counts.request(side);
+        context.counts.read_at(side);
         describe(context.store_of(side), at)
     })
     .await

@@ -17,6 +17,8 @@ pub(crate) struct Counts {
     pub(crate) requests: AtomicU32,
     /// Those of the requests that went to the source.
     source_requests: AtomicU32,
+    /// Those that read or described objects at the target.
+    target_reads: AtomicU32,
     /// Bytes of the objects and parts whose copy has begun, repeats included.
     pub(crate) bytes_begun: AtomicU64,
     /// Bytes of objects that the target had already.
@@ -33,12 +35,21 @@ impl Counts {
         Self { meter, ..Self::default() }
     }
 
-    pub(crate) fn request(&self, side: Side) {
+    /// A request reads or describes an object.
+    pub(crate) fn read_at(&self, side: Side) {
         self.meter.request();
         self.requests.fetch_add(1, Ordering::Relaxed);
-        if side == Side::Source {
-            self.source_requests.fetch_add(1, Ordering::Relaxed);
-        }
+        let of_side = match side {
+            Side::Source => &self.source_requests,
+            Side::Target => &self.target_reads,
+        };
+        of_side.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A request to the target does anything else.
+    pub(crate) fn write(&self) {
+        self.meter.request();
+        self.requests.fetch_add(1, Ordering::Relaxed);
     }
 
     /// What is reported, however the task ends.
@@ -48,6 +59,7 @@ impl Counts {
             bytes_written: self.bytes_written.load(Ordering::Relaxed),
             requests: self.requests.load(Ordering::Relaxed),
             source_requests: self.source_requests.load(Ordering::Relaxed),
+            target_reads: self.target_reads.load(Ordering::Relaxed),
         }
     }
 

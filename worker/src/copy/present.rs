@@ -96,7 +96,7 @@ pub(crate) async fn described(
     at: &ObjectPath,
 ) -> Result<Described, StoreError> {
     retrying(&context.counts, || async {
-        context.counts.request(side);
+        context.counts.read_at(side);
         let store = context.store_of(side);
         match context.verification {
             Verification::Size => describe_by_size(store, at).await,

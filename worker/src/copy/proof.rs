@@ -63,7 +63,7 @@ async fn compare_once(
     expected: Expected,
     counts: &Counts,
 ) -> Result<Compared, StoreError> {
-    counts.request(Side::Target);
+    counts.read_at(Side::Target);
     let answer = store.get_opts(&object.path, GetOptions::default()).await?;
     let (size, etag) = (answer.meta.size, ETag::of(&answer.meta));
     if size != expected.size {

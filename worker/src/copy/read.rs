@@ -120,7 +120,7 @@ impl Reading {
             if range.is_none() && context.verification != Verification::Size {
                 options.extensions.insert(Wanted::StoredChecksum);
             }
-            counts.request(Side::Source);
+            counts.read_at(Side::Source);
             let error = match object.at.get(&*store, options).await {
                 Ok(answer) => break answer,
                 Err(error) => error,
@@ -268,7 +268,7 @@ impl Reading {
             let pause = self.retry.next(&error).filter(|_| can_go_on);
             let Some(pause) = pause else { return Err(CopyError::source(key, &error)) };
             tokio::time::sleep(pause).await;
-            self.counts.request(Side::Source);
+            self.counts.read_at(Side::Source);
             let options = request(Some(self.left.clone()), self.source.etag.as_ref());
             match self.object.at.get(&*self.store, options).await {
                 Ok(answer) => {

@@ -84,9 +84,16 @@ fn of_objects(context: &TaskContext, objects: &[ObjectCopy], copied: Vec<CopiedO
 
 /// A receipt of what the task took, without evidence.
 fn counted(context: &TaskContext) -> Receipt {
-    let AttemptCounts { bytes_read, bytes_written, requests, source_requests } =
+    let AttemptCounts { bytes_read, bytes_written, requests, source_requests, target_reads } =
         context.counts.of_attempt();
-    Receipt { bytes_read, bytes_written, requests, source_requests, ..Receipt::default() }
+    Receipt {
+        bytes_read,
+        bytes_written,
+        requests,
+        source_requests,
+        target_reads,
+        ..Receipt::default()
+    }
 }
 
 async fn copy_one(

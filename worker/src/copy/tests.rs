@@ -194,6 +194,8 @@ async fn what_breaks_on_the_way_is_mended() {
         assert_eq!(receipt.requests, requests, "{source:?} {target:?}");
         assert_eq!(receipt.objects[0].existed, existed, "{source:?} {target:?}");
         assert_eq!(receipt.objects_written_before, u32::from(existed), "{source:?} {target:?}");
+        // It is read back at the target then.
+        assert_eq!(receipt.target_reads, u32::from(existed), "{source:?} {target:?}");
         assert_eq!(receipt.bytes_read, body.len() as u64, "{source:?}: resumed, not repeated");
     }
 }

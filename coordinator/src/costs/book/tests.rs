@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use deepclone_common::config::Config;
 use deepclone_common::connections::{Connections, Side};
+use deepclone_core::ids::ReplicationId;
 use deepclone_core::job_limits::JobLimits;
 use deepclone_core::money::Currency;
 use deepclone_core::price::{
@@ -36,6 +37,7 @@ fn table() -> PriceTable {
     let requests = RequestPrices {
         cloud: "local".to_owned(),
         read_micros_per_1000: 0,
+        list_micros_per_1000: 0,
         write_micros_per_1000: 0,
     };
     PriceTable {
@@ -80,6 +82,7 @@ fn spec(pricing: &Pricing, path: &str) -> JobSpec {
         claim: None,
         origin: Some(JobOrigin {
             replication: "r".to_owned(),
+            id: Some(ReplicationId(Uuid::from_u128(7))),
             owner: "o".to_owned(),
             time_zone: "Europe/Berlin".to_owned(),
         }),
@@ -148,6 +151,7 @@ fn a_row_has_the_sums_of_its_month_in_both_calendars() {
     let row = book.note(job(1), &spec, bytes(GB)).unwrap();
     let labels = UsageLabels {
         replication: "r".to_owned(),
+        replication_id: Uuid::from_u128(7).to_string(),
         owner: "o".to_owned(),
         source: "a".to_owned(),
         target: "b".to_owned(),
@@ -212,7 +216,9 @@ fn what_is_ahead_has_requests_in_proportion_to_its_bytes() {
         [(100, 0, (100, 10, 21)), (100, 50, (50, 5, 11)), (100, 100, (0, 0, 0)), (0, 0, (0, 0, 0))]
     {
         let progress = Progress { bytes_total: total, bytes_done: done, ..Progress::default() };
-        let Traffic { bytes, source_requests, target_requests } = ahead(&progress, requests);
-        assert_eq!((bytes, source_requests, target_requests), expected, "{total} {done}");
+        let ahead = ahead(&progress, requests);
+        let found = (ahead.bytes, ahead.source_reads, ahead.target_writes);
+        assert_eq!(found, expected, "{total} {done}");
+        assert_eq!((ahead.source_requests(), ahead.target_requests()), (found.1, found.2));
     }
 }

@@ -13,16 +13,29 @@ use crate::state::{Batch, MemoryStore, Place, SqliteStore, Store};
 const NOW_MS: i64 = 1_795_700_000_000;
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
+/// Each count has another value.
+fn of_bytes(bytes: u64) -> Traffic {
+    Traffic {
+        bytes,
+        source_reads: 2 * bytes,
+        source_lists: 3 * bytes,
+        target_reads: 4 * bytes,
+        target_lists: 5 * bytes,
+        target_writes: 6 * bytes,
+    }
+}
+
 fn row(number: u128, month: &str, path: &str, bytes: u64, currency: &str) -> UsageRow {
     let labels = UsageLabels {
         replication: "sales".to_owned(),
+        replication_id: "7".to_owned(),
         owner: "finance".to_owned(),
         source: "prod".to_owned(),
         target: "dr".to_owned(),
         path: path.to_owned(),
         regions: "local/here local/here".to_owned(),
     };
-    let traffic = Traffic { bytes, source_requests: 2 * bytes, target_requests: 3 * bytes };
+    let traffic = of_bytes(bytes);
     let micros = if currency.is_empty() { 0 } else { 10 * i64::try_from(bytes).unwrap() };
     UsageRow {
         job: job(number),
@@ -42,9 +55,10 @@ async fn sums(store: &dyn Store, by: UsageBy, month: &str) -> Vec<(String, u64, 
     let query = UsageQuery { by, month: month.to_owned(), calendar: UsageCalendar::Utc };
     let found = store.usage(&query).await.unwrap();
     let shown = found.into_iter().map(|UsageSum { labels, sums }| {
-        let UsageLabels { replication, owner, source, target, path, regions } = labels;
-        let label = [replication, owner, source, target, path, regions].concat();
-        assert_eq!(sums.traffic.target_requests, 3 * sums.traffic.bytes);
+        let UsageLabels { replication, replication_id, owner, source, target, path, regions } =
+            labels;
+        let label = [replication, replication_id, owner, source, target, path, regions].concat();
+        assert_eq!(sums.traffic, of_bytes(sums.traffic.bytes));
         (label + &sums.currency, sums.traffic.bytes, sums.micros)
     });
     shown.collect()
@@ -75,7 +89,7 @@ async fn the_last_total_of_a_job_counts_and_its_end_changes_no_sum() {
             for (by, label) in [
                 (UsageBy::Owner, "finance"),
                 (UsageBy::Pair, "proddr"),
-                (UsageBy::Replication, "sales"),
+                (UsageBy::Replication, "sales7"),
                 (UsageBy::Regions, "local/here local/here"),
             ] {
                 let all = [expected(label, 7, 0), expected(&format!("{label}EUR"), 9, 90)];

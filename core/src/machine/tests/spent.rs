@@ -3,8 +3,13 @@
 use super::*;
 use crate::limits::LEASE_TTL;
 
-const SPENT: AttemptCounts =
-    AttemptCounts { bytes_read: 10, bytes_written: 4, requests: 3, source_requests: 2 };
+const SPENT: AttemptCounts = AttemptCounts {
+    bytes_read: 10,
+    bytes_written: 4,
+    requests: 3,
+    source_requests: 2,
+    target_reads: 1,
+};
 
 fn took(rig: &Rig) -> (u64, u64, u64) {
     let progress = rig.machine.job(job(1)).unwrap().progress;
@@ -17,12 +22,14 @@ fn failed() -> TaskOutcome {
 }
 
 fn copied() -> TaskOutcome {
-    let AttemptCounts { bytes_read, bytes_written, requests, source_requests } = SPENT;
+    let AttemptCounts { bytes_read, bytes_written, requests, source_requests, target_reads } =
+        SPENT;
     TaskOutcome::Done(Receipt {
         bytes_read,
         bytes_written,
         requests,
         source_requests,
+        target_reads,
         ..receipt(1)
     })
 }
@@ -34,6 +41,8 @@ fn a_failed_attempt_counts_once_and_only_from_who_was_given_the_task() {
     for (by, expected) in [(2, (0, 0, 0)), (1, (10, 3, 2)), (1, (10, 3, 2)), (2, (10, 3, 2))] {
         rig.report(by, keys[0], failed());
         assert_eq!(took(&rig), expected, "{by}");
+        let reads = rig.machine.job(job(1)).unwrap().progress.target_reads;
+        assert_eq!(reads, u64::from(expected.0 > 0), "{by}");
     }
 }
 
@@ -94,6 +103,35 @@ fn a_grant_that_ends_without_a_report_counts_with_what_was_told_and_the_rest_of_
             end(&mut rig);
             assert_eq!(unreported(&rig), expected, "{case}: {bytes_done}, {bytes_read}");
         }
+    }
+}
+
+#[test]
+fn a_killed_worker_counts_with_no_more_than_its_tasks_and_what_it_had_read_ahead() {
+    const SIZES: [u64; 3] = [100, 7, 4_000];
+    let sizes: u64 = SIZES.iter().sum();
+    // What its heartbeats told of each task: at the target, and read from the source.
+    for told in [
+        [(0, 0); 3],
+        [(100, 100), (7, 7), (4_000, 4_000)],
+        [(50, 50), (0, 0), (1, 1)],
+        // Found at the target without reading the source.
+        [(100, 0), (3, 1), (0, 0)],
+        // Some is read and not written yet, and some was read twice.
+        [(50, 60), (0, 7), (3_000, 9_000)],
+    ] {
+        let tasks = (1..).zip(SIZES).map(|(number, bytes)| task(number, bytes)).collect();
+        let (mut rig, keys) = Rig::copying(tasks, MIB);
+        let mut ahead = 0;
+        let mut held = Vec::new();
+        for (number, (bytes_done, bytes_read)) in (1..).zip(told) {
+            let key = *keys.iter().find(|key| key.fingerprint == name(number)).unwrap();
+            ahead += u64::saturating_sub(bytes_read, bytes_done);
+            held.push(HeldTask { key, bytes_done, bytes_read });
+        }
+        rig.step(Event::Heartbeat { worker: worker(1), held });
+        rig.step(Event::WorkerLeft { worker: worker(1), returned: vec![] });
+        assert!(unreported(&rig) <= sizes + ahead, "{told:?}: {}", unreported(&rig));
     }
 }
 

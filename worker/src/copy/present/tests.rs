@@ -64,6 +64,7 @@ async fn an_earlier_copy_with_unchanged_tags_is_proved_by_two_requests() {
     let (case, source, target) = holding(&body, &body).await;
     let receipt = done(&case, copied(&body, &source, &target, true)).await;
     assert_eq!((receipt.requests, receipt.bytes_read, receipt.bytes_written), (2, 0, 0));
+    assert_eq!((receipt.source_requests, receipt.target_reads), (1, 1));
     let seen = &receipt.objects[0];
     assert!(seen.existed);
     assert_eq!(seen.proof, Proof::Earlier);

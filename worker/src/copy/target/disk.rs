@@ -15,7 +15,6 @@ use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use deepclone_common::connections::Side;
 use deepclone_common::local_folder::{LocalFolder, lacks_hard_links};
 use deepclone_common::store::error::{StoreError, StoreErrorKind};
 use deepclone_common::store::streaming::{BodyCut, Flow};
@@ -72,7 +71,7 @@ impl DiskTarget {
         object: &ObjectKey,
         chunks: &[Bytes],
     ) -> Result<Written, StoreError> {
-        self.counts.request(Side::Target);
+        self.counts.write();
         let (folder, key, chunks) = (self.folder.clone(), object.key.clone(), chunks.to_vec());
         let write = move || {
             let staged = StagedFile::create(&folder, &key)?;
@@ -94,7 +93,7 @@ impl DiskTarget {
     }
 
     pub(crate) async fn open(&self, object: &ObjectKey) -> Result<DiskUpload, StoreError> {
-        self.counts.request(Side::Target);
+        self.counts.write();
         let (folder, key) = (self.folder.clone(), object.key.clone());
         let staged = blocking(move || StagedFile::create(&folder, &key)).await?;
         let (target, object) = (self.clone(), object.clone());
@@ -108,7 +107,7 @@ impl DiskTarget {
         object: &ObjectKey,
         etag: Option<&ETag>,
     ) -> Result<(), StoreError> {
-        self.counts.request(Side::Target);
+        self.counts.write();
         let found = ETag::of(&self.table.store.head(&object.path).await?);
         if !same_object(&recorded(etag), &recorded(found.as_ref())) {
             let message = "another object is there now";
@@ -172,7 +171,7 @@ impl DiskUpload {
     }
 
     pub(crate) async fn finish(&self) -> Result<Written, StoreError> {
-        self.target.counts.request(Side::Target);
+        self.target.counts.write();
         self.link().await
     }
 

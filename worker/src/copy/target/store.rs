@@ -63,7 +63,7 @@ impl StoreTarget {
         chunks: &[Bytes],
         verification: Verification,
     ) -> Result<Written, StoreError> {
-        self.counts.request(Side::Target);
+        self.counts.write();
         let body = chunks.iter().cloned().collect();
         Written::of(match verification {
             Verification::Size => self.streaming.put_held(&object.path, body).await,
@@ -78,12 +78,12 @@ impl StoreTarget {
         object: &ObjectKey,
         flow: Flow,
     ) -> Result<Written, StoreError> {
-        self.counts.request(Side::Target);
+        self.counts.write();
         Written::of(self.streaming.put(&object.path, flow).await)
     }
 
     pub(crate) async fn open(&self, object: &ObjectKey) -> Result<StoreUpload, StoreError> {
-        self.counts.request(Side::Target);
+        self.counts.write();
         let id = self.streaming.create(&object.path).await?;
         Ok(StoreUpload { target: self.clone(), object: object.clone(), id })
     }
@@ -99,13 +99,13 @@ impl StoreTarget {
         object: &ObjectKey,
         etag: Option<&ETag>,
     ) -> Result<(), StoreError> {
-        self.counts.request(Side::Target);
+        self.counts.write();
         Ok(delete_if_match(&*self.table.store, &object.path, &recorded(etag)).await?)
     }
 
     /// The tag of an object whose completion did not tell it.
     async fn tag(&self, object: &ObjectKey) -> Option<ETag> {
-        self.counts.request(Side::Target);
+        self.counts.read_at(Side::Target);
         ETag::of(&self.table.store.head(&object.path).await.ok()?)
     }
 }
@@ -126,7 +126,7 @@ impl StoreUpload {
         number: usize,
         flow: Flow,
     ) -> Result<(PartId, Option<StoredChecksum>), StoreError> {
-        self.target.counts.request(Side::Target);
+        self.target.counts.write();
         self.target.streaming.put_part(&self.id, number, flow).await
     }
 
@@ -135,12 +135,12 @@ impl StoreUpload {
         number: usize,
         source: CopyRange,
     ) -> Result<PartId, StoreError> {
-        self.target.counts.request(Side::Target);
+        self.target.counts.write();
         copy_part(&self.target.streaming, &self.id, number, source).await
     }
 
     pub(crate) async fn finish(&self, parts: &[PartId]) -> Result<Written, StoreError> {
-        self.target.counts.request(Side::Target);
+        self.target.counts.write();
         let ended = Written::of(self.target.streaming.complete(&self.id, parts.to_vec()).await)?;
         Ok(match ended {
             Written::New { etag: None, checksum, is_checked } => {
@@ -157,7 +157,7 @@ impl StoreUpload {
             Swept::All => None,
             Swept::Others => Some(self.id.id.as_str()),
         };
-        self.target.counts.request(Side::Target);
+        self.target.counts.write();
         match self.target.streaming.abort_others(&self.id.path, kept).await {
             Ok(0) => {}
             Ok(count) => {

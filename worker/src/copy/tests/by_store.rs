@@ -69,6 +69,7 @@ async fn no_byte_passes_the_worker() {
         assert_eq!(sent, [heads, 1, parts, 1, gets, 0, 0, 0], "{size} {says:?}");
         assert_eq!((case.source.count("head"), case.source.count("get")), (1, 0), "{says:?}");
         assert_eq!(receipt.requests, 1 + heads + 1 + parts + 1 + gets, "{says:?}");
+        assert_eq!((receipt.source_requests, receipt.target_reads), (1, heads + gets), "{says:?}");
     }
 }
 

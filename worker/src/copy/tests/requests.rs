@@ -19,6 +19,7 @@ async fn a_copy_to_a_store_sends_the_planned_requests() {
         let planned = CopyPlan::of(size).requests(CopyTarget::Store);
         let sent = (case.source.total(), case.target.total());
         assert_eq!(sent, (planned.source, planned.target), "{size}");
+        assert_eq!(receipt.target_reads, 0, "{size}: what is planned at the target are writes");
         assert_eq!(u64::from(receipt.requests), planned.source + planned.target, "{size}");
     }
 }
