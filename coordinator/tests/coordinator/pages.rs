@@ -1,12 +1,14 @@
 //! The pages of a coordinator that runs: what they show of its jobs and workers, and what they do.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use deepclone_common::listener::Exposure;
 use deepclone_coordinator::config::Settings;
 use deepclone_coordinator::server::{Listeners, run};
-use deepclone_coordinator::state::Place;
+use deepclone_coordinator::state::{Place, RowChange, RowKey, SqliteStore, Store as _};
 use deepclone_core::failure::Failure;
+use deepclone_core::ids::Epoch;
 use deepclone_proto::v1::job_service_client::JobServiceClient;
 use deepclone_proto::v1::replication_service_client::ReplicationServiceClient;
 use deepclone_proto::v1::{self, replication_spec as wire};
@@ -27,12 +29,17 @@ struct Serving {
 
 impl Serving {
     async fn start(lake: &Lake) -> Self {
+        Self::at(lake, Place::Private).await
+    }
+
+    /// A coordinator with its state there.
+    async fn at(lake: &Lake, place: Place) -> Self {
         let settings = Settings {
             prices: deepclone_core::price::list_prices(),
             listen: "127.0.0.1:0".parse().unwrap(),
             http_listen: "127.0.0.1:0".parse().unwrap(),
             exposure: Exposure::Loopback,
-            place: Place::Private,
+            place,
             connections: (*lake.connections()).clone(),
             shared_object: None,
             hook_secret: None,
@@ -45,6 +52,11 @@ impl Serving {
         let stop = CancellationToken::new();
         let running = tokio::spawn(run(settings, listeners, stop.clone(), || Ok(())));
         Self { grpc, http, stop, running }
+    }
+
+    async fn stop(self) {
+        self.stop.cancel();
+        self.running.await.unwrap().unwrap();
     }
 
     async fn open(&self, method: &str, path: &str, body: &str) -> TcpStream {
@@ -89,6 +101,24 @@ impl Serving {
         }
     }
 
+    /// Declares the replication `sales`, which is due once a year.
+    async fn apply_sales(&self) {
+        let every = prost_types::Duration { seconds: 366 * 86_400, nanos: 0 };
+        let due = Some(wire::schedule::Due::Every(every));
+        let spec = v1::ReplicationSpec {
+            name: "sales".to_owned(),
+            source: "in".to_owned(),
+            target: "out".to_owned(),
+            include: vec!["sales/**".to_owned()],
+            schedule: Some(wire::Schedule { due, spread: None }),
+            ..Default::default()
+        };
+        let mut client = ReplicationServiceClient::connect(self.grpc.clone()).await.unwrap();
+        let replications = vec![spec];
+        let request = v1::ApplyReplicationsRequest { replications, ..Default::default() };
+        client.apply_replications(request).await.unwrap();
+    }
+
     /// Creates a job that has something to copy, and returns the address of its page.
     async fn job(&self, lake: &Lake) -> String {
         let mut client = JobServiceClient::connect(self.grpc.clone()).await.unwrap();
@@ -126,20 +156,8 @@ async fn a_replication_runs_and_pauses_by_its_page() {
     lake.commit("in/sales/a", 0, &[("a.parquet", b"a")]);
     std::fs::create_dir_all(lake.path("out")).unwrap();
     let serving = Serving::start(&lake).await;
-    let every = prost_types::Duration { seconds: 366 * 86_400, nanos: 0 };
-    let due = Some(wire::schedule::Due::Every(every));
-    let spec = v1::ReplicationSpec {
-        name: "sales".to_owned(),
-        source: "in".to_owned(),
-        target: "out".to_owned(),
-        include: vec!["sales/**".to_owned()],
-        schedule: Some(wire::Schedule { due, spread: None }),
-        ..Default::default()
-    };
     serving.see("/", "No replications yet").await;
-    let mut client = ReplicationServiceClient::connect(serving.grpc.clone()).await.unwrap();
-    let request = v1::ApplyReplicationsRequest { replications: vec![spec], ..Default::default() };
-    client.apply_replications(request).await.unwrap();
+    serving.apply_sales().await;
     let page = "/replications/sales";
     serving.post(page, &format!("{page}/pause"), "&until=2099-01-01T00%3A00").await;
     serving.see(page, "until <time datetime=\"2099-01-01T00:00:00Z\"").await;
@@ -148,6 +166,56 @@ async fn a_replication_runs_and_pauses_by_its_page() {
     serving.post(page, &format!("{page}/run"), "").await;
     serving.see(page, "round 1").await;
     serving.see(page, "href=\"/jobs/").await;
+}
+
+/// Keeps samples of a lag of ten minutes and then ever less, one each five minutes from three hours
+/// ago until two hours ago, as a coordinator that ran then would have.
+async fn keep_lags(place: &Place) {
+    let store = SqliteStore::open(place).await.unwrap();
+    let rows = store.replication_rows().await.unwrap();
+    let owner = rows.iter().find(|row| row.key.kind == "spec").unwrap().key.owner.clone();
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    let mut blocks = BTreeMap::<u64, Vec<(u64, Option<u64>)>>::new();
+    for (number, at) in (0..).zip((now - 3 * 3_600..=now - 2 * 3_600).step_by(300)) {
+        blocks.entry(at / (6 * 3_600)).or_default().push((at, Some(600 - 40 * number)));
+    }
+    let row = |(number, samples): (&u64, &Vec<_>)| RowChange {
+        key: RowKey { owner: owner.clone(), kind: "lag".to_owned(), part: number.to_string() },
+        body: Some(serde_json::to_vec(samples).unwrap()),
+    };
+    let changes: Vec<_> = blocks.iter().map(row).collect();
+    let epoch = store.lead(Epoch(0)).await.unwrap();
+    store.change_rows(epoch, &changes).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_picture_of_the_lag_goes_on_after_a_restart() {
+    let lake = Lake::new();
+    lake.commit("in/sales/a", 0, &[("a.parquet", b"a")]);
+    std::fs::create_dir_all(lake.path("out")).unwrap();
+    let place = Place::File(lake.path("state.db"));
+    let page = "/replications/sales";
+    let serving = Serving::at(&lake, place.clone()).await;
+    serving.apply_sales().await;
+    serving.see(page, "Nothing is recorded yet").await;
+    serving.post(page, &format!("{page}/run"), "").await;
+    serving.see(page, "href=\"/jobs/").await;
+    serving.stop().await;
+    keep_lags(&place).await;
+
+    let words = "In the last 24 hours the lag was 10 min at the most";
+    let mut shown = Vec::new();
+    // The second start reads what the first one kept again.
+    for _ in 0..2 {
+        let serving = Serving::at(&lake, place.clone()).await;
+        let text = serving.get(page).await;
+        assert!(text.contains(words), "{text}");
+        let lines = text.split("<path class=\"line\" d=\"").skip(1);
+        let lines = lines.map(|line| line.split('"').next().unwrap());
+        shown.push(lines.map(|line| line.matches('L').count()).max().unwrap());
+        serving.stop().await;
+    }
+    assert_eq!(shown, [12, 12], "a line of 13 samples");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -125,6 +125,22 @@ async fn the_board_shows_what_coordinators_have() {
     let (metrics, queries) = (metrics().await, queries(&board()));
     let mistakes: Vec<_> = queries.iter().flat_map(|query| mistakes(query, &metrics)).collect();
     assert!(mistakes.is_empty(), "{}", mistakes.join("\n"));
+    // What is on the board in another form: the answer of one replication in that of its group and
+    // in its lag, and the rest in what the panels of their names say.
+    let apart = [
+        "deepclone_replication_ready",
+        "deepclone_replication_lag_known",
+        "deepclone_replication_last_success_timestamp_seconds",
+        "deepclone_replications",
+        "deepclone_replications_recovery_point_timestamp_seconds",
+    ];
+    let of_replications = metrics.keys().filter(|name| name.starts_with("deepclone_replication"));
+    let is_shown = |name: &str| {
+        queries.iter().any(|query| words(&query.expression).iter().any(|(word, _)| *word == name))
+    };
+    let missing: Vec<_> =
+        of_replications.filter(|name| !is_shown(name) && !apart.contains(&name.as_str())).collect();
+    assert!(missing.is_empty(), "no panel shows {missing:?}");
 }
 
 #[tokio::test]
@@ -150,6 +166,7 @@ fn prometheus_understands_the_queries() {
     let mut rules = "groups:\n  - name: board\n    rules:\n".to_owned();
     for (number, query) in queries(&board()).iter().enumerate() {
         let expression = query.expression.replace("$__rate_interval", "1m");
+        let expression = expression.replace("$__range", "1d");
         let expression = expression.replace("$coordinator", ".*").replace("$replication", ".*");
         rules += &format!("      - record: board:{number}\n        expr: >-\n");
         rules += &format!("          {expression}\n");
