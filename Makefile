@@ -22,7 +22,7 @@ ALONE := mkdir -p $(CACHE) && flock $(CACHE)/build.lock
 SEEDS ?= 10000
 FIRST ?= $(shell date +%s%N)
 
-.PHONY: run test quick check lint tidy unit deny simulate bench bench-scale bench-kills mutants histories
+.PHONY: run test quick check lint tidy unit deny proto simulate bench bench-scale bench-kills mutants histories
 
 run:
 	cargo run --release -- $(ARGS)
@@ -36,7 +36,7 @@ test:
 
 quick: lint tidy unit
 
-check: lint tidy deny test
+check: lint tidy deny proto test
 
 lint:
 	cargo fmt --all --check
@@ -50,6 +50,10 @@ unit:
 
 deny:
 	"$$(python3 $(ENVIRONMENT) deny)" check licenses bans sources
+
+# The rules, and those that do not hold here, are in proto/buf.yaml.
+proto:
+	"$$(python3 $(ENVIRONMENT) buf)" lint proto
 
 simulate:
 	@first=$(FIRST); export DEEPCLONE_SEEDS=$$first..$$((first + $(SEEDS))); \

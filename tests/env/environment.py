@@ -6,6 +6,7 @@
     environment.py down              stop it
     environment.py install           only install the tools
     environment.py deny              install cargo-deny and print its path
+    environment.py buf               install buf and print its path
     environment.py rclone            install the Python tools and print rclone's path
     environment.py python            install the Python tools and print the path of their Python
     environment.py histories ARG…    run random histories by Spark (see histories/), without stores
@@ -46,6 +47,8 @@ def main(arguments: list[str]) -> int:
             print(json.dumps(tools.install(), indent=2))
         case ["deny"]:
             print(tools.cargo_deny())
+        case ["buf"]:
+            print(tools.buf())
         case ["rclone"]:
             print(tools.python_tools() / "bin/rclone")
         case ["python"]:

