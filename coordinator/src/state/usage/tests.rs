@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use deepclone_core::ids::Epoch;
 use deepclone_core::machine::End;
+use sqlx::migrate::Migrator;
+use sqlx::sqlite::SqliteConnectOptions;
 
 use super::*;
+use crate::state::migrations::MIGRATIONS;
 use crate::state::tests::{append, ended, job, purge_all};
 use crate::state::{Batch, MemoryStore, Place, SqliteStore, Store};
 
@@ -149,4 +152,30 @@ async fn the_sums_of_25_months_are_kept() {
         assert_eq!(store.find(job(1)).await.unwrap(), None);
         assert_eq!(kept(&*store).await, ["2026-11"]);
     }
+}
+
+#[tokio::test]
+async fn what_was_counted_before_requests_were_told_apart_is_read_as_it_was_priced() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    let before = MIGRATIONS.iter().filter(|step| step.version < 9).cloned().collect();
+    let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+    let pool = SqlitePool::connect_with(options).await.unwrap();
+    Migrator::with_migrations(before).run(&pool).await.unwrap();
+    let labels = "'2026-11', '2026-11', 'EUR', 'sales', 'finance', 'prod', 'dr', 'a', 'x y'";
+    for sql in [
+        format!("INSERT INTO usage_months VALUES ({labels}, 1, 2, 3, 4)"),
+        format!("INSERT INTO usage VALUES (zeroblob(16), {labels}, 10, 20, 30, 40)"),
+    ] {
+        sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&pool).await.unwrap();
+    }
+    pool.close().await;
+    let store = SqliteStore::open(&Place::File(path)).await.unwrap();
+    let (by, calendar) = (UsageBy::Replication, UsageCalendar::Utc);
+    let query = UsageQuery { by, month: "2026-11".to_owned(), calendar };
+    let found = store.usage(&query).await.unwrap();
+    let labels = UsageLabels { replication: "sales".to_owned(), ..UsageLabels::default() };
+    let traffic = Traffic { bytes: 11, source_reads: 22, target_writes: 33, ..Traffic::default() };
+    let sums = UsageSums { traffic, currency: "EUR".to_owned(), micros: 44 };
+    assert_eq!(found, [UsageSum { labels, sums }]);
 }
