@@ -174,7 +174,9 @@ impl Cause<'_> {
             CauseKind::Failing { class, .. } => class.clone(),
             CauseKind::BudgetUsedUp { budget } => format!("The budget of {budget} is used up"),
             CauseKind::TooFarBehind => "Further behind than the limit, without a failure".into(),
-            CauseKind::LagUnknown => "The source was not asked in time: the lag is unknown".into(),
+            CauseKind::LagUnknown => {
+                "One of both sides was not asked in time: the lag is unknown".into()
+            }
             CauseKind::WaitsForApproval => "New tables wait for approval".into(),
             CauseKind::BudgetNearlyUsed { budget } => {
                 format!("The budget of {budget} is used to {BUDGET_PERCENT} % or more")

@@ -98,7 +98,7 @@ async fn each_kind_of_need_is_named() {
              13:33 CET (47 min) · 9 tables have no complete copy",
             "The budget of experiments is used up",
             "Further behind than the limit, without a failure 2 tables · payments-dr",
-            "The source was not asked in time: the lag is unknown 96 tables · clickstream",
+            "One of both sides was not asked in time: the lag is unknown 96 tables · clickstream",
             "New tables wait for approval 2 tables · archive · owner platform",
         ],
     );
