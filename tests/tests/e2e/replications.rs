@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use deepclone_tests::process::{self, Server};
+use deepclone_tests::proxy::{Proxy, Seen};
 use serde_json::Value;
 
 use crate::place::Place;
@@ -111,6 +112,51 @@ async fn tables_of_a_pattern_are_kept_in_another_cloud_by_a_coordinator_that_is_
         assert_eq!(replica::commits(&target.listing().await).len(), 1, "no sync is doubled");
     }
     assert!(pairs[2].1.listing().await.is_empty(), "no pattern names it");
+}
+
+/// A field of the only table.
+fn of_table(found: &Value, field: &str) -> Value {
+    found["tables"][0][field].clone()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_poll_without_news_is_one_request_to_the_source_and_none_to_the_target() {
+    let kept = Kept { folder: tempfile::tempdir().expect("a scratch folder") };
+    let (lake, dr) = (Place::north("polls"), Place::azure("polls"));
+    let folder = kept.folder.path().join("orders");
+    put(&below(&lake, "orders"), &folder, 3).await;
+    let (north, azure) = (Proxy::start(lake.endpoint()).await, Proxy::start(dr.endpoint()).await);
+    let near = lake.at(&north.endpoint(lake.endpoint()));
+    let far = dr.at(&azure.endpoint(dr.endpoint()));
+    let config = connection(&near, "lake", prefix(&lake)) + &connection(&far, "dr", prefix(&dr));
+    std::fs::write(kept.path("deepclone.toml"), config).expect("a new file");
+    let file = "version = 1\n[[replication]]\nname = \"lake-dr\"\nsource = \"lake\"\n\
+                target = \"dr\"\ninclude = [\"orders\"]\n\
+                schedule = { on_commit = { poll_min = \"1s\", poll_max = \"1s\" } }\n";
+    std::fs::write(kept.path("replications.toml"), file).expect("a new file");
+    let coordinator = kept.coordinator();
+    let _worker = kept.worker(&coordinator);
+    replication(&coordinator, &["apply", &kept.path("replications.toml")]);
+    let is_synced = |found: &Value| of_table(found, "sync_time").is_string();
+    let synced = until(&coordinator, "it is copied", is_synced).await;
+    let written = of_table(&synced, "target_check_time");
+    let is_seen = |found: &Value| of_table(found, "target_check_time") != written;
+    let mut found = until(&coordinator, "the replica is looked at", is_seen).await;
+
+    north.forget();
+    azure.forget();
+    for _ in 0..3 {
+        let before = of_table(&found, "check_time");
+        let is_asked = |found: &Value| of_table(found, "check_time") != before;
+        found = until(&coordinator, "the source is asked again", is_asked).await;
+    }
+    let (asked, of_target) = (north.seen(), azure.seen());
+    let is_head_of_next = |seen: &Seen| {
+        seen.method == "HEAD" && seen.target.contains("_delta_log/00000000000000000001.json")
+    };
+    assert!(asked.len() >= 3 && asked.iter().all(is_head_of_next), "{asked:#?}");
+    assert!(of_target.is_empty(), "{of_target:#?}");
+    assert_eq!((&found["ready"], of_table(&found, "lag_seconds")), (&"YES".into(), 0.0.into()));
 }
 
 /// The table `name` below a place.
