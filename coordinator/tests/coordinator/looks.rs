@@ -191,13 +191,13 @@ async fn polls_ask_the_replica_once_in_a_while_and_always_after_a_start_or_by_ha
     let mut running = Running::start(&lake, &place).await;
     let working = Worker::register(&running, &lake, "w").await.work();
     apply(&mut running, &[following()], false).await.unwrap();
-    let is_copied = |found: &v1::Replication| {
-        found.tables.len() == 2 && found.tables.iter().all(|table| table.sync_time.is_some())
-    };
-    let copied = until(&mut running, "sales", is_copied).await;
     // The first look after a sync sees both sides, those after it the source alone.
-    let seen = until(&mut running, "sales", |found| looked_at(found).1 > looked_at(&copied).1);
-    let seen = seen.await;
+    let is_seen = |table: &v1::replication::Table| {
+        table.sync_time.is_some() && table.target_check_time != table.sync_time
+    };
+    let are_seen =
+        |found: &v1::Replication| found.tables.len() == 2 && found.tables.iter().all(is_seen);
+    let seen = until(&mut running, "sales", are_seen).await;
     let mut polled = next_poll(&mut running, &seen).await;
     assert_eq!(looked_at(&polled).1, looked_at(&seen).1, "{polled:?}");
     fs::remove_dir_all(lake.path("out/sales/orders")).unwrap();

@@ -137,11 +137,11 @@ async fn a_poll_without_news_is_one_request_to_the_source_and_none_to_the_target
     let coordinator = kept.coordinator();
     let _worker = kept.worker(&coordinator);
     replication(&coordinator, &["apply", &kept.path("replications.toml")]);
-    let is_synced = |found: &Value| of_table(found, "sync_time").is_string();
-    let synced = until(&coordinator, "it is copied", is_synced).await;
-    let written = of_table(&synced, "target_check_time");
-    let is_seen = |found: &Value| of_table(found, "target_check_time") != written;
-    let mut found = until(&coordinator, "the replica is looked at", is_seen).await;
+    let is_seen = |found: &Value| {
+        let synced = of_table(found, "sync_time");
+        synced.is_string() && of_table(found, "target_check_time") != synced
+    };
+    let mut found = until(&coordinator, "the replica is looked at after its sync", is_seen).await;
 
     north.forget();
     azure.forget();
