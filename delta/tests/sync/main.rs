@@ -16,6 +16,7 @@ mod odd_commits;
 mod outcomes;
 mod owners;
 mod pairs;
+mod presence;
 mod protocols;
 mod scenarios;
 mod spellings;
