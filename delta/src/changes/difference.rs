@@ -126,3 +126,38 @@ fn other_size(path: &str, replica: u64, source: u64) -> Failure {
     )
     .with("key", path)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::actions::LogAction;
+
+    fn files(paths: &[&str]) -> BTreeMap<FileKey, Add> {
+        let file = |path: &&str| {
+            let add = json!({"add": {"path": path, "partitionValues": {}, "size": 1,
+                "modificationTime": 1, "dataChange": true}});
+            let LogAction::Add(add) = LogAction::from_json(&add.to_string()).unwrap() else {
+                unreachable!()
+            };
+            (FileKey::of_add("s3://b/t", &add).unwrap(), add)
+        };
+        paths.iter().map(file).collect()
+    }
+
+    #[test]
+    fn a_file_with_two_spellings_is_told() {
+        for (replica, source, expect) in [
+            (&["a", "b"][..], &["a", "b"][..], false),
+            (&["a"], &["a", "%62"], false),
+            (&["a", "b"], &["a", "%62"], true),
+            (&["a", "b"], &["%61", "b"], true),
+        ] {
+            let found = difference(&files(replica), files(source)).unwrap();
+            assert_eq!(found.is_respelled, expect, "{replica:?} {source:?}");
+            let counts = (found.leaves.len(), found.re_adds.len());
+            assert_eq!(counts, (0, 0), "{replica:?} {source:?}");
+        }
+    }
+}

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod beside_the_log;
+mod by_newer;
 mod change_feed;
 mod checkpoints;
 mod cleaned;

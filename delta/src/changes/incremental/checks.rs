@@ -112,3 +112,59 @@ pub(super) async fn has_figures_of_checksum(
     Ok(checksum.table_size_bytes == metrics.source_table_size
         && checksum.num_files == metrics.source_num_of_files)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use serde_json::value::RawValue;
+
+    use super::*;
+    use crate::log::NamedCheckpoint;
+
+    /// The `commitInfo` of a sync, with its figures if it has them.
+    fn info(figures: Option<[u64; 3]>) -> String {
+        let metrics = figures.map(|[files, removed, copied]| {
+            json!({"sourceTableSize": "1", "sourceNumOfFiles": files.to_string(),
+                "numRemovedFiles": removed.to_string(), "numCopiedFiles": copied.to_string(),
+                "removedFilesSize": "1", "copiedFilesSize": "1"})
+        });
+        json!({"operationMetrics": metrics,
+            "deepclone": {"syncId": "00000000-0000-0000-0000-000000000001", "mode": "clone",
+                "tableId": "i", "checkpointInterval": 10, "lineage": "l", "scope": "s",
+                "settings": "e", "sourceId": "a", "sourceVersion": 7, "sourceCommitTime": 4}})
+        .to_string()
+    }
+
+    #[test]
+    fn a_checkpoint_of_the_replica_has_the_files_that_the_syncs_counted() {
+        let figures = Some([10, 2, 3]);
+        let checkpoint =
+            |version, files, is_ours| Some(NamedCheckpoint { version, files, is_ours });
+        let other = r#"{"operation":"VACUUM END"}"#.to_owned();
+        for (checkpoint, infos, last, expect) in [
+            (None, vec![], figures, true),
+            // At the last sync or above it: ours alone, with the files that this one counted.
+            (checkpoint(5, Some(10), true), vec![], figures, true),
+            (checkpoint(5, Some(9), true), vec![], figures, false),
+            (checkpoint(5, Some(10), true), vec![], None, false),
+            (checkpoint(5, Some(10), false), vec![], figures, false),
+            (checkpoint(6, Some(10), false), vec![], figures, false),
+            // Below it the next sync tells how many there were.
+            (checkpoint(4, Some(9), false), vec![info(figures)], figures, true),
+            (checkpoint(4, Some(9), false), vec![other.clone(), info(figures)], figures, true),
+            (checkpoint(4, Some(10), false), vec![info(figures)], figures, false),
+            (checkpoint(4, Some(10), false), vec![info(None)], figures, false),
+            // What is not counted, or by nobody, is not known to be alike.
+            (checkpoint(5, None, true), vec![], figures, false),
+            (checkpoint(5, None, true), vec![], None, false),
+            (checkpoint(4, None, false), vec![info(None)], figures, false),
+            (checkpoint(4, None, false), vec![info(Some([1, 2, 4]))], figures, false),
+        ] {
+            let last = SyncRecord::parse(5, &info(last)).unwrap();
+            let infos = infos.into_iter().zip(4..);
+            let infos = infos.map(|(text, at)| (at, RawValue::from_string(text).unwrap()));
+            let live = LiveIn { files: BTreeMap::new(), checkpoint, infos: infos.collect() };
+            assert_eq!(is_checkpoint_of(&live, &last), expect, "{live:?} {:?}", last.metrics);
+        }
+    }
+}

@@ -255,14 +255,10 @@ async fn live_in_replica(
     Ok(live.map(|live| live.files))
 }
 
-/// Collects the objects of the files that the commits name; `None` for a path that another spelling
-/// or the whole state must be compared with.
+/// Collects the objects of the files that the commits name; `None` for one outside of the table.
 fn names(source_uri: &str, named: &Named) -> Option<Names> {
     let mut names = Names::default();
     for (key, add) in named {
-        if paths::is_absolute(&key.path) || paths::is_roundabout(&key.path) {
-            return None;
-        }
         names.data.insert(paths::decode(source_uri, &key.path).ok()?.key);
         if let Some(add) = add
             && let Some((object, _)) = dv::object_of(source_uri, add).ok()?
