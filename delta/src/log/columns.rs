@@ -96,7 +96,10 @@ fn with_moment(field: &FieldRef, is_int96: &mut impl Iterator<Item = bool>) -> F
 
 #[cfg(test)]
 mod tests {
-    use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, StructArray};
+    use arrow::array::{
+        ArrayRef, DictionaryArray, Int64Array, RecordBatch, StringArray, StructArray,
+    };
+    use arrow::datatypes::Int32Type;
     use parquet::arrow::ArrowWriter;
     use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
@@ -145,6 +148,24 @@ mod tests {
                 .map(|leaf| leaves[leaf].path().string())
                 .collect();
             assert_eq!(read, expect, "{paths:?} {stats:?} {counts}");
+            let mask = add_projection(&metadata, 0);
+            let of_adds = (0..leaves.len()).filter(|leaf| mask.leaf_included(*leaf)).count();
+            assert_eq!(of_adds, expect.len() - 1, "all but the transaction");
         }
+    }
+
+    /// Some writers note their own types beside those of Parquet.
+    #[test]
+    fn texts_have_the_type_that_parquet_gives_them() {
+        let keys: DictionaryArray<Int32Type> = ["a", "a"].into_iter().collect();
+        let add = structure(vec![("path", Arc::new(keys))]);
+        let batch = RecordBatch::try_from_iter([("add", add)]).unwrap();
+        let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), None).unwrap();
+        writer.write(&batch).unwrap();
+        let metadata = open(&writer.into_inner().unwrap().into()).unwrap();
+        let DataType::Struct(fields) = metadata.schema().field(0).data_type() else {
+            panic!("{:?}", metadata.schema());
+        };
+        assert_eq!(fields[0].data_type(), &DataType::Utf8);
     }
 }

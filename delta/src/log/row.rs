@@ -184,7 +184,8 @@ mod tests {
         let read = |columns: Vec<(&str, ArrayRef)>| {
             let is_direct = {
                 let adds = structure(columns.clone(), vec![true; 2]);
-                AddColumns::of(adds.as_struct()).is_some()
+                let columns = AddColumns::of(adds.as_struct());
+                columns.is_some_and(|adds| (0..2).all(|row| adds.get(row).is_some()))
             };
             let adds = structure(columns, vec![true; 2]);
             let batch = RecordBatch::try_from_iter([("add", adds)]).unwrap();
