@@ -386,12 +386,25 @@ mod tests {
             let absent = format!("deepclone-absent-{}", uuid::Uuid::new_v4());
             let bytes_read = AtomicU64::new(0);
             assert!(get(&table, &absent).await.unwrap().is_none());
+            assert!(get_ranges(&table, &absent, &[0..1, 2..3]).await.unwrap().is_none());
+            assert!(sha256(&table, &absent).await.unwrap().is_none());
             assert!(!exists(&table, &absent).await.unwrap());
             assert!(describe(&table, &absent).await.unwrap().is_none());
             assert_eq!(digest(&table, &absent, &bytes_read).await.unwrap(), None);
             assert_eq!(bytes_read.into_inner(), 0);
             delete(&table, &absent).await.unwrap();
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_range_that_cannot_be_read_is_a_failure() {
+        let store = Arc::new(InMemory::new());
+        let table = TableStore { store, root: Path::default(), uri: "memory:///t".into() };
+        put(&table, "a", Bytes::from_static(b"xyz").into()).await.unwrap();
+        let found = get_ranges(&table, "a", &[1..3, 0..1]).await.unwrap();
+        assert_eq!(found, Some([&b"yz"[..], b"x"].map(Bytes::from_static).into()));
+        let error = get_ranges(&table, "a", &[0..1, 5..9]).await.unwrap_err();
+        assert!(matches!(error, DeltaError::Storage { .. }), "{error:?}");
     }
 
     #[test]

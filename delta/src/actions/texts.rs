@@ -74,5 +74,9 @@ mod tests {
         }
         let parsed: Texts = serde_json::from_str(r#"{"b":"1","a":null,"b":"2","":""}"#).unwrap();
         assert_eq!(parsed, texts);
+        let twice: Texts = [("a", Some("1")), ("a", Some("2"))].into_iter().collect();
+        assert_eq!(twice.iter().collect::<Vec<_>>(), [("a", Some("2"))]);
+        let falling: Texts = [("b", Some("1")), ("a", Some("2"))].into_iter().collect();
+        assert_eq!(falling.iter().collect::<Vec<_>>(), [("a", Some("2")), ("b", Some("1"))]);
     }
 }

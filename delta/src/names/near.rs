@@ -88,12 +88,14 @@ mod tests {
     fn keys_that_may_meet_are_told_with_what_makes_them_meet() {
         // Planned, live, and the pairs: (one, other, by case, by form).
         type Pair<'a> = (&'a str, &'a str, bool, bool);
-        let cases: [(&[&str], &[&str], &[Pair<'_>]); 9] = [
+        let cases: [(&[&str], &[&str], &[Pair<'_>]); 10] = [
             (&["p=a/x", "p=b/x"], &["p=c/x"], &[]),
             (&["p=A/x", "p=a/x"], &[], &[("p=a/x", "p=A/x", true, false)]),
             (&["p=A/x", "p=a/y"], &[], &[]),
             (&["p=A/x"], &["p=a/x"], &[("p=A/x", "p=a/x", true, false)]),
             (&[], &["p=A/x", "p=a/x"], &[]),
+            // A file that is copied again.
+            (&["p=a/x"], &["p=a/x"], &[]),
             (&["\u{e9}", "e\u{301}"], &[], &[("e\u{301}", "\u{e9}", false, true)]),
             (&["\u{e9}"], &["E\u{301}"], &[("\u{e9}", "E\u{301}", true, true)]),
             // One pair of each kind.

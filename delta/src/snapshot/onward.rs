@@ -149,3 +149,43 @@ pub(crate) async fn live_in(
     let Ok(files) = keyed.collect::<Result<BTreeMap<_, _>, DeltaError>>() else { return Ok(None) };
     Ok((files.len() == count).then_some(LiveIn { files, checkpoint, infos }))
 }
+
+#[cfg(test)]
+mod tests {
+    use object_store::memory::InMemory;
+    use object_store::path::Path;
+    use serde_json::json;
+
+    use super::*;
+    use crate::io;
+
+    #[tokio::test]
+    async fn of_the_newest_files_those_with_a_name_are_kept() {
+        let (root, uri) = (Path::from("t"), "memory:///t".to_owned());
+        let table = TableStore { store: Arc::new(InMemory::new()), root, uri };
+        let add = |path: &str| {
+            json!({"add": {"path": path, "partitionValues": {}, "size": 1, "modificationTime": 1,
+                "dataChange": true}})
+        };
+        let remove = json!({"remove": {"path": "b", "dataChange": true}});
+        let commits = [
+            vec![json!({"commitInfo": {"operation": "WRITE"}}), add("a"), add("b"), add("c")],
+            vec![remove, add("d")],
+            vec![add("e"), json!({"commitInfo": {"operation": "OPTIMIZE"}})],
+        ];
+        for (version, actions) in commits.iter().enumerate() {
+            let lines: Vec<String> = actions.iter().map(ToString::to_string).collect();
+            let bytes = bytes::Bytes::from(lines.join("\n"));
+            io::put(&table, &log::commit_path(version as u64), bytes.into()).await.unwrap();
+        }
+        let segment = log::list(&table, None).await.unwrap();
+        let data = ["a", "b", "d"].map(str::to_owned).into();
+        let names = Arc::new(Names { data, ..Names::default() });
+        let found = live_in(&table, &segment, &names).await.unwrap().unwrap();
+        let files: Vec<&str> = found.files.keys().map(|key| key.path.as_str()).collect();
+        assert_eq!((files, found.checkpoint), (vec!["a", "d"], None));
+        let infos: Vec<_> = found.infos.iter().map(|(at, info)| (*at, info.get())).collect();
+        let info = |operation| format!(r#"{{"operation":"{operation}"}}"#);
+        assert_eq!(infos, [(0, &*info("WRITE")), (2, &*info("OPTIMIZE"))]);
+    }
+}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use deepclone_core::ids::JobId;
 use deepclone_core::reason::Reason;
 use deepclone_delta::changes::SyncPlan;
-use deepclone_delta::publish::{Committed, finish, publish};
+use deepclone_delta::publish::{Committed, FinishReport, PublishResult, finish, publish};
 use deepclone_delta::sync::{self, Planned, Within};
 use object_store::memory::InMemory;
 use serde_json::json;
@@ -116,8 +116,10 @@ async fn the_work_of_a_sync_tells_what_the_coordinator_needs() {
     let both = ["deletionVectors"];
     let (mut source, mut target) = (Table::new("source"), Table::new("target"));
     target.store.uri = "file:///target".into();
-    source.commit(&[features(&both, &both), metadata("source-id", json!({})), add("a1")]).await;
+    let each = metadata("source-id", json!({"delta.checkpointInterval": "3"}));
+    source.commit(&[features(&both, &both), each, add("a1")]).await;
     sync_equal(&source, &target, &spec()).await;
+    target.commit(&[info("VACUUM START")]).await;
     target.commit(&[info("VACUUM END")]).await;
     source.raw_commit(1, "{}").await;
     source.commit(&[add("A1"), add_with("c1", json!({"deletionVector": vector(1)}))]).await;
@@ -127,7 +129,7 @@ async fn the_work_of_a_sync_tells_what_the_coordinator_needs() {
     let Planned::Work(work) = planned else { panic!("{planned:?}") };
     let keys: Vec<&str> = work.objects().iter().map(|object| &*object.target_path).collect();
     assert_eq!(keys, [VECTOR_OBJECT, "p=A/A1.parquet", "p=c/c1.parquet"]);
-    assert_eq!((work.source_version(), work.replica_version()), (2, Some(1)));
+    assert_eq!((work.source_version(), work.replica_version()), (2, Some(2)));
     assert_eq!(work.replica_commit_ms(), Some(target.snapshot().await.commit_ms));
     assert_eq!((work.retention_ms(), work.lineage()), (7 * 24 * 3_600_000, "source-id"));
     assert_eq!(work.metrics().num_copied_files, 2);
@@ -139,10 +141,13 @@ async fn the_work_of_a_sync_tells_what_the_coordinator_needs() {
     let failure = sync::check(&target.store, &work).await.unwrap_err().failure();
     assert_eq!(failure.reason, Reason::DamagedLog, "its bytes are no vector");
     let published = sync::publish(&target.store, &work, tick()).await.unwrap();
-    assert_eq!(published.version(), Some(2));
+    assert_eq!(published.version(), Some(3));
+    let PublishResult::Published(committed) = published else { panic!("{published:?}") };
+    let report = sync::finish(&target.store, &committed, Some(&work)).await.unwrap();
+    assert_eq!(report, FinishReport { checkpoint: true });
     let planned =
         sync::plan(&source.store, &target.store, &Within::default(), &spec(), job).await.unwrap();
-    assert!(matches!(planned, Planned::Published(found) if found.replica_version == 2));
+    assert!(matches!(planned, Planned::Published(found) if found.replica_version == 3));
 }
 
 #[tokio::test]
