@@ -82,6 +82,7 @@ async fn live(files: &[(&str, String)]) -> Result<Vec<String>, String> {
 #[tokio::test]
 async fn the_newest_reference_to_a_logical_file_wins() {
     type Case = (Vec<String>, Result<Vec<&'static str>, &'static str>);
+    let climbing: Vec<String> = (10..50).map(|n| add(&format!("../{n}"), "")).collect();
     let cases: Vec<Case> = vec![
         (vec![add("a", ""), remove("a", "")], Ok(vec![])),
         (vec![add("a", ""), remove("a", ""), add("a", "")], Ok(vec!["a"])),
@@ -93,6 +94,8 @@ async fn the_newest_reference_to_a_logical_file_wins() {
         (vec![remove("/else/a", "")], Ok(vec![])),
         (vec![add("/else/a", "")], Err("outside")),
         (vec![add("../a", "")], Err("climbs")),
+        // The first of many is named.
+        (vec![lines(&climbing)], Err("../10")),
         (vec![add("a", ""), add("a", "x")], Err("twice")),
         (vec![add("a", "x"), remove("a", "")], Ok(vec!["aix"])),
         (vec![lines(&[add("a", ""), remove("a", "")])], Err("both adds and removes a")),

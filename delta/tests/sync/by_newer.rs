@@ -13,6 +13,7 @@ use crate::beside_the_log::{put_checkpoint, rows_of};
 use crate::faults::Watched;
 use crate::support::*;
 
+const SYNCED: &str = "_deepclone/synced.json";
 const OLDEST: &str = "GET source/_delta_log/00000000000000000000.json";
 
 fn only_a() -> CloneSpec {
@@ -173,9 +174,28 @@ async fn a_checksum_of_the_source_has_its_figures() {
     }
 }
 
+/// What a sync knew of the source is the whole table, however often it was planned by the newer
+/// commits.
+#[tokio::test]
+async fn transactions_and_domains_stay_known_over_commits_without_them() {
+    let (mut source, target) = (Table::new("source"), Table::new("target"));
+    let stands = [
+        json!({"txn": {"appId": "stream", "version": 7}}),
+        json!({"domainMetadata": {"domain": "d", "configuration": "{}", "removed": false}}),
+    ];
+    let first = [features(&[], &["domainMetadata"]), metadata("source-id", json!({})), add("a1")];
+    source.commit(&[&first[..], &stands].concat()).await;
+    for name in ["a2", "a3", "a4"] {
+        sync_equal(&source, &target, &spec()).await;
+        let known: Value = serde_json::from_slice(&target.get(SYNCED).await.unwrap()).unwrap();
+        let actions = known["source"].as_array().unwrap();
+        assert!(stands.iter().all(|action| actions.contains(action)), "{name}: {actions:?}");
+        source.commit(&[add(name)]).await;
+    }
+}
+
 /// Writes the commit 1 of the source again as `text`, such that listings tell no difference.
 async fn replace_unseen(source: &Table, target: &Table, text: &str) {
-    const SYNCED: &str = "_deepclone/synced.json";
     source.raw_commit(1, text).await;
     let path = source.path("_delta_log/00000000000000000001.json");
     let meta = source.store.store.head(&path).await.unwrap();
