@@ -10,6 +10,7 @@ use tonic_prost_build::Builder;
 
 /// The files of the public package, which reflection shows.
 const PUBLIC: &[&str] = &[
+    "deepclone/v1/audit.proto",
     "deepclone/v1/clone_spec.proto",
     "deepclone/v1/cost.proto",
     "deepclone/v1/dispatch.proto",

@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 
+use crate::access::audit::Auditor;
 use crate::access::layer::Gate;
 use crate::config::Settings;
 use crate::effects::Context;
@@ -102,7 +103,8 @@ pub async fn run(
     let (engine, keeping) =
         replications::start(context.clone(), handle.clone(), stop.clone()).await?;
     let data = LiveData::new(engine.clone(), handle.clone(), context.clone());
-    let gate = Gate::new(settings.principals.clone(), context.clock);
+    let auditor = Auditor::new(Arc::clone(&context.store), context.clock);
+    let gate = Gate::new(settings.principals.clone(), context.clock, auditor);
     let access = PageAccess::at(PageListener {
         address: listeners.http.address(),
         has_tls: listeners.http.has_tls(),

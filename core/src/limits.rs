@@ -173,6 +173,12 @@ pub const ENTITY_TAG_BYTES_KEPT: usize = 128;
 /// Events that the driver steps before it commits their facts: one transaction for all of them,
 /// short enough that the first does not wait long.
 pub const EVENTS_PER_BATCH_MAX: usize = 512;
+/// How long the database keeps who asked for what.
+pub const AUDIT_KEPT: Duration = Duration::from_secs(400 * 24 * 3_600);
+/// Rows of that beyond which the oldest go before their time: some 200 MB.
+pub const AUDIT_ROWS_MAX: usize = 1_000_000;
+/// Refusals of a minute that are recorded one by one; the others of it are counted.
+pub const AUDIT_REFUSALS_PER_MINUTE: u32 = 600;
 /// Rows that one transaction of a purge deletes at the most: facts wait for it meanwhile.
 pub const PURGE_ROWS_MAX: usize = 2_000;
 /// How often the database is purged of what is too old.

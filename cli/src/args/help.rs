@@ -46,6 +46,14 @@ Costs are estimates, by list prices or by the table of [prices] in the configura
 time when the bytes were sent. The sums of 25 months are kept. Without --coordinator, what the
 commands of this machine sent.";
 
+/// The end of `deepclone audit list --help`.
+pub const AUDIT_LIST: &str = "\
+Examples:
+  deepclone audit list --principal airflow --since 2026-11-01T00:00:00Z
+  deepclone audit list --resource replications/sales --output json
+
+The coordinator keeps changes and refusals for 400 days; see docs/security.md.";
+
 /// The end of `deepclone token --help`.
 pub const TOKEN: &str = "\
 Examples:

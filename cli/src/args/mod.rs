@@ -7,6 +7,7 @@
 
 #![warn(missing_docs)]
 
+pub mod audit;
 pub mod convert;
 pub mod cost;
 pub mod help;
@@ -22,6 +23,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use deepclone_common::config::ByteRate;
 use deepclone_common::dial::DialArguments;
 
+pub use audit::{AuditCommand, AuditListArguments};
 pub use cost::{CostArguments, CostBy};
 
 /// Keeps replicas of Delta Lake tables: copies what changed, publishes it in one atomic commit.
@@ -114,6 +116,9 @@ pub enum Command {
     /// Show what was sent in a month, and what that cost by list prices or those of a file
     #[command(after_help = help::COST)]
     Cost(CostArguments),
+    /// Show who asked a coordinator for what
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Make a token by which a coordinator knows somebody, and the digest that it keeps
     #[command(after_help = help::TOKEN)]
     Token,

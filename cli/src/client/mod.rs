@@ -1,9 +1,10 @@
 //! The gRPC client: the only folder that sees wire types.
 //!
 //! A [`CoordinatorClient`] is a channel to a coordinator, over the network or in memory. Answers
-//! are converted to [`job`], [`worker`], [`replication`] and [`cost`] values, and errors to a
+//! are converted to [`job`], [`worker`], [`replication`], [`cost`] and [`audit`] values, and errors to a
 //! `Failure` ([`status`]).
 
+pub mod audit;
 pub mod cost;
 mod costs;
 pub mod job;
@@ -19,6 +20,7 @@ use deepclone_core::limits::MESSAGE_BYTES_MAX;
 use deepclone_core::spec::CloneSpec;
 use deepclone_proto::convert::spec::limits_to_wire;
 use deepclone_proto::v1;
+use deepclone_proto::v1::audit_service_client::AuditServiceClient;
 use deepclone_proto::v1::cost_service_client::CostServiceClient;
 use deepclone_proto::v1::job_service_client::JobServiceClient;
 use deepclone_proto::v1::replication_service_client::ReplicationServiceClient;
@@ -40,6 +42,7 @@ pub struct CoordinatorClient {
     workers: WorkerServiceClient<CoordinatorChannel>,
     replications: ReplicationServiceClient<CoordinatorChannel>,
     costs: CostServiceClient<CoordinatorChannel>,
+    audits: AuditServiceClient<CoordinatorChannel>,
 }
 
 impl CoordinatorClient {
@@ -53,7 +56,8 @@ impl CoordinatorClient {
             workers: WorkerServiceClient::new(channel.clone()).max_decoding_message_size(bytes),
             replications: ReplicationServiceClient::new(channel.clone())
                 .max_decoding_message_size(bytes),
-            costs: CostServiceClient::new(channel).max_decoding_message_size(bytes),
+            costs: CostServiceClient::new(channel.clone()).max_decoding_message_size(bytes),
+            audits: AuditServiceClient::new(channel).max_decoding_message_size(bytes),
         }
     }
 

@@ -4,6 +4,7 @@
 //! errors go to stderr. JSON objects are structs here, so that their keys and order are fixed;
 //! `docs/cli.md` describes each.
 
+pub mod audit;
 pub mod clone;
 pub mod cost;
 pub mod cost_report;

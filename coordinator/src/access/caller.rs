@@ -1,6 +1,7 @@
-//! Who makes a call, as the services see it: which tables and connections they may name.
+//! Who makes a call, as the services see it: which tables and connections they may name. What the
+//! call is about is told to it, for the record.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use deepclone_core::access::{Principal, TooLittle};
 use deepclone_core::failure::Failure;
@@ -11,28 +12,55 @@ use tonic::{Request, Status};
 
 use crate::state::JobSpec;
 
-/// Who makes a call.
-#[derive(Clone, Debug)]
-pub enum Caller {
-    /// Nobody is asked, or not for this call.
-    Anybody,
-    /// Somebody who is known.
-    Known(Arc<Principal>),
+/// Who makes a call, and what it is about.
+#[derive(Clone, Debug, Default)]
+pub struct Caller {
+    /// `None`: nobody is asked, or not for this call.
+    principal: Option<Arc<Principal>>,
+    about: Arc<Mutex<CallSubject>>,
+}
+
+/// What a call is about, as its service tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CallSubject {
+    /// As `jobs/…` or `replications/…`; empty until it is known.
+    pub resource: String,
+    /// Nothing is changed, whatever the answer.
+    pub is_trial: bool,
 }
 
 impl Caller {
+    /// Returns the caller of a call; `None`: nobody is asked.
+    #[must_use]
+    pub fn new(principal: Option<Arc<Principal>>) -> Self {
+        Self { principal, about: Arc::default() }
+    }
+
     /// Returns who made the request, as the layer found.
     pub fn of<T>(request: &Request<T>) -> Self {
-        request.extensions().get().cloned().unwrap_or(Self::Anybody)
+        request.extensions().get().cloned().unwrap_or_default()
     }
 
     /// The name of a caller who is known.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
-        match self {
-            Self::Anybody => None,
-            Self::Known(principal) => Some(&principal.name),
-        }
+        self.principal.as_ref().map(|principal| principal.name.as_str())
+    }
+
+    /// Notes what the call is about.
+    pub fn concerns(&self, resource: impl Into<String>) {
+        self.about.lock().unwrap_or_else(PoisonError::into_inner).resource = resource.into();
+    }
+
+    /// Notes that the call changes nothing.
+    pub fn tries(&self) {
+        self.about.lock().unwrap_or_else(PoisonError::into_inner).is_trial = true;
+    }
+
+    /// What the call is about, as far as its service told.
+    #[must_use]
+    pub fn subject(&self) -> CallSubject {
+        self.about.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Allows a sync from its source to its target.
@@ -76,10 +104,8 @@ impl Caller {
         &self,
         allowed: impl FnOnce(&Principal) -> Result<(), TooLittle>,
     ) -> Result<(), Status> {
-        let Self::Known(principal) = self else { return Ok(()) };
-        allowed(principal).map_err(|error| {
-            tracing::warn!("refused: {error}");
-            to_status(&Failure::new(Reason::AccessDenied, error.to_string()))
-        })
+        let Some(principal) = &self.principal else { return Ok(()) };
+        allowed(principal)
+            .map_err(|error| to_status(&Failure::new(Reason::AccessDenied, error.to_string())))
     }
 }

@@ -31,6 +31,7 @@ const CALLS: &[(&str, &str, Permission)] = &[
     ("ReplicationService", "ApproveTables", Operate),
     ("ReplicationService", "RetireReplication", Operate),
     ("CostService", "GetCost", View),
+    ("AuditService", "ListAuditEvents", Operate),
     ("WorkerService", "GetWorker", View),
     ("WorkerService", "ListWorkers", View),
     ("WorkerService", "DrainWorker", Operate),
@@ -45,6 +46,29 @@ const OURS: &str = "deepclone.v1.";
 const HEALTH: &str = "grpc.health.v1.Health";
 const REFLECTION: [&str; 2] =
     ["grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"];
+
+/// Calls that a role for changes is needed for, and that change nothing; and calls of workers that
+/// do change something that operators see.
+const ONLY_ASK: [&str; 2] = ["PlanClone", "ListAuditEvents"];
+const COME_AND_GO: [&str; 2] = ["RegisterWorker", "DeregisterWorker"];
+
+/// Returns whether the call with this HTTP path changes something that is put on record.
+#[must_use]
+pub fn is_change(path: &str) -> bool {
+    let call = path.rsplit('/').next().unwrap_or_default();
+    match needed(path) {
+        Some(CallNeed::Permission(Submit | Operate)) => !ONLY_ASK.contains(&call),
+        Some(CallNeed::Permission(Work)) => COME_AND_GO.contains(&call),
+        _ => false,
+    }
+}
+
+/// Returns the name of the call with this HTTP path, as `JobService/CreateJob`.
+#[must_use]
+pub fn short_name(path: &str) -> &str {
+    let path = path.strip_prefix('/').unwrap_or(path);
+    path.strip_prefix(OURS).unwrap_or(path)
+}
 
 /// Returns what the call with this HTTP path needs; `None` for one that there is not.
 #[must_use]
@@ -87,6 +111,28 @@ mod tests {
             let path = format!("/deepclone.v1.{service}/{call}");
             assert_eq!(needed(&path), Some(CallNeed::Permission(*permission)));
         }
+    }
+
+    #[test]
+    fn changes_are_put_on_record_and_questions_are_not() {
+        for (call, expected) in [
+            ("JobService/CreateJob", true),
+            ("JobService/CancelJob", true),
+            ("JobService/GetJob", false),
+            ("JobService/PlanClone", false),
+            ("ReplicationService/ApplyReplications", true),
+            ("WorkerService/DrainWorker", true),
+            ("AuditService/ListAuditEvents", false),
+            ("DispatchService/RegisterWorker", true),
+            ("DispatchService/DeregisterWorker", true),
+            ("DispatchService/SendHeartbeat", false),
+            ("DispatchService/ReportTasks", false),
+            ("JobService/Nothing", false),
+        ] {
+            let path = format!("/deepclone.v1.{call}");
+            assert_eq!((is_change(&path), short_name(&path)), (expected, call));
+        }
+        assert_eq!(short_name("/grpc.health.v1.Health/Check"), "grpc.health.v1.Health/Check");
     }
 
     #[test]

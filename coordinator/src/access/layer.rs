@@ -7,17 +7,23 @@ use std::task::{Context, Poll};
 use deepclone_common::access::{Credential, Principals, UnknownCaller};
 use deepclone_common::clock::Clock;
 use deepclone_common::listener::Peer;
-use deepclone_core::access::Principal;
+use deepclone_core::access::{Permission, Principal};
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 use deepclone_core::unix_time::UnixTime;
-use deepclone_proto::status::to_status;
+use deepclone_proto::status::{from_status, to_status};
 use tonic::body::Body;
 use tonic::codegen::http::{HeaderMap, Request, Response};
+use tonic::{Code, Status};
 use tower::{Layer, Service};
 
-use super::caller::Caller;
-use super::calls::{CallNeed, needed};
+use super::audit::{Auditor, DONE};
+use super::caller::{CallSubject, Caller};
+use super::calls::{CallNeed, is_change, needed, short_name};
+use crate::state::AuditRow;
+
+/// Letters of a call's name on record: anybody may send any.
+const CALL_NAME_MAX: usize = 128;
 
 /// Who is known to a coordinator, and by what.
 #[derive(Clone, Debug, Default)]
@@ -25,13 +31,14 @@ pub struct Gate {
     /// `None`: nobody is asked.
     principals: Option<Arc<Principals>>,
     clock: Clock,
+    auditor: Option<Auditor>,
 }
 
 impl Gate {
     /// Returns a gate for these principals; with `None` everybody may do everything.
     #[must_use]
-    pub fn new(principals: Option<Arc<Principals>>, clock: Clock) -> Self {
-        Self { principals, clock }
+    pub fn new(principals: Option<Arc<Principals>>, clock: Clock, auditor: Auditor) -> Self {
+        Self { principals, clock, auditor: Some(auditor) }
     }
 
     /// Whether callers are asked who they are.
@@ -54,30 +61,73 @@ impl Gate {
         principals.who(&Credential::of(headers, peer), now).map(Some)
     }
 
-    /// Returns who makes the call at `path`, if they may make it.
+    /// What puts changes and refusals on record; `None` where nothing is.
+    #[must_use]
+    pub fn auditor(&self) -> Option<&Auditor> {
+        self.auditor.as_ref()
+    }
+
+    /// Returns who makes the call at `path`, if they may make it; else with the name of the caller,
+    /// where it is known.
     fn caller(
         &self,
         path: &str,
         headers: &HeaderMap,
         peer: Option<&Peer>,
-    ) -> Result<Caller, Failure> {
-        if !self.asks() {
-            return Ok(Caller::Anybody);
-        }
+    ) -> Result<Caller, (Failure, String)> {
         let need = needed(path);
-        if need == Some(CallNeed::Nothing) {
-            return Ok(Caller::Anybody);
+        if !self.asks() || need == Some(CallNeed::Nothing) {
+            return Ok(Caller::default());
         }
-        let Some(principal) = self.who(headers, peer)? else { return Ok(Caller::Anybody) };
+        let principal = self.who(headers, peer);
+        let principal = principal.map_err(|error| (error.into(), String::new()))?;
+        let Some(known) = &principal else { return Ok(Caller::default()) };
         match need {
-            Some(CallNeed::Permission(permission)) => principal.allow(permission)?,
+            Some(CallNeed::Permission(permission)) => {
+                known.allow(permission).map_err(|error| (error.into(), known.name.clone()))?
+            }
             Some(CallNeed::Known) => {}
             Some(CallNeed::Nothing) | None => {
                 let message = format!("no role may call {path:?}, for there is no such call");
-                return Err(Failure::new(Reason::AccessDenied, message));
+                let failure = Failure::new(Reason::AccessDenied, message);
+                return Err((failure, known.name.clone()));
             }
         }
-        Ok(Caller::Known(principal))
+        Ok(Caller::new(principal))
+    }
+
+    /// Refuses a call, and puts that on record.
+    fn refuse(&self, row: AuditRow, failure: &Failure) -> Response<Body> {
+        if let Some(auditor) = &self.auditor {
+            let outcome = failure.reason.row().name.to_owned();
+            auditor.refused(AuditRow { outcome, message: failure.message.clone(), ..row });
+        }
+        to_status(failure).into_http()
+    }
+}
+
+/// Puts on record how a call ended.
+async fn record(
+    auditor: &Auditor,
+    row: AuditRow,
+    about: &CallSubject,
+    is_change: bool,
+    status: Option<Status>,
+) {
+    let row = AuditRow { resource: about.resource.clone(), ..row };
+    let changes_nothing = about.is_trial || !is_change;
+    let failed = status.filter(|status| status.code() != Code::Ok);
+    match failed.map(|status| from_status(&status)) {
+        None if changes_nothing => {}
+        None => auditor.record(AuditRow { outcome: DONE.to_owned(), ..row }).await,
+        Some(Failure { reason, message, .. }) => {
+            let row = AuditRow { outcome: reason.row().name.to_owned(), message, ..row };
+            match reason {
+                Reason::AccessDenied => auditor.refused(row),
+                _ if changes_nothing => {}
+                _ => auditor.record(row).await,
+            }
+        }
     }
 }
 
@@ -113,17 +163,38 @@ where
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let peer = request.extensions().get::<Peer>();
         let path = request.uri().path();
-        match self.gate.caller(path, request.headers(), peer) {
-            Ok(caller) => {
-                request.extensions_mut().insert(caller);
-                Box::pin(self.inner.call(request))
+        let address = peer.and_then(|peer| peer.address).map(|address| address.to_string());
+        let row = AuditRow {
+            address: address.unwrap_or_default(),
+            call: short_name(path).chars().take(CALL_NAME_MAX).collect(),
+            ..AuditRow::default()
+        };
+        let caller = match self.gate.caller(path, request.headers(), peer) {
+            Ok(caller) => caller,
+            Err((failure, principal)) => {
+                let refusal = self.gate.refuse(AuditRow { principal, ..row }, &failure);
+                return Box::pin(std::future::ready(Ok(refusal)));
             }
-            Err(failure) => {
-                let address = peer.and_then(|peer| peer.address);
-                tracing::warn!(?address, call = path, "refused: {failure}");
-                let refusal = to_status(&failure).into_http();
-                Box::pin(std::future::ready(Ok(refusal)))
+        };
+        let auditor = self.gate.auditor.clone().filter(|_| is_recorded(path));
+        let is_change = is_change(path);
+        let principal = caller.name().unwrap_or_default().to_owned();
+        request.extensions_mut().insert(caller.clone());
+        let answer = self.inner.call(request);
+        Box::pin(async move {
+            let answer = answer.await?;
+            if let Some(auditor) = auditor {
+                let row = AuditRow { principal, ..row };
+                // The status of a call that failed comes with its headers.
+                let status = Status::from_header_map(answer.headers());
+                record(&auditor, row, &caller.subject(), is_change, status).await;
             }
-        }
+            Ok(answer)
+        })
     }
+}
+
+/// Returns whether a call that was let in may end with something to put on record.
+fn is_recorded(path: &str) -> bool {
+    matches!(needed(path), Some(CallNeed::Permission(of)) if of != Permission::View)
 }

@@ -2,9 +2,11 @@
 //!
 //! * [`calls`]: the one table call → what it needs.
 //! * [`layer`]: finds out who calls, and refuses those who may not.
+//! * [`audit`]: the record of changes and refusals.
 //! * [`caller`]: the same for services: which tables and connections a caller may name.
 //! * [`worker_owners`]: a worker's calls are its own.
 
+pub mod audit;
 pub mod caller;
 pub mod calls;
 pub mod layer;

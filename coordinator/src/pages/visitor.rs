@@ -7,11 +7,18 @@ use axum::http::header::WWW_AUTHENTICATE;
 use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use deepclone_common::access::UnknownCaller;
 use deepclone_common::listener::Peer;
 use deepclone_core::access::{Permission, Principal, Scope};
+use deepclone_core::reason::Reason;
 
 use super::access::PageAccess;
+use crate::access::audit::DONE;
 use crate::access::layer::Gate;
+use crate::state::AuditRow;
+
+/// Letters of an address on record: anybody may send any.
+const PATH_MAX: usize = 256;
 
 /// What browsers ask for: the token is given as the password of any name.
 const CHALLENGE: &str = "Basic realm=\"Deepclone: any name, and your token\", charset=\"UTF-8\"";
@@ -41,22 +48,74 @@ impl Visitor {
     }
 }
 
-/// Lets in who may look, and forms of those who may act.
+/// Lets in who may look, and forms of those who may act. Forms and refusals are put on record.
 pub(super) async fn let_in(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<ConnectInfo<Peer>>().map(|ConnectInfo(peer)| peer);
+    let address = peer.and_then(|peer| peer.address).map(|address| address.to_string());
+    let row = row(request.uri().path(), address.unwrap_or_default());
     let principal = match gate.who(request.headers(), peer) {
         Ok(principal) => principal,
         Err(why) => {
+            // A browser asks without a credential first, to learn that it takes one.
+            if why != UnknownCaller::NoCredential {
+                refused(&gate, row, Reason::Unauthenticated, &why.to_string());
+            }
             let challenge = [(WWW_AUTHENTICATE, CHALLENGE)];
             return (StatusCode::UNAUTHORIZED, challenge, format!("{why}\n")).into_response();
         }
     };
+    let name = principal.as_ref().map(|principal| principal.name.clone());
+    let row = AuditRow { principal: name.unwrap_or_default(), ..row };
     let visitor = Visitor { principal };
     let is_form = !matches!(*request.method(), Method::GET | Method::HEAD);
     if !visitor.may_look() || (is_form && !visitor.may_act()) {
         let what = "you may not do this: it takes the role operator, without a scope";
+        refused(&gate, row, Reason::AccessDenied, what);
         return (StatusCode::FORBIDDEN, format!("{what}\n")).into_response();
     }
     request.extensions_mut().insert(visitor);
-    next.run(request).await
+    let answer = next.run(request).await;
+    if let Some(auditor) = gate.auditor().filter(|_| is_form) {
+        let status = answer.status();
+        let outcome = match status.is_success() || status.is_redirection() {
+            true => DONE.to_owned(),
+            false => format!("HTTP_{}", status.as_u16()),
+        };
+        auditor.record(AuditRow { outcome, ..row }).await;
+    }
+    answer
+}
+
+/// The row of a request for `/replications/NAME/run`, or another address.
+fn row(path: &str, address: String) -> AuditRow {
+    let path: String = path.trim_start_matches('/').chars().take(PATH_MAX).collect();
+    let (resource, verb) = path.rsplit_once('/').unwrap_or(("", &path));
+    let (call, resource) = (format!("page/{verb}"), resource.to_owned());
+    AuditRow { address, call, resource, ..AuditRow::default() }
+}
+
+fn refused(gate: &Gate, row: AuditRow, reason: Reason, message: &str) {
+    if let Some(auditor) = gate.auditor() {
+        let (outcome, message) = (reason.row().name.to_owned(), message.to_owned());
+        auditor.refused(AuditRow { outcome, message, ..row });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_tells_what_is_done_with_what() {
+        for (path, call, resource) in [
+            ("/replications/sales/run", "page/run", "replications/sales"),
+            ("/jobs/0198/cancel", "page/cancel", "jobs/0198"),
+            ("/metrics", "page/metrics", ""),
+            ("/", "page/", ""),
+        ] {
+            let row = row(path, "here".to_owned());
+            assert_eq!((row.call.as_str(), row.resource.as_str()), (call, resource), "{path}");
+        }
+        assert!(row(&"/a".repeat(9_999), String::new()).resource.len() <= PATH_MAX);
+    }
 }

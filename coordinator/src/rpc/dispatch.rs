@@ -44,12 +44,14 @@ impl Dispatch {
     /// Returns the worker in whose name a call is made.
     fn worker(&self, text: &str, caller: &Caller) -> Result<WorkerId, Status> {
         let worker = worker_id(text).map_err(refused)?;
+        caller.concerns(format!("workers/{worker}"));
         self.owners.allow(worker, caller).map_err(status)?;
         Ok(worker)
     }
 
     /// Allows a registration, and notes whose worker it is.
     async fn allow(&self, registration: &Registration, caller: &Caller) -> Result<(), Status> {
+        caller.concerns(format!("workers/{}", registration.worker));
         if self.owners.is_full() {
             let known = self.handle.ask(Message::Workers).await.map_err(status)?;
             self.owners.keep(&known.iter().map(|known| known.worker).collect());

@@ -66,6 +66,7 @@ impl Jobs {
 
     /// Allows a caller to change a job: one that it might have made.
     async fn allow(&self, caller: &Caller, job: JobId) -> Result<(), Status> {
+        caller.concerns(format!("jobs/{job}"));
         if caller.name().is_none() {
             return Ok(());
         }
@@ -102,9 +103,11 @@ impl JobService for Jobs {
         let spec = only_spec(job).map_err(refused)?;
         let id = accept::job_id(&request.request_id).map_err(refused)?;
         let job_spec = accept::job_spec(&self.context.connections, spec).map_err(status)?;
+        caller.concerns(&job_spec.target.uri);
         caller.allow_sync(&job_spec)?;
         let job_spec = Arc::new(job_spec);
         if request.validate_only {
+            caller.tries();
             let spec = Some((&job_spec.spec).into());
             return Ok(Response::new(v1::Job { spec, ..Default::default() }));
         }
@@ -112,6 +115,7 @@ impl JobService for Jobs {
         let submission = Box::new(accept::submission(id, &request.request_id, job_spec));
         let snapshot =
             self.handle.ask(|reply| Message::Submit(submission, reply)).await.map_err(status)?;
+        caller.concerns(format!("jobs/{}", snapshot.job));
         if snapshot.job_spec != asked {
             let why = "it made another job already: use a new one for another spec";
             return Err(refused(WireError::invalid("request_id", why)));
@@ -188,6 +192,7 @@ impl JobService for Jobs {
         let spec = body(request).spec.ok_or(WireError::Missing { field: "spec" });
         let spec = spec.map_err(refused)?;
         let job_spec = accept::job_spec(&self.context.connections, spec).map_err(status)?;
+        caller.concerns(&job_spec.target.uri);
         caller.allow_sync(&job_spec)?;
         self.plan_clone_inner(Arc::new(job_spec)).await.map(Response::new).map_err(status)
     }

@@ -5,6 +5,7 @@
 //! * [`workers`]: `WorkerService`, for operators.
 //! * [`replications`]: `ReplicationService`, for clients.
 //! * [`costs`]: `CostService`, for clients.
+//! * [`audit`]: `AuditService`, for operators.
 //! * [`dispatch`]: `DispatchService`, for workers.
 //! * [`accept`]: a spec resolved and checked before anything else happens.
 //! * `bounds`: the sizes of what clients and workers send.
@@ -15,6 +16,7 @@
 //! * `names`: resource names, pages, filters.
 
 pub mod accept;
+pub mod audit;
 mod bounds;
 mod convert;
 pub mod costs;
@@ -32,6 +34,7 @@ use deepclone_core::failure::Failure;
 use deepclone_core::limits::{Limits, MESSAGE_BYTES_MAX};
 use deepclone_core::reason::Reason;
 use deepclone_proto::FILE_DESCRIPTOR_SET;
+use deepclone_proto::v1::audit_service_server::AuditServiceServer;
 use deepclone_proto::v1::cost_service_server::CostServiceServer;
 use deepclone_proto::v1::dispatch_service_server::DispatchServiceServer;
 use deepclone_proto::v1::job_service_server::JobServiceServer;
@@ -40,6 +43,7 @@ use deepclone_proto::v1::worker_service_server::WorkerServiceServer;
 use tonic::service::Routes;
 use tonic_reflection::server::Builder;
 
+use self::audit::AuditCalls;
 use self::costs::CostCalls;
 use self::replications::ReplicationCalls;
 pub use self::show::state_name;
@@ -62,6 +66,8 @@ pub async fn routes(
         ReplicationServiceServer::new(replications).max_decoding_message_size(MESSAGE_BYTES_MAX);
     let costs = CostServiceServer::new(CostCalls::new(context.clone()))
         .max_decoding_message_size(MESSAGE_BYTES_MAX);
+    let audit = AuditServiceServer::new(AuditCalls::new(context.clone()))
+        .max_decoding_message_size(MESSAGE_BYTES_MAX);
     let jobs = JobServiceServer::new(jobs::Jobs::new(handle.clone(), context))
         .max_decoding_message_size(MESSAGE_BYTES_MAX);
     let workers = WorkerServiceServer::new(workers::Workers::new(handle.clone()))
@@ -74,6 +80,7 @@ pub async fn routes(
     reporter.set_serving::<DispatchServiceServer<dispatch::Dispatch>>().await;
     reporter.set_serving::<ReplicationServiceServer<ReplicationCalls>>().await;
     reporter.set_serving::<CostServiceServer<CostCalls>>().await;
+    reporter.set_serving::<AuditServiceServer<AuditCalls>>().await;
     let broken = |error: tonic_reflection::server::Error| {
         Failure::new(Reason::Internal, format!("the descriptors are broken: {error}"))
     };
@@ -83,6 +90,7 @@ pub async fn routes(
         .add_service(workers)
         .add_service(replications)
         .add_service(costs)
+        .add_service(audit)
         .add_service(dispatch)
         .add_service(health)
         .add_service(descriptors().build_v1().map_err(broken)?)

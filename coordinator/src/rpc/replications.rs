@@ -55,6 +55,7 @@ impl ReplicationCalls {
 
     /// Allows a caller to steer a replication.
     async fn allow(&self, caller: &Caller, name: &ReplicationName) -> Result<(), Status> {
+        caller.concerns(format!("replications/{name}"));
         if caller.name().is_none() {
             return Ok(());
         }
@@ -89,8 +90,15 @@ impl ReplicationService for ReplicationCalls {
         let specs = specs.collect::<Result<Vec<_>, WireError>>().map_err(refused)?;
         let budgets = request.budgets.into_iter().map(SharedBudgetSpec::try_from);
         let budgets = budgets.collect::<Result<Vec<_>, WireError>>().map_err(refused)?;
-        self.allow_set(&caller, &specs).await?;
         let validate_only = request.validate_only;
+        caller.concerns(match &specs[..] {
+            [spec] => format!("replications/{}", spec.name),
+            specs => format!("replications: {}", specs.len()),
+        });
+        if validate_only {
+            caller.tries();
+        }
+        self.allow_set(&caller, &specs).await?;
         let apply = |answer| EngineMessage::Apply { specs, budgets, validate_only, answer };
         let diffs = self.engine.ask(apply).await.map_err(status)?;
         let changes = show::changes(&diffs);

@@ -6,6 +6,7 @@ use tonic::{Request, Response, Status};
 
 use super::convert::{body, refused, status};
 use super::{names, show};
+use crate::access::caller::Caller;
 use crate::driver::Handle;
 use crate::driver::message::Message;
 use crate::driver::snapshot::WorkerSnapshot;
@@ -57,7 +58,9 @@ impl WorkerService for Workers {
         &self,
         request: Request<v1::DrainWorkerRequest>,
     ) -> Result<Response<v1::Worker>, Status> {
+        let caller = Caller::of(&request);
         let id = names::worker(&body(request).name).map_err(refused)?;
+        caller.concerns(format!("workers/{id}"));
         let worker = self.handle.ask(|reply| Message::Drain(id, reply)).await.map_err(status)?;
         Ok(Response::new(show::worker(&worker)))
     }

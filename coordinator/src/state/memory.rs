@@ -13,8 +13,9 @@ use futures::future::BoxFuture;
 
 use super::usage::first_month_kept;
 use super::{
-    Batch, Entry, Evidence, KnownObject, ReplicationRow, RowChange, RowKey, StateError, Store,
-    UsageLabels, UsageMonths, UsageQuery, UsageRow, UsageSum, UsageSums, encoding,
+    AuditQuery, AuditRow, Batch, Entry, Evidence, KnownObject, ReplicationRow, RowChange, RowKey,
+    StateError, Store, UsageLabels, UsageMonths, UsageQuery, UsageRow, UsageSum, UsageSums,
+    encoding,
 };
 
 /// The state in memory.
@@ -37,6 +38,7 @@ struct Tables {
     usage_ended: BTreeSet<JobId>,
     /// By job, months and currency; also of jobs that ended.
     usage: BTreeMap<(JobId, UsageMonths, String), (UsageLabels, UsageSums)>,
+    audit: Vec<AuditRow>,
 }
 
 #[derive(Clone, Debug)]
@@ -272,6 +274,34 @@ impl Store for MemoryStore {
         query: &'a UsageQuery,
     ) -> BoxFuture<'a, Result<Vec<UsageSum>, StateError>> {
         Box::pin(async move { Ok(self.lock().usage(query)) })
+    }
+
+    fn audit<'a>(&'a self, rows: &'a [AuditRow]) -> BoxFuture<'a, Result<(), StateError>> {
+        Box::pin(async move {
+            let mut tables = self.lock();
+            for row in rows {
+                let id = tables.audit.last().map_or(1, |last| last.id + 1);
+                tables.audit.push(AuditRow { id, ..row.clone() });
+            }
+            Ok(())
+        })
+    }
+
+    fn audited<'a>(
+        &'a self,
+        query: &'a AuditQuery,
+    ) -> BoxFuture<'a, Result<Vec<AuditRow>, StateError>> {
+        Box::pin(async move {
+            let is_asked_for = |row: &&AuditRow| {
+                query.before.is_none_or(|before| row.id < before)
+                    && query.since_ms.is_none_or(|since_ms| row.at_ms >= since_ms)
+                    && query.principal.as_ref().is_none_or(|name| row.principal == *name)
+                    && query.resource.as_ref().is_none_or(|name| row.resource == *name)
+            };
+            let tables = self.lock();
+            let newest = tables.audit.iter().rev().filter(is_asked_for);
+            Ok(newest.take(query.size).cloned().collect())
+        })
     }
 
     fn forget<'a>(

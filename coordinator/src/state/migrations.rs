@@ -19,6 +19,7 @@ pub(super) static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
         step(6, "replications", include_str!("../../migrations/0006_replications.sql")),
         step(8, "usage", include_str!("../../migrations/0008_usage.sql")),
         step(9, "usage by request", include_str!("../../migrations/0009_usage_by_request.sql")),
+        step(10, "audit", include_str!("../../migrations/0010_audit.sql")),
     ])
 });
 

@@ -7,12 +7,13 @@
 //! Every append checks the epoch of the writer: a coordinator that leads no more writes nothing.
 //!
 //! Replications are kept beside that, as rows of which the last one counts; so is what jobs sent,
-//! by month.
+//! by month, and who asked for what.
 //!
 //! A job that ended is kept in short: its spec, its last plan, its end. [`Store::find`] returns
 //! that for as long as it is kept; [`Store::purge`] drops everything else of it, and what is too
 //! old.
 
+mod audit;
 mod encoding;
 mod entry;
 mod error;
@@ -30,6 +31,7 @@ mod store;
 mod tests;
 mod usage;
 
+pub use audit::{AuditQuery, AuditRow};
 pub use encoding::{
     decode_replication, decode_shared_budget, decode_spec, encode_options, encode_replication,
     encode_shared_budget, encode_spec,

@@ -10,7 +10,7 @@ use deepclone_core::limits::{EVIDENCE_KEPT, JOBS_KEPT, JOBS_KEPT_MAX, PURGE_ROWS
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, Sqlite, SqliteConnection, Transaction};
 
-use super::StateError;
+use super::{StateError, audit};
 
 /// What a job costs of a step at least, in rows: the look-ups take time, too.
 const ROWS_PER_JOB_MIN: usize = 20;
@@ -31,8 +31,9 @@ pub(super) async fn purge(
     let evidence = purge_evidence(&mut transaction, &due).await?;
     // At last: a job's row waits for the rest.
     let jobs = purge_jobs(&mut transaction, now_ms, surplus).await?;
+    let audit = audit::purge(&mut transaction, now_ms).await?;
     transaction.commit().await?;
-    Ok(facts || evidence || jobs)
+    Ok(facts || evidence || jobs || audit)
 }
 
 /// Facts of one job that is kept in short.

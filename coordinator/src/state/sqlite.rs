@@ -20,8 +20,8 @@ use sqlx::{Row as _, Sqlite, Transaction};
 use super::history::{self, job_id};
 use super::migrations::MIGRATIONS;
 use super::{
-    Batch, Entry, KnownObject, ReplicationRow, RowChange, StateError, Store, UsageQuery, UsageRow,
-    UsageSum, encoding, evidence, lock, purge, replications, usage,
+    AuditQuery, AuditRow, Batch, Entry, KnownObject, ReplicationRow, RowChange, StateError, Store,
+    UsageQuery, UsageRow, UsageSum, audit, encoding, evidence, lock, purge, replications, usage,
 };
 
 /// Connections that read a file at the same time; further reads wait.
@@ -235,6 +235,21 @@ impl Store for SqliteStore {
         query: &'a UsageQuery,
     ) -> BoxFuture<'a, Result<Vec<UsageSum>, StateError>> {
         Box::pin(usage::find(&self.readers, query))
+    }
+
+    fn audit<'a>(&'a self, rows: &'a [AuditRow]) -> BoxFuture<'a, Result<(), StateError>> {
+        Box::pin(async move {
+            let mut transaction = self.begin().await?;
+            audit::write(&mut transaction, rows).await?;
+            Ok(transaction.commit().await?)
+        })
+    }
+
+    fn audited<'a>(
+        &'a self,
+        query: &'a AuditQuery,
+    ) -> BoxFuture<'a, Result<Vec<AuditRow>, StateError>> {
+        Box::pin(audit::read(&self.readers, query))
     }
 
     fn forget<'a>(

@@ -3,6 +3,7 @@
 use deepclone_core::ids::{Epoch, JobId, TargetKey};
 use futures::future::BoxFuture;
 
+use super::audit::{AuditQuery, AuditRow};
 use super::entry::Entry;
 use super::error::StateError;
 use super::evidence::{Evidence, KnownObject};
@@ -64,6 +65,13 @@ pub trait Store: Send + Sync + 'static {
         &'a self,
         query: &'a UsageQuery,
     ) -> BoxFuture<'a, Result<Vec<UsageSum>, StateError>>;
+    /// Adds rows of who asked for what.
+    fn audit<'a>(&'a self, rows: &'a [AuditRow]) -> BoxFuture<'a, Result<(), StateError>>;
+    /// Returns such rows, the newest first.
+    fn audited<'a>(
+        &'a self,
+        query: &'a AuditQuery,
+    ) -> BoxFuture<'a, Result<Vec<AuditRow>, StateError>>;
     /// Drops the evidence for these keys, whose objects are gone.
     fn forget<'a>(
         &'a self,

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use deepclone_coordinator::state::{
-    Batch, Entry, KnownObject, Place, ReplicationRow, RowChange, SqliteStore, StateError, Store,
-    UsageQuery, UsageRow, UsageSum,
+    AuditQuery, AuditRow, Batch, Entry, KnownObject, Place, ReplicationRow, RowChange, SqliteStore,
+    StateError, Store, UsageQuery, UsageRow, UsageSum,
 };
 use deepclone_core::ids::{Epoch, JobId, TargetKey};
 use deepclone_core::machine::Fact;
@@ -114,6 +114,17 @@ impl Store for Failing {
         query: &'a UsageQuery,
     ) -> BoxFuture<'a, Result<Vec<UsageSum>, StateError>> {
         self.inner.usage(query)
+    }
+
+    fn audit<'a>(&'a self, rows: &'a [AuditRow]) -> BoxFuture<'a, Result<(), StateError>> {
+        self.inner.audit(rows)
+    }
+
+    fn audited<'a>(
+        &'a self,
+        query: &'a AuditQuery,
+    ) -> BoxFuture<'a, Result<Vec<AuditRow>, StateError>> {
+        self.inner.audited(query)
     }
 
     fn forget<'a>(

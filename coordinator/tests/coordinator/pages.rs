@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use deepclone_common::listener::Exposure;
 use deepclone_coordinator::config::Settings;
 use deepclone_coordinator::server::{Listeners, run};
-use deepclone_coordinator::state::{Place, RowChange, RowKey, SqliteStore, Store as _};
+use deepclone_coordinator::state::{Place, RowChange, RowKey, SqliteStore, StateError, Store as _};
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::Epoch;
 use deepclone_proto::v1::job_service_client::JobServiceClient;
@@ -32,8 +32,12 @@ impl Serving {
         Self::at(lake, Place::Private).await
     }
 
-    /// A coordinator with its state there.
+    /// A coordinator with its state there, once the one before has let go of it.
     async fn at(lake: &Lake, place: Place) -> Self {
+        let busy = |error: &StateError| matches!(error, StateError::Locked { .. });
+        while SqliteStore::open(&place).await.err().is_some_and(|error| busy(&error)) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
         let settings = Settings {
             prices: deepclone_core::price::list_prices(),
             listen: "127.0.0.1:0".parse().unwrap(),

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use deepclone_coordinator::state::{
-    Batch, Entry, KnownObject, MemoryStore, ReplicationRow, RowChange, StateError, Store,
-    UsageQuery, UsageRow, UsageSum,
+    AuditQuery, AuditRow, Batch, Entry, KnownObject, MemoryStore, ReplicationRow, RowChange,
+    StateError, Store, UsageQuery, UsageRow, UsageSum,
 };
 use deepclone_core::ids::{Epoch, JobId, TargetKey, TaskFingerprint};
 use deepclone_core::machine::Fact;
@@ -129,6 +129,17 @@ impl Store for ProcessState {
         query: &'a UsageQuery,
     ) -> BoxFuture<'a, Result<Vec<UsageSum>, StateError>> {
         Box::pin(self.guard(self.kept.store.usage(query)))
+    }
+
+    fn audit<'a>(&'a self, rows: &'a [AuditRow]) -> BoxFuture<'a, Result<(), StateError>> {
+        Box::pin(self.guard(self.kept.store.audit(rows)))
+    }
+
+    fn audited<'a>(
+        &'a self,
+        query: &'a AuditQuery,
+    ) -> BoxFuture<'a, Result<Vec<AuditRow>, StateError>> {
+        Box::pin(self.guard(self.kept.store.audited(query)))
     }
 
     fn forget<'a>(
