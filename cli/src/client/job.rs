@@ -30,6 +30,8 @@ pub struct JobInfo {
     pub end_time_ms: Option<i64>,
     /// What it sent so far.
     pub sent: Option<SentInfo>,
+    /// The principal that created it; `None` where that is not known.
+    pub submitter: Option<String>,
 }
 
 /// The state of a job.
@@ -194,6 +196,7 @@ impl TryFrom<v1::Job> for JobInfo {
             create_time_ms: wire.create_time.as_ref().map(milliseconds),
             end_time_ms: wire.end_time.as_ref().map(milliseconds),
             sent: wire.sent.map(SentInfo::try_from).transpose()?,
+            submitter: Some(wire.submitter).filter(|name| !name.is_empty()),
         })
     }
 }

@@ -19,6 +19,8 @@ struct Sync<'a> {
     target_version: u64,
     time: Option<String>,
     job_id: Uuid,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    submitter: Option<&'a str>,
     mode: &'a str,
     source: String,
     source_version: u64,
@@ -58,6 +60,7 @@ fn sync(record: &SyncRecord) -> Sync<'_> {
         target_version: record.version,
         time: units::time(record.timestamp_ms),
         job_id: body.sync_id,
+        submitter: body.submitter.as_deref(),
         mode: &body.mode,
         source: redact(&record.source_uri),
         source_version: body.source_version,

@@ -30,6 +30,8 @@ struct Object<'a> {
     failure: Option<FailureObject>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sent: Option<SentObject<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    submitter: Option<&'a str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -131,6 +133,7 @@ fn object(job: &JobInfo) -> Object<'_> {
             _ => None,
         },
         sent: cost::sent_object(job.sent.as_ref()),
+        submitter: job.submitter.as_deref(),
     }
 }
 

@@ -39,6 +39,7 @@ fn job(state: JobStatus) -> JobInfo {
         create_time_ms: Some(0),
         end_time_ms: None,
         sent: None,
+        submitter: None,
     }
 }
 

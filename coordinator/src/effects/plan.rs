@@ -93,7 +93,12 @@ async fn make(
     let source_table = context.open(Side::Source, &job_spec.source)?;
     let target_table = context.open(Side::Target, &job_spec.target)?;
     let above = context.connections.above(&job_spec.target).map_err(|error| error.failure())?;
-    let within = Within { above: &above, claim: job_spec.claim.as_ref(), ..Within::default() };
+    let within = Within {
+        above: &above,
+        claim: job_spec.claim.as_ref(),
+        submitter: job_spec.submitter.as_deref(),
+        ..Within::default()
+    };
     let found = sync::plan(&source_table, &target_table, &within, &job_spec.spec, job)
         .await
         .map_err(|error| error.failure())?;

@@ -44,7 +44,7 @@ pub fn resolved(connections: &Connections, spec: CloneSpec) -> Result<JobSpec, F
     let source = resolve(&spec.source, Side::Source)?;
     let target = resolve(&spec.target, Side::Target)?;
     connections.refuse_overlap(&source, &target)?;
-    Ok(JobSpec { spec, source, target, claim: None, origin: None })
+    Ok(JobSpec { spec, source, target, claim: None, origin: None, submitter: None })
 }
 
 /// Returns the submission of a job. A request id, if there is one, decides the id of the job.

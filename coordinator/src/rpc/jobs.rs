@@ -105,7 +105,8 @@ impl JobService for Jobs {
         let job_spec = accept::job_spec(&self.context.connections, spec).map_err(status)?;
         caller.concerns(&job_spec.target.uri);
         caller.allow_sync(&job_spec)?;
-        let job_spec = Arc::new(job_spec);
+        let submitter = caller.name().map(ToOwned::to_owned);
+        let job_spec = Arc::new(JobSpec { submitter, ..job_spec });
         if request.validate_only {
             caller.tries();
             let spec = Some((&job_spec.spec).into());

@@ -32,6 +32,7 @@ pub(super) fn job(snapshot: &JobSnapshot) -> v1::Job {
         create_time: Some(timestamp_to_wire(snapshot.created_ms)),
         end_time: snapshot.ended_ms.map(timestamp_to_wire),
         sent: snapshot.sent.as_ref().map(sent),
+        submitter: snapshot.job_spec.submitter.clone().unwrap_or_default(),
     }
 }
 

@@ -55,6 +55,7 @@ pub fn encode_spec(spec: &JobSpec) -> Vec<u8> {
             owner: origin.owner.clone(),
             time_zone: origin.time_zone.clone(),
         }),
+        submitter: spec.submitter.clone().unwrap_or_default(),
     }
     .encode_to_vec()
 }
@@ -66,6 +67,7 @@ pub fn encode_options(spec: &JobSpec) -> Vec<u8> {
     let mut options = spec.clone();
     options.spec.limits = JobLimits::default();
     options.origin = None;
+    options.submitter = None;
     encode_spec(&options)
 }
 
@@ -82,6 +84,7 @@ pub fn decode_spec(bytes: &[u8]) -> Result<JobSpec, StateError> {
             target: side(order.target, "target")?,
             claim: order.claim.map(claim_from_wire).transpose()?,
             origin: order.origin.map(origin_from_wire).transpose()?,
+            submitter: Some(order.submitter).filter(|name| !name.is_empty()),
         })
     };
     read().map_err(|error| StateError::Damaged { kind: "spec".to_owned(), why: error.to_string() })

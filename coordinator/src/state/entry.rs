@@ -57,6 +57,8 @@ pub struct JobSpec {
     pub claim: Option<OwnerClaim>,
     /// The replication that it is of; `None` for a job of its own.
     pub origin: Option<JobOrigin>,
+    /// The principal that created it; `None` where callers are not asked who they are.
+    pub submitter: Option<String>,
 }
 
 /// The replication that a job is of, as it was when the job began.

@@ -93,6 +93,7 @@ fn job_spec() -> JobSpec {
             owner: "finance".to_owned(),
             time_zone: "Europe/Berlin".to_owned(),
         }),
+        submitter: Some("airflow".to_owned()),
     }
 }
 

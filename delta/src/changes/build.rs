@@ -35,6 +35,8 @@ pub(super) struct Request<'a> {
     pub(super) sync: JobId,
     /// The replication that the replica belongs to from this sync on.
     pub(super) owner: Option<ReplicaOwner>,
+    /// Who asked for it.
+    pub(super) submitter: Option<&'a str>,
     /// The source's keys of the objects that have another one at the target.
     pub(super) sources: BTreeMap<String, String>,
     /// True when a path was spelled in another way for the replica.
@@ -205,7 +207,7 @@ fn record(
     wanted: &Snapshot,
     commit: Option<CommitDigest>,
     replica: Option<&Replica>,
-    Request { spec, scope, sync, owner, .. }: &Request<'_>,
+    Request { spec, scope, sync, owner, submitter, .. }: &Request<'_>,
     table: &TableChanges,
 ) -> RecordBody {
     // A commit without bytes may be filled in later. Without a hash the next sync compares
@@ -230,6 +232,7 @@ fn record(
         source_commit_sha256,
         source_commit_time: wanted.commit_ms,
         owner: owner.clone(),
+        submitter: submitter.map(ToOwned::to_owned),
         partition_filter: spec.partition_filter.clone(),
     }
 }

@@ -120,7 +120,8 @@ async fn plan_once(
     wanted.files = files;
     let scope = identity::scope(spec.mode, predicate.as_ref(), !sources.is_empty());
     let owner = owner_after(replica.as_ref(), claim);
-    let request = Request { spec, scope, sync, owner, sources, is_respelled };
+    let submitter = within.submitter;
+    let request = Request { spec, scope, sync, owner, submitter, sources, is_respelled };
     let change_set = change_set(tables, wanted, replica.as_ref(), &request).await?;
     Ok(match &replica {
         Some(replica) if nothing_to_do(replica, &change_set) => nothing(replica, &change_set),

@@ -18,6 +18,8 @@ pub struct Within<'a> {
     pub above: &'a [TableStore],
     /// The replication that asks for the sync. Without one, a replica keeps its owner.
     pub claim: Option<&'a OwnerClaim>,
+    /// Who asked for the sync, for the record in the replica's log.
+    pub submitter: Option<&'a str>,
     /// The most bytes of the replica's commit.
     pub commit_bytes_max: u64,
     /// True to read both tables whole, whatever is known of the last sync.
@@ -26,7 +28,13 @@ pub struct Within<'a> {
 
 impl Default for Within<'_> {
     fn default() -> Self {
-        Self { above: &[], claim: None, commit_bytes_max: commit::BYTES_MAX, reads_whole: false }
+        Self {
+            above: &[],
+            claim: None,
+            submitter: None,
+            commit_bytes_max: commit::BYTES_MAX,
+            reads_whole: false,
+        }
     }
 }
 

@@ -289,6 +289,7 @@ mod tests {
                 source_commit_sha256: None,
                 source_commit_time: 0,
                 owner: None,
+                submitter: None,
                 partition_filter: None,
             };
             let source_uri = text("s3://b/t");

@@ -60,6 +60,9 @@ pub struct RecordBody {
     /// The replication that the replica belongs to; `None` when no replication ever synced it.
     #[serde(default, rename = "replication", skip_serializing_if = "Option::is_none")]
     pub owner: Option<ReplicaOwner>,
+    /// Who asked for the sync; `None` where that was not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub submitter: Option<String>,
     /// The partition predicate, as it was given.
     #[serde(default, rename = "where", skip_serializing_if = "Option::is_none")]
     pub partition_filter: Option<String>,

@@ -142,11 +142,13 @@ async fn a_fleet_over_tls_copies_for_those_who_are_known_and_for_nobody_else() {
     let site = Site::new(20, 1000);
     site.certify("other", &["coordinator"]);
     let (submitter, viewer) = (site.token("submitter").await, site.token("viewer").await);
+    let operator = site.token("operator").await;
     let _nobody = site.token("nobody").await;
     let scope = format!("write_to = [\"dr/sales\"]\n{}", known(&submitter));
     site.principals(&[
         ("airflow", "submitter", scope),
         ("anna", "viewer", known(&viewer)),
+        ("ops", "operator", known(&operator)),
         ("fleet", "worker", "certificates = [\"worker.example\"]".to_owned()),
     ]);
     let coordinator = site.coordinator();
@@ -157,7 +159,13 @@ async fn a_fleet_over_tls_copies_for_those_who_are_known_and_for_nobody_else() {
     let clone: Vec<&str> = clone.iter().map(String::as_str).collect();
     let done = site.ask(&url, Some("submitter"), &clone).await.succeeded();
     assert_eq!(done.number("objects_copied"), 20);
-    site.ask(&url, Some("viewer"), &["job", "list"]).await.succeeded();
+    let jobs = site.ask(&url, Some("viewer"), &["job", "list"]).await.succeeded().json;
+    assert_eq!(jobs["jobs"][0]["submitter"], "airflow", "{jobs}");
+    let replica = site.text("dr/sales/table");
+    let mut history = process::deepclone();
+    history.args(["history", &replica, "--output", "json"]);
+    let history = sync::finish(history).await.succeeded().json;
+    assert_eq!(history["syncs"][0]["submitter"], "airflow", "{history}");
 
     let list = ["job", "list"];
     assert_refused(&site.ask(&url, None, &list).await, "UNAUTHENTICATED", "--token-file");
@@ -185,6 +193,22 @@ async fn a_fleet_over_tls_copies_for_those_who_are_known_and_for_nobody_else() {
     let ended = sync::finish(worker).await;
     assert_eq!(ended.code, 5, "{ended:?}");
     assert!(ended.stderr.contains("airflow is a submitter"), "{ended:?}");
+    // Who asked for what is on record: the newest first.
+    let audit = ["audit", "list", "--principal", "airflow"];
+    let denied = site.ask(&url, Some("viewer"), &audit).await;
+    assert_refused(&denied, "ACCESS_DENIED", "anna is a viewer");
+    let record = site.ask(&url, Some("operator"), &audit).await.succeeded().json;
+    let shown: Vec<_> = record["events"].as_array().expect("a list").iter().collect();
+    let calls: Vec<_> = shown.iter().map(|of| (&of["call"], &of["outcome"])).collect();
+    let expected = [
+        ("DispatchService/RegisterWorker", "ACCESS_DENIED"),
+        ("JobService/CreateJob", "ACCESS_DENIED"),
+        ("JobService/CreateJob", "OK"),
+    ];
+    assert_eq!(calls.len(), expected.len(), "{record}");
+    for (shown, expected) in calls.iter().zip(expected) {
+        assert_eq!((shown.0.as_str(), shown.1.as_str()), (Some(expected.0), Some(expected.1)));
+    }
     // No log shows a token.
     let token = std::fs::read_to_string(site.path("submitter")).expect("a file");
     assert!(!coordinator.log().contains(token.trim()));

@@ -166,7 +166,7 @@ fn spec(table: &str) -> JobSpec {
         source_replaced_policy: SourceReplacedPolicy::Fail,
         limits: JobLimits::default(),
     };
-    JobSpec { spec, source, target, claim: None, origin: None }
+    JobSpec { spec, source, target, claim: None, origin: None, submitter: None }
 }
 
 /// A worker in each state.

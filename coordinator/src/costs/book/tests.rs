@@ -86,6 +86,7 @@ fn spec(pricing: &Pricing, path: &str) -> JobSpec {
             owner: "o".to_owned(),
             time_zone: "Europe/Berlin".to_owned(),
         }),
+        submitter: None,
     }
 }
 

@@ -207,7 +207,8 @@ async fn changes(
     }
     let replica = replica(synced, &head, live, extent);
     let owner = owner_after(Some(&replica), within.claim);
-    let request = Request { spec, scope, sync, owner, sources, is_respelled };
+    let submitter = within.submitter;
+    let request = Request { spec, scope, sync, owner, submitter, sources, is_respelled };
     let change_set = change_set(tables, wanted, Some(&replica), &request).await?;
     if spec.partition_filter.is_none() {
         let is_right = has_figures_of_checksum(tables.source, &change_set).await;
