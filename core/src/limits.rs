@@ -6,6 +6,8 @@
 
 use std::time::Duration;
 
+use crate::access::CallRate;
+
 // Workers and their leases.
 
 /// How often a worker sends a heartbeat: [`WORKERS_MAX`] of them make less than a thousand messages
@@ -192,6 +194,17 @@ pub const WATCHERS_MAX: usize = 1_024;
 /// Pages of jobs that are kept up to date at once: each holds a connection, and takes one of the
 /// streams that follow jobs from programs.
 pub const PAGE_STREAMS_MAX: usize = 128;
+/// Streams that follow jobs of one principal: a quarter of all, so that nobody takes every place.
+pub const WATCHERS_PER_PRINCIPAL_MAX: usize = 256;
+/// Jobs of one principal that have not ended: a fifth of all, for the same reason.
+pub const JOBS_LIVE_PER_PRINCIPAL_MAX: usize = 2_000;
+/// Calls of one principal, where callers are known: scripts that list and submit make tens.
+pub const CALLS_OF_ONE: CallRate = CallRate { burst: 500, per_second: 100 };
+/// Calls of a fleet of workers that share a principal: a hundred of them, each with tens of reports
+/// a second.
+pub const CALLS_OF_A_FLEET: CallRate = CallRate { burst: 20_000, per_second: 4_000 };
+/// Calls from one address that are refused for want of a credential: more are guesses.
+pub const CALLS_OF_UNKNOWN: CallRate = CallRate { burst: 200, per_second: 20 };
 /// Calls at once on one connection: a worker needs four, a client few and its watches.
 pub const STREAMS_PER_CONNECTION_MAX: u32 = 256;
 /// Plans for clients (not for jobs) that are made or wait at once: each holds a call.
@@ -317,6 +330,8 @@ const _: () = assert!(JOBS_ENDED_MAX <= JOBS_KEPT_MAX);
 const _: () = assert!(EVIDENCE_KEPT.as_secs() <= JOBS_KEPT.as_secs());
 const _: () = assert!(PURGE_ROWS_MAX < EVIDENCE_ROWS_MAX);
 const _: () = assert!(WATCHERS_PER_JOB_MAX <= WATCHERS_MAX);
+const _: () = assert!(WATCHERS_PER_PRINCIPAL_MAX <= WATCHERS_MAX / 4);
+const _: () = assert!(JOBS_LIVE_PER_PRINCIPAL_MAX <= JOBS_LIVE_MAX / 5);
 // Pages leave most streams to programs.
 const _: () = assert!(PAGE_STREAMS_MAX <= WATCHERS_MAX / 4);
 const _: () = assert!(PARTITION_FILTER_BYTES_MAX + 2 * URI_BYTES_MAX < SPEC_BYTES_MAX);

@@ -14,6 +14,7 @@ pub mod help;
 pub mod location;
 #[cfg(test)]
 mod tests;
+pub mod worker;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -25,6 +26,7 @@ use deepclone_common::dial::DialArguments;
 
 pub use audit::{AuditCommand, AuditListArguments};
 pub use cost::{CostArguments, CostBy};
+pub use worker::{WorkerCommand, WorkerName};
 
 /// Keeps replicas of Delta Lake tables: copies what changed, publishes it in one atomic commit.
 #[derive(Clone, Debug, Parser)]
@@ -323,23 +325,6 @@ pub struct JobListArguments {
     #[arg(long, value_name = "N", default_value_t = 100)]
     #[arg(value_parser = clap::value_parser!(u16).range(1..))]
     pub limit: u16,
-}
-
-/// The commands of `deepclone worker`.
-#[derive(Clone, Debug, Subcommand)]
-pub enum WorkerCommand {
-    /// List the workers that the coordinator knows
-    List,
-    /// Let a worker finish its tasks, take no more, and leave
-    Drain(WorkerName),
-}
-
-/// The arguments of commands for one worker.
-#[derive(Clone, Debug, Args)]
-pub struct WorkerName {
-    /// The worker's name, as `worker list` prints it
-    #[arg(value_name = "WORKER")]
-    pub worker: String,
 }
 
 /// The commands of `deepclone replication`.

@@ -21,7 +21,7 @@ pub struct AuditEventInfo {
     pub principal: String,
     /// Where the request came from.
     pub address: String,
-    /// As `JobService/CreateJob`.
+    /// The service and the call, as `JobService/CreateJob`.
     pub call: String,
     /// What it was about; empty when that is not known.
     pub resource: String,

@@ -1,8 +1,8 @@
 //! The gRPC client: the only folder that sees wire types.
 //!
 //! A [`CoordinatorClient`] is a channel to a coordinator, over the network or in memory. Answers
-//! are converted to [`job`], [`worker`], [`replication`], [`cost`] and [`audit`] values, and errors to a
-//! `Failure` ([`status`]).
+//! are converted to [`job`], [`worker`], [`replication`], [`cost`] and [`audit`] values, and errors
+//! to a `Failure` ([`status`]).
 
 pub mod audit;
 pub mod cost;

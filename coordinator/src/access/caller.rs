@@ -10,6 +10,7 @@ use deepclone_core::replication::{ReplicationSpec, TablePattern};
 use deepclone_proto::status::to_status;
 use tonic::{Request, Status};
 
+use super::quota::{Quota, StreamTurn};
 use crate::state::JobSpec;
 
 /// Who makes a call, and what it is about.
@@ -18,6 +19,7 @@ pub struct Caller {
     /// `None`: nobody is asked, or not for this call.
     principal: Option<Arc<Principal>>,
     about: Arc<Mutex<CallSubject>>,
+    quota: Arc<Quota>,
 }
 
 /// What a call is about, as its service tells.
@@ -30,10 +32,10 @@ pub struct CallSubject {
 }
 
 impl Caller {
-    /// Returns the caller of a call; `None`: nobody is asked.
+    /// Returns the caller of a call, which counts in this quota; `None`: nobody is asked.
     #[must_use]
-    pub fn new(principal: Option<Arc<Principal>>) -> Self {
-        Self { principal, about: Arc::default() }
+    pub fn new(principal: Option<Arc<Principal>>, quota: Arc<Quota>) -> Self {
+        Self { principal, about: Arc::default(), quota }
     }
 
     /// Returns who made the request, as the layer found.
@@ -45,6 +47,16 @@ impl Caller {
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.principal.as_ref().map(|principal| principal.name.as_str())
+    }
+
+    /// Allows the caller one more stream, which ends with what is returned; `None` for one that
+    /// does not count.
+    ///
+    /// # Errors
+    /// `OVERLOADED`: it has too many.
+    pub fn follow(&self) -> Result<Option<StreamTurn>, Status> {
+        let turn = self.name().map(|name| self.quota.follow(name)).transpose();
+        turn.map_err(|failure| to_status(&failure))
     }
 
     /// Notes what the call is about.

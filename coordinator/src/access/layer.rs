@@ -20,6 +20,7 @@ use tower::{Layer, Service};
 use super::audit::{Auditor, DONE};
 use super::caller::{CallSubject, Caller};
 use super::calls::{CallNeed, is_change, needed, short_name};
+use super::quota::Quota;
 use crate::state::AuditRow;
 
 /// Letters of a call's name on record: anybody may send any.
@@ -32,13 +33,14 @@ pub struct Gate {
     principals: Option<Arc<Principals>>,
     clock: Clock,
     auditor: Option<Auditor>,
+    quota: Arc<Quota>,
 }
 
 impl Gate {
     /// Returns a gate for these principals; with `None` everybody may do everything.
     #[must_use]
     pub fn new(principals: Option<Arc<Principals>>, clock: Clock, auditor: Auditor) -> Self {
-        Self { principals, clock, auditor: Some(auditor) }
+        Self { principals, clock, auditor: Some(auditor), quota: Arc::default() }
     }
 
     /// Whether callers are asked who they are.
@@ -79,21 +81,32 @@ impl Gate {
         if !self.asks() || need == Some(CallNeed::Nothing) {
             return Ok(Caller::default());
         }
-        let principal = self.who(headers, peer);
-        let principal = principal.map_err(|error| (error.into(), String::new()))?;
+        let now = UnixTime(self.clock.now_ms());
+        let unknown = |failure: Failure| (failure, String::new());
+        let principal = match self.who(headers, peer) {
+            Ok(principal) => principal,
+            Err(error) => {
+                let address = peer.and_then(|peer| peer.address);
+                let address = address.map(|address| address.ip().to_string());
+                self.quota.allow_unknown(&address.unwrap_or_default(), now).map_err(unknown)?;
+                return Err(unknown(error.into()));
+            }
+        };
         let Some(known) = &principal else { return Ok(Caller::default()) };
+        let of_known = |failure: Failure| (failure, known.name.clone());
+        self.quota.allow_known(&known.name, known.role, now).map_err(of_known)?;
         match need {
             Some(CallNeed::Permission(permission)) => {
-                known.allow(permission).map_err(|error| (error.into(), known.name.clone()))?
+                known.allow(permission).map_err(|error| of_known(error.into()))?;
             }
             Some(CallNeed::Known) => {}
             Some(CallNeed::Nothing) | None => {
                 let message = format!("no role may call {path:?}, for there is no such call");
                 let failure = Failure::new(Reason::AccessDenied, message);
-                return Err((failure, known.name.clone()));
+                return Err(of_known(failure));
             }
         }
-        Ok(Caller::new(principal))
+        Ok(Caller::new(principal, Arc::clone(&self.quota)))
     }
 
     /// Refuses a call, and puts that on record.

@@ -4,10 +4,12 @@
 //! * [`layer`]: finds out who calls, and refuses those who may not.
 //! * [`audit`]: the record of changes and refusals.
 //! * [`caller`]: the same for services: which tables and connections a caller may name.
+//! * [`quota`]: how much one caller may ask for.
 //! * [`worker_owners`]: a worker's calls are its own.
 
 pub mod audit;
 pub mod caller;
 pub mod calls;
 pub mod layer;
+pub mod quota;
 pub mod worker_owners;

@@ -65,7 +65,8 @@ mod tests {
 
     fn known(name: &str) -> Caller {
         let (name, scope) = (name.to_owned(), Scope::default());
-        Caller::new(Some(Arc::new(Principal { name, role: Role::Worker, scope })))
+        let principal = Principal { name, role: Role::Worker, scope };
+        Caller::new(Some(Arc::new(principal)), Arc::default())
     }
 
     #[test]

@@ -79,6 +79,14 @@ struct EarlyReceipt {
 }
 
 impl JobTable {
+    /// Returns how many jobs of this submitter have not ended.
+    pub(super) fn live_of(&self, submitter: &str) -> usize {
+        let is_live_of = |entry: &&JobEntry| {
+            entry.ended_ms.is_none() && entry.job_spec.submitter.as_deref() == Some(submitter)
+        };
+        self.entries.values().filter(is_live_of).count()
+    }
+
     /// The table as the facts of earlier epochs leave it.
     ///
     /// # Errors

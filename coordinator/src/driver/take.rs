@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::JobId;
+use deepclone_core::limits::JOBS_LIVE_PER_PRINCIPAL_MAX;
 use deepclone_core::machine::{Event, Moment, PublishOutcome, WorkerState};
+use deepclone_core::reason::Reason;
 use deepclone_core::task::Grant;
 
 use super::answer::Answer;
@@ -105,6 +107,14 @@ impl Driver {
         intake: &mut Intake,
     ) {
         let Submission { job, is_named: _, target, route, job_spec } = submission;
+        if let Some(name) = &job_spec.submitter
+            && self.jobs.live_of(name) >= JOBS_LIVE_PER_PRINCIPAL_MAX
+        {
+            let most = JOBS_LIVE_PER_PRINCIPAL_MAX;
+            let message = format!("{most} jobs of {name} have not ended: wait for some of them");
+            drop(reply.send(Err(Failure::new(Reason::Overloaded, message))));
+            return;
+        }
         let (spec, limits) = (encode_spec(&job_spec), job_spec.spec.limits);
         self.jobs.submit(job, job_spec);
         intake.answers.push(Answer::Created(job, reply));

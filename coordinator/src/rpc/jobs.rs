@@ -12,7 +12,7 @@ use deepclone_core::reason::Reason;
 use deepclone_core::unix_time::UnixTime;
 use deepclone_proto::convert::WireError;
 use deepclone_proto::v1::{self, job_service_server::JobService};
-use futures::{Stream, stream};
+use futures::{Stream, StreamExt as _, stream};
 use tokio::sync::{Semaphore, watch};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
@@ -156,9 +156,15 @@ impl JobService for Jobs {
         &self,
         request: Request<v1::WatchJobRequest>,
     ) -> Result<Response<Self::WatchJobStream>, Status> {
+        let turn = Caller::of(&request).follow()?;
         let job = names::job(&body(request).name).map_err(refused)?;
         let changes = self.handle.ask(|reply| Message::Watch(job, reply)).await.map_err(status)?;
-        Ok(Response::new(Box::pin(stream::unfold(Some((changes, true)), next_change))))
+        let changes = stream::unfold(Some((changes, true)), next_change);
+        // The turn ends with the stream.
+        let changes = changes.inspect(move |_| {
+            let _open = &turn;
+        });
+        Ok(Response::new(Box::pin(changes)))
     }
 
     async fn update_job(

@@ -2,6 +2,7 @@
 //! right credential; scopes; whose calls a worker's are.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,6 +13,7 @@ use deepclone_coordinator::server::{Listeners, run};
 use deepclone_coordinator::state::Place;
 use deepclone_core::access::Role;
 use deepclone_core::failure::Failure;
+use deepclone_core::limits::{CALLS_OF_ONE, WATCHERS_PER_JOB_MAX, WATCHERS_PER_PRINCIPAL_MAX};
 use deepclone_core::reason::Reason;
 use deepclone_proto::FILE_DESCRIPTOR_SET;
 use deepclone_proto::status::from_status;
@@ -42,6 +44,7 @@ const SALES: &str = "read_from = [\"lake/sales\", \"in/sales\"]\n\
 
 /// A coordinator that asks who calls, and the tokens of its principals.
 struct Guarded {
+    url: String,
     channel: Channel,
     http: String,
     tokens: Vec<(&'static str, String)>,
@@ -95,8 +98,13 @@ impl Guarded {
         let http = listeners.http.address().to_string();
         let stop = CancellationToken::new();
         let running = tokio::spawn(run(settings, listeners, stop.clone(), || Ok(())));
-        let channel = Channel::from_shared(url).unwrap().connect_lazy();
-        Self { channel, http, tokens, stop, running, _folder: folder }
+        let channel = Channel::from_shared(url.clone()).unwrap().connect_lazy();
+        Self { url, channel, http, tokens, stop, running, _folder: folder }
+    }
+
+    /// A connection of its own.
+    fn connect(&self) -> Channel {
+        Channel::from_shared(self.url.clone()).unwrap().connect_lazy()
     }
 
     /// A request of this principal; `nobody` shows nothing.
@@ -408,5 +416,79 @@ async fn changes_and_refusals_are_on_record_and_questions_are_not() {
     let message = v1::ListAuditEventsRequest { principal, ..Default::default() };
     let of_viewer = audit.list_audit_events(guarded.by("operator", message)).await.unwrap();
     assert_eq!(of_viewer.into_inner().events.len(), 2);
+    guarded.stop().await;
+}
+
+#[tokio::test]
+async fn a_flood_of_one_ends_in_refusals_and_the_others_go_on() {
+    let lake = Lake::new();
+    lake.commit("sales/orders", 0, &[("a", b"1")]);
+    let guarded = Guarded::start(&lake).await;
+    let mut dispatch = DispatchServiceClient::new(guarded.channel.clone());
+    let offer = registration(&lake, "w");
+    let known = dispatch.register_worker(guarded.by("worker", offer)).await.unwrap();
+    let worker_id = known.into_inner().worker_id;
+    let mut jobs = JobServiceClient::new(guarded.channel.clone());
+    let ask = |of: &str| guarded.by(of, v1::ListJobsRequest::default());
+    // Far more than a burst, by somebody who is known and by somebody who is not.
+    for (name, refusal) in [("viewer", None), ("wrong", Some(Reason::Unauthenticated))] {
+        let mut overloaded = 0;
+        for _ in 0..CALLS_OF_ONE.burst + 2 * CALLS_OF_ONE.per_second {
+            match jobs.list_jobs(ask(name)).await {
+                Ok(_) => assert_eq!(refusal, None, "{name}"),
+                Err(status) if from_status(&status).reason == Reason::Overloaded => {
+                    assert_eq!(status.code(), tonic::Code::ResourceExhausted);
+                    overloaded += 1;
+                }
+                Err(status) => assert_eq!(Some(from_status(&status).reason), refusal, "{status}"),
+            }
+        }
+        assert!(overloaded > 0, "{name}");
+        // Beside it, an ordinary client and a worker.
+        let held = vec![];
+        let beat = v1::SendHeartbeatRequest { worker_id: worker_id.clone(), held };
+        dispatch.send_heartbeat(guarded.by("worker", beat)).await.unwrap();
+        let job = Some(v1::Job {
+            spec: Some(lake.spec("sales/orders", "dr/orders")),
+            ..v1::Job::default()
+        });
+        let create = v1::CreateJobRequest { job, ..Default::default() };
+        jobs.create_job(guarded.by("submitter", create)).await.unwrap();
+    }
+    guarded.stop().await;
+}
+
+#[tokio::test]
+async fn streams_of_a_principal_are_bounded_and_a_place_is_free_again() {
+    let lake = Lake::new();
+    lake.commit("sales/orders", 0, &[("a", b"1")]);
+    let guarded = Guarded::start(&lake).await;
+    let mut jobs = JobServiceClient::new(guarded.channel.clone());
+    let mut names = Vec::new();
+    for number in 0..=WATCHERS_PER_PRINCIPAL_MAX / WATCHERS_PER_JOB_MAX {
+        let spec = Some(lake.spec("sales/orders", &format!("dr/{number}")));
+        let job = Some(v1::Job { spec, ..v1::Job::default() });
+        let create = v1::CreateJobRequest { job, ..Default::default() };
+        let made = jobs.create_job(guarded.by("submitter", create)).await.unwrap();
+        names.push(made.into_inner().name);
+    }
+    let mut open = Vec::new();
+    for number in 0..WATCHERS_PER_PRINCIPAL_MAX {
+        // Not all on one connection.
+        let mut jobs = JobServiceClient::new(guarded.connect());
+        let name = names[number / WATCHERS_PER_JOB_MAX].clone();
+        let watch = guarded.by("viewer", v1::WatchJobRequest { name });
+        open.push(jobs.watch_job(watch).await.unwrap().into_inner());
+    }
+    let last = names.last().unwrap();
+    let watch = |of: &str| guarded.by(of, v1::WatchJobRequest { name: last.clone() });
+    assert_eq!(reason(jobs.watch_job(watch("viewer")).await), Reason::Overloaded);
+    jobs.watch_job(watch("submitter")).await.unwrap();
+    open.pop();
+    // The coordinator learns a little later that the stream is over.
+    while jobs.watch_job(watch("viewer")).await.is_err() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    drop(open);
     guarded.stop().await;
 }

@@ -193,11 +193,18 @@ async fn a_fleet_over_tls_copies_for_those_who_are_known_and_for_nobody_else() {
     let ended = sync::finish(worker).await;
     assert_eq!(ended.code, 5, "{ended:?}");
     assert!(ended.stderr.contains("airflow is a submitter"), "{ended:?}");
-    // Who asked for what is on record: the newest first.
+    assert_on_record(&site, &url).await;
+    // No log shows a token.
+    let token = std::fs::read_to_string(site.path("submitter")).expect("a file");
+    assert!(!coordinator.log().contains(token.trim()));
+}
+
+/// Who asked for what is on record, for operators: the newest first.
+async fn assert_on_record(site: &Site, url: &str) {
     let audit = ["audit", "list", "--principal", "airflow"];
-    let denied = site.ask(&url, Some("viewer"), &audit).await;
+    let denied = site.ask(url, Some("viewer"), &audit).await;
     assert_refused(&denied, "ACCESS_DENIED", "anna is a viewer");
-    let record = site.ask(&url, Some("operator"), &audit).await.succeeded().json;
+    let record = site.ask(url, Some("operator"), &audit).await.succeeded().json;
     let shown: Vec<_> = record["events"].as_array().expect("a list").iter().collect();
     let calls: Vec<_> = shown.iter().map(|of| (&of["call"], &of["outcome"])).collect();
     let expected = [
@@ -209,9 +216,6 @@ async fn a_fleet_over_tls_copies_for_those_who_are_known_and_for_nobody_else() {
     for (shown, expected) in calls.iter().zip(expected) {
         assert_eq!((shown.0.as_str(), shown.1.as_str()), (Some(expected.0), Some(expected.1)));
     }
-    // No log shows a token.
-    let token = std::fs::read_to_string(site.path("submitter")).expect("a file");
-    assert!(!coordinator.log().contains(token.trim()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
