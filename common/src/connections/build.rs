@@ -14,6 +14,7 @@ use object_store::{ClientConfigKey, ClientOptions, ObjectStore, RetryConfig};
 use sha2::{Digest, Sha256};
 
 use super::error::ConnectionError;
+use super::live::LiveSettings;
 use super::local::LocalStore;
 use super::location::Location;
 use super::one_store::principal;
@@ -68,11 +69,12 @@ pub(super) fn build(
     location: &Location,
     options: &Options,
     identity: Option<&str>,
+    live: &LiveSettings,
 ) -> Result<Built, ConnectionError> {
     let Client { store, plain, streaming, facts } = match options {
-        Options::S3(pairs) => s3(name, location, pairs)?,
-        Options::Azure(pairs) => azure(name, location, pairs)?,
-        Options::Gcs(pairs) => gcs(name, location, pairs)?,
+        Options::S3(pairs) => s3(name, location, pairs, live)?,
+        Options::Azure(pairs) => azure(name, location, pairs, live)?,
+        Options::Gcs(pairs) => gcs(name, location, pairs, live)?,
         Options::File => Client {
             store: Arc::new(LocalStore::new(location.local_path())),
             plain: None,
@@ -149,7 +151,12 @@ impl Client {
     }
 }
 
-fn s3(name: &str, at: &Location, pairs: &Pairs<S3Key>) -> Result<Client, ConnectionError> {
+fn s3(
+    name: &str,
+    at: &Location,
+    pairs: &Pairs<S3Key>,
+    live: &LiveSettings,
+) -> Result<Client, ConnectionError> {
     let role = value(pairs, S3Key::RoleArn).is_some();
     if role && value(pairs, S3Key::WebIdentityTokenFile).is_none() {
         let why = "it needs aws_web_identity_token_file: assuming a role from other credentials \
@@ -177,6 +184,9 @@ fn s3(name: &str, at: &Location, pairs: &Pairs<S3Key>) -> Result<Client, Connect
             builder = builder.with_config(*key, value.expose());
         }
     }
+    if let Some(credentials) = live.s3(name, pairs)? {
+        builder = builder.with_credentials(credentials);
+    }
     let region = value(pairs, S3Key::Region).or(value(pairs, S3Key::DefaultRegion));
     let region = region.unwrap_or_default().to_owned();
     let named = builder.get_config_value(&S3Key::Region).unwrap_or_else(|| S3_REGION.to_owned());
@@ -189,7 +199,8 @@ fn s3(name: &str, at: &Location, pairs: &Pairs<S3Key>) -> Result<Client, Connect
     let credentials = Arc::clone(store.credentials());
     // Set once, here: nobody else has the signer yet.
     let _set = signer.set(S3Signer { credentials, region: named });
-    let principal = principal(&endpoint, &region, pairs);
+    // Two commands may tell the same credentials, or others: it is not known.
+    let principal = principal(&endpoint, &region, pairs).filter(|_| !live.has_command());
     let facts = Facts { region, account: String::new(), endpoint, principal };
     let plain = Arc::new(plain);
     // A signature of the body needs all of it.
@@ -208,7 +219,12 @@ fn is_allow_http(is_key: bool, endpoint: &str) -> bool {
     is_key && !endpoint.is_empty()
 }
 
-fn azure(name: &str, at: &Location, pairs: &Pairs<AzureKey>) -> Result<Client, ConnectionError> {
+fn azure(
+    name: &str,
+    at: &Location,
+    pairs: &Pairs<AzureKey>,
+    live: &LiveSettings,
+) -> Result<Client, ConnectionError> {
     let emulator = matches!(value(pairs, AzureKey::UseEmulator), Some("true" | "1" | "yes"));
     let named = value(pairs, AzureKey::AccountName);
     if let (Some(named), Some(in_url)) = (named, at.account.as_deref())
@@ -257,6 +273,9 @@ fn azure(name: &str, at: &Location, pairs: &Pairs<AzureKey>) -> Result<Client, C
             builder = builder.with_config(*key, value.expose());
         }
     }
+    if let Some(credentials) = live.azure(name, pairs)? {
+        builder = builder.with_credentials(credentials);
+    }
     if !endpoint.is_empty() {
         builder = builder.with_endpoint(endpoint.clone());
     }
@@ -265,7 +284,12 @@ fn azure(name: &str, at: &Location, pairs: &Pairs<AzureKey>) -> Result<Client, C
     Ok(Client::new(Arc::new(store), facts))
 }
 
-fn gcs(name: &str, at: &Location, pairs: &Pairs<GcsKey>) -> Result<Client, ConnectionError> {
+fn gcs(
+    name: &str,
+    at: &Location,
+    pairs: &Pairs<GcsKey>,
+    live: &LiveSettings,
+) -> Result<Client, ConnectionError> {
     let endpoint = match value(pairs, GcsKey::BaseUrl) {
         Some(endpoint) => checked_endpoint(name, "google_base_url", endpoint)?,
         None => String::new(),
@@ -281,6 +305,9 @@ fn gcs(name: &str, at: &Location, pairs: &Pairs<GcsKey>) -> Result<Client, Conne
         });
     for (key, value) in pairs {
         builder = builder.with_config(*key, value.expose());
+    }
+    if let Some(credentials) = live.gcs(name, pairs)? {
+        builder = builder.with_credentials(credentials);
     }
     let store = builder.build().map_err(|error| refused(name, error))?;
     Ok(Client::new(Arc::new(store), Facts { endpoint, ..Facts::default() }))

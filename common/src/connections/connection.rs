@@ -9,6 +9,7 @@ use object_store::ObjectStore;
 use tokio::sync::OnceCell;
 
 use super::error::ConnectionError;
+use super::live::LiveSettings;
 use super::location::Location;
 use super::place::{PlaceSettings, place};
 use super::side::Side;
@@ -112,7 +113,18 @@ pub(super) fn named(
         region: settings.region.as_deref(),
         ..PlaceSettings::default()
     };
-    connection(name, location, roles, &options, settings.identity.as_deref(), said)
+    let live = LiveSettings::of(&settings.options);
+    let with = With { identity: settings.identity.as_deref(), live };
+    connection(name, location, roles, &options, &with, said)
+}
+
+/// What a named connection adds to the options of its store.
+#[derive(Default)]
+pub(super) struct With<'a> {
+    /// Replaces the endpoint in the fingerprint.
+    pub(super) identity: Option<&'a str>,
+    /// Credentials that may change.
+    pub(super) live: LiveSettings,
 }
 
 /// Builds a connection with the root `location`.
@@ -124,10 +136,10 @@ pub(super) fn connection(
     mut location: Location,
     roles: Vec<Side>,
     options: &settings::Options,
-    identity: Option<&str>,
+    with: &With<'_>,
     said: PlaceSettings<'_>,
 ) -> Result<Connection, ConnectionError> {
-    let built = build::build(name, &location, options, identity)?;
+    let built = build::build(name, &location, options, with.identity, &with.live)?;
     // A URI that names the account belongs to a connection whose settings name it.
     location.account = location.account.or(built.account);
     let build::Built { store, plain, streaming, fingerprint, principal, endpoint, .. } = built;

@@ -63,9 +63,6 @@ pub enum ConnectionError {
     /// The key exists, but has a value that cannot be used.
     #[error("{}: {key}: {why}", shown(name))]
     BadKey { name: String, key: String, why: String },
-    /// The key is not implemented yet.
-    #[error("{}: {key} is not built yet: leave it out", shown(name))]
-    NotBuilt { name: String, key: String },
     /// The store's client refuses the settings as a whole.
     #[error("{}: {why}", shown(name))]
     Settings {
@@ -101,10 +98,6 @@ impl ConnectionError {
     /// Returns the failure for a client.
     #[must_use]
     pub fn failure(&self) -> Failure {
-        let reason = match self {
-            Self::NotBuilt { .. } => Reason::Unimplemented,
-            _ => Reason::InvalidArgument,
-        };
-        Failure::new(reason, self.to_string())
+        Failure::new(Reason::InvalidArgument, self.to_string())
     }
 }

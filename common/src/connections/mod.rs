@@ -9,14 +9,16 @@
 //! → [`Connections::open`]; on a worker [`Connections::open_by`] with what the task names. The
 //! command line adds [`Connections::with_ad_hoc`], the only reader of environment settings.
 //!
-//! Layout: `location` (a URI, taken apart) → `settings` (keys and values) → `build`, `local` (the
-//! store) → `connection` → `registry` (all of them) → `probe` (targets are tried); `overlap`
-//! decides whether one table lies inside another, `one_store` whether a store may copy by itself,
-//! `place` where a store is.
+//! Layout: `location` (a URI, taken apart) → `settings` (keys and values) → `live`, `command`
+//! (credentials that change) → `build`, `local` (the store) → `connection` → `registry` (all of
+//! them) → `probe` (targets are tried); `overlap` decides whether one table lies inside another,
+//! `one_store` whether a store may copy by itself, `place` where a store is.
 
 mod build;
+mod command;
 mod connection;
 mod error;
+mod live;
 mod local;
 mod location;
 mod one_store;

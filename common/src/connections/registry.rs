@@ -12,7 +12,7 @@ use object_store::multipart::MultipartStore;
 use object_store::path::Path;
 use sha2::{Digest as _, Sha256};
 
-use super::connection::{Connection, connection, named};
+use super::connection::{Connection, With, connection, named};
 use super::error::ConnectionError;
 use super::local::LocalStore;
 use super::location::{self, Location, Scheme};
@@ -110,7 +110,7 @@ impl Connections {
         let location = Location::parse(&table.uri)?;
         let options = settings::from_environment(&name, location.scheme, side, variables)?;
         let said = PlaceSettings::default();
-        let connection = connection(&name, location, vec![side], &options, None, said)?;
+        let connection = connection(&name, location, vec![side], &options, &With::default(), said)?;
         self.by_name.insert(name, connection);
         Ok(())
     }

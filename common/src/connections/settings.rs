@@ -4,6 +4,7 @@
 //! environment of the command line, where `SOURCE_NAME` and `TARGET_NAME` win over `NAME`.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::str::FromStr;
 
 use object_store::ClientConfigKey as Client;
@@ -40,6 +41,9 @@ pub(super) trait StoreKey: FromStr + AsRef<str> + Copy + Eq {
     /// Returns why the key may not be set.
     fn refused(self) -> Option<&'static str>;
 }
+
+/// The command that tells the credentials of a connection.
+pub(super) const COMMAND: &str = "credential_command";
 
 const FROM_URL: &str = "the url names it";
 const OURS: &str = "it cannot be changed";
@@ -176,9 +180,8 @@ fn typed<K: StoreKey>(
 ) -> Result<Pairs<K>, ConnectionError> {
     let mut pairs = Pairs::<K>::new();
     for (key, value) in keys {
-        if key == "credential_command" {
-            let (name, key) = (name.to_owned(), key.clone());
-            return Err(ConnectionError::NotBuilt { name, key });
+        if key == COMMAND {
+            continue;
         }
         let (typed, value) = typed_one::<K>(name, key, value)?;
         if let Some(why) = typed.refused() {
@@ -206,13 +209,18 @@ fn typed_one<K: StoreKey>(
     if !typed.secret() {
         return Err(unknown(name, key));
     }
-    let text = std::fs::read_to_string(value.expose())
-        .map_err(|error| bad(name, key, format!("cannot read the file: {error}")))?;
-    let text = text.trim();
-    if text.is_empty() {
-        return Err(bad(name, key, "the file is empty"));
+    let text = secret_of_file(Path::new(value.expose())).map_err(|why| bad(name, key, why))?;
+    Ok((typed, text))
+}
+
+/// Reads a secret from its file, without the white space around it.
+pub(super) fn secret_of_file(file: &Path) -> Result<Secret, String> {
+    let text = std::fs::read_to_string(file);
+    let text = text.map_err(|error| format!("cannot read the file: {error}"))?;
+    match text.trim() {
+        "" => Err("the file is empty".to_owned()),
+        text => Ok(Secret::new(text)),
     }
-    Ok((typed, Secret::new(text)))
 }
 
 fn typed_variables<K: StoreKey>(

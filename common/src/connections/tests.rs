@@ -119,7 +119,11 @@ fn keys_that_cannot_be_meant_are_refused_by_name() {
     for (head, keys, part) in [
         (s3, "aws_acess_key_id = \"hunter2\"", "aws_acess_key_id"),
         (s3, "azure_storage_account_name = \"a\"", "azure_storage_account_name"),
-        (s3, "credential_command = \"x\"", "credential_command is not built yet"),
+        (
+            s3,
+            "credential_command = \"x\"\naws_access_key_id = \"hunter2\"",
+            "aws_access_key_id: credential_command tells the credentials",
+        ),
         (s3, "aws_role_arn = \"arn\"", "aws_web_identity_token_file"),
         (s3, "aws_bucket = \"c\"", "the url names it"),
         (s3, "aws_conditional_put = \"disabled\"", "cannot be changed"),

@@ -27,6 +27,16 @@ struct Serving {
     running: JoinHandle<Result<(), Failure>>,
 }
 
+/// Opens a state, once the coordinator before has let go of it.
+async fn opened(place: &Place) -> SqliteStore {
+    loop {
+        match SqliteStore::open(place).await {
+            Err(StateError::Locked { .. }) => tokio::time::sleep(Duration::from_millis(10)).await,
+            opened => return opened.unwrap(),
+        }
+    }
+}
+
 impl Serving {
     async fn start(lake: &Lake) -> Self {
         Self::at(lake, Place::Private).await
@@ -34,10 +44,7 @@ impl Serving {
 
     /// A coordinator with its state there, once the one before has let go of it.
     async fn at(lake: &Lake, place: Place) -> Self {
-        let busy = |error: &StateError| matches!(error, StateError::Locked { .. });
-        while SqliteStore::open(&place).await.err().is_some_and(|error| busy(&error)) {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        drop(opened(&place).await);
         let settings = Settings {
             prices: deepclone_core::price::list_prices(),
             listen: "127.0.0.1:0".parse().unwrap(),
@@ -175,7 +182,7 @@ async fn a_replication_runs_and_pauses_by_its_page() {
 /// Keeps samples of a lag of ten minutes and then ever less, one each five minutes from three hours
 /// ago until two hours ago, as a coordinator that ran then would have.
 async fn keep_lags(place: &Place) {
-    let store = SqliteStore::open(place).await.unwrap();
+    let store = opened(place).await;
     let rows = store.replication_rows().await.unwrap();
     let owner = rows.iter().find(|row| row.key.kind == "spec").unwrap().key.owner.clone();
     let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
