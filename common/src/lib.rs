@@ -10,7 +10,7 @@
 //! * [`local_folder`]: a table's folder on this machine's disk.
 //! * [`clock`] and [`random`]: the time of day and random ids, which a simulation sets.
 //! * `allocator`: the memory allocator of every process.
-//! * [`access`]: who asks: tokens, certificates, and the file with the principals.
+//! * [`access`]: who asks: tokens, JWTs, certificates, and the file with the principals.
 //! * [`tls`], [`dial`] and [`listener`]: connections between our processes.
 //! * [`reloaded`]: a value that follows its files.
 //! * [`telemetry`], [`shutdown`], [`http`]: what every process needs around its work.

@@ -7,8 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
-use super::token::digest;
 use crate::listener::Peer;
+use crate::secret::Secret;
 
 /// What a request shows of who makes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,8 +16,8 @@ pub enum Credential {
     None,
     /// A header that is none of ours.
     Malformed,
-    /// The digest of a token.
-    Token([u8; 32]),
+    /// A token of ours, or a JWT.
+    Token(Secret),
     /// The names in a verified certificate.
     Certificate(Arc<[String]>),
 }
@@ -35,7 +35,7 @@ impl Credential {
             },
             (Some(value), None) => {
                 let token = value.to_str().ok().and_then(token);
-                token.map_or(Self::Malformed, |token| Self::Token(digest(&token)))
+                token.map_or(Self::Malformed, |token| Self::Token(Secret::new(token)))
             }
             (Some(_), Some(_)) => Self::Malformed,
         }
@@ -79,7 +79,7 @@ mod tests {
         };
         let (bare, named) = (peer(&[]), peer(&["worker.example"]));
         let certificate = Credential::Certificate(Arc::clone(&named.names));
-        let secret = Credential::Token(digest("secret"));
+        let secret = Credential::Token(Secret::new("secret"));
         let basic = format!("Basic {}", STANDARD.encode("anna:secret"));
         for (values, peer, expected) in [
             (&[][..], None, Credential::None),
@@ -93,7 +93,9 @@ mod tests {
             (&["Basic ???"], None, Credential::Malformed),
             (&["Bearer secret", "Bearer other"], None, Credential::Malformed),
         ] {
-            assert_eq!(Credential::of(&headers(values), peer), expected, "{values:?}");
+            let shown = Credential::of(&headers(values), peer);
+            assert_eq!(shown, expected, "{values:?}");
+            assert!(!format!("{shown:?}").contains("\"secret"), "{shown:?}");
         }
     }
 }

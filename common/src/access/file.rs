@@ -9,12 +9,14 @@ use deepclone_core::unix_time::UnixTime;
 use serde::Deserialize;
 use toml::value::Datetime;
 
-use super::policy::{AccessPolicy, KnownToken};
+use super::jwt::{ClaimMatch, OidcSettings, OpenKeys, TokenIssuer};
+use super::policy::{AccessPolicy, KnownBy, KnownToken};
 use super::token::digest_of_hex;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct AccessFile {
+    oidc: Option<OidcSettings>,
     #[serde(default)]
     principals: Vec<PrincipalSettings>,
 }
@@ -30,6 +32,7 @@ struct PrincipalSettings {
     tokens: Vec<TokenSettings>,
     #[serde(default)]
     certificates: Vec<String>,
+    jwt: Option<toml::Value>,
 }
 
 #[derive(Deserialize)]
@@ -39,19 +42,19 @@ struct TokenSettings {
     expires: Option<Datetime>,
 }
 
-/// Reads who may ask from the file.
-pub(super) fn read(file: &Path) -> Result<AccessPolicy, Failure> {
+/// Reads who may ask from the file. Keys of JWTs that are open stay so.
+pub(super) fn read(file: &Path, open: &OpenKeys) -> Result<AccessPolicy, Failure> {
     let failed = |what: String| {
         let message = format!("access.file {}: {what}", file.display());
         Failure::new(Reason::InvalidArgument, message)
     };
     let text = std::fs::read_to_string(file)
         .map_err(|error| failed(format!("it cannot be read: {error}")))?;
-    parse(&text).map_err(failed)
+    parse(&text, open).map_err(failed)
 }
 
 /// Parses the text of the file. No error shows a digest.
-fn parse(text: &str) -> Result<AccessPolicy, String> {
+fn parse(text: &str, open: &OpenKeys) -> Result<AccessPolicy, String> {
     let file: AccessFile = toml::from_str(text).map_err(|error| {
         let start = error.span().map_or(0, |span| span.start.min(text.len()));
         let line = text.as_bytes()[..start].iter().filter(|byte| **byte == b'\n').count() + 1;
@@ -78,6 +81,17 @@ fn parse(text: &str) -> Result<AccessPolicy, String> {
         names.push(name.clone());
         add(&mut policy, settings).map_err(|what| format!("principal {name:?}: {what}"))?;
     }
+    if file.oidc.is_none() && policy.has_claims() {
+        return Err("jwt: whose JWTs count is not said: write [oidc]".to_owned());
+    }
+    // Last: no source of keys is opened for a file with a mistake.
+    match file.oidc {
+        None => open.close(),
+        Some(settings) => {
+            let issuer = TokenIssuer::new(settings, open);
+            policy.issuer = Some(issuer.map_err(|what| format!("[oidc]: {what}"))?);
+        }
+    }
     Ok(policy)
 }
 
@@ -87,8 +101,10 @@ fn add(policy: &mut AccessPolicy, settings: PrincipalSettings) -> Result<(), Str
         read_from: reach("read_from", settings.read_from)?,
         write_to: reach("write_to", settings.write_to)?,
     };
-    if settings.tokens.is_empty() && settings.certificates.is_empty() {
-        let what = "nothing tells who it is: write tokens = [{ sha256 = \"…\" }], or certificates";
+    let claims = settings.jwt.as_ref().map(ClaimMatch::parse).transpose()?.unwrap_or_default();
+    if settings.tokens.is_empty() && settings.certificates.is_empty() && claims.is_empty() {
+        let what = "nothing tells who it is: write tokens = [{ sha256 = \"…\" }], certificates \
+                    or jwt";
         return Err(what.to_owned());
     }
     if settings.certificates.iter().any(String::is_empty) {
@@ -96,8 +112,9 @@ fn add(policy: &mut AccessPolicy, settings: PrincipalSettings) -> Result<(), Str
     }
     let tokens = settings.tokens.iter().map(token).collect::<Result<_, _>>()?;
     let principal = Principal { name: settings.name, role, scope };
+    let by = KnownBy { tokens, certificates: settings.certificates, claims };
     policy
-        .add(principal, tokens, settings.certificates)
+        .add(principal, by)
         .map_err(|what| format!("{what}: one of them is another principal's, or there twice"))
 }
 
@@ -128,13 +145,14 @@ mod tests {
 
     use super::super::credential::Credential;
     use super::super::policy::UnknownCaller;
-    use super::super::token::{digest, new_token};
+    use super::super::token::new_token;
     use super::*;
+    use crate::secret::Secret;
 
     const NOW: UnixTime = UnixTime(1_796_000_000_000);
 
     fn shown(token: &str) -> Credential {
-        Credential::Token(digest(token))
+        Credential::Token(Secret::new(token))
     }
 
     #[test]
@@ -158,7 +176,7 @@ mod tests {
             "#,
             old.sha256, new.sha256
         );
-        let policy = parse(&text).unwrap();
+        let policy = parse(&text, &OpenKeys::default()).unwrap();
         let expires = UnixTime(1_796_083_200_000);
         let who = |token: &str, now| policy.who(&shown(token), now).map(|who| who.name.clone());
         let (old, new) = (old.token.expose(), new.token.expose());
@@ -214,7 +232,7 @@ mod tests {
             ([one(&known), one("certificates = [\"x\"]")].join("\n"), "is there twice"),
             ([one(&known), one(&known).replace("\"a\"", "\"b\"")].join("\n"), "another principal"),
         ] {
-            let what = parse(&text).map(|_| ()).unwrap_err();
+            let what = parse(&text, &OpenKeys::default()).map(|_| ()).unwrap_err();
             assert!(what.contains(part), "{text}: {what}");
             assert!(!what.contains(&sha256) && !what.contains('\n'), "{what}");
         }

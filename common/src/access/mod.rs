@@ -4,11 +4,13 @@
 //!
 //! * `credential`: what a request shows.
 //! * `file`: `access.toml`.
+//! * `jwt`: JWTs of an identity provider.
 //! * `policy`: credential → principal.
 //! * `token`: tokens, which are kept as digests alone.
 
 mod credential;
 mod file;
+mod jwt;
 mod policy;
 mod token;
 
@@ -19,6 +21,7 @@ pub use credential::Credential;
 use deepclone_core::access::Principal;
 use deepclone_core::failure::Failure;
 use deepclone_core::unix_time::UnixTime;
+use jwt::OpenKeys;
 use policy::AccessPolicy;
 pub use policy::UnknownCaller;
 pub use token::{NewToken, new_token};
@@ -30,13 +33,15 @@ use crate::reloaded::Reloaded;
 pub struct Principals(Reloaded<AccessPolicy>);
 
 impl Principals {
-    /// Reads the file.
+    /// Reads the file. Within a tokio runtime alone where it names a URL of keys: a task asks for
+    /// them from then on, until this is dropped.
     ///
     /// # Errors
     /// `INVALID_ARGUMENT` with the file and what is wrong in it.
     pub fn read(file: &Path) -> Result<Self, Failure> {
         let path = file.to_owned();
-        let load = move || file::read(&path);
+        let open = OpenKeys::default();
+        let load = move || file::read(&path, &open);
         Reloaded::new("the file of principals", vec![file.to_owned()], load).map(Self)
     }
 

@@ -1,11 +1,12 @@
 //! Who may make which call: each call of the API by each role, and with no, a wrong, an old and the
-//! right credential; scopes; whose calls a worker's are.
+//! right credential; JWTs; scopes; whose calls a worker's are.
 
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use deepclone_common::access::{Principals, new_token};
 use deepclone_common::listener::Exposure;
 use deepclone_coordinator::config::Settings;
@@ -24,6 +25,9 @@ use deepclone_proto::v1::job_service_client::JobServiceClient;
 use deepclone_proto::v1::replication_service_client::ReplicationServiceClient;
 use prost::Message as _;
 use prost_types::FileDescriptorSet;
+use ring::rand::SystemRandom;
+use ring::signature::{Ed25519KeyPair, KeyPair as _};
+use serde_json::json;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -42,6 +46,46 @@ use crate::support::{Lake, registration};
 const SALES: &str = "read_from = [\"lake/sales\", \"in/sales\"]\n\
                      write_to = [\"lake/dr\", \"out/sales\"]";
 
+/// An identity provider: a key that signs JWTs.
+struct Provider(Ed25519KeyPair);
+
+impl Provider {
+    fn new() -> Self {
+        let key = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).unwrap();
+        Self(Ed25519KeyPair::from_pkcs8(key.as_ref()).unwrap())
+    }
+
+    /// Writes the set of keys; returns the section of the file of principals that names it.
+    fn publish(&self, folder: &Path) -> String {
+        let x = URL_SAFE_NO_PAD.encode(self.0.public_key().as_ref());
+        let key = json!({ "kty": "OKP", "crv": "Ed25519", "kid": "k", "x": x });
+        let file = folder.join("jwks.json");
+        std::fs::write(&file, json!({ "keys": [key] }).to_string()).unwrap();
+        let file = file.display();
+        format!(
+            "[oidc]\nissuer = \"https://id.example\"\naudience = \"deepclone\"\n\
+             jwks_file = \"{file}\"\n"
+        )
+    }
+
+    /// A JWT of somebody in this group, which ends in so many seconds.
+    fn token(&self, group: &str, seconds: i64) -> String {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let end = i64::try_from(now).unwrap() + seconds;
+        // As long as those of people with many groups are.
+        let groups: Vec<_> = (0..200).map(|number| format!("group-of-many-{number}")).collect();
+        let groups = [groups, vec![group.to_owned()]].concat();
+        let header = json!({ "alg": "EdDSA", "kid": "k" });
+        let claims = json!({
+            "iss": "https://id.example", "aud": "deepclone", "exp": end, "groups": groups,
+        });
+        let part = |value: &serde_json::Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let message = format!("{}.{}", part(&header), part(&claims));
+        let signature = URL_SAFE_NO_PAD.encode(self.0.sign(message.as_bytes()));
+        format!("{message}.{signature}")
+    }
+}
+
 /// A coordinator that asks who calls, and the tokens of its principals.
 struct Guarded {
     url: String,
@@ -56,8 +100,15 @@ struct Guarded {
 impl Guarded {
     async fn start(lake: &Lake) -> Self {
         let folder = TempDir::new().unwrap();
-        let mut text = String::new();
-        let mut tokens = Vec::new();
+        let (provider, stranger) = (Provider::new(), Provider::new());
+        let mut text = provider.publish(folder.path());
+        let mut tokens = vec![
+            ("jwt of viewer", provider.token("viewer", 600)),
+            ("jwt of submitter", provider.token("submitter", 600)),
+            ("jwt of nobody", provider.token("nobody", 600)),
+            ("jwt that is over", provider.token("submitter", -61)),
+            ("jwt of a stranger", stranger.token("submitter", 600)),
+        ];
         for (name, role, more) in [
             ("viewer", Role::Viewer, ""),
             ("submitter", Role::Submitter, ""),
@@ -69,8 +120,9 @@ impl Guarded {
         ] {
             let (current, old) = (new_token(), new_token());
             text += &format!(
-                "[[principals]]\nname = \"{name}\"\nrole = \"{role}\"\n{more}\ntokens = [{{ sha256 \
-                 = \"{}\" }}, {{ sha256 = \"{}\", expires = 2020-01-01T00:00:00Z }}]\n",
+                "[[principals]]\nname = \"{name}\"\nrole = \"{role}\"\n{more}\n\
+                 jwt = {{ groups = \"{name}\" }}\ntokens = [{{ sha256 = \"{}\" }}, \
+                 {{ sha256 = \"{}\", expires = 2020-01-01T00:00:00Z }}]\n",
                 current.sha256, old.sha256
             );
             tokens.push((name, current.token.expose().to_owned()));
@@ -196,6 +248,42 @@ async fn each_call_is_open_to_its_roles_alone() {
         ("/deepclone.v1.JobService/DropJob", "nobody", Some(Reason::Unauthenticated)),
     ] {
         assert_eq!(guarded.refusal(path, name).await, expected, "{name} {path}");
+    }
+    guarded.stop().await;
+}
+
+#[tokio::test]
+async fn a_jwt_of_a_submitter_creates_a_job_and_that_of_a_viewer_does_not() {
+    let lake = Lake::new();
+    lake.commit("orders", 0, &[("a", b"1")]);
+    let guarded = Guarded::start(&lake).await;
+    let mut jobs = JobServiceClient::new(guarded.channel.clone());
+    let create = |name: &str| {
+        let spec = Some(lake.spec("orders", "copy"));
+        let job = v1::Job { spec, ..Default::default() };
+        guarded.by(name, v1::CreateJobRequest { job: Some(job), ..Default::default() })
+    };
+    for (name, expected, part) in [
+        ("jwt of viewer", Reason::AccessDenied, "viewer is a viewer"),
+        ("jwt of nobody", Reason::Unauthenticated, "knows nobody by this credential"),
+        ("jwt that is over", Reason::Unauthenticated, "the time of this token is over"),
+        ("jwt of a stranger", Reason::Unauthenticated, "knows nobody by this credential"),
+    ] {
+        let failure = from_status(&jobs.create_job(create(name)).await.unwrap_err());
+        assert_eq!(failure.reason, expected, "{name}");
+        assert!(failure.message.contains(part), "{name}: {failure}");
+    }
+    let made = jobs.create_job(create("jwt of submitter")).await.unwrap().into_inner();
+    let look = v1::GetJobRequest { name: made.name.clone() };
+    let seen = jobs.get_job(guarded.by("jwt of viewer", look)).await.unwrap().into_inner();
+    assert_eq!(seen.name, made.name);
+    for (name, status) in [("jwt of viewer", 200), ("jwt that is over", 401)] {
+        let (_, token) = guarded.tokens.iter().find(|(of, _)| *of == name).unwrap();
+        let password = format!("Basic {}", STANDARD.encode(format!("anybody:{token}")));
+        for (path, shown) in [("/metrics", format!("Bearer {token}")), ("/", password)] {
+            let answer = guarded.http("GET", path, Some(&shown)).await;
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{name} {path}: {answer}");
+        }
     }
     guarded.stop().await;
 }
