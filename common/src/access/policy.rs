@@ -29,7 +29,14 @@ pub enum UnknownCaller {
 
 impl From<UnknownCaller> for Failure {
     fn from(error: UnknownCaller) -> Self {
-        Self::new(Reason::Unauthenticated, error.to_string())
+        let reason = match error {
+            UnknownCaller::NoCredential | UnknownCaller::Nobody | UnknownCaller::Expired => {
+                Reason::Unauthenticated
+            }
+            // The same credential may count in a minute: a worker waits instead of giving up.
+            UnknownCaller::KeyAsked => Reason::CoordinatorUnavailable,
+        };
+        Self::new(reason, error.to_string())
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use deepclone_core::unix_time::UnixTime;
 use serde_json::json;
+use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
 use super::super::asked::{AskedKeys, AskingPace};
@@ -153,7 +154,7 @@ impl Clients {
 
     /// Shows a token until it counts.
     async fn until_it_counts(&self, signer: &Signer) {
-        for _ in 0..500 {
+        for _ in 0..6000 {
             match self.judge(signer) {
                 Judged::Counts(_) => return,
                 Judged::KeyAsked => sleep(Duration::from_millis(10)).await,
@@ -215,12 +216,16 @@ async fn a_source_stays_open_while_the_file_names_it() {
     clients.issuer = TokenIssuer::new(settings(&server.url()), &clients.open).unwrap();
     assert!(matches!(clients.judge(&signer), Judged::Counts(_)));
     assert_eq!(server.asked(), asked);
-    // Another place is another source, and so is the same one after it was let go.
+    // Another place is another source, and so is the same one after a file without any.
     let other = KeyServer::start(ServerAnswer::Keys(key_set(&[&signer]))).await;
     clients.issuer = TokenIssuer::new(settings(&other.url()), &clients.open).unwrap();
     assert_eq!(clients.judge(&signer), Judged::KeyAsked);
     clients.until_it_counts(&signer).await;
-    clients.open.close();
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("access.toml");
+    let without = "[[principals]]\nname = \"x\"\nrole = \"viewer\"\ncertificates = [\"x\"]";
+    std::fs::write(&file, without).unwrap();
+    crate::access::file::read(&file, &clients.open).unwrap();
     clients.issuer = TokenIssuer::new(settings(&other.url()), &clients.open).unwrap();
     assert_eq!(clients.judge(&signer), Judged::KeyAsked);
 }

@@ -4,6 +4,8 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use deepclone_core::failure::Failure;
+use deepclone_core::reason::Reason;
 use deepclone_core::unix_time::UnixTime;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -208,7 +210,9 @@ fn the_log_says_what_is_wrong_and_a_caller_is_told_less() {
         for secret in token.split('.') {
             assert!(!log.contains(secret), "{log}");
         }
-        let told = expected.to_string();
+        let told = Failure::from(expected);
+        assert_eq!(told.reason, Reason::Unauthenticated);
+        let told = told.message;
         assert!(!told.contains("iss") && !told.contains("signature"), "{told}");
     }
     let token = known.token(&json!({}));
@@ -249,5 +253,7 @@ async fn a_key_that_is_asked_for_is_said_to_be() {
     let shown = Credential::Token(Secret::new(&*token));
     let refused = principals.who(&shown, NOW).unwrap_err();
     assert_eq!(refused, UnknownCaller::KeyAsked);
-    assert!(refused.to_string().contains("is being asked for"));
+    let told = Failure::from(refused);
+    assert_eq!(told.reason, Reason::CoordinatorUnavailable);
+    assert!(told.message.contains("is being asked for"), "{told}");
 }
