@@ -19,7 +19,8 @@
 //! * [`pages`]: what people see and do in a browser.
 //! * [`standing`]: what they meet: sources that fail or are replaced, held jobs, shared limits.
 //! * [`looks`]: replicas that somebody changed, and sources that are other tables.
-//! * [`access`]: who may make which call.
+//! * [`access`]: who may make which call; [`floods`]: how many; [`on_record`]: what is kept of
+//!   them; [`guarded`]: a coordinator that asks who calls.
 //! * [`services`]: reflection, health, the process itself.
 #![expect(
     clippy::unwrap_used,
@@ -35,10 +36,13 @@ mod costs;
 mod declared;
 mod durability;
 mod evidence;
+mod floods;
+mod guarded;
 mod history;
 mod jobs;
 mod limits;
 mod looks;
+mod on_record;
 mod owners;
 mod pages;
 mod planning;
