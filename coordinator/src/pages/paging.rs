@@ -3,7 +3,7 @@
 use axum::http::Uri;
 use maud::{Markup, html};
 
-use super::replication::LagSpan;
+use super::replication::lag::LagSpan;
 use super::words::grouped;
 
 /// Rows on a page.

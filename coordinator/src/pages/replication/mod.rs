@@ -6,7 +6,7 @@
 //! * `declared`: what its file says.
 
 mod declared;
-mod lag;
+pub(super) mod lag;
 mod rounds;
 mod slots;
 mod tables;
@@ -16,7 +16,6 @@ use std::time::Duration;
 use deepclone_core::unix_time::UnixTime;
 use maud::{Markup, html};
 
-pub(super) use self::lag::LagSpan;
 use super::causes::causes;
 use super::clock::PageClock;
 use super::fleet::cause_list;
