@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::order::Order;
-use super::record::{ReplicationRecord, SkipReason};
+use super::record::ReplicationRecord;
 use super::round::OpenRound;
 use crate::calendar::windows::WindowState;
 use crate::replication::ReplicationTrigger;
@@ -159,15 +159,6 @@ impl Replication {
             wanted.since = wanted.since.min(now);
         }
         self.poll.at = self.poll.at.min(now.after(self.poll.interval));
-    }
-
-    /// The reason for which a slot that comes now has no round, if that is decided by now.
-    pub(super) fn off_reason(&self) -> Option<SkipReason> {
-        match self.record.pause {
-            _ if self.record.is_retired => Some(SkipReason::Withdrawn),
-            Some(_) => Some(SkipReason::Paused),
-            None => None,
-        }
     }
 }
 

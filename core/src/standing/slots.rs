@@ -101,13 +101,11 @@ impl Replication {
 
     /// Follows a change of the order. Slots that nothing was decided of are those of a pause.
     pub(super) fn apply_order(&mut self, order: Order, context: &mut StepContext<'_>) {
-        let why = self.off_reason();
-        if let Some(why) = why
+        if self.record.pause.is_some()
             && order.trigger != self.order.trigger
             && let Some(came) = self.take_slots_until(context.now.before(self.delay))
-            && !self.record.is_retired
         {
-            self.skip(came.newest, came.count, why, context);
+            self.skip(came.newest, came.count, SkipReason::Paused, context);
         }
         self.set_order(order, context.now);
     }

@@ -137,6 +137,29 @@ fn a_budget_that_slows_or_alerts_holds_nothing() {
 }
 
 #[test]
+fn a_job_that_is_slowed_stays_so_until_the_next_month() {
+    let slow = budget(100, AtLimit::Slow { bytes_per_second: 7 });
+    let order = Order { budgets: vec![slow], ..quarterly() };
+    let mut rig = rig(order.clone(), &[0]);
+    rig.said();
+    planned(&mut rig, 0, 120);
+    rig.check(&["12:15 slow 0 to 7", "12:15 release 0"]);
+    rig.apply(order);
+    rig.check(&[]);
+}
+
+#[test]
+fn a_clock_that_is_set_back_to_a_month_that_is_spent_stops_a_job() {
+    let mut rig = rig(within(100), &[0]);
+    planned(&mut rig, 0, 90);
+    sent(&mut rig, 0, 100);
+    wait_for_december(&mut rig);
+    assert!(rig.said().contains(&"2026-12-01T00:00 release 0".to_owned()));
+    rig.jump("30T23:59");
+    rig.check(&["30T23:59 hold 0"]);
+}
+
+#[test]
 fn windows_and_budgets_hold_together() {
     let mut rig = rig(Order { windows: closed("12:20", "12:40"), ..within(100) }, &[0, 1]);
     rig.said();

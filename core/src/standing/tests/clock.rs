@@ -38,6 +38,22 @@ fn a_clock_that_is_set_back_stalls_nothing_and_repeats_nothing() {
 }
 
 #[test]
+fn a_slot_with_a_delay_is_not_repeated_when_the_clock_is_set_back_to_it() {
+    let mut order = quarterly();
+    let schedule = Schedule::every(15 * MINUTE).unwrap().with_spread(10 * MINUTE).unwrap();
+    order.trigger = ReplicationTrigger::Slots(schedule);
+    let delay = order.delay();
+    assert!(delay > MINUTE);
+    let mut rig = Rig::of(order);
+    rig.until(&shown(time("12:15").after(delay)));
+    rig.nothing_behind();
+    rig.said();
+    rig.jump("12:15");
+    rig.until("12:29");
+    rig.check(&[]);
+}
+
+#[test]
 fn a_clock_that_is_set_ahead_and_back_makes_two_rounds() {
     let mut rig = Rig::of(quarterly());
     rig.jump("28T12:05");

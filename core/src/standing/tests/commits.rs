@@ -103,3 +103,28 @@ fn a_notice_for_a_schedule_is_nothing() {
     source_changed(&mut rig);
     rig.check(&[]);
 }
+
+#[test]
+fn a_round_without_tables_and_an_order_of_the_same_trigger_bring_no_poll_forward() {
+    let mut rig = rig();
+    for at in ["12:06", "12:08", "12:12"] {
+        polled(&mut rig, &[]);
+        rig.until(at);
+    }
+    polled(&mut rig, &[]);
+    rig.said();
+    rig.apply(Order { priority: 3, ..following() });
+    rig.check(&[]);
+    for (tables, next) in [(&[][..], "12:18"), (&[4], "12:19")] {
+        rig.run_requested();
+        rig.behind("a", tables);
+        if let [table] = tables {
+            rig.ended(*table, JobOutcome::Done);
+        }
+        rig.said();
+        rig.until(next);
+        rig.check(&[&format!("{next} poll")]);
+        polled(&mut rig, &[]);
+        rig.said();
+    }
+}

@@ -5,6 +5,7 @@ mod budgets;
 mod clock;
 mod commits;
 mod held;
+mod invariants;
 mod missed;
 mod overlap;
 mod pauses;
@@ -381,6 +382,8 @@ fn one_that_is_retired_ends_what_runs_and_begins_nothing() {
     rig.check(&[]);
     rig.ended(1, JobOutcome::Done);
     rig.check(&["12:50 ended 1: 1 0 2"]);
+    // A pause of it would outlast its return.
+    rig.paused(None);
     assert_eq!(rig.state(), StandingState::Retired);
     rig.restart("13:50");
     rig.until("14:10");

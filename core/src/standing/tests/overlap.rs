@@ -59,3 +59,14 @@ fn a_queued_slot_and_later_ones_may_wait_for_the_windows_together() {
     rig.until("14:00");
     rig.check(&["14:00 began 3: missed 14:00 (5)", "14:00 probe 3"]);
 }
+
+#[test]
+fn what_was_queued_takes_later_slots_along_when_the_order_queues_no_more() {
+    let mut rig = long_round(OverlapPolicy::QueueOne);
+    rig.said();
+    rig.apply(quarterly());
+    rig.until("13:00");
+    rig.check(&[]);
+    rig.ended(0, JobOutcome::Done);
+    rig.check(&["13:00 ended 1: 1 0 0", "13:00 began 2: missed 13:00 (2)", "13:00 probe 2"]);
+}

@@ -120,3 +120,18 @@ fn what_waits_when_a_pause_begins_is_withdrawn_but_for_requests() {
     rig.resumed();
     rig.check(&["13:05 skipped 13:00 (3): Paused", "13:05 began 1: by hand", "13:05 probe 1"]);
 }
+
+#[test]
+fn another_schedule_in_a_pause_leaves_the_slots_of_the_old_one_to_the_pause() {
+    let mut rig = Rig::of(quarterly());
+    rig.paused(None);
+    rig.until("12:50");
+    // The same schedule again: the end of the pause tells what came.
+    rig.apply(Order { priority: 3, ..quarterly() });
+    rig.check(&[]);
+    rig.apply(every(HOUR));
+    rig.check(&["12:50 skipped 12:45 (3): Paused"]);
+    rig.until("13:10");
+    rig.resumed();
+    rig.check(&["13:10 skipped 13:00 (1): Paused"]);
+}

@@ -36,6 +36,11 @@ fn other_failures_and_cancelled_jobs_are_not_tried_again() {
     rig.check(&["13:00 submit 1.2.0", "13:00 ended 1: 1 1 1"]);
     let ended = rig.standing.view(id("a")).unwrap().last_ended.unwrap();
     assert!(!ended.outcome.is_complete());
+    rig.until("14:00");
+    rig.behind("a", &[0]);
+    rig.ended(0, JobOutcome::Done);
+    let ended = rig.standing.view(id("a")).unwrap().last_ended.unwrap();
+    assert!(ended.outcome.is_complete());
 }
 
 #[test]
@@ -53,4 +58,14 @@ fn a_probe_is_tried_again_too() {
     rig.check(&["13:21 ended 1: probe failed"]);
     rig.until("14:00");
     rig.check(&["14:00 began 2: slot 14:00", "14:00 probe 2"]);
+}
+
+#[test]
+fn one_that_is_retired_is_not_probed_again() {
+    let mut rig = Rig::of(every(HOUR));
+    rig.until("13:00");
+    rig.probed("a", ProbeResult::Failed);
+    rig.said();
+    rig.event(StandingEvent::Retired { replication: id("a") });
+    rig.check(&["13:00 ended 1: probe failed"]);
 }

@@ -40,6 +40,15 @@ fn rounds_in_all_and_of_a_pair_are_limited() {
 }
 
 #[test]
+fn the_places_of_a_pair_are_not_more_than_its_rounds() {
+    for (of_pair, under_way_at_once) in [(1, 1), (2, 2), (4, 3)] {
+        let mut rig = rig(9, of_pair, &[("a", 1, 0), ("b", 1, 0), ("c", 1, 0)]);
+        rig.until("12:15");
+        assert_eq!(under_way(&rig).len(), under_way_at_once, "{of_pair}");
+    }
+}
+
+#[test]
 fn the_highest_priority_is_first_then_the_longest_wait() {
     let mut rig = rig(1, 1, &[("a", 1, 0), ("b", 1, 0), ("c", 1, 5), ("d", 1, 0)]);
     rig.event(StandingEvent::RunRequested { replication: id("d") });

@@ -12,6 +12,7 @@ fn a_view_says_what_is_done_and_until_when() {
     assert_eq!(rig.state(), StandingState::Copying);
     rig.ended(0, JobOutcome::Done);
     rig.ended(1, JobOutcome::Failed { is_retryable: true });
+    assert_eq!(rig.state(), StandingState::Copying);
     let view = rig.standing.view(id("a")).unwrap();
     let want = StandingRound {
         number: 1,
@@ -28,6 +29,34 @@ fn a_view_says_what_is_done_and_until_when() {
     assert_eq!((view.round, view.next), (Some(want), Some(time("12:30"))));
     assert_eq!(rig.standing.view(id("b")), None);
     assert_eq!(rig.standing.replications().collect::<Vec<_>>(), [id("a")]);
+}
+
+#[test]
+fn a_view_counts_the_tables_of_a_round() {
+    let mut rig = Rig::of(Order { windows: closed("12:20", "12:40"), ..quarterly() });
+    rig.until("12:15");
+    rig.behind("a", &[0, 1, 2, 3, 4, 5, 6]);
+    rig.ended(0, JobOutcome::Done);
+    rig.ended(1, JobOutcome::Failed { is_retryable: false });
+    rig.ended(2, JobOutcome::Cancelled);
+    let round = |rig: &Rig| rig.standing.view(id("a")).unwrap().round.unwrap();
+    let running = StandingRound {
+        number: 1,
+        cause: RoundCause::Slot(time("12:15")),
+        began: time("12:15"),
+        waiting: 2,
+        running: 2,
+        held: 0,
+        retrying: 0,
+        done: 1,
+        failed: 1,
+        cancelled: 1,
+    };
+    assert_eq!(round(&rig), running);
+    rig.until("12:20");
+    rig.ended(3, JobOutcome::Failed { is_retryable: true });
+    let held = StandingRound { running: 0, held: 1, retrying: 1, ..running };
+    assert_eq!(round(&rig), held);
 }
 
 /// The fates of the next slots, in words.
