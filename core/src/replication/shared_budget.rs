@@ -180,4 +180,14 @@ mod tests {
             "{errors:?}"
         );
     }
+
+    #[test]
+    fn a_set_has_at_most_so_many_budgets() {
+        let many = |count: usize| -> Vec<SharedBudgetSpec> {
+            (0..count).map(|number| budget(owner(&number.to_string()))).collect()
+        };
+        assert_eq!(check_budgets(&many(1_000)).unwrap().len(), 1_000);
+        let errors = check_budgets(&many(1_001)).unwrap_err();
+        assert_eq!(errors[0].to_string(), "budget: there are 1001, at most 1000");
+    }
 }

@@ -9,6 +9,7 @@ use super::*;
 use crate::budget::AtLimit;
 use crate::calendar::schedule::Schedule;
 use crate::calendar::window::WindowKind;
+use crate::calendar::windows::Windows;
 use crate::calendar::zone::Zone;
 use crate::unix_time::UnixTime;
 
@@ -380,4 +381,114 @@ fn all_mistakes_are_told_at_once() {
             "jobs_at_once: write 1 to 64",
         ],
     )]);
+}
+
+#[test]
+fn what_is_at_its_bound_is_no_mistake() {
+    refused(&[
+        (|spec| spec.close_grace = 24 * 60 * MINUTE, &[]),
+        (|spec| spec.bandwidth[0].bytes_per_second = 128 << 10, &[]),
+        (|spec| spec.labels = BTreeMap::from([("x".repeat(128), "x".repeat(128))]), &[]),
+        (|spec| spec.takes_over = (0..32).map(|at| name(&format!("a{at}"))).collect(), &[]),
+        (|spec| due(spec, DueSpec::OnCommit { poll_min: MINUTE, poll_max: 60 * MINUTE }), &[]),
+        (
+            |spec| {
+                let (poll_min, poll_max) = (Duration::from_secs(1), 24 * 60 * MINUTE);
+                due(spec, DueSpec::OnCommit { poll_min, poll_max });
+                spec.max_lag = None;
+            },
+            &[],
+        ),
+        (|spec| due(spec, DueSpec::OnCommit { poll_min: MINUTE, poll_max: MINUTE }), &[]),
+        (
+            |spec| {
+                spec.include = (0..1_000).map(|at| format!("a{at}")).collect();
+                spec.max_lag = None;
+                due(spec, DueSpec::At { times: quarters(0..24), days: "daily".into() });
+            },
+            &[],
+        ),
+        (
+            |spec| {
+                spec.include = (0..1_001).map(|at| format!("a{at}")).collect();
+                let mut times = quarters(0..24);
+                times.push("00:01".into());
+                due(spec, DueSpec::At { times, days: "daily".into() });
+            },
+            &[
+                "include: there are 1001, at most 1000",
+                "schedule.at: there are 97 times, at most 96",
+            ],
+        ),
+    ]);
+}
+
+/// Each quarter of these hours.
+fn quarters(hours: std::ops::Range<u32>) -> Vec<String> {
+    let times = hours.flat_map(|hour| (0..4).map(move |part| (hour, 15 * part)));
+    times.map(|(hour, minute)| format!("{hour:02}:{minute:02}")).collect()
+}
+
+#[test]
+fn one_mistake_is_told_once() {
+    refused(&[
+        (
+            |spec| {
+                let times = texts(&["2:00", "02:00"]);
+                due(spec, DueSpec::At { times, days: "daily".into() });
+            },
+            &["schedule.at[0]: \"2:00\" is no time of day: write it as 09:30, from 00:00 to 23:59"],
+        ),
+        (
+            |spec| spec.windows = vec![window(WindowKind::Deny, "sat", "25:00", "09:00")],
+            &["window[0].from: \"25:00\" is no time of day: write it as 09:30, from 00:00 to \
+               23:59"],
+        ),
+    ]);
+}
+
+#[test]
+fn windows_may_end_at_any_minute_and_be_closed_now() {
+    refused(&[
+        (|spec| spec.windows = vec![window(WindowKind::Deny, "sat", "23:30", "00:00")], &[]),
+        (|spec| spec.windows = vec![window(WindowKind::Deny, "sat", "23:30", "00:01")], &[]),
+        (
+            |spec| {
+                spec.windows = vec![window(WindowKind::Deny, "daily", "00:00", "14:00")];
+                spec.max_lag = None;
+            },
+            &[],
+        ),
+    ]);
+}
+
+#[test]
+fn open_hours_are_those_of_the_windows_that_mean_something() {
+    let night = time("2026-11-26T23:00Z");
+    let mut spec = spec();
+    spec.windows.push(window(WindowKind::Deny, "weekdays", "00:00", "24:00"));
+    let hours = spec.open_hours();
+    assert!(hours.at(now()).is_open && !hours.at(night).is_open);
+    spec.time_zone = "Mars".into();
+    assert_eq!(spec.open_hours(), Windows::default());
+}
+
+#[test]
+fn a_shared_budget_holds_those_of_its_owner_or_its_two_connections() {
+    let pair = |source: &str, target: &str| {
+        let (source, target) = (source.to_owned(), target.to_owned());
+        BudgetScope::Pair { source, target }
+    };
+    for (scope, holds) in [
+        (BudgetScope::Owner("team-finance".into()), true),
+        (BudgetScope::Owner("team-sales".into()), false),
+        (pair("prod", "dr"), true),
+        (pair("prod", "bi"), false),
+        (pair("test", "dr"), false),
+        (pair("test", "bi"), false),
+    ] {
+        assert_eq!(scope.holds(&spec()), holds, "{scope:?}");
+    }
+    let ownerless = ReplicationSpec { owner: None, ..spec() };
+    assert!(!BudgetScope::Owner("team-finance".into()).holds(&ownerless));
 }

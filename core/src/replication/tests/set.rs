@@ -50,6 +50,10 @@ fn what_two_replications_may_not_share_is_told() {
             &[("a", "dr", &["s/t"], &[]), ("b", "dr", &["r", "s/*"], &[])],
             &["replication[1].include: a keeps s/t at dr, too"],
         ),
+        (
+            &[("a", "bi", &["x"], &[]), ("b", "dr", &["x"], &[]), ("c", "dr", &["x"], &[])],
+            &["replication[2].include[0]: b keeps x at dr, too"],
+        ),
         // One of them excludes it.
         (&[("a", "dr", &["s/*"], &[]), ("b", "dr", &["r"], &[])], &[]),
     ];
@@ -80,4 +84,7 @@ fn mistakes_of_each_come_before_those_of_two() {
     let many = vec![spec(); 1_001];
     let errors = check_set(&many, now()).unwrap_err();
     assert_eq!(errors[0].to_string(), "replication: there are 1001, at most 1000");
+    let literal = ReplicationSpec { include: texts(&["x"]), max_lag: None, ..spec() };
+    let errors = check_set(&vec![literal; 1_000], now()).unwrap_err();
+    assert_eq!(errors[0].to_string(), "replication[1].name: orders-dr is there twice");
 }
