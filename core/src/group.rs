@@ -155,6 +155,8 @@ mod tests {
                 }
             }
             assert_eq!(end, (plan.all().end, size));
+            let counts = plan.tasks().map(PartRange::count);
+            assert_eq!(counts.sum::<usize>(), plan.all().end as usize, "{size}");
             assert!(u64::from(plan.all().end) <= PARTS_MAX, "{size}");
         }
     }

@@ -181,6 +181,7 @@ mod tests {
         let id = Uuid::from_u128(0x0011_2233_4455_6677_8899_aabb_ccdd_eeff);
         let bare = "00112233-4455-6677-8899-aabbccddeeff";
         assert_eq!([JobId(id).to_string(), WorkerId(id).to_string()], [bare, bare]);
+        assert_eq!(ReplicationId(id).to_string(), bare);
         assert_eq!(format!("{:?}", TargetKey([0xab; 32])), "TargetKey(abababababab)");
     }
 

@@ -218,5 +218,6 @@ mod tests {
         assert_eq!(most.plus(money(1, Currency::EUR)), Ok(most));
         let error = most.plus(Money::zero(Currency::USD)).unwrap_err();
         assert_eq!(error.to_string(), "EUR and USD are two currencies, and none is converted");
+        assert_eq!(format!("{:?}", Currency::EUR), "EUR");
     }
 }

@@ -108,3 +108,38 @@ pub struct ObjectCopy {
     /// What is at the target under this key already, as far as the plan knows.
     pub prior: Prior,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object(size: u64) -> ObjectCopy {
+        let path = format!("{size}.parquet");
+        let (source_path, target_path) = (path.clone(), path);
+        ObjectCopy { source_path, target_path, size, size_is_minimum: false, prior: Prior::Absent }
+    }
+
+    #[test]
+    fn work_tells_its_objects_and_the_bytes_that_it_copies() {
+        let upload =
+            || SharedUpload { id: "u".to_owned(), is_checked: false, source_etag: String::new() };
+        let parts = PartRange { object_bytes: 10, part_bytes: 4, first: 1, end: 3 };
+        for (work, objects, bytes) in [
+            (TaskWork::Objects(vec![object(3), object(4)]), vec![object(3), object(4)], 7),
+            (
+                TaskWork::Objects(vec![object(u64::MAX), object(1)]),
+                { vec![object(u64::MAX), object(1)] },
+                u64::MAX,
+            ),
+            (TaskWork::Open(object(10)), vec![object(10)], 0),
+            (TaskWork::Parts { object: object(10), upload: upload(), parts }, vec![object(10)], 6),
+            (
+                TaskWork::Finish { object: object(10), upload: upload(), parts: vec![] },
+                vec![object(10)],
+                0,
+            ),
+        ] {
+            assert_eq!((work.objects(), work.bytes()), (&objects[..], bytes), "{work:?}");
+        }
+    }
+}

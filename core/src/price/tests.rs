@@ -215,6 +215,8 @@ fn a_fault_of_a_table_names_the_rule() {
     assert!(route.ends_with("is for the same regions as one before it"), "{route}");
     let area = told(&|table| table.areas.retain(|area| area.area != "asia"));
     assert!(area.contains("for area \"asia\" of \"azure\""), "{area}");
+    let cloud = told(&|table| table.areas.retain(|area| area.cloud != "gcp"));
+    assert!(cloud.contains("of \"gcp\""), "{cloud}");
     let spoil: [fn(&mut RequestPrices); 3] = [
         |prices| prices.read_micros_per_1000 = -1,
         |prices| prices.list_micros_per_1000 = -1,

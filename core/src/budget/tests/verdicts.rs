@@ -239,3 +239,13 @@ fn levels_warn_by_what_is_spent() {
     let debt = Money { micros: -1, currency: Currency::USD };
     assert_eq!(BudgetAmount::Money(debt).count(), 0);
 }
+
+#[test]
+fn of_a_job_that_spent_nothing_nothing_is_kept() {
+    let (mut ledger, now) = (BudgetLedger::default(), time(NOON));
+    let budget = [of_bytes("a", 100)];
+    assert!(ledger.reserve(&budget, job(1), bytes(60), now).0.is_free());
+    assert_ne!(ledger, BudgetLedger::default());
+    ledger.release(job(1));
+    assert_eq!(ledger, BudgetLedger::default());
+}
