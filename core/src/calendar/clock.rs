@@ -147,6 +147,13 @@ mod tests {
     }
 
     #[test]
+    fn the_last_reading_before_a_gap_is_shown_before_it() {
+        let berlin = Zone::of_name("Europe/Berlin").unwrap();
+        let last = berlin.last(ClockReading(reading("2026-03-29T02:00").0 - 1));
+        assert_eq!(last, Some(UnixTime(time("2026-03-29T01:00Z").0 - 1)));
+    }
+
+    #[test]
     fn the_highest_reading_outlasts_the_clock_that_is_set_back() {
         let berlin = Zone::of_name("Europe/Berlin").unwrap();
         let highest = |text| berlin.highest(time(text)).unwrap();

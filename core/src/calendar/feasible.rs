@@ -156,6 +156,13 @@ mod tests {
                 &[(Allow, "mon-fri", "08:00", "12:00"), (Deny, "wed", "00:00", "24:00")],
                 Some(("2026-10-23T06:00Z", "2026-10-26T07:00Z")),
             ),
+            // It comes as the windows close, after a day on which none came.
+            (
+                Schedule::cron("0 12 * * wed", berlin()).unwrap(),
+                none,
+                &[(Deny, "daily", "12:00", "14:00")],
+                Some(("2026-10-21T12:00Z", "2026-10-28T13:00Z")),
+            ),
         ]
     }
 

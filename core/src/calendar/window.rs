@@ -255,6 +255,21 @@ mod tests {
     }
 
     #[test]
+    fn a_window_of_a_day_that_a_clock_left_again_has_begun() {
+        // At 00:01 of that Sunday clocks were set back to 23:01 of Saturday.
+        let sunday = window(Allow, "sun", "00:00", "09:00", "America/St_Johns");
+        for (now, is_in) in [
+            ("2010-11-07T02:29Z", false),
+            ("2010-11-07T02:30Z", true),
+            ("2010-11-07T02:45Z", true),
+            ("2010-11-07T12:29Z", true),
+            ("2010-11-07T12:30Z", false),
+        ] {
+            assert_eq!(sunday.contains(time(now)), is_in, "{now}");
+        }
+    }
+
+    #[test]
     fn a_window_needs_a_length() {
         let new = |from, to| Window::new(Allow, Days::ALL, from, to, Zone::UTC);
         for (from, to) in [("02:00", "02:00"), ("00:00", "00:00")] {
