@@ -1,5 +1,7 @@
 //! The tuner over modelled lines, and over anything that a worker may see.
 
+mod steps;
+
 use proptest::prelude::*;
 
 use super::link::{Line, LineRun};
