@@ -93,6 +93,15 @@ mod tests {
     }
 
     #[test]
+    fn objects_that_the_store_copied_by_itself_are_added_up() {
+        let mut progress = Progress::default();
+        for objects_copied_by_store in [2, 3] {
+            progress.count(&Receipt { objects_copied_by_store, ..Receipt::default() });
+        }
+        assert_eq!(progress.objects_copied_by_store, 5);
+    }
+
+    #[test]
     fn what_an_earlier_attempt_wrote_counts_as_copied() {
         let object = |existed| object(existed, Proof::Length);
         for (objects_written_before, expected) in

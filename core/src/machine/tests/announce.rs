@@ -62,7 +62,11 @@ fn two_grants_of_an_earlier_epoch_wait_for_the_plan_and_a_third_counts_behind_th
     let (first, second, third) = (key(1, 1, 1), key(1, 2, 1), key(1, 3, 1));
     let forged = key(2, 1, 2);
     rig.register(1, vec![first, forged]);
+    let (forged_copy, fourth) = (key(1, 9, 2), key(1, 4, 1));
+    rig.register(4, vec![forged_copy]);
+    assert_eq!(rig.beat(4, &[forged_copy]), [forged_copy], "nor a second one of it");
     rig.register(2, vec![second]);
+    rig.register(4, vec![fourth]);
     rig.register(3, vec![third]);
     assert_eq!(rig.beat(1, &[first, forged]), [forged], "no grant of this epoch");
     assert_eq!(rig.beat(2, &[second]), []);
@@ -72,6 +76,7 @@ fn two_grants_of_an_earlier_epoch_wait_for_the_plan_and_a_third_counts_behind_th
         rig.register(3, vec![third]);
     }
     assert!(!accepted(&mut rig, 1, forged, 1) && refused(&rig) == [forged]);
+    assert!(accepted(&mut rig.clone(), 4, fourth, 1), "the others did not push it out");
     let mut planned = rig.clone();
     planned.planned(1, vec![task(1, 1)]);
     assert_eq!(planned.machine.job(job(1)).unwrap().progress.workers, 2);

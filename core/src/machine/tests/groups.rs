@@ -1,8 +1,11 @@
 //! An object that several workers copy: which of its tasks is granted when, and what becomes of
 //! them when its upload is lost.
 
+use super::super::lease::Lease;
+use super::super::tasks::{TaskState, Tasks};
 use super::*;
 use crate::group::{GroupPlace, GroupStep};
+use crate::limits::{HEARTBEAT_INTERVAL, LEASE_TTL, PARTS_TAKEN_BACK_MAX};
 use crate::receipt::{PartReceipt, SharedUpload};
 
 const PART: u64 = 9 * MIB;
@@ -330,4 +333,154 @@ fn parts_are_taken_back_from_a_slow_worker_and_never_written_by_two() {
     assert_eq!(granted(&actions), [key(4, 1, 1)]);
     rig.wait(11_000);
     assert_eq!(tasks(&mut rig, 2), [] as [u8; 0], "an end is not taken back");
+}
+
+fn copying(rig: &mut Rig) -> &mut Tasks {
+    rig.machine.jobs.get_mut(&job(1)).unwrap().copying_mut().unwrap()
+}
+
+/// An opened upload: one of the parts is written by worker 1, the other one is ready.
+fn half_written() -> Rig {
+    let mut rig = rig(group());
+    assert_eq!(tasks(&mut rig, 1), [1]);
+    rig.report(1, key(1, 1, 1), opened("a"));
+    assert_eq!(tasks(&mut rig, 1), [2]);
+    rig
+}
+
+#[test]
+fn steps_out_of_their_order_are_named() {
+    use TaskState::{Done, Ready, Waiting};
+    for states in [
+        [Waiting, Waiting, Waiting, Waiting],
+        [Waiting, Waiting, Waiting, Ready],
+        [Ready, Ready, Waiting, Waiting],
+        [Done, Ready, Waiting, Waiting],
+        [Done, Ready, Done, Ready],
+        [Done, Done, Done, Waiting],
+        [Done, Ready, Done, Done],
+        [Ready, Done, Done, Done],
+    ] {
+        let mut rig = half_written();
+        for (index, state) in (0..).map(TaskIndex).zip(states) {
+            assert!(copying(&mut rig).set(index, state).is_some());
+        }
+        let found = rig.machine.violations();
+        let is_named = found.iter().any(|violation| violation.what.starts_with("M15:"));
+        assert!(is_named, "{states:?}: {found:?}");
+    }
+}
+
+#[test]
+fn two_leases_of_one_range_of_parts_are_named() {
+    let mut rig = half_written();
+    let tasks = copying(&mut rig);
+    let TaskState::Leased(leases) = tasks.get(TaskIndex(1)).unwrap().state else {
+        panic!("it is leased");
+    };
+    let copy = Lease::new(worker(2), &key(2, 2, 1), Moment(0), LEASE_TTL);
+    let both = TaskState::Leased(leases.with_copy(copy).unwrap());
+    assert!(tasks.set(TaskIndex(1), both).is_some());
+    let found = rig.machine.violations();
+    assert!(found.iter().any(|violation| violation.what.starts_with("M16:")), "{found:?}");
+}
+
+/// The tasks that a new coordinator grants in the next epoch.
+fn after_a_restart(mut rig: Rig, tasks_of_plan: Vec<PlanTask>) -> Vec<u8> {
+    rig.restart();
+    rig.register(1, vec![]);
+    rig.planned(1, tasks_of_plan);
+    rig.wait(6_000);
+    tasks(&mut rig, 1)
+}
+
+#[test]
+fn a_replay_knows_an_object_that_is_whole_by_its_end_or_by_its_opening() {
+    let with_another = || [group(), vec![task(9, MIB)]].concat();
+    let mut ended = rig(with_another());
+    assert_eq!(tasks(&mut ended, 1), [1]);
+    ended.report(1, key(1, 1, 1), opened("a"));
+    assert_eq!(tasks(&mut ended, 1), [2, 3]);
+    for number in [2, 3] {
+        ended.report(1, key(number, 1, 1), written("a"));
+    }
+    assert_eq!(tasks(&mut ended, 1), [4]);
+    ended.report(1, key(4, 1, 1), whole("a"));
+    assert_eq!(after_a_restart(ended, with_another()), [9]);
+
+    let mut found = rig(with_another());
+    assert_eq!(tasks(&mut found, 1), [1]);
+    found.report(1, key(1, 1, 1), TaskOutcome::Done(receipt(2 * PART)));
+    assert_eq!(after_a_restart(found, with_another()), [9]);
+}
+
+#[test]
+fn a_fact_that_does_not_show_the_step_counts_for_nothing() {
+    let mut rig = half_written();
+    for fact in &mut rig.facts {
+        if let Fact::TaskDone { receipt, .. } = fact {
+            receipt.upload = None;
+        }
+    }
+    assert_eq!(after_a_restart(rig, group()), [1]);
+}
+
+#[test]
+fn a_replay_counts_how_often_an_upload_was_lost() {
+    let mut rig = Rig::with(Limits { task_attempts_max: 2, ..Limits::default() });
+    rig.submit(1, 1);
+    for (epoch, attempt, state) in [(1, 1, JobState::Copying), (2, 2, JobState::Failed)] {
+        rig.register(1, vec![]);
+        rig.planned(1, group());
+        rig.wait(6_000);
+        let keys = granted(&rig.ask(1, 1 << 30));
+        assert_eq!(keys, [key(1, attempt, epoch)]);
+        rig.report(1, keys[0], opened("a"));
+        let keys = granted(&rig.ask(1, 1 << 30));
+        rig.report(1, keys[0], failed(TaskFailureKind::UploadLost));
+        assert_eq!(rig.state(1), state);
+        if state == JobState::Copying {
+            rig.restart();
+        }
+    }
+}
+
+#[test]
+fn parts_are_taken_back_a_few_times_and_then_stay_where_they_are() {
+    let mut rig = half_written();
+    assert_eq!(tasks(&mut rig, 2), [3]);
+    rig.report(2, key(3, 1, 1), written("a"));
+    // The pause after one time is over before the next.
+    rig.machine.limits.worker_aside = HEARTBEAT_INTERVAL;
+    for number in 3..=5 {
+        rig.register(number, vec![]);
+    }
+    for attempt in 1..=PARTS_TAKEN_BACK_MAX + 1 {
+        let (held, holder) = (key(2, attempt, 1), u128::from(attempt));
+        for _ in 0..6 {
+            rig.wait(2_500);
+            for number in 1..=5 {
+                let of_worker = if number == holder { &[held][..] } else { &[] };
+                assert_eq!(rig.beat(number, of_worker), []);
+            }
+        }
+        let taken = granted(&rig.ask(holder + 1, 1 << 30));
+        if attempt > PARTS_TAKEN_BACK_MAX {
+            assert_eq!(taken, []);
+        } else {
+            assert_eq!(taken, [key(2, attempt + 1, 1)]);
+            assert_eq!(rig.beat(holder, &[held]), [held]);
+        }
+    }
+}
+
+#[test]
+fn parts_that_are_free_are_given_out_whatever_else_the_report_tells() {
+    let mut rig = rig([group(), vec![task(9, MIB)]].concat());
+    assert_eq!([tasks(&mut rig, 1), tasks(&mut rig, 1)].concat(), [1, 9]);
+    assert_eq!(tasks(&mut rig, 2), [] as [u8; 0]);
+    let done = TaskOutcome::Done(receipt(MIB));
+    let outcomes = vec![(key(1, 1, 1), opened("a")), (key(9, 1, 1), done)];
+    let actions = rig.step(Event::Reported { worker: worker(1), outcomes });
+    assert_eq!(granted(&actions), [key(2, 1, 1)]);
 }

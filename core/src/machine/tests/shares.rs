@@ -194,3 +194,26 @@ fn a_task_that_is_slow_because_of_a_limit_is_not_copied_twice() {
         assert_eq!(granted(&rig.ask(2, MIB)).len(), copies, "{limits:?}");
     }
 }
+
+#[test]
+fn a_worker_that_has_enough_objects_gets_no_more_of_a_job_with_limits() {
+    let one = JobLimits { concurrency: Some(1), ..JobLimits::default() };
+    let mut rig = Rig::new();
+    rig.register(1, vec![]);
+    rig.submit_with(1, 1, one);
+    let many = |number| PlanTask { objects: 200, ..task(number, 1) };
+    rig.planned(1, (1..=9).map(many).collect());
+    for granted_next in [1, 1, 0] {
+        assert_eq!(granted(&rig.ask(1, MIB)).len(), granted_next);
+    }
+}
+
+#[test]
+fn a_worker_that_gets_another_task_keeps_what_it_was_told() {
+    let (mut rig, keys, _) = started(limits(100, 64), 8, 2);
+    assert_eq!(keys.len(), 2);
+    let event = Event::LimitsChanged { job: job(1), change: change(limits(60, 40)) };
+    rig.step(event);
+    // The other one has 50 and 32 of them still.
+    assert_eq!(told(&rig.ask(1, MIB)), [(worker(1), share(30, 20))]);
+}

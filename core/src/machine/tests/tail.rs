@@ -442,3 +442,16 @@ fn one_stuck_worker_does_not_hold_up_a_job_that_another_can_do() {
     }
     assert_eq!(rig.beat(1, &stuck), stuck);
 }
+
+#[test]
+fn a_pause_after_a_failure_ends_at_its_time() {
+    let (mut rig, _, copy) = copied();
+    rig.report(2, copy, failed(Transient));
+    let tasks = rig.machine.jobs[&job(1)].copying().unwrap();
+    let (_, until) = tasks.get(TaskIndex(0)).unwrap().attempts.avoid.unwrap();
+    for (now, expected) in [(until.0 - 1, &[][..]), (until.0, &FIRST)] {
+        let mut rig = rig.clone();
+        rig.now = now;
+        assert_eq!(numbers(&rig.ask(3, MIB)), expected, "{now}");
+    }
+}
