@@ -141,6 +141,27 @@ fn a_tier_prices_the_bytes_within_its_bounds() {
 }
 
 #[test]
+fn the_list_prices_to_the_internet_have_the_tiers_of_their_cloud() {
+    let tiers = |ends: &[Option<u64>], prices: &[i64]| -> Vec<PriceTier> {
+        let both = ends.iter().zip(prices);
+        both.map(|(end, price)| PriceTier {
+            up_to_bytes: end.map(|end| end * TB),
+            micros_per_gb: *price,
+        })
+        .collect()
+    };
+    let steps = [Some(10), Some(50), Some(150), None];
+    for (rule, expected) in [
+        ("aws eu to internet", tiers(&steps, &[90_000, 85_000, 70_000, 50_000])),
+        ("azure eu to internet", tiers(&steps, &[87_000, 83_000, 70_000, 50_000])),
+        ("gcp eu to internet", tiers(&[Some(1), Some(10), None], &[120_000, 110_000, 80_000])),
+    ] {
+        let found = list_prices().rules.into_iter().find(|found| found.name == rule);
+        assert_eq!(found.unwrap().tiers, expected, "{rule}");
+    }
+}
+
+#[test]
 fn requests_are_priced_at_each_side() {
     let copies = Traffic { source_reads: 1_000, target_writes: 1_000, ..Traffic::default() };
     let source_lists = Traffic { source_lists: 1_000, ..Traffic::default() };
