@@ -118,6 +118,16 @@ mod tests {
 
     const CASES: &[Case] = &[
         (&[], "2026-11-26T12:00Z", true, None),
+        // They touch until clocks are set, and leave half an hour from that very moment on.
+        (
+            &[
+                (Allow, "daily", "01:00", "02:30", "Europe/Berlin"),
+                (Allow, "daily", "01:30", "00:00", "UTC"),
+            ],
+            "2026-11-26T12:00Z",
+            true,
+            Some("2027-03-28T01:00Z"),
+        ),
         (
             &[(Allow, "daily", "22:00", "06:00", "UTC")],
             "2026-11-26T12:00Z",
