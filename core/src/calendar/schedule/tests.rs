@@ -61,8 +61,8 @@ fn an_interval_has_bounds() {
         (MINUTE - Duration::from_millis(1), Some(ScheduleError::IntervalTooShort)),
         (MINUTE, None),
         (MINUTE + Duration::from_millis(1), Some(ScheduleError::IntervalNotWhole)),
-        (366 * DAY, None),
-        (366 * DAY + MINUTE, Some(ScheduleError::IntervalTooLong)),
+        (366 * 24 * HOUR, None),
+        (366 * 24 * HOUR + MINUTE, Some(ScheduleError::IntervalTooLong)),
         (Duration::MAX, Some(ScheduleError::IntervalTooLong)),
     ];
     for (interval, want) in cases {
