@@ -75,9 +75,7 @@ async fn plan_once(
     if !within.reads_whole {
         let synced = synced::read(target).await.map_err(|error| error.of(Side::Target))?;
         is_first = synced.is_none();
-        if let Some(synced) = synced
-            && let Some(plan) = incremental::plan(tables, spec, sync, within, synced).await?
-        {
+        if let Some(plan) = incremental::plan(tables, spec, sync, within, synced).await? {
             return Ok(plan);
         }
     }

@@ -72,11 +72,11 @@ pub(super) async fn plan(
     spec: &CloneSpec,
     sync: JobId,
     within: &Within<'_>,
-    synced: Synced,
+    synced: Option<Synced>,
 ) -> Result<Option<SyncPlan>, DeltaError> {
-    if !serves(&synced, tables, spec, within) {
-        return whole("the last sync asked for something else");
-    }
+    let Some(synced) = synced.filter(|synced| serves(synced, tables, spec, within)) else {
+        return whole("no last sync is known that asked for the same");
+    };
     let Some(news) = news(tables, spec, synced).await? else { return Ok(None) };
     let record = &news.synced.record;
     if record.is_of(sync, within.claim) {
