@@ -194,7 +194,7 @@ where
         let principal = caller.name().unwrap_or_default().to_owned();
         request.extensions_mut().insert(caller.clone());
         let answer = self.inner.call(request);
-        Box::pin(async move {
+        let recorded = async move {
             let answer = answer.await?;
             if let Some(auditor) = auditor {
                 let row = AuditRow { principal, ..row };
@@ -203,11 +203,76 @@ where
                 record(&auditor, row, &caller.subject(), is_change, status).await;
             }
             Ok(answer)
-        })
+        };
+        match is_change {
+            true => Box::pin(to_its_end(recorded)),
+            false => Box::pin(recorded),
+        }
+    }
+}
+
+/// Does something to its end, also when nobody waits for it any more: a caller that hangs up must
+/// not keep what it changed off the record.
+pub(crate) async fn to_its_end<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> T {
+    match tokio::spawn(work).await {
+        Ok(done) => done,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime ends, and this call with it.
+            Err(_) => std::future::pending().await,
+        },
     }
 }
 
 /// Returns whether a call that was let in may end with something to put on record.
 fn is_recorded(path: &str) -> bool {
     matches!(needed(path), Some(CallNeed::Permission(of)) if of != Permission::View)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::time::Duration;
+
+    use tokio::sync::Notify;
+    use tower::service_fn;
+
+    use super::*;
+    use crate::state::{AuditQuery, MemoryStore, Store as _};
+
+    #[tokio::test]
+    async fn a_caller_that_hangs_up_stays_on_record() {
+        let store = Arc::new(MemoryStore::default());
+        let gate = Gate::new(None, Clock::System, Auditor::new(store.clone(), Clock::System));
+        let (begun, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (inner_begun, inner_go_on) = (Arc::clone(&begun), Arc::clone(&go_on));
+        let inner = service_fn(move |_: Request<Body>| {
+            let (begun, go_on) = (Arc::clone(&inner_begun), Arc::clone(&inner_go_on));
+            async move {
+                begun.notify_one();
+                go_on.notified().await;
+                Ok::<_, Infallible>(Response::new(Body::empty()))
+            }
+        });
+        let request = Request::builder().uri("/deepclone.v1.JobService/CancelJob");
+        let call = gate.layer(inner).call(request.body(Body::empty()).unwrap());
+        let caller = tokio::spawn(call);
+        begun.notified().await;
+        caller.abort();
+        assert!(caller.await.unwrap_err().is_cancelled());
+        go_on.notify_one();
+        let query = AuditQuery { size: 9, ..AuditQuery::default() };
+        let on_record = async {
+            loop {
+                if let [row] = &store.audited(&query).await.unwrap()[..] {
+                    return (row.call.clone(), row.outcome.clone());
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        let row = tokio::time::timeout(Duration::from_secs(10), on_record).await.unwrap();
+        assert_eq!(row, ("JobService/CancelJob".to_owned(), DONE.to_owned()));
+    }
 }

@@ -14,7 +14,7 @@ use deepclone_core::reason::Reason;
 
 use super::access::PageAccess;
 use crate::access::audit::DONE;
-use crate::access::layer::Gate;
+use crate::access::layer::{Gate, to_its_end};
 use crate::state::AuditRow;
 
 /// Letters of an address on record: anybody may send any.
@@ -74,16 +74,20 @@ pub(super) async fn let_in(State(gate): State<Gate>, mut request: Request, next:
         return (StatusCode::FORBIDDEN, format!("{what}\n")).into_response();
     }
     request.extensions_mut().insert(visitor);
-    let answer = next.run(request).await;
-    if let Some(auditor) = gate.auditor().filter(|_| is_form) {
+    let Some(auditor) = gate.auditor().filter(|_| is_form).cloned() else {
+        return next.run(request).await;
+    };
+    to_its_end(async move {
+        let answer = next.run(request).await;
         let status = answer.status();
         let outcome = match status.is_success() || status.is_redirection() {
             true => DONE.to_owned(),
             false => format!("HTTP_{}", status.as_u16()),
         };
         auditor.record(AuditRow { outcome, ..row }).await;
-    }
-    answer
+        answer
+    })
+    .await
 }
 
 /// The row of a request for `/replications/NAME/run`, or another address.
