@@ -43,7 +43,7 @@ pub struct Config {
 }
 
 /// A connection as the file writes it; [`crate::connections`] checks it.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct ConnectionSettings {
     /// The root of the connection: nothing outside it is read or written.
     pub url: String,
@@ -288,6 +288,21 @@ impl Config {
         })?;
         config.prices.base = path.parent().map(Path::to_path_buf);
         Ok(config)
+    }
+
+    /// Returns which sections `now` has otherwise, the connections left out.
+    #[must_use]
+    pub fn sections_changed(&self, now: &Self) -> Vec<&'static str> {
+        let sections = [
+            ("listen", self.listen != now.listen),
+            ("database", self.database != now.database),
+            ("limits", self.limits != now.limits),
+            ("hooks", self.hooks != now.hooks),
+            ("prices", self.prices != now.prices),
+            ("tls", self.tls != now.tls),
+            ("access", self.access != now.access),
+        ];
+        sections.into_iter().filter_map(|(name, is_changed)| is_changed.then_some(name)).collect()
     }
 
     /// Parses the text of a file.

@@ -13,7 +13,8 @@
 //! * [`access`]: who asks: tokens, JWTs, certificates, and the file with the principals.
 //! * [`tls`], [`dial`] and [`listener`]: connections between our processes.
 //! * [`reloaded`]: a value that follows its files.
-//! * [`telemetry`], [`shutdown`], [`http`]: what every process needs around its work.
+//! * `this_machine`: which hosts never leave it.
+//! * [`telemetry`], [`shutdown`], [`hangup`], [`http`]: what every process needs around its work.
 
 pub mod access;
 mod allocator;
@@ -21,6 +22,7 @@ pub mod clock;
 pub mod config;
 pub mod connections;
 pub mod dial;
+pub mod hangup;
 pub mod http;
 pub mod listener;
 pub mod local_folder;
@@ -31,4 +33,5 @@ pub mod secret;
 pub mod shutdown;
 pub mod store;
 pub mod telemetry;
+mod this_machine;
 pub mod tls;

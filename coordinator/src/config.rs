@@ -19,6 +19,7 @@ use deepclone_core::failure::Failure;
 use deepclone_core::price::PriceTable;
 use deepclone_core::reason::Reason;
 
+use crate::reload::SettingSources;
 use crate::state::Place;
 
 const GRPC_PORT: u16 = 7420;
@@ -71,6 +72,8 @@ pub struct Settings {
     pub hook_secret: Option<Secret>,
     /// By which prices costs are estimated.
     pub prices: PriceTable,
+    /// From where the connections are read again.
+    pub sources: SettingSources,
 }
 
 impl Settings {
@@ -112,6 +115,7 @@ impl Settings {
             shared_object,
             hook_secret,
             prices,
+            sources: SettingSources { file: args.config.clone(), started: config },
         })
     }
 }

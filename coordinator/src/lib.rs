@@ -56,6 +56,7 @@ pub mod hooks;
 pub mod job_plan;
 pub mod metrics;
 pub mod pages;
+pub mod reload;
 pub mod replications;
 pub mod rpc;
 pub mod server;

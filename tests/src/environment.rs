@@ -66,6 +66,8 @@ pub struct Tools {
     pub chromium: PathBuf,
     /// The checker of Prometheus's rules and metrics.
     pub promtool: PathBuf,
+    /// A client of any gRPC service.
+    pub grpcurl: PathBuf,
     /// The folder of the jars that Spark is given.
     pub jars: PathBuf,
 }

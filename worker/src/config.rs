@@ -18,7 +18,7 @@ use deepclone_common::tls::server::ServerTlsFiles;
 use deepclone_core::failure::Failure;
 
 use crate::options::{CoordinatorEndpoint, WorkerLimits};
-use crate::reload::LimitSources;
+use crate::reload::WorkerSources;
 
 /// Copies what a coordinator grants, from the source's store to the target's.
 #[derive(Clone, Debug, Parser)]
@@ -62,8 +62,8 @@ pub struct WorkerSettings {
     pub name: String,
     /// How much it may take.
     pub limits: WorkerLimits,
-    /// From where its limits are read again.
-    pub limit_sources: LimitSources,
+    /// From where its limits and connections are read again.
+    pub sources: WorkerSources,
     /// Address for `/livez`, `/readyz` and `/metrics`.
     pub http_listen: SocketAddr,
     /// Who may reach it.
@@ -90,11 +90,12 @@ impl WorkerSettings {
         let exposure = Exposure::of(tls.is_some(), principals.is_some(), arguments.insecure);
         check(arguments.http_listen, exposure)?;
         let WorkerArguments { memory, concurrency, bandwidth, .. } = arguments;
-        let limit_sources = LimitSources {
+        let sources = WorkerSources {
             file: arguments.config,
+            started: config,
             flags: LimitSettings { memory, concurrency, bandwidth, ..LimitSettings::default() },
         };
-        let limits = WorkerLimits::new(limit_sources.over(config.limits))?;
+        let limits = WorkerLimits::new(sources.over(sources.started.limits))?;
         let dialer = Dialer::new(&arguments.dial)?;
         let coordinators = arguments.coordinator.iter().map(|url| {
             let channel = dialer.channel("--coordinator", url)?;
@@ -104,7 +105,7 @@ impl WorkerSettings {
             coordinators: coordinators.collect::<Result<_, Failure>>()?,
             name: arguments.name.unwrap_or_else(default_name),
             limits,
-            limit_sources,
+            sources,
             http_listen: arguments.http_listen,
             exposure,
             tls,

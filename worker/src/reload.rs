@@ -1,42 +1,48 @@
-//! The limits are read again while the worker runs: at each SIGHUP.
+//! The limits and the connections are read again while the worker runs: at each SIGHUP.
 //!
 //! Flags win over the file for as long as the process runs. A file that cannot be read or makes no
-//! sense changes nothing.
+//! sense changes nothing. Copies under way go on with the connection that they began with; a worker
+//! that offers other connections than before registers again.
 
 use std::path::PathBuf;
 
 use deepclone_common::config::{ByteRate, Config, LimitSettings};
+use deepclone_common::connections::{Connections, Replaced};
 use deepclone_core::failure::Failure;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::Signal;
 
 use crate::options::WorkerLimits;
 
-/// From where the limits of a worker's process come.
+/// From where the settings of a worker's process come.
 #[derive(Clone, Debug)]
-pub struct LimitSources {
+pub struct WorkerSources {
     /// The configuration file; `None` when there is none.
     pub file: Option<PathBuf>,
-    /// What the command line says.
+    /// What the file said at the start.
+    pub started: Config,
+    /// The limits that the command line says.
     pub flags: LimitSettings,
 }
 
-/// Reads the limits of a process again, and changes them.
+/// Reads the settings of a process again, and changes them.
 #[derive(Debug)]
 pub(crate) struct Reload {
-    sources: LimitSources,
+    sources: WorkerSources,
     limits: WorkerLimits,
+    connections: Connections,
 }
 
-/// What became of the limits.
+/// What became of the settings.
 #[derive(Debug, PartialEq, Eq)]
 struct Reloaded {
     concurrency: u32,
     bandwidth: Option<ByteRate>,
+    connections: Replaced,
     /// What the file says in vain, one line each.
     notices: Vec<String>,
 }
 
-impl LimitSources {
+impl WorkerSources {
     /// Lays the flags over what the file says.
     #[must_use]
     pub fn over(&self, file: LimitSettings) -> LimitSettings {
@@ -50,53 +56,59 @@ impl LimitSources {
     }
 }
 
-/// Catches SIGHUP from now on.
-///
-/// # Errors
-/// The handler cannot be installed.
-pub(crate) fn hangups() -> std::io::Result<Signal> {
-    signal(SignalKind::hangup())
-}
-
 impl Reload {
-    /// `limits` are those that the process started with.
-    pub(crate) fn new(sources: LimitSources, limits: WorkerLimits) -> Self {
-        Self { sources, limits }
+    /// `limits` and `connections` are those that the process started with.
+    pub(crate) fn new(
+        sources: WorkerSources,
+        limits: WorkerLimits,
+        connections: Connections,
+    ) -> Self {
+        Self { sources, limits, connections }
     }
 
-    /// Reads the limits again at each signal, for ever.
+    /// Reads the settings again at each signal, for ever.
     pub(crate) async fn at_each(self, mut hangups: Signal) {
         while hangups.recv().await.is_some() {
             match self.again() {
-                Ok(Reloaded { concurrency, bandwidth, notices }) => {
+                Ok(Reloaded { concurrency, bandwidth, connections, notices }) => {
                     for notice in notices {
                         tracing::warn!("{notice}");
                     }
                     let bandwidth = bandwidth.map_or("none".to_owned(), |rate| rate.to_string());
-                    tracing::info!(concurrency, bandwidth, "SIGHUP: the limits were read again");
+                    let connections = connections.to_string();
+                    let what = "SIGHUP: the limits and the connections were read again";
+                    tracing::info!(concurrency, bandwidth, connections, "{what}");
                 }
                 Err(failure) => {
-                    tracing::error!("SIGHUP: the limits stay as they were: {}", failure.message);
+                    tracing::error!("SIGHUP: the settings stay as they were: {}", failure.message);
                 }
             }
         }
     }
 
-    /// Reads the file again, and changes the limits.
+    /// Reads the file again, and changes the limits and the connections, or nothing.
     fn again(&self) -> Result<Reloaded, Failure> {
-        let file = Config::load(self.sources.file.as_deref())?.limits;
-        let settings = self.sources.over(file);
+        let now = Config::load(self.sources.file.as_deref())?;
+        let settings = self.sources.over(now.limits);
+        let _checked = WorkerLimits::new(settings)?;
+        let connections = self.connections.replace(&now).map_err(|error| error.failure())?;
         self.limits.change(settings)?;
         let (concurrency, bandwidth) = (self.limits.copies.most(), self.limits.bandwidth.rate());
         let bandwidth = bandwidth.map(ByteRate);
-        Ok(Reloaded { concurrency, bandwidth, notices: self.notices(file, settings) })
+        Ok(Reloaded { concurrency, bandwidth, connections, notices: self.notices(&now, settings) })
     }
 
-    fn notices(&self, file: LimitSettings, settings: LimitSettings) -> Vec<String> {
+    fn notices(&self, now: &Config, settings: LimitSettings) -> Vec<String> {
         let mut notices = Vec::new();
         if self.sources.file.is_none() {
-            notices.push("there is no file to read limits from: start with --config".to_owned());
+            notices.push("there is no file to read settings from: start with --config".to_owned());
         }
+        for section in self.sources.started.sections_changed(now) {
+            if matches!(section, "tls" | "access") {
+                notices.push(format!("[{section}] changed: it needs a restart of the worker"));
+            }
+        }
+        let file = now.limits;
         let flags = self.sources.flags;
         for (key, is_in_both) in [
             ("memory", flags.memory.is_some() && file.memory.is_some()),
@@ -132,10 +144,11 @@ mod tests {
     const MIB: u64 = 1 << 20;
 
     fn reload(file: Option<&Path>, flags: LimitSettings) -> Reload {
-        let sources = LimitSources { file: file.map(Path::to_owned), flags };
-        let limits = Config::load(file).unwrap().limits;
-        let limits = WorkerLimits::new(sources.over(limits)).unwrap();
-        Reload::new(sources, limits)
+        let started = Config::load(file).unwrap();
+        let connections = Connections::from_config(&started).unwrap();
+        let sources = WorkerSources { file: file.map(Path::to_owned), started, flags };
+        let limits = WorkerLimits::new(sources.over(sources.started.limits)).unwrap();
+        Reload::new(sources, limits, connections)
     }
 
     #[tokio::test]
@@ -166,7 +179,8 @@ mod tests {
             let reload = reload(Some(file.path()), flags);
             std::fs::write(file.path(), format!("[limits]\n{text}")).unwrap();
             let bandwidth = bandwidth.map(ByteRate);
-            let wanted = Reloaded { concurrency, bandwidth, notices };
+            let connections = Replaced::default();
+            let wanted = Reloaded { concurrency, bandwidth, connections, notices };
             assert_eq!(reload.again(), Ok(wanted), "{text}");
             assert_eq!(reload.limits.copies.most(), concurrency, "{text}");
         }
@@ -204,8 +218,37 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn connections_are_replaced_with_the_limits_or_neither() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let one = |name: &str| {
+            format!("[connections.{name}]\nurl = \"file:///x/{name}\"\nroles = [\"source\"]\n")
+        };
+        std::fs::write(file.path(), one("lake")).unwrap();
+        let reload = reload(Some(file.path()), NONE);
+        let offered = || {
+            let offers = reload.connections.offers().into_iter();
+            offers.map(|offer| offer.name).collect::<Vec<_>>()
+        };
+        let limits = "[limits]\nconcurrency = 3\n";
+        for bad in [
+            format!("{}{limits}[connections.bad]\nurl = \"s3://b\"\nroles = []", one("dr")),
+            format!("{}[limits]\nconcurrency = 0", one("dr")),
+        ] {
+            std::fs::write(file.path(), bad).unwrap();
+            reload.again().unwrap_err();
+            assert_eq!((offered(), reload.limits.copies.most()), (vec!["lake".to_owned()], 512));
+        }
+        let tls = "[tls]\ncert_file = \"c\"\nkey_file = \"k\"\n[listen]\ngrpc = \"[::1]:1\"";
+        std::fs::write(file.path(), format!("{}{limits}{tls}", one("dr"))).unwrap();
+        let reloaded = reload.again().unwrap();
+        assert_eq!(reloaded.connections.to_string(), "added: dr; removed: lake");
+        assert_eq!(reloaded.notices, ["[tls] changed: it needs a restart of the worker"]);
+        assert_eq!((offered(), reload.limits.copies.most()), (vec!["dr".to_owned()], 3));
+    }
+
+    #[tokio::test]
     async fn without_a_file_the_log_says_so() {
         let notices = reload(None, NONE).again().unwrap().notices;
-        assert_eq!(notices, ["there is no file to read limits from: start with --config"]);
+        assert_eq!(notices, ["there is no file to read settings from: start with --config"]);
     }
 }

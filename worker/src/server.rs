@@ -5,11 +5,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use deepclone_common::hangup::hangups;
 use deepclone_common::http;
 use deepclone_common::listener::BoundListener;
 use deepclone_common::tls::server::{ServerTls, Spoken};
 use deepclone_core::failure::Failure;
-use deepclone_core::reason::Reason;
 use prometheus_client::registry::Registry;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -18,7 +18,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::config::WorkerSettings;
 use crate::metrics::WorkerMetrics;
 use crate::options::WorkerOptions;
-use crate::reload::{self, Reload};
+use crate::reload::Reload;
 use crate::session::run;
 
 /// How long a worker that leaves goes on with what it holds: less than most supervisors wait.
@@ -43,13 +43,10 @@ pub async fn serve(
     shutdown: CancellationToken,
 ) -> Result<(), Failure> {
     let address = listener.address();
-    let WorkerSettings { coordinators, name, limits, limit_sources, connections, .. } = settings;
+    let WorkerSettings { coordinators, name, limits, sources, connections, .. } = settings;
     let principals = settings.principals;
-    let reload = Reload::new(limit_sources, limits.clone());
-    let hangups = reload::hangups().map_err(|error| {
-        Failure::new(Reason::Internal, format!("cannot watch for signals: {error}"))
-    })?;
-    let _reloads = AbortOnDropHandle::new(tokio::spawn(reload.at_each(hangups)));
+    let reload = Reload::new(sources, limits.clone(), connections.clone());
+    let _reloads = AbortOnDropHandle::new(tokio::spawn(reload.at_each(hangups()?)));
     let metrics = WorkerMetrics::default();
     let mut registry = Registry::default();
     metrics.register(&mut registry);

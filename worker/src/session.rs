@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use deepclone_common::connections::Connections;
+use deepclone_common::connections::{Connections, Offer};
 use deepclone_common::dial::CoordinatorChannel;
 use deepclone_common::random;
 use deepclone_common::store::retry::jittered;
@@ -62,6 +62,8 @@ struct Session {
     worker_id: String,
     heartbeat_interval: Duration,
     lease_ttl: Duration,
+    /// What the worker announced.
+    offers: Vec<Offer>,
 }
 
 /// How a session ended.
@@ -70,6 +72,8 @@ enum End {
     Left,
     /// The coordinator is away, or does not know the worker: it must register again.
     Lost(Status),
+    /// The worker has other connections than those it registered with.
+    Changed,
 }
 
 /// Serves whichever of `coordinators` leads until `shutdown`, or until it is told to drain; then
@@ -118,6 +122,7 @@ pub async fn run(
                         End::Lost(status) => {
                             tracing::warn!(code = ?status.code(), "{}", status.message());
                         }
+                        End::Changed => tracing::info!("registers again with other connections"),
                     }
                 }
                 // A credential that counted before may be replaced while this waits.
@@ -172,8 +177,9 @@ impl Worker {
         let mut client = DispatchServiceClient::new(coordinator.channel.clone())
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
-        let offers = self.connections.offers().into_iter().map(|offer| v1::ConnectionOffer {
-            name: offer.name,
+        let offers = self.connections.offers();
+        let told = offers.iter().map(|offer| v1::ConnectionOffer {
+            name: offer.name.clone(),
             fingerprint: offer.fingerprint.to_vec(),
             can_read: offer.can_read,
             can_write: offer.can_write,
@@ -183,7 +189,7 @@ impl Worker {
             protocol_min: *DISPATCH_PROTOCOLS.start(),
             protocol_max: *DISPATCH_PROTOCOLS.end(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            connections: offers.collect(),
+            connections: told.collect(),
             held: self.held.all().iter().map(|held| (&held.key).into()).collect(),
             incarnation: self.incarnation.as_bytes().to_vec(),
         };
@@ -201,6 +207,7 @@ impl Worker {
             worker_id: known.worker_id,
             heartbeat_interval: interval.map_err(bad_answer)?,
             lease_ttl: duration_from_wire(known.lease_ttl, "lease_ttl").map_err(bad_answer)?,
+            offers,
         })
     }
 
@@ -216,6 +223,7 @@ impl Worker {
             lost = self.beat(session) => lost,
             lost = self.report(session) => lost,
             () = self.left(session) => return End::Left,
+            () = self.connections.until_offers_differ(&session.offers) => return End::Changed,
         };
         End::Lost(lost)
     }

@@ -6,26 +6,33 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey as S3Key, Checksum, S3ConditionalPut};
+use object_store::aws::{
+    AmazonS3Builder, AmazonS3ConfigKey as S3Key, AwsCredentialProvider, Checksum, S3ConditionalPut,
+};
 use object_store::azure::{AzureAccessKey, AzureConfigKey as AzureKey, MicrosoftAzureBuilder};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey as GcsKey};
 use object_store::multipart::MultipartStore;
 use object_store::{ClientConfigKey, ClientOptions, ObjectStore, RetryConfig};
 use sha2::{Digest, Sha256};
 
+use super::assumed_role::{AssumedRole, EXTERNAL_ID, ROLE};
 use super::error::ConnectionError;
 use super::live::LiveSettings;
 use super::local::LocalStore;
 use super::location::Location;
 use super::one_store::principal;
+use super::renewed::Renewed;
 use super::settings::{Options, Pairs};
-use crate::store::client::{Completion, TimedConnector};
+use crate::store::client::{Completion, TimedConnector, plain_client};
 use crate::store::error::StoreError;
 use crate::store::signing::{AzureSigner, S3Signer, Signing};
 use crate::store::streaming::{Streaming, StreamingStore};
+use crate::this_machine::is_this_machine;
 
 /// The longest wait for a TCP connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// The key of the service that tells the credentials of a role.
+const STS_ENDPOINT: &str = "aws_endpoint_url_sts";
 /// The region when the settings name none.
 const S3_REGION: &str = "us-east-1";
 /// The account of an emulator of Azure's store.
@@ -157,12 +164,6 @@ fn s3(
     pairs: &Pairs<S3Key>,
     live: &LiveSettings,
 ) -> Result<Client, ConnectionError> {
-    let role = value(pairs, S3Key::RoleArn).is_some();
-    if role && value(pairs, S3Key::WebIdentityTokenFile).is_none() {
-        let why = "it needs aws_web_identity_token_file: assuming a role from other credentials \
-                   is not built yet";
-        return Err(bad_key(name, "aws_role_arn", why));
-    }
     let endpoint = value(pairs, S3Key::S3Endpoint).or(value(pairs, S3Key::Endpoint));
     let endpoint = match endpoint {
         Some(endpoint) => checked_endpoint(name, "aws_endpoint_url", endpoint)?,
@@ -185,6 +186,9 @@ fn s3(
         }
     }
     if let Some(credentials) = live.s3(name, pairs)? {
+        builder = builder.with_credentials(credentials);
+    }
+    if let Some(credentials) = assumed(name, pairs, live, &builder)? {
         builder = builder.with_credentials(credentials);
     }
     let region = value(pairs, S3Key::Region).or(value(pairs, S3Key::DefaultRegion));
@@ -212,6 +216,45 @@ fn s3(
     let streaming = StreamingStore::new(plain.clone(), plain.clone(), streaming)
         .or_checked(store.clone(), store.clone());
     Ok(Client { store, plain: Some(plain), streaming: Some(streaming), facts })
+}
+
+/// Returns the credentials of the role that the settings name, which are asked for with those of
+/// `builder`. A web identity token is exchanged for them by the store's client itself.
+fn assumed(
+    name: &str,
+    pairs: &Pairs<S3Key>,
+    live: &LiveSettings,
+    builder: &AmazonS3Builder,
+) -> Result<Option<AwsCredentialProvider>, ConnectionError> {
+    let has_identity = value(pairs, S3Key::WebIdentityTokenFile).is_some();
+    let Some(role) = value(pairs, S3Key::RoleArn).filter(|_| !has_identity) else {
+        return match live.external_id() {
+            None => Ok(None),
+            Some(_) => Err(bad_key(name, EXTERNAL_ID, "it goes with an aws_role_arn alone")),
+        };
+    };
+    let region = builder.get_config_value(&S3Key::Region).unwrap_or_else(|| S3_REGION.to_owned());
+    let endpoint = match value(pairs, S3Key::StsEndpoint) {
+        Some(endpoint) => checked_endpoint(name, STS_ENDPOINT, endpoint)?,
+        None => format!("https://sts.{region}.amazonaws.com"),
+    };
+    let options = client_options(&endpoint);
+    let host = endpoint.parse::<http::Uri>().ok();
+    let host = host.as_ref().and_then(http::Uri::host).unwrap_or_default();
+    if !endpoint.starts_with("https://") && !is_this_machine(host) {
+        return Err(bad_key(name, STS_ENDPOINT, "credentials come over https:// alone"));
+    }
+    let base = builder.clone().build().map_err(|error| refused(name, error))?;
+    let role = AssumedRole {
+        client: plain_client(&options).map_err(|error| refused(name, error))?,
+        base: Arc::clone(base.credentials()),
+        endpoint,
+        region,
+        role: role.to_owned(),
+        session_name: value(pairs, S3Key::RoleSessionName).map(ToOwned::to_owned),
+        external_id: live.external_id().map(ToOwned::to_owned),
+    };
+    Ok(Some(Arc::new(Renewed::new(name, ROLE, role))))
 }
 
 /// Returns true for `allow_http` beside an endpoint, whose scheme decides instead.

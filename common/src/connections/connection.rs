@@ -40,6 +40,16 @@ pub(super) struct Connection {
     pub(super) streaming: Option<StreamingStore>,
     /// The results of probing the store in this process.
     pub(super) found: Arc<StoreFindings>,
+    /// What the file says of it; `None` for one that no file names.
+    pub(super) said: Option<Arc<FileSettings>>,
+}
+
+/// What decides how a named connection is built.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct FileSettings {
+    settings: ConnectionSettings,
+    /// With the secrets of files.
+    options: settings::Options,
 }
 
 /// The results of probing a connection's store in this process.
@@ -115,7 +125,9 @@ pub(super) fn named(
     };
     let live = LiveSettings::of(&settings.options);
     let with = With { identity: settings.identity.as_deref(), live };
-    connection(name, location, roles, &options, &with, said)
+    let built = connection(name, location, roles, &options, &with, said)?;
+    let said = FileSettings { settings: settings.clone(), options };
+    Ok(Connection { said: Some(Arc::new(said)), ..built })
 }
 
 /// What a named connection adds to the options of its store.
@@ -158,5 +170,6 @@ pub(super) fn connection(
         plain,
         streaming,
         found: Arc::default(),
+        said: None,
     })
 }

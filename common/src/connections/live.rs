@@ -17,8 +17,10 @@ use object_store::aws::{AmazonS3ConfigKey as S3Key, AwsCredential, AwsCredential
 use object_store::azure::{AzureConfigKey as AzureKey, AzureCredential, AzureCredentialProvider};
 use object_store::gcp::{GcpCredential, GcpCredentialProvider, GoogleConfigKey as GcsKey};
 
-use super::command::{Answered, CommandCredentials};
+use super::assumed_role::{EXTERNAL_ID, ROLE};
+use super::command::{Answered, CredentialCommand};
 use super::error::ConnectionError;
+use super::renewed::Renewed;
 use super::settings::{COMMAND, Pairs, StoreKey, secret_of_file};
 use crate::reloaded::Reloaded;
 use crate::secret::Secret;
@@ -29,6 +31,8 @@ pub(super) struct LiveSettings {
     /// By their keys without `_file`.
     files: BTreeMap<String, PathBuf>,
     command: Option<String>,
+    /// What the owner of a role in another account asks for.
+    external_id: Option<String>,
 }
 
 impl LiveSettings {
@@ -37,8 +41,14 @@ impl LiveSettings {
         let files = keys.iter().filter_map(|(key, file)| {
             Some((key.strip_suffix("_file")?.to_owned(), PathBuf::from(file.expose())))
         });
-        let command = keys.get(COMMAND).map(|command| command.expose().to_owned());
-        Self { files: files.collect(), command }
+        let text = |key: &str| keys.get(key).map(|value| value.expose().to_owned());
+        let (command, external_id) = (text(COMMAND), text(EXTERNAL_ID));
+        Self { files: files.collect(), command, external_id }
+    }
+
+    /// The external identifier of a role.
+    pub(super) fn external_id(&self) -> Option<&str> {
+        self.external_id.as_deref()
     }
 
     /// Whether a command tells the credentials.
@@ -110,12 +120,15 @@ impl LiveSettings {
         answer: fn(Answered) -> Result<T, String>,
     ) -> Result<Option<Arc<dyn CredentialProvider<Credential = T>>>, ConnectionError> {
         if let Some(command) = &self.command {
-            if let Some((key, _)) = pairs.iter().find(|(key, _)| key.credential()) {
+            // A role is assumed from what the command tells.
+            let mut others = pairs.iter().filter(|(key, _)| key.as_ref() != ROLE);
+            if let Some((key, _)) = others.find(|(key, _)| key.credential()) {
                 let why = format!("{COMMAND} tells the credentials: leave this out");
                 let key = key.as_ref().to_owned();
                 return Err(ConnectionError::BadKey { name: name.to_owned(), key, why });
             }
-            return Ok(Some(Arc::new(CommandCredentials::new(name, command, answer))));
+            let command = CredentialCommand::new(command, answer);
+            return Ok(Some(Arc::new(Renewed::new(name, COMMAND, command))));
         }
         let files: Vec<_> = self.files_of(keys);
         if files.is_empty() {

@@ -9,11 +9,12 @@
 //! → [`Connections::open`]; on a worker [`Connections::open_by`] with what the task names. The
 //! command line adds [`Connections::with_ad_hoc`], the only reader of environment settings.
 //!
-//! Layout: `location` (a URI, taken apart) → `settings` (keys and values) → `live`, `command`
-//! (credentials that change) → `build`, `local` (the store) → `connection` → `registry` (all of
-//! them) → `probe` (targets are tried); `overlap` decides whether one table lies inside another,
-//! `one_store` whether a store may copy by itself, `place` where a store is.
+//! Layout: `location` (a URI, taken apart) → `settings` (keys and values) → `live`, `command`,
+//! `assumed_role`, `renewed` (credentials that change) → `build`, `local` (the store) → `connection`
+//! → `registry` (all of them) → `probe` (targets are tried); `overlap` decides whether one table
+//! lies inside another, `one_store` whether a store may copy by itself, `place` where a store is.
 
+mod assumed_role;
 mod build;
 mod command;
 mod connection;
@@ -26,6 +27,7 @@ mod overlap;
 mod place;
 mod probe;
 mod registry;
+mod renewed;
 mod resolved;
 mod settings;
 mod side;
@@ -36,5 +38,5 @@ pub use error::ConnectionError;
 pub use location::absolute_uri;
 pub use one_store::OneStore;
 pub use registry::Connections;
-pub use resolved::{Offer, Opened, Resolved, Writes};
+pub use resolved::{Offer, Opened, Replaced, Resolved, Writes};
 pub use side::Side;

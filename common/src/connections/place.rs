@@ -70,7 +70,7 @@ mod tests {
         let text = format!("[connections.lake]\nurl = {url:?}\nroles = [\"source\"]\n{keys}");
         let config = Config::parse(&text).map_err(|failure| failure.message)?;
         let connections = Connections::from_config(&config).map_err(|error| error.to_string())?;
-        Ok(connections.region("lake").map(ToString::to_string).unwrap_or_default())
+        Ok(connections.region("lake").map(|of| of.to_string()).unwrap_or_default())
     }
 
     #[test]

@@ -44,7 +44,8 @@ impl Connections {
         root: &str,
     ) -> Result<Option<String>, Failure> {
         let opened = self.open_by(name, fingerprint, root).map_err(|error| error.failure())?;
-        let connection = self.by_name.get(name).filter(|_| opened.folder().is_none());
+        let set = self.now();
+        let connection = set.by_name.get(name).filter(|_| opened.folder().is_none());
         let Some(connection) = connection else { return Ok(None) };
         let found = &connection.found;
         let tried = found.fit.get_or_try_init(|| async {

@@ -11,6 +11,7 @@ use object_store::ObjectStore;
 use object_store::multipart::MultipartStore;
 use object_store::path::Path;
 use sha2::{Digest as _, Sha256};
+use tokio::sync::watch;
 
 use super::connection::{Connection, With, connection, named};
 use super::error::ConnectionError;
@@ -19,7 +20,7 @@ use super::location::{self, Location, Scheme};
 use super::one_store::{OneStore, StorePairs};
 use super::overlap::{TablePlace, refuse_overlap};
 use super::place::PlaceSettings;
-use super::resolved::{Offer, Opened, Resolved, Writes};
+use super::resolved::{Offer, Opened, Replaced, Resolved, Writes};
 use super::settings;
 use super::side::Side;
 use crate::config::Config;
@@ -27,11 +28,23 @@ use crate::local_folder::LocalFolder;
 use crate::store::streaming::{Streaming, StreamingStore};
 use crate::store::table::{TableStore, join};
 
-/// All connections of this process.
-#[derive(Clone, Debug, Default)]
+/// All connections of this process; clones share them, also when they are replaced.
+#[derive(Clone, Debug)]
 pub struct Connections {
+    kept: Arc<watch::Sender<Arc<ConnectionSet>>>,
+}
+
+/// The connections as they are at one moment.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ConnectionSet {
     pub(super) by_name: BTreeMap<String, Connection>,
-    pub(super) pairs: StorePairs,
+    pairs: StorePairs,
+}
+
+impl Default for Connections {
+    fn default() -> Self {
+        Self::of(ConnectionSet::default())
+    }
 }
 
 impl Connections {
@@ -40,11 +53,58 @@ impl Connections {
     /// # Errors
     /// Settings that are missing, unknown or malformed, with the connection and the key.
     pub fn from_config(config: &Config) -> Result<Self, ConnectionError> {
-        let mut by_name = BTreeMap::new();
-        for (name, settings) in &config.connections {
-            by_name.insert(name.clone(), named(name, settings)?);
+        Ok(Self::of(ConnectionSet { by_name: all_named(config)?, pairs: StorePairs::default() }))
+    }
+
+    fn of(set: ConnectionSet) -> Self {
+        Self { kept: Arc::new(watch::Sender::new(Arc::new(set))) }
+    }
+
+    /// Returns the connections as they are now.
+    pub(super) fn now(&self) -> Arc<ConnectionSet> {
+        Arc::clone(&self.kept.borrow())
+    }
+
+    fn add(&self, name: &str, connection: Connection) {
+        self.kept.send_modify(|set| {
+            Arc::make_mut(set).by_name.insert(name.to_owned(), connection);
+        });
+    }
+
+    /// Replaces the named connections by those of the file as it is now. Tables that are open stay
+    /// so; those whose settings are the same keep their clients.
+    ///
+    /// # Errors
+    /// As [`Self::from_config`]: then nothing is replaced.
+    pub fn replace(&self, config: &Config) -> Result<Replaced, ConnectionError> {
+        let mut by_name = all_named(config)?;
+        let before = self.now();
+        let mut replaced = Replaced::default();
+        for (name, old) in &before.by_name {
+            match by_name.get_mut(name) {
+                Some(new) if new.said == old.said => *new = old.clone(),
+                Some(_) => replaced.changed.push(name.clone()),
+                None if old.said.is_none() => {
+                    by_name.insert(name.clone(), old.clone());
+                }
+                None => replaced.removed.push(name.clone()),
+            }
         }
-        Ok(Self { by_name, pairs: StorePairs::default() })
+        let is_new = |name: &&String| !before.by_name.contains_key(*name);
+        replaced.added = by_name.keys().filter(is_new).cloned().collect();
+        if replaced != Replaced::default() {
+            // What one store may copy by itself depends on both connections.
+            let set = ConnectionSet { by_name, pairs: StorePairs::default() };
+            self.kept.send_replace(Arc::new(set));
+        }
+        Ok(replaced)
+    }
+
+    /// Waits until the offers are not `these` any more.
+    pub async fn until_offers_differ(&self, these: &[Offer]) {
+        let mut kept = self.kept.subscribe();
+        // It fails only without a sender, which `self` is.
+        let _changed = kept.wait_for(|set| set.offers() != these).await;
     }
 
     /// Adds a connection for each table that no named one holds. Its root is the table and its
@@ -54,7 +114,7 @@ impl Connections {
     /// # Errors
     /// A malformed URI or setting.
     pub fn with_ad_hoc(
-        mut self,
+        self,
         tables: &[(&TableRef, Side)],
         variables: &BTreeMap<String, String>,
     ) -> Result<Self, Failure> {
@@ -69,7 +129,7 @@ impl Connections {
     /// # Errors
     /// A malformed URL.
     pub fn with_store(
-        mut self,
+        self,
         name: &str,
         url: &str,
         roles: &[Side],
@@ -89,13 +149,14 @@ impl Connections {
             plain: None,
             streaming: Some(streaming),
             found: Arc::default(),
+            said: None,
         };
-        self.by_name.insert(name.to_owned(), connection);
+        self.add(name, connection);
         Ok(self)
     }
 
     fn add_ad_hoc(
-        &mut self,
+        &self,
         table: &TableRef,
         side: Side,
         variables: &BTreeMap<String, String>,
@@ -111,7 +172,7 @@ impl Connections {
         let options = settings::from_environment(&name, location.scheme, side, variables)?;
         let said = PlaceSettings::default();
         let connection = connection(&name, location, vec![side], &options, &With::default(), said)?;
-        self.by_name.insert(name, connection);
+        self.add(&name, connection);
         Ok(())
     }
 
@@ -121,12 +182,13 @@ impl Connections {
     /// No such connection, a table outside its root or its roles, or a malformed URI.
     pub fn resolve(&self, table: &TableRef, side: Side) -> Result<Resolved, ConnectionError> {
         let location = Location::parse(&table.uri)?;
+        let set = self.now();
         let (name, connection) = match &table.connection {
             Some(name) => {
-                let found = self.by_name.get_key_value(name);
+                let found = set.by_name.get_key_value(name);
                 found.ok_or_else(|| ConnectionError::Unknown { name: name.clone() })?
             }
-            None => self.longest_root(&location, side)?,
+            None => set.longest_root(&location, side)?,
         };
         if !connection.roles.contains(&side) {
             return Err(ConnectionError::Role { name: name.clone(), side });
@@ -145,42 +207,14 @@ impl Connections {
     /// # Errors
     /// An unknown connection, or a path that could leave the root.
     pub fn below(&self, name: &str, path: &str) -> Result<TableRef, ConnectionError> {
-        let found = self.by_name.get(name);
-        let connection = found.ok_or_else(|| ConnectionError::Unknown { name: name.to_owned() })?;
+        let set = self.now();
+        let connection = set.get(name)?;
         let outside =
             |_| ConnectionError::OutsideRoot { uri: path.to_owned(), name: name.to_owned() };
         location::check_path(path).map_err(outside)?;
         let path = join(&connection.location.path, path);
         let uri = Location { path, ..connection.location.clone() }.uri();
         Ok(TableRef { uri, connection: Some(name.to_owned()) })
-    }
-
-    fn longest_root(
-        &self,
-        location: &Location,
-        side: Side,
-    ) -> Result<(&String, &Connection), ConnectionError> {
-        let uri = || location.uri();
-        let mut above: Vec<_> = self
-            .by_name
-            .iter()
-            .filter(|(_, connection)| connection.location.path_below(location).is_some())
-            .collect();
-        let Some((any, _)) = above.first().copied() else {
-            return Err(ConnectionError::NoConnection { uri: uri() });
-        };
-        above.retain(|(_, connection)| connection.roles.contains(&side));
-        above.sort_by_key(|(_, connection)| std::cmp::Reverse(connection.location.path.len()));
-        match above[..] {
-            [] => Err(ConnectionError::Role { name: any.clone(), side }),
-            [(first, one), (second, other), ..]
-                if one.location.path.len() == other.location.path.len() =>
-            {
-                let (first, second) = (first.clone(), second.clone());
-                Err(ConnectionError::Ambiguous { uri: uri(), first, second })
-            }
-            [best, ..] => Ok(best),
-        }
     }
 
     /// Opens a table that [`Self::resolve`] found.
@@ -201,9 +235,8 @@ impl Connections {
         fingerprint: &[u8; 32],
         root: &str,
     ) -> Result<Opened, ConnectionError> {
-        let Some(connection) = self.by_name.get(name) else {
-            return Err(ConnectionError::Unknown { name: name.to_owned() });
-        };
+        let set = self.now();
+        let connection = set.get(name)?;
         if connection.fingerprint != *fingerprint {
             return Err(ConnectionError::Fingerprint { name: name.to_owned() });
         }
@@ -229,25 +262,26 @@ impl Connections {
     /// stores or have two sets of credentials.
     #[must_use]
     pub fn one_store(&self, source: &str, target: &str) -> Option<OneStore> {
-        let (from, to) = (self.by_name.get(source)?, self.by_name.get(target)?);
+        let set = self.now();
+        let (from, to) = (set.by_name.get(source)?, set.by_name.get(target)?);
         if from.principal.is_none() || from.principal != to.principal {
             return None;
         }
-        let mut pairs = self.pairs.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut pairs = set.pairs.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let pair = pairs.entry((source.to_owned(), target.to_owned()));
         Some(pair.or_insert_with(|| OneStore::new(&from.location.bucket)).clone())
     }
 
     /// Returns where the store of a connection is; `None` when that is not known.
     #[must_use]
-    pub fn region(&self, name: &str) -> Option<&Region> {
-        self.by_name.get(name)?.region.as_ref()
+    pub fn region(&self, name: &str) -> Option<Region> {
+        self.now().by_name.get(name)?.region.clone()
     }
 
     /// Returns where copies from one connection to another come from and go to.
     #[must_use]
     pub fn regions(&self, source: &str, target: &str) -> RegionPair {
-        RegionPair { source: self.region(source).cloned(), target: self.region(target).cloned() }
+        RegionPair { source: self.region(source), target: self.region(target) }
     }
 
     /// Returns the folders above a table, the nearest first, up to the connection's root. For a
@@ -258,7 +292,8 @@ impl Connections {
     pub fn above(&self, table: &Resolved) -> Result<Vec<TableStore>, ConnectionError> {
         let name = &table.connection;
         let unknown = || ConnectionError::Unknown { name: name.clone() };
-        let connection = self.by_name.get(name).ok_or_else(unknown)?;
+        let set = self.now();
+        let connection = set.get(name)?;
         let location = &connection.location;
         let whole = self.open(table)?.root.to_string();
         let is_ours = name.starts_with('@');
@@ -291,12 +326,9 @@ impl Connections {
     /// # Errors
     /// INVALID_ARGUMENT with both tables, or an unknown connection.
     pub fn refuse_overlap(&self, source: &Resolved, target: &Resolved) -> Result<(), Failure> {
+        let set = self.now();
         let place = |table: &Resolved| {
-            let name = &table.connection;
-            let connection = self
-                .by_name
-                .get(name)
-                .ok_or_else(|| ConnectionError::Unknown { name: name.clone() }.failure())?;
+            let connection = set.get(&table.connection).map_err(|error| error.failure())?;
             let location = &connection.location;
             let path = join(&location.path, &table.root);
             let location = Location { path, ..location.clone() };
@@ -308,6 +340,46 @@ impl Connections {
     /// Returns what a worker of this process can reach, by name.
     #[must_use]
     pub fn offers(&self) -> Vec<Offer> {
+        self.now().offers()
+    }
+}
+
+impl ConnectionSet {
+    /// Returns the connection of this name.
+    fn get(&self, name: &str) -> Result<&Connection, ConnectionError> {
+        let found = self.by_name.get(name);
+        found.ok_or_else(|| ConnectionError::Unknown { name: name.to_owned() })
+    }
+
+    fn longest_root(
+        &self,
+        location: &Location,
+        side: Side,
+    ) -> Result<(&String, &Connection), ConnectionError> {
+        let uri = || location.uri();
+        let mut above: Vec<_> = self
+            .by_name
+            .iter()
+            .filter(|(_, connection)| connection.location.path_below(location).is_some())
+            .collect();
+        let Some((any, _)) = above.first().copied() else {
+            return Err(ConnectionError::NoConnection { uri: uri() });
+        };
+        above.retain(|(_, connection)| connection.roles.contains(&side));
+        above.sort_by_key(|(_, connection)| std::cmp::Reverse(connection.location.path.len()));
+        match above[..] {
+            [] => Err(ConnectionError::Role { name: any.clone(), side }),
+            [(first, one), (second, other), ..]
+                if one.location.path.len() == other.location.path.len() =>
+            {
+                let (first, second) = (first.clone(), second.clone());
+                Err(ConnectionError::Ambiguous { uri: uri(), first, second })
+            }
+            [best, ..] => Ok(best),
+        }
+    }
+
+    fn offers(&self) -> Vec<Offer> {
         self.by_name
             .iter()
             .map(|(name, connection)| Offer {
@@ -318,4 +390,9 @@ impl Connections {
             })
             .collect()
     }
+}
+
+fn all_named(config: &Config) -> Result<BTreeMap<String, Connection>, ConnectionError> {
+    let each = config.connections.iter();
+    each.map(|(name, settings)| Ok((name.clone(), named(name, settings)?))).collect()
 }

@@ -1,5 +1,7 @@
 //! A table as a connection resolves and opens it, and a connection as a worker announces it.
 
+use std::fmt;
+
 use crate::local_folder::LocalFolder;
 use crate::store::streaming::StreamingStore;
 use crate::store::table::TableStore;
@@ -28,6 +30,30 @@ pub struct Offer {
     pub can_read: bool,
     /// True with the role `target`.
     pub can_write: bool,
+}
+
+/// What became of the connections of a file that was read again, by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Replaced {
+    /// Names that were not there before.
+    pub added: Vec<String>,
+    /// Names that were there before, with other settings or another secret.
+    pub changed: Vec<String>,
+    /// Names that are not there any more.
+    pub removed: Vec<String>,
+}
+
+impl fmt::Display for Replaced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { added, changed, removed } = self;
+        let all = [("added", added), ("changed", changed), ("removed", removed)];
+        let mut separator = "";
+        for (what, names) in all.into_iter().filter(|(_, names)| !names.is_empty()) {
+            write!(f, "{separator}{what}: {}", names.join(", "))?;
+            separator = "; ";
+        }
+        if separator.is_empty() { f.write_str("none changed") } else { Ok(()) }
+    }
 }
 
 /// A table's folder as a worker opens it.

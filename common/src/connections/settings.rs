@@ -12,13 +12,14 @@ use object_store::aws::AmazonS3ConfigKey as S3Key;
 use object_store::azure::AzureConfigKey as AzureKey;
 use object_store::gcp::GoogleConfigKey as GcsKey;
 
+use super::assumed_role::EXTERNAL_ID;
 use super::error::ConnectionError;
 use super::location::Scheme;
 use super::side::Side;
 use crate::secret::Secret;
 
 /// The options of a store, by its kind.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Options {
     S3(Pairs<S3Key>),
     Azure(Pairs<AzureKey>),
@@ -40,6 +41,8 @@ pub(super) trait StoreKey: FromStr + AsRef<str> + Copy + Eq {
     fn secret(self) -> bool;
     /// Returns why the key may not be set.
     fn refused(self) -> Option<&'static str>;
+    /// The keys of a named connection that the store's client does not know.
+    const OURS: &'static [&'static str] = &[COMMAND];
 }
 
 /// The command that tells the credentials of a connection.
@@ -54,6 +57,7 @@ fn client_refused(key: Client) -> Option<&'static str> {
 
 impl StoreKey for S3Key {
     const ENVIRONMENT: &'static str = "AWS_";
+    const OURS: &'static [&'static str] = &[COMMAND, EXTERNAL_ID];
 
     fn credential(self) -> bool {
         matches!(
@@ -180,7 +184,7 @@ fn typed<K: StoreKey>(
 ) -> Result<Pairs<K>, ConnectionError> {
     let mut pairs = Pairs::<K>::new();
     for (key, value) in keys {
-        if key == COMMAND {
+        if K::OURS.contains(&key.as_str()) {
             continue;
         }
         let (typed, value) = typed_one::<K>(name, key, value)?;

@@ -1,6 +1,7 @@
 //! Which URI belongs to which connection, what is refused, and that no secret shows.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use deepclone_core::spec::TableRef;
 
@@ -79,6 +80,52 @@ fn a_uri_belongs_to_the_longest_root_above_it() {
 }
 
 #[test]
+fn connections_are_replaced_where_their_settings_or_secrets_differ() {
+    let secret = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(secret.path(), "aHVudGVyMg==").unwrap();
+    let text = FILE.replace(
+        "azure_storage_account_key = \"aHVudGVyMg==\"",
+        &format!("azure_storage_account_key_file = \"{}\"", secret.path().display()),
+    );
+    let connections = connections(&text).unwrap();
+    let shared = connections.clone();
+    let stores = || {
+        let set = shared.now();
+        let stores = set.by_name.iter();
+        stores.map(|(name, of)| (name.clone(), Arc::clone(&of.store))).collect::<BTreeMap<_, _>>()
+    };
+    let replace = |text: &str| {
+        let before = stores();
+        let replaced = connections.replace(&Config::parse(text).unwrap()).map_err(|_| ())?;
+        let after = stores();
+        // Those that are not said to differ keep their clients.
+        for (name, store) in before.iter().filter(|(name, _)| after.contains_key(*name)) {
+            let differs = replaced.changed.contains(name) || replaced.added.contains(name);
+            assert_eq!(Arc::ptr_eq(store, &after[name]), !differs, "{name}");
+        }
+        assert!(!format!("{replaced:?} {replaced}").contains("hunter2"));
+        Ok::<_, ()>(replaced.to_string())
+    };
+    let open = |name: &str| {
+        let table = connections.below(name, "t").unwrap();
+        connections.open(&connections.resolve(&table, Side::Source).unwrap()).unwrap().uri
+    };
+    assert_eq!(replace(&text).unwrap(), "none changed");
+    let held = connections.now();
+    let other =
+        text.replace("id-hunter2", "id-hunter3").replace("connections.disk", "connections.d");
+    assert_eq!(replace(&other).unwrap(), "added: d; changed: lake, sales; removed: disk");
+    assert!(held.by_name.contains_key("disk"), "what is in use stays");
+    assert_eq!((open("d"), open("lake")), ("file:///data/lake/t".into(), "s3://lake/t".into()));
+    std::fs::write(secret.path(), "aHVudGVyMw==").unwrap();
+    assert_eq!(replace(&other).unwrap(), "changed: azure");
+    // A mistake in one changes none.
+    let bad = other.replace("file:///data/lake", "file:///new").replace("id-hunter3", "k");
+    assert_eq!(replace(&bad.replace("aws_region", "aws_regoin")), Err(()));
+    assert_eq!(open("d"), "file:///data/lake/t");
+}
+
+#[test]
 fn what_does_not_fit_is_refused_and_named() {
     let connections = connections(FILE).unwrap();
     for (uri, side, part) in [
@@ -124,7 +171,13 @@ fn keys_that_cannot_be_meant_are_refused_by_name() {
             "credential_command = \"x\"\naws_access_key_id = \"hunter2\"",
             "aws_access_key_id: credential_command tells the credentials",
         ),
-        (s3, "aws_role_arn = \"arn\"", "aws_web_identity_token_file"),
+        (s3, "aws_role_external_id = \"x\"", "it goes with an aws_role_arn alone"),
+        (
+            s3,
+            "aws_role_arn = \"arn\"\naws_endpoint_url_sts = \"http://sts.test\"",
+            "aws_endpoint_url_sts: credentials come over https:// alone",
+        ),
+        (az, "aws_role_external_id = \"x\"", "aws_role_external_id"),
         (s3, "aws_bucket = \"c\"", "the url names it"),
         (s3, "aws_conditional_put = \"disabled\"", "cannot be changed"),
         (s3, "timeout = \"1s\"", "cannot be changed"),

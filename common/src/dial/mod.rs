@@ -23,6 +23,7 @@ mod credentials;
 pub use credentials::DialArguments;
 use credentials::TokenFile;
 
+use crate::this_machine::is_this_machine;
 use crate::tls::client::{ClientTls, ClientTlsFiles};
 
 /// How long a connection to a coordinator may take to open.
@@ -208,9 +209,7 @@ fn is_https(uri: &Uri) -> bool {
 }
 
 fn is_loopback(uri: &Uri) -> bool {
-    let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-    host == "localhost"
-        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    is_this_machine(uri.host().unwrap_or_default())
 }
 
 /// The innermost reason of an error, in which TLS says whom it does not believe.

@@ -114,6 +114,14 @@ impl HttpConnector for TimedConnector {
     }
 }
 
+/// Builds a client without what this module adds: for services that are no stores.
+///
+/// # Errors
+/// An option that cannot be used.
+pub fn plain_client(options: &ClientOptions) -> object_store::Result<HttpClient> {
+    Ok(HttpClient::new(http_client::build(options)?))
+}
+
 #[derive(Debug)]
 struct TimedService {
     inner: HttpClient,

@@ -41,4 +41,4 @@ pub mod streaming;
 pub mod table;
 pub mod uploads;
 mod uri;
-mod xml;
+pub(crate) mod xml;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 /// Returns the range and the inner text of each element `name`, which must not nest.
-pub(super) fn elements<'a>(
+pub(crate) fn elements<'a>(
     text: &'a str,
     name: &str,
 ) -> impl Iterator<Item = (Range<usize>, &'a str)> {
@@ -28,7 +28,7 @@ pub(super) fn elements<'a>(
 }
 
 /// Resolves the escapes of XML; an unknown one stays.
-pub(super) fn unescaped(text: &str) -> Cow<'_, str> {
+pub(crate) fn unescaped(text: &str) -> Cow<'_, str> {
     if !text.contains('&') {
         return Cow::Borrowed(text);
     }

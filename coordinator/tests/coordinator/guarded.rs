@@ -9,6 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use deepclone_common::access::{Principals, new_token};
 use deepclone_common::listener::Exposure;
 use deepclone_coordinator::config::Settings;
+use deepclone_coordinator::reload::SettingSources;
 use deepclone_coordinator::server::{Listeners, run};
 use deepclone_coordinator::state::Place;
 use deepclone_core::access::Role;
@@ -133,6 +134,7 @@ impl Guarded {
             connections: (*lake.connections()).clone(),
             shared_object: None,
             hook_secret: None,
+            sources: SettingSources::default(),
         };
         let listeners = Listeners::bind(&settings).await.unwrap();
         let url = format!("http://{}", listeners.grpc.address());

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use deepclone_common::listener::Exposure;
 use deepclone_coordinator::config::Settings;
+use deepclone_coordinator::reload::SettingSources;
 use deepclone_coordinator::server::{Listeners, run};
 use deepclone_coordinator::state::{Place, RowChange, RowKey, SqliteStore, StateError, Store as _};
 use deepclone_core::failure::Failure;
@@ -54,6 +55,7 @@ impl Serving {
             connections: (*lake.connections()).clone(),
             shared_object: None,
             hook_secret: None,
+            sources: SettingSources::default(),
             tls: None,
             principals: None,
         };

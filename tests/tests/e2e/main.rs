@@ -6,6 +6,7 @@
 //! * `replica`    – what must hold of every replica
 //! * `routes`     – every way from store to store
 //! * `secure`     – TLS, tokens and certificates between our processes
+//! * `reloads`    – configuration files that are read again
 //! * `shared`     – a large object that several workers copy
 //! * `by_store`   – one store on both sides, which copies by itself
 //! * `incremental`– real writers change the source between syncs
@@ -42,6 +43,7 @@ mod place;
 mod proofs;
 mod publishing;
 mod race;
+mod reloads;
 mod replica;
 mod replications;
 mod requests;

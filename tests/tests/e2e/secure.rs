@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use deepclone_tests::environment::environment;
 use deepclone_tests::process::{self, Server};
 use tempfile::TempDir;
 
@@ -264,6 +265,46 @@ async fn certificates_and_tokens_change_while_a_job_runs() {
 
     let done = running.await.expect("the clone is run").succeeded();
     assert_eq!(done.number("objects_copied"), OBJECTS as u64, "{}", worker.log());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_of_any_make_finds_its_way_by_reflection() {
+    let site = Site::new(3, 100);
+    let token = site.token("operator").await;
+    let fleet = "certificates = [\"worker.example\"]".to_owned();
+    site.principals(&[("ops", "operator", known(&token)), ("fleet", "worker", fleet)]);
+    let coordinator = site.coordinator();
+    let _worker = site.worker(&https(&coordinator), "one");
+    let token = std::fs::read_to_string(site.path("operator")).expect("a file");
+    let bearer = format!("authorization: Bearer {}", token.trim());
+    let ask = async |header: &str, data: &str, call: &[&str]| {
+        let mut command = Command::new(&environment().tools.grpcurl);
+        command.args(["-cacert", &site.text("ca/ca.pem"), "-H", header, "-d", data]);
+        command.arg(&coordinator.address).args(call);
+        let ended = tokio::task::spawn_blocking(move || process::run(&mut command)).await;
+        ended.expect("grpcurl runs")
+    };
+    // Reflection is for those who are known.
+    let (code, _, errors) = ask("", "", &["list"]).await;
+    assert!(code != 0 && errors.contains("Unauthenticated"), "{errors}");
+    let (_, services, _) = ask(&bearer, "", &["list"]).await;
+    for service in ["JobService", "WorkerService", "AuditService"] {
+        assert!(services.contains(&format!("deepclone.v1.{service}")), "{services}");
+    }
+    let [_, source, target] = site.clone_to("table");
+    let job = serde_json::json!({
+        "job": { "spec": { "source": { "uri": source }, "target": { "uri": target } } }
+    });
+    let create = ["deepclone.v1.JobService/CreateJob"];
+    let (code, created, errors) = ask(&bearer, &job.to_string(), &create).await;
+    assert_eq!(code, 0, "{errors}");
+    let created: serde_json::Value = serde_json::from_str(&created).expect("JSON");
+    assert_eq!(created["submitter"], "ops", "{created}");
+    let name = serde_json::json!({ "name": created["name"] }).to_string();
+    let (code, watched, errors) = ask(&bearer, &name, &["deepclone.v1.JobService/WatchJob"]).await;
+    assert!(code == 0 && watched.contains("SUCCEEDED"), "{watched} {errors}");
+    let (_, events, _) = ask(&bearer, "{}", &["deepclone.v1.AuditService/ListAuditEvents"]).await;
+    assert!(events.contains("JobService/CreateJob"), "{events}");
 }
 
 /// The serial number of the certificate that a coordinator shows.

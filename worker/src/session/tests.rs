@@ -27,6 +27,7 @@ struct Fake {
     epoch: AtomicU64,
     grants: Mutex<VecDeque<Grant>>,
     registered_with: Mutex<Vec<Vec<GrantKey>>>,
+    offered: Mutex<Vec<String>>,
     outcomes: Mutex<Vec<v1::TaskOutcome>>,
     left_with: Mutex<Option<Vec<v1::GrantKey>>>,
     reports_to_refuse: AtomicU64,
@@ -63,7 +64,10 @@ impl DispatchService for Service {
         &self,
         request: Request<v1::RegisterWorkerRequest>,
     ) -> Answer<v1::RegisterWorkerResponse> {
-        let held = request.into_inner().held.into_iter().map(|key| key.try_into().unwrap());
+        let request = request.into_inner();
+        let names = request.connections.into_iter().map(|offer| offer.name);
+        *self.0.offered.lock().unwrap() = names.collect();
+        let held = request.held.into_iter().map(|key| key.try_into().unwrap());
         self.0.registered_with.lock().unwrap().push(held.collect());
         self.0.changed.notify_waiters();
         Ok(Response::new(v1::RegisterWorkerResponse {
@@ -198,6 +202,7 @@ impl From<deepclone_common::connections::Resolved> for Offered {
 
 struct Running {
     fake: Arc<Fake>,
+    connections: Connections,
     folder: tempfile::TempDir,
     shutdown: CancellationToken,
     worker: tokio::task::JoinHandle<Result<(), Failure>>,
@@ -224,11 +229,11 @@ fn running(setup: impl Fn(&Fake)) -> Running {
     let worker = tokio::spawn(run(
         options,
         vec![coordinator],
-        Arc::new(connections),
+        Arc::new(connections.clone()),
         registered,
         shutdown.clone(),
     ));
-    Running { fake, folder, shutdown, worker }
+    Running { fake, connections, folder, shutdown, worker }
 }
 
 impl Running {
@@ -276,6 +281,22 @@ async fn reports_survive_a_lost_coordinator_and_what_is_held_is_announced_again(
     assert_eq!(registered.len(), 3);
     assert!(registered[0].is_empty());
     assert!(!registered[1].is_empty() && !registered[2].is_empty(), "{registered:?}");
+    running.shutdown.cancel();
+    running.worker.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_worker_with_other_connections_registers_again() {
+    let running = running(|_| {});
+    running.all_reported().await;
+    let registered = |fake: &Fake| fake.registered_with.lock().unwrap().len();
+    let before = registered(&running.fake);
+    let folder = running.folder.path().display();
+    let disk =
+        format!("[connections.disk]\nurl = \"file://{folder}\"\nroles = [\"source\", \"target\"]");
+    running.connections.replace(&Config::parse(&disk).unwrap()).unwrap();
+    running.fake.until(|fake| registered(fake) > before).await;
+    assert_eq!(*running.fake.offered.lock().unwrap(), ["disk"]);
     running.shutdown.cancel();
     running.worker.await.unwrap().unwrap();
 }

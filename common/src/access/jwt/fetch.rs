@@ -8,6 +8,7 @@ use reqwest::{Certificate, Client, StatusCode, Url};
 
 use super::keys::VerifyingKeys;
 use super::limits::{ANSWER_TIME_MAX, KEY_SET_BYTES_MAX, REDIRECTS_MAX};
+use crate::this_machine::is_this_machine;
 
 /// Where a set of keys is, and whose certificate is believed there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +27,7 @@ impl KeyUrl {
         let url: Url = url.parse().map_err(malformed)?;
         match url.scheme() {
             "https" => {}
-            "http" if is_loopback(&url) => {}
+            "http" if is_this_machine(url.host_str().unwrap_or_default()) => {}
             _ => return Err("jwks_url: write https://…".to_owned()),
         }
         if !url.username().is_empty() || url.password().is_some() {
@@ -84,13 +85,6 @@ impl KeyUrl {
             _ => Err(failed("it holds no certificate in PEM")),
         }
     }
-}
-
-/// Whether only this machine answers. `localhost` does not leave it either (RFC 6761).
-fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || address.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 /// Follows a redirect within the host that the operator named, and no other.
