@@ -92,10 +92,9 @@ pub async fn run(
         None => Limits::default(),
         least => Limits { group_bytes_min: least, ..Limits::default() },
     };
-    let connections = settings.connections;
-    let _reloads = reload::start(settings.sources, connections.clone())?;
-    let context =
-        Context::new(Arc::new(connections), Arc::new(store), &limits).with_prices(settings.prices);
+    let _reloads = reload::start(settings.sources, settings.connections.clone())?;
+    let context = Context::new(Arc::new(settings.connections), Arc::new(store), &limits)
+        .with_prices(settings.prices);
     let gauges = Arc::new(Gauges::default());
     let stop = shutdown.child_token();
     let (handle, driver) =

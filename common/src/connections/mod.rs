@@ -10,9 +10,10 @@
 //! command line adds [`Connections::with_ad_hoc`], the only reader of environment settings.
 //!
 //! Layout: `location` (a URI, taken apart) → `settings` (keys and values) → `live`, `command`,
-//! `assumed_role`, `renewed` (credentials that change) → `build`, `local` (the store) → `connection`
-//! → `registry` (all of them) → `probe` (targets are tried); `overlap` decides whether one table
-//! lies inside another, `one_store` whether a store may copy by itself, `place` where a store is.
+//! `assumed_role`, `renewed` (credentials that change) → `build`, `local` (the store) →
+//! `connection` → `registry` (all of them) → `probe` (targets are tried); `overlap` decides whether
+//! one table lies inside another, `one_store` whether a store may copy by itself, `place` where a
+//! store is.
 
 mod assumed_role;
 mod build;
