@@ -17,8 +17,8 @@ use uuid::Uuid;
 
 use super::location::table_uri;
 use super::{
-    JobLimitArguments, JobLimitChange, Limit, ModeArgument, OnDivergence, OnSourceReplaced,
-    SpecArguments, VerifyLevel,
+    JobLimitArguments, JobLimitChange, JobListArguments, Limit, ModeArgument, OnDivergence,
+    OnSourceReplaced, SpecArguments, VerifyLevel,
 };
 use crate::refusal::{invalid, not_built_yet};
 
@@ -157,6 +157,31 @@ pub fn time_ms(flag: &str, text: &str) -> Result<i64, Failure> {
         invalid(format!("{flag} {text:?} is not an RFC 3339 time such as {example}"))
     })?;
     Ok(time.timestamp_millis())
+}
+
+/// Returns the filter of `ListJobs` that the flags mean.
+///
+/// # Errors
+/// `INVALID_ARGUMENT` with the flag.
+pub fn job_filter(arguments: &JobListArguments) -> Result<String, Failure> {
+    let JobListArguments { state, source, target, submitter, since, until, .. } = arguments;
+    for (flag, time) in [("--since", since), ("--until", until)] {
+        time.as_deref().map(|text| time_ms(flag, text)).transpose()?;
+    }
+    let state = state.as_ref().map(|state| state.to_ascii_uppercase().replace('-', "_"));
+    let conditions = [
+        ("state =", &state),
+        ("source =", source),
+        ("target =", target),
+        ("submitter =", submitter),
+        ("create_time >=", since),
+        ("create_time <", until),
+    ];
+    let quoted = |text: &str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
+    let conditions = conditions.into_iter().filter_map(|(condition, value)| {
+        value.as_deref().map(|value| format!("{condition} {}", quoted(value)))
+    });
+    Ok(conditions.collect::<Vec<_>>().join(" AND "))
 }
 
 fn partition_filter(arguments: &SpecArguments) -> Result<Option<String>, Failure> {

@@ -11,6 +11,7 @@ pub mod audit;
 pub mod convert;
 pub mod cost;
 pub mod help;
+mod job_list;
 pub mod location;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ use deepclone_common::dial::DialArguments;
 
 pub use audit::{AuditCommand, AuditListArguments};
 pub use cost::{CostArguments, CostBy};
+pub use job_list::JobListArguments;
 pub use worker::{WorkerCommand, WorkerName};
 
 /// Keeps replicas of Delta Lake tables: copies what changed, publishes it in one atomic commit.
@@ -316,15 +318,6 @@ pub struct JobName {
     /// The job's id, as `job create` and `job list` print it
     #[arg(value_name = "JOB")]
     pub job: String,
-}
-
-/// The arguments of `deepclone job list`.
-#[derive(Clone, Debug, Args)]
-pub struct JobListArguments {
-    /// The most jobs to show
-    #[arg(long, value_name = "N", default_value_t = 100)]
-    #[arg(value_parser = clap::value_parser!(u16).range(1..))]
-    pub limit: u16,
 }
 
 /// The commands of `deepclone replication`.

@@ -11,7 +11,7 @@ use deepclone_core::spec::{
     CloneSpec, DivergencePolicy, Mode, SourcePoint, SourceReplacedPolicy, TableRef, Verification,
 };
 
-use super::convert::{clone_spec, job_id, job_limits, limits_change};
+use super::convert::{clone_spec, job_filter, job_id, job_limits, limits_change};
 use super::location::table_uri;
 use super::{Command, CommandLine, JobCommand};
 
@@ -153,6 +153,36 @@ fn a_limit_is_set_or_lifted_and_what_is_not_named_stays() {
     }
     for arguments in ["", "--bandwidth 50MiB", "--concurrency many", "--concurrency -1"] {
         assert_eq!(change(arguments), Err(None), "{arguments}");
+    }
+}
+
+#[test]
+fn a_list_of_jobs_is_narrowed_by_its_flags() {
+    let filter = |arguments: &[&str]| {
+        let words = [&["deepclone", "job", "list"], arguments].concat();
+        let Command::Job(JobCommand::List(list)) = CommandLine::parse_from(words).command else {
+            panic!("not list")
+        };
+        job_filter(&list)
+    };
+    let time = "2026-11-27T08:00:00Z";
+    for (arguments, expected) in [
+        (&[][..], ""),
+        (&["--state", "waiting-for-workers"], "state = \"WAITING_FOR_WORKERS\""),
+        (
+            &["--state", "failed", "--target", "s3://dr/*", "--submitter", "a\"b\\"],
+            r#"state = "FAILED" AND target = "s3://dr/*" AND submitter = "a\"b\\""#,
+        ),
+        (
+            &["--since", time, "--until", time, "--source", "s3://x y"],
+            "source = \"s3://x y\" AND create_time >= \"2026-11-27T08:00:00Z\" \
+             AND create_time < \"2026-11-27T08:00:00Z\"",
+        ),
+    ] {
+        assert_eq!(filter(arguments).as_deref(), Ok(expected), "{arguments:?}");
+    }
+    for flag in ["--since", "--until"] {
+        assert!(filter(&[flag, "today"]).unwrap_err().message.contains(flag));
     }
 }
 

@@ -95,17 +95,22 @@ impl CoordinatorClient {
         JobInfo::try_from(answer.into_inner())
     }
 
-    /// Returns the newest `limit` jobs, the newest first.
+    /// Returns `limit` jobs at the most, by a filter and in an order as the API has them.
     ///
     /// # Errors
-    /// `COORDINATOR_UNAVAILABLE`.
-    pub async fn list(&mut self, limit: usize) -> Result<Vec<JobInfo>, Failure> {
+    /// `INVALID_ARGUMENT` or `COORDINATOR_UNAVAILABLE`.
+    pub async fn list(
+        &mut self,
+        filter: &str,
+        order_by: &str,
+        limit: usize,
+    ) -> Result<Vec<JobInfo>, Failure> {
         let mut jobs = Vec::new();
         let mut page_token = String::new();
         while jobs.len() < limit {
             let left = i32::try_from(limit - jobs.len()).unwrap_or(PAGE_SIZE).min(PAGE_SIZE);
-            let request =
-                v1::ListJobsRequest { page_size: left, page_token, filter: String::new() };
+            let (filter, order_by) = (filter.to_owned(), order_by.to_owned());
+            let request = v1::ListJobsRequest { page_size: left, page_token, filter, order_by };
             let page = self.jobs.list_jobs(request).await.map_err(failure)?.into_inner();
             for job in page.jobs {
                 jobs.push(JobInfo::try_from(job)?);

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::context::CommandContext;
 use super::follow::{Home, to_its_end};
-use crate::args::convert::{clone_spec, job_id, job_limits, limits_change};
+use crate::args::convert::{clone_spec, job_filter, job_id, job_limits, limits_change};
 use crate::args::{JobCommand, JobName};
 use crate::render::{self, CommandOutput};
 use crate::signals::Interrupts;
@@ -29,8 +29,11 @@ pub async fn run(command: &JobCommand, context: &CommandContext) -> Result<Comma
             render::job::one(&coordinator.get(id).await?)
         }
         JobCommand::List(arguments) => {
+            let filter = job_filter(arguments)?;
+            let order = if arguments.oldest_first { "create_time" } else { "" };
             let mut coordinator = context.coordinator("job list").await?;
-            render::job::many(&coordinator.list(usize::from(arguments.limit)).await?)
+            let jobs = coordinator.list(&filter, order, usize::from(arguments.limit)).await?;
+            render::job::many(&jobs)
         }
         JobCommand::Watch(name) => {
             let id = job_id(&name.job)?;

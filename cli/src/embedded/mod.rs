@@ -123,7 +123,7 @@ async fn start_coordinator(
 /// Cancels the jobs that a process left when it died: they may be for another version or source
 /// than the user wants now.
 async fn end_leftovers(client: &mut CoordinatorClient) -> Result<(), Failure> {
-    for job in client.list(LEFT_MAX).await? {
+    for job in client.list("", "", LEFT_MAX).await? {
         if job.state.is_final() {
             continue;
         }

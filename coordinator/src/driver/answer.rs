@@ -7,11 +7,12 @@ use deepclone_core::job_limits::LimitsChange;
 use deepclone_core::machine::{SetAside, WorkerView};
 use tokio::sync::watch;
 
+use super::job_query::JobsQuery;
 use super::message::Reply;
 use super::owner::Driver;
 use super::recall::Recall;
-use super::refusal::{ended_job, old_page_token, too_many_workers, unknown_job, unknown_worker};
-use super::snapshot::{ConnectionSetAside, JobSnapshot, JobsPage, JobsQuery, WorkerSnapshot};
+use super::refusal::{ended_job, too_many_workers, unknown_job, unknown_worker};
+use super::snapshot::{ConnectionSetAside, JobSnapshot, WorkerSnapshot};
 
 /// A request and the way to answer it.
 pub(super) enum Answer {
@@ -20,7 +21,7 @@ pub(super) enum Answer {
     Job(JobId, Reply<Arc<JobSnapshot>>),
     /// A job after a change of its limits.
     Limited(JobId, LimitsChange, Reply<Arc<JobSnapshot>>),
-    Jobs(JobsQuery, Reply<JobsPage>),
+    Jobs(JobsQuery, Reply<Vec<Arc<JobSnapshot>>>),
     Watch(JobId, Reply<watch::Receiver<Arc<JobSnapshot>>>),
     Workers(Reply<Vec<WorkerSnapshot>>),
     Worker(WorkerId, Reply<WorkerSnapshot>),
@@ -54,8 +55,7 @@ impl Driver {
                 None => return self.recall(job, Recall::Watch(reply)),
             },
             Answer::Jobs(query, reply) => {
-                let page = self.jobs.page(&self.machine, &query);
-                reply.send(page.ok_or_else(old_page_token)).is_err()
+                reply.send(Ok(self.jobs.list(&self.machine, &query))).is_err()
             }
             Answer::Workers(reply) => {
                 let workers = self.machine.workers().filter_map(|view| self.worker(&view));

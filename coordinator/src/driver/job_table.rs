@@ -5,6 +5,7 @@
 //! ([`JobWork`]).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::Arc;
 
 use deepclone_core::failure::Failure;
@@ -16,34 +17,32 @@ use deepclone_core::receipt::{Receipt, SharedUpload};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
-use super::snapshot::{JobPhases, JobSnapshot, JobsPage, JobsQuery};
+use super::job_query::JobsQuery;
+use super::snapshot::{JobPhases, JobSnapshot};
 use super::watchers::Watchers;
 use crate::costs::book::{Book, ahead, told};
 use crate::job_plan::JobPlan;
 use crate::shared_steps::SharedSteps;
 use crate::state::{
-    Entry, Evidence, JobSent, JobSpec, PlanNote, StateError, UsageRow, decode_spec,
+    Entry, Evidence, JobOrder, JobPlace, JobSent, JobSpec, PlanNote, StateError, UsageRow,
+    decode_spec,
 };
 
 /// Every job that the machine shows.
 #[derive(Default)]
 pub(super) struct JobTable {
     entries: BTreeMap<JobId, JobEntry>,
-    /// The jobs by [`JobEntry::place`].
-    places: BTreeMap<u64, JobId>,
+    /// The jobs whose creation is durable, in the order of lists.
+    places: BTreeSet<JobPlace>,
     watchers: Watchers,
     /// What the live ones sent.
     pub(super) book: Book,
-    /// Entries that were ever made.
-    made: u64,
 }
 
 /// What is known of one job.
 pub(super) struct JobEntry {
     pub(super) job_spec: Arc<JobSpec>,
     pub(super) work: JobWork,
-    /// Counts the jobs of this table in the order of their creation, which is the order of lists.
-    place: u64,
     sequence: u64,
     /// As recorded with the job's newest plan or its end.
     note: PlanNote,
@@ -111,7 +110,6 @@ impl JobTable {
         let entry = JobEntry {
             job_spec,
             work: JobWork::default(),
-            place: self.made,
             sequence: 0,
             note: PlanNote::default(),
             logs: Traffic::default(),
@@ -119,8 +117,6 @@ impl JobTable {
             phases: JobPhases::default(),
             ended_ms: None,
         };
-        self.places.insert(entry.place, job);
-        self.made += 1;
         self.entries.insert(job, entry);
     }
 
@@ -143,7 +139,10 @@ impl JobTable {
         let Some(job) = self.entries.get_mut(&entry.fact.job()) else { return };
         job.work.steps.record(&entry.fact);
         match &entry.fact {
-            Fact::Created { .. } => job.created_ms = entry.recorded_ms,
+            Fact::Created { job: id, .. } => {
+                job.created_ms = entry.recorded_ms;
+                self.places.insert(JobPlace { created_ms: entry.recorded_ms, job: *id });
+            }
             Fact::Planned { .. } => {
                 job.phases = JobPhases { planned_ms: Some(entry.recorded_ms), publishing_ms: None };
             }
@@ -203,20 +202,29 @@ impl JobTable {
         Some(Arc::new(self.entries.get(&job)?.snapshot(&view, &self.book)))
     }
 
-    /// Some jobs, the newest first. `None` when the job to begin after is not shown any more.
-    pub(super) fn page(&self, machine: &Machine, query: &JobsQuery) -> Option<JobsPage> {
-        let end = match query.after {
-            Some(job) => self.entries.get(&job)?.place,
-            None => u64::MAX,
+    /// Jobs that a query asks for, as many as it wants at the most, in its order.
+    pub(super) fn list(&self, machine: &Machine, query: &JobsQuery) -> Vec<Arc<JobSnapshot>> {
+        let (start, end) = match (query.after, query.order) {
+            (None, _) => (Unbounded, Unbounded),
+            (Some(after), JobOrder::NewestFirst) => (Unbounded, Excluded(after)),
+            (Some(after), JobOrder::OldestFirst) => (Excluded(after), Unbounded),
         };
-        let fits = |job: &JobId| match query.state {
-            Some(state) => machine.job_state(*job) == Some(state),
-            None => true,
+        let range = self.places.range((start, end));
+        let fits = |place: &&JobPlace| {
+            let (entry, state) = (self.entries.get(&place.job), machine.job_state(place.job));
+            entry.zip(state).is_some_and(|(entry, state)| {
+                query.filter.fits(state, &entry.job_spec, place.created_ms)
+            })
         };
-        let mut rest = self.places.range(..end).rev().map(|(_, job)| *job).filter(fits);
-        let jobs = rest.by_ref().take(query.size).filter_map(|job| self.snapshot(machine, job));
-        let jobs = jobs.collect();
-        Some(JobsPage { jobs, is_more: rest.next().is_some() })
+        let shown = |place: &JobPlace| self.snapshot(machine, place.job);
+        match query.order {
+            JobOrder::NewestFirst => {
+                range.rev().filter(fits).filter_map(shown).take(query.size).collect()
+            }
+            JobOrder::OldestFirst => {
+                range.filter(fits).filter_map(shown).take(query.size).collect()
+            }
+        }
     }
 
     /// Follows a job. `None` when there is none.
@@ -246,7 +254,7 @@ impl JobTable {
             return;
         }
         self.entries.retain(|&job, _| machine.job_state(job).is_some());
-        self.places.retain(|_, job| self.entries.contains_key(job));
+        self.places.retain(|place| self.entries.contains_key(&place.job));
         self.watchers.retain(|job| self.entries.contains_key(&job));
         self.book.retain(|job| self.entries.contains_key(&job));
     }

@@ -14,7 +14,8 @@ use deepclone_core::task::{Capacity, Grant};
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
-use super::snapshot::{JobSnapshot, JobsPage, JobsQuery, WorkerDescription, WorkerSnapshot};
+use super::job_query::JobsQuery;
+use super::snapshot::{JobSnapshot, WorkerDescription, WorkerSnapshot};
 use crate::effects::plan::PlanOutcome;
 use crate::state::{Entry, JobSpec, StateError};
 
@@ -30,7 +31,7 @@ pub enum Message {
     /// Takes back what workers hold of a job.
     Recall(JobId, Reply<Arc<JobSnapshot>>),
     Job(JobId, Reply<Arc<JobSnapshot>>),
-    Jobs(JobsQuery, Reply<JobsPage>),
+    Jobs(JobsQuery, Reply<Vec<Arc<JobSnapshot>>>),
     Watch(JobId, Reply<watch::Receiver<Arc<JobSnapshot>>>),
     Workers(Reply<Vec<WorkerSnapshot>>),
     Drain(WorkerId, Reply<WorkerSnapshot>),

@@ -6,6 +6,7 @@
 //!
 //! * [`message`]: what reaches the driver, and [`Handle`], which brings it.
 //! * [`snapshot`]: jobs and workers as others see them.
+//! * [`job_query`], [`job_list`]: which jobs are listed, also those that only the database knows.
 //! * `job_table`, `worker_table`: what is known of them beside the machine; `watchers` follow jobs.
 //! * `owner`: the driver itself.
 //! * `take`: messages → events; `report` checks what workers say.
@@ -17,6 +18,8 @@
 
 mod answer;
 mod handle;
+pub mod job_list;
+pub mod job_query;
 mod job_table;
 mod journal;
 pub mod message;

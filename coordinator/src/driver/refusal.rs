@@ -3,7 +3,6 @@
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::{JobId, WorkerId};
 use deepclone_core::reason::Reason;
-use deepclone_proto::convert::WireError;
 
 pub(super) fn unknown_job(job: JobId) -> Failure {
     Failure::new(Reason::JobNotFound, format!("there is no job jobs/{job}"))
@@ -23,9 +22,4 @@ pub(crate) fn unknown_worker(worker: WorkerId) -> Failure {
 
 pub(super) fn too_many_workers() -> Failure {
     Failure::new(Reason::CoordinatorUnavailable, "too many workers are registered already")
-}
-
-/// The job that the page begins after is not in the list any more.
-pub(super) fn old_page_token() -> Failure {
-    WireError::invalid("page_token", "it is too old: list again").into()
 }

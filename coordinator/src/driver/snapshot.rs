@@ -8,7 +8,7 @@ use deepclone_core::job_limits::JobLimits;
 use deepclone_core::machine::{End, JobState, Progress, WorkerState};
 
 use crate::costs::priced::Priced;
-use crate::state::{JobSent, JobSpec, PlanNote};
+use crate::state::{JobPlace, JobSent, JobSpec, PlanNote};
 
 /// A job as it is now, or as it ended.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,6 +38,14 @@ pub struct JobSnapshot {
     pub ended_ms: Option<i64>,
 }
 
+impl JobSnapshot {
+    /// Where it stands in lists.
+    #[must_use]
+    pub fn place(&self) -> JobPlace {
+        JobPlace { created_ms: self.created_ms, job: self.job }
+    }
+}
+
 /// When the phases of a job began, in milliseconds since 1970 (UTC).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct JobPhases {
@@ -46,25 +54,6 @@ pub struct JobPhases {
     /// When all was copied and the commit was begun. `None` before. It is kept no longer than the
     /// job is in memory.
     pub publishing_ms: Option<i64>,
-}
-
-/// Which jobs a client lists.
-#[derive(Clone, Copy, Debug)]
-pub struct JobsQuery {
-    /// `None` for jobs of every state.
-    pub state: Option<JobState>,
-    /// Only jobs created before this one. `None` to begin with the newest.
-    pub after: Option<JobId>,
-    /// Jobs on the page.
-    pub size: usize,
-}
-
-/// Some jobs, the newest first.
-#[derive(Clone, Debug)]
-pub struct JobsPage {
-    pub jobs: Vec<Arc<JobSnapshot>>,
-    /// True when older jobs match, too.
-    pub is_more: bool,
 }
 
 /// What a worker announces of itself and the machine does not need.

@@ -14,8 +14,10 @@ use tokio::sync::watch;
 
 use crate::costs::priced::Priced;
 use crate::driver::Handle;
+use crate::driver::job_list::list_jobs;
+use crate::driver::job_query::{JobsPage, JobsQuery};
 use crate::driver::message::Message;
-use crate::driver::snapshot::{JobSnapshot, JobsPage, JobsQuery, WorkerSnapshot};
+use crate::driver::snapshot::{JobSnapshot, WorkerSnapshot};
 use crate::effects::Context;
 use crate::replications::message::{EngineMessage, Replications};
 use crate::replications::view::FleetView;
@@ -95,7 +97,7 @@ impl PageData for LiveData {
     }
 
     fn jobs(&self, query: JobsQuery) -> PageAnswer<'_, JobsPage> {
-        Box::pin(self.driver.ask(move |reply| Message::Jobs(query, reply)))
+        Box::pin(async move { list_jobs(&self.driver, self.context.store.as_ref(), &query).await })
     }
 
     fn job(&self, job: JobId) -> PageAnswer<'_, Arc<JobSnapshot>> {

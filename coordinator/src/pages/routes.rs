@@ -13,7 +13,7 @@ use axum::routing::get;
 use super::access::PageAccess;
 use super::data::PageData;
 use super::instead::{Instead, absent, misdirected};
-use super::jobs::{JobFilter, JobStreams, POLICY, events, job_page, list_page};
+use super::jobs::{JobStreams, JobsAddress, POLICY, events, job_page, list_page};
 use super::money::MonthCosts;
 use super::page_state::{PageState, find, job_id};
 use super::paging::PageQuery;
@@ -75,7 +75,7 @@ async fn replication_page(
 }
 
 async fn jobs(State(state): State<PageState>, uri: Uri) -> Result<Html<String>, Instead> {
-    let (filter, data) = (JobFilter::read(&uri), &state.data);
+    let (filter, data) = (JobsAddress::read(&uri), &state.data);
     let (page, fleet) = (data.jobs(filter.query()).await?, data.fleet().await?);
     Ok(Html(list_page(&page, filter, &fleet, data.now())))
 }

@@ -18,15 +18,18 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::convert::{body, refused, status};
+use super::job_filter::{job_filter, job_order};
 use super::{accept, names, show, update};
 use crate::access::caller::Caller;
 use crate::driver::Handle;
+use crate::driver::job_list::list_jobs;
+use crate::driver::job_query::JobsQuery;
 use crate::driver::message::Message;
-use crate::driver::snapshot::{JobSnapshot, JobsQuery};
+use crate::driver::snapshot::JobSnapshot;
 use crate::effects::plan::{PlanOutcome, plan};
 use crate::effects::{Context, guarded, target_key};
 use crate::job_plan::JobPlan;
-use crate::state::{JobSpec, PlanNote};
+use crate::state::{JobPlace, JobSpec, PlanNote};
 
 /// Serves `JobService` over the driver.
 pub struct Jobs {
@@ -139,13 +142,14 @@ impl JobService for Jobs {
     ) -> Result<Response<v1::ListJobsResponse>, Status> {
         let request = body(request);
         let query = JobsQuery {
-            state: names::state_filter(&request.filter).map_err(refused)?,
-            after: names::page_token(&request.page_token).map_err(refused)?.map(JobId),
+            filter: job_filter(&request.filter).map_err(refused)?,
+            order: job_order(&request.order_by).map_err(refused)?,
+            after: page_token(&request.page_token).map_err(refused)?,
             size: names::page_size(request.page_size).map_err(refused)?,
         };
-        let page = self.handle.ask(|reply| Message::Jobs(query, reply)).await.map_err(status)?;
-        let last = page.jobs.last().filter(|_| page.is_more);
-        let next_page_token = last.map(|job| job.job.to_string()).unwrap_or_default();
+        let store = self.context.store.as_ref();
+        let page = list_jobs(&self.handle, store, &query).await.map_err(status)?;
+        let next_page_token = page.next.map(|next| next.to_string()).unwrap_or_default();
         let jobs = page.jobs.iter().map(|job| show::job(job)).collect();
         Ok(Response::new(v1::ListJobsResponse { jobs, next_page_token }))
     }
@@ -203,6 +207,13 @@ impl JobService for Jobs {
         caller.allow_sync(&job_spec)?;
         self.plan_clone_inner(Arc::new(job_spec)).await.map(Response::new).map_err(status)
     }
+}
+
+/// Reads the place after which a page begins. `None` for the first page.
+fn page_token(token: &str) -> Result<Option<JobPlace>, WireError> {
+    let given = Some(token).filter(|token| !token.is_empty());
+    let place = given.map(str::parse).transpose();
+    place.map_err(|_| WireError::invalid("page_token", "it is none of ours"))
 }
 
 type Changes = Option<(watch::Receiver<Arc<JobSnapshot>>, bool)>;

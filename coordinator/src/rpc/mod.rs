@@ -21,6 +21,7 @@ mod bounds;
 mod convert;
 pub mod costs;
 pub mod dispatch;
+mod job_filter;
 pub mod jobs;
 mod month_usage;
 mod names;

@@ -1,14 +1,10 @@
-//! Resource names, pages and filters.
+//! Resource names and pages.
 
 use deepclone_core::ids::{JobId, WorkerId};
 use deepclone_core::limits::PAGE_SIZE_MAX;
-use deepclone_core::machine::JobState;
 use deepclone_core::replication::ReplicationName;
 use deepclone_proto::convert::WireError;
-use deepclone_proto::v1;
 use uuid::Uuid;
-
-use super::show;
 
 /// The size of a page when the request has none.
 const PAGE_SIZE_DEFAULT: usize = 50;
@@ -76,22 +72,6 @@ pub(super) fn page_token(token: &str) -> Result<Option<Uuid>, WireError> {
     last.map(Some).map_err(|_| WireError::invalid("page_token", "it is none of ours"))
 }
 
-/// Reads the state that a filter asks for. `None` for every state.
-pub(super) fn state_filter(filter: &str) -> Result<Option<JobState>, WireError> {
-    if filter.trim().is_empty() {
-        return Ok(None);
-    }
-    let invalid = || WireError::invalid("filter", "write `state = NAME`, with a name of Job.State");
-    let (field, value) = filter.split_once('=').ok_or_else(invalid)?;
-    if field.trim() != "state" {
-        return Err(invalid());
-    }
-    let value = value.trim().trim_matches('"');
-    let wire = v1::job::State::from_str_name(value).ok_or_else(invalid)?;
-    let state = JobState::ALL.into_iter().find(|state| show::state(*state) == wire);
-    state.map(Some).ok_or_else(invalid)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,15 +103,5 @@ mod tests {
         assert!(page(all.clone(), -1, "", |id| *id).is_err());
         assert!(page(all.clone(), 1, "no", |id| *id).is_err());
         assert!(page(all, 1, &Uuid::max().to_string(), |id| *id).is_err());
-    }
-
-    #[test]
-    fn the_filter_knows_states_only() {
-        assert_eq!(state_filter(" "), Ok(None));
-        assert_eq!(state_filter("state = FAILED"), Ok(Some(JobState::Failed)));
-        assert_eq!(state_filter("state=\"QUEUED\""), Ok(Some(JobState::Queued)));
-        for filter in ["state", "state = DONE", "name = x", "state = STATE_UNSPECIFIED"] {
-            assert!(state_filter(filter).is_err(), "{filter}");
-        }
     }
 }

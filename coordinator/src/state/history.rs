@@ -9,7 +9,7 @@ use sqlx::sqlite::{SqlitePool, SqliteRow};
 use sqlx::{Row as _, Sqlite, SqliteConnection, Transaction};
 use uuid::Uuid;
 
-use super::{Entry, StateError, encoding};
+use super::{EndedJobsQuery, Entry, JobOrder, StateError, encoding};
 
 const COLUMNS: &str = "job, created_sequence, created_ms, created, planned_sequence, planned_ms, \
                        planned, ended_sequence, ended_ms, ended, limited_sequence, limited_ms, \
@@ -81,6 +81,39 @@ pub(super) async fn find(pool: &SqlitePool, job: JobId) -> Result<Option<Vec<Ent
         .await?;
     let Some(row) = row else { return Ok(None) };
     Ok(Some(entries(&row)?.into_iter().map(|(_, entry)| entry).collect()))
+}
+
+/// Returns ended jobs as a query asks for them.
+pub(super) async fn list(
+    pool: &SqlitePool,
+    query: &EndedJobsQuery,
+) -> Result<Vec<Vec<Entry>>, StateError> {
+    let (is_after, order) = match query.order {
+        JobOrder::NewestFirst => ("<", "DESC"),
+        JobOrder::OldestFirst => (">", "ASC"),
+    };
+    // Without a place to begin after: one that no job has, before all others of the order.
+    let nowhere = match query.order {
+        JobOrder::NewestFirst => (i64::MAX, Uuid::max()),
+        JobOrder::OldestFirst => (i64::MIN, Uuid::nil()),
+    };
+    let (created_ms, job) = query.after.map_or(nowhere, |after| (after.created_ms, after.job.0));
+    let text = format!(
+        "SELECT {COLUMNS} FROM jobs WHERE (created_ms, job) {is_after} (?, ?) AND created_ms >= ? \
+         AND created_ms < ? ORDER BY created_ms {order}, job {order} LIMIT ?"
+    );
+    let rows = sqlx::query(sqlx::AssertSqlSafe(text))
+        .bind(created_ms)
+        .bind(job.as_bytes().as_slice())
+        .bind(query.created_ms.start)
+        .bind(query.created_ms.end)
+        .bind(i64::try_from(query.size).unwrap_or(i64::MAX))
+        .fetch_all(pool)
+        .await?;
+    let of_job = |row: &SqliteRow| -> Result<Vec<Entry>, StateError> {
+        Ok(entries(row)?.into_iter().map(|(_, entry)| entry).collect())
+    };
+    rows.iter().map(of_job).collect()
 }
 
 fn entries(row: &SqliteRow) -> Result<Placed, StateError> {

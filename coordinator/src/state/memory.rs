@@ -13,9 +13,9 @@ use futures::future::BoxFuture;
 
 use super::usage::first_month_kept;
 use super::{
-    AuditQuery, AuditRow, Batch, Entry, Evidence, KnownObject, ReplicationRow, RowChange, RowKey,
-    StateError, Store, UsageLabels, UsageMonths, UsageQuery, UsageRow, UsageSum, UsageSums,
-    encoding,
+    AuditQuery, AuditRow, Batch, EndedJobsQuery, Entry, Evidence, JobOrder, JobPlace, KnownObject,
+    ReplicationRow, RowChange, RowKey, StateError, Store, UsageLabels, UsageMonths, UsageQuery,
+    UsageRow, UsageSum, UsageSums, encoding,
 };
 
 /// The state in memory.
@@ -200,6 +200,30 @@ impl Store for MemoryStore {
             let tables = self.lock();
             let rows = tables.jobs.get(&job);
             rows.map(|rows| rows.iter().map(|(_, row)| row.entry()).collect()).transpose()
+        })
+    }
+
+    fn ended_jobs<'a>(
+        &'a self,
+        query: &'a EndedJobsQuery,
+    ) -> BoxFuture<'a, Result<Vec<Vec<Entry>>, StateError>> {
+        Box::pin(async move {
+            let tables = self.lock();
+            let place = |(job, rows): (&JobId, &Vec<(u64, Row)>)| {
+                let created_ms = rows.first().map(|(_, row)| row.recorded_ms)?;
+                Some(JobPlace { created_ms, job: *job })
+            };
+            let all = tables.jobs.iter().filter_map(place);
+            let mut places: Vec<_> = all.filter(|place| query.fits(*place)).collect();
+            places.sort_unstable();
+            if query.order == JobOrder::NewestFirst {
+                places.reverse();
+            }
+            let rows_of = |place: &JobPlace| {
+                let rows = tables.jobs.get(&place.job).into_iter().flatten();
+                rows.map(|(_, row)| row.entry()).collect()
+            };
+            places.iter().take(query.size).map(rows_of).collect()
         })
     }
 

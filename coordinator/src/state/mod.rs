@@ -10,8 +10,8 @@
 //! by month, and who asked for what.
 //!
 //! A job that ended is kept in short: its spec, its last plan, its end. [`Store::find`] returns
-//! that for as long as it is kept; [`Store::purge`] drops everything else of it, and what is too
-//! old.
+//! that for as long as it is kept, [`Store::ended_jobs`] lists them; [`Store::purge`] drops
+//! everything else of it, and what is too old.
 
 mod audit;
 mod encoding;
@@ -19,6 +19,7 @@ mod entry;
 mod error;
 mod evidence;
 mod history;
+mod job_place;
 mod lock;
 mod memory;
 mod migrations;
@@ -39,6 +40,7 @@ pub use encoding::{
 pub use entry::{Entry, JobOrigin, JobSent, JobSpec, PlanNote};
 pub use error::StateError;
 pub use evidence::{EVIDENCE_KEYS_MAX, Evidence, KnownObject};
+pub use job_place::{EndedJobsQuery, JobOrder, JobPlace, NoJobPlace};
 pub use memory::MemoryStore;
 pub use replications::{ReplicationRow, RowChange, RowKey};
 pub use sqlite::{Place, SqliteStore};

@@ -20,8 +20,9 @@ use sqlx::{Row as _, Sqlite, Transaction};
 use super::history::{self, job_id};
 use super::migrations::MIGRATIONS;
 use super::{
-    AuditQuery, AuditRow, Batch, Entry, KnownObject, ReplicationRow, RowChange, StateError, Store,
-    UsageQuery, UsageRow, UsageSum, audit, encoding, evidence, lock, purge, replications, usage,
+    AuditQuery, AuditRow, Batch, EndedJobsQuery, Entry, KnownObject, ReplicationRow, RowChange,
+    StateError, Store, UsageQuery, UsageRow, UsageSum, audit, encoding, evidence, lock, purge,
+    replications, usage,
 };
 
 /// Connections that read a file at the same time; further reads wait.
@@ -180,6 +181,13 @@ impl Store for SqliteStore {
 
     fn find(&self, job: JobId) -> BoxFuture<'_, Result<Option<Vec<Entry>>, StateError>> {
         Box::pin(history::find(&self.readers, job))
+    }
+
+    fn ended_jobs<'a>(
+        &'a self,
+        query: &'a EndedJobsQuery,
+    ) -> BoxFuture<'a, Result<Vec<Vec<Entry>>, StateError>> {
+        Box::pin(history::list(&self.readers, query))
     }
 
     fn purge(&self, epoch: Epoch, now_ms: i64) -> BoxFuture<'_, Result<bool, StateError>> {

@@ -7,6 +7,7 @@ use super::audit::{AuditQuery, AuditRow};
 use super::entry::Entry;
 use super::error::StateError;
 use super::evidence::{Evidence, KnownObject};
+use super::job_place::EndedJobsQuery;
 use super::replications::{ReplicationRow, RowChange};
 use super::usage::{UsageQuery, UsageRow, UsageSum};
 
@@ -20,6 +21,11 @@ pub trait Store: Send + Sync + 'static {
     /// Returns an ended job in short: `Created`, its last `Planned` if any, `Ended`. `None` when
     /// there is none, or it is kept no more.
     fn find(&self, job: JobId) -> BoxFuture<'_, Result<Option<Vec<Entry>>, StateError>>;
+    /// Returns ended jobs in short, each as [`Store::find`] does, in the order of the query.
+    fn ended_jobs<'a>(
+        &'a self,
+        query: &'a EndedJobsQuery,
+    ) -> BoxFuture<'a, Result<Vec<Vec<Entry>>, StateError>>;
     /// Drops a bounded part of what is not needed any more. Returns true when there is more.
     fn purge(&self, epoch: Epoch, now_ms: i64) -> BoxFuture<'_, Result<bool, StateError>>;
     /// Makes a batch durable: all of it, or nothing.

@@ -373,6 +373,7 @@ async fn keeps_ended_jobs_in_short(store: &dyn Store, epoch: Epoch) {
     append(store, epoch, vec![entry(created(job(14)), 3), entry(ended(14, End::Cancelled), 4)])
         .await;
     assert_eq!(store.find(job(14)).await.unwrap().unwrap().len(), 2);
+    super::job_place::tests::lists_ended_jobs(store).await;
 
     // By age: what ended before the bound goes, what ended at it stays.
     let bound_ms = i64::try_from(JOBS_KEPT.as_millis()).unwrap();

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use deepclone_coordinator::state::{
-    AuditQuery, AuditRow, Batch, Entry, KnownObject, Place, ReplicationRow, RowChange, SqliteStore,
-    StateError, Store, UsageQuery, UsageRow, UsageSum,
+    AuditQuery, AuditRow, Batch, EndedJobsQuery, Entry, KnownObject, Place, ReplicationRow,
+    RowChange, SqliteStore, StateError, Store, UsageQuery, UsageRow, UsageSum,
 };
 use deepclone_core::ids::{Epoch, JobId, TargetKey};
 use deepclone_core::machine::Fact;
@@ -52,6 +52,13 @@ impl Store for Failing {
 
     fn find(&self, job: JobId) -> BoxFuture<'_, Result<Option<Vec<Entry>>, StateError>> {
         self.inner.find(job)
+    }
+
+    fn ended_jobs<'a>(
+        &'a self,
+        query: &'a EndedJobsQuery,
+    ) -> BoxFuture<'a, Result<Vec<Vec<Entry>>, StateError>> {
+        self.inner.ended_jobs(query)
     }
 
     fn purge(&self, epoch: Epoch, now_ms: i64) -> BoxFuture<'_, Result<bool, StateError>> {

@@ -101,30 +101,46 @@ async fn what_never_was_is_not_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_list_shows_the_newest_and_its_tokens_grow_old() {
+async fn a_list_goes_on_with_what_the_database_alone_knows() {
     let lake = Lake::new();
     let mut running = Running::limited(&lake, Limits { jobs_ended_max: 3, ..LIMITS() }).await;
     let mut names = Vec::new();
-    for _ in 0..5 {
-        let job = running.create(lake.spec("nothing", "elsewhere")).await.unwrap();
+    for number in 0..6 {
+        let target = if number % 2 == 0 { "even" } else { "odd" };
+        let job = running.create(lake.spec("nothing", target)).await.unwrap();
         running.finish(&job.name).await;
         names.insert(0, job.name);
     }
-    let list = |page_size, page_token: &str, filter: &str| v1::ListJobsRequest {
-        page_size,
-        page_token: page_token.to_owned(),
-        filter: filter.to_owned(),
+    let mut listed = async |filter: &str, order_by: &str| {
+        let (mut shown, mut page_token) = (Vec::new(), String::new());
+        loop {
+            let (filter, order_by) = (filter.to_owned(), order_by.to_owned());
+            let request = v1::ListJobsRequest { page_size: 2, page_token, filter, order_by };
+            let page = running.jobs.list_jobs(request).await.unwrap().into_inner();
+            shown.extend(page.jobs.into_iter().map(|job| job.name));
+            page_token = page.next_page_token;
+            if page_token.is_empty() {
+                return shown;
+            }
+        }
     };
-    let page = running.jobs.list_jobs(list(2, "", "state = FAILED")).await.unwrap().into_inner();
-    let shown: Vec<_> = page.jobs.iter().map(|job| job.name.clone()).collect();
-    assert_eq!(shown, names[..2]);
-    let token = page.next_page_token;
-    let page = running.jobs.list_jobs(list(2, &token, "")).await.unwrap().into_inner();
-    assert_eq!((page.jobs.len(), page.next_page_token.as_str()), (1, ""));
-    assert_eq!(page.jobs[0].name, names[2]);
-    let none = running.jobs.list_jobs(list(2, "", "state = SUCCEEDED")).await.unwrap();
-    assert_eq!(none.into_inner(), v1::ListJobsResponse::default());
-    let old = names[4].trim_start_matches("jobs/");
-    let failure = from_status(&running.jobs.list_jobs(list(2, old, "")).await.unwrap_err());
-    assert_eq!(failure.details["field"], "page_token", "{failure}");
+    assert_eq!(listed("", "").await, names);
+    assert_eq!(listed("state = SUCCEEDED", "").await, [""; 0]);
+    let reversed: Vec<_> = names.iter().rev().cloned().collect();
+    assert_eq!(listed("state = FAILED", "create_time").await, reversed);
+    let even = format!("target = \"{}\"", lake.spec("nothing", "even").target.unwrap().uri);
+    let expected: Vec<_> = names.iter().skip(1).step_by(2).cloned().collect();
+    assert_eq!(listed(&even, "create_time desc").await, expected);
+    assert_eq!(listed("submitter = nobody", "").await, [""; 0]);
+
+    let refused = async |running: &mut Running, request| {
+        from_status(&running.jobs.list_jobs(request).await.unwrap_err()).details["field"].clone()
+    };
+    let request = v1::ListJobsRequest::default();
+    let bad = v1::ListJobsRequest { page_token: "no".to_owned(), ..request.clone() };
+    assert_eq!(refused(&mut running, bad).await, "page_token");
+    let bad = v1::ListJobsRequest { filter: "no".to_owned(), ..request.clone() };
+    assert_eq!(refused(&mut running, bad).await, "filter");
+    let bad = v1::ListJobsRequest { order_by: "state".to_owned(), ..request };
+    assert_eq!(refused(&mut running, bad).await, "order_by");
 }

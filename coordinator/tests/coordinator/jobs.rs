@@ -53,7 +53,8 @@ async fn list(running: &mut Running, filter: &str) -> Vec<String> {
     let mut page_token = String::new();
     loop {
         let filter = filter.to_owned();
-        let request = v1::ListJobsRequest { page_size: 1, page_token, filter };
+        let request =
+            v1::ListJobsRequest { page_size: 1, page_token, filter, ..Default::default() };
         let page = running.jobs.list_jobs(request).await.unwrap().into_inner();
         names.extend(page.jobs.into_iter().map(|job| job.name));
         page_token = page.next_page_token;

@@ -49,3 +49,12 @@ pub fn timestamp_from_wire(timestamp: Timestamp, field: &'static str) -> Result<
     }
     Ok(timestamp.seconds * 1000 + i64::from(timestamp.nanos) / 1_000_000)
 }
+/// Reads a time by RFC 3339, in milliseconds since 1970 (UTC).
+///
+/// # Errors
+/// It is none.
+pub fn timestamp_from_text(text: &str, field: &'static str) -> Result<i64, WireError> {
+    let why = "a time is written like 2026-11-27T08:00:00Z";
+    let timestamp = text.parse::<Timestamp>().map_err(|_| WireError::invalid(field, why))?;
+    timestamp_from_wire(timestamp, field)
+}

@@ -17,7 +17,7 @@ async fn every_page_answers_with_its_headers_also_without_a_body() {
         ("/replications/%3Cb%3E%E2%80%AE", 404),
         ("/nothing/here", 404),
         ("/jobs", 200),
-        ("/jobs?state=copying&after=00000000-0000-0000-0000-000000000003", 200),
+        ("/jobs?state=copying&after=1795737600000-00000000-0000-0000-0000-000000000003", 200),
         ("/jobs/00000000-0000-0000-0000-000000000001", 404),
         ("/jobs/none", 404),
         ("/jobs/none/events", 404),

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use deepclone_coordinator::driver::snapshot::{JobSnapshot, JobsPage, JobsQuery, WorkerSnapshot};
+use deepclone_coordinator::driver::job_query::{JobsPage, JobsQuery};
+use deepclone_coordinator::driver::snapshot::{JobSnapshot, WorkerSnapshot};
 use deepclone_coordinator::pages::data::{OwnerCost, PageAction, PageAnswer, PageData};
 use deepclone_coordinator::replications::view::FleetView;
 use deepclone_core::calendar::zone::Month;
@@ -60,13 +61,16 @@ impl PageData for FakeData {
 
     fn jobs(&self, query: JobsQuery) -> PageAnswer<'_, JobsPage> {
         let all = self.jobs.iter().map(|job| Arc::clone(&job.borrow()));
-        let fits = |job: &Arc<JobSnapshot>| query.state.is_none_or(|state| job.state == state);
+        let fits =
+            |job: &Arc<JobSnapshot>| query.filter.state.is_none_or(|state| job.state == state);
         let found: Vec<_> = all.filter(fits).collect();
-        let place = |after| found.iter().position(|job| job.job == after).map_or(0, |at| at + 1);
+        let place =
+            |after| found.iter().position(|job| job.place() == after).map_or(0, |at| at + 1);
         let first = query.after.map_or(0, place);
         let jobs: Vec<_> = found[first..].iter().take(query.size).cloned().collect();
         let is_more = found.len() > first + jobs.len();
-        self.answer(Ok(JobsPage { jobs, is_more }))
+        let next = jobs.last().filter(|_| is_more).map(|job| job.place());
+        self.answer(Ok(JobsPage { jobs, next }))
     }
 
     fn job(&self, job: JobId) -> PageAnswer<'_, Arc<JobSnapshot>> {

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use deepclone_coordinator::state::{
-    AuditQuery, AuditRow, Batch, Entry, KnownObject, MemoryStore, ReplicationRow, RowChange,
-    StateError, Store, UsageQuery, UsageRow, UsageSum,
+    AuditQuery, AuditRow, Batch, EndedJobsQuery, Entry, KnownObject, MemoryStore, ReplicationRow,
+    RowChange, StateError, Store, UsageQuery, UsageRow, UsageSum,
 };
 use deepclone_core::ids::{Epoch, JobId, TargetKey, TaskFingerprint};
 use deepclone_core::machine::Fact;
@@ -81,6 +81,13 @@ impl Store for ProcessState {
 
     fn find(&self, job: JobId) -> BoxFuture<'_, Result<Option<Vec<Entry>>, StateError>> {
         Box::pin(self.guard(self.kept.store.find(job)))
+    }
+
+    fn ended_jobs<'a>(
+        &'a self,
+        query: &'a EndedJobsQuery,
+    ) -> BoxFuture<'a, Result<Vec<Vec<Entry>>, StateError>> {
+        Box::pin(self.guard(self.kept.store.ended_jobs(query)))
     }
 
     fn purge(&self, epoch: Epoch, now_ms: i64) -> BoxFuture<'_, Result<bool, StateError>> {

@@ -2,35 +2,35 @@
 
 use axum::http::Uri;
 use deepclone_common::store::redact::redact;
-use deepclone_core::ids::JobId;
 use deepclone_core::machine::{End, JobState};
 use deepclone_core::unix_time::UnixTime;
 use maud::{Markup, html};
-use uuid::Uuid;
 
 use super::figures::done;
 use super::keeper::{keeper, table_name};
 use super::state;
-use crate::driver::snapshot::{JobSnapshot, JobsPage, JobsQuery};
+use crate::driver::job_query::{JobFilter, JobsPage, JobsQuery};
+use crate::driver::snapshot::JobSnapshot;
 use crate::pages::clock::PageClock;
 use crate::pages::fleet::common_zone;
 use crate::pages::shell::{PageTab, document};
 use crate::pages::words::{Visible, bytes, percent, span};
 use crate::replications::view::FleetView;
+use crate::state::{JobOrder, JobPlace};
 
 /// Jobs on a page.
 const JOBS_MAX: usize = 100;
 
 /// Which jobs an address asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::pages) struct JobFilter {
+pub(in crate::pages) struct JobsAddress {
     /// `None` for jobs of every state.
     state: Option<JobState>,
     /// Only jobs created before this one.
-    after: Option<JobId>,
+    after: Option<JobPlace>,
 }
 
-impl JobFilter {
+impl JobsAddress {
     /// Reads `state` and `after`; what is not known or has no sense counts as absent.
     pub(in crate::pages) fn read(uri: &Uri) -> Self {
         let pairs = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(uri);
@@ -41,7 +41,7 @@ impl JobFilter {
                     let mut all = JobState::ALL.into_iter();
                     filter.state = all.find(|known| state::word(*known) == value);
                 }
-                "after" => filter.after = Uuid::parse_str(&value).ok().map(JobId),
+                "after" => filter.after = value.parse().ok(),
                 _ => {}
             }
         }
@@ -49,7 +49,8 @@ impl JobFilter {
     }
 
     pub(in crate::pages) fn query(self) -> JobsQuery {
-        JobsQuery { state: self.state, after: self.after, size: JOBS_MAX }
+        let filter = JobFilter { state: self.state, ..JobFilter::default() };
+        JobsQuery { filter, order: JobOrder::NewestFirst, after: self.after, size: JOBS_MAX }
     }
 
     fn address(self) -> String {
@@ -63,12 +64,12 @@ impl JobFilter {
 /// Returns the page as a document.
 pub(in crate::pages) fn list_page(
     jobs: &JobsPage,
-    filter: JobFilter,
+    filter: JobsAddress,
     fleet: &FleetView,
     now: UnixTime,
 ) -> String {
     let clock = PageClock::new(common_zone(fleet), now);
-    let is_all = filter == JobFilter::default();
+    let is_all = filter == JobsAddress::default();
     let main = html! {
         h1 { "Jobs" }
         @if jobs.jobs.is_empty() && is_all {
@@ -93,10 +94,10 @@ fn empty() -> Markup {
 }
 
 /// Links to the jobs of each state.
-fn states(filter: JobFilter) -> Markup {
+fn states(filter: JobsAddress) -> Markup {
     let link = |state: Option<JobState>, name: &str| {
         let is_current = state == filter.state;
-        let address = JobFilter { state, after: None }.address();
+        let address = JobsAddress { state, after: None }.address();
         html! { a href=(address) aria-current=[is_current.then_some("true")] { (name) } }
     };
     html! {
@@ -107,7 +108,7 @@ fn states(filter: JobFilter) -> Markup {
     }
 }
 
-fn table(jobs: &JobsPage, filter: JobFilter, fleet: &FleetView, clock: &PageClock) -> Markup {
+fn table(jobs: &JobsPage, filter: JobsAddress, fleet: &FleetView, clock: &PageClock) -> Markup {
     html! {
         @if jobs.jobs.is_empty() {
             p {
@@ -180,16 +181,16 @@ fn line(job: &JobSnapshot, fleet: &FleetView, clock: &PageClock) -> Markup {
     }
 }
 
-fn older_and_newer(jobs: &JobsPage, filter: JobFilter) -> Markup {
-    let last = jobs.jobs.last().filter(|_| jobs.is_more).map(|job| job.job);
+fn older_and_newer(jobs: &JobsPage, filter: JobsAddress) -> Markup {
+    let older = JobsAddress { after: jobs.next, ..filter };
     html! {
-        @if filter.after.is_some() || last.is_some() {
+        @if filter.after.is_some() || jobs.next.is_some() {
             nav.pager aria-label="Pages of jobs" {
                 @if filter.after.is_some() {
-                    a href=(JobFilter { after: None, ..filter }.address()) { "← Newest" }
+                    a href=(JobsAddress { after: None, ..filter }.address()) { "← Newest" }
                 }
-                @if last.is_some() {
-                    a rel="next" href=(JobFilter { after: last, ..filter }.address()) { "Older →" }
+                @if jobs.next.is_some() {
+                    a rel="next" href=(older.address()) { "Older →" }
                 }
             }
         }
@@ -198,12 +199,15 @@ fn older_and_newer(jobs: &JobsPage, filter: JobFilter) -> Markup {
 
 #[cfg(test)]
 mod tests {
+    use deepclone_core::ids::JobId;
+    use uuid::Uuid;
+
     use super::*;
 
     #[test]
     fn an_address_is_read_and_written() {
-        let job = JobId(Uuid::from_u128(7));
-        let filter = |state, after| JobFilter { state, after };
+        let job = JobPlace { created_ms: 5, job: JobId(Uuid::from_u128(7)) };
+        let filter = |state, after| JobsAddress { state, after };
         for (address, expected) in [
             ("/jobs".to_owned(), filter(None, None)),
             ("/jobs?state=none&after=x&q=1".to_owned(), filter(None, None)),
@@ -213,12 +217,12 @@ mod tests {
                 filter(Some(JobState::WaitingForWorkers), Some(job)),
             ),
         ] {
-            assert_eq!(JobFilter::read(&address.parse().unwrap()), expected, "{address}");
-            let again = JobFilter::read(&expected.address().parse().unwrap());
+            assert_eq!(JobsAddress::read(&address.parse().unwrap()), expected, "{address}");
+            let again = JobsAddress::read(&expected.address().parse().unwrap());
             assert_eq!(again, expected, "{address}");
         }
         for known in JobState::ALL {
-            let read = JobFilter::read(&filter(Some(known), None).address().parse().unwrap());
+            let read = JobsAddress::read(&filter(Some(known), None).address().parse().unwrap());
             assert_eq!(read.state, Some(known));
         }
     }

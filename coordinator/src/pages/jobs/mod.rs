@@ -15,5 +15,5 @@ mod phases;
 mod state;
 
 pub(super) use events::{JobStreams, events};
-pub(super) use list::{JobFilter, list_page};
+pub(super) use list::{JobsAddress, list_page};
 pub(super) use one::{POLICY, job_page};
