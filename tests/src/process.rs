@@ -37,6 +37,13 @@ pub fn listening(command: Command) -> Server {
 pub fn worker(coordinator: &str, name: &str, arguments: &[&str]) -> Server {
     let mut command = Command::new(binary("deepclone-worker"));
     command.args(["--coordinator", coordinator, "--name", name]).args(arguments);
+    registered(command)
+}
+
+/// Starts whatever says where it registered, as a worker does.
+#[track_caller]
+#[must_use]
+pub fn registered(command: Command) -> Server {
     Server::start(command, "registered with ")
 }
 
@@ -106,6 +113,13 @@ impl Server {
     #[must_use]
     pub fn log(&self) -> String {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What everybody on this machine sees of how it was started.
+    #[must_use]
+    pub fn command_line(&self) -> String {
+        let file = format!("/proc/{}/cmdline", self.child.id());
+        std::fs::read_to_string(file).expect("the process runs").replace('\0', " ")
     }
 
     /// SIGKILL, and gone on return.

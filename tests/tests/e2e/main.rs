@@ -7,6 +7,7 @@
 //! * `routes`     – every way from store to store
 //! * `secure`     – TLS, tokens and certificates between our processes
 //! * `reloads`    – configuration files that are read again
+//! * `secrets`    – planted secrets, which are seen nowhere
 //! * `shared`     – a large object that several workers copy
 //! * `by_store`   – one store on both sides, which copies by itself
 //! * `incremental`– real writers change the source between syncs
@@ -48,6 +49,7 @@ mod replica;
 mod replications;
 mod requests;
 mod routes;
+mod secrets;
 mod secure;
 mod shared;
 mod statistics;

@@ -1,12 +1,17 @@
-//! Configuration files that are read again at a SIGHUP while a job runs.
+//! What changes while a job runs: configuration files that are read again at a SIGHUP, and
+//! credentials of a store that end.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
+use chrono::{SecondsFormat, TimeDelta, Utc};
+use deepclone_tests::environment::{BUCKET, environment};
 use deepclone_tests::process::{self, Server};
 
+use crate::place::Place;
 use crate::sync::{self, Ended};
-use crate::table;
+use crate::{replica, table};
 
 const OBJECTS: usize = 64;
 
@@ -103,4 +108,64 @@ async fn connections_come_and_go_while_a_job_runs() {
     let done = running.await.expect("the clone is run").succeeded();
     assert_eq!(done.number("objects_copied"), OBJECTS as u64, "{}", worker.log());
     assert!(!worker.log().contains("they are dropped"), "{}", worker.log());
+}
+
+/// Replaces the file by a shared access signature of the container that counts for so long. What is
+/// signed is of version 2018-11-09 of Azure's protocol.
+fn sign(file: &Path, counts: TimeDelta) {
+    let azure = &environment().services.azure;
+    let ends = (Utc::now() + counts).to_rfc3339_opts(SecondsFormat::Secs, true);
+    let resource = format!("/blob/{}/{BUCKET}", azure.account);
+    let text = format!("racwdl\n\n{ends}\n{resource}\n\n\n\n2018-11-09\nc\n\n\n\n\n\n");
+    let script = "key=$(printf %s \"$1\" | base64 -d | od -An -v -tx1 | tr -d ' \\n')\n\
+                  printf %s \"$2\" | openssl dgst -sha256 -mac HMAC -macopt hexkey:$key -binary | \
+                  base64 -w0";
+    let mut command = Command::new("bash");
+    let (code, signature, errors) =
+        process::run(command.args(["-c", script, "sign", &azure.key, &text]));
+    assert_eq!(code, 0, "{errors}");
+    let signature = signature.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D");
+    let ends = ends.replace(':', "%3A");
+    let query = format!("sv=2018-11-09&sr=c&sp=racwdl&se={ends}&sig={signature}");
+    let next = file.with_extension("next");
+    std::fs::write(&next, query).expect("a new file");
+    std::fs::rename(next, file).expect("one folder");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_signature_that_ends_in_mid_job_is_followed_by_the_next_one() {
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    let path = |name: &str| folder.path().join(name);
+    table::synthetic(&path("table"), OBJECTS, 64 << 10);
+    let (source, target) = (Place::Local(path("table")), Place::azure("expiring"));
+    let file = path("signature");
+    sign(&file, TimeDelta::seconds(6));
+    let by_signature = |line: &str| match line.starts_with("azure_storage_account_key") {
+        true => format!("azure_storage_sas_token_file = \"{}\"\n", file.display()),
+        false => format!("{line}\n"),
+    };
+    let to: String = target.connection("target").lines().map(by_signature).collect();
+    let config = path("deepclone.toml").display().to_string();
+    std::fs::write(&config, source.connection("source") + &to).expect("a new file");
+    let database = format!("sqlite:{}", path("deepclone.db").display());
+    let coordinator =
+        process::coordinator("127.0.0.1:0", &["--config", &config, "--database", &database]);
+    let flags = ["--config", &config, "--bandwidth", "256KiB/s"];
+    let worker = process::worker(&coordinator.url(), "one", &flags);
+
+    let mut command = process::deepclone();
+    command.args(["clone", &source.server_uri(), &target.server_uri(), "--output", "json"]);
+    command.args(["--coordinator", &coordinator.url()]);
+    let running = tokio::spawn(sync::finish(command));
+    // The copy takes 16 seconds at least: no signature lives through it.
+    let mut renewed = 0;
+    while !running.is_finished() {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        sign(&file, TimeDelta::seconds(6));
+        renewed += 1;
+    }
+    assert!(renewed >= 4, "it was to take longer than a signature counts: {renewed}");
+    let done = running.await.expect("the clone is run").succeeded();
+    assert_eq!(done.number("objects_copied"), OBJECTS as u64, "{}", worker.log());
+    replica::assert_same_objects(&source, &target, 1).await;
 }

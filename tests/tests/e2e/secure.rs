@@ -16,13 +16,13 @@ use crate::table;
 const LOOKED: Duration = Duration::from_millis(1500);
 
 /// A folder with certificates, principals, a source table and room for replicas.
-struct Site {
+pub(crate) struct Site {
     folder: TempDir,
 }
 
 impl Site {
     /// The source has so many objects of so many bytes.
-    fn new(objects: usize, bytes: usize) -> Self {
+    pub(crate) fn new(objects: usize, bytes: usize) -> Self {
         let site = Self { folder: tempfile::tempdir().expect("a scratch folder") };
         table::synthetic(&site.path("lake/table"), objects, bytes);
         std::fs::create_dir(site.path("dr")).expect("a new folder");
@@ -45,24 +45,24 @@ impl Site {
         site
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         let folder = self.folder.path().canonicalize().expect("it exists");
         if name.is_empty() { folder } else { folder.join(name) }
     }
 
-    fn text(&self, name: &str) -> String {
+    pub(crate) fn text(&self, name: &str) -> String {
         self.path(name).display().to_string()
     }
 
     /// Replaces a file by one step, as what hands out secrets does.
-    fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         let new = self.path(&format!("{name}.new"));
         std::fs::write(&new, text).expect("a new file");
         std::fs::rename(new, self.path(name)).expect("one folder");
     }
 
     /// Makes certificates of an authority, by the script that the docs name.
-    fn certify(&self, authority: &str, names: &[&str]) {
+    pub(crate) fn certify(&self, authority: &str, names: &[&str]) {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/tls/dev_ca.sh");
         let mut command = Command::new(script);
         let made = command.arg(self.path(authority)).args(names).output().expect("bash runs");
@@ -70,7 +70,7 @@ impl Site {
     }
 
     /// Makes a token by the command line, into a file of this name; returns its digest.
-    async fn token(&self, name: &str) -> String {
+    pub(crate) async fn token(&self, name: &str) -> String {
         let mut command = process::deepclone();
         command.args(["token", "--output", "json"]);
         let made = sync::finish(command).await.succeeded().json;
@@ -79,33 +79,39 @@ impl Site {
     }
 
     /// Writes the file of principals: names, roles, and what tells who they are.
-    fn principals(&self, principals: &[(&str, &str, String)]) {
+    pub(crate) fn principals(&self, principals: &[(&str, &str, String)]) {
         let one = |(name, role, more): &(&str, &str, String)| {
             format!("[[principals]]\nname = \"{name}\"\nrole = \"{role}\"\n{more}\n")
         };
         self.write("access.toml", &principals.iter().map(one).collect::<String>());
     }
 
-    fn coordinator(&self) -> Server {
+    pub(crate) fn coordinator(&self) -> Server {
         let database = format!("sqlite:{}", self.text("deepclone.db"));
         let config = self.text("coordinator.toml");
         process::coordinator("127.0.0.1:0", &["--config", &config, "--database", &database])
     }
 
     /// A worker that shows its certificate.
-    fn worker(&self, url: &str, name: &str) -> Server {
+    pub(crate) fn worker(&self, url: &str, name: &str) -> Server {
         let (cert, key) = (self.text("ca/worker.example.pem"), self.text("ca/worker.example.key"));
         self.worker_with(url, name, &["--cert-file", &cert, "--key-file", &key])
     }
 
-    fn worker_with(&self, url: &str, name: &str, shown: &[&str]) -> Server {
+    pub(crate) fn worker_with(&self, url: &str, name: &str, shown: &[&str]) -> Server {
         let (config, authority) = (self.text("worker.toml"), self.text("ca/ca.pem"));
         let flags = [&["--config", &config, "--ca-file", &authority], shown].concat();
         process::worker(url, name, &flags)
     }
 
     /// A command to the coordinator, with an authority to believe and the token of a file.
-    fn command(&self, url: &str, authority: &str, token: Option<&str>, rest: &[&str]) -> Command {
+    pub(crate) fn command(
+        &self,
+        url: &str,
+        authority: &str,
+        token: Option<&str>,
+        rest: &[&str],
+    ) -> Command {
         let mut command = process::deepclone();
         command.args(rest).args(["--coordinator", url, "--output", "json"]);
         command.args(["--ca-file", &self.text(authority)]);
@@ -113,21 +119,21 @@ impl Site {
         command
     }
 
-    async fn ask(&self, url: &str, token: Option<&str>, rest: &[&str]) -> Ended {
+    pub(crate) async fn ask(&self, url: &str, token: Option<&str>, rest: &[&str]) -> Ended {
         sync::finish(self.command(url, "ca/ca.pem", token, rest)).await
     }
 
-    fn clone_to(&self, target: &str) -> [String; 3] {
+    pub(crate) fn clone_to(&self, target: &str) -> [String; 3] {
         let uri = |name: &str| format!("file://{}", self.text(name));
         ["clone".to_owned(), uri("lake/table"), uri(&format!("dr/{target}"))]
     }
 }
 
-fn https(server: &Server) -> String {
+pub(crate) fn https(server: &Server) -> String {
     format!("https://{}", server.address)
 }
 
-fn known(sha256: &str) -> String {
+pub(crate) fn known(sha256: &str) -> String {
     format!("tokens = [{{ sha256 = \"{sha256}\" }}]")
 }
 
