@@ -56,4 +56,10 @@ impl Principals {
     ) -> Result<Arc<Principal>, UnknownCaller> {
         self.0.get().who(credential, now)
     }
+
+    /// Whether the file still has this principal, with the same role and scope.
+    #[must_use]
+    pub fn has(&self, principal: &Principal) -> bool {
+        self.0.get().has(principal)
+    }
 }

@@ -68,6 +68,14 @@ pub(super) struct AccessPolicy {
 }
 
 impl AccessPolicy {
+    /// Whether anything that may be shown still leads to this very principal.
+    pub(super) fn has(&self, principal: &Principal) -> bool {
+        let by_token = self.tokens.values().map(|(of, _)| of);
+        let by_claims = self.claims.iter().map(|(_, of)| of);
+        let mut all = by_token.chain(self.certificates.values()).chain(by_claims);
+        all.any(|of| **of == *principal)
+    }
+
     /// Adds a principal; returns what another one shows already.
     pub(super) fn add(&mut self, principal: Principal, by: KnownBy) -> Result<(), &'static str> {
         let principal = Arc::new(principal);

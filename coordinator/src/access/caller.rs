@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use deepclone_common::access::Principals;
 use deepclone_core::access::{Principal, TooLittle};
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
@@ -18,6 +19,8 @@ use crate::state::JobSpec;
 pub struct Caller {
     /// `None`: nobody is asked, or not for this call.
     principal: Option<Arc<Principal>>,
+    /// The file of principals, which may change during the call.
+    principals: Option<Arc<Principals>>,
     about: Arc<Mutex<CallSubject>>,
     quota: Arc<Quota>,
 }
@@ -32,10 +35,30 @@ pub struct CallSubject {
 }
 
 impl Caller {
-    /// Returns the caller of a call, which counts in this quota; `None`: nobody is asked.
+    /// Returns the caller of a call, who is one of `principals` and counts in this quota.
     #[must_use]
-    pub fn new(principal: Option<Arc<Principal>>, quota: Arc<Quota>) -> Self {
-        Self { principal, about: Arc::default(), quota }
+    pub fn new(
+        principal: Arc<Principal>,
+        principals: Option<Arc<Principals>>,
+        quota: Arc<Quota>,
+    ) -> Self {
+        Self { principal: Some(principal), principals, about: Arc::default(), quota }
+    }
+
+    /// Checks that the caller is still known: for calls that go on for long.
+    ///
+    /// # Errors
+    /// `UNAUTHENTICATED`: the principal is gone, or has another role or scope.
+    pub fn is_still_known(&self) -> Result<(), Status> {
+        let Some((principal, principals)) = self.principal.as_ref().zip(self.principals.as_ref())
+        else {
+            return Ok(());
+        };
+        if principals.has(principal) {
+            return Ok(());
+        }
+        let message = format!("{} is not known any more, or as another one", principal.name);
+        Err(to_status(&Failure::new(Reason::Unauthenticated, message)))
     }
 
     /// Returns who made the request, as the layer found.

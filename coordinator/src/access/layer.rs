@@ -63,6 +63,24 @@ impl Gate {
         principals.who(&Credential::of(headers, peer), now).map(Some)
     }
 
+    /// Counts one more request of a principal.
+    ///
+    /// # Errors
+    /// `OVERLOADED`: it makes too many.
+    pub fn count(&self, known: &Principal) -> Result<(), Failure> {
+        self.quota.allow_known(&known.name, known.role, UnixTime(self.clock.now_ms()))
+    }
+
+    /// Counts one more refusal of somebody who is not known.
+    ///
+    /// # Errors
+    /// `OVERLOADED`: there are too many from this address.
+    pub fn count_unknown(&self, peer: Option<&Peer>) -> Result<(), Failure> {
+        let address = peer.and_then(|peer| peer.address);
+        let address = address.map(|address| address.ip().to_string()).unwrap_or_default();
+        self.quota.allow_unknown(&address, UnixTime(self.clock.now_ms()))
+    }
+
     /// What puts changes and refusals on record; `None` where nothing is.
     #[must_use]
     pub fn auditor(&self) -> Option<&Auditor> {
@@ -81,20 +99,17 @@ impl Gate {
         if !self.asks() || need == Some(CallNeed::Nothing) {
             return Ok(Caller::default());
         }
-        let now = UnixTime(self.clock.now_ms());
         let unknown = |failure: Failure| (failure, String::new());
         let principal = match self.who(headers, peer) {
             Ok(principal) => principal,
             Err(error) => {
-                let address = peer.and_then(|peer| peer.address);
-                let address = address.map(|address| address.ip().to_string());
-                self.quota.allow_unknown(&address.unwrap_or_default(), now).map_err(unknown)?;
+                self.count_unknown(peer).map_err(unknown)?;
                 return Err(unknown(error.into()));
             }
         };
         let Some(known) = &principal else { return Ok(Caller::default()) };
         let of_known = |failure: Failure| (failure, known.name.clone());
-        self.quota.allow_known(&known.name, known.role, now).map_err(of_known)?;
+        self.count(known).map_err(of_known)?;
         match need {
             Some(CallNeed::Permission(permission)) => {
                 known.allow(permission).map_err(|error| of_known(error.into()))?;
@@ -106,7 +121,8 @@ impl Gate {
                 return Err(of_known(failure));
             }
         }
-        Ok(Caller::new(principal, Arc::clone(&self.quota)))
+        let (known, principals) = (Arc::clone(known), self.principals.clone());
+        Ok(Caller::new(known, principals, Arc::clone(&self.quota)))
     }
 
     /// Refuses a call, and puts that on record.

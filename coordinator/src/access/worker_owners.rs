@@ -66,7 +66,7 @@ mod tests {
     fn known(name: &str) -> Caller {
         let (name, scope) = (name.to_owned(), Scope::default());
         let principal = Principal { name, role: Role::Worker, scope };
-        Caller::new(Some(Arc::new(principal)), Arc::default())
+        Caller::new(Arc::new(principal), None, Arc::default())
     }
 
     #[test]

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use deepclone_common::access::UnknownCaller;
 use deepclone_common::listener::Peer;
 use deepclone_core::access::{Permission, Principal, Scope};
+use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 
 use super::access::PageAccess;
@@ -56,6 +57,9 @@ pub(super) async fn let_in(State(gate): State<Gate>, mut request: Request, next:
     let principal = match gate.who(request.headers(), peer) {
         Ok(principal) => principal,
         Err(why) => {
+            if let Err(failure) = gate.count_unknown(peer) {
+                return too_many(&failure);
+            }
             // A browser asks without a credential first, to learn that it takes one.
             if why != UnknownCaller::NoCredential {
                 refused(&gate, row, Reason::Unauthenticated, &why.to_string());
@@ -64,6 +68,9 @@ pub(super) async fn let_in(State(gate): State<Gate>, mut request: Request, next:
             return (StatusCode::UNAUTHORIZED, challenge, format!("{why}\n")).into_response();
         }
     };
+    if let Some(Err(failure)) = principal.as_ref().map(|known| gate.count(known)) {
+        return too_many(&failure);
+    }
     let name = principal.as_ref().map(|principal| principal.name.clone());
     let row = AuditRow { principal: name.unwrap_or_default(), ..row };
     let visitor = Visitor { principal };
@@ -88,6 +95,10 @@ pub(super) async fn let_in(State(gate): State<Gate>, mut request: Request, next:
         answer
     })
     .await
+}
+
+fn too_many(failure: &Failure) -> Response {
+    (StatusCode::TOO_MANY_REQUESTS, format!("{}\n", failure.message)).into_response()
 }
 
 /// The row of a request for `/replications/NAME/run`, or another address.

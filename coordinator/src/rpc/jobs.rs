@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::JobId;
@@ -30,6 +31,9 @@ use crate::effects::plan::{PlanOutcome, plan};
 use crate::effects::{Context, guarded, target_key};
 use crate::job_plan::JobPlan;
 use crate::state::{JobPlace, JobSpec, PlanNote};
+
+/// How often a stream looks whether its follower is still known.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// Serves `JobService` over the driver.
 pub struct Jobs {
@@ -160,10 +164,12 @@ impl JobService for Jobs {
         &self,
         request: Request<v1::WatchJobRequest>,
     ) -> Result<Response<Self::WatchJobStream>, Status> {
-        let turn = Caller::of(&request).follow()?;
+        let caller = Caller::of(&request);
+        let turn = caller.follow()?;
         let job = names::job(&body(request).name).map_err(refused)?;
         let changes = self.handle.ask(|reply| Message::Watch(job, reply)).await.map_err(status)?;
-        let changes = stream::unfold(Some((changes, true)), next_change);
+        let changes =
+            stream::unfold(Some(Following { changes, is_first: true, caller }), next_change);
         // The turn ends with the stream.
         let changes = changes.inspect(move |_| {
             let _open = &turn;
@@ -216,21 +222,46 @@ fn page_token(token: &str) -> Result<Option<JobPlace>, WireError> {
     place.map_err(|_| WireError::invalid("page_token", "it is none of ours"))
 }
 
-type Changes = Option<(watch::Receiver<Arc<JobSnapshot>>, bool)>;
+/// A stream of a job's changes, and who follows it.
+struct Following {
+    changes: watch::Receiver<Arc<JobSnapshot>>,
+    is_first: bool,
+    caller: Caller,
+}
+
+impl Following {
+    /// Waits for the next change.
+    async fn changed(&mut self) -> Result<(), Status> {
+        if std::mem::take(&mut self.is_first) {
+            return Ok(());
+        }
+        loop {
+            let changed = tokio::time::timeout(LOOK_EVERY, self.changes.changed()).await;
+            self.caller.is_still_known()?;
+            match changed {
+                Ok(Ok(())) => return Ok(()),
+                Ok(Err(_ended)) => {
+                    let message = "the coordinator is stopping: watch again";
+                    return Err(status(Failure::new(Reason::CoordinatorUnavailable, message)));
+                }
+                Err(_nothing_yet) => {}
+            }
+        }
+    }
+}
 
 /// The first message shows the job as it is, the last one its final state.
-async fn next_change(state: Changes) -> Option<(Result<v1::WatchJobResponse, Status>, Changes)> {
-    let (mut changes, is_first) = state?;
-    if !is_first && changes.changed().await.is_err() {
-        let message = "the coordinator is stopping: watch again";
-        let failure = Failure::new(Reason::CoordinatorUnavailable, message);
-        return Some((Err(status(failure)), None));
+async fn next_change(
+    following: Option<Following>,
+) -> Option<(Result<v1::WatchJobResponse, Status>, Option<Following>)> {
+    let mut following = following?;
+    if let Err(refused) = following.changed().await {
+        return Some((Err(refused), None));
     }
-    let now = Arc::clone(&changes.borrow_and_update());
+    let now = Arc::clone(&following.changes.borrow_and_update());
     let sequence = i64::try_from(now.sequence).unwrap_or(i64::MAX);
     let change = v1::WatchJobResponse { sequence, job: Some(show::job(&now)) };
-    let rest = (!now.state.is_final()).then_some((changes, false));
-    Some((Ok(change), rest))
+    Some((Ok(change), (!now.state.is_final()).then_some(following)))
 }
 
 /// Returns the spec of a job that a client sends.

@@ -57,6 +57,61 @@ async fn a_flood_of_one_ends_in_refusals_and_the_others_go_on() {
 }
 
 #[tokio::test]
+async fn pages_count_as_calls_do() {
+    let lake = Lake::new();
+    let guarded = Guarded::start(&lake).await;
+    let status = async |name: &str| {
+        let (_, token) = guarded.tokens.iter().find(|(of, _)| *of == name).unwrap();
+        let shown = format!("Bearer {token}");
+        guarded.http("GET", "/style.css", Some(&shown)).await[..12].to_owned()
+    };
+    for name in ["viewer", "wrong"] {
+        let mut refused = false;
+        for _ in 0..CALLS_OF_ONE.burst + 10 * CALLS_OF_ONE.per_second {
+            refused = status(name).await == "HTTP/1.1 429";
+            if refused {
+                break;
+            }
+        }
+        assert!(refused, "{name}");
+        assert_eq!(status("operator").await, "HTTP/1.1 200", "another one goes on");
+    }
+    guarded.stop().await;
+}
+
+#[tokio::test]
+async fn a_stream_ends_soon_after_its_principal_is_taken_out() {
+    let lake = Lake::new();
+    lake.commit("sales/orders", 0, &[("a", b"1")]);
+    let guarded = Guarded::start(&lake).await;
+    let mut jobs = JobServiceClient::new(guarded.channel.clone());
+    let spec = Some(lake.spec("sales/orders", "dr/orders"));
+    let job = Some(v1::Job { spec, ..v1::Job::default() });
+    let create = v1::CreateJobRequest { job, ..Default::default() };
+    let name = jobs.create_job(guarded.by("submitter", create)).await.unwrap().into_inner().name;
+    let mut open = Vec::new();
+    for who in ["viewer", "operator"] {
+        let watch = guarded.by(who, v1::WatchJobRequest { name: name.clone() });
+        open.push(jobs.watch_job(watch).await.unwrap().into_inner());
+    }
+    guarded.take_out("viewer");
+    let ended = async {
+        loop {
+            if let Err(status) = open[0].message().await {
+                return status;
+            }
+        }
+    };
+    let ended = tokio::time::timeout(Duration::from_secs(30), ended).await.unwrap();
+    assert_eq!(from_status(&ended).reason, Reason::Unauthenticated, "{ended}");
+    // No worker takes the job: the other stream has nothing more to tell, and stays.
+    while let Ok(next) = tokio::time::timeout(Duration::from_secs(1), open[1].message()).await {
+        assert!(next.unwrap().is_some(), "it goes on");
+    }
+    guarded.stop().await;
+}
+
+#[tokio::test]
 async fn streams_of_a_principal_are_bounded_and_a_place_is_free_again() {
     let lake = Lake::new();
     lake.commit("sales/orders", 0, &[("a", b"1")]);

@@ -84,7 +84,7 @@ pub(crate) struct Guarded {
     pub(crate) tokens: Vec<(&'static str, String)>,
     stop: CancellationToken,
     running: JoinHandle<Result<(), Failure>>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Guarded {
@@ -142,7 +142,7 @@ impl Guarded {
         let stop = CancellationToken::new();
         let running = tokio::spawn(run(settings, listeners, stop.clone(), || Ok(())));
         let channel = Channel::from_shared(url.clone()).unwrap().connect_lazy();
-        Self { url, channel, http, tokens, stop, running, _folder: folder }
+        Self { url, channel, http, tokens, stop, running, folder }
     }
 
     /// A connection of its own.
@@ -185,6 +185,17 @@ impl Guarded {
         let mut text = String::new();
         stream.read_to_string(&mut text).await.unwrap();
         text
+    }
+
+    /// Takes a principal out of the file; somebody else has its tokens from then on.
+    pub(crate) fn take_out(&self, name: &str) {
+        let file = self.folder.path().join("access.toml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        let without = text.replace(&format!("name = \"{name}\""), "name = \"another\"");
+        assert_ne!(text, without);
+        let next = self.folder.path().join("next.toml");
+        std::fs::write(&next, without).unwrap();
+        std::fs::rename(next, file).unwrap();
     }
 
     pub(crate) async fn stop(self) {
