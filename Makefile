@@ -6,6 +6,7 @@
 # bench  the side-by-side with rclone      make bench ARGS="--only small --link 20ms"
 # bench-scale  what planning costs, by the size of the table and of the change
 # bench-kills  a sync whose workers are killed, over a link with faults
+# bench-tls  what TLS between coordinator and workers costs
 # mutants  what no test notices of small changes to core and delta: takes hours
 # histories  random tables by Spark, synced and compared    make histories ARGS="--seeds 0..41"
 
@@ -22,7 +23,7 @@ ALONE := mkdir -p $(CACHE) && flock $(CACHE)/build.lock
 SEEDS ?= 10000
 FIRST ?= $(shell date +%s%N)
 
-.PHONY: run test quick check lint tidy unit deny proto simulate bench bench-scale bench-kills mutants histories
+.PHONY: run test quick check lint tidy unit deny proto simulate bench bench-scale bench-kills bench-tls mutants histories
 
 run:
 	cargo run --release -- $(ARGS)
@@ -72,6 +73,11 @@ bench-kills:
 	cargo build --release --locked -p deepclone -p deepclone-benches -p deepclone-coordinator \
 	  -p deepclone-worker
 	python3 benches/killed_workers.py $(ARGS)
+
+bench-tls:
+	cargo build --release --locked -p deepclone -p deepclone-benches -p deepclone-coordinator \
+	  -p deepclone-worker
+	python3 benches/tls.py $(ARGS)
 
 # `make mutants ARGS="-f core/src/machine/deny.rs"` takes one file; .cargo/mutants.toml says what is
 # left out, and why.
