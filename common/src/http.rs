@@ -16,12 +16,13 @@ use tokio_util::sync::CancellationToken;
 use crate::access::{Credential, Principals};
 use crate::clock::Clock;
 use crate::listener::{BoundListener, Peer};
+use crate::readiness::ProcessReadiness;
 use crate::store::counts::StoreRequests;
 
 #[derive(Clone)]
 struct Endpoints {
     registry: Arc<Registry>,
-    ready: watch::Receiver<bool>,
+    ready: watch::Receiver<ProcessReadiness>,
     principals: Option<Arc<Principals>>,
 }
 
@@ -36,7 +37,7 @@ pub async fn serve(
     listener: BoundListener,
     mut registry: Registry,
     more: Router,
-    ready: watch::Receiver<bool>,
+    ready: watch::Receiver<ProcessReadiness>,
     principals: Option<Arc<Principals>>,
     shutdown: CancellationToken,
 ) -> std::io::Result<()> {
@@ -51,12 +52,13 @@ pub async fn serve(
     axum::serve(listener.accept(), router).with_graceful_shutdown(shutdown.cancelled_owned()).await
 }
 
-async fn readiness(State(endpoints): State<Endpoints>) -> (StatusCode, &'static str) {
-    if *endpoints.ready.borrow() {
-        (StatusCode::OK, "ok\n")
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
-    }
+async fn readiness(State(endpoints): State<Endpoints>) -> (StatusCode, String) {
+    let ready = endpoints.ready.borrow();
+    let status = match ready.is_ready() {
+        true => StatusCode::OK,
+        false => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    (status, ready.line())
 }
 
 async fn metrics(

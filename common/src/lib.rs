@@ -14,7 +14,8 @@
 //! * [`tls`], [`dial`] and [`listener`]: connections between our processes.
 //! * [`reloaded`]: a value that follows its files.
 //! * `this_machine`: which hosts never leave it.
-//! * [`telemetry`], [`shutdown`], [`hangup`], [`http`]: what every process needs around its work.
+//! * [`telemetry`], [`shutdown`], [`hangup`], [`http`]: what every process needs around its work;
+//!   [`readiness`]: whether it can do that.
 
 pub mod access;
 mod allocator;
@@ -30,6 +31,7 @@ pub mod prices;
 pub mod random;
 pub mod reloaded;
 pub mod secret;
+pub mod readiness;
 pub mod shutdown;
 pub mod store;
 pub mod telemetry;

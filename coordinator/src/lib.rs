@@ -18,6 +18,7 @@
 //! * [`state`]: facts and evidence, in SQLite.
 //! * [`replications`]: replicas that are kept; [`pages`]: what people read of them.
 //! * [`hooks`]: notices that a source has changed.
+//! * [`readiness`]: what `/readyz` says.
 //! * [`metrics`]: the gauges of `/metrics`; `flow`: how fast bytes are copied.
 //!
 //! The command line embeds a coordinator when it is not given one:
@@ -58,6 +59,7 @@ pub mod metrics;
 pub mod pages;
 pub mod reload;
 pub mod replications;
+pub mod readiness;
 pub mod rpc;
 pub mod server;
 pub mod shared_steps;

@@ -11,8 +11,8 @@ use deepclone_common::tls::server::{ServerTls, Spoken};
 use deepclone_core::failure::Failure;
 use deepclone_core::limits::{Limits, STREAMS_PER_CONNECTION_MAX};
 use deepclone_core::reason::Reason;
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
 use tonic::transport::Server;
 
 use crate::access::audit::Auditor;
@@ -23,6 +23,7 @@ use crate::embedded::{Dial, Dialled};
 use crate::metrics::Gauges;
 use crate::pages::access::{PageAccess, PageListener};
 use crate::pages::data::LiveData;
+use crate::readiness::ReadinessKeeper;
 use crate::replications::metrics::follow;
 use crate::state::SqliteStore;
 use crate::{driver, hooks, pages, reload, replications, rpc};
@@ -115,15 +116,14 @@ pub async fn run(
     let pages = pages.merge(hooks::routes(engine.clone(), settings.hook_secret.as_ref()));
     let mut registry = gauges.registry();
     registry.register_collector(Box::new(follow(engine.clone())));
+    let store = Arc::clone(&context.store);
+    let readiness = ReadinessKeeper::start(store, handle.clone(), stop.clone());
     let routes = rpc::routes(handle, engine, context, limits).await?;
-    let (ready, is_ready) = watch::channel(true);
     let principals = settings.principals;
-    let http = http::serve(listeners.http, registry, pages, is_ready, principals, stop.clone());
+    let ready = readiness.follow();
+    let http = http::serve(listeners.http, registry, pages, ready, principals, stop.clone());
     let http = tokio::spawn(http);
-    let own = Server::builder()
-        .add_routes(routes.clone())
-        .serve_with_incoming_shutdown(listeners.own, stop.clone().cancelled_owned());
-    let own = tokio::spawn(own);
+    let own = tokio::spawn(serve_own(routes.clone(), listeners.own, stop.clone()));
     let grpc = tokio::spawn(
         Server::builder()
             .max_concurrent_streams(Some(STREAMS_PER_CONNECTION_MAX))
@@ -137,8 +137,9 @@ pub async fn run(
     let outcome = driver.await.map_err(|error| {
         Failure::new(Reason::Internal, format!("the driver panicked, which is a bug: {error}"))
     });
-    ready.send_replace(false);
+    readiness.stop();
     stop.cancel();
+    readiness.ended().await;
     let drained = async {
         let _ended = futures::join!(grpc, own, http);
     };
@@ -150,6 +151,16 @@ pub async fn run(
     });
     outcome??;
     kept?
+}
+
+/// Answers the calls of this process.
+async fn serve_own(
+    routes: Routes,
+    own: Dialled,
+    stop: CancellationToken,
+) -> Result<(), tonic::transport::Error> {
+    let server = Server::builder().add_routes(routes);
+    server.serve_with_incoming_shutdown(own, stop.cancelled_owned()).await
 }
 
 /// Prints the ready line to stdout.

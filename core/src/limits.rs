@@ -185,6 +185,12 @@ pub const AUDIT_REFUSALS_PER_MINUTE: u32 = 600;
 pub const PURGE_ROWS_MAX: usize = 2_000;
 /// How often the database is purged of what is too old.
 pub const PURGE_INTERVAL: Duration = Duration::from_secs(60);
+/// How often a coordinator tries whether its database takes a write and its loop a message: a write
+/// of one page.
+pub const READINESS_INTERVAL: Duration = Duration::from_secs(5);
+/// How long that may take before the coordinator counts as not ready: a busy disk takes a second,
+/// and a lease must not end before somebody is told.
+pub const READINESS_WAIT_MAX: Duration = Duration::from_secs(5);
 /// Requests for jobs that only the database knows, at once: each holds a call.
 pub const RECALLS_MAX: usize = 256;
 /// Streams that follow one job: some people and scripts, not every client of a coordinator.
@@ -326,6 +332,9 @@ const _: () = assert!(
 );
 const _: () = assert!(DENIED_BY_MAX >= TASK_ATTEMPTS_MAX as usize);
 const _: () = assert!(JOBS_ENDED_MAX <= JOBS_KEPT_MAX);
+const _: () = assert!(
+    READINESS_INTERVAL.as_millis() + READINESS_WAIT_MAX.as_millis() < LEASE_TTL.as_millis()
+);
 // A job's row stays for as long as its evidence.
 const _: () = assert!(EVIDENCE_KEPT.as_secs() <= JOBS_KEPT.as_secs());
 const _: () = assert!(PURGE_ROWS_MAX < EVIDENCE_ROWS_MAX);

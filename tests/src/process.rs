@@ -129,6 +129,12 @@ impl Server {
         self.readers.drain(..).for_each(|reader| reader.join().expect("the log is read"));
     }
 
+    /// The number of its process.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// SIGHUP: it reads its configuration again.
     pub fn hang_up(&self) {
         self.signal("-HUP");

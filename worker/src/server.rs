@@ -8,6 +8,7 @@ use std::time::Duration;
 use deepclone_common::hangup::hangups;
 use deepclone_common::http;
 use deepclone_common::listener::BoundListener;
+use deepclone_common::readiness::ProcessReadiness;
 use deepclone_common::tls::server::{ServerTls, Spoken};
 use deepclone_core::failure::Failure;
 use prometheus_client::registry::Registry;
@@ -51,7 +52,7 @@ pub async fn serve(
     let mut registry = Registry::default();
     metrics.register(&mut registry);
     let (registered, seen) = watch::channel(None::<String>);
-    let (ready, is_ready) = watch::channel(false);
+    let (ready, is_ready) = watch::channel(unknown());
     let more = http::Router::new();
     let http = http::serve(listener, registry, more, is_ready, principals, shutdown.clone());
     let _http = tokio::spawn(http);
@@ -60,18 +61,24 @@ pub async fn serve(
     run(options, coordinators, Arc::new(connections), registered, shutdown).await
 }
 
+/// The readiness of a worker that no coordinator knows.
+fn unknown() -> ProcessReadiness {
+    ProcessReadiness::waiting("worker", "no coordinator knows it: they are away, or refuse it")
+}
+
 /// Keeps `/readyz` true while a coordinator knows the worker, and prints the ready line the first
 /// time.
 async fn announce(
     mut seen: watch::Receiver<Option<String>>,
-    ready: watch::Sender<bool>,
+    ready: watch::Sender<ProcessReadiness>,
     name: String,
     address: SocketAddr,
 ) {
     let mut is_announced = false;
     while seen.changed().await.is_ok() {
         let url = seen.borrow_and_update().clone();
-        ready.send_replace(url.is_some());
+        let is_known = url.is_some();
+        ready.send_replace(if is_known { ProcessReadiness::default() } else { unknown() });
         if let (Some(url), false) = (url, is_announced) {
             is_announced = true;
             let line = format!("registered with {url} as {name} http={address}\n");

@@ -43,6 +43,8 @@ pub enum Message {
     Heartbeat(WorkerId, Vec<HeldTask>, Reply<Beat>),
     /// Comes from `DeregisterWorker`, with the grants that it returns.
     Leave(WorkerId, Vec<GrantKey>, Reply<()>),
+    /// Answered at the end of its turn: tells whether the loop goes on.
+    Ping(Reply<()>),
     /// A look-up of an ended job in the database ended.
     Recalled(JobId, Result<Option<Vec<Entry>>, StateError>),
     /// A planning effect ended, which read so much.

@@ -59,6 +59,7 @@ impl Driver {
             Message::Jobs(query, reply) => answers.push(Answer::Jobs(query, reply)),
             Message::Watch(job, reply) => answers.push(Answer::Watch(job, reply)),
             Message::Recalled(job, found) => self.recalled(job, found, intake),
+            Message::Ping(reply) => answers.push(Answer::Done(reply)),
             Message::Workers(reply) => answers.push(Answer::Workers(reply)),
             Message::Drain(worker, reply) => {
                 answers.push(Answer::Worker(worker, reply));

@@ -45,6 +45,7 @@ pub use memory::MemoryStore;
 pub use replications::{ReplicationRow, RowChange, RowKey};
 pub use sqlite::{Place, SqliteStore};
 pub use store::{Batch, Store};
+pub use purge::PurgeBounds;
 pub use usage::{
     UsageBy, UsageCalendar, UsageLabels, UsageMonths, UsageQuery, UsageRow, UsageSum, UsageSums,
 };

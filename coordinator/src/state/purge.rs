@@ -6,33 +6,66 @@
 #[cfg(test)]
 mod tests;
 
-use deepclone_core::limits::{EVIDENCE_KEPT, JOBS_KEPT, JOBS_KEPT_MAX, PURGE_ROWS_MAX};
+use std::time::Duration;
+
+use deepclone_core::limits::{
+    EVIDENCE_KEPT, EVIDENCE_ROWS_MAX, JOBS_KEPT, JOBS_KEPT_MAX, PURGE_ROWS_MAX,
+};
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Row as _, Sqlite, SqliteConnection, Transaction};
+use sqlx::{Row as _, SqliteConnection};
 
 use super::{StateError, audit};
 
 /// What a job costs of a step at least, in rows: the look-ups take time, too.
 const ROWS_PER_JOB_MIN: usize = 20;
 
-/// Drops some of what is too old or too much. True when more is left.
-pub(super) async fn purge(
-    mut transaction: Transaction<'_, Sqlite>,
+/// What is kept of ended jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PurgeBounds {
+    /// How long evidence stays once its job has ended.
+    pub evidence_kept: Duration,
+    /// How long an ended job stays.
+    pub jobs_kept: Duration,
+    /// Rows of evidence beyond which that of ended jobs goes before its time.
+    pub evidence_rows_max: usize,
+}
+
+impl Default for PurgeBounds {
+    fn default() -> Self {
+        Self {
+            evidence_kept: EVIDENCE_KEPT,
+            jobs_kept: JOBS_KEPT,
+            evidence_rows_max: EVIDENCE_ROWS_MAX,
+        }
+    }
+}
+
+impl PurgeBounds {
+    /// Ended jobs stay for this long, and what belongs to them, too.
+    #[must_use]
+    pub fn older_than(age: Duration) -> Self {
+        Self { evidence_kept: age, jobs_kept: age, ..Self::default() }
+    }
+}
+
+/// Drops some of what is too old or too much, in the caller's transaction. True when more is left.
+pub(super) async fn step(
+    connection: &mut SqliteConnection,
     now_ms: i64,
-    evidence_rows_max: usize,
+    bounds: &PurgeBounds,
 ) -> Result<bool, StateError> {
-    let facts = purge_facts(&mut transaction).await?;
-    let surplus = surplus(&mut transaction).await?;
+    let facts = purge_facts(connection).await?;
+    let surplus = surplus(connection).await?;
     let due = Due {
-        ended_before_ms: now_ms.saturating_sub(milliseconds(EVIDENCE_KEPT)),
-        rows_max: count(evidence_rows_max),
+        ended_before_ms: now_ms.saturating_sub(milliseconds(bounds.evidence_kept)),
+        rows_max: count(bounds.evidence_rows_max),
         surplus,
     };
-    let evidence = purge_evidence(&mut transaction, &due).await?;
+    let evidence = purge_evidence(connection, &due).await?;
     // At last: a job's row waits for the rest.
-    let jobs = purge_jobs(&mut transaction, now_ms, surplus).await?;
-    let audit = audit::purge(&mut transaction, now_ms).await?;
-    transaction.commit().await?;
+    let ended_before_ms = now_ms.saturating_sub(milliseconds(bounds.jobs_kept));
+    let jobs = purge_jobs(connection, ended_before_ms, surplus).await?;
+    let audit = audit::purge(connection, now_ms).await?;
     Ok(facts || evidence || jobs || audit)
 }
 
@@ -72,7 +105,7 @@ async fn surplus(connection: &mut SqliteConnection) -> Result<Option<i64>, State
 /// for a new job that had them, too. Never one with evidence: nobody else would find it.
 async fn purge_jobs(
     connection: &mut SqliteConnection,
-    now_ms: i64,
+    ended_before_ms: i64,
     surplus: Option<i64>,
 ) -> Result<bool, StateError> {
     let by_age = sqlx::query(
@@ -80,7 +113,7 @@ async fn purge_jobs(
             (SELECT job FROM jobs WHERE ended_ms < ? AND has_facts = 0 AND has_evidence = 0
              ORDER BY ended_ms LIMIT ?)",
     )
-    .bind(now_ms.saturating_sub(milliseconds(JOBS_KEPT)))
+    .bind(ended_before_ms)
     .bind(count(PURGE_ROWS_MAX))
     .execute(&mut *connection)
     .await?;
@@ -171,6 +204,6 @@ fn count(rows: usize) -> i64 {
     i64::try_from(rows).unwrap_or(i64::MAX)
 }
 
-fn milliseconds(duration: std::time::Duration) -> i64 {
+fn milliseconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

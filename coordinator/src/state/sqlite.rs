@@ -15,7 +15,7 @@ use futures::future::BoxFuture;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{Row as _, Sqlite, Transaction};
+use sqlx::{Connection as _, Row as _, Sqlite, Transaction};
 
 use super::history::{self, job_id};
 use super::migrations::MIGRATIONS;
@@ -61,13 +61,19 @@ impl SqliteStore {
             Place::Private => (SqliteConnectOptions::new().in_memory(true), None),
         };
         let options = options.synchronous(SqliteSynchronous::Full);
-        let pool = SqlitePoolOptions::new()
+        let mut pool = SqlitePoolOptions::new()
             .max_connections(1)
             .min_connections(1)
             .idle_timeout(None)
-            .max_lifetime(None)
-            .connect_with(options.clone())
-            .await?;
+            .max_lifetime(None);
+        if matches!(place, Place::File(_)) {
+            // A commit that failed of the disk was rolled back by SQLite itself, which the client
+            // does not know: no transaction would begin on this connection any more.
+            pool = pool.before_acquire(|connection, _| {
+                Box::pin(async move { Ok(!connection.is_in_transaction()) })
+            });
+        }
+        let pool = pool.connect_with(options.clone()).await?;
         MIGRATIONS.run(&pool).await?;
         history::keep_older_ends(pool.begin_with("BEGIN IMMEDIATE").await?).await?;
         let readers = match place {
@@ -82,6 +88,11 @@ impl SqliteStore {
     #[cfg(test)]
     pub(super) fn pool(&self) -> &SqlitePool {
         &self.pool
+    }
+
+    #[cfg(test)]
+    pub(super) fn readers(&self) -> &SqlitePool {
+        &self.readers
     }
 
     #[cfg(test)]
@@ -153,7 +164,24 @@ impl SqliteStore {
         let mut transaction = self.begin().await?;
         history::check_term(&mut transaction, epoch).await?;
         usage::purge(&mut transaction, now_ms).await?;
-        purge::purge(transaction, now_ms, self.evidence_rows_max).await
+        let evidence_rows_max = self.evidence_rows_max;
+        let bounds = purge::PurgeBounds { evidence_rows_max, ..Default::default() };
+        let has_more = purge::step(&mut transaction, now_ms, &bounds).await?;
+        transaction.commit().await?;
+        Ok(has_more)
+    }
+
+    /// Writes one page: a number of the header that nobody reads, and which must change, or SQLite
+    /// writes nothing.
+    async fn write_probe(&self, epoch: Epoch) -> Result<(), StateError> {
+        let mut transaction = self.begin().await?;
+        history::check_term(&mut transaction, epoch).await?;
+        let number: i32 =
+            sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *transaction).await?;
+        let next = if number == 1 { "PRAGMA user_version = 2" } else { "PRAGMA user_version = 1" };
+        sqlx::query(next).execute(&mut *transaction).await?;
+        transaction.commit().await?;
+        Ok(())
     }
 
     async fn forget_keys(&self, target: TargetKey, keys: &[String]) -> Result<(), StateError> {
@@ -200,6 +228,10 @@ impl Store for SqliteStore {
         batch: &'a Batch,
     ) -> BoxFuture<'a, Result<(), StateError>> {
         Box::pin(self.append_batch(epoch, batch))
+    }
+
+    fn probe(&self, epoch: Epoch) -> BoxFuture<'_, Result<(), StateError>> {
+        Box::pin(self.write_probe(epoch))
     }
 
     fn evidence<'a>(
@@ -266,5 +298,52 @@ impl Store for SqliteStore {
         keys: &'a [String],
     ) -> BoxFuture<'a, Result<(), StateError>> {
         Box::pin(self.forget_keys(target, keys))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_probe_writes_and_fails_as_facts_would() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("state.db");
+        let store = SqliteStore::open(&Place::File(file.clone())).await.unwrap();
+        let epoch = store.lead(Epoch(0)).await.unwrap();
+        let written = || std::fs::metadata(folder.path().join("state.db-wal")).unwrap().len();
+        for _ in 0..3 {
+            let before = written();
+            store.probe(epoch).await.unwrap();
+            assert!(written() > before, "nothing reached the disk");
+        }
+        let batch = Batch::default();
+        let refused = |outcome: Result<(), StateError>| outcome.unwrap_err().failure().message;
+
+        sqlx::query("PRAGMA query_only = ON").execute(&store.pool).await.unwrap();
+        let message = refused(store.probe(epoch).await);
+        assert!(message.contains("readonly"), "{message}");
+        sqlx::query("PRAGMA query_only = OFF").execute(&store.pool).await.unwrap();
+
+        let busy = "PRAGMA busy_timeout = 50";
+        sqlx::query(busy).execute(&store.pool).await.unwrap();
+        let other = SqliteConnectOptions::new().filename(&file);
+        let other = SqlitePoolOptions::new().max_connections(1).connect_with(other).await.unwrap();
+        let held = other.begin_with("BEGIN IMMEDIATE").await.unwrap();
+        let message = refused(store.probe(epoch).await);
+        assert!(message.contains("locked"), "{message}");
+        drop(held);
+        // The other connection ends its transaction a moment later.
+        let waited = async {
+            while store.probe(epoch).await.is_err() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(5), waited).await.unwrap();
+
+        store.lead(Epoch(0)).await.unwrap();
+        assert_eq!(refused(store.probe(epoch).await), refused(store.append(epoch, &batch).await));
     }
 }

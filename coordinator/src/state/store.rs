@@ -34,6 +34,11 @@ pub trait Store: Send + Sync + 'static {
         epoch: Epoch,
         batch: &'a Batch,
     ) -> BoxFuture<'a, Result<(), StateError>>;
+    /// Makes a small write durable that changes nothing which is kept: it fails, or does not end,
+    /// when facts could not be made durable either.
+    fn probe(&self, epoch: Epoch) -> BoxFuture<'_, Result<(), StateError>> {
+        Box::pin(async move { self.append(epoch, &Batch::default()).await })
+    }
     /// Returns the evidence for these keys of a target that was recorded at `since_ms` or later, by
     /// key.
     fn evidence<'a>(

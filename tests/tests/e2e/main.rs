@@ -25,6 +25,7 @@
 //! * `workers`    – workers that do not fit, commands that are interrupted, what logs tell
 //! * `golden`     – real tables of many writers
 //! * `examples`   – the clients of `examples/`
+//! * `operations` – a database that is stuck, processes that are stopped
 //! * `guide`      – the files and commands of the guide to a kept replica
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that fails, fails")]
@@ -40,6 +41,7 @@ mod leftovers;
 mod limits;
 mod objects;
 mod odd_protocols;
+mod operations;
 mod place;
 mod proofs;
 mod publishing;

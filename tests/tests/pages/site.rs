@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use deepclone_common::http;
 use deepclone_common::listener::{BoundListener, Exposure};
+use deepclone_common::readiness::ProcessReadiness;
 use deepclone_coordinator::access::layer::Gate;
 use deepclone_coordinator::metrics::Gauges;
 use deepclone_coordinator::pages::access::{PageAccess, PageListener};
@@ -62,7 +63,7 @@ impl Site {
             knows_callers: false,
         });
         let stop = CancellationToken::new();
-        let (_, ready) = watch::channel(true);
+        let (_, ready) = watch::channel(ProcessReadiness::default());
         let gauges = Gauges::default();
         gauges.show(&Machine::new(Epoch(1), Limits::default()));
         let mut registry = gauges.registry();
