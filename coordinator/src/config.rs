@@ -120,6 +120,21 @@ impl Settings {
     }
 }
 
+/// Returns the file of the database that a coordinator with this flag and configuration uses.
+///
+/// # Errors
+/// The URL means nothing, or its database is no file.
+pub fn database_file(flag: Option<&str>, config: &Config) -> Result<PathBuf, Failure> {
+    let file_url = config.database.url.as_ref().map(|url| url.expose());
+    match place(flag.or(file_url).unwrap_or(DATABASE))? {
+        Place::File(path) => Ok(path),
+        Place::Private => {
+            let message = "--database: a database in memory has no file: write sqlite:FILE";
+            Err(Failure::new(Reason::InvalidArgument, message))
+        }
+    }
+}
+
 /// Returns where the state of a database URL lives. The URL may hold a password: no error repeats
 /// it.
 fn place(url: &str) -> Result<Place, Failure> {
@@ -163,6 +178,21 @@ mod tests {
             assert_eq!(failure.reason.row().exit, 2);
             assert!(!failure.message.contains("hunter2"));
         }
+    }
+
+    #[test]
+    fn the_file_of_a_database_is_that_which_a_coordinator_uses() {
+        let configured = Config::parse("[database]\nurl = \"sqlite:of-the-file.db\"").unwrap();
+        let none = Config::default();
+        for (flag, config, wanted) in [
+            (None, &none, "deepclone.db"),
+            (None, &configured, "of-the-file.db"),
+            (Some("sqlite:a.db"), &configured, "a.db"),
+        ] {
+            assert_eq!(database_file(flag, config), Ok(PathBuf::from(wanted)));
+        }
+        let failure = database_file(Some("sqlite::memory:"), &none).unwrap_err();
+        assert!(failure.message.contains("has no file"), "{failure}");
     }
 
     #[test]

@@ -15,7 +15,7 @@
 //! * [`effects`]: planning and publishing; [`job_plan`]: what planning makes.
 //! * [`costs`]: what copies cost, and what was sent.
 //! * [`shared_steps`]: what workers recorded of objects that several of them copy.
-//! * [`state`]: facts and evidence, in SQLite.
+//! * [`state`]: facts and evidence, in SQLite; [`database_check`]: whether its file is sound.
 //! * [`replications`]: replicas that are kept; [`pages`]: what people read of them.
 //! * [`hooks`]: notices that a source has changed.
 //! * [`readiness`]: what `/readyz` says.
@@ -49,6 +49,7 @@
 pub mod access;
 pub mod config;
 pub mod costs;
+pub mod database_check;
 pub mod driver;
 pub mod effects;
 pub mod embedded;
@@ -57,9 +58,9 @@ pub mod hooks;
 pub mod job_plan;
 pub mod metrics;
 pub mod pages;
+pub mod readiness;
 pub mod reload;
 pub mod replications;
-pub mod readiness;
 pub mod rpc;
 pub mod server;
 pub mod shared_steps;

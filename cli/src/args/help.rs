@@ -187,3 +187,30 @@ Examples:
   deepclone completions bash > ~/.local/share/bash-completion/completions/deepclone
   deepclone completions zsh  > ~/.zfunc/_deepclone
   deepclone completions fish > ~/.config/fish/completions/deepclone.fish";
+
+/// The end of `deepclone admin check --help`.
+pub const ADMIN_CHECK: &str = "\
+Examples:
+  deepclone admin check --database sqlite:/var/lib/deepclone/state.db
+  deepclone admin check --database sqlite:/backup/state-friday.db --output json
+
+Reads the file and writes nothing, so a coordinator may run: its pages, its schema, and what must
+hold across its tables. One line for each thing that is wrong.";
+
+/// The end of `deepclone admin backup --help`.
+pub const ADMIN_BACKUP: &str = "\
+Examples:
+  deepclone admin backup /backup/state-friday.db --config /etc/deepclone/deepclone.toml
+  deepclone admin backup friday.db --database sqlite:/var/lib/deepclone/state.db
+
+The copy is what the database held at one moment. FILE appears when it is whole, checked and on the
+disk; until then FILE.partial-… lies beside it. docs/operations.md says how a backup is restored.";
+
+/// The end of `deepclone admin purge --help`.
+pub const ADMIN_PURGE: &str = "\
+Examples:
+  deepclone admin purge --dry-run --database sqlite:/var/lib/deepclone/state.db
+  deepclone admin purge --older-than 7days --database sqlite:/var/lib/deepclone/state.db
+
+A coordinator does this by itself each minute; by hand it goes further, and needs the coordinator
+stopped. Jobs that have not ended stay, and so does the record of who asked for what.";

@@ -7,6 +7,7 @@
 
 #![warn(missing_docs)]
 
+pub mod admin;
 pub mod audit;
 pub mod convert;
 pub mod cost;
@@ -25,6 +26,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use deepclone_common::config::ByteRate;
 use deepclone_common::dial::DialArguments;
 
+pub use admin::{AdminCommand, BackupArguments, DatabaseArgument, PurgeArguments};
 pub use audit::{AuditCommand, AuditListArguments};
 pub use cost::{CostArguments, CostBy};
 pub use job_list::JobListArguments;
@@ -123,6 +125,9 @@ pub enum Command {
     /// Show who asked a coordinator for what
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Check, copy and purge the database of a coordinator, on its machine
+    #[command(subcommand)]
+    Admin(AdminCommand),
     /// Make a token by which a coordinator knows somebody, and the digest that it keeps
     #[command(after_help = help::TOKEN)]
     Token,

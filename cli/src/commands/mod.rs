@@ -3,6 +3,7 @@
 //! A [`CommandContext`] holds the options of every command; a [`session::Session`] is the
 //! coordinator that a command talks to, in this process or elsewhere.
 
+pub mod admin;
 pub mod audit;
 pub mod clone;
 pub mod completions;
@@ -50,6 +51,7 @@ pub async fn run(arguments: CommandLine) -> Result<CommandOutput, Failure> {
         Command::Worker(command) => worker::run(command, &context).await,
         Command::Replication(command) => replication::run(command, &context).await,
         Command::Audit(command) => audit::run(command, &context).await,
+        Command::Admin(command) => admin::run(command, &context).await,
         Command::Token => token::run(),
         Command::Completions(arguments) => completions::run(arguments),
     }

@@ -4,6 +4,7 @@
 //! errors go to stderr. JSON objects are structs here, so that their keys and order are fixed;
 //! `docs/cli.md` describes each.
 
+pub mod admin;
 pub mod audit;
 pub mod clone;
 pub mod cost;
@@ -36,7 +37,7 @@ pub struct CommandOutput {
     pub json: String,
     /// Rows with commas, where the command has some.
     pub csv: Option<String>,
-    /// The exit code: 0, or 6 when `verify` found a difference.
+    /// The exit code: 0, or 6 when `verify` found a difference or `admin check` damage.
     pub exit: u8,
 }
 

@@ -1,5 +1,6 @@
 //! The real binary, run as a user runs it.
 
+mod admin;
 mod empty_segments;
 mod errors;
 mod evidence;

@@ -18,7 +18,8 @@
 //! * `probe_costs`: what asking the sources takes.
 //! * `rates`: the limit of a replication, divided among its jobs.
 //! * [`current_names`]: what replications are called now, for what they sent.
-//! * `kept`: what survives a restart; `rows`: that as rows of the state.
+//! * `kept`: what survives a restart; `rows`: that as rows of the state; [`damage`]: rows that
+//!   cannot be read.
 //! * [`view`]: replications as others see them; `show` makes that.
 //! * [`lag_summary`]: how far their tables are behind, counted; [`metrics`]: that at `/metrics`.
 //! * [`lag_history`]: the same over time; `sample` takes it.
@@ -27,6 +28,7 @@ mod act;
 mod apply;
 mod approval;
 pub mod current_names;
+pub mod damage;
 pub mod diff;
 pub mod discover;
 mod engine;

@@ -26,6 +26,9 @@ pub enum StateError {
     /// The file of the database, or its lock, cannot be opened.
     #[error("cannot open the database {path}")]
     File { path: String, source: std::io::Error },
+    /// Another version wrote the file.
+    #[error("the database {path} cannot be changed by this version: {wrong}")]
+    OtherSchema { path: String, wrong: String },
     /// The database returned an error.
     #[error("the database failed")]
     Database(#[from] sqlx::Error),
@@ -39,7 +42,9 @@ impl StateError {
     #[must_use]
     pub fn failure(&self) -> Failure {
         let reason = match self {
-            Self::Locked { .. } | Self::File { .. } => Reason::InvalidArgument,
+            Self::Locked { .. } | Self::File { .. } | Self::OtherSchema { .. } => {
+                Reason::InvalidArgument
+            }
             Self::Deposed => Reason::CoordinatorUnavailable,
             Self::CreatedTwice { .. }
             | Self::Damaged { .. }

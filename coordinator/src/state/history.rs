@@ -5,6 +5,7 @@
 
 use deepclone_core::ids::{Epoch, JobId};
 use deepclone_core::machine::{Fact, Progress};
+use futures::stream::BoxStream;
 use sqlx::sqlite::{SqlitePool, SqliteRow};
 use sqlx::{Row as _, Sqlite, SqliteConnection, Transaction};
 use uuid::Uuid;
@@ -116,7 +117,17 @@ pub(super) async fn list(
     rows.iter().map(of_job).collect()
 }
 
-fn entries(row: &SqliteRow) -> Result<Placed, StateError> {
+/// Returns the row of every ended job, with its name as `name`, in the order of their ends.
+pub(super) fn every(
+    connection: &mut SqliteConnection,
+) -> BoxStream<'_, Result<SqliteRow, sqlx::Error>> {
+    let query =
+        format!("SELECT {COLUMNS}, lower(hex(job)) AS name FROM jobs ORDER BY ended_sequence");
+    sqlx::query(sqlx::AssertSqlSafe(query)).fetch(connection)
+}
+
+/// Returns the entries of a row of ended jobs.
+pub(super) fn entries(row: &SqliteRow) -> Result<Placed, StateError> {
     let job = job_id(row.try_get(0)?)?;
     let mut placed = Placed::with_capacity(4);
     for (at, kind) in [(1, "created"), (10, "limited"), (4, "planned"), (7, "ended")] {

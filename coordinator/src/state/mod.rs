@@ -9,6 +9,8 @@
 //! Replications are kept beside that, as rows of which the last one counts; so is what jobs sent,
 //! by month, and who asked for what.
 //!
+//! An operator handles the [`file`] of the database: check, backup, purge by hand.
+//!
 //! A job that ended is kept in short: its spec, its last plan, its end. [`Store::find`] returns
 //! that for as long as it is kept, [`Store::ended_jobs`] lists them; [`Store::purge`] drops
 //! everything else of it, and what is too old.
@@ -18,6 +20,7 @@ mod encoding;
 mod entry;
 mod error;
 mod evidence;
+pub mod file;
 mod history;
 mod job_place;
 mod lock;
@@ -42,10 +45,10 @@ pub use error::StateError;
 pub use evidence::{EVIDENCE_KEYS_MAX, Evidence, KnownObject};
 pub use job_place::{EndedJobsQuery, JobOrder, JobPlace, NoJobPlace};
 pub use memory::MemoryStore;
+pub use purge::PurgeBounds;
 pub use replications::{ReplicationRow, RowChange, RowKey};
 pub use sqlite::{Place, SqliteStore};
 pub use store::{Batch, Store};
-pub use purge::PurgeBounds;
 pub use usage::{
     UsageBy, UsageCalendar, UsageLabels, UsageMonths, UsageQuery, UsageRow, UsageSum, UsageSums,
 };

@@ -2,7 +2,7 @@
 
 use deepclone_core::ids::Epoch;
 use sqlx::sqlite::{SqlitePool, SqliteRow};
-use sqlx::{Row as _, Sqlite, Transaction};
+use sqlx::{Row as _, Sqlite, SqliteConnection, Transaction};
 
 use super::{StateError, history};
 
@@ -33,8 +33,15 @@ pub struct RowChange {
 }
 
 pub(super) async fn load(pool: &SqlitePool) -> Result<Vec<ReplicationRow>, StateError> {
+    all(&mut *pool.acquire().await?).await
+}
+
+/// Returns every row in the caller's transaction.
+pub(super) async fn all(
+    connection: &mut SqliteConnection,
+) -> Result<Vec<ReplicationRow>, StateError> {
     let rows = sqlx::query("SELECT owner, kind, part, body FROM replications ORDER BY 1, 2, 3")
-        .fetch_all(pool)
+        .fetch_all(connection)
         .await?;
     rows.iter().map(read).collect()
 }

@@ -25,7 +25,7 @@
 //! * `workers`    – workers that do not fit, commands that are interrupted, what logs tell
 //! * `golden`     – real tables of many writers
 //! * `examples`   – the clients of `examples/`
-//! * `operations` – a database that is stuck, processes that are stopped
+//! * `operations` – backups, a database that is stuck, processes that are stopped
 //! * `guide`      – the files and commands of the guide to a kept replica
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that fails, fails")]

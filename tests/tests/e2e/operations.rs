@@ -1,5 +1,5 @@
-//! An operator's day: a database that is stuck, a disk that is full, and processes that are stopped
-//! in the middle of their work.
+//! An operator's day: a backup of a running coordinator, its return from it, a database that is
+//! stuck, and processes that are stopped in the middle of their work.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Command, Stdio};
@@ -115,6 +115,20 @@ fn asked(coordinator: &Server, arguments: &[&str]) -> Value {
     deepclone(&[arguments, &["--coordinator", &coordinator.url()]].concat())
 }
 
+/// Waits until the replication has ended so many rounds.
+#[track_caller]
+fn ended(coordinator: &Server, count: usize) -> Value {
+    for _ in 0..600 {
+        let found = asked(coordinator, &["replication", "get", "dr"]);
+        let rounds = found["last_rounds"].as_array().expect("a list");
+        if rounds.iter().filter(|round| round["end_time"].is_string()).count() >= count {
+            return found;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    panic!("the round does not end\n{}", coordinator.log());
+}
+
 /// What `/readyz` or `/livez` answers: the status and the body.
 fn http(server: &Server, path: &str) -> (u16, String) {
     use std::io::Read as _;
@@ -140,6 +154,54 @@ fn wait_for_readyz(server: &Server, status: u16, part: &str) -> String {
         std::thread::sleep(Duration::from_millis(100));
     }
     panic!("/readyz is not {status} with {part:?}: {last:?}\n{}", server.log());
+}
+
+#[test]
+fn a_coordinator_goes_on_from_a_backup_that_was_made_while_it_ran() {
+    let site = Site::new();
+    let mut coordinator = site.coordinator("state.db");
+    let worker = site.worker(&coordinator, "w");
+    asked(&coordinator, &["replication", "apply", &site.path("replications.toml")]);
+    asked(&coordinator, &["replication", "run", "dr"]);
+    let before = ended(&coordinator, 1);
+    let jobs = asked(&coordinator, &["job", "list"]);
+    let database = site.database("state.db");
+    let used = ["admin", "check", "--database", &database];
+    assert_eq!(deepclone(&used)["ok"], true);
+    let backup = site.path("backup.db");
+    deepclone(&["admin", "backup", &backup, "--database", &database]);
+    let mut purge = process::deepclone();
+    purge.args(["admin", "purge", "--database", &database]);
+    let (code, _, errors) = process::run(&mut purge);
+    assert!(code == 2 && errors.contains("is used by another coordinator"), "{errors}");
+
+    // After the backup another round ends, which the restored state does not know.
+    let source = site.folder.path().join("lake/t");
+    table::append(&source, 1, "late.parquet", 50);
+    asked(&coordinator, &["replication", "run", "dr"]);
+    ended(&coordinator, 2);
+    drop(worker);
+    coordinator.kill();
+    let copy = site.database("backup.db");
+    assert_eq!(deepclone(&["admin", "check", "--database", &copy])["ok"], true);
+    std::fs::rename(&backup, site.path("restored.db")).expect("a free name");
+    let coordinator = site.coordinator("restored.db");
+    let _worker = site.worker(&coordinator, "w");
+    let after = asked(&coordinator, &["replication", "get", "dr"]);
+    assert_eq!(after["last_rounds"], before["last_rounds"]);
+    assert_eq!(asked(&coordinator, &["job", "list"]), jobs);
+
+    // The replica's log says where it stands: nothing is copied or published twice.
+    asked(&coordinator, &["replication", "run", "dr"]);
+    let again = ended(&coordinator, 2);
+    assert_eq!(again["last_rounds"][0]["tables_failed"], 0, "{again}");
+    let history = deepclone(&["history", &site.path("copy/t")]);
+    assert_eq!(history["syncs"].as_array().expect("a list").len(), 2, "{history}");
+    table::append(&source, 2, "later.parquet", 50);
+    asked(&coordinator, &["replication", "run", "dr"]);
+    ended(&coordinator, 3);
+    let verified = deepclone(&["verify", &site.path("lake/t"), &site.path("copy/t")]);
+    assert_eq!((&verified["equal"], &verified["source_version"]), (&true.into(), &2.into()));
 }
 
 /// Another process that holds the write lock of a database.

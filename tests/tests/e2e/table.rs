@@ -100,3 +100,16 @@ pub(crate) async fn live_objects(folder: &Path) -> BTreeSet<String> {
     }
     objects
 }
+
+/// Adds one file of so many bytes to a local table, by the commit of this version.
+pub(crate) fn append(folder: &Path, version: u64, name: &str, bytes: usize) {
+    fs::write(folder.join(name), vec![7; bytes]).expect("a new file");
+    let commit = format!(
+        "{{\"commitInfo\":{{\"timestamp\":{},\"operation\":\"WRITE\"}}}}\n{{\"add\":{{\"path\":\
+         \"{name}\",\"partitionValues\":{{}},\"size\":{bytes},\"modificationTime\":1700000000000,\
+         \"dataChange\":true}}}}\n",
+        1_700_000_000_000 + version
+    );
+    let file = folder.join(format!("_delta_log/{version:020}.json"));
+    fs::write(file, commit).expect("a new file");
+}
