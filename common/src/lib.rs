@@ -6,6 +6,7 @@
 //! * [`prices`]: a table of prices in a file.
 //! * [`secret`]: a value that never prints.
 //! * [`connections`]: names and URIs → stores; the only place that reads credentials.
+//! * [`checkup`]: whether syncs can rely on a connection.
 //! * [`store`]: requests to object stores, and what their answers mean.
 //! * [`local_folder`]: a table's folder on this machine's disk.
 //! * [`clock`] and [`random`]: the time of day and random ids, which a simulation sets.
@@ -19,6 +20,7 @@
 
 pub mod access;
 mod allocator;
+pub mod checkup;
 pub mod clock;
 pub mod config;
 pub mod connections;
@@ -29,9 +31,9 @@ pub mod listener;
 pub mod local_folder;
 pub mod prices;
 pub mod random;
+pub mod readiness;
 pub mod reloaded;
 pub mod secret;
-pub mod readiness;
 pub mod shutdown;
 pub mod store;
 pub mod telemetry;

@@ -84,12 +84,17 @@ properties, the list of files, and the size of every object. Exit code 6 when th
 /// The end of `deepclone doctor --help`.
 pub const DOCTOR: &str = "\
 Examples:
-  deepclone doctor s3://dr/orders
+  deepclone doctor dr --config deepclone.toml
+  deepclone doctor prod-s3 --config deepclone.toml --read-only
   deepclone doctor s3://dr/orders --abort-older-than 2days
 
-Tries whether the target can hold a replica, with small objects that are deleted again, and lists
-the uploads below it that nobody ended: no listing of objects shows them, and they are paid for.
-An upload of a sync that runs now is among them, so choose an age that is longer than any sync.";
+Checks what syncs rely on: rights, conditional writes, uploads by parts, checksums, the clock. The
+small objects that it writes below _deepclone/ are deleted again; with --read-only, and for a
+connection with the role source alone, it writes none. Exit code 4 or 5 when a check failed.
+
+It also lists uploads that nobody ended: no listing of objects shows them, and they are paid for.
+One of a sync that runs now is among them, so choose an age that is longer than any sync. Write ./dr
+for a folder that is called as a connection.";
 
 /// The end of `deepclone history --help`.
 pub const HISTORY: &str = "\

@@ -11,6 +11,7 @@ pub mod admin;
 pub mod audit;
 pub mod convert;
 pub mod cost;
+pub mod doctor;
 pub mod help;
 mod job_list;
 pub mod location;
@@ -20,7 +21,6 @@ pub mod worker;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use deepclone_common::config::ByteRate;
@@ -30,6 +30,7 @@ pub use admin::{AdminCommand, BackupArguments, DatabaseArgument, PurgeArguments}
 pub use audit::{AuditCommand, AuditListArguments};
 pub use cost::{CostArguments, CostBy};
 pub use job_list::JobListArguments;
+pub use doctor::DoctorArguments;
 pub use worker::{WorkerCommand, WorkerName};
 
 /// Keeps replicas of Delta Lake tables: copies what changed, publishes it in one atomic commit.
@@ -107,7 +108,7 @@ pub enum Command {
     /// List the syncs recorded in a replica's log
     #[command(after_help = help::HISTORY)]
     History(HistoryArguments),
-    /// Try a target, and find uploads that killed processes left there
+    /// Check a connection, one thing after another, and find uploads that killed processes left
     #[command(after_help = help::DOCTOR)]
     Doctor(DoctorArguments),
     /// Create, follow and cancel jobs of a coordinator
@@ -210,19 +211,6 @@ pub struct CloneArguments {
     /// Show what would be copied, and copy nothing, as `deepclone plan` does
     #[arg(long)]
     pub dry_run: bool,
-}
-
-/// The arguments of `deepclone doctor`.
-#[derive(Clone, Debug, Args)]
-pub struct DoctorArguments {
-    /// The replica, or a place for one: a path or a URI
-    pub target: String,
-    /// Throw away uploads below it that were opened longer ago, such as 2days or 12h
-    #[arg(long, value_name = "AGE", value_parser = humantime::parse_duration)]
-    pub abort_older_than: Option<Duration>,
-    /// The connection of the target
-    #[arg(long, value_name = "NAME")]
-    pub target_connection: Option<String>,
 }
 
 /// The arguments of `deepclone verify`.

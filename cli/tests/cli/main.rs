@@ -1,6 +1,7 @@
 //! The real binary, run as a user runs it.
 
 mod admin;
+mod doctor;
 mod empty_segments;
 mod errors;
 mod evidence;

@@ -32,12 +32,16 @@ use object_store::client::{
 };
 use tokio::time::{Instant, Sleep};
 
+use crate::clock::Clock;
 use crate::store::flow_body::FlowBody;
 use crate::store::signing::Signing;
 use crate::store::stall::{COMPLETION_TIMEOUT, STALL_TIMEOUT, deadline_for};
 use crate::store::stored_checksum::{Said, StoredChecksum};
 use crate::store::streaming::{hear, sent_by_this_task};
-use crate::store::{answer, copying, counts, http_client, listed_keys, literal, requests, uploads};
+use crate::store::{
+    answer, bucket_request, copying, counts, http_client, listed_keys, literal, requests,
+    server_clock,
+};
 
 /// The condition of Google Cloud Storage on an object's generation: 0 for none.
 const IF_GENERATION_MATCH: HeaderName = HeaderName::from_static("x-goog-if-generation-match");
@@ -147,7 +151,7 @@ impl HttpService for TimedService {
         self.completion.make_conditional(&mut request, &self.signing).await?;
         literal::name_literally(&mut request, &self.signing).await?;
         let asked = requests::extend(&mut request, &self.signing).await?;
-        let lists_uploads = uploads::ask(&mut request, &self.signing).await?;
+        let asks_bucket = bucket_request::ask(&mut request, &self.signing).await?;
         let copying = copying::extend(&mut request, &self.signing).await?;
         let lists = listed_keys::is_listing(&request);
         let purpose = match copying {
@@ -169,6 +173,7 @@ impl HttpService for TimedService {
         };
         counts::count(&host, &answer);
         let mut answer = answer?;
+        server_clock::note(answer.headers(), Clock::System.now_ms());
         if let Some(asked) = asked {
             asked.note(&mut answer);
         }
@@ -183,9 +188,9 @@ impl HttpService for TimedService {
             body = listed_keys::nameable(body.bytes().await?).into();
             parts.headers.remove(CONTENT_LENGTH);
         }
-        if lists_uploads && parts.status.is_success() {
+        if asks_bucket && parts.status.is_success() {
             let page = body.bytes().await?;
-            uploads::as_an_object(&mut parts.headers, page.len());
+            bucket_request::as_an_object(&mut parts.headers, page.len());
             body = page.into();
         }
         if let Some(copying) = copying

@@ -13,7 +13,9 @@
 //! * [`probe`]: what a target supports, tried before anything is copied to it.
 //! * [`stored_checksum`]: the checksums that stores say of objects and of what they took.
 //! * [`stall`]: when a request is given up.
-//! * [`uploads`]: uploads that were opened and never ended.
+//! * [`uploads`]: uploads that were opened and never ended; [`lifecycle`]: the bucket's rule for
+//!   them. Both are requests for a bucket (`bucket_request`).
+//! * [`server_clock`]: the stores' clocks beside ours.
 //! * [`streaming`]: writes of bodies that flow and are never all in memory.
 //! * [`copying`]: parts that a store copies by itself.
 //! * [`client`]: the HTTP client below every store, with stall time-outs; `http_client` builds it,
@@ -21,6 +23,7 @@
 //!   cannot name out of listings.
 
 mod answer;
+mod bucket_request;
 pub mod client;
 pub mod copying;
 pub mod counted;
@@ -28,12 +31,14 @@ pub mod counts;
 pub mod error;
 mod flow_body;
 mod http_client;
+pub mod lifecycle;
 mod listed_keys;
 pub mod literal;
 pub mod probe;
 pub mod redact;
 pub mod requests;
 pub mod retry;
+pub mod server_clock;
 pub mod signing;
 mod stall;
 pub mod stored_checksum;

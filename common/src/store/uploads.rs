@@ -1,30 +1,19 @@
 //! Multipart uploads that were opened and never ended: no listing of objects shows them, and they
 //! are paid for until somebody throws them away.
 //!
-//! `object_store` has no such listing. It is asked for an object of a made-up key, and the
-//! request's extensions tell the connector of [`crate::store::client`] to ask for the bucket's
-//! uploads instead and to sign again. S3 and Google Cloud Storage have such a listing; Azure throws
-//! what was not committed away by itself after a week.
-
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+//! S3 and Google Cloud Storage list them ([`super::bucket_request`]); Azure throws what was not
+//! committed away by itself after a week.
 
 use bytes::Bytes;
 use chrono::DateTime;
-use http::HeaderMap;
-use http::header::{CONTENT_LENGTH, ETAG, HeaderValue, LAST_MODIFIED};
-use object_store::client::{HttpError, HttpRequest};
+use object_store::ObjectStore;
 use object_store::path::Path;
-use object_store::{GetOptions, ObjectStore};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::bucket_request::of_bucket;
 use super::error::{StoreError, StoreErrorKind};
-use super::signing::Signing;
-use super::uri::with_path_and_query;
 use super::xml::{elements, unescaped};
 
-/// The key that the client is asked for: one segment, which no client encodes.
-const STAND_IN: &str = "uploadsOfTheBucket";
 /// Pages of a listing, a thousand uploads each: more are no accident of ours.
 const PAGES_MAX: usize = 100;
 /// What a value of a query keeps as it is (RFC 3986).
@@ -37,16 +26,6 @@ pub struct OpenUpload {
     pub id: String,
     /// Milliseconds since 1970 (UTC); `None` when the store does not say it.
     pub begun_ms: Option<i64>,
-}
-
-/// What the caller wants, in the extensions of a request.
-#[derive(Clone, Debug)]
-struct ListUploads {
-    prefix: String,
-    /// The key and the id after which the page begins.
-    after: Option<(String, String)>,
-    /// Set by the connector once the request asks for uploads.
-    is_asked: Arc<AtomicBool>,
 }
 
 /// Returns the open uploads whose keys begin with `prefix`. Keys that cannot be named are left out.
@@ -91,45 +70,13 @@ async fn page(
     prefix: &str,
     after: Option<(String, String)>,
 ) -> Result<Bytes, StoreError> {
-    let wanted = ListUploads { prefix: prefix.to_owned(), after, is_asked: Arc::default() };
-    let mut options = GetOptions::default();
-    options.extensions.insert(wanted.clone());
-    let answer = store.get_opts(&Path::from(STAND_IN), options).await;
-    if !wanted.is_asked.load(Ordering::Relaxed) {
-        let message = "the store has no listing of uploads that were not ended";
-        return Err(StoreError::new(StoreErrorKind::Unsupported, message));
-    }
-    Ok(answer?.bytes().await?)
-}
-
-/// Makes a request whose extensions want that ask for uploads. Returns whether it does.
-pub(super) async fn ask(request: &mut HttpRequest, signing: &Signing) -> Result<bool, HttpError> {
-    let Some(wanted) = request.extensions().get::<ListUploads>().cloned() else {
-        return Ok(false);
-    };
-    if matches!(signing, Signing::Azure(_)) || !signing.can_sign(request) {
-        return Ok(false);
-    }
-    let path = request.uri().path();
-    let bucket = path.strip_suffix(STAND_IN).unwrap_or(path);
-    let bucket = if bucket == "/" { bucket } else { bucket.trim_end_matches('/') };
     let encoded = |value: &str| utf8_percent_encode(value, KEPT).to_string();
-    let mut whole = format!("{bucket}?uploads=&prefix={}", encoded(&wanted.prefix));
-    if let Some((key, id)) = &wanted.after {
+    let mut query = format!("uploads=&prefix={}", encoded(prefix));
+    if let Some((key, id)) = &after {
         let (key, id) = (encoded(key), encoded(id));
-        whole = format!("{whole}&key-marker={key}&upload-id-marker={id}");
+        query = format!("{query}&key-marker={key}&upload-id-marker={id}");
     }
-    *request.uri_mut() = with_path_and_query(request.uri(), &whole)?;
-    signing.sign(request).await?;
-    wanted.is_asked.store(true, Ordering::Relaxed);
-    Ok(true)
-}
-
-/// Gives an answer the headers that the client wants of an object.
-pub(super) fn as_an_object(headers: &mut HeaderMap, length: usize) {
-    headers.insert(ETAG, HeaderValue::from_static("\"uploads\""));
-    headers.insert(LAST_MODIFIED, HeaderValue::from_static("Thu, 01 Jan 1970 00:00:00 GMT"));
-    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    of_bucket(store, query).await
 }
 
 #[cfg(test)]

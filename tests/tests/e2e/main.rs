@@ -16,6 +16,7 @@
 //! * `publishing` – coordinators killed and cancelled while they publish
 //! * `objects`    – objects of all names and lengths, and ones that are not what is said of them
 //! * `leftovers`  – what killed processes leave at a store
+//! * `doctor`     – checkups of real stores
 //! * `odd_protocols` – protocols and properties as real writers leave them
 //! * `race`       – two clones to one target
 //! * `bad_input`  – refusals: one line, the right exit code, nothing written
@@ -33,6 +34,7 @@
 mod bad_input;
 mod by_store;
 mod chaos;
+mod doctor;
 mod examples;
 mod golden;
 mod guide;

@@ -10,6 +10,7 @@
 //! * `uploads` – large objects by parts
 //! * `refusals` – what lasts: each cause has its own words
 //! * `passing` – what passes: throttling, clocks, tokens, idle connections
+//! * `doctor`  – checkups of stores that lack a right or lie
 //! * `names`  – names, metadata and listings as stores have them
 //! * `counts` – what a result says of a copy that is not whole, and of one that took repeats
 //! * `replicas` – standing orders whose target refuses, or is emptied
@@ -22,6 +23,7 @@
 mod bench;
 mod bounds;
 mod counts;
+mod doctor;
 mod killed;
 mod names;
 mod passing;

@@ -1,6 +1,6 @@
 //! The real clients before a server that lists uploads in pages.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::Body;
@@ -12,6 +12,7 @@ use object_store::{ClientOptions, RetryConfig};
 
 use super::*;
 use crate::store::client::{Completion, TimedConnector};
+use crate::store::signing::Signing;
 
 const FIRST: &str = "<ListMultipartUploadsResult><IsTruncated>true</IsTruncated>\
     <NextKeyMarker>t/a&amp;b</NextKeyMarker><NextUploadIdMarker>u/1</NextUploadIdMarker>\
