@@ -107,7 +107,7 @@ pub async fn run(
             let session = tokio::select! {
                 biased;
                 session = worker.register(coordinator) => session,
-                () = worker.shutdown.cancelled() => return Ok(()),
+                () = worker.shutdown.cancelled() => return worker.leave_alone().await,
             };
             match session {
                 Ok(session) => {
@@ -140,7 +140,7 @@ pub async fn run(
         tokio::select! {
             biased;
             () = tokio::time::sleep(jittered(away)) => {}
-            () = worker.shutdown.cancelled() => return Ok(()),
+            () = worker.shutdown.cancelled() => return worker.leave_alone().await,
         }
         away = (away * 2).min(AWAY_MAX);
     }
@@ -334,6 +334,24 @@ impl Worker {
         }
     }
 
+    /// Stops all copies, each of which throws its upload away, and returns the grants.
+    async fn give_up(&self) -> Vec<GrantKey> {
+        let held: Vec<GrantKey> = self.held.all().iter().map(|held| held.key).collect();
+        self.held.forget(held.iter().copied());
+        let _in_time = tokio::time::timeout(GIVE_UP_MAX, self.held.given_up()).await;
+        held
+    }
+
+    /// Leaves while no coordinator is there: it takes the grants back when it starts, or when it
+    /// notices that the heartbeats stopped.
+    async fn leave_alone(&self) -> Result<(), Failure> {
+        let held = self.give_up().await.len();
+        if held > 0 {
+            tracing::warn!(held, "leaving without a coordinator: copies are given up");
+        }
+        Ok(())
+    }
+
     fn is_leaving(&self) -> bool {
         self.shutdown.is_cancelled() || self.draining.load(Ordering::Relaxed)
     }
@@ -348,9 +366,7 @@ impl Worker {
         }
         let finished = self.held.until(HeldTasks::is_empty);
         let _in_time = tokio::time::timeout(self.options.drain_max, finished).await;
-        let returned: Vec<GrantKey> = self.held.all().iter().map(|held| held.key).collect();
-        self.held.forget(returned.iter().copied());
-        let _in_time = tokio::time::timeout(GIVE_UP_MAX, self.held.given_up()).await;
+        let returned = self.give_up().await;
         let request = v1::DeregisterWorkerRequest {
             worker_id: session.worker_id.clone(),
             returned: returned.iter().map(Into::into).collect(),

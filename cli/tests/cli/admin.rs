@@ -3,6 +3,7 @@
 use crate::support::Bench;
 
 /// The state file of a clone that ended.
+#[expect(clippy::unwrap_used, reason = "a failing helper fails its test")]
 fn cloned(bench: &Bench) -> String {
     bench.table("source");
     assert_eq!(bench.run(&["clone", "source", "target"]).exit, 0);
