@@ -92,10 +92,21 @@ struct Tried {
     name: &'static str,
     /// What is said of a trial that does not end.
     stuck: &'static str,
+    interval: Duration,
+    /// How long a trial may take before it counts as one that does not end.
+    wait_max: Duration,
 }
 
-const DATABASE: Tried = Tried { name: "database", stuck: "a write has not ended for" };
-const DRIVER: Tried = Tried { name: "driver", stuck: "its loop has not taken a message for" };
+impl Tried {
+    const fn new(name: &'static str, stuck: &'static str) -> Self {
+        Self { name, stuck, interval: READINESS_INTERVAL, wait_max: READINESS_WAIT_MAX }
+    }
+}
+
+const DATABASE: Tried = Tried::new("database", "a write has not ended for");
+const DRIVER: Tried = Tried::new("driver", "its loop has not taken a message for");
+/// The pause between two trials of a part that takes long.
+const PAUSE_MIN: Duration = Duration::from_millis(500);
 
 /// Tries one part for ever.
 async fn try_again(
@@ -107,7 +118,7 @@ async fn try_again(
         let begun = Instant::now();
         let mut running = trial();
         let outcome = loop {
-            match tokio::time::timeout(READINESS_WAIT_MAX, &mut running).await {
+            match tokio::time::timeout(part.wait_max, &mut running).await {
                 Ok(outcome) => break outcome,
                 Err(_) => {
                     let seconds = begun.elapsed().as_secs();
@@ -116,12 +127,10 @@ async fn try_again(
             }
         };
         tell(part, ready, outcome.err().map(|failure| failure.message));
-        tokio::time::sleep(READINESS_INTERVAL.saturating_sub(begun.elapsed()).max(PAUSE_MIN)).await;
+        let pause = part.interval.saturating_sub(begun.elapsed());
+        tokio::time::sleep(pause.max(PAUSE_MIN.min(part.interval))).await;
     }
 }
-
-/// The pause between two trials of a part that takes long.
-const PAUSE_MIN: Duration = Duration::from_millis(500);
 
 /// Notes what keeps a part from its work, and logs when that begins and ends.
 fn tell(part: Tried, ready: &watch::Sender<ProcessReadiness>, cause: Option<String>) {
@@ -147,14 +156,19 @@ mod tests {
 
     use super::*;
 
-    const SLOW: Tried = Tried { name: "database", stuck: "a write has not ended for" };
+    const FAST: Tried = Tried {
+        interval: Duration::from_millis(10),
+        wait_max: Duration::from_millis(200),
+        ..DATABASE
+    };
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_trial_that_does_not_end_or_fails_is_told_until_one_ends_well() {
         let (sender, mut ready) = watch::channel(ProcessReadiness::default());
         let gate = Arc::new(Semaphore::new(0));
         let broken = Arc::new(Mutex::new(None));
         let (opens, fails) = (Arc::clone(&gate), Arc::clone(&broken));
+        let begun = Instant::now();
         let trying = tokio::spawn(async move {
             let trial = move || -> Trial {
                 let (opens, fails) = (Arc::clone(&opens), Arc::clone(&fails));
@@ -164,24 +178,20 @@ mod tests {
                     broken.map_or(Ok(()), |why| Err(Failure::new(Reason::Internal, why)))
                 })
             };
-            try_again(SLOW, &sender, trial).await;
+            try_again(FAST, &sender, trial).await;
         });
-        let line = |ready: &watch::Receiver<ProcessReadiness>| ready.borrow().line();
-        tokio::time::sleep(READINESS_WAIT_MAX - Duration::from_millis(1)).await;
-        assert_eq!(line(&ready), "ok\n", "patience");
-        ready.changed().await.unwrap();
-        assert_eq!(line(&ready), "not ready: database: a write has not ended for 5 s\n");
-        ready.changed().await.unwrap();
-        assert_eq!(line(&ready), "not ready: database: a write has not ended for 10 s\n");
+        let mut next = async |wanted: &str| {
+            ready.changed().await.unwrap();
+            assert_eq!(ready.borrow_and_update().line(), format!("{wanted}\n"));
+        };
+        next("not ready: database: a write has not ended for 0 s").await;
+        assert!(begun.elapsed() >= FAST.wait_max, "patience");
         gate.add_permits(1);
-        ready.changed().await.unwrap();
-        assert_eq!(line(&ready), "ok\n", "it is over");
+        next("ok").await;
         *broken.lock().unwrap() = Some("database or disk is full");
-        ready.changed().await.unwrap();
-        assert_eq!(line(&ready), "not ready: database: database or disk is full\n");
+        next("not ready: database: database or disk is full").await;
         *broken.lock().unwrap() = None;
-        ready.changed().await.unwrap();
-        assert_eq!(line(&ready), "ok\n", "there is room again");
+        next("ok").await;
         trying.abort();
     }
 }

@@ -29,9 +29,9 @@ pub(super) async fn write(
     found: &Resolved,
     folder: &LocalFolder,
 ) -> Vec<Check> {
-    let was_there = folder.path().exists();
     let ours = folder.path().join("_deepclone");
-    let had_ours = ours.exists();
+    // The deepest first.
+    let missing: Vec<&Path> = ours.ancestors().take_while(|folder| !folder.exists()).collect();
     let Resolved { connection, fingerprint, root, .. } = found;
     let linked = connections.probe_target(connection, fingerprint, root).await;
     let mut checks = match linked {
@@ -50,9 +50,10 @@ pub(super) async fn write(
             "a file's proof is its length: --verify read-back, or verify --deep, proves its bytes",
         ));
     }
-    // Folders that are not empty stay.
-    remove_unless(had_ours, &ours);
-    remove_unless(was_there, folder.path());
+    for made in missing {
+        // One that is not empty stays.
+        let _kept = std::fs::remove_dir(made);
+    }
     checks
 }
 
@@ -70,11 +71,5 @@ async fn names(connections: &Connections, found: &Resolved) -> Check {
         (false, false) => Check::ok("names", "names that differ are kept apart"),
         (true, false) => Check::warn("names", "upper and lower case are one name", advice),
         (_, true) => Check::warn("names", "two forms of a Unicode letter are one name", advice),
-    }
-}
-
-fn remove_unless(was_there: bool, folder: &Path) {
-    if !was_there {
-        let _kept = std::fs::remove_dir(folder);
     }
 }

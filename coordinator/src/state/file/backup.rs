@@ -82,14 +82,21 @@ async fn write(database: &Path, partial: &Path) -> Result<(), BackupError> {
         let message = format!("{}: {only}", database.display());
         return Err(BackupError::Damaged { finding: message });
     }
+    let name = partial.to_str().ok_or_else(|| {
+        let source = std::io::Error::other("SQLite wants a name in UTF-8");
+        BackupError::Write { path: partial.display().to_string(), source }
+    })?;
     sqlx::query("VACUUM INTO ?")
-        .bind(partial.to_string_lossy().into_owned())
+        .bind(name)
         .execute(&mut connection)
         .await
         .map_err(StateError::from)?;
     let mut copy = open::read_only(partial).await?;
     let mut findings = Findings::default();
     schema::check_pages(&mut copy, &mut findings).await?;
+    if schema::wrong_steps(&mut copy).await? != wrong {
+        findings.add("file", vec!["the copy has another schema than the database".to_owned()]);
+    }
     match findings.all().into_iter().next() {
         Some(finding) => Err(BackupError::Damaged { finding: finding.message }),
         None => Ok(()),
@@ -131,5 +138,25 @@ impl Partial {
 impl Drop for Partial {
     fn drop(&mut self) {
         let _gone = std::fs::remove_file(&self.path);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_was_taken_meanwhile_keeps_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let to = folder.path().join("copy.db");
+        let partial = Partial::create(&to).unwrap();
+        let other = Partial::create(&to).unwrap();
+        std::fs::write(&partial.path, "first").unwrap();
+        other.publish(&to).unwrap();
+        let refused = partial.publish(&to).unwrap_err();
+        assert_eq!(refused.kind(), std::io::ErrorKind::AlreadyExists);
+        assert_eq!(std::fs::read(&to).unwrap(), b"");
+        let left = std::fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(left, 1, "no partial copy is left");
     }
 }

@@ -11,6 +11,11 @@ use super::finding::{Finding, Findings};
 use super::{open, schema};
 use deepclone_core::machine::Fact;
 
+/// Pages that contradict each other.
+const SQLITE_CORRUPT: i32 = 11;
+/// A file of another kind.
+const SQLITE_NOTADB: i32 = 26;
+
 /// What a check looked at, and found.
 #[derive(Debug, Default)]
 pub struct CheckedFile {
@@ -146,16 +151,32 @@ const RULES: &[RowRule] = &[
 /// Checks the database at this path in one read transaction.
 ///
 /// # Errors
-/// There is no such file, or it cannot be opened. What cannot be read in it is a finding.
+/// There is no such file, it cannot be opened, or others keep it locked. What is damaged in it is a
+/// finding.
 pub async fn check(database: &Path) -> Result<CheckedFile, StateError> {
     let mut connection = open::read_only(database).await?;
     let mut findings = Findings::default();
     let mut checked = CheckedFile::default();
-    if let Err(error) = look(&mut connection, &mut findings, &mut checked).await {
-        findings.add("file", vec![error.failure().message]);
+    match look(&mut connection, &mut findings, &mut checked).await {
+        Err(error) if is_damage(&error) => findings.add("file", vec![error.failure().message]),
+        other => other?,
     }
     checked.findings = findings.all();
     Ok(checked)
+}
+
+/// True when the error speaks of what the file holds, and not of the way to it.
+fn is_damage(error: &StateError) -> bool {
+    match error {
+        StateError::Damaged { .. } => true,
+        StateError::Database(sqlx::Error::Database(error)) => {
+            // An extended code holds the code itself in its last byte.
+            let code = error.code().and_then(|code| code.parse::<i32>().ok());
+            code.is_some_and(|code| [SQLITE_CORRUPT, SQLITE_NOTADB].contains(&(code & 0xff)))
+        }
+        StateError::Database(sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_)) => true,
+        _ => false,
+    }
 }
 
 async fn look(

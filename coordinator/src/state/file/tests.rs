@@ -285,6 +285,32 @@ async fn no_backup_is_made_of_a_damaged_database_or_of_something_else() {
     assert_eq!(left.find(partial), None);
 }
 
+#[tokio::test]
+async fn a_file_that_others_lock_is_not_called_damaged() {
+    let kept = Kept::new().await;
+    let to = kept.path("copy.db");
+    backup(&kept.file(), &to).await.unwrap();
+    let options = SqliteConnectOptions::new().filename(&to);
+    let mut other = options.connect().await.unwrap();
+    sqlx::query("BEGIN EXCLUSIVE").execute(&mut other).await.unwrap();
+    let locked = check(&to).await.unwrap_err();
+    assert!(locked.failure().message.contains("locked"), "{locked}");
+    sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
+    assert_eq!(told(&check(&to).await.unwrap()), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_name_that_sqlite_cannot_take_is_refused() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let kept = Kept::new().await;
+    let to = kept.folder.path().join(std::ffi::OsStr::from_bytes(b"copy\xff.db"));
+    let refused = backup(&kept.file(), &to).await.unwrap_err();
+    assert!(refused.to_string().contains("UTF-8"), "{refused}");
+    let left = std::fs::read_dir(kept.folder.path()).unwrap();
+    let mut left = left.map(|entry| entry.unwrap().file_name());
+    assert!(!left.any(|name| name.as_bytes().starts_with(b"copy")));
+}
+
 fn ms(duration: Duration) -> i64 {
     duration.as_millis().try_into().unwrap()
 }
