@@ -181,7 +181,8 @@ mod tests {
             try_again(FAST, &sender, trial).await;
         });
         let mut next = async |wanted: &str| {
-            ready.changed().await.unwrap();
+            let told = tokio::time::timeout(Duration::from_secs(20), ready.changed()).await;
+            told.unwrap().unwrap();
             assert_eq!(ready.borrow_and_update().line(), format!("{wanted}\n"));
         };
         next("not ready: database: a write has not ended for 0 s").await;

@@ -171,15 +171,12 @@ impl SqliteStore {
         Ok(has_more)
     }
 
-    /// Writes one page: a number of the header that nobody reads, and which must change, or SQLite
-    /// writes nothing.
+    /// Writes one page: a number of the header that nobody reads. SQLite writes it also when it
+    /// stays the same.
     async fn write_probe(&self, epoch: Epoch) -> Result<(), StateError> {
         let mut transaction = self.begin().await?;
         history::check_term(&mut transaction, epoch).await?;
-        let number: i32 =
-            sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *transaction).await?;
-        let next = if number == 1 { "PRAGMA user_version = 2" } else { "PRAGMA user_version = 1" };
-        sqlx::query(next).execute(&mut *transaction).await?;
+        sqlx::query("PRAGMA user_version = 1").execute(&mut *transaction).await?;
         transaction.commit().await?;
         Ok(())
     }
