@@ -29,8 +29,8 @@ use deepclone_common::dial::DialArguments;
 pub use admin::{AdminCommand, BackupArguments, DatabaseArgument, PurgeArguments};
 pub use audit::{AuditCommand, AuditListArguments};
 pub use cost::{CostArguments, CostBy};
-pub use job_list::JobListArguments;
 pub use doctor::DoctorArguments;
+pub use job_list::JobListArguments;
 pub use worker::{WorkerCommand, WorkerName};
 
 /// Keeps replicas of Delta Lake tables: copies what changed, publishes it in one atomic commit.
