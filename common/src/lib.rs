@@ -15,6 +15,8 @@
 //! * [`tls`], [`dial`] and [`listener`]: connections between our processes.
 //! * [`reloaded`]: a value that follows its files.
 //! * `this_machine`: which hosts never leave it.
+//! * [`request_id`]: names a request in the logs of both sides.
+//! * [`metrics`]: what a process counts, and how it is shown and documented.
 //! * [`telemetry`], [`shutdown`], [`hangup`], [`http`]: what every process needs around its work;
 //!   [`readiness`]: whether it can do that.
 
@@ -29,10 +31,12 @@ pub mod hangup;
 pub mod http;
 pub mod listener;
 pub mod local_folder;
+pub mod metrics;
 pub mod prices;
 pub mod random;
 pub mod readiness;
 pub mod reloaded;
+pub mod request_id;
 pub mod secret;
 pub mod shutdown;
 pub mod store;

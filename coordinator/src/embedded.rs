@@ -22,7 +22,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::transport::{Channel, Endpoint, Server};
 
 use crate::effects::Context;
-use crate::metrics::Gauges;
+use crate::metrics::CoordinatorMetrics;
 use crate::state::{Place, SqliteStore, StateError, Store};
 use crate::{driver, replications, rpc};
 
@@ -95,9 +95,20 @@ impl Embedded {
     /// # Errors
     /// The state cannot be used.
     pub async fn start_in(context: Context, limits: Limits) -> Result<Self, Failure> {
+        Self::start_counted(context, limits, Arc::default()).await
+    }
+
+    /// Starts one in this context, with these limits, that counts here what it does.
+    ///
+    /// # Errors
+    /// The state cannot be used.
+    pub async fn start_counted(
+        context: Context,
+        limits: Limits,
+        metrics: Arc<CoordinatorMetrics>,
+    ) -> Result<Self, Failure> {
         let stop = CancellationToken::new();
-        let gauges = Arc::new(Gauges::default());
-        let (handle, driver) = driver::start(context.clone(), limits, gauges, stop.clone())
+        let (handle, driver) = driver::start(context.clone(), limits, metrics, stop.clone())
             .await
             .map_err(|error| error.failure())?;
         let (engine, replications) =

@@ -19,7 +19,7 @@
 //! * [`replications`]: replicas that are kept; [`pages`]: what people read of them.
 //! * [`hooks`]: notices that a source has changed.
 //! * [`readiness`]: what `/readyz` says.
-//! * [`metrics`]: the gauges of `/metrics`; `flow`: how fast bytes are copied.
+//! * [`metrics`]: what `/metrics` shows; `flow`: how fast bytes are copied.
 //!
 //! The command line embeds a coordinator when it is not given one:
 //!

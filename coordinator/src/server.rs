@@ -17,14 +17,15 @@ use tonic::transport::Server;
 
 use crate::access::audit::Auditor;
 use crate::access::layer::Gate;
+use crate::access::observe::Observe;
 use crate::config::Settings;
 use crate::effects::Context;
 use crate::embedded::{Dial, Dialled};
-use crate::metrics::Gauges;
+use crate::metrics::CoordinatorMetrics;
 use crate::pages::access::{PageAccess, PageListener};
 use crate::pages::data::LiveData;
 use crate::readiness::ReadinessKeeper;
-use crate::replications::metrics::follow;
+use crate::replications::metrics::{follow, rows};
 use crate::state::SqliteStore;
 use crate::{driver, hooks, pages, reload, replications, rpc};
 
@@ -96,16 +97,16 @@ pub async fn run(
     let _reloads = reload::start(settings.sources, settings.connections.clone())?;
     let context = Context::new(Arc::new(settings.connections), Arc::new(store), &limits)
         .with_prices(settings.prices);
-    let gauges = Arc::new(Gauges::default());
+    let (metrics, mut catalog) = CoordinatorMetrics::of_process(settings.place.file());
     let stop = shutdown.child_token();
     let (handle, driver) =
-        driver::start(context.clone(), limits, Arc::clone(&gauges), stop.clone())
+        driver::start(context.clone(), limits, Arc::clone(&metrics), stop.clone())
             .await
             .map_err(|error| error.failure())?;
     let (engine, keeping) =
         replications::start(context.clone(), handle.clone(), stop.clone()).await?;
     let data = LiveData::new(engine.clone(), handle.clone(), context.clone());
-    let auditor = Auditor::new(Arc::clone(&context.store), context.clock);
+    let auditor = Auditor::new(Arc::clone(&context.store), context.clock, Arc::clone(&metrics));
     let gate = Gate::new(settings.principals.clone(), context.clock, auditor);
     let access = PageAccess::at(PageListener {
         address: listeners.http.address(),
@@ -114,20 +115,21 @@ pub async fn run(
     });
     let pages = pages::routes::routes(Arc::new(data), access, gate.clone());
     let pages = pages.merge(hooks::routes(engine.clone(), settings.hook_secret.as_ref()));
-    let mut registry = gauges.registry();
-    registry.register_collector(Box::new(follow(engine.clone())));
+    catalog.collect(rows(), Box::new(follow(engine.clone())));
     let store = Arc::clone(&context.store);
     let readiness = ReadinessKeeper::start(store, handle.clone(), stop.clone());
     let routes = rpc::routes(handle, engine, context, limits).await?;
     let principals = settings.principals;
     let ready = readiness.follow();
-    let http = http::serve(listeners.http, registry, pages, ready, principals, stop.clone());
+    let http = http::serve(listeners.http, catalog, pages, ready, principals, stop.clone());
     let http = tokio::spawn(http);
-    let own = tokio::spawn(serve_own(routes.clone(), listeners.own, stop.clone()));
+    let observe = Observe::new(Arc::clone(&metrics));
+    let own = tokio::spawn(serve_own(routes.clone(), observe, listeners.own, stop.clone()));
     let grpc = tokio::spawn(
         Server::builder()
             .max_concurrent_streams(Some(STREAMS_PER_CONNECTION_MAX))
             .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
+            .layer(Observe::new(metrics))
             .layer(gate)
             .add_routes(routes)
             .serve_with_incoming_shutdown(listeners.grpc.accept(), stop.clone().cancelled_owned()),
@@ -156,10 +158,11 @@ pub async fn run(
 /// Answers the calls of this process.
 async fn serve_own(
     routes: Routes,
+    observe: Observe,
     own: Dialled,
     stop: CancellationToken,
 ) -> Result<(), tonic::transport::Error> {
-    let server = Server::builder().add_routes(routes);
+    let server = Server::builder().layer(observe).add_routes(routes);
     server.serve_with_incoming_shutdown(own, stop.cancelled_owned()).await
 }
 

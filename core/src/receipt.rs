@@ -167,3 +167,22 @@ pub enum TaskFailureKind {
     /// The upload is gone or lacks a part, and the target has no object: it is opened again.
     UploadLost,
 }
+
+impl TaskFailureKind {
+    /// Returns its name in metrics and logs.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Transient => "transient",
+            Self::Throttled => "throttled",
+            Self::SourceNotFound => "source_not_found",
+            Self::SourceChanged => "source_changed",
+            Self::SourceDenied => "source_denied",
+            Self::TargetDenied => "target_denied",
+            Self::TargetConflict => "target_conflict",
+            Self::Corrupt => "corrupt",
+            Self::LeaseExpired => "lease_expired",
+            Self::UploadLost => "upload_lost",
+        }
+    }
+}

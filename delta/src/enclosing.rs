@@ -2,6 +2,7 @@
 //! its log does not name them.
 
 use deepclone_common::store::error::StoreErrorKind;
+use deepclone_common::store::operation::StoreOperation;
 use deepclone_common::store::retry::{Patience, retrying};
 use deepclone_common::store::table::TableStore;
 use deepclone_core::failure::Failure;
@@ -49,7 +50,7 @@ async fn has_log(folder: &TableStore) -> Result<bool, DeltaError> {
         });
         std::pin::pin!(found).try_next().await
     };
-    match retrying(Patience::LOG, look).await {
+    match retrying(Patience::LOG, folder.asked(StoreOperation::List), look).await {
         Ok(found) => Ok(found.is_some()),
         Err(error) => match error.kind {
             StoreErrorKind::NotFound | StoreErrorKind::Denied => Ok(false),

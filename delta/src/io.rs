@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use deepclone_common::store::error::{StoreError, StoreErrorKind};
 use deepclone_common::store::literal::ObjectPath;
+use deepclone_common::store::operation::StoreOperation;
 use deepclone_common::store::requests;
 use deepclone_common::store::retry::{Patience, retrying};
 use deepclone_common::store::table::TableStore;
@@ -79,7 +80,7 @@ pub async fn get(table: &TableStore, relative: &str) -> Result<Option<Fetched>, 
             Ok::<_, Error>(Fetched { bytes: result.bytes().await?, modified_ms, etag })
         }
     };
-    match retrying(Patience::LOG, fetch).await {
+    match retrying(Patience::LOG, table.asked(StoreOperation::Get), fetch).await {
         Ok(fetched) => Ok(Some(fetched)),
         Err(error) if error.kind == StoreErrorKind::NotFound => Ok(None),
         Err(error) => Err(storage("reading", table, relative, &error)),
@@ -96,7 +97,11 @@ pub(crate) async fn get_ranges(
     ranges: &[Range<u64>],
 ) -> Result<Option<Vec<Bytes>>, DeltaError> {
     let key = key(table, relative)?;
-    match retrying(Patience::LOG, || table.store.get_ranges(&key, ranges)).await {
+    match retrying(Patience::LOG, table.asked(StoreOperation::Get), || {
+        table.store.get_ranges(&key, ranges)
+    })
+    .await
+    {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind == StoreErrorKind::NotFound => Ok(None),
         Err(error) => Err(storage("reading", table, relative, &error)),
@@ -109,7 +114,9 @@ pub(crate) async fn get_ranges(
 /// When the store does not answer.
 pub async fn exists(table: &TableStore, relative: &str) -> Result<bool, DeltaError> {
     let key = key(table, relative)?;
-    match retrying(Patience::LOG, || table.store.head(&key)).await {
+    match retrying(Patience::LOG, table.asked(StoreOperation::Head), || table.store.head(&key))
+        .await
+    {
         Ok(_) => Ok(true),
         Err(error) if error.kind == StoreErrorKind::NotFound => Ok(false),
         Err(error) => Err(storage("reading", table, relative, &error)),
@@ -122,7 +129,11 @@ pub async fn exists(table: &TableStore, relative: &str) -> Result<bool, DeltaErr
 /// When the store cannot be read.
 pub async fn describe(table: &TableStore, relative: &str) -> Result<Option<Described>, DeltaError> {
     let at = object(table, relative)?;
-    match retrying(Patience::LOG, || requests::describe(&*table.store, &at)).await {
+    match retrying(Patience::LOG, table.asked(StoreOperation::Head), || {
+        requests::describe(&*table.store, &at)
+    })
+    .await
+    {
         Ok(described) => Ok(Some(described)),
         Err(error) if error.kind == StoreErrorKind::NotFound => Ok(None),
         Err(error) => Err(storage("reading", table, relative, &error)),
@@ -152,7 +163,7 @@ pub async fn digest(
             Ok::<_, StoreError>(digest.finalize())
         }
     };
-    match retrying(Patience::LOG, read).await {
+    match retrying(Patience::LOG, table.asked(StoreOperation::Get), read).await {
         Ok(digest) => Ok(Some(digest)),
         Err(error) if error.kind == StoreErrorKind::NotFound => Ok(None),
         Err(error) => Err(storage("reading", table, relative, &error)),
@@ -181,7 +192,7 @@ pub(crate) async fn sha256(
             Ok::<_, Error>((hash.finalize().into(), is_blank))
         }
     };
-    match retrying(Patience::LOG, read).await {
+    match retrying(Patience::LOG, table.asked(StoreOperation::Get), read).await {
         Ok(found) => Ok(Some(found)),
         Err(error) if error.kind == StoreErrorKind::NotFound => Ok(None),
         Err(error) => Err(storage("reading", table, relative, &error)),
@@ -229,7 +240,7 @@ async fn list_up_to(
         };
         stream.take(most).try_collect::<Vec<_>>()
     };
-    let metas = retrying(Patience::LOG, fetch)
+    let metas = retrying(Patience::LOG, table.asked(StoreOperation::List), fetch)
         .await
         .map_err(|error| storage("listing", table, relative, &error))?;
     let prefix = format!("{folder}/");
@@ -252,7 +263,7 @@ pub(crate) async fn sizes(table: &TableStore) -> Result<BTreeMap<String, u64>, D
         root => format!("{root}/"),
     };
     let list = || table.store.list(Some(&table.root)).try_collect::<Vec<_>>();
-    let metas = retrying(Patience::LOG, list)
+    let metas = retrying(Patience::LOG, table.asked(StoreOperation::List), list)
         .await
         .map_err(|error| storage("listing", table, "", &error))?;
     Ok(metas
@@ -299,7 +310,7 @@ pub async fn put(
         let (store, key, payload) = (Arc::clone(&table.store), key.clone(), payload.clone());
         async move { store.put(&key, payload).await }
     };
-    retrying(Patience::LOG, write)
+    retrying(Patience::LOG, table.asked(StoreOperation::Put), write)
         .await
         .map(|_| ())
         .map_err(|error| storage("writing", table, relative, &error))
@@ -329,7 +340,7 @@ pub async fn delete(table: &TableStore, relative: &str) -> Result<(), DeltaError
         let (store, key) = (Arc::clone(&table.store), key.clone());
         async move { store.delete(&key).await }
     };
-    match retrying(Patience::LOG, delete).await {
+    match retrying(Patience::LOG, table.asked(StoreOperation::Delete), delete).await {
         Ok(()) => Ok(()),
         Err(error) if error.kind == StoreErrorKind::NotFound => Ok(()),
         Err(error) => Err(storage("deleting", table, relative, &error)),

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::bandwidth::{Bandwidth, take};
+use crate::metrics::WorkerMetrics;
 use crate::options::WorkerLimits;
 use crate::permits::{Permit, Permits};
 
@@ -19,6 +21,8 @@ pub(crate) struct Budget {
     bytes: Arc<Semaphore>,
     units: u32,
     bandwidth: Bandwidth,
+    /// Shows the bytes that are taken.
+    shown: Gauge,
 }
 
 /// The share of one copy, which is free again when this is dropped.
@@ -26,6 +30,20 @@ pub(crate) struct Budget {
 pub(crate) struct BudgetShare {
     _copy: Permit,
     _bytes: Option<OwnedSemaphorePermit>,
+    _shown: ShownBytes,
+}
+
+/// Bytes that a gauge shows until this is dropped.
+#[derive(Debug)]
+struct ShownBytes {
+    gauge: Gauge,
+    bytes: i64,
+}
+
+impl Drop for ShownBytes {
+    fn drop(&mut self) {
+        self.gauge.dec_by(self.bytes);
+    }
 }
 
 impl Budget {
@@ -36,7 +54,14 @@ impl Budget {
             bytes: Arc::new(Semaphore::new(units as usize)),
             units,
             bandwidth: limits.bandwidth.clone(),
+            shown: Gauge::default(),
         }
+    }
+
+    /// Returns the same, whose memory these metrics show.
+    pub(crate) fn shown_by(self, metrics: &WorkerMetrics) -> Self {
+        metrics.limit_buffers(u64::from(self.units) * UNIT_BYTES);
+        Self { shown: metrics.buffers.clone(), ..self }
     }
 
     /// The most copies at once, as of now.
@@ -52,7 +77,13 @@ impl Budget {
         let copy = self.copies.acquire().await;
         // It fails only when the semaphore is closed, which never happens.
         let bytes = Arc::clone(&self.bytes).acquire_many_owned(units).await.ok();
-        BudgetShare { _copy: copy, _bytes: bytes }
+        BudgetShare { _copy: copy, _bytes: bytes, _shown: self.show(units) }
+    }
+
+    fn show(&self, units: u32) -> ShownBytes {
+        let bytes = i64::try_from(u64::from(units) * UNIT_BYTES).unwrap_or(i64::MAX);
+        self.shown.inc_by(bytes);
+        ShownBytes { gauge: self.shown.clone(), bytes }
     }
 
     /// Waits until so many bytes that were read may flow on, also within another bound.
@@ -80,6 +111,20 @@ mod tests {
         // More than all of it takes all of it, and does not wait for ever.
         let _all = budget.share(1 << 30).await;
         assert!(budget.share(1).now_or_never().is_none());
+    }
+
+    #[tokio::test]
+    async fn the_metrics_show_what_is_held() {
+        let metrics = WorkerMetrics::default();
+        let budget = budget(64 << 10, 9).shown_by(&metrics);
+        let (first, second) = (budget.share(8 << 10).await, budget.share(1).await);
+        assert_eq!(metrics.buffers.get(), (8 << 10) + (4 << 10));
+        drop(first);
+        assert_eq!(metrics.buffers.get(), 4 << 10);
+        let waiting = Box::pin(budget.share(64 << 10));
+        assert!(waiting.now_or_never().is_none());
+        drop(second);
+        assert_eq!(metrics.buffers.get(), 0, "what waited no more is not held");
     }
 
     #[tokio::test]

@@ -19,7 +19,7 @@ use deepclone_core::limits::{GRANT_TASKS_MAX, HELD_TASKS_MAX};
 use deepclone_core::machine::{HeldTask, TaskOutcome};
 use deepclone_core::reason::Reason;
 use deepclone_core::receipt::{AttemptCounts, TaskFailure, TaskFailureKind};
-use deepclone_core::task::{Capacity, Grant, TaskSide};
+use deepclone_core::task::{Capacity, Grant, TaskSide, TaskSpec};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -92,7 +92,7 @@ impl HeldTasks {
     ) -> Self {
         Self {
             connections,
-            lanes: Lanes::new(Budget::new(limits), metrics.clone()),
+            lanes: Lanes::new(Budget::new(limits).shown_by(&metrics), metrics.clone()),
             paces: JobPaces::default(),
             metrics,
             changed: Arc::new(Notify::new()),
@@ -117,7 +117,10 @@ impl HeldTasks {
         // Checked before the store is tried, which writes to it.
         let allowed = guard::check(&grant.spec, &self.connections.offers());
         let lane = allowed.map(|()| self.lanes.of(&grant.spec).for_job(pace.clone()));
-        let counts = lane.as_ref().map(|lane| Counts::new(lane.meter())).unwrap_or_default();
+        let meter = lane.as_ref().map(Lane::meter).unwrap_or_default();
+        let TaskSpec { source, target, .. } = &grant.spec;
+        let counts = Counts::new(meter, self.metrics.clone())
+            .between(&source.connection, &target.connection);
         let task = Task {
             started_at: came_at,
             lease: Arc::new(LeaseClock::new(came_at, grant.ttl)),
@@ -203,7 +206,9 @@ impl HeldTasks {
         let mut tasks = self.lock();
         if let Some(task) = tasks.get_mut(&key) {
             if let TaskOutcome::Failed(failure) = &outcome {
-                tracing::warn!(task = ?key, kind = ?failure.kind, "{}", failure.message);
+                let (job, task, attempt) = (key.job, key.fingerprint, key.attempt.0);
+                let (reason, error) = (failure.kind.name(), &failure.message);
+                tracing::warn!(%job, ?task, attempt, reason, error, "task failed");
             }
             task.outcome = Some(outcome);
         }

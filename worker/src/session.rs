@@ -111,16 +111,23 @@ pub async fn run(
             };
             match session {
                 Ok(session) => {
-                    tracing::info!(coordinator = coordinator.url, "registered");
+                    worker.tell_registered(&session, &coordinator.url);
                     registered.send_replace(Some(coordinator.url.clone()));
                     was_known = true;
                     let end = worker.serve(&session).await;
                     registered.send_replace(None);
+                    worker.options.metrics.registered(false);
                     away = AWAY_MIN;
                     match end {
                         End::Left => return Ok(()),
                         End::Lost(status) => {
-                            tracing::warn!(code = ?status.code(), "{}", status.message());
+                            let (code, error) = (status.code(), status.message());
+                            tracing::warn!(
+                                worker = session.worker_id,
+                                ?code,
+                                error,
+                                "coordinator lost"
+                            );
                         }
                         End::Changed => tracing::info!("registers again with other connections"),
                     }
@@ -173,6 +180,12 @@ fn bad_answer(error: impl std::fmt::Display) -> Status {
 }
 
 impl Worker {
+    fn tell_registered(&self, session: &Session, coordinator: &str) {
+        let (worker, name) = (&session.worker_id, &self.options.name);
+        tracing::info!(worker, name, coordinator, "registered");
+        self.options.metrics.registered(true);
+    }
+
     async fn register(&self, coordinator: &CoordinatorEndpoint) -> Result<Session, Status> {
         let mut client = DispatchServiceClient::new(coordinator.channel.clone())
             .max_decoding_message_size(MESSAGE_BYTES_MAX)

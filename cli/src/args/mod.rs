@@ -76,6 +76,16 @@ pub struct Global {
     )]
     #[arg(help_heading = GLOBAL)]
     pub config: Option<PathBuf>,
+    /// The id of this command's calls in the coordinator's log, instead of a new one
+    #[arg(
+        long,
+        global = true,
+        value_name = "ID",
+        env = "DEEPCLONE_REQUEST_ID",
+        hide_env_values = true
+    )]
+    #[arg(help_heading = GLOBAL)]
+    pub request_id: Option<String>,
     /// What is shown to the coordinator, and whom this process believes.
     #[command(flatten)]
     pub dial: DialArguments,

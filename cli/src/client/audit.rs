@@ -29,6 +29,8 @@ pub struct AuditEventInfo {
     pub outcome: String,
     /// Of what was refused or failed.
     pub message: String,
+    /// Leads to the lines of the coordinator's log.
+    pub request_id: String,
 }
 
 /// Which entries are asked for.
@@ -88,6 +90,7 @@ impl TryFrom<v1::AuditEvent> for AuditEventInfo {
             resource: wire.resource,
             outcome: wire.outcome,
             message: wire.message,
+            request_id: wire.request_id,
         })
     }
 }

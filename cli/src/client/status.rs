@@ -3,11 +3,15 @@
 
 use std::error::Error;
 
+use deepclone_common::request_id::RequestId;
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 use deepclone_proto::status::{DOMAIN, from_status};
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
+
+/// The detail with the id of the request, by which an operator finds the lines of the log.
+pub const REQUEST: &str = "request";
 
 /// Returns the failure of the coordinator, or `COORDINATOR_UNAVAILABLE` when the call broke.
 #[must_use]
@@ -19,7 +23,11 @@ pub fn failure(status: Status) -> Failure {
     }
     let failure = from_status(&status);
     let message = failure.message.split_whitespace().collect::<Vec<_>>().join(" ");
-    Failure { message, ..failure }
+    let failure = Failure { message, ..failure };
+    match RequestId::of(status.metadata().as_ref()) {
+        Some(id) => failure.with(REQUEST, id.as_str()),
+        None => failure,
+    }
 }
 
 /// Returns true for the errors of tonic when a connection is refused or breaks.
@@ -53,7 +61,10 @@ mod tests {
             let details = ErrorDetails::with_error_info(row.name, "deepclone", metadata);
             let status = Status::with_error_details(Code::from_i32(row.grpc), "it is\nso", details);
             let wanted = Failure::new(row.reason, "it is so").with("key", "a.parquet");
-            assert_eq!(failure(status), wanted);
+            assert_eq!(failure(status.clone()), wanted);
+            let mut answered = status;
+            answered.metadata_mut().insert("x-request-id", "0192f0c1".parse().unwrap());
+            assert_eq!(failure(answered), wanted.with(REQUEST, "0192f0c1"));
         }
     }
 

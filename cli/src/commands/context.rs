@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use deepclone_common::dial::Dialer;
+use deepclone_common::request_id::RequestId;
 use deepclone_core::failure::Failure;
 
 use crate::args::Global;
@@ -43,9 +44,20 @@ impl CommandContext {
     /// Connects to the coordinator at `url`.
     ///
     /// # Errors
-    /// As [`CoordinatorClient::connect`], or a file of a flag that cannot be used.
+    /// As [`CoordinatorClient::connect`], or a file or an id of a flag that cannot be used.
     pub async fn connect(&self, url: &str) -> Result<CoordinatorClient, Failure> {
-        CoordinatorClient::connect(url, &Dialer::new(&self.global.dial)?).await
+        let dialer = Dialer::new(&self.global.dial)?.with_request_id(&self.request_id()?);
+        CoordinatorClient::connect(url, &dialer).await
+    }
+
+    /// Returns the id that was given, or a new one.
+    fn request_id(&self) -> Result<RequestId, Failure> {
+        match self.global.request_id.as_deref().filter(|id| !id.is_empty()) {
+            None => Ok(RequestId::new()),
+            Some(id) => id.parse().map_err(|error: Failure| {
+                invalid(format!("--request-id (or DEEPCLONE_REQUEST_ID): {error}"))
+            }),
+        }
     }
 
     /// Refuses `command` with a coordinator elsewhere, because it reads the tables itself.

@@ -32,6 +32,7 @@ struct Object<'a> {
     resource: &'a str,
     outcome: &'a str,
     message: &'a str,
+    request_id: &'a str,
 }
 
 fn object(event: &AuditEventInfo) -> Object<'_> {
@@ -44,6 +45,7 @@ fn object(event: &AuditEventInfo) -> Object<'_> {
         resource: &event.resource,
         outcome: &event.outcome,
         message: &event.message,
+        request_id: &event.request_id,
     }
 }
 
@@ -79,11 +81,13 @@ mod tests {
             resource: String::new(),
             outcome: "UNAUTHENTICATED".to_owned(),
             message: "nobody\nis known".to_owned(),
+            request_id: "0192f0c1".to_owned(),
         };
         let shown = many(std::slice::from_ref(&event)).unwrap();
         assert_eq!(shown.text.lines().count(), 2, "{}", shown.text);
         assert!(!shown.text.contains('\u{1b}'), "{}", shown.text);
         assert!(shown.json.contains("\"sequence\":7"), "{}", shown.json);
+        assert!(shown.json.contains("\"request_id\":\"0192f0c1\""), "{}", shown.json);
         assert_eq!(many(&[]).unwrap().text, "nothing is on record");
     }
 }

@@ -6,6 +6,7 @@ use deepclone_core::reason::Reason;
 use serde::Serialize;
 
 use crate::args::OutputFormat;
+use crate::client::status::REQUEST;
 use crate::render::output;
 use crate::render::table::plain;
 
@@ -25,17 +26,20 @@ pub fn report(failure: &Failure, format: OutputFormat) -> u8 {
     exit
 }
 
-/// Returns `error: …`, and `hint: …` if there is one.
+/// Returns `error: …`, then `hint: …` and `request: …` if there are any.
 #[must_use]
 pub fn text(failure: &Failure) -> String {
-    let line = format!("error: {}", plain(&redact(&failure.message)));
-    match hint(failure) {
-        Some(hint) => format!("{line}\n hint: {}", plain(&redact(hint))),
-        None => line,
+    let mut text = format!("error: {}", plain(&redact(&failure.message)));
+    for (word, line) in [("hint", hint(failure)), ("request", request(failure))] {
+        if let Some(line) = line {
+            text = format!("{text}\n {word}: {}", plain(&redact(line)));
+        }
     }
+    text
 }
 
-/// Returns `{"error":{"code","reason","message"}}` with the exit code.
+/// Returns `{"error":{"code","reason","message","request_id"}}` with the exit code; the last one is
+/// absent when no coordinator answered.
 #[must_use]
 pub fn json(failure: &Failure) -> String {
     #[derive(Serialize)]
@@ -47,11 +51,19 @@ pub fn json(failure: &Failure) -> String {
         code: u8,
         reason: &'a str,
         message: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        request_id: Option<&'a str>,
     }
     let row = failure.reason.row();
     let message = redact(&failure.message);
-    let object = Object { error: Inner { code: row.exit, reason: row.name, message } };
+    let (code, reason, request_id) = (row.exit, row.name, request(failure));
+    let object = Object { error: Inner { code, reason, message, request_id } };
     serde_json::to_string(&object).unwrap_or_default()
+}
+
+/// Returns the id by which an operator finds the coordinator's lines about it.
+fn request(failure: &Failure) -> Option<&str> {
+    failure.details.get(REQUEST).map(String::as_str)
 }
 
 /// Returns what to do next, if the message does not say it.

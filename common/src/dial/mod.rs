@@ -9,7 +9,7 @@ use std::time::Duration;
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 use http::header::AUTHORIZATION;
-use http::{Request, Response, Uri};
+use http::{HeaderValue, Request, Response, Uri};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -23,6 +23,7 @@ mod credentials;
 pub use credentials::DialArguments;
 use credentials::TokenFile;
 
+use crate::request_id::{self, RequestId};
 use crate::this_machine::is_this_machine;
 use crate::tls::client::{ClientTls, ClientTlsFiles};
 
@@ -36,12 +37,14 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
 pub struct CoordinatorChannel {
     channel: Channel,
     token: Option<Arc<TokenFile>>,
+    /// The id of all its calls; `None`: the coordinator makes one for each.
+    request_id: Option<HeaderValue>,
 }
 
 impl From<Channel> for CoordinatorChannel {
     /// Without a token: it leads to a coordinator of this process.
     fn from(channel: Channel) -> Self {
-        Self { channel, token: None }
+        Self { channel, token: None, request_id: None }
     }
 }
 
@@ -58,6 +61,9 @@ impl Service<Request<Body>> for CoordinatorChannel {
         if let Some(token) = &self.token {
             request.headers_mut().insert(AUTHORIZATION, token.header());
         }
+        if let Some(id) = &self.request_id {
+            request.headers_mut().insert(request_id::HEADER, id.clone());
+        }
         self.channel.call(request)
     }
 }
@@ -67,6 +73,7 @@ impl Service<Request<Body>> for CoordinatorChannel {
 pub struct Dialer {
     tls: Option<Arc<ClientTls>>,
     token: Option<Arc<TokenFile>>,
+    request_id: Option<HeaderValue>,
 }
 
 impl Dialer {
@@ -85,7 +92,13 @@ impl Dialer {
             Err(_) => None,
         };
         let token = token_file.as_deref().map(TokenFile::read).transpose()?;
-        Ok(Self { tls, token: token.map(Arc::new) })
+        Ok(Self { tls, token: token.map(Arc::new), request_id: None })
+    }
+
+    /// Returns the same, whose calls all have this id.
+    #[must_use]
+    pub fn with_request_id(self, id: &RequestId) -> Self {
+        Self { request_id: Some(id.header()), ..self }
     }
 
     /// Returns a channel to the coordinator at `url`, which is connected by its first call. Must be
@@ -97,7 +110,7 @@ impl Dialer {
     pub fn channel(&self, flag: &str, url: &str) -> Result<CoordinatorChannel, Failure> {
         let endpoint = self.endpoint(flag, url)?;
         let channel = endpoint.connect_with_connector_lazy(self.connector());
-        Ok(CoordinatorChannel { channel, token: self.token.clone() })
+        Ok(self.over(channel))
     }
 
     /// Connects to the coordinator at `url`.
@@ -114,7 +127,12 @@ impl Dialer {
             let message = format!("no coordinator answers at {url}{why}");
             Failure::new(Reason::CoordinatorUnavailable, message)
         })?;
-        Ok(CoordinatorChannel { channel, token: self.token.clone() })
+        Ok(self.over(channel))
+    }
+
+    fn over(&self, channel: Channel) -> CoordinatorChannel {
+        let (token, request_id) = (self.token.clone(), self.request_id.clone());
+        CoordinatorChannel { channel, token, request_id }
     }
 
     fn endpoint(&self, flag: &str, url: &str) -> Result<Endpoint, Failure> {

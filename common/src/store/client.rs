@@ -34,6 +34,7 @@ use tokio::time::{Instant, Sleep};
 
 use crate::clock::Clock;
 use crate::store::flow_body::FlowBody;
+use crate::store::operation::StoreOperation;
 use crate::store::signing::Signing;
 use crate::store::stall::{COMPLETION_TIMEOUT, STALL_TIMEOUT, deadline_for};
 use crate::store::stored_checksum::{Said, StoredChecksum};
@@ -167,11 +168,12 @@ impl HttpService for TimedService {
             (None, true) => COMPLETION_TIMEOUT,
             (None, false) => deadline_for(request.body().content_length() as u64),
         };
+        let (operation, begun) = (StoreOperation::of(&request), Instant::now());
         let answer = match sent_by_this_task(&request) {
             Some(body) => self.send(request, body).await,
             None => self.send_whole(request, limit).await,
         };
-        counts::count(&host, &answer);
+        counts::count(&host, operation, begun.elapsed(), &answer);
         let mut answer = answer?;
         server_clock::note(answer.headers(), Clock::System.now_ms());
         if let Some(asked) = asked {

@@ -47,6 +47,26 @@ pub enum StoreErrorKind {
 }
 
 impl StoreErrorKind {
+    /// Returns its name in metrics and logs.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NotFound => "not_found",
+            Self::BucketMissing => "bucket_missing",
+            Self::Denied => "denied",
+            Self::Stale => "stale",
+            Self::Throttled => "throttled",
+            Self::AlreadyExists => "already_exists",
+            Self::Precondition => "precondition",
+            Self::TimedOut => "timed_out",
+            Self::Transient => "transient",
+            Self::UploadLost => "upload_lost",
+            Self::ChecksumWanted => "checksum_wanted",
+            Self::Unsupported => "unsupported",
+            Self::Other => "other",
+        }
+    }
+
     /// Returns true when the same request may succeed later.
     #[must_use]
     pub fn is_retryable(self) -> bool {

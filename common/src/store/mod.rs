@@ -7,7 +7,7 @@
 //! * [`requests`]: requests that the `object_store` crate does not offer.
 //! * [`literal`]: reads of keys that it cannot name.
 //! * [`signing`]: signs a changed request again.
-//! * [`retry`]: when a failed request is sent again.
+//! * [`retry`]: when a failed request is sent again; [`operation`]: what it asks for.
 //! * [`error`]: what a store's error means.
 //! * [`redact`]: removes secrets from a text.
 //! * [`probe`]: what a target supports, tried before anything is copied to it.
@@ -19,8 +19,8 @@
 //! * [`streaming`]: writes of bodies that flow and are never all in memory.
 //! * [`copying`]: parts that a store copies by itself.
 //! * [`client`]: the HTTP client below every store, with stall time-outs; `http_client` builds it,
-//!   `counts` counts its answers, `answer` reads those that failed, `listed_keys` cuts keys that it
-//!   cannot name out of listings.
+//!   `counts` counts its answers, `throttled` tells when a store has too many requests, `answer`
+//!   reads those that failed, `listed_keys` cuts keys that it cannot name out of listings.
 
 mod answer;
 mod bucket_request;
@@ -34,6 +34,7 @@ mod http_client;
 pub mod lifecycle;
 mod listed_keys;
 pub mod literal;
+pub mod operation;
 pub mod probe;
 pub mod redact;
 pub mod requests;
@@ -44,6 +45,7 @@ mod stall;
 pub mod stored_checksum;
 pub mod streaming;
 pub mod table;
+mod throttled;
 pub mod uploads;
 mod uri;
 pub(crate) mod xml;

@@ -13,7 +13,8 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode};
 
 use super::error::{StoreError, StoreErrorKind};
-use super::retry::{Patience, retrying};
+use super::operation::StoreOperation;
+use super::retry::{Patience, RetriedRequest, retrying};
 use crate::local_folder::{LocalFolder, lacks_hard_links};
 use crate::random;
 
@@ -88,7 +89,8 @@ enum Created {
 /// Writes a small object if its key is free.
 async fn create(store: &Arc<dyn ObjectStore>, key: &Path) -> Result<Created, StoreError> {
     let put = || store.put_opts(key, "probe".into(), PutMode::Create.into());
-    match retrying(Patience::LOG, put).await {
+    let asked = RetriedRequest::new(StoreOperation::Put, store.to_string());
+    match retrying(Patience::LOG, asked, put).await {
         Ok(_) => Ok(Created::Written),
         Err(error) => match error.kind {
             StoreErrorKind::AlreadyExists | StoreErrorKind::Precondition => Ok(Created::Exists),

@@ -4,9 +4,12 @@
 //! (docs/decisions) decides how long a store is waited for, by a [`Patience`] for each kind of
 //! request.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::counts;
 use super::error::{StoreError, StoreErrorKind};
+use super::operation::StoreOperation;
 use crate::random;
 
 /// How often a request is sent, and how long the pauses in between are.
@@ -48,18 +51,34 @@ impl Patience {
     };
 }
 
+/// What a request asks of which store: for metrics and logs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RetriedRequest {
+    pub operation: StoreOperation,
+    /// A connection, or the URI of a table, without credentials.
+    pub store: Arc<str>,
+}
+
+impl RetriedRequest {
+    /// Returns what is asked of a store.
+    pub fn new(operation: StoreOperation, store: impl Into<Arc<str>>) -> Self {
+        Self { operation, store: store.into() }
+    }
+}
+
 /// The failed attempts of one request.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Retry {
     patience: Patience,
+    asked: RetriedRequest,
     failed: u32,
 }
 
 impl Retry {
     /// Returns the state before the first attempt.
     #[must_use]
-    pub fn new(patience: Patience) -> Self {
-        Self { patience, failed: 0 }
+    pub fn new(patience: Patience, asked: RetriedRequest) -> Self {
+        Self { patience, asked, failed: 0 }
     }
 
     /// Counts an attempt that failed with `error`. Returns the pause before the next one, or `None`
@@ -70,7 +89,22 @@ impl Retry {
             StoreErrorKind::Throttled => self.patience.attempts_throttled_max,
             _ => self.patience.attempts_max,
         };
-        if !error.kind.is_retryable() || self.failed >= attempts_max {
+        if !error.kind.is_retryable() {
+            return None;
+        }
+        let RetriedRequest { operation, store } = &self.asked;
+        let is_sent_again = self.failed < attempts_max;
+        counts::failed(*operation, error.kind, is_sent_again);
+        if !is_sent_again {
+            let (operation, reason, attempts) = (operation.name(), error.kind.name(), self.failed);
+            tracing::warn!(
+                store = &**store,
+                operation,
+                reason,
+                attempts,
+                %error,
+                "a request failed as often as it may"
+            );
             return None;
         }
         tracing::debug!(failed = self.failed, %error, "a request is tried again");
@@ -87,13 +121,14 @@ impl Retry {
 /// That of the last attempt.
 pub async fn retrying<T, E, F>(
     patience: Patience,
+    asked: RetriedRequest,
     mut request: impl FnMut() -> F,
 ) -> Result<T, StoreError>
 where
     F: Future<Output = Result<T, E>>,
     StoreError: From<E>,
 {
-    let mut retry = Retry::new(patience);
+    let mut retry = Retry::new(patience, asked);
     loop {
         let error = match request().await {
             Ok(answer) => return Ok(answer),
@@ -121,6 +156,8 @@ mod tests {
     use tokio::time::Instant;
 
     use super::*;
+    use crate::metrics::catalog::Catalog;
+    use crate::metrics::exposition::classic;
 
     const SECOND: Duration = Duration::from_secs(1);
     const PATIENCE: Patience = Patience {
@@ -129,6 +166,10 @@ mod tests {
         pause_min: SECOND,
         pause_max: Duration::from_secs(4),
     };
+
+    fn any() -> RetriedRequest {
+        RetriedRequest::new(StoreOperation::Other, "a store")
+    }
 
     fn error(kind: Kind) -> StoreError {
         StoreError::new(kind, "failed")
@@ -149,7 +190,7 @@ mod tests {
             (Kind::Unsupported, &[]),
             (Kind::Other, &[]),
         ] {
-            let mut retry = Retry::new(PATIENCE);
+            let mut retry = Retry::new(PATIENCE, any());
             let pauses: Vec<_> = std::iter::from_fn(|| retry.next(&error(kind))).collect();
             assert_eq!(pauses.len(), longest.len(), "{kind:?}");
             for (pause, longest) in pauses.into_iter().zip(longest) {
@@ -164,7 +205,7 @@ mod tests {
         for (asked, given) in [(3, 3), (100, 4)] {
             let pause = Some(SECOND * asked);
             let error = StoreError { pause, ..error(Kind::Throttled) };
-            assert_eq!(Retry::new(PATIENCE).next(&error), Some(SECOND * given));
+            assert_eq!(Retry::new(PATIENCE, any()).next(&error), Some(SECOND * given));
         }
     }
 
@@ -196,7 +237,7 @@ mod tests {
                 tried.set(tried.get() + 1);
                 async { Err::<(), _>(error(kind)) }
             };
-            assert_eq!(retrying(patience, request).await, Err(error(kind)));
+            assert_eq!(retrying(patience, any(), request).await, Err(error(kind)));
             assert_eq!(tried.get(), attempts, "{patience:?} {kind:?}");
             let waited = begun.elapsed().as_secs_f64();
             assert!(seconds.contains(&waited), "{patience:?} {kind:?}: {waited} s");
@@ -211,7 +252,36 @@ mod tests {
             let answer = if tried.get() < 3 { Err(error(Kind::Transient)) } else { Ok("answer") };
             async { answer }
         };
-        assert_eq!(retrying(Patience::LOG, request).await, Ok("answer"));
+        assert_eq!(retrying(Patience::LOG, any(), request).await, Ok("answer"));
         assert_eq!(tried.get(), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_sent_again_and_what_is_given_up_is_counted() {
+        let lines = || {
+            let mut catalog = Catalog::default();
+            counts::register(&mut catalog);
+            classic(catalog.registry()).unwrap()
+        };
+        for (kind, again, exhausted) in
+            [(Kind::Throttled, Some(7), Some(1)), (Kind::TimedOut, Some(4), Some(1))]
+        {
+            let request = || async { Err::<(), _>(error(kind)) };
+            let asked = RetriedRequest::new(StoreOperation::AbortUpload, "a store");
+            retrying(Patience::LOG, asked, request).await.unwrap_err();
+            let count = |name: &str| {
+                let labels = format!("operation=\"abort_upload\",reason=\"{}\"", kind.name());
+                let series = format!("deepclone_store_{name}_total{{{labels}}} ");
+                let lines = lines();
+                let found = lines.lines().find_map(|line| line.strip_prefix(&series));
+                found.map(|number| number.parse::<u64>().unwrap())
+            };
+            assert_eq!((count("retries"), count("retries_exhausted")), (again, exhausted));
+        }
+        // What no repetition heals is neither.
+        let request = || async { Err::<(), _>(error(Kind::Denied)) };
+        let asked = RetriedRequest::new(StoreOperation::AbortUpload, "a store");
+        retrying(Patience::LOG, asked, request).await.unwrap_err();
+        assert!(!lines().contains("operation=\"abort_upload\",reason=\"denied\""));
     }
 }

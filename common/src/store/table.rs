@@ -6,6 +6,8 @@ use object_store::ObjectStore;
 use object_store::path::{Error, Path};
 
 use crate::store::literal::ObjectPath;
+use crate::store::operation::StoreOperation;
+use crate::store::retry::RetriedRequest;
 
 /// A table: its store, and its folder below the store's root.
 #[derive(Clone, Debug)]
@@ -36,6 +38,12 @@ impl TableStore {
     #[must_use]
     pub fn kind(&self) -> StoreKind {
         StoreKind::of(&self.uri)
+    }
+
+    /// Returns what a request asks of this table's store.
+    #[must_use]
+    pub fn asked(&self, operation: StoreOperation) -> RetriedRequest {
+        RetriedRequest::new(operation, self.uri.as_str())
     }
 
     /// Returns the key of the object at `relative` below the table's folder. `relative` is decoded

@@ -10,6 +10,7 @@ use deepclone_common::clock::Clock;
 use deepclone_core::limits::AUDIT_REFUSALS_PER_MINUTE;
 use tokio::sync::mpsc;
 
+use crate::metrics::CoordinatorMetrics;
 use crate::state::{AuditRow, Store};
 
 /// Refusals that wait to be written.
@@ -26,6 +27,7 @@ pub struct Auditor {
     store: Arc<dyn Store>,
     clock: Clock,
     refusals: mpsc::Sender<AuditRow>,
+    metrics: Arc<CoordinatorMetrics>,
 }
 
 impl std::fmt::Debug for Auditor {
@@ -37,17 +39,18 @@ impl std::fmt::Debug for Auditor {
 impl Auditor {
     /// Returns what writes to this store. Must be called within a tokio runtime.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, clock: Clock) -> Self {
+    pub fn new(store: Arc<dyn Store>, clock: Clock, metrics: Arc<CoordinatorMetrics>) -> Self {
         let (refusals, waiting) = mpsc::channel(WAITING_MAX);
-        tokio::spawn(write_refusals(Arc::clone(&store), waiting));
-        Self { store, clock, refusals }
+        tokio::spawn(write_refusals(Arc::clone(&store), waiting, Arc::clone(&metrics)));
+        Self { store, clock, refusals, metrics }
     }
 
     /// Puts a change, or an attempt at one, on record.
     pub async fn record(&self, row: AuditRow) {
         let row = AuditRow { at_ms: self.clock.now_ms(), ..row };
-        log(&row);
+        self.tell(&row);
         if let Err(error) = self.store.audit(std::slice::from_ref(&row)).await {
+            self.metrics.state.audit_failures.inc();
             tracing::error!("a change is not on record: {error}");
         }
     }
@@ -55,24 +58,40 @@ impl Auditor {
     /// Puts a refusal on record, soon.
     pub fn refused(&self, row: AuditRow) {
         let row = AuditRow { at_ms: self.clock.now_ms(), ..row };
-        log(&row);
+        self.tell(&row);
         if self.refusals.try_send(row).is_err() {
             tracing::debug!("a refusal is in the log alone: too many at once");
         }
     }
-}
 
-fn log(row: &AuditRow) {
-    let AuditRow { principal, address, call, resource, outcome, message, .. } = row;
-    tracing::info!(target: "audit", principal, address, call, resource, outcome, "{message}");
+    /// Counts a row, and writes it to the log.
+    fn tell(&self, row: &AuditRow) {
+        let AuditRow { principal, address, call, resource, outcome, message, request_id, .. } = row;
+        self.metrics.state.audit_entries.with(&[outcome]).inc();
+        tracing::info!(
+            target: "audit",
+            principal,
+            address,
+            call,
+            resource,
+            outcome,
+            request_id,
+            "{message}"
+        );
+    }
 }
 
 /// Writes refusals until there is nobody left to send one.
-async fn write_refusals(store: Arc<dyn Store>, mut waiting: mpsc::Receiver<AuditRow>) {
+async fn write_refusals(
+    store: Arc<dyn Store>,
+    mut waiting: mpsc::Receiver<AuditRow>,
+    metrics: Arc<CoordinatorMetrics>,
+) {
     let mut minute = Minute::default();
     while let Some(row) = waiting.recv().await {
         let rows = minute.pass(row);
         if let Err(error) = store.audit(&rows).await {
+            metrics.state.audit_failures.inc();
             tracing::error!("a refusal is not on record: {error}");
         }
     }

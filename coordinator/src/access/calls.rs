@@ -1,5 +1,7 @@
 //! The one table call → what it needs. A call that is not in it is refused to everybody.
 
+use std::sync::LazyLock;
+
 use deepclone_core::access::Permission::{self, Operate, Submit, View, Work};
 
 /// What a call needs.
@@ -70,6 +72,26 @@ pub fn short_name(path: &str) -> &str {
     path.strip_prefix(OURS).unwrap_or(path)
 }
 
+/// Returns the name of a call as [`short_name`] does, if there is such a call; else
+/// [`OTHER_CALLS`]. Anybody may send any path, and metrics have a series for each name.
+#[must_use]
+pub fn known_name(path: &str) -> &'static str {
+    let name = short_name(path);
+    known_names().find(|known| *known == name).unwrap_or(OTHER_CALLS)
+}
+
+/// Returns the name of every call of our API, and one for all others.
+pub fn known_names() -> impl Iterator<Item = &'static str> {
+    NAMES.iter().map(String::as_str).chain([OTHER_CALLS])
+}
+
+/// The name of all calls that are none of our API: health, reflection, and those that there are
+/// not.
+pub const OTHER_CALLS: &str = "other";
+
+static NAMES: LazyLock<Vec<String>> =
+    LazyLock::new(|| CALLS.iter().map(|(service, call, _)| format!("{service}/{call}")).collect());
+
 /// Returns what the call with this HTTP path needs; `None` for one that there is not.
 #[must_use]
 pub fn needed(path: &str) -> Option<CallNeed> {
@@ -110,6 +132,11 @@ mod tests {
         for (service, call, permission) in CALLS {
             let path = format!("/deepclone.v1.{service}/{call}");
             assert_eq!(needed(&path), Some(CallNeed::Permission(*permission)));
+            assert_eq!(known_name(&path), format!("{service}/{call}"));
+        }
+        assert_eq!(known_names().count(), CALLS.len() + 1);
+        for path in ["/deepclone.v1.JobService/DropJob", "/grpc.health.v1.Health/Check", "/x", ""] {
+            assert_eq!(known_name(path), OTHER_CALLS, "{path}");
         }
     }
 

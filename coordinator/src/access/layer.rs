@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use deepclone_common::access::{Credential, Principals, UnknownCaller};
 use deepclone_common::clock::Clock;
 use deepclone_common::listener::Peer;
+use deepclone_common::request_id::RequestId;
 use deepclone_core::access::{Permission, Principal};
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
@@ -16,6 +17,7 @@ use tonic::body::Body;
 use tonic::codegen::http::{HeaderMap, Request, Response};
 use tonic::{Code, Status};
 use tower::{Layer, Service};
+use tracing::Instrument as _;
 
 use super::audit::{Auditor, DONE};
 use super::caller::{CallSubject, Caller};
@@ -196,6 +198,7 @@ where
         let row = AuditRow {
             address: address.unwrap_or_default(),
             call: short_name(path).chars().take(CALL_NAME_MAX).collect(),
+            request_id: request.extensions().get().map(RequestId::to_string).unwrap_or_default(),
             ..AuditRow::default()
         };
         let caller = match self.gate.caller(path, request.headers(), peer) {
@@ -232,7 +235,7 @@ where
 pub(crate) async fn to_its_end<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
 ) -> T {
-    match tokio::spawn(work).await {
+    match tokio::spawn(work.in_current_span()).await {
         Ok(done) => done,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
@@ -261,7 +264,8 @@ mod tests {
     #[tokio::test]
     async fn a_caller_that_hangs_up_stays_on_record() {
         let store = Arc::new(MemoryStore::default());
-        let gate = Gate::new(None, Clock::System, Auditor::new(store.clone(), Clock::System));
+        let auditor = Auditor::new(store.clone(), Clock::System, Arc::default());
+        let gate = Gate::new(None, Clock::System, auditor);
         let (begun, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let (inner_begun, inner_go_on) = (Arc::clone(&begun), Arc::clone(&go_on));
         let inner = service_fn(move |_: Request<Body>| {

@@ -8,6 +8,7 @@ use deepclone_core::machine::{SetAside, WorkerView};
 use tokio::sync::watch;
 
 use super::job_query::JobsQuery;
+use super::journal;
 use super::message::Reply;
 use super::owner::Driver;
 use super::recall::Recall;
@@ -25,7 +26,8 @@ pub(super) enum Answer {
     Watch(JobId, Reply<watch::Receiver<Arc<JobSnapshot>>>),
     Workers(Reply<Vec<WorkerSnapshot>>),
     Worker(WorkerId, Reply<WorkerSnapshot>),
-    Registered(WorkerId, Reply<Epoch>),
+    /// A worker that came, holding so many grants.
+    Registered(WorkerId, usize, Reply<Epoch>),
     Done(Reply<()>),
 }
 
@@ -65,8 +67,12 @@ impl Driver {
                 let found = self.machine.worker(worker).and_then(|view| self.worker(&view));
                 reply.send(found.ok_or_else(|| unknown_worker(worker))).is_err()
             }
-            Answer::Registered(worker, reply) => {
+            Answer::Registered(worker, held, reply) => {
                 let found = self.machine.worker(worker).map(|_| self.epoch);
+                if let Some(info) = self.workers.info(worker).filter(|_| found.is_some()) {
+                    self.metrics.workers_registered.inc();
+                    journal::registered(worker, info, held);
+                }
                 reply.send(found.ok_or_else(too_many_workers)).is_err()
             }
             Answer::Done(reply) => reply.send(Ok(())).is_err(),

@@ -19,6 +19,7 @@ use tokio::task::AbortHandle;
 
 use super::job_query::JobsQuery;
 use super::snapshot::{JobPhases, JobSnapshot};
+use super::story::JobStory;
 use super::watchers::Watchers;
 use crate::costs::book::{Book, ahead, told};
 use crate::job_plan::JobPlan;
@@ -43,6 +44,7 @@ pub(super) struct JobTable {
 pub(super) struct JobEntry {
     pub(super) job_spec: Arc<JobSpec>,
     pub(super) work: JobWork,
+    story: JobStory,
     sequence: u64,
     /// As recorded with the job's newest plan or its end.
     note: PlanNote,
@@ -108,6 +110,7 @@ impl JobTable {
             return;
         }
         let entry = JobEntry {
+            story: JobStory::new(Some(Arc::clone(&job_spec))),
             job_spec,
             work: JobWork::default(),
             sequence: 0,
@@ -127,6 +130,18 @@ impl JobTable {
     /// What the effects of a job need; also of one that is not live.
     pub(super) fn work(&mut self, job: JobId) -> Option<&mut JobWork> {
         self.entries.get_mut(&job).map(|entry| &mut entry.work)
+    }
+
+    /// What the log tells of a job besides its facts.
+    pub(super) fn story(&mut self, job: JobId) -> Option<&mut JobStory> {
+        self.entries.get_mut(&job).map(|entry| &mut entry.story)
+    }
+
+    /// Notes who asked for the end of a job.
+    pub(super) fn cancelled_by(&mut self, job: JobId, by: Option<String>) {
+        if let Some(story) = self.story(job) {
+            story.cancelled_by = by;
+        }
     }
 
     /// Returns the newest plan of a job.

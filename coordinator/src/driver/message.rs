@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use deepclone_common::request_id::RequestId;
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::{ConnectionKey, Epoch, GrantKey, JobId, TargetKey, WorkerId};
 use deepclone_core::job_limits::{JobShare, LimitsChange};
@@ -25,7 +26,8 @@ pub type Reply<T> = oneshot::Sender<Result<T, Failure>>;
 /// A request of the gRPC services, or the end of work that the driver started.
 pub enum Message {
     Submit(Box<Submission>, Reply<Arc<JobSnapshot>>),
-    Cancel(JobId, Reply<Arc<JobSnapshot>>),
+    /// With the principal who asks, if any is known.
+    Cancel(JobId, Option<String>, Reply<Arc<JobSnapshot>>),
     /// Comes from `UpdateJob`; a job that has ended is refused.
     Limit(JobId, LimitsChange, Reply<Arc<JobSnapshot>>),
     /// Takes back what workers hold of a job.
@@ -61,6 +63,8 @@ pub struct Submission {
     pub target: TargetKey,
     pub route: Route,
     pub job_spec: Arc<JobSpec>,
+    /// The call that asks for it; `None` for a replication.
+    pub request_id: Option<RequestId>,
 }
 
 /// A worker process that announces itself.

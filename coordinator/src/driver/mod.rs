@@ -14,7 +14,8 @@
 //! * `release`: actions → effects and answers to workers; `answer`: answers to the others.
 //! * `recall`: jobs that only the database knows.
 //! * `refusal`: why a request is refused.
-//! * `journal`: facts → the lines of the log; `purge`: drops what the database needs no more.
+//! * `journal`: facts → the lines of the log; `story`: what it tells besides them.
+//! * `purge`: drops what the database needs no more.
 
 mod answer;
 mod handle;
@@ -31,6 +32,7 @@ mod release;
 mod report;
 mod run;
 pub mod snapshot;
+mod story;
 mod take;
 mod watchers;
 mod worker_table;

@@ -16,11 +16,13 @@ use super::message::Message;
 use super::recall::{Recall, Recalls};
 use super::worker_table::WorkerTable;
 use crate::effects::Context;
+use crate::metrics::CoordinatorMetrics;
 
 /// The state of the loop. Its methods are where they are used: `take`, `reply`, `release`, `run`.
 pub(super) struct Driver {
     pub(super) machine: Machine,
     pub(super) context: Context,
+    pub(super) metrics: Arc<CoordinatorMetrics>,
     pub(super) epoch: Epoch,
     /// The zero of [`Moment`].
     pub(super) started: Instant,
@@ -40,7 +42,7 @@ pub(super) struct Driver {
 impl Driver {
     pub(super) fn new(
         machine: Machine,
-        context: Context,
+        (context, metrics): (Context, Arc<CoordinatorMetrics>),
         epoch: Epoch,
         jobs: JobTable,
         sender: mpsc::Sender<Message>,
@@ -48,6 +50,7 @@ impl Driver {
         Self {
             machine,
             context,
+            metrics,
             epoch,
             started: Instant::now(),
             jobs,

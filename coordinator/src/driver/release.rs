@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use deepclone_core::ids::{GrantKey, JobId, TaskFingerprint, TaskIndex, WorkerId};
-use deepclone_core::machine::{Action, GrantedTask, Violation};
+use deepclone_core::machine::{Action, GrantedTask, Notice, Violation};
 use deepclone_core::receipt::SharedUpload;
 use deepclone_core::task::Grant;
 
+use super::journal;
 use super::message::{Beat, Message};
 use super::owner::Driver;
 use crate::effects::abort::abort;
@@ -27,12 +28,25 @@ impl Driver {
                 self.refusals.insert(job, failure);
             }
             Action::Heard { worker, refused, known } => self.heard(worker, refused, known),
-            Action::Grant { worker, tasks } => self.grant(worker, &tasks),
+            Action::Grant { worker, tasks } => {
+                self.metrics.leases_granted.inc_by(tasks.len() as u64);
+                self.grant(worker, &tasks);
+            }
             Action::Beat { worker, abandon, shares, drain, known } => {
                 self.workers.beat(worker, known.then_some(&Beat { abandon, shares, drain }));
             }
             Action::Publish { job } => self.spawn_publish(job),
             Action::Changed { job } => self.jobs.changed(&self.machine, job),
+            Action::Noticed(notice) => {
+                self.metrics.noticed(&notice);
+                let worker = match notice {
+                    Notice::WorkerLost { worker, .. } | Notice::LeaseExpired { worker, .. } => {
+                        worker
+                    }
+                };
+                let name = self.workers.info(worker).map(|info| info.name.as_str());
+                journal::noticed(&notice, name);
+            }
             Action::Violated(Violation { job, what }) => {
                 tracing::error!(%job, rule = what, "the coordinator is inconsistent");
             }
@@ -47,7 +61,8 @@ impl Driver {
 
     fn heard(&mut self, worker: WorkerId, refused: Vec<GrantKey>, known: bool) {
         for key in &refused {
-            tracing::warn!(%worker, ?key, "a report is refused: this worker has no such grant");
+            let (job, task, attempt) = (key.job, key.fingerprint, key.attempt.0);
+            tracing::warn!(%job, %worker, ?task, attempt, "a report is refused: no such grant");
         }
         self.workers.heard(worker, known.then_some(refused));
     }
@@ -61,7 +76,11 @@ impl Driver {
 
     fn spawn_plan(&mut self, job: JobId) {
         let Some(entry) = self.jobs.get(job) else { return };
+        let is_first = entry.work.plan.is_none();
         let (job_spec, vanished) = (Arc::clone(&entry.job_spec), entry.work.vanished.clone());
+        if let Some(story) = self.jobs.story(job).filter(|_| is_first) {
+            journal::started(job, story);
+        }
         let ((context, reads), sender) = (self.context.counted(), self.sender.clone());
         let planning = self.reading.spawn(async move {
             let outcome = guarded(plan_for_job(&context, job, &job_spec, &vanished)).await;

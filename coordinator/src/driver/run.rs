@@ -25,7 +25,7 @@ use super::take::Intake;
 use super::{journal, purge};
 use crate::costs::book::{Book, by_regions};
 use crate::effects::Context;
-use crate::metrics::Gauges;
+use crate::metrics::CoordinatorMetrics;
 use crate::state::{Batch, Entry, StateError};
 
 /// Messages that wait for the driver at the most.
@@ -47,7 +47,7 @@ const GAUGES_INTERVAL: Duration = Duration::from_secs(1);
 pub async fn start(
     context: Context,
     limits: Limits,
-    gauges: Arc<Gauges>,
+    metrics: Arc<CoordinatorMetrics>,
     shutdown: CancellationToken,
 ) -> Result<(Handle, JoinHandle<Result<(), Failure>>), StateError> {
     let store = Arc::clone(&context.store);
@@ -62,8 +62,8 @@ pub async fn start(
     let handle = Handle::new(sender.clone(), epoch);
     let stop = shutdown.child_token();
     let purging = tokio::spawn(purge::purge(context.clone(), epoch, stop.clone()));
-    let driver = Driver::new(machine, context, epoch, jobs, sender);
-    let driving = Loop { driver, messages, gauges, gauges_due: None };
+    let driver = Driver::new(machine, (context, metrics), epoch, jobs, sender);
+    let driving = Loop { driver, messages, gauges_due: None };
     let running = tokio::spawn(async move {
         let outcome = driving.run(recovered, shutdown).await;
         // From here nothing holds the state: the caller may open it again.
@@ -92,7 +92,6 @@ fn least_epoch(context: &Context) -> Epoch {
 struct Loop {
     driver: Driver,
     messages: mpsc::Receiver<Message>,
-    gauges: Arc<Gauges>,
     /// When the gauges are set again. `None` while they are right.
     gauges_due: Option<Instant>,
 }
@@ -135,6 +134,8 @@ impl Loop {
                 _ = self.messages.recv_many(&mut queue, EVENTS_PER_BATCH_MAX) => {}
                 () = due => {}
             }
+            let waiting = i64::try_from(queue.len()).unwrap_or(i64::MAX);
+            self.driver.metrics.driver_waiting.set(waiting);
             let now = self.driver.now();
             let mut intake = Intake::default();
             for message in queue.drain(..) {
@@ -160,7 +161,7 @@ impl Loop {
         let now = Instant::now();
         let due = *self.gauges_due.get_or_insert(now + GAUGES_INTERVAL);
         if due <= now {
-            self.gauges.show(&self.driver.machine);
+            self.driver.metrics.show(&self.driver.machine);
             self.gauges_due = None;
         }
     }
@@ -179,7 +180,8 @@ impl Driver {
             self.commit(&batch).await?;
         }
         for entry in &batch.entries {
-            journal::tell(&entry.fact);
+            self.metrics.recorded(&entry.fact);
+            self.tell(&entry.fact);
             if let Fact::GroupRestarted { job, fingerprints } = &entry.fact {
                 self.abort_uploads(*job, Some(fingerprints));
             }
@@ -197,6 +199,18 @@ impl Driver {
         while self.reading.try_join_next().is_some() {}
         while self.ending.try_join_next().is_some() {}
         Ok(wake_at)
+    }
+
+    /// Writes the line of the log of a fact.
+    fn tell(&mut self, fact: &Fact) {
+        let job = fact.job();
+        let progress = match fact {
+            Fact::Ended { progress, .. } => Some(*progress),
+            _ => self.machine.job(job).map(|view| view.progress),
+        };
+        if let Some(story) = self.jobs.story(job) {
+            journal::tell(fact, story, &progress.unwrap_or_default());
+        }
     }
 
     /// Returns the facts with their time, their notes, and the evidence of their receipts.
@@ -220,10 +234,12 @@ impl Driver {
     async fn commit(&self, batch: &Batch) -> Result<(), Failure> {
         let mut pause = COMMIT_PAUSE;
         for attempt in 1.. {
-            let error = match self.context.store.append(self.epoch, batch).await {
-                Ok(()) => return Ok(()),
-                Err(error) => error,
-            };
+            let error =
+                match self.metrics.state.commit(self.context.store.append(self.epoch, batch)).await
+                {
+                    Ok(()) => return Ok(()),
+                    Err(error) => error,
+                };
             let is_final = matches!(error, StateError::Deposed) || attempt == COMMIT_ATTEMPTS_MAX;
             let mut failure = error.failure();
             if is_final {

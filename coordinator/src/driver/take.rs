@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use deepclone_core::failure::Failure;
-use deepclone_core::ids::JobId;
+use deepclone_core::ids::{JobId, WorkerId};
 use deepclone_core::limits::JOBS_LIVE_PER_PRINCIPAL_MAX;
 use deepclone_core::machine::{Event, Moment, PublishOutcome, WorkerState};
 use deepclone_core::reason::Reason;
@@ -11,6 +11,7 @@ use deepclone_core::task::Grant;
 
 use super::answer::Answer;
 use super::job_table::ended_snapshot;
+use super::journal;
 use super::message::{Message, Registration, Reply, Submission, TasksWanted};
 use super::owner::Driver;
 use super::recall::Recall;
@@ -43,7 +44,8 @@ impl Driver {
                     self.submit(*submission, reply, intake);
                 }
             }
-            Message::Cancel(job, reply) => {
+            Message::Cancel(job, by, reply) => {
+                self.jobs.cancelled_by(job, by);
                 answers.push(Answer::Job(job, reply));
                 events.push(Event::CancelRequested { job });
             }
@@ -68,7 +70,7 @@ impl Driver {
             Message::Register(registration, reply) => {
                 let Registration { worker, info, readable, writable, held } = registration;
                 self.workers.register(worker, info);
-                answers.push(Answer::Registered(worker, reply));
+                answers.push(Answer::Registered(worker, held.len(), reply));
                 events.push(Event::WorkerRegistered { worker, readable, writable, held });
             }
             Message::Acquire(wanted, reply) => events.extend(self.acquire(wanted, reply, now)),
@@ -86,6 +88,7 @@ impl Driver {
                 events.push(Event::Heartbeat { worker, held });
             }
             Message::Leave(worker, returned, reply) => {
+                self.tell_left(worker, returned.len());
                 answers.push(Answer::Done(reply));
                 events.push(Event::WorkerLeft { worker, returned });
             }
@@ -101,13 +104,21 @@ impl Driver {
         }
     }
 
+    /// Counts a worker that leaves, and writes its line of the log.
+    fn tell_left(&self, worker: WorkerId, returned: usize) {
+        if let Some(info) = self.workers.info(worker) {
+            self.metrics.workers_left.inc();
+            journal::left(worker, &info.name, returned);
+        }
+    }
+
     fn submit(
         &mut self,
         submission: Submission,
         reply: Reply<Arc<JobSnapshot>>,
         intake: &mut Intake,
     ) {
-        let Submission { job, is_named: _, target, route, job_spec } = submission;
+        let Submission { job, is_named: _, target, route, job_spec, request_id } = submission;
         if let Some(name) = &job_spec.submitter
             && self.jobs.live_of(name) >= JOBS_LIVE_PER_PRINCIPAL_MAX
         {
@@ -118,6 +129,9 @@ impl Driver {
         }
         let (spec, limits) = (encode_spec(&job_spec), job_spec.spec.limits);
         self.jobs.submit(job, job_spec);
+        if let Some(story) = self.jobs.story(job) {
+            story.request_id = story.request_id.take().or(request_id);
+        }
         intake.answers.push(Answer::Created(job, reply));
         intake.events.push(Event::Submitted { job, target, route, spec, limits });
     }

@@ -151,7 +151,7 @@ impl PageData for LiveData {
                     driver.ask(|reply| Message::Limit(job, held(false), reply)).await.map(drop)
                 }
                 PageAction::Cancel(job) => {
-                    driver.ask(|reply| Message::Cancel(job, reply)).await.map(drop)
+                    driver.ask(|reply| Message::Cancel(job, None, reply)).await.map(drop)
                 }
                 PageAction::Drain(worker) => {
                     driver.ask(|reply| Message::Drain(worker, reply)).await.map(drop)

@@ -9,6 +9,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use deepclone_common::access::UnknownCaller;
 use deepclone_common::listener::Peer;
+use deepclone_common::request_id::RequestId;
 use deepclone_core::access::{Permission, Principal, Scope};
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
@@ -53,7 +54,9 @@ impl Visitor {
 pub(super) async fn let_in(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<ConnectInfo<Peer>>().map(|ConnectInfo(peer)| peer);
     let address = peer.and_then(|peer| peer.address).map(|address| address.to_string());
+    let request_id = RequestId::of(request.headers()).unwrap_or_default().to_string();
     let row = row(request.uri().path(), address.unwrap_or_default());
+    let row = AuditRow { request_id, ..row };
     let principal = match gate.who(request.headers(), peer) {
         Ok(principal) => principal,
         Err(why) => {

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use deepclone_common::store::operation::StoreOperation;
 use deepclone_common::store::retry::{Patience, retrying};
 use deepclone_common::store::table::{TableStore, join};
 use deepclone_core::failure::Failure;
@@ -99,7 +100,8 @@ async fn list(root: &TableStore, path: String) -> Result<Folder, Failure> {
         let message = format!("{path:?} below {} cannot be listed: {error}", root.uri);
         Failure::new(Reason::InvalidArgument, message)
     })?;
-    let found = retrying(Patience::LOG, || root.store.list_with_delimiter(Some(&key))).await;
+    let list = || root.store.list_with_delimiter(Some(&key));
+    let found = retrying(Patience::LOG, root.asked(StoreOperation::List), list).await;
     let found = found.map_err(|error| {
         let message = format!("the folder {path:?} below {} cannot be listed: {error}", root.uri);
         let reason = match error.kind.is_denied() {

@@ -3,10 +3,11 @@
 //! What is not known is absent and counted as unknown: no failure makes a number look good.
 
 use std::collections::BTreeMap;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use deepclone_common::metrics::catalog::MetricRow;
 use deepclone_core::budget::{BudgetUnit, MonthUse};
 use deepclone_core::money::{MICROS_PER_UNIT, Money};
 use deepclone_core::readiness::verdict::{Readiness, ReadyVerdict};
@@ -45,9 +46,9 @@ struct Figures<'a> {
 struct Definition {
     name: &'static str,
     help: &'static str,
-    /// The label beside `replication` and `owner`; empty for none.
-    label: &'static str,
-    /// The values of that label with those of the metric.
+    /// `replication`, `owner`, and at most one more.
+    labels: &'static [&'static str],
+    /// The values of that other label with those of the metric.
     samples: for<'a> fn(&'a Figures<'a>) -> Vec<(&'a str, f64)>,
 }
 
@@ -55,7 +56,8 @@ struct Definition {
 struct GroupDefinition {
     name: &'static str,
     help: &'static str,
-    label: &'static str,
+    /// `group`, and at most one more.
+    labels: &'static [&'static str],
     samples: fn(&ReadyVerdict) -> Vec<(&'static str, f64)>,
 }
 
@@ -77,13 +79,13 @@ const PER_GROUP: [GroupDefinition; 2] = [
         name: "deepclone_replications_ready",
         help: "Whether all tables of a group can be failed over to: 1 for the answer; an empty \
                group is all replications together",
-        label: "answer",
+        labels: &["group", "answer"],
         samples: |verdict| answers(verdict.readiness),
     },
     GroupDefinition {
         name: "deepclone_replications_recovery_point_timestamp_seconds",
         help: "The time up to which all tables of a group are complete; absent while there is none",
-        label: "",
+        labels: &["group"],
         samples: |verdict| some(verdict.recovery_point.map(seconds)),
     },
 ];
@@ -92,7 +94,7 @@ const PER_REPLICATION: [Definition; 18] = [
     Definition {
         name: "deepclone_replication_state",
         help: "1 for the state that it is in",
-        label: "state",
+        labels: &["replication", "owner", "state"],
         samples: |of| {
             STATES.map(|(state, name)| (name, number(of.view.state.state == state))).to_vec()
         },
@@ -100,25 +102,25 @@ const PER_REPLICATION: [Definition; 18] = [
     Definition {
         name: "deepclone_replication_ready",
         help: "Whether all its tables can be failed over to: 1 for the answer",
-        label: "answer",
+        labels: &["replication", "owner", "answer"],
         samples: |of| answers(of.verdict.readiness),
     },
     Definition {
         name: "deepclone_replication_lag_known",
         help: "1 when its lag is known; 0 also while no table has a complete copy",
-        label: "",
+        labels: &["replication", "owner"],
         samples: |of| one(number(of.lag.age(of.now).is_some())),
     },
     Definition {
         name: "deepclone_replication_lag_seconds",
         help: "Age of the oldest source commit that one of its tables lacks; absent while unknown",
-        label: "",
+        labels: &["replication", "owner"],
         samples: |of| some(of.lag.age(of.now).map(|age| age.as_secs_f64())),
     },
     Definition {
         name: "deepclone_replication_lag_at_least_seconds",
         help: "The same of those tables alone whose lag is known; absent when there is none",
-        label: "",
+        labels: &["replication", "owner"],
         samples: |of| {
             let is_known = of.lag.current + of.lag.behind > 0;
             some(is_known.then(|| of.lag.age_at_least(of.now).as_secs_f64()))
@@ -127,7 +129,7 @@ const PER_REPLICATION: [Definition; 18] = [
     Definition {
         name: "deepclone_replication_lag_limit_seconds",
         help: "The lag from which on somebody is told; absent without a limit",
-        label: "severity",
+        labels: &["replication", "owner", "severity"],
         samples: |of| {
             let most = of.view.spec.max_lag;
             let warn = most.and_then(|most| most.warn).map(|warn| ("warn", warn.as_secs_f64()));
@@ -138,25 +140,25 @@ const PER_REPLICATION: [Definition; 18] = [
     Definition {
         name: "deepclone_replication_source_checked_timestamp_seconds",
         help: "When the source of a table was asked longest ago; absent when none ever answered",
-        label: "",
+        labels: &["replication", "owner"],
         samples: |of| some(of.lag.checked.map(seconds)),
     },
     Definition {
         name: "deepclone_replication_recovery_point_timestamp_seconds",
         help: "The time up to which all its tables are complete; absent while there is none",
-        label: "",
+        labels: &["replication", "owner"],
         samples: |of| some(of.verdict.recovery_point.map(seconds)),
     },
     Definition {
         name: "deepclone_replication_last_success_timestamp_seconds",
         help: "When a table was last synced, or found to need no sync; absent when none ever was",
-        label: "",
+        labels: &["replication", "owner"],
         samples: |of| some(of.lag.synced_at.map(seconds)),
     },
     Definition {
         name: "deepclone_replication_tables",
         help: "Its tables by what is known of their lag; the sum is all of them",
-        label: "condition",
+        labels: &["replication", "owner", "condition"],
         samples: |of| {
             let LagSummary { current, behind, unknown, not_copied, .. } = of.lag;
             let counts = [("current", current), ("behind", behind), ("unknown", unknown)];
@@ -167,33 +169,33 @@ const PER_REPLICATION: [Definition; 18] = [
     Definition {
         name: "deepclone_replication_failing_tables",
         help: "Its tables whose newest sync failed or whose source cannot be read",
-        label: "",
+        labels: &["replication", "owner"],
         samples: |of| one(float(of.lag.failing)),
     },
     Definition {
         name: "deepclone_replication_retention_headroom_seconds",
         help: "How long its sources still keep what the next sync needs, of the table with the \
                least; 0 when syncs compare whole tables; absent when it is known of none",
-        label: "",
+        labels: &["replication", "owner"],
         samples: |of| some(of.view.headroom(of.now).0.map(|left| left.as_secs_f64())),
     },
     Definition {
         name: "deepclone_replication_retention_unknown_tables",
         help: "Its tables of which that is not known",
-        label: "",
+        labels: &["replication", "owner"],
         samples: |of| one(float(of.view.headroom(of.now).1 as u64)),
     },
     Definition {
         name: "deepclone_replication_unapproved_tables",
         help: "Tables that its patterns found and that wait for approval",
-        label: "",
+        labels: &["replication", "owner"],
         samples: |of| one(float(of.view.unapproved.len() as u64)),
     },
     Definition {
         name: "deepclone_replication_rounds_total",
         help: "Its rounds that ended since the coordinator started: failed if a table was not \
                synced or the sources did not answer, else done",
-        label: "outcome",
+        labels: &["replication", "owner", "outcome"],
         samples: |of| {
             let ReplicationCounts { rounds_done, rounds_failed, .. } = of.view.counts;
             vec![("done", float(rounds_done)), ("failed", float(rounds_failed))]
@@ -202,20 +204,20 @@ const PER_REPLICATION: [Definition; 18] = [
     Definition {
         name: "deepclone_replication_slots_skipped_total",
         help: "Slots that had no round since the coordinator started",
-        label: "",
+        labels: &["replication", "owner"],
         samples: |of| one(float(of.view.counts.slots_skipped)),
     },
     Definition {
         name: "deepclone_replication_read_bytes_total",
         help: "Bytes that its jobs read since the coordinator started, repeats included",
-        label: "",
+        labels: &["replication", "owner"],
         samples: |of| one(float(of.view.counts.bytes_read)),
     },
     Definition {
         name: "deepclone_replication_spent_money_total",
         help: "What its jobs cost since the coordinator started, in units of the currency: an \
                estimate, without what has no known price",
-        label: "currency",
+        labels: &["replication", "owner", "currency"],
         samples: |of| match &of.view.counts.spent {
             Some(Money { micros, currency }) => {
                 vec![(currency.code(), wide(*micros) / wide(MICROS_PER_UNIT))]
@@ -286,22 +288,21 @@ impl Collector for FleetMetrics {
         write(&mut encoder, COUNT, &mut std::iter::once((vec![], count)))?;
         write(&mut encoder, VIEWED, &mut std::iter::once((vec![], seconds(fleet.at))))?;
         let groups = groups(&fleet);
-        for GroupDefinition { name, help, label, samples } in &PER_GROUP {
+        for GroupDefinition { name, help, labels, samples } in &PER_GROUP {
             let mut lines = groups.iter().flat_map(|(group, verdict)| {
                 samples(verdict).into_iter().map(|(value, number)| {
-                    let own = (!label.is_empty()).then_some((*label, value));
-                    (std::iter::once(("group", *group)).chain(own).collect(), number)
+                    (labels.iter().copied().zip([*group, value]).collect(), number)
                 })
             });
             write(&mut encoder, (name, help), &mut lines)?;
         }
         let figures: Vec<Figures<'_>> =
             fleet.replications.iter().map(|view| Figures::new(view, fleet.at)).collect();
-        for Definition { name, help, label, samples } in &PER_REPLICATION {
+        for Definition { name, help, labels, samples } in &PER_REPLICATION {
             let mut lines = figures.iter().flat_map(|of| {
                 samples(of).into_iter().map(|(value, number)| {
-                    let own = (!label.is_empty()).then_some((*label, value));
-                    (of.labels().into_iter().chain(own).collect(), number)
+                    let [replication, owner] = of.names();
+                    (labels.iter().copied().zip([replication, owner, value]).collect(), number)
                 })
             });
             write(&mut encoder, (name, help), &mut lines)?;
@@ -367,36 +368,31 @@ impl<'a> Figures<'a> {
         Self { view, now, lag: LagSummary::of(view, now), verdict: view.verdict(now) }
     }
 
-    fn labels(&self) -> [(&'static str, &'a str); 2] {
+    fn names(&self) -> [&'a str; 2] {
         let spec = &self.view.spec;
-        let owner = spec.owner.as_deref().unwrap_or_default();
-        [("replication", spec.name.as_str()), ("owner", owner)]
+        [spec.name.as_str(), spec.owner.as_deref().unwrap_or_default()]
     }
 }
 
-/// Returns the metrics as a table in Markdown.
+/// Describes the metrics of replications, in the order in which they are shown.
 #[must_use]
-pub fn table() -> String {
-    let mut text = "| metric | labels | what it says |\n| --- | --- | --- |\n".to_owned();
-    let mut line = |name: &str, labels: &str, help: &str| {
-        // Writing to a string cannot fail.
-        let _written = writeln!(text, "| `{name}` | {labels} | {help} |");
-    };
-    for (name, help) in [COUNT, VIEWED] {
-        line(name, "", help);
+pub fn rows() -> Vec<MetricRow> {
+    let plain = [COUNT, VIEWED].map(|(name, help)| row(name, &[], help));
+    let groups =
+        PER_GROUP.iter().map(|GroupDefinition { name, help, labels, .. }| row(name, labels, help));
+    let replications =
+        PER_REPLICATION.iter().map(|Definition { name, help, labels, .. }| row(name, labels, help));
+    let budgets = PER_BUDGET
+        .iter()
+        .map(|BudgetDefinition { name, help, .. }| row(name, &["budget", "unit"], help));
+    plain.into_iter().chain(groups).chain(replications).chain(budgets).collect()
+}
+
+fn row(name: &'static str, labels: &'static [&'static str], help: &'static str) -> MetricRow {
+    match name.ends_with("_total") {
+        true => MetricRow::counter(name, labels, help),
+        false => MetricRow::gauge(name, labels, help),
     }
-    for GroupDefinition { name, help, label, .. } in &PER_GROUP {
-        let own = if label.is_empty() { String::new() } else { format!(", `{label}`") };
-        line(name, &format!("`group`{own}"), help);
-    }
-    for Definition { name, help, label, .. } in &PER_REPLICATION {
-        let own = if label.is_empty() { String::new() } else { format!(", `{label}`") };
-        line(name, &format!("`replication`, `owner`{own}"), help);
-    }
-    for BudgetDefinition { name, help, .. } in &PER_BUDGET {
-        line(name, "`budget`, `unit`", help);
-    }
-    text
 }
 
 fn answers(readiness: Readiness) -> Vec<(&'static str, f64)> {

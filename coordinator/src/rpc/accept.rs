@@ -58,7 +58,8 @@ pub fn submission(job: JobId, request_id: &str, job_spec: Arc<JobSpec>) -> Submi
 pub fn submission_of(job: JobId, is_named: bool, job_spec: Arc<JobSpec>) -> Submission {
     let key = |side: &Resolved| ConnectionKey::derive(&side.connection, &side.fingerprint);
     let route = Route { source: key(&job_spec.source), target: key(&job_spec.target) };
-    Submission { job, is_named, target: target_key(&job_spec.target), route, job_spec }
+    let target = target_key(&job_spec.target);
+    Submission { job, is_named, target, route, job_spec, request_id: None }
 }
 
 /// Returns the id of the job that a request makes: the same for the same request id.

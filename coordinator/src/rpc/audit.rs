@@ -67,5 +67,6 @@ fn event(row: AuditRow) -> v1::AuditEvent {
         resource: row.resource,
         outcome: row.outcome,
         message: row.message,
+        request_id: row.request_id,
     }
 }

@@ -18,6 +18,7 @@ use uuid::Uuid;
 use super::bounds;
 use super::convert::{body, refused, status};
 use crate::access::caller::Caller;
+use crate::access::observe::about_worker;
 use crate::access::worker_owners::WorkerOwners;
 use crate::driver::Handle;
 use crate::driver::message::{Message, Registration, Report, TasksWanted};
@@ -74,6 +75,7 @@ impl DispatchService for Dispatch {
         let caller = Caller::of(&request);
         let request = body(request);
         bounds::registration(&request).map_err(refused)?;
+        about_worker(&request.name);
         let protocol = protocol(&request).map_err(refused)?;
         let registration = registration(request).map_err(refused)?;
         self.allow(&registration, &caller).await?;

@@ -25,7 +25,7 @@ use crate::access::caller::Caller;
 use crate::driver::Handle;
 use crate::driver::job_list::list_jobs;
 use crate::driver::job_query::JobsQuery;
-use crate::driver::message::Message;
+use crate::driver::message::{Message, Submission};
 use crate::driver::snapshot::JobSnapshot;
 use crate::effects::plan::{PlanOutcome, plan};
 use crate::effects::{Context, guarded, target_key};
@@ -105,6 +105,7 @@ impl JobService for Jobs {
         request: Request<v1::CreateJobRequest>,
     ) -> Result<Response<v1::Job>, Status> {
         let caller = Caller::of(&request);
+        let call = request.extensions().get().cloned();
         let request = body(request);
         let job = request.job.ok_or(WireError::Missing { field: "job" }).map_err(refused)?;
         let spec = only_spec(job).map_err(refused)?;
@@ -120,7 +121,8 @@ impl JobService for Jobs {
             return Ok(Response::new(v1::Job { spec, ..Default::default() }));
         }
         let asked = Arc::clone(&job_spec);
-        let submission = Box::new(accept::submission(id, &request.request_id, job_spec));
+        let submission = accept::submission(id, &request.request_id, job_spec);
+        let submission = Box::new(Submission { request_id: call, ..submission });
         let snapshot =
             self.handle.ask(|reply| Message::Submit(submission, reply)).await.map_err(status)?;
         caller.concerns(format!("jobs/{}", snapshot.job));
@@ -196,8 +198,9 @@ impl JobService for Jobs {
         let caller = Caller::of(&request);
         let job = names::job(&body(request).name).map_err(refused)?;
         self.allow(&caller, job).await?;
+        let by = caller.name().map(ToOwned::to_owned);
         let snapshot =
-            self.handle.ask(|reply| Message::Cancel(job, reply)).await.map_err(status)?;
+            self.handle.ask(|reply| Message::Cancel(job, by, reply)).await.map_err(status)?;
         Ok(Response::new(show::job(&snapshot)))
     }
 

@@ -25,6 +25,8 @@ pub struct AuditRow {
     pub outcome: String,
     /// Of a refusal or a failure, one line.
     pub message: String,
+    /// Leads to the lines of the log; empty where a request has none.
+    pub request_id: String,
 }
 
 /// Which rows are asked for, the newest first.
@@ -47,8 +49,9 @@ pub(super) async fn write(
 ) -> Result<(), StateError> {
     for row in rows {
         sqlx::query(
-            "INSERT INTO audit (at_ms, principal, address, call, resource, outcome, message)
-             VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO audit
+                (at_ms, principal, address, call, resource, outcome, message, request_id)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(row.at_ms)
         .bind(&row.principal)
@@ -57,6 +60,7 @@ pub(super) async fn write(
         .bind(&row.resource)
         .bind(&row.outcome)
         .bind(&row.message)
+        .bind(&row.request_id)
         .execute(&mut *connection)
         .await?;
     }
@@ -68,8 +72,8 @@ pub(super) async fn read(
     query: &AuditQuery,
 ) -> Result<Vec<AuditRow>, StateError> {
     let mut sql = QueryBuilder::<Sqlite>::new(
-        "SELECT id, at_ms, principal, address, call, resource, outcome, message FROM audit
-         WHERE id < ",
+        "SELECT id, at_ms, principal, address, call, resource, outcome, message, request_id
+         FROM audit WHERE id < ",
     );
     sql.push_bind(query.before.unwrap_or(i64::MAX));
     if let Some(principal) = &query.principal {
@@ -96,6 +100,7 @@ fn row(row: &SqliteRow) -> Result<AuditRow, StateError> {
         resource: row.try_get(5)?,
         outcome: row.try_get(6)?,
         message: row.try_get(7)?,
+        request_id: row.try_get(8)?,
     })
 }
 
@@ -140,6 +145,7 @@ mod tests {
             resource: text(resource),
             outcome: text("OK"),
             message: text("it's \"done\""),
+            request_id: text("0192f0c1"),
             ..AuditRow::default()
         }
     }

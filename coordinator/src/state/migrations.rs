@@ -20,7 +20,8 @@ pub(super) static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
         step(8, "usage", include_str!("../../migrations/0008_usage.sql")),
         step(9, "usage by request", include_str!("../../migrations/0009_usage_by_request.sql")),
         step(10, "audit", include_str!("../../migrations/0010_audit.sql")),
-        step(11, "jobs by creation", include_str!("../../migrations/0011_jobs_by_creation.sql")),
+        step(11, "audit request", include_str!("../../migrations/0011_audit_request.sql")),
+        step(12, "jobs by creation", include_str!("../../migrations/0012_jobs_by_creation.sql")),
     ])
 });
 

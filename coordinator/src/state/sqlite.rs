@@ -37,6 +37,17 @@ pub enum Place {
     Private,
 }
 
+impl Place {
+    /// Returns the file; `None` in memory.
+    #[must_use]
+    pub fn file(&self) -> Option<PathBuf> {
+        match self {
+            Self::File(path) => Some(path.clone()),
+            Self::Private => None,
+        }
+    }
+}
+
 /// The [`Store`] in SQLite.
 #[derive(Debug)]
 pub struct SqliteStore {

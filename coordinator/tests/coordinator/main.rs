@@ -21,6 +21,7 @@
 //! * [`looks`]: replicas that somebody changed, and sources that are other tables.
 //! * [`access`]: who may make which call; [`floods`]: how many; [`on_record`]: what is kept of
 //!   them; [`guarded`]: a coordinator that asks who calls.
+//! * [`counted`]: metrics of jobs, workers and leases; [`observed`]: ids and metrics of calls.
 //! * [`services`]: reflection, health, the process itself.
 #![expect(
     clippy::unwrap_used,
@@ -33,6 +34,7 @@ mod access;
 mod approvals;
 mod bounds;
 mod costs;
+mod counted;
 mod declared;
 mod durability;
 mod evidence;
@@ -42,6 +44,7 @@ mod history;
 mod jobs;
 mod limits;
 mod looks;
+mod observed;
 mod on_record;
 mod owners;
 mod pages;

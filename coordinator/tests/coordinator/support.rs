@@ -165,7 +165,7 @@ impl Running {
         Self::over_embedded(Embedded::start_with(connections, store, limits).await.unwrap())
     }
 
-    fn over_embedded(embedded: Embedded) -> Self {
+    pub(crate) fn over_embedded(embedded: Embedded) -> Self {
         let jobs = JobServiceClient::new(embedded.channel());
         let workers = WorkerServiceClient::new(embedded.channel());
         let replications = ReplicationServiceClient::new(embedded.channel());

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::fact::Fact;
+use super::notice::Notice;
 use super::violation::Violation;
 use crate::failure::Failure;
 use crate::ids::{GrantKey, JobId, TaskIndex, WorkerId};
@@ -59,6 +60,8 @@ pub enum Action {
     Publish { job: JobId },
     /// Tells the job's watchers that its state or progress changed.
     Changed { job: JobId },
+    /// Tells operators of something from which nothing follows.
+    Noticed(Notice),
     /// Logs that a rule of the machine does not hold. The job, if it is live, fails as internal.
     Violated(Violation),
     /// Frees what the driver holds for a job that is over.

@@ -3,9 +3,10 @@
 
 use super::action::Action;
 use super::job::Stage;
-use super::lease::TaskLeases;
+use super::lease::{Lease, TaskLeases};
 use super::membership::answer_with_nothing;
 use super::moment::Moment;
+use super::notice::Notice;
 use super::state::Machine;
 use super::tasks::TaskState;
 use crate::ids::{JobId, TaskIndex, WorkerId};
@@ -40,12 +41,26 @@ impl Machine {
     fn expire_leases(&mut self, actions: &mut Vec<Action>) {
         let now = self.now;
         let mut expired: Vec<(WorkerId, JobId, TaskIndex)> = Vec::new();
+        let mut notice = |job, fingerprint, lease: &Lease| {
+            let (worker, key) = (lease.worker, lease.key_of(job, fingerprint));
+            actions.push(Action::Noticed(Notice::LeaseExpired { worker, key }));
+        };
         for (&id, job) in &mut self.jobs {
             match &mut job.stage {
-                Stage::Planning { .. } => job.lose_announced(|lease| lease.expires_at <= now),
+                Stage::Planning { .. } => {
+                    for (fingerprint, lease) in job.lose_announced(|lease| lease.expires_at <= now)
+                    {
+                        notice(id, fingerprint, &lease);
+                    }
+                }
                 Stage::Copying(tasks) => {
                     let due = tasks.leases().filter(|(_, lease)| lease.expires_at <= now);
-                    expired.extend(due.map(|(index, lease)| (lease.worker, id, index)));
+                    for (index, lease) in due {
+                        if let Some(task) = tasks.get(index) {
+                            notice(id, task.fingerprint, &lease);
+                        }
+                        expired.push((lease.worker, id, index));
+                    }
                 }
                 Stage::Queued | Stage::Publishing(_) | Stage::Ended { .. } => {}
             }

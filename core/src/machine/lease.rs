@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::event::HeldTask;
 use super::moment::Moment;
-use crate::ids::{Attempt, Epoch, GrantKey, WorkerId};
+use crate::ids::{Attempt, Epoch, GrantKey, JobId, TaskFingerprint, WorkerId};
 
 /// Holds a grant until it expires; heartbeats extend it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +28,11 @@ impl Lease {
         let GrantKey { attempt, epoch, .. } = *key;
         let (since, expires_at) = (now, now.after(ttl));
         Self { worker, attempt, epoch, since, expires_at, bytes_done: 0, bytes_read: 0 }
+    }
+
+    /// The grant of this task that it holds.
+    pub(super) fn key_of(&self, job: JobId, fingerprint: TaskFingerprint) -> GrantKey {
+        GrantKey { job, fingerprint, attempt: self.attempt, epoch: self.epoch }
     }
 
     /// True when it holds the grant `key` of `worker`.

@@ -7,6 +7,7 @@ use super::action::Action;
 use super::attempts::{Attempts, GrantStanding};
 use super::job::{Job, Stage};
 use super::lease::{Lease, TaskLeases};
+use super::notice::Notice;
 use super::state::Machine;
 use super::tasks::TaskState;
 use super::view::WorkerState;
@@ -159,8 +160,10 @@ impl Machine {
                 worker.state = WorkerState::Lost;
                 answer_with_nothing(id, worker.waiting.take(), actions);
             }
-            self.drop_announced(id);
+            let announced = self.drop_announced(id);
             let held = self.held_by(id);
+            let leases = announced + held.len();
+            actions.push(Action::Noticed(Notice::WorkerLost { worker: id, leases }));
             self.lose_leases(&held, actions);
         }
     }
@@ -251,11 +254,11 @@ impl Machine {
         held.map(|&(job, index)| (id, job, index)).collect()
     }
 
-    /// What this worker holds of jobs that are planned again is lost with it.
-    fn drop_announced(&mut self, id: WorkerId) {
-        for job in self.jobs.values_mut() {
-            job.lose_announced(|lease| lease.worker == id);
-        }
+    /// What this worker holds of jobs that are planned again is lost with it. Returns how many
+    /// leases that are.
+    fn drop_announced(&mut self, id: WorkerId) -> usize {
+        let jobs = self.jobs.values_mut();
+        jobs.map(|job| job.lose_announced(|lease| lease.worker == id).len()).sum()
     }
 
     /// Forgets the worker that was lost first, for a new one. False when every known one lives.
@@ -302,10 +305,13 @@ fn announce(
 }
 
 impl Job {
-    /// Loses some of the leases that wait for a plan.
-    pub(super) fn lose_announced(&mut self, is_over: impl Fn(&Lease) -> bool) {
-        let Stage::Planning { announced } = &mut self.stage else { return };
+    /// Loses some of the leases that wait for a plan, and returns them.
+    pub(super) fn lose_announced(
+        &mut self,
+        is_over: impl Fn(&Lease) -> bool,
+    ) -> Vec<(TaskFingerprint, Lease)> {
         let mut lost = Vec::new();
+        let Stage::Planning { announced } = &mut self.stage else { return lost };
         for (fingerprint, leases) in std::mem::take(announced) {
             for lease in leases.iter().filter(&is_over) {
                 self.attempts.entry(fingerprint).or_default().lost(&lease);
@@ -315,10 +321,11 @@ impl Job {
                 announced.insert(fingerprint, left);
             }
         }
-        for (fingerprint, lease) in lost {
+        for (fingerprint, lease) in &lost {
             // How large the task is tells the plan, which is not there.
-            self.unreported.lose(fingerprint, &lease, 0);
+            self.unreported.lose(*fingerprint, lease, 0);
         }
+        lost
     }
 }
 

@@ -14,7 +14,8 @@
 //!
 //! The files, each after those that it uses:
 //!
-//! * `moment`, `event`, `action`, `fact`, `violation`, `job_state`, `progress`, `view`: the words.
+//! * `moment`, `event`, `action`, `fact`, `notice`, `violation`, `job_state`, `progress`, `view`:
+//!   the words.
 //! * `lease`, `retry`, `shown`, `attempts`, `tasks`, `job`, `worker`: the parts of the state.
 //! * `state`: the whole state, the look-ups in it, and the one place that moves a task.
 //! * `life`: a job is submitted, planned, copied, published, ended; `replan` plans it again.
@@ -44,6 +45,7 @@ mod lease;
 mod life;
 mod membership;
 mod moment;
+mod notice;
 mod progress;
 mod recover;
 mod replan;
@@ -68,6 +70,7 @@ pub use event::{Event, HeldTask, Plan, PlanTask, PublishOutcome, Route, TaskOutc
 pub use fact::{End, Fact};
 pub use job_state::JobState;
 pub use moment::Moment;
+pub use notice::{Notice, TaskCounts};
 pub use progress::Progress;
 pub use state::Machine;
 pub use view::{JobView, SetAside, WorkerState, WorkerView};

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use super::job::Job;
 use super::job_state::JobState;
 use super::moment::Moment;
+use super::notice::TaskCounts;
 use super::tasks::{Task, TaskState, Tasks};
 use super::view::{JobView, WorkerView};
 use super::violation::Violation;
@@ -118,6 +119,19 @@ impl Machine {
     #[must_use]
     pub fn worker(&self, worker: WorkerId) -> Option<WorkerView<'_>> {
         self.workers.get(&worker).map(|known| known.view(worker))
+    }
+
+    /// Returns how many tasks of the jobs that are copied stand where.
+    #[must_use]
+    pub fn task_counts(&self) -> TaskCounts {
+        let mut counts = TaskCounts::default();
+        for tasks in self.active().filter_map(|(_, job)| job.copying()) {
+            counts.ready += tasks.ready.len() as u64;
+            counts.leased += tasks.leased.len() as u64;
+            counts.waiting += (tasks.waiting + tasks.backoff.len()) as u64;
+            counts.done += tasks.done.tasks;
+        }
+        counts
     }
 
     /// Returns every worker that is known, by id.

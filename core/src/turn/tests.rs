@@ -71,7 +71,7 @@ fn kinds(turn: Decisions) -> Vec<&'static str> {
         Action::PlanAgain { .. } => Some("plan again"),
         Action::Refused { .. } => Some("refused"),
         Action::Violated(_) => Some("violated"),
-        Action::Changed { .. } => None,
+        Action::Noticed(_) | Action::Changed { .. } => None,
     };
     turn.pending.durable().into_iter().filter_map(kind).collect()
 }

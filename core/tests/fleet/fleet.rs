@@ -214,7 +214,10 @@ impl Fleet {
                 self.at(self.now_us + WAY_US, abandoned);
             }
             Action::Publish { .. } => self.run.makespan_us = self.now_us,
-            Action::Record(_) | Action::Heard { .. } | Action::Changed { .. } => {}
+            Action::Record(_)
+            | Action::Heard { .. }
+            | Action::Noticed(_)
+            | Action::Changed { .. } => {}
             other => panic!("{other:?}"),
         }
     }

@@ -151,7 +151,7 @@ impl World {
             Action::Record(fact) => panic!("a fact among the actions: {fact:?}"),
             Action::Violated(violation) => panic!("{violation:?}"),
             Action::Ended { job } => self.abort(job, None),
-            Action::Refused { .. } | Action::Changed { .. } => {}
+            Action::Refused { .. } | Action::Noticed(_) | Action::Changed { .. } => {}
         }
     }
 

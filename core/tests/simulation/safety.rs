@@ -109,6 +109,7 @@ pub(crate) fn released(world: &mut World, action: &Action) {
         | Action::PlanAgain { .. }
         | Action::Refused { .. }
         | Action::Beat { .. }
+        | Action::Noticed(_)
         | Action::Changed { .. }
         | Action::Ended { .. } => {}
     }

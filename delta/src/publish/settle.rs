@@ -6,6 +6,7 @@
 //! sync of ours or a commit that changes nothing, the sync is planned again on top of it. Anything
 //! else is a commit of another writer.
 
+use deepclone_common::store::operation::StoreOperation;
 use deepclone_common::store::retry::{Patience, Retry};
 use deepclone_common::store::table::TableStore;
 
@@ -52,7 +53,7 @@ pub async fn publish(
     let body = commit::build(change_set, now_ms);
     commit::check_size(body.len() as u64, commit::BYTES_MAX)?;
     let name = log::commit_path(version);
-    let mut retry = Retry::new(Patience::COMMIT);
+    let mut retry = Retry::new(Patience::COMMIT, target.asked(StoreOperation::Put));
     loop {
         let error = match io::put_if_absent(target, &name, body.clone().into()).await? {
             PutOutcome::Written(etag) => {

@@ -1,10 +1,15 @@
-//! The metrics of replications, as `/metrics` shows them.
+//! The metrics of replications, as `/metrics` shows them, and the document of all metrics.
 
 use std::path::Path;
 
-use deepclone_coordinator::replications::metrics::table;
+use deepclone_common::metrics::catalog::{Catalog, MetricRow, table};
+use deepclone_common::metrics::process;
+use deepclone_common::store::counts;
+use deepclone_coordinator::metrics::CoordinatorMetrics;
+use deepclone_coordinator::replications;
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
+use deepclone_worker::metrics::WorkerMetrics;
 
 use crate::samples::{absent, fleet, fleet_of, many, small};
 use crate::site::Site;
@@ -104,16 +109,55 @@ async fn the_number_of_series_grows_with_replications_alone() {
     assert!(one < 40, "{one} series");
 }
 
-/// `DEEPCLONE_WRITE_DOCS=1` writes the table anew.
+/// `DEEPCLONE_WRITE_DOCS=1` writes the tables anew.
 #[test]
 fn the_document_has_all_metrics() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/metrics.md");
     let text = std::fs::read_to_string(&file).unwrap();
-    let is_table = |line: &&str| line.starts_with('|');
-    let written: String = text.lines().filter(is_table).map(|line| format!("{line}\n")).collect();
-    if written != table() && std::env::var_os("DEEPCLONE_WRITE_DOCS").is_some() {
-        std::fs::write(&file, text.replace(&written, &table())).unwrap();
+    let mut expected = text.clone();
+    for (section, rows) in sections() {
+        let begin = format!("<!-- metrics: {section} -->\n");
+        let start = expected.find(&begin).unwrap() + begin.len();
+        let end = start + expected[start..].find("<!-- end -->").unwrap();
+        expected.replace_range(start..end, &table(&rows));
+    }
+    if text != expected && std::env::var_os("DEEPCLONE_WRITE_DOCS").is_some() {
+        std::fs::write(&file, expected).unwrap();
         return;
     }
-    assert_eq!(written, table(), "DEEPCLONE_WRITE_DOCS=1 writes docs/metrics.md anew");
+    assert_eq!(text, expected, "DEEPCLONE_WRITE_DOCS=1 writes docs/metrics.md anew");
+}
+
+/// Returns the metrics by who has them.
+pub(crate) fn sections() -> [(&'static str, Vec<MetricRow>); 4] {
+    let mut of_each = Catalog::default();
+    counts::register(&mut of_each);
+    process::register(&mut of_each, "1");
+    let (_, coordinator) = CoordinatorMetrics::of_process(None);
+    let (_, worker) = WorkerMetrics::of_process();
+    let process = of_each.rows().to_vec();
+    let own = |catalog: &Catalog| {
+        catalog.rows().iter().copied().filter(|row| !process.contains(row)).collect()
+    };
+    let (coordinator, worker) = (own(&coordinator), own(&worker));
+    [
+        ("process", process),
+        ("coordinator", coordinator),
+        ("worker", worker),
+        ("replications", replications::metrics::rows()),
+    ]
+}
+
+/// Returns the words of a text, each with what follows it.
+pub(crate) fn words(text: &str) -> Vec<(&str, &str)> {
+    let is_inner = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let mut words = Vec::new();
+    let mut rest = text;
+    while let Some(start) = rest.find(is_inner) {
+        let word = &rest[start..];
+        let end = word.find(|c| !is_inner(c)).unwrap_or(word.len());
+        words.push((&word[..end], &word[end..]));
+        rest = &word[end..];
+    }
+    words
 }

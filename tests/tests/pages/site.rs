@@ -6,10 +6,10 @@ use deepclone_common::http;
 use deepclone_common::listener::{BoundListener, Exposure};
 use deepclone_common::readiness::ProcessReadiness;
 use deepclone_coordinator::access::layer::Gate;
-use deepclone_coordinator::metrics::Gauges;
+use deepclone_coordinator::metrics::CoordinatorMetrics;
 use deepclone_coordinator::pages::access::{PageAccess, PageListener};
 use deepclone_coordinator::pages::routes::routes;
-use deepclone_coordinator::replications::metrics::FleetMetrics;
+use deepclone_coordinator::replications::metrics::{FleetMetrics, rows};
 use deepclone_coordinator::replications::view::FleetView;
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::Epoch;
@@ -64,13 +64,12 @@ impl Site {
         });
         let stop = CancellationToken::new();
         let (_, ready) = watch::channel(ProcessReadiness::default());
-        let gauges = Gauges::default();
-        gauges.show(&Machine::new(Epoch(1), Limits::default()));
-        let mut registry = gauges.registry();
+        let (metrics, mut catalog) = CoordinatorMetrics::of_process(None);
+        metrics.show(&Machine::new(Epoch(1), Limits::default()));
         let (_, known) = watch::channel(fleet.as_ref().ok().cloned());
-        registry.register_collector(Box::new(FleetMetrics::new(known)));
+        catalog.collect(rows(), Box::new(FleetMetrics::new(known)));
         let pages = routes(Arc::new(data), access, Gate::default());
-        tokio::spawn(http::serve(listener, registry, pages, ready, None, stop.clone()));
+        tokio::spawn(http::serve(listener, catalog, pages, ready, None, stop.clone()));
         Self { address, _stop: stop.drop_guard() }
     }
 

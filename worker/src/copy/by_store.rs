@@ -9,6 +9,7 @@ use deepclone_common::connections::{OneStore, Side};
 use deepclone_common::store::copying::{CopyRange, checksummed};
 use deepclone_common::store::error::{StoreError, StoreErrorKind};
 use deepclone_common::store::literal::ObjectPath;
+use deepclone_common::store::operation::StoreOperation;
 use deepclone_common::store::requests::describe;
 use deepclone_common::store::stored_checksum::StoredChecksum;
 use deepclone_core::copy_plan::PartPlan;
@@ -147,7 +148,7 @@ async fn copy_part(
     range: CopyRange,
 ) -> Result<PartId, StoreError> {
     let _slot = context.slot_of_store(range.length).await;
-    let mut retry = ObjectRetry::new(&context.counts);
+    let mut retry = ObjectRetry::new(&context.counts, Side::Target, StoreOperation::Copy);
     loop {
         context.lease.renewed().await;
         let error = match upload.copy_part(number, range.clone()).await {
@@ -176,7 +177,7 @@ async fn checksum_at_target(
 
 /// Describes an object with its checksum, whatever is verified: receipts need it.
 async fn seen(context: &TaskContext, side: Side, at: &ObjectPath) -> Result<Described, StoreError> {
-    retrying(&context.counts, || {
+    retrying(&context.counts, (side, StoreOperation::Head), || {
         context.counts.read_at(side);
         describe(context.store_of(side), at)
     })

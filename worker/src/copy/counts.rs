@@ -5,12 +5,15 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use deepclone_common::connections::Side;
 use deepclone_common::store::error::StoreError;
+use deepclone_common::store::operation::StoreOperation;
+use deepclone_common::store::retry::RetriedRequest;
 use deepclone_core::receipt::AttemptCounts;
 
+use crate::metrics::WorkerMetrics;
 use crate::slots::meter::Meter;
 
 /// What a task has done so far, repeats included.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Counts {
     pub(crate) bytes_read: AtomicU64,
     pub(crate) bytes_written: AtomicU64,
@@ -27,18 +30,49 @@ pub(crate) struct Counts {
     bytes_flowing: AtomicU64,
     /// Counts the same for the task's route.
     meter: Arc<Meter>,
+    /// Shows the same to operators.
+    pub(super) metrics: WorkerMetrics,
+    /// The names of the connections, for metrics and logs.
+    source: Arc<str>,
+    target: Arc<str>,
 }
 
 impl Counts {
-    /// Counts that the route's meter shares.
-    pub(crate) fn new(meter: Arc<Meter>) -> Self {
-        Self { meter, ..Self::default() }
+    /// Counts that the route's meter and the worker's metrics share.
+    pub(crate) fn new(meter: Arc<Meter>, metrics: WorkerMetrics) -> Self {
+        Self {
+            bytes_read: AtomicU64::default(),
+            bytes_written: AtomicU64::default(),
+            requests: AtomicU32::default(),
+            source_requests: AtomicU32::default(),
+            target_reads: AtomicU32::default(),
+            bytes_begun: AtomicU64::default(),
+            bytes_found: AtomicU64::default(),
+            bytes_flowing: AtomicU64::default(),
+            meter,
+            metrics,
+            source: Arc::default(),
+            target: Arc::default(),
+        }
+    }
+
+    /// Returns the same for a copy between these connections.
+    pub(crate) fn between(self, source: &str, target: &str) -> Self {
+        Self { source: source.into(), target: target.into(), ..self }
+    }
+
+    /// Returns what a request asks of the store of a side.
+    pub(crate) fn asked(&self, side: Side, operation: StoreOperation) -> RetriedRequest {
+        let store = match side {
+            Side::Source => &self.source,
+            Side::Target => &self.target,
+        };
+        RetriedRequest::new(operation, Arc::clone(store))
     }
 
     /// A request reads or describes an object.
     pub(crate) fn read_at(&self, side: Side) {
-        self.meter.request();
-        self.requests.fetch_add(1, Ordering::Relaxed);
+        self.request();
         let of_side = match side {
             Side::Source => &self.source_requests,
             Side::Target => &self.target_reads,
@@ -48,7 +82,12 @@ impl Counts {
 
     /// A request to the target does anything else.
     pub(crate) fn write(&self) {
+        self.request();
+    }
+
+    fn request(&self) {
         self.meter.request();
+        self.metrics.requests.inc();
         self.requests.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -69,11 +108,13 @@ impl Counts {
 
     pub(crate) fn read(&self, bytes: usize) {
         self.meter.read(bytes as u64);
+        self.metrics.bytes_read.inc_by(bytes as u64);
         self.bytes_read.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
     pub(crate) fn wrote(&self, bytes: u64) {
         self.meter.wrote();
+        self.metrics.bytes_written.inc_by(bytes);
         self.bytes_written.fetch_add(bytes, Ordering::Relaxed);
     }
 
@@ -85,11 +126,13 @@ impl Counts {
     /// A write has taken some bytes.
     pub(crate) fn flows(&self, bytes: u64) {
         self.bytes_flowing.fetch_add(bytes, Ordering::Relaxed);
+        self.metrics.bytes_flowing.inc_by(signed(bytes));
     }
 
     /// A write that had taken so many bytes has ended.
     pub(crate) fn flowed(&self, bytes: u64) {
         self.bytes_flowing.fetch_sub(bytes, Ordering::Relaxed);
+        self.metrics.bytes_flowing.dec_by(signed(bytes));
     }
 
     /// Bytes that are at the target or on their way into a write, repeats included: how far the
@@ -103,4 +146,8 @@ impl Counts {
     pub(crate) fn failed(&self, error: &StoreError) {
         self.meter.failed(error.kind);
     }
+}
+
+fn signed(bytes: u64) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
 }

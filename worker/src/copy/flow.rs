@@ -74,6 +74,13 @@ impl Source {
     }
 }
 
+impl Drop for State {
+    /// A copy that is given up has no end of its own.
+    fn drop(&mut self) {
+        self.write_ended();
+    }
+}
+
 impl State {
     fn write_ended(&mut self) {
         self.counts.flowed(std::mem::take(&mut self.flowing));

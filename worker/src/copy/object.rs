@@ -3,7 +3,9 @@
 
 use std::sync::atomic::Ordering;
 
+use deepclone_common::connections::Side;
 use deepclone_common::store::error::{StoreError, StoreErrorKind};
+use deepclone_common::store::operation::StoreOperation;
 use deepclone_core::copy_plan::CopyPlan;
 use deepclone_core::limits::HELD_OBJECT_BYTES_MAX;
 use deepclone_core::receipt::{ObjectReceipt, Proof, TaskFailureKind};
@@ -135,7 +137,7 @@ async fn put_held(
     let key = &object.target.key;
     let source = reading.source().clone();
     let (chunks, digests) = reading.collect().await?;
-    let mut retry = ObjectRetry::new(&context.counts);
+    let mut retry = ObjectRetry::new(&context.counts, Side::Target, StoreOperation::Put);
     // A write whose answer was lost may have been done.
     let mut is_lost = false;
     let at_target = loop {
@@ -177,7 +179,7 @@ async fn put_flowing(
     let key = &object.target.key;
     let source = reading.source().clone();
     let from = Source::new(reading);
-    let mut retry = ObjectRetry::new(&context.counts);
+    let mut retry = ObjectRetry::new(&context.counts, Side::Target, StoreOperation::Put);
     // Of all bytes, once they were read to their end.
     let mut digests = None;
     let mut is_lost = false;

@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
+use deepclone_common::connections::Side;
 use deepclone_common::store::error::{StoreError, StoreErrorKind};
+use deepclone_common::store::operation::StoreOperation;
 use object_store::multipart::PartId;
 
 use super::context::TaskContext;
@@ -52,7 +54,7 @@ pub(crate) async fn copy_part(
         }
     };
     let from = Source::new(reading);
-    let mut retry = ObjectRetry::new(&context.counts);
+    let mut retry = ObjectRetry::new(&context.counts, Side::Target, StoreOperation::PutPart);
     loop {
         context.lease.renewed().await;
         let put = upload.put_part(number, range.start, from.flow(context).await?).await;

@@ -1,6 +1,8 @@
 //! Large objects: an upload is opened, its parts are copied, and it is made an object.
 
+use deepclone_common::connections::Side;
 use deepclone_common::store::error::{StoreError, StoreErrorKind};
+use deepclone_common::store::operation::StoreOperation;
 use deepclone_common::store::stored_checksum::StoredChecksum;
 use deepclone_core::copy_plan::PartPlan;
 use deepclone_core::receipt::TaskFailureKind;
@@ -85,7 +87,7 @@ pub(crate) async fn open(
 ) -> Result<Result<OpenedUpload, StoreError>, CopyError> {
     let key = &object.target.key;
     let mut openings = 0;
-    let open = retrying(&context.counts, || {
+    let open = retrying(&context.counts, (Side::Target, StoreOperation::OpenUpload), || {
         openings += 1;
         context.target.open(&object.target)
     });
@@ -220,7 +222,7 @@ pub(crate) async fn finish(
     parts: &[PartId],
 ) -> Result<Finished, CopyError> {
     let key = &object.target.key;
-    let mut retry = ObjectRetry::new(&context.counts);
+    let mut retry = ObjectRetry::new(&context.counts, Side::Target, StoreOperation::CompleteUpload);
     let mut is_lost = false;
     loop {
         // A completion that was sent is waited for: an abort beside it may lose the object.

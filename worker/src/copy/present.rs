@@ -7,6 +7,7 @@ mod tests;
 use deepclone_common::connections::Side;
 use deepclone_common::store::error::{StoreError, StoreErrorKind};
 use deepclone_common::store::literal::ObjectPath;
+use deepclone_common::store::operation::StoreOperation;
 use deepclone_common::store::requests::{describe, describe_by_size};
 use deepclone_core::evidence::{Described, Prior, Verdict, judge};
 use deepclone_core::receipt::{ObjectReceipt, Proof};
@@ -95,7 +96,7 @@ pub(crate) async fn described(
     side: Side,
     at: &ObjectPath,
 ) -> Result<Described, StoreError> {
-    retrying(&context.counts, || async {
+    retrying(&context.counts, (side, StoreOperation::Head), || async {
         context.counts.read_at(side);
         let store = context.store_of(side);
         match context.verification {

@@ -4,6 +4,7 @@ use std::io::Read;
 
 use deepclone_common::connections::Side;
 use deepclone_common::store::error::{StoreError, StoreErrorKind};
+use deepclone_common::store::operation::StoreOperation;
 use futures::StreamExt;
 use object_store::{GetOptions, GetResultPayload, ObjectStore};
 
@@ -50,7 +51,8 @@ pub(crate) async fn compare(
     expected: Expected,
     counts: &Counts,
 ) -> Result<Compared, CopyError> {
-    match retrying(counts, || compare_once(store, object, expected, counts)).await {
+    let asked = (Side::Target, StoreOperation::Get);
+    match retrying(counts, asked, || compare_once(store, object, expected, counts)).await {
         Ok(found) => Ok(found),
         Err(error) if error.kind == StoreErrorKind::NotFound => Ok(Compared::Absent),
         Err(error) => Err(CopyError::target(&object.key, &error)),

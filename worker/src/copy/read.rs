@@ -14,6 +14,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use deepclone_common::connections::Side;
 use deepclone_common::store::error::{StoreError, StoreErrorKind};
+use deepclone_common::store::operation::StoreOperation;
 use deepclone_common::store::requests::Wanted;
 use deepclone_common::store::stored_checksum::StoredChecksum;
 use deepclone_core::receipt::TaskFailureKind;
@@ -114,7 +115,7 @@ impl Reading {
     ) -> Result<Self, CopyError> {
         let store = Arc::clone(&context.source.store);
         let (key, counts) = (&object.key, Arc::clone(&context.counts));
-        let mut retry = ObjectRetry::new(&context.counts);
+        let mut retry = ObjectRetry::new(&context.counts, Side::Source, StoreOperation::Get);
         let answer = loop {
             let mut options = request(range.clone(), known.etag());
             if range.is_none() && context.verification != Verification::Size {
@@ -148,7 +149,7 @@ impl Reading {
             digests: Digests::new(context.second_digest()),
             stored,
             pieces: pieces_of(answer),
-            retry: ObjectRetry::new(&context.counts),
+            retry: ObjectRetry::new(&context.counts, Side::Source, StoreOperation::Get),
             cut_at: 0,
             counts,
             lane: context.lane.clone(),
@@ -259,7 +260,7 @@ impl Reading {
         let key = &self.object.key;
         let came = self.digests.size();
         if came - self.cut_at >= PROGRESS_BYTES {
-            self.retry = ObjectRetry::new(&self.counts);
+            self.retry = ObjectRetry::new(&self.counts, Side::Source, StoreOperation::Get);
         }
         self.cut_at = came;
         loop {

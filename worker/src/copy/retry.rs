@@ -4,7 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use deepclone_common::connections::Side;
 use deepclone_common::store::error::StoreError;
+use deepclone_common::store::operation::StoreOperation;
 use deepclone_common::store::retry::{self, Patience, Retry};
 
 use super::counts::Counts;
@@ -16,8 +18,10 @@ pub(crate) struct ObjectRetry {
 }
 
 impl ObjectRetry {
-    pub(crate) fn new(counts: &Arc<Counts>) -> Self {
-        Self { retry: Retry::new(Patience::OBJECT), counts: Arc::clone(counts) }
+    /// Of a request that asks this of the store of a side.
+    pub(crate) fn new(counts: &Arc<Counts>, side: Side, operation: StoreOperation) -> Self {
+        let asked = counts.asked(side, operation);
+        Self { retry: Retry::new(Patience::OBJECT, asked), counts: Arc::clone(counts) }
     }
 
     /// Counts an attempt that failed. Returns the pause before the next one, or `None` when the
@@ -34,6 +38,7 @@ impl ObjectRetry {
 /// That of the last attempt.
 pub(crate) async fn retrying<T, F>(
     counts: &Counts,
+    (side, operation): (Side, StoreOperation),
     mut request: impl FnMut() -> F,
 ) -> Result<T, StoreError>
 where
@@ -43,5 +48,5 @@ where
         let answer = request();
         async { answer.await.inspect_err(|error| counts.failed(error)) }
     };
-    retry::retrying(Patience::OBJECT, attempt).await
+    retry::retrying(Patience::OBJECT, counts.asked(side, operation), attempt).await
 }

@@ -29,6 +29,7 @@ use super::target::Target;
 use super::task::copy_task;
 use crate::budget::Budget;
 use crate::lease::LeaseClock;
+use crate::metrics::WorkerMetrics;
 use crate::options::WorkerLimits;
 use crate::slots::lane::Lane;
 
@@ -71,7 +72,7 @@ pub(super) type Faults<'a> = &'a [(&'static str, u32, Fault)];
 pub(super) fn case(source: Faults<'_>, target: Faults<'_>) -> Case {
     let (source, target) = (Faulty::new(source), Faulty::new(target));
     let lane = lane(256 << 20);
-    let counts = Arc::new(Counts::new(lane.meter()));
+    let counts = Arc::new(Counts::new(lane.meter(), WorkerMetrics::default()));
     let (objects, uploads) = (Arc::clone(&target), Arc::clone(&target));
     let streaming = StreamingStore::new(objects, uploads, Streaming::Collected);
     let opened = Opened { table: table(&target), writes: Writes::Store(streaming) };

@@ -6,6 +6,8 @@ use std::sync::Mutex;
 
 use deepclone_common::config::Config;
 use deepclone_common::connections::Side;
+use deepclone_common::metrics::catalog::Catalog;
+use deepclone_common::metrics::exposition::classic;
 use deepclone_core::evidence::Prior;
 use deepclone_core::ids::{Attempt, Epoch, JobId, TaskFingerprint};
 use deepclone_core::job_limits::JobShare;
@@ -206,6 +208,7 @@ struct Running {
     folder: tempfile::TempDir,
     shutdown: CancellationToken,
     worker: tokio::task::JoinHandle<Result<(), Failure>>,
+    catalog: Catalog,
 }
 
 fn running(setup: impl Fn(&Fake)) -> Running {
@@ -218,7 +221,8 @@ fn running(setup: impl Fn(&Fake)) -> Running {
         fake.grants.lock().unwrap().push_back(grant(&connections, folder.path(), number));
     }
     setup(&fake);
-    let metrics = WorkerMetrics::default();
+    let mut catalog = Catalog::default();
+    let metrics = WorkerMetrics::new(&mut catalog);
     let limits = WorkerLimits::of(1 << 20, 512, None);
     let (name, drain_max) = ("w".to_owned(), Duration::from_secs(5));
     let options = WorkerOptions { name, limits, drain_max, metrics };
@@ -233,7 +237,7 @@ fn running(setup: impl Fn(&Fake)) -> Running {
         registered,
         shutdown.clone(),
     ));
-    Running { fake, connections, folder, shutdown, worker }
+    Running { fake, connections, folder, shutdown, worker, catalog }
 }
 
 impl Running {
@@ -259,9 +263,24 @@ impl Running {
 async fn what_is_granted_is_copied_and_reported_and_the_worker_leaves_when_told() {
     let running = running(|_| {});
     running.all_reported().await;
+    let text = classic(running.catalog.registry()).unwrap();
+    for line in [
+        "deepclone_worker_registered 1",
+        "deepclone_worker_registrations_total 1",
+        "deepclone_worker_tasks_done_total 3",
+        "deepclone_worker_objects_done_total 3",
+        "deepclone_worker_read_bytes_total 9",
+        "deepclone_worker_written_bytes_total 9",
+        "deepclone_worker_flowing_bytes 0",
+        "deepclone_worker_buffer_bytes 0",
+        "deepclone_worker_buffer_limit_bytes 1048576",
+    ] {
+        assert!(text.lines().any(|found| found == line), "no {line} in\n{text}");
+    }
     running.shutdown.cancel();
     running.worker.await.unwrap().unwrap();
     assert_eq!(running.fake.left_with.lock().unwrap().clone(), Some(Vec::new()));
+    assert!(classic(running.catalog.registry()).unwrap().contains("deepclone_worker_registered 0"));
 }
 
 #[tokio::test]

@@ -116,6 +116,11 @@ impl Lane {
         self.budget.flow(self.job.bandwidth(), bytes).await;
     }
 
+    /// How many slots are used now.
+    pub(crate) fn used(&self) -> u32 {
+        self.turns.lock().used
+    }
+
     /// True while no slot is used or waited for.
     pub(crate) fn is_idle(&self) -> bool {
         let mut state = self.turns.lock();

@@ -93,11 +93,15 @@ async fn sample_all(shared: Arc<LanesShared>) {
             let elapsed = sampled_at.elapsed();
             sampled_at += elapsed;
             let lanes: Vec<NamedLane> = shared.lock().values().cloned().collect();
+            let mut is_idle = true;
             for NamedLane { source, target, lane } in &lanes {
                 let slots = lane.sample(elapsed);
-                shared.metrics.slots(source, target, slots);
+                let used = lane.used();
+                shared.metrics.slots(source, target, slots, used);
+                // The last sample shows no slot in use.
+                is_idle &= used == 0 && lane.is_idle();
             }
-            if lanes.iter().all(|named| named.lane.is_idle()) {
+            if is_idle {
                 break;
             }
         }

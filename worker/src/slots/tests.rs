@@ -1,5 +1,7 @@
 //! Lanes whose copies are sleeps: no store is needed to see how many run at once.
 
+use deepclone_common::metrics::catalog::Catalog;
+use deepclone_common::metrics::exposition::classic;
 use deepclone_common::store::error::StoreErrorKind;
 use deepclone_core::job_limits::JobShare;
 use deepclone_core::limits::{SLOTS_FIRST, SLOTS_MAX};
@@ -207,9 +209,8 @@ async fn copy(lane: Lane, number: u64) {
 
 #[tokio::test(start_paused = true)]
 async fn a_far_store_soon_gets_many_slots_and_the_metric_shows_it() {
-    let metrics = WorkerMetrics::default();
-    let mut registry = prometheus_client::registry::Registry::default();
-    metrics.register(&mut registry);
+    let mut catalog = Catalog::default();
+    let metrics = WorkerMetrics::new(&mut catalog);
     let lanes = Lanes::new(budget(1 << 30), metrics);
     let begun = Instant::now();
     let mut copies = JoinSet::new();
@@ -220,8 +221,17 @@ async fn a_far_store_soon_gets_many_slots_and_the_metric_shows_it() {
     // 128 slots take 5 seconds.
     let elapsed = begun.elapsed();
     assert!(elapsed < Duration::from_millis(2_500), "{elapsed:?}");
-    let mut text = String::new();
-    prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
-    let line = "deepclone_worker_slots{source=\"source-1\",target=\"target-2\"} 512";
-    assert!(text.lines().any(|found| found == line), "{text}");
+    let shown = |name: &str| {
+        let text = classic(catalog.registry()).unwrap();
+        let series = format!("{name}{{source=\"source-1\",target=\"target-2\"}} ");
+        let found = text.lines().find_map(|line| line.strip_prefix(&series));
+        found.map(|number| number.parse::<u32>().unwrap())
+    };
+    assert_eq!(shown("deepclone_worker_slots"), Some(512));
+    // The copies are over: so many were at work in the last interval, and none is in the next.
+    tokio::time::sleep(2 * INTERVAL).await;
+    assert_eq!(shown("deepclone_worker_slots_used"), Some(0));
+    let _slot = lanes.of(&spec(1, 2)).slot(1).await;
+    tokio::time::sleep(2 * INTERVAL).await;
+    assert_eq!(shown("deepclone_worker_slots_used"), Some(1));
 }

@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex};
 
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::{JobId, PlanDigest, TaskFingerprint};
-use deepclone_core::machine::Progress;
 use deepclone_core::reason::Reason;
 use deepclone_core::receipt::TaskFailureKind;
 use serde_json::Value;
@@ -31,7 +30,9 @@ fn line(fact: &Fact) -> Value {
     let captured = Captured::default();
     let writer = captured.clone();
     let lines = tracing_subscriber::fmt().json().with_writer(move || writer.clone()).finish();
-    tracing::subscriber::with_default(lines, || tell(fact));
+    let mut story = JobStory::new(None);
+    let progress = Progress::default();
+    tracing::subscriber::with_default(lines, || tell(fact, &mut story, &progress));
     let bytes = captured.0.lock().unwrap();
     serde_json::from_slice::<Value>(&bytes).unwrap()["fields"].take()
 }
@@ -58,6 +59,7 @@ fn what_is_not_there_is_left_out_and_what_is_there_is_shown_plainly() {
         Fact::CancelRequested { job },
         Fact::Limited { job, limits: JobLimits::default() },
         Fact::Limited { job, limits: JobLimits { concurrency: Some(1), ..Default::default() } },
+        Fact::PublishIntended { job },
         Fact::Published { job, version: 0 },
         ended(End::Succeeded { source_version: 0, replica_version: 0, up_to_date: true }),
         ended(End::Failed(Failure::new(Reason::Internal, "it failed").with("key", "a"))),

@@ -9,6 +9,7 @@ mod invariants;
 mod late;
 mod leases;
 mod life;
+mod notices;
 mod random_events;
 mod recovery;
 mod replan;
@@ -95,6 +96,7 @@ pub(super) struct Rig {
     pub(super) facts: Vec<Fact>,
     /// The answers to reports: known, and what was refused.
     pub(super) heard: Vec<(bool, Vec<GrantKey>)>,
+    pub(super) noticed: Vec<Notice>,
 }
 
 impl Rig {
@@ -104,11 +106,11 @@ impl Rig {
 
     pub(super) fn with(limits: Limits) -> Self {
         let machine = Machine::new(Epoch(1), limits);
-        Self { machine, now: 1_000, facts: Vec::new(), heard: Vec::new() }
+        Self { machine, now: 1_000, facts: Vec::new(), heard: Vec::new(), noticed: Vec::new() }
     }
 
-    /// Applies an event; returns what is to be done, without [`Action::Changed`] and the answers
-    /// to reports.
+    /// Applies an event; returns what is to be done, without [`Action::Changed`], the answers to
+    /// reports, and what is noticed.
     pub(super) fn step(&mut self, event: Event) -> Vec<Action> {
         let mut actions = Vec::new();
         self.machine.step(Moment(self.now), event, &mut actions);
@@ -119,9 +121,13 @@ impl Rig {
             Action::Heard { known, refused, .. } => Some((*known, refused.clone())),
             _ => None,
         }));
-        let is_told =
-            |action: &Action| matches!(action, Action::Changed { .. } | Action::Heard { .. });
-        actions.retain(|action| !is_told(action));
+        self.noticed.extend(actions.iter().filter_map(|action| match action {
+            Action::Noticed(notice) => Some(*notice),
+            _ => None,
+        }));
+        actions.retain(|action| {
+            !matches!(action, Action::Changed { .. } | Action::Heard { .. } | Action::Noticed(_))
+        });
         self.note_facts(&actions);
         actions
     }

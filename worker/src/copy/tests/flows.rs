@@ -71,3 +71,26 @@ async fn two_states_of_an_object_are_never_mixed() {
     let error = source.flow(&case.context).await.map(drop).unwrap_err();
     assert_eq!(error.kind, TaskFailureKind::SourceChanged, "{error}");
 }
+
+#[tokio::test]
+async fn the_metrics_show_a_copy_while_it_runs() {
+    let body = bytes_of(4 * MIB);
+    let (case, _, _folder) = case_from_disk(&body);
+    let metrics = &case.context.counts.metrics;
+    let shown = || (metrics.bytes_read.get(), metrics.bytes_flowing.get(), metrics.requests.get());
+    assert_eq!(shown(), (0, 0, 0));
+    let source = source(&case, None, body.len()).await;
+    let mut flow = source.flow(&case.context).await.unwrap();
+    for taken in 1..=2 {
+        flow.pieces.next().await.unwrap().unwrap();
+        let bytes = taken * MIB as u64;
+        assert_eq!(shown(), (bytes, bytes.cast_signed(), 1), "they grow with each piece");
+    }
+    // A copy that is given up has nothing under way any more.
+    drop(flow);
+    drop(source);
+    assert_eq!(shown(), (2 * MIB as u64, 0, 1));
+    assert_eq!(metrics.bytes_written.get(), 0);
+    case.context.counts.wrote(MIB as u64);
+    assert_eq!(metrics.bytes_written.get(), MIB as u64);
+}

@@ -8,6 +8,7 @@ use object_store::path::Path;
 use tempfile::TempDir;
 
 use super::*;
+use crate::metrics::WorkerMetrics;
 
 /// A table in `root/t`, and the folder `outside` beside the root.
 fn scratch() -> (TempDir, DiskTarget) {
@@ -23,7 +24,8 @@ fn scratch() -> (TempDir, DiskTarget) {
         uri: "file:t".to_owned(),
     };
     let folder = LocalFolder::new(root, path);
-    (scratch, DiskTarget { table, folder, counts: Arc::default() })
+    let counts = Counts::new(Arc::default(), WorkerMetrics::default());
+    (scratch, DiskTarget { table, folder, counts: Arc::new(counts) })
 }
 
 fn object(target: &DiskTarget, key: &str) -> ObjectKey {
