@@ -15,6 +15,7 @@
 //! * `counts` – what a result says of a copy that is not whole, and of one that took repeats
 //! * `replicas` – standing orders whose target refuses, or is emptied
 //! * `killed` – what a worker read that is killed
+//! * `logs`  – the lines that operators read
 //! * `standing` – a coordinator with a replication between two such stores
 //! * `bounds` – memory and bandwidth
 
@@ -25,6 +26,7 @@ mod bounds;
 mod counts;
 mod doctor;
 mod killed;
+mod logs;
 mod names;
 mod passing;
 mod reads;

@@ -1,11 +1,13 @@
-//! The board for Grafana that comes with the documentation, against what `/metrics` has.
+//! The boards for Grafana that come with the documentation, against what `/metrics` has.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use deepclone_common::metrics::catalog::MetricKind;
 use serde_json::Value;
 
 use crate::alerts::promtool;
+use crate::figures::{sections, words};
 use crate::samples::fleet;
 use crate::site::Site;
 
@@ -19,9 +21,12 @@ struct Query {
     legend: String,
 }
 
-fn board() -> Value {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/dashboards/replications.json");
-    serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
+const BOARDS: [&str; 2] = ["replications", "operation"];
+
+fn board(name: &str) -> Value {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/dashboards");
+    let text = std::fs::read_to_string(folder.join(format!("{name}.json"))).unwrap();
+    serde_json::from_str(&text).unwrap()
 }
 
 fn text<'a>(value: &'a Value, key: &str) -> &'a str {
@@ -49,15 +54,24 @@ fn queries(board: &Value) -> Vec<Query> {
     found
 }
 
-/// Returns what `/metrics` has, with the label that Prometheus adds.
+/// Returns what the processes have, with the label that Prometheus adds. The values of a label are
+/// those that a coordinator of replications shows; none means that any may come.
 async fn metrics() -> Metrics {
     let body = Site::of(fleet()).await.get("/metrics").await.body;
     let mut metrics = Metrics::new();
+    for row in sections().into_iter().flat_map(|(_, rows)| rows) {
+        let labels = row.labels.iter().chain(&["instance"]).map(|label| (*label).to_owned());
+        let labels: BTreeMap<_, _> = labels.map(|label| (label, BTreeSet::new())).collect();
+        if row.kind == MetricKind::Histogram {
+            let of_bucket = [("le".to_owned(), BTreeSet::new())].into_iter().chain(labels.clone());
+            metrics.insert(format!("{}_bucket", row.name), of_bucket.collect());
+        }
+        metrics.insert(row.name.to_owned(), labels);
+    }
     for line in body.lines().filter(|line| line.starts_with("deepclone_")) {
         let (series, _) = line.rsplit_once(' ').unwrap();
         let (name, labels) = series.split_once('{').unwrap_or((series, "}"));
         let known = metrics.entry(name.to_owned()).or_default();
-        known.entry("instance".into()).or_default();
         for (label, value) in matchers(labels.strip_suffix('}').unwrap()) {
             known.entry(label).or_default().insert(value);
         }
@@ -74,26 +88,13 @@ fn matchers(selector: &str) -> Vec<(String, String)> {
     pairs.collect()
 }
 
-/// Returns the words of a text, each with what follows it.
-fn words(text: &str) -> Vec<(&str, &str)> {
-    let is_inner = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let mut words = Vec::new();
-    let mut rest = text;
-    while let Some(start) = rest.find(is_inner) {
-        let word = &rest[start..];
-        let end = word.find(|c| !is_inner(c)).unwrap_or(word.len());
-        words.push((&word[..end], &word[end..]));
-        rest = &word[end..];
-    }
-    words
-}
-
-/// Says what of a query no coordinator has.
+/// Says what of a query no process has.
 fn mistakes(query: &Query, metrics: &Metrics) -> Vec<String> {
     let mut mistakes = Vec::new();
     let mut labels = BTreeSet::new();
     let words = words(&query.expression);
-    for (metric, after) in words.iter().filter(|(word, _)| word.starts_with("deepclone_")) {
+    let is_metric = |word: &str| word.starts_with("deepclone_") || word.starts_with("process_");
+    for (metric, after) in words.iter().filter(|(word, _)| is_metric(word)) {
         let Some(known) = metrics.get(*metric) else {
             mistakes.push(format!("no metric {metric}"));
             continue;
@@ -103,7 +104,8 @@ fn mistakes(query: &Query, metrics: &Metrics) -> Vec<String> {
         for (label, value) in matchers(selector.map_or("", |(selector, _)| selector)) {
             let values = known.get(&label);
             let is_known = |value: &str| {
-                value.starts_with('$') || values.is_some_and(|values| values.contains(value))
+                value.starts_with('$')
+                    || values.is_some_and(|values| values.is_empty() || values.contains(value))
             };
             if values.is_none() || !value.split('|').all(is_known) {
                 mistakes.push(format!("no {metric} has {label}={value}"));
@@ -121,8 +123,9 @@ fn mistakes(query: &Query, metrics: &Metrics) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn the_board_shows_what_coordinators_have() {
-    let (metrics, queries) = (metrics().await, queries(&board()));
+async fn the_boards_show_what_processes_have() {
+    let metrics = metrics().await;
+    let queries: Vec<_> = BOARDS.iter().flat_map(|name| queries(&board(name))).collect();
     let mistakes: Vec<_> = queries.iter().flat_map(|query| mistakes(query, &metrics)).collect();
     assert!(mistakes.is_empty(), "{}", mistakes.join("\n"));
     // What is on the board in another form: the answer of one replication in that of its group and
@@ -134,12 +137,15 @@ async fn the_board_shows_what_coordinators_have() {
         "deepclone_replications",
         "deepclone_replications_recovery_point_timestamp_seconds",
     ];
-    let of_replications = metrics.keys().filter(|name| name.starts_with("deepclone_replication"));
     let is_shown = |name: &str| {
         queries.iter().any(|query| words(&query.expression).iter().any(|(word, _)| *word == name))
     };
+    let names = sections().into_iter().flat_map(|(_, rows)| rows).map(|row| match row.kind {
+        MetricKind::Histogram => format!("{}_bucket", row.name),
+        MetricKind::Counter | MetricKind::Gauge => row.name.to_owned(),
+    });
     let missing: Vec<_> =
-        of_replications.filter(|name| !is_shown(name) && !apart.contains(&name.as_str())).collect();
+        names.filter(|name| !is_shown(name) && !apart.contains(&name.as_str())).collect();
     assert!(missing.is_empty(), "no panel shows {missing:?}");
 }
 
@@ -164,10 +170,12 @@ async fn a_board_of_other_metrics_is_noticed() {
 #[test]
 fn prometheus_understands_the_queries() {
     let mut rules = "groups:\n  - name: board\n    rules:\n".to_owned();
-    for (number, query) in queries(&board()).iter().enumerate() {
+    let queries = BOARDS.iter().flat_map(|name| queries(&board(name)));
+    for (number, query) in queries.enumerate() {
         let expression = query.expression.replace("$__rate_interval", "1m");
         let expression = expression.replace("$__range", "1d");
         let expression = expression.replace("$coordinator", ".*").replace("$replication", ".*");
+        let expression = expression.replace("$worker", ".*");
         rules += &format!("      - record: board:{number}\n        expr: >-\n");
         rules += &format!("          {expression}\n");
     }
@@ -176,18 +184,22 @@ fn prometheus_understands_the_queries() {
 
 #[test]
 fn each_panel_has_its_place() {
-    let board = board();
+    let boards = BOARDS.map(board);
+    let panels = boards.iter().zip(BOARDS).flat_map(|(board, name)| {
+        board["panels"].as_array().unwrap().iter().map(move |panel| (name, panel))
+    });
     let mut taken = BTreeSet::new();
     let mut ids = BTreeSet::new();
-    for panel in board["panels"].as_array().unwrap() {
+    for (name, panel) in panels {
         let place = &panel["gridPos"];
         let [x, y, w, h] = ["x", "y", "w", "h"].map(|key| place[key].as_u64().unwrap());
         assert!(x + w <= 24, "{} is too wide", panel["title"]);
         for column in x..x + w {
             for row in y..y + h {
-                assert!(taken.insert((column, row)), "{} covers another panel", panel["title"]);
+                let place = (name, column, row);
+                assert!(taken.insert(place), "{} covers another panel", panel["title"]);
             }
         }
-        assert!(ids.insert(panel["id"].as_u64().unwrap()));
+        assert!(ids.insert((name, panel["id"].as_u64().unwrap())));
     }
 }
