@@ -26,6 +26,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
+use deepclone_core::visible::{is_hidden, visible};
 
 use args::{CommandLine, OutputFormat};
 use render::{error, output};
@@ -66,10 +67,20 @@ fn refused(refusal: &clap::Error, arguments: &[OsString]) -> u8 {
             error::report(&Failure::new(Reason::InvalidArgument, message), OutputFormat::Json)
         }
         _ => {
-            let _ = refusal.print();
+            // clap repeats the arguments as they are: without its colours every line is shown safe.
+            let text = text.to_string();
+            match text.contains(|c: char| c != '\n' && is_hidden(c)) {
+                true => output::aside(&lines(&text)),
+                false => drop(refusal.print()),
+            }
             Reason::InvalidArgument.row().exit
         }
     }
+}
+
+/// Returns the lines of a text with what cannot be seen as escapes.
+fn lines(text: &str) -> String {
+    text.lines().map(visible).collect::<Vec<_>>().join("\n")
 }
 
 /// Returns true when a command line that could not be parsed has `--output json`.

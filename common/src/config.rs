@@ -314,7 +314,7 @@ impl Config {
             // Display would quote the line, and with it a secret.
             let start = error.span().map_or(0, |span| span.start.min(text.len()));
             let line = text.as_bytes()[..start].iter().filter(|byte| **byte == b'\n').count() + 1;
-            let message = format!("line {line}: {}", error.message().replace('\n', " "));
+            let message = format!("line {line}: {}", error.message());
             Failure::new(Reason::InvalidArgument, message)
         };
         let whole: toml::Table = toml::from_str(text).map_err(failure)?;

@@ -111,7 +111,7 @@ fn parse(text: &str) -> Result<PriceTable, String> {
     let file: FileTable = toml::from_str(text).map_err(|error| {
         let start = error.span().map_or(0, |span| span.start.min(text.len()));
         let line = text.as_bytes()[..start].iter().filter(|byte| **byte == b'\n').count() + 1;
-        format!("line {line}: {}", error.message().replace('\n', " "))
+        format!("line {line}: {}", error.message())
     })?;
     if file.name.trim().is_empty() {
         return Err("name: it is empty: estimates are shown with it".to_owned());

@@ -1,8 +1,13 @@
-//! Logs: to stderr, as text on a terminal and as JSON lines elsewhere.
+//! Logs: to stderr, as text on a terminal and as JSON lines elsewhere. An event is one line, and
+//! shows what it quotes from outside with what cannot be seen as escapes.
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal, Write};
 
+use deepclone_core::visible::{one_line, visible, visible_json};
+use tracing::Subscriber;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::field::MakeExt as _;
+use tracing_subscriber::fmt::format;
 
 /// Starts the log of this process; a second call changes nothing. `DEEPCLONE_LOG` holds a filter in
 /// the syntax of [`EnvFilter`]; `default_filter` applies when it is unset or malformed.
@@ -10,11 +15,105 @@ pub fn init(default_filter: &str) {
     let filter = std::env::var("DEEPCLONE_LOG").unwrap_or_default();
     let filter = EnvFilter::try_new(if filter.is_empty() { default_filter } else { &filter })
         .unwrap_or_else(|_| EnvFilter::new(default_filter));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // Fails only when another subscriber is installed already, which then stays.
-    let _started = if std::io::stderr().is_terminal() {
-        builder.try_init()
-    } else {
-        builder.json().try_init()
+    let _started = match io::stderr().is_terminal() {
+        true => tracing::subscriber::set_global_default(text_lines(filter, io::stderr)),
+        false => tracing::subscriber::set_global_default(json_lines(filter, io::stderr)),
     };
+}
+
+/// Writes events as text for people.
+fn text_lines<O: Write>(
+    filter: EnvFilter,
+    writer: impl Fn() -> O + Send + Sync + 'static,
+) -> impl Subscriber + Send + Sync {
+    let fields = format::debug_fn(|writer, field, value| {
+        let value = format!("{value:?}");
+        match field.name() {
+            "message" => write!(writer, "{}", one_line(&value)),
+            name => write!(writer, "{name}={}", visible(&value)),
+        }
+    });
+    let fields = fields.delimited(" ");
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).fmt_fields(fields);
+    builder.with_writer(writer).finish()
+}
+
+/// Writes events as JSON for programs.
+fn json_lines<O: Write>(
+    filter: EnvFilter,
+    writer: impl Fn() -> O + Send + Sync + 'static,
+) -> impl Subscriber + Send + Sync {
+    let writer = move || VisibleJson(writer());
+    tracing_subscriber::fmt().with_env_filter(filter).json().with_writer(writer).finish()
+}
+
+/// Writes JSON lines, of which it is given whole ones, with what cannot be seen as escapes.
+struct VisibleJson<W>(W);
+
+impl<W: Write> Write for VisibleJson<W> {
+    fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
+        self.0.write_all(visible_json(&String::from_utf8_lossy(lines)).as_bytes())?;
+        Ok(lines.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Returns the lines of a log of one event that quotes `text` in every way.
+    fn logged(is_text: bool, text: &str) -> String {
+        let kept = Kept::default();
+        let (filter, to) = (EnvFilter::new("info"), kept.clone());
+        let subscriber: Box<dyn Subscriber + Send + Sync> = match is_text {
+            true => Box::new(text_lines(filter, move || to.clone())),
+            false => Box::new(json_lines(filter, move || to.clone())),
+        };
+        tracing::subscriber::with_default(subscriber, || {
+            let error = io::Error::other(text);
+            tracing::warn!(%error, table = text, size = 3, worker = %text, "lost {text}");
+        });
+        String::from_utf8(std::mem::take(&mut kept.0.lock().unwrap())).unwrap()
+    }
+
+    #[test]
+    fn an_event_is_one_line_and_hides_nothing() {
+        for text in ["a\nb", "\u{1b}[2J", "\u{9b}2J", "a\u{202e}b", "\r\0\u{7f}", "\u{2028}"] {
+            for is_text in [true, false] {
+                let lines = logged(is_text, text);
+                let line = lines.strip_suffix('\n').unwrap();
+                // The colours of the level and the time are of the log itself.
+                let own = ["\u{1b}[2m", "\u{1b}[0m", "\u{1b}[33m"];
+                let line = own.iter().fold(line.to_owned(), |line, own| line.replace(own, ""));
+                assert!(!line.contains(deepclone_core::visible::is_hidden), "{line:?}");
+                if !is_text {
+                    let event: serde_json::Value = serde_json::from_str(&line).unwrap();
+                    assert_eq!(event["fields"]["table"], *text, "JSON keeps the text itself");
+                }
+            }
+        }
+        let shown = logged(true, "orders");
+        let fields = "lost orders error=orders table=\"orders\" size=3 worker=orders";
+        assert!(shown.contains(fields), "{shown}");
+    }
 }

@@ -154,3 +154,4 @@ pub mod standing;
 pub mod task;
 pub mod turn;
 pub mod unix_time;
+pub mod visible;

@@ -242,6 +242,25 @@ pub const FEATURE_NAME_BYTES_MAX: usize = 128;
 pub const SPEC_BYTES_MAX: usize = 64 << 10;
 /// Bytes of the message of a failed task; what is longer is cut: a key of 1 KiB may be in it.
 pub const FAILURE_MESSAGE_BYTES_MAX: usize = 1 << 10;
+/// Bytes of the message of any failure; what is longer is cut: it is for people.
+pub const FAILURE_LINE_BYTES_MAX: usize = 8 << 10;
+/// Bytes of a failure's message in a gRPC status. It stands in headers, twice and encoded, and many
+/// clients take 16 KiB of those.
+pub const STATUS_MESSAGE_BYTES_MAX: usize = 2 << 10;
+/// Bytes of all details of a failure in a gRPC status, for the same reason; longer ones are cut.
+pub const STATUS_DETAILS_BYTES_MAX: usize = 3 << 10;
+
+// What is read of a table's log.
+
+/// Bytes of a file of a log that is read whole: a commit, a checkpoint, a file of deletion vectors.
+/// A table of some ten million files has a checkpoint of such a size.
+pub const LOG_FILE_BYTES_MAX: u64 = 8 << 30;
+/// Bytes of a commit from one line end to the next: an action with the largest schema has a few MiB.
+pub const LOG_LINE_BYTES_MAX: u64 = 64 << 20;
+/// Bytes of a hint or of the figures of one version, which some writers let grow with the schema.
+pub const SMALL_FILE_BYTES_MAX: u64 = 64 << 20;
+/// Bytes of all live files of a table: the sum must be a number that everybody can hold.
+pub const TABLE_BYTES_MAX: u64 = i64::MAX as u64;
 
 // What a file of replications may hold.
 

@@ -95,7 +95,7 @@ impl DeltaError {
     /// Converts the error to the form that clients see.
     #[must_use]
     pub fn failure(&self) -> Failure {
-        let message = self.to_string().replace(['\n', '\r'], " ");
+        let message = self.to_string();
         match self {
             Self::NotATable { .. } => Failure::new(Reason::NotADeltaTable, message),
             Self::Damaged { file, .. } => {

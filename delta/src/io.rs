@@ -1,6 +1,8 @@
 //! Requests to a table's store, retried as `common` decides; a put-if-absent never is, for only
 //! reading it back settles an unknown outcome (I5).
 
+mod bounded;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -24,6 +26,8 @@ use object_store::{
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use tokio::runtime::{Handle, RuntimeFlavor};
+
+pub use bounded::ReadBound;
 
 use crate::error::DeltaError;
 
@@ -65,11 +69,15 @@ fn unnameable(relative: &str) -> DeltaError {
     DeltaError::Path { path: relative.to_owned(), problem }
 }
 
-/// Reads the object at `relative`; `None` when it is absent.
+/// Reads the object at `relative` within the bound; `None` when it is absent.
 ///
 /// # Errors
-/// When the store cannot be read.
-pub async fn get(table: &TableStore, relative: &str) -> Result<Option<Fetched>, DeltaError> {
+/// When the store cannot be read, or the object is beyond the bound.
+pub async fn get(
+    table: &TableStore,
+    relative: &str,
+    bound: ReadBound,
+) -> Result<Option<Fetched>, DeltaError> {
     let key = key(table, relative)?;
     let fetch = || {
         let (store, key) = (Arc::clone(&table.store), key.clone());
@@ -77,13 +85,33 @@ pub async fn get(table: &TableStore, relative: &str) -> Result<Option<Fetched>, 
             let result = store.get(&key).await?;
             let modified_ms = result.meta.last_modified.timestamp_millis();
             let etag = result.meta.e_tag.clone();
-            Ok::<_, Error>(Fetched { bytes: result.bytes().await?, modified_ms, etag })
+            let bytes = bounded::collect(result, bound).await?;
+            Ok::<_, Error>(bytes.map(|bytes| Fetched { bytes, modified_ms, etag }))
         }
     };
     match retrying(Patience::LOG, table.asked(StoreOperation::Get), fetch).await {
-        Ok(fetched) => Ok(Some(fetched)),
+        Ok(Ok(fetched)) => Ok(Some(fetched)),
+        Ok(Err(problem)) => Err(DeltaError::damaged(relative, problem)),
         Err(error) if error.kind == StoreErrorKind::NotFound => Ok(None),
         Err(error) => Err(storage("reading", table, relative, &error)),
+    }
+}
+
+/// Reads a small object whose content is a help and no need; `None` when it is absent, or larger
+/// than any such object.
+///
+/// # Errors
+/// When the store cannot be read.
+pub(crate) async fn get_hint(
+    table: &TableStore,
+    relative: &str,
+) -> Result<Option<Fetched>, DeltaError> {
+    match get(table, relative, ReadBound::SMALL).await {
+        Err(error @ DeltaError::Damaged { .. }) => {
+            tracing::warn!(%error, table = table.uri, "a hint is not read");
+            Ok(None)
+        }
+        settled => settled,
     }
 }
 
@@ -396,7 +424,7 @@ mod tests {
             let table = TableStore { store, root: Path::default(), uri: "memory:///t".into() };
             let absent = format!("deepclone-absent-{}", uuid::Uuid::new_v4());
             let bytes_read = AtomicU64::new(0);
-            assert!(get(&table, &absent).await.unwrap().is_none());
+            assert!(get(&table, &absent, ReadBound::LOG).await.unwrap().is_none());
             assert!(get_ranges(&table, &absent, &[0..1, 2..3]).await.unwrap().is_none());
             assert!(sha256(&table, &absent).await.unwrap().is_none());
             assert!(!exists(&table, &absent).await.unwrap());

@@ -9,7 +9,7 @@
 //!
 //! <https://github.com/delta-io/delta/blob/master/PROTOCOL.md#add-file-and-remove-file>
 
-use percent_encoding::percent_decode_str;
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 
 use crate::error::DeltaError;
 
@@ -18,6 +18,24 @@ pub const LOG_FOLDER: &str = "_delta_log";
 /// The folder of hint and ledger beside a replica's log.
 const OUR_FOLDER: &str = "_deepclone";
 const SIDECAR_FOLDER: &str = "_delta_log/_sidecars";
+
+/// The characters that a path of the log encodes: those that a URI's path cannot hold, and `%`.
+const ENCODED: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'%')
+    .add(b'<')
+    .add(b'>')
+    .add(b'?')
+    .add(b'[')
+    .add(b'\\')
+    .add(b']')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
 
 /// A path of the log after its one decoding.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +53,17 @@ pub fn decode(root_uri: &str, path: &str) -> Result<DecodedPath, DeltaError> {
         return Ok(DecodedPath { key: path.to_owned() });
     }
     taken_apart(root_uri, path)
+}
+
+/// Encodes the key as a path of a log. A colon in the first segment is encoded too, so that it is
+/// not read as the end of a scheme.
+#[must_use]
+pub fn encode(key: &str) -> String {
+    let encoded = utf8_percent_encode(key, ENCODED).to_string();
+    match encoded.split_once('/') {
+        Some((first, rest)) => format!("{}/{rest}", first.replace(':', "%3A")),
+        None => encoded.replace(':', "%3A"),
+    }
 }
 
 fn taken_apart(root_uri: &str, path: &str) -> Result<DecodedPath, DeltaError> {

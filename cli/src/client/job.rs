@@ -236,7 +236,8 @@ fn version(wire: Option<i64>, field: &str) -> Result<i64, Failure> {
 
 fn failure_of(wire: v1::Failure) -> Failure {
     let reason = Reason::from_name(&wire.reason).unwrap_or(Reason::Internal);
-    Failure { reason, message: wire.message, details: wire.details.into_iter().collect() }
+    let details = wire.details.into_iter().collect();
+    Failure { details, ..Failure::new(reason, wire.message) }
 }
 
 impl From<v1::Progress> for JobProgress {

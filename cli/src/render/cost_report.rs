@@ -1,6 +1,7 @@
 //! The answer of `deepclone cost`: as a table, as JSON and as rows with commas.
 
 use deepclone_core::failure::Failure;
+use deepclone_core::visible::visible;
 use serde::Serialize;
 
 use super::cost::{self, SentObject};
@@ -159,12 +160,13 @@ fn csv(report: &CostReport, by: CostBy) -> String {
     lines.join("\n")
 }
 
-/// A cell as RFC 4180 writes it. One that a spreadsheet would take for a formula begins with an
+/// A cell as RFC 4180 writes it, on one line. One that a spreadsheet would take for a formula begins with an
 /// apostrophe.
 fn quoted(cell: &str) -> String {
     let is_formula = cell.starts_with(['=', '+', '@', '\t', '\r']);
-    let cell = if is_formula { format!("'{cell}") } else { cell.to_owned() };
-    match cell.contains([',', '"', '\n', '\r']) {
+    let cell = visible(cell);
+    let cell = if is_formula { format!("'{cell}") } else { cell.into_owned() };
+    match cell.contains([',', '"']) {
         true => format!("\"{}\"", cell.replace('"', "\"\"")),
         false => cell,
     }

@@ -1,6 +1,7 @@
 //! The answers of `deepclone replication apply` and `diff`: what becomes of each replication.
 
 use deepclone_core::failure::Failure;
+use deepclone_core::visible::visible;
 use serde::Serialize;
 
 use super::{CommandOutput, table, units};
@@ -74,7 +75,7 @@ pub fn grid(set: &SetChanges) -> String {
     let mut text = table::grid(["CHANGE", "NAME", ">TABLES", ">TO COPY", "WHAT"], &rows);
     for change in changes {
         for notice in &change.notices {
-            text.push_str(&format!("\nnote: {}: {}", change.name, table::plain(notice)));
+            text.push_str(&format!("\nnote: {}: {}", visible(&change.name), visible(notice)));
         }
     }
     text

@@ -3,12 +3,12 @@
 use deepclone_common::store::redact::redact;
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
+use deepclone_core::visible::{one_line, visible_json};
 use serde::Serialize;
 
 use crate::args::OutputFormat;
 use crate::client::status::REQUEST;
 use crate::render::output;
-use crate::render::table::plain;
 
 /// The detail with a hint from the place that failed, which knows more than the reason.
 pub const HINT: &str = "hint";
@@ -29,10 +29,10 @@ pub fn report(failure: &Failure, format: OutputFormat) -> u8 {
 /// Returns `error: …`, then `hint: …` and `request: …` if there are any.
 #[must_use]
 pub fn text(failure: &Failure) -> String {
-    let mut text = format!("error: {}", plain(&redact(&failure.message)));
+    let mut text = format!("error: {}", one_line(&redact(&failure.message)));
     for (word, line) in [("hint", hint(failure)), ("request", request(failure))] {
         if let Some(line) = line {
-            text = format!("{text}\n {word}: {}", plain(&redact(line)));
+            text = format!("{text}\n {word}: {}", one_line(&redact(line)));
         }
     }
     text
@@ -58,7 +58,7 @@ pub fn json(failure: &Failure) -> String {
     let message = redact(&failure.message);
     let (code, reason, request_id) = (row.exit, row.name, request(failure));
     let object = Object { error: Inner { code, reason, message, request_id } };
-    serde_json::to_string(&object).unwrap_or_default()
+    visible_json(&serde_json::to_string(&object).unwrap_or_default()).into_owned()
 }
 
 /// Returns the id by which an operator finds the coordinator's lines about it.

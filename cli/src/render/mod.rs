@@ -26,6 +26,7 @@ pub mod worker;
 
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
+use deepclone_core::visible::visible_json;
 use serde::Serialize;
 
 /// The output of a command on stdout, and its exit code.
@@ -49,7 +50,7 @@ impl CommandOutput {
     pub fn new(text: String, object: &impl Serialize) -> Result<Self, Failure> {
         let json = serde_json::to_string(object)
             .map_err(|error| Failure::new(Reason::Internal, format!("no JSON: {error}")))?;
-        Ok(Self { text, json, csv: None, exit: 0 })
+        Ok(Self { text, json: visible_json(&json).into_owned(), csv: None, exit: 0 })
     }
 }
 

@@ -5,10 +5,10 @@ use std::fmt::Write;
 use std::io::IsTerminal;
 use std::time::Duration;
 
+use deepclone_core::visible::one_line;
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::output;
-use super::table::plain;
 use crate::client::job::{JobInfo, JobStatus};
 
 const COPYING: &str = "{msg} {wide_bar} {bytes}/{total_bytes}  {prefix}  {bytes_per_sec}  {left}";
@@ -65,7 +65,7 @@ impl ProgressLine {
 
     /// Prints a line above the progress.
     pub fn note(&self, text: &str) {
-        self.bar.suspend(|| output::aside(&plain(text)));
+        self.bar.suspend(|| output::aside(&one_line(text)));
     }
 
     /// Removes the progress line.

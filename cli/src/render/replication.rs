@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use deepclone_core::failure::Failure;
+use deepclone_core::visible::visible;
 use serde::Serialize;
 
 use super::cost::{self, CostObject, SentObject};
@@ -119,7 +120,7 @@ struct NotReadyObject<'a> {
 /// # Errors
 /// As [`CommandOutput::new`].
 pub fn one(replication: &ReplicationInfo) -> Result<CommandOutput, Failure> {
-    let mut text = vec![table::plain(&replication.name), table::pairs(&rows(replication))];
+    let mut text = vec![visible(&replication.name).into_owned(), table::pairs(&rows(replication))];
     if !replication.tables.is_empty() {
         text.push(tables(&replication.tables));
     }

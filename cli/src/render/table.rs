@@ -1,10 +1,12 @@
-//! Plain tables: columns of spaces, no frames, no control characters.
+//! Plain tables: columns of spaces, no frames, nothing that cannot be seen.
+
+use deepclone_core::visible::visible;
 
 /// Writes labels and values, one pair on a line.
 #[must_use]
 pub fn pairs(rows: &[(&str, String)]) -> String {
     let width = rows.iter().map(|(label, _)| label.chars().count()).max().unwrap_or(0);
-    let lines = rows.iter().map(|(label, value)| format!("  {label:<width$}  {}", plain(value)));
+    let lines = rows.iter().map(|(label, value)| format!("  {label:<width$}  {}", visible(value)));
     lines.collect::<Vec<_>>().join("\n")
 }
 
@@ -14,7 +16,7 @@ pub fn grid<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -> String
     let right = headings.map(|heading| heading.starts_with('>'));
     let headings = headings.map(|heading| heading.trim_start_matches('>').to_owned());
     let rows: Vec<[String; N]> = std::iter::once(headings)
-        .chain(rows.iter().map(|row| row.each_ref().map(|c| plain(c))))
+        .chain(rows.iter().map(|row| row.each_ref().map(|c| visible(c).into_owned())))
         .collect();
     let mut widths = [0; N];
     for row in &rows {
@@ -32,12 +34,6 @@ pub fn grid<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -> String
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// Replaces control characters: a file's name must not move the cursor.
-#[must_use]
-pub fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -45,7 +41,7 @@ mod tests {
     #[test]
     fn pairs_and_grids_line_up() {
         let text = pairs(&[("files", "12".to_owned()), ("job", "a\u{1b}[2Jb".to_owned())]);
-        assert_eq!(text, "  files  12\n  job    a\u{fffd}[2Jb");
+        assert_eq!(text, "  files  12\n  job    a\\u{1b}[2Jb");
         let rows = [["1".to_owned(), "über".to_owned()], ["10".to_owned(), String::new()]];
         assert_eq!(grid([">version", "name"], &rows), "version  name\n      1  über\n     10");
         assert_eq!(grid(["a", "b"], &[]), "a  b");

@@ -2,6 +2,7 @@
 
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
+use deepclone_core::visible::visible;
 use deepclone_delta::verify::{Difference, DifferenceKind, SecondOpinion, VerifyReport};
 use serde::Serialize;
 
@@ -103,7 +104,7 @@ fn text(source: &str, target: &str, report: &VerifyReport) -> String {
     let mut lines = vec![head, table::pairs(&rows)];
     for found in report.differences.iter().take(SHOWN_MAX) {
         let kind = kind_name(found.kind);
-        lines.push(table::plain(&format!("{kind}  {}: {}", found.subject, found.detail)));
+        lines.push(format!("{kind}  {}: {}", visible(&found.subject), visible(&found.detail)));
     }
     if differences > SHOWN_MAX {
         let more = differences - SHOWN_MAX;

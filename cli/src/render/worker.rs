@@ -1,6 +1,7 @@
 //! The answers of `worker list` and `worker drain`.
 
 use deepclone_core::failure::Failure;
+use deepclone_core::visible::visible;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -88,9 +89,9 @@ fn grid(workers: &[WorkerInfo]) -> String {
             let until = aside.until_time_ms.and_then(units::time).unwrap_or_default();
             text.push_str(&format!(
                 "\n{}: set aside for the connection {} until {until}: {}",
-                table::plain(&worker.name),
-                table::plain(&aside.connection),
-                table::plain(&aside.reason)
+                visible(&worker.name),
+                visible(&aside.connection),
+                visible(&aside.reason)
             ));
         }
     }

@@ -58,7 +58,7 @@ fn parse(text: &str, open: &OpenKeys) -> Result<AccessPolicy, String> {
     let file: AccessFile = toml::from_str(text).map_err(|error| {
         let start = error.span().map_or(0, |span| span.start.min(text.len()));
         let line = text.as_bytes()[..start].iter().filter(|byte| **byte == b'\n').count() + 1;
-        format!("line {line}: {}", error.message().replace('\n', " "))
+        format!("line {line}: {}", error.message())
     })?;
     if file.principals.is_empty() {
         return Err("it names nobody: write [[principals]]".to_owned());

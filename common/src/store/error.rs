@@ -7,6 +7,7 @@
 use std::io;
 use std::time::Duration;
 
+use deepclone_core::visible::visible;
 use object_store::Error;
 use object_store::client::{HttpError, HttpErrorKind};
 
@@ -309,7 +310,8 @@ pub(super) fn between<'a>(text: &'a str, open: &str, close: &str) -> Option<&'a 
 
 /// Returns one line of bounded length without secrets.
 pub(super) fn one_line(text: &str) -> String {
-    redact_line(text).chars().take(MESSAGE_CHARS_MAX).collect()
+    let line = redact_line(text);
+    visible(&line).chars().take(MESSAGE_CHARS_MAX).collect()
 }
 
 #[cfg(test)]

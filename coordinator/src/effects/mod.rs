@@ -167,7 +167,7 @@ pub async fn guarded<T>(effect: impl Future<Output = Result<T, Failure>>) -> Res
                 .or_else(|| panic.downcast_ref::<String>().cloned())
                 .unwrap_or_default();
             let message = format!("a step of the sync panicked, which is a bug: {what}");
-            Err(Failure::new(Reason::Internal, message.replace('\n', " ")))
+            Err(Failure::new(Reason::Internal, message))
         }
     }
 }

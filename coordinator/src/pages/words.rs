@@ -1,9 +1,9 @@
 //! Writes numbers and names for people.
 
-use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use deepclone_core::visible::visible;
 use maud::Render;
 
 /// A text from outside, with its control characters and those that change the direction of text
@@ -15,30 +15,6 @@ impl Render for Visible<'_> {
     fn render_to(&self, buffer: &mut String) {
         visible(self.0).as_ref().render_to(buffer);
     }
-}
-
-/// Writes characters that cannot be seen, or that hide others, as `\u{202e}`.
-pub(super) fn visible(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(is_hidden) {
-        return Cow::Borrowed(text);
-    }
-    let mut shown = String::with_capacity(text.len() + 8);
-    for c in text.chars() {
-        if is_hidden(c) {
-            shown.extend(c.escape_unicode());
-        } else {
-            shown.push(c);
-        }
-    }
-    Cow::Owned(shown)
-}
-
-fn is_hidden(c: char) -> bool {
-    let is_invisible = matches!(c,
-        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-        | '\u{e0000}'..='\u{e007f}');
-    c.is_control() || is_invisible
 }
 
 /// Writes a number as `1,004`.

@@ -10,6 +10,7 @@ use deepclone_core::limits::{
     TASK_OBJECTS_MAX, UPLOAD_ID_BYTES_MAX, URI_BYTES_MAX, WORKER_NAME_BYTES_MAX,
     WORKER_VERSION_BYTES_MAX,
 };
+use deepclone_core::visible::{cut, one_line};
 use deepclone_proto::convert::WireError;
 use deepclone_proto::v1;
 use prost::Message as _;
@@ -96,19 +97,8 @@ pub(super) fn held(field: &'static str, count: usize) -> Result<(), WireError> {
 
 /// Cuts a worker's message, which is shown to clients and kept with the job, to one short line.
 fn one_short_line(message: &mut String) {
-    if message.len() > FAILURE_MESSAGE_BYTES_MAX {
-        let cut = (0..=FAILURE_MESSAGE_BYTES_MAX - ELLIPSIS.len())
-            .rev()
-            .find(|&at| message.is_char_boundary(at));
-        message.truncate(cut.unwrap_or(0));
-        message.push_str(ELLIPSIS);
-    }
-    if message.contains(char::is_control) {
-        *message = message.replace(char::is_control, " ");
-    }
+    *message = cut(one_line(message), FAILURE_MESSAGE_BYTES_MAX).into_owned();
 }
-
-const ELLIPSIS: &str = "…";
 
 fn bytes(field: &'static str, text: &str, most: usize) -> Result<(), WireError> {
     size(field, text.len(), most)

@@ -55,6 +55,6 @@ impl StateError {
             Some(cause) => format!("{self}: {cause}"),
             None => self.to_string(),
         };
-        Failure::new(reason, message.replace('\n', " "))
+        Failure::new(reason, message)
     }
 }

@@ -2,6 +2,7 @@
 //! rest stays verbatim, so that numbers keep their digits.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
@@ -23,12 +24,9 @@ impl<'a> Fields<'a> {
         let place = place.into();
         let object: Object<'a> =
             serde_json::from_str(text).map_err(|error| ParseError::json(&place, &error))?;
-        let mut entries: Vec<(Cow<'a, str>, &RawValue)> = Vec::with_capacity(object.0.len());
-        for (key, value) in object.0 {
-            if entries.iter().any(|(other, _)| *other == key) {
-                return Err(ParseError(format!("{place}.{key} is there twice")));
-            }
-            entries.push((key, value));
+        let mut entries = object.0;
+        if let Some(key) = repeated(&entries) {
+            return Err(ParseError(format!("{place}.{key} is there twice")));
         }
         entries.retain(|(_, value)| value.get() != "null");
         Ok(Self { place, entries })
@@ -71,10 +69,23 @@ impl<'a> Fields<'a> {
 pub(super) fn repeats_a_key(place: &str, text: &str) -> Result<bool, ParseError> {
     let object: Object<'_> =
         serde_json::from_str(text).map_err(|error| ParseError::json(place, &error))?;
-    let mut keys: Vec<&str> = object.0.iter().map(|(key, _)| key.as_ref()).collect();
-    keys.sort_unstable();
-    Ok(keys.windows(2).any(|pair| pair[0] == pair[1]))
+    Ok(repeated(&object.0).is_some())
 }
+
+/// Returns the first key that is there a second time.
+fn repeated<'a>(entries: &'a [(Cow<'_, str>, &RawValue)]) -> Option<&'a str> {
+    if entries.len() <= FEW_KEYS {
+        let mut keys = entries.iter().enumerate();
+        let found =
+            keys.find(|(at, (key, _))| entries[..*at].iter().any(|(other, _)| other == key));
+        return found.map(|(_, (key, _))| key.as_ref());
+    }
+    let mut known = HashSet::with_capacity(entries.len());
+    entries.iter().map(|(key, _)| key.as_ref()).find(|key| !known.insert(*key))
+}
+
+/// So many keys are compared with each other faster than they are hashed.
+const FEW_KEYS: usize = 32;
 
 struct Object<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 

@@ -78,7 +78,8 @@ pub(super) fn metrics(figures: SourceFigures, difference: &FileDifference) -> Cl
 /// Counts the six figures, given the source's at the last sync.
 pub(super) fn metrics_after(before: SourceFigures, difference: &FileDifference) -> CloneMetrics {
     let changed = changed(difference);
-    let after = |before: u64, more: u64, less: u64| (before + more).saturating_sub(less);
+    let after =
+        |before: u64, more: u64, less: u64| before.saturating_add(more).saturating_sub(less);
     CloneMetrics {
         source_table_size: after(
             before.source_table_size,
@@ -106,7 +107,7 @@ fn changed(difference: &FileDifference) -> CloneMetrics {
 }
 
 fn bytes<'a>(adds: impl IntoIterator<Item = &'a Add>) -> u64 {
-    adds.into_iter().map(|add| add.size).sum()
+    adds.into_iter().fold(0, |bytes, add| bytes.saturating_add(add.size))
 }
 
 /// Adds a file again under the replica's spelling of its path: in another spelling, readers would

@@ -12,7 +12,7 @@ use deepclone_common::store::table::TableStore;
 use deepclone_core::ids::JobId;
 
 use crate::error::DeltaError;
-use crate::io;
+use crate::io::{self, ReadBound};
 
 mod entry;
 mod file;
@@ -88,7 +88,7 @@ pub async fn read(
     for (name, _) in io::list(target, FOLDER, None).await? {
         let path = format!("{FOLDER}/{name}");
         // Removed since the listing; without it objects are only read again.
-        let Some(fetched) = io::get(target, &path).await? else { continue };
+        let Some(fetched) = io::get(target, &path, ReadBound::LOG).await? else { continue };
         let entries = io::compute(move || file::decode(&path, fetched.bytes)).await?;
         for entry in entries {
             let is_newer = newest.get(&entry.key).is_none_or(|known| known.seen_ms < entry.seen_ms);

@@ -7,21 +7,23 @@
 //! <https://github.com/delta-io/delta/blob/master/PROTOCOL.md#checkpoints>
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use bytes::Bytes;
 use deepclone_common::store::table::TableStore;
 use futures::{StreamExt, TryStreamExt, stream};
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReaderBuilder};
 use rayon::prelude::*;
 use serde::Deserialize;
 
 use super::named::{self, Names};
 use super::names::log_path;
 use super::segment::CheckpointFiles;
-use super::{columns, row};
+use super::{columns, pages, row};
 use crate::actions::{self, Add, LogAction, Parsed};
 use crate::error::DeltaError;
-use crate::io;
+use crate::io::{self, ReadBound};
 use crate::paths;
 
 /// Files of one checkpoint that are fetched and parsed at once.
@@ -137,7 +139,9 @@ async fn read_files(table: &TableStore, files: Vec<String>) -> Result<Parsed, De
 }
 
 async fn read_file(table: &TableStore, path: String) -> Result<Parsed, DeltaError> {
-    let fetched = io::get(table, &path).await?;
+    let is_json = path.ends_with(".json");
+    let bound = if is_json { ReadBound::COMMIT } else { ReadBound::LOG };
+    let fetched = io::get(table, &path, bound).await?;
     let bytes = fetched.ok_or_else(|| DeltaError::damaged(&path, "it is missing"))?.bytes;
     io::compute(move || parse(&path, &bytes)).await
 }
@@ -164,24 +168,50 @@ fn drop_parsed_of(action: &mut LogAction) {
 fn parse_parquet(bytes: &Bytes) -> Result<Parsed, String> {
     let text = |error: parquet::errors::ParquetError| error.to_string();
     let metadata = columns::open(bytes).map_err(text)?;
+    let (unpacked, unpacked_max) = (AtomicU64::new(0), pages::unpacked_max(bytes.len() as u64));
     let groups: Vec<Parsed> = (0..metadata.metadata().num_row_groups())
         .into_par_iter()
         .map(|group| {
+            let mask = columns::projection(&metadata, group);
+            let rows = rows_at_once(&metadata, group, &mask, bytes)?;
             let reader =
                 ParquetRecordBatchReaderBuilder::new_with_metadata(bytes.clone(), metadata.clone())
-                    .with_projection(columns::projection(&metadata, group))
+                    .with_projection(mask)
                     .with_row_groups(vec![group])
-                    .with_batch_size(ROWS_PER_BATCH)
+                    .with_batch_size(rows)
                     .build()
                     .map_err(text)?;
             let mut parsed = Parsed::default();
             for batch in reader {
-                row::append_actions(&mut parsed, &batch.map_err(|error| error.to_string())?)?;
+                let batch = batch.map_err(|error| error.to_string())?;
+                let all = unpacked.fetch_add(batch.get_array_memory_size() as u64, Relaxed);
+                if all > unpacked_max {
+                    return Err(format!("its rows take {all} bytes and more when they are read"));
+                }
+                row::append_actions(&mut parsed, &batch)?;
             }
             Ok(parsed)
         })
         .collect::<Result<_, String>>()?;
     Ok(Parsed::joined(groups))
+}
+
+/// Checks the pages of a row group that are read, and returns the rows of a batch.
+fn rows_at_once(
+    metadata: &ArrowReaderMetadata,
+    group: usize,
+    mask: &ProjectionMask,
+    bytes: &Bytes,
+) -> Result<usize, String> {
+    let columns = metadata.metadata().row_group(group).columns().iter().enumerate();
+    let mut rows = ROWS_PER_BATCH;
+    for (_, column) in columns.filter(|(leaf, _)| mask.leaf_included(*leaf)) {
+        let (start, length) = column.byte_range();
+        let range = usize::try_from(start).ok().zip(usize::try_from(start + length).ok());
+        let pages = range.and_then(|(start, end)| bytes.get(start..end));
+        rows = pages::check(pages.ok_or("a column lies outside the file")?, rows)?;
+    }
+    Ok(rows)
 }
 
 /// Drops the fields that repeat others as structs, but keeps statistics that have no other form.

@@ -11,14 +11,19 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::RowGroupMetaData;
 use parquet::schema::types::ColumnPath;
 
+use super::pages;
+
 /// How the types of a file's columns are chosen: as Parquet itself has them.
 pub(super) fn options() -> ArrowReaderOptions {
     ArrowReaderOptions::new().with_skip_arrow_metadata(true)
 }
 
-/// Reads the file's metadata and chooses the types of its columns.
+/// Reads the file's metadata, checks it and chooses the types of its columns.
 pub(super) fn open(bytes: &Bytes) -> Result<ArrowReaderMetadata, ParquetError> {
-    typed(ArrowReaderMetadata::load(bytes, options())?)
+    let metadata = ArrowReaderMetadata::load(bytes, options())?;
+    let size = bytes.len() as u64;
+    pages::check_footer(metadata.metadata(), size).map_err(ParquetError::General)?;
+    typed(metadata)
 }
 
 /// Replaces the types that Parquet has for INT96, which Spark uses for timestamps in UTC and which

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::names::commit_path;
 use crate::actions::{self, LogAction, Oddity, Parsed};
 use crate::error::DeltaError;
-use crate::io;
+use crate::io::{self, ReadBound};
 
 /// Commits that one reader fetches at once.
 pub(crate) const COMMITS_AT_ONCE_MAX: usize = 16;
@@ -81,7 +81,9 @@ pub(crate) async fn readable_commit(
 /// When it cannot be read, or is no commit.
 pub async fn read_commit(table: &TableStore, version: u64) -> Result<Option<Commit>, DeltaError> {
     let path = commit_path(version);
-    let Some(io::Fetched { bytes, modified_ms, etag }) = io::get(table, &path).await? else {
+    let Some(io::Fetched { bytes, modified_ms, etag }) =
+        io::get(table, &path, ReadBound::COMMIT).await?
+    else {
         return Ok(None);
     };
     let parse = move || {

@@ -226,7 +226,7 @@ pub(crate) async fn hint(table: &TableStore) -> Result<Option<u64>, DeltaError> 
     struct Hint {
         version: u64,
     }
-    let found = io::get(table, &log_path(LAST_CHECKPOINT)).await?;
+    let found = io::get_hint(table, &log_path(LAST_CHECKPOINT)).await?;
     Ok(found
         .and_then(|found| serde_json::from_slice::<Hint>(&found.bytes).ok())
         .map(|hint| hint.version))

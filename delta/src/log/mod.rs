@@ -12,6 +12,7 @@ mod listing;
 pub(crate) mod named;
 mod names;
 mod newer;
+mod pages;
 mod row;
 mod segment;
 mod stats;

@@ -27,7 +27,7 @@ use parquet::file::metadata::{
 };
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
 
-use super::{columns, row};
+use super::{columns, pages, row};
 use crate::actions::{Add, Parsed};
 use crate::error::DeltaError;
 use crate::{dv, io, paths};
@@ -123,6 +123,8 @@ pub(super) async fn count(
     let mut file = RangedFile::new(table, path, size);
     let metadata = ArrowReaderMetadata::load_async(&mut file, columns::options()).await;
     let metadata = metadata.map_err(|error| cause(&file.failed, path, error.to_string()))?;
+    pages::check_footer(metadata.metadata(), size)
+        .map_err(|problem| DeltaError::damaged(path, problem))?;
     Ok(if has_sidecars(&metadata) { None } else { live_files(metadata.metadata()) })
 }
 
@@ -150,11 +152,13 @@ async fn read_rows(mut file: RangedFile, names: &Arc<Names>) -> Result<Option<Na
     let text = |error: ParquetError| error.to_string();
     let options = columns::options().with_page_index_policy(PageIndexPolicy::Optional);
     let metadata = ArrowReaderMetadata::load_async(&mut file, options).await.map_err(text)?;
+    pages::check_footer(metadata.metadata(), file.size)?;
     let metadata = columns::typed(metadata).map_err(text)?;
+    file.is_open = true;
     if has_sidecars(&metadata) {
         return Ok(None);
     }
-    let mut parsed = Parsed::default();
+    let (mut parsed, mut unpacked) = (Parsed::default(), 0_u64);
     for group in 0..metadata.metadata().num_row_groups() {
         let Some(selection) = selection(metadata.metadata(), group, names) else { continue };
         let filter = RowFilter::new(vec![Box::new(predicate(&metadata, &file, names))]);
@@ -169,6 +173,10 @@ async fn read_rows(mut file: RangedFile, names: &Arc<Names>) -> Result<Option<Na
         }
         let mut batches = builder.build().map_err(text)?;
         while let Some(batch) = batches.try_next().await.map_err(text)? {
+            unpacked = unpacked.saturating_add(batch.get_array_memory_size() as u64);
+            if unpacked > pages::unpacked_max(file.size) {
+                return Err(format!("its rows take {unpacked} bytes and more when they are read"));
+            }
             row::append_actions(&mut parsed, &batch)?;
         }
     }
@@ -319,6 +327,8 @@ struct RangedFile {
     path: String,
     /// Its length in bytes.
     size: u64,
+    /// True once its footer is read: every other range begins with a page.
+    is_open: bool,
     /// Why the store did not answer, beside the text that the reader of Parquet is told.
     failed: Arc<Mutex<Option<DeltaError>>>,
 }
@@ -326,11 +336,17 @@ struct RangedFile {
 impl RangedFile {
     fn new(table: &TableStore, path: &str, size: u64) -> Self {
         let failed = Arc::default();
-        Self { table: table.clone(), path: path.to_owned(), size, failed }
+        Self { table: table.clone(), path: path.to_owned(), size, is_open: false, failed }
     }
 
     async fn fetch(&mut self, ranges: &[Range<u64>]) -> Result<Vec<Bytes>, ParquetError> {
         match io::get_ranges(&self.table, &self.path, ranges).await {
+            Ok(Some(bytes)) if self.is_open => {
+                for pages in &bytes {
+                    pages::check(pages, ROWS_PER_BATCH).map_err(ParquetError::General)?;
+                }
+                Ok(bytes)
+            }
             Ok(Some(bytes)) => Ok(bytes),
             Ok(None) => Err(ParquetError::General("it is missing".to_owned())),
             Err(error) => {

@@ -9,6 +9,10 @@ use crate::paths::LOG_FOLDER;
 /// The name of the checkpoint hint in the log's folder.
 pub const LAST_CHECKPOINT: &str = "_last_checkpoint";
 
+/// The largest version of a table: readers hold it as a signed number of 64 bits, and there must be
+/// a next one.
+const VERSION_MAX: u64 = i64::MAX as u64 - 1;
+
 /// The kind of a log file, by its name. Other files (`.crc`, compactions, `_last_checkpoint`,
 /// sidecars, staged commits, leftovers) have none.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,7 +40,7 @@ impl LogFile {
     /// Parses `name`, relative to `_delta_log`.
     pub(super) fn parse(name: &str) -> Option<Self> {
         let (version, rest) = name.split_once('.')?;
-        let version = digits(version, 20)?;
+        let version = digits(version, 20).filter(|version| *version <= VERSION_MAX)?;
         let pieces: Vec<&str> = rest.split('.').collect();
         match pieces.as_slice() {
             ["json"] => Some(Self::Commit { version }),
@@ -120,6 +124,13 @@ mod tests {
             ("10.json".to_owned(), None),
             ("99999999999999999999.json".to_owned(), None),
             ("+0000000000000000010.json".to_owned(), None),
+            (
+                "09223372036854775806.json".to_owned(),
+                Some(LogFile::Commit { version: VERSION_MAX }),
+            ),
+            ("09223372036854775807.json".to_owned(), None),
+            ("18446744073709551615.json".to_owned(), None),
+            ("18446744073709551615.checkpoint.parquet".to_owned(), None),
         ];
         for (name, wanted) in cases {
             assert_eq!(LogFile::parse(&name), wanted, "{name}");

@@ -6,31 +6,11 @@
 
 use std::collections::BTreeMap;
 
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
-
 use crate::actions::Add;
 use crate::error::DeltaError;
 use crate::file_key::FileKey;
-use crate::paths::is_absolute;
+use crate::paths::{encode, is_absolute};
 use crate::{dv, paths};
-
-/// The characters that a path of the log encodes: those that a URI's path cannot hold, and `%`.
-const ENCODED: &AsciiSet = &CONTROLS
-    .add(b' ')
-    .add(b'"')
-    .add(b'#')
-    .add(b'%')
-    .add(b'<')
-    .add(b'>')
-    .add(b'?')
-    .add(b'[')
-    .add(b'\\')
-    .add(b']')
-    .add(b'^')
-    .add(b'`')
-    .add(b'{')
-    .add(b'|')
-    .add(b'}');
 
 /// Returns the live map with relative paths and relative deletion vectors only, and whether one was
 /// spelled in another way.
@@ -65,16 +45,6 @@ pub(crate) fn relative(
         })
         .collect();
     Ok((files?, is_respelled))
-}
-
-/// Encodes the key as a path of a log. A colon in the first segment is encoded too, so that it is
-/// not read as the end of a scheme.
-pub(super) fn encode(key: &str) -> String {
-    let encoded = utf8_percent_encode(key, ENCODED).to_string();
-    match encoded.split_once('/') {
-        Some((first, rest)) => format!("{}/{rest}", first.replace(':', "%3A")),
-        None => encoded.replace(':', "%3A"),
-    }
 }
 
 #[cfg(test)]

@@ -12,12 +12,13 @@ use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 use sha2::{Digest as _, Sha256};
 
-use super::relocate::{encode, relative};
+use super::relocate::relative;
 use crate::actions::Add;
 use crate::dv;
 use crate::error::DeltaError;
 use crate::file_key::FileKey;
 use crate::hash::hex;
+use crate::paths::encode;
 
 /// The most bytes of a name on a local disk, on Linux and macOS.
 const LOCAL_SEGMENT_BYTES_MAX: usize = 255;

@@ -8,7 +8,7 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime};
 use super::ColumnType;
 
 /// The largest exponent of ten that a number's text may have.
-const EXPONENT_MAX: i32 = 400;
+const EXPONENT_MAX: u32 = 400;
 
 /// A value that is not null. All values of one column are of one variant.
 #[derive(Clone, Debug)]
@@ -92,7 +92,7 @@ impl Exact {
         let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
         let digits = format!("{whole}{fraction}");
         let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-        if !is_number || exponent.abs() > EXPONENT_MAX {
+        if !is_number || exponent.unsigned_abs() > EXPONENT_MAX {
             return None;
         }
         // The place of the point among the digits, with zeros added on both sides.

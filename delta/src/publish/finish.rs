@@ -12,7 +12,7 @@ use super::known;
 use super::last_checkpoint::{self, LastCheckpoint};
 use crate::change_set::ChangeSet;
 use crate::error::DeltaError;
-use crate::io::{self, PutOutcome};
+use crate::io::{self, PutOutcome, ReadBound};
 use crate::log;
 use crate::properties::Maintenance;
 use crate::replica::{hint, synced};
@@ -141,7 +141,7 @@ async fn write_checkpoint(
     let payload = Bytes::from(encoded.bytes).into();
     if let PutOutcome::Unsettled(error) = io::put_if_absent(target, &name, payload).await? {
         // Objects are written whole or not at all, so an object of this size is the checkpoint.
-        let there = io::get(target, &name).await?;
+        let there = io::get(target, &name, ReadBound::LOG).await?;
         if there.is_none_or(|there| there.bytes.len() as u64 != size_in_bytes) {
             return Err(io::storage("writing", target, &name, &error));
         }

@@ -9,8 +9,9 @@ use deepclone_core::reason::Reason;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 
 use crate::change_set::{ChangeSet, NewVector};
+use crate::dv;
 use crate::error::DeltaError;
-use crate::{dv, io};
+use crate::io::{self, ReadBound};
 
 /// Objects that are read at once; writers keep each to a few MiB.
 const OBJECTS_AT_ONCE_MAX: usize = 8;
@@ -37,7 +38,7 @@ async fn check_object(
     object: &str,
     vectors: Vec<&NewVector>,
 ) -> Result<(), DeltaError> {
-    let Some(fetched) = io::get(target, object).await? else { return Ok(()) };
+    let Some(fetched) = io::get(target, object, ReadBound::LOG).await? else { return Ok(()) };
     for NewVector { file, vector, .. } in vectors {
         dv::check_object(vector, &fetched.bytes).map_err(|problem| {
             Failure::new(

@@ -41,7 +41,7 @@ pub(crate) struct ReplicaHint {
 
 /// Reads our hint; a damaged one counts as none.
 pub(crate) async fn read(target: &TableStore) -> Result<Option<ReplicaHint>, DeltaError> {
-    let fetched = io::get(target, REPLICA_HINT).await?;
+    let fetched = io::get_hint(target, REPLICA_HINT).await?;
     Ok(fetched.and_then(|fetched| serde_json::from_slice(&fetched.bytes).ok()))
 }
 

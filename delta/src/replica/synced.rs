@@ -92,7 +92,7 @@ fn same_tag(left: &str, right: &str) -> bool {
 
 /// Reads what the last sync knew; a damaged file, or one of another form, counts as none.
 pub(crate) async fn read(target: &TableStore) -> Result<Option<Synced>, DeltaError> {
-    let fetched = io::get(target, SYNCED).await?;
+    let fetched = io::get_hint(target, SYNCED).await?;
     let file = fetched.and_then(|found| serde_json::from_slice::<File>(&found.bytes).ok());
     Ok(file.filter(|file| file.form == FORM).and_then(File::parsed))
 }

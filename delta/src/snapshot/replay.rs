@@ -12,6 +12,7 @@
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use deepclone_core::limits::TABLE_BYTES_MAX;
 use rayon::prelude::*;
 
 use super::once;
@@ -352,6 +353,7 @@ fn split(
     if let Some([(_, a), (_, b)]) = adds.array_windows().find(|[(a, _), (b, _)]| a == b) {
         return Err(two_spellings(file, &a.path, &b.path));
     }
+    check_sizes(file, &adds)?;
     let live: Live = adds.into_iter().collect();
     let twice = live.iter().zip(live.iter().skip(1)).find(|(a, b)| a.0.path == b.0.path);
     match twice {
@@ -365,6 +367,16 @@ fn split(
         }
         None => Ok((live, tombstones)),
     }
+}
+
+/// Checks that the files' sizes have a sum, for every count of bytes adds some of them.
+fn check_sizes(file: &str, adds: &[(FileKey, Add)]) -> Result<(), DeltaError> {
+    let sum = adds.iter().try_fold(0_u64, |sum, (_, add)| sum.checked_add(add.size));
+    if sum.is_some_and(|sum| sum <= TABLE_BYTES_MAX) {
+        return Ok(());
+    }
+    let problem = format!("up to this version the files have more than {TABLE_BYTES_MAX} bytes");
+    Err(DeltaError::damaged(file, problem))
 }
 
 /// Returns the key of a live file, whose deletion vector must name an object, too.

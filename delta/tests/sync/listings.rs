@@ -103,7 +103,7 @@ async fn what_may_not_be_read_is_a_failure_and_not_absent() {
     store.denied.lock().unwrap().push("t/x".to_owned());
     let bytes_read = AtomicU64::new(0);
     for error in [
-        io::get(&table, "x").await.unwrap_err(),
+        io::get(&table, "x", io::ReadBound::LOG).await.unwrap_err(),
         io::exists(&table, "x").await.unwrap_err(),
         io::describe(&table, "x").await.unwrap_err(),
         io::digest(&table, "x", &bytes_read).await.unwrap_err(),

@@ -253,6 +253,6 @@ impl TryFrom<v1::Failure> for Failure {
     fn try_from(failure: v1::Failure) -> Result<Self, WireError> {
         let reason = Reason::from_name(&failure.reason)
             .ok_or_else(|| WireError::invalid("reason", format!("unknown: {}", failure.reason)))?;
-        Ok(Self { reason, message: failure.message, details: failure.details })
+        Ok(Self { details: failure.details, ..Self::new(reason, failure.message) })
     }
 }

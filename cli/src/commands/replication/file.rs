@@ -42,6 +42,9 @@ pub(super) fn read(path: &Path, context: &CommandContext) -> Result<DeclaredSet,
         .map_err(|error| invalid(format!("{name} cannot be read: {error}")))?;
     let now = UnixTime(Clock::System.now_ms());
     let file = ReplicationFile::read(&name, &text, FileForm::of(path), now);
-    let file = file.map_err(|errors| invalid(errors.to_string()))?;
+    let file = file.map_err(|errors| {
+        let lines: Vec<String> = errors.0.iter().map(ToString::to_string).collect();
+        invalid(lines.join("; "))
+    })?;
     Ok(DeclaredSet { specs: file.specs.clone(), budgets: file.budgets.clone(), file })
 }

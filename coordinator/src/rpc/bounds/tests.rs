@@ -137,7 +137,7 @@ fn reports_are_bounded_and_their_messages_cut() {
     check(cases, |mut message| report(&mut message));
     for (told, kept) in [
         ("short".to_owned(), "short".to_owned()),
-        ("two\nlines\u{1b}[1m".to_owned(), "two lines [1m".to_owned()),
+        ("two\nlines\u{1b}[1m".to_owned(), "two lines\\u{1b}[1m".to_owned()),
         (text(FAILURE_MESSAGE_BYTES_MAX), text(FAILURE_MESSAGE_BYTES_MAX)),
         (text(FAILURE_MESSAGE_BYTES_MAX + 1), text(FAILURE_MESSAGE_BYTES_MAX - 3) + "…"),
         ("é".repeat(FAILURE_MESSAGE_BYTES_MAX), "é".repeat(510) + "…"),

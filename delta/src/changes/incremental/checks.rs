@@ -66,8 +66,8 @@ pub(super) fn is_checkpoint_of(live: &LiveIn, last: &SyncRecord) -> bool {
     let next = live.infos.iter().find_map(|(at, info)| SyncRecord::parse(*at, info.get()));
     let files = match next {
         Some(next) => next.metrics.and_then(|metrics| {
-            let after = metrics.source_num_of_files + metrics.num_removed_files;
-            after.checked_sub(metrics.num_copied_files)
+            let after = metrics.source_num_of_files.checked_add(metrics.num_removed_files);
+            after?.checked_sub(metrics.num_copied_files)
         }),
         None => last.metrics.map(|metrics| metrics.source_num_of_files),
     };
@@ -106,7 +106,7 @@ pub(super) async fn has_figures_of_checksum(
         num_files: u64,
     }
     let name = log::log_path(&format!("{:020}.crc", change_set.source_version));
-    let Some(found) = io::get(source, &name).await? else { return Ok(true) };
+    let Some(found) = io::get_hint(source, &name).await? else { return Ok(true) };
     let Ok(checksum) = serde_json::from_slice::<Checksum>(&found.bytes) else { return Ok(true) };
     let metrics = &change_set.metrics;
     Ok(checksum.table_size_bytes == metrics.source_table_size
