@@ -219,7 +219,7 @@ mod tests {
         let given = ChangeInfo { notices, cost, ..seen("CREATE", 1, 1, Some(1)) };
         let shown = changes(&set(given), false).unwrap();
         assert!(shown.text.contains("1 B, about 3.10 EUR"), "{}", shown.text);
-        let note = "\nnote: shop: its tables are not known: no\u{fffd}\nnothing is changed yet";
+        let note = "\nnote: shop: its tables are not known: no\\u{7}\nnothing is changed yet";
         assert!(shown.text.contains(note), "{}", shown.text);
         let object: serde_json::Value = serde_json::from_str(&shown.json).unwrap();
         let change = &object["changes"][0];

@@ -184,7 +184,8 @@ fn parse_parquet(bytes: &Bytes) -> Result<Parsed, String> {
             let mut parsed = Parsed::default();
             for batch in reader {
                 let batch = batch.map_err(|error| error.to_string())?;
-                let all = unpacked.fetch_add(batch.get_array_memory_size() as u64, Relaxed);
+                let bytes = batch.get_array_memory_size() as u64;
+                let all = unpacked.fetch_add(bytes, Relaxed).saturating_add(bytes);
                 if all > unpacked_max {
                     return Err(format!("its rows take {all} bytes and more when they are read"));
                 }

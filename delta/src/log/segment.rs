@@ -139,7 +139,8 @@ impl Listing {
 }
 
 impl LogSegment {
-    /// Returns the commits after `checkpoint`; all from version 0 on for `None`.
+    /// Returns the commits after `checkpoint` up to the segment's version; all from version 0 on for
+    /// `None`.
     ///
     /// # Errors
     /// The name of the first commit that is needed and missing.
@@ -147,10 +148,16 @@ impl LogSegment {
         let first = checkpoint.map_or(0, |version| version + 1);
         let start = self.commits.partition_point(|(version, _)| *version < first);
         let found = &self.commits[start..];
-        if first <= self.version && found.first().map(|(version, _)| *version) != Some(first) {
-            return Err(commit_name(first));
+        if first > self.version {
+            return Ok(found);
         }
-        Ok(found)
+        match (found.first(), found.last()) {
+            (Some((oldest, _)), Some((newest, _))) if *oldest == first => {
+                // A checkpoint may be all that there is of its version.
+                if *newest == self.version { Ok(found) } else { Err(commit_name(newest + 1)) }
+            }
+            _ => Err(commit_name(first)),
+        }
     }
 }
 
