@@ -8,6 +8,7 @@
 # bench-kills  a sync whose workers are killed, over a link with faults
 # bench-tls  what TLS between coordinator and workers costs
 # mutants  what no test notices of small changes to core and delta: takes hours
+# fuzz   hostile bytes for what reads them: make fuzz SECONDS=600 TARGETS="tables"; needs a nightly Rust
 # histories  random tables by Spark, synced and compared    make histories ARGS="--seeds 0..41"
 
 SHELL := bash
@@ -23,7 +24,7 @@ ALONE := mkdir -p $(CACHE) && flock $(CACHE)/build.lock
 SEEDS ?= 10000
 FIRST ?= $(shell date +%s%N)
 
-.PHONY: run test quick check lint tidy unit deny proto simulate bench bench-scale bench-kills bench-tls mutants histories
+.PHONY: run test quick check lint tidy unit deny proto simulate bench bench-scale bench-kills bench-tls mutants fuzz histories
 
 run:
 	cargo run --release -- $(ARGS)
@@ -85,6 +86,23 @@ mutants: export CARGO_TARGET_DIR = $(CACHE)/mutants
 mutants:
 	command -v cargo-mutants > /dev/null || cargo install cargo-mutants --locked
 	cargo mutants -p deepclone-core -p deepclone-delta --jobs 1 --output $(CACHE) $(ARGS)
+
+# Each target for a bounded time, from its seeds; what it learns is kept in the cache. A failure
+# leaves its input there, too: its path is printed, and the target runs it again as an argument.
+FUZZ := $(CACHE)/fuzz
+TARGETS ?= commits deletion_vectors files messages paths predicates services syncs tables
+SECONDS ?= 60
+
+fuzz: export CARGO_TARGET_DIR = $(FUZZ)/target
+fuzz:
+	rustup toolchain list | grep -q nightly || { echo "make fuzz needs a nightly Rust: rustup toolchain install nightly"; exit 1; }
+	command -v cargo-fuzz > /dev/null || cargo install cargo-fuzz --locked
+	for target in $(TARGETS); do \
+	  mkdir -p $(FUZZ)/corpus/$$target $(FUZZ)/artifacts/$$target fuzz/seeds/$$target; \
+	  cargo +nightly fuzz run --fuzz-dir fuzz --sanitizer none --target-dir $(FUZZ)/target $$target \
+	    $(FUZZ)/corpus/$$target fuzz/seeds/$$target -- -max_total_time=$(SECONDS) -timeout=30 \
+	    -rss_limit_mb=2048 -max_len=20000 -artifact_prefix=$(FUZZ)/artifacts/$$target/ $(ARGS); \
+	done
 
 histories:
 	$(ALONE) cargo build --workspace --locked --bins --tests

@@ -1,7 +1,7 @@
 //! Deletion vectors: a descriptor as JSON on the first line, then the bytes of the file it names.
 #![no_main]
 
-use deepclone_delta::actions::{LogAction, DeletionVector};
+use deepclone_delta::actions::{DeletionVector, LogAction};
 use deepclone_delta::dv;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {

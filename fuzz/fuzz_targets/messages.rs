@@ -6,9 +6,11 @@ use std::fmt::Debug;
 
 use deepclone_coordinator::state;
 use deepclone_core::failure::Failure;
+use deepclone_core::ids::GrantKey;
+use deepclone_core::machine::HeldTask;
 use deepclone_core::replication::{ReplicationSpec, SharedBudgetSpec};
 use deepclone_core::spec::CloneSpec;
-use deepclone_core::task::{Grant, GrantKey, HeldTask, TaskSpec};
+use deepclone_core::task::{Grant, TaskSpec};
 use deepclone_fuzz::check_failure;
 use deepclone_proto::convert::WireError;
 use deepclone_proto::convert::outcome::{outcome_from_wire, outcome_to_wire};

@@ -16,8 +16,10 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
         ("o", ColumnType::Opaque("binary".to_owned())),
     ]
     .into_iter()
-    .map(|(name, column_type)| {
-        PartitionColumn { name: name.to_owned(), physical_name: name.to_owned(), column_type }
+    .map(|(name, column_type)| PartitionColumn {
+        name: name.to_owned(),
+        physical_name: name.to_owned(),
+        column_type,
     })
     .collect();
     let mut lines = text.split('\n');
@@ -33,7 +35,7 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
     let (first, second) = (predicate.matches(&values), again.matches(&values));
     match (first, second) {
         (Ok(first), Ok(second)) => assert_eq!(first, second, "{canonical}"),
-        (Err(error), Err(_)) => check_failure(&error.failure()),
-        (first, second) => panic!("{canonical}: {first:?} {second:?}"),
+        // A value that is none of its column is an error only where the rest does not decide.
+        (Err(error), _) | (_, Err(error)) => check_failure(&error.failure()),
     }
 });

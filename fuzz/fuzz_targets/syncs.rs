@@ -10,9 +10,9 @@ use deepclone_core::ids::JobId;
 use deepclone_delta::error::DeltaError;
 use deepclone_delta::sync::{self, Planned, PublishResult, Within};
 use deepclone_fuzz::{FIRST_COMMIT, SECOND_COMMIT, check_failure, put, run, spec, table};
+use object_store::ObjectStoreExt;
 use object_store::memory::InMemory;
 use object_store::path::Path;
-use object_store::ObjectStoreExt;
 
 const SOURCE: &str = "memory:///s";
 const TARGET: &str = "memory:///t";
@@ -43,11 +43,7 @@ async fn first_sync() -> (InMemory, InMemory) {
     (source.fork(), target.fork())
 }
 
-async fn plan(
-    source: &TableStore,
-    target: &TableStore,
-    job: u128,
-) -> Result<Planned, DeltaError> {
+async fn plan(source: &TableStore, target: &TableStore, job: u128) -> Result<Planned, DeltaError> {
     let job = JobId(uuid::Uuid::from_u128(job));
     sync::plan(source, target, &Within::default(), &spec(SOURCE, TARGET), job).await
 }

@@ -104,4 +104,8 @@ fn a_fallback_needs_every_commit_after_it() {
     let commits = ["3", "4", "9", "10", "11"];
     let segment = listing(&[&checkpoints[..], &commits].concat()).segment(None).unwrap();
     assert_eq!(segment.commits_after(Some(3)).unwrap_err(), "00000000000000000004.json");
+    // The newest checkpoint is all that there is of its version.
+    let segment = listing(&["0", "1", "2.checkpoint.parquet"]).segment(None).unwrap();
+    assert!(segment.commits_after(Some(2)).unwrap().is_empty());
+    assert_eq!(segment.commits_after(None).unwrap_err(), "00000000000000000002.json");
 }
