@@ -255,7 +255,7 @@ pub const STATUS_DETAILS_BYTES_MAX: usize = 3 << 10;
 /// Bytes of a file of a log that is read whole: a commit, a checkpoint, a file of deletion vectors.
 /// A table of some ten million files has a checkpoint of such a size.
 pub const LOG_FILE_BYTES_MAX: u64 = 8 << 30;
-/// Bytes of a commit from one line end to the next: an action with the largest schema has a few MiB.
+/// Bytes of a commit from one line end to the next: the largest schemas have some MiB.
 pub const LOG_LINE_BYTES_MAX: u64 = 64 << 20;
 /// Bytes of a hint or of the figures of one version, which some writers let grow with the schema.
 pub const SMALL_FILE_BYTES_MAX: u64 = 64 << 20;

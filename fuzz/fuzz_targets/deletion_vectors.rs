@@ -24,9 +24,8 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
 });
 
 fn parse(descriptor: &str) -> Option<DeletionVector> {
-    let add = format!(
-        r#"{{"add":{{"path":"x","size":1,"modificationTime":1,"dataChange":true,"deletionVector":{descriptor}}}}}"#
-    );
+    let before = r#"{"add":{"path":"x","size":1,"modificationTime":1,"dataChange":true,"#;
+    let add = format!(r#"{before}"deletionVector":{descriptor}}}}}"#);
     match LogAction::from_json(&add).ok()? {
         LogAction::Add(add) => add.deletion_vector.map(|vector| *vector),
         _ => None,

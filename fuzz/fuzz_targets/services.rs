@@ -1,5 +1,6 @@
-//! The gRPC services of a whole coordinator in memory, called with raw bytes: the first byte chooses
-//! the method. The coordinator keeps what it takes, so a crash may need the calls before it, too.
+//! The gRPC services of a whole coordinator in memory, called with raw bytes: the first byte
+//! chooses the method. The coordinator keeps what it takes, so a crash may need the calls before
+//! it, too.
 #![no_main]
 
 use std::cell::RefCell;

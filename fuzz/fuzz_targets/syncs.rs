@@ -9,7 +9,10 @@ use deepclone_common::store::table::TableStore;
 use deepclone_core::ids::JobId;
 use deepclone_delta::error::DeltaError;
 use deepclone_delta::sync::{self, Planned, PublishResult, Within};
-use deepclone_fuzz::{FIRST_COMMIT, SECOND_COMMIT, check_failure, put, run, spec, table};
+use deepclone_fuzz::{
+    FIRST_COMMIT, SECOND_COMMIT, check_failure, forgive_the_reader_of_parquet, put, run, spec,
+    table,
+};
 use object_store::ObjectStoreExt;
 use object_store::memory::InMemory;
 use object_store::path::Path;
@@ -22,6 +25,7 @@ const NEXT: &str = "_delta_log/00000000000000000001.json";
 static SYNCED: LazyLock<(InMemory, InMemory)> = LazyLock::new(|| run(first_sync()));
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    forgive_the_reader_of_parquet();
     let Some((kind, bytes)) = bytes.split_first() else { return };
     let (source, target) = (SYNCED.0.fork(), SYNCED.1.fork());
     run(second_sync(source, target, *kind, bytes.to_vec()));

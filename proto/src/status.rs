@@ -1,8 +1,8 @@
 //! A `Failure` as a `google.rpc.Status` and back, so that both ends of a call have the same words.
 //!
 //! The status carries one `ErrorInfo`: its reason is the name in the table of reasons, its domain
-//! [`DOMAIN`], its metadata the failure's details. What is long is cut: a status travels in headers,
-//! and one that does not fit loses its reason, too.
+//! [`DOMAIN`], its metadata the failure's details. What is long is cut: a status travels in
+//! headers, and one that does not fit loses its reason, too.
 
 use std::borrow::Cow;
 use std::collections::HashMap;

@@ -160,8 +160,8 @@ fn csv(report: &CostReport, by: CostBy) -> String {
     lines.join("\n")
 }
 
-/// A cell as RFC 4180 writes it, on one line. One that a spreadsheet would take for a formula begins with an
-/// apostrophe.
+/// A cell as RFC 4180 writes it, on one line. One that a spreadsheet would take for a formula
+/// begins with an apostrophe.
 fn quoted(cell: &str) -> String {
     let is_formula = cell.starts_with(['=', '+', '@', '\t', '\r']);
     let cell = visible(cell);

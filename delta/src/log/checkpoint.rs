@@ -149,7 +149,7 @@ async fn read_file(table: &TableStore, path: String) -> Result<Parsed, DeltaErro
 pub(super) fn parse(path: &str, bytes: &Bytes) -> Result<Parsed, DeltaError> {
     let parsed = match path.ends_with(".json") {
         true => actions::parse_commit(bytes).map_err(|error| error.to_string()),
-        false => parse_parquet(bytes),
+        false => columns::guarded(|| parse_parquet(bytes)),
     };
     let mut parsed = parsed.map_err(|problem| DeltaError::damaged(path, problem))?;
     if parsed.actions.is_empty() && path.ends_with(".json") {

@@ -1,5 +1,6 @@
 //! Which columns of a Parquet checkpoint are read, and as which types.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, TimeUnit};
@@ -17,6 +18,14 @@ use super::pages;
 pub(super) fn options() -> ArrowReaderOptions {
     ArrowReaderOptions::new().with_skip_arrow_metadata(true)
 }
+
+/// Runs the reader of Parquet, which panics at some damaged files.
+pub(super) fn guarded<T>(read: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err(GAVE_UP.to_owned()))
+}
+
+/// What is wrong with a file at which the reader of Parquet panicked.
+pub(super) const GAVE_UP: &str = "it contradicts itself: the reader of Parquet gave it up";
 
 /// Reads the file's metadata, checks it and chooses the types of its columns.
 pub(super) fn open(bytes: &Bytes) -> Result<ArrowReaderMetadata, ParquetError> {

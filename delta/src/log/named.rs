@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::ops::{Bound, Range};
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch, StringArray, StructArray};
@@ -107,7 +108,9 @@ pub(super) async fn read(
 ) -> Result<Option<NamedRows>, DeltaError> {
     let file = RangedFile::new(table, path, size);
     let failed = Arc::clone(&file.failed);
-    read_rows(file, names).await.map_err(|problem| cause(&failed, path, problem))
+    let rows = AssertUnwindSafe(read_rows(file, names)).catch_unwind().await;
+    let rows = rows.unwrap_or_else(|_| Err(columns::GAVE_UP.to_owned()));
+    rows.map_err(|problem| cause(&failed, path, problem))
 }
 
 /// Counts the live files in the Parquet file `path` of `size` bytes by its footer; `None` when that
@@ -121,8 +124,12 @@ pub(super) async fn count(
     size: u64,
 ) -> Result<Option<u64>, DeltaError> {
     let mut file = RangedFile::new(table, path, size);
-    let metadata = ArrowReaderMetadata::load_async(&mut file, columns::options()).await;
-    let metadata = metadata.map_err(|error| cause(&file.failed, path, error.to_string()))?;
+    let load = ArrowReaderMetadata::load_async(&mut file, columns::options());
+    let metadata = match AssertUnwindSafe(load).catch_unwind().await {
+        Ok(metadata) => metadata.map_err(|error| error.to_string()),
+        Err(_) => Err(columns::GAVE_UP.to_owned()),
+    };
+    let metadata = metadata.map_err(|problem| cause(&file.failed, path, problem))?;
     pages::check_footer(metadata.metadata(), size)
         .map_err(|problem| DeltaError::damaged(path, problem))?;
     Ok(if has_sidecars(&metadata) { None } else { live_files(metadata.metadata()) })

@@ -139,8 +139,8 @@ impl Listing {
 }
 
 impl LogSegment {
-    /// Returns the commits after `checkpoint` up to the segment's version; all from version 0 on for
-    /// `None`.
+    /// Returns the commits after `checkpoint` up to the segment's version; for `None`, all from
+    /// version 0 on.
     ///
     /// # Errors
     /// The name of the first commit that is needed and missing.

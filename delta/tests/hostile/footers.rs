@@ -64,6 +64,20 @@ async fn a_footer_that_lies_is_refused() {
             with_footer(&file, |group| group.into_builder().set_num_rows(-1).build().unwrap()),
         ),
         (
+            "a dictionary that is not there",
+            of(|column| {
+                let length = column.dictionary_page_offset().map_or(0, |dictionary| {
+                    column.compressed_size() - (column.data_page_offset() - dictionary)
+                });
+                column
+                    .into_builder()
+                    .set_dictionary_page_offset(None)
+                    .set_total_compressed_size(length)
+                    .build()
+                    .unwrap()
+            }),
+        ),
+        (
             "pages before the file",
             of(|column| {
                 column

@@ -21,7 +21,12 @@ async fn no_message_holds_what_cannot_be_seen() {
     for word in WORDS {
         let protocol = json!({"protocol": {"minReaderVersion": 3, "minWriterVersion": 7,
             "readerFeatures": [word], "writerFeatures": [word]}});
-        let add = |path: &str| json!({"add": {"path": path, "size": 1, "modificationTime": 1, "dataChange": true}});
+        let add = |path: &str| {
+            let flags = json!({"size": 1, "modificationTime": 1, "dataChange": true});
+            let mut add = flags.as_object().cloned().unwrap();
+            add.insert("path".to_owned(), path.into());
+            json!({ "add": add })
+        };
         let vector = |kind: &str, path: &str| {
             json!({"add": {"path": "x", "size": 1, "modificationTime": 1, "dataChange": true,
                 "deletionVector": {"storageType": kind, "pathOrInlineDv": path, "sizeInBytes": 1,
