@@ -35,7 +35,7 @@ fn column(
 }
 
 #[tokio::test]
-async fn a_footer_that_lies_is_refused() {
+async fn a_file_without_a_footer_is_refused() {
     let mut broken = Broken::default();
     let file = parquet(vec![("add", add(vec![]))], true);
     broken.expect("the file as it is", &table_of(&file).await, Err("no protocol"));
@@ -43,8 +43,6 @@ async fn a_footer_that_lies_is_refused() {
     let tail = |length: u32| [&file[..last - TAIL], &length.to_le_bytes(), b"PAR1"].concat();
     let mut other = file.clone();
     other[last - 1] = b'2';
-    let of =
-        |change: fn(ColumnChunkMetaData) -> ColumnChunkMetaData| with_footer(&file, column(change));
     for (what, bytes) in [
         ("nothing", Vec::new()),
         ("the mark alone", b"PAR1".to_vec()),
@@ -55,6 +53,19 @@ async fn a_footer_that_lies_is_refused() {
         ("a footer longer than the file", tail(u32::try_from(last).unwrap())),
         ("an empty footer", tail(0)),
         ("another format", other),
+    ] {
+        broken.expect(what, &table_of(&bytes).await, Err("checkpoint.parquet"));
+    }
+    broken.none();
+}
+
+#[tokio::test]
+async fn rows_and_columns_that_lie_are_refused() {
+    let mut broken = Broken::default();
+    let file = parquet(vec![("add", add(vec![]))], true);
+    let of =
+        |change: fn(ColumnChunkMetaData) -> ColumnChunkMetaData| with_footer(&file, column(change));
+    for (what, bytes) in [
         (
             "2^62 rows",
             with_footer(&file, |group| group.into_builder().set_num_rows(1 << 62).build().unwrap()),
