@@ -6,6 +6,7 @@ use deepclone_coordinator::state::file::check::{CheckedFile, RowCounts};
 use deepclone_coordinator::state::file::purge::{PurgeMode, PurgedRows};
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
+use deepclone_core::visible::one_line;
 use serde::Serialize;
 
 use super::{CommandOutput, table, units};
@@ -35,7 +36,7 @@ pub fn checked(database: &Path, checked: &CheckedFile) -> Result<CommandOutput, 
     let RowCounts { live_jobs, ended_jobs, objects, replication_rows, audit } = *counts;
     let mut lines: Vec<String> = findings
         .iter()
-        .map(|finding| table::plain(&format!("{}: {}", finding.about, finding.message)))
+        .map(|finding| one_line(&format!("{}: {}", finding.about, finding.message)).into_owned())
         .collect();
     let name = database.display();
     lines.push(match findings.is_empty() {
@@ -79,7 +80,7 @@ pub fn copied(database: &Path, to: &Path, bytes: u64) -> Result<CommandOutput, F
     let size = units::bytes(i64::try_from(bytes).unwrap_or(i64::MAX));
     let (database, file) = (database.display().to_string(), to.display().to_string());
     let text = format!("{database} is copied to {file}: {size}");
-    CommandOutput::new(table::plain(&text), &Object { database, file, bytes })
+    CommandOutput::new(one_line(&text).into_owned(), &Object { database, file, bytes })
 }
 
 /// Returns the answer of `admin purge`.
@@ -115,7 +116,7 @@ pub fn purged(
     ];
     let pairs = table::pairs(&counts.map(|(label, count)| (label, count.to_string())));
     let database = database.display().to_string();
-    let text = format!("of {} {what}:\n{pairs}", table::plain(&database));
+    let text = format!("of {} {what}:\n{pairs}", one_line(&database));
     let object = Object {
         database,
         dry_run: mode == PurgeMode::DryRun,
