@@ -90,10 +90,7 @@ pub async fn run(
     serving: impl FnOnce() -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let store = SqliteStore::open(&settings.place).await.map_err(|error| error.failure())?;
-    let limits = match settings.shared_object {
-        None => Limits::default(),
-        least => Limits { group_bytes_min: least, ..Limits::default() },
-    };
+    let limits = limits_of(&settings);
     let _reloads = reload::start(settings.sources, settings.connections.clone())?;
     let context = Context::new(Arc::new(settings.connections), Arc::new(store), &limits)
         .with_prices(settings.prices);
@@ -153,6 +150,14 @@ pub async fn run(
     });
     outcome??;
     kept?
+}
+
+/// The limits of a coordinator with these settings.
+fn limits_of(settings: &Settings) -> Limits {
+    match settings.shared_object {
+        None => Limits::default(),
+        least => Limits { group_bytes_min: least, ..Limits::default() },
+    }
 }
 
 /// Answers the calls of this process.
