@@ -7,6 +7,7 @@
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -102,6 +103,7 @@ pub async fn run(
     };
     let mut away = AWAY_MIN;
     let mut was_known = false;
+    let mut waiting = Waiting::default();
     loop {
         for coordinator in &coordinators {
             let session = tokio::select! {
@@ -114,6 +116,7 @@ pub async fn run(
                     worker.tell_registered(&session, &coordinator.url);
                     registered.send_replace(Some(coordinator.url.clone()));
                     was_known = true;
+                    waiting = Waiting::default();
                     let end = worker.serve(&session).await;
                     registered.send_replace(None);
                     worker.options.metrics.registered(false);
@@ -133,15 +136,10 @@ pub async fn run(
                     }
                 }
                 // A credential that counted before may be replaced while this waits.
-                Err(status) if was_known && is_of_credential(&status) => {
-                    let url = &coordinator.url;
-                    tracing::warn!(url, code = ?status.code(), "{}", status.message());
+                Err(status) if is_final(&status) && !(was_known && is_of_credential(&status)) => {
+                    return Err(status::from_status(&status));
                 }
-                Err(status) if is_final(&status) => return Err(status::from_status(&status)),
-                Err(status) => {
-                    let url = &coordinator.url;
-                    tracing::debug!(url, code = ?status.code(), "{}", status.message());
-                }
+                Err(status) => waiting.tell(&coordinator.url, &status),
             }
         }
         tokio::select! {
@@ -150,6 +148,23 @@ pub async fn run(
             () = worker.shutdown.cancelled() => return worker.leave_alone().await,
         }
         away = (away * 2).min(AWAY_MAX);
+    }
+}
+
+/// Why each coordinator does not take the worker. The same is not said twice in a row.
+#[derive(Default)]
+struct Waiting(BTreeMap<String, String>);
+
+impl Waiting {
+    fn tell(&mut self, coordinator: &str, status: &Status) {
+        let error = status.message();
+        if self.is_news(coordinator, error) {
+            tracing::warn!(coordinator, code = ?status.code(), error, "waits for a coordinator");
+        }
+    }
+
+    fn is_news(&mut self, coordinator: &str, error: &str) -> bool {
+        self.0.insert(coordinator.to_owned(), error.to_owned()).as_deref() != Some(error)
     }
 }
 

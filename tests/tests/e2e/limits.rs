@@ -145,18 +145,18 @@ async fn a_worker_keeps_the_limits_of_a_file_that_changes_while_it_runs() {
 
     deployment.configure("w", &limits(10));
     worker.hang_up();
-    says(&worker, "the limits were read again").await;
+    says(&worker, "were read again").await;
     assert_kept(rate(&replica).await, 10 * MIB, "after the file changed");
 
     deployment.configure("w", "bandwidth = \"fast\"");
     worker.hang_up();
-    says(&worker, "the limits stay as they were").await;
+    says(&worker, "the settings stay as they were").await;
     assert_kept(rate(&replica).await, 10 * MIB, "with a bad file");
 
     deployment.configure("w", "");
     worker.hang_up();
     wait_for_state(&deployment, &job, "SUCCEEDED").await;
-    assert_eq!(worker.log().matches("the limits stay").count(), 1, "{}", worker.log());
+    assert_eq!(worker.log().matches("the settings stay").count(), 1, "{}", worker.log());
 }
 
 async fn says(worker: &deepclone_tests::process::Server, line: &str) {

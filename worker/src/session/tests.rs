@@ -304,6 +304,21 @@ async fn reports_survive_a_lost_coordinator_and_what_is_held_is_announced_again(
     running.worker.await.unwrap().unwrap();
 }
 
+#[test]
+fn why_a_coordinator_does_not_take_the_worker_is_said_once() {
+    let mut waiting = Waiting::default();
+    for (coordinator, error, is_news) in [
+        ("a", "away", true),
+        ("a", "away", false),
+        ("b", "away", true),
+        ("a", "its key is asked for", true),
+        ("b", "away", false),
+        ("a", "away", true),
+    ] {
+        assert_eq!(waiting.is_news(coordinator, error), is_news, "{coordinator}: {error}");
+    }
+}
+
 #[tokio::test]
 async fn a_worker_with_other_connections_registers_again() {
     let running = running(|_| {});
