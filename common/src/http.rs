@@ -23,11 +23,26 @@ use crate::readiness::ProcessReadiness;
 struct Endpoints {
     metrics: Arc<Catalog>,
     ready: watch::Receiver<ProcessReadiness>,
-    principals: Option<Arc<Principals>>,
+    may_look: Doorkeeper,
 }
 
-/// Serves until `shutdown`. `ready` is the answer of `/readyz`; `/metrics` shows the `metrics`,
-/// where there are `principals` to those who may look. `more` has the process's own routes, none of
+/// Says whether whoever sent these headers may see the metrics, or with which status they may not.
+pub type Doorkeeper = Arc<dyn Fn(&HeaderMap, &Peer) -> Result<(), StatusCode> + Send + Sync>;
+
+/// Lets in the principals that may look; all where nobody is asked.
+#[must_use]
+pub fn viewers(principals: Option<Arc<Principals>>) -> Doorkeeper {
+    Arc::new(move |headers, peer| {
+        let Some(principals) = &principals else { return Ok(()) };
+        let now = UnixTime(Clock::System.now_ms());
+        let reader = principals.who(&Credential::of(headers, Some(peer)), now);
+        let reader = reader.map_err(|_| StatusCode::UNAUTHORIZED)?;
+        reader.allow(Permission::View).map_err(|_| StatusCode::FORBIDDEN)
+    })
+}
+
+/// Serves until `shutdown`. `ready` is the answer of `/readyz`; `/metrics` shows the `metrics`
+/// to those who may look. `more` has the process's own routes, none of
 /// them one of these three, and guards them itself.
 ///
 /// # Errors
@@ -37,14 +52,14 @@ pub async fn serve(
     metrics: Catalog,
     more: Router,
     ready: watch::Receiver<ProcessReadiness>,
-    principals: Option<Arc<Principals>>,
+    may_look: Doorkeeper,
     shutdown: CancellationToken,
 ) -> std::io::Result<()> {
     let router = Router::new()
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(readiness))
         .route("/metrics", get(shown))
-        .with_state(Endpoints { metrics: Arc::new(metrics), ready, principals })
+        .with_state(Endpoints { metrics: Arc::new(metrics), ready, may_look })
         .merge(more)
         .into_make_service_with_connect_info::<Peer>();
     axum::serve(listener.accept(), router).with_graceful_shutdown(shutdown.cancelled_owned()).await
@@ -64,12 +79,7 @@ async fn shown(
     ConnectInfo(peer): ConnectInfo<Peer>,
     headers: HeaderMap,
 ) -> Result<([(HeaderName, &'static str); 1], String), StatusCode> {
-    if let Some(principals) = &endpoints.principals {
-        let now = UnixTime(Clock::System.now_ms());
-        let reader = principals.who(&Credential::of(&headers, Some(&peer)), now);
-        let reader = reader.map_err(|_| StatusCode::UNAUTHORIZED)?;
-        reader.allow(Permission::View).map_err(|_| StatusCode::FORBIDDEN)?;
-    }
+    (endpoints.may_look)(&headers, &peer)?;
     let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
     let (kind, text) = exposition::text(endpoints.metrics.registry(), accept)
         .map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;

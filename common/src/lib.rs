@@ -17,6 +17,7 @@
 //! * `this_machine`: which hosts never leave it.
 //! * [`request_id`]: names a request in the logs of both sides.
 //! * [`metrics`]: what a process counts, and how it is shown and documented.
+//! * [`panics`]: what is said of a panic.
 //! * [`telemetry`], [`shutdown`], [`hangup`], [`http`]: what every process needs around its work;
 //!   [`readiness`]: whether it can do that.
 
@@ -32,6 +33,7 @@ pub mod http;
 pub mod listener;
 pub mod local_folder;
 pub mod metrics;
+pub mod panics;
 pub mod prices;
 pub mod random;
 pub mod readiness;

@@ -9,8 +9,11 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::field::MakeExt as _;
 use tracing_subscriber::fmt::format;
 
+use crate::panics::log_panics;
+
 /// Starts the log of this process; a second call changes nothing. `DEEPCLONE_LOG` holds a filter in
-/// the syntax of [`EnvFilter`]; `default_filter` applies when it is unset or malformed.
+/// the syntax of [`EnvFilter`]; `default_filter` applies when it is unset or malformed. A panic is
+/// an event, too.
 pub fn init(default_filter: &str) {
     let filter = std::env::var("DEEPCLONE_LOG").unwrap_or_default();
     let filter = EnvFilter::try_new(if filter.is_empty() { default_filter } else { &filter })
@@ -20,6 +23,7 @@ pub fn init(default_filter: &str) {
         true => tracing::subscriber::set_global_default(text_lines(filter, io::stderr)),
         false => tracing::subscriber::set_global_default(json_lines(filter, io::stderr)),
     };
+    log_panics();
 }
 
 /// Writes events as text for people.

@@ -9,10 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deepclone_common::connections::Connections;
+use deepclone_common::panics::task_failure;
 use deepclone_core::failure::Failure;
 use deepclone_core::limits::Limits;
 use deepclone_core::price::PriceTable;
-use deepclone_core::reason::Reason;
 use hyper_util::rt::TokioIo;
 use tokio::io::DuplexStream;
 use tokio::sync::mpsc;
@@ -144,9 +144,7 @@ impl Embedded {
         let Self { channel, dial, stop, driver, replications, mut server } = self;
         drop((channel, dial, stop));
         let _ended = replications.await;
-        let outcome = driver.await.map_err(|error| {
-            Failure::new(Reason::Internal, format!("the driver panicked, which is a bug: {error}"))
-        });
+        let outcome = driver.await.map_err(|error| task_failure("the driver", error));
         if tokio::time::timeout(DRAIN_MAX, &mut server).await.is_err() {
             server.abort();
             let _aborted = server.await;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use deepclone_common::http;
 use deepclone_common::listener::BoundListener;
+use deepclone_common::panics::task_failure;
 use deepclone_common::tls::server::{ServerTls, Spoken};
 use deepclone_core::failure::Failure;
 use deepclone_core::limits::{Limits, STREAMS_PER_CONNECTION_MAX};
@@ -116,9 +117,8 @@ pub async fn run(
     let store = Arc::clone(&context.store);
     let readiness = ReadinessKeeper::start(store, handle.clone(), stop.clone());
     let routes = rpc::routes(handle, engine, context, limits).await?;
-    let principals = settings.principals;
-    let ready = readiness.follow();
-    let http = http::serve(listeners.http, catalog, pages, ready, principals, stop.clone());
+    let (ready, doorkeeper) = (readiness.follow(), gate.doorkeeper());
+    let http = http::serve(listeners.http, catalog, pages, ready, doorkeeper, stop.clone());
     let http = tokio::spawn(http);
     let observe = Observe::new(Arc::clone(&metrics));
     let own = tokio::spawn(serve_own(routes.clone(), observe, listeners.own, stop.clone()));
@@ -133,9 +133,7 @@ pub async fn run(
     );
     serving()?;
     // It ends at the shutdown, or when facts cannot be made durable.
-    let outcome = driver.await.map_err(|error| {
-        Failure::new(Reason::Internal, format!("the driver panicked, which is a bug: {error}"))
-    });
+    let outcome = driver.await.map_err(|error| task_failure("the driver", error));
     readiness.stop();
     stop.cancel();
     readiness.ended().await;
@@ -145,9 +143,7 @@ pub async fn run(
     if tokio::time::timeout(DRAIN_MAX, drained).await.is_err() {
         tracing::warn!("stopping although some calls have not ended");
     }
-    let kept = keeping.await.map_err(|error| {
-        Failure::new(Reason::Internal, format!("the scheduler panicked, which is a bug: {error}"))
-    });
+    let kept = keeping.await.map_err(|error| task_failure("the scheduler", error));
     outcome??;
     kept?
 }

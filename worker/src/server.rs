@@ -51,7 +51,8 @@ pub async fn serve(
     let (registered, seen) = watch::channel(None::<String>);
     let (ready, is_ready) = watch::channel(unknown());
     let more = http::Router::new();
-    let http = http::serve(listener, catalog, more, is_ready, principals, shutdown.clone());
+    let http =
+        http::serve(listener, catalog, more, is_ready, http::viewers(principals), shutdown.clone());
     let _http = tokio::spawn(http);
     let _announcer = tokio::spawn(announce(seen, ready, name.clone(), address));
     let options = WorkerOptions { name, limits, drain_max: DRAIN_MAX, metrics };

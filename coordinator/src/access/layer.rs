@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 
 use deepclone_common::access::{Credential, Principals, UnknownCaller};
 use deepclone_common::clock::Clock;
+use deepclone_common::http::Doorkeeper;
 use deepclone_common::listener::Peer;
 use deepclone_common::request_id::RequestId;
 use deepclone_core::access::{Permission, Principal};
@@ -14,7 +15,7 @@ use deepclone_core::reason::Reason;
 use deepclone_core::unix_time::UnixTime;
 use deepclone_proto::status::{from_status, to_status};
 use tonic::body::Body;
-use tonic::codegen::http::{HeaderMap, Request, Response};
+use tonic::codegen::http::{HeaderMap, Request, Response, StatusCode};
 use tonic::{Code, Status};
 use tower::{Layer, Service};
 use tracing::Instrument as _;
@@ -81,6 +82,26 @@ impl Gate {
         let address = peer.and_then(|peer| peer.address);
         let address = address.map(|address| address.ip().to_string()).unwrap_or_default();
         self.quota.allow_unknown(&address, UnixTime(self.clock.now_ms()))
+    }
+
+    /// Lets in those who may look at the metrics, each request under the caller's quota.
+    #[must_use]
+    pub fn doorkeeper(&self) -> Doorkeeper {
+        let gate = self.clone();
+        Arc::new(move |headers, peer| {
+            let crowded = |_| StatusCode::TOO_MANY_REQUESTS;
+            match gate.who(headers, Some(peer)) {
+                Ok(None) => Ok(()),
+                Ok(Some(known)) => {
+                    gate.count(&known).map_err(crowded)?;
+                    known.allow(Permission::View).map_err(|_| StatusCode::FORBIDDEN)
+                }
+                Err(_) => {
+                    gate.count_unknown(Some(peer)).map_err(crowded)?;
+                    Err(StatusCode::UNAUTHORIZED)
+                }
+            }
+        })
     }
 
     /// What puts changes and refusals on record; `None` where nothing is.

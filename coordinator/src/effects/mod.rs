@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use deepclone_common::clock::Clock;
 use deepclone_common::connections::{Connections, Resolved, Side};
+use deepclone_common::panics::panic_text;
 use deepclone_common::store::table::TableStore;
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::{SourceKey, TargetKey};
@@ -161,11 +162,7 @@ pub async fn guarded<T>(effect: impl Future<Output = Result<T, Failure>>) -> Res
     match AssertUnwindSafe(effect).catch_unwind().await {
         Ok(outcome) => outcome,
         Err(panic) => {
-            let what = panic
-                .downcast_ref::<&str>()
-                .map(ToString::to_string)
-                .or_else(|| panic.downcast_ref::<String>().cloned())
-                .unwrap_or_default();
+            let what = panic_text(&*panic);
             let message = format!("a step of the sync panicked, which is a bug: {what}");
             Err(Failure::new(Reason::Internal, message))
         }
@@ -175,6 +172,15 @@ pub async fn guarded<T>(effect: impl Future<Output = Result<T, Failure>>) -> Res
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_panic_of_an_effect_is_a_failure_without_secrets() {
+        let failure = guarded::<()>(async { panic!("PUT https://a/b?sig=hunter2: odd") }).await;
+        let failure = failure.unwrap_err();
+        assert_eq!(failure.reason, Reason::Internal);
+        let text = "a step of the sync panicked, which is a bug: PUT https://a/b?***: odd";
+        assert_eq!(failure.message, text);
+    }
 
     #[tokio::test]
     async fn an_effect_that_does_not_end_is_ended_and_gives_its_turn_back() {

@@ -6,6 +6,7 @@ use maud::{DOCTYPE, Markup, html};
 use sha2::{Digest, Sha256};
 
 use super::clock::PageClock;
+use super::words::Visible;
 
 /// The style sheet of all pages.
 pub(super) const STYLE: &str = include_str!("style.css");
@@ -59,7 +60,7 @@ pub(super) fn document(
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
-                title { (title) " · Deepclone" }
+                title { (Visible(title)) " · Deepclone" }
                 link rel="icon" href="/icon.svg" type="image/svg+xml";
                 link rel="stylesheet" href=(*STYLE_ADDRESS);
             }

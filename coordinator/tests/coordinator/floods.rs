@@ -57,26 +57,28 @@ async fn a_flood_of_one_ends_in_refusals_and_the_others_go_on() {
 }
 
 #[tokio::test]
-async fn pages_count_as_calls_do() {
-    let lake = Lake::new();
-    let guarded = Guarded::start(&lake).await;
-    let status = async |name: &str| {
-        let (_, token) = guarded.tokens.iter().find(|(of, _)| *of == name).unwrap();
-        let shown = format!("Bearer {token}");
-        guarded.http("GET", "/style.css", Some(&shown)).await[..12].to_owned()
-    };
-    for name in ["viewer", "wrong"] {
-        let mut refused = false;
-        for _ in 0..CALLS_OF_ONE.burst + 10 * CALLS_OF_ONE.per_second {
-            refused = status(name).await == "HTTP/1.1 429";
-            if refused {
-                break;
+async fn pages_and_metrics_count_as_calls_do() {
+    for page in ["/style.css", "/metrics"] {
+        let lake = Lake::new();
+        let guarded = Guarded::start(&lake).await;
+        let status = async |name: &str| {
+            let (_, token) = guarded.tokens.iter().find(|(of, _)| *of == name).unwrap();
+            let shown = format!("Bearer {token}");
+            guarded.http("GET", page, Some(&shown)).await[..12].to_owned()
+        };
+        for name in ["viewer", "wrong"] {
+            let mut refused = false;
+            for _ in 0..CALLS_OF_ONE.burst + 10 * CALLS_OF_ONE.per_second {
+                refused = status(name).await == "HTTP/1.1 429";
+                if refused {
+                    break;
+                }
             }
+            assert!(refused, "{page}: {name}");
+            assert_eq!(status("operator").await, "HTTP/1.1 200", "{page}: another one goes on");
         }
-        assert!(refused, "{name}");
-        assert_eq!(status("operator").await, "HTTP/1.1 200", "another one goes on");
+        guarded.stop().await;
     }
-    guarded.stop().await;
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ use deepclone_coordinator::server::{Listeners, run};
 use deepclone_coordinator::state::{Place, RowChange, RowKey, SqliteStore, StateError, Store as _};
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::Epoch;
+use deepclone_proto::v1::dispatch_service_client::DispatchServiceClient;
 use deepclone_proto::v1::job_service_client::JobServiceClient;
 use deepclone_proto::v1::replication_service_client::ReplicationServiceClient;
 use deepclone_proto::v1::{self, replication_spec as wire};
@@ -18,7 +19,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::Lake;
+use crate::support::{Lake, registration};
 
 /// A coordinator that serves both its addresses.
 struct Serving {
@@ -229,6 +230,40 @@ async fn the_picture_of_the_lag_goes_on_after_a_restart() {
         serving.stop().await;
     }
     assert_eq!(shown, [12, 12], "a line of 13 samples");
+}
+
+/// A name that would be markup, end an attribute, and turn the direction of text.
+const HOSTILE: &str = "<img src=x onerror=alert(1)>\"onload=\"alert(2)' \u{202e}";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hostile_names_are_shown_as_text() {
+    let lake = Lake::new();
+    let table = format!("in/sales/{HOSTILE}");
+    lake.commit(&table, 0, &[("a.parquet", b"a")]);
+    std::fs::create_dir_all(lake.path("out")).unwrap();
+    let serving = Serving::start(&lake).await;
+    serving.apply_sales().await;
+    serving.post("/replications/sales", "/replications/sales/run", "").await;
+    let mut dispatch = DispatchServiceClient::connect(serving.grpc.clone()).await.unwrap();
+    let named = |name: &str| registration(&lake, name);
+    dispatch.register_worker(named("<b>\"onload=\"w")).await.unwrap();
+    // A job that fails, and says which table it looked for.
+    let mut jobs = JobServiceClient::connect(serving.grpc.clone()).await.unwrap();
+    let spec = Some(lake.spec(&format!("gone {HOSTILE}"), &format!("to {HOSTILE}")));
+    let job = Some(v1::Job { spec, ..Default::default() });
+    let request = v1::CreateJobRequest { job, ..Default::default() };
+    let job = format!("/{}", jobs.create_job(request).await.unwrap().into_inner().name);
+
+    serving.see(&job, "NOT_A_DELTA_TABLE").await;
+    serving.see("/replications/sales", "onerror").await;
+    serving.see("/workers", "onload").await;
+    serving.see("/jobs", "onerror").await;
+    for page in ["/", "/replications/sales", "/jobs", "/workers", "/money", &job, "/<b>\"onload"] {
+        let text = serving.get(&page.replace('<', "%3C").replace('"', "%22")).await;
+        for raw in ["<img", "<b>\"", "\"onload", "\u{202e}"] {
+            assert!(!text.contains(raw), "{page}: {raw:?} in {text}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -110,6 +110,29 @@ async fn connections_come_and_go_while_a_job_runs() {
     assert!(!worker.log().contains("they are dropped"), "{}", worker.log());
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_whose_connection_is_taken_away_fails_with_its_name_and_goes_on_once_it_is_back() {
+    let fleet = Fleet::new();
+    let running = tokio::spawn(fleet.clone("lake/table", "dr/table"));
+    let copies = async {
+        while !fleet.path("dr/table/part-00000.parquet").exists() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let in_time = tokio::time::timeout(Duration::from_secs(60), copies).await;
+    assert!(in_time.is_ok(), "{}", fleet.worker.log());
+    fleet.reload(&connections(&fleet.folder, &["lake"]), &fleet.coordinator, "removed: dr").await;
+    let ended = running.await.expect("the clone is run");
+    assert_ne!(ended.code, 0, "{ended:?}");
+    assert!(ended.stderr.contains("connection \"dr\""), "{ended:?}");
+    assert!(!fleet.path("dr/table/_delta_log").exists(), "nothing was published");
+
+    let whole = connections(&fleet.folder, &["lake", "dr"]);
+    fleet.reload(&whole, &fleet.coordinator, "added: dr").await;
+    let done = fleet.clone("lake/table", "dr/table").await.succeeded();
+    assert_eq!(done.number("objects_copied") + done.number("objects_skipped"), OBJECTS as u64);
+}
+
 /// Replaces the file by a shared access signature of the container that counts for so long. What is
 /// signed is of version 2018-11-09 of Azure's protocol.
 fn sign(file: &Path, counts: TimeDelta) {

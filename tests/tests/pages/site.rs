@@ -69,7 +69,14 @@ impl Site {
         let (_, known) = watch::channel(fleet.as_ref().ok().cloned());
         catalog.collect(rows(), Box::new(FleetMetrics::new(known)));
         let pages = routes(Arc::new(data), access, Gate::default());
-        tokio::spawn(http::serve(listener, catalog, pages, ready, None, stop.clone()));
+        tokio::spawn(http::serve(
+            listener,
+            catalog,
+            pages,
+            ready,
+            http::viewers(None),
+            stop.clone(),
+        ));
         Self { address, _stop: stop.drop_guard() }
     }
 

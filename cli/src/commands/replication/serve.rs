@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use deepclone_common::config::Config;
 use deepclone_common::connections::Connections;
+use deepclone_common::panics::task_failure;
 use deepclone_common::shutdown;
 use deepclone_coordinator::config::{Args, Settings};
 use deepclone_coordinator::embedded::Dial;
@@ -52,8 +53,9 @@ pub(super) async fn serve(
     let limits = Config::load(context.global.config.as_deref())?.limits;
     let limits = WorkerLimits::new(limits)?;
     let connections = Arc::new(settings.connections.clone());
-    let stop =
-        shutdown::on_signal().map_err(|error| internal("cannot watch for signals", &error))?;
+    let stop = shutdown::on_signal().map_err(|error| {
+        Failure::new(Reason::Internal, format!("cannot watch for signals: {error}"))
+    })?;
     let listeners = Listeners::bind(&settings).await?;
     let (ready, dial) = (listeners.ready_line(), listeners.dial());
     let mut server = tokio::spawn(server::run(settings, listeners, stop.clone(), || Ok(())));
@@ -68,7 +70,7 @@ pub(super) async fn serve(
     let outcome = tokio::select! {
         biased;
         // It ends early when it cannot start.
-        ended = &mut server => ended.map_err(|error| internal("the server panicked", &error))?,
+        ended = &mut server => ended.map_err(|error| task_failure("the server", error))?,
         declared = declared => {
             match declared {
                 Ok(changes) => aside(&changes.text),
@@ -78,7 +80,7 @@ pub(super) async fn serve(
                     return Err(failure);
                 }
             }
-            server.await.map_err(|error| internal("the server panicked", &error))?
+            server.await.map_err(|error| task_failure("the server", error))?
         }
     };
     end(&stop, &mut workers).await;
@@ -116,10 +118,6 @@ fn start_workers(
         workers.spawn(deepclone_worker::run(options, served, connections, registered, stop));
     }
     workers
-}
-
-fn internal(what: &str, error: &dyn std::fmt::Display) -> Failure {
-    Failure::new(Reason::Internal, format!("{what}: {error}"))
 }
 
 async fn end(stop: &CancellationToken, workers: &mut JoinSet<Result<(), Failure>>) {
