@@ -267,6 +267,7 @@ mod tests {
     use parquet::arrow::ArrowWriter;
     use parquet::basic::Compression;
     use parquet::file::properties::WriterProperties;
+    use sha2::{Digest as _, Sha256};
 
     use super::*;
     use crate::actions::Oddity;
@@ -309,6 +310,26 @@ mod tests {
             );
             assert_eq!(parsed.oddities, [Oddity::NoAction].into());
         }
+    }
+
+    #[test]
+    fn the_last_column_may_have_a_dictionary_that_is_longer_than_the_footer() {
+        let text = |n: u64| format!("{:064x}", Sha256::digest(n.to_le_bytes()));
+        let ids: Vec<String> = (0..4000).map(|n| text(n % 2000)).collect();
+        let ids: ArrayRef = Arc::new(StringArray::from(ids));
+        let versions: ArrayRef = Arc::new(Int64Array::from_iter_values(0..4000));
+        let columns = vec![("version", versions), ("appId", ids)];
+        let fields = columns
+            .iter()
+            .map(|(name, column)| Field::new(*name, column.data_type().clone(), true));
+        let fields: Vec<Field> = fields.collect();
+        let columns = columns.into_iter().map(|(_, column)| column).collect();
+        let txn: ArrayRef = Arc::new(StructArray::new(fields.into(), columns, None));
+        let batch = RecordBatch::try_from_iter([("txn", txn)]).unwrap();
+        let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), None).unwrap();
+        writer.write(&batch).unwrap();
+        let bytes = Bytes::from(writer.into_inner().unwrap());
+        assert_eq!(parse("c.parquet", &bytes).unwrap().actions.len(), 4000);
     }
 
     #[tokio::test]

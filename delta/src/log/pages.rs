@@ -34,13 +34,13 @@ pub(super) fn check_footer(metadata: &ParquetMetaData, size: u64) -> Result<(), 
             return Err(format!("a row group has {} rows", group.num_rows()));
         }
         for column in group.columns() {
-            let starts = [Some(column.data_page_offset()), column.dictionary_page_offset()];
-            let length = u64::try_from(column.compressed_size());
-            let is_inside = starts.into_iter().flatten().all(|start| {
-                let end = u64::try_from(start).ok().zip(length.ok());
-                end.and_then(|(start, length)| start.checked_add(length))
-                    .is_some_and(|end| end <= size)
-            });
+            let data = column.data_page_offset();
+            // Its length counts from the dictionary on, where there is one.
+            let start = u64::try_from(column.dictionary_page_offset().unwrap_or(data)).ok();
+            let length = u64::try_from(column.compressed_size()).ok();
+            let end = start.zip(length).and_then(|(start, length)| start.checked_add(length));
+            let is_inside = end.is_some_and(|end| end <= size)
+                && u64::try_from(data).is_ok_and(|data| data <= size);
             if !is_inside || column.num_values() < 0 {
                 let name = column.column_path().string();
                 return Err(format!("the footer puts the column {name} outside the file"));
