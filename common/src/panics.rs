@@ -3,6 +3,7 @@
 
 use std::any::Any;
 use std::backtrace::{Backtrace, BacktraceStatus};
+use std::io::{self, Write as _};
 use std::panic::{self, PanicHookInfo};
 
 use deepclone_core::failure::Failure;
@@ -39,9 +40,11 @@ pub(crate) fn log_panics() {
         let (text, place) = said(info);
         let stack = Backtrace::capture();
         let stack = (stack.status() == BacktraceStatus::Captured).then(|| stack.to_string());
-        match tracing::enabled!(tracing::Level::ERROR) {
-            true => tracing::error!(place, stack, "a panic, which is a bug: {text}"),
-            false => eprintln!("a panic at {place}, which is a bug: {text}"),
+        if tracing::enabled!(tracing::Level::ERROR) {
+            tracing::error!(place, stack, "a panic, which is a bug: {text}");
+        } else {
+            // Nothing is left to be told of a stderr that is gone.
+            let _gone = writeln!(io::stderr(), "a panic at {place}, which is a bug: {text}");
         }
     }));
 }

@@ -30,7 +30,8 @@ pub struct JobPlan {
     pub work: Work,
     /// Tasks, in plan order.
     pub tasks: Vec<Shard>,
-    places: BTreeMap<TaskFingerprint, usize>,
+    /// The places of the tasks, in the order of the first bytes of their fingerprints, with these.
+    by_fingerprint: Vec<(u64, usize)>,
     /// What is known of earlier copies, by the index of the object.
     priors: BTreeMap<usize, Prior>,
 }
@@ -45,24 +46,27 @@ impl JobPlan {
         work: Work,
         tasks: Vec<Shard>,
     ) -> Self {
-        let places = tasks.iter().enumerate().map(|(at, task)| (task.fingerprint, at)).collect();
-        Self { job_spec, target, source, work, tasks, places, priors: BTreeMap::new() }
+        let places = tasks.iter().enumerate();
+        let mut by_fingerprint: Vec<(u64, usize)> =
+            places.map(|(place, task)| (first_bytes(task.fingerprint), place)).collect();
+        by_fingerprint.sort_unstable();
+        Self { job_spec, target, source, work, tasks, by_fingerprint, priors: BTreeMap::new() }
     }
 
     /// Keeps what an earlier receipt recorded of the object with this index.
     pub fn note_prior(&mut self, place: usize, recorded: Recorded) {
-        let in_use = self.work.objects()[place].in_use;
+        let in_use = self.work.objects().get(place).in_use;
         self.priors.insert(place, prior(Some(recorded), self.source, in_use));
     }
 
     /// Returns the objects that a task is about, in the order that its receipts follow.
-    pub fn objects<'a>(&'a self, task: &'a Shard) -> impl Iterator<Item = &'a CopyObject> {
-        task.objects.iter().map(|&place| &self.work.objects()[place])
+    pub fn objects<'a>(&'a self, task: &'a Shard) -> impl Iterator<Item = CopyObject<'a>> {
+        task.objects.iter().map(|&place| self.work.objects().get(place))
     }
 
     /// Returns the objects that are at the target once a task is done: each object of the plan with
     /// one task.
-    pub fn objects_done<'a>(&'a self, task: &'a Shard) -> impl Iterator<Item = &'a CopyObject> {
+    pub fn objects_done<'a>(&'a self, task: &'a Shard) -> impl Iterator<Item = CopyObject<'a>> {
         self.objects(task).take(task.objects_done())
     }
 
@@ -70,7 +74,7 @@ impl JobPlan {
     /// upload first, the one that ends it last. Empty for whole objects.
     #[must_use]
     pub fn group(&self, index: usize) -> &[Shard] {
-        let group = |task: &Shard| task.shared.map(|shared| shared.place.group);
+        let group = |task: &Shard| task.shared.as_ref().map(|shared| shared.place.group);
         let Some(number) = self.tasks.get(index).and_then(group) else { return &[] };
         let is_in = |task: &&Shard| group(task) == Some(number);
         let before = self.tasks[..index].iter().rev().take_while(is_in).count();
@@ -82,7 +86,7 @@ impl JobPlan {
     #[must_use]
     pub fn target_key(&self, fingerprint: TaskFingerprint) -> Option<String> {
         let object = self.objects(self.task(fingerprint)?).next()?;
-        Some(object.target_path.clone())
+        Some(object.target_path.to_owned())
     }
 
     /// Returns what a worker gets. `None` when the plan has no such task, or when it is a step of a
@@ -100,7 +104,9 @@ impl JobPlan {
     fn work_of(&self, index: usize, steps: &SharedSteps) -> Option<TaskWork> {
         let task = self.tasks.get(index)?;
         let mut objects = task.objects.iter().map(|&place| self.object_copy(place));
-        let Some(shared) = task.shared else { return Some(TaskWork::Objects(objects.collect())) };
+        let Some(shared) = task.shared.as_deref() else {
+            return Some(TaskWork::Objects(objects.collect()));
+        };
         let (object, group) = (objects.next()?, self.group(index));
         let upload = || steps.upload(group.first()?.fingerprint).cloned();
         Some(match shared.place.step {
@@ -119,11 +125,11 @@ impl JobPlan {
     }
 
     fn object_copy(&self, place: usize) -> ObjectCopy {
-        let object = &self.work.objects()[place];
+        let object = self.work.objects().get(place);
         let noted = self.priors.get(&place).cloned();
         ObjectCopy {
             source_path: object.source_path().to_owned(),
-            target_path: object.target_path.clone(),
+            target_path: object.target_path.to_owned(),
             size: object.size,
             size_is_minimum: object.size_is_minimum,
             prior: noted.unwrap_or_else(|| prior(None, self.source, object.in_use)),
@@ -152,7 +158,7 @@ impl JobPlan {
         let (has_upload, parts) = (receipt.upload.is_some(), &receipt.parts[..]);
         let shows_objects = || self.shows(task, &receipt.objects) && parts.is_empty();
         let shows_none = receipt.objects.is_empty();
-        Some(match task.shared {
+        Some(match task.shared.as_deref() {
             None => shows_objects() && !has_upload,
             Some(shared) => match shared.place.step {
                 GroupStep::Open if shows_none => has_upload && parts.is_empty(),
@@ -166,7 +172,7 @@ impl JobPlan {
 
     fn shows(&self, task: &Shard, seen: &[ObjectReceipt]) -> bool {
         let mut pairs = self.objects(task).zip(seen);
-        task.objects.len() == seen.len() && pairs.all(|(object, seen)| fits(object, seen.size))
+        task.objects.len() == seen.len() && pairs.all(|(object, seen)| fits(&object, seen.size))
     }
 
     /// Returns what a receipt saw. Empty when the plan has no such task, or the receipt does not
@@ -186,7 +192,7 @@ impl JobPlan {
         self.objects(task)
             .zip(&receipt.objects)
             .map(|(object, seen)| Evidence {
-                key: object.target_path.clone(),
+                key: object.target_path.to_owned(),
                 source: self.source,
                 size: seen.size,
                 crc64nvme: seen.crc64nvme,
@@ -201,8 +207,17 @@ impl JobPlan {
     }
 
     fn task(&self, fingerprint: TaskFingerprint) -> Option<&Shard> {
-        self.tasks.get(*self.places.get(&fingerprint)?)
+        let wanted = first_bytes(fingerprint);
+        let from = self.by_fingerprint.partition_point(|(first, _)| *first < wanted);
+        let alike = self.by_fingerprint[from..].iter().take_while(|(first, _)| *first == wanted);
+        let mut tasks = alike.map(|(_, place)| &self.tasks[*place]);
+        tasks.find(|task| task.fingerprint == fingerprint)
     }
+}
+
+/// Returns the first bytes of a fingerprint as a number.
+fn first_bytes(TaskFingerprint(bytes): TaskFingerprint) -> u64 {
+    bytes.first_chunk().map_or(0, |first| u64::from_be_bytes(*first))
 }
 
 /// True when these are the parts of the range, each of its length.
@@ -218,7 +233,7 @@ fn bounded(etag: &str) -> String {
 
 /// True when an object of this size can be the planned one.
 #[must_use]
-pub fn fits(object: &CopyObject, size: u64) -> bool {
+pub fn fits(object: &CopyObject<'_>, size: u64) -> bool {
     if object.size_is_minimum { size >= object.size } else { size == object.size }
 }
 

@@ -5,6 +5,8 @@
 //! still is a group of tasks (see [`crate::group`]). Tasks are in the order of their first keys.
 //! The machine decides which one is granted first.
 
+use std::ops::Deref;
+
 use sha2::{Digest, Sha256};
 
 use crate::group::{GroupPlace, GroupPlan, GroupStep, PartRange};
@@ -42,11 +44,38 @@ pub struct Packing {
 pub struct Shard {
     pub fingerprint: TaskFingerprint,
     /// The places of its objects, ascending; never empty.
-    pub objects: Vec<usize>,
+    pub objects: ShardObjects,
     /// The bytes that it copies: the sizes of its objects, added up, or of its parts.
     pub bytes: u64,
     /// `None` for whole objects.
-    pub shared: Option<SharedShard>,
+    pub shared: Option<Box<SharedShard>>,
+}
+
+/// The places of a task's objects. A plan of large objects has a task for each: they stand in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ShardObjects {
+    One(usize),
+    Many(Box<[usize]>),
+}
+
+impl Deref for ShardObjects {
+    type Target = [usize];
+
+    fn deref(&self) -> &[usize] {
+        match self {
+            Self::One(place) => std::slice::from_ref(place),
+            Self::Many(places) => places,
+        }
+    }
+}
+
+impl From<Vec<usize>> for ShardObjects {
+    fn from(places: Vec<usize>) -> Self {
+        match places[..] {
+            [place] => Self::One(place),
+            _ => Self::Many(places.into()),
+        }
+    }
 }
 
 /// The step of a task in the copy of a shared object.
@@ -61,7 +90,7 @@ impl Shard {
     /// Returns how many objects are done with this task: none with a step that makes no object.
     #[must_use]
     pub fn objects_done(&self) -> usize {
-        match self.shared.map(|shared| shared.place.step) {
+        match self.shared.as_ref().map(|shared| shared.place.step) {
             None | Some(GroupStep::Finish) => self.objects.len(),
             Some(GroupStep::Open | GroupStep::Parts) => 0,
         }
@@ -97,19 +126,22 @@ pub enum ShardError {
 ///
 /// # Errors
 /// When the objects are not sorted and distinct.
-pub fn shard(
+pub fn shard<'a>(
     source: SourceKey,
-    objects: &[ObjectSize<'_>],
+    objects: impl IntoIterator<Item = ObjectSize<'a>>,
     packing: Packing,
 ) -> Result<Vec<Shard>, ShardError> {
     let mut shards = Vec::new();
     let mut groups = 0;
     let mut pack = Pack::new(source);
-    for (index, object) in objects.iter().enumerate() {
-        if index > 0 && objects[index - 1].key >= object.key {
+    let mut last_key: Option<&[u8]> = None;
+    for (index, object) in objects.into_iter().enumerate() {
+        if last_key.is_some_and(|last_key| last_key >= object.key) {
             let key = String::from_utf8_lossy(object.key).into_owned();
             return Err(ShardError::NotSorted { index, key });
         }
+        last_key = Some(object.key);
+        let object = &object;
         // Workers read their parts of one length: it must be known.
         let shared = GroupPlan::of(object.size, packing.group_bytes_min);
         if let Some(plan) = shared.filter(|_| !object.size_is_minimum) {
@@ -148,9 +180,9 @@ fn share(
         let mut task = Pack::new(source);
         task.push_step(index, object, step, parts);
         let bytes = if step == GroupStep::Parts { parts.bytes() } else { 0 };
-        let shared = Some(SharedShard { place: GroupPlace { group, step }, parts });
+        let shared = Some(Box::new(SharedShard { place: GroupPlace { group, step }, parts }));
         let fingerprint = TaskFingerprint(task.hash.finalize().into());
-        shards.push(Shard { fingerprint, objects: task.objects, bytes, shared });
+        shards.push(Shard { fingerprint, objects: task.objects.into(), bytes, shared });
     }
 }
 
@@ -234,7 +266,7 @@ impl Pack {
         if !self.objects.is_empty() {
             let Self { objects, bytes, hash } = self;
             let fingerprint = TaskFingerprint(hash.finalize().into());
-            shards.push(Shard { fingerprint, objects, bytes, shared: None });
+            shards.push(Shard { fingerprint, objects: objects.into(), bytes, shared: None });
         }
     }
 }

@@ -4,38 +4,12 @@ use deepclone_core::ids::JobId;
 use deepclone_core::readiness::retention::SourceRetention;
 
 use crate::actions::{Add, DeletionVector, DomainMetadata, Metadata, Protocol, Txn};
+use crate::commit_adds::CommitAdds;
+use crate::copy_objects::CopyObjects;
 use crate::names::NearNames;
 use crate::replica::synced::SyncedCommit;
 use crate::replica::{CloneMetrics, RecordBody, SyncRecord, is_ours};
 use crate::snapshot::TableState;
-
-/// An object that the replica's head does not reference yet.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct CopyObject {
-    /// The key relative to the target table's folder, decoded.
-    pub target_path: String,
-    /// The key relative to the source table's folder where it is another one.
-    pub renamed_from: Option<String>,
-    /// Its length in bytes; for a deletion vector's object the least that it can be.
-    pub size: u64,
-    /// True for deletion vectors, whose object's size is not in the log.
-    pub size_is_minimum: bool,
-    /// The modification time in the source's log, in milliseconds since 1970; 0 for deletion
-    /// vectors, which have none.
-    pub modified_ms: i64,
-    /// True when the replica's head refers to the key, so that what is there must be proved, not
-    /// replaced.
-    pub in_use: bool,
-}
-
-impl CopyObject {
-    /// Returns the key relative to the source table's folder, decoded. It may have empty segments,
-    /// which `TableStore::object` can name.
-    #[must_use]
-    pub fn source_path(&self) -> &str {
-        self.renamed_from.as_deref().unwrap_or(&self.target_path)
-    }
-}
 
 /// Everything that one CLONE commit changes, and the objects that must be there before it.
 #[derive(Clone, Debug)]
@@ -45,7 +19,7 @@ pub struct ChangeSet {
     /// The version of the replica's head that it starts from; `None` without a replica.
     pub replica_version: Option<u64>,
     /// Objects new to the replica's head, sorted by target path, each once.
-    pub objects: Vec<CopyObject>,
+    pub objects: CopyObjects,
     /// Pairs of keys that some local file systems take for one name; at most one pair of each kind.
     pub near_names: Vec<NearNames>,
     pub metrics: CloneMetrics,
@@ -76,7 +50,7 @@ pub struct ChangeSet {
     pub(crate) removes: Vec<Add>,
     /// Files that join, and shared files whose other fields changed (those with `data_change`
     /// false).
-    pub(crate) adds: Vec<Add>,
+    pub(crate) adds: CommitAdds,
     /// The `dataChange` flag of the removes.
     pub(crate) data_change: bool,
     /// True when the replica lists row tracking.

@@ -4,6 +4,7 @@
 mod bounded;
 
 use std::collections::BTreeMap;
+use std::io::Read as _;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,7 +22,8 @@ use deepclone_core::reason::Reason;
 use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{
-    Error, GetOptions, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload,
+    Error, GetOptions, GetResultPayload, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode,
+    PutOptions, PutPayload,
 };
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -30,6 +32,10 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 pub use bounded::ReadBound;
 
 use crate::error::DeltaError;
+use crate::spool::Spool;
+
+/// Bytes of a local file that are hashed at once.
+const HASHED_AT_ONCE: usize = 1 << 20;
 
 /// An object's bytes, modification time and entity tag.
 #[derive(Clone, Debug)]
@@ -91,6 +97,29 @@ pub async fn get(
     };
     match retrying(Patience::LOG, table.asked(StoreOperation::Get), fetch).await {
         Ok(Ok(fetched)) => Ok(Some(fetched)),
+        Ok(Err(problem)) => Err(DeltaError::damaged(relative, problem)),
+        Err(error) if error.kind == StoreErrorKind::NotFound => Ok(None),
+        Err(error) => Err(storage("reading", table, relative, &error)),
+    }
+}
+
+/// Fetches the object at `relative` within the bound into a file without a name; a file of a local
+/// disk is taken as it is. `None` when it is absent.
+///
+/// # Errors
+/// When the store cannot be read, the object is beyond the bound, or the file cannot be written.
+pub(crate) async fn spool(
+    table: &TableStore,
+    relative: &str,
+    bound: ReadBound,
+) -> Result<Option<Spool>, DeltaError> {
+    let key = key(table, relative)?;
+    let fetch = || {
+        let (store, key) = (Arc::clone(&table.store), key.clone());
+        async move { bounded::spool(store.get(&key).await?, bound).await }
+    };
+    match retrying(Patience::LOG, table.asked(StoreOperation::Get), fetch).await {
+        Ok(Ok(spool)) => Ok(Some(spool)),
         Ok(Err(problem)) => Err(DeltaError::damaged(relative, problem)),
         Err(error) if error.kind == StoreErrorKind::NotFound => Ok(None),
         Err(error) => Err(storage("reading", table, relative, &error)),
@@ -212,7 +241,12 @@ pub(crate) async fn sha256(
         let (store, key) = (Arc::clone(&table.store), key.clone());
         async move {
             let (mut hash, mut is_blank) = (Sha256::new(), true);
-            let mut body = store.get(&key).await?.into_stream();
+            let found = store.get(&key).await?;
+            if let GetResultPayload::File(file, path) = found.payload {
+                let of_file = move || sha256_of(file).map_err(|error| unreadable(&path, error));
+                return tokio::task::spawn_blocking(of_file).await?;
+            }
+            let mut body = found.into_stream();
             while let Some(bytes) = body.try_next().await? {
                 is_blank = is_blank && bytes.trim_ascii().is_empty();
                 hash.update(&bytes);
@@ -224,6 +258,26 @@ pub(crate) async fn sha256(
         Ok(found) => Ok(Some(found)),
         Err(error) if error.kind == StoreErrorKind::NotFound => Ok(None),
         Err(error) => Err(storage("reading", table, relative, &error)),
+    }
+}
+
+/// Computes the SHA-256 of a local file, and whether it has no bytes but white space.
+fn sha256_of(mut file: std::fs::File) -> std::io::Result<([u8; 32], bool)> {
+    let (mut hash, mut is_blank, mut part) = (Sha256::new(), true, vec![0; HASHED_AT_ONCE]);
+    loop {
+        let count = file.read(&mut part)?;
+        if count == 0 {
+            return Ok((hash.finalize().into(), is_blank));
+        }
+        is_blank = is_blank && part[..count].trim_ascii().is_empty();
+        hash.update(&part[..count]);
+    }
+}
+
+fn unreadable(path: &std::path::Path, error: std::io::Error) -> Error {
+    Error::Generic {
+        store: "LocalFileSystem",
+        source: format!("{}: {error}", path.display()).into(),
     }
 }
 

@@ -72,9 +72,9 @@
 //!         sync::plan(&source, &target, &within, &spec, job).await?
 //!     };
 //!     let Planned::Work(work) = planned else { unreachable!("the target is empty") };
-//!     for object in work.objects() {
+//!     for object in work.objects().iter() {
 //!         let bytes = source.store.get(&Path::parse(object.source_path())?).await?.bytes().await?;
-//!         target.store.put(&Path::parse(&object.target_path)?, bytes.into()).await?;
+//!         target.store.put(&Path::parse(object.target_path)?, bytes.into()).await?;
 //!     }
 //!     let result = sync::publish(&target, &work, 1_700_000_000_000).await?;
 //!     assert_eq!(result.version(), Some(0));
@@ -90,6 +90,7 @@
 //! Each module uses only those above it.
 //!
 //! * [`error`]: why a table cannot be read or published
+//! * `spool`: a file for what is too much to be kept in memory
 //! * [`io`]: requests to a table's store
 //! * [`actions`]: the actions of a log, parsed and written without loss
 //! * [`paths`], [`dv`], [`file_key`]: paths and deletion vectors of the log as keys of the store,
@@ -103,7 +104,8 @@
 //! * [`predicate`]: which partitions of it are wanted
 //! * `replica`: what a target's log records about our syncs
 //! * `names`: the names of the source's objects at the replica
-//! * `change_set`: a change set as a value
+//! * [`copy_objects`], `commit_adds`, `change_set`: the objects to copy, the `add`s of a commit and
+//!   a change set, as values
 //! * [`publish`]: making a change set visible
 //! * [`changes`]: planning a change set
 //! * [`sync`]: one sync in any mode, over the last two
@@ -117,6 +119,8 @@
 pub mod actions;
 mod change_set;
 pub mod changes;
+mod commit_adds;
+pub mod copy_objects;
 pub mod dv;
 pub mod enclosing;
 pub mod error;
@@ -138,6 +142,7 @@ mod row_ids;
 mod schema;
 mod second_opinion;
 pub mod snapshot;
+mod spool;
 pub mod stamp;
 pub mod sync;
 pub mod validate;

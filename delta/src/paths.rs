@@ -80,15 +80,17 @@ fn taken_apart(root_uri: &str, path: &str) -> Result<DecodedPath, DeltaError> {
 
 /// Returns true for a path that is surely its own key and may hold data: most are, and need not be
 /// taken apart.
-fn is_own_key(path: &str) -> bool {
-    let is_plain =
-        |byte: u8| byte > b' ' && byte < 0x7f && !matches!(byte, b'%' | b'?' | b'#' | b':');
-    !path.is_empty()
-        && path.bytes().all(is_plain)
-        && !path.starts_with(['/', '.', '_'])
-        && !path.ends_with(['/', '.'])
-        && !path.contains("//")
-        && !path.contains("/.")
+pub(crate) fn is_own_key(path: &str) -> bool {
+    // A segment may not be empty, nor begin with a point.
+    let mut before = b'/';
+    for byte in path.bytes() {
+        let is_plain = byte > b' ' && byte < 0x7f && !matches!(byte, b'%' | b'?' | b'#' | b':');
+        if !is_plain || (before == b'/' && matches!(byte, b'/' | b'.')) {
+            return false;
+        }
+        before = byte;
+    }
+    !path.starts_with('_') && !matches!(before, b'/' | b'.')
 }
 
 /// Returns true for a relative path with `.`, `..` or empty segments: its text is not that of its

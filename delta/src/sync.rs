@@ -10,9 +10,9 @@ use deepclone_core::spec::{CloneSpec, Mode};
 
 use crate::changes::{self, SyncPlan};
 pub use crate::changes::{
-    ChangeSet, CloneMetrics, CopyObject, NearNames, PublishedAlready, SourceFigures, UpToDate,
-    Within,
+    ChangeSet, CloneMetrics, NearNames, PublishedAlready, SourceFigures, UpToDate, Within,
 };
+pub use crate::copy_objects::{CopyObject, CopyObjects};
 use crate::error::DeltaError;
 pub use crate::publish::{Committed, FinishReport, PublishResult};
 
@@ -96,7 +96,7 @@ pub async fn finish(
 impl Work {
     /// Returns the objects to copy, sorted by target path, each once.
     #[must_use]
-    pub fn objects(&self) -> &[CopyObject] {
+    pub fn objects(&self) -> &CopyObjects {
         &self.change_set().objects
     }
 

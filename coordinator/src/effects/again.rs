@@ -30,7 +30,9 @@ pub async fn plan_for_job(
     match &outcome {
         PlanOutcome::Ready { plan, .. } => {
             let objects = plan.work.objects();
-            if let Some(object) = objects.iter().find(|o| vanished.contains(o.source_path())) {
+            if let Some(object) =
+                objects.iter().find(|object| vanished.contains(object.source_path()))
+            {
                 return Err(still_needed(object.source_path(), plan.work.source_version()));
             }
         }

@@ -16,7 +16,9 @@ use deepclone_core::machine::{Plan, PlanTask};
 use deepclone_core::reason::Reason;
 use deepclone_core::shard::{ObjectSize, Packing, PlanIdentity, Shard, plan_digest, shard};
 use deepclone_core::spec::SourcePoint;
-use deepclone_delta::sync::{self, CloneMetrics, CopyObject, Planned, SourceFigures, Within, Work};
+use deepclone_delta::sync::{
+    self, CloneMetrics, CopyObjects, Planned, SourceFigures, Within, Work,
+};
 
 use super::{Context, in_time, source_key};
 use crate::job_plan::{JobPlan, fits};
@@ -149,7 +151,7 @@ fn packing(
 }
 
 fn pack(source: SourceKey, work: &Work, packing: Packing) -> Result<Vec<Shard>, Failure> {
-    for object in work.objects() {
+    for object in work.objects().iter() {
         let keys = object.source_path().len() + object.target_path.len();
         if keys + OBJECT_OVERHEAD_BYTES > GRANT_OBJECT_BYTES_MAX {
             let message = format!("the key {} is too long to be copied", object.source_path());
@@ -158,36 +160,33 @@ fn pack(source: SourceKey, work: &Work, packing: Packing) -> Result<Vec<Shard>, 
             );
         }
     }
-    let sizes: Vec<_> = work
-        .objects()
-        .iter()
-        .map(|object| ObjectSize {
-            key: object.target_path.as_bytes(),
-            size: object.size,
-            size_is_minimum: object.size_is_minimum,
-            modified_ms: object.modified_ms,
-        })
-        .collect();
-    shard(source, &sizes, packing)
-        .map_err(|error| Failure::new(Reason::Internal, error.to_string()))
+    let sizes = work.objects().iter().map(|object| ObjectSize {
+        key: object.target_path.as_bytes(),
+        size: object.size,
+        size_is_minimum: object.size_is_minimum,
+        modified_ms: object.modified_ms,
+    });
+    shard(source, sizes, packing).map_err(|error| Failure::new(Reason::Internal, error.to_string()))
 }
 
 /// Adds the earlier copies of the plan's objects from this very source, unless they are too old to
 /// be proven again.
 async fn note_priors(context: &Context, job: JobId, plan: &mut JobPlan) -> Result<(), StateError> {
+    if !context.store.has_evidence(plan.target).await? {
+        return Ok(());
+    }
     let head_ms = plan.work.replica_commit_ms();
     let since_ms = context.clock.now_ms() - prior_age_max_ms(plan.work.retention_ms());
     // The opening of a shared object is asked for as its other steps are.
-    let is_asked_for = |task: &&Shard| match task.shared {
+    let is_asked_for = |task: &&Shard| match &task.shared {
         Some(shared) => shared.place.step == GroupStep::Open,
         None => true,
     };
-    let places = plan.tasks.iter().filter(is_asked_for).flat_map(|task| &task.objects);
+    let places = plan.tasks.iter().filter(is_asked_for).flat_map(|task| task.objects.iter());
     let places: Vec<usize> = places.copied().collect();
     for places in places.chunks(EVIDENCE_KEYS_MAX) {
         let objects = plan.work.objects();
-        let keys: Vec<&str> =
-            places.iter().map(|&place| objects[place].target_path.as_str()).collect();
+        let keys: Vec<&str> = places.iter().map(|&place| objects.get(place).target_path).collect();
         let known = context.store.evidence(plan.target, &keys, since_ms).await?;
         if known.is_empty() {
             continue;
@@ -195,9 +194,9 @@ async fn note_priors(context: &Context, job: JobId, plan: &mut JobPlan) -> Resul
         let known: HashMap<&str, &KnownObject> =
             known.iter().map(|known| (known.evidence.key.as_str(), known)).collect();
         let prior = |&place: &usize| {
-            let object = &objects[place];
-            let known = known.get(object.target_path.as_str());
-            let known = known.filter(|known| fits(object, known.evidence.size))?;
+            let object = objects.get(place);
+            let known = known.get(object.target_path);
+            let known = known.filter(|known| fits(&object, known.evidence.size))?;
             Some((place, recorded(known, job, head_ms)))
         };
         let priors: Vec<_> = places.iter().filter_map(prior).collect();
@@ -234,7 +233,7 @@ fn machine_plan(job_spec: &JobSpec, work: &Work, tasks: &[Shard], packing: Packi
         fingerprint: task.fingerprint,
         bytes: task.bytes,
         objects: u32::try_from(task.objects_done()).unwrap_or(u32::MAX),
-        group: task.shared.map(|shared| shared.place),
+        group: task.shared.as_ref().map(|shared| shared.place),
     };
     Plan {
         digest: plan_digest(&identity, tasks),
@@ -278,14 +277,14 @@ fn named<const N: usize>(figures: [(&str, u64); N]) -> BTreeMap<String, i64> {
 /// Returns how many requests it takes to copy these objects and to publish, without those that only
 /// the copy shows (see [`deepclone_core::copy_plan`]), the trial of the target, and a checkpoint.
 #[must_use]
-pub fn requests(objects: &[CopyObject], target: StoreKind) -> CopyRequests {
+pub fn requests(objects: &CopyObjects, target: StoreKind) -> CopyRequests {
     let target = match target {
         StoreKind::Local => CopyTarget::Disk,
         StoreKind::S3 | StoreKind::Azure | StoreKind::Gcs | StoreKind::Other => CopyTarget::Store,
     };
     let publishing = CopyRequests { source: 0, target: PUBLISH_REQUESTS };
-    objects.iter().fold(publishing, |sum, object| {
-        let one = CopyPlan::of(object.size).requests(target);
+    objects.sizes().fold(publishing, |sum, size| {
+        let one = CopyPlan::of(size).requests(target);
         CopyRequests {
             source: sum.source.saturating_add(one.source),
             target: sum.target.saturating_add(one.target),

@@ -27,7 +27,7 @@ const HEADS_IN_FLIGHT_MAX: usize = 32;
 /// An object that must be described before the commit.
 struct Doubt<'a> {
     task: &'a Shard,
-    object: &'a CopyObject,
+    object: CopyObject<'a>,
     /// What a receipt of this job recorded. `None` when it recorded nothing that fits.
     evidence: Option<Evidence>,
 }
@@ -46,7 +46,8 @@ pub async fn publish(
     let doubts = record_and_doubt(context, job, plan, &target).await?;
     let missing = missing(&target, doubts).await?;
     if !missing.is_empty() {
-        let keys: Vec<_> = missing.iter().map(|doubt| doubt.object.target_path.clone()).collect();
+        let keys: Vec<_> =
+            missing.iter().map(|doubt| doubt.object.target_path.to_owned()).collect();
         context.store.forget(plan.target, &keys).await.map_err(|error| error.failure())?;
         let tasks: BTreeSet<_> = missing.iter().map(|doubt| doubt.task.fingerprint).collect();
         return Ok(PublishOutcome::Missing(tasks.into_iter().collect()));
@@ -81,8 +82,7 @@ async fn record_and_doubt<'a>(
     let of_task = |task| plan.objects_done(task).map(move |object| (task, object));
     let objects: Vec<_> = plan.tasks.iter().flat_map(of_task).collect();
     for objects in objects.chunks(EVIDENCE_KEYS_MAX) {
-        let keys: Vec<&str> =
-            objects.iter().map(|(_, object)| object.target_path.as_str()).collect();
+        let keys: Vec<&str> = objects.iter().map(|(_, object)| object.target_path).collect();
         let found = context.store.evidence(plan.target, &keys, i64::MIN).await;
         let mut own: BTreeMap<String, Evidence> = found
             .map_err(|error| error.failure())?
@@ -94,7 +94,7 @@ async fn record_and_doubt<'a>(
         ledger.append(own.values().map(entry)).await.map_err(|error| error.failure())?;
         for &(task, object) in objects {
             let evidence =
-                own.remove(&object.target_path).filter(|evidence| fits(object, evidence.size));
+                own.remove(object.target_path).filter(|evidence| fits(&object, evidence.size));
             let is_sure = evidence.as_ref().is_some_and(|evidence| {
                 let freshness = Freshness {
                     source: evidence.source,

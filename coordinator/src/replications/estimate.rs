@@ -105,11 +105,7 @@ async fn traffic_of(
     Ok(match plan(context, JobId(Uuid::new_v4()), Arc::new(job), target).await? {
         PlanOutcome::UpToDate { .. } | PlanOutcome::Published { .. } => Traffic::default(),
         PlanOutcome::Ready { plan, note, .. } => Traffic {
-            bytes: plan
-                .work
-                .objects()
-                .iter()
-                .fold(0, |sum, object| object.size.saturating_add(sum)),
+            bytes: plan.work.objects().sizes().fold(0, u64::saturating_add),
             source_reads: note.requests.source,
             target_writes: note.requests.target,
             ..Traffic::default()

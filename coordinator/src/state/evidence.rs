@@ -86,6 +86,15 @@ pub(super) async fn intend(pool: &SqlitePool, job: JobId, now_ms: i64) -> Result
     Ok(())
 }
 
+/// Returns whether there is evidence of any key of a target.
+pub(super) async fn has_any(pool: &SqlitePool, target: TargetKey) -> Result<bool, StateError> {
+    let found = sqlx::query("SELECT EXISTS(SELECT 1 FROM objects WHERE target = ?)")
+        .bind(target.0.as_slice())
+        .fetch_one(pool)
+        .await?;
+    Ok(found.try_get(0)?)
+}
+
 /// Returns the evidence for these keys that was recorded at `since_ms` or later, by key.
 pub(super) async fn find(
     pool: &SqlitePool,

@@ -248,6 +248,11 @@ impl Store for MemoryStore {
         })
     }
 
+    fn has_evidence(&self, target: TargetKey) -> BoxFuture<'_, Result<bool, StateError>> {
+        let has = self.lock().objects.keys().any(|(of, _)| *of == target);
+        Box::pin(async move { Ok(has) })
+    }
+
     fn evidence<'a>(
         &'a self,
         target: TargetKey,

@@ -242,6 +242,10 @@ impl Store for SqliteStore {
         Box::pin(self.write_probe(epoch))
     }
 
+    fn has_evidence(&self, target: TargetKey) -> BoxFuture<'_, Result<bool, StateError>> {
+        Box::pin(evidence::has_any(&self.readers, target))
+    }
+
     fn evidence<'a>(
         &'a self,
         target: TargetKey,

@@ -39,6 +39,8 @@ pub trait Store: Send + Sync + 'static {
     fn probe(&self, epoch: Epoch) -> BoxFuture<'_, Result<(), StateError>> {
         Box::pin(async move { self.append(epoch, &Batch::default()).await })
     }
+    /// Returns whether there is evidence of any key of a target.
+    fn has_evidence(&self, target: TargetKey) -> BoxFuture<'_, Result<bool, StateError>>;
     /// Returns the evidence for these keys of a target that was recorded at `since_ms` or later, by
     /// key.
     fn evidence<'a>(

@@ -84,6 +84,10 @@ impl Store for Failing {
         })
     }
 
+    fn has_evidence(&self, target: TargetKey) -> BoxFuture<'_, Result<bool, StateError>> {
+        self.inner.has_evidence(target)
+    }
+
     fn evidence<'a>(
         &'a self,
         target: TargetKey,

@@ -40,8 +40,8 @@ proptest! {
     #[test]
     fn every_object_is_in_exactly_one_bounded_task(objects in objects()) {
         let sizes = sizes(&objects);
-        let shards = shard(SOURCE, &sizes, WHOLE).unwrap();
-        let mut places: Vec<usize> = shards.iter().flat_map(|s| s.objects.clone()).collect();
+        let shards = shard(SOURCE, sizes.iter().copied(), WHOLE).unwrap();
+        let mut places: Vec<usize> = shards.iter().flat_map(|s| s.objects.iter().copied()).collect();
         places.sort_unstable();
         prop_assert!(places.into_iter().eq(0..sizes.len()));
         for task in &shards {
@@ -54,7 +54,7 @@ proptest! {
             prop_assert!(task.objects.is_sorted());
         }
         prop_assert!(shards.is_sorted_by_key(|task| task.objects[0]));
-        prop_assert_eq!(&shard(SOURCE, &sizes, WHOLE).unwrap(), &shards);
+        prop_assert_eq!(&shard(SOURCE, sizes.iter().copied(), WHOLE).unwrap(), &shards);
     }
 
     #[test]
@@ -62,7 +62,7 @@ proptest! {
         objects in objects(), pick in any::<prop::sample::Index>(), change in 0..5,
     ) {
         prop_assume!(!objects.is_empty());
-        let before = shard(SOURCE, &sizes(&objects), WHOLE).unwrap();
+        let before = shard(SOURCE, sizes(&objects), WHOLE).unwrap();
         let source = if change == 4 { SourceKey([2; 32]) } else { SOURCE };
         let mut objects = objects;
         let key = pick.get(&objects.keys().cloned().collect::<Vec<_>>()).clone();
@@ -77,7 +77,7 @@ proptest! {
             }
             _ => objects.insert(key, (size, is_minimum, modified_ms)),
         };
-        let after = shard(source, &sizes(&objects), WHOLE).unwrap();
+        let after = shard(source, sizes(&objects), WHOLE).unwrap();
         let identity = PlanIdentity {
             source_version: 1,
             replica_version: None,
@@ -98,10 +98,10 @@ fn a_large_object_does_not_end_the_pack_around_it() {
     let sized = |key, size| ObjectSize { key, size, size_is_minimum: false, modified_ms: 0 };
     let shards = shard(
         SOURCE,
-        &[sized(&b"a"[..], 1), sized(b"b", large), sized(b"c", 2), sized(b"d", large - 1)],
+        [sized(&b"a"[..], 1), sized(b"b", large), sized(b"c", 2), sized(b"d", large - 1)],
         WHOLE,
     );
-    let packs: Vec<_> = shards.unwrap().into_iter().map(|task| task.objects).collect();
+    let packs: Vec<_> = shards.unwrap().into_iter().map(|task| task.objects.to_vec()).collect();
     assert_eq!(packs, [vec![0, 2, 3], vec![1]]);
 }
 
@@ -112,7 +112,7 @@ fn a_task_is_filled_up_to_its_bounds() {
         let (size_is_minimum, modified_ms) = (false, 0);
         let sized = |key| ObjectSize { key, size, size_is_minimum, modified_ms };
         let objects: Vec<_> = keys.iter().map(|key| sized(&key[..])).collect();
-        let tasks = shard(SOURCE, &objects, WHOLE).unwrap();
+        let tasks = shard(SOURCE, objects, WHOLE).unwrap();
         tasks.iter().map(|task| task.objects.len()).collect()
     };
     let objects_max = limits::TASK_OBJECTS_MAX;
@@ -129,7 +129,7 @@ fn unsorted_and_repeated_keys_are_refused() {
     let sized =
         |key: &'static [u8]| ObjectSize { key, size: 1, size_is_minimum: false, modified_ms: 0 };
     for keys in [[b"b", b"a"], [b"a", b"a"]] {
-        let refused = shard(SOURCE, &[sized(keys[0]), sized(keys[1])], WHOLE).unwrap_err();
+        let refused = shard(SOURCE, [sized(keys[0]), sized(keys[1])], WHOLE).unwrap_err();
         assert_eq!(refused, ShardError::NotSorted { index: 1, key: "a".to_owned() });
     }
 }
@@ -163,17 +163,18 @@ fn a_shared_object_is_an_opening_then_its_parts_then_an_end() {
     let sized = |key, size| ObjectSize { key, size, size_is_minimum: false, modified_ms: 7 };
     let bounded = ObjectSize { size_is_minimum: true, ..sized(&b"d"[..], 900) };
     let objects = [sized(b"a", 159), sized(b"b", 165), sized(b"c", 160), bounded];
-    let shards = shard(SOURCE, &objects, packing).unwrap();
-    assert_eq!(shards[0].objects, [0, 3], "what only a bound is known of is not shared");
+    let shards = shard(SOURCE, objects.iter().copied(), packing).unwrap();
+    assert_eq!(*shards[0].objects, [0, 3], "what only a bound is known of is not shared");
     assert_eq!(shards[0].shared, None);
     let mut rest = shards[1..].iter();
     for (index, object, count) in [(1, 0, 17), (2, 1, 16)] {
         let group: Vec<_> = rest.by_ref().take(count + 2).collect();
-        let steps: Vec<_> = group.iter().map(|task| task.shared.unwrap().place.step).collect();
+        let steps: Vec<_> =
+            group.iter().map(|task| task.shared.as_ref().unwrap().place.step).collect();
         assert_eq!((steps[0], steps[count + 1]), (Open, Finish));
         assert!(steps[1..=count].iter().all(|step| *step == Parts));
-        assert!(group.iter().all(|task| task.objects == [index]));
-        assert!(group.iter().all(|task| task.shared.unwrap().place.group == object));
+        assert!(group.iter().all(|task| *task.objects == [index]));
+        assert!(group.iter().all(|task| task.shared.as_ref().unwrap().place.group == object));
         let bytes: u64 = group.iter().map(|task| task.bytes).sum();
         assert_eq!(bytes, objects[index].size);
         let done: usize = group.iter().map(|task| task.objects_done()).sum();
@@ -187,7 +188,7 @@ fn every_step_has_a_name_of_its_own_that_follows_from_its_content() {
     let names = |size, modified_ms, group_bytes_min| -> Vec<TaskFingerprint> {
         let object = ObjectSize { key: b"a", size, size_is_minimum: false, modified_ms };
         let packing = Packing { group_bytes_min, ..WHOLE };
-        let shards = shard(SOURCE, &[object], packing).unwrap();
+        let shards = shard(SOURCE, [object], packing).unwrap();
         shards.iter().map(|task| task.fingerprint).collect()
     };
     let first = names(320, 1, Some(320));

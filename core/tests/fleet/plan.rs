@@ -57,15 +57,15 @@ impl Objects {
             let (size_is_minimum, modified_ms) = (false, 0);
             ObjectSize { key: &keys[place], size, size_is_minimum, modified_ms }
         };
-        let sizes: Vec<ObjectSize<'_>> = self.0.iter().enumerate().map(sized).collect();
+        let sizes = self.0.iter().enumerate().map(sized);
         let packing =
             Packing { task_objects_max: TASK_OBJECTS_MAX, group_bytes_min: Some(GROUP_BYTES_MIN) };
-        let shards = shard(SourceKey([1; 32]), &sizes, packing).unwrap();
+        let shards = shard(SourceKey([1; 32]), sizes, packing).unwrap();
         let tasks = shards.iter().map(|shard| PlanTask {
             fingerprint: shard.fingerprint,
             bytes: shard.bytes,
             objects: u32::try_from(shard.objects_done()).unwrap(),
-            group: shard.shared.map(|shared| shared.place),
+            group: shard.shared.as_ref().map(|shared| shared.place),
         });
         let plan = Plan {
             digest: PlanDigest([1; 32]),
@@ -76,7 +76,7 @@ impl Objects {
         };
         let work = shards.iter().map(|shard| {
             let sizes: Vec<u64> = shard.objects.iter().map(|&place| self.0[place]).collect();
-            let Some(shared) = shard.shared else { return Work::Objects(sizes) };
+            let Some(shared) = shard.shared.as_deref() else { return Work::Objects(sizes) };
             match shared.place.step {
                 GroupStep::Open => Work::Open,
                 GroupStep::Parts => {

@@ -16,7 +16,9 @@ use super::sync_plan::SourceFigures;
 use super::table::{DescribedTable, TableChanges};
 use super::{since, state};
 use crate::actions::{Add, Oddity, Txn};
-use crate::change_set::{ChangeSet, CopyObject, NewVector};
+use crate::change_set::{ChangeSet, NewVector};
+use crate::commit_adds::CommitAdds;
+use crate::copy_objects::CopyObjects;
 use crate::error::DeltaError;
 use crate::file_key::FileKey;
 use crate::hash::hex;
@@ -85,12 +87,18 @@ pub(super) enum Continuity {
 }
 
 /// The files that join, leave and change, and what must be copied for them.
-struct FileChanges {
-    difference: FileDifference,
-    metrics: CloneMetrics,
-    objects: Vec<CopyObject>,
-    near_names: Vec<NearNames>,
-    new_vectors: Vec<NewVector>,
+pub(super) struct FileChanges {
+    /// Those that leave, with the replica's fields.
+    pub(super) leaves: Vec<Add>,
+    pub(super) adds: CommitAdds,
+    /// Whether the commit changes rows.
+    pub(super) data_change: bool,
+    /// True when a file in both has two spellings.
+    pub(super) is_respelled: bool,
+    pub(super) metrics: CloneMetrics,
+    pub(super) objects: CopyObjects,
+    pub(super) near_names: Vec<NearNames>,
+    pub(super) new_vectors: Vec<NewVector>,
 }
 
 /// Builds the change set that leads from `replica` to `wanted`.
@@ -103,12 +111,23 @@ pub(super) async fn change_set(
     replica: Option<&Replica>,
     request: &Request<'_>,
 ) -> Result<ChangeSet, DeltaError> {
-    let head = replica.map(|replica| &replica.snapshot);
     let files = std::mem::take(&mut wanted.files);
-    let files = file_changes(tables, files, replica, request)?;
-    let wanted = &wanted;
-    let data_change = data_change(tables, wanted, replica, &request.scope, &files.difference).await;
-    let data_change = data_change.map_err(|error| error.of(Side::Source))?;
+    let files = file_changes(tables, (&wanted, files), replica, request).await?;
+    assembled(tables, &wanted, replica, request, files).await
+}
+
+/// Adds to the changes of files those of the table.
+///
+/// # Errors
+/// As [`change_set`].
+pub(super) async fn assembled(
+    tables: Tables<'_>,
+    wanted: &Snapshot,
+    replica: Option<&Replica>,
+    request: &Request<'_>,
+    files: FileChanges,
+) -> Result<ChangeSet, DeltaError> {
+    let head = replica.map(|replica| &replica.snapshot);
     let commit = match wanted.commit {
         Some(commit) => Some(commit),
         None => CommitDigest::read(tables.source, wanted.version).await?,
@@ -137,47 +156,52 @@ pub(super) async fn change_set(
         metadata: table.metadata,
         commit_time: table.commit_time,
         domains: table.domains,
-        removes: files.difference.leaves,
-        adds: adds(files.difference.joins, files.difference.re_adds, data_change),
-        data_change,
+        removes: files.leaves,
+        adds: files.adds,
+        data_change: files.data_change,
         row_tracking: table.row_tracking,
         source_table: wanted.table(),
         source_commit: wanted.commit_file.as_ref().and_then(SyncedCommit::of),
-        is_respelled: request.is_respelled || files.difference.is_respelled,
+        is_respelled: request.is_respelled || files.is_respelled,
         head_table: head.map(Snapshot::table),
     })
 }
 
-fn file_changes(
-    Tables { source, target }: Tables<'_>,
-    wanted: BTreeMap<FileKey, Add>,
+async fn file_changes(
+    tables: Tables<'_>,
+    (wanted, files): (&Snapshot, BTreeMap<FileKey, Add>),
     replica: Option<&Replica>,
     request: &Request<'_>,
 ) -> Result<FileChanges, DeltaError> {
+    let Tables { source, target } = tables;
     let nothing = Default::default();
     let live = replica.map_or(&nothing, |replica| &replica.snapshot.files);
     let objects = objects::new_objects(
         Live { uri: &target.uri, files: live },
-        Live { uri: &source.uri, files: &wanted },
+        Live { uri: &source.uri, files: &files },
         replica.map_or(&Proven::Head, |replica| &replica.proven),
     )?;
     let objects = objects::located(target, &request.sources, objects)?;
-    let planned = || objects.iter().map(|object| object.target_path.as_str());
-    let known = || live.keys().map(|key| key.path.as_str());
-    names::refuse_nested(target, planned(), known())?;
+    let known: BTreeSet<&str> = live.keys().map(|key| key.path.as_str()).collect();
+    names::refuse_nested(target, &objects, &known)?;
     let near_names = match target.kind() {
-        StoreKind::Local => names::near_names(planned(), known()),
+        StoreKind::Local => names::near_names(&objects, known.into_iter()),
         _ => Vec::new(),
     };
-    let figures = difference::figures(&wanted);
-    let difference = difference::difference(live, wanted)?;
+    let figures = difference::figures(&files);
+    let difference = difference::difference(live, files)?;
+    let data_change = data_change(tables, wanted, replica, &request.scope, &difference).await;
+    let data_change = data_change.map_err(|error| error.of(Side::Source))?;
     Ok(FileChanges {
         metrics: match replica.map(|replica| &replica.extent) {
             Some(Extent::Changed { before, .. }) => difference::metrics_after(*before, &difference),
             Some(Extent::Whole { .. }) | None => difference::metrics(figures, &difference),
         },
         new_vectors: new_vectors(source, &difference)?,
-        difference,
+        leaves: difference.leaves,
+        adds: adds(difference.joins, difference.re_adds, data_change).into(),
+        data_change,
+        is_respelled: difference.is_respelled,
         objects,
         near_names,
     })

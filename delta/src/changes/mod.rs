@@ -13,6 +13,7 @@ mod build;
 mod cleaned;
 mod difference;
 mod equality;
+mod first;
 mod identity_marks;
 mod incremental;
 mod metadata;
@@ -25,7 +26,7 @@ mod table;
 mod up_to_date;
 mod within;
 
-pub use crate::change_set::{ChangeSet, CopyObject};
+pub use crate::change_set::ChangeSet;
 pub use crate::names::NearNames;
 pub use crate::replica::CloneMetrics;
 pub(crate) use equality::same_fields;

@@ -12,7 +12,7 @@ use deepclone_core::failure::Failure;
 
 use super::equality::is_replaced;
 use crate::actions::Add;
-use crate::change_set::CopyObject;
+use crate::copy_objects::{CopyObject, CopyObjects};
 use crate::dv;
 use crate::error::DeltaError;
 use crate::file_key::FileKey;
@@ -53,7 +53,7 @@ pub(super) fn new_objects(
     replica: Live<'_>,
     source: Live<'_>,
     proven: &Proven,
-) -> Result<Vec<CopyObject>, DeltaError> {
+) -> Result<CopyObjects, DeltaError> {
     let in_use = replica.keys()?;
     let last_sync = match proven {
         Proven::LastSync(files) => Live { uri: replica.uri, files }.keys()?,
@@ -67,13 +67,13 @@ pub(super) fn new_objects(
     let known: BTreeMap<&str, &Add> =
         replica.files.iter().map(|(key, add)| (key.path.as_str(), add)).collect();
     // The files are sorted by path, and no two of them have one.
-    let mut objects: Vec<CopyObject> = Vec::new();
+    let mut objects = CopyObjects::default();
     let mut vectors: BTreeMap<String, u64> = BTreeMap::new();
     for (key, add) in source.files {
         let replaced = known.get(key.path.as_str()).is_some_and(|known| is_replaced(known, add));
         if replaced || !is_proven(&key.path) {
             objects.push(CopyObject {
-                target_path: key.path.clone(),
+                target_path: &key.path,
                 renamed_from: None,
                 size: add.size,
                 size_is_minimum: false,
@@ -88,34 +88,35 @@ pub(super) fn new_objects(
             *least = size.max(*least);
         }
     }
-    join_vectors(&mut objects, vectors, &in_use);
+    join_vectors(&mut objects, vectors, |path| in_use.contains(path));
     Ok(objects)
 }
 
 /// Adds the objects of deletion vectors, with the least size of each, in the order of the keys. One
 /// that is a data file, too, is as long as both need.
-fn join_vectors(
-    objects: &mut Vec<CopyObject>,
-    mut vectors: BTreeMap<String, u64>,
-    in_use: &BTreeSet<String>,
+pub(super) fn join_vectors(
+    objects: &mut CopyObjects,
+    vectors: BTreeMap<String, u64>,
+    is_in_use: impl Fn(&str) -> bool,
 ) {
-    if vectors.is_empty() {
-        return;
-    }
-    for object in objects.iter_mut() {
-        if let Some(least) = vectors.remove(&object.target_path) {
-            object.size = object.size.max(least);
+    let mut more = CopyObjects::default();
+    for (path, size) in vectors {
+        match objects.find(&path) {
+            Some(place) => objects.raise(place, size),
+            None => more.push(CopyObject {
+                target_path: &path,
+                renamed_from: None,
+                size,
+                size_is_minimum: true,
+                modified_ms: 0,
+                in_use: is_in_use(&path),
+            }),
         }
     }
-    objects.extend(vectors.into_iter().map(|(path, size)| CopyObject {
-        in_use: in_use.contains(&path),
-        target_path: path,
-        renamed_from: None,
-        size,
-        size_is_minimum: true,
-        modified_ms: 0,
-    }));
-    objects.sort_unstable_by(|a, b| a.target_path.cmp(&b.target_path));
+    if !more.is_empty() {
+        objects.append(more);
+        objects.sort();
+    }
 }
 
 /// Gives each object its source's key, where `sources` has another one, and refuses a key that is
@@ -126,13 +127,13 @@ fn join_vectors(
 pub(super) fn located(
     target: &TableStore,
     sources: &BTreeMap<String, String>,
-    mut objects: Vec<CopyObject>,
-) -> Result<Vec<CopyObject>, Failure> {
-    for object in &mut objects {
-        if let Some(source) = sources.get(&object.target_path) {
-            object.renamed_from = Some(source.clone());
+    mut objects: CopyObjects,
+) -> Result<CopyObjects, Failure> {
+    for (key, source) in sources {
+        if let Some(place) = objects.find(key) {
+            objects.rename(place, source.clone());
         }
-        refuse_too_long(target, &object.target_path)?;
     }
+    objects.paths().try_for_each(|key| refuse_too_long(target, key))?;
     Ok(objects)
 }

@@ -14,7 +14,7 @@ use super::build::{Continuity, Extent, Replica, Request, Tables, change_set};
 use super::objects::Proven;
 use super::sync_plan::{SourceFigures, SyncPlan, UpToDate};
 use super::within::{Within, check_size, owner_after};
-use super::{cleaned, incremental, since, up_to_date};
+use super::{cleaned, first, incremental, since, up_to_date};
 use crate::change_set::ChangeSet;
 use crate::enclosing::refuse_inside_table;
 use crate::error::DeltaError;
@@ -90,6 +90,13 @@ async fn plan_once(
         {
             return Ok(plan);
         }
+    }
+    if let (Ok(segment), Err(DeltaError::NotATable { .. })) = (&at_source, &at_target)
+        && !within.reads_whole
+        && let Some(plan) = first::plan(tables, segment, spec, sync, within).await
+    {
+        refuse_inside_table(target, within.above).await?;
+        return Ok(plan);
     }
     let of_source = |error: DeltaError| error.of(Side::Source);
     // A replica that exists was looked at when it was new.

@@ -26,7 +26,7 @@ pub struct UpToDate {
 }
 
 /// The source's figures in a commit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SourceFigures {
     /// Bytes of the live data files.
     pub source_table_size: u64,

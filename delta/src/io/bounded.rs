@@ -5,6 +5,8 @@ use deepclone_core::limits::{LOG_FILE_BYTES_MAX, LOG_LINE_BYTES_MAX, SMALL_FILE_
 use futures::TryStreamExt;
 use object_store::{Error, GetResult, GetResultPayload};
 
+use crate::spool::Spool;
+
 /// What an object may be that is read whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReadBound {
@@ -64,6 +66,34 @@ pub(super) async fn collect(
         joined.extend_from_slice(&part);
     }
     Ok(Ok(if joined.is_empty() { whole } else { joined.freeze() }))
+}
+
+/// Fetches the whole body into a file; the inner error is why that cannot be.
+pub(super) async fn spool(
+    result: GetResult,
+    bound: ReadBound,
+) -> Result<Result<Spool, String>, Error> {
+    if let Some(problem) = bound.excess(result.meta.size) {
+        return Ok(Err(problem));
+    }
+    if let GetResultPayload::File(file, _) = result.payload {
+        return Ok(Ok(Spool::of(file, result.meta.size)));
+    }
+    let mut stream = result.into_stream();
+    let full = |error| format!("it cannot be kept in a temporary file: {error}");
+    let mut spool = match Spool::new() {
+        Ok(spool) => spool,
+        Err(error) => return Ok(Err(full(error))),
+    };
+    while let Some(part) = stream.try_next().await? {
+        if let Some(problem) = bound.excess(spool.bytes() + part.len() as u64) {
+            return Ok(Err(problem));
+        }
+        if let Err(error) = spool.append(&part) {
+            return Ok(Err(full(error)));
+        }
+    }
+    Ok(Ok(spool))
 }
 
 #[cfg(test)]

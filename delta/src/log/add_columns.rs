@@ -60,7 +60,7 @@ impl<'a> AddColumns<'a> {
             stats: at(self.stats, row, text),
             tags: at(self.tags.as_ref(), row, TextsColumn::get),
             deletion_vector: match self.deletion_vector.as_ref() {
-                Some(vectors) if vectors.all.is_valid(row) => Some(Box::new(vectors.get(row)?)),
+                Some(vectors) if vectors.has(row) => Some(Box::new(vectors.get(row)?)),
                 _ => None,
             },
             base_row_id: at(self.base_row_id, row, number),
@@ -72,7 +72,7 @@ impl<'a> AddColumns<'a> {
 }
 
 /// The columns of deletion vectors.
-struct VectorColumns<'a> {
+pub(super) struct VectorColumns<'a> {
     all: &'a StructArray,
     storage_type: &'a StringArray,
     path_or_inline: &'a StringArray,
@@ -82,7 +82,7 @@ struct VectorColumns<'a> {
 }
 
 impl<'a> VectorColumns<'a> {
-    fn of(column: &'a dyn Array) -> Option<Self> {
+    pub(super) fn of(column: &'a dyn Array) -> Option<Self> {
         let all = column.as_struct_opt()?;
         let mut columns = Columns { all, taken: 0 };
         let int = |column: &'a dyn Array| column.as_primitive_opt::<Int32Type>();
@@ -97,7 +97,11 @@ impl<'a> VectorColumns<'a> {
         (columns.taken == all.num_columns()).then_some(found)
     }
 
-    fn get(&self, row: usize) -> Option<DeletionVector> {
+    pub(super) fn has(&self, row: usize) -> bool {
+        self.all.is_valid(row)
+    }
+
+    pub(super) fn get(&self, row: usize) -> Option<DeletionVector> {
         let int = |column: &Int32Array, row| column.is_valid(row).then(|| column.value(row));
         Some(DeletionVector {
             storage_type: text(self.storage_type, row)?,

@@ -6,23 +6,25 @@
 //!
 //! <https://github.com/delta-io/delta/blob/master/PROTOCOL.md#checkpoints>
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use bytes::Bytes;
 use deepclone_common::store::table::TableStore;
 use futures::{StreamExt, TryStreamExt, stream};
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use rayon::prelude::*;
 use serde::Deserialize;
 
 use super::named::{self, Names};
 use super::names::log_path;
 use super::segment::CheckpointFiles;
+use super::windows::{self, CheckpointFile, OtherRows};
 use super::{columns, pages, row};
 use crate::actions::{self, Add, LogAction, Parsed};
 use crate::error::DeltaError;
+use crate::file_key::LogKey;
 use crate::io::{self, ReadBound};
 use crate::paths;
 
@@ -58,6 +60,72 @@ pub(crate) async fn read(
     }
     parsed.append(read_files(table, sidecars).await?);
     Ok(parsed)
+}
+
+/// A checkpoint of which the live files are not read yet.
+pub(crate) struct OpenCheckpoint {
+    /// What it says besides.
+    pub(crate) others: OtherRows,
+    /// Live files that it holds as JSON: there are few.
+    pub(crate) adds: Vec<Add>,
+    /// Its Parquet files.
+    pub(crate) files: Vec<CheckpointFile>,
+}
+
+/// Reads what `checkpoint` says, but for its live files.
+///
+/// # Errors
+/// As [`read`]; also for what is unusual, which [`read`] may be able to read.
+pub(crate) async fn open(
+    table: &TableStore,
+    checkpoint: &CheckpointFiles,
+) -> Result<OpenCheckpoint, DeltaError> {
+    let mut left: VecDeque<String> =
+        checkpoint.files.iter().map(|entry| log_path(&entry.name)).collect();
+    let (mut others, mut adds, mut files) = (OtherRows::default(), Vec::new(), Vec::new());
+    while let Some(path) = left.pop_front() {
+        let mut found = OtherRows::default();
+        if path.ends_with(".json") {
+            found.parsed = read_file(table, path).await?;
+        } else {
+            let spool = io::spool(table, &path, ReadBound::LOG).await?;
+            let spool = spool.ok_or_else(|| DeltaError::damaged(&path, "it is missing"))?;
+            let read = move || {
+                let read = columns::guarded(|| {
+                    let mut file = CheckpointFile::open(spool)?;
+                    file.others(&mut found)?;
+                    Ok((file, found))
+                });
+                read.map_err(|problem| DeltaError::damaged(&path, problem))
+            };
+            let (file, rows) = io::compute(read).await?;
+            files.push(file);
+            found = rows;
+        }
+        others.parsed.oddities.append(&mut found.parsed.oddities);
+        others.removed.extend(found.removed);
+        for action in found.parsed.actions {
+            match action {
+                LogAction::Other(name, raw) if name == "sidecar" => {
+                    left.push_back(sidecar(table, checkpoint, raw.get())?);
+                }
+                LogAction::Other(name, raw) if name == "checkpointMetadata" => {
+                    check_version(checkpoint, raw.get())?;
+                }
+                LogAction::CommitInfo(_) | LogAction::Cdc(_) => {}
+                LogAction::Add(add) => adds.push(add),
+                LogAction::Remove(remove) if paths::is_absolute(&remove.path) => {
+                    let problem = "a tombstone of it has no relative path";
+                    return Err(DeltaError::damaged(name(checkpoint), problem));
+                }
+                LogAction::Remove(remove) => {
+                    others.removed.insert(windows::hash(&LogKey::of_remove(&remove)));
+                }
+                action => others.parsed.actions.push(action),
+            }
+        }
+    }
+    Ok(OpenCheckpoint { others, adds, files })
 }
 
 /// A checkpoint of which some live files were read.
@@ -173,7 +241,7 @@ fn parse_parquet(bytes: &Bytes) -> Result<Parsed, String> {
         .into_par_iter()
         .map(|group| {
             let mask = columns::projection(&metadata, group);
-            let rows = rows_at_once(&metadata, group, &mask, bytes)?;
+            let rows = columns::rows_at_once(&metadata, group, &mask, bytes, ROWS_PER_BATCH)?;
             let reader =
                 ParquetRecordBatchReaderBuilder::new_with_metadata(bytes.clone(), metadata.clone())
                     .with_projection(mask)
@@ -197,26 +265,8 @@ fn parse_parquet(bytes: &Bytes) -> Result<Parsed, String> {
     Ok(Parsed::joined(groups))
 }
 
-/// Checks the pages of a row group that are read, and returns the rows of a batch.
-fn rows_at_once(
-    metadata: &ArrowReaderMetadata,
-    group: usize,
-    mask: &ProjectionMask,
-    bytes: &Bytes,
-) -> Result<usize, String> {
-    let columns = metadata.metadata().row_group(group).columns().iter().enumerate();
-    let mut rows = ROWS_PER_BATCH;
-    for (_, column) in columns.filter(|(leaf, _)| mask.leaf_included(*leaf)) {
-        let (start, length) = column.byte_range();
-        let range = usize::try_from(start).ok().zip(usize::try_from(start + length).ok());
-        let pages = range.and_then(|(start, end)| bytes.get(start..end));
-        rows = pages::check(pages.ok_or("a column lies outside the file")?, rows)?;
-    }
-    Ok(rows)
-}
-
 /// Drops the fields that repeat others as structs, but keeps statistics that have no other form.
-fn drop_parsed(add: &mut Add) {
+pub(super) fn drop_parsed(add: &mut Add) {
     add.unknown.remove("partitionValues_parsed");
     let parsed = add.unknown.remove(row::STATS).filter(|raw| raw.get() != "{}");
     if let (None, Some(raw)) = (&add.stats, parsed) {

@@ -4,12 +4,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, TimeUnit};
-use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::basic::Type;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::RowGroupMetaData;
+use parquet::file::reader::ChunkReader;
 use parquet::schema::types::ColumnPath;
 
 use super::pages;
@@ -27,10 +27,10 @@ pub(super) fn guarded<T>(read: impl FnOnce() -> Result<T, String>) -> Result<T, 
 /// What is wrong with a file at which the reader of Parquet panicked.
 pub(super) const GAVE_UP: &str = "it contradicts itself: the reader of Parquet gave it up";
 
-/// Reads the file's metadata, checks it and chooses the types of its columns.
-pub(super) fn open(bytes: &Bytes) -> Result<ArrowReaderMetadata, ParquetError> {
-    let metadata = ArrowReaderMetadata::load(bytes, options())?;
-    let size = bytes.len() as u64;
+/// Reads the metadata of a file, checks it and chooses the types of its columns.
+pub(super) fn open(file: &impl ChunkReader) -> Result<ArrowReaderMetadata, ParquetError> {
+    let metadata = ArrowReaderMetadata::load(file, options())?;
+    let size = file.len();
     pages::check_footer(metadata.metadata(), size).map_err(ParquetError::General)?;
     typed(metadata)
 }
@@ -53,6 +53,38 @@ pub(super) fn typed(metadata: ArrowReaderMetadata) -> Result<ArrowReaderMetadata
 /// Selects the leaf columns whose content no other column of this row group repeats.
 pub(super) fn projection(metadata: &ArrowReaderMetadata, group: usize) -> ProjectionMask {
     projection_of(metadata, group, |_| true)
+}
+
+/// Checks the pages of a row group that are read, and returns the rows of a batch, at most `rows`.
+///
+/// # Errors
+/// What is wrong with a page.
+pub(super) fn rows_at_once(
+    metadata: &ArrowReaderMetadata,
+    group: usize,
+    mask: &ProjectionMask,
+    file: &impl ChunkReader,
+    mut rows: usize,
+) -> Result<usize, String> {
+    let columns = metadata.metadata().row_group(group).columns().iter().enumerate();
+    for (_, column) in columns.filter(|(leaf, _)| mask.leaf_included(*leaf)) {
+        let (start, length) = column.byte_range();
+        let length = usize::try_from(length).map_err(|_| "a column is too long")?;
+        let pages = file.get_bytes(start, length).map_err(|error| error.to_string())?;
+        rows = pages::check(&pages, rows)?;
+    }
+    Ok(rows)
+}
+
+/// Like [`projection`], for all columns but those of `add`; of `remove` those that make its key.
+pub(super) fn others_projection(metadata: &ArrowReaderMetadata) -> ProjectionMask {
+    let schema = metadata.metadata().file_metadata().schema_descr();
+    let is_wanted = |leaf: &usize| match schema.column(*leaf).path().parts() {
+        [action, ..] if action == "add" => false,
+        [action, field, ..] if action == "remove" => field == "path" || field == "deletionVector",
+        _ => true,
+    };
+    ProjectionMask::leaves(schema, (0..schema.num_columns()).filter(is_wanted))
 }
 
 /// Like [`projection`], for the columns of `add` alone.
@@ -114,6 +146,7 @@ mod tests {
         ArrayRef, DictionaryArray, Int64Array, RecordBatch, StringArray, StructArray,
     };
     use arrow::datatypes::Int32Type;
+    use bytes::Bytes;
     use parquet::arrow::ArrowWriter;
     use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
@@ -154,7 +187,7 @@ mod tests {
             let mut writer =
                 ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties)).unwrap();
             writer.write(&batch).unwrap();
-            let metadata = open(&writer.into_inner().unwrap().into()).unwrap();
+            let metadata = open(&Bytes::from(writer.into_inner().unwrap())).unwrap();
             let mask = projection(&metadata, 0);
             let leaves = metadata.metadata().file_metadata().schema_descr().columns();
             let read: Vec<String> = (0..leaves.len())
@@ -176,7 +209,7 @@ mod tests {
         let batch = RecordBatch::try_from_iter([("add", add)]).unwrap();
         let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), None).unwrap();
         writer.write(&batch).unwrap();
-        let metadata = open(&writer.into_inner().unwrap().into()).unwrap();
+        let metadata = open(&Bytes::from(writer.into_inner().unwrap())).unwrap();
         let DataType::Struct(fields) = metadata.schema().field(0).data_type() else {
             panic!("{:?}", metadata.schema());
         };

@@ -17,6 +17,7 @@ mod row;
 mod segment;
 mod stats;
 mod value;
+pub(crate) mod windows;
 
 pub(crate) use checkpoint::NamedCheckpoint;
 pub(crate) use commit::{COMMITS_AT_ONCE_MAX, in_commit_timestamp, readable_commit};

@@ -92,7 +92,8 @@ pub(super) struct NamedRows {
 
 /// Returns whether the path of a log is spelled as its key.
 pub(crate) fn is_plain(path: &str) -> bool {
-    !path.contains('%') && !paths::is_absolute(path) && !paths::is_roundabout(path)
+    paths::is_own_key(path)
+        || (!path.contains('%') && !paths::is_absolute(path) && !paths::is_roundabout(path))
 }
 
 /// Reads the live files in the Parquet file `path` of `size` bytes that lie in the objects `names`;

@@ -12,4 +12,6 @@ mod rewrite;
 pub use near::NearNames;
 pub(crate) use near::near_names;
 pub(crate) use nested::refuse_nested;
-pub(crate) use rewrite::{Replicated, fitting, refuse_too_long, replicated, target_key};
+pub(crate) use rewrite::{
+    Replicated, fitting, keeps, own_key_max, refuse_too_long, replicated, target_key,
+};

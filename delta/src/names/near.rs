@@ -1,10 +1,12 @@
 //! Keys that differ only in the case of letters, or in the form of their Unicode: some file systems
 //! take them for one name.
 
-use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hasher as _};
 
+use rayon::prelude::*;
 use unicode_normalization::UnicodeNormalization;
+
+use crate::copy_objects::CopyObjects;
 
 /// Two keys of the target that some file systems take for one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,24 +21,49 @@ pub struct NearNames {
     pub by_form: bool,
 }
 
+/// Pairs after which no more are looked for: a few of each kind are told.
+const PAIRS_MAX: usize = 1_000;
+/// The kinds of pairs: by case, by form, by both.
+const KINDS: usize = 3;
+
 /// Finds one pair of each kind among the planned keys, and between them and the live ones.
 pub(crate) fn near_names<'a>(
-    planned: impl Iterator<Item = &'a str>,
+    planned: &CopyObjects,
     live: impl Iterator<Item = &'a str>,
 ) -> Vec<NearNames> {
     let mut found: Vec<NearNames> = Vec::new();
-    let mut folded: HashMap<u64, Vec<&str>> = HashMap::new();
-    for key in planned {
-        let known = folded.entry(folded_hash(key)).or_default();
-        for other in known.iter().filter(|other| fold(other) == fold(key)) {
-            note(&mut found, key, other);
+    let key = |place: usize| planned.get(place).target_path;
+    // Hashes and places, so that keys that may meet stand beside each other.
+    let mut folded: Vec<(u64, usize)> =
+        (0..planned.len()).into_par_iter().map(|place| (folded_hash(key(place)), place)).collect();
+    folded.par_sort_unstable();
+    let mut pairs = Vec::new();
+    for alike in folded.chunk_by(|(a, _), (b, _)| a == b).filter(|alike| alike.len() > 1) {
+        for (at, (_, one)) in alike.iter().enumerate() {
+            let others = alike[..at].iter().map(|(_, other)| *other);
+            pairs.extend(
+                others
+                    .filter(|other| fold(key(*other)) == fold(key(*one)))
+                    .map(|other| (*one, other)),
+            );
         }
-        known.push(key);
+        if pairs.len() > PAIRS_MAX {
+            break;
+        }
+    }
+    pairs.sort_unstable();
+    for (one, other) in pairs {
+        note(&mut found, key(one), key(other));
     }
     for other in live {
-        let known = folded.get(&folded_hash(other)).into_iter().flatten();
-        for key in known.filter(|key| **key != other && fold(key) == fold(other)) {
-            note(&mut found, key, other);
+        let hash = folded_hash(other);
+        let first = folded.partition_point(|(known, _)| *known < hash);
+        let alike = folded[first..].iter().take_while(|(known, _)| *known == hash);
+        for (_, place) in alike {
+            let key = key(*place);
+            if found.len() < KINDS && key != other && fold(key) == fold(other) {
+                note(&mut found, key, other);
+            }
         }
     }
     found
@@ -45,11 +72,7 @@ pub(crate) fn near_names<'a>(
 /// Hashes the text that [`fold`] gives.
 fn folded_hash(key: &str) -> u64 {
     let mut hash = DefaultHasher::new();
-    if key.is_ascii() {
-        key.bytes().for_each(|byte| hash.write_u8(byte.to_ascii_lowercase()));
-    } else {
-        fold(key).bytes().for_each(|byte| hash.write_u8(byte));
-    }
+    hash.write(fold(key).as_bytes());
     hash.finish()
 }
 
@@ -83,6 +106,7 @@ fn fold(key: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::copy_objects::copied;
 
     #[test]
     fn keys_that_may_meet_are_told_with_what_makes_them_meet() {
@@ -107,7 +131,7 @@ mod tests {
             ),
         ];
         for (planned, live, wanted) in cases {
-            let found = near_names(planned.iter().copied(), live.iter().copied());
+            let found = near_names(&copied(planned), live.iter().copied());
             let found: Vec<Pair<'_>> = found
                 .iter()
                 .map(|near| (near.one.as_str(), near.other.as_str(), near.by_case, near.by_form))

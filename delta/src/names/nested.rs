@@ -7,20 +7,22 @@ use deepclone_common::store::table::{StoreKind, TableStore};
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 
+use crate::copy_objects::CopyObjects;
+
 /// Refuses a planned key that lies below another one, or that another one lies below, where the
 /// target is a disk.
 ///
 /// # Errors
 /// TARGET_UNSUITABLE naming both keys.
-pub(crate) fn refuse_nested<'a>(
+pub(crate) fn refuse_nested(
     target: &TableStore,
-    planned: impl Iterator<Item = &'a str>,
-    live: impl Iterator<Item = &'a str>,
+    planned: &CopyObjects,
+    live: &BTreeSet<&str>,
 ) -> Result<(), Failure> {
     if target.kind() != StoreKind::Local {
         return Ok(());
     }
-    let Some((file, below)) = nested(planned.collect(), live.collect()) else { return Ok(()) };
+    let Some((file, below)) = nested(planned, live) else { return Ok(()) };
     let message = format!(
         "the target {} cannot hold both {file:?} and {below:?}: on a disk the first one is a file, \
          and the other one needs a folder of its name: rename one of them at the source, or use an \
@@ -30,28 +32,39 @@ pub(crate) fn refuse_nested<'a>(
     Err(Failure::new(Reason::TargetUnsuitable, message).with("key", below))
 }
 
-/// Returns a key and one that lies below it, of which one or both are planned.
-fn nested<'a>(planned: BTreeSet<&'a str>, live: BTreeSet<&'a str>) -> Option<(&'a str, &'a str)> {
-    let below = |keys: &BTreeSet<&'a str>, files: [&BTreeSet<&'a str>; 2]| {
-        let mut last_folder = "";
-        keys.iter().find_map(|key| {
-            // Keys of one folder follow each other, but for those of folders below it.
-            let folder = key.rsplit_once('/').map_or("", |(folder, _)| folder);
-            if folder == last_folder {
-                return None;
-            }
-            last_folder = folder;
-            let mut folders = key.match_indices('/').map(|(end, _)| &key[..end]);
-            let file = folders.find(|folder| files.iter().any(|file| file.contains(folder)));
-            file.map(|file| (file, *key))
-        })
-    };
-    below(&planned, [&planned, &live]).or_else(|| below(&live, [&planned, &planned]))
+/// Returns a key and one that lies below it, of which one or both are planned. The planned objects
+/// are sorted.
+fn nested<'a>(planned: &'a CopyObjects, live: &BTreeSet<&'a str>) -> Option<(&'a str, &'a str)> {
+    let is_planned = |key: &str| planned.find(key).is_some();
+    let either = |key: &str| is_planned(key) || live.contains(key);
+    below(planned.paths(), either).or_else(|| below(live.iter().copied(), is_planned))
+}
+
+/// Returns a folder of one of the sorted keys that is a file, and that key.
+fn below<'a>(
+    keys: impl Iterator<Item = &'a str>,
+    is_file: impl Fn(&str) -> bool,
+) -> Option<(&'a str, &'a str)> {
+    let mut last_folder = "";
+    for key in keys {
+        // Keys of one folder follow each other, but for those of folders below it.
+        let folder = key.rsplit_once('/').map_or("", |(folder, _)| folder);
+        if folder == last_folder {
+            continue;
+        }
+        last_folder = folder;
+        let mut folders = key.match_indices('/').map(|(end, _)| &key[..end]);
+        if let Some(file) = folders.find(|folder| is_file(folder)) {
+            return Some((file, key));
+        }
+    }
+    None
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::copy_objects::copied;
 
     #[test]
     fn a_key_below_another_is_found_among_planned_and_live_ones() {
@@ -69,8 +82,10 @@ mod tests {
             (&[], &[], None),
         ];
         for (planned, live, expected) in cases {
-            let set = |keys: Keys| keys.iter().copied().collect();
-            assert_eq!(nested(set(planned), set(live)), expected, "{planned:?} {live:?}");
+            let mut objects = copied(planned);
+            objects.sort();
+            let live: BTreeSet<&str> = live.iter().copied().collect();
+            assert_eq!(nested(&objects, &live), expected, "{planned:?} {live:?}");
         }
     }
 }

@@ -86,6 +86,27 @@ pub(crate) fn replicated(
     Ok(Replicated { files, sources, is_respelled })
 }
 
+/// Returns how long keys may be that surely are the same at both ends, where `is_own_key` holds.
+pub(crate) fn own_key_max(target: &TableStore) -> usize {
+    match target.kind() {
+        // It drops points at the end of a segment.
+        StoreKind::Azure => 0,
+        _ => LOCAL_SEGMENT_BYTES_MAX.saturating_sub(target.root.as_ref().len() + 1),
+    }
+}
+
+/// Tells that an object of the source has the same key at the target.
+///
+/// # Errors
+/// Why it has not, or cannot be read or written.
+pub(crate) fn keeps(source: &TableStore, target: &TableStore, key: &str) -> Result<(), String> {
+    refuse_unreadable(source, key).map_err(|failure| failure.message)?;
+    if fitting(target.kind(), key).is_some() {
+        return Err(format!("{key} has another name at the target"));
+    }
+    too_long(target, key).map_or(Ok(()), Err)
+}
+
 /// Refuses a key that is too long for the target.
 ///
 /// # Errors

@@ -125,7 +125,7 @@ async fn state_at(
         txns: txns.filter(|txn| maintenance.keeps_txn(txn, now_ms)).collect(),
         domains: snapshot.domains.into_values().collect(),
         removes: removes.filter(|remove| maintenance.keeps_remove(remove, now_ms)).collect(),
-        adds: snapshot.files.into_values().collect::<Vec<_>>().into(),
+        adds: Cow::Owned(snapshot.files.into_values().collect::<Vec<_>>().into()),
     })
 }
 

@@ -50,7 +50,7 @@ pub async fn publish(
     now_ms: i64,
 ) -> Result<PublishResult, DeltaError> {
     let version = change_set.version();
-    let body = commit::build(change_set, now_ms);
+    let body = commit::build(change_set, now_ms)?;
     commit::check_size(body.len() as u64, commit::BYTES_MAX)?;
     let name = log::commit_path(version);
     let mut retry = Retry::new(Patience::COMMIT, target.asked(StoreOperation::Put));

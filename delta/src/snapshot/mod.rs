@@ -7,6 +7,7 @@
 mod disputed;
 mod once;
 mod onward;
+pub(crate) mod piecewise;
 mod read;
 mod replay;
 mod state;

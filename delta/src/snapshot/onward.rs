@@ -87,7 +87,7 @@ pub(crate) async fn go_on(
 }
 
 /// Reads the commits in order; `None` for one that is gone or unreadable.
-fn reads<'a>(
+pub(super) fn reads<'a>(
     table: &'a TableStore,
     commits: &'a [(u64, LogEntry)],
 ) -> impl Stream<Item = Result<Option<Commit>, DeltaError>> + 'a {

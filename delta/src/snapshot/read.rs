@@ -3,14 +3,14 @@
 //!
 //! A damaged checkpoint gives way to an older one only if every commit after that one is there.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use deepclone_common::store::table::TableStore;
 use deepclone_core::spec::SourcePoint;
 use futures::{StreamExt, TryStreamExt, stream};
 
-use super::replay::Replay;
-use super::state::{CommitDigest, Snapshot, WithTombstones};
+use super::replay::{Replay, ReplayedState};
+use super::state::{CommitDigest, Snapshot, TableState, WithTombstones};
 use super::{disputed, once, time};
 use crate::actions::{LogAction, Oddities, Oddity, Parsed};
 use crate::error::DeltaError;
@@ -190,32 +190,58 @@ async fn go_on(
     drop(reads);
     let Start { replay, oddities, checkpoint, disputed } = start;
     let state = replay.finish(&table.uri, &log::commit_path(segment.version))?;
-    let ict = match has_in_commit_timestamps(&state.protocol, &state.metadata.configuration) {
-        true if commits.is_empty() => log::read_commit(table, segment.version)
-            .await?
-            .and_then(|commit| commit.in_commit_timestamp()),
-        true => last_commit.and_then(|(_, ict)| ict),
-        false => None,
-    };
-    let written_ms = time::written_ms(segment);
-    Ok(WithTombstones {
-        snapshot: Snapshot {
+    let notices = oddities.notices().chain(disputed).collect();
+    let tail = Tail { last_commit, checkpoint, notices };
+    let ReplayedState { table: described, files, tombstones } = state;
+    let mut snapshot = tail.snapshot(table, segment, described).await?;
+    snapshot.files = files;
+    snapshot.has_empty_commit = oddities.has(Oddity::EmptyCommit);
+    Ok(WithTombstones { snapshot, tombstones })
+}
+
+/// What is known of a version besides its state.
+pub(super) struct Tail {
+    /// The newest commit that was read, and its in-commit timestamp.
+    pub(super) last_commit: Option<(CommitDigest, Option<i64>)>,
+    /// The checkpoint file that the reading began with.
+    pub(super) checkpoint: Option<String>,
+    pub(super) notices: Vec<String>,
+}
+
+impl Tail {
+    /// Makes the snapshot of the segment's version, without its files.
+    ///
+    /// # Errors
+    /// When the version's own commit is needed for its time, and cannot be read.
+    pub(super) async fn snapshot(
+        self,
+        table: &TableStore,
+        segment: &LogSegment,
+        TableState { protocol, metadata, txns, domains }: TableState,
+    ) -> Result<Snapshot, DeltaError> {
+        let ict = match has_in_commit_timestamps(&protocol, &metadata.configuration) {
+            true if self.last_commit.is_none() => log::read_commit(table, segment.version)
+                .await?
+                .and_then(|commit| commit.in_commit_timestamp()),
+            true => self.last_commit.and_then(|(_, ict)| ict),
+            false => None,
+        };
+        Ok(Snapshot {
             version: segment.version,
-            protocol: state.protocol,
-            metadata: state.metadata,
-            txns: state.txns,
-            domains: state.domains,
-            files: state.files,
-            commit_ms: ict.unwrap_or(written_ms),
+            protocol,
+            metadata,
+            txns,
+            domains,
+            files: BTreeMap::new(),
+            commit_ms: ict.unwrap_or_else(|| time::written_ms(segment)),
             ict,
-            commit: last_commit.map(|(digest, _)| digest),
+            commit: self.last_commit.map(|(digest, _)| digest),
             commit_file: commit_file(segment),
-            notices: oddities.notices().chain(disputed).collect(),
-            has_empty_commit: oddities.has(Oddity::EmptyCommit),
-            checkpoint,
-        },
-        tombstones: state.tombstones,
-    })
+            notices: self.notices,
+            has_empty_commit: false,
+            checkpoint: self.checkpoint,
+        })
+    }
 }
 
 /// Returns the segment's own version in its listing.

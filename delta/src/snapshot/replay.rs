@@ -68,10 +68,7 @@ type Tombstones = BTreeMap<LogKey, Remove>;
 /// The state at the end of a replay.
 #[derive(Debug)]
 pub(super) struct ReplayedState {
-    pub(super) protocol: Protocol,
-    pub(super) metadata: Metadata,
-    pub(super) txns: BTreeMap<String, Txn>,
-    pub(super) domains: BTreeMap<String, DomainMetadata>,
+    pub(super) table: TableState,
     pub(super) files: Live,
     pub(super) tombstones: Tombstones,
 }
@@ -287,7 +284,8 @@ impl Replay {
         }
         let (files, tombstones) = split(root_uri, file, tracked)?;
         domains.retain(|_, domain| !domain.removed);
-        Ok(ReplayedState { protocol, metadata, txns, domains, files, tombstones })
+        let table = TableState { protocol, metadata, txns, domains };
+        Ok(ReplayedState { table, files, tombstones })
     }
 
     /// Marks a live file whose path differs from the removed one in the scheme alone: a `remove` of

@@ -18,7 +18,7 @@ async fn planned(source: &Table, target: &Table, spec: &CloneSpec) -> ChangeSet 
 
 /// The keys that are to be proved or copied; a star marks those that the replica's head refers to.
 fn keys(change_set: &ChangeSet) -> Vec<String> {
-    let marked = |object: &deepclone_delta::changes::CopyObject| {
+    let marked = |object: deepclone_delta::sync::CopyObject<'_>| {
         let star = if object.in_use { "*" } else { "" };
         format!("{}{star}", object.target_path)
     };

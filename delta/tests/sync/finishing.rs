@@ -127,7 +127,7 @@ async fn the_work_of_a_sync_tells_what_the_coordinator_needs() {
     let planned =
         sync::plan(&source.store, &target.store, &Within::default(), &spec(), job).await.unwrap();
     let Planned::Work(work) = planned else { panic!("{planned:?}") };
-    let keys: Vec<&str> = work.objects().iter().map(|object| &*object.target_path).collect();
+    let keys: Vec<&str> = work.objects().iter().map(|object| object.target_path).collect();
     assert_eq!(keys, [VECTOR_OBJECT, "p=A/A1.parquet", "p=c/c1.parquet"]);
     assert_eq!((work.source_version(), work.replica_version()), (2, Some(2)));
     assert_eq!(work.replica_commit_ms(), Some(target.snapshot().await.commit_ms));

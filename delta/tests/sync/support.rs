@@ -239,7 +239,7 @@ pub(crate) async fn sync(source: &Table, target: &Table, spec: &CloneSpec) -> Re
     let version = committed.record.version;
     assert_eq!(*committed, Committed::read(&target.store, version).await.unwrap());
     finish(&target.store, &committed, Some(&change_set)).await.unwrap();
-    let objects = change_set.objects.iter().map(|object| object.target_path.clone()).collect();
+    let objects = change_set.objects.iter().map(|object| object.target_path.to_owned()).collect();
     assert_valid(target).await;
     Ok(Did::Published { version, objects, change_set })
 }
@@ -267,16 +267,16 @@ pub(crate) async fn failure(source: &Table, target: &Table, spec: &CloneSpec) ->
 
 /// Copies what the plan lists, as workers do: never over another object.
 pub(crate) async fn copy(source: &Table, target: &Table, change_set: &ChangeSet) {
-    for object in &change_set.objects {
+    for object in change_set.objects.iter() {
         let bytes = source.get(object.source_path()).await.expect("an object of the source");
         match object.size_is_minimum {
             true => assert!(bytes.len() as u64 >= object.size, "{object:?}"),
             false => assert_eq!(bytes.len() as u64, object.size, "{object:?}"),
         }
-        if let Some(there) = target.get(&object.target_path).await {
+        if let Some(there) = target.get(object.target_path).await {
             assert_eq!(there, bytes, "{object:?}");
         }
-        target.put(&object.target_path, bytes).await;
+        target.put(object.target_path, bytes).await;
     }
 }
 

@@ -102,6 +102,10 @@ impl Store for ProcessState {
         Box::pin(self.guard(self.append_checked(epoch, batch)))
     }
 
+    fn has_evidence(&self, target: TargetKey) -> BoxFuture<'_, Result<bool, StateError>> {
+        Box::pin(self.guard(self.kept.store.has_evidence(target)))
+    }
+
     fn evidence<'a>(
         &'a self,
         target: TargetKey,

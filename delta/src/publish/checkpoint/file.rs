@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::columns;
 use super::format::Format;
 use super::state::CheckpointState;
+use crate::error::DeltaError;
 use crate::log::named;
 use arrow::array::{ArrayRef, RecordBatch, new_null_array};
 use arrow::datatypes::{Field, Schema, SchemaRef};
@@ -27,14 +28,40 @@ const PAGE_ROWS: usize = 4096;
 const UNLIKE: [[&str; 2]; 3] = [["add", "path"], ["add", "stats"], ["remove", "path"]];
 
 /// Writes the whole file.
-pub(super) fn write(state: &CheckpointState<'_>) -> Result<Vec<u8>, ParquetError> {
+///
+/// # Errors
+/// A value that Parquet cannot hold; a temporary file with the live files cannot be read.
+pub(super) fn write(state: &CheckpointState<'_>) -> Result<Vec<u8>, DeltaError> {
+    let unwritten =
+        |error: ParquetError| DeltaError::damaged("checkpoint", format!("not written: {error}"));
+    let mut writer = opened(state).map_err(unwritten)?;
+    for rows in state.adds.chunks(BATCH_ROWS) {
+        let column = columns::adds(&rows?).map_err(ParquetError::from).map_err(unwritten)?;
+        writer.put("add", column).map_err(unwritten)?;
+    }
+    writer.rows.into_inner().map_err(unwritten)
+}
+
+/// A file that is being written.
+struct FileWriter {
+    schema: SchemaRef,
+    rows: ArrowWriter<Vec<u8>>,
+}
+
+impl FileWriter {
+    fn put(&mut self, name: &str, column: ArrayRef) -> Result<(), ParquetError> {
+        self.rows.write(&batch(&self.schema, name, column)?)
+    }
+}
+
+/// Writes all rows but the live files.
+fn opened(state: &CheckpointState<'_>) -> Result<FileWriter, ParquetError> {
     let schema = schema()?;
     let options =
         ArrowWriterOptions::new().with_properties(properties(state)).with_skip_arrow_metadata(true);
-    let mut writer = ArrowWriter::try_new_with_options(Vec::new(), schema.clone(), options)?;
-    let mut put = |name: &str, column: ArrayRef| -> Result<(), ParquetError> {
-        writer.write(&batch(&schema, name, column)?)
-    };
+    let rows = ArrowWriter::try_new_with_options(Vec::new(), schema.clone(), options)?;
+    let mut writer = FileWriter { schema, rows };
+    let mut put = |name: &str, column: ArrayRef| writer.put(name, column);
     put("protocol", columns::protocols(std::slice::from_ref(&state.protocol))?)?;
     let metadata: Vec<_> = Format::parse(&state.metadata.format)
         .map(|format| (state.metadata.clone(), format))
@@ -50,15 +77,14 @@ pub(super) fn write(state: &CheckpointState<'_>) -> Result<Vec<u8>, ParquetError
     for rows in state.removes.chunks(BATCH_ROWS) {
         put("remove", columns::removes(rows)?)?;
     }
-    for rows in state.adds.chunks(BATCH_ROWS) {
-        put("add", columns::adds(rows)?)?;
-    }
-    writer.into_inner()
+    Ok(writer)
 }
 
 fn properties(state: &CheckpointState<'_>) -> WriterProperties {
-    let is_plain = state.adds.iter().all(|add| named::is_plain(&add.path));
-    let paths = if is_plain { named::PLAIN_PATHS_VALUE } else { named::SPELLED_PATHS_VALUE };
+    let paths = match state.adds.traits().has_spelled_path {
+        true => named::SPELLED_PATHS_VALUE,
+        false => named::PLAIN_PATHS_VALUE,
+    };
     let paths = KeyValue::new(named::PLAIN_PATHS.to_owned(), paths.to_owned());
     let builder = WriterProperties::builder()
         .set_compression(Compression::SNAPPY)

@@ -34,8 +34,7 @@ pub(crate) fn encode(state: &CheckpointState<'_>) -> Result<Option<Encoded>, Del
         tracing::warn!(field, "no checkpoint is written: it could not carry this field");
         return Ok(None);
     }
-    let bytes = file::write(state)
-        .map_err(|error| DeltaError::damaged("checkpoint", format!("not written: {error}")))?;
+    let bytes = file::write(state)?;
     let others = state.txns.len() + state.domains.len() + state.removes.len() + 2;
     Ok(Some(Encoded {
         bytes,
@@ -57,11 +56,7 @@ fn uncarried(state: &CheckpointState<'_>) -> Option<String> {
         .or_else(|| uncarried_format(&state.metadata.format))
         .or_else(|| state.txns.iter().find_map(|txn| first("txn", &txn.unknown)))
         .or_else(|| state.domains.iter().find_map(|d| first("domainMetadata", &d.unknown)))
-        .or_else(|| {
-            state.adds.iter().find_map(|add| {
-                first("add", &add.unknown).or_else(|| vector(add.deletion_vector.as_deref()))
-            })
-        })
+        .or_else(|| state.adds.traits().uncarried)
         .or_else(|| {
             // Statistics and tags of tombstones are left out on purpose. VACUUM does not need their
             // unknown fields, but those of their deletion vectors may change what the key means.

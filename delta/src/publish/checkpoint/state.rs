@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::actions::{Add, DomainMetadata, Metadata, Protocol, Remove, Txn};
+use crate::actions::{DomainMetadata, Metadata, Protocol, Remove, Txn};
+use crate::commit_adds::CommitAdds;
 
 /// The content of a checkpoint, in the order of its rows.
 #[derive(Debug)]
@@ -13,5 +14,5 @@ pub(crate) struct CheckpointState<'a> {
     pub(crate) domains: Vec<DomainMetadata>,
     pub(crate) removes: Vec<Remove>,
     /// Those of a sync that is at hand, or what was read.
-    pub(crate) adds: Cow<'a, [Add]>,
+    pub(crate) adds: Cow<'a, CommitAdds>,
 }

@@ -1,5 +1,7 @@
 //! What a checkpoint keeps, drops and refuses.
 
+use std::borrow::Cow;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -49,7 +51,7 @@ fn state(adds: Vec<Add>) -> CheckpointState<'static> {
         txns: vec![],
         domains: vec![],
         removes: vec![],
-        adds: adds.into(),
+        adds: Cow::Owned(adds.into()),
     }
 }
 

@@ -11,6 +11,7 @@ use rayon::prelude::*;
 
 use crate::actions::{Add, Configuration, LogAction, Metadata, Remove};
 use crate::change_set::{ChangeSet, CommitTime};
+use crate::error::DeltaError;
 use crate::properties::{ENABLEMENT_TIMESTAMP, ENABLEMENT_VERSION};
 
 mod info;
@@ -19,11 +20,11 @@ mod info;
 /// a commit in memory.
 pub(crate) const BYTES_MAX: u64 = 2 << 30;
 
-/// Lines that one thread counts at a time.
-const ADDS_AT_ONCE: usize = 4096;
-
 /// Builds the commit at the time `now_ms` (milliseconds since 1970).
-pub(crate) fn build(change_set: &ChangeSet, now_ms: i64) -> Bytes {
+///
+/// # Errors
+/// A temporary file with a part of it cannot be read.
+pub(crate) fn build(change_set: &ChangeSet, now_ms: i64) -> Result<Bytes, DeltaError> {
     let commit = CloneCommit::new(change_set, now_ms);
     let mut body = String::new();
     let mut line = |action: LogAction| {
@@ -32,11 +33,9 @@ pub(crate) fn build(change_set: &ChangeSet, now_ms: i64) -> Bytes {
     };
     commit.table_actions().into_iter().for_each(&mut line);
     change_set.removes.iter().for_each(|add| line(commit.remove(add)));
-    for add in &change_set.adds {
-        LogAction::write_add(&mut body, add);
-        body.push('\n');
-    }
-    Bytes::from(body)
+    let mut body = body.into_bytes();
+    change_set.adds.write(&mut body)?;
+    Ok(Bytes::from(body))
 }
 
 /// Counts the bytes that [`build`] makes, line by line and without holding them. Until the year
@@ -46,19 +45,7 @@ pub(crate) fn size(change_set: &ChangeSet, now_ms: i64) -> u64 {
     let line = |action: LogAction| action.to_json().len() as u64 + 1;
     let table: u64 = commit.table_actions().into_iter().map(line).sum();
     let removes: u64 = change_set.removes.par_iter().map(|add| line(commit.remove(add))).sum();
-    let adds: u64 = change_set.adds.par_chunks(ADDS_AT_ONCE).map(lines).sum();
-    table + removes + adds
-}
-
-/// Counts the bytes of the lines of these `add`s.
-fn lines(adds: &[Add]) -> u64 {
-    let mut text = String::new();
-    let line = |add: &Add| {
-        text.clear();
-        LogAction::write_add(&mut text, add);
-        text.len() as u64 + 1
-    };
-    adds.iter().map(line).sum()
+    table + removes + change_set.adds.bytes()
 }
 
 /// Refuses a commit of more than `bytes_max` bytes.

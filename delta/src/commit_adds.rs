@@ -1,0 +1,323 @@
+//! The `add`s of a commit of ours: in memory, or, where there may be very many, as the commit's
+//! lines in a file.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use deepclone_core::failure::Failure;
+use deepclone_core::reason::Reason;
+use rayon::prelude::*;
+
+use crate::actions::{Add, LogAction};
+use crate::error::DeltaError;
+use crate::log::named;
+use crate::spool::Spool;
+
+/// Lines that one thread counts or parses at a time.
+const LINES_AT_ONCE: usize = 4096;
+/// Bytes of most lines.
+const LINE_BYTES: usize = 384;
+/// Bytes of a spool that are read at once.
+const READ_BYTES: usize = 4 << 20;
+
+/// The `add`s of a commit, in the order of their keys.
+#[derive(Clone)]
+pub(crate) enum CommitAdds {
+    Held(Vec<Add>),
+    Spooled(Arc<SpooledAdds>),
+}
+
+/// Lines of a commit in a file, each an `add` and its line end.
+pub(crate) struct SpooledAdds {
+    spool: Spool,
+    /// Where each line begins and how long it is, in the order of their keys.
+    starts: Vec<u64>,
+    lengths: Vec<u32>,
+    traits: AddTraits,
+}
+
+/// What a checkpoint must know of all its files before it is written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct AddTraits {
+    /// True when a path is not spelled as its key.
+    pub(crate) has_spelled_path: bool,
+    /// A field that a checkpoint has no column for.
+    pub(crate) uncarried: Option<String>,
+}
+
+impl AddTraits {
+    /// Adds what one file makes of them.
+    fn note(&mut self, add: &Add, is_plain: bool) {
+        self.has_spelled_path |= !is_plain && !named::is_plain(&add.path);
+        if self.uncarried.is_none() {
+            self.uncarried = uncarried(add);
+        }
+    }
+
+    /// Adds those of other files, which follow on these.
+    fn join(&mut self, other: Self) {
+        self.has_spelled_path |= other.has_spelled_path;
+        self.uncarried = self.uncarried.take().or(other.uncarried);
+    }
+}
+
+/// Returns the name of a field of a file that a checkpoint has no column for.
+fn uncarried(add: &Add) -> Option<String> {
+    let of = |place: &str, field: &String| format!("{place}.{field}");
+    let vector = add.deletion_vector.as_deref();
+    let of_vector = || vector?.unknown.keys().next().map(|field| of("deletionVector", field));
+    add.unknown.keys().next().map(|field| of("add", field)).or_else(of_vector)
+}
+
+/// Lines of `add`s that are being written.
+pub(crate) struct AddSpooler {
+    spool: Spool,
+    starts: Vec<u64>,
+    lengths: Vec<u32>,
+    traits: AddTraits,
+}
+
+/// Lines of `add`s, one after another.
+#[derive(Default)]
+pub(crate) struct AddLines {
+    text: String,
+    lengths: Vec<u32>,
+    traits: AddTraits,
+}
+
+impl AddLines {
+    /// Makes room for as many lines.
+    pub(crate) fn reserve(&mut self, lines: usize) {
+        self.text.reserve(lines * LINE_BYTES);
+        self.lengths.reserve(lines);
+    }
+
+    /// Adds a line; `is_plain` when the file's path is surely spelled as its key.
+    pub(crate) fn push(&mut self, add: &Add, is_plain: bool) {
+        let start = self.text.len();
+        LogAction::write_add(&mut self.text, add);
+        self.text.push('\n');
+        self.lengths.push(u32::try_from(self.text.len() - start).unwrap_or(u32::MAX));
+        self.traits.note(add, is_plain);
+    }
+}
+
+impl AddSpooler {
+    /// # Errors
+    /// A temporary file cannot be written.
+    pub(crate) fn new() -> io::Result<Self> {
+        let (starts, lengths) = (Vec::new(), Vec::new());
+        Ok(Self { spool: Spool::new()?, starts, lengths, traits: AddTraits::default() })
+    }
+
+    /// Writes lines behind the others.
+    ///
+    /// # Errors
+    /// The disk is full, or fails.
+    pub(crate) fn append(&mut self, lines: AddLines) -> io::Result<()> {
+        let mut start = self.spool.bytes();
+        self.spool.append(lines.text.as_bytes())?;
+        for length in &lines.lengths {
+            self.starts.push(start);
+            start += u64::from(*length);
+        }
+        self.lengths.extend(lines.lengths);
+        self.traits.join(lines.traits);
+        Ok(())
+    }
+
+    /// Ends the writing. `order` has the number of each line, in the order of the keys.
+    pub(crate) fn finish(self, order: &[u32]) -> SpooledAdds {
+        let Self { spool, starts, lengths, traits } = self;
+        SpooledAdds {
+            starts: order.iter().map(|&line| starts[line as usize]).collect(),
+            lengths: order.iter().map(|&line| lengths[line as usize]).collect(),
+            spool,
+            traits,
+        }
+    }
+}
+
+impl SpooledAdds {
+    /// Reads some of the files, in the order of their keys.
+    fn some(&self, places: std::ops::Range<usize>) -> Result<Vec<Add>, DeltaError> {
+        let read = |place: usize| {
+            let length = self.lengths[place] as usize;
+            let line = self.spool.read(self.starts[place], length).map_err(|error| lost(&error))?;
+            let text = std::str::from_utf8(&line).map_err(|error| lost(&error))?;
+            match LogAction::from_json(text) {
+                Ok(LogAction::Add(add)) => Ok(add),
+                Ok(_) => Err(lost(&"a line is no file")),
+                Err(error) => Err(lost(&error)),
+            }
+        };
+        places.into_par_iter().with_min_len(LINES_AT_ONCE / 8).map(read).collect()
+    }
+}
+
+impl CommitAdds {
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Held(adds) => adds.len(),
+            Self::Spooled(spooled) => spooled.starts.len(),
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Counts the bytes of their lines.
+    pub(crate) fn bytes(&self) -> u64 {
+        match self {
+            Self::Held(adds) => adds.par_chunks(LINES_AT_ONCE).map(bytes_of).sum(),
+            Self::Spooled(spooled) => spooled.spool.bytes(),
+        }
+    }
+
+    /// Appends their lines.
+    ///
+    /// # Errors
+    /// The file that they are in cannot be read.
+    pub(crate) fn write(&self, body: &mut Vec<u8>) -> Result<(), DeltaError> {
+        match self {
+            Self::Held(adds) => {
+                let mut line = String::new();
+                for add in adds {
+                    line.clear();
+                    LogAction::write_add(&mut line, add);
+                    line.push('\n');
+                    body.extend_from_slice(line.as_bytes());
+                }
+            }
+            Self::Spooled(spooled) => {
+                let (mut start, end) = (0, spooled.spool.bytes());
+                while start < end {
+                    let length = READ_BYTES.min(usize::try_from(end - start).unwrap_or(READ_BYTES));
+                    let read = spooled.spool.read(start, length).map_err(|error| lost(&error))?;
+                    body.extend_from_slice(&read);
+                    start += length as u64;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What a checkpoint must know of all of them.
+    pub(crate) fn traits(&self) -> AddTraits {
+        match self {
+            Self::Held(adds) => {
+                let mut traits = AddTraits::default();
+                adds.iter().for_each(|add| traits.note(add, false));
+                traits
+            }
+            Self::Spooled(spooled) => spooled.traits.clone(),
+        }
+    }
+
+    /// Returns them in chunks of at most `most`, in the order of their keys.
+    pub(crate) fn chunks(
+        &self,
+        most: usize,
+    ) -> impl Iterator<Item = Result<Cow<'_, [Add]>, DeltaError>> {
+        (0..self.len()).step_by(most).map(move |start| {
+            let places = start..self.len().min(start + most);
+            match self {
+                Self::Held(adds) => Ok(Cow::Borrowed(&adds[places])),
+                Self::Spooled(spooled) => spooled.some(places).map(Cow::Owned),
+            }
+        })
+    }
+}
+
+/// As the list that they are, wherever it is kept.
+impl fmt::Debug for CommitAdds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut list = f.debug_list();
+        for chunk in self.chunks(LINES_AT_ONCE) {
+            match chunk {
+                Ok(adds) => list.entries(adds.iter()),
+                Err(error) => list.entry(&error),
+            };
+        }
+        list.finish()
+    }
+}
+
+impl From<Vec<Add>> for CommitAdds {
+    fn from(adds: Vec<Add>) -> Self {
+        Self::Held(adds)
+    }
+}
+
+/// Counts the bytes of the lines of these `add`s.
+fn bytes_of(adds: &[Add]) -> u64 {
+    let mut text = String::new();
+    let line = |add: &Add| {
+        text.clear();
+        LogAction::write_add(&mut text, add);
+        text.len() as u64 + 1
+    };
+    adds.iter().map(line).sum()
+}
+
+fn lost(error: &dyn fmt::Display) -> DeltaError {
+    let message = format!(
+        "the temporary file with the files of a commit cannot be read: {error}: see the disk that \
+         TMPDIR names"
+    );
+    Failure::new(Reason::Internal, message).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn add(path: &str, more: &[(&str, serde_json::Value)]) -> Add {
+        let mut add = json!({"path": path, "partitionValues": {"p": null}, "size": 1,
+            "modificationTime": 2, "dataChange": true, "stats": "{\"numRecords\":1}"});
+        for (name, value) in more {
+            add[*name] = value.clone();
+        }
+        match LogAction::from_json(&json!({ "add": add }).to_string()).unwrap() {
+            LogAction::Add(add) => add,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_file_of_lines_says_what_memory_says() {
+        let future = [("future", json!({"a": [1.50, "\n"]}))];
+        let adds =
+            vec![add("a%20b", &[]), add("b", &future), add("c", &[("tags", json!({"t": "x"}))])];
+        let mut spooler = AddSpooler::new().unwrap();
+        // Written in another order, in two parts.
+        for part in [&[2, 0][..], &[1]] {
+            let mut lines = AddLines::default();
+            part.iter().for_each(|&at: &usize| lines.push(&adds[at], false));
+            spooler.append(lines).unwrap();
+        }
+        let spooled = CommitAdds::Spooled(Arc::new(spooler.finish(&[1, 2, 0])));
+        let held = CommitAdds::Held(adds);
+        assert_eq!(format!("{spooled:?}"), format!("{held:?}"));
+        assert_eq!((spooled.len(), spooled.bytes()), (held.len(), held.bytes()));
+        let traits = AddTraits { has_spelled_path: true, uncarried: Some("add.future".to_owned()) };
+        assert_eq!((held.traits(), spooled.traits()), (traits.clone(), traits));
+        let text = |adds: &CommitAdds| {
+            let mut body = Vec::new();
+            adds.write(&mut body).unwrap();
+            let mut lines: Vec<_> = body.split_inclusive(|byte| *byte == b'\n').collect();
+            lines.sort_unstable();
+            lines.concat()
+        };
+        assert_eq!(text(&spooled), text(&held));
+        let lengths = |adds: &CommitAdds| -> Vec<usize> {
+            adds.chunks(2).map(|chunk| chunk.unwrap().len()).collect()
+        };
+        assert_eq!((lengths(&spooled), lengths(&held)), (vec![2, 1], vec![2, 1]));
+    }
+}
