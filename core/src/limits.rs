@@ -18,6 +18,9 @@ pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(5);
 pub const LEASE_TTL: Duration = Duration::from_secs(30);
 /// The longest wait for a grant: below the idle limit of load balancers (60 s and more).
 pub const ACQUIRE_WAIT_MAX: Duration = Duration::from_secs(20);
+/// Tasks that a coordinator counts again at each tick (half a heartbeat) to check its sums: it
+/// takes a few milliseconds, and a million tasks are through within three minutes.
+pub const RECOUNT_TASKS_MAX: usize = 16 << 10;
 /// Workers that are known at once, lost ones included: each is some kilobytes of memory.
 pub const WORKERS_MAX: usize = 4_096;
 /// Bytes of a worker's name: the name of a host or a pod and a number fit.

@@ -2,7 +2,7 @@
 //! that waited long enough.
 
 use super::action::Action;
-use super::job::Stage;
+use super::job::{Job, Stage};
 use super::lease::{Lease, TaskLeases};
 use super::membership::answer_with_nothing;
 use super::moment::Moment;
@@ -31,10 +31,8 @@ impl Machine {
         self.serve_waiting(actions);
         self.work_appeared = false;
         let now = self.now;
-        for (&id, worker) in &mut self.workers {
-            if worker.waiting.is_some_and(|request| request.deadline <= now) {
-                answer_with_nothing(id, worker.waiting.take(), actions);
-            }
+        for id in self.workers.overdue(now) {
+            answer_with_nothing(id, self.workers.set_request(id, None), actions);
         }
     }
 
@@ -70,7 +68,8 @@ impl Machine {
 
     fn end_backoffs(&mut self) {
         let mut over = Vec::new();
-        for (id, tasks) in self.active().filter_map(|(id, job)| Some((id, job.copying()?))) {
+        for id in self.copying.backoffs_over(self.now) {
+            let Some(tasks) = self.jobs.get(&id).and_then(Job::copying) else { continue };
             let due = tasks.backoff.iter().take_while(|(until, _)| *until <= self.now);
             over.extend(due.map(|&(_, index)| (id, index)));
         }
@@ -83,7 +82,7 @@ impl Machine {
     /// Extends every deadline by the driver's stall, so that a stall costs no lease and no wait.
     pub(super) fn forgive(&mut self, gap_ms: u64) {
         let forgiven = |moment: Moment| Moment(moment.0.saturating_add(gap_ms));
-        for worker in self.workers.values_mut() {
+        for worker in self.workers.iter_mut() {
             worker.last_seen = forgiven(worker.last_seen);
             worker.moved_at = forgiven(worker.moved_at);
             for aside in worker.set_aside.values_mut() {

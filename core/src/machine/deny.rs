@@ -69,7 +69,7 @@ impl Machine {
         let connection = suspect.connection(&job.route);
         let count = job.denials.entry(worker).or_default();
         *count = count.saturating_add(1);
-        if let Some(known) = self.workers.get_mut(&worker) {
+        if let Some(known) = self.workers.get_mut(worker) {
             let denials = known.denials.entry(connection).or_default();
             denials.in_a_row = denials.in_a_row.saturating_add(1);
             reason.clone_into(&mut denials.reason);
@@ -90,7 +90,7 @@ impl Machine {
         }
         // A worker that drains takes no more, and may still end what it copies.
         let goes_on = task.leases().is_some();
-        let mut others = self.workers.iter().filter(|(id, _)| !attempts.is_denied(**id));
+        let mut others = self.workers.iter().filter(|(id, _)| !attempts.is_denied(*id));
         let is_last = !goes_on && !others.any(|(_, other)| other.takes(&job.route));
         is_last && self.now >= self.believe_from
     }
@@ -143,14 +143,14 @@ impl Machine {
         let job = self.job_mut(id)?;
         let route = job.route;
         job.denials.remove(&worker);
-        if let Some(known) = self.workers.get_mut(&worker) {
+        if let Some(known) = self.workers.get_mut(worker) {
             known.denials.remove(&route.source);
             known.denials.remove(&route.target);
         }
         for &(other, suspect) in others.iter().filter(|(other, _)| *other != worker) {
             let connection = suspect.connection(&route);
             if let Some(denials) =
-                self.workers.get_mut(&other).and_then(|known| known.denials.get_mut(&connection))
+                self.workers.get_mut(other).and_then(|known| known.denials.get_mut(&connection))
             {
                 denials.outdone = denials.outdone.saturating_add(1);
             }
@@ -162,7 +162,7 @@ impl Machine {
     fn set_aside_if_outdone(&mut self, worker: WorkerId, connection: ConnectionKey) {
         let until = self.now.after(self.limits.worker_aside);
         let most = self.limits.worker_denials_max;
-        let Some(known) = self.workers.get_mut(&worker) else {
+        let Some(known) = self.workers.get_mut(worker) else {
             // It left, and what it could not reach went with it.
             return;
         };
@@ -182,7 +182,7 @@ impl Machine {
     /// Takes back the workers that were set aside for their time.
     pub(super) fn end_set_asides(&mut self) {
         let now = self.now;
-        for worker in self.workers.values_mut() {
+        for worker in self.workers.iter_mut() {
             worker.set_aside.retain(|_, aside| aside.until > now);
         }
     }
@@ -196,7 +196,7 @@ impl Machine {
             && self
                 .workers
                 .iter()
-                .any(|(id, other)| other.takes(&job.route) && !often(&job.denials, id))
+                .any(|(id, other)| other.takes(&job.route) && !often(&job.denials, &id))
     }
 
     /// Forgets the denials of a worker that is gone for good.

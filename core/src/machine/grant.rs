@@ -15,7 +15,7 @@ use super::state::Machine;
 use super::tasks::{Task, TaskState, Tasks};
 use super::view::WorkerState;
 use super::violation::Violation;
-use super::worker::{OpenRequest, Worker};
+use super::worker::OpenRequest;
 use crate::group::GroupStep;
 use crate::ids::{Attempt, GrantKey, JobId, TaskIndex, WorkerId};
 use crate::job_limits::JobShare;
@@ -43,27 +43,24 @@ impl Machine {
             actions.push(Action::Grant { worker: id, tasks: Vec::new() });
             return;
         };
-        worker.waiting = Some(match worker.state {
+        let request = match worker.state {
             WorkerState::Active => request,
             // Not at once: it would ask again in a loop until a heartbeat tells it that it drains.
             WorkerState::Draining | WorkerState::Lost => {
                 OpenRequest { deadline: request.deadline.min(soon), ..request }
             }
-        });
+        };
+        self.workers.set_request(id, Some(request));
         self.serve(&[id], actions);
     }
 
     /// Answers waiting workers for which there is work.
     pub(super) fn serve_waiting(&mut self, actions: &mut Vec<Action>) {
-        let mut waiting: Vec<(usize, WorkerId)> = self
-            .workers
-            .iter()
-            .filter(|(_, worker)| worker.waiting.is_some())
-            .map(|(&id, worker)| (worker.held.len(), id))
-            .collect();
-        waiting.sort_unstable();
-        let ids: Vec<WorkerId> = waiting.into_iter().map(|(_, id)| id).collect();
-        self.serve(&ids, actions);
+        let is_work = self.copying.may_grant() || !self.slow_tasks().is_empty();
+        if self.workers.is_any_waiting() && is_work {
+            let ids: Vec<WorkerId> = self.workers.waiting().collect();
+            self.serve(&ids, actions);
+        }
     }
 
     /// Grants to these workers, one task at a time.
@@ -71,44 +68,51 @@ impl Machine {
         if self.grant_from.is_some() {
             return;
         }
-        let share = self.share();
         let mut batches: BTreeMap<WorkerId, Batch> = BTreeMap::new();
-        for &id in ids {
-            if let Some(request) = self.workers.get(&id).and_then(|worker| worker.waiting) {
-                let batch = Batch {
-                    capacity: request.capacity,
-                    tasks_left: share,
-                    objects_left: self.limits.grant_objects_max,
-                    tasks: Vec::new(),
-                };
-                batches.insert(id, batch);
-            }
-        }
-        let mut granted = true;
-        while granted {
-            granted = false;
-            for id in ids {
-                if let Some(batch) = batches.get_mut(id) {
-                    granted |= self.grant_one(*id, batch);
-                }
-            }
-        }
+        self.grant_in_turn(ids, &mut batches);
         self.share_tail(ids, &mut batches);
-        for (id, mut batch) in batches.into_iter().filter(|(_, batch)| !batch.tasks.is_empty()) {
-            if let Some(worker) = self.workers.get_mut(&id) {
-                worker.waiting = None;
-            }
+        for (id, mut batch) in batches {
+            self.workers.set_request(id, None);
             self.tell_shares_with(id, &mut batch.tasks);
             actions.push(Action::Grant { worker: id, tasks: batch.tasks });
         }
     }
 
+    /// Grants tasks that are ready, one to each worker in turn. A worker for which none is left has
+    /// no further turn: what fits it becomes only less.
+    fn grant_in_turn(&mut self, ids: &[WorkerId], batches: &mut BTreeMap<WorkerId, Batch>) {
+        let share = self.share();
+        let mut first = ids.iter().copied();
+        let mut again = Vec::new();
+        while self.copying.may_grant() {
+            let Some(id) = first.next() else { break };
+            let Some(mut batch) = self.batch_for(id, share) else { continue };
+            if self.grant_one(id, &mut batch) {
+                again.push(id);
+            }
+            if !batch.tasks.is_empty() {
+                batches.insert(id, batch);
+            }
+        }
+        while !again.is_empty() {
+            again.retain(|id| match batches.get_mut(id) {
+                Some(batch) if self.copying.may_grant() => self.grant_one(*id, batch),
+                Some(_) | None => false,
+            });
+        }
+    }
+
+    /// An answer to the open request of a worker, without a task so far.
+    fn batch_for(&self, worker: WorkerId, tasks_left: usize) -> Option<Batch> {
+        let request = self.workers.get(worker)?.waiting?;
+        let objects_left = self.limits.grant_objects_max;
+        Some(Batch { capacity: request.capacity, tasks_left, objects_left, tasks: Vec::new() })
+    }
+
     /// Tasks in one answer: no more than its part, so that the last ones spread over the workers.
     fn share(&self) -> usize {
-        let active = self.workers.values().filter(|worker| worker.state == WorkerState::Active);
-        let ready: usize =
-            self.active().filter_map(|(_, job)| job.copying()).map(|tasks| tasks.ready.len()).sum();
-        ready.div_ceil(active.count().max(1)).clamp(1, self.limits.grant_tasks_max)
+        let (ready, active) = (self.copying.ready_tasks(), self.workers.active());
+        ready.div_ceil(active.max(1)).clamp(1, self.limits.grant_tasks_max)
     }
 
     /// Grants one more task. False when none fits.
@@ -126,13 +130,22 @@ impl Machine {
 
     /// Grants copies of slow tasks to those of the workers for which nothing is ready.
     fn share_tail(&mut self, ids: &[WorkerId], batches: &mut BTreeMap<WorkerId, Batch>) {
-        let is_idle = |id: &&WorkerId| batches.get(*id).is_some_and(|batch| batch.tasks.is_empty());
-        let idle: Vec<WorkerId> = ids.iter().filter(is_idle).copied().collect();
-        for (worker, slow) in self.copies_for(&idle) {
-            if let Some(batch) = batches.get_mut(&worker) {
+        let slow = self.slow_tasks();
+        if slow.is_empty() {
+            return;
+        }
+        let share = self.share();
+        let waits =
+            |id: WorkerId| self.workers.get(id).is_some_and(|known| known.waiting.is_some());
+        let idle = ids.iter().copied().filter(|id| !batches.contains_key(id) && waits(*id));
+        for (worker, slow) in self.copies_for(idle, slow) {
+            if let Some(mut batch) = self.batch_for(worker, share) {
                 let free = self.take_parts_back(slow.0, slow.1);
-                let granted = free.and_then(|()| self.grant(worker, slow, batch));
+                let granted = free.and_then(|()| self.grant(worker, slow, &mut batch));
                 self.record(granted);
+                if !batch.tasks.is_empty() {
+                    batches.insert(worker, batch);
+                }
             }
         }
     }
@@ -170,18 +183,18 @@ impl Machine {
 
     /// The next task for a worker: of the job with the fewest bytes in flight that has one.
     fn pick(&self, worker: WorkerId, batch: &Batch) -> Option<(JobId, TaskIndex)> {
-        let known = self.workers.get(&worker).filter(|_| batch.tasks_left > 0)?;
-        let mut jobs: Vec<(u64, usize, JobId, &Job, &Tasks)> = self
-            .active()
-            .filter(|&(id, job)| known.takes(&job.route) && self.has_room_for(worker, id, job))
-            .filter_map(|(id, job)| Some((id, job, job.copying()?)))
-            .filter(|(_, job, tasks)| !tasks.ready.is_empty() && !self.is_held_back(job, worker))
-            .map(|(id, job, tasks)| (tasks.leased_bytes, tasks.leased.len(), id, job, tasks))
-            .collect();
-        jobs.sort_unstable_by_key(|&(bytes, leases, id, _, _)| (bytes, leases, id));
-        jobs.into_iter().find_map(|(_, _, id, job, tasks)| {
+        let known = self.workers.get(worker).filter(|_| batch.tasks_left > 0)?;
+        let is_full = !self.copying.may_grant_within(batch.capacity.bytes);
+        if is_full && !batch.tasks.is_empty() {
+            return None;
+        }
+        self.copying.grantable().find_map(|id| {
+            let job = self.jobs.get(&id).filter(|job| known.takes(&job.route))?;
+            if !self.has_room_for(worker, id, job) || self.is_held_back(job, worker) {
+                return None;
+            }
             let suits = |task: &Task| !self.avoids(worker, job, task);
-            Some((id, candidate(tasks, batch, suits)?))
+            Some((id, candidate(job.copying()?, batch, suits)?))
         })
     }
 
@@ -191,7 +204,7 @@ impl Machine {
         let attempts = &task.attempts;
         let failed_it =
             attempts.avoid.is_some_and(|(who, until)| who == worker && self.now < until);
-        let mut others = self.workers.iter().filter(|(id, _)| **id != worker);
+        let mut others = self.workers.iter().filter(|(id, _)| *id != worker);
         attempts.is_denied(worker) || failed_it && others.any(|(_, other)| other.takes(&job.route))
     }
 
@@ -236,7 +249,7 @@ impl Machine {
                 });
                 if let Some(index) = current {
                     let moved = tasks.renew(index, worker, (now, expires_at), held);
-                    if let Some(known) = self.workers.get_mut(&worker).filter(|_| moved) {
+                    if let Some(known) = self.workers.get_mut(worker).filter(|_| moved) {
                         known.moved_at = now;
                     }
                     self.touched.insert(key.job);
@@ -250,9 +263,8 @@ impl Machine {
     /// Awaits the next look at leases and silent workers, while there is any worker, or any job
     /// that waits for one.
     pub(super) fn wake_at_tick(&mut self) {
-        let awaited = self.tick_at.is_none()
-            && (self.workers.values().any(Worker::is_live)
-                || self.active().any(|(_, job)| job.copying().is_some()));
+        let awaited =
+            self.tick_at.is_none() && (self.workers.is_any_live() || self.copying.is_any());
         if awaited {
             self.tick_at = Some(self.now.after(self.limits.heartbeat_interval / 2));
         }

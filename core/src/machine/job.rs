@@ -207,9 +207,7 @@ impl Job {
                 progress.bytes_total = tasks.total.bytes;
                 progress.bytes_done = tasks.done.bytes;
                 progress.bytes_moving = tasks.bytes_moving();
-                let holders: BTreeSet<WorkerId> =
-                    tasks.leases().map(|(_, lease)| lease.worker).collect();
-                progress.workers = u32::try_from(holders.len()).unwrap_or(u32::MAX);
+                progress.workers = u32::try_from(tasks.holders.len()).unwrap_or(u32::MAX);
             }
             Stage::Ended { progress, .. } => return *progress,
         }

@@ -63,6 +63,13 @@ impl Lease {
         self.bytes_done.saturating_mul(1_000) / age_ms
     }
 
+    /// The moment from which its rate is below so many bytes a second, if no more bytes move.
+    /// `None` when no rate is.
+    pub(super) fn below_rate_from(&self, rate: u64) -> Option<Moment> {
+        let age_ms = self.bytes_done.saturating_mul(1_000).checked_div(rate)?.saturating_add(1);
+        Some(Moment(self.since.0.saturating_add(age_ms)))
+    }
+
     /// Moves it by a stall of the driver, which heard no heartbeat meanwhile.
     pub(super) fn forgive(&mut self, gap_ms: u64) {
         self.since = Moment(self.since.0.saturating_add(gap_ms));
@@ -93,6 +100,11 @@ impl TaskLeases {
 
     pub(super) fn count(&self) -> u64 {
         1 + u64::from(self.copy.is_some())
+    }
+
+    /// Bytes that the worker has moved that is ahead.
+    pub(super) fn bytes_ahead(&self) -> u64 {
+        self.iter().map(|lease| lease.bytes_done).max().unwrap_or_default()
     }
 
     /// Returns the lease that holds the grant `key` of `worker`.

@@ -176,7 +176,7 @@ impl Machine {
             );
             return self.fail(id, Failure::new(Reason::Overloaded, message), actions);
         }
-        let Some(tasks) = Tasks::new(plan) else {
+        let Some(tasks) = Tasks::new(plan, self.limits.heartbeat_interval * 2) else {
             let message = "the plan names one task twice, or a group of tasks in pieces";
             let failure = Failure::new(Reason::Internal, message);
             return self.fail(id, failure, actions);
@@ -193,6 +193,7 @@ impl Machine {
             source_version: plan.source_version,
             replica_version: plan.replica_version,
         }));
+        self.note_job(id);
         self.settle_known_tasks(id, announced)?;
         self.work_appeared = true;
         self.wake_at_tick();
@@ -255,6 +256,7 @@ impl Machine {
             job.stage = Stage::Publishing(std::mem::take(tasks));
             job.publish_intended = true;
             self.touched.insert(id);
+            self.note_job(id);
             actions.push(Action::Record(Fact::PublishIntended { job: id }));
             actions.push(Action::Publish { job: id });
         }
@@ -315,6 +317,7 @@ impl Machine {
         let job = self.job_mut(id)?;
         job.stage = Stage::Copying(job.take_tasks());
         self.touched.insert(id);
+        self.note_job(id);
         for fingerprint in fingerprints {
             let job = self.job_mut(id)?;
             job.evidence.remove(fingerprint);
@@ -359,12 +362,11 @@ impl Machine {
         let progress = Progress { bytes_moving: 0, workers: 0, ..job.progress() };
         if let Stage::Copying(tasks) = job.close(end.clone(), progress) {
             for (index, lease) in tasks.leases() {
-                if let Some(worker) = self.workers.get_mut(&lease.worker) {
-                    worker.held.remove(&(id, index));
-                }
+                self.workers.let_go(lease.worker, (id, index));
             }
         }
         let target = job.target;
+        self.note_job(id);
         actions.push(Action::Record(Fact::Ended { job: id, end, progress }));
         actions.push(Action::Changed { job: id });
         actions.push(Action::Ended { job: id });

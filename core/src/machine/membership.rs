@@ -20,7 +20,7 @@ use crate::reason::Reason;
 impl Machine {
     /// Returns a live worker and refreshes its `last_seen`.
     pub(super) fn hear(&mut self, worker: WorkerId) -> Option<&mut Worker> {
-        let known = self.workers.get_mut(&worker).filter(|known| known.is_live())?;
+        let known = self.workers.get_mut(worker).filter(|known| known.is_live())?;
         known.last_seen = self.now;
         Some(known)
     }
@@ -32,12 +32,12 @@ impl Machine {
         writable: BTreeSet<ConnectionKey>,
         held: &[GrantKey],
     ) {
-        if let Some(worker) = self.workers.get_mut(&id) {
+        if let Some(worker) = self.workers.get_mut(id) {
             worker.readable = readable;
             worker.writable = writable;
             worker.last_seen = self.now;
             if worker.state == WorkerState::Lost {
-                worker.state = WorkerState::Active;
+                self.workers.set_state(id, WorkerState::Active);
             }
         } else if self.workers.len() < self.limits.workers_max || self.forget_a_lost_worker() {
             let worker = Worker {
@@ -132,7 +132,7 @@ impl Machine {
             let dropped = self.give_back(id, (job, index));
             self.record(dropped);
         }
-        if let Some(worker) = self.workers.remove(&id) {
+        if let Some(worker) = self.workers.remove(id) {
             answer_with_nothing(id, worker.waiting, actions);
         }
         self.forget_denials_of(id);
@@ -140,9 +140,9 @@ impl Machine {
 
     pub(super) fn drain_requested(&mut self, id: WorkerId, actions: &mut Vec<Action>) {
         // One that is lost or not known takes no task anyway.
-        if let Some(worker) = self.workers.get_mut(&id).filter(|worker| worker.is_live()) {
-            worker.state = WorkerState::Draining;
-            answer_with_nothing(id, worker.waiting.take(), actions);
+        if self.workers.get(id).is_some_and(Worker::is_live) {
+            self.workers.set_state(id, WorkerState::Draining);
+            answer_with_nothing(id, self.workers.set_request(id, None), actions);
         }
     }
 
@@ -153,13 +153,11 @@ impl Machine {
             .workers
             .iter()
             .filter(|(_, worker)| worker.is_live() && worker.last_seen.after(ttl) <= self.now)
-            .map(|(&id, _)| id)
+            .map(|(id, _)| id)
             .collect();
         for id in silent {
-            if let Some(worker) = self.workers.get_mut(&id) {
-                worker.state = WorkerState::Lost;
-                answer_with_nothing(id, worker.waiting.take(), actions);
-            }
+            self.workers.set_state(id, WorkerState::Lost);
+            answer_with_nothing(id, self.workers.set_request(id, None), actions);
             let announced = self.drop_announced(id);
             let held = self.held_by(id);
             let leases = announced + held.len();
@@ -250,7 +248,7 @@ impl Machine {
     }
 
     fn held_by(&self, id: WorkerId) -> Vec<(WorkerId, JobId, TaskIndex)> {
-        let held = self.workers.get(&id).into_iter().flat_map(|worker| &worker.held);
+        let held = self.workers.get(id).into_iter().flat_map(|worker| &worker.held);
         held.map(|&(job, index)| (id, job, index)).collect()
     }
 
@@ -264,11 +262,11 @@ impl Machine {
     /// Forgets the worker that was lost first, for a new one. False when every known one lives.
     fn forget_a_lost_worker(&mut self) -> bool {
         let lost = self.workers.iter().filter(|(_, worker)| !worker.is_live());
-        let oldest = lost.min_by_key(|(_, worker)| worker.last_seen).map(|(&id, _)| id);
+        let oldest = lost.min_by_key(|(_, worker)| worker.last_seen).map(|(id, _)| id);
         match oldest {
             Some(id) => {
                 self.forget_denials_of(id);
-                self.workers.remove(&id).is_some()
+                self.workers.remove(id).is_some()
             }
             None => false,
         }

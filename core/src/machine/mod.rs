@@ -16,7 +16,10 @@
 //!
 //! * `moment`, `event`, `action`, `fact`, `notice`, `violation`, `job_state`, `progress`, `view`:
 //!   the words.
-//! * `lease`, `retry`, `shown`, `attempts`, `tasks`, `job`, `worker`: the parts of the state.
+//! * `lookout`, `lease`, `retry`, `shown`, `attempts`, `task_names`, `tasks`, `job`, `worker`: the
+//!   parts of the state.
+//! * `fleet`, `copying_jobs`: all workers, and the jobs that are copied, with what a step asks of
+//!   all.
 //! * `state`: the whole state, the look-ups in it, and the one place that moves a task.
 //! * `life`: a job is submitted, planned, copied, published, ended; `replan` plans it again.
 //! * `share`: what each worker of a job may take of the job's limits.
@@ -32,10 +35,12 @@
 
 mod action;
 mod attempts;
+mod copying_jobs;
 mod deadline;
 mod deny;
 mod event;
 mod fact;
+mod fleet;
 mod grant;
 mod groups;
 mod invariants;
@@ -43,6 +48,7 @@ mod job;
 mod job_state;
 mod lease;
 mod life;
+mod lookout;
 mod membership;
 mod moment;
 mod notice;
@@ -57,6 +63,7 @@ mod starve;
 mod state;
 mod step;
 mod tail;
+mod task_names;
 mod tasks;
 #[cfg(test)]
 mod tests;

@@ -43,9 +43,7 @@ impl Machine {
         let tasks = job.take_tasks();
         let mut announced = BTreeMap::new();
         for (index, lease) in tasks.leases() {
-            if let Some(worker) = self.workers.get_mut(&lease.worker) {
-                worker.held.remove(&(id, index));
-            }
+            self.workers.let_go(lease.worker, (id, index));
         }
         for (index, leases) in tasks.leased() {
             if let Some(task) = tasks.get(index) {
@@ -56,6 +54,7 @@ impl Machine {
         job.attempts.extend(attempted.map(|task| (task.fingerprint, task.attempts)));
         job.stage = Stage::Planning { announced };
         self.touched.insert(id);
+        self.note_job(id);
         Ok(())
     }
 }

@@ -190,7 +190,7 @@ impl Machine {
         self.set_task(id, index, TaskState::Done)?;
         self.go_on_with_group(id, index, &shown)?;
         let now = self.now;
-        if let Some(known) = self.workers.get_mut(&worker) {
+        if let Some(known) = self.workers.get_mut(worker) {
             known.moved_at = now;
             known.tasks_done += 1;
             known.bytes_done = known.bytes_done.saturating_add(bytes);
@@ -262,7 +262,7 @@ impl Machine {
         let attempts = &mut self.task_mut(id, index)?.attempts;
         attempts.failures += 1;
         let failures = attempts.failures;
-        if let Some(known) = self.workers.get_mut(&worker) {
+        if let Some(known) = self.workers.get_mut(worker) {
             known.last_error = Some(failure.message.clone());
         }
         if let Some(suspect) = retry::suspect(kind) {

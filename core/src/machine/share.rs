@@ -32,9 +32,10 @@ impl Machine {
         if job.limits.is_none() {
             // What they were told.
             let holders = self.workers.iter().filter(|(_, worker)| worker.holds(id));
-            job.shares = holders.map(|(&worker, _)| (worker, JobShare::ALL)).collect();
+            job.shares = holders.map(|(worker, _)| (worker, JobShare::ALL)).collect();
         }
         job.limits = limits;
+        self.note_job(id);
         // More workers may fit now.
         self.work_appeared = true;
         self.touched.insert(id);
@@ -61,7 +62,7 @@ impl Machine {
         if job.limits.held {
             return false;
         }
-        let (Some(known), true) = (self.workers.get(&worker), job.is_limited()) else {
+        let (Some(known), true) = (self.workers.get(worker), job.is_limited()) else {
             return true;
         };
         if known.holds(id) {
@@ -69,14 +70,13 @@ impl Machine {
             let (objects, bytes_left) = job.work_left(worker, known.held_of(id));
             return share.runs_dry(objects, bytes_left);
         }
-        let holds =
-            |holder: &&WorkerId| self.workers.get(holder).is_some_and(|worker| worker.holds(id));
-        job.shares.keys().filter(holds).count() < job.limits.workers_max()
+        let holders = job.copying().map_or(0, |tasks| tasks.holders.len());
+        holders < job.limits.workers_max()
     }
 
     /// Called before a worker gets a task. One that held none of this job was told nothing yet.
     pub(super) fn begin_share(&mut self, worker: WorkerId, id: JobId) -> Result<(), Violation> {
-        let holds = self.workers.get(&worker).is_some_and(|worker| worker.holds(id));
+        let holds = self.workers.get(worker).is_some_and(|worker| worker.holds(id));
         let job = self.job_mut(id)?;
         if job.is_limited() && !holds {
             job.shares.insert(worker, JobShare::NOTHING);
@@ -99,7 +99,7 @@ impl Machine {
 
     /// True when a worker holds tasks of a job with limits, and may run dry before it asks.
     pub(super) fn holds_limited(&self, worker: WorkerId) -> bool {
-        let held = self.workers.get(&worker).map(|known| &known.held);
+        let held = self.workers.get(worker).map(|known| &known.held);
         let mut jobs = held.into_iter().flatten().filter_map(|(id, _)| self.jobs.get(id));
         jobs.any(Job::is_limited)
     }
@@ -110,7 +110,7 @@ impl Machine {
         if self.grant_from.is_some() {
             return Vec::new();
         }
-        let held = self.workers.get(&worker).map(|known| &known.held);
+        let held = self.workers.get(worker).map(|known| &known.held);
         let jobs: BTreeSet<JobId> = held.into_iter().flatten().map(|(id, _)| *id).collect();
         jobs.into_iter().map(|id| (id, self.tell_share(worker, id))).collect()
     }
@@ -120,7 +120,7 @@ impl Machine {
             return JobShare::ALL;
         };
         let workers = &self.workers;
-        job.shares.retain(|holder, _| workers.get(holder).is_some_and(|known| known.holds(id)));
+        job.shares.retain(|holder, _| workers.get(*holder).is_some_and(|known| known.holds(id)));
         let own = job.shares.get(&worker).copied().unwrap_or(JobShare::NOTHING);
         let others = job.shares.iter().filter(|(other, _)| **other != worker);
         let others = others.map(|(_, share)| *share);

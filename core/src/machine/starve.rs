@@ -2,20 +2,26 @@
 //!
 //! The wait is not a fact: a restarted coordinator counts it anew.
 
+use std::collections::BTreeMap;
+
 use super::action::Action;
 use super::state::Machine;
 use super::violation::Violation;
 use crate::failure::Failure;
-use crate::ids::JobId;
+use crate::ids::{ConnectionKey, JobId};
 use crate::reason::Reason;
 
 impl Machine {
     /// Fails the jobs that no worker took for the limit. One that is held does not starve, nor one
     /// whose tasks are being copied, even when the worker that copies them takes no more.
     pub(super) fn end_starving_jobs(&mut self, actions: &mut Vec<Action>) {
+        // Many jobs share a route: the workers are asked once for each.
+        let mut taken: BTreeMap<(ConnectionKey, ConnectionKey), bool> = BTreeMap::new();
         let copying = self.active().filter_map(|(id, job)| {
             let tasks = job.copying()?;
-            let fed = job.limits.held || !tasks.leased.is_empty() || self.has_worker(job);
+            let route = (job.route.source, job.route.target);
+            let mut has_worker = || *taken.entry(route).or_insert_with(|| self.has_worker(job));
+            let fed = job.limits.held || !tasks.leased.is_empty() || has_worker();
             Some((id, fed))
         });
         let copying: Vec<(JobId, bool)> = copying.collect();

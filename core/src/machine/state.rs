@@ -6,6 +6,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use uuid::Uuid;
+
+use super::copying_jobs::CopyingJobs;
+use super::fleet::Fleet;
 use super::job::Job;
 use super::job_state::JobState;
 use super::moment::Moment;
@@ -13,7 +17,6 @@ use super::notice::TaskCounts;
 use super::tasks::{Task, TaskState, Tasks};
 use super::view::{JobView, WorkerView};
 use super::violation::Violation;
-use super::worker::Worker;
 use crate::ids::{Epoch, JobId, TargetKey, TaskIndex, WorkerId};
 use crate::limits::Limits;
 
@@ -27,11 +30,13 @@ pub struct Machine {
     pub(super) now: Moment,
     /// Live jobs, and the newest of those that ended.
     pub(super) jobs: BTreeMap<JobId, Job>,
+    /// Those that are copied; `Machine::note_job` keeps it.
+    pub(super) copying: CopyingJobs,
     /// The live jobs of each target; only the first is active.
     pub(super) targets: BTreeMap<TargetKey, VecDeque<JobId>>,
     /// Jobs that ended and are still shown, oldest first.
     pub(super) ended: VecDeque<JobId>,
-    pub(super) workers: BTreeMap<WorkerId, Worker>,
+    pub(super) workers: Fleet,
     /// After a recovery: nothing is granted before.
     pub(super) grant_from: Option<Moment>,
     /// After a recovery: no denial is believed before, for other workers may not be back yet.
@@ -43,8 +48,10 @@ pub struct Machine {
     pub(super) touched: BTreeSet<JobId>,
     /// The step made a task ready.
     pub(super) work_appeared: bool,
-    /// The step ends with the full check of the invariants.
+    /// The step ends with a recount of what must hold.
     pub(super) recount_due: bool,
+    /// Where the next part of a recount begins: the job, and its task.
+    pub(super) recounted: (JobId, usize),
     /// What the step found broken.
     pub(super) violated: Vec<Violation>,
 }
@@ -58,15 +65,17 @@ impl Machine {
             limits,
             now: Moment(0),
             jobs: BTreeMap::new(),
+            copying: CopyingJobs::default(),
             targets: BTreeMap::new(),
             ended: VecDeque::new(),
-            workers: BTreeMap::new(),
+            workers: Fleet::default(),
             grant_from: None,
             believe_from: Moment(0),
             tick_at: None,
             touched: BTreeSet::new(),
             work_appeared: false,
             recount_due: false,
+            recounted: (JobId(Uuid::nil()), 0),
             violated: Vec::new(),
         }
     }
@@ -75,11 +84,8 @@ impl Machine {
     /// `None` while nothing is due by time.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Moment> {
-        let backoffs = self
-            .active()
-            .filter_map(|(_, job)| job.copying()?.backoff.first().map(|&(until, _)| until));
-        let requests = self.workers.values().filter_map(|worker| Some(worker.waiting?.deadline));
-        backoffs.chain(requests).chain(self.grant_from).chain(self.tick_at).min()
+        let (backoff, request) = (self.copying.first_backoff(), self.workers.first_deadline());
+        [backoff, request, self.grant_from, self.tick_at].into_iter().flatten().min()
     }
 
     /// Returns the epoch of this machine.
@@ -112,13 +118,13 @@ impl Machine {
 
     /// True when some worker takes the tasks of this job.
     pub(super) fn has_worker(&self, job: &Job) -> bool {
-        self.workers.values().any(|worker| worker.takes(&job.route))
+        self.workers.iter().any(|(_, worker)| worker.takes(&job.route))
     }
 
     /// Returns a worker that is live, or was lost not too long ago.
     #[must_use]
     pub fn worker(&self, worker: WorkerId) -> Option<WorkerView<'_>> {
-        self.workers.get(&worker).map(|known| known.view(worker))
+        self.workers.get(worker).map(|known| known.view(worker))
     }
 
     /// Returns how many tasks of the jobs that are copied stand where.
@@ -136,7 +142,7 @@ impl Machine {
 
     /// Returns every worker that is known, by id.
     pub fn workers(&self) -> impl ExactSizeIterator<Item = WorkerView<'_>> {
-        self.workers.iter().map(|(&id, worker)| worker.view(id))
+        self.workers.iter().map(|(id, worker)| worker.view(id))
     }
 
     /// The jobs that are under way: the first of each target.
@@ -179,9 +185,7 @@ impl Machine {
         let old = self.copying_mut(id)?.set(index, state).ok_or(Violation::no_task(id))?;
         if let TaskState::Leased(leases) = old {
             for lease in leases.iter() {
-                if let Some(worker) = self.workers.get_mut(&lease.worker) {
-                    worker.held.remove(&(id, index));
-                }
+                self.workers.let_go(lease.worker, (id, index));
             }
             // A worker that waits may take the place of one that holds nothing of it any more.
             self.work_appeared |= self.jobs.get(&id).is_some_and(Job::is_limited);
@@ -190,16 +194,21 @@ impl Machine {
             TaskState::Leased(leases) => {
                 for lease in leases.iter() {
                     self.job_mut(id)?.note_holder(lease.worker);
-                    if let Some(worker) = self.workers.get_mut(&lease.worker) {
-                        worker.held.insert((id, index));
-                    }
+                    self.workers.hold(lease.worker, (id, index));
                 }
             }
             TaskState::Ready => self.work_appeared = true,
             TaskState::Waiting | TaskState::Backoff(_) | TaskState::Done => {}
         }
         self.touched.insert(id);
+        self.note_job(id);
         Ok(())
+    }
+
+    /// Keeps what a step asks of all jobs that are copied. Called when a job becomes one of them,
+    /// or one no more, and when its tasks or its limits change.
+    pub(super) fn note_job(&mut self, id: JobId) {
+        self.copying.note(id, self.jobs.get(&id));
     }
 
     /// Keeps a violation for the end of the step, and goes on with what else the step has to do.

@@ -16,6 +16,7 @@
 //! The tasks of a job with limits are slow because they should be: a copy would only take from what
 //! the job may.
 
+use super::job::Job;
 use super::lease::{Lease, TaskLeases};
 use super::moment::Moment;
 use super::state::Machine;
@@ -26,18 +27,24 @@ use crate::ids::{JobId, TaskIndex, WorkerId};
 use crate::limits::PARTS_TAKEN_BACK_MAX;
 
 /// A task whose holder is slow: bytes a second, since when, and which.
-type SlowTask = (u64, Moment, JobId, TaskIndex);
+pub(super) type SlowTask = (u64, Moment, JobId, TaskIndex);
+
+/// Later than any moment.
+const NEVER: Moment = Moment(u64::MAX);
 
 impl Machine {
-    /// Returns which of these idle workers are to copy which tasks besides their holders. A worker
-    /// that is slow itself helps nobody.
-    pub(super) fn copies_for(&self, idle: &[WorkerId]) -> Vec<(WorkerId, (JobId, TaskIndex))> {
+    /// Returns which of these idle workers are to copy which of these tasks besides their holders.
+    /// A worker that is slow itself helps nobody.
+    pub(super) fn copies_for(
+        &self,
+        idle: impl Iterator<Item = WorkerId>,
+        mut slow: Vec<SlowTask>,
+    ) -> Vec<(WorkerId, (JobId, TaskIndex))> {
         let mut copies = Vec::new();
-        if idle.is_empty() {
-            return copies;
-        }
-        let mut slow = self.slow_tasks();
-        for &worker in idle.iter().filter(|worker| !self.holds_a_slow_task(**worker)) {
+        for worker in idle.filter(|worker| !self.holds_a_slow_task(*worker)) {
+            if slow.is_empty() {
+                break;
+            }
             let suits = |&(_, _, id, index): &SlowTask| self.may_copy(worker, id, index);
             if let Some(place) = slow.iter().position(suits) {
                 let (_, _, id, index) = slow.remove(place);
@@ -49,36 +56,64 @@ impl Machine {
 
     /// Every task whose only worker is slow, the slowest first. One that failed a moment ago is
     /// left alone, as long as it would pause without another lease.
-    fn slow_tasks(&self) -> Vec<SlowTask> {
-        let mut slow = Vec::new();
-        let jobs = self.active().filter(|(_, job)| !job.is_limited());
-        for (id, tasks) in jobs.filter_map(|(id, job)| Some((id, job.copying()?))) {
-            let alone = tasks.leased().filter(|(_, leases)| leases.copy.is_none());
-            slow.extend(alone.filter_map(|(index, leases)| {
-                let task = tasks.get(index).filter(|task| is_shareable(task))?;
-                let avoid = task.attempts.avoid;
-                let pauses = avoid.is_some_and(|(_, until)| self.now < until);
-                let lease = leases.holder;
-                (!pauses && self.is_slow(&lease))
-                    .then(|| (lease.rate(self.now), lease.since, id, index))
-            }));
+    ///
+    /// What moves a lease's moments only makes them later. So a task that is not slow need not be
+    /// looked at before the moment from which it may be, whatever its worker tells until then.
+    pub(super) fn slow_tasks(&mut self) -> Vec<SlowTask> {
+        let now = self.now;
+        let (mut slow, mut later) = (Vec::new(), Vec::new());
+        for id in self.copying.maybe_slow(now) {
+            let Some(tasks) = self.jobs.get(&id).and_then(Job::copying) else { continue };
+            for index in tasks.slow.due(now) {
+                let Some(task) = tasks.get(index) else { continue };
+                let Some(TaskLeases { holder: lease, .. }) = task.leases() else { continue };
+                match self.slow_from(task, &lease) {
+                    from if from <= now => slow.push((lease.rate(now), lease.since, id, index)),
+                    from => later.push((id, index, from)),
+                }
+            }
         }
+        for &(id, index, from) in &later {
+            if let Some(tasks) = self.jobs.get_mut(&id).and_then(Job::copying_mut) {
+                tasks.slow.set(index, Some(from));
+            }
+        }
+        later.dedup_by_key(|(id, _, _)| *id);
+        later.iter().for_each(|(id, _, _)| self.note_job(*id));
         slow.sort_unstable();
         slow
     }
 
-    /// True when a lease is older than two heartbeats, and its worker moved fewer bytes a second
-    /// than any that works. Where none of its bytes has moved, the task may wait behind others at
-    /// its worker: it is slow when the worker moves nothing at all.
+    /// The moment from which a task is slow under its only lease, if nothing is heard until then.
+    fn slow_from(&self, task: &Task, lease: &Lease) -> Moment {
+        if !is_shareable(task) {
+            return NEVER;
+        }
+        let pause = task.attempts.avoid.map(|(_, until)| until);
+        self.lease_slow_from(lease).max(pause.unwrap_or(Moment(0)))
+    }
+
     fn is_slow(&self, lease: &Lease) -> bool {
-        let is_old = |since: Moment| self.now > since.after(self.limits.heartbeat_interval * 2);
-        let is_still = || {
-            let known = self.workers.get(&lease.worker);
-            known.is_some_and(|worker| is_old(worker.moved_at))
+        self.lease_slow_from(lease) <= self.now
+    }
+
+    /// A lease is slow when it is older than two heartbeats, and its worker moved fewer bytes a
+    /// second than any that works. Where none of its bytes has moved, the task may wait behind
+    /// others at its worker: it is slow when the worker moves nothing at all.
+    fn lease_slow_from(&self, lease: &Lease) -> Moment {
+        let old_from = |since: Moment| {
+            let Moment(old) = since.after(self.limits.heartbeat_interval * 2);
+            Moment(old.saturating_add(1))
         };
-        is_old(lease.since)
-            && lease.rate(self.now) < self.limits.task_rate_min
-            && (lease.bytes_done > 0 || is_still())
+        let Some(late_from) = lease.below_rate_from(self.limits.task_rate_min) else {
+            return NEVER;
+        };
+        let from = old_from(lease.since).max(late_from);
+        if lease.bytes_done > 0 {
+            return from;
+        }
+        let known = self.workers.get(lease.worker);
+        known.map_or(NEVER, |worker| from.max(old_from(worker.moved_at)))
     }
 
     /// Takes parts of a shared object back from a slow worker: no two workers write them at once.
@@ -97,7 +132,7 @@ impl Machine {
     }
 
     fn holds_a_slow_task(&self, worker: WorkerId) -> bool {
-        let held = self.workers.get(&worker).into_iter().flat_map(|known| &known.held);
+        let held = self.workers.get(worker).into_iter().flat_map(|known| &known.held);
         let mut leases = held.filter_map(|&(id, index)| {
             let job = self.jobs.get(&id).filter(|job| !job.is_limited())?;
             job.copying()?.get(index)?.leases()?.find_of(worker)
@@ -107,7 +142,7 @@ impl Machine {
 
     /// True when a worker that does not hold the task may be given it.
     fn may_copy(&self, worker: WorkerId, id: JobId, index: TaskIndex) -> bool {
-        let (Some(known), Some(job)) = (self.workers.get(&worker), self.jobs.get(&id)) else {
+        let (Some(known), Some(job)) = (self.workers.get(worker), self.jobs.get(&id)) else {
             return false;
         };
         let task = job.copying().and_then(|tasks| tasks.get(index));

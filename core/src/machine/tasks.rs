@@ -6,12 +6,15 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use super::attempts::Attempts;
 use super::event::{HeldTask, Plan};
 use super::lease::{Lease, TaskLeases};
+use super::lookout::Lookout;
 use super::moment::Moment;
 use super::shown::Shown;
+use super::task_names::TaskNames;
 use crate::group::{GroupPlace, GroupStep};
 use crate::ids::{GrantKey, TaskFingerprint, TaskIndex, WorkerId};
 
@@ -19,7 +22,7 @@ use crate::ids::{GrantKey, TaskFingerprint, TaskIndex, WorkerId};
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tasks {
     pub(super) all: Vec<Task>,
-    by_fingerprint: BTreeMap<TaskFingerprint, TaskIndex>,
+    names: TaskNames,
     /// The first and the last task of each group, by its number.
     groups: Vec<(TaskIndex, TaskIndex)>,
     /// By [`Task::rank`], the largest task first.
@@ -30,6 +33,14 @@ pub(super) struct Tasks {
     pub(super) leased: BTreeSet<TaskIndex>,
     /// Bytes of the leased tasks, once for each lease.
     pub(super) leased_bytes: u64,
+    /// Bytes of the leased tasks, as far as that of their workers moved them that is ahead.
+    pub(super) moved_bytes: u128,
+    /// The workers that hold a task, with how many they hold.
+    pub(super) holders: BTreeMap<WorkerId, u32>,
+    /// Tasks with one lease, by a moment before which they are not slow.
+    pub(super) slow: Lookout<TaskIndex>,
+    /// How old a lease is at least that is slow.
+    slow_after: Duration,
     /// Some worker was denied an object of some task, once.
     pub(super) was_denied: bool,
     pub(super) done: Sums,
@@ -142,8 +153,11 @@ impl Task {
 impl Tasks {
     /// Returns the tasks of a plan, ready unless they wait for others of their group; `None` when a
     /// fingerprint occurs twice, or a group is not an opening, parts and an end in a row.
-    pub(super) fn new(plan: &Plan) -> Option<Self> {
-        let mut tasks = Self { all: Vec::with_capacity(plan.tasks.len()), ..Self::default() };
+    ///
+    /// No lease that is younger than `slow_after` is slow.
+    pub(super) fn new(plan: &Plan, slow_after: Duration) -> Option<Self> {
+        let all = Vec::with_capacity(plan.tasks.len());
+        let mut tasks = Self { all, slow_after, ..Self::default() };
         for (number, planned) in (0..).zip(&plan.tasks) {
             let is_later = |place: GroupPlace| place.step != GroupStep::Open;
             let waits = planned.group.is_some_and(is_later);
@@ -162,12 +176,10 @@ impl Tasks {
             } else {
                 tasks.ready.insert((Reverse(task.rank()), TaskIndex(number)));
             }
-            let twin = tasks.by_fingerprint.insert(task.fingerprint, TaskIndex(number));
-            if twin.is_some() {
-                return None;
-            }
             tasks.all.push(task);
         }
+        let names: Vec<TaskFingerprint> = plan.tasks.iter().map(|task| task.fingerprint).collect();
+        tasks.names = TaskNames::new(&names)?;
         tasks.is_between_groups().then_some(tasks)
     }
 
@@ -212,7 +224,8 @@ impl Tasks {
     }
 
     pub(super) fn find(&self, fingerprint: TaskFingerprint) -> Option<TaskIndex> {
-        self.by_fingerprint.get(&fingerprint).copied()
+        let mut like = self.names.like(fingerprint);
+        like.find(|&index| self.get(index).is_some_and(|task| task.fingerprint == fingerprint))
     }
 
     pub(super) fn get(&self, index: TaskIndex) -> Option<&Task> {
@@ -245,6 +258,17 @@ impl Tasks {
                 self.leased.remove(&index);
                 let bytes = task.bytes.saturating_mul(leases.count());
                 self.leased_bytes = self.leased_bytes.saturating_sub(bytes);
+                self.moved_bytes -= u128::from(leases.bytes_ahead());
+                self.slow.set(index, None);
+                for lease in leases.iter() {
+                    let left = self.holders.get_mut(&lease.worker).map(|count| {
+                        *count -= 1;
+                        *count
+                    });
+                    if left == Some(0) {
+                        self.holders.remove(&lease.worker);
+                    }
+                }
             }
             TaskState::Done => self.done.subtract(task),
         }
@@ -260,6 +284,13 @@ impl Tasks {
                 self.leased.insert(index);
                 let bytes = task.bytes.saturating_mul(leases.count());
                 self.leased_bytes = self.leased_bytes.saturating_add(bytes);
+                self.moved_bytes += u128::from(leases.bytes_ahead());
+                let is_alone = leases.copy.is_none();
+                let slow_from = leases.holder.since.after(self.slow_after);
+                self.slow.set(index, is_alone.then_some(slow_from));
+                for lease in leases.iter() {
+                    *self.holders.entry(lease.worker).or_default() += 1;
+                }
             }
             TaskState::Done => self.done.add(task),
         }
@@ -275,14 +306,17 @@ impl Tasks {
         (now, expires_at): (Moment, Moment),
         held: &HeldTask,
     ) -> bool {
-        let mut moved = false;
-        if let Some(Task { state: TaskState::Leased(leases), bytes, .. }) = self.get_mut(index) {
-            for lease in leases.iter_mut().filter(|lease| lease.worker == worker) {
-                lease.expires_at = expires_at;
-                let bytes_done = held.bytes_done.min(*bytes);
-                moved |= lease.told(&HeldTask { bytes_done, ..*held }, now);
-            }
+        let Some(Task { state: TaskState::Leased(leases), bytes, .. }) = self.get_mut(index) else {
+            return false;
+        };
+        let (mut moved, before) = (false, leases.bytes_ahead());
+        for lease in leases.iter_mut().filter(|lease| lease.worker == worker) {
+            lease.expires_at = expires_at;
+            let bytes_done = held.bytes_done.min(*bytes);
+            moved |= lease.told(&HeldTask { bytes_done, ..*held }, now);
         }
+        let after = leases.bytes_ahead();
+        self.moved_bytes = self.moved_bytes - u128::from(before) + u128::from(after);
         moved
     }
 
@@ -303,9 +337,7 @@ impl Tasks {
 
     /// Bytes of tasks that are not done, as far as that of their workers moved them that is ahead.
     pub(super) fn bytes_moving(&self) -> u64 {
-        let ahead = |leases: TaskLeases| leases.iter().map(|lease| lease.bytes_done).max();
-        let moved = self.leased().filter_map(|(_, leases)| ahead(leases));
-        moved.fold(0, u64::saturating_add)
+        u64::try_from(self.moved_bytes).unwrap_or(u64::MAX)
     }
 
     /// Returns every leased task with its leases.

@@ -1,15 +1,16 @@
 //! A rule of the machine that does not hold, as a value.
 //!
-//! M1 to M10, M15 and M16 are checked after every step (see `invariants`). M11 to M14 are what a
-//! step itself relies on: a look-up that finds nothing returns one of them instead of going on
-//! silently. Either way the job fails as internal, and the driver logs the violation.
+//! M1 to M10 and M15 to M17 are checked after every step, or by a recount (see `invariants`). M11
+//! to M14 are what a step itself relies on: a look-up that finds nothing returns one of them
+//! instead of going on silently. Either way the job fails as internal, and the driver logs the
+//! violation.
 
 use crate::ids::JobId;
 
 /// Something that must never be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Violation {
-    /// The job whose state breaks the rule.
+    /// The job whose state breaks the rule; nil for a rule of the machine as a whole.
     pub job: JobId,
     /// The rule, by number and text.
     pub what: &'static str,

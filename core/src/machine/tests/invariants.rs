@@ -4,13 +4,14 @@ use std::cmp::Reverse;
 use std::collections::VecDeque;
 
 use super::super::attempts::{Attempts, EndedGrant};
+use super::super::copying_jobs::CopyingJobs;
 use super::super::job::Stage;
 use super::super::lease::Lease;
 use super::super::retry::Suspect;
 use super::super::tasks::{TaskState, Tasks};
-use super::super::worker::Worker;
+use super::super::worker::{OpenRequest, Worker};
 use super::*;
-use crate::limits::{DENIED_BY_MAX, GRANTS_REMEMBERED_MAX, LEASE_TTL};
+use crate::limits::{DENIED_BY_MAX, GRANTS_REMEMBERED_MAX, LEASE_TTL, RECOUNT_TASKS_MAX};
 use crate::reason::Reason;
 
 type Break = fn(&mut Machine);
@@ -56,7 +57,7 @@ fn queue(machine: &mut Machine) -> &mut VecDeque<JobId> {
 }
 
 fn holder(machine: &mut Machine) -> &mut Worker {
-    machine.workers.get_mut(&worker(1)).unwrap()
+    machine.workers.get_mut(worker(1)).unwrap()
 }
 
 fn denied(workers: usize) -> Vec<(WorkerId, Suspect)> {
@@ -90,6 +91,8 @@ fn breaks_of_tasks() -> Vec<(&'static str, Vec<Break>)> {
         |machine| tasks(machine).done.objects += 1,
         |machine| tasks(machine).total.bytes += 1,
         |machine| tasks(machine).leased_bytes += 1,
+        |machine| tasks(machine).moved_bytes += 1,
+        |machine| tasks(machine).slow.set(TaskIndex(1), None),
         |machine| {
             let (_, index) = tasks(machine).ready.pop_first().unwrap();
             tasks(machine).ready.insert((Reverse(1), index));
@@ -135,15 +138,25 @@ fn breaks_of_the_whole() -> Vec<(&'static str, Vec<Break>)> {
     let m7: Vec<Break> = vec![
         |machine| holder(machine).held.clear(),
         |machine| holder(machine).state = WorkerState::Lost,
-        |machine| assert!(machine.workers.remove(&worker(1)).is_some()),
+        |machine| assert!(machine.workers.remove(worker(1)).is_some()),
         |machine| assert!(holder(machine).held.insert((job(1), TaskIndex(3)))),
         |machine| assert!(holder(machine).held.insert((job(2), TaskIndex(0)))),
         |machine| lease(machine).worker = worker(2),
+        |machine| tasks(machine).holders.clear(),
     ];
     let m8: Vec<Break> = vec![|machine| machine.grant_from = Some(Moment(u64::MAX))];
     let m10: Vec<Break> =
         vec![|machine| attempts(machine).denied_by.push((worker(1), Suspect::Target))];
-    vec![("M4:", m4), ("M5:", m5), ("M7:", m7), ("M8:", m8), ("M10:", m10)]
+    let m17: Vec<Break> = vec![
+        |machine| machine.copying = CopyingJobs::default(),
+        |machine| holder(machine).state = WorkerState::Draining,
+        |machine| holder(machine).state = WorkerState::Lost,
+        |machine| {
+            let (capacity, deadline) = (Capacity { bytes: 1, objects: 1 }, Moment(1));
+            holder(machine).waiting = Some(OpenRequest { capacity, deadline });
+        },
+    ];
+    vec![("M4:", m4), ("M5:", m5), ("M7:", m7), ("M8:", m8), ("M10:", m10), ("M17:", m17)]
 }
 
 #[test]
@@ -229,6 +242,50 @@ fn a_job_that_breaks_a_rule_fails_and_the_next_one_goes_on() {
     assert_eq!(told(&actions), (vec!["M6: "], true));
     internal(&broken, "M6: ");
     assert_eq!(step(&mut broken, Event::DrainRequested { worker: worker(9) }), []);
+}
+
+/// How many looks it takes until a part of a recount finds the rule.
+fn looks(rig: &mut Rig, rule: &str) -> usize {
+    let finds = |_: &usize| {
+        let found = rig.machine.sampled_violations();
+        found.iter().any(|violation| violation.what.starts_with(rule))
+    };
+    (1..100).find(finds).unwrap()
+}
+
+/// One after another job with this many tasks, all of them in copying.
+fn with_jobs(jobs: &[usize]) -> Rig {
+    let mut rig = Rig::new();
+    for (number, &tasks) in (1..).zip(jobs) {
+        rig.submit(number, u8::try_from(number).unwrap());
+        let mut task = task(0, 10);
+        let tasks = (0..tasks).map(|place| {
+            task.fingerprint.0[..8].copy_from_slice(&place.to_be_bytes());
+            task.clone()
+        });
+        let plan = plan(tasks.collect());
+        rig.step(Event::Planned { job: job(number), plan });
+    }
+    rig
+}
+
+#[test]
+fn parts_of_a_recount_find_what_is_broken_in_any_job() {
+    let mut whole = with_jobs(&[3, 2 * RECOUNT_TASKS_MAX + 5, 3]);
+    for _ in 0..10 {
+        assert_eq!(whole.machine.sampled_violations(), []);
+    }
+    for broken in 1..=3 {
+        let mut rig = whole.clone();
+        let job = rig.machine.jobs.get_mut(&job(broken)).unwrap();
+        job.copying_mut().unwrap().ready.pop_last();
+        assert!(looks(&mut rig, "M2:") <= 4, "{broken}");
+        let mut rig = whole.clone();
+        let tasks = rig.machine.jobs.get_mut(&super::job(broken)).unwrap().copying_mut().unwrap();
+        let (Reverse(rank), index) = tasks.ready.pop_last().unwrap();
+        tasks.ready.insert((Reverse(rank + 1), index));
+        assert!(looks(&mut rig, "M6:") <= 4, "{broken}");
+    }
 }
 
 #[test]
