@@ -2,8 +2,9 @@
 
 use deepclone_core::ids::{JobId, SourceKey, TargetKey};
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Row as _, Sqlite, SqlitePool, Transaction};
+use sqlx::{QueryBuilder, Row as _, Sqlite, SqlitePool, Transaction};
 
+use super::row_parts::row_parts;
 use super::{StateError, history};
 
 /// Keys that are asked for at once: each question wakes another thread, and the keys of one are
@@ -43,36 +44,39 @@ pub struct KnownObject {
     pub may_be_published: bool,
 }
 
-/// Records evidence, and replaces what was known of the key.
+/// Records evidence of objects of targets, and replaces what was known of their keys.
 pub(super) async fn record(
     transaction: &mut Transaction<'_, Sqlite>,
-    target: TargetKey,
-    evidence: &Evidence,
+    found: &[(TargetKey, Evidence)],
 ) -> Result<(), StateError> {
-    // An update, not a replacement: that would fire the trigger which counts new rows.
-    sqlx::query(
-        "INSERT INTO objects (target, key, source, size, crc64nvme, source_etag, target_etag,
-                              existed, worker, job, recorded_ms)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-         ON CONFLICT (target, key) DO UPDATE SET
-            source = excluded.source, size = excluded.size, crc64nvme = excluded.crc64nvme,
-            source_etag = excluded.source_etag, target_etag = excluded.target_etag,
-            existed = excluded.existed, worker = excluded.worker, job = excluded.job,
-            recorded_ms = excluded.recorded_ms",
-    )
-    .bind(target.0.as_slice())
-    .bind(&evidence.key)
-    .bind(evidence.source.0.as_slice())
-    .bind(evidence.size.cast_signed())
-    .bind(evidence.crc64nvme.cast_signed())
-    .bind(&evidence.source_etag)
-    .bind(&evidence.target_etag)
-    .bind(evidence.existed)
-    .bind(&evidence.worker)
-    .bind(evidence.job.0.as_bytes().as_slice())
-    .bind(evidence.recorded_ms)
-    .execute(&mut **transaction)
-    .await?;
+    for part in row_parts(found) {
+        let mut insert = QueryBuilder::<Sqlite>::new(
+            "INSERT INTO objects (target, key, source, size, crc64nvme, source_etag, target_etag,
+                                  existed, worker, job, recorded_ms) ",
+        );
+        insert.push_values(part, |mut row, (target, evidence)| {
+            row.push_bind(target.0.as_slice())
+                .push_bind(&evidence.key)
+                .push_bind(evidence.source.0.as_slice())
+                .push_bind(evidence.size.cast_signed())
+                .push_bind(evidence.crc64nvme.cast_signed())
+                .push_bind(&evidence.source_etag)
+                .push_bind(&evidence.target_etag)
+                .push_bind(evidence.existed)
+                .push_bind(&evidence.worker)
+                .push_bind(evidence.job.0.as_bytes().as_slice())
+                .push_bind(evidence.recorded_ms);
+        });
+        // An update, not a replacement: that would fire the trigger which counts new rows.
+        insert.push(
+            " ON CONFLICT (target, key) DO UPDATE SET
+                source = excluded.source, size = excluded.size, crc64nvme = excluded.crc64nvme,
+                source_etag = excluded.source_etag, target_etag = excluded.target_etag,
+                existed = excluded.existed, worker = excluded.worker, job = excluded.job,
+                recorded_ms = excluded.recorded_ms",
+        );
+        insert.build().execute(&mut **transaction).await?;
+    }
     Ok(())
 }
 

@@ -20,6 +20,7 @@ mod encoding;
 mod entry;
 mod error;
 mod evidence;
+mod facts;
 pub mod file;
 mod history;
 mod job_place;
@@ -29,6 +30,7 @@ mod migrations;
 mod note;
 mod purge;
 mod replications;
+mod row_parts;
 mod sqlite;
 mod store;
 #[cfg(test)]

@@ -21,8 +21,8 @@ use super::history::{self, job_id};
 use super::migrations::MIGRATIONS;
 use super::{
     AuditQuery, AuditRow, Batch, EndedJobsQuery, Entry, KnownObject, ReplicationRow, RowChange,
-    StateError, Store, UsageQuery, UsageRow, UsageSum, audit, encoding, evidence, lock, purge,
-    replications, usage,
+    StateError, Store, UsageQuery, UsageRow, UsageSum, audit, encoding, evidence, facts, lock,
+    purge, replications, usage,
 };
 
 /// Connections that read a file at the same time; further reads wait.
@@ -146,27 +146,22 @@ impl SqliteStore {
         let mut transaction = self.begin().await?;
         history::check_term(&mut transaction, epoch).await?;
         // Before the entries: the end of a job tells whether it leaves any.
-        for (target, found) in &batch.evidence {
-            evidence::record(&mut transaction, *target, found).await?;
-        }
+        evidence::record(&mut transaction, &batch.evidence).await?;
         usage::write(&mut transaction, &batch.usage).await?;
+        let mut rows = Vec::with_capacity(batch.entries.len());
         for entry in &batch.entries {
             let (job, kind, body) = encoding::encode(entry);
             if kind == "created" && history::is_kept(&mut transaction, job).await? {
                 return Err(StateError::CreatedTwice { job });
             }
-            sqlx::query("INSERT INTO facts (job, kind, body, recorded_ms) VALUES (?, ?, ?, ?)")
-                .bind(job.0.as_bytes().as_slice())
-                .bind(kind)
-                .bind(body)
-                .bind(entry.recorded_ms)
-                .execute(&mut *transaction)
-                .await?;
+            rows.push((job, kind, body, entry.recorded_ms));
             if kind == "ended" {
+                facts::append(&mut transaction, &std::mem::take(&mut rows)).await?;
                 history::keep_in_short(&mut transaction, job).await?;
                 usage::close(&mut transaction, job).await?;
             }
         }
+        facts::append(&mut transaction, &rows).await?;
         transaction.commit().await?;
         Ok(())
     }
