@@ -7,6 +7,8 @@
 # bench-scale  what planning costs, by the size of the table and of the change
 # bench-kills  a sync whose workers are killed, over a link with faults
 # bench-tls  what TLS between coordinator and workers costs
+# bench-machine  steps a second of the machine alone, with 10 000 workers and a million tasks
+# bench-load  what a coordinator with a thousand workers takes    make bench-load ARGS="--rate 0"
 # mutants  what no test notices of small changes to core and delta: takes hours
 # fuzz   hostile bytes for what reads them: make fuzz SECONDS=600 TARGETS="tables"; needs a nightly Rust
 # histories  random tables by Spark, synced and compared    make histories ARGS="--seeds 0..41"
@@ -24,7 +26,8 @@ ALONE := mkdir -p $(CACHE) && flock $(CACHE)/build.lock
 SEEDS ?= 10000
 FIRST ?= $(shell date +%s%N)
 
-.PHONY: run test quick check lint tidy unit deny proto simulate bench bench-scale bench-kills bench-tls mutants fuzz histories
+.PHONY: run test quick check lint tidy unit deny proto simulate bench bench-scale bench-kills bench-tls bench-machine bench-load \
+  mutants fuzz histories
 
 run:
 	cargo run --release -- $(ARGS)
@@ -79,6 +82,14 @@ bench-tls:
 	cargo build --release --locked -p deepclone -p deepclone-benches -p deepclone-coordinator \
 	  -p deepclone-worker
 	python3 benches/tls.py $(ARGS)
+
+bench-machine:
+	cargo build --release --locked -p deepclone-benches --examples
+	$${CARGO_TARGET_DIR}/release/examples/machine $(ARGS)
+
+bench-load:
+	cargo build --release --locked -p deepclone-benches -p deepclone-coordinator --bins --examples
+	$${CARGO_TARGET_DIR}/release/examples/load $(ARGS)
 
 # `make mutants ARGS="-f core/src/machine/deny.rs"` takes one file; .cargo/mutants.toml says what is
 # left out, and why.
