@@ -138,7 +138,7 @@ async fn missing<'a>(
 /// Returns the doubt, unless the object is at the target as its evidence says.
 async fn look<'a>(target: &TableStore, doubt: Doubt<'a>) -> Result<Option<Doubt<'a>>, DeltaError> {
     let Some(evidence) = &doubt.evidence else { return Ok(Some(doubt)) };
-    let described = io::describe(target, &doubt.object.target_path).await?;
+    let described = io::describe(target, doubt.object.target_path).await?;
     let is_there = described.is_some_and(|described| is_the_same(evidence, &described));
     Ok((!is_there).then_some(doubt))
 }

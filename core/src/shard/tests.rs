@@ -41,7 +41,8 @@ proptest! {
     fn every_object_is_in_exactly_one_bounded_task(objects in objects()) {
         let sizes = sizes(&objects);
         let shards = shard(SOURCE, sizes.iter().copied(), WHOLE).unwrap();
-        let mut places: Vec<usize> = shards.iter().flat_map(|s| s.objects.iter().copied()).collect();
+        let places = shards.iter().flat_map(|task| task.objects.iter().copied());
+        let mut places: Vec<usize> = places.collect();
         places.sort_unstable();
         prop_assert!(places.into_iter().eq(0..sizes.len()));
         for task in &shards {

@@ -151,7 +151,7 @@ struct Sums {
 
 /// The source's live files as a plan needs them.
 struct PlannedFiles {
-    /// Sorted by key.
+    /// In the order of their keys.
     objects: CopyObjects,
     /// In the same order.
     adds: SpooledAdds,

@@ -98,6 +98,18 @@ async fn plan_once(
         refuse_inside_table(target, within.above).await?;
         return Ok(plan);
     }
+    plan_whole(tables, (at_source, at_target), spec, sync, within).await
+}
+
+/// Plans from both whole tables, of which the newest versions were listed.
+async fn plan_whole(
+    tables: Tables<'_>,
+    (at_source, at_target): (Result<LogSegment, DeltaError>, Result<LogSegment, DeltaError>),
+    spec: &CloneSpec,
+    sync: JobId,
+    within: &Within<'_>,
+) -> Result<SyncPlan, DeltaError> {
+    let Tables { source, target } = tables;
     let of_source = |error: DeltaError| error.of(Side::Source);
     // A replica that exists was looked at when it was new.
     let enclosed = async {

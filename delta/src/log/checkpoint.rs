@@ -68,7 +68,7 @@ pub(crate) struct OpenCheckpoint {
     pub(crate) others: OtherRows,
     /// Live files that it holds as JSON: there are few.
     pub(crate) adds: Vec<Add>,
-    /// Its Parquet files.
+    /// Where the others are.
     pub(crate) files: Vec<CheckpointFile>,
 }
 
@@ -229,7 +229,7 @@ pub(super) fn parse(path: &str, bytes: &Bytes) -> Result<Parsed, DeltaError> {
 
 fn drop_parsed_of(action: &mut LogAction) {
     if let LogAction::Add(add) = action {
-        drop_parsed(add);
+        row::drop_parsed(add);
     }
 }
 
@@ -263,15 +263,6 @@ fn parse_parquet(bytes: &Bytes) -> Result<Parsed, String> {
         })
         .collect::<Result<_, String>>()?;
     Ok(Parsed::joined(groups))
-}
-
-/// Drops the fields that repeat others as structs, but keeps statistics that have no other form.
-pub(super) fn drop_parsed(add: &mut Add) {
-    add.unknown.remove("partitionValues_parsed");
-    let parsed = add.unknown.remove(row::STATS).filter(|raw| raw.get() != "{}");
-    if let (None, Some(raw)) = (&add.stats, parsed) {
-        add.stats = Some(raw.get().to_owned());
-    }
 }
 
 fn sidecar(

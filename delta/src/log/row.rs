@@ -6,10 +6,10 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use super::add_columns::AddColumns;
 use super::stats;
 use super::value::{Members, write_value};
-use crate::actions::{self, LogAction, Parsed};
+use crate::actions::{self, Add, LogAction, Parsed};
 
 /// The field of an `add` with its statistics as a struct.
-pub(super) const STATS: &str = "stats_parsed";
+const STATS: &str = "stats_parsed";
 
 /// Appends the actions of `batch`. A row has at most one column that is not null.
 pub(super) fn append_actions(parsed: &mut Parsed, batch: &RecordBatch) -> Result<(), String> {
@@ -38,6 +38,15 @@ pub(super) fn append_actions(parsed: &mut Parsed, batch: &RecordBatch) -> Result
         parsed.push(actions::parse_value(&text).map_err(|error| error.to_string())?);
     }
     Ok(())
+}
+
+/// Drops the fields that repeat others as structs, but keeps statistics that have no other form.
+pub(super) fn drop_parsed(add: &mut Add) {
+    add.unknown.remove("partitionValues_parsed");
+    let parsed = add.unknown.remove(STATS).filter(|raw| raw.get() != "{}");
+    if let (None, Some(raw)) = (&add.stats, parsed) {
+        add.stats = Some(raw.get().to_owned());
+    }
 }
 
 /// Appends an action as JSON; only its statistics are written in a form of their own.

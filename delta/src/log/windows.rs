@@ -12,7 +12,6 @@ use parquet::arrow::arrow_reader::{
 use rayon::prelude::*;
 
 use super::add_columns::VectorColumns;
-use super::checkpoint::drop_parsed;
 use super::{columns, pages, row};
 use crate::actions::{Add, LogAction, Oddity, Parsed};
 use crate::file_key::LogKey;
@@ -219,7 +218,7 @@ fn files_of(batch: &RecordBatch, is_other: &[bool]) -> Result<Vec<Add>, String> 
     row::append_actions(&mut parsed, batch)?;
     let adds = parsed.actions.into_iter().filter_map(|action| match action {
         LogAction::Add(mut add) => {
-            drop_parsed(&mut add);
+            row::drop_parsed(&mut add);
             Some(add)
         }
         _ => None,

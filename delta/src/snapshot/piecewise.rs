@@ -111,7 +111,7 @@ impl LiveFiles {
             convert(adds.into_iter().filter(|add| !is_changed(add)).collect())
         };
         for file in checkpoint {
-            file.files(&live, &mut take)?;
+            file.files(live, &mut take)?;
         }
         take(live(as_json)?)?;
         take(convert(changes.into_values().flatten().collect())?)
