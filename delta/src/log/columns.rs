@@ -69,9 +69,7 @@ pub(super) fn rows_at_once(
     let columns = metadata.metadata().row_group(group).columns().iter().enumerate();
     for (_, column) in columns.filter(|(leaf, _)| mask.leaf_included(*leaf)) {
         let (start, length) = column.byte_range();
-        let length = usize::try_from(length).map_err(|_| "a column is too long")?;
-        let pages = file.get_bytes(start, length).map_err(|error| error.to_string())?;
-        rows = pages::check(&pages, rows)?;
+        rows = pages::check(file, start..start + length, rows)?;
     }
     Ok(rows)
 }

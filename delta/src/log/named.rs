@@ -351,7 +351,8 @@ impl RangedFile {
         match io::get_ranges(&self.table, &self.path, ranges).await {
             Ok(Some(bytes)) if self.is_open => {
                 for pages in &bytes {
-                    pages::check(pages, ROWS_PER_BATCH).map_err(ParquetError::General)?;
+                    let whole = 0..pages.len() as u64;
+                    pages::check(pages, whole, ROWS_PER_BATCH).map_err(ParquetError::General)?;
                 }
                 Ok(bytes)
             }

@@ -6,7 +6,10 @@
 //!
 //! <https://parquet.apache.org/docs/file-format/data-pages/>
 
+use std::ops::Range;
+
 use parquet::file::metadata::ParquetMetaData;
+use parquet::file::reader::ChunkReader;
 
 /// Bytes to which any part of a file may unpack.
 const UNPACKED_BYTES_MIN: u64 = 64 << 20;
@@ -16,6 +19,9 @@ const UNPACKED_TIMES_MAX: u64 = 256;
 /// Bytes that the rows of one batch may take by one column, if each holds all of a dictionary.
 const BATCH_BYTES_MAX: u64 = 256 << 20;
 const BATCH_ROWS_MIN: u64 = 16;
+/// Bytes of most headers of pages, and by how much more are read of a longer one.
+const HEADER_BYTES: u64 = 1024;
+const HEADER_GROWTH: u64 = 64;
 /// How deep the structures of a page's header may nest.
 const DEPTH_MAX: u32 = 8;
 
@@ -50,38 +56,59 @@ pub(super) fn check_footer(metadata: &ParquetMetaData, size: u64) -> Result<(), 
     Ok(())
 }
 
-/// Checks the headers of the pages that `bytes` begins with, one after another. Returns the rows of
-/// a batch by which these pages keep within bounds, at most `rows`.
+/// Checks the headers of the pages in these bytes of a file, one after another; of the pages
+/// themselves none is read. Returns the rows of a batch by which these pages keep within bounds, at
+/// most `rows`.
 ///
 /// # Errors
 /// A header that cannot be read, or pages that unpack too far.
-pub(super) fn check(bytes: &[u8], rows: usize) -> Result<usize, String> {
-    let most = unpacked_max(bytes.len() as u64);
-    let (mut rest, mut unpacked, mut dictionary) = (bytes, 0_u64, 0_u64);
-    while !rest.is_empty() {
-        let mut header = Header { rest, depth: 0 };
-        let page = header.page().ok_or("the header of a page cannot be read")?;
+pub(super) fn check(
+    file: &impl ChunkReader,
+    bytes: Range<u64>,
+    rows: usize,
+) -> Result<usize, String> {
+    let length = bytes.end - bytes.start;
+    let most = unpacked_max(length);
+    let (mut at, mut unpacked, mut dictionary) = (bytes.start, 0_u64, 0_u64);
+    while at < bytes.end {
+        let (page, header_bytes) = page_at(file, at, bytes.end - at)?;
         unpacked = unpacked.saturating_add(page.unpacked);
         if unpacked > most {
             return Err(format!(
-                "its pages unpack to {unpacked} bytes and more, and {} bytes may to {most}",
-                bytes.len()
+                "its pages unpack to {unpacked} bytes and more, and {length} bytes may to {most}"
             ));
         }
         if page.is_dictionary {
             dictionary = dictionary.max(page.unpacked);
         }
-        rest = header.rest.get(page.packed..).ok_or("a page is longer than its column")?;
+        let end = (at + header_bytes).checked_add(page.packed);
+        at = end.filter(|end| *end <= bytes.end).ok_or("a page is longer than its column")?;
     }
     let fitting = (BATCH_BYTES_MAX / dictionary.max(1)).max(BATCH_ROWS_MIN);
     Ok(usize::try_from(fitting).map_or(rows, |fitting| fitting.min(rows)))
+}
+
+/// Reads the header of the page at `at`, of which the column has `left` bytes; and its length.
+fn page_at(file: &impl ChunkReader, at: u64, left: u64) -> Result<(PageSizes, u64), String> {
+    let mut length = HEADER_BYTES.min(left);
+    loop {
+        let bytes = usize::try_from(length).map_err(|_| "a column is too long".to_owned())?;
+        let bytes = file.get_bytes(at, bytes).map_err(|error| error.to_string())?;
+        let mut header = Header { rest: &bytes, depth: 0 };
+        match header.page() {
+            Some(page) => return Ok((page, length - header.rest.len() as u64)),
+            None if length == left => return Err("the header of a page cannot be read".to_owned()),
+            // The least and the greatest value of a page may be long.
+            None => length = length.saturating_mul(HEADER_GROWTH).min(left),
+        }
+    }
 }
 
 /// What the header of a page tells.
 struct PageSizes {
     is_dictionary: bool,
     unpacked: u64,
-    packed: usize,
+    packed: u64,
 }
 
 /// The number of a dictionary page among the types of pages.
@@ -110,7 +137,7 @@ impl Header<'_> {
         Some(PageSizes {
             is_dictionary: kind? == DICTIONARY_PAGE,
             unpacked: u64::try_from(unpacked?).ok()?,
-            packed: usize::try_from(packed?).ok()?,
+            packed: u64::try_from(packed?).ok()?,
         })
     }
 
