@@ -7,6 +7,7 @@ Tables without data, partitioned by day, whose files lie in one commit. Printed 
 the time and the peak memory of `deepclone plan`:
 
   first       without a replica; beside it delta-rs, which loads the same table
+  read        the same from a checkpoint that delta-rs wrote
   no-op       after a sync
   +10, +1000  so many new files since the last sync
   whole       ten new files, when what the last sync knew is gone: both tables are read
@@ -30,6 +31,9 @@ from typing import Callable, Iterator
 Figures = tuple[float, float]
 
 LOAD = "import sys, deltalake; print(len(deltalake.DeltaTable(sys.argv[1]).file_uris()))"
+
+
+CHECKPOINT = "import sys, deltalake; deltalake.DeltaTable(sys.argv[1]).create_checkpoint()"
 
 
 def main() -> None:
@@ -77,6 +81,9 @@ def measured(arguments: argparse.Namespace, folder: pathlib.Path,
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
     yield "first", median(lambda: plan(files)), loaded(arguments, source, median)
+    if has_delta_rs(arguments):
+        subprocess.run([arguments.python, "-c", CHECKPOINT, str(source)], check=True)
+        yield "read", median(lambda: plan(files)), loaded(arguments, source, median)
     sync()
     yield "no-op", median(lambda: plan(0)), None
     write_commit(source, 1, range(files, files + 10))
@@ -123,11 +130,16 @@ def write_commit(table: pathlib.Path, version: int, numbers: range) -> None:
 def loaded(arguments: argparse.Namespace, table: pathlib.Path,
            median: Callable[[Callable[[], Figures]], Figures]) -> float | None:
     """The seconds in which delta-rs loads the table; none where it is not installed."""
-    installed = subprocess.run([arguments.python, "-c", "import deltalake"], capture_output=True)
-    if installed.returncode:
+    if not has_delta_rs(arguments):
         return None
     run = lambda: timed([arguments.python, "-c", LOAD, str(table)], table)[0]
     return median(run)[0]
+
+
+def has_delta_rs(arguments: argparse.Namespace) -> bool:
+    """Whether the Python of the bench has delta-rs."""
+    installed = subprocess.run([arguments.python, "-c", "import deltalake"], capture_output=True)
+    return installed.returncode == 0
 
 
 def timed(command: list[str], state: pathlib.Path) -> tuple[Figures, str]:

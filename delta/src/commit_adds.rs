@@ -194,6 +194,7 @@ impl CommitAdds {
             }
             Self::Spooled(spooled) => {
                 let (mut start, end) = (0, spooled.spool.bytes());
+                body.reserve(usize::try_from(end).unwrap_or_default());
                 while start < end {
                     let length = READ_BYTES.min(usize::try_from(end - start).unwrap_or(READ_BYTES));
                     let read = spooled.spool.read(start, length).map_err(|error| lost(&error))?;
