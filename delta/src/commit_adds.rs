@@ -105,11 +105,9 @@ impl AddLines {
 }
 
 impl AddSpooler {
-    /// # Errors
-    /// A temporary file cannot be written.
-    pub(crate) fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> Self {
         let (starts, lengths) = (Vec::new(), Vec::new());
-        Ok(Self { spool: Spool::new()?, starts, lengths, traits: AddTraits::default() })
+        Self { spool: Spool::new(), starts, lengths, traits: AddTraits::default() }
     }
 
     /// Writes lines behind the others.
@@ -295,7 +293,7 @@ mod tests {
         let future = [("future", json!({"a": [1.50, "\n"]}))];
         let adds =
             vec![add("a%20b", &[]), add("b", &future), add("c", &[("tags", json!({"t": "x"}))])];
-        let mut spooler = AddSpooler::new().unwrap();
+        let mut spooler = AddSpooler::new();
         // Written in another order, in two parts.
         for part in [&[2, 0][..], &[1]] {
             let mut lines = AddLines::default();

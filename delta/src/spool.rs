@@ -1,8 +1,9 @@
-//! A file that is read at places and leaves nothing behind: what is too much to be kept in memory.
+//! Bytes that are read at places and leave nothing behind: what may be too much to be kept in memory.
 //!
-//! It has no name, or is one that is only read, so that it is gone with the process. The folder for
-//! such files is that of the system (`TMPDIR`).
+//! A few stay in memory; more go to a file without a name, so that it is gone with the process. The
+//! folder for such files is that of the system (`TMPDIR`).
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write as _};
 use std::os::unix::fs::FileExt as _;
@@ -12,31 +13,35 @@ use bytes::Bytes;
 use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
 
+/// Bytes that stay in memory: so the plans of thousands of small tables need no open file each.
+const HELD_BYTES_MAX: u64 = 1 << 20;
 /// Bytes that a reader of consecutive bytes asks for at once.
 const READ_BYTES: usize = 64 << 10;
 
-/// A file that is read at places, and may grow at its end.
-#[derive(Clone, Debug)]
+/// Bytes that are read at places, and may grow at their end.
+#[derive(Clone)]
 pub(crate) struct Spool {
-    file: Arc<File>,
+    place: SpoolPlace,
     bytes: u64,
 }
 
+#[derive(Clone)]
+enum SpoolPlace {
+    Held(Arc<Vec<u8>>),
+    File(Arc<File>),
+}
+
 impl Spool {
-    /// Makes an empty one.
-    ///
-    /// # Errors
-    /// The folder for temporary files cannot be written.
-    pub(crate) fn new() -> io::Result<Self> {
-        Ok(Self { file: Arc::new(tempfile::tempfile()?), bytes: 0 })
+    pub(crate) fn new() -> Self {
+        Self { place: SpoolPlace::Held(Arc::default()), bytes: 0 }
     }
 
     /// Takes a file of `bytes` bytes that is there already.
     pub(crate) fn of(file: File, bytes: u64) -> Self {
-        Self { file: Arc::new(file), bytes }
+        Self { place: SpoolPlace::File(Arc::new(file)), bytes }
     }
 
-    /// Its length in bytes.
+    /// The number of bytes.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }
@@ -44,10 +49,21 @@ impl Spool {
     /// Writes behind what was written.
     ///
     /// # Errors
-    /// The disk is full, or fails.
+    /// The folder for temporary files cannot be written, or its disk is full.
     pub(crate) fn append(&mut self, more: &[u8]) -> io::Result<()> {
-        (&*self.file).write_all(more)?;
-        self.bytes += more.len() as u64;
+        let bytes = self.bytes + more.len() as u64;
+        if let SpoolPlace::Held(held) = &self.place
+            && bytes > HELD_BYTES_MAX
+        {
+            let file = tempfile::tempfile()?;
+            (&file).write_all(held)?;
+            self.place = SpoolPlace::File(Arc::new(file));
+        }
+        match &mut self.place {
+            SpoolPlace::Held(held) => Arc::make_mut(held).extend_from_slice(more),
+            SpoolPlace::File(file) => (&**file).write_all(more)?,
+        }
+        self.bytes = bytes;
         Ok(())
     }
 
@@ -57,8 +73,32 @@ impl Spool {
     /// There are fewer, or the disk fails.
     pub(crate) fn read(&self, start: u64, length: usize) -> io::Result<Vec<u8>> {
         let mut bytes = vec![0; length];
-        self.file.read_exact_at(&mut bytes, start)?;
-        Ok(bytes)
+        match self.read_at(start, &mut bytes)? {
+            count if count == length => Ok(bytes),
+            _ => Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+    }
+
+    /// Reads into all of `bytes`, or up to the end; returns how many.
+    fn read_at(&self, start: u64, bytes: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.bytes.saturating_sub(start)).unwrap_or(usize::MAX);
+        let length = bytes.len().min(left);
+        let wanted = &mut bytes[..length];
+        match &self.place {
+            SpoolPlace::File(file) => file.read_exact_at(wanted, start)?,
+            SpoolPlace::Held(held) => {
+                // No more than is held.
+                let from = usize::try_from(start).unwrap_or(usize::MAX).min(held.len());
+                wanted.copy_from_slice(&held[from..from + length]);
+            }
+        }
+        Ok(length)
+    }
+}
+
+impl fmt::Debug for Spool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Spool").field("bytes", &self.bytes).finish_non_exhaustive()
     }
 }
 
@@ -72,7 +112,7 @@ impl ChunkReader for Spool {
     type T = BufReader<SpoolReader>;
 
     fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
-        let reader = SpoolReader { file: Arc::clone(&self.file), at: start };
+        let reader = SpoolReader { spool: self.clone(), at: start };
         Ok(BufReader::with_capacity(READ_BYTES, reader))
     }
 
@@ -87,13 +127,13 @@ impl ChunkReader for Spool {
 
 /// Reads a spool from a place on.
 pub(crate) struct SpoolReader {
-    file: Arc<File>,
+    spool: Spool,
     at: u64,
 }
 
 impl Read for SpoolReader {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        let count = self.file.read_at(bytes, self.at)?;
+        let count = self.spool.read_at(self.at, bytes)?;
         self.at += count as u64;
         Ok(count)
     }
@@ -105,18 +145,26 @@ mod tests {
 
     #[test]
     fn what_was_written_is_read_at_any_place() {
-        let mut spool = Spool::new().unwrap();
-        spool.append(b"one ").unwrap();
-        spool.append(b"two").unwrap();
-        assert_eq!((spool.bytes(), spool.read(2, 4).unwrap().as_slice()), (7, &b"e tw"[..]));
-        let readers: Vec<_> = [0, 4, 7].map(|start| spool.get_read(start).unwrap()).into();
-        let texts: Vec<String> =
-            readers.into_iter().map(|r| io::read_to_string(r).unwrap()).collect();
-        assert_eq!(texts, ["one two", "two", ""]);
-        assert_eq!(&*spool.get_bytes(4, 3).unwrap(), b"two");
-        for (start, length) in [(5, 3), (8, 0), (u64::MAX, 1)] {
-            assert!(spool.get_bytes(start, length).is_err(), "{start} {length}");
+        let held = usize::try_from(HELD_BYTES_MAX).unwrap();
+        for (first, is_held) in [(vec![b'x'; 3], true), (vec![b'x'; held], false)] {
+            let start = first.len() as u64;
+            let mut spool = Spool::new();
+            spool.append(&first).unwrap();
+            let before = spool.clone();
+            spool.append(b"one ").unwrap();
+            spool.append(b"two").unwrap();
+            assert_eq!(matches!(spool.place, SpoolPlace::Held(_)), is_held);
+            assert_eq!((spool.bytes(), before.bytes()), (start + 7, start));
+            assert_eq!(spool.read(start + 2, 4).unwrap(), b"e tw");
+            let text =
+                |from: u64| io::read_to_string(spool.get_read(start + from).unwrap()).unwrap();
+            assert_eq!([0, 4, 7, 9].map(text), ["one two", "two", "", ""]);
+            assert_eq!(spool.read(0, first.len()).unwrap(), first);
+            assert_eq!(&*spool.get_bytes(start + 4, 3).unwrap(), b"two");
+            for (from, length) in [(start + 5, 3), (start + 8, 0), (u64::MAX, 1)] {
+                assert!(spool.get_bytes(from, length).is_err(), "{from} {length}");
+            }
+            assert!(spool.read(start + 6, 2).is_err());
         }
-        assert!(spool.read(6, 2).is_err());
     }
 }

@@ -50,7 +50,7 @@ pub(super) async fn plan(
     match plan_streamed(tables, segment, spec, sync, within).await {
         Ok(plan) => plan,
         Err(error) => {
-            tracing::debug!(%error, source = tables.source.uri, "the source is read whole");
+            tracing::info!(%error, source = tables.source.uri, "the source is read whole");
             None
         }
     }
@@ -162,7 +162,7 @@ struct PlannedFiles {
 impl PieceReader {
     fn read(&self, files: LiveFiles) -> Result<PlannedFiles, String> {
         let text = |error: std::io::Error| format!("a temporary file cannot be written: {error}");
-        let mut spooler = AddSpooler::new().map_err(text)?;
+        let mut spooler = AddSpooler::new();
         let (mut objects, mut sums) = (CopyObjects::default(), Sums::default());
         files.each(
             |adds| self.piece(adds),

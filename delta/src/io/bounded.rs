@@ -80,11 +80,8 @@ pub(super) async fn spool(
         return Ok(Ok(Spool::of(file, result.meta.size)));
     }
     let mut stream = result.into_stream();
-    let full = |error| format!("it cannot be kept in a temporary file: {error}");
-    let mut spool = match Spool::new() {
-        Ok(spool) => spool,
-        Err(error) => return Ok(Err(full(error))),
-    };
+    let full = |error: std::io::Error| format!("it cannot be kept in a temporary file: {error}");
+    let mut spool = Spool::new();
     while let Some(part) = stream.try_next().await? {
         if let Some(problem) = bound.excess(spool.bytes() + part.len() as u64) {
             return Ok(Err(problem));

@@ -6,7 +6,6 @@
 //!
 //! <https://github.com/delta-io/delta/blob/master/PROTOCOL.md#checkpoints>
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -30,6 +29,8 @@ use crate::paths;
 
 /// Files of one checkpoint that are fetched and parsed at once.
 const FILES_AT_ONCE_MAX: usize = 8;
+/// Files of a checkpoint that are open at once.
+const FILES_OPEN_MAX: usize = 256;
 /// Rows that are converted at once.
 const ROWS_PER_BATCH: usize = 8192;
 
@@ -80,52 +81,66 @@ pub(crate) async fn open(
     table: &TableStore,
     checkpoint: &CheckpointFiles,
 ) -> Result<OpenCheckpoint, DeltaError> {
-    let mut left: VecDeque<String> =
+    let refused = |problem: &str| DeltaError::damaged(name(checkpoint), problem);
+    let mut wave: Vec<String> =
         checkpoint.files.iter().map(|entry| log_path(&entry.name)).collect();
-    let (mut others, mut adds, mut files) = (OtherRows::default(), Vec::new(), Vec::new());
-    while let Some(path) = left.pop_front() {
-        let mut found = OtherRows::default();
-        if path.ends_with(".json") {
-            found.parsed = read_file(table, path).await?;
-        } else {
-            let spool = io::spool(table, &path, ReadBound::LOG).await?;
-            let spool = spool.ok_or_else(|| DeltaError::damaged(&path, "it is missing"))?;
-            let read = move || {
-                let read = columns::guarded(|| {
-                    let mut file = CheckpointFile::open(spool)?;
-                    file.others(&mut found)?;
-                    Ok((file, found))
-                });
-                read.map_err(|problem| DeltaError::damaged(&path, problem))
-            };
-            let (file, rows) = io::compute(read).await?;
-            files.push(file);
-            found = rows;
+    let (others, adds, files) = (OtherRows::default(), Vec::new(), Vec::new());
+    let mut all = OpenCheckpoint { others, adds, files };
+    while !wave.is_empty() {
+        if all.files.len() + wave.len() > FILES_OPEN_MAX {
+            return Err(refused("it has very many files"));
         }
-        others.parsed.oddities.append(&mut found.parsed.oddities);
-        others.removed.extend(found.removed);
-        for action in found.parsed.actions {
-            match action {
-                LogAction::Other(name, raw) if name == "sidecar" => {
-                    left.push_back(sidecar(table, checkpoint, raw.get())?);
+        let reads = std::mem::take(&mut wave).into_iter().map(|path| open_file(table, path));
+        let mut reads = stream::iter(reads).buffered(FILES_AT_ONCE_MAX);
+        while let Some((file, mut found)) = reads.try_next().await? {
+            all.files.extend(file);
+            all.others.parsed.oddities.append(&mut found.parsed.oddities);
+            all.others.removed.extend(found.removed);
+            for action in found.parsed.actions {
+                match action {
+                    LogAction::Other(name, raw) if name == "sidecar" => {
+                        wave.push(sidecar(table, checkpoint, raw.get())?);
+                    }
+                    LogAction::Other(name, raw) if name == "checkpointMetadata" => {
+                        check_version(checkpoint, raw.get())?;
+                    }
+                    LogAction::CommitInfo(_) | LogAction::Cdc(_) => {}
+                    LogAction::Add(add) => all.adds.push(add),
+                    LogAction::Remove(remove) if paths::is_absolute(&remove.path) => {
+                        return Err(refused("a tombstone of it has no relative path"));
+                    }
+                    LogAction::Remove(remove) => {
+                        all.others.removed.insert(windows::hash(&LogKey::of_remove(&remove)));
+                    }
+                    action => all.others.parsed.actions.push(action),
                 }
-                LogAction::Other(name, raw) if name == "checkpointMetadata" => {
-                    check_version(checkpoint, raw.get())?;
-                }
-                LogAction::CommitInfo(_) | LogAction::Cdc(_) => {}
-                LogAction::Add(add) => adds.push(add),
-                LogAction::Remove(remove) if paths::is_absolute(&remove.path) => {
-                    let problem = "a tombstone of it has no relative path";
-                    return Err(DeltaError::damaged(name(checkpoint), problem));
-                }
-                LogAction::Remove(remove) => {
-                    others.removed.insert(windows::hash(&LogKey::of_remove(&remove)));
-                }
-                action => others.parsed.actions.push(action),
             }
         }
     }
-    Ok(OpenCheckpoint { others, adds, files })
+    Ok(all)
+}
+
+/// Opens a file of a checkpoint, and reads what it says but for live files; one of JSON, all of it.
+async fn open_file(
+    table: &TableStore,
+    path: String,
+) -> Result<(Option<CheckpointFile>, OtherRows), DeltaError> {
+    let mut found = OtherRows::default();
+    if path.ends_with(".json") {
+        found.parsed = read_file(table, path).await?;
+        return Ok((None, found));
+    }
+    let spool = io::spool(table, &path, ReadBound::LOG).await?;
+    let spool = spool.ok_or_else(|| DeltaError::damaged(&path, "it is missing"))?;
+    let read = move || {
+        let read = columns::guarded(|| {
+            let mut file = CheckpointFile::open(spool)?;
+            file.others(&mut found)?;
+            Ok((Some(file), found))
+        });
+        read.map_err(|problem| DeltaError::damaged(&path, problem))
+    };
+    io::compute(read).await
 }
 
 /// A checkpoint of which some live files were read.
