@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::fmt;
 
+use deepclone_core::visible::{one_line, visible};
+
 /// One mistake in a file of replications.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileError {
@@ -15,7 +17,7 @@ pub struct FileError {
     /// The name of the replication, or its place such as `replication[2]`; empty for what is in
     /// none.
     pub replication: String,
-    /// What is wrong, in one line.
+    /// What is wrong.
     pub message: String,
 }
 
@@ -29,10 +31,10 @@ impl fmt::Display for FileError {
         write!(formatter, "{}:{}: ", self.file, self.line)?;
         for part in [&self.replication, &self.field] {
             if !part.is_empty() {
-                write!(formatter, "{part}: ")?;
+                write!(formatter, "{}: ", visible(part))?;
             }
         }
-        formatter.write_str(&self.message)
+        formatter.write_str(&one_line(&self.message))
     }
 }
 

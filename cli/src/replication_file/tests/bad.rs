@@ -54,6 +54,20 @@ fn a_text_that_is_no_toml_or_yaml_has_its_line() {
 }
 
 #[test]
+fn a_key_is_quoted_with_what_cannot_be_seen_as_escapes() {
+    let known = "there is no such key: there are version, defaults, replication, budget";
+    let want = |key: &str| format!("r:2: {key}: {known}");
+    let yaml = |key: &str, want: &str| {
+        let text = format!("version: 1\n{key}: 1\nreplication:\n  - name: a\n");
+        let errors = ReplicationFile::read("r", &text, FileForm::Yaml, NOW).unwrap_err();
+        let said = errors.to_string();
+        assert!(said.lines().any(|line| line == want), "{said:?}");
+    };
+    yaml("zzz\tqqq", &want("zzz\\u{9}qqq"));
+    yaml("zzz\u{202e}qqq", &want("zzz\\u{202e}qqq"));
+}
+
+#[test]
 fn an_unknown_key_is_told_with_what_was_meant() {
     added(
         "inculde = []\nfrequency = \"1h\"\n",
