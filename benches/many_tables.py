@@ -3,9 +3,9 @@
 
     make bench-rounds ARGS="[--tables 1000] [--rounds 5]"
 
-A coordinator and two workers in one process keep tables of one file each on a local disk. Printed are the
-seconds of the first round, which copies all, and of each later one, which finds nothing new: as the
-coordinator records them.
+A coordinator and two workers in one process keep tables of one file each on a local disk. Printed
+are the seconds of the first round, which copies all, and of each later one, which finds nothing
+new: as the coordinator records them.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-//! Bytes that are read at places and leave nothing behind: what may be too much to be kept in memory.
+//! Bytes that are read at places and leave nothing behind: what may be too much for memory.
 //!
 //! A few stay in memory; more go to a file without a name, so that it is gone with the process. The
 //! folder for such files is that of the system (`TMPDIR`).

@@ -17,7 +17,7 @@ pub struct FileError {
     /// The name of the replication, or its place such as `replication[2]`; empty for what is in
     /// none.
     pub replication: String,
-    /// What is wrong.
+    /// What is wrong with it, and what would be right.
     pub message: String,
 }
 

@@ -62,7 +62,8 @@ fn vector(kind: &str) -> Value {
 /// A table with a checkpoint: a replica of ours, whose source had these files at version 0 and then
 /// those that `second` adds and removes.
 async fn with_checkpoint(first: &[Value], second: &[Value]) -> TableStore {
-    let schema = r#"{"type":"struct","fields":[{"name":"p","type":"string","nullable":true,"metadata":{}}]}"#;
+    let column = json!({"name": "p", "type": "string", "nullable": true, "metadata": {}});
+    let schema = json!({"type": "struct", "fields": [column]}).to_string();
     let described = [
         json!({"protocol": {"minReaderVersion": 3, "minWriterVersion": 7,
             "readerFeatures": ["deletionVectors"], "writerFeatures": ["deletionVectors"]}}),
