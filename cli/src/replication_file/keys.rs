@@ -68,7 +68,10 @@ impl<'a> TableKeys<'a> {
         key: &'static str,
         report: &mut FileReport<'_>,
     ) -> Option<TableField<'a>> {
-        self.asked.push(key);
+        // A key that must be there is asked for twice.
+        if !self.asked.contains(&key) {
+            self.asked.push(key);
+        }
         let (found, node) = self.entries.iter().find(|(found, _)| found.text == key)?;
         let path = self.path_of(key);
         report.field(&path, found.line);
