@@ -175,10 +175,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_of_an_effect_is_a_failure_without_secrets() {
-        let failure = guarded::<()>(async { panic!("PUT https://a/b?sig=hunter2: odd") }).await;
+        let failure = guarded::<()>(async { panic!("PUT https://a/b?sig=hunter2 is odd") }).await;
         let failure = failure.unwrap_err();
         assert_eq!(failure.reason, Reason::Internal);
-        let text = "a step of the sync panicked, which is a bug: PUT https://a/b?***: odd";
+        let text = "a step of the sync panicked, which is a bug: PUT https://a/b?*** is odd";
         assert_eq!(failure.message, text);
     }
 
