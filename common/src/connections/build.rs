@@ -12,7 +12,7 @@ use object_store::aws::{
 use object_store::azure::{AzureAccessKey, AzureConfigKey as AzureKey, MicrosoftAzureBuilder};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey as GcsKey};
 use object_store::multipart::MultipartStore;
-use object_store::{ClientConfigKey, ClientOptions, ObjectStore, RetryConfig};
+use object_store::{ClientConfigKey, ClientOptions, CredentialProvider, ObjectStore, RetryConfig};
 use sha2::{Digest, Sha256};
 
 use super::assumed_role::{AssumedRole, EXTERNAL_ID, ROLE};
@@ -21,6 +21,7 @@ use super::live::LiveSettings;
 use super::local::LocalStore;
 use super::location::Location;
 use super::one_store::principal;
+use super::provided::Provided;
 use super::renewed::Renewed;
 use super::settings::{Options, Pairs};
 use crate::store::client::{Completion, TimedConnector, plain_client};
@@ -185,12 +186,15 @@ fn s3(
             builder = builder.with_config(*key, value.expose());
         }
     }
-    if let Some(credentials) = live.s3(name, pairs)? {
-        builder = builder.with_credentials(credentials);
+    let told = live.s3(name, pairs)?;
+    if let Some(credentials) = &told {
+        builder = builder.with_credentials(Arc::clone(credentials));
     }
-    if let Some(credentials) = assumed(name, pairs, live, &builder)? {
-        builder = builder.with_credentials(credentials);
-    }
+    let assumed = assumed(name, pairs, live, &builder)?;
+    let credentials = or_fetched(name, assumed.or(told), || {
+        Ok(Arc::clone(builder.clone().build()?.credentials()))
+    })?;
+    builder = builder.with_credentials(credentials);
     let region = value(pairs, S3Key::Region).or(value(pairs, S3Key::DefaultRegion));
     let region = region.unwrap_or_default().to_owned();
     let named = builder.get_config_value(&S3Key::Region).unwrap_or_else(|| S3_REGION.to_owned());
@@ -216,6 +220,18 @@ fn s3(
     let streaming = StreamingStore::new(plain.clone(), plain.clone(), streaming)
         .or_checked(store.clone(), store.clone());
     Ok(Client { store, plain: Some(plain), streaming: Some(streaming), facts })
+}
+
+/// Returns the credentials that are told, or those that the store's own client fetches.
+fn or_fetched<T: Send + Sync + 'static>(
+    name: &str,
+    told: Option<Arc<dyn CredentialProvider<Credential = T>>>,
+    fetched: impl FnOnce() -> object_store::Result<Arc<dyn CredentialProvider<Credential = T>>>,
+) -> Result<Arc<dyn CredentialProvider<Credential = T>>, ConnectionError> {
+    match told {
+        Some(told) => Ok(told),
+        None => Ok(Arc::new(Provided(fetched().map_err(|error| refused(name, error))?))),
+    }
 }
 
 /// Returns the credentials of the role that the settings name, which are asked for with those of
@@ -316,12 +332,13 @@ fn azure(
             builder = builder.with_config(*key, value.expose());
         }
     }
-    if let Some(credentials) = live.azure(name, pairs)? {
-        builder = builder.with_credentials(credentials);
-    }
     if !endpoint.is_empty() {
         builder = builder.with_endpoint(endpoint.clone());
     }
+    let credentials = or_fetched(name, live.azure(name, pairs)?, || {
+        Ok(Arc::clone(builder.clone().build()?.credentials()))
+    })?;
+    builder = builder.with_credentials(credentials);
     let store = builder.build().map_err(|error| refused(name, error))?;
     let facts = Facts { account: account.to_owned(), endpoint, ..Facts::default() };
     Ok(Client::new(Arc::new(store), facts))
@@ -349,9 +366,10 @@ fn gcs(
     for (key, value) in pairs {
         builder = builder.with_config(*key, value.expose());
     }
-    if let Some(credentials) = live.gcs(name, pairs)? {
-        builder = builder.with_credentials(credentials);
-    }
+    let credentials = or_fetched(name, live.gcs(name, pairs)?, || {
+        Ok(Arc::clone(builder.clone().build()?.credentials()))
+    })?;
+    builder = builder.with_credentials(credentials);
     let store = builder.build().map_err(|error| refused(name, error))?;
     Ok(Client::new(Arc::new(store), Facts { endpoint, ..Facts::default() }))
 }

@@ -10,7 +10,7 @@
 //! command line adds [`Connections::with_ad_hoc`], the only reader of environment settings.
 //!
 //! Layout: `location` (a URI, taken apart) → `settings` (keys and values) → `live`, `command`,
-//! `assumed_role`, `renewed` (credentials that change) → `build`, `local` (the store) →
+//! `assumed_role`, `renewed`, `provided` (credentials that change) → `build`, `local` (the store) →
 //! `connection` → `registry` (all of them) → `probe` (targets are tried); `overlap` decides whether
 //! one table lies inside another, `one_store` whether a store may copy by itself, `place` where a
 //! store is.
@@ -27,6 +27,7 @@ mod one_store;
 mod overlap;
 mod place;
 mod probe;
+mod provided;
 mod registry;
 mod renewed;
 mod resolved;

@@ -314,5 +314,6 @@ pub(super) fn one_line(text: &str) -> String {
     visible(&line).chars().take(MESSAGE_CHARS_MAX).collect()
 }
 
+mod credentials;
 #[cfg(test)]
 mod tests;

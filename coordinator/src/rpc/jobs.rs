@@ -20,6 +20,7 @@ use uuid::Uuid;
 
 use super::convert::{body, refused, status};
 use super::job_filter::{job_filter, job_order};
+use super::unread::dropped_when_unread;
 use super::{accept, names, show, update};
 use crate::access::caller::Caller;
 use crate::driver::Handle;
@@ -176,7 +177,7 @@ impl JobService for Jobs {
         let changes = changes.inspect(move |_| {
             let _open = &turn;
         });
-        Ok(Response::new(Box::pin(changes)))
+        Ok(Response::new(Box::pin(dropped_when_unread(changes))))
     }
 
     async fn update_job(

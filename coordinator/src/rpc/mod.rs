@@ -10,6 +10,7 @@
 //! * [`accept`]: a spec resolved and checked before anything else happens.
 //! * `bounds`: the sizes of what clients and workers send.
 //! * `convert`: requests → their bodies; failures → statuses.
+//! * `unread`: streams whose client stops reading.
 //! * `update`: what a client changes of a job.
 //! * `show`: snapshots of the driver → wire types; `show_replication`: those of replications.
 //! * `month_usage`: what replications sent in their months.
@@ -28,6 +29,7 @@ mod names;
 pub mod replications;
 mod show;
 mod show_replication;
+mod unread;
 mod update;
 pub mod workers;
 

@@ -5,6 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use crc_fast::CrcAlgorithm;
 
+use super::held::{Held, MODIFIED, escaped};
+use super::listing;
+use super::passes::Passes;
 use super::request::{Kind, Request};
 use super::wire::{Answer, RequestHead};
 
@@ -12,7 +15,6 @@ use super::wire::{Answer, RequestHead};
 const PART_BYTES_MIN: usize = 5 << 20;
 const PARTS_MAX: usize = 10_000;
 const CHECKSUM: &str = "x-amz-checksum-crc64nvme";
-const MODIFIED: &str = "Wed, 01 May 2024 00:00:00 GMT";
 
 /// What a store does beyond the least that S3 has.
 #[derive(Clone, Debug, Default)]
@@ -28,14 +30,8 @@ pub struct Manners {
     pub lists_backwards: bool,
     /// It answers a read without an entity tag.
     pub has_no_tags: bool,
-}
-
-/// An object as it is stored.
-#[derive(Clone, Debug)]
-struct Held {
-    bytes: Bytes,
-    etag: String,
-    checksum: String,
+    /// It admits only these credentials, while they count.
+    pub admits: Option<Passes>,
 }
 
 /// The parts of an upload by their numbers.
@@ -108,7 +104,7 @@ impl Bucket {
             Kind::Put => self.write(request, head, body),
             Kind::Delete => self.delete(request, head),
             Kind::DeleteMany => self.delete_many(&body),
-            Kind::List => self.list(request),
+            Kind::List => listing::list(request, &self.objects, self.manners.lists_backwards),
             Kind::ListUploads => self.list_uploads(request),
             Kind::CreateUpload => self.create_upload(request),
             Kind::PutPart => self.put_part(request, body),
@@ -223,57 +219,6 @@ impl Bucket {
             })
             .collect();
         Answer::new(200, format!("<DeleteResult>{deleted}</DeleteResult>"))
-    }
-
-    fn list(&self, request: &Request) -> Answer {
-        let (prefix, delimiter) = (request.asked("prefix"), request.asked("delimiter"));
-        let after = request.asked("continuation-token");
-        let after = if after.is_empty() { request.asked("start-after") } else { after };
-        let most = request.asked("max-keys").parse().unwrap_or(1_000);
-        let found = self.objects.iter().filter(|(key, _)| key.starts_with(prefix));
-        let (mut text, mut folders, mut count) = (String::new(), BTreeSet::new(), 0);
-        let (mut next, mut last) = (None, "");
-        for (key, held) in found.filter(|(key, _)| key.as_str() > after) {
-            let rest = &key[prefix.len()..];
-            let folder = rest.find(delimiter).filter(|_| !delimiter.is_empty());
-            let folder = folder.map(|end| &key[..prefix.len() + end + delimiter.len()]);
-            if folder.is_some_and(|folder| folder <= after || folders.contains(folder)) {
-                continue;
-            }
-            if count == most {
-                next.get_or_insert(text.len());
-                break;
-            }
-            count += 1;
-            if let Some(folder) = folder {
-                folders.insert(folder);
-                continue;
-            }
-            last = key;
-            let entry = format!(
-                "<Contents><Key>{}</Key><LastModified>2024-05-01T00:00:00.000Z</LastModified>\
-                 <ETag>{}</ETag><Size>{}</Size></Contents>",
-                escaped(key),
-                held.etag,
-                held.bytes.len()
-            );
-            let at = if self.manners.lists_backwards { 0 } else { text.len() };
-            text.insert_str(at, &entry);
-        }
-        let folders: String = folders
-            .iter()
-            .map(|folder| {
-                format!("<CommonPrefixes><Prefix>{}</Prefix></CommonPrefixes>", escaped(folder))
-            })
-            .collect();
-        let last = escaped(last);
-        let token = next.map(|_| format!("<NextContinuationToken>{last}</NextContinuationToken>"));
-        let body = format!(
-            "<ListBucketResult><IsTruncated>{}</IsTruncated>{}{text}{folders}</ListBucketResult>",
-            next.is_some(),
-            token.unwrap_or_default()
-        );
-        Answer::new(200, body)
     }
 
     fn list_uploads(&self, request: &Request) -> Answer {
@@ -404,10 +349,6 @@ fn elements<'a>(text: &'a str, name: &str) -> impl Iterator<Item = &'a str> {
         rest = behind;
         Some(inside)
     })
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 /// Eight bytes as S3 writes a checksum.

@@ -1,4 +1,5 @@
-//! A strict store of our own that speaks S3 over HTTP, and lies or fails on order.
+//! A strict store of our own that speaks S3 over HTTP, and lies or fails on order. It can be read
+//! in the ways of Azure and Google Cloud Storage, too.
 //!
 //! It really stores objects and refuses what S3 refuses: a wrong condition, a part that is too
 //! small, parts out of order, an unknown upload, a wrong checksum, a header of S3's own that is not
@@ -9,10 +10,16 @@
 //! * `request` – what a request asks for, and what is remembered of it
 //! * `rules`   – which requests are answered wrongly, how, how often
 //! * `bucket`  – the objects and uploads
+//! * `held`    – an object as it is stored
+//! * `listing` – pages of keys
+//! * `passes`  – credentials that count for some time
 //! * `shared`  – what its connections share
 //! * `serve`   – the way of one request
 
 mod bucket;
+mod held;
+mod listing;
+mod passes;
 mod request;
 mod rules;
 mod serve;
@@ -33,6 +40,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
 pub use bucket::Manners;
+pub use passes::Passes;
 pub use request::{Kind, Seen};
 pub use rules::{Lie, Rule, StoreAnswer, error};
 

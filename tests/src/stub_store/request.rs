@@ -59,7 +59,7 @@ impl Request {
             .collect();
         let has = |name: &str| query.contains_key(name);
         let kind = match (head.method.as_str(), key.is_empty()) {
-            ("GET", true) if has("list-type") => Kind::List,
+            ("GET", true) if has("list-type") || has("comp") => Kind::List,
             ("GET", true) if has("uploads") => Kind::ListUploads,
             ("POST", true) if has("delete") => Kind::DeleteMany,
             ("GET", false) => Kind::Get,
@@ -73,6 +73,11 @@ impl Request {
             _ => Kind::Unknown,
         };
         Self { kind, bucket: decoded(bucket), key: decoded(key), query }
+    }
+
+    /// True for a question for a page of a listing in Azure's words.
+    pub(super) fn is_of_azure(&self) -> bool {
+        self.query.contains_key("comp")
     }
 
     pub(super) fn asked(&self, name: &str) -> &str {

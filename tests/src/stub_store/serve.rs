@@ -100,9 +100,14 @@ fn judged(
     rule: Option<&Rule>,
     shared: &Shared,
 ) -> Option<(Answer, Pace)> {
-    let act = |head: &RequestHead| match refusal_of_signature(head) {
-        Some(refused) => refused,
-        None => lock(&shared.bucket).act(request, head, body.clone()),
+    let act = |head: &RequestHead| {
+        let mut bucket = lock(&shared.bucket);
+        let refused = match &bucket.manners.admits {
+            Some(passes) if !passes.admit(head) => Some(not_admitted()),
+            Some(_) if is_by_token(head) => None,
+            _ => refusal_of_signature(head),
+        };
+        refused.unwrap_or_else(|| bucket.act(request, head, body.clone()))
     };
     let Some(Rule { lie, acts, .. }) = rule else { return Some((act(head), Pace::default())) };
     let replaced = |answer: Option<Answer>| {
@@ -160,6 +165,14 @@ fn bent(mut answer: Answer, lie: &Lie, kind: Kind) -> Answer {
         answer.promised = Some(answer.body.len());
     }
     answer
+}
+
+fn is_by_token(head: &RequestHead) -> bool {
+    head.header("authorization").is_some_and(|shown| shown.starts_with("Bearer "))
+}
+
+fn not_admitted() -> Answer {
+    Answer::error(403, "AccessDenied", "these credentials do not count")
 }
 
 /// A signature must cover every header of S3's own.

@@ -30,6 +30,8 @@ pub(crate) struct Ended {
     pub(crate) exit: i32,
     /// The object on standard output.
     pub(crate) object: Value,
+    /// What it wrote to standard error.
+    pub(crate) log: String,
     pub(crate) took: Duration,
 }
 
@@ -94,20 +96,17 @@ impl Bench {
 
     /// `deepclone clone` from the source to the target.
     pub(crate) fn command(&self) -> Command {
+        let mut command = self.command_from("s3://lake/t");
+        sign(&mut command, "SOURCE", &self.source);
+        command
+    }
+
+    /// The same from the source by this URI, without settings for it.
+    pub(crate) fn command_from(&self, uri: &str) -> Command {
         let mut command = deepclone();
-        command.args(["clone", "s3://lake/t", "s3://copy/r", "--output", "json"]);
+        command.args(["clone", uri, "s3://copy/r", "--output", "json"]);
         command.current_dir(self.folder.path()).env("XDG_STATE_HOME", self.folder.path());
-        for (side, store) in [("SOURCE", &self.source), ("TARGET", &self.target)] {
-            for (name, value) in [
-                ("ENDPOINT_URL", store.endpoint().as_str()),
-                ("ALLOW_HTTP", "true"),
-                ("REGION", "us-east-1"),
-                ("ACCESS_KEY_ID", "k"),
-                ("SECRET_ACCESS_KEY", "s"),
-            ] {
-                command.env(format!("{side}_AWS_{name}"), value);
-            }
-        }
+        sign(&mut command, "TARGET", &self.target);
         command
     }
 
@@ -153,12 +152,25 @@ impl Ended {
     }
 }
 
-fn ended(command: &mut Command) -> Ended {
+/// Adds the settings of a store with an access key.
+fn sign(command: &mut Command, side: &str, store: &StubStore) {
+    for (name, value) in [
+        ("ENDPOINT_URL", store.endpoint().as_str()),
+        ("ALLOW_HTTP", "true"),
+        ("REGION", "us-east-1"),
+        ("ACCESS_KEY_ID", "k"),
+        ("SECRET_ACCESS_KEY", "s"),
+    ] {
+        command.env(format!("{side}_AWS_{name}"), value);
+    }
+}
+
+pub(crate) fn ended(command: &mut Command) -> Ended {
     let begun = std::time::Instant::now();
     let (exit, output, log) = run(command);
     let object = serde_json::from_str(&output)
         .unwrap_or_else(|_| panic!("not one object: {output:?}\n{log}"));
-    Ended { exit, object, took: begun.elapsed() }
+    Ended { exit, object, log, took: begun.elapsed() }
 }
 
 /// Bytes that differ from part to part.

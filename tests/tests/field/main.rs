@@ -10,6 +10,7 @@
 //! * `uploads` – large objects by parts
 //! * `refusals` – what lasts: each cause has its own words
 //! * `passing` – what passes: throttling, clocks, tokens, idle connections
+//! * `identities` – credentials of a provider of identities, and `provider`, which hands them out
 //! * `doctor`  – checkups of stores that lack a right or lie
 //! * `names`  – names, metadata and listings as stores have them
 //! * `counts` – what a result says of a copy that is not whole, and of one that took repeats
@@ -25,10 +26,12 @@ mod bench;
 mod bounds;
 mod counts;
 mod doctor;
+mod identities;
 mod killed;
 mod logs;
 mod names;
 mod passing;
+mod provider;
 mod reads;
 mod refusals;
 mod replicas;
