@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
+use deepclone_common::panics::task_failure;
 use deepclone_common::store::error::{StoreError, StoreErrorKind};
 use deepclone_common::store::literal::ObjectPath;
 use deepclone_common::store::operation::StoreOperation;
@@ -17,8 +18,6 @@ use deepclone_common::store::requests;
 use deepclone_common::store::retry::{Patience, retrying};
 use deepclone_common::store::table::TableStore;
 use deepclone_core::evidence::Described;
-use deepclone_core::failure::Failure;
-use deepclone_core::reason::Reason;
 use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{
@@ -384,9 +383,7 @@ pub async fn compute<T: Send + 'static>(
     }
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
-        Err(error) => {
-            Err(Failure::new(Reason::Internal, format!("reading the log stopped: {error}")).into())
-        }
+        Err(error) => Err(task_failure("reading the log", error).into()),
     }
 }
 

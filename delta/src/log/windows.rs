@@ -116,6 +116,14 @@ impl CheckpointFile {
     /// # Errors
     /// What is wrong with the file, or what one of the two says.
     pub(crate) fn files<T: Send>(
+        self,
+        convert: impl Fn(Vec<Add>) -> Result<T, String> + Sync,
+        take: impl FnMut(T) -> Result<(), String> + Send,
+    ) -> Result<(), String> {
+        columns::guarded(|| self.unguarded_files(convert, take))
+    }
+
+    fn unguarded_files<T: Send>(
         mut self,
         convert: impl Fn(Vec<Add>) -> Result<T, String> + Sync,
         mut take: impl FnMut(T) -> Result<(), String> + Send,
@@ -248,4 +256,48 @@ fn take_removed(column: &ArrayRef, removed: &mut HashSet<u64>) -> Result<(), Str
         removed.insert(hash(&LogKey { path: path.value(row).to_owned(), dv }));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{BooleanArray, Int64Array, StringArray, StructArray};
+    use arrow::datatypes::{DataType, Field};
+    use parquet::arrow::ArrowWriter;
+
+    use super::*;
+
+    /// A file of a checkpoint with one live file.
+    fn checkpoint() -> CheckpointFile {
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(StringArray::from(vec!["a.parquet"])),
+            Arc::new(Int64Array::from(vec![1])),
+            Arc::new(Int64Array::from(vec![2])),
+            Arc::new(BooleanArray::from(vec![true])),
+        ];
+        let fields = [
+            ("path", DataType::Utf8),
+            ("size", DataType::Int64),
+            ("modificationTime", DataType::Int64),
+            ("dataChange", DataType::Boolean),
+        ];
+        let fields = fields.map(|(name, kind)| Field::new(name, kind, true)).to_vec();
+        let add: ArrayRef = Arc::new(StructArray::new(fields.into(), columns, None));
+        let batch = RecordBatch::try_from_iter([("add", add)]).unwrap();
+        let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), None).unwrap();
+        writer.write(&batch).unwrap();
+        let mut spool = Spool::new();
+        spool.append(&writer.into_inner().unwrap()).unwrap();
+        CheckpointFile::open(spool).unwrap()
+    }
+
+    #[test]
+    fn a_panic_while_files_are_read_is_what_is_wrong_with_the_file() {
+        let mut file = checkpoint();
+        file.others(&mut OtherRows::default()).unwrap();
+        let panics = |_| -> Result<(), String> { panic!("as the reader of Parquet does") };
+        let refused = file.files(panics, |()| Ok(())).unwrap_err();
+        assert_eq!(refused, columns::GAVE_UP);
+    }
 }

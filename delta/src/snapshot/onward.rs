@@ -60,15 +60,12 @@ pub(crate) async fn go_on(
     let mut reads = std::pin::pin!(reads(source, commits));
     while let Some(commit) = reads.try_next().await? {
         let Some(commit) = commit else { return Ok(None) };
-        let file = log::commit_path(commit.version);
-        let repeated = once::describes_once(&file, &commit.actions);
-        if !commit.oddities.is_empty() || !matches!(repeated, Ok(None)) {
+        let version = commit.version;
+        changes_rows |= commit.actions.iter().any(LogAction::changes_rows);
+        last = replay_usual(&mut replay, source, commit);
+        if last.is_none() {
             return Ok(None);
         }
-        last = Some((CommitDigest::of(&commit), commit.in_commit_timestamp()));
-        let Commit { version, actions, .. } = commit;
-        changes_rows |= actions.iter().any(LogAction::changes_rows);
-        replay.apply(&source.uri, &file, actions);
         if stop == Some(version) {
             live_at = replay.live();
         }
@@ -84,6 +81,23 @@ pub(crate) async fn go_on(
     let written_ms = time::growing_after(before_ms, commits).last().map(|(_, ms)| ms);
     let commit_ms = ict.or(written_ms).unwrap_or_default();
     Ok(Some(Onward { table, files, live_at, changes_rows, commit, commit_ms, ict }))
+}
+
+/// Applies a commit; returns what identifies it, and its in-commit timestamp. `None` for one that
+/// holds what only the whole state can judge.
+pub(super) fn replay_usual(
+    replay: &mut Replay,
+    table: &TableStore,
+    commit: Commit,
+) -> Option<(CommitDigest, Option<i64>)> {
+    let file = log::commit_path(commit.version);
+    let repeated = once::describes_once(&file, &commit.actions);
+    if !commit.oddities.is_empty() || !matches!(repeated, Ok(None)) {
+        return None;
+    }
+    let last = (CommitDigest::of(&commit), commit.in_commit_timestamp());
+    replay.apply(&table.uri, &file, commit.actions);
+    Some(last)
 }
 
 /// Reads the commits in order; `None` for one that is gone or unreadable.

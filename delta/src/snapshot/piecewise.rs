@@ -10,13 +10,13 @@ use futures::TryStreamExt;
 
 use super::read::Tail;
 use super::replay::Replay;
-use super::state::{CommitDigest, Snapshot};
+use super::state::Snapshot;
 use super::{once, onward};
 use crate::actions::Add;
 use crate::error::DeltaError;
 use crate::file_key::LogKey;
 use crate::log::windows::{CheckpointFile, hash};
-use crate::log::{self, Commit, LogSegment, checkpoint};
+use crate::log::{self, LogSegment, checkpoint};
 
 /// A table's state at one version, with its live files still in the log.
 pub(crate) struct Piecewise {
@@ -61,14 +61,10 @@ pub(crate) async fn read(
     let mut reads = std::pin::pin!(onward::reads(table, commits));
     while let Some(commit) = reads.try_next().await? {
         let Some(commit) = commit else { return Ok(None) };
-        let path = log::commit_path(commit.version);
-        let repeated = once::describes_once(&path, &commit.actions);
-        if !commit.oddities.is_empty() || !matches!(repeated, Ok(None)) {
+        last_commit = onward::replay_usual(&mut replay, table, commit);
+        if last_commit.is_none() {
             return Ok(None);
         }
-        last_commit = Some((CommitDigest::of(&commit), commit.in_commit_timestamp()));
-        let Commit { actions, .. } = commit;
-        replay.apply(&table.uri, &path, actions);
     }
     let Some((state, changes)) = replay.changes() else { return Ok(None) };
     if state.metadata.schema_string.is_empty() {
