@@ -59,6 +59,8 @@ pub(super) struct Replica {
     pub(super) extent: Extent,
     /// Which of its files are known to hold the source's bytes.
     pub(super) proven: Proven,
+    /// Objects of it that are known to be gone.
+    pub(super) missing: BTreeSet<String>,
 }
 
 /// Which files the two states hold.
@@ -180,6 +182,7 @@ async fn file_changes(
         Live { uri: &target.uri, files: live },
         Live { uri: &source.uri, files: &files },
         replica.map_or(&Proven::Head, |replica| &replica.proven),
+        replica.map_or(&BTreeSet::new(), |replica| &replica.missing),
     )?;
     let objects = objects::located(target, &request.sources, objects)?;
     let known: BTreeSet<&str> = live.keys().map(|key| key.path.as_str()).collect();

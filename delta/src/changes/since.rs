@@ -15,6 +15,7 @@ use crate::actions::{Add, LogAction};
 use crate::error::DeltaError;
 use crate::file_key::FileKey;
 use crate::log::{self, COMMITS_AT_ONCE_MAX, Commit};
+use crate::names::repaired::{self, ObjectRole};
 use crate::names::{fitting, target_key};
 use crate::paths;
 use crate::replica::LastSync;
@@ -108,12 +109,22 @@ pub(super) fn not_live(
 ) -> BTreeSet<String> {
     let rewritten: BTreeSet<String> =
         now.keys().filter_map(|key| fitting(kind, &key.path)).collect();
-    let mut now = now.keys().map(|key| key.path.as_str()).peekable();
+    let mut paths = now.keys().map(|key| key.path.as_str()).peekable();
     let mut absent = BTreeSet::new();
     for path in synced.keys().map(|key| key.path.as_str()) {
-        while now.next_if(|other| *other < path).is_some() {}
-        if now.peek() != Some(&path) && !rewritten.contains(path) {
-            absent.insert(path.to_owned());
+        while paths.next_if(|other| *other < path).is_some() {}
+        if paths.peek() == Some(&path) || rewritten.contains(path) {
+            continue;
+        }
+        // The source calls it by the name of what it replaced.
+        let first = match repaired::original(ObjectRole::DataFile, path) {
+            Some((first, _)) => first,
+            None => path.to_owned(),
+        };
+        let least = FileKey { path: first, dv: None };
+        let is_live = now.range(&least..).next().is_some_and(|(key, _)| key.path == least.path);
+        if !is_live && !rewritten.contains(&least.path) {
+            absent.insert(least.path);
         }
     }
     absent

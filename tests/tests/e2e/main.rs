@@ -26,6 +26,7 @@
 //! * `workers`    – workers that do not fit, commands that are interrupted, what logs tell
 //! * `golden`     – real tables of many writers
 //! * `examples`   – the clients of `examples/`
+//! * `repairs`    – damage that is found, mended and gone
 //! * `operations` – backups, a database that is stuck, processes that are stopped
 //! * `guide`      – the files and commands of the guide to a kept replica
 
@@ -49,6 +50,7 @@ mod proofs;
 mod publishing;
 mod race;
 mod reloads;
+mod repairs;
 mod replica;
 mod replications;
 mod requests;
