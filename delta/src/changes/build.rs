@@ -313,7 +313,7 @@ async fn data_change(
     scope: &str,
     difference: &FileDifference,
 ) -> Result<bool, DeltaError> {
-    let Some(Replica { last, extent, continuity, .. }) = replica else { return Ok(true) };
+    let Some(Replica { snapshot, last, extent, continuity, .. }) = replica else { return Ok(true) };
     let follows = *continuity == Continuity::Same && !last.diverged && last.scope == scope;
     // A file whose rows were all deleted before may leave without a change of rows; none can join
     // without one.
@@ -327,7 +327,8 @@ async fn data_change(
     }
     let interval = (last.source_version, wanted.version);
     let sides = (source, target.kind());
-    let since = since::read(sides, interval, absent.clone(), last.is_settled()).await?;
+    let absent = (&*snapshot.metadata.id, absent.clone());
+    let since = since::read(sides, interval, absent, last.is_settled()).await?;
     match since.lost {
         Some(lost) => Err(lost.error(wanted, last)),
         None => Ok(!may_be_quiet || since.data_change),

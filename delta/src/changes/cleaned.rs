@@ -55,6 +55,6 @@ async fn has_synced_files(
     let Some(predicate) = part::of_last_sync(last, asked, &synced) else { return Ok(false) };
     part::keep_matching(&mut synced, predicate.as_ref())?;
     let replicated = replicated(source, target, synced.files)?;
-    let files = replicated.with_repaired(target, &replica.files)?.files;
+    let files = replicated.with_repaired(target, replica)?.files;
     Ok(files.keys().eq(replica.files.keys()))
 }

@@ -35,5 +35,6 @@ pub(crate) use equality::same_fields;
 pub(crate) use identity_marks::further as further_marks;
 pub(crate) use metadata::AskedProperties;
 pub use plan::{plan_sync, plan_sync_within};
+pub use repair::restore_hint;
 pub use sync_plan::{PublishedAlready, SourceFigures, SyncPlan, UpToDate};
 pub use within::Within;

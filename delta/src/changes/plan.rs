@@ -157,8 +157,7 @@ async fn plan_whole(
     let mut replicated = replicated(source, target, std::mem::take(&mut wanted.files));
     let mut notices = Vec::new();
     if let Some(replica) = &mut replica {
-        let known =
-            replicated.and_then(|known| known.with_repaired(target, &replica.snapshot.files));
+        let known = replicated.and_then(|known| known.with_repaired(target, &replica.snapshot));
         let mut known = known.map_err(of_source)?;
         (replica.missing, notices) =
             repairs(tables, &mut wanted, &mut known, replica, spec).await?;
@@ -234,13 +233,15 @@ async fn read_replica(
     cleaned::judge(source, (target, &snapshot), spec, &mut last).await?;
     let (absent, proven) = match continuity {
         Continuity::Replaced => (BTreeSet::new(), Proven::Nothing),
-        Continuity::Same if !last.diverged => {
-            (since::not_live(target.kind(), &snapshot.files, &wanted.files), Proven::Head)
-        }
+        Continuity::Same if !last.diverged => (
+            since::not_live(target.kind(), (&snapshot.metadata.id, &snapshot.files), &wanted.files),
+            Proven::Head,
+        ),
         // Files of another writer never were at the source.
         Continuity::Same => match since::synced_files(target, &last).await? {
             Some(mut synced) => {
-                let absent = since::not_live(target.kind(), &synced, &wanted.files);
+                let absent =
+                    since::not_live(target.kind(), (&snapshot.metadata.id, &synced), &wanted.files);
                 let since = (last.at.unwrap_or_default(), &snapshot);
                 since::keep_unbroken(target, since, &mut synced).await?;
                 (absent, Proven::LastSync(synced))

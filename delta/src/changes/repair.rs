@@ -10,12 +10,13 @@ use deepclone_core::reason::Reason;
 use deepclone_core::spec::{CloneSpec, Repair, SourcePoint};
 
 use super::build::{Replica, Tables};
-use super::up_to_date::same_request;
+use super::up_to_date::{head_record, same_request};
 use crate::dv;
 use crate::error::DeltaError;
+use crate::log;
 use crate::names::Replicated;
 use crate::names::repaired::{self, ObjectRole};
-use crate::replica::SyncRecord;
+use crate::replica::{SyncRecord, hint};
 use crate::snapshot::Snapshot;
 use crate::verify::{Damage, DamageKind, damage};
 
@@ -76,6 +77,21 @@ pub(super) fn request(
     Ok(CloneSpec { source_point: SourcePoint::Version(version), ..spec.clone() })
 }
 
+/// Writes our hint beside the log again where it is lost, damaged, or of another sync than the
+/// newest. Returns true when it was.
+///
+/// # Errors
+/// The target does not answer, or cannot be written.
+pub async fn restore_hint(target: &TableStore) -> Result<bool, DeltaError> {
+    let Some(head) = log::head(target).await? else { return Ok(false) };
+    let Some(record) = head_record(target, head).await? else { return Ok(false) };
+    if hint::read(target).await?.is_some_and(|hint| hint.version == record.version) {
+        return Ok(false);
+    }
+    hint::write(target, &record).await?;
+    Ok(true)
+}
+
 /// Finds what is damaged of the objects that `wanted` and the replica share.
 ///
 /// # Errors
@@ -109,7 +125,7 @@ pub(super) async fn find(
             DamageKind::Wrong(detail) => {
                 let role =
                     if vectors.contains(&key) { ObjectRole::Vectors } else { ObjectRole::DataFile };
-                let next = repaired::next(role, &key);
+                let next = repaired::next(role, &replica.snapshot.metadata.id, &key);
                 let told = format!("repair: {key} is wrong ({detail}): {next} takes its place");
                 repairs.moved.insert(key, next);
                 told

@@ -20,6 +20,7 @@ use crate::error::DeltaError;
 use crate::file_key::FileKey;
 use crate::hash::hex;
 use crate::paths::encode;
+use crate::snapshot::Snapshot;
 
 /// The most bytes of a name on a local disk, on Linux and macOS.
 const LOCAL_SEGMENT_BYTES_MAX: usize = 255;
@@ -91,20 +92,20 @@ pub(crate) fn replicated(
 }
 
 impl Replicated {
-    /// Gives the objects that stand beside damaged ones at the replica, whose files are `live`,
-    /// the keys that they have there.
+    /// Gives the objects that stand beside damaged ones at `replica` the keys that they have there.
     ///
     /// # Errors
     /// A deletion vector that names no object.
     pub(crate) fn with_repaired(
         mut self,
         target: &TableStore,
-        live: &BTreeMap<FileKey, Add>,
+        replica: &Snapshot,
     ) -> Result<Self, DeltaError> {
+        let table = &replica.metadata.id;
         let mut moved = BTreeMap::new();
-        for (key, add) in live {
+        for (key, add) in &replica.files {
             let mut note = |role, path: &str| {
-                if let Some((first, _)) = repaired::original(role, path) {
+                if let Some((first, _)) = repaired::original(role, table, path) {
                     moved.insert(first, path.to_owned());
                 }
             };

@@ -56,7 +56,7 @@ pub async fn verify(
     let predicate = part::of_last_sync(&last, None, &wanted).ok_or_else(|| unknown_part(target))?;
     part::keep_matching(&mut wanted, predicate.as_ref())?;
     let replicated = replicated(source, target, wanted.files)?;
-    let replicated = replicated.with_repaired(target, &replica.files)?;
+    let replicated = replicated.with_repaired(target, &replica)?;
     wanted.files = replicated.files;
 
     let mut differences: Vec<Difference> = last

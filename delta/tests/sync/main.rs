@@ -19,6 +19,7 @@ mod owners;
 mod pairs;
 mod presence;
 mod protocols;
+mod repaired_histories;
 mod repairing;
 mod scenarios;
 mod spellings;

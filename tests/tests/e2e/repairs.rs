@@ -88,6 +88,11 @@ async fn a_damaged_replica_is_repaired_by_one_commit_and_syncs_go_on() {
         replica::assert_equal(&source, target).await;
         let again = run(&source, target, &["repair", "--deep"]).await.succeeded();
         assert_eq!(again.json["up_to_date"], true, "{again:?}");
+        assert_eq!(again.json["repairs"], serde_json::json!([]), "{again:?}");
+        target.replace("_deepclone/replica.json", None).await;
+        let hint = run(&source, target, &["repair"]).await.succeeded();
+        assert!(hint.json["repairs"].to_string().contains("replica.json"), "{hint:?}");
+        assert!(target.listing().await.contains_key("_deepclone/replica.json"));
 
         let table = format!("delta.`{}`", source.uri());
         spark(&[
