@@ -77,6 +77,7 @@ pub const VERIFY: &str = "\
 Examples:
   deepclone verify ./orders /backup/orders
   deepclone verify s3://lake/orders gs://dr/orders --output json
+  deepclone verify s3://lake/orders gs://dr/orders --sample 5%
 
 Compares the replica's newest version with the version of the source that it holds: schema,
 properties, the list of files, and the size of every object. Exit code 6 when they differ.";

@@ -15,8 +15,10 @@ pub mod doctor;
 pub mod help;
 mod job_list;
 pub mod location;
+mod share;
 #[cfg(test)]
 mod tests;
+mod verify;
 pub mod worker;
 
 use std::net::SocketAddr;
@@ -31,6 +33,8 @@ pub use audit::{AuditCommand, AuditListArguments};
 pub use cost::{CostArguments, CostBy};
 pub use doctor::DoctorArguments;
 pub use job_list::JobListArguments;
+pub use share::Share;
+pub use verify::VerifyArguments;
 pub use worker::{WorkerCommand, WorkerName};
 
 /// Keeps replicas of Delta Lake tables: copies what changed, publishes it in one atomic commit.
@@ -235,24 +239,6 @@ pub struct RepairArguments {
     /// Also find objects of the right length and other bytes: by the digests of all
     #[arg(long)]
     pub deep: bool,
-}
-
-/// The arguments of `deepclone verify`.
-#[derive(Clone, Debug, Args)]
-pub struct VerifyArguments {
-    /// The table that was copied: a path or a URI
-    pub source: String,
-    /// Its replica: a path or a URI
-    pub target: String,
-    /// Also compare the digests of all bytes
-    #[arg(long)]
-    pub deep: bool,
-    /// The connection of the source
-    #[arg(long, value_name = "NAME")]
-    pub source_connection: Option<String>,
-    /// The connection of the target
-    #[arg(long, value_name = "NAME")]
-    pub target_connection: Option<String>,
 }
 
 /// The arguments of `deepclone history`.

@@ -1,13 +1,14 @@
 //! `deepclone verify`: compares replica and source, which this process reads itself.
 
 use deepclone_common::connections::Side;
+use deepclone_common::random;
 use deepclone_core::failure::Failure;
-use deepclone_delta::verify::{Depth, verify};
+use deepclone_delta::verify::{Depth, Sample, verify};
 
 use super::context::CommandContext;
 use super::session;
-use crate::args::VerifyArguments;
 use crate::args::convert::tables;
+use crate::args::{Share, VerifyArguments};
 use crate::render::{self, CommandOutput};
 
 /// Runs `deepclone verify`.
@@ -28,7 +29,20 @@ pub async fn run(
     let connections = session::connections(context, &sides)?;
     let source = session::open(&connections, &source, Side::Source)?;
     let target = session::open(&connections, &target, Side::Target)?;
-    let depth = if arguments.deep { Depth::Bytes } else { Depth::Sizes };
+    let depth = match (arguments.sample, arguments.deep) {
+        (Some(Share { millionths }), _) => {
+            let seed = arguments.seed.unwrap_or_else(drawn_seed);
+            Depth::Sample(Sample { millionths, seed })
+        }
+        (None, true) => Depth::Bytes,
+        (None, false) => Depth::Sizes,
+    };
     let report = verify(&source, &target, depth).await.map_err(|error| error.failure())?;
     render::verify::answer(&source.uri, &target.uri, &report)
+}
+
+/// Draws a number that people can type again.
+fn drawn_seed() -> u64 {
+    let (number, _) = random::uuid().as_u64_pair();
+    number >> 44
 }

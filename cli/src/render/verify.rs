@@ -31,6 +31,10 @@ struct DeepObject {
     objects: u64,
     source_bytes_read: u64,
     target_bytes_read: u64,
+    bytes: u64,
+    bytes_total: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seed: Option<u64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -65,6 +69,9 @@ pub fn answer(source: &str, target: &str, report: &VerifyReport) -> Result<Comma
             objects: deep.objects,
             source_bytes_read: deep.source_bytes_read,
             target_bytes_read: deep.target_bytes_read,
+            bytes: deep.bytes,
+            bytes_total: deep.bytes_total,
+            seed: deep.sample.map(|sample| sample.seed),
         }),
         second_opinion: opinion(&report.second_opinion),
         differences: report.differences.iter().map(difference).collect(),
@@ -100,6 +107,17 @@ fn text(source: &str, target: &str, report: &VerifyReport) -> String {
         let (source, target) = (bytes(deep.source_bytes_read), bytes(deep.target_bytes_read));
         let read = format!("{source} read at the source, {target} at the target");
         rows.push(("bytes", format!("{} objects compared, {read}", deep.objects)));
+        if let Some(sample) = deep.sample {
+            rows.push((
+                "sample",
+                format!(
+                    "{} of {} (--seed {})",
+                    bytes(deep.bytes),
+                    bytes(deep.bytes_total),
+                    sample.seed
+                ),
+            ));
+        }
     }
     let mut lines = vec![head, table::pairs(&rows)];
     for found in report.differences.iter().take(SHOWN_MAX) {

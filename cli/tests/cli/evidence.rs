@@ -178,8 +178,21 @@ fn verify_deep_finds_each_wrong_byte_that_sizes_hide() {
     let (exit, object) = bench.json(&["verify", "a", "target", "--deep"]);
     assert_eq!((exit, &object["equal"]), (0, &json!(true)), "{object}");
     // The ledger tells the source's digests: only the target is read.
-    let expect = json!({"objects": 2, "source_bytes_read": 0, "target_bytes_read": 2 * size});
+    let expect = json!({"objects": 2, "source_bytes_read": 0, "target_bytes_read": 2 * size,
+        "bytes": 2 * size, "bytes_total": 2 * size});
     assert_eq!(object["deep"], expect, "{object}");
+
+    // A sample of half of the bytes is one of the two, the same for the same number.
+    let drawn = |seed: &str| {
+        let (exit, object) =
+            bench.json(&["verify", "a", "target", "--sample", "50%", "--seed", seed]);
+        assert_eq!((exit, &object["deep"]["objects"]), (0, &json!(1)), "{object}");
+        assert_eq!(object["deep"]["seed"], seed.parse::<u64>().unwrap());
+        object["deep"]["bytes"].as_u64().unwrap()
+    };
+    assert_eq!((drawn("1"), drawn("2")), (size, size));
+    let run = bench.run(&["verify", "a", "target", "--sample", "50%"]);
+    assert!(run.stdout.contains("29 B of 58 B (--seed "), "{}", run.stdout);
 
     // Another table's bytes, a foreign writer's, or the old ones of a replaced file.
     fs::write(bench.path("target").join(KEY), vec![2; usize::try_from(size).unwrap()]).unwrap();

@@ -42,7 +42,7 @@ pub(crate) async fn damage(
     compare::objects(target, replica, &mut found).await?;
     if reads_bytes {
         let sides = deep::Sides::new(source, target, sources);
-        sides.compare_all(wanted, replica, &mut found).await?;
+        sides.compare(wanted, replica, None, &mut found).await?;
     }
     let mut damaged = BTreeMap::new();
     for difference in found {

@@ -1,7 +1,7 @@
 //! Compares the bytes of every live object by their CRC-64/NVME: from the store, from the ledger
 //! for a source object that is unchanged, or by reading.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
 
 use deepclone_common::store::table::TableStore;
@@ -9,6 +9,7 @@ use deepclone_core::evidence::{Described, same_object};
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 
 use super::report::{DeepReport, Difference, DifferenceKind};
+use super::sample::Sample;
 use crate::error::DeltaError;
 use crate::ledger::{self, LedgerEntry};
 use crate::snapshot::Snapshot;
@@ -28,13 +29,17 @@ pub(super) struct Sides<'a> {
     target_bytes_read: AtomicU64,
 }
 
-fn keys(uri: &str, snapshot: &Snapshot) -> Result<BTreeSet<String>, DeltaError> {
-    let mut keys = BTreeSet::new();
+/// Lists the objects behind the live files, with their sizes; of deletion vectors the least one.
+fn sizes(uri: &str, snapshot: &Snapshot) -> Result<BTreeMap<String, u64>, DeltaError> {
+    let mut sizes = BTreeMap::new();
     for (key, add) in &snapshot.files {
-        keys.insert(key.path.clone());
-        keys.extend(dv::object_of(uri, add)?.map(|(path, _)| path));
+        sizes.insert(key.path.clone(), add.size);
+        if let Some((path, least)) = dv::object_of(uri, add)? {
+            let known = sizes.entry(path).or_insert(least);
+            *known = least.max(*known);
+        }
     }
-    Ok(keys)
+    Ok(sizes)
 }
 
 impl<'a> Sides<'a> {
@@ -48,18 +53,23 @@ impl<'a> Sides<'a> {
         Self { source, target, sources, ledger, source_bytes_read, target_bytes_read }
     }
 
-    /// Compares the objects that both snapshots refer to, by the target's keys.
-    pub(super) async fn compare_all(
+    /// Compares the objects that both snapshots refer to, or a sample, by the target's keys.
+    pub(super) async fn compare(
         mut self,
         wanted: &Snapshot,
         replica: &Snapshot,
+        sample: Option<Sample>,
         found: &mut Vec<Difference>,
     ) -> Result<DeepReport, DeltaError> {
-        let theirs = keys(&self.target.uri, replica)?;
-        let mut shared = keys(&self.source.uri, wanted)?;
-        shared.retain(|key| theirs.contains(key));
+        let theirs = sizes(&self.target.uri, replica)?;
+        let mut both = sizes(&self.source.uri, wanted)?;
+        both.retain(|key, _| theirs.contains_key(key));
+        let shared = match sample {
+            Some(sample) => sample.of(&both),
+            None => both.keys().cloned().collect(),
+        };
         self.ledger = ledger::read(self.target, &shared).await?;
-        let looks: Vec<_> = shared.iter().map(|key| self.compare(key).boxed()).collect();
+        let looks: Vec<_> = shared.iter().map(|key| self.compare_one(key).boxed()).collect();
         let differences: Vec<Option<Difference>> =
             stream::iter(looks).buffer_unordered(OBJECTS_AT_ONCE_MAX).try_collect().await?;
         found.extend(differences.into_iter().flatten());
@@ -67,10 +77,13 @@ impl<'a> Sides<'a> {
             objects: shared.len() as u64,
             source_bytes_read: self.source_bytes_read.into_inner(),
             target_bytes_read: self.target_bytes_read.into_inner(),
+            bytes: shared.iter().filter_map(|key| both.get(key)).sum(),
+            bytes_total: both.values().sum(),
+            sample,
         })
     }
 
-    async fn compare(&self, key: &str) -> Result<Option<Difference>, DeltaError> {
+    async fn compare_one(&self, key: &str) -> Result<Option<Difference>, DeltaError> {
         let tell = |kind, detail: String| Difference { kind, subject: key.to_owned(), detail };
         // A missing object is a difference of its own kind.
         let Some(target) = io::describe(self.target, key).await? else { return Ok(None) };

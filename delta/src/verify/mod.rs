@@ -22,10 +22,12 @@ mod damage;
 mod deep;
 mod opinion;
 mod report;
+mod sample;
 mod start;
 
 pub(crate) use damage::{Damage, DamageKind, damage};
 pub use report::{DeepReport, Difference, DifferenceKind, SecondOpinion, VerifyReport};
+pub use sample::Sample;
 
 /// How much `verify` compares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +36,8 @@ pub enum Depth {
     Sizes,
     /// The digests of all bytes, too.
     Bytes,
+    /// The digests of some objects, too.
+    Sample(Sample),
 }
 
 /// Compares the replica at `target` with `source` at the version that the replica claims to be.
@@ -75,9 +79,13 @@ pub async fn verify(
     let objects = compare::objects(target, &replica, &mut differences).await?;
     let deep = match depth {
         Depth::Sizes => None,
-        Depth::Bytes => {
+        Depth::Bytes | Depth::Sample(_) => {
             let sides = deep::Sides::new(source, target, &replicated.sources);
-            Some(sides.compare_all(&wanted, &replica, &mut differences).await?)
+            let sample = match depth {
+                Depth::Sample(sample) => Some(sample),
+                Depth::Bytes | Depth::Sizes => None,
+            };
+            Some(sides.compare(&wanted, &replica, sample, &mut differences).await?)
         }
     };
     let second_opinion = opinion::judge(target, &replica, &mut differences).await;

@@ -1,5 +1,7 @@
 //! The results of `verify`, as values.
 
+use super::sample::Sample;
+
 /// The result of `verify`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifyReport {
@@ -83,4 +85,10 @@ pub struct DeepReport {
     pub source_bytes_read: u64,
     /// Bytes that were read from the target.
     pub target_bytes_read: u64,
+    /// Bytes of the objects that were compared, as the log says them.
+    pub bytes: u64,
+    /// Bytes of all objects of both sides.
+    pub bytes_total: u64,
+    /// How the objects were drawn; `None` when all were compared.
+    pub sample: Option<Sample>,
 }
