@@ -12,7 +12,7 @@ use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 use serde::{Deserialize, Deserializer};
 
-use crate::connections::Side;
+use crate::connections::{FlowRule, Side};
 use crate::prices::PriceSettings;
 use crate::secret::Secret;
 use crate::tls::server::ServerTlsFiles;
@@ -40,6 +40,8 @@ pub struct Config {
     pub tls: TlsSettings,
     /// The section `[access]`: who may ask a server.
     pub access: AccessSettings,
+    /// The sections `[[rules]]`: which tables may go where.
+    pub rules: Vec<FlowRule>,
 }
 
 /// A connection as the file writes it; [`crate::connections`] checks it.
@@ -59,6 +61,12 @@ pub struct ConnectionSettings {
     /// Whose region it is; `None` where the URL and the endpoint say it.
     #[serde(default)]
     pub cloud: Option<String>,
+    /// Its labels, for `[[rules]]`.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+    /// What the tables of a folder are classified as, for `[[rules]]`; `.` for the root.
+    #[serde(default)]
+    pub classified: BTreeMap<String, String>,
     /// Storage settings under their `object_store` names, and `<key>_file` for secret ones.
     #[serde(flatten)]
     pub options: BTreeMap<String, Secret>,
@@ -356,10 +364,18 @@ fn check_connection(settings: &toml::Value) -> Result<(), String> {
         }
         Some(_) => return Err(format!("roles is not a list: {ROLES}")),
     }
+    const TABLES: [&str; 2] = ["labels", "classified"];
+    for key in TABLES {
+        let is_of_texts = |of: &toml::Table| of.values().all(toml::Value::is_str);
+        if keys.get(key).is_some_and(|value| !value.as_table().is_some_and(is_of_texts)) {
+            return Err(format!("{key} is not a table of strings: write {key} = {{ a = \"b\" }}"));
+        }
+    }
     let is_plain = |value: &toml::Value| {
         matches!(value, toml::Value::String(_) | toml::Value::Boolean(_) | toml::Value::Integer(_))
     };
-    match keys.iter().find(|(key, value)| *key != "roles" && !is_plain(value)) {
+    let is_other = |key: &str| key != "roles" && !TABLES.contains(&key);
+    match keys.iter().find(|(key, value)| is_other(key) && !is_plain(value)) {
         Some((key, _)) => Err(format!("{key}: write a string, a boolean or a whole number")),
         None => Ok(()),
     }

@@ -115,3 +115,45 @@ fn an_error_of_the_configuration_names_the_connection_and_what_to_write() {
         }
     }
 }
+
+#[test]
+fn a_rule_keeps_classified_tables_where_they_may_be() {
+    let bench = Bench::new();
+    bench.table("lake/hr/pay");
+    bench.table("lake/shop/orders");
+    let root = |name: &str| {
+        std::fs::create_dir_all(bench.path(name)).unwrap();
+        bench.path(name).canonicalize().unwrap().display().to_string()
+    };
+    let config = format!(
+        "[connections.lake]\nurl = \"file://{}\"\nroles = [\"source\"]\n\
+         classified = {{ hr = \"personal\" }}\n\
+         [connections.eu]\nurl = \"file://{}\"\nroles = [\"target\"]\n\
+         labels = {{ region = \"eu\" }}\n\
+         [connections.us]\nurl = \"file://{}\"\nroles = [\"target\"]\n\
+         [[rules]]\nname = \"personal data stays in the EU\"\nclassification = \"personal\"\n\
+         targets = {{ region = \"eu\" }}\n",
+        root("lake"),
+        root("eu"),
+        root("us")
+    );
+    std::fs::write(bench.path("deepclone.toml"), config).unwrap();
+    for (source, target, is_allowed) in [
+        ("lake/hr/pay", "us/pay", false),
+        ("lake/hr/pay", "eu/pay", true),
+        ("lake/shop/orders", "us/orders", true),
+    ] {
+        let named = ["--config", "deepclone.toml"];
+        let (exit, object) = bench.json(&[&["clone", source, target], &named[..]].concat());
+        if is_allowed {
+            assert_eq!(exit, 0, "{object}");
+            continue;
+        }
+        assert_eq!((exit, &object["error"]["reason"]), (5, &"ACCESS_DENIED".into()), "{object}");
+        let message = object["error"]["message"].as_str().unwrap();
+        assert!(message.contains("\"personal data stays in the EU\""), "{message}");
+        assert!(!bench.path(target).exists(), "something was written");
+        let (planned, _) = bench.json(&[&["plan", source, target], &named[..]].concat());
+        assert_eq!(planned, 5);
+    }
+}

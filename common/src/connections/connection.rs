@@ -1,5 +1,6 @@
 //! A connection with its settings checked and its store built.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -40,6 +41,10 @@ pub(super) struct Connection {
     pub(super) streaming: Option<StreamingStore>,
     /// The results of probing the store in this process.
     pub(super) found: Arc<StoreFindings>,
+    /// Its labels, for rules about what may go where.
+    pub(super) labels: BTreeMap<String, String>,
+    /// What tables are classified as, by their folder below the root; `.` for the root.
+    pub(super) classified: BTreeMap<String, String>,
     /// What the file says of it; `None` for one that no file names.
     pub(super) said: Option<Arc<FileSettings>>,
 }
@@ -127,7 +132,17 @@ pub(super) fn named(
     let with = With { identity: settings.identity.as_deref(), live };
     let built = connection(name, location, roles, &options, &with, said)?;
     let said = FileSettings { settings: settings.clone(), options };
-    Ok(Connection { said: Some(Arc::new(said)), ..built })
+    let (labels, classified) = (settings.labels.clone(), settings.classified.clone());
+    if let Some(folder) = classified.keys().find(|folder| !is_folder(folder)) {
+        let why = format!("{folder:?}: write a folder below the url, as \"hr/pay\", or \".\"");
+        return Err(bad_key("classified", &why));
+    }
+    Ok(Connection { said: Some(Arc::new(said)), labels, classified, ..built })
+}
+
+/// Whether a text names a folder in the one way that paths of tables are compared by.
+fn is_folder(text: &str) -> bool {
+    text == "." || text.split('/').all(|part| !part.is_empty() && part != "." && part != "..")
 }
 
 /// What a named connection adds to the options of its store.
@@ -170,6 +185,8 @@ pub(super) fn connection(
         plain,
         streaming,
         found: Arc::default(),
+        labels: BTreeMap::new(),
+        classified: BTreeMap::new(),
         said: None,
     })
 }

@@ -70,6 +70,9 @@ pub enum ConnectionError {
         /// What is wrong, without values.
         why: String,
     },
+    /// A rule about what may go where cannot apply.
+    #[error("rules: {name:?}: {why}")]
+    BadRule { name: String, why: String },
     /// The connection of that name has other settings here than at the coordinator.
     #[error(
         "connection {name:?} has other settings here than at the coordinator: make its url, \

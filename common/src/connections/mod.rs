@@ -12,14 +12,15 @@
 //! Layout: `location` (a URI, taken apart) → `settings` (keys and values) → `live`, `command`,
 //! `assumed_role`, `renewed`, `provided` (credentials that change) → `build`, `local` (the store) →
 //! `connection` → `registry` (all of them) → `probe` (targets are tried); `overlap` decides whether
-//! one table lies inside another, `one_store` whether a store may copy by itself, `place` where a
-//! store is.
+//! one table lies inside another, `flow_rules` whether a table may go there, `one_store` whether a
+//! store may copy by itself, `place` where a store is.
 
 mod assumed_role;
 mod build;
 mod command;
 mod connection;
 mod error;
+mod flow_rules;
 mod live;
 mod local;
 mod location;
@@ -37,6 +38,7 @@ mod side;
 mod tests;
 
 pub use error::ConnectionError;
+pub use flow_rules::FlowRule;
 pub use location::absolute_uri;
 pub use one_store::OneStore;
 pub use registry::Connections;

@@ -15,6 +15,7 @@ use tokio::sync::watch;
 
 use super::connection::{Connection, With, connection, named};
 use super::error::ConnectionError;
+use super::flow_rules::{self, FlowRule};
 use super::local::LocalStore;
 use super::location::{self, Location, Scheme};
 use super::one_store::{OneStore, StorePairs};
@@ -39,6 +40,8 @@ pub struct Connections {
 pub(super) struct ConnectionSet {
     pub(super) by_name: BTreeMap<String, Connection>,
     pairs: StorePairs,
+    /// Which tables may go where.
+    rules: Arc<[FlowRule]>,
 }
 
 impl Default for Connections {
@@ -53,7 +56,9 @@ impl Connections {
     /// # Errors
     /// Settings that are missing, unknown or malformed, with the connection and the key.
     pub fn from_config(config: &Config) -> Result<Self, ConnectionError> {
-        Ok(Self::of(ConnectionSet { by_name: all_named(config)?, pairs: StorePairs::default() }))
+        let by_name = all_named(config)?;
+        let rules = config.rules.as_slice().into();
+        Ok(Self::of(ConnectionSet { by_name, rules, pairs: StorePairs::default() }))
     }
 
     fn of(set: ConnectionSet) -> Self {
@@ -92,9 +97,10 @@ impl Connections {
         }
         let is_new = |name: &&String| !before.by_name.contains_key(*name);
         replaced.added = by_name.keys().filter(is_new).cloned().collect();
-        if replaced != Replaced::default() {
+        if replaced != Replaced::default() || *before.rules != *config.rules {
+            let rules = config.rules.as_slice().into();
             // What one store may copy by itself depends on both connections.
-            let set = ConnectionSet { by_name, pairs: StorePairs::default() };
+            let set = ConnectionSet { by_name, rules, pairs: StorePairs::default() };
             self.kept.send_replace(Arc::new(set));
         }
         Ok(replaced)
@@ -149,6 +155,8 @@ impl Connections {
             plain: None,
             streaming: Some(streaming),
             found: Arc::default(),
+            labels: BTreeMap::new(),
+            classified: BTreeMap::new(),
             said: None,
         };
         self.add(name, connection);
@@ -321,12 +329,14 @@ impl Connections {
         Ok(above)
     }
 
-    /// Refuses a source and a target that are one table, or of which one lies inside the other.
+    /// Refuses a source and a target that are one table, or of which one lies inside the other, and
+    /// a source that a rule keeps from the target's connection.
     ///
     /// # Errors
-    /// INVALID_ARGUMENT with both tables, or an unknown connection.
-    pub fn refuse_overlap(&self, source: &Resolved, target: &Resolved) -> Result<(), Failure> {
+    /// INVALID_ARGUMENT with both tables, or an unknown connection; ACCESS_DENIED with the rule.
+    pub fn refuse_pair(&self, source: &Resolved, target: &Resolved) -> Result<(), Failure> {
         let set = self.now();
+        set.refuse_by_rules(source, target)?;
         let place = |table: &Resolved| {
             let connection = set.get(&table.connection).map_err(|error| error.failure())?;
             let location = &connection.location;
@@ -345,6 +355,17 @@ impl Connections {
 }
 
 impl ConnectionSet {
+    fn refuse_by_rules(&self, source: &Resolved, target: &Resolved) -> Result<(), Failure> {
+        let get = |table: &Resolved| self.get(&table.connection).map_err(|error| error.failure());
+        let (from, to) = (get(source)?, get(target)?);
+        let path = join(&from.location.path, &source.root);
+        let table = Location { path, ..from.location.clone() };
+        let all = self.by_name.values().map(|each| (&each.location, &each.classified));
+        let classified = flow_rules::classifications(&table, all);
+        let (source, target) = (source.uri.as_str(), target.connection.as_str());
+        flow_rules::refuse(&self.rules, (source, &classified), (target, &to.labels))
+    }
+
     /// Returns the connection of this name.
     fn get(&self, name: &str) -> Result<&Connection, ConnectionError> {
         let found = self.by_name.get(name);
@@ -394,5 +415,8 @@ impl ConnectionSet {
 
 fn all_named(config: &Config) -> Result<BTreeMap<String, Connection>, ConnectionError> {
     let each = config.connections.iter();
-    each.map(|(name, settings)| Ok((name.clone(), named(name, settings)?))).collect()
+    let each = each.map(|(name, settings)| Ok((name.clone(), named(name, settings)?)));
+    let all: BTreeMap<String, Connection> = each.collect::<Result<_, ConnectionError>>()?;
+    flow_rules::check(&config.rules, all.values().flat_map(|each| each.classified.values()))?;
+    Ok(all)
 }

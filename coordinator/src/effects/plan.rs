@@ -103,6 +103,8 @@ async fn make(
     job_spec: Arc<JobSpec>,
     target: TargetKey,
 ) -> Result<PlanOutcome, Failure> {
+    // The rules may have changed since the job was accepted.
+    context.connections.refuse_pair(&job_spec.source, &job_spec.target)?;
     let source_table = context.open(Side::Source, &job_spec.source)?;
     let target_table = context.open(Side::Target, &job_spec.target)?;
     let above = context.connections.above(&job_spec.target).map_err(|error| error.failure())?;

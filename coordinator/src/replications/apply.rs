@@ -353,7 +353,7 @@ fn unfit(context: &Context, checked: &CheckedReplication) -> Vec<Mistake> {
         let literals: BTreeSet<&str> = checked.tables.literals().collect();
         let is_open = checked.tables.include.iter().any(|pattern| !pattern.is_literal());
         let overlap = match is_open {
-            true => connections.refuse_overlap(source, target).err(),
+            true => connections.refuse_pair(source, target).err(),
             false => literals.iter().find_map(|path| overlap(context, spec, path)),
         };
         mistakes.extend(overlap.map(|failure| mistake("target", failure.message)));
@@ -370,5 +370,5 @@ fn overlap(context: &Context, spec: &ReplicationSpec, path: &str) -> Option<Fail
     };
     let (source, target) =
         (resolve(&spec.source, Side::Source)?, resolve(&spec.target, Side::Target)?);
-    connections.refuse_overlap(&source, &target).err()
+    connections.refuse_pair(&source, &target).err()
 }

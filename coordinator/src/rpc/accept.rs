@@ -43,7 +43,7 @@ pub fn resolved(connections: &Connections, spec: CloneSpec) -> Result<JobSpec, F
     };
     let source = resolve(&spec.source, Side::Source)?;
     let target = resolve(&spec.target, Side::Target)?;
-    connections.refuse_overlap(&source, &target)?;
+    connections.refuse_pair(&source, &target)?;
     Ok(JobSpec { spec, source, target, claim: None, origin: None, submitter: None })
 }
 
