@@ -17,13 +17,13 @@ const LISTED_MAX: usize = 1_000;
 /// What a vacuum did to a table.
 #[derive(Debug)]
 pub struct VacuumAnswer<'a> {
-    /// The replica's URI.
+    /// The replica, as its connection names it without credentials.
     pub target: &'a str,
     /// What it deleted, or would delete.
     pub report: &'a VacuumReport,
     /// Uploads that it threw away, or would; `None` where the store lists none.
     pub uploads: Option<u64>,
-    /// Nothing was deleted.
+    /// The vacuum only said what it would delete.
     pub is_dry_run: bool,
 }
 

@@ -37,7 +37,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct VacuumNotice {
-    /// Of this run.
+    /// Tells the runs of two vacuums apart.
     id: Uuid,
     batch: u64,
     /// When the batch began, in milliseconds since 1970.

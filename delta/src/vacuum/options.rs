@@ -16,7 +16,7 @@ pub struct VacuumOptions {
     pub may_break_time_travel: bool,
     /// Features that are carried though we do not know them.
     pub allowed_features: Vec<String>,
-    /// Nothing is deleted.
+    /// What would be deleted is only listed.
     pub dry_run: bool,
 }
 
@@ -43,7 +43,7 @@ pub struct VacuumReport {
     pub retention_ms: i64,
     /// What no commit names, and is not younger than this time, belongs to no sync that runs.
     pub unreferenced_before_ms: i64,
-    /// By their keys.
+    /// What was deleted, or would be, in the order of the keys.
     pub objects: Vec<VacuumedObject>,
 }
 

@@ -24,7 +24,7 @@ use crate::snapshot::version_at_or_oldest;
 
 /// Objects that are deleted between two looks at the log.
 const BATCH_OBJECTS: usize = 1_000;
-/// Deletions in flight.
+/// Requests for deletions that are in flight at once.
 const DELETIONS_AT_ONCE_MAX: usize = 32;
 
 /// Deletes from the replica `target` what no reader within its retention needs. `progress` is told

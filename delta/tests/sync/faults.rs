@@ -35,10 +35,13 @@ pub(crate) struct Watched {
     /// Folders that our credentials may not list, and objects that they may not read or delete.
     pub(crate) denied: Mutex<Vec<String>>,
     /// What somebody else writes just before an object whose key holds a piece.
-    pub(crate) before: Mutex<Option<(String, Vec<(Path, Vec<u8>)>)>>,
+    pub(crate) before: Mutex<Option<Before>>,
     /// Where the first listing comes before the newest changes.
     pub(crate) earlier: Mutex<Option<Earlier>>,
 }
+
+/// A piece of the key of an object, and the objects that somebody else writes just before it.
+pub(crate) type Before = (String, Vec<(Path, Vec<u8>)>);
 
 /// A moment before the newest changes; it ends with the second listing.
 #[derive(Debug, Default)]

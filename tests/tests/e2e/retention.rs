@@ -1,0 +1,294 @@
+//! Vacuums of replicas beside readers and syncs, and what is told of a deletion.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use chrono::DateTime;
+use deepclone_tests::listing::Listing;
+use deepclone_tests::process;
+use deepclone_tests::proxy::{Fault, Gate, Proxy, Rule};
+use deepclone_tests::readers::{self, Seen};
+use deepclone_tests::writers::{self, spark};
+use serde_json::{Value, json};
+
+use crate::place::Place;
+use crate::replica;
+use crate::sync::{self, Ended};
+use crate::table;
+
+/// What goes at once, whatever the replica says.
+const ALL: [&str; 3] = ["--retain", "0s", "--break-time-travel"];
+
+/// A command that names replicas alone.
+async fn command(words: &[&str], target: &Place, flags: &[&str]) -> Ended {
+    let mut command = process::deepclone();
+    command.args(words).args([&target.uri(), "--output", "json"]).args(flags);
+    command.envs(target.settings("TARGET_"));
+    sync::finish(command).await
+}
+
+async fn vacuum(target: &Place, flags: &[&str]) -> Ended {
+    command(&["vacuum"], target, flags).await.succeeded()
+}
+
+async fn synced(source: &Place, target: &Place) -> u64 {
+    sync::embedded(source, target, &[]).await.succeeded().number("target_version")
+}
+
+/// How long versions must be kept, so that the one before `version` is the oldest of them: up to a
+/// second before it.
+async fn retain_before(target: &Place, version: u64) -> String {
+    let history = command(&["history"], target, &[]).await.succeeded();
+    let syncs = history.json["syncs"].as_array().expect("a list").clone();
+    let found = syncs.iter().find(|sync| sync["target_version"] == version).expect("the sync");
+    let time = DateTime::parse_from_rfc3339(found["time"].as_str().expect("a time"));
+    let now = DateTime::<chrono::Utc>::from(SystemTime::now());
+    let age = now.signed_duration_since(time.expect("RFC 3339")).num_milliseconds();
+    format!("{}ms", age + 1_000)
+}
+
+/// What each reader sees of each version.
+async fn views(target: &Place, versions: &[u64]) -> BTreeMap<(u64, String), Seen> {
+    let copy = target.local_copy().await;
+    let mut seen = BTreeMap::new();
+    for version in versions {
+        for (reader, view) in readers::read(copy.location(), Some(*version)) {
+            seen.insert((*version, reader), view);
+        }
+        let view = writers::spark_read(copy.location(), Some(*version));
+        seen.insert((*version, "spark".to_owned()), view);
+    }
+    seen
+}
+
+fn log(listing: &Listing) -> Listing {
+    let log = listing.iter().filter(|(key, _)| key.starts_with("_delta_log/"));
+    log.map(|(key, bytes)| (key.clone(), bytes.clone())).collect()
+}
+
+/// Vacuums so that `kept` is the oldest version, and compares what all readers see of it and of
+/// newer ones before and after. Returns the kinds of what went.
+async fn vacuum_and_read(target: &Place, kept: u64, newest: u64) -> Value {
+    let versions: Vec<u64> = (kept..=newest).collect();
+    let (before, seen) = (target.listing().await, views(target, &versions).await);
+    let rows = seen.values().filter(|view| matches!(view, Seen::Rows { .. })).count();
+    assert!(rows >= versions.len() * 3, "{seen:?}");
+
+    let retain = retain_before(target, kept + 1).await;
+    let flags = ["--retain", &retain, "--break-time-travel"];
+    let dry = vacuum(target, &[&flags[..], &["--dry-run"]].concat()).await;
+    assert_eq!(target.listing().await, before, "a dry run deletes nothing");
+    let ended = vacuum(target, &flags).await;
+    assert_eq!(ended.json["oldest_kept_version"], kept, "{ended:?}");
+    assert_eq!(ended.json["keys"], dry.json["keys"]);
+    let after = target.listing().await;
+    let gone: Vec<&String> = before.keys().filter(|key| !after.contains_key(*key)).collect();
+    let keys = ended.json["keys"].as_array().expect("a list");
+    let told: Vec<&str> = keys.iter().filter_map(|key| key["key"].as_str()).collect();
+    assert_eq!(gone, told);
+    assert!(!gone.is_empty() && gone.len() as u64 == ended.number("objects"), "{ended:?}");
+    assert_eq!(log(&after), log(&before), "the log is not written");
+    assert_eq!(views(target, &versions).await, seen, "the versions {versions:?}");
+    ended.json["kinds"].clone()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn readers_read_every_version_within_the_retention_in_every_store() {
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    let replicas = [
+        Place::Local(folder.path().join("replica")),
+        Place::south("vacuum"),
+        Place::azure("vacuum"),
+    ];
+    for (number, target) in replicas.into_iter().enumerate() {
+        let source = Place::Local(folder.path().join(format!("source-{number}")));
+        let write = |operation: &str, arguments| {
+            writers::write(operation, &source.uri(), arguments);
+        };
+        write("append", json!({"start": 0, "count": 40}));
+        synced(&source, &target).await;
+        write("delete", json!({"predicate": "id < 10"}));
+        synced(&source, &target).await;
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        write("optimize", json!({}));
+        write("append", json!({"start": 40, "count": 20}));
+        synced(&source, &target).await;
+        write("delete", json!({"predicate": "region = 'south'"}));
+        assert_eq!(synced(&source, &target).await, 3);
+
+        let kinds = vacuum_and_read(&target, 1, 3).await;
+        assert!(kinds["DATA_FILE"]["objects"].as_u64() > Some(0), "{kinds}");
+        let all = vacuum(&target, &ALL).await;
+        assert_eq!(all.json["uploads"].is_null(), !matches!(target, Place::Cloud(..)), "{all:?}");
+        let live = table::live_objects(&target.local_copy().await.folder).await;
+        assert_eq!(replica::objects(&target.listing().await), live);
+        assert_eq!(vacuum(&target, &ALL).await.number("objects"), 0);
+        write("restore", json!({"to": 1}));
+        assert_eq!(synced(&source, &target).await, 4);
+        replica::assert_equal(&source, &target).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn deletion_vectors_of_spark_are_kept_as_long_as_a_version_needs_them() {
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    let at = |name: &str| Place::Local(folder.path().join(name));
+    let (source, target) = (at("source"), at("replica"));
+    let run = |statement: &str| {
+        spark(&[&statement.replace("TABLE_", &format!("delta.`{}`", source.uri()))]);
+    };
+    run("CREATE TABLE TABLE_ (id BIGINT, part STRING) USING DELTA \
+         TBLPROPERTIES ('delta.enableDeletionVectors' = 'true')");
+    run("INSERT INTO TABLE_ SELECT /*+ COALESCE(1) */ id, 'x' FROM range(60)");
+    synced(&source, &target).await;
+    for tens in [3, 4] {
+        run(&format!("DELETE FROM TABLE_ WHERE id % 10 = {tens}"));
+        synced(&source, &target).await;
+    }
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    run("DELETE FROM TABLE_ WHERE id % 10 = 5");
+    let deleted = DateTime::<chrono::Utc>::from(SystemTime::now()).to_rfc3339();
+    synced(&source, &target).await;
+    run("INSERT INTO TABLE_ VALUES (100, 'y')");
+    assert_eq!(synced(&source, &target).await, 4);
+    // The first vector is of version 1 alone.
+    let kinds = vacuum_and_read(&target, 2, 4).await;
+    assert_eq!(
+        kinds,
+        json!({"DELETION_VECTOR": {"objects": 1, "bytes": kinds["DELETION_VECTOR"]["bytes"]}})
+    );
+
+    // The rows are there until the source rewrites the file.
+    let told = command(&["deleted"], &target, &["--before", &deleted]).await;
+    assert_eq!((told.code, &told.json["gone"]), (6, &json!(false)), "{told:?}");
+    assert_eq!(told.json["replicas"][0]["hidden_rows"], 18, "{told:?}");
+    run("REORG TABLE TABLE_ APPLY (PURGE)");
+    synced(&source, &target).await;
+    vacuum(&target, &ALL).await;
+    let told = command(&["deleted"], &target, &["--before", &deleted]).await;
+    assert_eq!((told.code, &told.json["replicas"][0]["verdict"]), (0, &json!("GONE")), "{told:?}");
+    replica::assert_equal(&source, &target).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_vacuum_beside_a_sync_leaves_what_the_sync_has_copied() {
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    let source = Place::Local(folder.path().join("source"));
+    writers::write("append", &source.uri(), json!({"start": 0, "count": 40}));
+    for target in [Place::south("vacuum-beside"), Place::azure("vacuum-beside")] {
+        synced(&source, &target).await;
+        writers::write("overwrite", &source.uri(), json!({"start": 50, "count": 40}));
+        let proxy = Proxy::start(target.endpoint()).await;
+        let proxied = target.at(&proxy.endpoint(target.endpoint()));
+        let gate = Gate::default();
+        let commit = "_delta_log/00000000000000000001.json";
+        proxy.add(Rule::new(Fault::Hold(gate.clone())).method("PUT").containing(commit));
+        let beside = async {
+            gate.arrived(1).await;
+            let before = target.listing().await;
+            let ended = vacuum(&target, &ALL).await;
+            gate.open();
+            (before, ended)
+        };
+        let (ended, (before, vacuumed)) =
+            tokio::join!(sync::embedded(&source, &proxied, &[]), beside);
+        assert_eq!(ended.succeeded().number("target_version"), 1);
+        assert_eq!(vacuumed.number("objects"), 0, "{vacuumed:?} of {:?}", before.keys());
+        replica::assert_equal(&source, &target).await;
+        // Once it is published, what it replaced goes.
+        assert!(vacuum(&target, &ALL).await.number("objects") > 0);
+        replica::assert_equal(&source, &target).await;
+    }
+}
+
+/// What a sync that failed long ago left is found by a sync while a vacuum is about to delete it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_sync_finds_is_kept_or_copied_again() {
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    let at = |name: &str| Place::Local(folder.path().join(name));
+    let (source, target) = (at("source"), at("replica"));
+    writers::write("append", &source.uri(), json!({"start": 0, "count": 4}));
+    synced(&source, &target).await;
+    let (mut deleted, mut kept) = (0, 0);
+    for round in 1..=8_u64 {
+        writers::write("append", &source.uri(), json!({"start": round * 100, "count": 40}));
+        leave_old(&folder.path().join("source"), &folder.path().join("replica")).await;
+        // Each time the vacuum begins a little later.
+        let later = async {
+            tokio::time::sleep(Duration::from_millis(25 * (round - 1))).await;
+            vacuum(&target, &[]).await
+        };
+        let (ended, vacuumed) = tokio::join!(sync::embedded(&source, &target, &[]), later);
+        assert_eq!(ended.succeeded().number("target_version"), round);
+        match vacuumed.number("objects") {
+            0 => kept += 1,
+            _ => deleted += 1,
+        }
+        replica::assert_equal(&source, &target).await;
+    }
+    assert_eq!(deleted + kept, 8);
+}
+
+/// Puts the objects that the replica lacks there, as written nine days ago.
+async fn leave_old(source: &Path, replica: &Path) {
+    let (wanted, has) = (table::live_objects(source).await, table::live_objects(replica).await);
+    let old = SystemTime::now() - Duration::from_secs(9 * 24 * 3_600);
+    for key in wanted.difference(&has) {
+        std::fs::copy(source.join(key), replica.join(key)).expect("a writable folder");
+        let file = std::fs::File::options().write(true).open(replica.join(key));
+        file.expect("the new file").set_modified(old).expect("a time of the past");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deletion_is_proved_once_it_is_everywhere() {
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    let source = Place::Local(folder.path().join("source"));
+    writers::write("append", &source.uri(), json!({"start": 0, "count": 40}));
+    let targets = [Place::Local(folder.path().join("replica")), Place::south("deleted")];
+    for target in &targets {
+        synced(&source, target).await;
+    }
+    writers::write("delete", &source.uri(), json!({"predicate": "id < 10"}));
+    let history =
+        std::fs::metadata(folder.path().join("source/_delta_log/00000000000000000001.json"));
+    let deleted = history.expect("the commit").modified().expect("a time of its own");
+    let date = DateTime::<chrono::Utc>::from(deleted);
+    let date = date.to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+    let told = async |target: &Place| {
+        let told = command(&["deleted"], target, &["--before", &date]).await;
+        let replica = told.json["replicas"][0].clone();
+        (told.code, replica["verdict"].as_str().expect("a verdict").to_owned(), replica)
+    };
+    // One was paused while the source deleted.
+    synced(&source, &targets[0]).await;
+    let (code, verdict, replica) = told(&targets[0]).await;
+    assert_eq!((code, &*verdict), (6, "READABLE"), "{replica}");
+    assert_eq!(replica["arrived"]["target_version"], 1, "{replica}");
+    assert_eq!(
+        (&replica["readable"]["first_version"], &replica["readable"]["versions"]),
+        (&json!(0), &json!(1))
+    );
+    assert!(replica["readable"]["until_time"].is_string(), "{replica}");
+    let (code, verdict, replica) = told(&targets[1]).await;
+    assert_eq!((code, &*verdict, &replica["arrived"]), (6, "NOT_ARRIVED", &Value::Null));
+    synced(&source, &targets[1]).await;
+    for target in &targets {
+        // The table's own retention is seven days: nothing goes yet.
+        assert_eq!(vacuum(target, &[]).await.number("objects"), 0);
+        assert_eq!(told(target).await.1, "READABLE");
+        assert!(vacuum(target, &ALL).await.number("objects") > 0);
+        let (code, verdict, replica) = told(target).await;
+        assert_eq!((code, &*verdict, &replica["readable"]), (0, "GONE", &Value::Null), "{replica}");
+        replica::assert_equal(&source, target).await;
+    }
+    let refused = command(&["vacuum"], &targets[0], &ALL[..2]).await;
+    assert_eq!(refused.code, 2, "{refused:?}");
+    assert!(refused.stderr.contains("--break-time-travel"), "{refused:?}");
+    let theirs = command(&["vacuum"], &source, &[]).await;
+    assert_eq!((theirs.code, &theirs.json["error"]["reason"]), (4, &json!("TARGET_NOT_OURS")));
+    let all = command(&["deleted", &source.uri()], &targets[0], &["--before", &date]).await;
+    assert_eq!((all.code, &all.json["replicas"][0]["verdict"]), (4, &json!("FAILED")), "{all:?}");
+    assert_eq!(all.json["replicas"][1]["verdict"], "GONE");
+}
