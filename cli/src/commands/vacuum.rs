@@ -41,6 +41,7 @@ pub async fn run(
         may_break_time_travel: arguments.break_time_travel,
         allowed_features: arguments.allow_feature.clone(),
         dry_run: arguments.dry_run,
+        ..VacuumOptions::default()
     };
     let line = CountLine::start("deleting", "objects");
     let progress = |done, total| line.show(done, total);

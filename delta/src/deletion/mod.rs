@@ -88,6 +88,7 @@ async fn left(
     // What counts is whether an object is data, not its age.
     let rules = VacuumRules {
         removed_before_ms: i64::MAX,
+        written_before_ms: i64::MAX,
         unreferenced_before_ms: i64::MAX,
         partition_columns: columns.clone(),
     };

@@ -24,6 +24,7 @@ pub use options::{VacuumOptions, VacuumReport, VacuumedObject};
 pub(crate) use ours::is_temporary;
 pub use references::{Referenced, References};
 pub use rules::{
-    DeletedKind, KeptBecause, ListedObject, ObjectFate, UNREFERENCED_KEPT_MIN, VacuumRules,
+    DeletedKind, KeptBecause, ListedObject, ObjectFate, UNREFERENCED_KEPT_MIN, VacuumAges,
+    VacuumRules,
 };
 pub use run::vacuum;

@@ -5,10 +5,10 @@ use std::time::Duration;
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 
-use super::rules::DeletedKind;
+use super::rules::{DeletedKind, UNREFERENCED_KEPT_MIN};
 
 /// What is asked of a vacuum.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct VacuumOptions {
     /// How long replaced versions stay readable, instead of as long as the table says.
     pub retain: Option<Duration>,
@@ -18,6 +18,20 @@ pub struct VacuumOptions {
     pub allowed_features: Vec<String>,
     /// What would be deleted is only listed.
     pub dry_run: bool,
+    /// How long an object that no commit names is kept at the least. Syncs rely on the default.
+    pub unreferenced_kept_min: Duration,
+}
+
+impl Default for VacuumOptions {
+    fn default() -> Self {
+        Self {
+            retain: None,
+            may_break_time_travel: false,
+            allowed_features: Vec::new(),
+            dry_run: false,
+            unreferenced_kept_min: UNREFERENCED_KEPT_MIN,
+        }
+    }
 }
 
 /// An object that was deleted, or would be.

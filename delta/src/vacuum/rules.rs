@@ -1,5 +1,5 @@
 //! Decides what a vacuum deletes, and why: a function of what the log says of an object, of what
-//! the listing says, and of three times.
+//! the listing says, and of a few times.
 //!
 //! The log's word counts for an object that is not younger than that word. An object that was
 //! written after its removal is another one under the same key: a sync that runs may have put it
@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use deepclone_core::evidence::prior_age_max_ms;
 use deepclone_core::limits::EVIDENCE_FRESH_MAX;
 
 use super::references::Referenced;
@@ -21,6 +22,31 @@ const ICEBERG_FOLDER: &str = "metadata";
 /// publication relies on an object that it does not look at again; the other half is for the
 /// publication itself and for clocks that differ.
 pub const UNREFERENCED_KEPT_MIN: Duration = EVIDENCE_FRESH_MAX.saturating_mul(2);
+
+/// How long a vacuum keeps what, in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VacuumAges {
+    /// What was removed, from its removal on.
+    pub removed_ms: i64,
+    /// What was removed, from its writing on: a sync that wrote it may rely on it for half of that,
+    /// though others have committed and removed it meanwhile.
+    pub written_ms: i64,
+    /// What no commit names, from its writing on.
+    pub unreferenced_ms: i64,
+}
+
+impl VacuumAges {
+    /// Returns the ages of a table that keeps removed files for `table_ms`, of which those of the
+    /// last `kept_ms` are wanted, and `unreferenced_min` of objects that no commit names. For half
+    /// of the first a sync may still rely on what an earlier one left.
+    #[must_use]
+    pub fn of(table_ms: i64, kept_ms: i64, unreferenced_min: Duration) -> Self {
+        let ms = |age: Duration| i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
+        let unreferenced_ms = kept_ms.max(prior_age_max_ms(table_ms)).max(ms(unreferenced_min));
+        let written_ms = table_ms.min(ms(UNREFERENCED_KEPT_MIN));
+        Self { removed_ms: kept_ms, written_ms, unreferenced_ms }
+    }
+}
 
 /// An object in the listing of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +99,8 @@ pub enum ObjectFate {
 pub struct VacuumRules {
     /// What was removed at or before this time is beyond the retention.
     pub removed_before_ms: i64,
+    /// What was removed, and was written at or before this time, belongs to no sync that runs.
+    pub written_before_ms: i64,
     /// What no commit names, and was written at or before this time, belongs to no sync that runs.
     pub unreferenced_before_ms: i64,
     /// The partition columns, whose folders are not hidden.
@@ -80,15 +108,13 @@ pub struct VacuumRules {
 }
 
 impl VacuumRules {
-    /// Returns the rules at `now_ms` for a table that keeps removed files for `table_ms`, of which
-    /// those of the last `kept_ms` are wanted.
+    /// Returns the rules at `now_ms`.
     #[must_use]
-    pub fn at(now_ms: i64, table_ms: i64, kept_ms: i64, partition_columns: &[String]) -> Self {
-        let floor_ms = i64::try_from(UNREFERENCED_KEPT_MIN.as_millis()).unwrap_or(i64::MAX);
-        let unreferenced_ms = kept_ms.max(table_ms / 2).max(floor_ms);
+    pub fn at(now_ms: i64, ages: VacuumAges, partition_columns: &[String]) -> Self {
         Self {
-            removed_before_ms: now_ms.saturating_sub(kept_ms),
-            unreferenced_before_ms: now_ms.saturating_sub(unreferenced_ms),
+            removed_before_ms: now_ms.saturating_sub(ages.removed_ms),
+            written_before_ms: now_ms.saturating_sub(ages.written_ms),
+            unreferenced_before_ms: now_ms.saturating_sub(ages.unreferenced_ms),
             partition_columns: partition_columns.to_vec(),
         }
     }
@@ -111,7 +137,8 @@ impl VacuumRules {
                     true => DeletedKind::DeletionVector,
                     false => DeletedKind::DataFile,
                 };
-                (object.modified_ms <= removed_ms).then_some(kind)
+                let before_ms = removed_ms.min(self.written_before_ms);
+                (object.modified_ms <= before_ms).then_some(kind)
             }
             None => None,
         };

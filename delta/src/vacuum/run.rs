@@ -15,7 +15,7 @@ use object_store::{ObjectMeta, ObjectStoreExt as _};
 use super::notice::{self, BATCH_TIME_MAX, VacuumNotice};
 use super::options::{VacuumOptions, VacuumReport, VacuumedObject};
 use super::ours::{self, OwnFile};
-use super::rules::{DeletedKind, ListedObject, ObjectFate, VacuumRules, nested_table};
+use super::rules::{DeletedKind, ListedObject, ObjectFate, VacuumAges, VacuumRules, nested_table};
 use super::state::{self, NamedSince};
 use crate::error::DeltaError;
 use crate::io;
@@ -46,7 +46,8 @@ pub async fn vacuum(
     let table_ms = Maintenance::of(&snapshot.metadata.configuration).tombstone_ms;
     let kept_ms = options.kept_ms(table_ms)?;
     let columns = &snapshot.metadata.partition_columns;
-    let rules = VacuumRules::at(now_ms, table_ms, kept_ms, columns);
+    let ages = VacuumAges::of(table_ms, kept_ms, options.unreferenced_kept_min);
+    let rules = VacuumRules::at(now_ms, ages, columns);
     let oldest = version_at_or_oldest(target, snapshot, rules.removed_before_ms).await?;
     let since = (oldest, rules.removed_before_ms);
     let mut named = NamedSince::read(target, &found.state, since, now_ms).await?;

@@ -7,7 +7,8 @@ const DAY: i64 = 24 * HOUR;
 const NOW: i64 = 1_000 * DAY;
 
 fn rules(table_ms: i64, kept_ms: i64) -> VacuumRules {
-    VacuumRules::at(NOW, table_ms, kept_ms, &["_p".to_owned(), "q".to_owned()])
+    let ages = VacuumAges::of(table_ms, kept_ms, UNREFERENCED_KEPT_MIN);
+    VacuumRules::at(NOW, ages, &["_p".to_owned(), "q".to_owned()])
 }
 
 #[test]
@@ -36,6 +37,11 @@ fn each_object_is_kept_or_deleted_for_one_reason() {
         (&week, "a.parquet", 7 * DAY - 1, removed(8 * DAY), Kept(Young)),
         (&short, "a.parquet", HOUR, removed(2 * HOUR), Kept(Young)),
         (&now, "a.parquet", 0, removed(1), Kept(Young)),
+        // Whatever is asked for, a sync may rely on what it wrote itself a short time ago.
+        (&now, "a.parquet", 2 * DAY, removed(1), Deleted(DataFile)),
+        (&now, "a.parquet", 2 * DAY - 1, removed(HOUR), Kept(Young)),
+        (&rules(HOUR, 0), "a.parquet", HOUR, removed(1), Deleted(DataFile)),
+        (&rules(HOUR, 0), "a.parquet", HOUR - 1, removed(1), Kept(Young)),
         // No commit names it.
         (&week, "a.parquet", 7 * DAY, None, Deleted(Unreferenced)),
         (&week, "a.parquet", 7 * DAY - 1, None, Kept(Young)),
