@@ -17,8 +17,14 @@ use crate::replica;
 use crate::sync::{self, Ended};
 use crate::table;
 
-/// What goes at once, whatever the replica says.
-const ALL: [&str; 3] = ["--retain", "0s", "--break-time-travel"];
+/// How long a replica in a store keeps what was removed.
+const SHORT: &str = "interval 1 second";
+/// Longer than that.
+const SOON: Duration = Duration::from_millis(2_500);
+/// What lies between the last version that is not kept and the first that is replaced.
+const APART: Duration = Duration::from_secs(6);
+/// How long a local one does, for Spark counts in hours. The files of these are made older.
+const HOUR: &str = "interval 1 hour";
 
 /// A command that names replicas alone.
 async fn command(words: &[&str], target: &Place, flags: &[&str]) -> Ended {
@@ -32,12 +38,45 @@ async fn vacuum(target: &Place, flags: &[&str]) -> Ended {
     command(&["vacuum"], target, flags).await.succeeded()
 }
 
-async fn synced(source: &Place, target: &Place) -> u64 {
-    sync::embedded(source, target, &[]).await.succeeded().number("target_version")
+/// Vacuums so that only what the newest version needs is left.
+async fn vacuum_all(target: &Place) -> Ended {
+    match target {
+        Place::Local(folder) => {
+            age(folder, 3 * 3_600).await;
+            vacuum(target, &["--retain", "0s", "--break-time-travel"]).await
+        }
+        Place::Cloud(..) | Place::Azure(..) => {
+            tokio::time::sleep(SOON).await;
+            vacuum(target, &[]).await
+        }
+    }
 }
 
-/// How long versions must be kept, so that the one before `version` is the oldest of them: up to a
-/// second before it.
+/// Makes the objects of a local replica older.
+async fn age(folder: &Path, seconds: u64) {
+    for key in replica::objects(&Place::Local(folder.to_owned()).listing().await) {
+        let file = std::fs::File::options().write(true).open(folder.join(key));
+        let then = SystemTime::now() - Duration::from_secs(seconds);
+        file.expect("an object").set_modified(then).expect("a time of the past");
+    }
+}
+
+async fn synced(source: &Place, target: &Place) -> u64 {
+    synced_at(source, target, target).await
+}
+
+/// Syncs to a place that `target` names, too.
+async fn synced_at(source: &Place, target: &Place, place: &Place) -> u64 {
+    let flags = ["--property", &property(target)];
+    sync::embedded(source, place, &flags).await.succeeded().number("target_version")
+}
+
+fn property(target: &Place) -> String {
+    let kept = if matches!(target, Place::Local(_)) { HOUR } else { SHORT };
+    format!("delta.deletedFileRetentionDuration={kept}")
+}
+
+/// How long versions must be kept, so that the one before `version` is the oldest of them.
 async fn retain_before(target: &Place, version: u64) -> String {
     let history = command(&["history"], target, &[]).await.succeeded();
     let syncs = history.json["syncs"].as_array().expect("a list").clone();
@@ -45,7 +84,8 @@ async fn retain_before(target: &Place, version: u64) -> String {
     let time = DateTime::parse_from_rfc3339(found["time"].as_str().expect("a time"));
     let now = DateTime::<chrono::Utc>::from(SystemTime::now());
     let age = now.signed_duration_since(time.expect("RFC 3339")).num_milliseconds();
-    format!("{}ms", age + 1_000)
+    // Stores tell the times of commits in whole seconds, and the command takes a moment.
+    format!("{}ms", age + 3_000)
 }
 
 /// What each reader sees of each version.
@@ -56,8 +96,10 @@ async fn views(target: &Place, versions: &[u64]) -> BTreeMap<(u64, String), Seen
         for (reader, view) in readers::read(copy.location(), Some(*version)) {
             seen.insert((*version, reader), view);
         }
-        let view = writers::spark_read(copy.location(), Some(*version));
-        seen.insert((*version, "spark".to_owned()), view);
+        if matches!(target, Place::Local(_)) {
+            let view = writers::spark_read(copy.location(), Some(*version));
+            seen.insert((*version, "spark".to_owned()), view);
+        }
     }
     seen
 }
@@ -71,6 +113,9 @@ fn log(listing: &Listing) -> Listing {
 /// newer ones before and after. Returns the kinds of what went.
 async fn vacuum_and_read(target: &Place, kept: u64, newest: u64) -> Value {
     let versions: Vec<u64> = (kept..=newest).collect();
+    if let Place::Local(folder) = target {
+        age(folder, 3 * 3_600).await;
+    }
     let (before, seen) = (target.listing().await, views(target, &versions).await);
     let rows = seen.values().filter(|view| matches!(view, Seen::Rows { .. })).count();
     assert!(rows >= versions.len() * 3, "{seen:?}");
@@ -110,7 +155,7 @@ async fn readers_read_every_version_within_the_retention_in_every_store() {
         synced(&source, &target).await;
         write("delete", json!({"predicate": "id < 10"}));
         synced(&source, &target).await;
-        tokio::time::sleep(Duration::from_secs(3)).await;
+        tokio::time::sleep(APART).await;
         write("optimize", json!({}));
         write("append", json!({"start": 40, "count": 20}));
         synced(&source, &target).await;
@@ -119,11 +164,11 @@ async fn readers_read_every_version_within_the_retention_in_every_store() {
 
         let kinds = vacuum_and_read(&target, 1, 3).await;
         assert!(kinds["DATA_FILE"]["objects"].as_u64() > Some(0), "{kinds}");
-        let all = vacuum(&target, &ALL).await;
+        let all = vacuum_all(&target).await;
         assert_eq!(all.json["uploads"].is_null(), !matches!(target, Place::Cloud(..)), "{all:?}");
         let live = table::live_objects(&target.local_copy().await.folder).await;
         assert_eq!(replica::objects(&target.listing().await), live);
-        assert_eq!(vacuum(&target, &ALL).await.number("objects"), 0);
+        assert_eq!(vacuum_all(&target).await.number("objects"), 0);
         write("restore", json!({"to": 1}));
         assert_eq!(synced(&source, &target).await, 4);
         replica::assert_equal(&source, &target).await;
@@ -146,7 +191,7 @@ async fn deletion_vectors_of_spark_are_kept_as_long_as_a_version_needs_them() {
         run(&format!("DELETE FROM TABLE_ WHERE id % 10 = {tens}"));
         synced(&source, &target).await;
     }
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    tokio::time::sleep(APART).await;
     run("DELETE FROM TABLE_ WHERE id % 10 = 5");
     let deleted = DateTime::<chrono::Utc>::from(SystemTime::now()).to_rfc3339();
     synced(&source, &target).await;
@@ -165,7 +210,7 @@ async fn deletion_vectors_of_spark_are_kept_as_long_as_a_version_needs_them() {
     assert_eq!(told.json["replicas"][0]["hidden_rows"], 18, "{told:?}");
     run("REORG TABLE TABLE_ APPLY (PURGE)");
     synced(&source, &target).await;
-    vacuum(&target, &ALL).await;
+    vacuum_all(&target).await;
     let told = command(&["deleted"], &target, &["--before", &deleted]).await;
     assert_eq!((told.code, &told.json["replicas"][0]["verdict"]), (0, &json!("GONE")), "{told:?}");
     replica::assert_equal(&source, &target).await;
@@ -187,17 +232,17 @@ async fn a_vacuum_beside_a_sync_leaves_what_the_sync_has_copied() {
         let beside = async {
             gate.arrived(1).await;
             let before = target.listing().await;
-            let ended = vacuum(&target, &ALL).await;
+            let ended = vacuum_all(&target).await;
             gate.open();
             (before, ended)
         };
-        let (ended, (before, vacuumed)) =
-            tokio::join!(sync::embedded(&source, &proxied, &[]), beside);
-        assert_eq!(ended.succeeded().number("target_version"), 1);
+        let (version, (before, vacuumed)) =
+            tokio::join!(synced_at(&source, &target, &proxied), beside);
+        assert_eq!(version, 1);
         assert_eq!(vacuumed.number("objects"), 0, "{vacuumed:?} of {:?}", before.keys());
         replica::assert_equal(&source, &target).await;
         // Once it is published, what it replaced goes.
-        assert!(vacuum(&target, &ALL).await.number("objects") > 0);
+        assert!(vacuum_all(&target).await.number("objects") > 0);
         replica::assert_equal(&source, &target).await;
     }
 }
@@ -219,8 +264,8 @@ async fn what_a_sync_finds_is_kept_or_copied_again() {
             tokio::time::sleep(Duration::from_millis(25 * (round - 1))).await;
             vacuum(&target, &[]).await
         };
-        let (ended, vacuumed) = tokio::join!(sync::embedded(&source, &target, &[]), later);
-        assert_eq!(ended.succeeded().number("target_version"), round);
+        let (version, vacuumed) = tokio::join!(synced(&source, &target), later);
+        assert_eq!(version, round);
         match vacuumed.number("objects") {
             0 => kept += 1,
             _ => deleted += 1,
@@ -275,15 +320,14 @@ async fn a_deletion_is_proved_once_it_is_everywhere() {
     assert_eq!((code, &*verdict, &replica["arrived"]), (6, "NOT_ARRIVED", &Value::Null));
     synced(&source, &targets[1]).await;
     for target in &targets {
-        // The table's own retention is seven days: nothing goes yet.
-        assert_eq!(vacuum(target, &[]).await.number("objects"), 0);
+        assert_eq!(vacuum(target, &["--retain", "7d"]).await.number("objects"), 0);
         assert_eq!(told(target).await.1, "READABLE");
-        assert!(vacuum(target, &ALL).await.number("objects") > 0);
+        assert!(vacuum_all(target).await.number("objects") > 0);
         let (code, verdict, replica) = told(target).await;
         assert_eq!((code, &*verdict, &replica["readable"]), (0, "GONE", &Value::Null), "{replica}");
         replica::assert_equal(&source, target).await;
     }
-    let refused = command(&["vacuum"], &targets[0], &ALL[..2]).await;
+    let refused = command(&["vacuum"], &targets[0], &["--retain", "0s"]).await;
     assert_eq!(refused.code, 2, "{refused:?}");
     assert!(refused.stderr.contains("--break-time-travel"), "{refused:?}");
     let theirs = command(&["vacuum"], &source, &[]).await;
