@@ -113,7 +113,8 @@ written. It may run beside syncs; see docs/trust.md.";
 pub const DELETED: &str = "\
 Examples:
   deepclone deleted /backup/orders --before 2026-11-01
-  deepclone deleted s3://dr/orders s3://dr/customers --before 2026-11-01T12:00:00Z --output json
+  deepclone deleted s3://dr/orders s3://west/orders --before 2026-11-01T12:00:00Z --output json
+  deepclone deleted s3://dr/orders --before 2026-11-01 --source s3://lake/orders
 
 Says of each replica when what the source deleted up to DATE arrived there, whether bytes of it are
 left (also behind deletion vectors), and what can still be read by time travel, until when. Exit

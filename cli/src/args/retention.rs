@@ -37,9 +37,15 @@ pub struct DeletedArguments {
     /// What the source deleted up to this time: a date (its first moment in UTC) or RFC 3339
     #[arg(long, value_name = "DATE", value_parser = date_ms)]
     pub before: i64,
+    /// Their source, whose log tells its newest version at DATE: where it committed nothing since
+    #[arg(long, value_name = "TABLE")]
+    pub source: Option<String>,
     /// A table feature that the replicas carry unseen; may be repeated
     #[arg(long, value_name = "NAME")]
     pub allow_feature: Vec<String>,
+    /// The connection of the source
+    #[arg(long, value_name = "NAME", requires = "source")]
+    pub source_connection: Option<String>,
     /// The connection of the replicas
     #[arg(long, value_name = "NAME")]
     pub target_connection: Option<String>,

@@ -11,12 +11,30 @@ pub struct DeletionArrival {
     pub is_first: bool,
 }
 
-/// Finds the sync that brought what the source deleted up to `before_ms`, among a replica's
-/// records, the newest first: the first one of a source version that was committed then or later,
-/// and after which each one was, too. `None` when the newest sync is of an older version.
+/// Which versions of a source surely hold what it deleted up to a date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeldFrom {
+    /// Those that were committed at this time or later, in milliseconds since 1970.
+    Time(i64),
+    /// This one and later ones, as the source's own log tells.
+    Version(u64),
+}
+
+impl HeldFrom {
+    fn has(self, record: &SyncRecord) -> bool {
+        match self {
+            Self::Time(from_ms) => record.body.source_commit_time >= from_ms,
+            Self::Version(from) => record.body.source_version >= from,
+        }
+    }
+}
+
+/// Finds the sync that brought a deletion among a replica's records, the newest first: the first
+/// one of a source version that holds it, and after which each one did, too. `None` when the newest
+/// sync is of an older version.
 #[must_use]
-pub fn arrival(records: &[SyncRecord], before_ms: i64) -> Option<DeletionArrival> {
-    let holds = |record: &&SyncRecord| record.body.source_commit_time >= before_ms;
+pub fn arrival(records: &[SyncRecord], held: HeldFrom) -> Option<DeletionArrival> {
+    let holds = |record: &&SyncRecord| held.has(record);
     let count = records.iter().take_while(holds).count();
     let record = records[..count].last()?.clone();
     // Version 0 is the first of all.
@@ -40,6 +58,20 @@ mod tests {
     }
 
     #[test]
+    fn a_source_that_committed_nothing_since_is_told_by_its_version() {
+        let records = [record(1, 20), record(0, 10)];
+        for (held, expect) in [
+            (HeldFrom::Time(25), None),
+            (HeldFrom::Version(1), Some(1)),
+            (HeldFrom::Version(0), Some(0)),
+            (HeldFrom::Version(2), None),
+        ] {
+            let found = arrival(&records, held).map(|found| found.record.version);
+            assert_eq!(found, expect, "{held:?}");
+        }
+    }
+
+    #[test]
     fn the_oldest_sync_of_the_date_or_later_brought_the_deletion() {
         for (syncs, before_ms, expect) in [
             (&[(0, 10), (1, 20), (2, 30)][..], 20, Some((1, true))),
@@ -55,7 +87,7 @@ mod tests {
             (&[], 0, None),
         ] {
             let records: Vec<_> = syncs.iter().rev().map(|(at, ms)| record(*at, *ms)).collect();
-            let found = arrival(&records, before_ms);
+            let found = arrival(&records, HeldFrom::Time(before_ms));
             let found = found.map(|found| (found.record.version, found.is_first));
             assert_eq!(found, expect, "{syncs:?} {before_ms}");
         }

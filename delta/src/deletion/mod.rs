@@ -11,7 +11,10 @@ mod report;
 
 use std::collections::BTreeSet;
 
+use deepclone_common::connections::Side;
 use deepclone_common::store::table::TableStore;
+use deepclone_core::failure::Failure;
+use deepclone_core::reason::Reason;
 use deepclone_core::spec::SourcePoint;
 use object_store::ObjectMeta;
 
@@ -19,24 +22,64 @@ use crate::error::DeltaError;
 use crate::history::{self, SyncRecord};
 use crate::io;
 use crate::properties::Maintenance;
-use crate::snapshot::{self, Snapshot};
+use crate::replica::{LastSync, refuse_other_source};
+use crate::snapshot::{self, Snapshot, version_at_or_oldest};
 use crate::vacuum::state::{self, FoundReplica, NamedSince};
 use crate::vacuum::{KeptBecause, ListedObject, ObjectFate, Referenced, VacuumRules, is_temporary};
 
-pub use arrival::{DeletionArrival, arrival};
+pub use arrival::{DeletionArrival, HeldFrom, arrival};
 pub use report::{DeletionProof, DeletionVerdict, HiddenRows, KeysLeft, ReadableBefore};
 
-/// Looks for what is left in the replica `target` of what its source deleted up to `before_ms`.
+/// Looks for what is left in the replica `target` of what its source deleted up to `before_ms`. The
+/// source's own log, if it is given, tells its newest version then; else only a version that was
+/// committed then or later is known to hold all.
 ///
 /// # Errors
-/// NOT_A_DELTA_TABLE, TARGET_NOT_OURS, UNSUPPORTED_FEATURE, a damaged log, a storage error.
+/// NOT_A_DELTA_TABLE for either side, TARGET_NOT_OURS, SOURCE_REPLACED, UNSUPPORTED_FEATURE, a
+/// damaged log, a storage error.
 pub async fn prove(
     target: &TableStore,
+    source: Option<&TableStore>,
     before_ms: i64,
     allowed: &[String],
     now_ms: i64,
 ) -> Result<DeletionProof, DeltaError> {
-    let found = state::find(target, allowed).await?;
+    let found = state::find(target, allowed).await.map_err(|error| error.of(Side::Target))?;
+    let held = match source {
+        None => HeldFrom::Time(before_ms),
+        Some(source) => held_from(source, &found.last, before_ms)
+            .await
+            .map_err(|error| error.of(Side::Source))?,
+    };
+    judge(target, found, held, now_ms).await.map_err(|error| error.of(Side::Target))
+}
+
+/// Finds the newest version of the source at `before_ms`. Where its log does not go back so far,
+/// the oldest one that it holds is surely younger.
+async fn held_from(
+    source: &TableStore,
+    last: &LastSync,
+    before_ms: i64,
+) -> Result<HeldFrom, DeltaError> {
+    let newest = snapshot::read(source, &SourcePoint::Newest).await?;
+    refuse_other_source(source, &newest, last).await?;
+    if newest.version < last.source_version {
+        let message = format!(
+            "the source {} ends at version {}, and the replica was synced with version {}: it was \
+             made again, and its log does not tell of the deletion",
+            source.uri, newest.version, last.source_version
+        );
+        return Err(Failure::new(Reason::SourceReplaced, message).into());
+    }
+    version_at_or_oldest(source, &newest, before_ms).await.map(HeldFrom::Version)
+}
+
+async fn judge(
+    target: &TableStore,
+    found: FoundReplica,
+    held: HeldFrom,
+    now_ms: i64,
+) -> Result<DeletionProof, DeltaError> {
     let records = history::history(target).await?;
     let mut proof = DeletionProof {
         version: found.state.snapshot.version,
@@ -45,7 +88,7 @@ pub async fn prove(
         is_diverged: found.last.diverged,
         ..DeletionProof::default()
     };
-    let Some(arrived) = arrival(&records, before_ms) else { return Ok(proof) };
+    let Some(arrived) = arrival(&records, held) else { return Ok(proof) };
     let shown = objects(target).await?;
     let named = left(target, &found, &shown, &arrived.record, now_ms, &mut proof).await?;
     if named.version > proof.version {

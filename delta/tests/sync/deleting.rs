@@ -1,5 +1,6 @@
 //! What is told of a deletion: when it arrived, what is left, what can still be read.
 
+use deepclone_core::reason::Reason;
 use deepclone_delta::deletion::{DeletionProof, DeletionVerdict, prove};
 use deepclone_delta::history::history;
 use serde_json::json;
@@ -8,7 +9,7 @@ use crate::support::*;
 use crate::vacuuming::{Aged, DAY, run};
 
 async fn proof(aged: &Aged, before_ms: i64) -> DeletionProof {
-    prove(&aged.table.store, before_ms, &[], NOW_MS).await.unwrap()
+    prove(&aged.table.store, None, before_ms, &[], NOW_MS).await.unwrap()
 }
 
 /// The time of the source's newest commit.
@@ -39,6 +40,15 @@ async fn a_deletion_is_followed_until_its_bytes_are_gone() {
     let readable = found.readable.unwrap();
     assert_eq!((readable.first, readable.last, readable.versions), (0, 0, 1));
     assert_eq!(readable.until_ms, Some(arrived_ms + 7 * DAY));
+
+    // A day later the source's own log tells that it has committed nothing since.
+    let later_ms = source_ms(&source).await + DAY;
+    assert_eq!(proof(&aged, later_ms).await.verdict(), DeletionVerdict::NotArrived);
+    let told = prove(&aged.table.store, Some(&source.store), later_ms, &[], NOW_MS).await.unwrap();
+    assert_eq!(told.arrived.unwrap().record.version, 2);
+    let other = small_source().await;
+    let refused = prove(&aged.table.store, Some(&other.store), later_ms, &[], NOW_MS).await;
+    assert_eq!(refused.unwrap_err().failure().reason, Reason::SourceReplaced);
 
     // A vacuum before that deletes nothing; one after it does.
     assert_eq!(run(&aged.table.store, arrived_ms + 7 * DAY - 1).await.objects.len(), 0);
@@ -103,5 +113,5 @@ async fn what_nobody_names_is_told_and_another_writers_word_is_not_believed() {
     assert_eq!(history(&aged.table.store).await.unwrap().len(), 2);
     // Without its marker it is none of ours, as for every command.
     let theirs = small_source().await;
-    assert!(prove(&theirs.store, 0, &[], NOW_MS).await.is_err());
+    assert!(prove(&theirs.store, None, 0, &[], NOW_MS).await.is_err());
 }

@@ -19,7 +19,7 @@ use crate::table;
 
 /// How long a replica in a store keeps what was removed.
 const SHORT: &str = "interval 1 second";
-/// Longer than that.
+/// A time after which a store's replica keeps nothing of what was removed.
 const SOON: Duration = Duration::from_millis(2_500);
 /// What lies between the last version that is not kept and the first that is replaced.
 const APART: Duration = Duration::from_secs(6);

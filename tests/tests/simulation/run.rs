@@ -38,7 +38,7 @@ pub(crate) struct Ended {
     pub(crate) ends: BTreeMap<String, u64>,
 }
 
-/// Whose vacuums run.
+/// Whose vacuums run beside the syncs, if the scenario has any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Vacuums {
     OfOthers,

@@ -16,7 +16,7 @@ use crate::process::Process;
 use crate::store::SimulatedStore;
 use crate::world::World;
 
-/// What vacuums keep.
+/// How long vacuums keep what was removed, and what no commit names.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Keeping {
     /// What the replicas say.
