@@ -106,7 +106,7 @@ async fn views(target: &Place, versions: &[u64]) -> BTreeMap<(u64, String), Seen
 
 fn log(listing: &Listing) -> Listing {
     let log = listing.iter().filter(|(key, _)| key.starts_with("_delta_log/"));
-    log.map(|(key, bytes)| (key.clone(), bytes.clone())).collect()
+    log.map(|(key, bytes)| (key.clone(), *bytes)).collect()
 }
 
 /// Vacuums so that `kept` is the oldest version, and compares what all readers see of it and of
