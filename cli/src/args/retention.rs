@@ -17,6 +17,9 @@ pub struct VacuumArguments {
     /// Let --retain be shorter than the table's own retention: readers that travel back may fail
     #[arg(long, requires = "retain")]
     pub break_time_travel: bool,
+    /// Delete files of the log, too, that are older than the table's delta.logRetentionDuration
+    #[arg(long)]
+    pub log: bool,
     /// List and count what would be deleted, and delete nothing
     #[arg(long)]
     pub dry_run: bool,

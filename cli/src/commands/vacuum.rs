@@ -40,6 +40,7 @@ pub async fn run(
         retain: arguments.retain,
         may_break_time_travel: arguments.break_time_travel,
         allowed_features: arguments.allow_feature.clone(),
+        with_log: arguments.log,
         dry_run: arguments.dry_run,
         ..VacuumOptions::default()
     };

@@ -150,5 +150,6 @@ fn kind_name(kind: DeletedKind) -> &'static str {
         DeletedKind::Unreferenced => "UNREFERENCED",
         DeletedKind::Temporary => "TEMPORARY",
         DeletedKind::Ledger => "LEDGER",
+        DeletedKind::Log => "LOG",
     }
 }

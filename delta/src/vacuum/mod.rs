@@ -7,10 +7,11 @@
 //! Flow: the newest state and what is named since the oldest version within the retention
 //! ([`state`]) → one listing, of which each object is judged ([`rules`]) → batches, each after
 //! another look at the log and at the ledgers of syncs that are about to commit ([`notice`]). The
-//! log is never written.
+//! log is never written; where that is asked for, its old files go as well ([`log_files`]).
 //!
 //! <https://github.com/delta-io/delta/blob/master/PROTOCOL.md#vacuum-protocol-check>
 
+mod log_files;
 mod notice;
 mod options;
 mod ours;

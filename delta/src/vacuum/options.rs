@@ -16,6 +16,8 @@ pub struct VacuumOptions {
     pub may_break_time_travel: bool,
     /// Features that are carried though we do not know them.
     pub allowed_features: Vec<String>,
+    /// Files of the log go, too, once they are older than the table's `delta.logRetentionDuration`.
+    pub with_log: bool,
     /// What would be deleted is only listed.
     pub dry_run: bool,
     /// How long an object that no commit names is kept at the least. Syncs rely on the default.
@@ -28,6 +30,7 @@ impl Default for VacuumOptions {
             retain: None,
             may_break_time_travel: false,
             allowed_features: Vec::new(),
+            with_log: false,
             dry_run: false,
             unreferenced_kept_min: UNREFERENCED_KEPT_MIN,
         }
@@ -57,7 +60,7 @@ pub struct VacuumReport {
     pub retention_ms: i64,
     /// What no commit names, and is not younger than this time, belongs to no sync that runs.
     pub unreferenced_before_ms: i64,
-    /// What was deleted, or would be, in the order of the keys.
+    /// What was deleted, or would be: by key, files of the log last.
     pub objects: Vec<VacuumedObject>,
 }
 

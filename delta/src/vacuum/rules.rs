@@ -85,6 +85,8 @@ pub enum DeletedKind {
     Temporary,
     /// A ledger none of whose digests is needed.
     Ledger,
+    /// A file of the log that no version within the retention needs.
+    Log,
 }
 
 /// What happens to an object.

@@ -12,6 +12,7 @@ use deepclone_common::store::table::TableStore;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use object_store::{ObjectMeta, ObjectStoreExt as _};
 
+use super::log_files;
 use super::notice::{self, BATCH_TIME_MAX, VacuumNotice};
 use super::options::{VacuumOptions, VacuumReport, VacuumedObject};
 use super::ours::{self, OwnFile};
@@ -19,7 +20,7 @@ use super::rules::{DeletedKind, ListedObject, ObjectFate, VacuumAges, VacuumRule
 use super::state::{self, NamedSince};
 use crate::error::DeltaError;
 use crate::io;
-use crate::properties::Maintenance;
+use crate::properties::{Maintenance, log_retention_ms};
 use crate::snapshot::version_at_or_oldest;
 
 /// Objects that are deleted between two looks at the log.
@@ -52,7 +53,16 @@ pub async fn vacuum(
     let since = (oldest, rules.removed_before_ms);
     let mut named = NamedSince::read(target, &found.state, since, now_ms).await?;
     named.catch_up(target, now_ms).await?;
-    let objects = candidates(target, &rules, &named).await?;
+    let mut objects = candidates(target, &rules, &named).await?;
+    if options.with_log {
+        let configuration = &snapshot.metadata.configuration;
+        if let Some(log_ms) = log_retention_ms(configuration) {
+            let before_ms = now_ms.saturating_sub(log_ms.max(kept_ms));
+            // The record of our last sync stays.
+            let first = found.last.at.map_or(oldest, |at| at.min(oldest));
+            objects.extend(log_files::behind(target, first, before_ms).await?);
+        }
+    }
     let mut report = VacuumReport {
         version: named.version,
         oldest_kept: oldest,

@@ -14,6 +14,7 @@ mod histories;
 mod identity;
 mod incremental;
 mod listings;
+mod log_files;
 mod odd_commits;
 mod outcomes;
 mod owners;

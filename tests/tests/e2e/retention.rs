@@ -247,6 +247,44 @@ async fn a_vacuum_beside_a_sync_leaves_what_the_sync_has_copied() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_was_cleaned_up_is_read_by_all() {
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    let (source, replica) = (folder.path().join("source"), folder.path().join("replica"));
+    let (source, target) = (Place::Local(source), Place::Local(replica.clone()));
+    let flags = ["--property", "delta.checkpointInterval=1"];
+    for start in 0..4 {
+        writers::write("append", &source.uri(), json!({"start": start * 10, "count": 10}));
+        sync::embedded(&source, &target, &flags).await.succeeded();
+    }
+    // Forty days and less ago, each version an hour after the one before.
+    for version in 0..4_u64 {
+        let then = SystemTime::now() - Duration::from_secs((40 * 24 - version) * 3_600);
+        for end in ["json", "checkpoint.parquet"] {
+            let name = format!("_delta_log/{version:020}.{end}");
+            let file = std::fs::File::options().write(true).open(replica.join(name));
+            // The first version has no checkpoint.
+            file.ok().inspect(|file| file.set_modified(then).expect("a time of the past"));
+        }
+    }
+    assert_eq!(vacuum(&target, &[]).await.number("objects"), 0);
+    let seen = readers::read(&target.uri(), Some(3));
+    let ended = vacuum(&target, &["--log"]).await;
+    assert_eq!(ended.json["kinds"]["LOG"]["objects"], 5, "{ended:?}");
+    let log: Vec<String> = log(&target.listing().await).into_keys().collect();
+    let left = ["00000000000000000003.checkpoint.parquet", "00000000000000000003.json"];
+    let left = [left[0], left[1], "_last_checkpoint"].map(|name| format!("_delta_log/{name}"));
+    assert_eq!(log, left);
+    assert_eq!(readers::read(&target.uri(), Some(3)), seen);
+    writers::write("delete", &source.uri(), json!({"predicate": "id < 10"}));
+    let version = sync::embedded(&source, &target, &flags).await.succeeded();
+    assert_eq!(version.number("target_version"), 4);
+    let spark = |place: &Place| writers::spark_read(&place.uri(), None);
+    assert_eq!(spark(&target), spark(&source));
+    let rows = readers::assert_same_rows(&source.uri(), &target.uri());
+    assert!(rows.len() >= 3, "{rows:?}");
+}
+
 /// What a sync that failed long ago left is found by a sync while a vacuum is about to delete it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_sync_finds_is_kept_or_copied_again() {
