@@ -209,7 +209,8 @@ fn arrival_text(proof: &DeletionProof) -> String {
             time(record.body.source_commit_time),
         ),
         (None, Some(newest)) => format!(
-            "not known: the newest sync holds source version {} of {}",
+            "not known: the newest sync holds source version {} of {}; if the source has committed \
+             nothing since, --source tells",
             newest.body.source_version,
             time(newest.body.source_commit_time),
         ),

@@ -25,7 +25,9 @@ use crate::properties::Maintenance;
 use crate::replica::{LastSync, refuse_other_source};
 use crate::snapshot::{self, Snapshot, version_at_or_oldest};
 use crate::vacuum::state::{self, FoundReplica, NamedSince};
-use crate::vacuum::{KeptBecause, ListedObject, ObjectFate, Referenced, VacuumRules, is_temporary};
+use crate::vacuum::{
+    KeptBecause, ListedObject, ObjectFate, Referenced, VacuumRules, is_temporary, nested_table,
+};
 
 pub use arrival::{DeletionArrival, HeldFrom, arrival};
 pub use report::{DeletionProof, DeletionVerdict, HiddenRows, KeysLeft, ReadableBefore};
@@ -107,12 +109,17 @@ async fn judge(
     Ok(proof)
 }
 
+/// Lists the objects of the replica, without those of tables that lie below it.
 async fn objects(target: &TableStore) -> Result<Vec<ListedObject>, DeltaError> {
     let object = |key: &str, meta: &ObjectMeta| {
         let modified_ms = meta.last_modified.timestamp_millis();
         Some(ListedObject { key: key.to_owned(), size: meta.size, modified_ms })
     };
-    io::select(target, object).await
+    let mut shown = io::select(target, object).await?;
+    let tables = shown.iter().filter_map(|object| nested_table(&object.key));
+    let tables: BTreeSet<String> = tables.map(|folder| format!("{folder}/")).collect();
+    shown.retain(|object| !tables.iter().any(|folder| object.key.starts_with(folder)));
+    Ok(shown)
 }
 
 /// Counts the objects that no version from the arrival on needs.

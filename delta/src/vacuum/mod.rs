@@ -24,6 +24,7 @@ pub use notice::wait_for_batch;
 pub use options::{VacuumOptions, VacuumReport, VacuumedObject};
 pub(crate) use ours::is_temporary;
 pub use references::{Referenced, References};
+pub(crate) use rules::nested_table;
 pub use rules::{
     DeletedKind, KeptBecause, ListedObject, ObjectFate, UNREFERENCED_KEPT_MIN, VacuumAges,
     VacuumRules,

@@ -74,11 +74,11 @@ impl VacuumOptions {
         let Some(asked) = self.retain else { return Ok(table_ms) };
         let asked_ms = i64::try_from(asked.as_millis()).unwrap_or(i64::MAX);
         if asked_ms < table_ms && !self.may_break_time_travel {
-            let table = Duration::from_millis(u64::try_from(table_ms).unwrap_or_default());
+            let (table, asked) = (table_ms / 1_000, asked_ms / 1_000);
             let message = format!(
-                "the replica keeps versions for {table:?} (delta.deletedFileRetentionDuration), \
-                 and {asked:?} is less: readers that travel back would fail; say \
-                 --break-time-travel if that is meant"
+                "the replica keeps versions for {table} seconds \
+                 (delta.deletedFileRetentionDuration), and {asked} seconds are less: readers that \
+                 travel back would fail; say --break-time-travel if that is meant"
             );
             return Err(Failure::new(Reason::InvalidArgument, message));
         }

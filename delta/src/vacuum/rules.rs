@@ -181,7 +181,7 @@ fn is_change_data(key: &str) -> bool {
 
 /// Returns the folder of the other table, below this one, whose log `key` belongs to.
 #[must_use]
-pub(super) fn nested_table(key: &str) -> Option<&str> {
+pub(crate) fn nested_table(key: &str) -> Option<&str> {
     let (folder, _) = key.split_once(&format!("/{LOG_FOLDER}/"))?;
     Some(folder)
 }

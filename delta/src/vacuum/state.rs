@@ -42,8 +42,22 @@ pub(crate) async fn find(
     let state = snapshot::read_with_tombstones(target, &SourcePoint::Newest).await?;
     let snapshot = &state.snapshot;
     protocol::check(&snapshot.protocol, &snapshot.metadata, allowed)?;
-    let last = last_sync(target, snapshot, DivergencePolicy::Overwrite).await?;
+    let last =
+        last_sync(target, snapshot, DivergencePolicy::Overwrite).await.map_err(
+            |error| match error.failure() {
+                Failure { reason: Reason::TargetNotOurs, .. } => no_replica(target).into(),
+                _ => error,
+            },
+        )?;
     Ok(FoundReplica { state, last })
+}
+
+fn no_replica(target: &TableStore) -> Failure {
+    let message = format!(
+        "{} is no replica of deepclone's: no sync of ours is recorded in its log or beside it",
+        target.uri
+    );
+    Failure::new(Reason::TargetNotOurs, message)
 }
 
 /// What a log names, as far as it was read.

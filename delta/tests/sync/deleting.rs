@@ -95,7 +95,8 @@ async fn what_nobody_names_is_told_and_another_writers_word_is_not_believed() {
     aged.sync(&source, &spec()).await;
     let deleted_ms = source_ms(&source).await;
     assert_eq!(proof(&aged, deleted_ms).await.verdict(), DeletionVerdict::Gone);
-    for key in ["left.parquet", "_deepclone/tmp/x", "_hidden/x"] {
+    let below = ["below/_delta_log/00000000000000000000.json", "below/x.parquet"];
+    for key in ["left.parquet", "_deepclone/tmp/x", "_hidden/x"].iter().chain(&below) {
         aged.put_at(key, NOW_MS).await;
     }
     let found = proof(&aged, deleted_ms).await;
