@@ -3,6 +3,7 @@
 
 mod bounded;
 mod hashed;
+mod listed;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -28,6 +29,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 
 pub use bounded::ReadBound;
 pub(crate) use hashed::sha256;
+pub(crate) use listed::select;
 
 use crate::error::DeltaError;
 use crate::spool::Spool;

@@ -114,6 +114,8 @@
 //! * [`history`], [`stamp`]: the syncs that a replica's log records, and whose it is
 //! * [`presence`]: whether a replica and its source are what they were
 //! * [`validate`]: the strict validator, a test tool
+//! * [`vacuum`]: deleting what no reader within the retention needs
+//! * [`deletion`]: whether what a source deleted is gone from a replica
 //! * [`verify`]: whether the replica is what its last sync recorded, with the view of delta-rs
 //!   (`second_opinion`)
 
@@ -122,6 +124,7 @@ mod change_set;
 pub mod changes;
 mod commit_adds;
 pub mod copy_objects;
+pub mod deletion;
 pub mod dv;
 pub mod enclosing;
 pub mod error;
@@ -146,5 +149,6 @@ pub mod snapshot;
 mod spool;
 pub mod stamp;
 pub mod sync;
+pub mod vacuum;
 pub mod validate;
 pub mod verify;

@@ -22,6 +22,7 @@ pub(crate) const ENABLEMENT_TIMESTAMP: &str = "delta.inCommitTimestampEnablement
 const CHECKPOINT_INTERVAL: &str = "delta.checkpointInterval";
 const TOMBSTONE_RETENTION: &str = "delta.deletedFileRetentionDuration";
 const LOG_RETENTION: &str = "delta.logRetentionDuration";
+const CHECKPOINT_PROTECTION: &str = "delta.requireCheckpointProtectionBeforeVersion";
 const TRANSACTION_RETENTION: &str = "delta.setTransactionRetentionDuration";
 
 const SECOND: i64 = 1_000_000;
@@ -109,6 +110,16 @@ pub(crate) fn source_retention(configuration: &Configuration) -> SourceRetention
         commits: kept(LOG_RETENTION, LOG_MS_DEFAULT),
         removed_files: kept(TOMBSTONE_RETENTION, TOMBSTONE_MS_DEFAULT),
     }
+}
+
+/// Returns how long a table keeps the files of its log, in milliseconds; `None` for one whose
+/// checkpoints are protected, which no other writer may clean up.
+pub(crate) fn log_retention_ms(configuration: &Configuration) -> Option<i64> {
+    if configuration.contains_key(CHECKPOINT_PROTECTION) {
+        return None;
+    }
+    let written = configuration.get(LOG_RETENTION).and_then(|value| duration_ms(value));
+    Some(written.unwrap_or(LOG_MS_DEFAULT))
 }
 
 /// Returns the version that turned in-commit timestamps on, and its timestamp; `None` when the

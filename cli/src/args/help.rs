@@ -7,6 +7,7 @@ Examples:
   deepclone plan s3://lake/orders gs://dr/orders    shows what a clone would copy
   deepclone verify ./orders ./orders-replica        compares the replica with its source
   deepclone history ./orders-replica                lists the versions that it has held
+  deepclone vacuum ./orders-replica                 deletes what no reader needs any more
 
 Without --coordinator the copying happens inside this process.
 
@@ -108,6 +109,29 @@ connection with the role source alone, it writes none. Exit code 4 or 5 when a c
 It also lists uploads that nobody ended: no listing of objects shows them, and they are paid for.
 One of a sync that runs now is among them, so choose an age that is longer than any sync. Write ./dr
 for a folder that is called as a connection.";
+
+/// The end of `deepclone vacuum --help`.
+pub const VACUUM: &str = "\
+Examples:
+  deepclone vacuum /backup/orders --dry-run
+  deepclone vacuum s3://dr/orders
+  deepclone vacuum s3://dr/orders --retain 30d
+
+Deleted is what the replica removed longer ago than its delta.deletedFileRetentionDuration (7 days
+where it sets none), and what syncs that failed left behind, once no sync that runs can count on it
+(2 days at the least). Every version within the retention stays readable, and the log is not
+written. It may run beside syncs; see docs/trust.md.";
+
+/// The end of `deepclone deleted --help`.
+pub const DELETED: &str = "\
+Examples:
+  deepclone deleted /backup/orders --before 2026-11-01
+  deepclone deleted s3://dr/orders s3://west/orders --before 2026-11-01T12:00:00Z --output json
+  deepclone deleted s3://dr/orders --before 2026-11-01 --source s3://lake/orders
+
+Says of each replica when what the source deleted up to DATE arrived there, whether bytes of it are
+left (also behind deletion vectors), and what can still be read by time travel, until when. Exit
+code 6 when something is left: `deepclone vacuum` deletes what is beyond the retention.";
 
 /// The end of `deepclone history --help`.
 pub const HISTORY: &str = "\

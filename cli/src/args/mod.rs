@@ -15,6 +15,7 @@ pub mod doctor;
 pub mod help;
 mod job_list;
 pub mod location;
+pub mod retention;
 mod share;
 #[cfg(test)]
 mod tests;
@@ -33,6 +34,7 @@ pub use audit::{AuditCommand, AuditListArguments};
 pub use cost::{CostArguments, CostBy};
 pub use doctor::DoctorArguments;
 pub use job_list::JobListArguments;
+pub use retention::{DeletedArguments, VacuumArguments};
 pub use share::Share;
 pub use verify::VerifyArguments;
 pub use worker::{WorkerCommand, WorkerName};
@@ -125,6 +127,12 @@ pub enum Command {
     /// List the syncs recorded in a replica's log
     #[command(after_help = help::HISTORY)]
     History(HistoryArguments),
+    /// Delete from a replica what no reader within its retention needs
+    #[command(after_help = help::VACUUM)]
+    Vacuum(VacuumArguments),
+    /// Tell whether what a source deleted is gone from its replicas, too
+    #[command(after_help = help::DELETED)]
+    Deleted(DeletedArguments),
     /// Check a connection, one thing after another, and find uploads that killed processes left
     #[command(after_help = help::DOCTOR)]
     Doctor(DoctorArguments),

@@ -9,6 +9,7 @@ pub mod clone;
 pub mod completions;
 pub mod context;
 pub mod cost;
+pub mod deleted;
 pub mod doctor;
 pub mod follow;
 pub mod history;
@@ -18,6 +19,7 @@ pub mod repair;
 pub mod replication;
 pub mod session;
 pub mod token;
+pub mod vacuum;
 pub mod verify;
 pub mod worker;
 
@@ -48,6 +50,8 @@ pub async fn run(arguments: CommandLine) -> Result<CommandOutput, Failure> {
         Command::Verify(arguments) => verify::run(arguments, &context).await,
         Command::Repair(arguments) => repair::run(arguments, &context).await,
         Command::History(arguments) => history::run(arguments, &context).await,
+        Command::Vacuum(arguments) => vacuum::run(arguments, &context).await,
+        Command::Deleted(arguments) => deleted::run(arguments, &context).await,
         Command::Doctor(arguments) => doctor::run(arguments, &context).await,
         Command::Job(command) => job::run(command, &context).await,
         Command::Worker(command) => worker::run(command, &context).await,

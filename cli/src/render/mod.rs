@@ -10,6 +10,7 @@ pub mod clone;
 pub mod cost;
 pub mod cost_report;
 pub mod declared;
+pub mod deleted;
 pub mod doctor;
 pub mod error;
 pub mod history;
@@ -21,6 +22,7 @@ mod proofs;
 pub mod replication;
 pub mod table;
 pub mod units;
+pub mod vacuum;
 pub mod verify;
 pub mod worker;
 
@@ -38,7 +40,8 @@ pub struct CommandOutput {
     pub json: String,
     /// Rows with commas, where the command has some.
     pub csv: Option<String>,
-    /// The exit code: 0, or 6 when `verify` found a difference or `admin check` damage.
+    /// The exit code: 0, or 6 when `verify` found a difference, `admin check` damage, or
+    /// `deleted` something that is left.
     pub exit: u8,
 }
 

@@ -12,6 +12,7 @@ use super::output;
 use crate::client::job::{JobInfo, JobStatus};
 
 const COPYING: &str = "{msg} {wide_bar} {bytes}/{total_bytes}  {prefix}  {bytes_per_sec}  {left}";
+const COUNTING: &str = "{msg} {wide_bar} {pos}/{len} {prefix}";
 const WAITING: &str = "{spinner} {msg} {elapsed}";
 const TICK: Duration = Duration::from_millis(120);
 
@@ -26,14 +27,7 @@ impl ProgressLine {
     /// Returns a line on stderr, which is hidden when that is not a terminal.
     #[must_use]
     pub fn start() -> Self {
-        let bar = match std::io::stderr().is_terminal() {
-            true => ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()),
-            false => ProgressBar::hidden(),
-        };
-        bar.set_style(style(WAITING));
-        bar.set_message("starting");
-        bar.enable_steady_tick(TICK);
-        Self { bar, notices: BTreeSet::new() }
+        Self { bar: waiting("starting"), notices: BTreeSet::new() }
     }
 
     /// Shows the state of the job. Prints each notice once, also without a terminal.
@@ -74,10 +68,56 @@ impl ProgressLine {
     }
 }
 
+/// A line that counts something, hidden when stderr is not a terminal.
+#[derive(Debug)]
+pub struct CountLine {
+    bar: ProgressBar,
+    message: &'static str,
+}
+
+impl CountLine {
+    /// Returns a line that waits for its first count.
+    #[must_use]
+    pub fn start(message: &'static str, noun: &'static str) -> Self {
+        let bar = waiting("reading the log");
+        bar.set_prefix(noun);
+        Self { bar, message }
+    }
+
+    /// Shows how many of how many are done.
+    pub fn show(&self, done: u64, total: u64) {
+        if self.bar.length().is_none() {
+            self.bar.disable_steady_tick();
+            self.bar.set_style(style(COUNTING));
+            self.bar.set_message(self.message);
+        }
+        self.bar.set_length(total);
+        self.bar.set_position(done);
+    }
+}
+
+impl Drop for CountLine {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
 impl Drop for ProgressLine {
     fn drop(&mut self) {
         self.clear();
     }
+}
+
+/// Returns a line on stderr of something without a length so far.
+fn waiting(message: &'static str) -> ProgressBar {
+    let bar = match std::io::stderr().is_terminal() {
+        true => ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()),
+        false => ProgressBar::hidden(),
+    };
+    bar.set_style(style(WAITING));
+    bar.set_message(message);
+    bar.enable_steady_tick(TICK);
+    bar
 }
 
 fn phase(state: &JobStatus) -> &'static str {
@@ -120,7 +160,7 @@ mod tests {
 
     #[test]
     fn the_templates_are_well_formed() {
-        for template in [COPYING, WAITING] {
+        for template in [COPYING, COUNTING, WAITING] {
             assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
         }
     }

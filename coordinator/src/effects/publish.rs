@@ -1,6 +1,6 @@
 //! Publishing, in this order: new deletion vectors are checked, the ledger is written, objects
-//! whose evidence is not fresh are described again (I6), the commit is written, then checkpoint
-//! and hints.
+//! whose evidence is not fresh are described again (I6), once no vacuum is about to delete them,
+//! the commit is written, then checkpoint and hints.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,6 +15,7 @@ use deepclone_delta::error::DeltaError;
 use deepclone_delta::io;
 use deepclone_delta::ledger::{LedgerEntry, LedgerWriter};
 use deepclone_delta::sync::{self, CopyObject, PublishResult, finish};
+use deepclone_delta::vacuum::wait_for_batch;
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 
 use super::Context;
@@ -44,6 +45,10 @@ pub async fn publish(
     let target = context.open(Side::Target, &plan.job_spec.target)?;
     sync::check(&target, &plan.work).await.map_err(|error| error.failure())?;
     let doubts = record_and_doubt(context, job, plan, &target).await?;
+    if !doubts.is_empty() {
+        // After the ledger, before the look: a vacuum and this sync do not miss each other.
+        wait_for_batch(&target, &context.clock).await.map_err(|error| error.failure())?;
+    }
     let missing = missing(&target, doubts).await?;
     if !missing.is_empty() {
         let keys: Vec<_> =

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::time::Duration;
 
 use deepclone_coordinator::state::Place;
 use deepclone_proto::v1;
@@ -110,6 +111,46 @@ fn keep_for_an_hour(lake: &Lake, table: &str) {
     let text = fs::read_to_string(&log).unwrap();
     let property = r#""configuration":{"delta.deletedFileRetentionDuration":"interval 1 hour"}"#;
     fs::write(&log, text.replace(r#""configuration":{}"#, property)).unwrap();
+}
+
+/// Writes the notice of a vacuum that runs, before a batch of deletions.
+fn announce(lake: &Lake, batch: u64) {
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_millis();
+    let id = "5b6c9f7c-6a53-4000-8000-000000000000";
+    let notice = format!(r#"{{"id":"{id}","batch":{batch},"time":{now}}}"#);
+    fs::create_dir_all(lake.path("target").join("_deepclone")).unwrap();
+    fs::write(lake.path("target").join("_deepclone/vacuum.json"), notice).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_found_is_looked_at_after_the_batch_of_a_vacuum_that_runs() {
+    let lake = Lake::new();
+    lake.commit("source", 0, &[("x.parquet", b"bytes")]);
+    let mut running = Running::start(&lake, &Place::Private).await;
+    let mut worker = Worker::register(&running, &lake, "w").await;
+    let job = running.create(lake.spec("source", "target")).await.unwrap();
+    let grants = worker.acquire().await.unwrap();
+    let mut outcome = worker.copy(&grants[0]);
+    if let Some(Outcome::Receipt(receipt)) = &mut outcome.outcome {
+        receipt.objects[0].existed = true;
+    }
+    announce(&lake, 1);
+    worker.report(vec![outcome]).await;
+    // The ledger of the sync is there, and the vacuum has not seen it.
+    let ledgers = lake.path("target").join("_deepclone/ledger");
+    while !ledgers.exists() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(lake.versions("target").is_empty(), "it was committed before the batch was over");
+    fs::remove_file(lake.path("target").join("x.parquet")).unwrap();
+    let working = worker.work();
+    announce(&lake, 2);
+    let ended = running.finish(&job.name).await;
+    assert_eq!(ended.state(), State::Succeeded, "{ended:?}");
+    running.embedded.stop().await.unwrap();
+    assert_eq!(working.await.unwrap(), 1);
+    assert!(lake.path("target").join("x.parquet").exists());
 }
 
 /// Runs one sync whose first copy is reported as `elapsed_ms` old and as found or written, and is

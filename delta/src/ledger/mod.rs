@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use deepclone_common::store::table::TableStore;
 use deepclone_core::ids::JobId;
+use object_store::ObjectMeta;
 
 use crate::error::DeltaError;
 use crate::io::{self, ReadBound};
@@ -76,6 +77,44 @@ impl<'a> LedgerWriter<'a> {
     }
 }
 
+/// A file of a ledger in the listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LedgerFile {
+    /// Its key, relative to the table's folder.
+    pub(crate) path: String,
+    /// The folder that it lies in, named by its sync.
+    pub(crate) job: String,
+    /// When it was written, in milliseconds since 1970.
+    pub(crate) modified_ms: i64,
+}
+
+/// Lists the files of all ledgers of the replica.
+///
+/// # Errors
+/// A storage error.
+pub(crate) async fn files(target: &TableStore) -> Result<Vec<LedgerFile>, DeltaError> {
+    let listed = io::list(target, FOLDER, None).await?.into_iter();
+    let file = |(name, meta): (String, ObjectMeta)| LedgerFile {
+        path: format!("{FOLDER}/{name}"),
+        job: name.split('/').next().unwrap_or_default().to_owned(),
+        modified_ms: meta.last_modified.timestamp_millis(),
+    };
+    Ok(listed.map(file).collect())
+}
+
+/// Reads the rows of one file; none when it was removed since the listing.
+///
+/// # Errors
+/// A storage error, or a file that cannot be read: it is named.
+pub(crate) async fn entries(
+    target: &TableStore,
+    path: &str,
+) -> Result<Vec<LedgerEntry>, DeltaError> {
+    let Some(fetched) = io::get(target, path, ReadBound::LOG).await? else { return Ok(Vec::new()) };
+    let path = path.to_owned();
+    io::compute(move || file::decode(&path, fetched.bytes)).await
+}
+
 /// Finds the newest entry of each of these keys in all ledgers of the replica.
 ///
 /// # Errors
@@ -85,12 +124,9 @@ pub async fn read(
     keys: &BTreeSet<String>,
 ) -> Result<BTreeMap<String, LedgerEntry>, DeltaError> {
     let mut newest: BTreeMap<String, LedgerEntry> = BTreeMap::new();
-    for (name, _) in io::list(target, FOLDER, None).await? {
-        let path = format!("{FOLDER}/{name}");
-        // Removed since the listing; without it objects are only read again.
-        let Some(fetched) = io::get(target, &path, ReadBound::LOG).await? else { continue };
-        let entries = io::compute(move || file::decode(&path, fetched.bytes)).await?;
-        for entry in entries {
+    for file in files(target).await? {
+        // Without one that was removed since, objects are only read again.
+        for entry in entries(target, &file.path).await? {
             let is_newer = newest.get(&entry.key).is_none_or(|known| known.seen_ms < entry.seen_ms);
             if is_newer && keys.contains(&entry.key) {
                 newest.insert(entry.key.clone(), entry);

@@ -32,20 +32,8 @@ pub(super) async fn version_at(
     newest: &Snapshot,
     at_ms: i64,
 ) -> Result<u64, DeltaError> {
-    if at_ms >= newest.commit_ms {
-        return Ok(newest.version);
-    }
-    let segment = log::list_whole(table, Some(newest.version)).await?;
-    let oldest = oldest_version(&segment);
-    let in_commit_from = in_commit_from(newest, at_ms);
-    let found = match in_commit_from {
-        Some(Era::InCommit(first)) => {
-            in_commit_at(table, first.max(oldest), newest.version, at_ms).await?
-        }
-        Some(Era::Before(first)) => written_at(&segment, oldest, first, at_ms),
-        None => written_at(&segment, oldest, newest.version + 1, at_ms),
-    };
-    found.ok_or_else(|| {
+    let Held { oldest, at } = held_at(table, newest, at_ms).await?;
+    at.ok_or_else(|| {
         let at = chrono::DateTime::from_timestamp_millis(at_ms)
             .map_or_else(|| at_ms.to_string(), |at| at.to_rfc3339());
         DeltaError::Invalid(format!(
@@ -53,6 +41,44 @@ pub(super) async fn version_at(
             table.uri
         ))
     })
+}
+
+/// Finds the newest version of the table that was committed at or before `at_ms`, or the oldest
+/// one that the log still gives.
+///
+/// # Errors
+/// When the log cannot be listed, or a commit that tells its time cannot be read.
+pub(crate) async fn version_at_or_oldest(
+    table: &TableStore,
+    newest: &Snapshot,
+    at_ms: i64,
+) -> Result<u64, DeltaError> {
+    let Held { oldest, at } = held_at(table, newest, at_ms).await?;
+    Ok(at.unwrap_or(oldest))
+}
+
+/// What a log holds at a time.
+struct Held {
+    /// The oldest version that it gives.
+    oldest: u64,
+    /// The newest version at that time; `None` when the log does not go back so far.
+    at: Option<u64>,
+}
+
+async fn held_at(table: &TableStore, newest: &Snapshot, at_ms: i64) -> Result<Held, DeltaError> {
+    if at_ms >= newest.commit_ms {
+        return Ok(Held { oldest: newest.version, at: Some(newest.version) });
+    }
+    let segment = log::list_whole(table, Some(newest.version)).await?;
+    let oldest = oldest_version(&segment);
+    let at = match in_commit_from(newest, at_ms) {
+        Some(Era::InCommit(first)) => {
+            in_commit_at(table, first.max(oldest), newest.version, at_ms).await?
+        }
+        Some(Era::Before(first)) => written_at(&segment, oldest, first, at_ms),
+        None => written_at(&segment, oldest, newest.version + 1, at_ms),
+    };
+    Ok(Held { oldest, at })
 }
 
 /// Which times decide the version of a point in time.

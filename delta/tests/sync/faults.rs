@@ -34,9 +34,14 @@ pub(crate) struct Watched {
     pub(crate) hidden: Mutex<Hidden>,
     /// Folders that our credentials may not list, and objects that they may not read or delete.
     pub(crate) denied: Mutex<Vec<String>>,
+    /// What somebody else writes just before an object whose key holds a piece.
+    pub(crate) before: Mutex<Option<Before>>,
     /// Where the first listing comes before the newest changes.
     pub(crate) earlier: Mutex<Option<Earlier>>,
 }
+
+/// A piece of the key of an object, and the objects that somebody else writes just before it.
+pub(crate) type Before = (String, Vec<(Path, Vec<u8>)>);
 
 /// A moment before the newest changes; it ends with the second listing.
 #[derive(Debug, Default)]
@@ -61,7 +66,8 @@ impl Watched {
     pub(crate) fn new(inner: Arc<dyn ObjectStore>) -> Arc<Self> {
         let (requests, faults) = (Mutex::default(), Mutex::default());
         let (hidden, denied, earlier) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Arc::new(Self { inner, requests, faults, hidden, denied, earlier })
+        let before = Mutex::default();
+        Arc::new(Self { inner, requests, faults, hidden, denied, before, earlier })
     }
 
     /// The listing without the hidden keys.
@@ -128,6 +134,14 @@ impl ObjectStore for Watched {
         options: PutOptions,
     ) -> Result<PutResult> {
         self.note("PUT", location);
+        let before = self
+            .before
+            .lock()
+            .unwrap()
+            .take_if(|(piece, _)| location.as_ref().contains(piece.as_str()));
+        for (path, bytes) in before.into_iter().flat_map(|(_, puts)| puts) {
+            self.inner.put_opts(&path, bytes.into(), PutOptions::default()).await?;
+        }
         let fault = match options.mode {
             PutMode::Create => self.faults.lock().unwrap().pop(),
             _ => None,

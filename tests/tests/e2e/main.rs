@@ -22,6 +22,7 @@
 //! * `bad_input`  – refusals: one line, the right exit code, nothing written
 //! * `statistics` – bounds by which readers skip files
 //! * `limits`     – what copies may take, changed while they run
+//! * `retention`  – vacuums of replicas, and what is told of a deletion
 //! * `replications` – tables that are kept on a schedule
 //! * `workers`    – workers that do not fit, commands that are interrupted, what logs tell
 //! * `golden`     – real tables of many writers
@@ -54,6 +55,7 @@ mod repairs;
 mod replica;
 mod replications;
 mod requests;
+mod retention;
 mod routes;
 mod secrets;
 mod secure;

@@ -5,6 +5,8 @@
 pub(crate) enum Role {
     Coordinator,
     Worker,
+    /// A vacuum of ours.
+    Vacuum,
 }
 
 /// The chances of one run; none in the calm at its end.
@@ -24,6 +26,8 @@ pub(crate) struct Faults {
     pub(crate) coordinator_death: u64,
     /// A worker dies at a request.
     pub(crate) worker_death: u64,
+    /// A vacuum of ours dies at a request.
+    pub(crate) vacuum_death: u64,
     /// A message between two processes waits for up to a minute.
     pub(crate) network_stall: u64,
     /// A connection between two processes breaks.
@@ -35,6 +39,7 @@ impl Faults {
         match role {
             Role::Coordinator => self.coordinator_death,
             Role::Worker => self.worker_death,
+            Role::Vacuum => self.vacuum_death,
         }
     }
 }

@@ -10,7 +10,7 @@
 //! * [`source`]: source tables and what each of their versions holds.
 //! * [`process`], [`state`], [`network`], [`site`]: coordinators and workers that die, and what
 //!   lies between them.
-//! * [`client`], [`liar`], [`others`]: who else acts.
+//! * [`client`], [`liar`], [`others`], [`vacuum`]: who else acts.
 //! * [`reader`], [`check`]: what a reader of a replica sees, and must.
 //! * [`run`]: one run from start to end.
 
@@ -36,12 +36,13 @@ mod site;
 mod source;
 mod state;
 mod store;
+mod vacuum;
 mod world;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use run::{Ended, run};
+use run::{Ended, Vacuums, run};
 
 /// Seeds of the gate: a few of each kind.
 const FIXED: Range<u64> = 0..40;
@@ -72,7 +73,7 @@ fn a_replica_shows_one_version_of_its_source_whatever_goes_wrong() {
     let (mut requests, mut commits) = (0, 0);
     for seed in seeds {
         let Ended { kind, violations, requests: more, commits: checked, ends: ended, .. } =
-            run(seed, is_told);
+            run(seed, Vacuums::OfOthers, is_told);
         requests += more;
         commits += checked;
         for (end, count) in ended {
@@ -88,9 +89,28 @@ fn a_replica_shows_one_version_of_its_source_whatever_goes_wrong() {
 }
 
 #[test]
+fn syncs_and_a_vacuum_of_ours_at_once_lose_nothing() {
+    let (seeds, is_told) = seeds();
+    let mut failed = Vec::new();
+    let (mut deleted, mut commits) = (0, 0);
+    for seed in seeds {
+        let ended = run(seed, Vacuums::Ours, is_told);
+        deleted += ended.vacuumed;
+        commits += ended.commits;
+        if let Some(first) = ended.violations.first() {
+            eprintln!("failed: {:?} DEEPCLONE_SEED={seed}: {first}", ended.kind);
+            failed.push(seed);
+        }
+    }
+    eprintln!("{commits} commits checked, {deleted} objects deleted");
+    assert!(failed.is_empty(), "failed seeds: {failed:?}");
+    assert!(deleted > 0);
+}
+
+#[test]
 fn a_seed_goes_the_same_way_twice() {
     for seed in 0..8 {
-        let (one, other) = (run(seed, false), run(seed, false));
+        let (one, other) = (run(seed, Vacuums::Ours, false), run(seed, Vacuums::Ours, false));
         assert_eq!(one.trace, other.trace, "{:?}, seed {seed}", one.kind);
     }
 }

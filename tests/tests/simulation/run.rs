@@ -18,7 +18,7 @@ use crate::random::Random;
 use crate::scenario::{Kind, Order, Scenario};
 use crate::source::{Place, Source};
 use crate::world::{Parts, World};
-use crate::{check, liar, others, site};
+use crate::{check, liar, others, site, vacuum};
 
 /// How long jobs may take once nothing goes wrong any more.
 const CALM_MAX: Duration = Duration::from_secs(4 * 3_600);
@@ -31,17 +31,26 @@ pub(crate) struct Ended {
     pub(crate) trace: u64,
     pub(crate) requests: u64,
     pub(crate) commits: u64,
+    /// Objects that vacuums of ours deleted.
+    pub(crate) vacuumed: u64,
     pub(crate) violations: Vec<String>,
     /// How the jobs ended, by reason.
     pub(crate) ends: BTreeMap<String, u64>,
 }
 
+/// Whose vacuums run beside the syncs, if the scenario has any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Vacuums {
+    OfOthers,
+    Ours,
+}
+
 /// Runs a seed in a runtime of its own, whose time is the simulation's.
-pub(crate) fn run(seed: u64, is_told: bool) -> Ended {
+pub(crate) fn run(seed: u64, vacuums: Vacuums, is_told: bool) -> Ended {
     random::seed(seed);
     let mut builder = Builder::new_current_thread();
     let runtime = builder.enable_time().start_paused(true).build().unwrap();
-    let ended = runtime.block_on(Simulation::of(seed, is_told));
+    let ended = runtime.block_on(Simulation::of(seed, vacuums, is_told));
     drop(runtime);
     random::unseed();
     ended
@@ -55,9 +64,13 @@ struct Simulation {
 }
 
 impl Simulation {
-    async fn of(seed: u64, is_told: bool) -> Ended {
+    async fn of(seed: u64, vacuums: Vacuums, is_told: bool) -> Ended {
         let mut random = Random::new(seed);
-        let scenario = Arc::new(Scenario::new(seed, &mut random));
+        let scenario = Scenario::new(seed, &mut random);
+        let scenario = Arc::new(match vacuums {
+            Vacuums::OfOthers => scenario,
+            Vacuums::Ours => scenario.with_own_vacuums(seed),
+        });
         let world = Arc::new(World::new(random, &scenario, is_told));
         let networks = (0..scenario.sites).map(|_| Network::new(Arc::clone(&world))).collect();
         let mut simulation = Self { world, scenario, networks, ends: BTreeMap::new() };
@@ -75,6 +88,7 @@ impl Simulation {
             trace: parts.clouds.trace(),
             requests: parts.requests,
             commits: parts.replicas.checked,
+            vacuumed: parts.vacuumed,
             violations: std::mem::take(&mut parts.clouds.violations),
             ends,
         }
@@ -118,6 +132,16 @@ impl Simulation {
         self.start_sites();
         let trouble = CancellationToken::new();
         others::start(&self.world, &self.scenario, &trouble);
+        if let Some(every_ms) = self.scenario.own_vacuum_every_ms {
+            let kept = vacuum::Keeping {
+                retention_seconds: self.scenario.styles[0].retention_seconds,
+                breaks_time_travel: every_ms.is_multiple_of(2_000),
+            };
+            for target in ["t", "u"] {
+                let (world, until) = (Arc::clone(&self.world), trouble.clone());
+                tokio::spawn(vacuum::repeat(world, target, (every_ms, kept), until));
+            }
+        }
         if self.scenario.has_liar {
             let (world, network) = (Arc::clone(&self.world), self.networks[0].clone());
             tokio::spawn(liar::lie(world, network, trouble.clone()));

@@ -70,6 +70,8 @@ pub(crate) struct Scenario {
     pub(crate) commit_every_ms: u64,
     /// Between two VACUUMs of the replicas.
     pub(crate) vacuum_every_ms: Option<u64>,
+    /// Between two vacuums of ours.
+    pub(crate) own_vacuum_every_ms: Option<u64>,
     /// Between two commits of somebody else at a target.
     pub(crate) foreign_every_ms: Option<u64>,
     /// Between two outages of a whole bucket.
@@ -104,6 +106,7 @@ impl Scenario {
             until_ms: random.within(120..if kind == Kind::Evidence { 1_000 } else { 400 }) * 1_000,
             commit_every_ms: random.within(3..40) * 1_000,
             vacuum_every_ms: None,
+            own_vacuum_every_ms: None,
             foreign_every_ms: None,
             outage_every_ms: None,
             source_kept_ms: match is(&[Kind::Calm, Kind::Stores, Kind::Liar]) {
@@ -130,6 +133,14 @@ impl Scenario {
         }
         scenario.orders = scenario.draw_orders(random);
         scenario
+    }
+
+    /// Lets vacuums of ours run in place of everybody else's.
+    pub(crate) fn with_own_vacuums(mut self, seed: u64) -> Self {
+        self.vacuum_every_ms = None;
+        self.own_vacuum_every_ms = Some(5_000 + seed % 7 * 5_000);
+        self.faults.vacuum_death = seed % 5 * 3;
+        self
     }
 
     fn draw_orders(&self, random: &mut Random) -> Vec<Order> {

@@ -32,6 +32,8 @@ pub(crate) struct Parts {
     /// Whole buckets that do not answer, and until when.
     pub(crate) outages: BTreeMap<&'static str, i64>,
     pub(crate) requests: u64,
+    /// Objects that vacuums of ours deleted.
+    pub(crate) vacuumed: u64,
     /// Multipart uploads by their ids; `None` once one is over.
     pub(crate) uploads: BTreeMap<String, Option<Received>>,
 }
@@ -56,6 +58,7 @@ impl World {
             replicas: Replicas::default(),
             outages: BTreeMap::new(),
             requests: 0,
+            vacuumed: 0,
             uploads: BTreeMap::new(),
         };
         Self { clock, parts: Mutex::new(parts) }
