@@ -1,0 +1,19 @@
+//! Which alerts a receiver is told, and when: one for each cause while it lasts, and one when it
+//! is over.
+//!
+//! Flow: what is so now ([`Sightings`]) → the [`AlertBook`] of a receiver → the next
+//! [`AlertNotice`] → it is told → the book forgets the cause, or waits for its end.
+//!
+//! * `cause`: what an alert is about, and what is known of it.
+//! * `notice`: what a receiver is told, with an id that repeats of it share.
+//! * `book`: what a receiver was told, and what it is to be told next.
+
+mod book;
+mod cause;
+mod notice;
+#[cfg(test)]
+mod tests;
+
+pub use book::{AlertBook, AlertPolicy, AlertRecord};
+pub use cause::{AlertCause, AlertDetail, AlertKind, Sightings};
+pub use notice::{AlertNotice, AlertPhase};
