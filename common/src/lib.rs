@@ -3,7 +3,8 @@
 //! Layout:
 //!
 //! * [`config`]: `deepclone.toml`, one form for all three binaries.
-//! * [`lineage_settings`], [`webhook_settings`]: who is told what becomes of syncs; [`post`] sends it.
+//! * [`lineage_settings`], [`webhook_settings`]: who is told what becomes of syncs; [`post`] sends
+//!   it.
 //! * [`prices`]: a table of prices in a file.
 //! * [`secret`]: a value that never prints.
 //! * [`connections`]: names and URIs → stores; the only place that reads credentials.
@@ -31,8 +32,8 @@ pub mod connections;
 pub mod dial;
 pub mod hangup;
 pub mod http;
-pub mod listener;
 pub mod lineage_settings;
+pub mod listener;
 pub mod local_folder;
 pub mod metrics;
 pub mod panics;

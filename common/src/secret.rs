@@ -23,8 +23,7 @@ pub fn one_of(
         (Some(_), Some(_)) => Err(format!("write {key} or {key}_file, not both")),
         (value, None) => Ok(value),
         (None, Some(path)) => {
-            let failed =
-                |error| format!("{key}_file {} cannot be read: {error}", path.display());
+            let failed = |error| format!("{key}_file {} cannot be read: {error}", path.display());
             let text = std::fs::read_to_string(path).map_err(failed)?;
             Ok(Some(Secret::new(text.trim())))
         }

@@ -19,9 +19,9 @@ use crate::secret::{SECRET_BYTES_MIN, Secret, one_of};
 
 /// How long a cause lasts before it is told, and is gone before it is over, where nothing is said.
 const HOLD: Duration = Duration::from_secs(60);
-/// The longest hold.
+/// A hold above this is taken for a mistake.
 const HOLD_MAX: Duration = Duration::from_secs(24 * 3_600);
-/// The longest name.
+/// Names stand in logs and in labels of metrics.
 const NAME_BYTES_MAX: usize = 64;
 /// The name of the event that a cause is over.
 const RECOVERED: &str = "recovered";
@@ -88,7 +88,7 @@ pub struct QuietHours {
     pub time_zone: String,
 }
 
-/// One receiver, checked.
+/// A receiver of alerts whose settings make sense.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Webhook {
     /// What it is called.
@@ -207,7 +207,8 @@ impl QuietHours {
         let days: Days = days.parse().map_err(|error| of_it(format!("{error}")))?;
         let no_zone = || of_it(format!("{time_zone:?} is no time zone: write Europe/Berlin"));
         let zone = Zone::of_name(time_zone).ok_or_else(no_zone)?;
-        Window::new(WindowKind::Deny, days, from, to, zone).map_err(|error| of_it(error.to_string()))
+        Window::new(WindowKind::Deny, days, from, to, zone)
+            .map_err(|error| of_it(error.to_string()))
     }
 }
 
@@ -233,7 +234,9 @@ mod tests {
         secret = "hunter2-hunter2-hunter2"
         events = ["sync_failed", "diverged", "recovered"]
         hold = "5m"
-        quiet_hours = [{ days = "mon-fri", from = "22:00", to = "07:00", time_zone = "Europe/Berlin" }]
+        quiet_hours = [
+            { days = "mon-fri", from = "22:00", to = "07:00", time_zone = "Europe/Berlin" },
+        ]
         [[webhooks]]
         name = "chat"
         url = "https://hooks.slack.com/services/hunter2"
@@ -261,7 +264,8 @@ mod tests {
         let with = |keys: &str| {
             let base = "[[webhooks]]\nname = \"a\"\n";
             let rest = ["url = \"https://a/\"\n", "secret = \"0123456789abcdef\"\n"];
-            let missing = rest.iter().filter(|line| !keys.contains(line.split(' ').next().unwrap()));
+            let missing =
+                rest.iter().filter(|line| !keys.contains(line.split(' ').next().unwrap()));
             format!("{base}{keys}\n{}", missing.copied().collect::<String>())
         };
         for (keys, part) in [

@@ -39,11 +39,7 @@ mod tests {
             ("s3a://lake/sales/", "s3://lake", "sales"),
             ("s3://lake", "s3://lake", "/"),
             ("gs://lake/a%20b", "gs://lake", "a b"),
-            (
-                "abfss://c@acct.dfs.core.windows.net/t",
-                "abfss://c@acct.dfs.core.windows.net",
-                "t",
-            ),
+            ("abfss://c@acct.dfs.core.windows.net/t", "abfss://c@acct.dfs.core.windows.net", "t"),
             ("abfss://c@acct.blob.core.windows.net/t", "abfss://c@acct.dfs.core.windows.net", "t"),
             ("az://c/t", "az://c", "t"),
             ("file:///data/my%20lake/t", "file", "/data/my lake/t"),

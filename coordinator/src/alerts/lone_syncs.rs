@@ -44,7 +44,7 @@ impl LoneSyncs {
         self.failing.insert(target, (cause, detail));
     }
 
-    /// Adds what fails.
+    /// Adds the targets whose newest sync failed.
     pub(super) fn add_to(&self, found: &mut Sightings) {
         found.present.extend(self.failing.values().cloned());
     }

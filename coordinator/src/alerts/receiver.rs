@@ -38,7 +38,7 @@ pub(super) struct KeptIn {
     pub(super) clock: Clock,
 }
 
-/// Who is told.
+/// One of the webhooks, with what it was told.
 pub(super) struct Receiver {
     name: String,
     channel: MessageChannel,
@@ -78,8 +78,7 @@ impl MessageChannel {
         let body = body.to_string();
         let signed = self.secret.as_ref().map(|secret| signed(secret, now, &body));
         let headers = signed.into_iter().flatten();
-        let headers: Vec<_> =
-            headers.map(|(name, value)| (name, Secret::new(value))).collect();
+        let headers: Vec<_> = headers.map(|(name, value)| (name, Secret::new(value))).collect();
         self.poster.post(&headers, body).await
     }
 }

@@ -5,9 +5,7 @@ use deepclone_core::machine::{End, Fact};
 use deepclone_core::unix_time::UnixTime;
 
 use super::owner::Driver;
-use crate::lineage::moment::{
-    LineageMoment, LineageSubject, SyncMoment, SyncStep, SyncWritten,
-};
+use crate::lineage::moment::{LineageMoment, LineageSubject, SyncMoment, SyncStep, SyncWritten};
 use crate::observers::LoneEnd;
 use crate::state::Entry;
 

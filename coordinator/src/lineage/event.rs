@@ -29,7 +29,11 @@ pub fn run_event(namespace: &str, moment: &LineageMoment) -> Value {
             let event = sync_event(namespace, moment.at, sync);
             // Counting what is written needs no memory, but a text is needed to send it anyway.
             if sync.schema.is_some() && event.to_string().len() > LINEAGE_EVENT_BYTES_MAX {
-                return sync_event(namespace, moment.at, &SyncMoment { schema: None, ..sync.clone() });
+                return sync_event(
+                    namespace,
+                    moment.at,
+                    &SyncMoment { schema: None, ..sync.clone() },
+                );
             }
             event
         }
@@ -63,10 +67,14 @@ fn sync_event(namespace: &str, at: UnixTime, sync: &SyncMoment) -> Value {
     let input = dataset(&source.uri, columns, sync.source_version);
     let mut output = dataset(&target.uri, columns.filter(|_| written.is_some()), replica_version);
     if let Some(written) = written {
-        let statistics = facet("OutputStatisticsOutputDatasetFacet", "1-0-2", json!({
-            "size": written.bytes,
-            "fileCount": written.files,
-        }));
+        let statistics = facet(
+            "OutputStatisticsOutputDatasetFacet",
+            "1-0-2",
+            json!({
+                "size": written.bytes,
+                "fileCount": written.files,
+            }),
+        );
         output["outputFacets"] = json!({"outputStatistics": statistics});
     }
     json!({
@@ -105,11 +113,15 @@ fn round_event(namespace: &str, at: UnixTime, round: &RoundMoment) -> Value {
 }
 
 fn job(namespace: &str, name: &str, kind: &str) -> Value {
-    let facet = facet("JobTypeJobFacet", "2-0-4", json!({
-        "processingType": "BATCH",
-        "integration": "DEEPCLONE",
-        "jobType": kind,
-    }));
+    let facet = facet(
+        "JobTypeJobFacet",
+        "2-0-4",
+        json!({
+            "processingType": "BATCH",
+            "integration": "DEEPCLONE",
+            "jobType": kind,
+        }),
+    );
     json!({"namespace": namespace, "name": name, "facets": {"jobType": facet}})
 }
 

@@ -38,9 +38,8 @@ impl Lineage {
         let Some(LineageTarget { namespace, address, file }) = target else {
             return Ok(Self::default());
         };
-        let invalid = |what: String| {
-            Failure::new(Reason::InvalidArgument, format!("lineage: {what}"))
-        };
+        let invalid =
+            |what: String| Failure::new(Reason::InvalidArgument, format!("lineage: {what}"));
         let mut sinks = Vec::new();
         let mut queue = |name: &'static str| {
             let (sender, waiting) = mpsc::channel(LINEAGE_EVENTS_WAITING_MAX);

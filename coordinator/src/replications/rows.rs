@@ -17,8 +17,8 @@ use super::kept::{KeptTable, Times};
 use super::lag_history::{LagBlock, LagHistory};
 use super::view::RoundView;
 use crate::state::{
-    ALERT_ROWS, ReplicationRow, RowChange, RowKey, StateError, decode_replication, decode_shared_budget,
-    encode_replication, encode_shared_budget,
+    ALERT_ROWS, ReplicationRow, RowChange, RowKey, StateError, decode_replication,
+    decode_shared_budget, encode_replication, encode_shared_budget,
 };
 
 /// The kind of the rows that hold declarations.

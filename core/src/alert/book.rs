@@ -7,10 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
-use super::cause::{AlertCause, AlertDetail, AlertKind, Sightings};
-use super::notice::{AlertNotice, AlertPhase};
+use super::cause::{AlertCause, AlertKind, Sightings};
+use super::notice::AlertNotice;
+use super::record::{AlertPhase, AlertRecord};
 use crate::calendar::windows::Windows;
 use crate::limits::ALERTS_PER_RECEIVER_MAX;
 use crate::unix_time::UnixTime;
@@ -25,18 +24,6 @@ pub struct AlertPolicy {
     pub hold: Duration,
     /// Nothing is told while these are closed.
     pub open: Windows,
-}
-
-/// What is known of one cause.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AlertRecord {
-    pub cause: AlertCause,
-    pub detail: AlertDetail,
-    /// When it was first seen.
-    pub since: UnixTime,
-    pub is_told: bool,
-    /// Since when it is not seen any more; `None` while it lasts.
-    pub gone_since: Option<UnixTime>,
 }
 
 /// The causes that one receiver is, or is to be, told of.
@@ -104,7 +91,8 @@ impl AlertBook {
         is_open.then(|| AlertNotice { phase, record: record.clone() })
     }
 
-    /// Notes that a notice was told, or is given up. Returns what is kept of its cause, if anything.
+    /// Notes that a notice was told, or is given up. Returns what is to be kept of its cause, if
+    /// anything.
     pub fn told(&mut self, notice: &AlertNotice) -> Option<&AlertRecord> {
         let cause = &notice.record.cause;
         match notice.phase {
@@ -117,20 +105,6 @@ impl AlertBook {
                 self.records.remove(cause);
                 None
             }
-        }
-    }
-}
-
-impl AlertRecord {
-    fn is_over(&self, now: UnixTime, hold: Duration) -> bool {
-        self.gone_since.is_some_and(|since| now.since(since) >= hold)
-    }
-
-    fn phase_due(&self, now: UnixTime, hold: Duration) -> Option<AlertPhase> {
-        match (self.is_told, self.gone_since) {
-            (false, None) if now.since(self.since) >= hold => Some(AlertPhase::Raised),
-            (true, Some(_)) if self.is_over(now, hold) => Some(AlertPhase::Recovered),
-            _ => None,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-/// What happened.
+/// What a receiver may want to be told of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AlertKind {
@@ -72,9 +72,8 @@ impl Sightings {
     /// for another reason.
     #[must_use]
     pub fn may_last(&self, cause: &AlertCause) -> bool {
-        let is_alike = |other: &AlertCause| {
-            other.kind == cause.kind && other.subject == cause.subject
-        };
+        let is_alike =
+            |other: &AlertCause| other.kind == cause.kind && other.subject == cause.subject;
         self.unsettled.contains(&(cause.kind, cause.subject.clone()))
             || self.present.keys().any(is_alike)
     }

@@ -4,17 +4,10 @@ use std::fmt::Write as _;
 
 use sha2::{Digest as _, Sha256};
 
-use super::book::AlertRecord;
+use super::record::{AlertPhase, AlertRecord};
 
 /// Bytes of an id: as many as a UUID has.
 const ID_BYTES: usize = 16;
-
-/// Whether a cause begins or ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum AlertPhase {
-    Raised,
-    Recovered,
-}
 
 /// One message about a cause.
 #[derive(Clone, Debug, PartialEq, Eq)]

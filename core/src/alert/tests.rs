@@ -11,7 +11,7 @@ use crate::limits::ALERTS_PER_RECEIVER_MAX;
 use crate::unix_time::UnixTime;
 
 const MINUTE_MS: i64 = 60_000;
-/// 2026-11-27T12:00Z, a Friday.
+/// The time at which each play begins: 2026-11-27T12:00Z, a Friday.
 const NOON: i64 = 1_795_780_800_000;
 
 fn policy(hold_minutes: u64) -> AlertPolicy {
@@ -90,12 +90,7 @@ fn a_cause_is_told_once_and_its_end_once() {
         (1, "xx????..", &["1 sync_failed S", "7 recovered S"]),
         (0, "?x?.", &["1 sync_failed S", "3 recovered S"]),
         // Another reason is another cause, and none is over while the same fails for one.
-        (0, "xbyyy.", &[
-            "0 sync_failed S",
-            "1 sync_failed P",
-            "5 recovered S",
-            "5 recovered P",
-        ]),
+        (0, "xbyyy.", &["0 sync_failed S", "1 sync_failed P", "5 recovered S", "5 recovered P"]),
     ];
     for (hold, minutes, expected) in cases {
         assert_eq!(play(policy(*hold), minutes), *expected, "{hold} {minutes}");
