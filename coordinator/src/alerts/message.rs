@@ -1,7 +1,10 @@
 //! A notice → the body that a receiver is sent: pure.
 
 use deepclone_common::store::redact::redact_line;
-use deepclone_core::alert::{AlertNotice, AlertPhase, AlertRecord};
+use deepclone_common::webhook_settings::WebhookFormat;
+use deepclone_core::alert::{
+    AlertCause, AlertDetail, AlertKind, AlertNotice, AlertPhase, AlertRecord,
+};
 use deepclone_core::unix_time::UnixTime;
 use serde_json::{Value, json};
 
@@ -50,6 +53,25 @@ pub fn slack(notice: &AlertNotice) -> Value {
         text += &format!("\nowner: {}", escaped(&detail.owner));
     }
     json!({"text": text})
+}
+
+/// Returns what a receiver is sent to see whether messages arrive.
+#[must_use]
+pub fn trial(webhook: &str, format: WebhookFormat, now: UnixTime) -> Value {
+    let summary = format!("this is a trial of the webhook {webhook}");
+    if format == WebhookFormat::Slack {
+        return json!({"text": format!("*test* {summary}")});
+    }
+    let cause = AlertCause {
+        kind: AlertKind::SyncFailed,
+        subject: webhook.to_owned(),
+        reason: String::new(),
+    };
+    let detail = AlertDetail { summary, ..AlertDetail::default() };
+    let record = AlertRecord { cause, detail, since: now, is_told: false, gone_since: None };
+    let mut body = generic(&AlertNotice { phase: AlertPhase::Raised, record }, 1, now);
+    (body["event"], body["kind"]) = (json!("test"), json!("test"));
+    body
 }
 
 fn is_over(notice: &AlertNotice) -> bool {

@@ -17,4 +17,5 @@ pub mod signature;
 mod tests;
 pub mod watch;
 
+pub use receiver::try_webhook;
 pub use watch::{Alerts, PlannedAlerts};

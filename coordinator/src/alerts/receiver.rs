@@ -13,7 +13,7 @@ use deepclone_core::unix_time::UnixTime;
 use tokio::sync::watch;
 
 use super::kept;
-use super::message::{generic, slack};
+use super::message::{generic, slack, trial};
 use super::signature::signed;
 use crate::state::{RowChange, Store};
 
@@ -56,6 +56,16 @@ pub(super) struct MessageChannel {
     secret: Option<Secret>,
 }
 
+/// Sends one message that says that it is a trial.
+///
+/// # Errors
+/// Why it was not taken; no secret is shown.
+pub async fn try_webhook(webhook: &Webhook, now: UnixTime) -> Result<(), String> {
+    let channel = MessageChannel::new(webhook)?;
+    let body = trial(&webhook.name, webhook.format, now).to_string();
+    channel.send_body(body, now).await.map_err(|error| error.to_string())
+}
+
 impl MessageChannel {
     /// # Errors
     /// The client cannot be made.
@@ -75,7 +85,10 @@ impl MessageChannel {
             WebhookFormat::Generic => generic(notice, attempt, now),
             WebhookFormat::Slack => slack(notice),
         };
-        let body = body.to_string();
+        self.send_body(body.to_string(), now).await
+    }
+
+    async fn send_body(&self, body: String, now: UnixTime) -> Result<(), PostError> {
         let signed = self.secret.as_ref().map(|secret| signed(secret, now, &body));
         let headers = signed.into_iter().flatten();
         let headers: Vec<_> = headers.map(|(name, value)| (name, Secret::new(value))).collect();
