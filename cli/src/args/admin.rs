@@ -27,7 +27,7 @@ pub enum AdminCommand {
 /// The arguments of `admin test-webhook`.
 #[derive(Clone, Debug, Args)]
 pub struct TestWebhookArguments {
-    /// The webhook's name
+    /// The name of the webhook, as its section of the configuration has it
     #[arg(value_name = "NAME")]
     pub name: String,
 }

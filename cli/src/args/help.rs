@@ -216,7 +216,8 @@ pub const ADMIN_TEST_WEBHOOK: &str = "\
 Examples:
   deepclone admin test-webhook oncall --config /etc/deepclone/deepclone.toml
 
-The message has the event `test`, and is signed as any other. It is sent once, also in quiet hours.";
+The message has the event `test`, and is signed as any other. It is sent once, also in quiet
+hours.";
 
 /// The end of `deepclone admin purge --help`.
 pub const ADMIN_PURGE: &str = "\

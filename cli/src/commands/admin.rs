@@ -69,9 +69,7 @@ async fn test_webhook(name: &str, context: &CommandContext) -> Result<CommandOut
     let Some(webhook) = all.iter().find(|webhook| webhook.name == name) else {
         let names: Vec<&str> = all.iter().map(|webhook| &*webhook.name).collect();
         let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-        return Err(invalid(&format!(
-            "there is no webhook {name:?} in the configuration: {names}"
-        )));
+        return Err(invalid(format!("there is no webhook {name:?} in the configuration: {names}")));
     };
     let sent = try_webhook(webhook, UnixTime(Clock::System.now_ms())).await;
     sent.map_err(|why| {

@@ -1,4 +1,5 @@
-//! The answers of `admin`: what is wrong with a database, its copy, and what was dropped of it; a webhook that was tried.
+//! The answers of `admin`: what is wrong with a database, its copy, and what was dropped of it; a
+//! webhook that was tried.
 
 use std::path::Path;
 

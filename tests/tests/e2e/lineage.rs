@@ -12,7 +12,15 @@ use serde_json::{Value, json};
 use crate::place::Place;
 use crate::table;
 
-const NESTED: &str = r#"[{\"name\":\"id\",\"type\":\"long\",\"metadata\":{\"comment\":\"key\"}},{\"name\":\"lines\",\"type\":{\"type\":\"array\",\"elementType\":{\"type\":\"struct\",\"fields\":[{\"name\":\"sku\",\"type\":\"string\",\"metadata\":{}}]},\"containsNull\":true},\"metadata\":{}},{\"name\":\"tags\",\"type\":{\"type\":\"map\",\"keyType\":\"string\",\"valueType\":\"date\",\"valueContainsNull\":true},\"metadata\":{}}]"#;
+/// Columns within columns, as a log has them.
+const NESTED: &str = concat!(
+    r#"[{\"name\":\"id\",\"type\":\"long\",\"metadata\":{\"comment\":\"key\"}},"#,
+    r#"{\"name\":\"lines\",\"type\":{\"type\":\"array\",\"elementType\":{\"type\":\"struct\","#,
+    r#"\"fields\":[{\"name\":\"sku\",\"type\":\"string\",\"metadata\":{}}]},"#,
+    r#"\"containsNull\":true},\"metadata\":{}},"#,
+    r#"{\"name\":\"tags\",\"type\":{\"type\":\"map\",\"keyType\":\"string\","#,
+    r#"\"valueType\":\"date\",\"valueContainsNull\":true},\"metadata\":{}}]"#,
+);
 const KEY: &str = "hunter2-of-lineage";
 
 /// A table of three files with columns in columns.
