@@ -7,7 +7,9 @@ use deepclone_common::metrics::labelled::Counters;
 use deepclone_common::post::{PostError, Poster, pause_after};
 use deepclone_common::secret::Secret;
 use deepclone_common::webhook_settings::{Webhook, WebhookFormat};
-use deepclone_core::alert::{AlertBook, AlertNotice, AlertPhase, AlertRecord, Sightings};
+use deepclone_core::alert::{
+    AlertBook, AlertNotice, AlertPhase, AlertRecord, BookChanges, Sightings,
+};
 use deepclone_core::ids::Epoch;
 use deepclone_core::unix_time::UnixTime;
 use tokio::sync::watch;
@@ -132,15 +134,16 @@ impl Receiver {
 
     async fn look(&mut self, seen: &mut SeenNews) {
         let Some(seen) = seen.borrow_and_update().clone() else { return };
-        let (forgotten, dropped) = self.book.observe(seen.at, &seen.sightings);
+        let BookChanges { kept, forgotten, dropped } = self.book.observe(seen.at, &seen.sightings);
         if dropped > self.dropped {
             self.count("dropped", (dropped - self.dropped) as u64);
             tracing::warn!(webhook = self.name, dropped, "alerts are not told: there are too many");
         }
         self.dropped = dropped;
-        let gone: Vec<RowChange> =
-            forgotten.iter().map(|cause| kept::gone(&self.name, cause)).collect();
-        self.keep(&gone).await;
+        let kept = kept.iter().map(|record| kept::kept(&self.name, record));
+        let gone = forgotten.iter().map(|cause| kept::gone(&self.name, cause));
+        let changes: Vec<RowChange> = kept.chain(gone).collect();
+        self.keep(&changes).await;
     }
 
     /// Sends a notice until it is taken, or given up. That it is sent is kept before, and that it

@@ -75,7 +75,8 @@ impl PlannedAlerts {
             return Ok(Alerts { _tasks: tasks });
         }
         let mut lone_syncs = LoneSyncs::default();
-        for record in kept.values().flatten() {
+        let lasts = |record: &&AlertRecord| record.gone_since.is_none();
+        for record in kept.values().flatten().filter(lasts) {
             lone_syncs.recall(record.cause.clone(), record.detail.clone());
         }
         let (show, seen) = watch::channel(None);

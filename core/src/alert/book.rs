@@ -26,6 +26,17 @@ pub struct AlertPolicy {
     pub open: Windows,
 }
 
+/// What becomes of a book by what is seen, for whoever keeps it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BookChanges {
+    /// Causes that were told and are not seen any more, or are again.
+    pub kept: Vec<AlertRecord>,
+    /// Causes that are forgotten without a word.
+    pub forgotten: Vec<AlertCause>,
+    /// How many causes there are no places for.
+    pub dropped: usize,
+}
+
 /// The causes that one receiver is, or is to be, told of.
 #[derive(Clone, Debug)]
 pub struct AlertBook {
@@ -42,16 +53,14 @@ impl AlertBook {
         Self { policy, records }
     }
 
-    /// Takes what is so now. Returns the causes that are forgotten without a word, and how many
-    /// there are no places for.
-    pub fn observe(&mut self, now: UnixTime, seen: &Sightings) -> (Vec<AlertCause>, usize) {
-        let mut dropped = 0;
+    /// Takes what is so now.
+    pub fn observe(&mut self, now: UnixTime, seen: &Sightings) -> BookChanges {
+        let mut changes = BookChanges::default();
         for (cause, detail) in &seen.present {
             if !self.policy.kinds.contains(&cause.kind) {
                 continue;
             }
             if let Some(record) = self.records.get_mut(cause) {
-                record.gone_since = None;
                 record.detail = detail.clone();
             } else if self.records.len() < ALERTS_PER_RECEIVER_MAX {
                 let (cause, detail) = (cause.clone(), detail.clone());
@@ -59,26 +68,25 @@ impl AlertBook {
                     AlertRecord { cause, detail, since: now, is_told: false, gone_since: None };
                 self.records.insert(record.cause.clone(), record);
             } else {
-                dropped += 1;
+                changes.dropped += 1;
             }
         }
         for record in self.records.values_mut() {
-            if !seen.present.contains_key(&record.cause) {
-                match seen.may_last(&record.cause) {
-                    true => record.gone_since = None,
-                    false => _ = record.gone_since.get_or_insert(now),
-                }
+            let lasts = seen.present.contains_key(&record.cause) || seen.may_last(&record.cause);
+            if lasts == record.gone_since.is_some() {
+                record.gone_since = (!lasts).then_some(now);
+                changes.kept.extend(record.is_told.then(|| record.clone()));
             }
         }
         let (hold, tells) = (self.policy.hold, self.policy.tells_recovery);
         let is_forgotten =
             |record: &AlertRecord| record.is_over(now, hold) && !(record.is_told && tells);
         let over = self.records.values().filter(|record| is_forgotten(record));
-        let over: Vec<AlertCause> = over.map(|record| record.cause.clone()).collect();
-        for cause in &over {
+        changes.forgotten = over.map(|record| record.cause.clone()).collect();
+        for cause in &changes.forgotten {
             self.records.remove(cause);
         }
-        (over, dropped)
+        changes
     }
 
     /// Returns what the receiver is to be told now; of several, what began first.

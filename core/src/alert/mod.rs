@@ -16,7 +16,7 @@ mod record;
 #[cfg(test)]
 mod tests;
 
-pub use book::{AlertBook, AlertPolicy};
+pub use book::{AlertBook, AlertPolicy, BookChanges};
 pub use cause::{AlertCause, AlertDetail, AlertKind, Sightings};
 pub use notice::AlertNotice;
 pub use record::{AlertPhase, AlertRecord};
