@@ -323,6 +323,8 @@ pub const ALERTS_PER_RECEIVER_MAX: usize = 1_000;
 pub const ALERT_TABLES_MAX: usize = 20;
 /// Events of lineage that wait for their receiver; further ones are counted, and dropped.
 pub const LINEAGE_EVENTS_WAITING_MAX: usize = 1_024;
+/// Bytes of schemas in the events that wait; further events go without theirs.
+pub const LINEAGE_SCHEMA_BYTES_WAITING_MAX: usize = 64 << 20;
 /// Bytes of an event of lineage; a larger one goes without its schemas.
 pub const LINEAGE_EVENT_BYTES_MAX: usize = 1 << 20;
 

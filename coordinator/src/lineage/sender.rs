@@ -1,7 +1,7 @@
 //! The queue of events: whoever tells of a moment never waits for its receiver.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use deepclone_common::lineage_settings::LineageTarget;
@@ -14,11 +14,14 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::moment::LineageMoment;
 use super::sink::{FileSink, HttpSink, Waiting, serve_file, serve_http};
+use super::waiting::WaitingMoment;
 
 /// Takes moments, and has their events sent; cheap to clone. The default takes none.
 #[derive(Clone, Debug, Default)]
 pub struct Lineage {
     sinks: Arc<Vec<SinkQueue>>,
+    /// Bytes of schemas in what waits.
+    waiting_bytes: Arc<AtomicUsize>,
 }
 
 #[derive(Debug)]
@@ -57,7 +60,7 @@ impl Lineage {
             let sink = HttpSink::new(poster, key.as_ref(), &namespace, events);
             tokio::spawn(serve_http(sink, queue("http")));
         }
-        Ok(Self { sinks: Arc::new(sinks) })
+        Ok(Self { sinks: Arc::new(sinks), waiting_bytes: Arc::default() })
     }
 
     /// Returns whether anybody takes events.
@@ -68,7 +71,10 @@ impl Lineage {
 
     /// Has the event of a moment sent. One for which there is no room is counted and dropped.
     pub fn tell(&self, moment: LineageMoment) {
-        let moment = Arc::new(moment);
+        if !self.is_wanted() {
+            return;
+        }
+        let moment = Arc::new(WaitingMoment::new(moment, &self.waiting_bytes));
         for sink in &*self.sinks {
             if sink.sender.try_send(Waiting::Event(Arc::clone(&moment))).is_ok() {
                 continue;

@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::event::run_event;
 use super::moment::LineageMoment;
+use super::waiting::WaitingMoment;
 
 /// Attempts at one event before it is given up: half a minute of pauses.
 const ATTEMPTS_MAX: u32 = 7;
@@ -19,7 +20,7 @@ const ATTEMPTS_MAX: u32 = 7;
 /// What waits for a sink.
 #[derive(Debug)]
 pub(super) enum Waiting {
-    Event(Arc<LineageMoment>),
+    Event(Arc<WaitingMoment>),
     /// Answered once all before it is sent or given up.
     Drained(oneshot::Sender<()>),
 }
@@ -121,10 +122,10 @@ impl HttpSink {
 pub(super) async fn serve_file(mut sink: FileSink, mut waiting: mpsc::Receiver<Waiting>) {
     while let Some(next) = waiting.recv().await {
         match next {
-            Waiting::Event(moment) => {
+            Waiting::Event(waiting) => {
                 // A disk may make it wait.
                 let written = tokio::task::spawn_blocking(move || {
-                    sink.add(&moment);
+                    sink.add(&waiting.moment);
                     sink
                 });
                 match written.await {
@@ -143,7 +144,7 @@ pub(super) async fn serve_file(mut sink: FileSink, mut waiting: mpsc::Receiver<W
 pub(super) async fn serve_http(mut sink: HttpSink, mut waiting: mpsc::Receiver<Waiting>) {
     while let Some(next) = waiting.recv().await {
         match next {
-            Waiting::Event(moment) => sink.send(&moment).await,
+            Waiting::Event(waiting) => sink.send(&waiting.moment).await,
             Waiting::Drained(done) => _ = done.send(()),
         }
     }

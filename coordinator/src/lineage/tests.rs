@@ -79,6 +79,11 @@ fn sync(step: SyncStep, origin: Option<JobOrigin>, schema: Option<String>) -> Li
     }
 }
 
+/// The end of a sync of a table with this schema.
+pub(super) fn completed_with(schema: String) -> LineageMoment {
+    sync(completed(), None, Some(schema))
+}
+
 fn completed() -> SyncStep {
     let written = SyncWritten { files: 2, bytes: 900 };
     SyncStep::Completed { replica_version: 4, written }

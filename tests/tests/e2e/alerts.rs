@@ -145,6 +145,9 @@ async fn a_sync_that_fails_is_told_once_over_a_restart_and_its_end_once() {
     assert_eq!((oncall.taken().len(), chat.taken().len()), (2, 2));
 
     assert_eq!(verified_by_the_document(&taken[0]), "True False False");
+    let example: Value = serde_json::from_str(&of_the_document("json")).expect("the example");
+    let keys = |of: &Value| of.as_object().expect("an object").keys().cloned().collect::<Vec<_>>();
+    assert_eq!(keys(&alert), keys(&example));
     let logs = first_log + &coordinator.log();
     assert!(logs.contains("alert sent"), "{logs}");
     let bodies = taken.iter().chain(&texts).map(|message| &*message.body);
@@ -203,10 +206,7 @@ async fn a_receiver_is_tried_by_a_command() {
 /// Lets the Python of docs/lineage.md judge a message, the same with another body, and by another
 /// secret.
 fn verified_by_the_document(message: &Message) -> String {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/lineage.md");
-    let text = std::fs::read_to_string(file).expect("the document");
-    let (_, code) = text.split_once("```python\n").expect("it has Python");
-    let (code, _) = code.split_once("```").expect("it ends");
+    let code = of_the_document("python");
     let code = format!(
         "{code}\nimport json, sys\nsent = json.load(sys.stdin)\n\
          headers, body = sent['headers'], sent['body'].encode()\n\
@@ -232,4 +232,12 @@ fn verified_by_the_document(message: &Message) -> String {
     drop(input);
     let output = python.wait_with_output().expect("it ends");
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+/// The first block of docs/lineage.md in a language.
+fn of_the_document(language: &str) -> String {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/lineage.md");
+    let text = std::fs::read_to_string(file).expect("the document");
+    let (_, block) = text.split_once(&format!("```{language}\n")).expect("it has such a block");
+    block.split_once("```").expect("it ends").0.to_owned()
 }

@@ -43,7 +43,11 @@ struct Site {
     messages: mpsc::UnboundedReceiver<(Value, bool)>,
 }
 
-async fn site(mut plan: Vec<Does>) -> Site {
+async fn site(plan: Vec<Does>) -> Site {
+    site_at(tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap(), plan)
+}
+
+fn site_at(listener: tokio::net::TcpListener, mut plan: Vec<Does>) -> Site {
     let (sender, messages) = mpsc::unbounded_channel();
     plan.reverse();
     let plan = Arc::new(Mutex::new(plan));
@@ -61,7 +65,6 @@ async fn site(mut plan: Vec<Does>) -> Site {
             }
         }
     };
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/hook", listener.local_addr().unwrap());
     let router = Router::new().route("/hook", post(take));
     tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
@@ -211,6 +214,24 @@ async fn one_that_dies_before_its_message_is_taken_sends_it_again_under_the_same
     let again = told(&webhook, &store, epoch).await;
     again.see(&["a"]);
     assert_eq!(site.next().await["id"], raised["id"]);
+}
+
+#[tokio::test]
+async fn a_receiver_that_is_down_is_told_once_it_is_up() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let (store, epoch) = store().await;
+    let webhook = webhook(&format!("http://{address}/hook"), WebhookFormat::Generic);
+    let told = told(&webhook, &store, epoch).await;
+    told.see(&["a"]);
+    while told.count("repeated") == 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let mut site = site_at(tokio::net::TcpListener::bind(address).await.unwrap(), vec![]);
+    let message = site.next().await;
+    assert_eq!(message["subject"], "a");
+    assert!(message["attempt"].as_u64().unwrap() > 1, "{message}");
 }
 
 #[tokio::test]
