@@ -4,7 +4,7 @@
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use deepclone_tests::process::{self, Server};
 use deepclone_tests::receiver::{Message, Receiver};
@@ -42,10 +42,17 @@ impl Site {
             chat.url,
         );
         std::fs::write(site.path("deepclone.toml"), config).expect("a new file");
-        let file = "version = 1\n[[replication]]\nname = \"lake-dr\"\nsource = \"lake\"\n\
-                    target = \"dr\"\ninclude = [\"orders\"]\nschedule = { every = \"366d\" }\n";
-        std::fs::write(site.path("replications.toml"), file).expect("a new file");
+        site.declare("schedule = { every = \"366d\" }");
         site
+    }
+
+    /// Writes the file of the replication, with these keys.
+    fn declare(&self, keys: &str) {
+        let file = format!(
+            "version = 1\n[[replication]]\nname = \"lake-dr\"\nsource = \"lake\"\n\
+             target = \"dr\"\ninclude = [\"orders\"]\n{keys}\n"
+        );
+        std::fs::write(self.path("replications.toml"), file).expect("a new file");
     }
 
     fn path(&self, name: &str) -> String {
@@ -61,6 +68,19 @@ impl Site {
         (coordinator, worker)
     }
 
+    /// Adds a commit to the source that is two hours old from its first moment on.
+    fn commit_of_before(&self) {
+        let (lake, next) =
+            (self.folder.path().join("lake/orders"), self.folder.path().join("next"));
+        std::fs::create_dir_all(next.join("_delta_log")).expect("a new folder");
+        table::append(&next, 1, "more.parquet", 10);
+        let commit = "_delta_log/00000000000000000001.json";
+        date(&next.join(commit), 2);
+        for name in ["more.parquet", commit] {
+            std::fs::rename(next.join(name), lake.join(name)).expect("one disk");
+        }
+    }
+
     /// The commit that makes the table unreadable, or adds a file.
     fn commit(&self, is_sound: bool) {
         let lake = self.folder.path().join("lake/orders");
@@ -70,6 +90,13 @@ impl Site {
             std::fs::write(commit, "this is no commit\n").expect("the commit");
         }
     }
+}
+
+/// Makes a file so many hours old.
+fn date(file: &Path, hours: u64) {
+    let file = std::fs::File::options().append(true).open(file).expect("the file");
+    let time = SystemTime::now() - Duration::from_secs(hours * 3_600);
+    file.set_modified(time).expect("another time");
 }
 
 fn replication(coordinator: &Server, arguments: &[&str]) -> Value {
@@ -84,6 +111,11 @@ fn replication(coordinator: &Server, arguments: &[&str]) -> Value {
 /// Runs a round, and waits until the table is so.
 async fn run_until(coordinator: &Server, is_so: impl Fn(&Value) -> bool) {
     replication(coordinator, &["run", "lake-dr"]);
+    until(coordinator, is_so).await;
+}
+
+/// Waits until the table is so.
+async fn until(coordinator: &Server, is_so: impl Fn(&Value) -> bool) {
     let patient = async {
         loop {
             let found = replication(coordinator, &["get", "lake-dr"]);
@@ -175,6 +207,34 @@ async fn a_sync_that_is_of_no_replication_is_told_by_its_target() {
     let taken = oncall.wait_for(2).await;
     assert_eq!(json_of(&taken[1])["event"], "recovered");
     assert_eq!(oncall.taken().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_another_writer_did_and_a_lag_that_grows_are_told_apart() {
+    let (oncall, chat) = (Receiver::start(&[]).await, Receiver::start(&[]).await);
+    let site = Site::new(&oncall, &chat);
+    let on_commit = "schedule = { on_commit = { poll_min = \"1s\", poll_max = \"1s\" } }";
+    date(&site.folder.path().join("lake/orders/_delta_log/00000000000000000000.json"), 3);
+    site.declare(&format!("{on_commit}\nmax_lag = {{ page = \"1h\" }}"));
+    let (coordinator, _worker) = site.start();
+    replication(&coordinator, &["apply", &site.path("replications.toml")]);
+    until(&coordinator, is_synced(0)).await;
+    let replica = site.folder.path().join("dr/orders");
+    table::append(&replica, 1, "foreign.parquet", 10);
+    // It is older than is allowed.
+    site.commit_of_before();
+    let events = |taken: &[Message]| {
+        let event = |message| json_of(message)["event"].as_str().unwrap_or("").to_owned();
+        let mut events: Vec<String> = taken.iter().map(event).collect();
+        events.sort_unstable();
+        events
+    };
+    let taken = oncall.wait_for(2).await;
+    assert_eq!(events(&taken), ["diverged", "objective_missed"]);
+    std::fs::remove_file(replica.join("_delta_log/00000000000000000001.json")).expect("it is");
+    run_until(&coordinator, is_synced(1)).await;
+    let taken = oncall.wait_for(4).await;
+    assert_eq!(events(&taken[2..]), ["recovered", "recovered"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
