@@ -1,6 +1,5 @@
 //! What is told of each moment, and how it is told to receivers that fail.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,13 +11,11 @@ use deepclone_common::lineage_settings::LineageSettings;
 use deepclone_common::metrics::labelled::Counters;
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::{JobId, ReplicationId};
-use deepclone_core::job_limits::JobLimits;
 use deepclone_core::limits::{LINEAGE_EVENT_BYTES_MAX, LINEAGE_EVENTS_WAITING_MAX};
 use deepclone_core::reason::Reason;
-use deepclone_core::spec::{
-    CloneSpec, DivergencePolicy, Mode, SourcePoint, SourceReplacedPolicy, TableRef, Verification,
-};
+use deepclone_core::spec::CloneSpec;
 use deepclone_core::unix_time::UnixTime;
+use deepclone_proto::v1;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -31,7 +28,12 @@ const SLOT: UnixTime = UnixTime(1_793_721_600_000);
 const SCHEMA: &str = r#"{"type":"struct","fields":[{"name":"id","type":"long","metadata":{}}]}"#;
 
 fn job_spec(origin: Option<JobOrigin>) -> Arc<JobSpec> {
-    let table = |uri: &str| TableRef { uri: uri.to_owned(), connection: None };
+    let table = |uri: &str| Some(v1::TableRef { uri: uri.to_owned(), ..Default::default() });
+    let wire = v1::CloneSpec {
+        source: table("s3://lake/sales/orders"),
+        target: table("az://dr/sales/orders"),
+        ..Default::default()
+    };
     let side = |uri: &str| Resolved {
         connection: "c".to_owned(),
         fingerprint: [0; 32],
@@ -39,19 +41,7 @@ fn job_spec(origin: Option<JobOrigin>) -> Arc<JobSpec> {
         uri: uri.to_owned(),
     };
     Arc::new(JobSpec {
-        spec: CloneSpec {
-            source: table("s3://lake/sales/orders"),
-            target: table("az://dr/sales/orders"),
-            mode: Mode::Clone,
-            source_point: SourcePoint::Newest,
-            partition_filter: None,
-            properties: BTreeMap::new(),
-            verification: Verification::default(),
-            divergence_policy: DivergencePolicy::default(),
-            allowed_features: vec![],
-            source_replaced_policy: SourceReplacedPolicy::default(),
-            limits: JobLimits::default(),
-        },
+        spec: CloneSpec::try_from(wire).unwrap(),
         source: side("s3://lake/sales/orders"),
         target: side("az://dr/sales/orders"),
         claim: None,
