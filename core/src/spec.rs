@@ -22,6 +22,8 @@ pub struct CloneSpec {
     /// Unknown table features that may be carried all the same.
     pub allowed_features: Vec<String>,
     pub source_replaced_policy: SourceReplacedPolicy,
+    /// Whether damaged objects of the replica are brought back instead of a newer version.
+    pub repair: Repair,
     /// How fast its workers may copy: no part of what is copied.
     pub limits: JobLimits,
 }
@@ -96,6 +98,18 @@ pub enum SourceReplacedPolicy {
     Fail,
     /// The sync starts a new lineage on the same replica.
     Reclone,
+}
+
+/// Which damage of the replica a sync looks for and mends. It keeps the version that it has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Repair {
+    /// None: an ordinary sync.
+    #[default]
+    Nothing,
+    /// Objects that are missing, or of another length.
+    Sizes,
+    /// Also those of other bytes, by the digests of all.
+    Bytes,
 }
 
 #[cfg(test)]

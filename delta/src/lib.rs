@@ -64,6 +64,7 @@
 //!         divergence_policy: DivergencePolicy::Fail,
 //!         allowed_features: Vec::new(),
 //!         source_replaced_policy: SourceReplacedPolicy::Fail,
+//!         repair: Default::default(),
 //!         limits: JobLimits::default(),
 //!     };
 //!

@@ -11,6 +11,7 @@ use deepclone_core::spec::{CloneSpec, Mode};
 use crate::changes::{self, SyncPlan};
 pub use crate::changes::{
     ChangeSet, CloneMetrics, NearNames, PublishedAlready, SourceFigures, UpToDate, Within,
+    restore_hint,
 };
 pub use crate::copy_objects::{CopyObject, CopyObjects};
 use crate::error::DeltaError;

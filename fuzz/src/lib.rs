@@ -91,6 +91,7 @@ pub fn spec(source: &str, target: &str) -> CloneSpec {
         divergence_policy: DivergencePolicy::Fail,
         allowed_features: Vec::new(),
         source_replaced_policy: SourceReplacedPolicy::Fail,
+        repair: Default::default(),
         limits: JobLimits::default(),
     }
 }

@@ -11,7 +11,8 @@ use deepclone_core::failure::Failure;
 use deepclone_core::job_limits::{JobLimits, LimitsChange};
 use deepclone_core::limits::BODY_BYTES_PER_SECOND_MIN;
 use deepclone_core::spec::{
-    CloneSpec, DivergencePolicy, Mode, SourcePoint, SourceReplacedPolicy, TableRef, Verification,
+    CloneSpec, DivergencePolicy, Mode, Repair, SourcePoint, SourceReplacedPolicy, TableRef,
+    Verification,
 };
 use uuid::Uuid;
 
@@ -60,6 +61,7 @@ pub fn clone_spec(
             OnSourceReplaced::Fail => SourceReplacedPolicy::Fail,
             OnSourceReplaced::Reclone => SourceReplacedPolicy::Reclone,
         },
+        repair: Repair::Nothing,
         limits,
     })
 }

@@ -81,6 +81,18 @@ Examples:
 Compares the replica's newest version with the version of the source that it holds: schema,
 properties, the list of files, and the size of every object. Exit code 6 when they differ.";
 
+/// The end of `deepclone repair --help`.
+pub const REPAIR: &str = "\
+Examples:
+  deepclone repair ./orders /backup/orders --dry-run
+  deepclone repair s3://lake/orders gs://dr/orders --deep
+
+Keeps the version that the replica has. A missing object is copied again; one of another length, or
+with --deep of other bytes, is left as it is, and the right bytes come under another name in one
+commit that swaps the two files: no reader sees a mixture. Give the --where and --property of the
+last sync. What another writer committed is undone by `deepclone clone --on-divergence overwrite`.
+--dry-run says what would be done.";
+
 /// The end of `deepclone doctor --help`.
 pub const DOCTOR: &str = "\
 Examples:

@@ -117,6 +117,9 @@ pub enum Command {
     /// Compare a replica with its source: log state and object sizes
     #[command(after_help = help::VERIFY)]
     Verify(VerifyArguments),
+    /// Bring back what of a replica is damaged: objects that are missing, cut or changed
+    #[command(after_help = help::REPAIR)]
+    Repair(RepairArguments),
     /// List the syncs recorded in a replica's log
     #[command(after_help = help::HISTORY)]
     History(HistoryArguments),
@@ -223,6 +226,17 @@ pub struct CloneArguments {
     /// Show what would be copied, and copy nothing, as `deepclone plan` does
     #[arg(long)]
     pub dry_run: bool,
+}
+
+/// The arguments of `deepclone repair`.
+#[derive(Clone, Debug, Args)]
+pub struct RepairArguments {
+    /// The replica and its source, and the policies of its last sync.
+    #[command(flatten)]
+    pub clone: CloneArguments,
+    /// Also find objects of the right length and other bytes: by the digests of all
+    #[arg(long)]
+    pub deep: bool,
 }
 
 /// The arguments of `deepclone verify`.

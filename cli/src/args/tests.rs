@@ -39,6 +39,7 @@ fn plain_spec() -> CloneSpec {
         divergence_policy: DivergencePolicy::Fail,
         allowed_features: Vec::new(),
         source_replaced_policy: SourceReplacedPolicy::Fail,
+        repair: Default::default(),
         limits: JobLimits::default(),
     }
 }

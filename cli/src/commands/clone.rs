@@ -3,6 +3,7 @@
 use deepclone_common::config::LimitSettings;
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
+use deepclone_core::spec::{CloneSpec, Repair};
 use uuid::Uuid;
 
 use super::context::CommandContext;
@@ -28,6 +29,18 @@ pub async fn run(
     arguments: &CloneArguments,
     context: &CommandContext,
 ) -> Result<CommandOutput, Failure> {
+    run_as(Repair::Nothing, arguments, context).await
+}
+
+/// Runs one job: a sync, or a repair.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_as(
+    repair: Repair,
+    arguments: &CloneArguments,
+    context: &CommandContext,
+) -> Result<CommandOutput, Failure> {
     if context.coordinator_url().is_some()
         && let Some(flag) = flag_of_this_process(arguments)
     {
@@ -35,10 +48,11 @@ pub async fn run(
         return Err(invalid(message));
     }
     if arguments.dry_run {
-        return plan::run(&arguments.spec, context).await;
+        return plan::run_as(repair, &arguments.spec, context).await;
     }
     let job_limits = job_limits(&arguments.limits)?;
     let spec = clone_spec(&arguments.spec, job_limits, &context.current_dir)?;
+    let spec = CloneSpec { repair, ..spec };
     let mut interrupts = Interrupts::catch()?;
     let workers = arguments.workers.unwrap_or(WORKERS);
     let (concurrency, bandwidth) = (arguments.concurrency, arguments.bandwidth);
@@ -62,7 +76,7 @@ fn flag_of_this_process(arguments: &CloneArguments) -> Option<&'static str> {
 
 async fn sync(
     session: &mut Session,
-    spec: &deepclone_core::spec::CloneSpec,
+    spec: &CloneSpec,
     interrupts: &mut Interrupts,
 ) -> Result<(JobInfo, JobResult), Failure> {
     let home = session.home;

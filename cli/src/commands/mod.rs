@@ -14,6 +14,7 @@ pub mod follow;
 pub mod history;
 pub mod job;
 pub mod plan;
+pub mod repair;
 pub mod replication;
 pub mod session;
 pub mod token;
@@ -45,6 +46,7 @@ pub async fn run(arguments: CommandLine) -> Result<CommandOutput, Failure> {
         Command::Clone(arguments) => clone::run(arguments, &context).await,
         Command::Plan(arguments) => plan::run(arguments, &context).await,
         Command::Verify(arguments) => verify::run(arguments, &context).await,
+        Command::Repair(arguments) => repair::run(arguments, &context).await,
         Command::History(arguments) => history::run(arguments, &context).await,
         Command::Doctor(arguments) => doctor::run(arguments, &context).await,
         Command::Job(command) => job::run(command, &context).await,

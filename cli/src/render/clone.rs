@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use deepclone_core::failure::Failure;
+use deepclone_core::spec::Repair;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -30,6 +31,8 @@ struct Object<'a> {
     duration_ms: u64,
     objects_copied_by_store: i64,
     proofs: ProofsObject,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    repairs: Option<Vec<&'a str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sent: Option<SentObject<'a>>,
 }
@@ -91,15 +94,24 @@ pub fn answer(job: &JobInfo, result: &JobResult) -> Result<CommandOutput, Failur
         duration_ms: u64::try_from(result.duration.as_millis()).unwrap_or(u64::MAX),
         objects_copied_by_store: result.objects_copied_by_store,
         proofs: result.proofs.into(),
+        repairs: repairs(job),
         sent: cost::sent_object(job.sent.as_ref()),
     };
     CommandOutput::new(text, &object)
 }
 
+/// What a repair found and did, a line for each object; `None` for a sync.
+fn repairs(job: &JobInfo) -> Option<Vec<&str>> {
+    let lines = || job.progress.notices.iter().filter_map(|line| line.strip_prefix("repair: "));
+    (job.spec.repair != Repair::Nothing).then(|| lines().collect())
+}
+
 fn text(job: &JobInfo, result: &JobResult, metrics: &MetricsObject) -> String {
-    let head = match result.up_to_date {
-        true => "already up to date: nothing copied, no commit written",
-        false => "synced",
+    let head = match (job.spec.repair, result.up_to_date) {
+        (Repair::Nothing, true) => "already up to date: nothing copied, no commit written",
+        (Repair::Nothing, false) => "synced",
+        (_, true) => "nothing is damaged: nothing copied, no commit written",
+        (_, false) => "repaired",
     };
     let place = |uri: &str, version: i64| format!("{uri}  (version {version})");
     let mut rows = vec![

@@ -26,6 +26,7 @@ fn spec() -> CloneSpec {
         divergence_policy: deepclone_core::spec::DivergencePolicy::Fail,
         allowed_features: Vec::new(),
         source_replaced_policy: deepclone_core::spec::SourceReplacedPolicy::Fail,
+        repair: Default::default(),
         limits: JobLimits::default(),
     }
 }

@@ -15,7 +15,7 @@ use deepclone_core::limits::{ENTITY_TAG_BYTES_KEPT, GRANT_OBJECT_BYTES_MAX};
 use deepclone_core::machine::{Plan, PlanTask};
 use deepclone_core::reason::Reason;
 use deepclone_core::shard::{ObjectSize, Packing, PlanIdentity, Shard, plan_digest, shard};
-use deepclone_core::spec::SourcePoint;
+use deepclone_core::spec::{Repair, SourcePoint};
 use deepclone_delta::sync::{
     self, CloneMetrics, CopyObjects, Planned, SourceFigures, Within, Work,
 };
@@ -51,7 +51,8 @@ pub enum PlanOutcome {
     },
 }
 
-/// Plans a job, and tries its target if there is something to do.
+/// Plans a job, and tries its target if there is something to do; a repair that finds nothing else
+/// restores the hint beside the replica's log.
 ///
 /// # Errors
 /// As [`plan`]; and why the target cannot hold the replica.
@@ -61,11 +62,21 @@ pub async fn plan_job(
     job_spec: Arc<JobSpec>,
     target: TargetKey,
 ) -> Result<PlanOutcome, Failure> {
-    let mut outcome = plan(context, job, job_spec, target).await?;
-    if let PlanOutcome::Ready { plan, note, .. } = &mut outcome {
-        let probe = super::target::probe(context, &plan.job_spec, &plan.work);
-        let notice = in_time(context.plan_time_max, "trying the target", probe).await?;
-        note.notices.extend(notice);
+    let mut outcome = plan(context, job, Arc::clone(&job_spec), target).await?;
+    match &mut outcome {
+        PlanOutcome::Ready { plan, note, .. } => {
+            let probe = super::target::probe(context, &plan.job_spec, &plan.work);
+            let notice = in_time(context.plan_time_max, "trying the target", probe).await?;
+            note.notices.extend(notice);
+        }
+        // With a commit it is written anyway.
+        PlanOutcome::UpToDate { note, .. } if job_spec.spec.repair != Repair::Nothing => {
+            let target = context.open(Side::Target, &job_spec.target)?;
+            if sync::restore_hint(&target).await.map_err(|error| error.failure())? {
+                note.notices.push("repair: _deepclone/replica.json is written again".to_owned());
+            }
+        }
+        PlanOutcome::UpToDate { .. } | PlanOutcome::Published { .. } => {}
     }
     Ok(outcome)
 }

@@ -37,6 +37,7 @@ pub(super) fn table_job(
         divergence_policy: clone.divergence_policy,
         allowed_features: clone.allowed_features.clone(),
         source_replaced_policy: clone.source_replaced_policy,
+        repair: Default::default(),
         limits,
     };
     Ok(JobSpec { claim: Some(claim), ..accept::resolved(&context.connections, spec)? })

@@ -80,6 +80,7 @@ fn job_spec() -> JobSpec {
             divergence_policy: DivergencePolicy::Overwrite,
             allowed_features: vec![],
             source_replaced_policy: SourceReplacedPolicy::Reclone,
+            repair: Default::default(),
             limits: JobLimits { bytes_per_second: Some(1 << 20), ..Default::default() },
         },
         source: side("file:///a"),

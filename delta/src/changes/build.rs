@@ -59,6 +59,8 @@ pub(super) struct Replica {
     pub(super) extent: Extent,
     /// Which of its files are known to hold the source's bytes.
     pub(super) proven: Proven,
+    /// Objects of it that are known to be gone.
+    pub(super) missing: BTreeSet<String>,
 }
 
 /// Which files the two states hold.
@@ -180,6 +182,7 @@ async fn file_changes(
         Live { uri: &target.uri, files: live },
         Live { uri: &source.uri, files: &files },
         replica.map_or(&Proven::Head, |replica| &replica.proven),
+        replica.map_or(&BTreeSet::new(), |replica| &replica.missing),
     )?;
     let objects = objects::located(target, &request.sources, objects)?;
     let known: BTreeSet<&str> = live.keys().map(|key| key.path.as_str()).collect();
@@ -310,7 +313,7 @@ async fn data_change(
     scope: &str,
     difference: &FileDifference,
 ) -> Result<bool, DeltaError> {
-    let Some(Replica { last, extent, continuity, .. }) = replica else { return Ok(true) };
+    let Some(Replica { snapshot, last, extent, continuity, .. }) = replica else { return Ok(true) };
     let follows = *continuity == Continuity::Same && !last.diverged && last.scope == scope;
     // A file whose rows were all deleted before may leave without a change of rows; none can join
     // without one.
@@ -324,7 +327,8 @@ async fn data_change(
     }
     let interval = (last.source_version, wanted.version);
     let sides = (source, target.kind());
-    let since = since::read(sides, interval, absent.clone(), last.is_settled()).await?;
+    let absent = (&*snapshot.metadata.id, absent.clone());
+    let since = since::read(sides, interval, absent, last.is_settled()).await?;
     match since.lost {
         Some(lost) => Err(lost.error(wanted, last)),
         None => Ok(!may_be_quiet || since.data_change),

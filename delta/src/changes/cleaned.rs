@@ -54,6 +54,7 @@ async fn has_synced_files(
     let asked = spec.partition_filter.as_deref();
     let Some(predicate) = part::of_last_sync(last, asked, &synced) else { return Ok(false) };
     part::keep_matching(&mut synced, predicate.as_ref())?;
-    let files = replicated(source, target, synced.files)?.files;
+    let replicated = replicated(source, target, synced.files)?;
+    let files = replicated.with_repaired(target, replica)?.files;
     Ok(files.keys().eq(replica.files.keys()))
 }

@@ -7,7 +7,8 @@
 //! (`incremental`). Where that cannot be, it lists both logs; when the replica's head is ours and
 //! records this very source commit, there is nothing to do (`up_to_date`). Else both tables are
 //! read and compared (`build`): files (`difference`), objects to copy (`objects`), protocol and
-//! metadata (`table`), domains and transactions (`state`).
+//! metadata (`table`), domains and transactions (`state`). A `repair` asks for the version that the
+//! replica has, and for what of it is damaged.
 
 mod build;
 mod cleaned;
@@ -19,6 +20,7 @@ mod incremental;
 mod metadata;
 mod objects;
 mod plan;
+mod repair;
 mod since;
 mod state;
 mod sync_plan;
@@ -33,5 +35,6 @@ pub(crate) use equality::same_fields;
 pub(crate) use identity_marks::further as further_marks;
 pub(crate) use metadata::AskedProperties;
 pub use plan::{plan_sync, plan_sync_within};
+pub use repair::restore_hint;
 pub use sync_plan::{PublishedAlready, SourceFigures, SyncPlan, UpToDate};
 pub use within::Within;

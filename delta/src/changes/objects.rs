@@ -48,11 +48,13 @@ impl Live<'_> {
     }
 }
 
-/// Lists the objects of `source` (S) that are not proven to be at `replica` (R), sorted by key.
+/// Lists the objects of `source` (S) that are not proven to be at `replica` (R), sorted by key;
+/// those that are `missing` are not.
 pub(super) fn new_objects(
     replica: Live<'_>,
     source: Live<'_>,
     proven: &Proven,
+    missing: &BTreeSet<String>,
 ) -> Result<CopyObjects, DeltaError> {
     let in_use = replica.keys()?;
     let last_sync = match proven {
@@ -60,6 +62,7 @@ pub(super) fn new_objects(
         Proven::Head | Proven::Nothing => BTreeSet::new(),
     };
     let is_proven = |key: &str| match proven {
+        _ if missing.contains(key) => false,
         Proven::Head => in_use.contains(key),
         Proven::LastSync(_) => in_use.contains(key) && last_sync.contains(key),
         Proven::Nothing => false,

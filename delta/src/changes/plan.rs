@@ -7,14 +7,14 @@ use deepclone_common::store::table::TableStore;
 use deepclone_core::ids::JobId;
 use deepclone_core::ownership::{OwnerClaim, ReplicaOwner};
 use deepclone_core::reason::Reason;
-use deepclone_core::spec::{CloneSpec, SourcePoint, SourceReplacedPolicy};
+use deepclone_core::spec::{CloneSpec, Repair, SourcePoint, SourceReplacedPolicy};
 use uuid::Uuid;
 
 use super::build::{Continuity, Extent, Replica, Request, Tables, change_set};
 use super::objects::Proven;
 use super::sync_plan::{SourceFigures, SyncPlan, UpToDate};
 use super::within::{Within, check_size, owner_after};
-use super::{cleaned, first, incremental, since, up_to_date};
+use super::{cleaned, first, incremental, repair, since, up_to_date};
 use crate::change_set::ChangeSet;
 use crate::enclosing::refuse_inside_table;
 use crate::error::DeltaError;
@@ -71,6 +71,9 @@ async fn plan_once(
     within: &Within<'_>,
 ) -> Result<SyncPlan, DeltaError> {
     let tables = Tables { source, target };
+    if spec.repair != Repair::Nothing {
+        return plan_repair(tables, spec, sync, within).await;
+    }
     let mut is_first = false;
     if !within.reads_whole {
         let synced = synced::read(target).await.map_err(|error| error.of(Side::Target))?;
@@ -101,6 +104,25 @@ async fn plan_once(
     plan_whole(tables, (at_source, at_target), spec, sync, within).await
 }
 
+/// Plans from both whole tables what a repair asks for, at the version that the replica has.
+async fn plan_repair(
+    tables: Tables<'_>,
+    spec: &CloneSpec,
+    sync: JobId,
+    within: &Within<'_>,
+) -> Result<SyncPlan, DeltaError> {
+    let Tables { source, target } = tables;
+    let at_target = log::list(target, None).await.map_err(|error| error.of(Side::Target))?;
+    let record = up_to_date::head_record(target, at_target.version).await;
+    let record = record.map_err(|error| error.of(Side::Target))?;
+    if let Some(record) = record.as_ref().filter(|record| record.is_of(sync, within.claim)) {
+        return Ok(up_to_date::published(record));
+    }
+    let spec = repair::request(target, record.as_ref(), spec)?;
+    let at_source = log::list(source, None).await;
+    plan_whole(tables, (at_source, Ok(at_target)), &spec, sync, within).await
+}
+
 /// Plans from both whole tables, of which the newest versions were listed.
 async fn plan_whole(
     tables: Tables<'_>,
@@ -125,21 +147,31 @@ async fn plan_whole(
     protocol::check(&wanted.protocol, &wanted.metadata, &spec.allowed_features)
         .map_err(of_source)?;
     let claim = within.claim;
-    let replica = read_replica(source, (target, at_target), &wanted, spec, claim).await?;
+    let mut replica = read_replica(source, (target, at_target), &wanted, spec, claim).await?;
     if let Some(plan) = replica.as_ref().and_then(|replica| decided(replica, sync, claim)) {
         return Ok(plan);
     }
     refuse_older(replica.as_ref(), &wanted)?;
     let predicate = part::parse(spec.partition_filter.as_deref(), &wanted)?;
     part::keep_matching(&mut wanted, predicate.as_ref())?;
-    let replicated = replicated(source, target, wanted.files);
-    let Replicated { files, sources, is_respelled } = replicated.map_err(of_source)?;
+    let mut replicated = replicated(source, target, std::mem::take(&mut wanted.files));
+    let mut notices = Vec::new();
+    if let Some(replica) = &mut replica {
+        let known = replicated.and_then(|known| known.with_repaired(target, &replica.snapshot));
+        let mut known = known.map_err(of_source)?;
+        (replica.missing, notices) =
+            repairs(tables, &mut wanted, &mut known, replica, spec).await?;
+        replicated = Ok(known);
+    }
+    let replicated = replicated.map_err(of_source)?;
+    let Replicated { files, sources, is_respelled, is_rewritten } = replicated;
     wanted.files = files;
-    let scope = identity::scope(spec.mode, predicate.as_ref(), !sources.is_empty());
+    let scope = identity::scope(spec.mode, predicate.as_ref(), is_rewritten);
     let owner = owner_after(replica.as_ref(), claim);
     let submitter = within.submitter;
     let request = Request { spec, scope, sync, owner, submitter, sources, is_respelled };
-    let change_set = change_set(tables, wanted, replica.as_ref(), &request).await?;
+    let mut change_set = change_set(tables, wanted, replica.as_ref(), &request).await?;
+    change_set.notices.extend(notices);
     Ok(match &replica {
         Some(replica) if nothing_to_do(replica, &change_set) => nothing(replica, &change_set),
         _ => {
@@ -147,6 +179,25 @@ async fn plan_whole(
             SyncPlan::Change(Box::new(change_set))
         }
     })
+}
+
+/// Finds what a repair brings back, and gives what is swapped its new keys. Returns the keys of
+/// objects that are gone, and what is told of all.
+async fn repairs(
+    tables: Tables<'_>,
+    wanted: &mut Snapshot,
+    replicated: &mut Replicated,
+    replica: &Replica,
+    spec: &CloneSpec,
+) -> Result<(BTreeSet<String>, Vec<String>), DeltaError> {
+    if spec.repair == Repair::Nothing {
+        return Ok(Default::default());
+    }
+    wanted.files = std::mem::take(&mut replicated.files);
+    let found = repair::find(tables, (wanted, &replicated.sources), replica, spec.repair).await?;
+    replicated.files = std::mem::take(&mut wanted.files);
+    found.swap(tables.target, replicated)?;
+    Ok((found.missing, found.notices))
 }
 
 async fn read_replica(
@@ -182,13 +233,15 @@ async fn read_replica(
     cleaned::judge(source, (target, &snapshot), spec, &mut last).await?;
     let (absent, proven) = match continuity {
         Continuity::Replaced => (BTreeSet::new(), Proven::Nothing),
-        Continuity::Same if !last.diverged => {
-            (since::not_live(target.kind(), &snapshot.files, &wanted.files), Proven::Head)
-        }
+        Continuity::Same if !last.diverged => (
+            since::not_live(target.kind(), (&snapshot.metadata.id, &snapshot.files), &wanted.files),
+            Proven::Head,
+        ),
         // Files of another writer never were at the source.
         Continuity::Same => match since::synced_files(target, &last).await? {
             Some(mut synced) => {
-                let absent = since::not_live(target.kind(), &synced, &wanted.files);
+                let absent =
+                    since::not_live(target.kind(), (&snapshot.metadata.id, &synced), &wanted.files);
                 let since = (last.at.unwrap_or_default(), &snapshot);
                 since::keep_unbroken(target, since, &mut synced).await?;
                 (absent, Proven::LastSync(synced))
@@ -197,7 +250,7 @@ async fn read_replica(
         },
     };
     let extent = Extent::Whole { absent };
-    Ok(Some(Replica { snapshot, last, continuity, extent, proven }))
+    Ok(Some(Replica { snapshot, last, continuity, extent, proven, missing: BTreeSet::new() }))
 }
 
 /// Returns the result of this sync if it was published before a crash.
@@ -233,6 +286,7 @@ fn nothing_to_do(replica: &Replica, change_set: &ChangeSet) -> bool {
             record.body.scope == wanted.scope && record.body.settings == wanted.settings
         })
         && change_set.changes_nothing()
+        && replica.missing.is_empty()
 }
 
 fn id_of(owner: Option<&ReplicaOwner>) -> Option<Uuid> {

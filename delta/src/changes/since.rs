@@ -15,13 +15,46 @@ use crate::actions::{Add, LogAction};
 use crate::error::DeltaError;
 use crate::file_key::FileKey;
 use crate::log::{self, COMMITS_AT_ONCE_MAX, Commit};
+use crate::names::repaired::{self, ObjectRole};
 use crate::names::{fitting, target_key};
 use crate::paths;
 use crate::replica::LastSync;
 use crate::snapshot::{self, Snapshot};
 
-/// Paths, with whether they are live after the commits that were read so far.
-type Paths = BTreeMap<String, bool>;
+/// Paths of the replica, with whether they are live after the commits that were read so far.
+#[derive(Debug, Default)]
+struct Paths {
+    is_live: BTreeMap<String, bool>,
+    /// The paths of files that stand for damaged ones, by the names of these: the source's commits
+    /// may use one or the other.
+    repaired: BTreeMap<String, String>,
+}
+
+impl Paths {
+    /// Paths of the replica with the id `table` that are live.
+    fn live(paths: impl Iterator<Item = String>, table: &str) -> Self {
+        let is_live: BTreeMap<String, bool> = paths.map(|path| (path, true)).collect();
+        let first = |path: &String| {
+            let (first, _) = repaired::original(ObjectRole::DataFile, table, path)?;
+            Some((first, path.clone()))
+        };
+        let repaired = is_live.keys().filter_map(first).collect();
+        Self { is_live, repaired }
+    }
+
+    fn mark(&mut self, path: &str, is_live: bool) {
+        for name in [Some(path), self.repaired.get(path).map(String::as_str)].into_iter().flatten()
+        {
+            if let Some(known) = self.is_live.get_mut(name) {
+                *known = is_live;
+            }
+        }
+    }
+
+    fn keep_live(&mut self) {
+        self.is_live.retain(|_, is_live| *is_live);
+    }
+}
 
 /// The result of reading the commits.
 #[derive(Debug)]
@@ -87,32 +120,44 @@ pub(super) async fn keep_unbroken(
 ) -> Result<(), DeltaError> {
     let spellings: BTreeSet<&str> = head.files.values().map(|add| add.path.as_str()).collect();
     synced.retain(|_, add| spellings.contains(add.path.as_str()));
-    let mut paths: Paths = synced.keys().map(|key| (key.path.clone(), true)).collect();
+    let live = synced.keys().map(|key| key.path.clone());
+    let mut paths = Paths::live(live, &head.metadata.id);
     for version in at + 1..=head.version {
         match log::readable_commit(target, version).await? {
             Some(commit) => follow(&target.uri, target.kind(), &mut paths, &commit),
-            None => paths.clear(),
+            None => paths.is_live.clear(),
         }
-        paths.retain(|_, is_live| *is_live);
+        paths.keep_live();
     }
-    synced.retain(|key, _| paths.contains_key(&key.path));
+    synced.retain(|key, _| paths.is_live.contains_key(&key.path));
     Ok(())
 }
 
-/// Lists the paths that are live in the replica's `synced` and not in the source's `now`. Both maps
+/// Lists the paths that are live in `synced`, of the replica with the id `table`, and not in the
+/// source's `now`. Both maps
 /// are sorted by path, except for keys that are rewritten for the target.
 pub(super) fn not_live(
     kind: StoreKind,
-    synced: &BTreeMap<FileKey, Add>,
+    (table, synced): (&str, &BTreeMap<FileKey, Add>),
     now: &BTreeMap<FileKey, Add>,
 ) -> BTreeSet<String> {
     let rewritten: BTreeSet<String> =
         now.keys().filter_map(|key| fitting(kind, &key.path)).collect();
-    let mut now = now.keys().map(|key| key.path.as_str()).peekable();
+    let mut paths = now.keys().map(|key| key.path.as_str()).peekable();
     let mut absent = BTreeSet::new();
     for path in synced.keys().map(|key| key.path.as_str()) {
-        while now.next_if(|other| *other < path).is_some() {}
-        if now.peek() != Some(&path) && !rewritten.contains(path) {
+        while paths.next_if(|other| *other < path).is_some() {}
+        if paths.peek() == Some(&path) || rewritten.contains(path) {
+            continue;
+        }
+        // The source may call it by the name of what it replaced.
+        let stands_for = repaired::original(ObjectRole::DataFile, table, path);
+        let is_live = stands_for.is_some_and(|(first, _)| {
+            let least = FileKey { path: first, dv: None };
+            let found = now.range(&least..).next();
+            found.is_some_and(|(key, _)| key.path == least.path) || rewritten.contains(&least.path)
+        });
+        if !is_live {
             absent.insert(path.to_owned());
         }
     }
@@ -128,10 +173,10 @@ pub(super) fn not_live(
 pub(super) async fn read(
     (source, kind): (&TableStore, StoreKind),
     (base, upto): (u64, u64),
-    absent: BTreeSet<String>,
+    (table, absent): (&str, BTreeSet<String>),
     is_settled: bool,
 ) -> Result<Since, DeltaError> {
-    let mut paths: Paths = absent.into_iter().map(|path| (path, true)).collect();
+    let mut paths = Paths::live(absent.into_iter(), table);
     let mut data_change = false;
     let mut commits = stream::iter(base + 1..=upto)
         .map(|version| log::readable_commit(source, version))
@@ -142,12 +187,12 @@ pub(super) async fn read(
         follow(&source.uri, kind, &mut paths, &commit);
     }
     drop(commits);
-    paths.retain(|_, is_live| *is_live);
+    paths.keep_live();
     if !is_settled {
         forget_removed((source, kind), base, &mut paths).await?;
     }
-    let others = paths.len().saturating_sub(1);
-    let lost = paths.into_keys().next().map(|path| Lost { path, others });
+    let others = paths.is_live.len().saturating_sub(1);
+    let lost = paths.is_live.into_keys().next().map(|path| Lost { path, others });
     Ok(Since { data_change, lost })
 }
 
@@ -155,16 +200,13 @@ pub(super) async fn read(
 /// deletion vector, so that no file counts as lost by mistake.
 fn follow(root_uri: &str, kind: StoreKind, paths: &mut Paths, commit: &Commit) {
     for path in removed(root_uri, kind, commit) {
-        if let Some(is_live) = paths.get_mut(&path) {
-            *is_live = false;
-        }
+        paths.mark(&path, false);
     }
     for action in &commit.actions {
         if let LogAction::Add(add) = action
             && let Ok(key) = FileKey::of_add(root_uri, add)
-            && let Some(is_live) = paths.get_mut(&target_key(kind, key.path))
         {
-            *is_live = true;
+            paths.mark(&target_key(kind, key.path), true);
         }
     }
 }
@@ -187,14 +229,15 @@ async fn forget_removed(
     paths: &mut Paths,
 ) -> Result<(), DeltaError> {
     for version in (0..=base).rev() {
-        if paths.is_empty() {
+        if paths.is_live.is_empty() {
             break;
         }
         match log::readable_commit(source, version).await? {
-            Some(commit) => removed(&source.uri, kind, &commit).for_each(|path| {
-                paths.remove(&path);
-            }),
-            None => paths.clear(),
+            Some(commit) => {
+                removed(&source.uri, kind, &commit).for_each(|path| paths.mark(&path, false));
+                paths.keep_live();
+            }
+            None => paths.is_live.clear(),
         }
     }
     Ok(())
@@ -224,7 +267,7 @@ mod tests {
             (vec![("a", none)], vec![], vec!["a"]),
             (vec![], vec![("a", none)], vec![]),
         ] {
-            let found = not_live(StoreKind::S3, &live(&synced), &live(&now));
+            let found = not_live(StoreKind::S3, ("t", &live(&synced)), &live(&now));
             assert_eq!(found.iter().map(String::as_str).collect::<Vec<_>>(), expect);
         }
     }

@@ -82,7 +82,12 @@ pub(super) fn same_request(record: &SyncRecord, spec: &CloneSpec) -> bool {
         && record.body.settings == identity::settings(&spec.properties)
 }
 
-async fn head_record(target: &TableStore, head: u64) -> Result<Option<SyncRecord>, DeltaError> {
+/// Reads the record of our sync that made the head of the replica's log, or that only commits which
+/// change nothing follow.
+pub(super) async fn head_record(
+    target: &TableStore,
+    head: u64,
+) -> Result<Option<SyncRecord>, DeltaError> {
     for version in (head.saturating_sub(HARMLESS_MAX)..=head).rev() {
         let Some(commit) = log::read_commit(target, version).await? else { return Ok(None) };
         if let Some(record) = record_of(&commit) {

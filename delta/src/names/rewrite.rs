@@ -13,12 +13,14 @@ use deepclone_core::reason::Reason;
 use sha2::{Digest as _, Sha256};
 
 use super::relocate::relative;
+use super::repaired::{self, ObjectRole};
 use crate::actions::Add;
 use crate::dv;
 use crate::error::DeltaError;
 use crate::file_key::FileKey;
 use crate::hash::hex;
 use crate::paths::encode;
+use crate::snapshot::Snapshot;
 
 /// The most bytes of a name on a local disk, on Linux and macOS.
 const LOCAL_SEGMENT_BYTES_MAX: usize = 255;
@@ -39,6 +41,8 @@ pub(crate) struct Replicated {
     pub(crate) sources: BTreeMap<String, String>,
     /// True when a path or a vector is spelled in another way than at the source.
     pub(crate) is_respelled: bool,
+    /// True when the target cannot hold a key of the source.
+    pub(crate) is_rewritten: bool,
 }
 
 /// Returns `files` of `source` with the paths that they have at `target`.
@@ -75,6 +79,7 @@ pub(crate) fn replicated(
     refuse_met(source, target, &files, &sources)?;
     is_respelled |= !renamed.is_empty();
     let mut files = files;
+    let is_rewritten = !sources.is_empty();
     for (key, new_path, new_vector) in renamed {
         if let Some(add) = files.remove(&key) {
             let (key, add) = rename(key, add, new_path, new_vector.as_deref());
@@ -83,7 +88,87 @@ pub(crate) fn replicated(
             }
         }
     }
-    Ok(Replicated { files, sources, is_respelled })
+    Ok(Replicated { files, sources, is_respelled, is_rewritten })
+}
+
+impl Replicated {
+    /// Gives the objects that stand beside damaged ones at `replica` the keys that they have there.
+    ///
+    /// # Errors
+    /// A deletion vector that names no object.
+    pub(crate) fn with_repaired(
+        mut self,
+        target: &TableStore,
+        replica: &Snapshot,
+    ) -> Result<Self, DeltaError> {
+        let table = &replica.metadata.id;
+        let mut moved = BTreeMap::new();
+        for (key, add) in &replica.files {
+            let mut note = |role, path: &str| {
+                if let Some((first, _)) = repaired::original(role, table, path) {
+                    moved.insert(first, path.to_owned());
+                }
+            };
+            note(ObjectRole::DataFile, &key.path);
+            if let Some((vector, _)) = dv::object_of(&target.uri, add)? {
+                note(ObjectRole::Vectors, &vector);
+            }
+        }
+        // What the source has itself is its own.
+        for (key, add) in &self.files {
+            moved.retain(|_, path| *path != key.path);
+            if let Some((vector, _)) = dv::object_of(&target.uri, add)? {
+                moved.retain(|_, path| *path != vector);
+            }
+            if moved.is_empty() {
+                return Ok(self);
+            }
+        }
+        self.rename(target, &moved)?;
+        Ok(self)
+    }
+
+    /// Gives objects other keys, by the ones that they have.
+    ///
+    /// # Errors
+    /// A deletion vector that names no object; two files that would have one key.
+    pub(crate) fn rename(
+        &mut self,
+        target: &TableStore,
+        moved: &BTreeMap<String, String>,
+    ) -> Result<(), DeltaError> {
+        let mut renamed = Vec::new();
+        for (key, add) in &self.files {
+            let vector = dv::object_of(&target.uri, add)?.map(|(path, _)| path);
+            let new_path = moved.get(&key.path).cloned();
+            let new_vector = vector.as_ref().and_then(|path| moved.get(path)).cloned();
+            if new_path.is_none() && new_vector.is_none() {
+                continue;
+            }
+            for (new, old) in
+                [new_path.clone().zip(Some(key.path.clone())), new_vector.clone().zip(vector)]
+                    .into_iter()
+                    .flatten()
+            {
+                let source = self.sources.get(&old).cloned().unwrap_or(old);
+                self.sources.insert(new, source);
+            }
+            renamed.push((key.clone(), new_path, new_vector));
+        }
+        self.is_respelled |= !renamed.is_empty();
+        for (key, new_path, new_vector) in renamed {
+            if let Some(add) = self.files.remove(&key) {
+                let (key, add) = rename(key, add, new_path, new_vector.as_deref());
+                if self.files.insert(key.clone(), add).is_some() {
+                    return Err(met(target, &key.path).into());
+                }
+            }
+        }
+        for old in moved.keys() {
+            self.sources.remove(old);
+        }
+        Ok(())
+    }
 }
 
 /// Returns how long keys may be that surely are the same at both ends, where `is_own_key` holds.

@@ -18,11 +18,13 @@ use crate::replica::{last_sync, part, refuse_other_source};
 use crate::snapshot;
 
 mod compare;
+mod damage;
 mod deep;
 mod opinion;
 mod report;
 mod start;
 
+pub(crate) use damage::{Damage, DamageKind, damage};
 pub use report::{DeepReport, Difference, DifferenceKind, SecondOpinion, VerifyReport};
 
 /// How much `verify` compares.
@@ -54,6 +56,7 @@ pub async fn verify(
     let predicate = part::of_last_sync(&last, None, &wanted).ok_or_else(|| unknown_part(target))?;
     part::keep_matching(&mut wanted, predicate.as_ref())?;
     let replicated = replicated(source, target, wanted.files)?;
+    let replicated = replicated.with_repaired(target, &replica)?;
     wanted.files = replicated.files;
 
     let mut differences: Vec<Difference> = last

@@ -19,6 +19,8 @@ mod owners;
 mod pairs;
 mod presence;
 mod protocols;
+mod repaired_histories;
+mod repairing;
 mod scenarios;
 mod spellings;
 mod support;

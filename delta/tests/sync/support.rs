@@ -332,6 +332,7 @@ pub(crate) fn spec() -> CloneSpec {
         divergence_policy: DivergencePolicy::Fail,
         allowed_features: Vec::new(),
         source_replaced_policy: SourceReplacedPolicy::Fail,
+        repair: Default::default(),
         limits: JobLimits::default(),
     }
 }

@@ -3,7 +3,8 @@
 use deepclone_core::job_limits::JobLimits;
 use deepclone_core::limits::BODY_BYTES_PER_SECOND_MIN;
 use deepclone_core::spec::{
-    CloneSpec, DivergencePolicy, Mode, SourcePoint, SourceReplacedPolicy, TableRef, Verification,
+    CloneSpec, DivergencePolicy, Mode, Repair, SourcePoint, SourceReplacedPolicy, TableRef,
+    Verification,
 };
 
 use super::time::{timestamp_from_wire, timestamp_to_wire};
@@ -24,6 +25,7 @@ impl From<&CloneSpec> for v1::CloneSpec {
             allowed_features: spec.allowed_features.clone(),
             source_replaced_policy: replaced_to_wire(spec.source_replaced_policy).into(),
             limits: limits_to_wire(spec.limits),
+            repair: repair_to_wire(spec.repair).into(),
         }
     }
 }
@@ -47,6 +49,7 @@ impl TryFrom<v1::CloneSpec> for CloneSpec {
             allowed_features: spec.allowed_features,
             source_replaced_policy: replaced_from_wire(spec.source_replaced_policy)?,
             limits: limits_from_wire(spec.limits)?,
+            repair: repair_from_wire(spec.repair)?,
         })
     }
 }
@@ -186,6 +189,24 @@ pub(super) fn divergence_from_wire(number: i32) -> Result<DivergencePolicy, Wire
         Ok(Wire::Unspecified | Wire::Fail) => Ok(DivergencePolicy::Fail),
         Ok(Wire::Overwrite) => Ok(DivergencePolicy::Overwrite),
         Err(_) => Err(unknown_enum("spec.divergence_policy", number)),
+    }
+}
+
+fn repair_to_wire(repair: Repair) -> v1::clone_spec::Repair {
+    match repair {
+        Repair::Nothing => v1::clone_spec::Repair::Nothing,
+        Repair::Sizes => v1::clone_spec::Repair::Sizes,
+        Repair::Bytes => v1::clone_spec::Repair::Bytes,
+    }
+}
+
+fn repair_from_wire(number: i32) -> Result<Repair, WireError> {
+    use v1::clone_spec::Repair as Wire;
+    match Wire::try_from(number) {
+        Ok(Wire::Unspecified | Wire::Nothing) => Ok(Repair::Nothing),
+        Ok(Wire::Sizes) => Ok(Repair::Sizes),
+        Ok(Wire::Bytes) => Ok(Repair::Bytes),
+        Err(_) => Err(unknown_enum("spec.repair", number)),
     }
 }
 

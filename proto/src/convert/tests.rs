@@ -42,6 +42,7 @@ fn spec() -> CloneSpec {
         divergence_policy: DivergencePolicy::Overwrite,
         allowed_features: vec!["newFeature".into()],
         source_replaced_policy: SourceReplacedPolicy::Reclone,
+        repair: Default::default(),
         limits: JobLimits { bytes_per_second: Some(1 << 20), concurrency: Some(9), held: true },
     }
 }

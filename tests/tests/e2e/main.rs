@@ -26,6 +26,7 @@
 //! * `workers`    – workers that do not fit, commands that are interrupted, what logs tell
 //! * `golden`     – real tables of many writers
 //! * `examples`   – the clients of `examples/`
+//! * `repairs`    – damage that is found, mended and gone
 //! * `operations` – backups, a database that is stuck, processes that are stopped
 //! * `lineage`    – events of lineage of kept replicas and of the command line
 //! * `alerts`     – webhooks that are told of a failure and of its end
@@ -53,6 +54,7 @@ mod proofs;
 mod publishing;
 mod race;
 mod reloads;
+mod repairs;
 mod replica;
 mod replications;
 mod requests;

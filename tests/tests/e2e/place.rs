@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use deepclone_tests::environment::{Azure, BUCKET, Cloud, environment};
 use deepclone_tests::listing::{self, Listing};
-use object_store::ObjectStore;
+use object_store::{ObjectStore, ObjectStoreExt as _};
 use tempfile::TempDir;
 
 #[derive(Clone)]
@@ -117,6 +117,26 @@ impl Place {
     pub(crate) async fn put_with_checksums(&self, folder: &Path) {
         let Self::Cloud(cloud, prefix) = self else { panic!("only a cloud keeps them") };
         listing::upload(folder, &*cloud.store_with_checksums(), prefix).await;
+    }
+
+    /// Puts other bytes under a key, or none, as no process of ours does.
+    pub(crate) async fn replace(&self, key: &str, bytes: Option<Vec<u8>>) {
+        let (store, key): (Box<dyn ObjectStore>, _) = match self {
+            Self::Local(folder) => {
+                let path = folder.join(key);
+                std::fs::remove_file(&path).expect("it is there");
+                bytes.into_iter().for_each(|bytes| std::fs::write(&path, bytes).expect("a file"));
+                return;
+            }
+            Self::Cloud(_, prefix) | Self::Azure(_, prefix) => {
+                (self.store(), format!("{prefix}/{key}").into())
+            }
+        };
+        let done = match bytes {
+            Some(bytes) => store.put(&key, bytes.into()).await.map(|_| ()),
+            None => store.delete(&key).await,
+        };
+        done.expect("the store writes");
     }
 
     /// A byte-for-byte copy for readers that want local files; a local table is its own.

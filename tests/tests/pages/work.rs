@@ -164,6 +164,7 @@ fn spec(table: &str) -> JobSpec {
         divergence_policy: DivergencePolicy::Fail,
         allowed_features: Vec::new(),
         source_replaced_policy: SourceReplacedPolicy::Fail,
+        repair: Default::default(),
         limits: JobLimits::default(),
     };
     JobSpec { spec, source, target, claim: None, origin: None, submitter: None }

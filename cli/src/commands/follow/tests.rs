@@ -41,6 +41,7 @@ fn job(state: Wire) -> v1::Job {
         divergence_policy: Default::default(),
         allowed_features: Vec::new(),
         source_replaced_policy: Default::default(),
+        repair: Default::default(),
         limits: Default::default(),
     };
     let result = v1::Result {

@@ -72,6 +72,7 @@ fn spec(pricing: &Pricing, path: &str) -> JobSpec {
         divergence_policy: DivergencePolicy::Fail,
         allowed_features: Vec::new(),
         source_replaced_policy: SourceReplacedPolicy::Fail,
+        repair: Default::default(),
         limits: JobLimits::default(),
     };
     let resolve = |table, side| pricing.connections.resolve(table, side).unwrap();

@@ -30,6 +30,7 @@ fn spec(source: &TableStore, target: &TableStore, filter: Option<&str>) -> Clone
         divergence_policy: DivergencePolicy::Fail,
         allowed_features: Vec::new(),
         source_replaced_policy: SourceReplacedPolicy::Fail,
+        repair: Default::default(),
         limits: JobLimits::default(),
     }
 }

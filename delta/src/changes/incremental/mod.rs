@@ -192,7 +192,7 @@ async fn changes(
     wanted.files = files;
     part::keep_matching(&mut wanted, predicate.as_ref())?;
     let replicated = replicated(tables.source, tables.target, wanted.files);
-    let Replicated { files, sources, is_respelled } = replicated.map_err(of_source)?;
+    let Replicated { files, sources, is_respelled, .. } = replicated.map_err(of_source)?;
     wanted.files = files;
     if is_respelled {
         return whole("a path is spelled in another way at the replica");
@@ -380,5 +380,6 @@ fn replica(synced: Synced, head: &LogEntry, files: Files, extent: Extent) -> Rep
         gone: None,
         notices: Vec::new(),
     };
-    Replica { snapshot, last, continuity: Continuity::Same, extent, proven: Proven::Head }
+    let (continuity, proven, missing) = (Continuity::Same, Proven::Head, BTreeSet::new());
+    Replica { snapshot, last, continuity, extent, proven, missing }
 }
