@@ -13,12 +13,11 @@ use deepclone_core::reason::Reason;
 use serde::{Deserialize, Deserializer};
 
 use crate::connections::{FlowRule, Side};
+use crate::lineage_settings::LineageSettings;
 use crate::prices::PriceSettings;
-use crate::secret::Secret;
+use crate::secret::{SECRET_BYTES_MIN, Secret, one_of};
 use crate::tls::server::ServerTlsFiles;
-
-/// Shorter secrets can be guessed.
-const SECRET_BYTES_MIN: usize = 16;
+use crate::webhook_settings::WebhookSettings;
 
 /// The content of `deepclone.toml`.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -34,6 +33,10 @@ pub struct Config {
     pub limits: LimitSettings,
     /// The section `[hooks]`: notices that a coordinator takes over HTTP.
     pub hooks: HookSettings,
+    /// The section `[lineage]`: where a coordinator sends events of lineage.
+    pub lineage: LineageSettings,
+    /// The sections `[[webhooks]]`: whom a coordinator tells of failures.
+    pub webhooks: Vec<WebhookSettings>,
     /// The section `[prices]`: by which prices costs are estimated.
     pub prices: PriceSettings,
     /// The section `[tls]`: what a server's listeners show.
@@ -165,23 +168,13 @@ impl HookSettings {
     /// `INVALID_ARGUMENT`: there are two secrets, the file cannot be read, or the secret is shorter
     /// than 16 bytes.
     pub fn secret(&self) -> Result<Option<Secret>, Failure> {
-        let invalid = |message: String| Failure::new(Reason::InvalidArgument, message);
-        let secret = match (&self.secret, &self.secret_file) {
-            (Some(_), Some(_)) => {
-                let what = "hooks: write secret or secret_file, not both";
-                return Err(invalid(what.to_owned()));
-            }
-            (None, Some(path)) => {
-                let text = std::fs::read_to_string(path).map_err(|error| {
-                    invalid(format!("hooks.secret_file {} cannot be read: {error}", path.display()))
-                })?;
-                Some(Secret::new(text.trim()))
-            }
-            (secret, None) => secret.clone(),
-        };
+        let invalid =
+            |what: String| Failure::new(Reason::InvalidArgument, format!("hooks: {what}"));
+        let secret = one_of("secret", self.secret.clone(), self.secret_file.as_deref());
+        let secret = secret.map_err(invalid)?;
         match secret {
             Some(secret) if secret.expose().len() < SECRET_BYTES_MIN => {
-                Err(invalid(format!("hooks: a secret has {SECRET_BYTES_MIN} bytes or more")))
+                Err(invalid(format!("a secret has {SECRET_BYTES_MIN} bytes or more")))
             }
             secret => Ok(secret),
         }
@@ -306,6 +299,8 @@ impl Config {
             ("database", self.database != now.database),
             ("limits", self.limits != now.limits),
             ("hooks", self.hooks != now.hooks),
+            ("lineage", self.lineage != now.lineage),
+            ("webhooks", self.webhooks != now.webhooks),
             ("prices", self.prices != now.prices),
             ("tls", self.tls != now.tls),
             ("access", self.access != now.access),

@@ -3,6 +3,8 @@
 //! Layout:
 //!
 //! * [`config`]: `deepclone.toml`, one form for all three binaries.
+//! * [`lineage_settings`], [`webhook_settings`]: who is told what becomes of syncs; [`post`] sends
+//!   it.
 //! * [`prices`]: a table of prices in a file.
 //! * [`secret`]: a value that never prints.
 //! * [`connections`]: names and URIs → stores; the only place that reads credentials.
@@ -30,10 +32,12 @@ pub mod connections;
 pub mod dial;
 pub mod hangup;
 pub mod http;
+pub mod lineage_settings;
 pub mod listener;
 pub mod local_folder;
 pub mod metrics;
 pub mod panics;
+pub mod post;
 pub mod prices;
 pub mod random;
 pub mod readiness;
@@ -45,3 +49,4 @@ pub mod store;
 pub mod telemetry;
 mod this_machine;
 pub mod tls;
+pub mod webhook_settings;

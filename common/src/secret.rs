@@ -1,9 +1,34 @@
 //! A value that is never shown: not in a log, an error, `Debug` output or a serialised form.
 
 use std::fmt;
+use std::path::Path;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Visitor};
+
+/// Shorter secrets can be guessed.
+pub const SECRET_BYTES_MIN: usize = 16;
+
+/// Returns the secret of the setting `key`, or that in the file of `<key>_file`, without the white
+/// space around it.
+///
+/// # Errors
+/// Both are there, or the file cannot be read.
+pub fn one_of(
+    key: &str,
+    value: Option<Secret>,
+    file: Option<&Path>,
+) -> Result<Option<Secret>, String> {
+    match (value, file) {
+        (Some(_), Some(_)) => Err(format!("write {key} or {key}_file, not both")),
+        (value, None) => Ok(value),
+        (None, Some(path)) => {
+            let failed = |error| format!("{key}_file {} cannot be read: {error}", path.display());
+            let text = std::fs::read_to_string(path).map_err(failed)?;
+            Ok(Some(Secret::new(text.trim())))
+        }
+    }
+}
 
 /// A credential or a setting that may hold one. There is no `Serialize`.
 ///

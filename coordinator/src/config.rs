@@ -12,9 +12,11 @@ use clap::Parser;
 use deepclone_common::access::Principals;
 use deepclone_common::config::Config;
 use deepclone_common::connections::Connections;
+use deepclone_common::lineage_settings::LineageTarget;
 use deepclone_common::listener::{Exposure, check};
 use deepclone_common::secret::Secret;
 use deepclone_common::tls::server::ServerTlsFiles;
+use deepclone_common::webhook_settings::{Webhook, webhooks};
 use deepclone_core::failure::Failure;
 use deepclone_core::price::PriceTable;
 use deepclone_core::reason::Reason;
@@ -70,6 +72,10 @@ pub struct Settings {
     pub shared_object: Option<u64>,
     /// What notices must carry; `None`: none are taken.
     pub hook_secret: Option<Secret>,
+    /// Where events of lineage go; `None`: nowhere.
+    pub lineage: Option<LineageTarget>,
+    /// Who is told of failures.
+    pub webhooks: Vec<Webhook>,
     /// By which prices costs are estimated.
     pub prices: PriceTable,
     /// From where the connections are read again.
@@ -104,6 +110,8 @@ impl Settings {
         }
         let hook_secret = config.hooks.secret()?;
         let prices = config.prices.table()?;
+        let lineage = config.lineage.target()?;
+        let webhooks = webhooks(&config.webhooks)?;
         Ok(Self {
             listen,
             http_listen,
@@ -113,6 +121,8 @@ impl Settings {
             place,
             connections,
             shared_object,
+            lineage,
+            webhooks,
             hook_secret,
             prices,
             sources: SettingSources { file: args.config.clone(), started: config },

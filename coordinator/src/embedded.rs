@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deepclone_common::connections::Connections;
+use deepclone_common::lineage_settings::LineageTarget;
 use deepclone_common::panics::task_failure;
 use deepclone_core::failure::Failure;
 use deepclone_core::limits::Limits;
@@ -22,7 +23,9 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::transport::{Channel, Endpoint, Server};
 
 use crate::effects::Context;
+use crate::lineage::Lineage;
 use crate::metrics::CoordinatorMetrics;
+use crate::observers::SyncObservers;
 use crate::state::{Place, SqliteStore, StateError, Store};
 use crate::{driver, replications, rpc};
 
@@ -32,6 +35,8 @@ const DUPLEX_BYTES: usize = 256 << 10;
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
 /// How long running calls may take to end once the coordinator stops.
 const DRAIN_MAX: Duration = Duration::from_secs(2);
+/// How long events of lineage may take to be sent once it stops.
+const LINEAGE_DRAIN_MAX: Duration = Duration::from_secs(2);
 /// Connections that may wait to be accepted.
 const ACCEPT_MAX: usize = 16;
 
@@ -44,17 +49,19 @@ pub struct Embedded {
     driver: JoinHandle<Result<(), Failure>>,
     replications: JoinHandle<Result<(), Failure>>,
     server: JoinHandle<Result<(), tonic::transport::Error>>,
+    lineage: Lineage,
 }
 
 impl Embedded {
-    /// Starts one with these connections and prices. Its state lives in `database`; when that is
-    /// none, or another process's, in memory.
+    /// Starts one with these connections and prices, that tells `lineage` of its syncs. Its state
+    /// lives in `database`; when that is none, or another process's, in memory.
     ///
     /// # Errors
-    /// The state cannot be used.
+    /// The state cannot be used, or lineage cannot be sent.
     pub async fn start(
         connections: Arc<Connections>,
         prices: PriceTable,
+        lineage: Option<LineageTarget>,
         database: Option<PathBuf>,
     ) -> Result<Self, Failure> {
         let place = database.map_or(Place::Private, Place::File);
@@ -74,8 +81,13 @@ impl Embedded {
             group_bytes_min: None,
             ..Limits::default()
         };
-        let context = Context::new(connections, Arc::new(store), &limits).with_prices(prices);
-        Self::start_in(context, limits).await
+        let metrics = Arc::<CoordinatorMetrics>::default();
+        let lineage = Lineage::start(lineage, &metrics.told.lineage)?;
+        let observers = SyncObservers { lineage, ..SyncObservers::default() };
+        let context = Context::new(connections, Arc::new(store), &limits)
+            .with_prices(prices)
+            .with_observers(observers);
+        Self::start_counted(context, limits, metrics).await
     }
 
     /// Starts one over this state, with these limits.
@@ -108,6 +120,7 @@ impl Embedded {
         metrics: Arc<CoordinatorMetrics>,
     ) -> Result<Self, Failure> {
         let stop = CancellationToken::new();
+        let lineage = context.observers.lineage.clone();
         let (handle, driver) = driver::start(context.clone(), limits, metrics, stop.clone())
             .await
             .map_err(|error| error.failure())?;
@@ -120,7 +133,8 @@ impl Embedded {
             .serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());
         let server = tokio::spawn(server);
         let channel = dial.channel();
-        Ok(Self { channel, dial, stop: stop.drop_guard(), driver, replications, server })
+        let stop = stop.drop_guard();
+        Ok(Self { channel, dial, stop, driver, replications, server, lineage })
     }
 
     /// Returns a channel to it, for clients and workers of this process.
@@ -141,7 +155,7 @@ impl Embedded {
     /// # Errors
     /// The failure that stopped it before.
     pub async fn stop(self) -> Result<(), Failure> {
-        let Self { channel, dial, stop, driver, replications, mut server } = self;
+        let Self { channel, dial, stop, driver, replications, mut server, lineage } = self;
         drop((channel, dial, stop));
         let _ended = replications.await;
         let outcome = driver.await.map_err(|error| task_failure("the driver", error));
@@ -149,6 +163,7 @@ impl Embedded {
             server.abort();
             let _aborted = server.await;
         }
+        lineage.drain(LINEAGE_DRAIN_MAX).await;
         outcome?
     }
 }

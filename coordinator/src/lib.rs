@@ -18,6 +18,8 @@
 //! * [`state`]: facts and evidence, in SQLite; [`database_check`]: whether its file is sound.
 //! * [`replications`]: replicas that are kept; [`pages`]: what people read of them.
 //! * [`hooks`]: notices that a source has changed.
+//! * [`alerts`]: receivers are told of failures, and of their end.
+//! * [`observers`]: those who look on while syncs begin and end; [`lineage`]: events for others.
 //! * [`readiness`]: what `/readyz` says.
 //! * [`metrics`]: what `/metrics` shows; `flow`: how fast bytes are copied.
 //!
@@ -36,7 +38,7 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let connections = Arc::new(Connections::default());
 //! // Without connections no job can be submitted; without a file the state stays in memory.
-//! let coordinator = Embedded::start(connections, list_prices(), None).await?;
+//! let coordinator = Embedded::start(connections, list_prices(), None, None).await?;
 //! let mut client = JobServiceClient::new(coordinator.channel());
 //! let page = client.list_jobs(ListJobsRequest::default()).await?.into_inner();
 //! assert!(page.jobs.is_empty());
@@ -47,6 +49,7 @@
 //! ```
 
 pub mod access;
+pub mod alerts;
 pub mod config;
 pub mod costs;
 pub mod database_check;
@@ -56,7 +59,9 @@ pub mod embedded;
 mod flow;
 pub mod hooks;
 pub mod job_plan;
+pub mod lineage;
 pub mod metrics;
+pub mod observers;
 pub mod pages;
 pub mod readiness;
 pub mod reload;

@@ -1,11 +1,12 @@
 //! Counts what a coordinator does, for `/metrics`: the one place where each of its metrics is
-//! described, with `state` and `calls` below it. Those of replications are in
+//! described, with `state`, `calls` and `told` below it. Those of replications are in
 //! [`crate::replications::metrics`].
 
 mod calls;
 mod state;
 #[cfg(test)]
 mod tests;
+mod told;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use prometheus_client::metrics::gauge::Gauge;
 
 use self::calls::CallMetrics;
 use self::state::{DATABASE, DatabaseFiles, StateMetrics};
+use self::told::ToldMetrics;
 use crate::access::calls::known_names;
 
 /// The metrics of a coordinator.
@@ -40,6 +42,7 @@ pub struct CoordinatorMetrics {
     pub(crate) driver_waiting: Gauge,
     pub(crate) state: StateMetrics,
     pub(crate) calls: CallMetrics,
+    pub(crate) told: ToldMetrics,
 }
 
 impl Default for CoordinatorMetrics {
@@ -118,6 +121,7 @@ impl CoordinatorMetrics {
             ),
             state: StateMetrics::new(catalog),
             calls: CallMetrics::new(catalog),
+            told: ToldMetrics::new(catalog),
         };
         metrics.begin_at_zero();
         metrics

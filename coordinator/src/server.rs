@@ -19,10 +19,13 @@ use tonic::transport::Server;
 use crate::access::audit::Auditor;
 use crate::access::layer::Gate;
 use crate::access::observe::Observe;
+use crate::alerts::PlannedAlerts;
 use crate::config::Settings;
 use crate::effects::Context;
 use crate::embedded::{Dial, Dialled};
+use crate::lineage::Lineage;
 use crate::metrics::CoordinatorMetrics;
+use crate::observers::SyncObservers;
 use crate::pages::access::{PageAccess, PageListener};
 use crate::pages::data::LiveData;
 use crate::readiness::ReadinessKeeper;
@@ -92,10 +95,14 @@ pub async fn run(
 ) -> Result<(), Failure> {
     let store = SqliteStore::open(&settings.place).await.map_err(|error| error.failure())?;
     let limits = limits_of(&settings);
+    let (metrics, mut catalog) = CoordinatorMetrics::of_process(settings.place.file());
+    let lineage = Lineage::start(settings.lineage, &metrics.told.lineage)?;
+    let (alerts, lone_ends) = PlannedAlerts::new(settings.webhooks, &metrics.told.webhooks);
+    let observers = SyncObservers { lineage: lineage.clone(), lone_ends };
     let _reloads = reload::start(settings.sources, settings.connections.clone())?;
     let context = Context::new(Arc::new(settings.connections), Arc::new(store), &limits)
-        .with_prices(settings.prices);
-    let (metrics, mut catalog) = CoordinatorMetrics::of_process(settings.place.file());
+        .with_prices(settings.prices)
+        .with_observers(observers);
     let stop = shutdown.child_token();
     let (handle, driver) =
         driver::start(context.clone(), limits, Arc::clone(&metrics), stop.clone())
@@ -103,6 +110,7 @@ pub async fn run(
             .map_err(|error| error.failure())?;
     let (engine, keeping) =
         replications::start(context.clone(), handle.clone(), stop.clone()).await?;
+    let alerts = alerts.start(&context, handle.epoch(), &engine).await?;
     let data = LiveData::new(engine.clone(), handle.clone(), context.clone());
     let auditor = Auditor::new(Arc::clone(&context.store), context.clock, Arc::clone(&metrics));
     let gate = Gate::new(settings.principals.clone(), context.clock, auditor);
@@ -135,6 +143,7 @@ pub async fn run(
     // It ends at the shutdown, or when facts cannot be made durable.
     let outcome = driver.await.map_err(|error| task_failure("the driver", error));
     readiness.stop();
+    drop(alerts);
     stop.cancel();
     readiness.ended().await;
     let drained = async {
@@ -143,6 +152,7 @@ pub async fn run(
     if tokio::time::timeout(DRAIN_MAX, drained).await.is_err() {
         tracing::warn!("stopping although some calls have not ended");
     }
+    lineage.drain(DRAIN_MAX).await;
     let kept = keeping.await.map_err(|error| task_failure("the scheduler", error));
     outcome??;
     kept?

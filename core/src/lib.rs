@@ -119,6 +119,7 @@
 //!
 //! And for replicas that are kept:
 //!
+//! * [`alert`]: which alerts a receiver is told, and when.
 //! * [`budget`]: what may be spent in a month, and what is.
 //! * [`calendar`]: schedules, windows and months, in a time zone.
 //! * [`money`]: amounts of a currency.
@@ -130,6 +131,7 @@
 //! * [`unix_time`]: wall-clock time.
 
 pub mod access;
+pub mod alert;
 pub mod budget;
 pub mod calendar;
 pub mod concurrency;

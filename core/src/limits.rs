@@ -315,6 +315,18 @@ pub const SLOT_LATE_MAX: Duration = STANDING_SLEEP_MAX;
 /// within minutes, and the next slot tries again anyway.
 pub const ROUND_RETRY_PAUSES: [Duration; 3] =
     [Duration::from_secs(60), Duration::from_secs(4 * 60), Duration::from_secs(16 * 60)];
+/// Receivers of alerts: each has a task of its own.
+pub const WEBHOOKS_MAX: usize = 32;
+/// Causes that a receiver is told of at one time; further ones are counted, and not told.
+pub const ALERTS_PER_RECEIVER_MAX: usize = 1_000;
+/// Tables that an alert names; it counts all.
+pub const ALERT_TABLES_MAX: usize = 20;
+/// Events of lineage that wait for their receiver; further ones are counted, and dropped.
+pub const LINEAGE_EVENTS_WAITING_MAX: usize = 1_024;
+/// Bytes of schemas in the events that wait; further events go without theirs.
+pub const LINEAGE_SCHEMA_BYTES_WAITING_MAX: usize = 64 << 20;
+/// Bytes of an event of lineage; a larger one goes without its schemas.
+pub const LINEAGE_EVENT_BYTES_MAX: usize = 1 << 20;
 
 const _: () = assert!(HEARTBEAT_INTERVAL.as_millis() * 3 <= LEASE_TTL.as_millis());
 const _: () = assert!(ACQUIRE_WAIT_MAX.as_millis() < LEASE_TTL.as_millis());

@@ -138,6 +138,12 @@ impl Work {
         self.change_set().lineage()
     }
 
+    /// Returns the source's schema at that version: the text in its log.
+    #[must_use]
+    pub fn schema(&self) -> &str {
+        &self.change_set().source_table.metadata.schema_string
+    }
+
     /// Returns the six figures of the sync.
     #[must_use]
     pub fn metrics(&self) -> CloneMetrics {

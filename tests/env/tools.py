@@ -39,6 +39,7 @@ def install() -> dict[str, str]:
     return {
         "python": str(python / "bin/python"),
         "grpc_python": str(grpc_python()),
+        "lineage_python": str(lineage_python()),
         "weed": str(python / "bin/weed"),
         "azurite": str(azurite()),
         "chromium": str(chromium()),
@@ -57,6 +58,12 @@ def grpc_python() -> pathlib.Path:
     """A Python with what the example client in Python needs."""
     requirements = HERE.parents[1] / "examples/python/requirements.txt"
     return virtual_environment("grpc", requirements) / "bin/python"
+
+
+def lineage_python() -> pathlib.Path:
+    """A Python with OpenLineage's client and what judges JSON by schemas."""
+    requirements = HERE / "lineage-requirements.txt"
+    return virtual_environment("lineage", requirements) / "bin/python"
 
 
 def virtual_environment(kind: str, requirements: pathlib.Path) -> pathlib.Path:

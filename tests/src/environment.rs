@@ -62,6 +62,8 @@ pub struct Tools {
     pub python: PathBuf,
     /// The interpreter that has what the example client in Python needs.
     pub grpc_python: PathBuf,
+    /// The interpreter that has OpenLineage's client and a judge of JSON schemas.
+    pub lineage_python: PathBuf,
     /// The browser that the pages are opened in.
     pub chromium: PathBuf,
     /// The checker of Prometheus's rules and metrics.

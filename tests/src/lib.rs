@@ -4,6 +4,8 @@
 //! * `process`     – our binaries and the command line as real processes
 //! * `lines`       – a client of the JSON-line servers in `tests/env/`
 //! * `readers`     – independent readers, and the comparison of two tables by them
+//! * `lineage`     – events of lineage, judged by OpenLineage's schemas and client
+//! * `receiver`    – an HTTP server that keeps what it is sent
 //! * `writers`     – real writers of source tables
 //! * `listing`     – what lies in a folder or a store, to the byte
 //! * `proxy`       – counts, delays and breaks what passes to a store
@@ -14,10 +16,12 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a harness that fails is a failed test")]
 
 pub mod environment;
+pub mod lineage;
 pub mod lines;
 pub mod listing;
 pub mod process;
 pub mod proxy;
 pub mod readers;
+pub mod receiver;
 pub mod stub_store;
 pub mod writers;

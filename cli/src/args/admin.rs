@@ -19,6 +19,17 @@ pub enum AdminCommand {
     /// Drop what a stopped coordinator's database needs no more
     #[command(after_help = help::ADMIN_PURGE)]
     Purge(PurgeArguments),
+    /// Send a webhook of --config one message, to see whether it arrives
+    #[command(after_help = help::ADMIN_TEST_WEBHOOK)]
+    TestWebhook(TestWebhookArguments),
+}
+
+/// The arguments of `admin test-webhook`.
+#[derive(Clone, Debug, Args)]
+pub struct TestWebhookArguments {
+    /// The name of the webhook, as its section of the configuration has it
+    #[arg(value_name = "NAME")]
+    pub name: String,
 }
 
 /// Which database is meant.

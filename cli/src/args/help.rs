@@ -248,6 +248,14 @@ Examples:
 The copy is what the database held at one moment. FILE appears when it is whole, checked and on the
 disk; until then FILE.partial-… lies beside it. docs/operations.md says how a backup is restored.";
 
+/// The end of `deepclone admin test-webhook --help`.
+pub const ADMIN_TEST_WEBHOOK: &str = "\
+Examples:
+  deepclone admin test-webhook oncall --config /etc/deepclone/deepclone.toml
+
+The message has the event `test`, and is signed as any other. It is sent once, also in quiet
+hours.";
+
 /// The end of `deepclone admin purge --help`.
 pub const ADMIN_PURGE: &str = "\
 Examples:

@@ -29,7 +29,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use deepclone_common::config::ByteRate;
 use deepclone_common::dial::DialArguments;
 
-pub use admin::{AdminCommand, BackupArguments, DatabaseArgument, PurgeArguments};
+pub use admin::{
+    AdminCommand, BackupArguments, DatabaseArgument, PurgeArguments, TestWebhookArguments,
+};
 pub use audit::{AuditCommand, AuditListArguments};
 pub use cost::{CostArguments, CostBy};
 pub use doctor::DoctorArguments;

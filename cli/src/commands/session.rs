@@ -81,7 +81,7 @@ fn settings(
     let target = resolved(&spec.target, Side::Target)?;
     // A plan stores no facts.
     let home = state_home(|name| std::env::var(name).ok()).filter(|_| workers > 0);
-    let Config { limits, prices, .. } = Config::load(context.global.config.as_deref())?;
+    let Config { limits, prices, lineage, .. } = Config::load(context.global.config.as_deref())?;
     let limits = WorkerLimits::new(LimitSettings {
         memory: limits.memory,
         concurrency: flags.concurrency.or(limits.concurrency),
@@ -94,6 +94,8 @@ fn settings(
         limits,
         connections,
         prices: prices.table()?,
+        // A plan syncs nothing.
+        lineage: lineage.target()?.filter(|_| workers > 0),
     })
 }
 

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deepclone_common::connections::Connections;
+use deepclone_common::lineage_settings::LineageTarget;
 use deepclone_core::failure::Failure;
 use deepclone_core::price::PriceTable;
 use deepclone_worker::{WorkerLimits, WorkerOptions};
@@ -32,6 +33,8 @@ pub struct EmbeddedSettings {
     pub connections: Connections,
     /// By which costs are estimated.
     pub prices: PriceTable,
+    /// Who is told of its syncs; `None`: nobody.
+    pub lineage: Option<LineageTarget>,
     /// The target's state file; `None` keeps the state in memory.
     pub database: Option<PathBuf>,
     /// The number of workers.
@@ -56,7 +59,8 @@ impl EmbeddedCluster {
     pub async fn start(settings: EmbeddedSettings) -> Result<(Self, CoordinatorClient), Failure> {
         let connections = Arc::new(settings.connections);
         let coordinator =
-            start_coordinator(&connections, settings.prices, settings.database).await?;
+            start_coordinator(&connections, settings.prices, settings.lineage, settings.database)
+                .await?;
         let mut client = CoordinatorClient::over(coordinator.channel());
         if settings.workers > 0 {
             end_leftovers(&mut client).await?;
@@ -107,14 +111,18 @@ impl EmbeddedCluster {
 async fn start_coordinator(
     connections: &Arc<Connections>,
     prices: PriceTable,
+    lineage: Option<LineageTarget>,
     database: Option<PathBuf>,
 ) -> Result<deepclone_coordinator::embedded::Embedded, Failure> {
     use deepclone_coordinator::embedded::Embedded;
     let has_file = database.is_some();
-    match Embedded::start(Arc::clone(connections), prices.clone(), database).await {
+    let started = |prices, lineage, database| {
+        Embedded::start(Arc::clone(connections), prices, lineage, database)
+    };
+    match started(prices.clone(), lineage.clone(), database).await {
         Err(failure) if has_file => {
             tracing::warn!(%failure, "the state file cannot be used: the state stays in memory");
-            Embedded::start(Arc::clone(connections), prices, None).await
+            started(prices, lineage, None).await
         }
         other => other,
     }

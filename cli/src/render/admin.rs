@@ -1,4 +1,5 @@
-//! The answers of `admin`: what is wrong with a database, its copy, and what was dropped of it.
+//! The answers of `admin`: what is wrong with a database, its copy, and what was dropped of it; a
+//! webhook that was tried.
 
 use std::path::Path;
 
@@ -64,6 +65,20 @@ pub fn checked(database: &Path, checked: &CheckedFile) -> Result<CommandOutput, 
         false => Reason::VerifyDifference.row().exit,
     };
     Ok(CommandOutput { exit, ..CommandOutput::new(lines.join("\n"), &object)? })
+}
+
+/// Returns the answer of `admin test-webhook`.
+///
+/// # Errors
+/// As [`CommandOutput::new`].
+pub fn tried(webhook: &str, receiver: &str) -> Result<CommandOutput, Failure> {
+    #[derive(Serialize)]
+    struct Object<'a> {
+        webhook: &'a str,
+        receiver: &'a str,
+    }
+    let text = format!("{receiver} has taken a message for {webhook}");
+    CommandOutput::new(text, &Object { webhook, receiver })
 }
 
 /// Returns the answer of `admin backup`.

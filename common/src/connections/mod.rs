@@ -13,12 +13,13 @@
 //! `assumed_role`, `renewed`, `provided` (credentials that change) → `build`, `local` (the store) →
 //! `connection` → `registry` (all of them) → `probe` (targets are tried); `overlap` decides whether
 //! one table lies inside another, `flow_rules` whether a table may go there, `one_store` whether a
-//! store may copy by itself, `place` where a store is.
+//! store may copy by itself, `place` where a store is; `dataset` how other systems name a table.
 
 mod assumed_role;
 mod build;
 mod command;
 mod connection;
+mod dataset;
 mod error;
 mod flow_rules;
 mod live;
@@ -37,6 +38,7 @@ mod side;
 #[cfg(test)]
 mod tests;
 
+pub use dataset::DatasetName;
 pub use error::ConnectionError;
 pub use flow_rules::FlowRule;
 pub use location::absolute_uri;

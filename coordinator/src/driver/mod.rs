@@ -15,6 +15,7 @@
 //! * `recall`: jobs that only the database knows.
 //! * `refusal`: why a request is refused.
 //! * `journal`: facts → the lines of the log; `story`: what it tells besides them.
+//! * `observe`: facts → events of lineage, and alerts about single syncs.
 //! * `purge`: drops what the database needs no more.
 
 mod answer;
@@ -24,6 +25,7 @@ pub mod job_query;
 mod job_table;
 mod journal;
 pub mod message;
+mod observe;
 mod owner;
 mod purge;
 mod recall;

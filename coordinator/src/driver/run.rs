@@ -182,6 +182,7 @@ impl Driver {
         for entry in &batch.entries {
             self.metrics.recorded(&entry.fact);
             self.tell(&entry.fact);
+            self.observe(entry);
             if let Fact::GroupRestarted { job, fingerprints } = &entry.fact {
                 self.abort_uploads(*job, Some(fingerprints));
             }

@@ -35,6 +35,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use self::reads::LogReads;
 use crate::costs::pricing::Pricing;
+use crate::observers::SyncObservers;
 use crate::state::Store;
 
 /// Plans that are made at the same time: each holds the logs of two tables in memory.
@@ -51,6 +52,8 @@ pub struct Context {
     pub clock: Clock,
     /// By what costs are estimated.
     pub pricing: Pricing,
+    /// Who is told of syncs.
+    pub observers: SyncObservers,
     /// Counts what is read of tables.
     reads: LogReads,
     /// Bounds the memory of planning (I8).
@@ -71,6 +74,7 @@ impl Context {
             connections,
             store,
             clock: Clock::System,
+            observers: SyncObservers::default(),
             reads: LogReads::default(),
             planning,
             packing: Packing {
@@ -92,6 +96,12 @@ impl Context {
     pub fn with_prices(self, table: PriceTable) -> Self {
         let pricing = Pricing { table: Arc::new(table), ..self.pricing };
         Self { pricing, ..self }
+    }
+
+    /// Returns the same with those who look on.
+    #[must_use]
+    pub fn with_observers(self, observers: SyncObservers) -> Self {
+        Self { observers, ..self }
     }
 
     /// Returns the same for one effect, with what counts its reads.

@@ -27,7 +27,7 @@ use super::table_job::table_job;
 use super::{rows, view::RoundView};
 use crate::driver::message::Message;
 use crate::rpc::accept;
-use crate::state::{Batch, JobSpec, RowChange, StateError};
+use crate::state::{Batch, JobOrigin, JobRound, JobSpec, RowChange, StateError};
 
 /// Attempts to make rows durable before the engine stops.
 const WRITE_ATTEMPTS_MAX: u32 = 5;
@@ -131,8 +131,8 @@ impl Engine {
             StandingAction::Record(_) => {}
             StandingAction::Probe { replication, round } => self.ask(replication, Some(round)),
             StandingAction::Poll { replication } => self.ask(replication, None),
-            StandingAction::Submit { replication, round: _, table, job, held } => {
-                return self.submit(replication, table, job, held).await;
+            StandingAction::Submit { replication, round, table, job, held } => {
+                return self.submit(replication, round, table, job, held).await;
             }
             StandingAction::Hold { job, why: _ } => {
                 self.hold(job, true).await;
@@ -187,15 +187,16 @@ impl Engine {
     async fn submit(
         &mut self,
         id: ReplicationId,
+        round: u64,
         number: TableNumber,
         job: JobId,
         held: bool,
     ) -> Option<StandingEvent> {
         let refused =
             || StandingEvent::JobEnded { job, outcome: JobOutcome::Failed { is_retryable: false } };
-        let now = self.now();
+        let (now, round) = (self.now(), self.round_of(id, round));
         let entry = self.entries.get_mut(&id)?;
-        let job_spec = match job_spec(&self.context, entry, number, held) {
+        let job_spec = match job_spec(&self.context, entry, round, number, held) {
             Ok(job_spec) => Arc::new(job_spec),
             Err(failure) => {
                 entry.fail(number, failure, now);
@@ -231,6 +232,14 @@ impl Engine {
                 Some(StandingEvent::JobEnded { job, outcome })
             }
         }
+    }
+
+    /// The round that a job is of, with its slot while that is known.
+    fn round_of(&self, id: ReplicationId, number: u64) -> JobRound {
+        let running = self.standing.view(id).and_then(|view| view.round);
+        let cause = running.filter(|round| round.number == number).map(|round| round.cause);
+        let slot = cause.and_then(RoundCause::slots).map(|(newest, _)| newest);
+        JobRound { number, slot }
     }
 
     async fn hold(&self, job: JobId, held: bool) {
@@ -344,6 +353,7 @@ fn is_retryable(reason: Reason) -> bool {
 fn job_spec(
     context: &crate::effects::Context,
     entry: &ReplicationEntry,
+    round: JobRound,
     number: TableNumber,
     held: bool,
 ) -> Result<JobSpec, Failure> {
@@ -354,5 +364,6 @@ fn job_spec(
     let limits = JobLimits { bytes_per_second, concurrency: None, held };
     let claim = claim(&entry.spec, entry.owner);
     let job_spec = table_job(context, &entry.spec, &table.kept.path, claim, limits)?;
-    Ok(JobSpec { origin: Some(origin(entry)), ..job_spec })
+    let origin = JobOrigin { round: Some(round), ..origin(entry) };
+    Ok(JobSpec { origin: Some(origin), ..job_spec })
 }

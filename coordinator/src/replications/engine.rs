@@ -274,8 +274,12 @@ impl Engine {
         let mut next = actions;
         while !next.is_empty() {
             let (facts, others) = split(next);
+            let moments = self.round_moments(&facts);
             let changes = self.keep(facts);
             self.write(&changes).await?;
+            for moment in moments {
+                self.context.observers.lineage.tell(moment);
+            }
             self.make_room(&others).await;
             let mut events = Vec::new();
             for action in others {

@@ -23,6 +23,7 @@
 //! * [`view`]: replications as others see them; `show` makes that.
 //! * [`lag_summary`]: how far their tables are behind, counted; [`metrics`]: that at `/metrics`.
 //! * [`lag_history`]: the same over time; `sample` takes it.
+//! * `lineage_rounds`: rounds as events of lineage.
 
 mod act;
 mod apply;
@@ -38,6 +39,7 @@ pub mod follow;
 mod kept;
 pub mod lag_history;
 pub mod lag_summary;
+mod lineage_rounds;
 pub mod look;
 pub mod message;
 pub mod metrics;

@@ -71,5 +71,6 @@ pub(super) fn origin(entry: &ReplicationEntry) -> JobOrigin {
         id: Some(entry.id),
         owner: entry.spec.owner.clone().unwrap_or_default(),
         time_zone: entry.checked.zone.name().to_owned(),
+        round: None,
     }
 }

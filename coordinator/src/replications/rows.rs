@@ -17,8 +17,8 @@ use super::kept::{KeptTable, Times};
 use super::lag_history::{LagBlock, LagHistory};
 use super::view::RoundView;
 use crate::state::{
-    ReplicationRow, RowChange, RowKey, StateError, decode_replication, decode_shared_budget,
-    encode_replication, encode_shared_budget,
+    ALERT_ROWS, ReplicationRow, RowChange, RowKey, StateError, decode_replication,
+    decode_shared_budget, encode_replication, encode_shared_budget,
 };
 
 /// The kind of the rows that hold declarations.
@@ -182,6 +182,8 @@ pub(super) fn read(rows: Vec<ReplicationRow>) -> Result<Kept, StateError> {
     let (mut budgets, mut shared) = (Vec::new(), Vec::new());
     for row in rows {
         match row.key.kind.as_str() {
+            // Receivers of alerts read them.
+            ALERT_ROWS => {}
             BUDGET => budgets.push(budget_of(&row)?),
             SHARED_BUDGET => shared.push(decode_shared_budget(&row.body)?),
             _ => by_owner.entry(row.key.owner.clone()).or_default().push(row),

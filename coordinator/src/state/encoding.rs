@@ -11,6 +11,7 @@ use deepclone_core::ownership::{OwnerClaim, ReplicaOwner};
 use deepclone_core::receipt::{Proof, ProofCounts, Receipt};
 use deepclone_core::replication::{ReplicationSpec, SharedBudgetSpec};
 use deepclone_core::spec::CloneSpec;
+use deepclone_core::unix_time::UnixTime;
 use deepclone_proto::convert::outcome::{kind_from_wire, kind_to_wire, proof_to_wire};
 use deepclone_proto::convert::spec::{limits_from_wire, limits_to_wire};
 use deepclone_proto::convert::{WireError, fixed_bytes};
@@ -20,7 +21,7 @@ use prost::Message;
 use uuid::Uuid;
 
 use super::note::{note_from_wire, note_to_wire};
-use super::{Entry, JobOrigin, JobSpec, StateError};
+use super::{Entry, JobOrigin, JobRound, JobSpec, StateError};
 
 /// Why a row cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +55,8 @@ pub fn encode_spec(spec: &JobSpec) -> Vec<u8> {
             id: origin.id.map(|id| id.0.as_bytes().to_vec()),
             owner: origin.owner.clone(),
             time_zone: origin.time_zone.clone(),
+            round: origin.round.map(|round| round.number),
+            slot_ms: origin.round.and_then(|round| round.slot).map(|slot| slot.0),
         }),
         submitter: spec.submitter.clone().unwrap_or_default(),
     }
@@ -91,9 +94,10 @@ pub fn decode_spec(bytes: &[u8]) -> Result<JobSpec, StateError> {
 }
 
 fn origin_from_wire(origin: wire::JobOrigin) -> Result<JobOrigin, RowError> {
-    let wire::JobOrigin { replication, owner, time_zone, id } = origin;
+    let wire::JobOrigin { replication, owner, time_zone, id, round, slot_ms } = origin;
     let id = id.map(|id| Uuid::from_slice(&id).map_err(|_| missing("id"))).transpose()?;
-    Ok(JobOrigin { replication, id: id.map(ReplicationId), owner, time_zone })
+    let round = round.map(|number| JobRound { number, slot: slot_ms.map(UnixTime) });
+    Ok(JobOrigin { replication, id: id.map(ReplicationId), owner, time_zone, round })
 }
 
 /// Encodes a declared replication.

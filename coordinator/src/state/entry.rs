@@ -10,6 +10,7 @@ use deepclone_core::ownership::OwnerClaim;
 use deepclone_core::price::Traffic;
 use deepclone_core::readiness::retention::SourceRetention;
 use deepclone_core::spec::CloneSpec;
+use deepclone_core::unix_time::UnixTime;
 
 use crate::costs::priced::Priced;
 
@@ -71,4 +72,14 @@ pub struct JobOrigin {
     pub owner: String,
     /// The name of the zone of its months.
     pub time_zone: String,
+    /// The round; `None` for none, and in specs of versions that did not keep it.
+    pub round: Option<JobRound>,
+}
+
+/// The round of a replication that a job is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JobRound {
+    pub number: u64,
+    /// The newest slot that the round is for; `None` when it is for none.
+    pub slot: Option<UnixTime>,
 }

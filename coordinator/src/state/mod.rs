@@ -42,13 +42,13 @@ pub use encoding::{
     decode_replication, decode_shared_budget, decode_spec, encode_options, encode_replication,
     encode_shared_budget, encode_spec,
 };
-pub use entry::{Entry, JobOrigin, JobSent, JobSpec, PlanNote};
+pub use entry::{Entry, JobOrigin, JobRound, JobSent, JobSpec, PlanNote};
 pub use error::StateError;
 pub use evidence::{EVIDENCE_KEYS_MAX, Evidence, KnownObject};
 pub use job_place::{EndedJobsQuery, JobOrder, JobPlace, NoJobPlace};
 pub use memory::MemoryStore;
 pub use purge::PurgeBounds;
-pub use replications::{ReplicationRow, RowChange, RowKey};
+pub use replications::{ALERT_ROWS, ReplicationRow, RowChange, RowKey};
 pub use sqlite::{Place, SqliteStore};
 pub use store::{Batch, Store};
 pub use usage::{

@@ -6,6 +6,9 @@ use sqlx::{Row as _, Sqlite, SqliteConnection, Transaction};
 
 use super::{StateError, history};
 
+/// The kind of the rows that hold what receivers of alerts were told; their owners are no ids.
+pub const ALERT_ROWS: &str = "alert";
+
 /// The name of a row.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RowKey {

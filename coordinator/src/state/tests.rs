@@ -23,6 +23,7 @@ use deepclone_core::receipt::{
 use deepclone_core::spec::{
     CloneSpec, DivergencePolicy, Mode, SourcePoint, SourceReplacedPolicy, TableRef, Verification,
 };
+use deepclone_core::unix_time::UnixTime;
 use uuid::Uuid;
 
 use super::*;
@@ -93,6 +94,7 @@ fn job_spec() -> JobSpec {
             id: Some(ReplicationId(Uuid::from_u128(8))),
             owner: "finance".to_owned(),
             time_zone: "Europe/Berlin".to_owned(),
+            round: Some(JobRound { number: 3, slot: Some(UnixTime(-5)) }),
         }),
         submitter: Some("airflow".to_owned()),
     }

@@ -133,6 +133,8 @@ impl Guarded {
             place: Place::Private,
             connections: (*lake.connections()).clone(),
             shared_object: None,
+            lineage: None,
+            webhooks: vec![],
             hook_secret: None,
             sources: SettingSources::default(),
         };

@@ -55,6 +55,8 @@ impl Serving {
             place,
             connections: (*lake.connections()).clone(),
             shared_object: None,
+            lineage: None,
+            webhooks: vec![],
             hook_secret: None,
             sources: SettingSources::default(),
             tls: None,

@@ -144,10 +144,11 @@ async fn the_process_says_where_it_listens_and_ends_in_good_order() {
     assert!(unknown.is_empty(), "docs/metrics.md has no {unknown:?}");
     // All of them but those whose labels come with an event.
     for row in documented.rows() {
-        let is_of_event = ["_refused_", "_failures_", "_call_", "_store_"]
-            .iter()
-            .any(|part| row.name.contains(part))
-            && !row.labels.is_empty();
+        let is_of_event =
+            ["_refused_", "_failures_", "_call_", "_store_", "_lineage_", "_webhook_"]
+                .iter()
+                .any(|part| row.name.contains(part))
+                && !row.labels.is_empty();
         let is_shown = is_of_event || row.name == "process_max_fds" || names.contains(&row.name);
         assert!(is_shown, "no {} in\n{metrics}", row.name);
     }

@@ -29,10 +29,13 @@
 //! * `examples`   – the clients of `examples/`
 //! * `repairs`    – damage that is found, mended and gone
 //! * `operations` – backups, a database that is stuck, processes that are stopped
+//! * `lineage`    – events of lineage of kept replicas and of the command line
+//! * `alerts`     – webhooks that are told of a failure and of its end
 //! * `guide`      – the files and commands of the guide to a kept replica
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that fails, fails")]
 
+mod alerts;
 mod bad_input;
 mod by_store;
 mod chaos;
@@ -43,6 +46,7 @@ mod guide;
 mod incremental;
 mod leftovers;
 mod limits;
+mod lineage;
 mod objects;
 mod odd_protocols;
 mod operations;

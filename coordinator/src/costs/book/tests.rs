@@ -86,6 +86,7 @@ fn spec(pricing: &Pricing, path: &str) -> JobSpec {
             id: Some(ReplicationId(Uuid::from_u128(7))),
             owner: "o".to_owned(),
             time_zone: "Europe/Berlin".to_owned(),
+            round: None,
         }),
         submitter: None,
     }
