@@ -130,3 +130,42 @@ async fn a_coordinators_workers_repair() {
     let whole = run(&source, &target, &["verify", "--deep"]).await.succeeded();
     assert_eq!(whole.json["equal"], true, "{whole:?}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_syncs_a_repair_and_a_vacuum_at_once_lose_nothing() {
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    let local = Place::Local(folder.path().join("replica"));
+    for (at, target) in [local, Place::south("at-once")].iter().enumerate() {
+        let source = source(folder.path().join(format!("source-{at}")));
+        sync::embedded(&source, target, &[]).await.succeeded();
+        damage(target).await;
+        let table = format!("delta.`{}`", source.uri());
+        spark(&[
+            &format!("DELETE FROM {table} WHERE id % 15 = 4"),
+            &format!("INSERT INTO {table} SELECT id FROM range(100, 110, 1, 1)"),
+        ]);
+        let vacuum = async {
+            let mut command = process::deepclone();
+            command.args(["vacuum", &target.uri(), "--retain", "0s", "--break-time-travel"]);
+            command.args(["--output", "json"]).envs(target.settings("TARGET_"));
+            sync::finish(command).await
+        };
+        let (one, two, repair, vacuum) = tokio::join!(
+            run(&source, target, &["clone"]),
+            run(&source, target, &["clone"]),
+            run(&source, target, &["repair", "--deep"]),
+            vacuum,
+        );
+        vacuum.succeeded();
+        // Who is overtaken says so, and has changed nothing.
+        for ended in [&one, &two, &repair] {
+            assert!([0, 4].contains(&ended.code), "{ended:?}");
+        }
+        assert!(one.code == 0 || two.code == 0, "{one:?} {two:?}");
+        run(&source, target, &["clone"]).await.succeeded();
+        run(&source, target, &["repair", "--deep"]).await.succeeded();
+        let clean = run(&source, target, &["verify", "--deep"]).await.succeeded();
+        assert_eq!(clean.json["equal"], true, "{clean:?}");
+        replica::assert_equal(&source, target).await;
+    }
+}
