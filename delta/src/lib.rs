@@ -125,6 +125,7 @@ pub mod changes;
 mod commit_adds;
 pub mod copy_objects;
 pub mod deletion;
+pub mod describe;
 pub mod dv;
 pub mod enclosing;
 pub mod error;

@@ -133,6 +133,14 @@ Says of each replica when what the source deleted up to DATE arrived there, whet
 left (also behind deletion vectors), and what can still be read by time travel, until when. Exit
 code 6 when something is left: `deepclone vacuum` deletes what is beyond the retention.";
 
+/// The end of `deepclone describe --help`.
+pub const DESCRIBE: &str = "\
+Examples:
+  deepclone describe /backup/orders
+  deepclone describe s3://dr/orders --output json
+
+All of it stands in the replica's own log; nothing else is asked.";
+
 /// The end of `deepclone history --help`.
 pub const HISTORY: &str = "\
 Examples:

@@ -126,6 +126,9 @@ pub enum Command {
     /// Bring back what of a replica is damaged: objects that are missing, cut or changed
     #[command(after_help = help::REPAIR)]
     Repair(RepairArguments),
+    /// Show what a replica is: its table, source, last sync and owner
+    #[command(after_help = help::DESCRIBE)]
+    Describe(HistoryArguments),
     /// List the syncs recorded in a replica's log
     #[command(after_help = help::HISTORY)]
     History(HistoryArguments),
@@ -251,7 +254,7 @@ pub struct RepairArguments {
     pub deep: bool,
 }
 
-/// The arguments of `deepclone history`.
+/// The arguments of `deepclone history` and `deepclone describe`.
 #[derive(Clone, Debug, Args)]
 pub struct HistoryArguments {
     /// The replica: a path or a URI

@@ -20,6 +20,9 @@ pub struct VerifyArguments {
     /// Draw the objects that this number drew before
     #[arg(long, value_name = "N", requires = "sample")]
     pub seed: Option<u64>,
+    /// Keep the verdict beside the replica, for `deepclone describe`
+    #[arg(long)]
+    pub record: bool,
     /// The connection of the source
     #[arg(long, value_name = "NAME")]
     pub source_connection: Option<String>,

@@ -10,6 +10,7 @@ pub mod completions;
 pub mod context;
 pub mod cost;
 pub mod deleted;
+pub mod describe;
 pub mod doctor;
 pub mod follow;
 pub mod history;
@@ -49,6 +50,7 @@ pub async fn run(arguments: CommandLine) -> Result<CommandOutput, Failure> {
         Command::Plan(arguments) => plan::run(arguments, &context).await,
         Command::Verify(arguments) => verify::run(arguments, &context).await,
         Command::Repair(arguments) => repair::run(arguments, &context).await,
+        Command::Describe(arguments) => describe::run(arguments, &context).await,
         Command::History(arguments) => history::run(arguments, &context).await,
         Command::Vacuum(arguments) => vacuum::run(arguments, &context).await,
         Command::Deleted(arguments) => deleted::run(arguments, &context).await,

@@ -1,9 +1,10 @@
 //! `deepclone verify`: compares replica and source, which this process reads itself.
 
+use deepclone_common::clock::Clock;
 use deepclone_common::connections::Side;
 use deepclone_common::random;
 use deepclone_core::failure::Failure;
-use deepclone_delta::verify::{Depth, Sample, verify};
+use deepclone_delta::verify::{Depth, Sample, Verdict, verify};
 
 use super::context::CommandContext;
 use super::session;
@@ -38,6 +39,10 @@ pub async fn run(
         (None, false) => Depth::Sizes,
     };
     let report = verify(&source, &target, depth).await.map_err(|error| error.failure())?;
+    if arguments.record {
+        let verdict = Verdict::of(&report, Clock::System.now_ms());
+        verdict.write(&target).await.map_err(|error| error.failure())?;
+    }
     render::verify::answer(&source.uri, &target.uri, &report)
 }
 

@@ -11,6 +11,7 @@ pub mod cost;
 pub mod cost_report;
 pub mod declared;
 pub mod deleted;
+pub mod describe;
 pub mod doctor;
 pub mod error;
 pub mod history;

@@ -42,6 +42,26 @@ fn a_table_is_cloned_then_only_what_changed_and_then_nothing() {
     let syncs: Vec<_> = history["syncs"].as_array().unwrap().iter().map(versions).collect();
     assert_eq!(syncs, [json!([1, 2]), json!([0, 1])]);
     assert_eq!(history["syncs"][1]["job_id"], first["job_id"]);
+
+    let (exit, described) = bench.json(&["describe", "target"]);
+    assert_eq!(exit, 0, "{described}");
+    assert_eq!((&described["version"], &described["source_version"]), (&json!(1), &json!(2)));
+    assert_eq!((&described["files"], &described["last_verdict"]), (&json!(3), &Value::Null));
+    assert_eq!(described["last_sync"]["job_id"], third["job_id"]);
+    assert!(described["last_sync"]["source"].as_str().unwrap().ends_with("/source"));
+    let (exit, refused) = bench.json(&["describe", "source"]);
+    assert_eq!((exit, &refused["error"]["reason"]), (4, &json!("TARGET_NOT_OURS")), "{refused}");
+
+    // A verdict is kept on request, and told from then on.
+    assert_eq!(bench.json(&["verify", "source", "target", "--deep", "--record"]).0, 0);
+    fs::remove_file(target.join(object)).unwrap();
+    let verdict = |bench: &Bench| bench.json(&["describe", "target"]).1["last_verdict"].clone();
+    assert_eq!(verdict(&bench)["equal"], true);
+    assert_eq!(bench.json(&["verify", "source", "target", "--record"]).0, 6);
+    let found = verdict(&bench);
+    assert_eq!((&found["equal"], &found["differences"]), (&json!(false), &json!(1)), "{found}");
+    let run = bench.run(&["describe", "target"]);
+    assert!(run.stdout.contains("1 difference; sizes compared at version 1"), "{}", run.stdout);
 }
 
 #[test]

@@ -24,10 +24,12 @@ mod opinion;
 mod report;
 mod sample;
 mod start;
+mod verdict;
 
 pub(crate) use damage::{Damage, DamageKind, damage};
 pub use report::{DeepReport, Difference, DifferenceKind, SecondOpinion, VerifyReport};
 pub use sample::Sample;
+pub use verdict::Verdict;
 
 /// How much `verify` compares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,30 @@
+//! `deepclone describe`: what a replica is, as its log says it.
+
+use deepclone_common::connections::Side;
+use deepclone_core::failure::Failure;
+
+use super::context::CommandContext;
+use super::session;
+use crate::args::{HistoryArguments, convert};
+use crate::render::{self, CommandOutput};
+
+/// Runs `deepclone describe`.
+///
+/// # Errors
+/// The reason why the log cannot be read, or the table is no replica.
+pub async fn run(
+    arguments: &HistoryArguments,
+    context: &CommandContext,
+) -> Result<CommandOutput, Failure> {
+    context.refuse_coordinator("describe")?;
+    let target = convert::table(
+        Side::Target,
+        &arguments.target,
+        arguments.target_connection.as_deref(),
+        &context.current_dir,
+    )?;
+    let connections = session::connections(context, &[(&target, Side::Target)])?;
+    let store = session::open(&connections, &target, Side::Target)?;
+    let found = deepclone_delta::describe::describe(&store).await.map_err(|error| error.failure())?;
+    render::describe::answer(&store.uri, &found)
+}

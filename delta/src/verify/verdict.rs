@@ -1,0 +1,65 @@
+//! The verdict of a look, kept beside the replica in `_deepclone/verdict.json`: what was found, when
+//! and how deep, for those who ask later.
+
+use deepclone_common::store::table::TableStore;
+use serde::{Deserialize, Serialize};
+
+use super::report::VerifyReport;
+use super::sample::Sample;
+use crate::error::DeltaError;
+use crate::io;
+
+const VERDICT: &str = "_deepclone/verdict.json";
+
+/// The verdict of the last look that was recorded. It is a note, never trusted for a sync.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Verdict {
+    /// When it was found: milliseconds since 1970.
+    pub time_ms: i64,
+    /// The replica's version, and the source's that it was compared with.
+    pub replica_version: u64,
+    pub source_version: u64,
+    /// The number of differences; 0 for a replica that is what it should be.
+    pub differences: u64,
+    /// Objects whose bytes were compared, and the bytes of these; none where lengths were.
+    pub objects_compared: u64,
+    pub bytes_compared: u64,
+    /// The share of the bytes that was drawn, in millionths, and the seed; `None` for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sample: Option<(u32, u64)>,
+}
+
+impl Verdict {
+    /// Returns the verdict of a report that was made at `time_ms`.
+    #[must_use]
+    pub fn of(report: &VerifyReport, time_ms: i64) -> Self {
+        let deep = report.deep.unwrap_or_default();
+        Self {
+            time_ms,
+            replica_version: report.replica_version,
+            source_version: report.source_version,
+            differences: report.differences.len() as u64,
+            objects_compared: deep.objects,
+            bytes_compared: deep.bytes,
+            sample: deep.sample.map(|Sample { millionths, seed }| (millionths, seed)),
+        }
+    }
+
+    /// Writes it beside the replica, in place of an older one.
+    ///
+    /// # Errors
+    /// The target cannot be written.
+    pub async fn write(&self, target: &TableStore) -> Result<(), DeltaError> {
+        io::put_json(target, VERDICT, self).await
+    }
+
+    /// Reads the last one; a damaged one counts as none.
+    ///
+    /// # Errors
+    /// The target does not answer.
+    pub async fn read(target: &TableStore) -> Result<Option<Self>, DeltaError> {
+        let fetched = io::get_hint(target, VERDICT).await?;
+        Ok(fetched.and_then(|fetched| serde_json::from_slice(&fetched.bytes).ok()))
+    }
+}
