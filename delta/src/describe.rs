@@ -10,7 +10,7 @@ use crate::error::DeltaError;
 use crate::protocol::supported;
 use crate::replica::{SyncRecord, last_sync};
 use crate::snapshot;
-use crate::verify::Verdict;
+use crate::verify::KeptVerdict;
 
 /// A replica at its newest version.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ pub struct Description {
     /// The replication that it belongs to.
     pub owner: Option<ReplicaOwner>,
     /// The last verdict of `verify` that was recorded.
-    pub verdict: Option<Verdict>,
+    pub verdict: Option<KeptVerdict>,
     /// What another writer did since, one line each.
     pub notices: Vec<String>,
 }
@@ -58,7 +58,7 @@ pub async fn describe(target: &TableStore) -> Result<Description, DeltaError> {
         source_version: last.source_version,
         last_sync: last.record,
         owner,
-        verdict: Verdict::read(target).await?,
+        verdict: KeptVerdict::read(target).await?,
         notices: last.notices,
     })
 }

@@ -25,6 +25,7 @@ pub async fn run(
     )?;
     let connections = session::connections(context, &[(&target, Side::Target)])?;
     let store = session::open(&connections, &target, Side::Target)?;
-    let found = deepclone_delta::describe::describe(&store).await.map_err(|error| error.failure())?;
+    let found =
+        deepclone_delta::describe::describe(&store).await.map_err(|error| error.failure())?;
     render::describe::answer(&store.uri, &found)
 }

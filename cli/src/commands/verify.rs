@@ -4,7 +4,7 @@ use deepclone_common::clock::Clock;
 use deepclone_common::connections::Side;
 use deepclone_common::random;
 use deepclone_core::failure::Failure;
-use deepclone_delta::verify::{Depth, Sample, Verdict, verify};
+use deepclone_delta::verify::{Depth, KeptVerdict, Sample, verify};
 
 use super::context::CommandContext;
 use super::session;
@@ -40,7 +40,7 @@ pub async fn run(
     };
     let report = verify(&source, &target, depth).await.map_err(|error| error.failure())?;
     if arguments.record {
-        let verdict = Verdict::of(&report, Clock::System.now_ms());
+        let verdict = KeptVerdict::of(&report, Clock::System.now_ms());
         verdict.write(&target).await.map_err(|error| error.failure())?;
     }
     render::verify::answer(&source.uri, &target.uri, &report)

@@ -7,7 +7,7 @@ use deepclone_core::failure::Failure;
 use deepclone_core::visible::visible;
 use deepclone_delta::describe::Description;
 use deepclone_delta::history::SyncRecord;
-use deepclone_delta::verify::Verdict;
+use deepclone_delta::verify::KeptVerdict;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -103,7 +103,7 @@ fn last_sync(record: &SyncRecord) -> LastSync<'_> {
     }
 }
 
-fn verdict(verdict: &Verdict) -> VerdictObject {
+fn verdict(verdict: &KeptVerdict) -> VerdictObject {
     VerdictObject {
         time: units::time(verdict.time_ms),
         target_version: verdict.replica_version,
@@ -117,7 +117,7 @@ fn verdict(verdict: &Verdict) -> VerdictObject {
 }
 
 /// Writes a verdict as `2026-11-27T…: equal to the source, 12 objects compared byte by byte`.
-fn verdict_text(verdict: &Verdict) -> String {
+fn verdict_text(verdict: &KeptVerdict) -> String {
     let time = units::time(verdict.time_ms).unwrap_or_default();
     let found = match verdict.differences {
         0 => "what the source is".to_owned(),
@@ -137,34 +137,53 @@ fn text(target: &str, found: &Description) -> String {
     let time = |ms: i64| units::time(ms).unwrap_or_else(|| "an unknown time".to_owned());
     let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
     let metadata = &found.metadata;
-    let mut rows =
-        vec![("replica", format!("{target}  (version {}, {})", found.version, time(found.commit_ms)))];
+    let mut rows = vec![(
+        "replica",
+        format!("{target}  (version {}, {})", found.version, time(found.commit_ms)),
+    )];
     let named = [("name", metadata.name.as_ref()), ("description", metadata.description.as_ref())];
-    rows.extend(named.into_iter().filter_map(|(key, text)| Some((key, visible(text?).into_owned()))));
+    rows.extend(
+        named.into_iter().filter_map(|(key, text)| Some((key, visible(text?).into_owned()))),
+    );
     if !metadata.partition_columns.is_empty() {
         rows.push(("partitioned by", visible(&metadata.partition_columns.join(", ")).into_owned()));
     }
     let files = units::count(number(found.files), "file");
     rows.push(("table", format!("{files}, {}", units::bytes(number(found.bytes)))));
-    rows.push(("features", if found.features.is_empty() { "none".to_owned() } else { found.features.join(", ") }));
+    rows.push((
+        "features",
+        if found.features.is_empty() { "none".to_owned() } else { found.features.join(", ") },
+    ));
     match &found.last_sync {
         Some(record) => {
             let body = &record.body;
             let source = redact(&record.source_uri);
             let at = time(body.source_commit_time);
             rows.push(("source", format!("{source}  (version {}, {at})", found.source_version)));
-            rows.extend(body.partition_filter.as_ref().map(|filter| ("where", visible(filter).into_owned())));
+            rows.extend(
+                body.partition_filter
+                    .as_ref()
+                    .map(|filter| ("where", visible(filter).into_owned())),
+            );
             let by = body.submitter.as_ref().map(|by| format!(" by {}", visible(by)));
             let by = by.unwrap_or_default();
-            rows.push(("last sync", format!("{}{by}, job {}", time(record.timestamp_ms), body.sync_id)));
+            rows.push((
+                "last sync",
+                format!("{}{by}, job {}", time(record.timestamp_ms), body.sync_id),
+            ));
         }
         None => {
-            let lost = format!("version {} (the log does not tell the sync any more)", found.source_version);
+            let lost = format!(
+                "version {} (the log does not tell the sync any more)",
+                found.source_version
+            );
             rows.push(("source", lost));
         }
     }
     rows.push(("lineage", found.lineage.clone()));
-    rows.extend(found.owner.as_ref().map(|owner| ("replication", visible(&owner.name).into_owned())));
+    rows.extend(
+        found.owner.as_ref().map(|owner| ("replication", visible(&owner.name).into_owned())),
+    );
     rows.extend(found.verdict.as_ref().map(|verdict| ("verified", verdict_text(verdict))));
     rows.extend(found.notices.iter().map(|notice| ("note", visible(notice).into_owned())));
     table::pairs(&rows)

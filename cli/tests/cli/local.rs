@@ -54,7 +54,7 @@ fn a_table_is_cloned_then_only_what_changed_and_then_nothing() {
 
     // A verdict is kept on request, and told from then on.
     assert_eq!(bench.json(&["verify", "source", "target", "--deep", "--record"]).0, 0);
-    fs::remove_file(target.join(object)).unwrap();
+    std::fs::remove_file(target.join(object)).unwrap();
     let verdict = |bench: &Bench| bench.json(&["describe", "target"]).1["last_verdict"].clone();
     assert_eq!(verdict(&bench)["equal"], true);
     assert_eq!(bench.json(&["verify", "source", "target", "--record"]).0, 6);

@@ -29,7 +29,7 @@ mod verdict;
 pub(crate) use damage::{Damage, DamageKind, damage};
 pub use report::{DeepReport, Difference, DifferenceKind, SecondOpinion, VerifyReport};
 pub use sample::Sample;
-pub use verdict::Verdict;
+pub use verdict::KeptVerdict;
 
 /// How much `verify` compares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

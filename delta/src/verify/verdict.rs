@@ -1,5 +1,5 @@
-//! The verdict of a look, kept beside the replica in `_deepclone/verdict.json`: what was found, when
-//! and how deep, for those who ask later.
+//! The verdict of a look, kept beside the replica in `_deepclone/verdict.json`: what was found,
+//! when and how deep, for those who ask later.
 
 use deepclone_common::store::table::TableStore;
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ const VERDICT: &str = "_deepclone/verdict.json";
 /// The verdict of the last look that was recorded. It is a note, never trusted for a sync.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Verdict {
+pub struct KeptVerdict {
     /// When it was found: milliseconds since 1970.
     pub time_ms: i64,
     /// The replica's version, and the source's that it was compared with.
@@ -30,7 +30,7 @@ pub struct Verdict {
     pub sample: Option<(u32, u64)>,
 }
 
-impl Verdict {
+impl KeptVerdict {
     /// Returns the verdict of a report that was made at `time_ms`.
     #[must_use]
     pub fn of(report: &VerifyReport, time_ms: i64) -> Self {
