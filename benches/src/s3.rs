@@ -74,7 +74,8 @@ fn list(objects: &Objects, call: &Call) -> Result<StoreReply, Refused> {
     let wanted = WantedPage {
         prefix: text("prefix"),
         delimiter: text("delimiter"),
-        after: text("start-after").max(text("continuation-token")),
+        // The older form of a listing has a marker.
+        after: text("start-after").max(text("continuation-token")).max(text("marker")),
         entries_max: text("max-keys").parse().unwrap_or(ENTRIES_MAX),
     };
     Ok(StoreReply::text(listing::page(objects.keys(&call.bucket)?, &wanted)))
