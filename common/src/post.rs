@@ -167,8 +167,8 @@ fn judge(status: StatusCode) -> Result<(), PostError> {
     }
 }
 
-/// The error with its causes, without the URL.
-fn shown(error: &reqwest::Error) -> String {
+/// Returns the error with its causes, in one line without the URL.
+pub(crate) fn shown(error: &reqwest::Error) -> String {
     let mut text = match error.is_timeout() {
         true => "the answer took too long".to_owned(),
         false => "there is no answer".to_owned(),

@@ -1,11 +1,10 @@
 //! `deepclone describe`: what a replica is, as its log says it.
 
-use deepclone_common::connections::Side;
 use deepclone_core::failure::Failure;
 
 use super::context::CommandContext;
 use super::session;
-use crate::args::{HistoryArguments, convert};
+use crate::args::HistoryArguments;
 use crate::render::{self, CommandOutput};
 
 /// Runs `deepclone describe`.
@@ -17,14 +16,8 @@ pub async fn run(
     context: &CommandContext,
 ) -> Result<CommandOutput, Failure> {
     context.refuse_coordinator("describe")?;
-    let target = convert::table(
-        Side::Target,
-        &arguments.target,
-        arguments.target_connection.as_deref(),
-        &context.current_dir,
-    )?;
-    let connections = session::connections(context, &[(&target, Side::Target)])?;
-    let store = session::open(&connections, &target, Side::Target)?;
+    let connection = arguments.target_connection.as_deref();
+    let store = session::open_replica(context, &arguments.target, connection)?;
     let found =
         deepclone_delta::describe::describe(&store).await.map_err(|error| error.failure())?;
     render::describe::answer(&store.uri, &found)

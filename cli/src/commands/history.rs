@@ -1,11 +1,10 @@
 //! `deepclone history`: the syncs recorded in a replica's log.
 
-use deepclone_common::connections::Side;
 use deepclone_core::failure::Failure;
 
 use super::context::CommandContext;
 use super::session;
-use crate::args::{HistoryArguments, convert};
+use crate::args::HistoryArguments;
 use crate::render::{self, CommandOutput};
 
 /// Runs `deepclone history`.
@@ -17,14 +16,8 @@ pub async fn run(
     context: &CommandContext,
 ) -> Result<CommandOutput, Failure> {
     context.refuse_coordinator("history")?;
-    let target = convert::table(
-        Side::Target,
-        &arguments.target,
-        arguments.target_connection.as_deref(),
-        &context.current_dir,
-    )?;
-    let connections = session::connections(context, &[(&target, Side::Target)])?;
-    let store = session::open(&connections, &target, Side::Target)?;
+    let connection = arguments.target_connection.as_deref();
+    let store = session::open_replica(context, &arguments.target, connection)?;
     let records =
         deepclone_delta::history::history(&store).await.map_err(|error| error.failure())?;
     render::history::answer(&store.uri, &records)

@@ -11,6 +11,7 @@ use deepclone_worker::WorkerLimits;
 
 use super::context::CommandContext;
 use super::follow::Home;
+use crate::args::convert;
 use crate::client::CoordinatorClient;
 use crate::embedded::state_file::{of_target, state_home};
 use crate::embedded::{EmbeddedCluster, EmbeddedSettings};
@@ -124,6 +125,20 @@ pub fn open(
 ) -> Result<TableStore, Failure> {
     let resolved = connections.resolve(table, side).map_err(|error| error.failure_of(side))?;
     connections.open(&resolved).map_err(|error| error.failure_of(side))
+}
+
+/// Opens the replica that an argument names, to read it in this process.
+///
+/// # Errors
+/// As [`connections`] and [`open`]; a text that names no table.
+pub fn open_replica(
+    context: &CommandContext,
+    target: &str,
+    connection: Option<&str>,
+) -> Result<TableStore, Failure> {
+    let target = convert::table(Side::Target, target, connection, &context.current_dir)?;
+    let connections = connections(context, &[(&target, Side::Target)])?;
+    open(&connections, &target, Side::Target)
 }
 
 /// Returns the environment variables of this process, but those that are not UTF-8.

@@ -134,8 +134,7 @@ pub(super) async fn keep_unbroken(
 }
 
 /// Lists the paths that are live in `synced`, of the replica with the id `table`, and not in the
-/// source's `now`. Both maps
-/// are sorted by path, except for keys that are rewritten for the target.
+/// source's `now`. Both maps are sorted by path, except for keys that are rewritten for the target.
 pub(super) fn not_live(
     kind: StoreKind,
     (table, synced): (&str, &BTreeMap<FileKey, Add>),

@@ -102,11 +102,11 @@ impl Replicated {
         replica: &Snapshot,
     ) -> Result<Self, DeltaError> {
         let table = &replica.metadata.id;
-        let mut moved = BTreeMap::new();
+        let mut firsts = BTreeMap::new();
         for (key, add) in &replica.files {
             let mut note = |role, path: &str| {
                 if let Some((first, _)) = repaired::original(role, table, path) {
-                    moved.insert(first, path.to_owned());
+                    firsts.insert(path.to_owned(), first);
                 }
             };
             note(ObjectRole::DataFile, &key.path);
@@ -114,16 +114,17 @@ impl Replicated {
                 note(ObjectRole::Vectors, &vector);
             }
         }
+        if firsts.is_empty() {
+            return Ok(self);
+        }
         // What the source has itself is its own.
         for (key, add) in &self.files {
-            moved.retain(|_, path| *path != key.path);
+            firsts.remove(&key.path);
             if let Some((vector, _)) = dv::object_of(&target.uri, add)? {
-                moved.retain(|_, path| *path != vector);
-            }
-            if moved.is_empty() {
-                return Ok(self);
+                firsts.remove(&vector);
             }
         }
+        let moved = firsts.into_iter().map(|(path, first)| (first, path)).collect();
         self.rename(target, &moved)?;
         Ok(self)
     }

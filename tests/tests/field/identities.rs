@@ -2,6 +2,7 @@
 //! before their end, and what happens while the provider is not well.
 
 use std::process::Command;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use deepclone_tests::stub_store::{Kind, Lie, Manners, Passes, Rule};
@@ -105,6 +106,17 @@ impl Case {
         command
     }
 
+    /// Runs the clone, and returns once its first object is written.
+    fn copying(&self) -> JoinHandle<Ended> {
+        let mut command = self.command();
+        let running = std::thread::spawn(move || ended(&mut command));
+        while self.bench.target.seen_of(Kind::Put, "parquet").is_empty() {
+            assert!(!running.is_finished(), "{:?}: {:?}", self.cloud, running.join());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        running
+    }
+
     fn asked(&self) -> Vec<String> {
         self.provider.books().asked.clone()
     }
@@ -157,12 +169,7 @@ fn the_provider_is_asked_by_the_words_of_its_cloud() {
 fn credentials_that_end_in_mid_job_are_renewed_by_the_token_of_the_time() {
     for cloud in CLOUDS {
         let case = Case::new(cloud);
-        let mut command = case.command();
-        let running = std::thread::spawn(move || ended(&mut command));
-        while case.bench.target.seen_of(Kind::Put, "parquet").is_empty() {
-            assert!(!running.is_finished(), "{cloud:?}: {:?}", running.join());
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        let running = case.copying();
         case.identify("hunter2-second");
         // A provider that is not well for a moment costs no job.
         let refusals = vec![(503, "hunter2".to_owned()), (500, "hunter2".to_owned())];
@@ -202,12 +209,7 @@ fn a_provider_that_refuses_is_named_without_a_secret() {
 fn a_provider_that_has_nothing_for_us_in_mid_job_is_no_missing_object() {
     for cloud in CLOUDS {
         let case = Case::new(cloud);
-        let mut command = case.command();
-        let running = std::thread::spawn(move || ended(&mut command));
-        while case.bench.target.seen_of(Kind::Put, "parquet").is_empty() {
-            assert!(!running.is_finished(), "{cloud:?}: {:?}", running.join());
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        let running = case.copying();
         case.provider.books().refusals = vec![(404, String::new()); 1_000];
         let ended = running.join().expect("the run");
         case.bench.is_refused(&ended, &["provider of identities", "404"], &format!("{cloud:?}"));

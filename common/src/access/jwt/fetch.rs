@@ -8,6 +8,7 @@ use reqwest::{Certificate, Client, StatusCode, Url};
 
 use super::keys::VerifyingKeys;
 use super::limits::{ANSWER_TIME_MAX, KEY_SET_BYTES_MAX, REDIRECTS_MAX};
+use crate::post::shown;
 use crate::this_machine::is_this_machine;
 
 /// Where a set of keys is, and whose certificate is believed there.
@@ -94,18 +95,4 @@ fn redirected(first: &Url, attempt: Attempt<'_>) -> reqwest::redirect::Action {
         true => attempt.follow(),
         false => attempt.error("it leads to another host, or there are too many"),
     }
-}
-
-/// The error with its causes, without the URL.
-fn shown(error: &reqwest::Error) -> String {
-    let mut text = match error.is_timeout() {
-        true => "the answer took too long".to_owned(),
-        false => "there is no answer".to_owned(),
-    };
-    let mut cause = std::error::Error::source(error);
-    while let Some(of) = cause {
-        text = format!("{text}: {of}").replace('\n', " ");
-        cause = of.source();
-    }
-    text
 }
