@@ -84,7 +84,7 @@ async fn table_in_memory() -> TableStore {
         store.put(&path, commit(version).into()).await.expect("memory takes a commit");
     }
     let store: Arc<dyn ObjectStore> = Arc::new(store);
-    TableStore { store, root: Path::default(), uri: "memory:///table".to_owned() }
+    TableStore { store, root: Path::default(), uri: "memory:///table".to_owned(), large: None }
 }
 
 fn commit(version: u32) -> String {

@@ -60,7 +60,7 @@ fn table(folder: &str) -> Result<TableStore, Box<dyn Error>> {
     let folder = Folder::new(folder).canonicalize()?;
     let uri = format!("file://{}", folder.display());
     let root = Path::from_absolute_path(&folder)?;
-    Ok(TableStore { store: Arc::new(LocalFileSystem::new()), root, uri })
+    Ok(TableStore { store: Arc::new(LocalFileSystem::new()), root, uri, large: None })
 }
 
 /// An id that no other sync of this target has.

@@ -8,10 +8,11 @@ use deepclone_core::reason::Reason;
 fn main() -> ExitCode {
     // No log unless asked for: answers and errors are printed.
     deepclone_common::telemetry::init("off");
-    let runtime = match tokio::runtime::Runtime::new() {
+    let runtime = match deepclone_common::runtime::start() {
         Ok(runtime) => runtime,
         Err(error) => {
-            let failure = Failure::new(Reason::Internal, format!("no runtime: {error}"));
+            let failure =
+                Failure::new(Reason::Internal, format!("the system starts no threads: {error}"));
             let format = deepclone::args::OutputFormat::Text;
             return deepclone::render::error::report(&failure, format).into();
         }

@@ -11,8 +11,9 @@
 //! * [`checkup`]: whether syncs can rely on a connection.
 //! * [`store`]: requests to object stores, and what their answers mean.
 //! * [`local_folder`]: a table's folder on this machine's disk.
+//! * [`staged_file`]: a file that appears whole.
 //! * [`clock`] and [`random`]: the time of day and random ids, which a simulation sets.
-//! * `allocator`: the memory allocator of every process.
+//! * `allocator`: the memory allocator of every process; [`runtime`]: its threads.
 //! * [`access`]: who asks: tokens, JWTs, certificates, and the file with the principals.
 //! * [`tls`], [`dial`] and [`listener`]: connections between our processes.
 //! * [`reloaded`]: a value that follows its files.
@@ -43,8 +44,10 @@ pub mod random;
 pub mod readiness;
 pub mod reloaded;
 pub mod request_id;
+pub mod runtime;
 pub mod secret;
 pub mod shutdown;
+pub mod staged_file;
 pub mod store;
 pub mod telemetry;
 mod this_machine;

@@ -4,17 +4,19 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use deepclone_common::{shutdown, telemetry};
+use deepclone_common::{runtime, shutdown, telemetry};
 use deepclone_coordinator::config::{Args, Settings};
 use deepclone_coordinator::server::{self, Listeners};
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let args = Args::parse();
     telemetry::init("info");
-    match start(args).await {
+    let started = runtime::start().map_err(|error| {
+        Failure::new(Reason::Internal, format!("the system starts no threads: {error}"))
+    });
+    match started.and_then(|runtime| runtime.block_on(start(args))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             let _closed = writeln!(std::io::stderr(), "error: {failure}");

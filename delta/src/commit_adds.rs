@@ -6,21 +6,19 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-use deepclone_core::failure::Failure;
-use deepclone_core::reason::Reason;
 use rayon::prelude::*;
 
 use crate::actions::{Add, LogAction};
 use crate::error::DeltaError;
 use crate::log::named;
-use crate::spool::Spool;
+use crate::spool::{Spool, lost};
 
 /// Lines that one thread counts or parses at a time.
 const LINES_AT_ONCE: usize = 4096;
 /// Bytes of most lines.
 const LINE_BYTES: usize = 384;
-/// Bytes of a spool that are read at once.
-const READ_BYTES: usize = 4 << 20;
+/// What their temporary file holds.
+const FILES: &str = "the files of a commit";
 
 /// The `add`s of a commit, in the order of their keys.
 #[derive(Clone)]
@@ -143,12 +141,13 @@ impl SpooledAdds {
     fn some(&self, places: std::ops::Range<usize>) -> Result<Vec<Add>, DeltaError> {
         let read = |place: usize| {
             let length = self.lengths[place] as usize;
-            let line = self.spool.read(self.starts[place], length).map_err(|error| lost(&error))?;
-            let text = std::str::from_utf8(&line).map_err(|error| lost(&error))?;
+            let line =
+                self.spool.read(self.starts[place], length).map_err(|error| lost(FILES, &error))?;
+            let text = std::str::from_utf8(&line).map_err(|error| lost(FILES, &error))?;
             match LogAction::from_json(text) {
                 Ok(LogAction::Add(add)) => Ok(add),
-                Ok(_) => Err(lost(&"a line is no file")),
-                Err(error) => Err(lost(&error)),
+                Ok(_) => Err(lost(FILES, &"a line is no file")),
+                Err(error) => Err(lost(FILES, &error)),
             }
         };
         places.into_par_iter().with_min_len(LINES_AT_ONCE / 8).map(read).collect()
@@ -175,33 +174,26 @@ impl CommitAdds {
         }
     }
 
-    /// Appends their lines.
+    /// Writes their lines behind `head`; returns the file that they are in already.
     ///
     /// # Errors
-    /// The file that they are in cannot be read.
-    pub(crate) fn write(&self, body: &mut Vec<u8>) -> Result<(), DeltaError> {
+    /// A temporary file cannot be read.
+    pub(crate) fn write(&self, head: &mut Spool) -> Result<Option<Spool>, DeltaError> {
         match self {
             Self::Held(adds) => {
-                let mut line = String::new();
-                for add in adds {
-                    line.clear();
-                    LogAction::write_add(&mut line, add);
-                    line.push('\n');
-                    body.extend_from_slice(line.as_bytes());
+                let mut lines = String::new();
+                for adds in adds.chunks(LINES_AT_ONCE) {
+                    lines.clear();
+                    for add in adds {
+                        LogAction::write_add(&mut lines, add);
+                        lines.push('\n');
+                    }
+                    head.append_anywhere(lines.as_bytes()).map_err(|error| lost(FILES, &error))?;
                 }
+                Ok(None)
             }
-            Self::Spooled(spooled) => {
-                let (mut start, end) = (0, spooled.spool.bytes());
-                body.reserve(usize::try_from(end).unwrap_or_default());
-                while start < end {
-                    let length = READ_BYTES.min(usize::try_from(end - start).unwrap_or(READ_BYTES));
-                    let read = spooled.spool.read(start, length).map_err(|error| lost(&error))?;
-                    body.extend_from_slice(&read);
-                    start += length as u64;
-                }
-            }
+            Self::Spooled(spooled) => Ok(Some(spooled.spool.clone())),
         }
-        Ok(())
     }
 
     /// What a checkpoint must know of all of them.
@@ -262,14 +254,6 @@ fn bytes_of(adds: &[Add]) -> u64 {
     adds.iter().map(line).sum()
 }
 
-fn lost(error: &dyn fmt::Display) -> DeltaError {
-    let message = format!(
-        "the temporary file with the files of a commit cannot be read: {error}: see the disk that \
-         TMPDIR names"
-    );
-    Failure::new(Reason::Internal, message).into()
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -307,8 +291,9 @@ mod tests {
         let traits = AddTraits { has_spelled_path: true, uncarried: Some("add.future".to_owned()) };
         assert_eq!((held.traits(), spooled.traits()), (traits.clone(), traits));
         let text = |adds: &CommitAdds| {
-            let mut body = Vec::new();
-            adds.write(&mut body).unwrap();
+            let mut head = Spool::new();
+            let spool = adds.write(&mut head).unwrap().unwrap_or(head);
+            let body = spool.read(0, usize::try_from(spool.bytes()).unwrap()).unwrap();
             let mut lines: Vec<_> = body.split_inclusive(|byte| *byte == b'\n').collect();
             lines.sort_unstable();
             lines.concat()

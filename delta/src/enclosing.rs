@@ -96,6 +96,7 @@ mod tests {
                 store: Arc::clone(&store) as Arc<dyn object_store::ObjectStore>,
                 root: Path::from(root),
                 uri: format!("memory:///{root}"),
+                large: None,
             };
             let above = [at("lake/sales"), at("lake"), at("")];
             let refused = refuse_inside_table(&at("lake/sales/t"), &above).await.err();

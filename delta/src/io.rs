@@ -1,17 +1,18 @@
 //! Requests to a table's store, retried as `common` decides; a put-if-absent never is, for only
 //! reading it back settles an unknown outcome (I5).
 
+mod body;
 mod bounded;
+mod compute;
 mod hashed;
 mod listed;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use deepclone_common::panics::task_failure;
 use deepclone_common::store::error::{StoreError, StoreErrorKind};
 use deepclone_common::store::literal::ObjectPath;
 use deepclone_common::store::operation::StoreOperation;
@@ -25,9 +26,11 @@ use object_store::{
     Error, GetOptions, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload,
 };
 use serde::Serialize;
-use tokio::runtime::{Handle, RuntimeFlavor};
 
+pub(crate) use body::Body;
 pub use bounded::ReadBound;
+pub use compute::compute;
+pub(crate) use compute::compute_here;
 pub(crate) use hashed::sha256;
 pub(crate) use listed::select;
 
@@ -309,15 +312,45 @@ pub async fn put_if_absent(
     payload: PutPayload,
 ) -> Result<PutOutcome, DeltaError> {
     let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
-    match table.store.put_opts(&key(table, relative)?, payload, options).await {
-        Ok(written) => Ok(PutOutcome::Written(written.e_tag)),
-        Err(error) => {
-            let error = StoreError::from(error);
-            if error.kind.is_unsettled() {
-                return Ok(PutOutcome::Unsettled(error));
-            }
-            Err(storage("writing", table, relative, &error))
-        }
+    let put = table.store.put_opts(&key(table, relative)?, payload, options).await;
+    settled(table, relative, put.map(|written| written.e_tag).map_err(StoreError::from))
+}
+
+/// As [`put_if_absent`] with a body that may be larger than what memory should hold.
+///
+/// # Errors
+/// As [`put_if_absent`], and a temporary file that cannot be read.
+pub(crate) async fn put_body_if_absent(
+    table: &TableStore,
+    relative: &str,
+    body: &Body,
+) -> Result<PutOutcome, DeltaError> {
+    let Some(large) = table.large.as_ref().filter(|_| !body.is_held()) else {
+        return put_if_absent(table, relative, body.payload().await?).await;
+    };
+    let key = key(table, relative)?;
+    let crc64nvme = body.crc64nvme().await?;
+    let (flow, unread) = body.flow();
+    let mut put = large.put(&key, relative, flow, crc64nvme).await;
+    if let Some(error) = Arc::into_inner(unread).and_then(OnceLock::into_inner) {
+        return Err(error);
+    }
+    if let Ok(etag @ None) = &mut put {
+        // A file has its tag, which no answer told.
+        *etag = table.store.head(&key).await.ok().and_then(|meta| meta.e_tag);
+    }
+    settled(table, relative, put)
+}
+
+fn settled(
+    table: &TableStore,
+    relative: &str,
+    put: Result<Option<String>, StoreError>,
+) -> Result<PutOutcome, DeltaError> {
+    match put {
+        Ok(etag) => Ok(PutOutcome::Written(etag)),
+        Err(error) if error.kind.is_unsettled() => Ok(PutOutcome::Unsettled(error)),
+        Err(error) => Err(storage("writing", table, relative, &error)),
     }
 }
 
@@ -372,23 +405,6 @@ pub async fn delete(table: &TableStore, relative: &str) -> Result<(), DeltaError
     }
 }
 
-/// Runs `work`, which is long and never waits, outside the async threads.
-///
-/// # Errors
-/// The error of `work`.
-pub async fn compute<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, DeltaError> + Send + 'static,
-) -> Result<T, DeltaError> {
-    // A runtime of one thread has none to keep free: a simulation, which runs the same each time.
-    if Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread {
-        return work();
-    }
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(error) => Err(task_failure("reading the log", error).into()),
-    }
-}
-
 /// Builds the error of `operation` on `relative`, without secrets.
 pub(crate) fn storage(
     operation: &'static str,
@@ -416,7 +432,8 @@ mod tests {
         let disk = LocalFileSystem::new_with_prefix(std::env::temp_dir()).unwrap();
         let stores: [Arc<dyn ObjectStore>; 2] = [Arc::new(InMemory::new()), Arc::new(disk)];
         for store in stores {
-            let table = TableStore { store, root: Path::default(), uri: "memory:///t".into() };
+            let table =
+                TableStore { store, root: Path::default(), uri: "memory:///t".into(), large: None };
             let absent = format!("deepclone-absent-{}", uuid::Uuid::new_v4());
             let bytes_read = AtomicU64::new(0);
             assert!(get(&table, &absent, ReadBound::LOG).await.unwrap().is_none());
@@ -433,7 +450,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_range_that_cannot_be_read_is_a_failure() {
         let store = Arc::new(InMemory::new());
-        let table = TableStore { store, root: Path::default(), uri: "memory:///t".into() };
+        let table =
+            TableStore { store, root: Path::default(), uri: "memory:///t".into(), large: None };
         put(&table, "a", Bytes::from_static(b"xyz").into()).await.unwrap();
         let found = get_ranges(&table, "a", &[1..3, 0..1]).await.unwrap();
         assert_eq!(found, Some([&b"yz"[..], b"x"].map(Bytes::from_static).into()));
@@ -447,6 +465,7 @@ mod tests {
             store: Arc::new(InMemory::new()),
             root: Path::default(),
             uri: "memory:///t".into(),
+            large: None,
         };
         for (text, message) in [
             (

@@ -43,7 +43,7 @@
 //!
 //! fn table(store: InMemory, uri: &str) -> TableStore {
 //!     let store: Arc<dyn ObjectStore> = Arc::new(store);
-//!     TableStore { store, root: Path::default(), uri: uri.to_owned() }
+//!     TableStore { store, root: Path::default(), uri: uri.to_owned(), large: None }
 //! }
 //!
 //! #[tokio::main]

@@ -55,7 +55,7 @@ mod tests {
     #[tokio::test]
     async fn a_table_that_delta_rs_cannot_read_is_told_in_one_line() {
         let (store, root) = (Arc::new(InMemory::new()), Path::from("t"));
-        let table = TableStore { store, root, uri: "memory:///t".to_owned() };
+        let table = TableStore { store, root, uri: "memory:///t".to_owned(), large: None };
         let reason = live_paths(&table, 0).await.unwrap_err();
         assert!(reason.contains("No files in log segment") && !reason.contains('\n'), "{reason}");
     }

@@ -10,8 +10,12 @@ use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use deepclone_core::failure::Failure;
+use deepclone_core::reason::Reason;
 use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
+
+use crate::error::DeltaError;
 
 /// Bytes that stay in memory: so the plans of thousands of small tables need no open file each.
 const HELD_BYTES_MAX: u64 = 1 << 20;
@@ -67,6 +71,25 @@ impl Spool {
         Ok(())
     }
 
+    /// As [`Self::append`], and keeps all in memory where no file can be written.
+    ///
+    /// # Errors
+    /// What was written cannot be read.
+    pub(crate) fn append_anywhere(&mut self, more: &[u8]) -> io::Result<()> {
+        let Err(error) = self.append(more) else { return Ok(()) };
+        tracing::warn!(%error, "no temporary file can be written: see the disk that TMPDIR names");
+        let length = usize::try_from(self.bytes).map_err(|_| io::ErrorKind::OutOfMemory)?;
+        let mut held = self.read(0, length)?;
+        held.extend_from_slice(more);
+        *self = Self { bytes: held.len() as u64, place: SpoolPlace::Held(Arc::new(held)) };
+        Ok(())
+    }
+
+    /// True while the bytes are in memory.
+    pub(crate) fn is_held(&self) -> bool {
+        matches!(self.place, SpoolPlace::Held(_))
+    }
+
     /// Reads the bytes from `start` on.
     ///
     /// # Errors
@@ -94,6 +117,24 @@ impl Spool {
         }
         Ok(length)
     }
+}
+
+impl io::Write for Spool {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.append_anywhere(bytes).map(|()| bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Says that the temporary file of `what` cannot be read.
+pub(crate) fn lost(what: &str, error: &dyn fmt::Display) -> DeltaError {
+    let message = format!(
+        "the temporary file of {what} cannot be read: {error}: see the disk that TMPDIR names"
+    );
+    Failure::new(Reason::Internal, message).into()
 }
 
 impl fmt::Debug for Spool {
@@ -166,5 +207,17 @@ mod tests {
             }
             assert!(spool.read(start + 6, 2).is_err());
         }
+    }
+
+    #[test]
+    fn what_no_file_takes_stays_in_memory() {
+        let scratch = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(scratch.path(), b"one ").unwrap();
+        // Opened to be read alone: the disk takes no more.
+        let mut spool = Spool::of(File::open(scratch.path()).unwrap(), 4);
+        assert!(spool.append(b"two").is_err());
+        spool.write_all(b"two").unwrap();
+        assert!(spool.is_held());
+        assert_eq!(spool.read(0, 7).unwrap(), b"one two");
     }
 }

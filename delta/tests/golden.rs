@@ -100,6 +100,7 @@ fn table(folder: &Path) -> TableStore {
         store: Arc::new(LocalFileSystem::new_with_prefix(folder).unwrap()),
         root: object_store::path::Path::default(),
         uri: format!("file://{}", folder.display()),
+        large: None,
     }
 }
 

@@ -53,7 +53,7 @@ pub fn run<T>(work: impl Future<Output = T>) -> T {
 /// A table at the root of `store`.
 pub fn table(store: &Arc<InMemory>, uri: &str) -> TableStore {
     let store: Arc<dyn ObjectStore> = Arc::<InMemory>::clone(store);
-    TableStore { store, root: Path::default(), uri: uri.to_owned() }
+    TableStore { store, root: Path::default(), uri: uri.to_owned(), large: None }
 }
 
 /// Lets panics of the reader of Parquet pass, which production catches; every other one still ends

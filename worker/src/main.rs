@@ -3,17 +3,19 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use deepclone_common::{shutdown, telemetry};
+use deepclone_common::{runtime, shutdown, telemetry};
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 use deepclone_worker::config::{WorkerArguments, WorkerSettings};
 use deepclone_worker::server;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let arguments = WorkerArguments::parse();
     telemetry::init("info");
-    match start(arguments).await {
+    let started = runtime::start().map_err(|error| {
+        Failure::new(Reason::Internal, format!("the system starts no threads: {error}"))
+    });
+    match started.and_then(|runtime| runtime.block_on(start(arguments))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             tracing::error!(reason = failure.reason.row().name, "{}", failure.message);

@@ -38,11 +38,12 @@ mod side;
 #[cfg(test)]
 mod tests;
 
+pub use crate::store::large::Writes;
 pub use dataset::DatasetName;
 pub use error::ConnectionError;
 pub use flow_rules::FlowRule;
 pub use location::absolute_uri;
 pub use one_store::OneStore;
 pub use registry::Connections;
-pub use resolved::{Offer, Opened, Replaced, Resolved, Writes};
+pub use resolved::{Offer, Opened, Replaced, Resolved};
 pub use side::Side;

@@ -21,11 +21,12 @@ use super::location::{self, Location, Scheme};
 use super::one_store::{OneStore, StorePairs};
 use super::overlap::{TablePlace, refuse_overlap};
 use super::place::PlaceSettings;
-use super::resolved::{Offer, Opened, Replaced, Resolved, Writes};
+use super::resolved::{Offer, Opened, Replaced, Resolved};
 use super::settings;
 use super::side::Side;
 use crate::config::Config;
 use crate::local_folder::LocalFolder;
+use crate::store::large::{LargeWrites, Writes};
 use crate::store::streaming::{Streaming, StreamingStore};
 use crate::store::table::{TableStore, join};
 
@@ -262,7 +263,8 @@ impl Connections {
         };
         let root = Path::parse(&location.path).map_err(|_| outside())?;
         let uri = location.uri();
-        let table = TableStore { store: connection.fit_store(), root, uri };
+        let large = Some(LargeWrites::new(writes.clone()));
+        let table = TableStore { store: connection.fit_store(), root, uri, large };
         Ok(Opened { table, writes })
     }
 
@@ -321,7 +323,7 @@ impl Connections {
             path = path.rsplit_once('/').map_or("", |(parent, _)| parent);
             let root = Path::parse(path).map_err(|_| unknown())?;
             let uri = Location { path: path.to_owned(), ..location.clone() }.uri();
-            above.push(TableStore { store: Arc::clone(&store), root, uri });
+            above.push(TableStore::held(Arc::clone(&store), root, uri));
             if path.is_empty() {
                 break;
             }

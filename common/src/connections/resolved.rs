@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::local_folder::LocalFolder;
-use crate::store::streaming::StreamingStore;
+use crate::store::large::Writes;
 use crate::store::table::TableStore;
 
 /// A table by its connection. A task carries all of it but the URI.
@@ -63,14 +63,6 @@ pub struct Opened {
     pub table: TableStore,
     /// Where objects are written to.
     pub writes: Writes,
-}
-
-/// What takes the objects of a table.
-#[derive(Clone, Debug)]
-pub enum Writes {
-    /// A folder on this machine's disk.
-    Folder(LocalFolder),
-    Store(StreamingStore),
 }
 
 impl Opened {

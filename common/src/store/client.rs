@@ -33,12 +33,11 @@ use object_store::client::{
 use tokio::time::{Instant, Sleep};
 
 use crate::clock::Clock;
-use crate::store::flow_body::FlowBody;
 use crate::store::operation::StoreOperation;
 use crate::store::signing::Signing;
 use crate::store::stall::{COMPLETION_TIMEOUT, STALL_TIMEOUT, deadline_for};
-use crate::store::stored_checksum::{Said, StoredChecksum};
-use crate::store::streaming::{hear, sent_by_this_task};
+use crate::store::stored_checksum::{self, Said, StoredChecksum};
+use crate::store::streaming::{SentBody, hear, sent_by_this_task};
 use crate::store::{
     answer, bucket_request, copying, counts, http_client, listed_keys, literal, requests,
     server_clock,
@@ -170,7 +169,7 @@ impl HttpService for TimedService {
         };
         let (operation, begun) = (StoreOperation::of(&request), Instant::now());
         let answer = match sent_by_this_task(&request) {
-            Some(body) => self.send(request, body).await,
+            Some(sent) => self.send(request, sent).await,
             None => self.send_whole(request, limit).await,
         };
         counts::count(&host, operation, begun.elapsed(), &answer);
@@ -231,8 +230,17 @@ impl TimedService {
         answer.unwrap_or_else(|_| Err(stalled(limit)))
     }
 
-    /// Sends a request with `body` instead of its own.
-    async fn send(&self, request: HttpRequest, body: FlowBody) -> Result<HttpResponse, HttpError> {
+    /// Sends a request with the body of `sent` instead of its own.
+    async fn send(
+        &self,
+        mut request: HttpRequest,
+        sent: SentBody,
+    ) -> Result<HttpResponse, HttpError> {
+        let SentBody { body, crc64nvme } = sent;
+        if let Some(crc64nvme) = crc64nvme {
+            stored_checksum::say(&mut request, crc64nvme);
+            self.signing.sign(&mut request).await?;
+        }
         let (parts, _stand_in) = request.into_parts();
         let url = parts.uri.to_string().parse();
         let url = url.map_err(|error| HttpError::new(HttpErrorKind::Unknown, error))?;

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -15,67 +14,18 @@ use object_store::{
     PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result,
 };
 
+pub use super::store_counts::StoreCounts;
 use super::table::TableStore;
 
 /// Keys on a page of a listing, as every provider gives them.
 const LISTED_PER_REQUEST: u64 = 1_000;
 
-/// What was asked of a store, and what it gave.
-#[derive(Debug, Default)]
-pub struct StoreCounts {
-    reads: AtomicU64,
-    lists: AtomicU64,
-    writes: AtomicU64,
-    bytes_read: AtomicU64,
-}
-
-impl StoreCounts {
-    /// Requests that read or describe an object.
-    #[must_use]
-    pub fn reads(&self) -> u64 {
-        self.reads.load(Ordering::Relaxed)
-    }
-
-    /// Requests that list keys, one for each page.
-    #[must_use]
-    pub fn lists(&self) -> u64 {
-        self.lists.load(Ordering::Relaxed)
-    }
-
-    /// All other requests: mostly objects and parts that are written.
-    #[must_use]
-    pub fn writes(&self) -> u64 {
-        self.writes.load(Ordering::Relaxed)
-    }
-
-    /// Bytes of objects that were read.
-    #[must_use]
-    pub fn bytes_read(&self) -> u64 {
-        self.bytes_read.load(Ordering::Relaxed)
-    }
-
-    fn read_one(&self) {
-        self.reads.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn list(&self, pages: u64) {
-        self.lists.fetch_add(pages, Ordering::Relaxed);
-    }
-
-    fn write(&self) {
-        self.writes.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn read(&self, bytes: u64) {
-        self.bytes_read.fetch_add(bytes, Ordering::Relaxed);
-    }
-}
-
 /// Returns the table over a store that counts.
 #[must_use]
 pub fn counted(table: TableStore, counts: Arc<StoreCounts>) -> TableStore {
+    let large = table.large.map(|large| large.counted(Arc::clone(&counts)));
     let store = Arc::new(CountedStore { inner: table.store, counts });
-    TableStore { store, ..table }
+    TableStore { store, large, ..table }
 }
 
 #[derive(Debug)]
@@ -201,6 +151,7 @@ mod tests {
             store: Arc::new(InMemory::new()),
             root: Path::default(),
             uri: String::new(),
+            large: None,
         };
         let store = counted(inner, Arc::clone(&counts)).store;
         let seen = || (counts.reads(), counts.writes(), counts.bytes_read());

@@ -2,7 +2,7 @@
 //!
 //! Layout, from a request down to the network:
 //!
-//! * [`counted`]: a store that counts what is asked of it.
+//! * [`counted`]: a store that counts what is asked of it (`store_counts`).
 //! * [`table`]: a table's folder in a store, and the key of an object in it.
 //! * [`requests`]: requests that the `object_store` crate does not offer.
 //! * [`literal`]: reads of keys that it cannot name.
@@ -17,6 +17,7 @@
 //!   them. Both are requests for a bucket (`bucket_request`).
 //! * [`server_clock`]: the stores' clocks beside ours.
 //! * [`streaming`]: writes of bodies that flow and are never all in memory.
+//! * [`large`]: writes of objects that are not held in memory.
 //! * [`copying`]: parts that a store copies by itself.
 //! * [`client`]: the HTTP client below every store, with stall time-outs; `http_client` builds it,
 //!   `counts` counts its answers, `throttled` tells when a store has too many requests, `answer`
@@ -31,6 +32,7 @@ pub mod counts;
 pub mod error;
 mod flow_body;
 mod http_client;
+pub mod large;
 pub mod lifecycle;
 mod listed_keys;
 pub mod literal;
@@ -42,6 +44,7 @@ pub mod retry;
 pub mod server_clock;
 pub mod signing;
 mod stall;
+mod store_counts;
 pub mod stored_checksum;
 pub mod streaming;
 pub mod table;

@@ -7,7 +7,7 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderValue, Method};
 use object_store::client::HttpRequest;
 
 use crate::store::xml::{elements, unescaped};
@@ -82,6 +82,15 @@ impl StoredChecksum {
     }
 }
 
+/// Tells S3 the checksum of the body: it makes no object of other bytes.
+pub(crate) fn say(request: &mut HttpRequest, crc64nvme: u64) {
+    let text = BASE64_STANDARD.encode(crc64nvme.to_be_bytes());
+    // Base64 is fit for a header.
+    if let Ok(value) = HeaderValue::from_str(&text) {
+        request.headers_mut().insert(S3_CRC64, value);
+    }
+}
+
 /// `crc32c=…` among the hashes, which stand in one header or in several.
 fn of_google(headers: &HeaderMap) -> Option<StoredChecksum> {
     let hashes = headers.get_all(GOOGLE_HASH).iter().filter_map(|value| value.to_str().ok());
@@ -97,7 +106,6 @@ fn decoded<const N: usize>(base64: &[u8]) -> Option<[u8; N]> {
 #[cfg(test)]
 mod tests {
     use http::HeaderName;
-    use http::header::HeaderValue;
 
     use super::*;
 

@@ -240,6 +240,29 @@ impl StreamingStore {
         Ok(Stored { etag: result.e_tag, checksum, is_checked: true })
     }
 
+    /// Writes an object where none is whose CRC-64/NVME is known before: a store that takes
+    /// checksums in headers refuses other bytes.
+    ///
+    /// # Errors
+    /// As [`Self::put`].
+    pub async fn put_known(
+        &self,
+        path: &Path,
+        flow: Flow,
+        crc64nvme: u64,
+    ) -> Result<Stored, StoreError> {
+        let Some(checked) = &self.checked else { return self.put(path, flow).await };
+        let is_sent = self.streaming == Streaming::Sent;
+        // Over bytes that are in memory the client computes it itself.
+        let client = if is_sent { &self.client } else { &checked.client };
+        let put = |body| client.objects.put_opts(path, body, PutMode::Create.into());
+        let (result, checksum) = match is_sent {
+            true => self.send_as(Sending::new(flow, Some(crc64nvme)), put).await?,
+            false => self.send_collected(flow, put).await?,
+        };
+        Ok(Stored { etag: result.e_tag, checksum, is_checked: true })
+    }
+
     /// Opens an upload by parts. A second one may be left behind when an answer is lost.
     ///
     /// # Errors
@@ -342,8 +365,19 @@ impl StreamingStore {
         if self.streaming == Streaming::Collected {
             return self.send_collected(flow, request).await;
         }
-        let stand_in = stand_in(flow.length);
-        let sending = Stopped(Arc::new(Sending::new(flow)));
+        self.send_as(Sending::new(flow, None), request).await
+    }
+
+    async fn send_as<T, F>(
+        &self,
+        sending: Sending,
+        request: impl FnOnce(PutPayload) -> F,
+    ) -> Result<(T, Option<StoredChecksum>), StoreError>
+    where
+        F: Future<Output = object_store::Result<T>>,
+    {
+        let stand_in = stand_in(sending.length);
+        let sending = Stopped(Arc::new(sending));
         let answer = self.heard(Arc::clone(&sending.0), request(stand_in)).await?;
         if sending.0.is_taken() {
             return Ok(answer);
@@ -391,8 +425,15 @@ pub fn hear(checksum: StoredChecksum) {
 
 /// The body that `request` is to send instead of its own; `None` for every other request, such as
 /// one for credentials.
-pub(super) fn sent_by_this_task(request: &HttpRequest) -> Option<FlowBody> {
+pub(super) fn sent_by_this_task(request: &HttpRequest) -> Option<SentBody> {
     SENDING.try_with(|sending| sending.body_of(request)).ok().flatten()
+}
+
+/// A body that is sent in the place of a stand-in.
+pub(super) struct SentBody {
+    pub(super) body: FlowBody,
+    /// The checksum that the request is to tell the store.
+    pub(super) crc64nvme: Option<u64>,
 }
 
 fn stand_in(length: u64) -> PutPayload {
@@ -413,6 +454,7 @@ struct Sending {
     length: u64,
     /// `None` once the connector has taken it, and for one that is in the request.
     body: Mutex<Option<FlowBody>>,
+    crc64nvme: Option<u64>,
     pieces: Pieces,
     /// The checksum that the store said of it.
     stored: OnceLock<StoredChecksum>,
@@ -430,24 +472,26 @@ impl Drop for Stopped {
 }
 
 impl Sending {
-    fn new(flow: Flow) -> Self {
+    fn new(flow: Flow, crc64nvme: Option<u64>) -> Self {
         let progress = Arc::new(FlowProgress::default());
         let Flow { length, pieces } = flow;
         let pieces = Arc::new(Mutex::new(Some(pieces)));
         let body = FlowBody::new(Arc::clone(&pieces), length, progress);
-        Self { length, body: Mutex::new(Some(body)), pieces, stored: OnceLock::new() }
+        let body = Mutex::new(Some(body));
+        Self { length, body, crc64nvme, pieces, stored: OnceLock::new() }
     }
 
     fn is_taken(&self) -> bool {
         self.body.lock().is_ok_and(|body| body.is_none())
     }
 
-    fn body_of(&self, request: &HttpRequest) -> Option<FlowBody> {
+    fn body_of(&self, request: &HttpRequest) -> Option<SentBody> {
         let length = request.body().content_length() as u64;
         if *request.method() != Method::PUT || length != self.length || length == 0 {
             return None;
         }
-        self.body.lock().ok()?.take()
+        let body = self.body.lock().ok()?.take()?;
+        Some(SentBody { body, crc64nvme: self.crc64nvme })
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use object_store::ObjectStore;
 use object_store::path::{Error, Path};
 
+use crate::store::large::LargeWrites;
 use crate::store::literal::ObjectPath;
 use crate::store::operation::StoreOperation;
 use crate::store::retry::RetriedRequest;
@@ -18,6 +19,8 @@ pub struct TableStore {
     pub root: Path,
     /// The table's URI without credentials, for people and for the log.
     pub uri: String,
+    /// Takes objects that are not held in memory; `None` where they must be.
+    pub large: Option<LargeWrites>,
 }
 
 /// The kind of a store, which decides about the names that it accepts.
@@ -34,6 +37,11 @@ pub enum StoreKind {
 }
 
 impl TableStore {
+    /// A table whose objects are all written from memory.
+    pub fn held(store: Arc<dyn ObjectStore>, root: Path, uri: impl Into<String>) -> Self {
+        Self { store, root, uri: uri.into(), large: None }
+    }
+
     /// Returns the kind of the store by the scheme of the URI.
     #[must_use]
     pub fn kind(&self) -> StoreKind {
@@ -112,6 +120,7 @@ mod tests {
                 store: Arc::new(InMemory::new()),
                 root: Path::from(root),
                 uri: String::new(),
+                large: None,
             };
             let key = table.key(relative).ok();
             assert_eq!(key.as_ref().map(Path::as_ref), wanted, "{root} {relative}");

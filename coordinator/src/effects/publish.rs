@@ -84,9 +84,19 @@ async fn record_and_doubt<'a>(
 ) -> Result<Vec<Doubt<'a>>, Failure> {
     let mut ledger = LedgerWriter::new(target, job);
     let mut doubts = Vec::new();
-    let of_task = |task| plan.objects_done(task).map(move |object| (task, object));
-    let objects: Vec<_> = plan.tasks.iter().flat_map(of_task).collect();
-    for objects in objects.chunks(EVIDENCE_KEYS_MAX) {
+    let mut waiting = Vec::new();
+    let mut tasks = plan.tasks.iter();
+    loop {
+        while waiting.len() < EVIDENCE_KEYS_MAX
+            && let Some(task) = tasks.next()
+        {
+            waiting.extend(plan.objects_done(task).map(|object| (task, object)));
+        }
+        let rest = waiting.split_off(waiting.len().min(EVIDENCE_KEYS_MAX));
+        let objects = std::mem::replace(&mut waiting, rest);
+        if objects.is_empty() {
+            break;
+        }
         let keys: Vec<&str> = objects.iter().map(|(_, object)| object.target_path).collect();
         let found = context.store.evidence(plan.target, &keys, i64::MIN).await;
         let mut own: BTreeMap<String, Evidence> = found
@@ -97,7 +107,7 @@ async fn record_and_doubt<'a>(
             .map(|evidence| (evidence.key.clone(), evidence))
             .collect();
         ledger.append(own.values().map(entry)).await.map_err(|error| error.failure())?;
-        for &(task, object) in objects {
+        for (task, object) in objects {
             let evidence =
                 own.remove(object.target_path).filter(|evidence| fits(&object, evidence.size));
             let is_sure = evidence.as_ref().is_some_and(|evidence| {

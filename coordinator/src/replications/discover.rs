@@ -154,7 +154,12 @@ mod tests {
             store.put(&Path::from(key), "x".into()).await.unwrap();
         }
         let store: Arc<dyn ObjectStore> = store;
-        let root = TableStore { store, root: Path::from("lake"), uri: "memory:///lake".to_owned() };
+        let root = TableStore {
+            store,
+            root: Path::from("lake"),
+            uri: "memory:///lake".to_owned(),
+            large: None,
+        };
         for (include, exclude, tables) in [
             (&["**"][..], &[][..], &["other", "sales/eu/items", "sales/orders", "sales/tmp_x"][..]),
             (&["sales/**"], &["**/tmp_*"], &["sales/eu/items", "sales/orders"]),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::{
     Array, ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMillisecondArray, UInt64Array,
 };
-use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
 use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
@@ -28,10 +28,37 @@ enum FileError {
     Column(&'static str),
 }
 
-/// Encodes a file with these rows.
-pub(super) fn encode(entries: &[LedgerEntry]) -> Result<Vec<u8>, DeltaError> {
-    write(entries)
-        .map_err(|error| DeltaError::damaged("the ledger", format!("not written: {error}")))
+/// A file that is being written. Its rows are encoded as they come.
+#[derive(Debug)]
+pub(super) struct LedgerFileWriter {
+    rows: ArrowWriter<Vec<u8>>,
+    count: usize,
+}
+
+impl LedgerFileWriter {
+    pub(super) fn new() -> Result<Self, DeltaError> {
+        let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
+        let rows = ArrowWriter::try_new(Vec::new(), schema(), Some(properties));
+        Ok(Self { rows: rows.map_err(unwritten)?, count: 0 })
+    }
+
+    /// The number of its rows.
+    pub(super) fn rows(&self) -> usize {
+        self.count
+    }
+
+    pub(super) fn append(&mut self, entries: &[LedgerEntry]) -> Result<(), DeltaError> {
+        self.count += entries.len();
+        self.rows.write(&batch(entries).map_err(unwritten)?).map_err(unwritten)
+    }
+
+    pub(super) fn finish(self) -> Result<Vec<u8>, DeltaError> {
+        self.rows.into_inner().map_err(unwritten)
+    }
+}
+
+fn unwritten(error: impl std::fmt::Display) -> DeltaError {
+    DeltaError::damaged("the ledger", format!("not written: {error}"))
 }
 
 /// Decodes the rows of the file at `path`.
@@ -43,16 +70,19 @@ fn utc() -> Arc<str> {
     Arc::from("UTC")
 }
 
-fn write(entries: &[LedgerEntry]) -> Result<Vec<u8>, FileError> {
+fn schema() -> SchemaRef {
     let field = |name: &str, kind| Field::new(name, kind, false);
-    let schema = Arc::new(Schema::new(vec![
+    Arc::new(Schema::new(vec![
         field("key", DataType::Utf8),
         field("size", DataType::Int64),
         field("crc64nvme", DataType::UInt64),
         field("source_etag", DataType::Utf8),
         field("worker", DataType::Utf8),
         field("time", DataType::Timestamp(TimeUnit::Millisecond, Some(utc()))),
-    ]));
+    ]))
+}
+
+fn batch(entries: &[LedgerEntry]) -> Result<RecordBatch, ArrowError> {
     let texts = |text: fn(&LedgerEntry) -> &str| -> ArrayRef {
         Arc::new(StringArray::from_iter_values(entries.iter().map(text)))
     };
@@ -66,11 +96,7 @@ fn write(entries: &[LedgerEntry]) -> Result<Vec<u8>, FileError> {
         texts(|entry| &entry.worker),
         Arc::new(TimestampMillisecondArray::from_iter_values(times).with_timezone(utc())),
     ];
-    let batch = RecordBatch::try_new(Arc::clone(&schema), columns)?;
-    let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
-    let mut writer = ArrowWriter::try_new(Vec::new(), schema, Some(properties))?;
-    writer.write(&batch)?;
-    Ok(writer.into_inner()?)
+    RecordBatch::try_new(schema(), columns)
 }
 
 fn read(bytes: Bytes) -> Result<Vec<LedgerEntry>, FileError> {

@@ -21,6 +21,7 @@ mod file;
 mod tests;
 
 pub use entry::LedgerEntry;
+use file::LedgerFileWriter;
 
 /// The folder of all ledgers below the table's.
 const FOLDER: &str = "_deepclone/ledger";
@@ -33,14 +34,15 @@ pub struct LedgerWriter<'a> {
     target: &'a TableStore,
     job: JobId,
     number: u32,
-    entries: Vec<LedgerEntry>,
+    /// The file that is being written.
+    open: Option<LedgerFileWriter>,
 }
 
 impl<'a> LedgerWriter<'a> {
     /// Starts the ledger of the sync `job`; a second attempt overwrites the first.
     #[must_use]
     pub fn new(target: &'a TableStore, job: JobId) -> Self {
-        Self { target, job, number: 0, entries: Vec::new() }
+        Self { target, job, number: 0, open: None }
     }
 
     /// Adds rows, and writes every file that is full.
@@ -51,11 +53,19 @@ impl<'a> LedgerWriter<'a> {
         &mut self,
         entries: impl IntoIterator<Item = LedgerEntry>,
     ) -> Result<(), DeltaError> {
-        self.entries.extend(entries);
-        while self.entries.len() >= ENTRIES_PER_FILE {
-            let rest = self.entries.split_off(ENTRIES_PER_FILE);
-            let full = std::mem::replace(&mut self.entries, rest);
-            self.write(full).await?;
+        let mut entries: Vec<LedgerEntry> = entries.into_iter().collect();
+        while !entries.is_empty() {
+            let mut file = match self.open.take() {
+                Some(file) => file,
+                None => LedgerFileWriter::new()?,
+            };
+            let rest = entries.split_off(entries.len().min(ENTRIES_PER_FILE - file.rows()));
+            let append = move || file.append(&entries).map(|()| file);
+            self.open = Some(io::compute(append).await?);
+            if self.open.as_ref().is_some_and(|file| file.rows() == ENTRIES_PER_FILE) {
+                self.close().await?;
+            }
+            entries = rest;
         }
         Ok(())
     }
@@ -65,15 +75,15 @@ impl<'a> LedgerWriter<'a> {
     /// # Errors
     /// A storage error.
     pub async fn finish(mut self) -> Result<(), DeltaError> {
-        let rest = std::mem::take(&mut self.entries);
-        if rest.is_empty() { Ok(()) } else { self.write(rest).await }
+        self.close().await
     }
 
-    async fn write(&mut self, entries: Vec<LedgerEntry>) -> Result<(), DeltaError> {
+    /// Writes the file that is open.
+    async fn close(&mut self) -> Result<(), DeltaError> {
+        let Some(file) = self.open.take() else { return Ok(()) };
         let name = format!("{FOLDER}/{}/{:04}.parquet", self.job, self.number);
         self.number += 1;
-        let encoded = io::compute(move || file::encode(&entries)).await?;
-        io::put(self.target, &name, Bytes::from(encoded).into()).await
+        io::put(self.target, &name, Bytes::from(file.finish()?).into()).await
     }
 }
 

@@ -10,7 +10,7 @@ use super::*;
 
 fn table() -> TableStore {
     let store = Arc::new(InMemory::new());
-    TableStore { store, root: Path::from("t"), uri: "s3://b/t".to_owned() }
+    TableStore { store, root: Path::from("t"), uri: "s3://b/t".to_owned(), large: None }
 }
 
 fn entry(key: &str, crc64nvme: u64, seen_ms: i64) -> LedgerEntry {

@@ -395,7 +395,7 @@ mod tests {
         let bytes = parquet_file(7, Compression::SNAPPY);
         store.put(&Path::from(sidecar), bytes.into()).await.unwrap();
         let (root, uri) = (Path::from("t"), "memory:///t".to_owned());
-        let table = TableStore { store: Arc::new(store), root, uri };
+        let table = TableStore { store: Arc::new(store), root, uri, large: None };
         let entry = LogEntry { name: name.to_owned(), size: 1, modified_ms: 0, etag: None };
         let checkpoint = CheckpointFiles { version: 5, files: vec![entry] };
         let (of_5, txn) =

@@ -137,6 +137,7 @@ fn no_path_escapes() {
         store: Arc::new(object_store::memory::InMemory::new()),
         root: object_store::path::Path::from("t"),
         uri: "s3://bucket/t".to_owned(),
+        large: None,
     };
     let mut texts = vec![String::new()];
     let mut accepted = 0;

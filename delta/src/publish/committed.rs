@@ -1,10 +1,10 @@
 //! A commit of ours that is in the replica's log, as far as the steps after it must know it.
 
-use bytes::Bytes;
 use deepclone_common::store::table::TableStore;
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 
+use super::commit::BuiltCommit;
 use crate::actions::{self, LogAction, Parsed};
 use crate::error::DeltaError;
 use crate::log;
@@ -33,24 +33,21 @@ impl Committed {
         Ok(Self { record, actions: commit.actions.len(), etag: commit.etag })
     }
 
-    /// Describes the commit `version` that was just written with these bytes, a line for each
-    /// action, `commitInfo` first, and got this entity tag.
+    /// Describes the commit `version` that was just written, and got this entity tag.
     pub(super) fn written(
         target: &TableStore,
         version: u64,
-        body: &Bytes,
+        file: &BuiltCommit,
         etag: Option<String>,
     ) -> Result<Self, DeltaError> {
-        let lines = body.iter().filter(|byte| **byte == b'\n').count();
-        let first = body.iter().position(|byte| *byte == b'\n').unwrap_or(body.len());
-        let parsed = actions::parse_commit(&body.slice(..first));
+        let parsed = actions::parse_commit(&file.info);
         let Parsed { actions, .. } = parsed.map_err(|_| not_ours(target, version))?;
         let record = actions.iter().find_map(|action| match action {
             LogAction::CommitInfo(info) => SyncRecord::parse(version, info.get()),
             _ => None,
         });
         let record = record.ok_or_else(|| not_ours(target, version))?;
-        Ok(Self { record, actions: lines, etag })
+        Ok(Self { record, actions: file.actions, etag })
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use bytes::Bytes;
 use deepclone_common::store::table::TableStore;
 use deepclone_core::spec::SourcePoint;
 
@@ -12,7 +11,7 @@ use super::known;
 use super::last_checkpoint::{self, LastCheckpoint};
 use crate::change_set::ChangeSet;
 use crate::error::DeltaError;
-use crate::io::{self, PutOutcome, ReadBound};
+use crate::io::{self, Body, PutOutcome};
 use crate::log;
 use crate::properties::Maintenance;
 use crate::replica::{hint, synced};
@@ -135,14 +134,15 @@ async fn write_checkpoint(
     version: u64,
     state: &CheckpointState<'_>,
 ) -> Result<bool, DeltaError> {
-    let Some(encoded) = checkpoint::encode(state)? else { return Ok(false) };
-    let size_in_bytes = encoded.bytes.len() as u64;
+    let encoded = io::compute_here(|| checkpoint::encode(state))?;
+    let Some(encoded) = encoded else { return Ok(false) };
+    let size_in_bytes = encoded.file.bytes();
     let name = format!("_delta_log/{version:020}.checkpoint.parquet");
-    let payload = Bytes::from(encoded.bytes).into();
-    if let PutOutcome::Unsettled(error) = io::put_if_absent(target, &name, payload).await? {
+    let body = Body::new(vec![encoded.file]);
+    if let PutOutcome::Unsettled(error) = io::put_body_if_absent(target, &name, &body).await? {
         // Objects are written whole or not at all, so an object of this size is the checkpoint.
-        let there = io::get(target, &name, ReadBound::LOG).await?;
-        if there.is_none_or(|there| there.bytes.len() as u64 != size_in_bytes) {
+        let there = io::describe(target, &name).await?;
+        if there.is_none_or(|there| there.size != size_in_bytes) {
             return Err(io::storage("writing", target, &name, &error));
         }
     }

@@ -66,6 +66,7 @@ mod tests {
                 store: Arc::new(InMemory::new()),
                 root: Path::default(),
                 uri: uri.to_owned(),
+                large: None,
             };
             io::put(&table, LAST_CHECKPOINT, Bytes::from_static(b"{\"version\":3}").into())
                 .await

@@ -50,14 +50,14 @@ pub async fn publish(
     now_ms: i64,
 ) -> Result<PublishResult, DeltaError> {
     let version = change_set.version();
-    let body = commit::build(change_set, now_ms)?;
-    commit::check_size(body.len() as u64, commit::BYTES_MAX)?;
+    let file = io::compute_here(|| commit::build(change_set, now_ms))?;
+    commit::check_size(file.body.bytes(), commit::BYTES_MAX)?;
     let name = log::commit_path(version);
     let mut retry = Retry::new(Patience::COMMIT, target.asked(StoreOperation::Put));
     loop {
-        let error = match io::put_if_absent(target, &name, body.clone().into()).await? {
+        let error = match io::put_body_if_absent(target, &name, &file.body).await? {
             PutOutcome::Written(etag) => {
-                let committed = Committed::written(target, version, &body, etag)?;
+                let committed = Committed::written(target, version, &file, etag)?;
                 return Ok(PublishResult::Published(Box::new(committed)));
             }
             PutOutcome::Unsettled(error) => error,

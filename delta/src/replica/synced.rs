@@ -199,7 +199,8 @@ mod tests {
     #[tokio::test]
     async fn what_was_known_comes_back_without_loss_and_a_damaged_file_is_none() {
         let store: Arc<dyn object_store::ObjectStore> = Arc::new(InMemory::new());
-        let target = TableStore { store, root: Path::from("t"), uri: "memory:///t".to_owned() };
+        let target =
+            TableStore { store, root: Path::from("t"), uri: "memory:///t".to_owned(), large: None };
         assert!(read(&target).await.unwrap().is_none());
         let commit = SyncedCommit { etag: "\"s\"".to_owned(), size: 1, modified_ms: 5_001 };
         let files = (commit, "r".to_owned());

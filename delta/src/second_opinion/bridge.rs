@@ -175,8 +175,12 @@ mod tests {
     #[tokio::test]
     async fn a_bridge_writes_and_deletes_nothing() {
         let root = ours::path::Path::from("t");
-        let table =
-            TableStore { store: Arc::new(InMemory::new()), root, uri: "memory:///t".into() };
+        let table = TableStore {
+            store: Arc::new(InMemory::new()),
+            root,
+            uri: "memory:///t".into(),
+            large: None,
+        };
         let (bridge, path) = (Bridge::new(&table), Path::from("a"));
         let deleted = bridge.delete_stream(futures::stream::iter([Ok(path.clone())]).boxed());
         for refused in [

@@ -176,7 +176,7 @@ mod tests {
     #[tokio::test]
     async fn of_the_newest_files_those_with_a_name_are_kept() {
         let (root, uri) = (Path::from("t"), "memory:///t".to_owned());
-        let table = TableStore { store: Arc::new(InMemory::new()), root, uri };
+        let table = TableStore { store: Arc::new(InMemory::new()), root, uri, large: None };
         let add = |path: &str| {
             json!({"add": {"path": path, "partitionValues": {}, "size": 1, "modificationTime": 1,
                 "dataChange": true}})

@@ -55,7 +55,12 @@ async fn table(files: &[(&str, String)]) -> TableStore {
         let key = Path::parse(format!("t/_delta_log/{name}")).unwrap();
         store.put(&key, PutPayload::from(text.clone())).await.unwrap();
     }
-    TableStore { store: Arc::new(store), root: Path::from("t"), uri: "memory:///t".to_owned() }
+    TableStore {
+        store: Arc::new(store),
+        root: Path::from("t"),
+        uri: "memory:///t".to_owned(),
+        large: None,
+    }
 }
 
 fn lines(actions: &[String]) -> String {

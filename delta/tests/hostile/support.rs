@@ -37,7 +37,8 @@ pub(crate) async fn read(objects: &[(&str, &[u8])]) -> Result<Snapshot, Failure>
         store.put(&Path::parse(key).unwrap(), bytes.to_vec().into()).await.unwrap();
     }
     let store: Arc<dyn ObjectStore> = Arc::new(store);
-    let table = TableStore { store, root: Path::default(), uri: "s3://bucket/t".to_owned() };
+    let table =
+        TableStore { store, root: Path::default(), uri: "s3://bucket/t".to_owned(), large: None };
     let found = snapshot::read(&table, &SourcePoint::Newest).await;
     found.map_err(|error| {
         let failure = error.failure();

@@ -47,7 +47,10 @@ impl Table {
 
     pub(crate) fn on(store: Arc<dyn ObjectStore>, name: &str) -> Self {
         let root = Path::parse(name).unwrap();
-        Self { store: TableStore { store, root, uri: format!("s3://{name}/{name}") }, next: 0 }
+        Self {
+            store: TableStore { store, root, uri: format!("s3://{name}/{name}"), large: None },
+            next: 0,
+        }
     }
 
     /// Writes the next commit and the objects of its `add`s, as another engine does.

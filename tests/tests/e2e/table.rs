@@ -84,6 +84,7 @@ pub(crate) fn store(folder: &Path) -> TableStore {
         store: Arc::new(store),
         root: object_store::path::Path::default(),
         uri: format!("file://{}", folder.display()),
+        large: None,
     }
 }
 

@@ -52,7 +52,7 @@ async fn once(world: &Arc<World>, process: &Arc<Process>, target: &str, kept: Ke
     let (shared, process) = (Arc::clone(world), Arc::clone(process));
     let store = SimulatedStore { world: shared, process, bucket: SOUTH, keeps_checksums: false };
     let uri = format!("s3://{SOUTH}/{target}");
-    let table = TableStore { store: Arc::new(store), root: Path::from(target), uri };
+    let table = TableStore { store: Arc::new(store), root: Path::from(target), uri, large: None };
     // A run is shorter than two days: here nothing is kept longer than the replica says, and in
     // half of the runs what was removed goes at once.
     let unreferenced_kept_min = Duration::from_secs(kept.retention_seconds);

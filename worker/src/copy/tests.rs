@@ -45,7 +45,7 @@ mod tags;
 
 fn table(store: &Arc<Faulty>) -> TableStore {
     let store = Arc::clone(store) as Arc<dyn ObjectStore>;
-    TableStore { store, root: Path::from("lake/t"), uri: "memory:t".to_owned() }
+    TableStore { store, root: Path::from("lake/t"), uri: "memory:t".to_owned(), large: None }
 }
 
 pub(super) struct Case {
@@ -97,7 +97,7 @@ pub(super) fn case_on_disk() -> (Case, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let root = Path::from_absolute_path(folder.path()).unwrap();
     let store = Arc::new(object_store::local::LocalFileSystem::new());
-    let table = TableStore { store, root, uri: "file:t".to_owned() };
+    let table = TableStore { store, root, uri: "file:t".to_owned(), large: None };
     let mut case = case(&[], &[]);
     let writes = Writes::Folder(LocalFolder::root(folder.path()));
     let counts = Arc::clone(&case.context.counts);

@@ -10,6 +10,8 @@ use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::response::Response;
 use axum::routing::any;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use futures::StreamExt as _;
 use http::StatusCode;
 use http::header::{CONTENT_LENGTH, IF_NONE_MATCH};
@@ -21,7 +23,7 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::store::client::{Completion, TimedConnector};
-use crate::store::signing::{AzureSigner, Signing};
+use crate::store::signing::{AzureSigner, S3Signer, Signing};
 
 const LENGTH: usize = (2 << 20) + 77;
 const GENERATION: &str = "x-goog-if-generation-match";
@@ -35,6 +37,8 @@ struct Seen {
     length: Option<usize>,
     /// The checksum in a header.
     checksum: Option<String>,
+    /// How the request is signed.
+    signed: String,
     /// `None` when it broke off.
     body: Option<Bytes>,
 }
@@ -67,11 +71,12 @@ async fn server(answers: Answers) -> (String, Log) {
                 .map(|name| header(name).map(|value| format!("{name}: {value}")));
             let length = header(CONTENT_LENGTH.as_str()).map(|length| length.parse().unwrap());
             let checksum = header("x-amz-checksum-crc64nvme").map(str::to_owned);
+            let signed = header("authorization").unwrap_or_default().to_owned();
             let query = parts.uri.query().unwrap_or_default().to_owned();
             let what = format!("{} {query}", parts.method);
             let body = to_bytes(body, usize::MAX).await.ok();
             let conditions = conditions.into_iter().flatten().collect();
-            log.lock().unwrap().push(Seen { what, conditions, length, checksum, body });
+            log.lock().unwrap().push(Seen { what, conditions, length, checksum, signed, body });
             let mut response = Response::builder().status(StatusCode::OK).header("etag", "\"e\"");
             let mut elements = "";
             if let Answers::Saying(headers, said) = answers {
@@ -169,6 +174,39 @@ fn flow(until: usize) -> Flow {
         pieces.push(Err(BodyCut));
     }
     Flow { length: LENGTH as u64, pieces: futures::stream::iter(pieces).boxed() }
+}
+
+#[tokio::test]
+async fn a_checksum_that_is_known_goes_with_what_flows_and_is_signed() {
+    let (endpoint, log) = server(Answers::Written).await;
+    let signer = Arc::new(OnceLock::new());
+    let connector =
+        TimedConnector { completion: Completion::S3, signing: Signing::S3(Arc::clone(&signer)) };
+    let plain = Arc::new(s3(&endpoint).with_http_connector(connector).build().unwrap());
+    let credentials = Arc::clone(plain.credentials());
+    let region = "us-east-1".to_owned();
+    assert!(signer.set(S3Signer { credentials, region }).is_ok());
+    let checked = s3(&endpoint).with_checksum_algorithm(Checksum::CRC64NVME).build().unwrap();
+    let checked = Arc::new(checked);
+    let told = 7_u64;
+    for (streaming, takes) in
+        [(Streaming::Sent, true), (Streaming::Sent, false), (Streaming::Collected, true)]
+    {
+        let mut store = StreamingStore::new(plain.clone(), plain.clone(), streaming);
+        if takes {
+            store = store.or_checked(checked.clone(), checked.clone());
+        }
+        let stored = store.put_known(&Path::from("o"), flow(LENGTH), told).await.unwrap();
+        assert_eq!(stored.is_checked, takes, "{streaming:?}");
+        let seen = log.lock().unwrap().pop().unwrap();
+        assert_eq!(seen.body, Some(bytes()));
+        assert_eq!(seen.conditions, ["if-none-match: *"]);
+        let value = BASE64_STANDARD.encode(told.to_be_bytes());
+        // The client computes that of bytes which it holds.
+        assert_eq!(seen.checksum.is_some(), takes, "{streaming:?}");
+        assert_eq!(seen.checksum == Some(value), takes && streaming == Streaming::Sent);
+        assert_eq!(seen.signed.contains("x-amz-checksum-crc64nvme"), takes, "{}", seen.signed);
+    }
 }
 
 #[tokio::test]

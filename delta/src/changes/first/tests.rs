@@ -14,7 +14,12 @@ use crate::changes::plan_sync_within;
 use crate::publish::{PublishResult, finish, publish};
 
 fn table(uri: &str) -> TableStore {
-    TableStore { store: Arc::new(InMemory::new()), root: Path::default(), uri: uri.to_owned() }
+    TableStore {
+        store: Arc::new(InMemory::new()),
+        root: Path::default(),
+        uri: uri.to_owned(),
+        large: None,
+    }
 }
 
 fn spec(source: &TableStore, target: &TableStore, filter: Option<&str>) -> CloneSpec {

@@ -195,6 +195,7 @@ async fn stored(bytes: &Bytes) -> TableStore {
         store: Arc::new(InMemory::new()),
         root: Path::from("t"),
         uri: "memory:///t".to_owned(),
+        large: None,
     };
     io::put(&table, "c.parquet", bytes.clone().into()).await.unwrap();
     table

@@ -11,7 +11,7 @@ use crate::actions::DeletionVector;
 fn table(uri: &str) -> TableStore {
     let root = uri.split_once("://").map_or(uri, |(_, path)| path);
     let root = Path::parse(root.trim_start_matches('/')).unwrap();
-    TableStore { store: Arc::new(InMemory::new()), root, uri: uri.to_owned() }
+    TableStore { store: Arc::new(InMemory::new()), root, uri: uri.to_owned(), large: None }
 }
 
 fn add(path: &str) -> Add {

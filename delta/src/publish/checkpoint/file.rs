@@ -9,6 +9,7 @@ use super::format::Format;
 use super::state::CheckpointState;
 use crate::error::DeltaError;
 use crate::log::named;
+use crate::spool::Spool;
 use arrow::array::{ArrayRef, RecordBatch, new_null_array};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use parquet::arrow::ArrowWriter;
@@ -31,7 +32,7 @@ const UNLIKE: [[&str; 2]; 3] = [["add", "path"], ["add", "stats"], ["remove", "p
 ///
 /// # Errors
 /// A value that Parquet cannot hold; a temporary file with the live files cannot be read.
-pub(super) fn write(state: &CheckpointState<'_>) -> Result<Vec<u8>, DeltaError> {
+pub(super) fn write(state: &CheckpointState<'_>) -> Result<Spool, DeltaError> {
     let unwritten =
         |error: ParquetError| DeltaError::damaged("checkpoint", format!("not written: {error}"));
     let mut writer = opened(state).map_err(unwritten)?;
@@ -45,7 +46,7 @@ pub(super) fn write(state: &CheckpointState<'_>) -> Result<Vec<u8>, DeltaError> 
 /// A file that is being written.
 struct FileWriter {
     schema: SchemaRef,
-    rows: ArrowWriter<Vec<u8>>,
+    rows: ArrowWriter<Spool>,
 }
 
 impl FileWriter {
@@ -59,7 +60,7 @@ fn opened(state: &CheckpointState<'_>) -> Result<FileWriter, ParquetError> {
     let schema = schema()?;
     let options =
         ArrowWriterOptions::new().with_properties(properties(state)).with_skip_arrow_metadata(true);
-    let rows = ArrowWriter::try_new_with_options(Vec::new(), schema.clone(), options)?;
+    let rows = ArrowWriter::try_new_with_options(Spool::new(), schema.clone(), options)?;
     let mut writer = FileWriter { schema, rows };
     let mut put = |name: &str, column: ArrayRef| writer.put(name, column);
     put("protocol", columns::protocols(std::slice::from_ref(&state.protocol))?)?;

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 
 use crate::actions::DeletionVector;
 use crate::error::DeltaError;
+use crate::spool::Spool;
 
 mod columns;
 mod file;
@@ -20,10 +21,10 @@ mod tests;
 use format::Format;
 pub(super) use state::CheckpointState;
 
-/// A checkpoint's bytes, and the counts for its hint.
+/// A checkpoint's file, and the counts for its hint.
 #[derive(Debug)]
 pub(crate) struct Encoded {
-    pub(crate) bytes: Vec<u8>,
+    pub(crate) file: Spool,
     pub(crate) actions: u64,
     pub(crate) adds: u64,
 }
@@ -34,10 +35,10 @@ pub(crate) fn encode(state: &CheckpointState<'_>) -> Result<Option<Encoded>, Del
         tracing::warn!(field, "no checkpoint is written: it could not carry this field");
         return Ok(None);
     }
-    let bytes = file::write(state)?;
+    let file = file::write(state)?;
     let others = state.txns.len() + state.domains.len() + state.removes.len() + 2;
     Ok(Some(Encoded {
-        bytes,
+        file,
         actions: (others + state.adds.len()) as u64,
         adds: state.adds.len() as u64,
     }))

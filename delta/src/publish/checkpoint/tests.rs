@@ -68,7 +68,7 @@ fn a_field_that_has_no_column_forbids_the_checkpoint() {
     assert!(encode(&odd).unwrap().is_none());
     let encoded = encode(&state(vec![add(json!({}))])).unwrap().unwrap();
     assert_eq!((encoded.actions, encoded.adds), (3, 1));
-    assert_eq!(&encoded.bytes[..4], b"PAR1");
+    assert_eq!(&written(&encoded)[..4], b"PAR1");
 }
 
 #[test]
@@ -88,9 +88,14 @@ fn the_hint_counts_every_row() {
     state.domains = vec![domain; 5];
     state.removes = vec![remove; 7];
     let encoded = encode(&state).unwrap().unwrap();
-    let written = ParquetRecordBatchReaderBuilder::try_new(Bytes::from(encoded.bytes)).unwrap();
+    let written = ParquetRecordBatchReaderBuilder::try_new(written(&encoded)).unwrap();
     assert_eq!((encoded.actions, encoded.adds), (18, 1));
     assert_eq!(written.metadata().file_metadata().num_rows(), 18);
+}
+
+fn written(encoded: &Encoded) -> Bytes {
+    let file = &encoded.file;
+    file.read(0, usize::try_from(file.bytes()).unwrap()).unwrap().into()
 }
 
 /// Files of the partition `p=1` with the numbers `0..count`, in the order of their keys.
@@ -103,11 +108,12 @@ fn numbered(count: u32, path: impl Fn(u32) -> String) -> Vec<Add> {
 /// A table with a checkpoint of these files, and what was read of its store.
 async fn stored(adds: Vec<Add>) -> (TableStore, CheckpointFiles, Arc<StoreCounts>) {
     let encoded = encode(&state(adds)).unwrap().unwrap();
-    let size = encoded.bytes.len() as u64;
+    let size = encoded.file.bytes();
     let name = "00000000000000000003.checkpoint.parquet".to_owned();
     let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
-    store.put(&Path::from(format!("t/_delta_log/{name}")), encoded.bytes.into()).await.unwrap();
-    let table = TableStore { store, root: Path::from("t"), uri: "memory:///t".to_owned() };
+    store.put(&Path::from(format!("t/_delta_log/{name}")), written(&encoded).into()).await.unwrap();
+    let table =
+        TableStore { store, root: Path::from("t"), uri: "memory:///t".to_owned(), large: None };
     let counts = Arc::new(StoreCounts::default());
     let files = vec![LogEntry { name, size, modified_ms: 0, etag: None }];
     (counted(table, Arc::clone(&counts)), CheckpointFiles { version: 3, files }, counts)

@@ -4,6 +4,8 @@
 //! `domainMetadata`, `remove`s, `add`s. A pure function of the change set and the time, so that a
 //! put can be repeated with the same bytes.
 
+use std::io;
+
 use bytes::Bytes;
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
@@ -12,30 +14,52 @@ use rayon::prelude::*;
 use crate::actions::{Add, Configuration, LogAction, Metadata, Remove};
 use crate::change_set::{ChangeSet, CommitTime};
 use crate::error::DeltaError;
+use crate::io::Body;
 use crate::properties::{ENABLEMENT_TIMESTAMP, ENABLEMENT_VERSION};
+use crate::spool::{Spool, lost};
 
 mod info;
 
-/// The size limit of a commit: a single put is limited to 5 GiB on S3, and readers of the log hold
-/// a commit in memory.
-pub(crate) const BYTES_MAX: u64 = 2 << 30;
+/// The size limit of a commit: that of a single put, 5 GiB on S3 and 5 000 MiB on Azure.
+pub(crate) const BYTES_MAX: u64 = 5_000 << 20;
+/// Bytes of lines that are written at once.
+const WRITE_BYTES: usize = 1 << 20;
+
+/// A commit to be written.
+#[derive(Debug)]
+pub(crate) struct BuiltCommit {
+    pub(crate) body: Body,
+    /// Its first line, the `commitInfo`.
+    pub(crate) info: Bytes,
+    /// The number of its actions.
+    pub(crate) actions: usize,
+}
 
 /// Builds the commit at the time `now_ms` (milliseconds since 1970).
 ///
 /// # Errors
 /// A temporary file with a part of it cannot be read.
-pub(crate) fn build(change_set: &ChangeSet, now_ms: i64) -> Result<Bytes, DeltaError> {
+pub(crate) fn build(change_set: &ChangeSet, now_ms: i64) -> Result<BuiltCommit, DeltaError> {
     let commit = CloneCommit::new(change_set, now_ms);
-    let mut body = String::new();
-    let mut line = |action: LogAction| {
-        body.push_str(&action.to_json());
-        body.push('\n');
-    };
-    commit.table_actions().into_iter().for_each(&mut line);
-    change_set.removes.iter().for_each(|add| line(commit.remove(add)));
-    let mut body = body.into_bytes();
-    change_set.adds.write(&mut body)?;
-    Ok(Bytes::from(body))
+    let unread = |error: io::Error| lost("a commit", &error);
+    let mut head = Spool::new();
+    let mut lines = String::new();
+    let table = commit.table_actions();
+    let info = table.first().map(LogAction::to_json).unwrap_or_default();
+    let actions = table.len() + change_set.removes.len() + change_set.adds.len();
+    let removes = change_set.removes.iter().map(|add| commit.remove(add));
+    for action in table.into_iter().chain(removes) {
+        lines.push_str(&action.to_json());
+        lines.push('\n');
+        if lines.len() >= WRITE_BYTES {
+            head.append_anywhere(lines.as_bytes()).map_err(unread)?;
+            lines.clear();
+        }
+    }
+    head.append_anywhere(lines.as_bytes()).map_err(unread)?;
+    let adds = change_set.adds.write(&mut head)?;
+    let spools = [Some(head), adds].into_iter().flatten().collect();
+    Ok(BuiltCommit { body: Body::new(spools), info: Bytes::from(info), actions })
 }
 
 /// Counts the bytes that [`build`] makes, line by line and without holding them. Until the year
@@ -143,6 +167,6 @@ mod tests {
         assert!(check_size(BYTES_MAX, BYTES_MAX).is_ok());
         let failure = check_size(BYTES_MAX + 1, BYTES_MAX).unwrap_err();
         assert_eq!(failure.reason, Reason::Unimplemented);
-        assert!(failure.message.contains("2147483649 bytes"), "{failure}");
+        assert!(failure.message.contains("5242880001 bytes"), "{failure}");
     }
 }

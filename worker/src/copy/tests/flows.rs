@@ -19,7 +19,7 @@ fn case_from_disk(body: &[u8]) -> (Case, std::path::PathBuf, tempfile::TempDir) 
     let root = Path::from_absolute_path(folder.path()).unwrap();
     let store = Arc::new(LocalFileSystem::new());
     let mut case = case(&[], &[]);
-    case.context.source = TableStore { store, root, uri: "file:t".to_owned() };
+    case.context.source = TableStore { store, root, uri: "file:t".to_owned(), large: None };
     (case, file, folder)
 }
 

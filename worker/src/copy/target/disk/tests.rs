@@ -3,6 +3,8 @@
 
 use std::os::unix::fs::symlink;
 
+use deepclone_common::staged_file::TEMPORARY;
+use futures::StreamExt as _;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use tempfile::TempDir;
@@ -22,6 +24,7 @@ fn scratch() -> (TempDir, DiskTarget) {
         store: Arc::new(LocalFileSystem::new()),
         root: Path::from_absolute_path(&path).unwrap(),
         uri: "file:t".to_owned(),
+        large: None,
     };
     let folder = LocalFolder::new(root, path);
     let counts = Counts::new(Arc::default(), WorkerMetrics::default());

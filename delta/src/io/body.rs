@@ -1,0 +1,183 @@
+//! The body of an object to write: in memory where it is small, else read from temporary files
+//! while it is sent.
+
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use deepclone_common::store::streaming::{BodyCut, Flow};
+use futures::stream::{self, StreamExt as _};
+use object_store::PutPayload;
+
+use super::compute::compute;
+use crate::error::DeltaError;
+use crate::spool::{Spool, lost};
+
+/// Bytes of a piece that is read at once.
+const PIECE_BYTES: u64 = 1 << 20;
+/// Pieces that are read ahead.
+const PIECES_AHEAD: usize = 2;
+
+/// The bytes of an object, one spool after another.
+#[derive(Clone, Debug)]
+pub(crate) struct Body {
+    spools: Vec<Spool>,
+}
+
+/// Why a body that was sent could not be read.
+pub(super) type Unread = Arc<OnceLock<DeltaError>>;
+
+impl Body {
+    pub(crate) fn new(spools: Vec<Spool>) -> Self {
+        Self { spools }
+    }
+
+    /// The number of bytes.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.spools.iter().map(Spool::bytes).sum()
+    }
+
+    /// True when all of it is in memory.
+    pub(super) fn is_held(&self) -> bool {
+        self.spools.iter().all(Spool::is_held)
+    }
+
+    /// Reads all of it.
+    ///
+    /// # Errors
+    /// A temporary file cannot be read.
+    pub(crate) async fn payload(&self) -> Result<PutPayload, DeltaError> {
+        let mut all = Vec::new();
+        for (spool, start, length) in self.places() {
+            all.push(read(spool, start, length).await?);
+        }
+        Ok(all.into_iter().collect())
+    }
+
+    /// Computes the CRC-64/NVME of all of it.
+    ///
+    /// # Errors
+    /// A temporary file cannot be read.
+    pub(super) async fn crc64nvme(&self) -> Result<u64, DeltaError> {
+        let places = self.places();
+        compute(move || {
+            let mut digest = crc_fast::Digest::new(crc_fast::CrcAlgorithm::Crc64Nvme);
+            for (spool, start, length) in places {
+                let piece = spool.read(start, length).map_err(|error| lost("a body", &error))?;
+                digest.update(&piece);
+            }
+            Ok(digest.finalize())
+        })
+        .await
+    }
+
+    /// Returns it as it is read, and where it is told that it cannot be.
+    pub(super) fn flow(&self) -> (Flow, Unread) {
+        let unread = Unread::default();
+        let told = Arc::clone(&unread);
+        let pieces = stream::iter(self.places())
+            .map(|(spool, start, length)| read(spool, start, length))
+            .buffered(PIECES_AHEAD)
+            .map(move |read| {
+                read.map_err(|error| {
+                    // The first one is told.
+                    let _second = told.set(error);
+                    BodyCut
+                })
+            });
+        (Flow { length: self.bytes(), pieces: pieces.boxed() }, unread)
+    }
+
+    /// The pieces of all spools: where each begins, and its length.
+    fn places(&self) -> impl Iterator<Item = (Spool, u64, usize)> + Send + 'static {
+        self.spools.clone().into_iter().flat_map(|spool| {
+            let end = spool.bytes();
+            (0..end.div_ceil(PIECE_BYTES)).map(move |piece| {
+                let start = piece * PIECE_BYTES;
+                // No more than a piece.
+                let length = usize::try_from(PIECE_BYTES.min(end - start)).unwrap_or_default();
+                (spool.clone(), start, length)
+            })
+        })
+    }
+}
+
+async fn read(spool: Spool, start: u64, length: usize) -> Result<Bytes, DeltaError> {
+    let read = move || spool.read(start, length).map_err(|error| lost("a body", &error));
+    compute(read).await.map(Bytes::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use deepclone_common::local_folder::LocalFolder;
+    use deepclone_common::store::counted::{StoreCounts, counted};
+    use deepclone_common::store::error::StoreErrorKind;
+    use deepclone_common::store::large::{LargeWrites, Writes};
+    use deepclone_common::store::streaming::{Streaming, StreamingStore};
+    use deepclone_common::store::table::TableStore;
+    use object_store::local::LocalFileSystem;
+    use object_store::memory::InMemory;
+    use object_store::path::Path;
+
+    use super::super::{PutOutcome, ReadBound, get, put_body_if_absent};
+    use super::*;
+
+    /// A small spool and one that is in a file, and their bytes.
+    fn body() -> (Body, Vec<u8>) {
+        let bytes: Vec<u8> =
+            (0..3_500_000_u32).flat_map(u32::to_le_bytes).take(3_500_000).collect();
+        let spools = [&bytes[..10], &bytes[10..]].map(|part| {
+            let mut spool = Spool::new();
+            spool.append(part).unwrap();
+            spool
+        });
+        assert_eq!(spools.each_ref().map(Spool::is_held), [true, false]);
+        (Body::new(spools.to_vec()), bytes)
+    }
+
+    fn memory(large: bool) -> TableStore {
+        let store = Arc::new(InMemory::new());
+        let streaming = StreamingStore::new(store.clone(), store.clone(), Streaming::Collected);
+        let large = large.then(|| LargeWrites::new(Writes::Store(streaming)));
+        TableStore { store, root: Path::from("t"), uri: "memory:///t".to_owned(), large }
+    }
+
+    #[tokio::test]
+    async fn a_large_body_is_written_whole_where_nothing_is() {
+        let scratch = tempfile::tempdir().unwrap();
+        let folder = LocalFolder::root(scratch.path());
+        let disk = TableStore {
+            store: Arc::new(LocalFileSystem::new()),
+            root: Path::from_absolute_path(scratch.path()).unwrap(),
+            uri: "file:///t".to_owned(),
+            large: Some(LargeWrites::new(Writes::Folder(folder))),
+        };
+        for (what, table) in [("disk", disk), ("store", memory(true)), ("held", memory(false))] {
+            let counts = Arc::new(StoreCounts::default());
+            let table = counted(table, Arc::clone(&counts));
+            let (body, bytes) = body();
+            let put = put_body_if_absent(&table, "log/0", &body).await.unwrap();
+            assert!(matches!(put, PutOutcome::Written(Some(_))), "{what}: {put:?}");
+            assert_eq!(counts.writes(), 1, "{what}");
+            let mut other = Spool::new();
+            other.write_all(&vec![b'x'; 2 << 20]).unwrap();
+            let put = put_body_if_absent(&table, "log/0", &Body::new(vec![other])).await.unwrap();
+            let PutOutcome::Unsettled(error) = put else { panic!("{what}: {put:?}") };
+            assert_eq!(error.kind, StoreErrorKind::AlreadyExists, "{what}");
+            let there = get(&table, "log/0", ReadBound::LOG).await.unwrap().unwrap();
+            assert!(there.bytes == bytes, "{what}: other bytes");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_that_cannot_be_read_is_no_fault_of_the_store() {
+        let file = tempfile::tempfile().unwrap();
+        file.set_len(5).unwrap();
+        let body = Body::new(vec![Spool::of(file, 2 << 20)]);
+        let table = memory(true);
+        let error = put_body_if_absent(&table, "log/0", &body).await.unwrap_err().to_string();
+        assert!(error.contains("the temporary file of a body cannot be read"), "{error}");
+        assert!(get(&table, "log/0", ReadBound::LOG).await.unwrap().is_none());
+    }
+}
