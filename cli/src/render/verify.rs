@@ -3,7 +3,7 @@
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 use deepclone_core::visible::visible;
-use deepclone_delta::verify::{Difference, DifferenceKind, SecondOpinion, VerifyReport};
+use deepclone_delta::verify::{Difference, SecondOpinion, UseProof, VerifyReport};
 use serde::Serialize;
 
 use super::{CommandOutput, table, units};
@@ -121,7 +121,7 @@ fn text(source: &str, target: &str, report: &VerifyReport) -> String {
     }
     let mut lines = vec![head, table::pairs(&rows)];
     for found in report.differences.iter().take(SHOWN_MAX) {
-        let kind = kind_name(found.kind);
+        let kind = found.kind.name();
         lines.push(format!("{kind}  {}: {}", visible(&found.subject), visible(&found.detail)));
     }
     if differences > SHOWN_MAX {
@@ -140,23 +140,6 @@ fn opinion(opinion: &SecondOpinion) -> Opinion<'_> {
 }
 
 fn difference(found: &Difference) -> DifferenceObject<'_> {
-    let kind = kind_name(found.kind);
+    let kind = found.kind.name();
     DifferenceObject { kind, subject: &found.subject, detail: &found.detail }
-}
-
-fn kind_name(kind: DifferenceKind) -> &'static str {
-    match kind {
-        DifferenceKind::FileMissing => "FILE_MISSING",
-        DifferenceKind::FileUnexpected => "FILE_UNEXPECTED",
-        DifferenceKind::FileDiffers => "FILE_DIFFERS",
-        DifferenceKind::ObjectMissing => "OBJECT_MISSING",
-        DifferenceKind::ObjectSize => "OBJECT_SIZE",
-        DifferenceKind::ObjectBytes => "OBJECT_BYTES",
-        DifferenceKind::ObjectUnproven => "OBJECT_UNPROVEN",
-        DifferenceKind::Protocol => "PROTOCOL",
-        DifferenceKind::Metadata => "METADATA",
-        DifferenceKind::Checkpoint => "CHECKPOINT",
-        DifferenceKind::Diverged => "DIVERGED",
-        DifferenceKind::SecondOpinion => "SECOND_OPINION",
-    }
 }

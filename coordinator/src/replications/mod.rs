@@ -20,6 +20,7 @@
 //! * [`current_names`]: what replications are called now, for what they sent.
 //! * `kept`: what survives a restart; `rows`: that as rows of the state; [`damage`]: rows that
 //!   cannot be read.
+//! * `upkeep`: audits and vacuums of replicas; [`upkeep_kept`]: what is known of them.
 //! * [`view`]: replications as others see them; `show` makes that.
 //! * [`lag_summary`]: how far their tables are behind, counted; [`metrics`]: that at `/metrics`.
 //! * [`lag_history`]: the same over time; `sample` takes it.
@@ -59,6 +60,8 @@ mod show;
 pub mod survey;
 mod table_job;
 mod table_look;
+mod upkeep;
+pub mod upkeep_kept;
 pub mod view;
 
 pub use engine::start;

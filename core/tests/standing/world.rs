@@ -7,6 +7,7 @@ use deepclone_core::standing::{Order, Standing, StandingAction, StandingEvent, S
 use deepclone_core::unix_time::UnixTime;
 
 use crate::database::Database;
+use crate::keeping::{Chore, Keeping};
 use crate::model::{Act, Job};
 use crate::orders;
 use crate::random::Random;
@@ -41,6 +42,7 @@ pub(crate) struct World {
     pub(crate) slots: Slots,
     pub(crate) money: Money,
     pub(crate) alive: Alive,
+    pub(crate) keeping: Keeping,
 }
 
 /// A replication as its people see it.
@@ -55,6 +57,7 @@ pub(crate) struct Model {
 pub(crate) struct TableModel {
     pub(crate) source: u64,
     pub(crate) replica: u64,
+    pub(crate) has_replica: bool,
 }
 
 /// Something that comes at some time.
@@ -71,6 +74,8 @@ pub(crate) enum Occurrence {
     PersonActs(ReplicationId, Act),
     ClockIsSet(i64),
     Starts,
+    /// An audit or a vacuum ends.
+    IsKept(u64, Chore),
 }
 
 impl World {
@@ -101,6 +106,7 @@ impl World {
             slots: Slots::default(),
             money: Money::default(),
             alive: Alive::default(),
+            keeping: Keeping::default(),
         };
         for number in 0..REPLICATIONS {
             let order = orders::order(kind, number, &mut random);
@@ -163,7 +169,11 @@ impl World {
         let standing = Standing::recover(limits, self.wall(), stored, entries, &mut actions);
         self.standing = Some(standing);
         self.alive.clock_is_set(self.now);
+        self.keeping.running.clear();
         self.perform(actions);
+        for id in self.models.keys().copied().collect::<Vec<_>>() {
+            self.tell_replicas(id);
+        }
     }
 
     /// Makes facts durable, then does the rest; unless it dies at some point of that.
@@ -210,6 +220,9 @@ impl World {
             StandingAction::Hold { job, .. } => self.hold(job, true),
             StandingAction::Release { job } => self.hold(job, false),
             StandingAction::Recall { job } => assert!(self.jobs[&job].is_held, "recalled: {job}"),
+            StandingAction::Upkeep { replication, table, kind } => {
+                self.keep((replication, table, kind));
+            }
             StandingAction::SlowTo { .. } | StandingAction::Alert { .. } => {}
             StandingAction::Violated(violation) => panic!("{violation:?}"),
         }

@@ -118,6 +118,10 @@ async fn plan_repair(
     if let Some(record) = record.as_ref().filter(|record| record.is_of(sync, within.claim)) {
         return Ok(up_to_date::published(record));
     }
+    let record = match record {
+        Some(record) => Some(record),
+        None => repair::overwritten(target, spec).await?,
+    };
     let spec = repair::request(target, record.as_ref(), spec)?;
     let at_source = log::list(source, None).await;
     plan_whole(tables, (at_source, Ok(at_target)), &spec, sync, within).await

@@ -4,10 +4,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use deepclone_common::connections::Side;
 use deepclone_common::store::table::TableStore;
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
-use deepclone_core::spec::{CloneSpec, Repair, SourcePoint};
+use deepclone_core::spec::{CloneSpec, DivergencePolicy, Repair, SourcePoint};
 
 use super::build::{Replica, Tables};
 use super::up_to_date::{head_record, same_request};
@@ -16,8 +17,8 @@ use crate::error::DeltaError;
 use crate::log;
 use crate::names::Replicated;
 use crate::names::repaired::{self, ObjectRole};
-use crate::replica::{SyncRecord, hint};
-use crate::snapshot::Snapshot;
+use crate::replica::{SyncRecord, hint, last_sync};
+use crate::snapshot::{self, Snapshot};
 use crate::verify::{Damage, DamageKind, damage};
 
 /// Objects that a notice is written for; of more their number is told.
@@ -47,8 +48,8 @@ pub(super) fn request(
     let refused = |what: String| Failure::new(Reason::InvalidArgument, what);
     let Some(record) = record else {
         let message = format!(
-            "the newest commit of {} is not that of a sync: run clone first, with --on-divergence \
-             overwrite where another writer committed, then repair",
+            "the newest commit of {} is not that of a sync: repair with --on-divergence overwrite \
+             undoes what another writer committed",
             target.uri
         );
         return Err(Failure::new(Reason::TargetNotOurs, message));
@@ -75,6 +76,23 @@ pub(super) fn request(
         }
     }
     Ok(CloneSpec { source_point: SourcePoint::Version(version), ..spec.clone() })
+}
+
+/// Returns the last sync of a replica that another writer committed to since, where the policy is
+/// to overwrite that.
+///
+/// # Errors
+/// The replica cannot be read, or is not ours.
+pub(super) async fn overwritten(
+    target: &TableStore,
+    spec: &CloneSpec,
+) -> Result<Option<SyncRecord>, DeltaError> {
+    if spec.divergence_policy != DivergencePolicy::Overwrite {
+        return Ok(None);
+    }
+    let replica = snapshot::read(target, &SourcePoint::Newest).await;
+    let replica = replica.map_err(|error| error.of(Side::Target))?;
+    Ok(last_sync(target, &replica, spec.divergence_policy).await?.record)
 }
 
 /// Writes our hint beside the log again where it is lost, damaged, or of another sync than the

@@ -252,6 +252,8 @@ fn spec(name: &str, owner: Option<&str>) -> ReplicationSpec {
         ask_above_bytes: None,
         priority: 0,
         jobs_at_once: 4,
+        audit: None,
+        vacuum: None,
     }
 }
 

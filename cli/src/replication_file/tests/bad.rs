@@ -180,6 +180,17 @@ fn a_word_or_a_unit_that_is_not_known_is_told() {
         ],
     );
     added(
+        "audit = { schedule = { every = \"1h\" }, sample = \"5\", proof_of_use = \"yes\" }\n\
+         vacuum = { retention = \"30\" }\n",
+        &[
+            "r:8: a: audit.sample: \"5\" is no share: write a number and %, such as 5% or 0.5%",
+            "r:8: a: audit.proof_of_use: it is a text: write true or false without quotes",
+            "r:9: a: vacuum.schedule: it is missing",
+            "r:9: a: vacuum.retention: \"30\" is no length of time: write it as 90s, 15m, 1h30m or \
+             7d",
+        ],
+    );
+    added(
         "budget = { bytes = \"1 TB\", at_limit = \"slow\" }\n",
         &["r:8: a: budget.slow_to: it is missing"],
     );

@@ -129,5 +129,7 @@ fn spec(name: &str) -> ReplicationSpec {
         ask_above_bytes: None,
         priority: 0,
         jobs_at_once: 1,
+        audit: None,
+        vacuum: None,
     }
 }
