@@ -11,6 +11,7 @@ pub mod job;
 pub mod replication;
 mod replications;
 pub mod status;
+pub mod upkeep;
 pub mod worker;
 
 use deepclone_common::dial::{CoordinatorChannel, Dialer};

@@ -11,6 +11,8 @@ use deepclone_delta::verify::KeptVerdict;
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::proofs_of_use::{self, UseProofObject};
+use super::upkeep::FoundObject;
 use super::{CommandOutput, table, units};
 
 #[derive(Debug, Serialize)]
@@ -30,7 +32,7 @@ struct Object<'a> {
     source_version: u64,
     replication: Option<&'a str>,
     last_sync: Option<LastSync<'a>>,
-    last_verdict: Option<VerdictObject>,
+    last_verdict: Option<VerdictObject<'a>>,
     notices: &'a [String],
 }
 
@@ -49,7 +51,7 @@ struct LastSync<'a> {
 }
 
 #[derive(Debug, Serialize)]
-struct VerdictObject {
+struct VerdictObject<'a> {
     time: Option<String>,
     target_version: u64,
     source_version: u64,
@@ -58,6 +60,8 @@ struct VerdictObject {
     objects_compared: u64,
     bytes_compared: u64,
     seed: Option<u64>,
+    found: Vec<FoundObject<'a>>,
+    proof_of_use: Option<UseProofObject<'a>>,
 }
 
 /// Returns the answer for a replica.
@@ -103,7 +107,12 @@ fn last_sync(record: &SyncRecord) -> LastSync<'_> {
     }
 }
 
-fn verdict(verdict: &KeptVerdict) -> VerdictObject {
+fn verdict(verdict: &KeptVerdict) -> VerdictObject<'_> {
+    let found = verdict.found.iter().map(|found| FoundObject {
+        kind: found.kind.name(),
+        subject: &found.subject,
+        detail: &found.detail,
+    });
     VerdictObject {
         time: units::time(verdict.time_ms),
         target_version: verdict.replica_version,
@@ -113,6 +122,8 @@ fn verdict(verdict: &KeptVerdict) -> VerdictObject {
         objects_compared: verdict.objects_compared,
         bytes_compared: verdict.bytes_compared,
         seed: verdict.sample.map(|(_, seed)| seed),
+        found: found.collect(),
+        proof_of_use: verdict.proof.as_ref().map(proofs_of_use::object),
     }
 }
 
@@ -184,7 +195,18 @@ fn text(target: &str, found: &Description) -> String {
     rows.extend(
         found.owner.as_ref().map(|owner| ("replication", visible(&owner.name).into_owned())),
     );
-    rows.extend(found.verdict.as_ref().map(|verdict| ("verified", verdict_text(verdict))));
+    if let Some(verdict) = &found.verdict {
+        rows.push(("verified", verdict_text(verdict)));
+        rows.extend(verdict.found.iter().map(|found| {
+            let line = format!("{}  {}: {}", found.kind.name(), found.subject, found.detail);
+            ("found", visible(&line).into_owned())
+        }));
+        let proof = verdict.proof.as_ref().map(|proof| {
+            let time = units::time(verdict.time_ms).unwrap_or_default();
+            format!("{time}: {}", proofs_of_use::text(proof))
+        });
+        rows.extend(proof.map(|proof| ("proof of use", proof)));
+    }
     rows.extend(found.notices.iter().map(|notice| ("note", visible(notice).into_owned())));
     table::pairs(&rows)
 }

@@ -15,7 +15,7 @@ use deepclone_core::replication::{AuditSpec, ReplicationSpec, VacuumSpec};
 use deepclone_core::standing::{StandingEvent, UpkeepKind, UpkeepOutcome};
 use deepclone_core::unix_time::UnixTime;
 use deepclone_delta::vacuum::{VacuumOptions, vacuum};
-use deepclone_delta::verify::{AuditOrder, KeptVerdict, Sample, audit};
+use deepclone_delta::verify::{AuditOrder, KeptVerdict, PROOF_MILLIONTHS, Sample, audit};
 
 use super::engine::Engine;
 use super::message::{EngineMessage, UpkeepEnd, UpkeepFound};
@@ -26,9 +26,6 @@ use crate::effects::{Context, in_time};
 
 /// How long a try may take before it counts as one of a store that hangs.
 const TIME_MAX: Duration = Duration::from_secs(12 * 60 * 60);
-/// The share of the data files from which a proof of use draws, where no sample is asked for; few
-/// files are read in any case.
-const PROOF_MILLIONTHS: u32 = 50_000;
 
 /// What is done for one replica.
 #[derive(Clone, Debug)]

@@ -13,6 +13,7 @@
 //! * `unread`: streams whose client stops reading.
 //! * `update`: what a client changes of a job.
 //! * `show`: snapshots of the driver → wire types; `show_replication`: those of replications.
+//! * `show_upkeep`: their audits and vacuums.
 //! * `month_usage`: what replications sent in their months.
 //! * `names`: resource names, pages, filters.
 
@@ -29,6 +30,7 @@ mod names;
 pub mod replications;
 mod show;
 mod show_replication;
+mod show_upkeep;
 mod unread;
 mod update;
 pub mod workers;

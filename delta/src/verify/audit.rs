@@ -22,7 +22,7 @@ use crate::snapshot::{self, Snapshot};
 const LOOKS_MAX: u32 = 3;
 /// How old the last sync is before a hint that is not there counts as lost: it is written after the
 /// commit.
-const HINT_WRITTEN_WITHIN_MS: i64 = 5 * 60 * 1000;
+const HINT_WRITTEN_WITHIN_MS: i64 = 60 * 1000;
 
 /// How much an audit reads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

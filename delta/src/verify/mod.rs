@@ -31,6 +31,7 @@ mod verdict;
 
 pub use audit::{AuditOrder, audit};
 pub(crate) use damage::{Damage, DamageKind, damage};
+pub use proof::PROOF_MILLIONTHS;
 pub use report::{
     DeepReport, Difference, DifferenceKind, ProofFigures, SecondOpinion, UseProof, VerifyReport,
 };

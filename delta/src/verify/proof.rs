@@ -18,6 +18,8 @@ use crate::error::DeltaError;
 use crate::second_opinion::{self, TheirFile};
 use crate::snapshot::Snapshot;
 
+/// The share that a proof draws from where nothing else is said; few files are read in any case.
+pub const PROOF_MILLIONTHS: u32 = 50_000;
 /// Data files whose rows are read at the most.
 const FILES_MAX: usize = 16;
 /// Bytes of data files after which no further one is read.

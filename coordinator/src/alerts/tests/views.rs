@@ -48,6 +48,10 @@ pub(super) fn current(path: &str, checked: u64) -> TableView {
         failing_since: None,
         job: None,
         retention: RetentionFacts::default(),
+        audit: None,
+        vacuum: None,
+        next_audit: None,
+        next_vacuum: None,
     }
 }
 
