@@ -19,7 +19,7 @@ const ROOT: &str = "memory:///";
 /// A live file as delta-rs sees it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct TheirFile {
-    /// Its decoded path.
+    /// As it is without the log's encoding.
     pub(crate) path: String,
     pub(crate) size: u64,
     /// Records of the data object; `None` where its statistics do not say them.

@@ -20,7 +20,7 @@ pub struct VerifyArguments {
     /// Draw the objects that this number drew before
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    /// Let an independent reader, delta-rs, open the replica, and compare what it reads with the log
+    /// Let delta-rs open the replica, and compare what is read with what the log says
     #[arg(long)]
     pub proof_of_use: bool,
     /// Keep the verdict beside the replica, for `deepclone describe`

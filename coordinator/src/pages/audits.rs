@@ -21,7 +21,9 @@ pub(super) fn sentences(audits: &AuditSummary, clock: &PageClock) -> Markup {
                 }
                 (grouped(clean)) " of " (counted(tables, "replica"))
                 " what their syncs recorded"
-                @if let Some(oldest) = audits.oldest { ", audited " (clock.age(oldest)) " or later" }
+                @if let Some(oldest) = audits.oldest {
+                    ", audited " (clock.age(oldest)) " or later"
+                }
                 @if never > 0 { "; " (grouped(never)) " never audited" }
                 @if failing > 0 { "; the newest try of " (grouped(failing)) " could not be made" }
                 ". "

@@ -15,7 +15,7 @@ pub struct AuditSummary {
     pub clean: u64,
     /// Their newest audit found differences.
     pub differing: u64,
-    /// None has ended.
+    /// No audit of them has ended yet.
     pub never: u64,
     /// Differences that the newest audits found, all together.
     pub differences: u64,

@@ -57,7 +57,7 @@ pub struct UpkeepEnd {
     pub found: Result<UpkeepFound, Failure>,
 }
 
-/// What it did.
+/// The verdict of an audit, or what a vacuum deleted.
 pub enum UpkeepFound {
     Verdict(Box<KeptVerdict>),
     Deleted { objects: u64, bytes: u64 },

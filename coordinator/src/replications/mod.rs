@@ -22,8 +22,8 @@
 //!   cannot be read.
 //! * `upkeep`: audits and vacuums of replicas; [`upkeep_kept`]: what is known of them.
 //! * [`view`]: replications as others see them; `show` makes that.
-//! * [`lag_summary`]: how far their tables are behind, counted; [`metrics`]: that at `/metrics`, with
-//!   `upkeep_metrics`; `metric_definition`: what one is.
+//! * [`lag_summary`]: how far their tables are behind, counted; [`metrics`]: that at `/metrics`,
+//!   with `upkeep_metrics`; `metric_definition`: what one is.
 //! * [`audit_summary`]: what their audits found, counted.
 //! * [`lag_history`]: the same over time; `sample` takes it.
 //! * `lineage_rounds`: rounds as events of lineage.

@@ -38,7 +38,8 @@ pub(super) const OF_UPKEEP: [Definition; 7] = [
                 of.view.counts;
             let counts =
                 [("clean", audits_clean), ("differs", audits_differing), ("failed", audits_failed)];
-            counts.map(|(name, count)| (name, float(count))).to_vec()
+            let wanted = of.view.spec.audit.iter().flat_map(|_| counts);
+            wanted.map(|(name, count)| (name, float(count))).collect()
         },
     },
     Definition {
@@ -66,7 +67,9 @@ pub(super) const OF_UPKEEP: [Definition; 7] = [
         labels: &["replication", "owner", "outcome"],
         samples: |of| {
             let ReplicationCounts { vacuums_done, vacuums_failed, .. } = of.view.counts;
-            vec![("done", float(vacuums_done)), ("failed", float(vacuums_failed))]
+            let counts = [("done", vacuums_done), ("failed", vacuums_failed)];
+            let wanted = of.view.spec.vacuum.iter().flat_map(|_| counts);
+            wanted.map(|(name, count)| (name, float(count))).collect()
         },
     },
 ];

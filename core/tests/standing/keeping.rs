@@ -1,26 +1,14 @@
 //! Audits and vacuums: few at once, one of a table, none beside a sync that is at work, and none is
 //! forgotten.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use deepclone_core::ids::{ReplicationId, TableNumber};
+use deepclone_core::ids::ReplicationId;
 use deepclone_core::limits::UPKEEP_AT_ONCE_MAX;
 use deepclone_core::standing::{StandingEvent, UpkeepKind, UpkeepOutcome};
 
 use crate::orders::AUDITED_EACH;
 use crate::scenario::{HOUR_MS, MINUTE_MS};
+use crate::seen::Chore;
 use crate::world::{Occurrence, World};
-
-pub(crate) type Chore = (ReplicationId, TableNumber, UpkeepKind);
-
-/// What the checker remembers.
-#[derive(Default)]
-pub(crate) struct Keeping {
-    pub(crate) running: BTreeSet<Chore>,
-    /// How often each ended well, and when that was last.
-    done: BTreeMap<Chore, (u64, u64)>,
-    failed: u64,
-}
 
 impl World {
     /// Tells which tables have a replica.
@@ -47,7 +35,7 @@ impl World {
         self.at(self.now + MINUTE_MS * minutes, Occurrence::IsKept(self.life, chore));
     }
 
-    /// It ends.
+    /// An audit or a vacuum ends, well or not.
     pub(crate) fn is_kept(&mut self, chore: Chore) {
         let (replication, table, kind) = chore;
         self.keeping.running.remove(&chore);

@@ -7,12 +7,11 @@ use deepclone_core::standing::{Order, Standing, StandingAction, StandingEvent, S
 use deepclone_core::unix_time::UnixTime;
 
 use crate::database::Database;
-use crate::keeping::{Chore, Keeping};
 use crate::model::{Act, Job};
 use crate::orders;
 use crate::random::Random;
 use crate::scenario::{self, Faults, Kind, REPLICATIONS};
-use crate::seen::{Alive, Money, Rounds, Slots};
+use crate::seen::{Alive, Chore, Keeping, Money, Rounds, Slots};
 
 pub(crate) struct World {
     pub(crate) kind: Kind,

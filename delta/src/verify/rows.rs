@@ -24,7 +24,7 @@ use crate::io;
 /// Rows that are unpacked at once.
 const ROWS_PER_BATCH: usize = 8192;
 
-/// What was found.
+/// Rows and columns of a file, and what reading them took.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct FileRows {
     pub(super) rows: u64,
@@ -114,7 +114,7 @@ impl ColumnRows {
     }
 }
 
-/// What reading took.
+/// Counts of requests that went well, and the first that did not.
 #[derive(Debug, Default)]
 struct Told {
     bytes_read: u64,

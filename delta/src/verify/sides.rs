@@ -23,7 +23,10 @@ pub(super) struct BothSides {
     pub(super) sources: BTreeMap<String, String>,
 }
 
-/// Reads both.
+/// Reads the replica, and the source at the version that it claims to be.
+///
+/// # Errors
+/// As [`verify`](super::verify) but for the objects.
 pub(super) async fn both_sides(
     source: &TableStore,
     target: &TableStore,

@@ -220,8 +220,9 @@ async fn each_damage_is_found_by_one_audit_named_told_repaired_and_then_clean() 
     assert_eq!((&alert["event"], &alert["subject"]), (&json!("diverged"), &json!("lake-dr")));
     assert_eq!(alert["reason"], "VERIFY_DIFFERENCE");
     let metrics = page(&coordinator, "/metrics");
-    let shown = "deepclone_replication_audit_tables{replication=\"lake-dr\",owner=\"\",answer=\"differs\"} 7.0";
-    assert!(metrics.contains(shown), "{metrics}");
+    let labels = "{replication=\"lake-dr\",owner=\"\",answer=\"differs\"}";
+    let shown = format!("deepclone_replication_audit_tables{labels} 7.0");
+    assert!(metrics.contains(&shown), "{metrics}");
     assert!(page(&coordinator, "/").contains("Audits found differences in 7 replicas"));
     let told = describe(&site.replica("changed"));
     assert_eq!(told["last_verdict"]["found"][0]["kind"], "OBJECT_BYTES", "{told}");

@@ -98,7 +98,9 @@ fn audited(table: &TableView, clock: &PageClock) -> Markup {
                 }
             }
             @if let Some(failure) = &audit.failure {
-                span.more { "not audited " (clock.age(failure.at)) ": " (Visible(&failure.message)) }
+                span.more {
+                    "not audited " (clock.age(failure.at)) ": " (Visible(&failure.message))
+                }
             }
         }
     }

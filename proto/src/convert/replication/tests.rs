@@ -274,20 +274,6 @@ fn what_a_declaration_cannot_mean_is_refused_by_field() {
             v1::ReplicationSpec { ask_above_bytes: Some(-1), ..least() },
         ),
         (
-            "the field spec.audit.schedule is missing",
-            v1::ReplicationSpec { audit: Some(wire::Audit::default()), ..least() },
-        ),
-        (
-            "the field spec.vacuum.schedule is not valid: the field spec.schedule.due is missing",
-            v1::ReplicationSpec {
-                vacuum: Some(wire::Vacuum {
-                    schedule: Some(wire::Schedule::default()),
-                    ..wire::Vacuum::default()
-                }),
-                ..least()
-            },
-        ),
-        (
             "the field spec.jobs_at_once is not valid: -1 is negative",
             v1::ReplicationSpec { jobs_at_once: Some(-1), ..least() },
         ),
@@ -303,4 +289,25 @@ fn replications_are_taken_from_by_their_names() {
     let spec = v1::ReplicationSpec { takes_over: vec!["A".into()], ..least() };
     let error = ReplicationSpec::try_from(spec).unwrap_err().to_string();
     assert!(error.contains("the field spec.takes_over is not valid"), "{error}");
+}
+
+#[test]
+fn schedules_of_audits_and_vacuums_are_refused_by_their_own_fields() {
+    let audit = |schedule| Some(wire::Audit { schedule, ..wire::Audit::default() });
+    let vacuum = |schedule| Some(wire::Vacuum { schedule, ..wire::Vacuum::default() });
+    let empty = || Some(wire::Schedule::default());
+    let missing = "the field spec.schedule.due is missing";
+    for (want, wire) in [
+        (
+            "the field spec.audit.schedule is missing".to_owned(),
+            v1::ReplicationSpec { audit: audit(None), ..least() },
+        ),
+        (
+            format!("the field spec.vacuum.schedule is not valid: {missing}"),
+            v1::ReplicationSpec { vacuum: vacuum(empty()), ..least() },
+        ),
+    ] {
+        let error = ReplicationSpec::try_from(wire).unwrap_err().to_string();
+        assert_eq!(error, want);
+    }
 }
