@@ -1,6 +1,7 @@
 //! What is known of audits and vacuums of a replica, converted from the wire.
 
 use deepclone_core::failure::Failure;
+use deepclone_delta::verify::{KeptVerdict, ProofFigures, UseProof};
 use deepclone_proto::v1::replication as wire;
 
 use super::job::milliseconds;
@@ -66,6 +67,51 @@ pub struct UpkeepFailureInfo {
     pub message: String,
 }
 
+impl From<KeptVerdict> for AuditVerdictInfo {
+    fn from(kept: KeptVerdict) -> Self {
+        let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        let found = kept.found.into_iter();
+        let sample = kept.sample.map(|(millionths, seed)| {
+            (i32::try_from(millionths).unwrap_or(i32::MAX), number(seed))
+        });
+        Self {
+            time_ms: Some(kept.time_ms),
+            target_version: number(kept.replica_version),
+            source_version: number(kept.source_version),
+            differences_total: number(kept.differences),
+            differences: found
+                .map(|one| (one.kind.name().to_owned(), one.subject, one.detail))
+                .collect(),
+            objects: number(kept.objects),
+            objects_compared: number(kept.objects_compared),
+            bytes_compared: number(kept.bytes_compared),
+            sample,
+            target_bytes_read: number(kept.target_bytes_read),
+            source_bytes_read: number(kept.source_bytes_read),
+            proof: kept.proof.map(UseProofInfo::from),
+        }
+    }
+}
+
+impl From<UseProof> for UseProofInfo {
+    fn from(proof: UseProof) -> Self {
+        let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        let of = |answer, figures: ProofFigures, reason| Self {
+            answer,
+            records: figures.records.map(number),
+            files_read: number(figures.files_read),
+            rows_read: number(figures.rows_read),
+            bytes_read: number(figures.bytes_read),
+            reason,
+        };
+        match proof {
+            UseProof::Proven(figures) => of("PROVEN", figures, String::new()),
+            UseProof::Refuted(figures) => of("REFUTED", figures, String::new()),
+            UseProof::NotProvable { reason } => of("NOT_PROVABLE", ProofFigures::default(), reason),
+        }
+    }
+}
+
 pub(super) fn audit(wire: wire::AuditState) -> Result<AuditInfo, Failure> {
     Ok(AuditInfo {
         verdict: wire.verdict.map(verdict).transpose()?,
@@ -74,7 +120,7 @@ pub(super) fn audit(wire: wire::AuditState) -> Result<AuditInfo, Failure> {
     })
 }
 
-fn verdict(wire: wire::AuditVerdict) -> Result<AuditVerdictInfo, Failure> {
+pub(super) fn verdict(wire: wire::AuditVerdict) -> Result<AuditVerdictInfo, Failure> {
     let differences = wire.differences.into_iter();
     Ok(AuditVerdictInfo {
         time_ms: wire.time.as_ref().map(milliseconds),

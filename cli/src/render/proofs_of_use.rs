@@ -4,6 +4,7 @@ use deepclone_delta::verify::{ProofFigures, UseProof};
 use serde::Serialize;
 
 use super::units;
+use crate::client::upkeep::UseProofInfo;
 
 /// What an independent reader found.
 #[derive(Debug, Serialize)]
@@ -34,6 +35,18 @@ pub(super) fn object(proof: &UseProof) -> UseProofObject<'_> {
             let nothing = of("NOT_PROVABLE", &ProofFigures::default());
             UseProofObject { reason: Some(reason), ..nothing }
         }
+    }
+}
+
+/// Returns the object of a proof that a coordinator told, or that is kept beside a replica.
+pub(super) fn of_info(info: &UseProofInfo) -> UseProofObject<'_> {
+    UseProofObject {
+        answer: info.answer,
+        records: info.records,
+        files_read: info.files_read,
+        rows_read: info.rows_read,
+        bytes_read: info.bytes_read,
+        reason: Some(info.reason.as_str()).filter(|reason| !reason.is_empty()),
     }
 }
 

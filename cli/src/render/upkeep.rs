@@ -3,12 +3,10 @@
 use deepclone_core::visible::visible;
 use serde::Serialize;
 
-use super::proofs_of_use::{UseProofObject, words};
+use super::proofs_of_use::{self, UseProofObject};
 use super::{table, units};
 use crate::client::replication::TableInfo;
-use crate::client::upkeep::{
-    AuditInfo, AuditVerdictInfo, UpkeepFailureInfo, UseProofInfo, VacuumInfo,
-};
+use crate::client::upkeep::{AuditInfo, AuditVerdictInfo, UpkeepFailureInfo, VacuumInfo};
 
 /// What is known of the audits of a replica.
 #[derive(Debug, Serialize)]
@@ -96,18 +94,7 @@ fn verdict(info: &AuditVerdictInfo) -> AuditVerdictObject<'_> {
         seed: info.sample.map(|(_, seed)| seed),
         target_bytes_read: info.target_bytes_read,
         source_bytes_read: info.source_bytes_read,
-        proof_of_use: info.proof.as_ref().map(proof),
-    }
-}
-
-fn proof(info: &UseProofInfo) -> UseProofObject<'_> {
-    UseProofObject {
-        answer: info.answer,
-        records: info.records,
-        files_read: info.files_read,
-        rows_read: info.rows_read,
-        bytes_read: info.bytes_read,
-        reason: Some(info.reason.as_str()).filter(|reason| !reason.is_empty()),
+        proof_of_use: info.proof.as_ref().map(proofs_of_use::of_info),
     }
 }
 
@@ -145,7 +132,9 @@ fn audit_row(path: &str, info: &AuditInfo) -> [String; 5] {
         (Some(verdict), None) => found(verdict),
         (Some(verdict), Some(failure)) => format!("{}; {}", found(verdict), failed(failure)),
     };
-    let proof = verdict.and_then(|verdict| verdict.proof.as_ref()).map(proof_text);
+    let proof = verdict
+        .and_then(|verdict| verdict.proof.as_ref())
+        .map(|proof| proofs_of_use::words(&proofs_of_use::of_info(proof)));
     [
         path.to_owned(),
         when.unwrap_or_default(),
@@ -172,10 +161,6 @@ fn found(verdict: &AuditVerdictInfo) -> String {
 fn failed(failure: &UpkeepFailureInfo) -> String {
     let time = failure.time_ms.and_then(units::time).unwrap_or_default();
     format!("could not be made at {time}: {}: {}", failure.reason, failure.message)
-}
-
-fn proof_text(proof: &UseProofInfo) -> String {
-    words(&self::proof(proof))
 }
 
 /// Writes what is known of the vacuums of all tables; `None` where none are declared.

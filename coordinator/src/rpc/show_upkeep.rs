@@ -1,7 +1,7 @@
 //! What is known of audits and vacuums → wire types.
 
 use deepclone_core::unix_time::UnixTime;
-use deepclone_delta::verify::{KeptVerdict, ProofFigures, UseProof};
+use deepclone_delta::verify::{Difference, KeptVerdict, ProofFigures, UseProof};
 use deepclone_proto::convert::time::timestamp_to_wire;
 use deepclone_proto::v1::replication as wire;
 
@@ -38,22 +38,15 @@ pub(super) fn vacuum(view: &TableView) -> Option<wire::VacuumState> {
     })
 }
 
-fn verdict(verdict: &KeptVerdict) -> wire::AuditVerdict {
+/// Returns what an audit found.
+pub(super) fn verdict(verdict: &KeptVerdict) -> wire::AuditVerdict {
     let (millionths, seed) = verdict.sample.unwrap_or_default();
     wire::AuditVerdict {
         time: Some(timestamp_to_wire(verdict.time_ms)),
         target_version: signed(verdict.replica_version),
         source_version: signed(verdict.source_version),
         differences_total: signed(verdict.differences),
-        differences: verdict
-            .found
-            .iter()
-            .map(|found| wire::Difference {
-                kind: found.kind.name().to_owned(),
-                subject: found.subject.clone(),
-                detail: found.detail.clone(),
-            })
-            .collect(),
+        differences: verdict.found.iter().map(difference).collect(),
         objects: signed(verdict.objects),
         objects_compared: signed(verdict.objects_compared),
         bytes_compared: signed(verdict.bytes_compared),
@@ -65,7 +58,14 @@ fn verdict(verdict: &KeptVerdict) -> wire::AuditVerdict {
     }
 }
 
-fn proof(proof: &UseProof) -> wire::UseProof {
+/// Returns something that is not as it should be.
+pub(super) fn difference(found: &Difference) -> wire::Difference {
+    let kind = found.kind.name().to_owned();
+    wire::Difference { kind, subject: found.subject.clone(), detail: found.detail.clone() }
+}
+
+/// Returns what an independent reader found.
+pub(super) fn proof(proof: &UseProof) -> wire::UseProof {
     use wire::use_proof::Answer;
     let of = |answer: Answer, figures: &ProofFigures| wire::UseProof {
         answer: answer.into(),
@@ -73,6 +73,7 @@ fn proof(proof: &UseProof) -> wire::UseProof {
         files_read: signed(figures.files_read),
         rows_read: signed(figures.rows_read),
         bytes_read: signed(figures.bytes_read),
+        columns_read: signed(figures.columns_read),
         reason: String::new(),
     };
     match proof {

@@ -43,7 +43,7 @@ async fn an_audit_that_cannot_be_made_is_told_as_such_and_tried_again_over_a_res
     let due = Some(wire::schedule::Due::Every(every));
     let audit = wire::Audit {
         schedule: Some(wire::Schedule { due, spread: None }),
-        sample_millionths: 1_000_000,
+        sample_millionths: 0,
         proof_of_use: false,
     };
     let audited = v1::ReplicationSpec { audit: Some(audit), ..sales() };
@@ -61,7 +61,8 @@ async fn an_audit_that_cannot_be_made_is_told_as_such_and_tried_again_over_a_res
     });
     let found = found.await;
     let clean = verdict_of(&found, "sales/orders").unwrap();
-    assert_eq!((clean.differences_total, clean.objects_compared), (0, 1), "{clean:?}");
+    // The model of a worker tells no digests.
+    assert_eq!((clean.differences_total, clean.objects), (0, 1), "{clean:?}");
     assert!(verdict_of(&found, "sales/items").is_none(), "{found:?}");
     let failure = audit_of(&found, "sales/items").unwrap().failure.clone().unwrap();
     assert_eq!(failure.reason, "STORAGE_UNAVAILABLE", "{failure:?}");
@@ -71,7 +72,7 @@ async fn an_audit_that_cannot_be_made_is_told_as_such_and_tried_again_over_a_res
     let mut running = Running::start(&lake, &place).await;
     let kept = get(&mut running, "sales").await.unwrap();
     assert_eq!(audit_of(&kept, "sales/items").unwrap().failure, Some(failure));
-    assert_eq!(verdict_of(&kept, "sales/orders").map(|found| found.seed), Some(clean.seed));
+    assert!(verdict_of(&kept, "sales/orders").is_some_and(|found| found.time.is_some()));
     fs::remove_file(&log).unwrap();
     fs::rename(lake.path("kept"), &log).unwrap();
     let mended = until(&mut running, |found| verdict_of(found, "sales/items").is_some()).await;

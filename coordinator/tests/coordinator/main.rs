@@ -13,6 +13,7 @@
 //! * [`history`]: jobs that ended long ago.
 //! * [`durability`]: a database that fails.
 //! * [`replications`]: standing orders: declared, run, paused, renamed, retired.
+//! * [`replicas`]: replicas that are compared and described for clients.
 //! * [`declared`]: what a declaration would do, before it is done.
 //! * [`owners`]: whose a replica is, of several coordinators and replications.
 //! * [`approvals`]: tables that come and go at the source.
@@ -52,6 +53,7 @@ mod owners;
 mod pages;
 mod planning;
 mod recovery;
+mod replicas;
 mod replications;
 mod services;
 mod standing;

@@ -1,5 +1,7 @@
 //! The results of `verify` and of audits, as values.
 
+use serde::de::IntoDeserializer as _;
+use serde::de::value::{Error as ValueError, StrDeserializer};
 use serde::{Deserialize, Serialize};
 
 use super::sample::Sample;
@@ -76,6 +78,13 @@ pub enum DifferenceKind {
 }
 
 impl DifferenceKind {
+    /// Returns the kind of this name.
+    #[must_use]
+    pub fn of_name(name: &str) -> Option<Self> {
+        let name: StrDeserializer<'_, ValueError> = name.into_deserializer();
+        Self::deserialize(name).ok()
+    }
+
     /// Returns its name in answers, such as `OBJECT_MISSING`.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -158,4 +167,26 @@ pub struct ProofFigures {
     pub rows_read: u64,
     pub columns_read: u64,
     pub bytes_read: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_is_known_by_its_name_and_kept_by_it() {
+        use DifferenceKind as Kind;
+        for kind in [
+            Kind::FileMissing,
+            Kind::ObjectBytes,
+            Kind::Diverged,
+            Kind::Hint,
+            Kind::SecondOpinion,
+            Kind::ProofOfUse,
+        ] {
+            assert_eq!(Kind::of_name(kind.name()), Some(kind));
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
+        }
+        assert_eq!(Kind::of_name("OBJECT"), None);
+    }
 }

@@ -109,14 +109,20 @@ impl Site {
         std::fs::write(log.join(commit(0)), kept.join("\n")).expect("the commit");
     }
 
-    async fn repair(&self, coordinator: &Server, name: &str) -> sync::Ended {
+    /// Asks the coordinator for something about the replica of a table.
+    async fn ask(
+        &self,
+        coordinator: &Server,
+        what: &str,
+        name: &str,
+        flags: &[&str],
+    ) -> sync::Ended {
         let (source, target) =
             (below(&self.lake, &format!("lake/{name}")), Place::Local(self.replica(name)));
         let mut command = process::deepclone();
-        command.args(["repair", &source.server_uri(), &target.server_uri()]);
-        command.args(["--source-connection", "lake", "--target-connection", "dr", "--deep"]);
-        command.args(["--on-divergence", "overwrite", "--output", "json"]);
-        command.args(["--coordinator", &coordinator.url()]);
+        command.args([what, &source.server_uri(), &target.server_uri()]).args(flags);
+        command.args(["--source-connection", "lake", "--target-connection", "dr"]);
+        command.args(["--output", "json", "--coordinator", &coordinator.url()]);
         sync::finish(command).await
     }
 }
@@ -219,17 +225,27 @@ async fn each_damage_is_found_by_one_audit_named_told_repaired_and_then_clean() 
     let alert: Value = serde_json::from_str(&site.oncall.wait_for(1).await[0].body).expect("JSON");
     assert_eq!((&alert["event"], &alert["subject"]), (&json!("diverged"), &json!("lake-dr")));
     assert_eq!(alert["reason"], "VERIFY_DIFFERENCE");
-    let metrics = page(&coordinator, "/metrics");
     let labels = "{replication=\"lake-dr\",owner=\"\",answer=\"differs\"}";
     let shown = format!("deepclone_replication_audit_tables{labels} 7.0");
-    assert!(metrics.contains(&shown), "{metrics}");
+    // They are as they were some seconds ago.
+    let is_counted = async {
+        while !page(&coordinator, "/metrics").contains(&shown) {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, is_counted).await.expect("it is counted");
+    assert!(!coordinator.log().contains("buoyant_kernel"), "a library tells its own state");
     assert!(page(&coordinator, "/").contains("Audits found differences in 7 replicas"));
-    let told = describe(&site.replica("changed"));
+    let told = describe(&site.replica("changed"), None);
     assert_eq!(told["last_verdict"]["found"][0]["kind"], "OBJECT_BYTES", "{told}");
+    assert_eq!(describe(&site.replica("changed"), Some(&coordinator)), told);
+    let found = site.ask(&coordinator, "verify", "missing", &[]).await;
+    assert_eq!((found.code, &found.json["differences"][0]["kind"]), (6, &json!("OBJECT_MISSING")));
 
     let since = newest(&damaged);
     for name in DAMAGES {
-        site.repair(&coordinator, name).await.succeeded();
+        let flags = ["--deep", "--on-divergence", "overwrite"];
+        site.ask(&coordinator, "repair", name, &flags).await.succeeded();
     }
     let after = newest(&until(&coordinator, "lake-dr", audited_after(&since)).await);
     // One that began before its repair may be the last one to tell.
@@ -261,10 +277,14 @@ fn named(table: &Value) -> Vec<&'static str> {
     }
 }
 
-fn describe(replica: &Path) -> Value {
+fn describe(replica: &Path, coordinator: Option<&Server>) -> Value {
     let mut command = process::deepclone();
     let uri = format!("file://{}", replica.display());
-    let (code, answer, errors) = process::run(command.args(["describe", &uri, "--output", "json"]));
+    command.args(["describe", &uri, "--output", "json"]);
+    if let Some(coordinator) = coordinator {
+        command.args(["--coordinator", &coordinator.url()]);
+    }
+    let (code, answer, errors) = process::run(&mut command);
     assert_eq!(code, 0, "{answer}{errors}");
     serde_json::from_str(&answer).expect("one object")
 }
