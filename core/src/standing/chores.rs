@@ -137,8 +137,13 @@ impl Standing {
     /// have waited longest first.
     pub(super) fn take_chores(&mut self, actions: &mut Vec<StandingAction>) {
         self.chores_come_due(false);
+        let is_full = |chores: &Chores, most| chores.running.len() >= most;
+        let most = self.limits.upkeep_at_once_max;
+        if is_full(&self.chores, most) {
+            return;
+        }
         for (at, key) in self.chores.due.clone() {
-            if self.chores.running.len() >= self.limits.upkeep_at_once_max {
+            if is_full(&self.chores, most) {
                 return;
             }
             let (replication, table, kind) = key;

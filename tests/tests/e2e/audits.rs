@@ -212,6 +212,7 @@ async fn each_damage_is_found_by_one_audit_named_told_repaired_and_then_clean() 
     assert_eq!((&proof["answer"], &proof["records"]), (&json!("PROVEN"), &json!(56)), "{proof}");
     assert!(proof["rows_read"].as_i64() > Some(0), "{proof}");
     assert_eq!(site.proxy.seen().len(), 0, "{:#?}", site.proxy.seen());
+    assert!(!coordinator.log().contains("buoyant_kernel"), "a library tells its own state");
     let first = page(&coordinator, "/");
     assert!(first.contains("8 of 8 replicas what their syncs recorded"), "{first}");
     assert!(first.contains("delta-rs reads what the log says in 1 replica"), "{first}");
@@ -225,16 +226,7 @@ async fn each_damage_is_found_by_one_audit_named_told_repaired_and_then_clean() 
     let alert: Value = serde_json::from_str(&site.oncall.wait_for(1).await[0].body).expect("JSON");
     assert_eq!((&alert["event"], &alert["subject"]), (&json!("diverged"), &json!("lake-dr")));
     assert_eq!(alert["reason"], "VERIFY_DIFFERENCE");
-    let labels = "{replication=\"lake-dr\",owner=\"\",answer=\"differs\"}";
-    let shown = format!("deepclone_replication_audit_tables{labels} 7.0");
-    // They are as they were some seconds ago.
-    let is_counted = async {
-        while !page(&coordinator, "/metrics").contains(&shown) {
-            tokio::time::sleep(Duration::from_millis(300)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, is_counted).await.expect("it is counted");
-    assert!(!coordinator.log().contains("buoyant_kernel"), "a library tells its own state");
+    counted(&coordinator, "lake-dr", 7).await;
     assert!(page(&coordinator, "/").contains("Audits found differences in 7 replicas"));
     let told = describe(&site.replica("changed"), None);
     assert_eq!(told["last_verdict"]["found"][0]["kind"], "OBJECT_BYTES", "{told}");
@@ -256,9 +248,36 @@ async fn each_damage_is_found_by_one_audit_named_told_repaired_and_then_clean() 
         assert_eq!(table["audit"]["verdict"]["equal"], true, "{table}");
         assert_eq!(table["vacuum"]["objects"], 0, "{table}");
     }
+    deletion_is_proved(&coordinator);
     let taken = site.oncall.wait_for(2).await;
     let end: Value = serde_json::from_str(&taken[1].body).expect("JSON");
     assert_eq!((&end["event"], &end["kind"]), (&json!("recovered"), &json!("diverged")));
+}
+
+/// The rows behind deletion vectors are left of what the source deleted before it was copied.
+fn deletion_is_proved(coordinator: &Server) {
+    let mut command = process::deepclone();
+    command.args(["deleted", "--replication", "proofs-dr", "--before", "2026-01-01"]);
+    command.args(["--output", "json", "--coordinator", &coordinator.url()]);
+    let (code, answer, errors) = process::run(&mut command);
+    let proof: Value = serde_json::from_str(&answer).expect("one object");
+    assert_eq!((code, proof["replicas"].as_array().map(Vec::len)), (6, Some(1)), "{errors}");
+    let replica = &proof["replicas"][0];
+    let told = (&replica["verdict"], &replica["hidden_rows"]);
+    assert_eq!(told, (&json!("BYTES_LEFT"), &json!(4)), "{proof}");
+}
+
+/// Waits until the metrics count so many replicas that differ: they are as they were some seconds
+/// ago.
+async fn counted(coordinator: &Server, name: &str, differs: u32) {
+    let labels = format!("{{replication=\"{name}\",owner=\"\",answer=\"differs\"}}");
+    let shown = format!("deepclone_replication_audit_tables{labels} {differs}.0");
+    let is_counted = async {
+        while !page(coordinator, "/metrics").contains(&shown) {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, is_counted).await.expect("it is counted");
 }
 
 /// The differences that the audit of a table tells.
