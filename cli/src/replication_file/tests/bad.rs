@@ -76,7 +76,7 @@ fn an_unknown_key_is_told_with_what_was_meant() {
             "r:9: a: frequency: there is no such key: there are name, renamed_from, takes_over, \
              owner, group, labels, source, target, include, exclude, clone, time_zone, schedule, \
              on_missed, on_overlap, on_resume, window, close_grace, max_lag, budget, bandwidth, \
-             new_tables, priority, jobs_at_once",
+             new_tables, priority, jobs_at_once, audit, vacuum",
         ],
     );
     added(
@@ -93,7 +93,7 @@ fn an_unknown_key_is_told_with_what_was_meant() {
             "r:3: defaults.name: there is no such key: there are owner, group, labels, source, \
              target, include, exclude, clone, time_zone, schedule, on_missed, on_overlap, \
              on_resume, window, close_grace, max_lag, budget, bandwidth, new_tables, priority, \
-             jobs_at_once",
+             jobs_at_once, audit, vacuum",
             "r:4: defaults.owners: there is no such key: did you mean owner?",
         ],
     );

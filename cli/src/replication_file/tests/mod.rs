@@ -142,13 +142,13 @@ fn what_others_find_has_its_line() {
         let error = SpecError::new(field, "it is wrong");
         read(EVERYTHING).located(&SetError { index, error }).to_string()
     };
-    assert_eq!(located(Some(0), "window[1].to"), "r.toml:38: orders: window[1].to: it is wrong");
+    assert_eq!(located(Some(0), "window[1].to"), "r.toml:40: orders: window[1].to: it is wrong");
     // The nearest field around it.
     assert_eq!(
         located(Some(0), "window[1].days"),
-        "r.toml:35: orders: window[1].days: it is wrong"
+        "r.toml:37: orders: window[1].days: it is wrong"
     );
-    assert_eq!(located(Some(1), "budget.at"), "r.toml:60: customers: budget.at: it is wrong");
-    assert_eq!(located(Some(1), "what"), "r.toml:54: customers: what: it is wrong");
-    assert_eq!(located(None, "replication"), "r.toml:18: replication: it is wrong");
+    assert_eq!(located(Some(1), "budget.at"), "r.toml:62: customers: budget.at: it is wrong");
+    assert_eq!(located(Some(1), "what"), "r.toml:56: customers: what: it is wrong");
+    assert_eq!(located(None, "replication"), "r.toml:19: replication: it is wrong");
 }
