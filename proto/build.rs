@@ -16,6 +16,7 @@ const PUBLIC: &[&str] = &[
     "deepclone/v1/dispatch.proto",
     "deepclone/v1/job.proto",
     "deepclone/v1/money.proto",
+    "deepclone/v1/replica.proto",
     "deepclone/v1/replication.proto",
     "deepclone/v1/worker.proto",
 ];

@@ -16,14 +16,24 @@ use crate::panics::log_panics;
 /// an event, too.
 pub fn init(default_filter: &str) {
     let filter = std::env::var("DEEPCLONE_LOG").unwrap_or_default();
-    let filter = EnvFilter::try_new(if filter.is_empty() { default_filter } else { &filter })
-        .unwrap_or_else(|_| EnvFilter::new(default_filter));
+    let asked = if filter.is_empty() { default_filter } else { &filter };
+    let filter = EnvFilter::try_new(quieted(asked))
+        .unwrap_or_else(|_| EnvFilter::new(quieted(default_filter)));
     // Fails only when another subscriber is installed already, which then stays.
     let _started = match io::stderr().is_terminal() {
         true => tracing::subscriber::set_global_default(text_lines(filter, io::stderr)),
         false => tracing::subscriber::set_global_default(json_lines(filter, io::stderr)),
     };
     log_panics();
+}
+
+/// Adds that the libraries which read a table a second time tell warnings alone: at `info` they
+/// tell their own state in pages. A filter that names them stays as it is.
+fn quieted(filter: &str) -> String {
+    const READERS: [&str; 2] = ["buoyant_kernel", "deltalake"];
+    let is_said = |reader: &&str| filter.contains(*reader) || filter.trim() == "off";
+    let quiet = READERS.iter().filter(|reader| !is_said(reader));
+    quiet.fold(filter.to_owned(), |filter, reader| format!("{filter},{reader}=warn"))
 }
 
 /// Writes events as text for people.
@@ -98,6 +108,19 @@ mod tests {
             tracing::warn!(%error, table = text, size = 3, worker = %text, "lost {text}");
         });
         String::from_utf8(std::mem::take(&mut kept.0.lock().unwrap())).unwrap()
+    }
+
+    #[test]
+    fn a_second_reader_tells_warnings_alone_unless_it_is_named() {
+        for (asked, filter) in [
+            ("info", "info,buoyant_kernel=warn,deltalake=warn"),
+            ("info,audit=off", "info,audit=off,buoyant_kernel=warn,deltalake=warn"),
+            ("info,buoyant_kernel=debug", "info,buoyant_kernel=debug,deltalake=warn"),
+            ("off", "off"),
+        ] {
+            assert_eq!(quieted(asked), filter);
+            assert!(EnvFilter::try_new(quieted(asked)).is_ok(), "{filter}");
+        }
     }
 
     #[test]

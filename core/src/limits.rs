@@ -315,6 +315,21 @@ pub const SLOT_LATE_MAX: Duration = STANDING_SLEEP_MAX;
 /// within minutes, and the next slot tries again anyway.
 pub const ROUND_RETRY_PAUSES: [Duration; 3] =
     [Duration::from_secs(60), Duration::from_secs(4 * 60), Duration::from_secs(16 * 60)];
+/// Replicas that are compared or described for clients at once: as of audits.
+pub const REPLICA_CALLS_MAX: usize = 4;
+/// The whole, of which samples are parts in millionths.
+pub const SAMPLE_MILLIONTHS_MAX: u32 = 1_000_000;
+/// Audits and vacuums of replicas at once: each holds the live files of its table in memory, and
+/// asks for sixteen objects at a time.
+pub const UPKEEP_AT_ONCE_MAX: usize = 4;
+/// The pauses before an audit or a vacuum that failed is tried again; the last one comes again and
+/// again, for the next slot may be weeks away.
+pub const UPKEEP_RETRY_PAUSES: [Duration; 4] = [
+    Duration::from_secs(60),
+    Duration::from_secs(5 * 60),
+    Duration::from_secs(15 * 60),
+    Duration::from_secs(60 * 60),
+];
 /// Receivers of alerts: each has a task of its own.
 pub const WEBHOOKS_MAX: usize = 32;
 /// Causes that a receiver is told of at one time; further ones are counted, and not told.

@@ -20,7 +20,7 @@ use tonic::client::Grpc;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::{Request, Status};
 
-const METHODS: [&str; 22] = [
+const METHODS: [&str; 25] = [
     "DispatchService/RegisterWorker",
     "DispatchService/AcquireTasks",
     "DispatchService/ReportTasks",
@@ -28,6 +28,9 @@ const METHODS: [&str; 22] = [
     "DispatchService/DeregisterWorker",
     "AuditService/ListAuditEvents",
     "CostService/GetCost",
+    "ReplicaService/VerifyReplica",
+    "ReplicaService/DescribeReplica",
+    "ReplicaService/ProveDeletion",
     "WorkerService/GetWorker",
     "WorkerService/ListWorkers",
     "WorkerService/DrainWorker",

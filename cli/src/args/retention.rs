@@ -35,8 +35,12 @@ pub struct VacuumArguments {
 #[derive(Clone, Debug, Args)]
 pub struct DeletedArguments {
     /// The replicas: paths or URIs
-    #[arg(value_name = "TABLE", required = true, num_args = 1..)]
+    #[arg(value_name = "TABLE", required_unless_present = "replication", num_args = 1..)]
     pub targets: Vec<String>,
+    /// All replicas of this replication, which the coordinator looks at
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["targets", "source", "allow_feature",
+        "target_connection"])]
+    pub replication: Option<String>,
     /// What the source deleted up to this time: a date (its first moment in UTC) or RFC 3339
     #[arg(long, value_name = "DATE", value_parser = date_ms)]
     pub before: i64,

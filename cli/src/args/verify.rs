@@ -18,8 +18,11 @@ pub struct VerifyArguments {
     #[arg(long, value_name = "PERCENT")]
     pub sample: Option<Share>,
     /// Draw the objects that this number drew before
-    #[arg(long, value_name = "N", requires = "sample")]
+    #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
+    /// Let delta-rs open the replica, and compare what is read with what the log says
+    #[arg(long)]
+    pub proof_of_use: bool,
     /// Keep the verdict beside the replica, for `deepclone describe`
     #[arg(long)]
     pub record: bool,

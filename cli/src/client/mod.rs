@@ -1,16 +1,20 @@
 //! The gRPC client: the only folder that sees wire types.
 //!
 //! A [`CoordinatorClient`] is a channel to a coordinator, over the network or in memory. Answers
-//! are converted to [`job`], [`worker`], [`replication`], [`cost`] and [`audit`] values, and errors
+//! are converted to [`job`], [`worker`], [`replication`], [`replicas`], [`upkeep`], [`cost`] and
+//! [`audit`] values, and errors
 //! to a `Failure` ([`status`]).
 
 pub mod audit;
 pub mod cost;
 mod costs;
+mod deletions;
 pub mod job;
+pub mod replicas;
 pub mod replication;
 mod replications;
 pub mod status;
+pub mod upkeep;
 pub mod worker;
 
 use deepclone_common::dial::{CoordinatorChannel, Dialer};
@@ -23,6 +27,7 @@ use deepclone_proto::v1;
 use deepclone_proto::v1::audit_service_client::AuditServiceClient;
 use deepclone_proto::v1::cost_service_client::CostServiceClient;
 use deepclone_proto::v1::job_service_client::JobServiceClient;
+use deepclone_proto::v1::replica_service_client::ReplicaServiceClient;
 use deepclone_proto::v1::replication_service_client::ReplicationServiceClient;
 use deepclone_proto::v1::worker_service_client::WorkerServiceClient;
 use tonic::Streaming;
@@ -40,6 +45,7 @@ const PAGE_SIZE: i32 = 200;
 pub struct CoordinatorClient {
     jobs: JobServiceClient<CoordinatorChannel>,
     workers: WorkerServiceClient<CoordinatorChannel>,
+    replicas: ReplicaServiceClient<CoordinatorChannel>,
     replications: ReplicationServiceClient<CoordinatorChannel>,
     costs: CostServiceClient<CoordinatorChannel>,
     audits: AuditServiceClient<CoordinatorChannel>,
@@ -54,6 +60,7 @@ impl CoordinatorClient {
         Self {
             jobs: JobServiceClient::new(channel.clone()).max_decoding_message_size(bytes),
             workers: WorkerServiceClient::new(channel.clone()).max_decoding_message_size(bytes),
+            replicas: ReplicaServiceClient::new(channel.clone()).max_decoding_message_size(bytes),
             replications: ReplicationServiceClient::new(channel.clone())
                 .max_decoding_message_size(bytes),
             costs: CostServiceClient::new(channel.clone()).max_decoding_message_size(bytes),

@@ -11,6 +11,7 @@ use deepclone_proto::v1::replication as wire;
 use super::cost::{self, CostInfo, SentInfo};
 use super::job::milliseconds;
 use super::status::malformed;
+use super::upkeep::{self, AuditInfo, VacuumInfo};
 
 /// A replication and how it stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -77,6 +78,9 @@ pub struct TableInfo {
     /// When its replica was last looked at, or written.
     pub target_check_time_ms: Option<i64>,
     pub retention_headroom: Option<Duration>,
+    /// `None` where none is declared, and there was none.
+    pub audit: Option<AuditInfo>,
+    pub vacuum: Option<VacuumInfo>,
 }
 
 /// A slot that is to come.
@@ -290,6 +294,8 @@ fn table(wire: wire::Table) -> Result<TableInfo, Failure> {
         bytes_copied: wire.bytes_copied,
         target_check_time_ms: wire.target_check_time.as_ref().map(milliseconds),
         retention_headroom: span(wire.retention_headroom),
+        audit: wire.audit.map(upkeep::audit).transpose()?,
+        vacuum: wire.vacuum.map(upkeep::vacuum),
     })
 }
 

@@ -9,6 +9,7 @@ use deepclone_delta::deletion::{DeletionProof, prove};
 use super::context::CommandContext;
 use super::session;
 use crate::args::{DeletedArguments, convert};
+use crate::refusal::invalid;
 use crate::render::CommandOutput;
 use crate::render::deleted::answer;
 
@@ -20,7 +21,17 @@ pub async fn run(
     arguments: &DeletedArguments,
     context: &CommandContext,
 ) -> Result<CommandOutput, Failure> {
-    context.refuse_coordinator("deleted")?;
+    if let Some(name) = &arguments.replication {
+        let mut coordinator = context.coordinator("deleted --replication").await?;
+        let found = coordinator.prove_deletion(name, arguments.before).await?;
+        return answer(arguments.before, Clock::System.now_ms(), &found);
+    }
+    if context.coordinator_url().is_some() {
+        return Err(invalid(
+            "with --coordinator (or DEEPCLONE_COORDINATOR) name a replication: --replication NAME"
+                .to_owned(),
+        ));
+    }
     let name = arguments.target_connection.as_deref();
     let table = |target: &String| convert::table(Side::Target, target, name, &context.current_dir);
     let targets = arguments.targets.iter().map(table).collect::<Result<Vec<TableRef>, _>>()?;

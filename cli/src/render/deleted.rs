@@ -127,7 +127,7 @@ fn object(proof: &DeletionProof) -> Proof<'_> {
     Proof {
         target_version: proof.version,
         source: newest.map(|record| record.source_uri.as_str()),
-        newest_source_time: newest.and_then(|record| units::time(record.body.source_commit_time)),
+        newest_source_time: newest.and_then(|record| units::time(record.source_commit_ms)),
         arrived: proof.arrived.as_ref().map(arrived),
         removed: left(&proof.removed),
         unreferenced: left(&proof.unreferenced),
@@ -148,9 +148,9 @@ fn arrived(found: &DeletionArrival) -> Arrived {
     Arrived {
         target_version: record.version,
         time: units::time(record.timestamp_ms),
-        source_version: record.body.source_version,
-        source_time: units::time(record.body.source_commit_time),
-        job_id: record.sync().to_string(),
+        source_version: record.source_version,
+        source_time: units::time(record.source_commit_ms),
+        job_id: record.sync_id.to_string(),
         is_first: *is_first,
     }
 }
@@ -205,14 +205,14 @@ fn arrival_text(proof: &DeletionProof) -> String {
             if *is_first { "" } else { "at the latest " },
             record.version,
             time(record.timestamp_ms),
-            record.body.source_version,
-            time(record.body.source_commit_time),
+            record.source_version,
+            time(record.source_commit_ms),
         ),
         (None, Some(newest)) => format!(
             "not known: the newest sync holds source version {} of {}; if the source has committed \
              nothing since, --source tells",
-            newest.body.source_version,
-            time(newest.body.source_commit_time),
+            newest.source_version,
+            time(newest.source_commit_ms),
         ),
         (None, None) => "not known: the log records no sync".to_owned(),
     }

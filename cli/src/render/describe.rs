@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use deepclone_common::store::redact::redact;
 use deepclone_core::failure::Failure;
 use deepclone_core::visible::visible;
-use deepclone_delta::describe::Description;
-use deepclone_delta::history::SyncRecord;
-use deepclone_delta::verify::KeptVerdict;
 use serde::Serialize;
-use uuid::Uuid;
 
+use super::proofs_of_use::{self, UseProofObject};
+use super::upkeep::FoundObject;
 use super::{CommandOutput, table, units};
+use crate::client::replicas::{LastSyncInfo, ReplicaInfo};
+use crate::client::upkeep::AuditVerdictInfo;
 
 #[derive(Debug, Serialize)]
 struct Object<'a> {
@@ -30,7 +30,7 @@ struct Object<'a> {
     source_version: u64,
     replication: Option<&'a str>,
     last_sync: Option<LastSync<'a>>,
-    last_verdict: Option<VerdictObject>,
+    last_verdict: Option<VerdictObject<'a>>,
     notices: &'a [String],
 }
 
@@ -38,7 +38,7 @@ struct Object<'a> {
 struct LastSync<'a> {
     target_version: u64,
     time: Option<String>,
-    job_id: Uuid,
+    job_id: &'a str,
     submitter: Option<&'a str>,
     mode: &'a str,
     source: String,
@@ -49,104 +49,117 @@ struct LastSync<'a> {
 }
 
 #[derive(Debug, Serialize)]
-struct VerdictObject {
+struct VerdictObject<'a> {
     time: Option<String>,
-    target_version: u64,
-    source_version: u64,
+    target_version: i64,
+    source_version: i64,
     equal: bool,
-    differences: u64,
-    objects_compared: u64,
-    bytes_compared: u64,
-    seed: Option<u64>,
+    differences: i64,
+    objects_compared: i64,
+    bytes_compared: i64,
+    seed: Option<i64>,
+    found: Vec<FoundObject<'a>>,
+    proof_of_use: Option<UseProofObject<'a>>,
 }
 
 /// Returns the answer for a replica.
 ///
 /// # Errors
 /// As [`CommandOutput::new`].
-pub fn answer(target: &str, found: &Description) -> Result<CommandOutput, Failure> {
-    let metadata = &found.metadata;
+pub fn answer(found: &ReplicaInfo) -> Result<CommandOutput, Failure> {
     let object = Object {
-        target,
+        target: &found.uri,
         version: found.version,
         time: units::time(found.commit_ms),
-        table_id: &metadata.id,
-        name: metadata.name.as_deref(),
-        description: metadata.description.as_deref(),
-        partition_columns: &metadata.partition_columns,
-        properties: &metadata.configuration,
+        table_id: &found.table_id,
+        name: found.name.as_deref(),
+        description: found.description.as_deref(),
+        partition_columns: &found.partition_columns,
+        properties: &found.properties,
         features: &found.features,
         files: found.files,
         bytes: found.bytes,
         lineage: &found.lineage,
         source_version: found.source_version,
-        replication: found.owner.as_ref().map(|owner| owner.name.as_str()),
+        replication: found.replication.as_deref(),
         last_sync: found.last_sync.as_ref().map(last_sync),
         last_verdict: found.verdict.as_ref().map(verdict),
         notices: &found.notices,
     };
-    CommandOutput::new(text(target, found), &object)
+    CommandOutput::new(text(found), &object)
 }
 
-fn last_sync(record: &SyncRecord) -> LastSync<'_> {
-    let body = &record.body;
+fn last_sync(sync: &LastSyncInfo) -> LastSync<'_> {
     LastSync {
-        target_version: record.version,
-        time: units::time(record.timestamp_ms),
-        job_id: body.sync_id,
-        submitter: body.submitter.as_deref(),
-        mode: &body.mode,
-        source: redact(&record.source_uri),
-        source_id: &body.source_id,
-        source_time: units::time(body.source_commit_time),
-        partition_filter: body.partition_filter.as_deref(),
+        target_version: sync.target_version,
+        time: units::time(sync.time_ms),
+        job_id: &sync.job_id,
+        submitter: sync.submitter.as_deref(),
+        mode: &sync.mode,
+        source: redact(&sync.source_uri),
+        source_id: &sync.source_id,
+        source_time: units::time(sync.source_time_ms),
+        partition_filter: sync.partition_filter.as_deref(),
     }
 }
 
-fn verdict(verdict: &KeptVerdict) -> VerdictObject {
+fn verdict(verdict: &AuditVerdictInfo) -> VerdictObject<'_> {
+    let found = verdict.differences.iter();
     VerdictObject {
-        time: units::time(verdict.time_ms),
-        target_version: verdict.replica_version,
+        time: verdict.time_ms.and_then(units::time),
+        target_version: verdict.target_version,
         source_version: verdict.source_version,
-        equal: verdict.differences == 0,
-        differences: verdict.differences,
+        equal: verdict.differences_total == 0,
+        differences: verdict.differences_total,
         objects_compared: verdict.objects_compared,
         bytes_compared: verdict.bytes_compared,
         seed: verdict.sample.map(|(_, seed)| seed),
+        found: found.map(|(kind, subject, detail)| FoundObject { kind, subject, detail }).collect(),
+        proof_of_use: verdict.proof.as_ref().map(proofs_of_use::of_info),
     }
 }
 
-/// Writes a verdict as `2026-11-27T…: equal to the source, 12 objects compared byte by byte`.
-fn verdict_text(verdict: &KeptVerdict) -> String {
-    let time = units::time(verdict.time_ms).unwrap_or_default();
-    let found = match verdict.differences {
+/// Writes a verdict as `2026-11-27T…: what the source is; 12 objects compared byte by byte`.
+fn verdict_text(verdict: &AuditVerdictInfo) -> String {
+    let time = verdict.time_ms.and_then(units::time).unwrap_or_default();
+    let found = match verdict.differences_total {
         0 => "what the source is".to_owned(),
-        many => units::count(i64::try_from(many).unwrap_or(i64::MAX), "difference"),
+        many => units::count(many, "difference"),
     };
     let compared = match verdict.objects_compared {
         0 => "sizes compared".to_owned(),
-        many => {
-            let objects = units::count(i64::try_from(many).unwrap_or(i64::MAX), "object");
-            format!("{objects} compared byte by byte")
-        }
+        many => format!("{} compared byte by byte", units::count(many, "object")),
     };
-    format!("{time}: {found}; {compared} at version {}", verdict.replica_version)
+    format!("{time}: {found}; {compared} at version {}", verdict.target_version)
 }
 
-fn text(target: &str, found: &Description) -> String {
+fn verdict_rows(verdict: &AuditVerdictInfo) -> Vec<(&'static str, String)> {
+    let mut rows = vec![("verified", verdict_text(verdict))];
+    rows.extend(verdict.differences.iter().map(|(kind, subject, detail)| {
+        let line = format!("{kind}  {subject}: {detail}");
+        ("found", visible(&line).into_owned())
+    }));
+    rows.extend(verdict.proof.as_ref().map(|proof| {
+        let time = verdict.time_ms.and_then(units::time).unwrap_or_default();
+        let words = proofs_of_use::words(&proofs_of_use::of_info(proof));
+        ("proof of use", format!("{time}: {}", visible(&words)))
+    }));
+    rows
+}
+
+fn text(found: &ReplicaInfo) -> String {
     let time = |ms: i64| units::time(ms).unwrap_or_else(|| "an unknown time".to_owned());
     let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-    let metadata = &found.metadata;
     let mut rows = vec![(
         "replica",
-        format!("{target}  (version {}, {})", found.version, time(found.commit_ms)),
+        format!("{}  (version {}, {})", found.uri, found.version, time(found.commit_ms)),
     )];
-    let named = [("name", metadata.name.as_ref()), ("description", metadata.description.as_ref())];
+    let named = [("name", found.name.as_ref()), ("description", found.description.as_ref())];
     rows.extend(
         named.into_iter().filter_map(|(key, text)| Some((key, visible(text?).into_owned()))),
     );
-    if !metadata.partition_columns.is_empty() {
-        rows.push(("partitioned by", visible(&metadata.partition_columns.join(", ")).into_owned()));
+    if !found.partition_columns.is_empty() {
+        rows.push(("partitioned by", visible(&found.partition_columns.join(", ")).into_owned()));
     }
     let files = units::count(number(found.files), "file");
     rows.push(("table", format!("{files}, {}", units::bytes(number(found.bytes)))));
@@ -155,22 +168,19 @@ fn text(target: &str, found: &Description) -> String {
         if found.features.is_empty() { "none".to_owned() } else { found.features.join(", ") },
     ));
     match &found.last_sync {
-        Some(record) => {
-            let body = &record.body;
-            let source = redact(&record.source_uri);
-            let at = time(body.source_commit_time);
+        Some(sync) => {
+            let source = redact(&sync.source_uri);
+            let at = time(sync.source_time_ms);
             rows.push(("source", format!("{source}  (version {}, {at})", found.source_version)));
             rows.extend(
-                body.partition_filter
+                sync.partition_filter
                     .as_ref()
                     .map(|filter| ("where", visible(filter).into_owned())),
             );
-            let by = body.submitter.as_ref().map(|by| format!(" by {}", visible(by)));
+            let by = sync.submitter.as_ref().map(|by| format!(" by {}", visible(by)));
             let by = by.unwrap_or_default();
-            rows.push((
-                "last sync",
-                format!("{}{by}, job {}", time(record.timestamp_ms), body.sync_id),
-            ));
+            let at = time(sync.time_ms);
+            rows.push(("last sync", format!("{at}{by}, job {}", sync.job_id)));
         }
         None => {
             let lost = format!(
@@ -181,10 +191,8 @@ fn text(target: &str, found: &Description) -> String {
         }
     }
     rows.push(("lineage", found.lineage.clone()));
-    rows.extend(
-        found.owner.as_ref().map(|owner| ("replication", visible(&owner.name).into_owned())),
-    );
-    rows.extend(found.verdict.as_ref().map(|verdict| ("verified", verdict_text(verdict))));
+    rows.extend(found.replication.as_ref().map(|name| ("replication", visible(name).into_owned())));
+    rows.extend(found.verdict.iter().flat_map(verdict_rows));
     rows.extend(found.notices.iter().map(|notice| ("note", visible(notice).into_owned())));
     table::pairs(&rows)
 }

@@ -7,6 +7,7 @@ use deepclone_core::visible::visible;
 use serde::Serialize;
 
 use super::cost::{self, CostObject, SentObject};
+use super::upkeep::{self, AuditObject, VacuumObject};
 use super::{CommandOutput, table, units};
 use crate::client::replication::{
     LagInfo, ReplicationInfo, RoundInfo, SlotInfo, TableInfo, VerdictInfo,
@@ -92,6 +93,10 @@ struct TableObject<'a> {
     bytes_copied: i64,
     retention_headroom_seconds: Option<f64>,
     target_check_time: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audit: Option<AuditObject<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vacuum: Option<VacuumObject<'a>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -123,6 +128,8 @@ pub fn one(replication: &ReplicationInfo) -> Result<CommandOutput, Failure> {
     let mut text = vec![visible(&replication.name).into_owned(), table::pairs(&rows(replication))];
     if !replication.tables.is_empty() {
         text.push(tables(&replication.tables));
+        text.extend(upkeep::audits(&replication.tables));
+        text.extend(upkeep::vacuums(&replication.tables));
     }
     if !replication.unapproved.is_empty() {
         text.push(unapproved(&replication.unapproved));
@@ -402,6 +409,8 @@ fn table_objects(tables: &[TableInfo]) -> Vec<TableObject<'_>> {
         bytes_copied: table.bytes_copied,
         retention_headroom_seconds: table.retention_headroom.map(|left| left.as_secs_f64()),
         target_check_time: table.target_check_time_ms.and_then(units::time),
+        audit: table.audit.as_ref().map(upkeep::audit_object),
+        vacuum: table.vacuum.as_ref().map(upkeep::vacuum_object),
     });
     objects.collect()
 }

@@ -3,9 +3,10 @@
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 use deepclone_core::visible::visible;
-use deepclone_delta::verify::{Difference, DifferenceKind, SecondOpinion, VerifyReport};
+use deepclone_delta::verify::{Difference, SecondOpinion, VerifyReport};
 use serde::Serialize;
 
+use super::proofs_of_use::{self, UseProofObject};
 use super::{CommandOutput, table, units};
 
 /// The most differences that the text shows; the JSON object holds them all.
@@ -23,6 +24,8 @@ struct Object<'a> {
     bytes: u64,
     deep: Option<DeepObject>,
     second_opinion: Opinion<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proof_of_use: Option<UseProofObject<'a>>,
     differences: Vec<DifferenceObject<'a>>,
 }
 
@@ -74,6 +77,7 @@ pub fn answer(source: &str, target: &str, report: &VerifyReport) -> Result<Comma
             seed: deep.sample.map(|sample| sample.seed),
         }),
         second_opinion: opinion(&report.second_opinion),
+        proof_of_use: report.proof.as_ref().map(proofs_of_use::object),
         differences: report.differences.iter().map(difference).collect(),
     };
     let mut answer = CommandOutput::new(text(source, target, report), &object)?;
@@ -119,9 +123,10 @@ fn text(source: &str, target: &str, report: &VerifyReport) -> String {
             ));
         }
     }
+    rows.extend(report.proof.as_ref().map(|proof| ("proof of use", proofs_of_use::text(proof))));
     let mut lines = vec![head, table::pairs(&rows)];
     for found in report.differences.iter().take(SHOWN_MAX) {
-        let kind = kind_name(found.kind);
+        let kind = found.kind.name();
         lines.push(format!("{kind}  {}: {}", visible(&found.subject), visible(&found.detail)));
     }
     if differences > SHOWN_MAX {
@@ -140,23 +145,6 @@ fn opinion(opinion: &SecondOpinion) -> Opinion<'_> {
 }
 
 fn difference(found: &Difference) -> DifferenceObject<'_> {
-    let kind = kind_name(found.kind);
+    let kind = found.kind.name();
     DifferenceObject { kind, subject: &found.subject, detail: &found.detail }
-}
-
-fn kind_name(kind: DifferenceKind) -> &'static str {
-    match kind {
-        DifferenceKind::FileMissing => "FILE_MISSING",
-        DifferenceKind::FileUnexpected => "FILE_UNEXPECTED",
-        DifferenceKind::FileDiffers => "FILE_DIFFERS",
-        DifferenceKind::ObjectMissing => "OBJECT_MISSING",
-        DifferenceKind::ObjectSize => "OBJECT_SIZE",
-        DifferenceKind::ObjectBytes => "OBJECT_BYTES",
-        DifferenceKind::ObjectUnproven => "OBJECT_UNPROVEN",
-        DifferenceKind::Protocol => "PROTOCOL",
-        DifferenceKind::Metadata => "METADATA",
-        DifferenceKind::Checkpoint => "CHECKPOINT",
-        DifferenceKind::Diverged => "DIVERGED",
-        DifferenceKind::SecondOpinion => "SECOND_OPINION",
-    }
 }

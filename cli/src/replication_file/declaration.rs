@@ -9,10 +9,10 @@ use deepclone_core::replication::{
 
 use super::keys::TableKeys;
 use super::report::FileReport;
-use super::{limits, timing, units};
+use super::{limits, timing, units, upkeep};
 
 /// The keys that `[defaults]` may have: all but the names.
-pub(super) const DEFAULTS: [&str; 21] = [
+pub(super) const DEFAULTS: [&str; 23] = [
     "owner",
     "group",
     "labels",
@@ -34,6 +34,8 @@ pub(super) const DEFAULTS: [&str; 21] = [
     "new_tables",
     "priority",
     "jobs_at_once",
+    "audit",
+    "vacuum",
 ];
 
 /// Reads a replication whose name is known.
@@ -69,6 +71,8 @@ pub(super) fn replication(
         ask_above_bytes: limits::new_tables(&mut keys, report),
         priority: keys.integer("priority", report).unwrap_or(0),
         jobs_at_once: keys.integer("jobs_at_once", report).unwrap_or(JOBS_AT_ONCE_DEFAULT),
+        audit: upkeep::audit(&mut keys, report),
+        vacuum: upkeep::vacuum(&mut keys, report),
     };
     keys.finish(report);
     spec

@@ -39,7 +39,7 @@ impl Lines<'_> {
                 parsed.map_or(FileValue::Other("a number that is too large"), FileValue::Integer)
             }
             DeValue::Float(_) => FileValue::Other("a number with a point"),
-            DeValue::Boolean(_) => FileValue::Other("true or false"),
+            DeValue::Boolean(value) => FileValue::Boolean(*value),
             DeValue::Datetime(_) => FileValue::Other("a date or time without quotes"),
             DeValue::Array(list) => {
                 FileValue::List(list.iter().map(|value| self.node(value)).collect())

@@ -64,8 +64,8 @@ impl<'de> Visitor<'de> for YamlVisitor {
         Ok(FileValue::Other("a number with a point"))
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<FileValue, E> {
-        Ok(FileValue::Other("true or false"))
+    fn visit_bool<E>(self, value: bool) -> Result<FileValue, E> {
+        Ok(FileValue::Boolean(value))
     }
 
     fn visit_unit<E>(self) -> Result<FileValue, E> {

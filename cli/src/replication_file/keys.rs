@@ -151,6 +151,21 @@ impl<'a> TableKeys<'a> {
         fitting
     }
 
+    pub(super) fn boolean(
+        &mut self,
+        key: &'static str,
+        report: &mut FileReport<'_>,
+    ) -> Option<bool> {
+        let field = self.field(key, report)?;
+        let FileValue::Boolean(value) = field.node.value else {
+            let kind = field.node.value.kind();
+            let message = format_args!("it is {kind}: write true or false without quotes");
+            report.error(field.line, &field.path, message);
+            return None;
+        };
+        Some(value)
+    }
+
     /// A list of texts; a text alone is a list of one.
     pub(super) fn texts(&mut self, key: &'static str, report: &mut FileReport<'_>) -> Vec<String> {
         let Some(field) = self.field(key, report) else { return Vec::new() };

@@ -2,7 +2,8 @@
 //!
 //! * `from_toml`, `from_yaml`: text → a tree of values with their lines (`node`).
 //! * `keys`: the keys of a table; `units`: lengths of time, sizes and rates.
-//! * `declaration`, `timing`, `limits`: the keys of a replication; `shared_budget`: of a budget.
+//! * `declaration`, `timing`, `limits`, `upkeep`: the keys of a replication; `shared_budget`: of a
+//!   budget.
 //! * `report`: mistakes, and the lines of fields. [`error`]: mistakes as they are told.
 //!
 //! The keys are described in `docs/replications.md`.
@@ -20,6 +21,7 @@ mod shared_budget;
 mod tests;
 mod timing;
 mod units;
+mod upkeep;
 
 use std::path::Path;
 

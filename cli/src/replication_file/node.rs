@@ -11,6 +11,7 @@ pub(super) struct FileNode {
 pub(super) enum FileValue {
     Text(String),
     Integer(i64),
+    Boolean(bool),
     /// What no key takes, by its name for people: a number with a point, a date, …
     Other(&'static str),
     List(Vec<FileNode>),
@@ -30,6 +31,7 @@ impl FileValue {
         match self {
             Self::Text(_) => "a text",
             Self::Integer(_) => "a number",
+            Self::Boolean(_) => "true or false",
             Self::Other(kind) => kind,
             Self::List(_) => "a list",
             Self::Table(_) => "a table of keys",

@@ -62,6 +62,14 @@ fn a_table_is_cloned_then_only_what_changed_and_then_nothing() {
     assert_eq!((&found["equal"], &found["differences"]), (&json!(false), &json!(1)), "{found}");
     let run = bench.run(&["describe", "target"]);
     assert!(run.stdout.contains("1 difference; sizes compared at version 1"), "{}", run.stdout);
+    assert!(run.stdout.contains("OBJECT_MISSING"), "{}", run.stdout);
+    assert_eq!(found["found"][0]["subject"], json!(object), "{found}");
+    assert_eq!(found["proof_of_use"], Value::Null, "{found}");
+    // Objects of this bench are no Parquet, which delta-rs does not open.
+    let words = ["verify", "source", "target", "--proof-of-use", "--seed", "7", "--record"];
+    let (exit, proven) = bench.json(&words);
+    assert_eq!((exit, &proven["proof_of_use"]["answer"]), (6, &json!("REFUTED")), "{proven}");
+    assert_eq!(verdict(&bench)["proof_of_use"], proven["proof_of_use"]);
 }
 
 #[test]

@@ -24,7 +24,7 @@ fn help_and_completions_go_to_stdout() {
 #[test]
 fn wrong_usage_is_two_in_text_and_in_json() {
     let bench = Bench::new();
-    let cases: [(&[&str], &str); 10] = [
+    let cases: [(&[&str], &str); 13] = [
         (&["clone", "a"], "required arguments were not provided: <TARGET>"),
         (&["clone", "a", "b", "--nope"], "unexpected argument '--nope'"),
         (&["job", "list"], "needs a coordinator"),
@@ -41,6 +41,12 @@ fn wrong_usage_is_two_in_text_and_in_json() {
             "--bandwidth is for",
         ),
         (&["clone", "a", "b", "--bandwidth", "1KiB/s"], "bandwidth: write 128KiB/s or more"),
+        (&["verify", "a", "b", "--seed", "7"], "--seed is for --sample and --proof-of-use"),
+        (&["deleted", "--replication", "r", "--before", "2026-01-01"], "needs a coordinator"),
+        (
+            &["deleted", "a", "--before", "2026-01-01", "--coordinator", "http://h"],
+            "name a replication: --replication NAME",
+        ),
     ];
     for (arguments, wanted) in cases {
         let run = bench.run(arguments);

@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use deepclone_common::access::Principals;
+use deepclone_common::connections::Resolved;
 use deepclone_core::access::{Principal, TooLittle};
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
@@ -106,6 +107,23 @@ impl Caller {
         self.check(|principal| {
             let (source, target) = (&job_spec.source, &job_spec.target);
             principal.allow_read(&source.connection, &source.root)?;
+            principal.allow_write(&target.connection, &target.root)
+        })
+    }
+
+    /// Allows a look at a replica, and at the table that it is of.
+    ///
+    /// # Errors
+    /// `ACCESS_DENIED`: one of them is outside the caller's scope.
+    pub fn allow_replica(
+        &self,
+        source: Option<&Resolved>,
+        target: &Resolved,
+    ) -> Result<(), Status> {
+        self.check(|principal| {
+            if let Some(source) = source {
+                principal.allow_read(&source.connection, &source.root)?;
+            }
             principal.allow_write(&target.connection, &target.root)
         })
     }

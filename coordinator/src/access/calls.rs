@@ -32,6 +32,9 @@ const CALLS: &[(&str, &str, Permission)] = &[
     ("ReplicationService", "RunReplication", Submit),
     ("ReplicationService", "ApproveTables", Operate),
     ("ReplicationService", "RetireReplication", Operate),
+    ("ReplicaService", "VerifyReplica", Submit),
+    ("ReplicaService", "DescribeReplica", Submit),
+    ("ReplicaService", "ProveDeletion", Submit),
     ("CostService", "GetCost", View),
     ("AuditService", "ListAuditEvents", Operate),
     ("WorkerService", "GetWorker", View),
@@ -51,7 +54,7 @@ const REFLECTION: [&str; 2] =
 
 /// Calls that a role for changes is needed for, and that change nothing; and calls of workers that
 /// do change something that operators see.
-const ONLY_ASK: [&str; 2] = ["PlanClone", "ListAuditEvents"];
+const ONLY_ASK: [&str; 4] = ["PlanClone", "DescribeReplica", "ProveDeletion", "ListAuditEvents"];
 const COME_AND_GO: [&str; 2] = ["RegisterWorker", "DeregisterWorker"];
 
 /// Returns whether the call with this HTTP path changes something that is put on record.
@@ -148,6 +151,8 @@ mod tests {
             ("JobService/GetJob", false),
             ("JobService/PlanClone", false),
             ("ReplicationService/ApplyReplications", true),
+            ("ReplicaService/VerifyReplica", true),
+            ("ReplicaService/DescribeReplica", false),
             ("WorkerService/DrainWorker", true),
             ("AuditService/ListAuditEvents", false),
             ("DispatchService/RegisterWorker", true),

@@ -24,6 +24,7 @@ pub fn sightings(fleet: &FleetView, started: UnixTime) -> Sightings {
     let mut found = Sightings::default();
     for view in &fleet.replications {
         failures(view, fleet.at, started, &mut found);
+        audits(view, &mut found);
         objective(view, fleet.at, &mut found);
     }
     budgets(fleet, &mut found);
@@ -74,6 +75,25 @@ fn failures(view: &ReplicationView, now: UnixTime, started: UnixTime, found: &mu
         let detail = AlertDetail { summary, error, ..of_tables(view, &tables) };
         found.present.insert(cause, detail);
     }
+}
+
+/// What the newest audits found lasts until the next one finds nothing.
+fn audits(view: &ReplicationView, found: &mut Sightings) {
+    let differs =
+        |table: &&TableView| table.audit.as_ref().is_some_and(|audit| audit.differences() > 0);
+    let tables: Vec<&TableView> = view.tables.iter().filter(differs).collect();
+    let Some(first) = tables.first().and_then(|table| table.audit.as_ref()) else { return };
+    let subject = view.spec.name.to_string();
+    let reason = Reason::VerifyDifference.row().name.to_owned();
+    let summary = format!("{subject}: an audit found differences ({})", counted(tables.len()));
+    let differences = first.verdict.iter().flat_map(|verdict| &verdict.found);
+    let error =
+        differences.map(|one| format!("{} {}: {}", one.kind.name(), one.subject, one.detail));
+    let error = error.take(1).collect();
+    let cause = AlertCause { kind: AlertKind::Diverged, subject, reason };
+    let detail = AlertDetail { summary, error, ..of_tables(view, &tables) };
+    // A sync that says the same is the same cause.
+    found.present.entry(cause).or_insert(detail);
 }
 
 /// Whether a table without a failure is well: nothing of before the start is remembered.

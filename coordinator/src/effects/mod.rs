@@ -2,6 +2,7 @@
 //! and its end comes back as a message; a panic comes back as a failure.
 //!
 //! * [`plan`]: both logs → change set → tasks, and what earlier jobs copied of their objects.
+//! * `ledgers`: digests that are lost, for a repair.
 //! * [`target`]: checks that the target can hold a replica, before anything is copied.
 //! * [`again`]: planning for a job, after an earlier attempt at it.
 //! * [`abort`]: uploads of shared objects that were given up.
@@ -10,6 +11,7 @@
 
 pub mod abort;
 pub mod again;
+mod ledgers;
 pub mod plan;
 pub mod publish;
 pub mod reads;

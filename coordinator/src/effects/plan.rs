@@ -52,7 +52,7 @@ pub enum PlanOutcome {
 }
 
 /// Plans a job, and tries its target if there is something to do; a repair that finds nothing else
-/// restores the hint beside the replica's log.
+/// restores the hint beside the replica's log. Each repair restores ledgers that are lost.
 ///
 /// # Errors
 /// As [`plan`]; and why the target cannot hold the replica.
@@ -68,6 +68,9 @@ pub async fn plan_job(
             let probe = super::target::probe(context, &plan.job_spec, &plan.work);
             let notice = in_time(context.plan_time_max, "trying the target", probe).await?;
             note.notices.extend(notice);
+            if job_spec.spec.repair != Repair::Nothing {
+                note.notices.extend(super::ledgers::restore(context, job, &job_spec).await?);
+            }
         }
         // With a commit it is written anyway.
         PlanOutcome::UpToDate { note, .. } if job_spec.spec.repair != Repair::Nothing => {
@@ -75,6 +78,7 @@ pub async fn plan_job(
             if sync::restore_hint(&target).await.map_err(|error| error.failure())? {
                 note.notices.push("repair: _deepclone/replica.json is written again".to_owned());
             }
+            note.notices.extend(super::ledgers::restore(context, job, &job_spec).await?);
         }
         PlanOutcome::UpToDate { .. } | PlanOutcome::Published { .. } => {}
     }
@@ -117,11 +121,12 @@ async fn make(
     let found = sync::plan(&source_table, &target_table, &within, &job_spec.spec, job)
         .await
         .map_err(|error| error.failure())?;
+    let lost = super::ledgers::notices(&target_table, job_spec.spec.repair).await?;
     let work = match found {
         Planned::UpToDate(found) => {
             let clone_metrics = found.metrics.map(|figures| figures_map(&figures));
             let (source_version, replica_version) = (found.source_version, found.replica_version);
-            let note = note(clone_metrics, Vec::new());
+            let note = note(clone_metrics, lost);
             return Ok(PlanOutcome::UpToDate { source_version, replica_version, note });
         }
         Planned::Published(found) => {
@@ -134,7 +139,7 @@ async fn make(
     let note = PlanNote {
         kept: Some(work.source_retention()),
         requests: requests(work.objects(), target_table.kind()),
-        ..note(Some(metrics_map(&work.metrics())), work.notices().to_vec())
+        ..note(Some(metrics_map(&work.metrics())), [work.notices(), &lost].concat())
     };
     let source = source_key(&job_spec.source, work.lineage());
     let packing = packing(context, &job_spec, &source_table, &target_table);

@@ -20,6 +20,8 @@ pub(super) enum CauseKind {
         reason: &'static str,
         class: String,
     },
+    /// The newest audits found differences.
+    Differs,
     BudgetUsedUp {
         budget: String,
     },
@@ -113,6 +115,13 @@ fn of_tables<'a>(view: &'a ReplicationView, verdict: &ReadyVerdict, found: &mut 
             found.add(view, CauseKind::Failing { reason, class }, Some(table));
         }
     }
+    for table in &view.tables {
+        let verdict = table.audit.as_ref().and_then(|audit| audit.verdict.as_ref());
+        let Some(verdict) = verdict.filter(|verdict| verdict.differences > 0) else { continue };
+        let cause = found.entry(view, CauseKind::Differs);
+        cause.tables += 1;
+        cause.example = cause.example.or(verdict.found.first().map(|first| &*first.detail));
+    }
     // A table that fails is behind for that reason.
     let without_failure = |(place, why): &(usize, NotReady)| {
         let table = view.tables.get(*place).filter(|table| table.failure.is_none());
@@ -130,7 +139,7 @@ fn of_tables<'a>(view: &'a ReplicationView, verdict: &ReadyVerdict, found: &mut 
 
 fn urgency(kind: &CauseKind) -> u8 {
     match kind {
-        CauseKind::Failing { .. } => 0,
+        CauseKind::Failing { .. } | CauseKind::Differs => 0,
         CauseKind::BudgetUsedUp { .. } => 1,
         CauseKind::TooFarBehind => 2,
         CauseKind::LagUnknown => 3,
@@ -172,6 +181,9 @@ impl Cause<'_> {
     pub(super) fn what(&self) -> String {
         match &self.kind {
             CauseKind::Failing { class, .. } => class.clone(),
+            CauseKind::Differs => {
+                "An audit found differences: deepclone repair brings back what is damaged".into()
+            }
             CauseKind::BudgetUsedUp { budget } => format!("The budget of {budget} is used up"),
             CauseKind::TooFarBehind => "Further behind than the limit, without a failure".into(),
             CauseKind::LagUnknown => {

@@ -13,7 +13,8 @@ use super::clock::PageClock;
 use super::paging::{PageQuery, group_address};
 use super::shell::{PageTab, document};
 use super::words::{Visible, counted, grouped, percent, span};
-use super::{budget, now, verdict};
+use super::{audits, budget, now, verdict};
+use crate::replications::audit_summary::AuditSummary;
 use crate::replications::lag_summary::LagSummary;
 use crate::replications::view::{FleetView, ReplicationState, ReplicationView};
 
@@ -58,6 +59,8 @@ fn lists(fleet: &FleetView, query: &PageQuery, clock: &PageClock) -> Markup {
     let mut rows: Vec<FleetRow<'_>> = views.map(|view| FleetRow::new(view, fleet.at)).collect();
     rows.sort_by_cached_key(|row| row.rank(fleet.at));
     let lag = rows.iter().fold(LagSummary::default(), |sum, row| sum.plus(&row.lag));
+    let audited =
+        rows.iter().fold(AuditSummary::default(), |sum, row| sum.plus(&AuditSummary::of(row.view)));
     let whole = fleet.verdict(query.group.as_deref());
     html! {
         section.verdict.(verdict::class(whole.readiness)) {
@@ -67,6 +70,7 @@ fn lists(fleet: &FleetView, query: &PageQuery, clock: &PageClock) -> Markup {
                 "?"
             }
             p { (verdict::sentence(&whole, &lag, clock)) }
+            (audits::sentences(&audited, clock))
             (groups(fleet, query))
         }
         (needs_you(&rows, clock))

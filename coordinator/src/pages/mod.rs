@@ -12,12 +12,14 @@
 //! * `fleet`: the first page, over all replications; `replication`: one of them.
 //! * `money`: what copies cost.
 //! * `jobs`: the syncs, and one of them; `workers`: who copies.
+//! * `audits`: what audits found, in words.
 //! * `causes`: what needs somebody; `verdict`: whether one can fail over, in words.
 //! * `lag_picture`: the lag over time, drawn.
 //! * `paging`, `clock`, `words`: parts of a list, times, numbers and names.
 
 pub mod access;
 mod act;
+mod audits;
 mod budget;
 mod causes;
 mod clock;

@@ -49,6 +49,9 @@ impl Engine {
                 StandingFact::Table { replication, round, table, record } => {
                     changes.push(rows::open(replication, round, table, &record));
                 }
+                StandingFact::Upkeep { replication, table, kind, record } => {
+                    changes.push(rows::upkeep(replication, table, kind, record.as_ref()));
+                }
                 StandingFact::Budget(entry) => changes.push(rows::budget(&entry)),
                 StandingFact::RoundBegan { replication, round, cause, at } => {
                     let began = show::began(round, cause, at);
@@ -148,6 +151,9 @@ impl Engine {
             StandingAction::SlowTo { job, rate } => self.slow_to(job, rate).await,
             StandingAction::Alert { job, budget, cause } => {
                 tracing::warn!(%job, budget = budget.0, ?cause, "a job goes on past its budget");
+            }
+            StandingAction::Upkeep { replication, table, kind } => {
+                self.keep_up(replication, table, kind);
             }
             StandingAction::Violated(violation) => {
                 tracing::error!(?violation, "a rule of the scheduler does not hold");

@@ -181,6 +181,9 @@ impl Engine {
         }
         self.write(&changes).await?;
         self.step(events).await?;
+        let ids: Vec<ReplicationId> = self.entries.keys().copied().collect();
+        let replicas: Vec<_> = ids.into_iter().filter_map(|id| self.replicas(id)).collect();
+        self.step(replicas).await?;
         self.follow_timetables().await;
         Ok(diffs)
     }

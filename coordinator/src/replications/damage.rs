@@ -77,6 +77,8 @@ mod tests {
             ask_above_bytes: None,
             priority: 0,
             jobs_at_once: 1,
+            audit: None,
+            vacuum: None,
         }
     }
 

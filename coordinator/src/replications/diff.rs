@@ -111,6 +111,8 @@ fn changed_fields(known: &ReplicationSpec, wanted: &ReplicationSpec) -> Vec<Stri
         ask_above_bytes => "new_tables.ask_above",
         priority => "priority",
         jobs_at_once => "jobs_at_once",
+        audit => "audit",
+        vacuum => "vacuum",
     ]);
     fields.iter().filter(|(_, differs)| *differs).map(|(name, _)| (*name).to_owned()).collect()
 }

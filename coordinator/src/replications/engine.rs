@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::entry::{ReplicationEntry, Table};
 use super::message::{EngineMessage, Replications};
+use super::news::JobNews;
 use super::order::order;
 use super::owner::new_owner;
 use super::probe_costs::ProbeCosts;
@@ -145,7 +146,8 @@ fn recovered(
             let open = kept.open.into_iter().filter(|((round, _), _)| Some(*round) == active);
             let tables = open.map(|((_, table), record)| (table, record)).collect();
             let order = order(&entry.checked, shared);
-            stored.push(StoredReplication { replication, order, record, tables });
+            let upkeep = kept.upkeep;
+            stored.push(StoredReplication { replication, order, record, tables, upkeep });
         }
         entries.insert(replication, entry);
     }
@@ -162,6 +164,9 @@ impl Engine {
     ) -> Result<(), Failure> {
         self.perform(actions).await?;
         self.is_starting = false;
+        let ids: Vec<ReplicationId> = self.entries.keys().copied().collect();
+        let replicas: Vec<_> = ids.into_iter().filter_map(|id| self.replicas(id)).collect();
+        self.step(replicas).await?;
         self.run(messages, shutdown).await
     }
 
@@ -241,17 +246,21 @@ impl Engine {
                 self.probe_costs.add(id, reads);
                 let (result, changes) = self.probed(id, probed);
                 self.write(&changes).await?;
-                self.step([match round {
+                let probed = match round {
                     Some(round) => StandingEvent::Probed { replication: id, round, result },
                     None => StandingEvent::Polled { replication: id, result },
-                }])
-                .await?;
+                };
+                self.step([probed].into_iter().chain(self.replicas(id))).await?;
             }
             EngineMessage::Job(job, news) => {
+                let place = self.standing.place_of(job);
+                let is_over = matches!(news, JobNews::Ended { .. });
                 let (events, changes) = self.heard(job, news);
                 self.write(&changes).await?;
-                self.step(events).await?;
+                let replicas = place.filter(|_| is_over).and_then(|(id, _)| self.replicas(id));
+                self.step(events.into_iter().chain(replicas)).await?;
             }
+            EngineMessage::KeptUp(end) => self.kept_up(*end).await?,
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use deepclone_delta::presence::KnownReplica;
 use serde::{Deserialize, Serialize};
 
 use super::presence::KnownSync;
+use super::upkeep_kept::{KeptAudit, KeptVacuum};
 
 /// Whether a table waits for somebody.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +56,10 @@ pub(super) struct KeptTable {
     /// When the replica was last seen to be there or not, or was written.
     #[serde(default)]
     pub(super) replica_checked: Option<UnixTime>,
+    #[serde(default)]
+    pub(super) audit: Option<KeptAudit>,
+    #[serde(default)]
+    pub(super) vacuum: Option<KeptVacuum>,
 }
 
 impl KeptTable {
@@ -74,6 +79,8 @@ impl KeptTable {
             replica_file: None,
             is_replica_changed: false,
             replica_checked: None,
+            audit: None,
+            vacuum: None,
         }
     }
 

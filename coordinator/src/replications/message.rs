@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use deepclone_core::failure::Failure;
-use deepclone_core::ids::{JobId, ReplicationId};
+use deepclone_core::ids::{JobId, ReplicationId, TableNumber};
 use deepclone_core::price::Traffic;
 use deepclone_core::reason::Reason;
 use deepclone_core::replication::{ReplicationName, ReplicationSpec, SharedBudgetSpec};
+use deepclone_core::standing::UpkeepKind;
 use deepclone_core::unix_time::UnixTime;
+use deepclone_delta::verify::KeptVerdict;
 use tokio::sync::{mpsc, oneshot};
 
 use super::news::JobNews;
@@ -43,6 +45,22 @@ pub enum EngineMessage {
     /// The sources of a replication were asked, which took so much: for a round, or in between.
     Probed(ReplicationId, Option<u64>, Traffic, Result<Probed, Failure>),
     Job(JobId, JobNews),
+    /// An audit or a vacuum is over.
+    KeptUp(Box<UpkeepEnd>),
+}
+
+/// The end of an audit or of a vacuum of one replica.
+pub struct UpkeepEnd {
+    pub replication: ReplicationId,
+    pub table: TableNumber,
+    pub kind: UpkeepKind,
+    pub found: Result<UpkeepFound, Failure>,
+}
+
+/// The verdict of an audit, or what a vacuum deleted.
+pub enum UpkeepFound {
+    Verdict(Box<KeptVerdict>),
+    Deleted { objects: u64, bytes: u64 },
 }
 
 /// A declared set, and what it would meet.

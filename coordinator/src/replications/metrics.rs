@@ -11,7 +11,6 @@ use deepclone_common::metrics::catalog::MetricRow;
 use deepclone_core::budget::{BudgetUnit, MonthUse};
 use deepclone_core::money::{MICROS_PER_UNIT, Money};
 use deepclone_core::readiness::verdict::{Readiness, ReadyVerdict};
-use deepclone_core::unix_time::UnixTime;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
 use prometheus_client::metrics::MetricType;
@@ -21,7 +20,9 @@ use tokio::sync::watch;
 
 use super::lag_summary::LagSummary;
 use super::message::{EngineMessage, Replications};
-use super::view::{FleetView, ReplicationCounts, ReplicationState, ReplicationView};
+use super::metric_definition::{Definition, Figures, float, number, one, seconds, some, wide};
+use super::upkeep_metrics::OF_UPKEEP;
+use super::view::{FleetView, ReplicationCounts, ReplicationState};
 
 /// How often the engine is asked.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -32,24 +33,6 @@ const ANSWER_MAX: Duration = Duration::from_secs(30);
 #[derive(Clone, Debug)]
 pub struct FleetMetrics {
     shown: watch::Receiver<Option<Arc<FleetView>>>,
-}
-
-/// One replication with what is known of all its tables.
-struct Figures<'a> {
-    view: &'a ReplicationView,
-    now: UnixTime,
-    lag: LagSummary,
-    verdict: ReadyVerdict,
-}
-
-/// A metric of each replication: a counter if its name says that it is a total, else a gauge.
-struct Definition {
-    name: &'static str,
-    help: &'static str,
-    /// `replication`, `owner`, and at most one more.
-    labels: &'static [&'static str],
-    /// The values of that other label with those of the metric.
-    samples: for<'a> fn(&'a Figures<'a>) -> Vec<(&'a str, f64)>,
 }
 
 /// A metric of each group of replications.
@@ -298,7 +281,7 @@ impl Collector for FleetMetrics {
         }
         let figures: Vec<Figures<'_>> =
             fleet.replications.iter().map(|view| Figures::new(view, fleet.at)).collect();
-        for Definition { name, help, labels, samples } in &PER_REPLICATION {
+        for Definition { name, help, labels, samples } in PER_REPLICATION.iter().chain(&OF_UPKEEP) {
             let mut lines = figures.iter().flat_map(|of| {
                 samples(of).into_iter().map(|(value, number)| {
                     let [replication, owner] = of.names();
@@ -363,25 +346,16 @@ fn budgets(fleet: &FleetView) -> BTreeMap<(&str, String), &MonthUse> {
     named.collect()
 }
 
-impl<'a> Figures<'a> {
-    fn new(view: &'a ReplicationView, now: UnixTime) -> Self {
-        Self { view, now, lag: LagSummary::of(view, now), verdict: view.verdict(now) }
-    }
-
-    fn names(&self) -> [&'a str; 2] {
-        let spec = &self.view.spec;
-        [spec.name.as_str(), spec.owner.as_deref().unwrap_or_default()]
-    }
-}
-
 /// Describes the metrics of replications, in the order in which they are shown.
 #[must_use]
 pub fn rows() -> Vec<MetricRow> {
     let plain = [COUNT, VIEWED].map(|(name, help)| row(name, &[], help));
     let groups =
         PER_GROUP.iter().map(|GroupDefinition { name, help, labels, .. }| row(name, labels, help));
-    let replications =
-        PER_REPLICATION.iter().map(|Definition { name, help, labels, .. }| row(name, labels, help));
+    let replications = PER_REPLICATION
+        .iter()
+        .chain(&OF_UPKEEP)
+        .map(|Definition { name, help, labels, .. }| row(name, labels, help));
     let budgets = PER_BUDGET
         .iter()
         .map(|BudgetDefinition { name, help, .. }| row(name, &["budget", "unit"], help));
@@ -399,37 +373,9 @@ fn answers(readiness: Readiness) -> Vec<(&'static str, f64)> {
     ANSWERS.map(|(is, name)| (name, number(readiness == is))).to_vec()
 }
 
-fn one(number: f64) -> Vec<(&'static str, f64)> {
-    vec![("", number)]
-}
-
-fn some(number: Option<f64>) -> Vec<(&'static str, f64)> {
-    number.map(one).unwrap_or_default()
-}
-
-fn number(is_so: bool) -> f64 {
-    f64::from(u8::from(is_so))
-}
-
-/// Returns seconds since 1970.
-fn seconds(time: UnixTime) -> f64 {
-    let ms = i32::try_from(time.0.rem_euclid(1000)).unwrap_or(0);
-    wide(time.0.div_euclid(1000)) + f64::from(ms) / 1000.0
-}
-
 fn in_units(used: &MonthUse, count: u64) -> f64 {
     match used.unit {
         BudgetUnit::Bytes => float(count),
         BudgetUnit::Money(_) => float(count) / wide(MICROS_PER_UNIT),
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "what is measured has no 53 bits")]
-fn float(count: u64) -> f64 {
-    count as f64
-}
-
-#[expect(clippy::cast_precision_loss, reason = "what is measured has no 53 bits")]
-fn wide(count: i64) -> f64 {
-    count as f64
 }

@@ -20,14 +20,18 @@
 //! * [`current_names`]: what replications are called now, for what they sent.
 //! * `kept`: what survives a restart; `rows`: that as rows of the state; [`damage`]: rows that
 //!   cannot be read.
+//! * `upkeep`: audits and vacuums of replicas; [`upkeep_kept`]: what is known of them.
 //! * [`view`]: replications as others see them; `show` makes that.
-//! * [`lag_summary`]: how far their tables are behind, counted; [`metrics`]: that at `/metrics`.
+//! * [`lag_summary`]: how far their tables are behind, counted; [`metrics`]: that at `/metrics`,
+//!   with `upkeep_metrics`; `metric_definition`: what one is.
+//! * [`audit_summary`]: what their audits found, counted.
 //! * [`lag_history`]: the same over time; `sample` takes it.
 //! * `lineage_rounds`: rounds as events of lineage.
 
 mod act;
 mod apply;
 mod approval;
+pub mod audit_summary;
 pub mod current_names;
 pub mod damage;
 pub mod diff;
@@ -42,6 +46,7 @@ pub mod lag_summary;
 mod lineage_rounds;
 pub mod look;
 pub mod message;
+mod metric_definition;
 pub mod metrics;
 mod money;
 pub mod news;
@@ -59,6 +64,9 @@ mod show;
 pub mod survey;
 mod table_job;
 mod table_look;
+mod upkeep;
+pub mod upkeep_kept;
+mod upkeep_metrics;
 pub mod view;
 
 pub use engine::start;

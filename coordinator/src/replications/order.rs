@@ -1,9 +1,12 @@
 //! A declaration as the scheduler sees it.
 
+use std::collections::BTreeMap;
+
 use deepclone_core::budget::{BudgetKey, MonthBudget};
+use deepclone_core::calendar::schedule::Schedule;
 use deepclone_core::limits::BODY_BYTES_PER_SECOND_MIN;
 use deepclone_core::replication::CheckedReplication;
-use deepclone_core::standing::Order;
+use deepclone_core::standing::{Order, UpkeepKind};
 use sha2::{Digest as _, Sha256};
 
 use super::shared_budgets::SharedBudgets;
@@ -23,7 +26,14 @@ pub(super) fn order(checked: &CheckedReplication, shared: &SharedBudgets) -> Ord
         jobs_at_once: spec.jobs_at_once.min(jobs_max(checked)),
         pair: pair(&spec.source, &spec.target),
         budgets: budgets(checked, shared),
+        upkeep: upkeep(checked),
     }
+}
+
+fn upkeep(checked: &CheckedReplication) -> BTreeMap<UpkeepKind, Schedule> {
+    let audit = checked.audit.clone().map(|schedule| (UpkeepKind::Audit, schedule));
+    let vacuum = checked.vacuum.clone().map(|schedule| (UpkeepKind::Vacuum, schedule));
+    audit.into_iter().chain(vacuum).collect()
 }
 
 /// The budgets that its jobs fall under.

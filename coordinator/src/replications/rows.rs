@@ -7,7 +7,7 @@ use deepclone_core::budget::{BudgetEntry, BudgetKey, BudgetUnit};
 use deepclone_core::calendar::zone::{Month, Zone};
 use deepclone_core::ids::{JobId, ReplicationId, TableNumber};
 use deepclone_core::replication::{ReplicationSpec, SharedBudgetSpec};
-use deepclone_core::standing::{ReplicationRecord, TableRecord};
+use deepclone_core::standing::{ReplicationRecord, TableRecord, UpkeepKind, UpkeepRecord};
 use deepclone_core::unix_time::UnixTime;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,7 @@ const OPEN: &str = "open";
 const TABLE: &str = "table";
 const ROUND: &str = "round";
 const LAG: &str = "lag";
+const UPKEEP: &str = "upkeep";
 const BUDGET: &str = "budget";
 const SHARED_BUDGET: &str = "shared budget";
 const BYTES: &str = "bytes";
@@ -72,6 +73,8 @@ pub(super) struct KeptReplication {
     /// What ran, the oldest first.
     pub(super) rounds: Vec<RoundView>,
     pub(super) lag: LagHistory,
+    /// When audits and vacuums of its tables are due.
+    pub(super) upkeep: Vec<((TableNumber, UpkeepKind), UpkeepRecord)>,
 }
 
 pub(super) fn spec(id: ReplicationId, spec: &ReplicationSpec, times: Times) -> [RowChange; 2] {
@@ -119,6 +122,24 @@ pub(super) fn round(id: ReplicationId, round: &RoundView) -> RowChange {
 /// Drops a round that is too old to be shown.
 pub(super) fn forgotten(id: ReplicationId, round: &RoundView) -> RowChange {
     RowChange { key: key(id, ROUND, round_part(round)), body: None }
+}
+
+/// Keeps when an audit or a vacuum of a table is due, or drops it.
+pub(super) fn upkeep(
+    id: ReplicationId,
+    table: TableNumber,
+    kind: UpkeepKind,
+    record: Option<&UpkeepRecord>,
+) -> RowChange {
+    let part = format!("{}/{}", upkeep_word(kind), table.0);
+    RowChange { key: key(id, UPKEEP, part), body: record.map(json) }
+}
+
+fn upkeep_word(kind: UpkeepKind) -> &'static str {
+    match kind {
+        UpkeepKind::Audit => "audit",
+        UpkeepKind::Vacuum => "vacuum",
+    }
 }
 
 /// Keeps a block of samples of the lag.
@@ -216,6 +237,13 @@ fn of_one(rows: &[ReplicationRow]) -> Result<KeptReplication, StateError> {
         let round = round.parse().map_err(|error| damaged(&row.key, error))?;
         Ok(((round, number(table, row)?), value(row)?))
     });
+    let upkeep = all(UPKEEP).map(|row| {
+        let (word, table) = row.key.part.split_once('/').unwrap_or_default();
+        let known = [UpkeepKind::Audit, UpkeepKind::Vacuum].into_iter();
+        let kind = known.into_iter().find(|kind| upkeep_word(*kind) == word);
+        let kind = kind.ok_or_else(|| damaged(&row.key, "nobody knows this kind"))?;
+        Ok(((number(table, row)?, kind), value(row)?))
+    });
     let mut rounds: Vec<RoundView> = all(ROUND).map(value).collect::<Result<_, _>>()?;
     rounds.sort_by_key(|round| (round.began, round.number));
     let lag: Vec<LagBlock> = all(LAG).map(value).collect::<Result<_, _>>()?;
@@ -229,6 +257,7 @@ fn of_one(rows: &[ReplicationRow]) -> Result<KeptReplication, StateError> {
         tables: tables.collect::<Result<_, StateError>>()?,
         rounds,
         lag: LagHistory::of_blocks(lag),
+        upkeep: upkeep.collect::<Result<_, StateError>>()?,
     })
 }
 

@@ -11,7 +11,7 @@ use deepclone_core::readiness::lag::AnswerValidity;
 use deepclone_core::replication::ReplicationTrigger;
 use deepclone_core::standing::{
     ComingSlot, EndedRound, RoundCause, RoundOutcome, SkipReason, SkippedSlots, SlotFate,
-    StandingState as Standing,
+    StandingState as Standing, UpkeepKind,
 };
 use deepclone_core::unix_time::UnixTime;
 use tokio::time::Instant;
@@ -56,8 +56,19 @@ impl Engine {
         let slots = self.standing.coming_slots(id, SLOTS_SHOWN);
         let nothing = Money { micros: 0, currency: self.context.pricing.table.currency };
         let gap = slots.windows(2).map(|pair| pair[1].slot.since(pair[0].slot)).max();
-        let mut tables: Vec<TableView> =
-            entry.tables.values().filter(is_shown).map(|table| shown(entry, table)).collect();
+        let mut tables: Vec<TableView> = entry
+            .tables
+            .iter()
+            .filter(|(_, table)| is_shown(table))
+            .map(|(number, table)| {
+                let next = |kind| self.standing.upkeep(id, *number, kind)?.next;
+                TableView {
+                    next_audit: next(UpkeepKind::Audit),
+                    next_vacuum: next(UpkeepKind::Vacuum),
+                    ..shown(entry, table)
+                }
+            })
+            .collect();
         tables.sort_by(|one, other| one.path.cmp(&other.path));
         Some(ReplicationView {
             spec: Arc::clone(&entry.spec),
@@ -98,7 +109,7 @@ fn valid_for(entry: &ReplicationEntry, gap: Option<Duration>) -> AnswerValidity 
 }
 
 /// A table that waits for approval is none of its tables yet, unless nobody knows how large it is.
-fn is_shown(table: &&Table) -> bool {
+fn is_shown(table: &Table) -> bool {
     !table.waits_for_approval() || table.failure.is_some()
 }
 
@@ -127,6 +138,10 @@ fn shown(entry: &ReplicationEntry, table: &Table) -> TableView {
         failure,
         job: table.job.as_ref().map(|(id, figures)| job(*id, figures.as_ref())),
         retention: table.retention(),
+        audit: table.kept.audit.clone(),
+        vacuum: table.kept.vacuum.clone(),
+        next_audit: None,
+        next_vacuum: None,
     }
 }
 

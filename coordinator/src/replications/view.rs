@@ -18,6 +18,7 @@ use deepclone_core::unix_time::UnixTime;
 use serde::{Deserialize, Serialize};
 
 use super::lag_history::LagHistory;
+use super::upkeep_kept::{KeptAudit, KeptVacuum};
 use crate::costs::priced::Priced;
 
 /// All replications at one moment.
@@ -101,6 +102,12 @@ pub struct TableView {
     pub job: Option<TableJob>,
     /// What is known of how long its source keeps what a sync needs.
     pub retention: RetentionFacts,
+    /// What is known of its audits and vacuums; `None` where there was no try.
+    pub audit: Option<KeptAudit>,
+    pub vacuum: Option<KeptVacuum>,
+    /// When the next of both begins; `None` while it runs or waits, and where none is wanted.
+    pub next_audit: Option<UnixTime>,
+    pub next_vacuum: Option<UnixTime>,
 }
 
 /// A sync of a table that is under way.
@@ -193,6 +200,13 @@ pub struct ReplicationCounts {
     pub bytes_read: u64,
     /// What they cost, as far as that is known; `None` before anything had a known price.
     pub spent: Option<Money>,
+    /// Audits that found nothing, that found differences, and that could not be made.
+    pub audits_clean: u64,
+    pub audits_differing: u64,
+    pub audits_failed: u64,
+    /// Vacuums that ended, and that could not be made.
+    pub vacuums_done: u64,
+    pub vacuums_failed: u64,
 }
 
 impl ReplicationView {

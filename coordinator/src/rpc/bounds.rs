@@ -38,6 +38,12 @@ pub(super) fn spec(spec: &v1::CloneSpec) -> Result<(), WireError> {
     size("spec", spec.encoded_len(), SPEC_BYTES_MAX)
 }
 
+/// Checks a table that a client names.
+pub(super) fn table(field: &'static str, table: &v1::TableRef) -> Result<(), WireError> {
+    bytes(field, &table.uri, URI_BYTES_MAX)?;
+    bytes(field, &table.connection, CONNECTION_NAME_BYTES_MAX)
+}
+
 /// Checks the registration of a worker.
 pub(super) fn registration(request: &v1::RegisterWorkerRequest) -> Result<(), WireError> {
     if request.name.is_empty() {

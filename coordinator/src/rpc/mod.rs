@@ -4,6 +4,7 @@
 //! * [`jobs`]: `JobService`, for clients.
 //! * [`workers`]: `WorkerService`, for operators.
 //! * [`replications`]: `ReplicationService`, for clients.
+//! * [`replicas`]: `ReplicaService`, for clients; `show_replica`: what it found as wire types.
 //! * [`costs`]: `CostService`, for clients.
 //! * [`audit`]: `AuditService`, for operators.
 //! * [`dispatch`]: `DispatchService`, for workers.
@@ -13,6 +14,7 @@
 //! * `unread`: streams whose client stops reading.
 //! * `update`: what a client changes of a job.
 //! * `show`: snapshots of the driver → wire types; `show_replication`: those of replications.
+//! * `show_upkeep`: their audits and vacuums.
 //! * `month_usage`: what replications sent in their months.
 //! * `names`: resource names, pages, filters.
 
@@ -26,9 +28,12 @@ mod job_filter;
 pub mod jobs;
 mod month_usage;
 mod names;
+pub mod replicas;
 pub mod replications;
 mod show;
+mod show_replica;
 mod show_replication;
+mod show_upkeep;
 mod unread;
 mod update;
 pub mod workers;
@@ -41,6 +46,7 @@ use deepclone_proto::v1::audit_service_server::AuditServiceServer;
 use deepclone_proto::v1::cost_service_server::CostServiceServer;
 use deepclone_proto::v1::dispatch_service_server::DispatchServiceServer;
 use deepclone_proto::v1::job_service_server::JobServiceServer;
+use deepclone_proto::v1::replica_service_server::ReplicaServiceServer;
 use deepclone_proto::v1::replication_service_server::ReplicationServiceServer;
 use deepclone_proto::v1::worker_service_server::WorkerServiceServer;
 use tonic::service::Routes;
@@ -48,6 +54,7 @@ use tonic_reflection::server::Builder;
 
 use self::audit::AuditCalls;
 use self::costs::CostCalls;
+use self::replicas::ReplicaCalls;
 use self::replications::ReplicationCalls;
 pub use self::show::state_name;
 use crate::driver::Handle;
@@ -64,12 +71,14 @@ pub async fn routes(
     context: Context,
     limits: Limits,
 ) -> Result<Routes, Failure> {
-    let replications = ReplicationCalls::new(engine, context.clone());
+    let replications = ReplicationCalls::new(engine.clone(), context.clone());
     let replications =
         ReplicationServiceServer::new(replications).max_decoding_message_size(MESSAGE_BYTES_MAX);
     let costs = CostServiceServer::new(CostCalls::new(context.clone()))
         .max_decoding_message_size(MESSAGE_BYTES_MAX);
     let audit = AuditServiceServer::new(AuditCalls::new(context.clone()))
+        .max_decoding_message_size(MESSAGE_BYTES_MAX);
+    let replicas = ReplicaServiceServer::new(ReplicaCalls::new(engine, context.clone()))
         .max_decoding_message_size(MESSAGE_BYTES_MAX);
     let jobs = JobServiceServer::new(jobs::Jobs::new(handle.clone(), context))
         .max_decoding_message_size(MESSAGE_BYTES_MAX);
@@ -82,6 +91,7 @@ pub async fn routes(
     reporter.set_serving::<WorkerServiceServer<workers::Workers>>().await;
     reporter.set_serving::<DispatchServiceServer<dispatch::Dispatch>>().await;
     reporter.set_serving::<ReplicationServiceServer<ReplicationCalls>>().await;
+    reporter.set_serving::<ReplicaServiceServer<ReplicaCalls>>().await;
     reporter.set_serving::<CostServiceServer<CostCalls>>().await;
     reporter.set_serving::<AuditServiceServer<AuditCalls>>().await;
     let broken = |error: tonic_reflection::server::Error| {
@@ -92,6 +102,7 @@ pub async fn routes(
         .add_service(jobs)
         .add_service(workers)
         .add_service(replications)
+        .add_service(replicas)
         .add_service(costs)
         .add_service(audit)
         .add_service(dispatch)

@@ -10,6 +10,7 @@ use deepclone_proto::v1::{self, replication as wire};
 use prost_types::Timestamp;
 
 use super::show::{self, short, signed};
+use super::show_upkeep;
 use crate::replications::diff::{BudgetDiff, ReplicationChange};
 use crate::replications::lag_summary::LagSummary;
 use crate::replications::planned::{PlannedChange, PlannedSet};
@@ -210,6 +211,8 @@ fn table(view: &TableView, lag: Lag, now: UnixTime) -> wire::Table {
         bytes_copied: job.map_or(0, |job| signed(job.bytes_done)),
         retention_headroom: view.retention.headroom(lag, now).map(duration_to_wire),
         target_check_time: view.freshness.replica_checked.map(time),
+        audit: show_upkeep::audit(view),
+        vacuum: show_upkeep::vacuum(view),
     }
 }
 

@@ -21,7 +21,16 @@ use crate::support::{Lake, registration};
 fn may(role: &str, call: &str) -> bool {
     let looks = ["Get", "List", "Watch"].iter().any(|verb| call.starts_with(verb))
         && call != "ListAuditEvents";
-    let submits = ["CreateJob", "UpdateJob", "CancelJob", "PlanClone", "RunReplication"];
+    let submits = [
+        "CreateJob",
+        "UpdateJob",
+        "CancelJob",
+        "PlanClone",
+        "RunReplication",
+        "VerifyReplica",
+        "DescribeReplica",
+        "ProveDeletion",
+    ];
     let works =
         ["RegisterWorker", "AcquireTasks", "ReportTasks", "SendHeartbeat", "DeregisterWorker"];
     match role {

@@ -13,9 +13,11 @@
 //! * [`history`]: jobs that ended long ago.
 //! * [`durability`]: a database that fails.
 //! * [`replications`]: standing orders: declared, run, paused, renamed, retired.
+//! * [`replicas`]: replicas that are compared and described for clients.
 //! * [`declared`]: what a declaration would do, before it is done.
 //! * [`owners`]: whose a replica is, of several coordinators and replications.
 //! * [`approvals`]: tables that come and go at the source.
+//! * [`audits`]: replicas that are audited, and stores that do not answer.
 //! * [`pages`]: what people see and do in a browser.
 //! * [`standing`]: what they meet: sources that fail or are replaced, held jobs, shared limits.
 //! * [`looks`]: replicas that somebody changed, and sources that are other tables.
@@ -32,6 +34,7 @@
 
 mod access;
 mod approvals;
+mod audits;
 mod bounds;
 mod costs;
 mod counted;
@@ -50,6 +53,7 @@ mod owners;
 mod pages;
 mod planning;
 mod recovery;
+mod replicas;
 mod replications;
 mod services;
 mod standing;

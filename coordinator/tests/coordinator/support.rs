@@ -18,6 +18,7 @@ use deepclone_proto::status::from_status;
 use deepclone_proto::v1;
 use deepclone_proto::v1::dispatch_service_client::DispatchServiceClient;
 use deepclone_proto::v1::job_service_client::JobServiceClient;
+use deepclone_proto::v1::replica_service_client::ReplicaServiceClient;
 use deepclone_proto::v1::replication_service_client::ReplicationServiceClient;
 use deepclone_proto::v1::worker_service_client::WorkerServiceClient;
 use tempfile::TempDir;
@@ -120,6 +121,7 @@ pub(crate) struct Running {
     pub(crate) jobs: JobServiceClient<Channel>,
     pub(crate) workers: WorkerServiceClient<Channel>,
     pub(crate) replications: ReplicationServiceClient<Channel>,
+    pub(crate) replicas: ReplicaServiceClient<Channel>,
 }
 
 impl Running {
@@ -169,7 +171,8 @@ impl Running {
         let jobs = JobServiceClient::new(embedded.channel());
         let workers = WorkerServiceClient::new(embedded.channel());
         let replications = ReplicationServiceClient::new(embedded.channel());
-        Self { embedded, jobs, workers, replications }
+        let replicas = ReplicaServiceClient::new(embedded.channel());
+        Self { embedded, jobs, workers, replications, replicas }
     }
 
     pub(crate) async fn create(&mut self, spec: v1::CloneSpec) -> Result<v1::Job, Failure> {

@@ -42,13 +42,24 @@ impl ReplicationSpec {
             check_budget("budget", budget, &mut mistakes);
         }
         let bandwidth = bandwidth(&self.bandwidth, &zone, &mut mistakes);
+        let audit = schedule::audit(self.audit.as_ref(), &zone, &mut mistakes);
+        let vacuum = schedule::vacuum(self.vacuum.as_ref(), &zone, &mut mistakes);
         let jobs = 1..=JOBS_AT_ONCE_MAX;
         mistakes.add_if(!jobs.contains(&self.jobs_at_once), "jobs_at_once", between(&jobs));
         if let (Some(trigger), true) = (trigger, mistakes.is_empty()) {
             schedule::refuse_impossible(self, &trigger, &windows, now, &mut mistakes);
             if mistakes.is_empty() {
                 let spec = self.clone();
-                return Ok(CheckedReplication { spec, tables, zone, trigger, windows, bandwidth });
+                return Ok(CheckedReplication {
+                    spec,
+                    tables,
+                    zone,
+                    trigger,
+                    windows,
+                    bandwidth,
+                    audit,
+                    vacuum,
+                });
             }
         }
         Err(mistakes.into_errors())

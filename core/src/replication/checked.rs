@@ -20,6 +20,9 @@ pub struct CheckedReplication {
     pub trigger: ReplicationTrigger,
     pub windows: Windows,
     pub bandwidth: BandwidthTimetable,
+    /// When the replicas are audited, and when they are vacuumed.
+    pub audit: Option<Schedule>,
+    pub vacuum: Option<Schedule>,
 }
 
 /// What makes a replication due.

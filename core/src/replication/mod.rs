@@ -31,9 +31,9 @@ pub use selection::TableSelection;
 pub use set::check_set;
 pub use shared_budget::{BudgetScope, SharedBudget, SharedBudgetSpec, check_budgets};
 pub use spec::{
-    BandwidthSpec, BudgetSpec, CLOSE_GRACE_DEFAULT, CloneOptions, DAYS_DEFAULT, DueSpec,
+    AuditSpec, BandwidthSpec, BudgetSpec, CLOSE_GRACE_DEFAULT, CloneOptions, DAYS_DEFAULT, DueSpec,
     FROM_DEFAULT, JOBS_AT_ONCE_DEFAULT, MaxLag, MissedPolicy, OverlapPolicy, POLL_MAX_DEFAULT,
     POLL_MIN_DEFAULT, ReplicationSpec, ResumePolicy, ScheduleSpec, TIME_ZONE_DEFAULT, TO_DEFAULT,
-    WindowSpec,
+    VacuumSpec, WindowSpec,
 };
 pub use words::{AtLimitWord, Word, WordError};

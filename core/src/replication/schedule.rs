@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use super::checked::ReplicationTrigger;
 use super::error::Mistakes;
-use super::spec::{DueSpec, MaxLag, ReplicationSpec, ScheduleSpec};
+use super::spec::{AuditSpec, DueSpec, MaxLag, ReplicationSpec, ScheduleSpec, VacuumSpec};
 use crate::calendar::days::Days;
 use crate::calendar::feasible;
 use crate::calendar::schedule::{INTERVAL_MIN, Schedule, ScheduleError};
 use crate::calendar::windows::Windows;
 use crate::calendar::zone::Zone;
-use crate::limits::{POLL_MAX, POLL_MIN, SCHEDULE_TIMES_MAX};
+use crate::limits::{POLL_MAX, POLL_MIN, SAMPLE_MILLIONTHS_MAX, SCHEDULE_TIMES_MAX};
 use crate::unix_time::UnixTime;
 
 /// Returns what makes the replication due; `None` when it has a mistake.
@@ -34,6 +34,47 @@ pub(super) fn trigger(
     let spread = spec.spread.unwrap_or(Duration::ZERO);
     let schedule = mistakes.take("schedule.spread", schedule?.with_spread(spread));
     schedule.map(ReplicationTrigger::Slots)
+}
+
+/// Returns when the replicas are audited; `None` when that is not wanted, or has a mistake.
+pub(super) fn audit(
+    spec: Option<&AuditSpec>,
+    zone: &Zone,
+    mistakes: &mut Mistakes,
+) -> Option<Schedule> {
+    let spec = spec?;
+    let why = "it is more than all: write at most 100%";
+    mistakes.add_if(spec.sample_millionths > SAMPLE_MILLIONTHS_MAX, "audit.sample", why);
+    slots("audit", &spec.schedule, zone, mistakes)
+}
+
+/// Returns when the replicas are vacuumed; `None` when that is not wanted, or has a mistake.
+pub(super) fn vacuum(
+    spec: Option<&VacuumSpec>,
+    zone: &Zone,
+    mistakes: &mut Mistakes,
+) -> Option<Schedule> {
+    slots("vacuum", &spec?.schedule, zone, mistakes)
+}
+
+/// Returns the schedule of a part that has slots.
+fn slots(
+    part: &'static str,
+    spec: &ScheduleSpec,
+    zone: &Zone,
+    mistakes: &mut Mistakes,
+) -> Option<Schedule> {
+    let mut own = Mistakes::default();
+    let schedule = match trigger(spec, zone, &mut own) {
+        Some(ReplicationTrigger::Slots(schedule)) => Some(schedule),
+        Some(ReplicationTrigger::Commits { .. }) => {
+            own.add("schedule.on_commit", "it has no slots: write every, at or cron");
+            None
+        }
+        None => None,
+    };
+    mistakes.extend_below(part, own);
+    schedule
 }
 
 /// Each time is checked by itself, so that two wrong ones are two mistakes.

@@ -69,6 +69,30 @@ pub struct ReplicationSpec {
     pub priority: i32,
     /// Tables that are copied at once.
     pub jobs_at_once: u32,
+    /// `None`: the replicas are not audited.
+    pub audit: Option<AuditSpec>,
+    /// `None`: nothing is deleted from the replicas.
+    pub vacuum: Option<VacuumSpec>,
+}
+
+/// When the replicas are compared with what their syncs recorded, and how deep.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditSpec {
+    pub schedule: ScheduleSpec,
+    /// The share of the bytes whose digests are compared, in millionths; 0 for none.
+    pub sample_millionths: u32,
+    /// Whether an independent reader opens the replicas, too.
+    pub proof_of_use: bool,
+}
+
+/// When what no reader needs is deleted from the replicas.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VacuumSpec {
+    pub schedule: ScheduleSpec,
+    /// How long versions are kept, where that is longer than the table's own retention.
+    pub retention: Option<Duration>,
+    /// Whether old files of the log are deleted, too.
+    pub with_log: bool,
 }
 
 /// How each table is copied: fields of a [`CloneSpec`](crate::spec::CloneSpec).

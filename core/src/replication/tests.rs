@@ -1,6 +1,7 @@
 //! Declarations, and every mistake that is found in them.
 
 mod set;
+mod upkeep;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -67,6 +68,8 @@ fn spec() -> ReplicationSpec {
         ask_above_bytes: Some(500_000_000_000),
         priority: 10,
         jobs_at_once: 4,
+        audit: None,
+        vacuum: None,
     }
 }
 

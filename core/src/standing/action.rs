@@ -1,6 +1,7 @@
 //! Everything that the scheduler of standing replications can ask for: a closed vocabulary.
 
 use super::fact::StandingFact;
+use super::upkeep::UpkeepKind;
 use super::violation::StandingViolation;
 use crate::budget::{BudgetKey, HoldCause};
 use crate::ids::{JobId, ReplicationId, TableNumber};
@@ -37,6 +38,8 @@ pub enum StandingAction {
     SlowTo { job: JobId, rate: Option<u64> },
     /// Tells the owner of a budget that the job goes on past its limit.
     Alert { job: JobId, budget: BudgetKey, cause: HoldCause },
+    /// Audits or vacuums the replica of a table. Ends in `UpkeepEnded`.
+    Upkeep { replication: ReplicationId, table: TableNumber, kind: UpkeepKind },
     /// Logs that a rule of the scheduler does not hold.
     Violated(StandingViolation),
 }

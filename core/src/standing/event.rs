@@ -1,6 +1,9 @@
 //! Everything that can happen to standing replications: a closed vocabulary.
 
+use std::collections::BTreeSet;
+
 use super::order::Order;
+use super::upkeep::{UpkeepKind, UpkeepOutcome};
 use crate::budget::Cost;
 use crate::ids::{JobId, ReplicationId, TableNumber};
 use crate::unix_time::UnixTime;
@@ -33,6 +36,15 @@ pub enum StandingEvent {
     JobSent { job: JobId, total: Cost },
     /// A job is over.
     JobEnded { job: JobId, outcome: JobOutcome },
+    /// These tables of a replication have a replica, and no others do.
+    Replicas { replication: ReplicationId, tables: BTreeSet<TableNumber> },
+    /// The end of [`StandingAction::Upkeep`](super::StandingAction::Upkeep).
+    UpkeepEnded {
+        replication: ReplicationId,
+        table: TableNumber,
+        kind: UpkeepKind,
+        outcome: UpkeepOutcome,
+    },
     /// The time of [`Standing::next_deadline`](super::Standing::next_deadline) has come, or a
     /// minute is over.
     Woken,

@@ -22,6 +22,11 @@ impl Standing {
             found.extend(what.map(|what| StandingViolation { replication: *id, what }));
             jobs += replication.round.as_ref().map_or(0, |round| round.jobs().count());
         }
+        if !self.chores.is_consistent(self.limits.upkeep_at_once_max) {
+            let what = "S8: each audit and vacuum is waited for, due or under way, few at once";
+            let first = self.replications.keys().next().copied();
+            found.extend(first.map(|replication| StandingViolation { replication, what }));
+        }
         if jobs != self.jobs.len() {
             let what = "S4: each job that was submitted is of one table of an open round";
             let of_job = self.jobs.values().map(|(replication, _)| *replication).next();

@@ -26,6 +26,8 @@
 //! * Every probe and every poll ends in one event, in bounded time. After a restart it does those
 //!   that [`Standing::recover`] asks for, and no older ones.
 //! * A job is submitted under its id once, however often the scheduler asks.
+//! * Upkeep that it begins ends in one event. After a restart it does none of before: what was
+//!   under way is asked for again. It tells which tables have a replica, after a restart at first.
 //! * Budgets are shared by their keys: an order that names one has it as all others do.
 //!
 //! The files, each after those that it uses:
@@ -34,6 +36,7 @@
 //! * `job`, `round`, `replication`, `context`, `state`: the state, and what a step may use of it.
 //! * `slots`, `polls`: what makes a round wanted.
 //! * `rounds`, `holds`: what a round does next; `budgets`: what its jobs may cost.
+//! * `upkeep`: when an audit or a vacuum of a replica is due; `chores`: which of them run.
 //! * `wake`: when a replication must be looked at again.
 //! * `turns`: whose round begins next.
 //! * `invariants`: what must hold after every step.
@@ -42,6 +45,7 @@
 
 mod action;
 mod budgets;
+mod chores;
 mod coming;
 mod context;
 mod event;
@@ -63,11 +67,13 @@ mod step;
 #[cfg(test)]
 mod tests;
 mod turns;
+mod upkeep;
 mod view;
 mod violation;
 mod wake;
 
 pub use action::{HoldReason, StandingAction};
+pub use chores::UpkeepView;
 pub use coming::{ComingSlot, SlotFate};
 pub use event::{JobOutcome, ProbeResult, StandingEvent};
 pub use fact::StandingFact;
@@ -79,5 +85,6 @@ pub use record::{
 };
 pub use recover::StoredReplication;
 pub use state::Standing;
+pub use upkeep::{UpkeepKind, UpkeepOutcome, UpkeepRecord};
 pub use view::{StandingRound, StandingState, StandingView};
 pub use violation::StandingViolation;

@@ -1,8 +1,11 @@
 //! What a replication wants, as the scheduler sees it: times and numbers, no table.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::upkeep::UpkeepKind;
 use crate::budget::MonthBudget;
+use crate::calendar::schedule::Schedule;
 use crate::calendar::windows::Windows;
 use crate::replication::{MissedPolicy, OverlapPolicy, ReplicationTrigger, ResumePolicy};
 
@@ -26,6 +29,8 @@ pub struct Order {
     pub pair: u64,
     /// All those under which its jobs fall.
     pub budgets: Vec<MonthBudget>,
+    /// When the replicas are audited, and when they are vacuumed.
+    pub upkeep: BTreeMap<UpkeepKind, Schedule>,
 }
 
 impl Order {

@@ -6,6 +6,7 @@ use super::order::Order;
 use super::record::{ReplicationRecord, TableRecord};
 use super::replication::Replication;
 use super::state::Standing;
+use super::upkeep::{UpkeepKind, UpkeepRecord};
 use crate::budget::{BudgetEntry, BudgetLedger};
 use crate::ids::{JobId, ReplicationId, TableNumber};
 use crate::unix_time::UnixTime;
@@ -18,6 +19,8 @@ pub struct StoredReplication {
     pub record: ReplicationRecord,
     /// Those of the round under way. Others are not needed.
     pub tables: Vec<(TableNumber, TableRecord)>,
+    /// Those of its replicas.
+    pub upkeep: Vec<((TableNumber, UpkeepKind), UpkeepRecord)>,
 }
 
 impl Standing {
@@ -33,7 +36,7 @@ impl Standing {
     ) -> Self {
         let mut standing = Self::new(limits, now);
         standing.ledger = BudgetLedger::recover(entries);
-        for StoredReplication { replication: id, order, record, tables } in stored {
+        for StoredReplication { replication: id, order, record, tables, upkeep } in stored {
             let mut replication = Replication::with_record(order, record.clone(), now);
             replication.recorded = Some(record);
             standing.replications.insert(id, replication);
@@ -42,6 +45,7 @@ impl Standing {
                 replication.recover_round(tables, &mut context);
             }
             standing.settle(id, actions);
+            standing.recover_chores(id, upkeep);
         }
         let is_over = |job: &JobId| !standing.jobs.contains_key(job);
         let over: Vec<JobId> = standing.ledger.jobs().filter(is_over).collect();

@@ -6,8 +6,9 @@ use super::action::StandingAction;
 use super::context::{JobPlaces, StepContext};
 use super::limits::StandingLimits;
 use super::replication::Replication;
+use super::upkeep::{Upkeep, UpkeepKind};
 use crate::budget::BudgetLedger;
-use crate::ids::ReplicationId;
+use crate::ids::{ReplicationId, TableNumber};
 use crate::limits::STANDING_SLEEP_MAX;
 use crate::unix_time::UnixTime;
 
@@ -28,6 +29,22 @@ pub struct Standing {
     pub(super) ready: BTreeSet<ReplicationId>,
     /// Those that the step looked at.
     pub(super) touched: BTreeSet<ReplicationId>,
+    pub(super) chores: Chores,
+}
+
+/// One kind of upkeep of one table.
+pub(super) type ChoreKey = (ReplicationId, TableNumber, UpkeepKind);
+
+/// The upkeep of all replicas.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Chores {
+    pub(super) all: BTreeMap<ChoreKey, Upkeep>,
+    /// When each that does not wait for anything else starts.
+    pub(super) wakes: BTreeSet<(UnixTime, ChoreKey)>,
+    /// Those that are due, since when, and wait for a place or for a sync of their table.
+    pub(super) due: BTreeSet<(UnixTime, ChoreKey)>,
+    /// Those under way, also of tables that are not wanted any more.
+    pub(super) running: BTreeSet<ChoreKey>,
 }
 
 impl Standing {
@@ -44,6 +61,7 @@ impl Standing {
             wakes: BTreeSet::new(),
             ready: BTreeSet::new(),
             touched: BTreeSet::new(),
+            chores: Chores::default(),
         }
     }
 
@@ -52,8 +70,10 @@ impl Standing {
     #[must_use]
     pub fn next_deadline(&self) -> Option<UnixTime> {
         let latest = self.now.after(STANDING_SLEEP_MAX);
-        let first = self.wakes.first().map(|(at, _)| (*at).min(latest));
-        first.or_else(|| (!self.replications.is_empty()).then_some(latest))
+        let rounds = self.wakes.first().map(|(at, _)| *at);
+        let chores = self.chores.wakes.first().map(|(at, _)| *at);
+        let first = rounds.into_iter().chain(chores).min();
+        first.map(|at| at.min(latest)).or_else(|| (!self.replications.is_empty()).then_some(latest))
     }
 
     /// All replications, retired ones too.

@@ -32,6 +32,7 @@ impl Standing {
             }
         }
         self.take_turns(actions);
+        self.take_chores(actions);
         for id in std::mem::take(&mut self.touched) {
             self.set_wake(id);
             self.record_changes(id, actions);
@@ -53,6 +54,7 @@ impl Standing {
         for id in due {
             self.settle(id, actions);
         }
+        self.chores_come_due(is_set_back);
     }
 
     /// Does for one replication whatever is due.
@@ -71,16 +73,27 @@ impl Standing {
 
     fn apply(&mut self, event: StandingEvent, actions: &mut Vec<StandingAction>) {
         match event {
+            StandingEvent::Replicas { replication, tables } => {
+                self.set_replicas(replication, &tables, actions);
+            }
+            StandingEvent::UpkeepEnded { replication, table, kind, outcome } => {
+                self.upkeep_ended((replication, table, kind), outcome, actions);
+            }
+            StandingEvent::Retired { replication } => {
+                self.apply_to(replication, event, actions);
+                self.settle(replication, actions);
+                self.follow_schedules(replication, actions);
+            }
             StandingEvent::Applied { replication, order } => {
                 self.apply_order(replication, *order, actions);
+                self.follow_schedules(replication, actions);
             }
             StandingEvent::Woken => {}
             StandingEvent::JobPlanned { job, .. } | StandingEvent::JobSent { job, .. } => {
                 self.apply_to_job(job, &event, actions);
             }
             StandingEvent::JobEnded { job, outcome } => self.job_ended(job, outcome, actions),
-            StandingEvent::Retired { replication: id }
-            | StandingEvent::Paused { replication: id, .. }
+            StandingEvent::Paused { replication: id, .. }
             | StandingEvent::Resumed { replication: id }
             | StandingEvent::RunRequested { replication: id }
             | StandingEvent::SourceChanged { replication: id }
@@ -127,6 +140,8 @@ impl Standing {
             | StandingEvent::JobPlanned { .. }
             | StandingEvent::JobSent { .. }
             | StandingEvent::JobEnded { .. }
+            | StandingEvent::Replicas { .. }
+            | StandingEvent::UpkeepEnded { .. }
             | StandingEvent::Woken => {}
         }
     }

@@ -6,7 +6,8 @@ use deepclone_core::budget::{BudgetEntry, BudgetKey};
 use deepclone_core::calendar::zone::Month;
 use deepclone_core::ids::{JobId, ReplicationId, TableNumber};
 use deepclone_core::standing::{
-    Order, ReplicationRecord, StandingFact, StoredReplication, TableRecord,
+    Order, ReplicationRecord, StandingFact, StoredReplication, TableRecord, UpkeepKind,
+    UpkeepRecord,
 };
 
 #[derive(Clone, Debug, Default)]
@@ -14,6 +15,7 @@ pub(crate) struct Database {
     pub(crate) orders: BTreeMap<ReplicationId, Order>,
     pub(crate) records: BTreeMap<ReplicationId, ReplicationRecord>,
     tables: BTreeMap<(ReplicationId, u64), BTreeMap<TableNumber, TableRecord>>,
+    pub(crate) upkeep: BTreeMap<(ReplicationId, TableNumber, UpkeepKind), UpkeepRecord>,
     entries: BTreeMap<(BudgetKey, Month, JobId), BudgetEntry>,
 }
 
@@ -34,6 +36,13 @@ impl Database {
             StandingFact::RoundEnded { replication, round } => {
                 self.tables.remove(&(*replication, round.number));
             }
+            StandingFact::Upkeep { replication, table, kind, record } => {
+                let key = (*replication, *table, *kind);
+                match record {
+                    Some(record) => self.upkeep.insert(key, *record),
+                    None => self.upkeep.remove(&key),
+                };
+            }
             StandingFact::RoundBegan { .. } | StandingFact::Skipped { .. } => {}
         }
     }
@@ -47,6 +56,12 @@ impl Database {
                 order: self.orders[id].clone(),
                 record: record.clone(),
                 tables: tables.into_iter().collect(),
+                upkeep: self
+                    .upkeep
+                    .iter()
+                    .filter(|((of, ..), _)| of == id)
+                    .map(|((_, table, kind), record)| ((*table, *kind), *record))
+                    .collect(),
             }
         };
         self.records.iter().map(stored).collect()

@@ -121,11 +121,14 @@ impl World {
             let (id, table, version) = (found.replication, found.table, found.version);
             if found.outcome == JobOutcome::Done {
                 let model = self.models.get_mut(&id).unwrap();
-                let replica = &mut model.tables.get_mut(&table).unwrap().replica;
-                *replica = version.max(*replica);
+                let table = model.tables.get_mut(&table).unwrap();
+                table.replica = version.max(table.replica);
+                table.has_replica = true;
             }
         }
+        let id = found.replication;
         self.tell(job);
+        self.tell_replicas(id);
         self.go_on(job);
     }
 

@@ -2,7 +2,8 @@
 //! set, with a model of the driver and of the people who pause and change them.
 //!
 //! A seed decides everything. To look at one seed, set `DEEPCLONE_SEED`. The checkers are `rounds`,
-//! `slots`, `money` and `alive`; the scheduler's own invariants are recounted now and then.
+//! `slots`, `money`, `keeping` and `alive`; the scheduler's own invariants are recounted now and
+//! then.
 
 #![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
 #![expect(clippy::expect_used, reason = "a wrong setting ends the test")]
@@ -12,6 +13,7 @@
 mod alive;
 mod database;
 mod jobs;
+mod keeping;
 mod model;
 mod money;
 mod orders;
@@ -58,6 +60,7 @@ fn run(kind: Kind, seed: u64) -> World {
     world.run();
     slots::at_the_end(&world);
     alive::at_the_end(&world);
+    keeping::at_the_end(&world);
     world
 }
 

@@ -1,5 +1,6 @@
 //! The replications of a seed.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use deepclone_core::budget::{AtLimit, BudgetAmount, BudgetKey, MonthBudget};
@@ -8,13 +9,14 @@ use deepclone_core::calendar::window::{Window, WindowKind};
 use deepclone_core::calendar::windows::Windows;
 use deepclone_core::calendar::zone::Zone;
 use deepclone_core::replication::{MissedPolicy, OverlapPolicy, ReplicationTrigger, ResumePolicy};
-use deepclone_core::standing::Order;
+use deepclone_core::standing::{Order, UpkeepKind};
 
 use crate::random::Random;
 use crate::scenario::Kind;
 
 const ZONES: [&str; 5] =
     ["Europe/Berlin", "America/New_York", "UTC", "Australia/Lord_Howe", "Asia/Kathmandu"];
+pub(crate) const AUDITED_EACH: Duration = Duration::from_secs(6 * 60 * 60);
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// The order of a number. Those of one seed differ.
@@ -31,7 +33,18 @@ pub(crate) fn order(kind: Kind, number: u64, random: &mut Random) -> Order {
         jobs_at_once: random.one_of(&[1, 2, 4]),
         pair: random.within(0..12),
         budgets: budgets(number, random),
+        upkeep: upkeep(number),
     }
+}
+
+/// What a tenth of the replications has; it draws nothing, so that all else stays as it was.
+fn upkeep(number: u64) -> BTreeMap<UpkeepKind, Schedule> {
+    if !number.is_multiple_of(10) {
+        return BTreeMap::new();
+    }
+    let audit = Schedule::every(AUDITED_EACH).unwrap().with_spread(MINUTE * 30).unwrap();
+    let vacuum = Schedule::at(&["02:30"], "daily".parse().unwrap(), Zone::UTC).unwrap();
+    [(UpkeepKind::Audit, audit), (UpkeepKind::Vacuum, vacuum)].into()
 }
 
 /// How long it is from slot to slot, if that is always the same.

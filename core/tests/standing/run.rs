@@ -63,7 +63,8 @@ impl World {
                 self.answer(id, round, failures);
             }
             Occurrence::Tells(life, job) if life == self.life => self.tell_all(job),
-            Occurrence::Answers(..) | Occurrence::Tells(..) => {}
+            Occurrence::IsKept(life, chore) if life == self.life => self.is_kept(chore),
+            Occurrence::Answers(..) | Occurrence::Tells(..) | Occurrence::IsKept(..) => {}
             Occurrence::JobIsPlanned(job) => self.job_is_planned(job),
             Occurrence::JobMoves(job) => self.job_moves(job),
             Occurrence::Commits(replication, table) => {

@@ -1,11 +1,11 @@
 //! What the checkers remember of what happened.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use deepclone_core::budget::BudgetKey;
 use deepclone_core::calendar::zone::Month;
 use deepclone_core::ids::{JobId, ReplicationId, TableNumber};
-use deepclone_core::standing::{RoundCause, RoundOutcome};
+use deepclone_core::standing::{RoundCause, RoundOutcome, UpkeepKind};
 use deepclone_core::unix_time::UnixTime;
 
 #[derive(Default)]
@@ -45,6 +45,17 @@ impl Slots {
             self.newest.clear();
         }
     }
+}
+
+/// One kind of upkeep of one table.
+pub(crate) type Chore = (ReplicationId, TableNumber, UpkeepKind);
+
+#[derive(Default)]
+pub(crate) struct Keeping {
+    pub(crate) running: BTreeSet<Chore>,
+    /// How often each ended well, and when that was last.
+    pub(crate) done: BTreeMap<Chore, (u64, u64)>,
+    pub(crate) failed: u64,
 }
 
 #[derive(Default)]

@@ -19,7 +19,10 @@ pub(crate) fn note(world: &mut World, fact: &StandingFact) {
         StandingFact::Skipped { replication, slots, .. } => {
             (*replication, (slots.newest, slots.count))
         }
-        StandingFact::RoundEnded { .. } | StandingFact::Table { .. } | StandingFact::Budget(_) => {
+        StandingFact::RoundEnded { .. }
+        | StandingFact::Table { .. }
+        | StandingFact::Upkeep { .. }
+        | StandingFact::Budget(_) => {
             return;
         }
     };

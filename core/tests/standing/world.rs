@@ -11,7 +11,7 @@ use crate::model::{Act, Job};
 use crate::orders;
 use crate::random::Random;
 use crate::scenario::{self, Faults, Kind, REPLICATIONS};
-use crate::seen::{Alive, Money, Rounds, Slots};
+use crate::seen::{Alive, Chore, Keeping, Money, Rounds, Slots};
 
 pub(crate) struct World {
     pub(crate) kind: Kind,
@@ -41,6 +41,7 @@ pub(crate) struct World {
     pub(crate) slots: Slots,
     pub(crate) money: Money,
     pub(crate) alive: Alive,
+    pub(crate) keeping: Keeping,
 }
 
 /// A replication as its people see it.
@@ -55,6 +56,7 @@ pub(crate) struct Model {
 pub(crate) struct TableModel {
     pub(crate) source: u64,
     pub(crate) replica: u64,
+    pub(crate) has_replica: bool,
 }
 
 /// Something that comes at some time.
@@ -71,6 +73,8 @@ pub(crate) enum Occurrence {
     PersonActs(ReplicationId, Act),
     ClockIsSet(i64),
     Starts,
+    /// An audit or a vacuum ends.
+    IsKept(u64, Chore),
 }
 
 impl World {
@@ -101,6 +105,7 @@ impl World {
             slots: Slots::default(),
             money: Money::default(),
             alive: Alive::default(),
+            keeping: Keeping::default(),
         };
         for number in 0..REPLICATIONS {
             let order = orders::order(kind, number, &mut random);
@@ -163,7 +168,11 @@ impl World {
         let standing = Standing::recover(limits, self.wall(), stored, entries, &mut actions);
         self.standing = Some(standing);
         self.alive.clock_is_set(self.now);
+        self.keeping.running.clear();
         self.perform(actions);
+        for id in self.models.keys().copied().collect::<Vec<_>>() {
+            self.tell_replicas(id);
+        }
     }
 
     /// Makes facts durable, then does the rest; unless it dies at some point of that.
@@ -210,6 +219,9 @@ impl World {
             StandingAction::Hold { job, .. } => self.hold(job, true),
             StandingAction::Release { job } => self.hold(job, false),
             StandingAction::Recall { job } => assert!(self.jobs[&job].is_held, "recalled: {job}"),
+            StandingAction::Upkeep { replication, table, kind } => {
+                self.keep((replication, table, kind));
+            }
             StandingAction::SlowTo { .. } | StandingAction::Alert { .. } => {}
             StandingAction::Violated(violation) => panic!("{violation:?}"),
         }

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::build::{Continuity, Extent, Replica, Request, Tables, change_set};
 use super::objects::Proven;
+use super::repair::SyncedRequest;
 use super::sync_plan::{SourceFigures, SyncPlan, UpToDate};
 use super::within::{Within, check_size, owner_after};
 use super::{cleaned, first, incremental, repair, since, up_to_date};
@@ -118,7 +119,11 @@ async fn plan_repair(
     if let Some(record) = record.as_ref().filter(|record| record.is_of(sync, within.claim)) {
         return Ok(up_to_date::published(record));
     }
-    let spec = repair::request(target, record.as_ref(), spec)?;
+    let synced = match &record {
+        Some(record) => Some(SyncedRequest::of_record(record, spec)),
+        None => repair::overwritten(target, spec).await?,
+    };
+    let spec = repair::request(target, synced.as_ref(), spec)?;
     let at_source = log::list(source, None).await;
     plan_whole(tables, (at_source, Ok(at_target)), &spec, sync, within).await
 }

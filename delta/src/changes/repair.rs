@@ -4,10 +4,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use deepclone_common::connections::Side;
 use deepclone_common::store::table::TableStore;
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
-use deepclone_core::spec::{CloneSpec, Repair, SourcePoint};
+use deepclone_core::spec::{CloneSpec, DivergencePolicy, Repair, SourcePoint};
 
 use super::build::{Replica, Tables};
 use super::up_to_date::{head_record, same_request};
@@ -16,8 +17,9 @@ use crate::error::DeltaError;
 use crate::log;
 use crate::names::Replicated;
 use crate::names::repaired::{self, ObjectRole};
-use crate::replica::{SyncRecord, hint};
-use crate::snapshot::Snapshot;
+use crate::replica::hint::{self, ReplicaHint};
+use crate::replica::{SyncRecord, last_sync};
+use crate::snapshot::{self, Snapshot};
 use crate::verify::{Damage, DamageKind, damage};
 
 /// Objects that a notice is written for; of more their number is told.
@@ -41,21 +43,21 @@ pub(super) struct Repairs {
 /// last sync had; TARGET_NOT_OURS when the last sync is not known.
 pub(super) fn request(
     target: &TableStore,
-    record: Option<&SyncRecord>,
+    synced: Option<&SyncedRequest>,
     spec: &CloneSpec,
 ) -> Result<CloneSpec, Failure> {
     let refused = |what: String| Failure::new(Reason::InvalidArgument, what);
-    let Some(record) = record else {
+    let Some(synced) = synced else {
         let message = format!(
-            "the newest commit of {} is not that of a sync: run clone first, with --on-divergence \
-             overwrite where another writer committed, then repair",
+            "the newest commit of {} is not that of a sync: repair with --on-divergence overwrite \
+             undoes what another writer committed",
             target.uri
         );
         return Err(Failure::new(Reason::TargetNotOurs, message));
     };
-    let version = record.body.source_version;
-    if !same_request(record, spec) {
-        let part = match &record.body.partition_filter {
+    let version = synced.source_version;
+    if !synced.is_same {
+        let part = match &synced.partition_filter {
             Some(filter) => format!("--where {filter:?}"),
             None => "no --where".to_owned(),
         };
@@ -75,6 +77,52 @@ pub(super) fn request(
         }
     }
     Ok(CloneSpec { source_point: SourcePoint::Version(version), ..spec.clone() })
+}
+
+/// What the last sync of a replica was asked for.
+#[derive(Debug)]
+pub(super) struct SyncedRequest {
+    source_version: u64,
+    partition_filter: Option<String>,
+    /// Whether the repair asks for the same.
+    is_same: bool,
+}
+
+impl SyncedRequest {
+    pub(super) fn of_record(record: &SyncRecord, spec: &CloneSpec) -> Self {
+        Self {
+            source_version: record.body.source_version,
+            partition_filter: record.body.partition_filter.clone(),
+            is_same: same_request(record, spec),
+        }
+    }
+
+    fn of_hint(hint: &ReplicaHint, spec: &CloneSpec) -> Self {
+        Self {
+            source_version: hint.source_version,
+            partition_filter: hint.partition_filter.clone(),
+            is_same: hint.partition_filter == spec.partition_filter,
+        }
+    }
+}
+
+/// Returns what the last sync of a replica was asked for that another writer committed to since,
+/// where the policy is to overwrite that. A log that lost its record is told by the hint beside it.
+///
+/// # Errors
+/// The replica cannot be read, or is not ours.
+pub(super) async fn overwritten(
+    target: &TableStore,
+    spec: &CloneSpec,
+) -> Result<Option<SyncedRequest>, DeltaError> {
+    if spec.divergence_policy != DivergencePolicy::Overwrite {
+        return Ok(None);
+    }
+    let replica = snapshot::read(target, &SourcePoint::Newest).await;
+    let replica = replica.map_err(|error| error.of(Side::Target))?;
+    let last = last_sync(target, &replica, spec.divergence_policy).await?;
+    let by_record = last.record.as_ref().map(|record| SyncedRequest::of_record(record, spec));
+    Ok(by_record.or_else(|| Some(SyncedRequest::of_hint(last.hint.as_ref()?, spec))))
 }
 
 /// Writes our hint beside the log again where it is lost, damaged, or of another sync than the

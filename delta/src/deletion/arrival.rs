@@ -1,12 +1,41 @@
 //! When a deletion arrived in a replica.
 
+use uuid::Uuid;
+
 use crate::history::SyncRecord;
+
+/// What a proof needs of a sync that a replica's log records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordedSync {
+    /// The version of the replica, and when it was committed in milliseconds since 1970.
+    pub version: u64,
+    pub timestamp_ms: i64,
+    /// The source's URI, without credentials, its version, and when that was committed.
+    pub source_uri: String,
+    pub source_version: u64,
+    pub source_commit_ms: i64,
+    /// The id of the job.
+    pub sync_id: Uuid,
+}
+
+impl From<&SyncRecord> for RecordedSync {
+    fn from(record: &SyncRecord) -> Self {
+        Self {
+            version: record.version,
+            timestamp_ms: record.timestamp_ms,
+            source_uri: record.source_uri.clone(),
+            source_version: record.body.source_version,
+            source_commit_ms: record.body.source_commit_time,
+            sync_id: record.body.sync_id,
+        }
+    }
+}
 
 /// The first version of a replica that holds what its source deleted up to a date.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeletionArrival {
     /// The sync that brought it.
-    pub record: SyncRecord,
+    pub record: RecordedSync,
     /// False when an earlier version may have held it: the log records no older sync any more.
     pub is_first: bool,
 }
@@ -36,7 +65,7 @@ impl HeldFrom {
 pub fn arrival(records: &[SyncRecord], held: HeldFrom) -> Option<DeletionArrival> {
     let holds = |record: &&SyncRecord| held.has(record);
     let count = records.iter().take_while(holds).count();
-    let record = records[..count].last()?.clone();
+    let record = RecordedSync::from(records[..count].last()?);
     // Version 0 is the first of all.
     let is_first = count < records.len() || record.version == 0;
     Some(DeletionArrival { record, is_first })

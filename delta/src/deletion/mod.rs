@@ -19,7 +19,7 @@ use deepclone_core::spec::SourcePoint;
 use object_store::ObjectMeta;
 
 use crate::error::DeltaError;
-use crate::history::{self, SyncRecord};
+use crate::history;
 use crate::io;
 use crate::properties::Maintenance;
 use crate::replica::{LastSync, refuse_other_source};
@@ -29,7 +29,7 @@ use crate::vacuum::{
     KeptBecause, ListedObject, ObjectFate, Referenced, VacuumRules, is_temporary, nested_table,
 };
 
-pub use arrival::{DeletionArrival, HeldFrom, arrival};
+pub use arrival::{DeletionArrival, HeldFrom, RecordedSync, arrival};
 pub use report::{DeletionProof, DeletionVerdict, HiddenRows, KeysLeft, ReadableBefore};
 
 /// Looks for what is left in the replica `target` of what its source deleted up to `before_ms`. The
@@ -85,7 +85,7 @@ async fn judge(
     let records = history::history(target).await?;
     let mut proof = DeletionProof {
         version: found.state.snapshot.version,
-        newest: records.first().cloned(),
+        newest: records.first().map(RecordedSync::from),
         notices: found.last.notices.clone(),
         is_diverged: found.last.diverged,
         ..DeletionProof::default()
@@ -127,7 +127,7 @@ async fn left(
     target: &TableStore,
     found: &FoundReplica,
     shown: &[ListedObject],
-    arrived: &SyncRecord,
+    arrived: &RecordedSync,
     now_ms: i64,
     proof: &mut DeletionProof,
 ) -> Result<NamedSince, DeltaError> {
@@ -163,7 +163,7 @@ async fn left(
 async fn hidden(
     target: &TableStore,
     head: &Snapshot,
-    arrived: &SyncRecord,
+    arrived: &RecordedSync,
     shown: &[ListedObject],
     proof: &mut DeletionProof,
 ) -> Result<(), DeltaError> {

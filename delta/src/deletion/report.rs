@@ -2,9 +2,8 @@
 
 use std::ops::Bound;
 
-use super::arrival::DeletionArrival;
+use super::arrival::{DeletionArrival, RecordedSync};
 use crate::file_key::FileKey;
-use crate::history::SyncRecord;
 use crate::snapshot::Snapshot;
 use crate::vacuum::ListedObject;
 
@@ -17,7 +16,7 @@ pub struct DeletionProof {
     /// The replica's newest version.
     pub version: u64,
     /// The newest sync that the log records.
-    pub newest: Option<SyncRecord>,
+    pub newest: Option<RecordedSync>,
     /// `None` when no version is known to hold it.
     pub arrived: Option<DeletionArrival>,
     /// Objects of versions before, which no version since needs.

@@ -24,7 +24,7 @@ pub use entry::LedgerEntry;
 use file::LedgerFileWriter;
 
 /// The folder of all ledgers below the table's.
-const FOLDER: &str = "_deepclone/ledger";
+pub(crate) const FOLDER: &str = "_deepclone/ledger";
 /// The most rows of one file, which takes some tens of MiB while it is written.
 const ENTRIES_PER_FILE: usize = 250_000;
 

@@ -8,7 +8,7 @@ use super::record::SyncRecord;
 use crate::error::DeltaError;
 use crate::io;
 
-const REPLICA_HINT: &str = "_deepclone/replica.json";
+pub(crate) const REPLICA_HINT: &str = "_deepclone/replica.json";
 
 /// Whose replica this is, for a log that lost our markers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -14,10 +14,12 @@ use crate::snapshot::Snapshot;
 use crate::{dv, io};
 
 /// The objects that were checked.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct ObjectsSeen {
     pub(super) count: u64,
     pub(super) bytes: u64,
+    /// The length of every object below the table's folder.
+    pub(super) sizes: BTreeMap<String, u64>,
 }
 
 /// Compares the live keys, and the fields of shared ones.
@@ -108,13 +110,13 @@ pub(super) async fn objects(
             *known = least.max(*known);
         }
     }
-    let mut seen = ObjectsSeen { count: 0, bytes: 0 };
+    let (mut count, mut bytes) = (0, 0);
     for (path, (size, is_minimum)) in wanted {
-        seen.count += 1;
+        count += 1;
         let (kind, detail) = match sizes.get(&path) {
             None => (DifferenceKind::ObjectMissing, "not at the target".to_owned()),
             Some(there) if *there == size || (is_minimum && *there > size) => {
-                seen.bytes += there;
+                bytes += there;
                 continue;
             }
             Some(there) => {
@@ -125,5 +127,5 @@ pub(super) async fn objects(
         };
         found.push(Difference { kind, subject: path, detail });
     }
-    Ok(seen)
+    Ok(ObjectsSeen { count, bytes, sizes })
 }

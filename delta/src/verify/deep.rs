@@ -16,7 +16,7 @@ use crate::snapshot::Snapshot;
 use crate::{dv, io};
 
 /// Objects that are described or read at once.
-const OBJECTS_AT_ONCE_MAX: usize = 16;
+pub(super) const OBJECTS_AT_ONCE_MAX: usize = 16;
 
 /// Both sides, and how much was read of them so far.
 pub(super) struct Sides<'a> {
@@ -30,7 +30,7 @@ pub(super) struct Sides<'a> {
 }
 
 /// Lists the objects behind the live files, with their sizes; of deletion vectors the least one.
-fn sizes(uri: &str, snapshot: &Snapshot) -> Result<BTreeMap<String, u64>, DeltaError> {
+pub(super) fn sizes(uri: &str, snapshot: &Snapshot) -> Result<BTreeMap<String, u64>, DeltaError> {
     let mut sizes = BTreeMap::new();
     for (key, add) in &snapshot.files {
         sizes.insert(key.path.clone(), add.size);

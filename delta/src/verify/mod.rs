@@ -5,31 +5,41 @@
 //! that version with the same filter, and live keys, sizes, protocol and metadata are compared. The
 //! replica's newest checkpoint is read, and the target's objects are listed once to compare their
 //! sizes. Bytes are compared on demand. At last delta-rs reads the replica.
+//!
+//! An [`audit`] asks the replica alone, against what its syncs recorded.
 
-use deepclone_common::connections::Side;
 use deepclone_common::store::table::TableStore;
-use deepclone_core::failure::Failure;
-use deepclone_core::reason::Reason;
-use deepclone_core::spec::{DivergencePolicy, SourcePoint};
+use deepclone_core::spec::SourcePoint;
 
 use crate::error::DeltaError;
-use crate::names::replicated;
-use crate::replica::{last_sync, part, refuse_other_source};
 use crate::snapshot;
 
+mod audit;
 mod compare;
 mod damage;
 mod deep;
+mod ledgers;
 mod opinion;
+mod proof;
 mod report;
+mod restore;
+mod rows;
 mod sample;
+mod sides;
 mod start;
 mod verdict;
 
+pub use audit::{AuditOrder, audit};
 pub(crate) use damage::{Damage, DamageKind, damage};
-pub use report::{DeepReport, Difference, DifferenceKind, SecondOpinion, VerifyReport};
+pub use proof::PROOF_MILLIONTHS;
+pub use report::{
+    DeepReport, Difference, DifferenceKind, ProofFigures, SecondOpinion, UseProof, VerifyReport,
+};
+pub use restore::{LedgersRestored, lost_ledgers, restore_ledgers};
 pub use sample::Sample;
 pub use verdict::KeptVerdict;
+
+use sides::{BothSides, both_sides};
 
 /// How much `verify` compares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,18 +63,7 @@ pub async fn verify(
     target: &TableStore,
     depth: Depth,
 ) -> Result<VerifyReport, DeltaError> {
-    let replica = snapshot::read(target, &SourcePoint::Newest).await;
-    let replica = replica.map_err(|error| error.of(Side::Target))?;
-    let last = last_sync(target, &replica, DivergencePolicy::Overwrite).await?;
-    let wanted = snapshot::read(source, &SourcePoint::Version(last.source_version)).await;
-    let mut wanted = wanted.map_err(|error| error.of(Side::Source))?;
-    refuse_other_source(source, &wanted, &last).await?;
-    let predicate = part::of_last_sync(&last, None, &wanted).ok_or_else(|| unknown_part(target))?;
-    part::keep_matching(&mut wanted, predicate.as_ref())?;
-    let replicated = replicated(source, target, wanted.files)?;
-    let replicated = replicated.with_repaired(target, &replica)?;
-    wanted.files = replicated.files;
-
+    let BothSides { replica, last, wanted, sources } = both_sides(source, target).await?;
     let mut differences: Vec<Difference> = last
         .notices
         .iter()
@@ -82,7 +81,7 @@ pub async fn verify(
     let deep = match depth {
         Depth::Sizes => None,
         Depth::Bytes | Depth::Sample(_) => {
-            let sides = deep::Sides::new(source, target, &replicated.sources);
+            let sides = deep::Sides::new(source, target, &sources);
             let sample = match depth {
                 Depth::Sample(sample) => Some(sample),
                 Depth::Bytes | Depth::Sizes => None,
@@ -101,17 +100,23 @@ pub async fn verify(
         differences,
         second_opinion,
         deep,
+        proof: None,
     })
 }
 
-fn unknown_part(target: &TableStore) -> Failure {
-    Failure::new(
-        Reason::TargetDiverged,
-        format!(
-            "the replica {} holds a part of its source, and neither its log nor its \
-             _deepclone/replica.json says which any more: run clone again with the --where of \
-             the last sync, then verify",
-            target.uri
-        ),
-    )
+/// Adds to a report what an independent reader finds in the data that `sample` draws, of the
+/// version that the report is about.
+///
+/// # Errors
+/// The target cannot be read.
+pub async fn prove_use(
+    target: &TableStore,
+    sample: Sample,
+    report: &mut VerifyReport,
+) -> Result<(), DeltaError> {
+    let point = SourcePoint::Version(report.replica_version);
+    let replica = snapshot::read(target, &point).await?;
+    report.proof = Some(proof::prove(target, &replica, sample, &mut report.differences).await?);
+    report.differences.sort();
+    Ok(())
 }

@@ -14,8 +14,8 @@ pub(super) async fn judge(
     replica: &Snapshot,
     found: &mut Vec<Difference>,
 ) -> SecondOpinion {
-    let theirs = match second_opinion::live_paths(table, replica.version).await {
-        Ok(theirs) => theirs,
+    let theirs: BTreeSet<String> = match second_opinion::live_files(table, replica.version).await {
+        Ok(theirs) => theirs.into_iter().map(|file| file.path).collect(),
         Err(reason) => return SecondOpinion::Skipped { reason },
     };
     let ours: BTreeSet<String> = replica.files.keys().map(|key| key.path.clone()).collect();

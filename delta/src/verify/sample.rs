@@ -18,23 +18,29 @@ pub struct Sample {
 }
 
 impl Sample {
+    /// Returns the keys in the order in which they are drawn.
+    pub(super) fn order<'a>(self, keys: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+        let mut order: Vec<&str> = keys.collect();
+        order.sort_by_cached_key(|key| self.place(key));
+        order
+    }
+
+    fn place(self, key: &str) -> [u8; 32] {
+        Sha256::new().chain_update(self.seed.to_be_bytes()).chain_update(key).finalize().into()
+    }
+
     /// Draws from the objects, whose sizes in bytes are given; at least one, if there is any.
     pub(super) fn of(self, sizes: &BTreeMap<String, u64>) -> BTreeSet<String> {
         let total: u128 = sizes.values().map(|size| u128::from(*size)).sum();
         let wanted = total * u128::from(self.millionths) / WHOLE;
-        let place = |key: &String| -> [u8; 32] {
-            Sha256::new().chain_update(self.seed.to_be_bytes()).chain_update(key).finalize().into()
-        };
-        let mut order: Vec<(&String, &u64)> = sizes.iter().collect();
-        order.sort_by_cached_key(|(key, _)| place(key));
         let mut drawn = BTreeSet::new();
         let mut bytes = 0;
-        for (key, size) in order {
+        for key in self.order(sizes.keys().map(String::as_str)) {
             if bytes >= wanted && !drawn.is_empty() {
                 break;
             }
-            bytes += u128::from(*size);
-            drawn.insert(key.clone());
+            bytes += sizes.get(key).map_or(0, |size| u128::from(*size));
+            drawn.insert(key.to_owned());
         }
         drawn
     }

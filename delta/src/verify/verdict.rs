@@ -4,12 +4,14 @@
 use deepclone_common::store::table::TableStore;
 use serde::{Deserialize, Serialize};
 
-use super::report::VerifyReport;
+use super::report::{Difference, UseProof, VerifyReport};
 use super::sample::Sample;
 use crate::error::DeltaError;
 use crate::io;
 
 const VERDICT: &str = "_deepclone/verdict.json";
+/// Differences that are kept by name; of more their number is.
+const DIFFERENCES_KEPT: usize = 20;
 
 /// The verdict of the last look that was recorded. It is a note, never trusted for a sync.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +30,20 @@ pub struct KeptVerdict {
     /// The share of the bytes that was drawn, in millionths, and the seed; `None` for all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sample: Option<(u32, u64)>,
+    /// The first of the differences.
+    #[serde(default)]
+    pub found: Vec<Difference>,
+    /// Objects whose presence and length were looked at.
+    #[serde(default)]
+    pub objects: u64,
+    /// Bytes of objects that were read: at the target, and at the source.
+    #[serde(default)]
+    pub target_bytes_read: u64,
+    #[serde(default)]
+    pub source_bytes_read: u64,
+    /// What an independent reader found; `None` where it was not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<UseProof>,
 }
 
 impl KeptVerdict {
@@ -43,6 +59,11 @@ impl KeptVerdict {
             objects_compared: deep.objects,
             bytes_compared: deep.bytes,
             sample: deep.sample.map(|Sample { millionths, seed }| (millionths, seed)),
+            found: report.differences.iter().take(DIFFERENCES_KEPT).cloned().collect(),
+            objects: report.objects,
+            target_bytes_read: deep.target_bytes_read,
+            source_bytes_read: deep.source_bytes_read,
+            proof: report.proof.clone(),
         }
     }
 

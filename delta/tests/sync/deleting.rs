@@ -26,7 +26,7 @@ async fn a_deletion_is_followed_until_its_bytes_are_gone() {
     // The replica was paused while its source deleted.
     let found = proof(&aged, deleted_ms).await;
     assert_eq!((found.verdict(), found.readable), (DeletionVerdict::NotArrived, None));
-    assert_eq!(found.newest.unwrap().body.source_version, 0);
+    assert_eq!(found.newest.unwrap().source_version, 0);
 
     let arrived_ms = aged.sync(&source, &spec()).await;
     source.commit(&[add("d1"), remove("b1")]).await;

@@ -1,6 +1,7 @@
 //! Syncs over hand-written logs: what is copied, what the commit says, what is refused.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod auditing;
 mod beside_the_log;
 mod by_newer;
 mod change_feed;

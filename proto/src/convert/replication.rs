@@ -9,10 +9,10 @@ use deepclone_core::budget::AtLimit;
 use deepclone_core::calendar::window::WindowKind;
 use deepclone_core::money::Money;
 use deepclone_core::replication::{
-    BandwidthSpec, BudgetSpec, CLOSE_GRACE_DEFAULT, CloneOptions, DAYS_DEFAULT, DueSpec,
+    AuditSpec, BandwidthSpec, BudgetSpec, CLOSE_GRACE_DEFAULT, CloneOptions, DAYS_DEFAULT, DueSpec,
     FROM_DEFAULT, JOBS_AT_ONCE_DEFAULT, MaxLag, MissedPolicy, OverlapPolicy, POLL_MAX_DEFAULT,
     POLL_MIN_DEFAULT, ReplicationName, ReplicationSpec, ResumePolicy, ScheduleSpec,
-    TIME_ZONE_DEFAULT, TO_DEFAULT, WindowSpec,
+    TIME_ZONE_DEFAULT, TO_DEFAULT, VacuumSpec, WindowSpec,
 };
 
 use super::spec::{
@@ -51,6 +51,8 @@ impl From<&ReplicationSpec> for v1::ReplicationSpec {
             ask_above_bytes: spec.ask_above_bytes.map(signed),
             priority: spec.priority,
             jobs_at_once: Some(i32::try_from(spec.jobs_at_once).unwrap_or(i32::MAX)),
+            audit: spec.audit.as_ref().map(audit_to_wire),
+            vacuum: spec.vacuum.as_ref().map(vacuum_to_wire),
         }
     }
 }
@@ -96,6 +98,8 @@ impl TryFrom<v1::ReplicationSpec> for ReplicationSpec {
             ask_above_bytes: ask_above.transpose()?,
             priority: spec.priority,
             jobs_at_once: jobs.transpose()?.unwrap_or(JOBS_AT_ONCE_DEFAULT),
+            audit: spec.audit.map(audit_from_wire).transpose()?,
+            vacuum: spec.vacuum.map(vacuum_from_wire).transpose()?,
         })
     }
 }
@@ -155,6 +159,49 @@ fn schedule_from_wire(schedule: wire::Schedule) -> Result<ScheduleSpec, WireErro
         },
     };
     Ok(ScheduleSpec { due, spread: optional(schedule.spread, "spec.schedule.spread")? })
+}
+
+fn audit_to_wire(audit: &AuditSpec) -> wire::Audit {
+    wire::Audit {
+        schedule: Some(schedule_to_wire(&audit.schedule)),
+        sample_millionths: i32::try_from(audit.sample_millionths).unwrap_or(i32::MAX),
+        proof_of_use: audit.proof_of_use,
+    }
+}
+
+fn audit_from_wire(audit: wire::Audit) -> Result<AuditSpec, WireError> {
+    let sample_millionths = u32::try_from(audit.sample_millionths)
+        .map_err(|_| negative("spec.audit.sample_millionths", audit.sample_millionths.into()))?;
+    Ok(AuditSpec {
+        schedule: schedule_of(audit.schedule, "spec.audit.schedule")?,
+        sample_millionths,
+        proof_of_use: audit.proof_of_use,
+    })
+}
+
+fn vacuum_to_wire(vacuum: &VacuumSpec) -> wire::Vacuum {
+    wire::Vacuum {
+        schedule: Some(schedule_to_wire(&vacuum.schedule)),
+        retention: vacuum.retention.map(duration_to_wire),
+        with_log: vacuum.with_log,
+    }
+}
+
+fn vacuum_from_wire(vacuum: wire::Vacuum) -> Result<VacuumSpec, WireError> {
+    Ok(VacuumSpec {
+        schedule: schedule_of(vacuum.schedule, "spec.vacuum.schedule")?,
+        retention: optional(vacuum.retention, "spec.vacuum.retention")?,
+        with_log: vacuum.with_log,
+    })
+}
+
+/// Returns the schedule of a part, whose mistakes are told by its own field.
+fn schedule_of(
+    schedule: Option<wire::Schedule>,
+    field: &'static str,
+) -> Result<ScheduleSpec, WireError> {
+    let schedule = schedule_from_wire(required(schedule, field)?);
+    schedule.map_err(|error| WireError::invalid(field, error.to_string()))
 }
 
 fn missed_to_wire(policy: MissedPolicy) -> wire::MissedPolicy {

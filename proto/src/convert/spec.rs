@@ -60,7 +60,11 @@ impl From<&TableRef> for v1::TableRef {
     }
 }
 
-fn table_from_wire(
+/// Returns a table that a client names.
+///
+/// # Errors
+/// It is missing, or has no URI.
+pub fn table_from_wire(
     table: Option<v1::TableRef>,
     field: &'static str,
 ) -> Result<TableRef, WireError> {

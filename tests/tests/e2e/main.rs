@@ -36,6 +36,7 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that fails, fails")]
 
 mod alerts;
+mod audits;
 mod bad_input;
 mod by_store;
 mod chaos;

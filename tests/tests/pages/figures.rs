@@ -14,7 +14,7 @@ use deepclone_worker::metrics::WorkerMetrics;
 use crate::samples::{absent, fleet, fleet_of, many, small};
 use crate::site::Site;
 
-async fn metrics(site: &Site) -> Vec<String> {
+pub(crate) async fn metrics(site: &Site) -> Vec<String> {
     let body = site.get("/metrics").await.body;
     body.lines().filter(|line| line.starts_with("deepclone_repl")).map(ToOwned::to_owned).collect()
 }

@@ -15,6 +15,7 @@
 mod acts;
 mod alerts;
 mod answers;
+mod audits;
 mod board;
 mod browser;
 mod clicks;

@@ -103,6 +103,7 @@ pub(crate) fn orders_dr() -> ReplicationView {
         slots_skipped: 2,
         bytes_read: 7 << 30,
         spent: Some(Money { micros: 1_250_000, currency: Currency::EUR }),
+        ..ReplicationCounts::default()
     };
     let own = use_of(BudgetUnit::Money(Currency::EUR), 212 * EURO, 9 * EURO, 300 * EURO);
     let owner = use_of(BudgetUnit::Bytes, 17 << 40, 1 << 40, 20 << 40);
@@ -252,6 +253,8 @@ fn spec(name: &str, owner: Option<&str>) -> ReplicationSpec {
         ask_above_bytes: None,
         priority: 0,
         jobs_at_once: 4,
+        audit: None,
+        vacuum: None,
     }
 }
 
@@ -323,6 +326,10 @@ pub(crate) fn absent(path: &str) -> TableView {
         failing_since: None,
         job: None,
         retention: RetentionFacts::default(),
+        audit: None,
+        vacuum: None,
+        next_audit: None,
+        next_vacuum: None,
     }
 }
 

@@ -76,7 +76,7 @@ fn an_unknown_key_is_told_with_what_was_meant() {
             "r:9: a: frequency: there is no such key: there are name, renamed_from, takes_over, \
              owner, group, labels, source, target, include, exclude, clone, time_zone, schedule, \
              on_missed, on_overlap, on_resume, window, close_grace, max_lag, budget, bandwidth, \
-             new_tables, priority, jobs_at_once",
+             new_tables, priority, jobs_at_once, audit, vacuum",
         ],
     );
     added(
@@ -93,7 +93,7 @@ fn an_unknown_key_is_told_with_what_was_meant() {
             "r:3: defaults.name: there is no such key: there are owner, group, labels, source, \
              target, include, exclude, clone, time_zone, schedule, on_missed, on_overlap, \
              on_resume, window, close_grace, max_lag, budget, bandwidth, new_tables, priority, \
-             jobs_at_once",
+             jobs_at_once, audit, vacuum",
             "r:4: defaults.owners: there is no such key: did you mean owner?",
         ],
     );
@@ -177,6 +177,17 @@ fn a_word_or_a_unit_that_is_not_known_is_told() {
              one, such as EUR",
             "r:10: a: budget.at_limit: \"stop\" is not known: write hold or slow or alert_only",
             "r:11: a: budget.slow_to: it goes with at_limit = \"slow\" only",
+        ],
+    );
+    added(
+        "audit = { schedule = { every = \"1h\" }, sample = \"5\", proof_of_use = \"yes\" }\n\
+         vacuum = { retention = \"30\" }\n",
+        &[
+            "r:8: a: audit.sample: \"5\" is no share: write a number and %, such as 5% or 0.5%",
+            "r:8: a: audit.proof_of_use: it is a text: write true or false without quotes",
+            "r:9: a: vacuum.schedule: it is missing",
+            "r:9: a: vacuum.retention: \"30\" is no length of time: write it as 90s, 15m, 1h30m or \
+             7d",
         ],
     );
     added(

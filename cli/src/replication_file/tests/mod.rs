@@ -10,8 +10,8 @@ use std::time::Duration;
 use deepclone_core::budget::AtLimit;
 use deepclone_core::calendar::window::WindowKind;
 use deepclone_core::replication::{
-    BandwidthSpec, BudgetSpec, DueSpec, MaxLag, MissedPolicy, OverlapPolicy, ResumePolicy,
-    SpecError, WindowSpec,
+    AuditSpec, BandwidthSpec, BudgetSpec, DueSpec, MaxLag, MissedPolicy, OverlapPolicy,
+    ResumePolicy, ScheduleSpec, SpecError, VacuumSpec, WindowSpec,
 };
 use deepclone_core::spec::{DivergencePolicy, SourceReplacedPolicy, Verification};
 
@@ -81,6 +81,13 @@ fn a_file_says_everything() {
     assert_eq!(orders.bandwidth, [weekend, limit("daily", "00:00", "24:00", 200_000_000)]);
     assert_eq!(orders.ask_above_bytes, Some(500_000_000_000));
     assert_eq!((orders.priority, orders.jobs_at_once), (-5, 8));
+    let schedule = ScheduleSpec { due: DueSpec::Every(hours(6)), spread: None };
+    let audit = AuditSpec { schedule, sample_millionths: 50_000, proof_of_use: true };
+    assert_eq!(orders.audit, Some(audit));
+    let due = DueSpec::At { times: vec![text("03:00")], days: text("daily") };
+    let schedule = ScheduleSpec { due, spread: None };
+    let retention = Some(hours(30 * 24));
+    assert_eq!(orders.vacuum, Some(VacuumSpec { schedule, retention, with_log: true }));
 
     let customers = &file.specs[1];
     assert_eq!((customers.target.as_str(), customers.exclude.len()), ("bi", 0));
@@ -113,6 +120,7 @@ fn what_is_left_out_has_its_default() {
     assert_eq!(spec.close_grace, Duration::from_secs(300));
     assert_eq!((spec.max_lag, spec.budget, spec.ask_above_bytes), (None, None, None));
     assert_eq!((spec.priority, spec.jobs_at_once), (0, 4));
+    assert_eq!((&spec.audit, &spec.vacuum), (&None, &None));
 }
 
 #[test]
@@ -134,13 +142,13 @@ fn what_others_find_has_its_line() {
         let error = SpecError::new(field, "it is wrong");
         read(EVERYTHING).located(&SetError { index, error }).to_string()
     };
-    assert_eq!(located(Some(0), "window[1].to"), "r.toml:38: orders: window[1].to: it is wrong");
+    assert_eq!(located(Some(0), "window[1].to"), "r.toml:40: orders: window[1].to: it is wrong");
     // The nearest field around it.
     assert_eq!(
         located(Some(0), "window[1].days"),
-        "r.toml:35: orders: window[1].days: it is wrong"
+        "r.toml:37: orders: window[1].days: it is wrong"
     );
-    assert_eq!(located(Some(1), "budget.at"), "r.toml:60: customers: budget.at: it is wrong");
-    assert_eq!(located(Some(1), "what"), "r.toml:54: customers: what: it is wrong");
-    assert_eq!(located(None, "replication"), "r.toml:18: replication: it is wrong");
+    assert_eq!(located(Some(1), "budget.at"), "r.toml:62: customers: budget.at: it is wrong");
+    assert_eq!(located(Some(1), "what"), "r.toml:56: customers: what: it is wrong");
+    assert_eq!(located(None, "replication"), "r.toml:19: replication: it is wrong");
 }

@@ -5,7 +5,9 @@ use deepclone_core::readiness::lag::ReplicaFreshness;
 use deepclone_core::reason::Reason;
 
 use super::super::sightings::{kind_of, sightings};
-use super::views::{behind, current, failing, fleet, replication, seconds_ago, with_budget};
+use super::views::{
+    audited, behind, current, failing, fleet, replication, seconds_ago, with_budget,
+};
 use crate::replications::view::{ReplicationState, ReplicationView, StateView, TableView};
 
 /// How long ago the coordinator started, in seconds.
@@ -42,6 +44,20 @@ fn failures_are_grouped_by_their_reason() {
     // The lag of tables that fail is not known.
     assert_eq!(found[2..], ["? objective_missed a"]);
     assert_eq!(of_tables(vec![current("ok", 10)]), [""; 0]);
+}
+
+#[test]
+fn what_an_audit_found_lasts_until_one_finds_nothing() {
+    let audited = |path: &str, differences| audited(current(path, 10), differences);
+    let found = of_tables(vec![audited("x", Some(2)), audited("y", Some(0)), current("z", 10)]);
+    assert_eq!(found, ["diverged a VERIFY_DIFFERENCE [x]"]);
+    // One that could not be made says nothing.
+    assert_eq!(of_tables(vec![audited("x", Some(0)), audited("y", None)]), [""; 0]);
+    let tables = vec![audited("x", Some(2))];
+    let found = sightings(&fleet(vec![replication("a", tables)]), seconds_ago(STARTED));
+    let detail = found.present.values().next().unwrap();
+    assert_eq!(detail.summary, "a: an audit found differences (1 table)");
+    assert_eq!(detail.error, "OBJECT_MISSING a.parquet: not at the target");
 }
 
 #[test]

@@ -15,8 +15,10 @@ use deepclone_core::replication::{
     ScheduleSpec,
 };
 use deepclone_core::unix_time::UnixTime;
+use deepclone_delta::verify::{Difference, DifferenceKind, KeptVerdict};
 
 use crate::replications::lag_history::LagHistory;
+use crate::replications::upkeep_kept::{KeptAudit, UpkeepFailure};
 use crate::replications::view::{
     FleetView, ReplicationCounts, ReplicationState, ReplicationView, StateView, TableView,
 };
@@ -48,7 +50,40 @@ pub(super) fn current(path: &str, checked: u64) -> TableView {
         failing_since: None,
         job: None,
         retention: RetentionFacts::default(),
+        audit: None,
+        vacuum: None,
+        next_audit: None,
+        next_vacuum: None,
     }
+}
+
+/// The same, whose newest audit found so many differences; `None`: none could be made.
+pub(super) fn audited(table: TableView, differences: Option<u64>) -> TableView {
+    let verdict = differences.map(|differences| KeptVerdict {
+        time_ms: seconds_ago(60).0,
+        replica_version: 4,
+        source_version: 7,
+        differences,
+        objects_compared: 0,
+        bytes_compared: 0,
+        sample: None,
+        found: vec![Difference {
+            kind: DifferenceKind::ObjectMissing,
+            subject: "a.parquet".to_owned(),
+            detail: "not at the target".to_owned(),
+        }],
+        objects: 3,
+        target_bytes_read: 0,
+        source_bytes_read: 0,
+        proof: None,
+    });
+    let failure = UpkeepFailure {
+        at: seconds_ago(30),
+        reason: "STORAGE_UNAVAILABLE".to_owned(),
+        message: "no answer".to_owned(),
+    };
+    let failure = verdict.is_none().then_some(failure);
+    TableView { audit: Some(KeptAudit { verdict, failure }), ..table }
 }
 
 /// A table that lacks a commit for so many seconds.
@@ -129,5 +164,7 @@ fn spec(name: &str) -> ReplicationSpec {
         ask_above_bytes: None,
         priority: 0,
         jobs_at_once: 1,
+        audit: None,
+        vacuum: None,
     }
 }

@@ -1,6 +1,8 @@
 //! What the file says of a replication, by the names that it has there.
 
-use deepclone_core::replication::{DueSpec, ReplicationSpec, Word as _};
+use deepclone_core::replication::{
+    AuditSpec, DueSpec, ReplicationSpec, ScheduleSpec, VacuumSpec, Word as _,
+};
 use maud::{Markup, html};
 
 use crate::pages::clock::PageClock;
@@ -27,7 +29,12 @@ pub(super) fn section(view: &ReplicationView, clock: &PageClock) -> Markup {
 
 /// When it is due, as the end of a sentence.
 pub(super) fn due(spec: &ReplicationSpec) -> String {
-    let due = match &spec.schedule.due {
+    slots(&spec.schedule)
+}
+
+/// Writes a schedule, as `every 15 m, spread over 2 m`.
+fn slots(schedule: &ScheduleSpec) -> String {
+    let due = match &schedule.due {
         DueSpec::Every(interval) => format!("every {}", span(*interval)),
         DueSpec::At { times, days } => format!("at {} on {days}", times.join(", ")),
         DueSpec::Cron(pattern) => format!("at cron {pattern}"),
@@ -36,7 +43,7 @@ pub(super) fn due(spec: &ReplicationSpec) -> String {
             format!("at a commit, asked for every {least} to {most}")
         }
     };
-    match spec.schedule.spread {
+    match schedule.spread {
         Some(spread) => format!("{due}, spread over {}", span(spread)),
         None => due,
     }
@@ -82,6 +89,23 @@ fn entries(spec: &ReplicationSpec) -> Vec<(&'static str, Vec<String>)> {
         ("allowed_features", spec.clone.allowed_features.clone()),
         ("priority", one(spec.priority.to_string())),
         ("jobs_at_once", one(grouped(u64::from(spec.jobs_at_once)))),
+        ("audit", spec.audit.as_ref().map(audit).into_iter().collect()),
+        ("vacuum", spec.vacuum.as_ref().map(vacuum).into_iter().collect()),
     ];
     entries.into_iter().filter(|(_, values): &(_, Vec<String>)| !values.is_empty()).collect()
+}
+
+fn audit(audit: &AuditSpec) -> String {
+    let sample = match audit.sample_millionths {
+        0 => String::new(),
+        millionths => format!(", {}% of the bytes", f64::from(millionths) / 10_000.0),
+    };
+    let proof = if audit.proof_of_use { ", with a proof of use" } else { "" };
+    format!("{}{sample}{proof}", slots(&audit.schedule))
+}
+
+fn vacuum(vacuum: &VacuumSpec) -> String {
+    let kept = vacuum.retention.map(|kept| format!(", versions of {} are kept", span(kept)));
+    let log = if vacuum.with_log { ", with the log" } else { "" };
+    format!("{}{}{log}", slots(&vacuum.schedule), kept.unwrap_or_default())
 }

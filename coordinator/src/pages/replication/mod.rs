@@ -23,7 +23,8 @@ use super::forms::{act_button, hidden};
 use super::paging::{PageQuery, group_address};
 use super::shell::{PageTab, document};
 use super::words::{Visible, bytes, counted, span};
-use super::{budget, now, verdict};
+use super::{audits, budget, now, verdict};
+use crate::replications::audit_summary::AuditSummary;
 use crate::replications::lag_summary::LagSummary;
 use crate::replications::view::ReplicationView;
 
@@ -63,6 +64,7 @@ fn opening(view: &ReplicationView, clock: &PageClock) -> Markup {
         section.verdict.(verdict::class(answer.readiness)) {
             h1 { (spec.name) }
             p { "Can we fail over? " (verdict::sentence(&answer, &lag, clock)) }
+            (audits::sentences(&AuditSummary::of(view), clock))
             @let reasons = verdict::reasons(&answer, &lag);
             @if !reasons.is_empty() {
                 ul.reasons { @for reason in reasons { li { (reason) } } }

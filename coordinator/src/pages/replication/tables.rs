@@ -5,7 +5,7 @@ use maud::{Markup, html};
 
 use crate::pages::clock::PageClock;
 use crate::pages::paging::PageQuery;
-use crate::pages::words::{Visible, grouped, percent, span};
+use crate::pages::words::{Visible, counted, grouped, percent, span};
 use crate::replications::view::{ReplicationView, TableView};
 
 /// The tables, those that need somebody first.
@@ -77,8 +77,31 @@ fn line(table: &TableView, lag: Lag, view: &ReplicationView, clock: &PageClock) 
             td.number data-label="as its version" { (version(replica)) }
             td.number data-label="Last sync" {
                 @match table.synced_at { Some(at) => (clock.time(at)), None => "none" }
+                (audited(table, clock))
             }
             td data-label="Now" { (now(table, clock)) }
+        }
+    }
+}
+
+/// What the newest audit found, and why the newest try could not be made.
+fn audited(table: &TableView, clock: &PageClock) -> Markup {
+    html! {
+        @if let Some(audit) = &table.audit {
+            @if let Some(at) = audit.at() {
+                span.more {
+                    "audited " (clock.age(at)) ": "
+                    @match audit.differences() {
+                        0 => "clean",
+                        many => strong.late { (counted(many, "difference")) },
+                    }
+                }
+            }
+            @if let Some(failure) = &audit.failure {
+                span.more {
+                    "not audited " (clock.age(failure.at)) ": " (Visible(&failure.message))
+                }
+            }
         }
     }
 }

@@ -9,7 +9,11 @@ type Break = fn(&mut Standing);
 
 /// Tables 0 and 2 of `a` are copied, table 1 is tried again at 12:16; `b` waits for its turn.
 fn rig() -> Rig {
-    let mut rig = Rig::with_limits(StandingLimits { rounds_max: 1, rounds_per_pair_max: 1 });
+    let mut rig = Rig::with_limits(StandingLimits {
+        rounds_max: 1,
+        rounds_per_pair_max: 1,
+        ..StandingLimits::default()
+    });
     rig.apply(quarterly());
     rig.apply(Order { name: "b".to_owned(), ..every(HOUR) });
     rig.until("12:15");
@@ -89,7 +93,17 @@ fn breaks_of_lists() -> Vec<(&'static str, Vec<Break>)> {
     ];
     let s6: Vec<Break> =
         vec![|standing| standing.ready.clear(), |standing| assert!(standing.ready.insert(id("a")))];
-    vec![("S4:", s4), ("S5:", s5), ("S6:", s6)]
+    let s8: Vec<Break> = vec![
+        |standing| {
+            let chore = (id("a"), TableNumber(0), UpkeepKind::Audit);
+            standing.chores.wakes.insert((time("13:00"), chore));
+        },
+        |standing| {
+            let chore = |table| (id("a"), TableNumber(table), UpkeepKind::Audit);
+            standing.chores.running.extend((0..100).map(chore));
+        },
+    ];
+    vec![("S4:", s4), ("S5:", s5), ("S6:", s6), ("S8:", s8)]
 }
 
 #[test]

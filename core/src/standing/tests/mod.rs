@@ -12,6 +12,7 @@ mod pauses;
 mod restarts;
 mod retries;
 mod turns;
+mod upkeep;
 mod views;
 mod windows;
 
@@ -63,6 +64,7 @@ fn every(interval: Duration) -> Order {
         jobs_at_once: 2,
         pair: 1,
         budgets: Vec::new(),
+        upkeep: BTreeMap::new(),
     }
 }
 
@@ -84,6 +86,7 @@ struct Rig {
     records: BTreeMap<ReplicationId, ReplicationRecord>,
     tables: BTreeMap<(ReplicationId, u64), BTreeMap<TableNumber, TableRecord>>,
     entries: Vec<BudgetEntry>,
+    upkeep: BTreeMap<(ReplicationId, TableNumber, UpkeepKind), UpkeepRecord>,
     said: Vec<String>,
 }
 
@@ -102,6 +105,7 @@ impl Rig {
             records: BTreeMap::new(),
             tables: BTreeMap::new(),
             entries: Vec::new(),
+            upkeep: BTreeMap::new(),
             said: Vec::new(),
         }
     }
@@ -158,6 +162,12 @@ impl Rig {
                     order: self.orders[id].clone(),
                     record: record.clone(),
                     tables: tables.into_iter().collect(),
+                    upkeep: self
+                        .upkeep
+                        .iter()
+                        .filter(|((of, ..), _)| of == id)
+                        .map(|((_, table, kind), record)| ((*table, *kind), *record))
+                        .collect(),
                 }
             })
             .collect();
@@ -243,6 +253,11 @@ impl Rig {
                 StandingAction::Alert { job, budget, .. } => {
                     Some(format!("alert {budget} of {}", self.table(job)))
                 }
+                StandingAction::Upkeep { table, kind, .. } => Some(format!(
+                    "{} {}",
+                    if kind == UpkeepKind::Audit { "audit" } else { "vacuum" },
+                    table.0
+                )),
                 StandingAction::Violated(violation) => panic!("{violation:?}"),
             };
             let at = shown(self.now);
@@ -271,6 +286,14 @@ impl Rig {
                 };
                 self.entries.retain(|old| key(old) != key(&entry));
                 self.entries.push(entry);
+                None
+            }
+            StandingFact::Upkeep { replication, table, kind, record } => {
+                let key = (replication, table, kind);
+                match record {
+                    Some(record) => self.upkeep.insert(key, record),
+                    None => self.upkeep.remove(&key),
+                };
                 None
             }
             StandingFact::RoundBegan { round, cause, .. } => {

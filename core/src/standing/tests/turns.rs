@@ -3,7 +3,11 @@
 use super::*;
 
 fn rig(rounds_max: usize, rounds_per_pair_max: usize, orders: &[(&str, u64, i32)]) -> Rig {
-    let mut rig = Rig::with_limits(StandingLimits { rounds_max, rounds_per_pair_max });
+    let mut rig = Rig::with_limits(StandingLimits {
+        rounds_max,
+        rounds_per_pair_max,
+        ..StandingLimits::default()
+    });
     for (name, pair, priority) in orders {
         let (name, pair, priority) = ((*name).to_owned(), *pair, *priority);
         rig.apply(Order { name, pair, priority, ..quarterly() });

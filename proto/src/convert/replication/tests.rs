@@ -113,8 +113,18 @@ fn specs() -> impl Strategy<Value = ReplicationSpec> {
     let when = (TEXT, schedules(), policies(), vec(windows(), 0..3), durations());
     let lag = (of(durations()), of(durations())).prop_map(|(warn, page)| MaxLag { warn, page });
     let how_much = (of(lag), of(budgets()), vec(limits(), 0..3), of(sizes()), any::<i32>());
-    (who, what, when, how_much, 0..=i32::MAX as u32).prop_map(
-        |(who, what, when, how_much, jobs_at_once)| {
+    let audits = (schedules(), 0..=i32::MAX as u32, any::<bool>()).prop_map(
+        |(schedule, sample_millionths, proof_of_use)| AuditSpec {
+            schedule,
+            sample_millionths,
+            proof_of_use,
+        },
+    );
+    let vacuums = (schedules(), of(durations()), any::<bool>())
+        .prop_map(|(schedule, retention, with_log)| VacuumSpec { schedule, retention, with_log });
+    let upkeep = (of(audits), of(vacuums));
+    (who, what, when, how_much, 0..=i32::MAX as u32, upkeep).prop_map(
+        |(who, what, when, how_much, jobs_at_once, (audit, vacuum))| {
             let (name, renamed_from, takes_over, owner, group, labels) = who;
             let (source, target, include, exclude, clone) = what;
             let (time_zone, schedule, policies, windows, close_grace) = when;
@@ -145,6 +155,8 @@ fn specs() -> impl Strategy<Value = ReplicationSpec> {
                 ask_above_bytes,
                 priority,
                 jobs_at_once,
+                audit,
+                vacuum,
             }
         },
     )
@@ -186,6 +198,7 @@ fn what_is_left_out_of_a_declaration_is_the_default() {
     assert_eq!(spec.on_resume, ResumePolicy::NextSlot);
     assert_eq!((spec.owner, spec.max_lag, spec.budget, spec.ask_above_bytes), Default::default());
     assert_eq!((spec.priority, spec.jobs_at_once), (0, 4));
+    assert_eq!((spec.audit, spec.vacuum), (None, None));
 
     let due = |due| wire::Schedule { due: Some(due), spread: None };
     let at = wire::schedule::Due::At(wire::DailyTimes::default());
@@ -276,4 +289,25 @@ fn replications_are_taken_from_by_their_names() {
     let spec = v1::ReplicationSpec { takes_over: vec!["A".into()], ..least() };
     let error = ReplicationSpec::try_from(spec).unwrap_err().to_string();
     assert!(error.contains("the field spec.takes_over is not valid"), "{error}");
+}
+
+#[test]
+fn schedules_of_audits_and_vacuums_are_refused_by_their_own_fields() {
+    let audit = |schedule| Some(wire::Audit { schedule, ..wire::Audit::default() });
+    let vacuum = |schedule| Some(wire::Vacuum { schedule, ..wire::Vacuum::default() });
+    let empty = || Some(wire::Schedule::default());
+    let missing = "the field spec.schedule.due is missing";
+    for (want, wire) in [
+        (
+            "the field spec.audit.schedule is missing".to_owned(),
+            v1::ReplicationSpec { audit: audit(None), ..least() },
+        ),
+        (
+            format!("the field spec.vacuum.schedule is not valid: {missing}"),
+            v1::ReplicationSpec { vacuum: vacuum(empty()), ..least() },
+        ),
+    ] {
+        let error = ReplicationSpec::try_from(wire).unwrap_err().to_string();
+        assert_eq!(error, want);
+    }
 }
