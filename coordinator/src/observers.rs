@@ -1,5 +1,6 @@
 //! Those who look on while syncs begin and end. None of them ever holds one up.
 
+use deepclone_common::telemetry::spans::Spans;
 use deepclone_core::failure::Failure;
 use deepclone_core::unix_time::UnixTime;
 use tokio::sync::mpsc;
@@ -22,6 +23,8 @@ pub struct SyncObservers {
     pub lineage: Lineage,
     /// Takes the ends of syncs that are of no replication.
     pub lone_ends: Option<mpsc::Sender<LoneEnd>>,
+    /// Takes the spans of traces.
+    pub spans: Spans,
 }
 
 impl SyncObservers {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use deepclone_common::http;
 use deepclone_common::listener::BoundListener;
 use deepclone_common::panics::task_failure;
+use deepclone_common::telemetry::spans::Spans;
 use deepclone_common::tls::server::{ServerTls, Spoken};
 use deepclone_core::failure::Failure;
 use deepclone_core::limits::{Limits, STREAMS_PER_CONNECTION_MAX};
@@ -97,8 +98,9 @@ pub async fn run(
     let limits = limits_of(&settings);
     let (metrics, mut catalog) = CoordinatorMetrics::of_process(settings.place.file());
     let lineage = Lineage::start(settings.lineage, &metrics.told.lineage)?;
+    let spans = Spans::start(settings.spans, "deepclone-coordinator", &metrics.told.spans)?;
     let (alerts, lone_ends) = PlannedAlerts::new(settings.webhooks, &metrics.told.webhooks);
-    let observers = SyncObservers { lineage: lineage.clone(), lone_ends };
+    let observers = SyncObservers { lineage: lineage.clone(), lone_ends, spans: spans.clone() };
     let _reloads = reload::start(settings.sources, settings.connections.clone())?;
     let context = Context::new(Arc::new(settings.connections), Arc::new(store), &limits)
         .with_prices(settings.prices)
@@ -146,16 +148,18 @@ pub async fn run(
     drop(alerts);
     stop.cancel();
     readiness.ended().await;
-    let drained = async {
-        let _ended = futures::join!(grpc, own, http);
-    };
-    if tokio::time::timeout(DRAIN_MAX, drained).await.is_err() {
-        tracing::warn!("stopping although some calls have not ended");
-    }
-    lineage.drain(DRAIN_MAX).await;
+    end_calls(async { _ = futures::join!(grpc, own, http) }).await;
+    futures::join!(lineage.drain(DRAIN_MAX), spans.drain(DRAIN_MAX));
     let kept = keeping.await.map_err(|error| task_failure("the scheduler", error));
     outcome??;
     kept?
+}
+
+/// Waits until the calls have ended, or a while has passed.
+async fn end_calls(ended: impl Future<Output = ()>) {
+    if tokio::time::timeout(DRAIN_MAX, ended).await.is_err() {
+        tracing::warn!("stopping although some calls have not ended");
+    }
 }
 
 /// The limits of a coordinator with these settings.

@@ -327,6 +327,16 @@ pub const LINEAGE_EVENTS_WAITING_MAX: usize = 1_024;
 pub const LINEAGE_SCHEMA_BYTES_WAITING_MAX: usize = 64 << 20;
 /// Bytes of an event of lineage; a larger one goes without its schemas.
 pub const LINEAGE_EVENT_BYTES_MAX: usize = 1 << 20;
+/// Spans of traces that wait for their collector; further ones are counted, and dropped. They are
+/// about 1 KiB each.
+pub const SPANS_WAITING_MAX: usize = 8_192;
+/// Spans that are sent at once.
+pub const SPANS_PER_REQUEST_MAX: usize = 512;
+/// Tasks of a job that are granted and not done, whose spans wait for their end; further ones have
+/// none.
+pub const SPANS_OPEN_PER_JOB_MAX: usize = 16_384;
+/// Attempts that the span of a task tells of.
+pub const SPAN_EVENTS_MAX: usize = 16;
 
 const _: () = assert!(HEARTBEAT_INTERVAL.as_millis() * 3 <= LEASE_TTL.as_millis());
 const _: () = assert!(ACQUIRE_WAIT_MAX.as_millis() < LEASE_TTL.as_millis());
