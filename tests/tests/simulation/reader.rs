@@ -68,6 +68,33 @@ fn name(file: &Value) -> FileName {
     (text(&file["path"]), vector)
 }
 
+/// The mark in the key of an object that a repair brought back beside a damaged one, with what
+/// follows on it: a number, and eight hexadecimal digits.
+const MARK: &str = "repaired-";
+
+/// The name that a file has at the source: a repair may have given its objects others.
+pub(crate) fn at_source((path, vector): &FileName) -> FileName {
+    let path = match path.split_once(&format!(".{MARK}")) {
+        Some((stem, rest)) => {
+            let extension = rest.split_once('.').map_or("", |(_, extension)| extension);
+            format!("{stem}.{extension}")
+        }
+        None => path.clone(),
+    };
+    let vector = vector.as_ref().map(|id| match vector_parts(id) {
+        Some((folder, rest)) if folder.starts_with(MARK) => format!("u{rest}"),
+        _ => id.clone(),
+    });
+    (path, vector)
+}
+
+/// The folder of a vector's object by its id, and the rest of the id.
+pub(crate) fn vector_parts(id: &str) -> Option<(&str, &str)> {
+    let text = id.strip_prefix('u')?;
+    let (named, _) = text.rsplit_once('@')?;
+    Some(text.split_at(named.len().checked_sub(20)?))
+}
+
 impl View {
     fn apply(&mut self, action: &Value) {
         if let Some(add) = action.get("add") {
@@ -83,6 +110,17 @@ impl View {
         {
             self.record = Some(record.clone());
         }
+    }
+
+    /// The live files by their names at the source. One that two files stand for is an error.
+    pub(crate) fn live_at_source(&self) -> Result<BTreeMap<FileName, (&FileName, &Value)>, String> {
+        let mut found = BTreeMap::new();
+        for (name, add) in &self.live {
+            if let Some((other, _)) = found.insert(at_source(name), (name, add)) {
+                return Err(format!("{name:?} and {other:?} are one file of the source"));
+            }
+        }
+        Ok(found)
     }
 
     /// How long the table keeps what it does not need.

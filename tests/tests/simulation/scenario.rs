@@ -50,6 +50,8 @@ pub(crate) struct Order {
     pub(crate) reclones: bool,
     pub(crate) reads_back: bool,
     pub(crate) cancel_ms: Option<u64>,
+    /// It is no sync: what is damaged of the replica is brought back.
+    pub(crate) repairs: bool,
 }
 
 /// What one run is made of, all drawn from its seed.
@@ -72,6 +74,8 @@ pub(crate) struct Scenario {
     pub(crate) vacuum_every_ms: Option<u64>,
     /// Between two vacuums of ours.
     pub(crate) own_vacuum_every_ms: Option<u64>,
+    /// Between two objects of the replicas that are damaged.
+    pub(crate) damage_every_ms: Option<u64>,
     /// Between two commits of somebody else at a target.
     pub(crate) foreign_every_ms: Option<u64>,
     /// Between two outages of a whole bucket.
@@ -107,6 +111,7 @@ impl Scenario {
             commit_every_ms: random.within(3..40) * 1_000,
             vacuum_every_ms: None,
             own_vacuum_every_ms: None,
+            damage_every_ms: None,
             foreign_every_ms: None,
             outage_every_ms: None,
             source_kept_ms: match is(&[Kind::Calm, Kind::Stores, Kind::Liar]) {
@@ -143,6 +148,22 @@ impl Scenario {
         self
     }
 
+    /// Lets replicas be damaged, and repairs run beside syncs and vacuums of ours.
+    pub(crate) fn with_repairs(mut self, seed: u64) -> Self {
+        self = self.with_own_vacuums(seed);
+        // A stream of its own: the rest of the run is that of the seed.
+        let mut random = Random::new(!seed);
+        self.damage_every_ms = Some(random.within(4..40) * 1_000);
+        let syncs = self.orders.clone();
+        for _ in 0..random.within(3..9) {
+            let like = random.pick(&syncs);
+            let at_ms = random.within(like.at_ms..self.until_ms.max(like.at_ms + 1));
+            let cancel_ms = random.chance(100).then(|| random.within(0..30_000));
+            self.orders.push(Order { at_ms, cancel_ms, repairs: true, ..like });
+        }
+        self
+    }
+
     fn draw_orders(&self, random: &mut Random) -> Vec<Order> {
         let targets: &[&str] = if random.chance(700) { &["t"] } else { &["t", "u"] };
         let count = random.within(3..12);
@@ -158,6 +179,7 @@ impl Scenario {
                 reclones: random.chance(300),
                 reads_back: random.chance(200),
                 cancel_ms: (!is_calm && random.chance(200)).then(|| random.within(0..30_000)),
+                repairs: false,
             }
         });
         orders.collect()
