@@ -294,7 +294,7 @@ impl Config {
         Ok(config)
     }
 
-    /// Returns which sections `now` has otherwise, the connections left out.
+    /// Returns which sections `now` has otherwise, of those that no process reads again.
     #[must_use]
     pub fn sections_changed(&self, now: &Self) -> Vec<&'static str> {
         let sections = [
@@ -302,8 +302,6 @@ impl Config {
             ("database", self.database != now.database),
             ("limits", self.limits != now.limits),
             ("hooks", self.hooks != now.hooks),
-            ("lineage", self.lineage != now.lineage),
-            ("webhooks", self.webhooks != now.webhooks),
             ("telemetry", self.telemetry != now.telemetry),
             ("prices", self.prices != now.prices),
             ("tls", self.tls != now.tls),

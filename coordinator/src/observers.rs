@@ -28,6 +28,12 @@ pub struct SyncObservers {
 }
 
 impl SyncObservers {
+    /// Returns those of a process of its own.
+    #[must_use]
+    pub fn new(lineage: Lineage, lone_ends: mpsc::Sender<LoneEnd>, spans: Spans) -> Self {
+        Self { lineage, lone_ends: Some(lone_ends), spans }
+    }
+
     /// Tells that such a sync ended. When too many wait, a log says so.
     pub(crate) fn lone_ended(&self, end: LoneEnd) {
         let Some(lone_ends) = &self.lone_ends else { return };

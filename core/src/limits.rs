@@ -321,8 +321,9 @@ pub const WEBHOOKS_MAX: usize = 32;
 pub const ALERTS_PER_RECEIVER_MAX: usize = 1_000;
 /// Tables that an alert names; it counts all.
 pub const ALERT_TABLES_MAX: usize = 20;
-/// Events of lineage that wait for their receiver; further ones are counted, and dropped.
-pub const LINEAGE_EVENTS_WAITING_MAX: usize = 1_024;
+/// Events of lineage that wait for their receiver; further ones are counted, and dropped. Schedules
+/// may let every live job begin at one time.
+pub const LINEAGE_EVENTS_WAITING_MAX: usize = 16_384;
 /// Bytes of schemas in the events that wait; further events go without theirs.
 pub const LINEAGE_SCHEMA_BYTES_WAITING_MAX: usize = 64 << 20;
 /// Bytes of an event of lineage; a larger one goes without its schemas.
@@ -385,6 +386,7 @@ const _: () = assert!(PURGE_ROWS_MAX < EVIDENCE_ROWS_MAX);
 const _: () = assert!(WATCHERS_PER_JOB_MAX <= WATCHERS_MAX);
 const _: () = assert!(WATCHERS_PER_PRINCIPAL_MAX <= WATCHERS_MAX / 4);
 const _: () = assert!(JOBS_LIVE_PER_PRINCIPAL_MAX <= JOBS_LIVE_MAX / 5);
+const _: () = assert!(LINEAGE_EVENTS_WAITING_MAX >= JOBS_LIVE_MAX + REPLICATIONS_MAX);
 // Pages leave most streams to programs.
 const _: () = assert!(PAGE_STREAMS_MAX <= WATCHERS_MAX / 4);
 const _: () = assert!(PARTITION_FILTER_BYTES_MAX + 2 * URI_BYTES_MAX < SPEC_BYTES_MAX);

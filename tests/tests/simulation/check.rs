@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::clouds::{By, Change, Clouds, NORTH, SOUTH};
 use crate::damage::Damage;
 use crate::faults::Role;
-use crate::reader::{self, View};
+use crate::reader::{self, View, objects};
 use crate::source::{FileName, Ledger, Live, Version};
 
 /// What is known of the targets.
@@ -215,31 +215,6 @@ impl Replicas {
             _ => false,
         }
     }
-}
-
-/// The keys of the objects that a file needs.
-pub(crate) fn objects(target: &str, name: &FileName) -> Vec<String> {
-    let data = format!("{target}/{}", name.0);
-    let vector = name.1.as_deref().and_then(vector_file);
-    std::iter::once(data).chain(vector.map(|file| format!("{target}/{file}"))).collect()
-}
-
-/// The object of a deletion vector's id.
-fn vector_file(id: &str) -> Option<String> {
-    let (folder, rest) = reader::vector_parts(id)?;
-    let slash = if folder.is_empty() { "" } else { "/" };
-    Some(format!("{folder}{slash}{}", vector_name(rest)?))
-}
-
-fn vector_name(rest: &str) -> Option<String> {
-    const ALPHABET: &str =
-        "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#";
-    let (text, _) = rest.rsplit_once('@')?;
-    let digits: Option<Vec<u128>> = text.chars().map(|c| Some(ALPHABET.find(c)? as u128)).collect();
-    let words = digits?;
-    let word = |five: &[u128]| five.iter().fold(0, |word, digit| word * 85 + digit);
-    let id = words.chunks(5).fold(0_u128, |id, five| id << 32 | word(five));
-    Some(format!("deletion_vector_{}.bin", uuid::Uuid::from_u128(id)))
 }
 
 /// In what the newest version of a replica that a last, calm sync left differs from the source.

@@ -1,14 +1,10 @@
-//! Damage to replicas: objects that are deleted, cut or changed at their length, and what of it no
-//! repair has mended yet.
+//! What of the damage to replicas no repair has mended yet.
 
 use std::collections::BTreeMap;
 
-use crate::check::objects;
-use crate::clouds::{By, Clouds, SOUTH};
-use crate::random::Random;
-use crate::reader;
+use crate::clouds::Clouds;
+use crate::reader::{self, objects};
 use crate::source::FileName;
-use crate::world::Parts;
 
 /// What was damaged, and is not mended.
 #[derive(Clone, Debug, Default)]
@@ -46,32 +42,24 @@ impl Damage {
     }
 }
 
-/// Damages an object that the newest version of a replica needs.
-pub(crate) fn inflict(parts: &mut Parts, random: &mut Random, target: &str) {
-    let clouds = &mut parts.clouds;
-    let Some(head) = reader::head(clouds, target) else { return };
-    let Ok(view) = reader::read(clouds, target, head) else { return };
-    let keys: Vec<String> = view.live.keys().flat_map(|name| objects(target, name)).collect();
-    if keys.is_empty() {
-        return;
-    }
-    let key = random.pick(&keys);
-    let Some(bytes) = clouds.get(SOUTH, &key).map(|object| object.bytes.clone()) else { return };
-    match random.within(0..3) {
-        0 => clouds.remove(SOUTH, &key, By::Damage),
-        1 => _ = clouds.put(SOUTH, &key, bytes.slice(..bytes.len() / 2), By::Damage),
-        _ => _ = clouds.put(SOUTH, &key, changed(&bytes), By::Damage),
-    }
-}
-
-/// As many bytes, of which the last is another one.
-fn changed(bytes: &[u8]) -> bytes::Bytes {
-    let mut changed = bytes.to_vec();
-    if let Some(last) = changed.last_mut() {
-        // Never back to what it was.
-        *last = last.wrapping_add(1);
-    }
-    changed.into()
+/// What a repair that was asked for at `asked_ms` left damaged of the version that it tells of.
+pub(crate) fn left_by(
+    clouds: &Clouds,
+    damage: &Damage,
+    target: &str,
+    (version, asked_ms): (Option<u64>, i64),
+    notices: &[String],
+) -> Vec<String> {
+    let Some(Ok(view)) = version.map(|version| reader::read(clouds, target, version)) else {
+        return vec![format!("repaired version {version:?}, which is none")];
+    };
+    // An object that is gone at the source as well, and is told.
+    let is_told = |key: &String| {
+        let key = key.trim_start_matches(target).trim_start_matches('/');
+        notices.iter().any(|notice| notice.contains(&format!("{key} cannot be judged")))
+    };
+    let left = damage.left(target, view.live.keys(), asked_ms).filter(|key| !is_told(key));
+    left.map(|key| format!("left {key} damaged: {notices:?}")).collect()
 }
 
 /// What is damaged of the newest version of a replica that was repaired in calm.

@@ -10,8 +10,8 @@
 //! * [`source`]: source tables and what each of their versions holds.
 //! * [`process`], [`state`], [`network`], [`site`]: coordinators and workers that die, and what
 //!   lies between them.
-//! * [`client`], [`liar`], [`others`], [`vacuum`], [`damage`]: who else acts.
-//! * [`reader`], [`check`]: what a reader of a replica sees, and must.
+//! * [`client`], [`liar`], [`others`], [`vacuum`]: who else acts.
+//! * [`reader`], [`damage`], [`check`]: what a reader of a replica sees, and must.
 //! * [`run`]: one run from start to end.
 
 #![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]

@@ -88,8 +88,33 @@ pub(crate) fn at_source((path, vector): &FileName) -> FileName {
     (path, vector)
 }
 
+/// The keys of the objects that a file needs.
+pub(crate) fn objects(target: &str, name: &FileName) -> Vec<String> {
+    let data = format!("{target}/{}", name.0);
+    let vector = name.1.as_deref().and_then(vector_file);
+    std::iter::once(data).chain(vector.map(|file| format!("{target}/{file}"))).collect()
+}
+
+/// The object of a deletion vector's id.
+fn vector_file(id: &str) -> Option<String> {
+    let (folder, rest) = vector_parts(id)?;
+    let slash = if folder.is_empty() { "" } else { "/" };
+    Some(format!("{folder}{slash}{}", vector_name(rest)?))
+}
+
+fn vector_name(rest: &str) -> Option<String> {
+    const ALPHABET: &str =
+        "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#";
+    let (text, _) = rest.rsplit_once('@')?;
+    let digits: Option<Vec<u128>> = text.chars().map(|c| Some(ALPHABET.find(c)? as u128)).collect();
+    let words = digits?;
+    let word = |five: &[u128]| five.iter().fold(0, |word, digit| word * 85 + digit);
+    let id = words.chunks(5).fold(0_u128, |id, five| id << 32 | word(five));
+    Some(format!("deletion_vector_{}.bin", uuid::Uuid::from_u128(id)))
+}
+
 /// The folder of a vector's object by its id, and the rest of the id.
-pub(crate) fn vector_parts(id: &str) -> Option<(&str, &str)> {
+fn vector_parts(id: &str) -> Option<(&str, &str)> {
     let text = id.strip_prefix('u')?;
     let (named, _) = text.rsplit_once('@')?;
     Some(text.split_at(named.len().checked_sub(20)?))

@@ -18,7 +18,7 @@ use crate::random::Random;
 use crate::scenario::{Kind, Order, Scenario};
 use crate::source::{Place, Source};
 use crate::world::{Parts, World};
-use crate::{check, damage, liar, others, reader, site, vacuum};
+use crate::{check, damage, liar, others, site, vacuum};
 
 /// How long jobs may take once nothing goes wrong any more.
 const CALM_MAX: Duration = Duration::from_secs(4 * 3_600);
@@ -35,7 +35,7 @@ pub(crate) struct Ended {
     pub(crate) vacuumed: u64,
     /// Objects that were damaged.
     pub(crate) damaged: u64,
-    /// Repairs that succeeded.
+    /// How many repairs brought their replica back, or found nothing damaged.
     pub(crate) repairs: u64,
     pub(crate) violations: Vec<String>,
     /// How the jobs ended, by reason.
@@ -158,13 +158,6 @@ impl Simulation {
             let (world, network) = (Arc::clone(&self.world), self.networks[0].clone());
             tokio::spawn(liar::lie(world, network, trouble.clone()));
         }
-        if let Some(every_ms) = self.scenario.damage_every_ms {
-            let work = |parts: &mut Parts, random: &mut Random| {
-                let target = random.pick(&["t", "u"]);
-                damage::inflict(parts, random, target);
-            };
-            tokio::spawn(others::repeat(Arc::clone(&self.world), every_ms, trouble.clone(), work));
-        }
         let mut clients = JoinSet::new();
         for (number, order) in self.scenario.orders.iter().enumerate() {
             let client = self.client(order.clone(), format!("order-{number}"));
@@ -227,22 +220,16 @@ impl Simulation {
         }
         if let (State::Succeeded, true, Some(result)) = (job.state(), order.repairs, &job.result) {
             self.repairs += 1;
-            let (version, target) = (result.target_version.map(i64::cast_unsigned), order.target);
-            let view = version.map(|version| reader::read(&parts.clouds, target, version));
-            let Some(Ok(view)) = view else {
-                parts.clouds.violate(format!("{name} repaired version {version:?}, which is none"));
-                return;
-            };
-            let left = parts.replicas.damage.left(target, view.live.keys(), asked_ms);
+            let version = result.target_version.map(i64::cast_unsigned);
             let notices = job.progress.as_ref().map_or(&[][..], |progress| &progress.notices);
-            // An object that is gone at the source as well, and is told.
-            let is_told = |key: &String| {
-                let key = key.trim_start_matches(&format!("{target}/")).to_owned();
-                notices.iter().any(|notice| notice.contains(&format!("{key} cannot be judged")))
-            };
-            let left: Vec<String> = left.filter(|key| !is_told(key)).collect();
-            if !left.is_empty() {
-                parts.clouds.violate(format!("{name} left {left:?} damaged: {result:?}"));
+            for why in damage::left_by(
+                &parts.clouds,
+                &parts.replicas.damage,
+                order.target,
+                (version, asked_ms),
+                notices,
+            ) {
+                parts.clouds.violate(format!("{name} {why}"));
             }
         }
         if let (State::Succeeded, Some(result), Some(progress)) =
