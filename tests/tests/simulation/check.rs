@@ -236,8 +236,13 @@ pub(crate) fn at_the_end(clouds: &Clouds, target: &str, version: &Version) -> Ve
 
 /// A key of the target holds other bytes than the source's newest version: a conflict is no lie.
 pub(crate) fn has_conflict(clouds: &Clouds, source: &str, target: &str, version: &Version) -> bool {
+    let head = reader::head(clouds, target);
+    let view = head.and_then(|head| reader::read(clouds, target, head).ok()).unwrap_or_default();
+    let shown = view.live_at_source().unwrap_or_default();
     version.iter().any(|(name, live)| {
-        let keys = objects(target, name).into_iter().zip(objects(source, name)).enumerate();
+        // A file that was repaired keeps the name that it got.
+        let at_target = shown.get(name).map_or(name, |(at_target, _)| *at_target);
+        let keys = objects(target, at_target).into_iter().zip(objects(source, name)).enumerate();
         keys.into_iter().any(|(is_vector, (at_target, at_source))| {
             clouds.get(SOUTH, &at_target).is_some_and(|object| {
                 let held = clouds.get(NORTH, &at_source).map(|object| &object.bytes);
