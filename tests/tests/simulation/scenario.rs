@@ -28,6 +28,9 @@ pub(crate) enum Kind {
 /// Two of nine objects have as many bytes, and each is shared by some twenty tasks.
 const SHARED_BYTES: u64 = 200;
 
+/// How much longer runs with repairs are.
+const LONGER: u64 = 3;
+
 const KINDS: [Kind; 8] = [
     Kind::Calm,
     Kind::Stores,
@@ -153,13 +156,21 @@ impl Scenario {
         self = self.with_own_vacuums(seed);
         // A stream of its own: the rest of the run is that of the seed.
         let mut random = Random::new(!seed);
+        // Long enough for what a sync replaced to be beyond the retention.
+        self.until_ms *= LONGER;
+        self.orders.iter_mut().for_each(|order| order.at_ms *= LONGER);
         self.damage_every_ms = Some(random.within(4..40) * 1_000);
+        // Syncs adopt what slow vacuums are about to delete.
+        self.styles.iter_mut().for_each(|style| style.restores = true);
+        self.faults.vacuum_slow = 150;
         let syncs = self.orders.clone();
-        for _ in 0..random.within(3..9) {
+        for _ in 0..random.within(6..14) {
             let like = random.pick(&syncs);
             let at_ms = random.within(like.at_ms..self.until_ms.max(like.at_ms + 1));
             let cancel_ms = random.chance(100).then(|| random.within(0..30_000));
-            self.orders.push(Order { at_ms, cancel_ms, repairs: true, ..like });
+            // Half of them are syncs, so that what leaves the source is replaced early on.
+            let repairs = random.chance(500);
+            self.orders.push(Order { at_ms, cancel_ms, repairs, ..like });
         }
         self
     }
@@ -193,6 +204,7 @@ fn styles(kind: Kind, random: &mut Random) -> Vec<Style> {
         has_vectors: random.chance(500),
         is_quiet: random.chance(300),
         reuses_names: is(&[Kind::Evidence, Kind::Rivals, Kind::Chaos]) && random.chance(250),
+        restores: false,
         replaces_in_place: is(&[Kind::Evidence, Kind::Large, Kind::Chaos]) && random.chance(400),
         names: random.within(3..20),
         large_bytes: (kind == Kind::Large).then(|| (64 << 20) + random.within(1..3 << 20)),
