@@ -107,7 +107,9 @@ fn attribute(span: &CollectedSpan, name: &str) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_clone_by_two_workers_is_one_trace() {
     let collector = Collector::start().await;
-    let site = Site::new(OBJECTS, 2, &otlp(&collector.url));
+    // Slow enough for both to get tasks.
+    let section = format!("[limits]\nconcurrency = 2\n{}", otlp(&collector.url));
+    let site = Site::new(OBJECTS, 2, &section);
     let done = site.clone().await.succeeded();
     let job = done.json["job"].as_str();
     let tasks = OBJECTS.div_ceil(256);
@@ -127,7 +129,9 @@ async fn a_clone_by_two_workers_is_one_trace() {
     let ids: BTreeSet<&str> = spans.iter().map(|span| &*span.id).collect();
     assert_eq!(ids.len(), spans.len(), "two spans have one id");
     for span in &spans {
-        assert_eq!((&span.trace, span.is_error), (&whole.trace, false), "{span:#?}");
+        // On a busy machine an attempt may be late, and another one follows it.
+        let is_right = !span.is_error || span.name == "attempt";
+        assert!(span.trace == whole.trace && is_right, "{span:#?}");
         assert!(span.began_ns <= span.ended_ns, "{span:#?}");
     }
     for phase in ["queue", "plan", "copy", "publish", "checkpoint"] {
@@ -136,14 +140,21 @@ async fn a_clone_by_two_workers_is_one_trace() {
         assert!(whole.began_ns <= found.began_ns && found.ended_ns <= whole.ended_ns);
     }
     let (copied, attempts) = (named(&spans, "task"), named(&spans, "attempt"));
-    assert_eq!((copied.len(), attempts.len()), (tasks, tasks));
+    assert_eq!(copied.len(), tasks);
     assert!(copied.iter().all(|task| task.parent == named(&spans, "copy")[0].id));
     for attempt in &attempts {
         assert_eq!(attempt.service, "deepclone-worker");
         let task = copied.iter().find(|task| task.id == attempt.parent).expect("its task");
-        for same in ["deepclone.task.id", "deepclone.worker.name", "deepclone.bytes.written"] {
-            assert_eq!(attribute(task, same), attribute(attempt, same));
-        }
+        assert_eq!(attribute(task, "deepclone.task.id"), attribute(attempt, "deepclone.task.id"));
+    }
+    for task in &copied {
+        let is_its = |attempt: &&&CollectedSpan| {
+            let same = ["deepclone.worker.name", "deepclone.bytes.written"];
+            let is_alike =
+                same.iter().all(|name| attribute(task, name) == attribute(attempt, name));
+            attempt.parent == task.id && is_alike
+        };
+        assert!(attempts.iter().any(|attempt| is_its(&attempt)), "{task:#?} {attempts:#?}");
     }
     let workers: BTreeSet<String> =
         attempts.iter().map(|attempt| attribute(attempt, "deepclone.worker.name")).collect();
