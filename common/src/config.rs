@@ -16,6 +16,7 @@ use crate::connections::{FlowRule, Side};
 use crate::lineage_settings::LineageSettings;
 use crate::prices::PriceSettings;
 use crate::secret::{SECRET_BYTES_MIN, Secret, one_of};
+use crate::telemetry_settings::TelemetrySettings;
 use crate::tls::server::ServerTlsFiles;
 use crate::webhook_settings::WebhookSettings;
 
@@ -37,6 +38,8 @@ pub struct Config {
     pub lineage: LineageSettings,
     /// The sections `[[webhooks]]`: whom a coordinator tells of failures.
     pub webhooks: Vec<WebhookSettings>,
+    /// The section `[telemetry]`: where a server sends the spans of traces.
+    pub telemetry: TelemetrySettings,
     /// The section `[prices]`: by which prices costs are estimated.
     pub prices: PriceSettings,
     /// The section `[tls]`: what a server's listeners show.
@@ -291,7 +294,7 @@ impl Config {
         Ok(config)
     }
 
-    /// Returns which sections `now` has otherwise, the connections left out.
+    /// Returns which sections `now` has otherwise, of those that no process reads again.
     #[must_use]
     pub fn sections_changed(&self, now: &Self) -> Vec<&'static str> {
         let sections = [
@@ -299,8 +302,7 @@ impl Config {
             ("database", self.database != now.database),
             ("limits", self.limits != now.limits),
             ("hooks", self.hooks != now.hooks),
-            ("lineage", self.lineage != now.lineage),
-            ("webhooks", self.webhooks != now.webhooks),
+            ("telemetry", self.telemetry != now.telemetry),
             ("prices", self.prices != now.prices),
             ("tls", self.tls != now.tls),
             ("access", self.access != now.access),

@@ -3,8 +3,8 @@
 //! Layout:
 //!
 //! * [`config`]: `deepclone.toml`, one form for all three binaries.
-//! * [`lineage_settings`], [`webhook_settings`]: who is told what becomes of syncs; [`post`] sends
-//!   it.
+//! * [`lineage_settings`], [`webhook_settings`], [`telemetry_settings`]: who is told what becomes
+//!   of syncs; [`post`] sends it.
 //! * [`prices`]: a table of prices in a file.
 //! * [`secret`]: a value that never prints.
 //! * [`connections`]: names and URIs → stores; the only place that reads credentials.
@@ -50,6 +50,7 @@ pub mod shutdown;
 pub mod staged_file;
 pub mod store;
 pub mod telemetry;
+pub mod telemetry_settings;
 mod this_machine;
 pub mod tls;
 pub mod webhook_settings;

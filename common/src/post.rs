@@ -1,4 +1,5 @@
-//! Sends a body by POST to an address that the configuration names, for lineage and webhooks.
+//! Sends a body by POST to an address that the configuration names, for lineage, webhooks and
+//! traces.
 //!
 //! An address may be a secret as a whole, so no error and no log shows more of it than its host.
 //! No redirect is followed.
@@ -7,15 +8,18 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bytes::{Bytes, BytesMut};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
-use reqwest::{Certificate, Client, StatusCode, Url};
+use reqwest::{Certificate, Client, Response, StatusCode, Url};
 
 use crate::secret::Secret;
 use crate::this_machine::is_this_machine;
 
 /// How long one attempt may take.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(10);
+/// The most that is read of an answer.
+const ANSWER_BYTES_MAX: usize = 64 << 10;
 /// The pause after the first attempt that failed; it doubles.
 const PAUSE_FIRST: Duration = Duration::from_millis(500);
 /// The longest pause between two attempts.
@@ -143,18 +147,51 @@ impl Poster {
         headers: &[(&'static str, Secret)],
         body: String,
     ) -> Result<(), PostError> {
-        let mut sent = HeaderMap::new();
+        let mut sent = header_map(headers)?;
         sent.insert("content-type", HeaderValue::from_static("application/json"));
-        for (name, value) in headers {
-            let unfit = |_| PostError::Refused(format!("the header {name} cannot hold its value"));
-            let mut value = HeaderValue::from_str(value.expose()).map_err(unfit)?;
-            value.set_sensitive(true);
-            sent.insert(HeaderName::from_static(name), value);
-        }
-        let request = self.client.post(self.address.url.clone()).headers(sent).body(body);
-        let answer = request.send().await.map_err(|error| PostError::Later(shown(&error)))?;
-        judge(answer.status())
+        self.send(sent, body.into()).await.map(drop)
     }
+
+    /// Sends a body once, with these headers, and returns what is answered, up to a bound.
+    ///
+    /// # Errors
+    /// Why it was not taken, and whether it may be later. No header and no path is shown.
+    pub async fn post_body(&self, headers: HeaderMap, body: Bytes) -> Result<Bytes, PostError> {
+        let mut answer = self.send(headers, body).await?;
+        let mut taken = BytesMut::new();
+        while taken.len() < ANSWER_BYTES_MAX {
+            // It was taken, whatever becomes of the rest of the answer.
+            let Ok(Some(next)) = answer.chunk().await else { break };
+            taken.extend_from_slice(&next);
+        }
+        Ok(taken.freeze())
+    }
+
+    async fn send(&self, headers: HeaderMap, body: Bytes) -> Result<Response, PostError> {
+        let later = |error: reqwest::Error| PostError::Later(shown(&error));
+        let request = self.client.post(self.address.url.clone()).headers(headers).body(body);
+        let answer = request.send().await.map_err(later)?;
+        judge(answer.status())?;
+        Ok(answer)
+    }
+}
+
+/// Returns headers whose values are never shown.
+///
+/// # Errors
+/// Names the header that is none, or that cannot hold its value.
+pub fn header_map<N: AsRef<str>>(headers: &[(N, Secret)]) -> Result<HeaderMap, PostError> {
+    let mut found = HeaderMap::new();
+    for (name, value) in headers {
+        let name = name.as_ref();
+        let unknown = |_| PostError::Refused(format!("{name:?} is no name of a header"));
+        let unfit = |_| PostError::Refused(format!("the header {name} cannot hold its value"));
+        let key = HeaderName::from_bytes(name.as_bytes()).map_err(unknown)?;
+        let mut value = HeaderValue::from_str(value.expose()).map_err(unfit)?;
+        value.set_sensitive(true);
+        found.insert(key, value);
+    }
+    Ok(found)
 }
 
 fn judge(status: StatusCode) -> Result<(), PostError> {

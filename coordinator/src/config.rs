@@ -15,6 +15,7 @@ use deepclone_common::connections::Connections;
 use deepclone_common::lineage_settings::LineageTarget;
 use deepclone_common::listener::{Exposure, check};
 use deepclone_common::secret::Secret;
+use deepclone_common::telemetry_settings::OtlpTarget;
 use deepclone_common::tls::server::ServerTlsFiles;
 use deepclone_common::webhook_settings::{Webhook, webhooks};
 use deepclone_core::failure::Failure;
@@ -74,6 +75,8 @@ pub struct Settings {
     pub hook_secret: Option<Secret>,
     /// Where events of lineage go; `None`: nowhere.
     pub lineage: Option<LineageTarget>,
+    /// Where the spans of traces go; `None`: nowhere.
+    pub spans: Option<OtlpTarget>,
     /// Who is told of failures.
     pub webhooks: Vec<Webhook>,
     /// By which prices costs are estimated.
@@ -111,6 +114,7 @@ impl Settings {
         let hook_secret = config.hooks.secret()?;
         let prices = config.prices.table()?;
         let lineage = config.lineage.target()?;
+        let spans = config.telemetry.target()?;
         let webhooks = webhooks(&config.webhooks)?;
         Ok(Self {
             listen,
@@ -122,6 +126,7 @@ impl Settings {
             connections,
             shared_object,
             lineage,
+            spans,
             webhooks,
             hook_secret,
             prices,

@@ -19,7 +19,8 @@
 //! * [`replications`]: replicas that are kept; [`pages`]: what people read of them.
 //! * [`hooks`]: notices that a source has changed.
 //! * [`alerts`]: receivers are told of failures, and of their end.
-//! * [`observers`]: those who look on while syncs begin and end; [`lineage`]: events for others.
+//! * [`observers`]: those who look on while syncs begin and end; [`lineage`]: events for others;
+//!   [`traces`]: spans of phases and tasks.
 //! * [`readiness`]: what `/readyz` says.
 //! * [`metrics`]: what `/metrics` shows; `flow`: how fast bytes are copied.
 //!
@@ -70,3 +71,4 @@ pub mod rpc;
 pub mod server;
 pub mod shared_steps;
 pub mod state;
+pub mod traces;

@@ -5,14 +5,17 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use deepclone_common::hangup::hangups;
 use deepclone_common::http;
 use deepclone_common::listener::BoundListener;
 use deepclone_common::panics::task_failure;
+use deepclone_common::telemetry::spans::Spans;
 use deepclone_common::tls::server::{ServerTls, Spoken};
 use deepclone_core::failure::Failure;
 use deepclone_core::limits::{Limits, STREAMS_PER_CONNECTION_MAX};
 use deepclone_core::reason::Reason;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use tonic::service::Routes;
 use tonic::transport::Server;
 
@@ -29,9 +32,10 @@ use crate::observers::SyncObservers;
 use crate::pages::access::{PageAccess, PageListener};
 use crate::pages::data::LiveData;
 use crate::readiness::ReadinessKeeper;
+use crate::reload::CoordinatorReload;
 use crate::replications::metrics::{follow, rows};
 use crate::state::SqliteStore;
-use crate::{driver, hooks, pages, reload, replications, rpc};
+use crate::{driver, hooks, pages, replications, rpc};
 
 /// How long running calls may take to end once the coordinator stops.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
@@ -97,9 +101,10 @@ pub async fn run(
     let limits = limits_of(&settings);
     let (metrics, mut catalog) = CoordinatorMetrics::of_process(settings.place.file());
     let lineage = Lineage::start(settings.lineage, &metrics.told.lineage)?;
-    let (alerts, lone_ends) = PlannedAlerts::new(settings.webhooks, &metrics.told.webhooks);
-    let observers = SyncObservers { lineage: lineage.clone(), lone_ends };
-    let _reloads = reload::start(settings.sources, settings.connections.clone())?;
+    let spans = Spans::start(settings.spans, "deepclone-coordinator", &metrics.told.spans)?;
+    let (alerts, ends) = PlannedAlerts::new(settings.webhooks, &metrics.told.webhooks);
+    let observers = SyncObservers::new(lineage.clone(), ends, spans.clone());
+    let (hangups, connections) = (hangups()?, settings.connections.clone());
     let context = Context::new(Arc::new(settings.connections), Arc::new(store), &limits)
         .with_prices(settings.prices)
         .with_observers(observers);
@@ -111,6 +116,10 @@ pub async fn run(
     let (engine, keeping) =
         replications::start(context.clone(), handle.clone(), stop.clone()).await?;
     let alerts = alerts.start(&context, handle.epoch(), &engine).await?;
+    let (sources, events) = (settings.sources, metrics.told.lineage.clone());
+    let reload =
+        CoordinatorReload { sources, connections, lineage: lineage.clone(), events, alerts };
+    let following = AbortOnDropHandle::new(tokio::spawn(reload.at_each(hangups)));
     let data = LiveData::new(engine.clone(), handle.clone(), context.clone());
     let auditor = Auditor::new(Arc::clone(&context.store), context.clock, Arc::clone(&metrics));
     let gate = Gate::new(settings.principals.clone(), context.clock, auditor);
@@ -143,19 +152,21 @@ pub async fn run(
     // It ends at the shutdown, or when facts cannot be made durable.
     let outcome = driver.await.map_err(|error| task_failure("the driver", error));
     readiness.stop();
-    drop(alerts);
+    drop(following);
     stop.cancel();
     readiness.ended().await;
-    let drained = async {
-        let _ended = futures::join!(grpc, own, http);
-    };
-    if tokio::time::timeout(DRAIN_MAX, drained).await.is_err() {
-        tracing::warn!("stopping although some calls have not ended");
-    }
-    lineage.drain(DRAIN_MAX).await;
+    end_calls(async { _ = futures::join!(grpc, own, http) }).await;
+    futures::join!(lineage.drain(DRAIN_MAX), spans.drain(DRAIN_MAX));
     let kept = keeping.await.map_err(|error| task_failure("the scheduler", error));
     outcome??;
     kept?
+}
+
+/// Waits until the calls have ended, or a while has passed.
+async fn end_calls(ended: impl Future<Output = ()>) {
+    if tokio::time::timeout(DRAIN_MAX, ended).await.is_err() {
+        tracing::warn!("stopping although some calls have not ended");
+    }
 }
 
 /// The limits of a coordinator with these settings.

@@ -116,6 +116,7 @@
 //! Beside the ladder, for those who ask:
 //!
 //! * [`access`]: roles, what calls need, and the places that a principal may read and write.
+//! * [`trace`]: the names of what a trace of a sync shows.
 //!
 //! And for replicas that are kept:
 //!
@@ -154,6 +155,7 @@ pub mod shard;
 pub mod spec;
 pub mod standing;
 pub mod task;
+pub mod trace;
 pub mod turn;
 pub mod unix_time;
 pub mod visible;

@@ -336,12 +336,23 @@ pub const WEBHOOKS_MAX: usize = 32;
 pub const ALERTS_PER_RECEIVER_MAX: usize = 1_000;
 /// Tables that an alert names; it counts all.
 pub const ALERT_TABLES_MAX: usize = 20;
-/// Events of lineage that wait for their receiver; further ones are counted, and dropped.
-pub const LINEAGE_EVENTS_WAITING_MAX: usize = 1_024;
+/// Events of lineage that wait for their receiver; further ones are counted, and dropped. Schedules
+/// may let every live job begin at one time.
+pub const LINEAGE_EVENTS_WAITING_MAX: usize = 16_384;
 /// Bytes of schemas in the events that wait; further events go without theirs.
 pub const LINEAGE_SCHEMA_BYTES_WAITING_MAX: usize = 64 << 20;
 /// Bytes of an event of lineage; a larger one goes without its schemas.
 pub const LINEAGE_EVENT_BYTES_MAX: usize = 1 << 20;
+/// Spans of traces that wait for their collector; further ones are counted, and dropped. They are
+/// about 1 KiB each.
+pub const SPANS_WAITING_MAX: usize = 8_192;
+/// Spans that are sent at once.
+pub const SPANS_PER_REQUEST_MAX: usize = 512;
+/// Tasks of a job that are granted and not done, whose spans wait for their end; further ones have
+/// none.
+pub const SPANS_OPEN_PER_JOB_MAX: usize = 16_384;
+/// Attempts that the span of a task tells of.
+pub const SPAN_EVENTS_MAX: usize = 16;
 
 const _: () = assert!(HEARTBEAT_INTERVAL.as_millis() * 3 <= LEASE_TTL.as_millis());
 const _: () = assert!(ACQUIRE_WAIT_MAX.as_millis() < LEASE_TTL.as_millis());
@@ -390,6 +401,7 @@ const _: () = assert!(PURGE_ROWS_MAX < EVIDENCE_ROWS_MAX);
 const _: () = assert!(WATCHERS_PER_JOB_MAX <= WATCHERS_MAX);
 const _: () = assert!(WATCHERS_PER_PRINCIPAL_MAX <= WATCHERS_MAX / 4);
 const _: () = assert!(JOBS_LIVE_PER_PRINCIPAL_MAX <= JOBS_LIVE_MAX / 5);
+const _: () = assert!(LINEAGE_EVENTS_WAITING_MAX >= JOBS_LIVE_MAX + REPLICATIONS_MAX);
 // Pages leave most streams to programs.
 const _: () = assert!(PAGE_STREAMS_MAX <= WATCHERS_MAX / 4);
 const _: () = assert!(PARTITION_FILTER_BYTES_MAX + 2 * URI_BYTES_MAX < SPEC_BYTES_MAX);

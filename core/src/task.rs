@@ -11,6 +11,7 @@ use crate::ids::GrantKey;
 use crate::job_limits::JobShare;
 use crate::receipt::{PartReceipt, SharedUpload};
 use crate::spec::Verification;
+use crate::trace::TraceContext;
 
 /// What the coordinator gives to a worker: a task, for a duration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub struct Grant {
     pub ttl: Duration,
     /// What the worker may take for the job from now on, for all grants of it together.
     pub share: JobShare,
+    /// The span of the task, where syncs are traced.
+    pub trace: Option<TraceContext>,
     pub spec: TaskSpec,
 }
 

@@ -5,6 +5,7 @@
 //! * `lines`       – a client of the JSON-line servers in `tests/env/`
 //! * `readers`     – independent readers, and the comparison of two tables by them
 //! * `lineage`     – events of lineage, judged by OpenLineage's schemas and client
+//! * `collector`   – a collector of traces
 //! * `receiver`    – an HTTP server that keeps what it is sent
 //! * `writers`     – real writers of source tables
 //! * `listing`     – what lies in a folder or a store, to the byte
@@ -15,6 +16,7 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a harness that fails is a failed test")]
 
+pub mod collector;
 pub mod environment;
 pub mod lineage;
 pub mod lines;

@@ -14,6 +14,7 @@ use deepclone_common::config::{ByteRate, ByteSize, Config, LimitSettings};
 use deepclone_common::connections::Connections;
 use deepclone_common::dial::{DialArguments, Dialer};
 use deepclone_common::listener::{Exposure, check};
+use deepclone_common::telemetry_settings::OtlpTarget;
 use deepclone_common::tls::server::ServerTlsFiles;
 use deepclone_core::failure::Failure;
 
@@ -74,6 +75,8 @@ pub struct WorkerSettings {
     pub principals: Option<Arc<Principals>>,
     /// The connections of the file.
     pub connections: Connections,
+    /// Where the spans of traces go; `None`: nowhere.
+    pub spans: Option<OtlpTarget>,
 }
 
 impl WorkerSettings {
@@ -86,6 +89,7 @@ impl WorkerSettings {
         let config = Config::load(arguments.config.as_deref())?;
         let connections = Connections::from_config(&config).map_err(|error| error.failure())?;
         let tls = config.tls.files()?;
+        let spans = config.telemetry.target()?;
         let principals = config.access.file.as_deref().map(Principals::read).transpose()?;
         let exposure = Exposure::of(tls.is_some(), principals.is_some(), arguments.insecure);
         check(arguments.http_listen, exposure)?;
@@ -111,6 +115,7 @@ impl WorkerSettings {
             tls,
             principals: principals.map(Arc::new),
             connections,
+            spans,
         })
     }
 }

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use deepclone_common::connections::{self, ConnectionError, Connections};
+use deepclone_common::telemetry::spans::Spans;
 use deepclone_core::ids::{GrantKey, JobId};
 use deepclone_core::job_limits::JobShare;
 use deepclone_core::limits::{GRANT_TASKS_MAX, HELD_TASKS_MAX};
@@ -25,6 +26,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::attempt_span::{AttemptSpan, AttemptTracer};
 use crate::budget::Budget;
 use crate::copy::context::TaskContext;
 use crate::copy::counts::Counts;
@@ -57,6 +59,8 @@ pub(crate) struct HeldTasks {
     tasks: Arc<Mutex<BTreeMap<GrantKey, Task>>>,
     /// The running copies, those of forgotten grants included.
     copies: TaskTracker,
+    /// Who is told of what it does.
+    tracer: AttemptTracer,
 }
 
 #[derive(Debug)]
@@ -98,7 +102,13 @@ impl HeldTasks {
             changed: Arc::new(Notify::new()),
             tasks: Arc::default(),
             copies: TaskTracker::new(),
+            tracer: AttemptTracer::default(),
         }
+    }
+
+    /// Returns the same, that tells of each grant's end as a worker of this name.
+    pub(crate) fn traced(self, spans: Spans, worker: String) -> Self {
+        Self { tracer: AttemptTracer::new(spans, worker), ..self }
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<GrantKey, Task>> {
@@ -133,6 +143,7 @@ impl HeldTasks {
         };
         let (clock, stop) = (Arc::clone(&task.lease), task.stop.clone());
         let counts = Arc::clone(&task.counts);
+        let span = self.tracer.begin(&grant);
         tasks.insert(grant.key, task);
         self.metrics.hold(tasks.len());
         drop(tasks);
@@ -148,7 +159,7 @@ impl HeldTasks {
                 Ok(context) => do_task(&context, &grant.spec.work).await,
                 Err(failure) => TaskOutcome::Failed(failure),
             };
-            held.end(grant.key, outcome);
+            held.end(grant.key, outcome, span);
         });
     }
 
@@ -201,9 +212,10 @@ impl HeldTasks {
         })
     }
 
-    fn end(&self, key: GrantKey, outcome: TaskOutcome) {
+    fn end(&self, key: GrantKey, outcome: TaskOutcome, span: Option<AttemptSpan>) {
         self.metrics.count(&outcome);
         let mut tasks = self.lock();
+        self.tracer.end(span, &outcome, tasks.contains_key(&key));
         if let Some(task) = tasks.get_mut(&key) {
             if let TaskOutcome::Failed(failure) = &outcome {
                 let (job, task, attempt) = (key.job, key.fingerprint, key.attempt.0);

@@ -11,6 +11,7 @@
 //! use deepclone_common::config::{Config, LimitSettings};
 //! use deepclone_common::connections::Connections;
 //! use deepclone_common::dial::Dialer;
+//! use deepclone_common::telemetry::spans::Spans;
 //! use deepclone_worker::metrics::WorkerMetrics;
 //! use deepclone_worker::{CoordinatorEndpoint, WorkerLimits, WorkerOptions, run};
 //!
@@ -24,6 +25,7 @@
 //!     limits: WorkerLimits::new(LimitSettings::default())?,
 //!     drain_max: Duration::from_secs(20),
 //!     metrics: WorkerMetrics::default(),
+//!     spans: Spans::default(),
 //! };
 //! let (registered, _) = tokio::sync::watch::channel(None);
 //! let shutdown = tokio_util::sync::CancellationToken::new();
@@ -46,8 +48,9 @@
 //! * `job_pace`: bounds the copies of one job by the share that the coordinator tells.
 //! * `budget`, [`permits`], `open_files`, [`bandwidth`], `lease`: bound the copies in number, in
 //!   memory, in speed and in time.
-//! * [`metrics`]: counts what was done.
+//! * [`metrics`]: counts what was done; `attempt_span`: what a trace shows of it.
 
+mod attempt_span;
 pub mod bandwidth;
 mod budget;
 pub mod config;

@@ -4,6 +4,7 @@ use deepclone_common::metrics::catalog::Catalog;
 use deepclone_common::metrics::labelled::{Counters, Gauges};
 use deepclone_common::metrics::process;
 use deepclone_common::store::counts;
+use deepclone_common::telemetry::spans::span_counters;
 use deepclone_core::machine::TaskOutcome;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
@@ -25,6 +26,7 @@ pub struct WorkerMetrics {
     buffers_limit: Gauge,
     registered: Gauge,
     registrations: Counter,
+    pub(crate) spans: Counters,
 }
 
 impl Default for WorkerMetrics {
@@ -104,6 +106,7 @@ impl WorkerMetrics {
                 "deepclone_worker_registrations_total",
                 "Times that the worker came to a coordinator: more than one tells of lost ones",
             ),
+            spans: span_counters(catalog),
         }
     }
 

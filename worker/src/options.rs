@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use deepclone_common::config::{ByteRate, ByteSize, LimitSettings};
 use deepclone_common::dial::CoordinatorChannel;
+use deepclone_common::telemetry::spans::Spans;
 use deepclone_core::failure::Failure;
 use deepclone_core::job_limits::copies_max;
 use deepclone_core::limits::{BODY_BYTES_PER_SECOND_MIN, SLOTS_MAX};
@@ -29,6 +30,8 @@ pub struct WorkerOptions {
     pub drain_max: Duration,
     /// Where it counts what it does.
     pub metrics: WorkerMetrics,
+    /// Takes the spans of what it does.
+    pub spans: Spans,
 }
 
 /// How much a worker may take. Clones share what may change while it runs: the copies and the

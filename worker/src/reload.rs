@@ -104,7 +104,7 @@ impl Reload {
             notices.push("there is no file to read settings from: start with --config".to_owned());
         }
         for section in self.sources.started.sections_changed(now) {
-            if matches!(section, "tls" | "access") {
+            if matches!(section, "tls" | "access" | "telemetry") {
                 notices.push(format!("[{section}] changed: it needs a restart of the worker"));
             }
         }

@@ -9,6 +9,7 @@ use deepclone_common::hangup::hangups;
 use deepclone_common::http;
 use deepclone_common::listener::BoundListener;
 use deepclone_common::readiness::ProcessReadiness;
+use deepclone_common::telemetry::spans::Spans;
 use deepclone_common::tls::server::{ServerTls, Spoken};
 use deepclone_core::failure::Failure;
 use tokio::sync::watch;
@@ -23,6 +24,8 @@ use crate::session::run;
 
 /// How long a worker that leaves goes on with what it holds: less than most supervisors wait.
 const DRAIN_MAX: Duration = Duration::from_secs(20);
+/// How long spans of traces may take to be sent after that.
+const SPANS_DRAIN_MAX: Duration = Duration::from_secs(5);
 
 /// Binds the HTTP listener.
 ///
@@ -43,7 +46,7 @@ pub async fn serve(
     shutdown: CancellationToken,
 ) -> Result<(), Failure> {
     let address = listener.address();
-    let WorkerSettings { coordinators, name, limits, sources, connections, .. } = settings;
+    let WorkerSettings { coordinators, name, limits, sources, connections, spans, .. } = settings;
     let principals = settings.principals;
     let reload = Reload::new(sources, limits.clone(), connections.clone());
     let _reloads = AbortOnDropHandle::new(tokio::spawn(reload.at_each(hangups()?)));
@@ -55,8 +58,12 @@ pub async fn serve(
         http::serve(listener, catalog, more, is_ready, http::viewers(principals), shutdown.clone());
     let _http = tokio::spawn(http);
     let _announcer = tokio::spawn(announce(seen, ready, name.clone(), address));
-    let options = WorkerOptions { name, limits, drain_max: DRAIN_MAX, metrics };
-    run(options, coordinators, Arc::new(connections), registered, shutdown).await
+    let spans = Spans::start(spans, "deepclone-worker", &metrics.spans)?;
+    let options =
+        WorkerOptions { name, limits, drain_max: DRAIN_MAX, metrics, spans: spans.clone() };
+    let ended = run(options, coordinators, Arc::new(connections), registered, shutdown).await;
+    spans.drain(SPANS_DRAIN_MAX).await;
+    ended
 }
 
 /// The readiness of a worker that no coordinator knows.

@@ -91,7 +91,8 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> Result<(), Failure> {
     let metrics = options.metrics.clone();
-    let held = HeldTasks::new(Arc::clone(&connections), &options.limits, metrics);
+    let held = HeldTasks::new(Arc::clone(&connections), &options.limits, metrics)
+        .traced(options.spans.clone(), options.name.clone());
     let worker = Worker {
         options,
         incarnation: random::uuid(),

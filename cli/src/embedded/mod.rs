@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use deepclone_common::connections::Connections;
 use deepclone_common::lineage_settings::LineageTarget;
+use deepclone_common::telemetry::spans::Spans;
 use deepclone_core::failure::Failure;
 use deepclone_core::price::PriceTable;
 use deepclone_worker::{WorkerLimits, WorkerOptions};
@@ -71,6 +72,7 @@ impl EmbeddedCluster {
         let count = u32::from(settings.workers).min(settings.limits.copies.most());
         for (number, limits) in (1..=count).zip(settings.limits.shares(count)) {
             let options = WorkerOptions {
+                spans: Spans::default(),
                 name: format!("embedded-{number}"),
                 limits,
                 // Workers leave when their job is over: nothing remains to be drained.

@@ -3,8 +3,9 @@
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 
-use super::resolved::{Opened, Writes};
+use super::resolved::Opened;
 use crate::store::error::{StoreError, StoreErrorKind};
+use crate::store::large::Writes;
 use crate::store::uploads::OpenUpload;
 
 /// Throws away the uploads that were opened at or before `before_ms`, and returns how many they

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use deepclone_common::webhook_settings::Webhook;
 use deepclone_core::alert::{AlertCause, AlertRecord};
 
 use crate::state::{ALERT_ROWS, ReplicationRow, RowChange, RowKey};
@@ -20,15 +21,19 @@ pub(super) fn gone(webhook: &str, cause: &AlertCause) -> RowChange {
 }
 
 /// Returns what was kept, by receiver, and what drops the rows that nobody needs: of receivers that
-/// are gone, and those that cannot be read.
+/// are gone, of kinds that one does not want, and those that cannot be read.
 pub(super) fn read(
     rows: Vec<ReplicationRow>,
-    webhooks: &[&str],
+    webhooks: &[Webhook],
 ) -> (BTreeMap<String, Vec<AlertRecord>>, Vec<RowChange>) {
     let (mut records, mut useless) = (BTreeMap::<String, Vec<AlertRecord>>::new(), Vec::new());
     for ReplicationRow { key, body } in rows {
-        let record = serde_json::from_slice(&body).ok();
-        match record.filter(|_| webhooks.contains(&&*key.owner)) {
+        let record: Option<AlertRecord> = serde_json::from_slice(&body).ok();
+        let webhook = webhooks.iter().find(|webhook| webhook.name == key.owner);
+        let is_wanted = |record: &AlertRecord| {
+            webhook.is_some_and(|webhook| webhook.policy.kinds.contains(&record.cause.kind))
+        };
+        match record.filter(is_wanted) {
             Some(record) => records.entry(key.owner).or_default().push(record),
             None => useless.push(RowChange { key, body: None }),
         }
@@ -47,6 +52,7 @@ mod tests {
     use deepclone_core::alert::{AlertDetail, AlertKind};
     use deepclone_core::unix_time::UnixTime;
 
+    use super::super::tests::webhook;
     use super::*;
 
     #[test]
@@ -67,14 +73,20 @@ mod tests {
             key: change.key,
             body: change.body.unwrap_or_else(|| b"garbage".to_vec()),
         };
+        let missed = AlertRecord {
+            cause: AlertCause { kind: AlertKind::ObjectiveMissed, ..cause.clone() },
+            ..record.clone()
+        };
         let rows = vec![
             row(kept("oncall", &record)),
+            row(kept("oncall", &missed)),
             row(kept("removed", &record)),
             row(gone("chat", &cause)),
         ];
-        let (records, useless) = read(rows, &["oncall", "chat"]);
+        let webhooks = ["oncall", "chat"].map(|name| webhook(name, [AlertKind::Diverged].into()));
+        let (records, useless) = read(rows, &webhooks);
         assert_eq!(records, BTreeMap::from([("oncall".to_owned(), vec![record])]));
         let dropped: Vec<&str> = useless.iter().map(|change| &*change.key.owner).collect();
-        assert_eq!(dropped, ["removed", "chat"]);
+        assert_eq!(dropped, ["oncall", "removed", "chat"]);
     }
 }

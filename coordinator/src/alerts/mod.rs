@@ -18,4 +18,4 @@ mod tests;
 pub mod watch;
 
 pub use receiver::try_webhook;
-pub use watch::{Alerts, PlannedAlerts};
+pub use watch::{Alerts, PlannedAlerts, PreparedReceivers};

@@ -99,17 +99,15 @@ impl MessageChannel {
 }
 
 impl Receiver {
-    /// # Errors
-    /// The client cannot be made.
     pub(super) fn new(
-        webhook: &Webhook,
+        (webhook, channel): (&Webhook, MessageChannel),
         kept: Vec<AlertRecord>,
         kept_in: KeptIn,
         messages: Counters,
-    ) -> Result<Self, String> {
+    ) -> Self {
         let new = Self {
             name: webhook.name.clone(),
-            channel: MessageChannel::new(webhook)?,
+            channel,
             book: AlertBook::new(webhook.policy.clone(), kept),
             kept_in,
             messages,
@@ -118,7 +116,7 @@ impl Receiver {
         for outcome in ["sent", "given_up"] {
             new.count(outcome, 0);
         }
-        Ok(new)
+        new
     }
 
     /// Tells what is so, until nobody looks any more.

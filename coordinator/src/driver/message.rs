@@ -9,7 +9,7 @@ use deepclone_common::request_id::RequestId;
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::{ConnectionKey, Epoch, GrantKey, JobId, TargetKey, WorkerId};
 use deepclone_core::job_limits::{JobShare, LimitsChange};
-use deepclone_core::machine::{HeldTask, PublishOutcome, Route, TaskOutcome};
+use deepclone_core::machine::{HeldTask, Route, TaskOutcome};
 use deepclone_core::price::Traffic;
 use deepclone_core::task::{Capacity, Grant};
 use tokio::sync::{oneshot, watch};
@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use super::job_query::JobsQuery;
 use super::snapshot::{JobSnapshot, WorkerDescription, WorkerSnapshot};
 use crate::effects::plan::PlanOutcome;
+use crate::effects::publish::PublishEnd;
 use crate::state::{Entry, JobSpec, StateError};
 
 /// Takes the answer to a request.
@@ -52,7 +53,7 @@ pub enum Message {
     /// A planning effect ended, which read so much.
     PlanEnded(JobId, Traffic, Result<PlanOutcome, Failure>),
     /// A publishing effect ended, which read so much.
-    PublishEnded(JobId, Traffic, Result<PublishOutcome, Failure>),
+    PublishEnded(JobId, Traffic, Result<PublishEnd, Failure>),
 }
 
 /// A job that a client asks for.

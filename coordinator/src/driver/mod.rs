@@ -16,6 +16,7 @@
 //! * `refusal`: why a request is refused.
 //! * `journal`: facts → the lines of the log; `story`: what it tells besides them.
 //! * `observe`: facts → events of lineage, and alerts about single syncs.
+//! * `traced`: facts, grants and reports → traces.
 //! * `purge`: drops what the database needs no more.
 
 mod answer;
@@ -36,6 +37,7 @@ mod run;
 pub mod snapshot;
 mod story;
 mod take;
+mod traced;
 mod watchers;
 mod worker_table;
 

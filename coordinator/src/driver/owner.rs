@@ -17,6 +17,7 @@ use super::recall::{Recall, Recalls};
 use super::worker_table::WorkerTable;
 use crate::effects::Context;
 use crate::metrics::CoordinatorMetrics;
+use crate::traces::Traces;
 
 /// The state of the loop. Its methods are where they are used: `take`, `reply`, `release`, `run`.
 pub(super) struct Driver {
@@ -27,6 +28,7 @@ pub(super) struct Driver {
     /// The zero of [`Moment`].
     pub(super) started: Instant,
     pub(super) jobs: JobTable,
+    pub(super) traces: Traces,
     pub(super) workers: WorkerTable,
     /// Submissions of this turn that the machine refused.
     pub(super) refusals: BTreeMap<JobId, Failure>,
@@ -44,7 +46,7 @@ impl Driver {
         machine: Machine,
         (context, metrics): (Context, Arc<CoordinatorMetrics>),
         epoch: Epoch,
-        jobs: JobTable,
+        (jobs, traces): (JobTable, Traces),
         sender: mpsc::Sender<Message>,
     ) -> Self {
         Self {
@@ -54,6 +56,7 @@ impl Driver {
             epoch,
             started: Instant::now(),
             jobs,
+            traces,
             workers: WorkerTable::default(),
             refusals: BTreeMap::new(),
             recalls: Recalls::default(),

@@ -36,7 +36,10 @@ impl Driver {
                 self.workers.beat(worker, known.then_some(&Beat { abandon, shares, drain }));
             }
             Action::Publish { job } => self.spawn_publish(job),
-            Action::Changed { job } => self.jobs.changed(&self.machine, job),
+            Action::Changed { job } => {
+                self.trace_state(job);
+                self.jobs.changed(&self.machine, job);
+            }
             Action::Noticed(notice) => {
                 self.metrics.noticed(&notice);
                 let worker = match notice {
@@ -78,6 +81,7 @@ impl Driver {
         let Some(entry) = self.jobs.get(job) else { return };
         let is_first = entry.work.plan.is_none();
         let (job_spec, vanished) = (Arc::clone(&entry.job_spec), entry.work.vanished.clone());
+        self.traces.planning(job, self.unix_now());
         if let Some(story) = self.jobs.story(job).filter(|_| is_first) {
             journal::started(job, story);
         }
@@ -114,18 +118,19 @@ impl Driver {
     }
 
     fn grant(&mut self, worker: WorkerId, tasks: &[GrantedTask]) {
-        let grants = tasks
-            .iter()
-            .filter_map(|&GrantedTask { key, index, ttl, share }| {
-                let entry = self.jobs.get(key.job)?;
-                let spec = entry.work.plan.as_ref()?.task_spec(index, &entry.work.steps);
-                if spec.is_none() {
-                    // Its lease expires, and it is granted again.
-                    tracing::error!(?key, "a granted task lacks what it depends on: report this");
-                }
-                Some(Grant { key, ttl, share, spec: spec? })
-            })
-            .collect();
+        let name = self.workers.info(worker).map_or_else(String::new, |info| info.name.clone());
+        let mut grants = Vec::with_capacity(tasks.len());
+        for &GrantedTask { key, index, ttl, share } in tasks {
+            let Some(entry) = self.jobs.get(key.job) else { continue };
+            let Some(plan) = &entry.work.plan else { continue };
+            let Some(spec) = plan.task_spec(index, &entry.work.steps) else {
+                // Its lease expires, and it is granted again.
+                tracing::error!(?key, "a granted task lacks what it depends on: report this");
+                continue;
+            };
+            let trace = self.trace_grant(&key, &name);
+            grants.push(Grant { key, ttl, share, trace, spec });
+        }
         self.workers.grant(worker, grants);
     }
 }

@@ -27,6 +27,7 @@ use crate::costs::book::{Book, by_regions};
 use crate::effects::Context;
 use crate::metrics::CoordinatorMetrics;
 use crate::state::{Batch, Entry, StateError};
+use crate::traces::Traces;
 
 /// Messages that wait for the driver at the most.
 const MESSAGES_MAX: usize = 1_024;
@@ -54,6 +55,8 @@ pub async fn start(
     let epoch = store.lead(least_epoch(&context)).await?;
     let entries = store.load(limits.jobs_ended_max).await?;
     let mut jobs = JobTable::recover(&entries)?;
+    let job_spec = |job| jobs.get(job).map(|entry| Arc::clone(&entry.job_spec));
+    let traces = Traces::recover(context.observers.spans.clone(), &entries, job_spec);
     let facts = entries.into_iter().map(|entry| entry.fact);
     let (machine, recovered) = turn::recover(epoch, limits, Moment(0), facts);
     jobs.prune(&machine);
@@ -62,7 +65,7 @@ pub async fn start(
     let handle = Handle::new(sender.clone(), epoch);
     let stop = shutdown.child_token();
     let purging = tokio::spawn(purge::purge(context.clone(), epoch, stop.clone()));
-    let driver = Driver::new(machine, (context, metrics), epoch, jobs, sender);
+    let driver = Driver::new(machine, (context, metrics), epoch, (jobs, traces), sender);
     let driving = Loop { driver, messages, gauges_due: None };
     let running = tokio::spawn(async move {
         let outcome = driving.run(recovered, shutdown).await;
@@ -183,6 +186,7 @@ impl Driver {
             self.metrics.recorded(&entry.fact);
             self.tell(&entry.fact);
             self.observe(entry);
+            self.trace(entry);
             if let Fact::GroupRestarted { job, fingerprints } = &entry.fact {
                 self.abort_uploads(*job, Some(fingerprints));
             }

@@ -19,6 +19,7 @@ use super::refusal::{unknown_job, unknown_worker};
 use super::report::CheckedReport;
 use super::snapshot::JobSnapshot;
 use crate::effects::plan::PlanOutcome;
+use crate::effects::publish::PublishEnd;
 use crate::state::{Entry, StateError, encode_spec};
 
 /// What a turn begins with.
@@ -76,6 +77,7 @@ impl Driver {
             Message::Acquire(wanted, reply) => events.extend(self.acquire(wanted, reply, now)),
             Message::Report(report, reply) => {
                 let worker = report.worker;
+                self.trace_failures(&report);
                 let name = self.workers.info(worker).map_or("", |info| &info.name);
                 events.push(CheckedReport::check(report, name, &self.jobs).event());
                 self.workers.report(worker, reply);
@@ -98,8 +100,7 @@ impl Driver {
             }
             Message::PublishEnded(job, reads, outcome) => {
                 self.jobs.note_reads(job, reads);
-                let outcome = outcome.unwrap_or_else(PublishOutcome::Failed);
-                events.push(Event::PublishEnded { job, outcome });
+                events.push(self.publish_ended(job, outcome));
             }
         }
     }
@@ -183,6 +184,19 @@ impl Driver {
         }
         self.workers.acquire(worker, reply);
         Some(Event::TasksWanted { worker, capacity, deadline: now.after(wait) })
+    }
+
+    fn publish_ended(&mut self, job: JobId, ended: Result<PublishEnd, Failure>) -> Event {
+        let outcome = match ended {
+            Ok(PublishEnd { outcome, committed }) => {
+                if let Some(at) = committed {
+                    self.traces.committed(job, at);
+                }
+                outcome
+            }
+            Err(failure) => PublishOutcome::Failed(failure),
+        };
+        Event::PublishEnded { job, outcome }
     }
 
     fn plan_ended(&mut self, job: JobId, outcome: Result<PlanOutcome, Failure>) -> Event {

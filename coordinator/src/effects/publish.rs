@@ -11,6 +11,7 @@ use deepclone_core::failure::Failure;
 use deepclone_core::ids::JobId;
 use deepclone_core::machine::PublishOutcome;
 use deepclone_core::shard::Shard;
+use deepclone_core::unix_time::UnixTime;
 use deepclone_delta::error::DeltaError;
 use deepclone_delta::io;
 use deepclone_delta::ledger::{LedgerEntry, LedgerWriter};
@@ -25,6 +26,20 @@ use crate::state::{EVIDENCE_KEYS_MAX, Evidence};
 /// Requests in flight while objects are described again.
 const HEADS_IN_FLIGHT_MAX: usize = 32;
 
+/// How a publishing effect ended.
+#[derive(Debug)]
+pub struct PublishEnd {
+    pub outcome: PublishOutcome,
+    /// When the commit was seen in the replica's log; `None` when it is not there.
+    pub committed: Option<UnixTime>,
+}
+
+impl From<PublishOutcome> for PublishEnd {
+    fn from(outcome: PublishOutcome) -> Self {
+        Self { outcome, committed: None }
+    }
+}
+
 /// An object that must be described before the commit.
 struct Doubt<'a> {
     task: &'a Shard,
@@ -37,11 +52,7 @@ struct Doubt<'a> {
 ///
 /// # Errors
 /// Why the sync is refused, or failed for good.
-pub async fn publish(
-    context: &Context,
-    job: JobId,
-    plan: &JobPlan,
-) -> Result<PublishOutcome, Failure> {
+pub async fn publish(context: &Context, job: JobId, plan: &JobPlan) -> Result<PublishEnd, Failure> {
     let target = context.open(Side::Target, &plan.job_spec.target)?;
     sync::check(&target, &plan.work).await.map_err(|error| error.failure())?;
     let doubts = record_and_doubt(context, job, plan, &target).await?;
@@ -55,7 +66,7 @@ pub async fn publish(
             missing.iter().map(|doubt| doubt.object.target_path.to_owned()).collect();
         context.store.forget(plan.target, &keys).await.map_err(|error| error.failure())?;
         let tasks: BTreeSet<_> = missing.iter().map(|doubt| doubt.task.fingerprint).collect();
-        return Ok(PublishOutcome::Missing(tasks.into_iter().collect()));
+        return Ok(PublishOutcome::Missing(tasks.into_iter().collect()).into());
     }
     // Durable before the commit: from here on no job replaces what it refers to.
     context.store.intend(job, context.clock.now_ms()).await.map_err(|error| error.failure())?;
@@ -63,14 +74,16 @@ pub async fn publish(
         .await
         .map_err(|error| error.failure())?;
     match result {
-        PublishResult::Rebase => Ok(PublishOutcome::Rebase),
+        PublishResult::Rebase => Ok(PublishOutcome::Rebase.into()),
         PublishResult::Published(committed) => {
             let version = committed.record.version;
+            let at = UnixTime(context.clock.now_ms());
             if let Err(error) = finish(&target, &committed, Some(&plan.work)).await {
                 // The replica is right already; the next sync writes the checkpoint again.
                 tracing::warn!(%job, version, "published without checkpoint or hint: {error}");
             }
-            Ok(PublishOutcome::Published { version })
+            let outcome = PublishOutcome::Published { version };
+            Ok(PublishEnd { outcome, committed: Some(at) })
         }
     }
 }

@@ -17,4 +17,4 @@ mod tests;
 mod waiting;
 
 pub use event::run_event;
-pub use sender::Lineage;
+pub use sender::{Lineage, LineageSinks};

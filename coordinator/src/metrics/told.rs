@@ -1,13 +1,15 @@
-//! What others are told: events of lineage, and alerts.
+//! What others are told: events of lineage, alerts, and spans of traces.
 
 use deepclone_common::metrics::catalog::Catalog;
 use deepclone_common::metrics::labelled::Counters;
+use deepclone_common::telemetry::spans::span_counters;
 
 /// What is counted of it.
 #[derive(Debug)]
 pub(crate) struct ToldMetrics {
     pub(crate) lineage: Counters,
     pub(crate) webhooks: Counters,
+    pub(crate) spans: Counters,
 }
 
 impl ToldMetrics {
@@ -25,6 +27,7 @@ impl ToldMetrics {
                 "Messages to a webhook by what became of them: sent, repeated after an attempt \
                  that failed, given_up after all attempts, or dropped because there were too many",
             ),
+            spans: span_counters(catalog),
         }
     }
 }

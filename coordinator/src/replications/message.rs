@@ -79,7 +79,7 @@ pub struct Replications {
 }
 
 impl Replications {
-    pub(super) fn new(sender: mpsc::Sender<EngineMessage>) -> Self {
+    pub(crate) fn new(sender: mpsc::Sender<EngineMessage>) -> Self {
         Self { sender }
     }
 

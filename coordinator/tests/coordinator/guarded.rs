@@ -134,6 +134,7 @@ impl Guarded {
             connections: (*lake.connections()).clone(),
             shared_object: None,
             lineage: None,
+            spans: None,
             webhooks: vec![],
             hook_secret: None,
             sources: SettingSources::default(),

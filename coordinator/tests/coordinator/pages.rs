@@ -56,6 +56,7 @@ impl Serving {
             connections: (*lake.connections()).clone(),
             shared_object: None,
             lineage: None,
+            spans: None,
             webhooks: vec![],
             hook_secret: None,
             sources: SettingSources::default(),

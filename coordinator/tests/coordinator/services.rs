@@ -145,7 +145,7 @@ async fn the_process_says_where_it_listens_and_ends_in_good_order() {
     // All of them but those whose labels come with an event.
     for row in documented.rows() {
         let is_of_event =
-            ["_refused_", "_failures_", "_call_", "_store_", "_lineage_", "_webhook_"]
+            ["_refused_", "_failures_", "_call_", "_store_", "_lineage_", "_webhook_", "_spans_"]
                 .iter()
                 .any(|part| row.name.contains(part))
                 && !row.labels.is_empty();

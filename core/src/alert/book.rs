@@ -56,6 +56,9 @@ impl AlertBook {
     /// Takes what is so now.
     pub fn observe(&mut self, now: UnixTime, seen: &Sightings) -> BookChanges {
         let mut changes = BookChanges::default();
+        for record in self.records.values_mut() {
+            record.not_after(now);
+        }
         for (cause, detail) in &seen.present {
             if !self.policy.kinds.contains(&cause.kind) {
                 continue;

@@ -27,6 +27,15 @@ pub struct AlertRecord {
 }
 
 impl AlertRecord {
+    /// Takes that it is `now`: a clock that was set back would hold up what is due until it is as
+    /// late again. The beginning of what was told names it, and stays.
+    pub(super) fn not_after(&mut self, now: UnixTime) {
+        if !self.is_told {
+            self.since = self.since.min(now);
+        }
+        self.gone_since = self.gone_since.map(|since| since.min(now));
+    }
+
     pub(super) fn is_over(&self, now: UnixTime, hold: Duration) -> bool {
         self.gone_since.is_some_and(|since| now.since(since) >= hold)
     }

@@ -98,6 +98,26 @@ fn a_cause_is_told_once_and_its_end_once() {
 }
 
 #[test]
+fn a_clock_that_is_set_back_holds_nothing_up() {
+    let mut book = AlertBook::new(policy(2), []);
+    let minute = |minute: i64| UnixTime(NOON + minute * MINUTE_MS);
+    book.observe(minute(600), &seen('x'));
+    assert_eq!(book.next(minute(600)), None);
+    // Ten hours back: it lasts for the hold from there on.
+    book.observe(minute(0), &seen('x'));
+    book.observe(minute(2), &seen('x'));
+    let raised = book.next(minute(2)).unwrap();
+    book.told(&raised);
+    let id = raised.alert_id();
+    // Its end, with a clock that is set forth and back.
+    book.observe(minute(900), &seen('.'));
+    book.observe(minute(3), &seen('.'));
+    assert_eq!(book.next(minute(4)), None);
+    let end = book.next(minute(5)).unwrap();
+    assert_eq!((end.event(), end.alert_id()), ("recovered", id));
+}
+
+#[test]
 fn quiet_hours_delay_and_what_begins_and_ends_in_them_is_not_told() {
     // From 12:02 to 12:06 in Berlin's winter, which is an hour ahead.
     let zone = Zone::of_name("Europe/Berlin").unwrap();

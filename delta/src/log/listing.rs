@@ -255,8 +255,8 @@ fn segment(
     listing.segment(upto).map_err(|gap| match gap {
         Gap::Nothing => DeltaError::NotATable { uri: table.uri.clone() },
         Gap::Missing(name) => DeltaError::damaged(log_path(&name), "it is missing"),
-        Gap::NotHeld(oldest, newest) => DeltaError::NotHeld(format!(
-            "version {} is not held by the log of {}: it holds {oldest} to {newest}",
+        Gap::NotHeld(held) => DeltaError::NotHeld(format!(
+            "version {} is not held by the log of {}: it holds {held}",
             upto.unwrap_or_default(),
             table.uri
         )),

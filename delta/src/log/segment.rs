@@ -3,9 +3,12 @@
 //! A missing commit between the checkpoint and the version is an error; the log never ends before
 //! it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::names::{LogFile, Single, commit_name};
+
+/// Runs of versions that an error names: more say no more.
+const RUNS_TOLD_MAX: usize = 4;
 
 /// A file of the log in a listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,8 +47,8 @@ pub(super) enum Gap {
     Nothing,
     /// The name of a commit that is needed and missing.
     Missing(String),
-    /// The log does not hold this version; it holds those from the first to the second.
-    NotHeld(u64, u64),
+    /// The log does not hold this version; it holds those of the text, such as `3, 5 to 7`.
+    NotHeld(String),
 }
 
 /// The files that give one version of a table.
@@ -113,7 +116,7 @@ impl Listing {
             let held = self.commits.contains_key(&version)
                 || self.checkpoints.iter().any(|checkpoint| checkpoint.version == version);
             if !held || oldest.is_some_and(|oldest| version < oldest) {
-                return Err(Gap::NotHeld(oldest.unwrap_or(newest), newest));
+                return Err(Gap::NotHeld(self.held()));
             }
         }
         let checkpoints: Vec<_> =
@@ -128,6 +131,30 @@ impl Listing {
         let hole = commits.windows(2).rposition(|pair| pair[1].0 != pair[0].0 + 1);
         commits.drain(..hole.map_or(0, |at| at + 1));
         Ok(LogSegment { version, checkpoints, commits })
+    }
+
+    /// Names the newest versions that the files can give, in runs of versions that follow each
+    /// other.
+    fn held(&self) -> String {
+        let starts: BTreeSet<u64> = self.checkpoints.iter().map(|found| found.version).collect();
+        let mut runs: Vec<(u64, u64)> = Vec::new();
+        let versions: BTreeSet<u64> = self.commits.keys().chain(&starts).copied().collect();
+        for version in versions {
+            match runs.last_mut() {
+                Some((_, last)) if last.checked_add(1) == Some(version) => *last = version,
+                _ if version == 0 || starts.contains(&version) => runs.push((version, version)),
+                // Nothing below it tells what it adds to.
+                _ => {}
+            }
+        }
+        let left_out = runs.len().saturating_sub(RUNS_TOLD_MAX);
+        let told = runs.split_off(left_out).into_iter().map(|(first, last)| match first == last {
+            true => first.to_string(),
+            false => format!("{first} to {last}"),
+        });
+        let told: Vec<String> =
+            (left_out > 0).then(|| "…".to_owned()).into_iter().chain(told).collect();
+        if told.is_empty() { "none that can be read".to_owned() } else { told.join(", ") }
     }
 
     /// Returns the oldest version that the files can give.

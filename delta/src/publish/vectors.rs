@@ -20,7 +20,8 @@ const OBJECTS_AT_ONCE_MAX: usize = 8;
 /// missing object is found by the check of presence.
 ///
 /// # Errors
-/// DAMAGED_LOG with the object and the data file; a storage error.
+/// DAMAGED_LOG, or TARGET_CONFLICT for an object that the replica had before, with the object and
+/// the data file; a storage error.
 pub async fn check_vectors(target: &TableStore, change_set: &ChangeSet) -> Result<(), DeltaError> {
     let mut by_object: BTreeMap<&str, Vec<&NewVector>> = BTreeMap::new();
     for new in &change_set.new_vectors {
@@ -28,28 +29,53 @@ pub async fn check_vectors(target: &TableStore, change_set: &ChangeSet) -> Resul
     }
     let checks: Vec<_> = by_object
         .into_iter()
-        .map(|(object, vectors)| check_object(target, object, vectors).boxed())
+        .map(|(object, vectors)| {
+            async move {
+                let checked = check_object(target, object, vectors).await;
+                checked.map_err(|damage| match damage {
+                    VectorDamage::Unread(error) => error,
+                    VectorDamage::Found { file, problem } => {
+                        let is_copied =
+                            || change_set.objects.iter().any(|copy| copy.target_path == object);
+                        damaged(object, &file, &problem, is_copied).into()
+                    }
+                })
+            }
+            .boxed()
+        })
         .collect();
     stream::iter(checks).buffer_unordered(OBJECTS_AT_ONCE_MAX).try_collect().await
+}
+
+/// Why an object's vectors are not known to be whole.
+enum VectorDamage {
+    Unread(DeltaError),
+    Found { file: String, problem: String },
+}
+
+/// A vector that this sync copied is the source's, byte for byte. Any other one was copied before,
+/// and somebody changed it at the target since.
+fn damaged(object: &str, file: &str, problem: &str, is_copied: impl FnOnce() -> bool) -> Failure {
+    let (reason, whose, help) = match is_copied() {
+        true => (Reason::DamagedLog, "source's", "repair the source, or clone a version before it"),
+        false => (Reason::TargetConflict, "replica's", "run deepclone repair --deep"),
+    };
+    let message =
+        format!("the {whose} deletion vector of {file} in {object} is damaged: {problem}; {help}");
+    Failure::new(reason, message).with("key", object).with("file", file)
 }
 
 async fn check_object(
     target: &TableStore,
     object: &str,
     vectors: Vec<&NewVector>,
-) -> Result<(), DeltaError> {
-    let Some(fetched) = io::get(target, object, ReadBound::LOG).await? else { return Ok(()) };
+) -> Result<(), VectorDamage> {
+    let fetched = io::get(target, object, ReadBound::LOG).await.map_err(VectorDamage::Unread)?;
+    let Some(fetched) = fetched else { return Ok(()) };
     for NewVector { file, vector, .. } in vectors {
-        dv::check_object(vector, &fetched.bytes).map_err(|problem| {
-            Failure::new(
-                Reason::DamagedLog,
-                format!(
-                    "the source's deletion vector of {file} in {object} is damaged: {problem}; \
-                     repair the source, or clone a version before it"
-                ),
-            )
-            .with("key", object)
-            .with("file", file.as_str())
+        dv::check_object(vector, &fetched.bytes).map_err(|problem| VectorDamage::Found {
+            file: file.clone(),
+            problem: problem.to_string(),
         })?;
     }
     Ok(())

@@ -201,3 +201,21 @@ async fn a_new_vector_that_is_not_whole_is_refused_with_its_object_and_its_file(
         }
     }
 }
+
+#[tokio::test]
+async fn a_vector_that_the_replica_had_before_is_not_the_sources_fault() {
+    let mut source = Table::new("source");
+    let table = features(&["deletionVectors"], &["deletionVectors"]);
+    let with = |offset| json!({"deletionVector": vector(offset)});
+    source.commit(&[table, metadata("source-id", json!({})), add_with("a1", with(1))]).await;
+    let target = Table::new("target");
+    sync(&source, &target, &spec()).await.unwrap();
+    source.commit(&[add_with("b1", with(1))]).await;
+    let change_set = planned(&source, &target, &spec()).await;
+    target.put(VECTOR_OBJECT, vec![1, 0]).await;
+    let failure = check_vectors(&target.store, &change_set).await.unwrap_err().failure();
+    assert_eq!(failure.reason, Reason::TargetConflict);
+    for word in ["the replica's deletion vector", VECTOR_OBJECT, "deepclone repair --deep"] {
+        assert!(failure.message.contains(word), "no {word} in {failure}");
+    }
+}

@@ -47,6 +47,7 @@ impl From<&Grant> for v1::Grant {
             ttl: Some(duration_to_wire(grant.ttl)),
             spec: Some((&grant.spec).into()),
             share: Some(share_to_wire(grant.share)),
+            traceparent: grant.trace.map(|trace| trace.to_string()).unwrap_or_default(),
         }
     }
 }
@@ -60,6 +61,8 @@ impl TryFrom<v1::Grant> for Grant {
             ttl: duration_from_wire(grant.ttl, "ttl")?,
             spec: required(grant.spec, "spec")?.try_into()?,
             share: grant.share.map_or(JobShare::ALL, share_from_wire),
+            // What shows a task to people never keeps it from being done.
+            trace: grant.traceparent.parse().ok(),
         })
     }
 }

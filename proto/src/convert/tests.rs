@@ -72,6 +72,7 @@ fn grant() -> Grant {
         key: grant_key(),
         ttl: Duration::from_millis(30_500),
         share: JobShare { bytes_per_second: Some(5), concurrency: Some(6) },
+        trace: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".parse().unwrap()),
         spec: TaskSpec {
             source: side("a", 1),
             target: side("b", 2),
@@ -216,6 +217,10 @@ fn limits_and_shares_survive_the_wire_and_absent_means_any_number() {
         assert_eq!(told_from_wire(told_to_wire(told)), Ok(told));
         let grant = Grant { share: told.1, ..grant() };
         assert_eq!(Grant::try_from(v1::Grant::from(&grant)), Ok(grant));
+    }
+    for unreadable in ["", "00-ff"] {
+        let untraced = v1::Grant { traceparent: unreadable.to_owned(), ..(&grant()).into() };
+        assert_eq!(Grant::try_from(untraced), Ok(Grant { trace: None, ..grant() }));
     }
     let older = v1::Grant { share: None, ..(&grant()).into() };
     assert_eq!(Grant::try_from(older).unwrap().share, JobShare::ALL);

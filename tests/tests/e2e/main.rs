@@ -31,6 +31,7 @@
 //! * `operations` – backups, a database that is stuck, processes that are stopped
 //! * `lineage`    – events of lineage of kept replicas and of the command line
 //! * `alerts`     – webhooks that are told of a failure and of its end
+//! * `traces`     – traces of syncs, and collectors that are away
 //! * `guide`      – the files and commands of the guide to a kept replica
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that fails, fails")]
@@ -68,4 +69,5 @@ mod shared;
 mod statistics;
 mod sync;
 mod table;
+mod traces;
 mod workers;

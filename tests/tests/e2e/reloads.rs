@@ -8,6 +8,7 @@ use std::time::Duration;
 use chrono::{SecondsFormat, TimeDelta, Utc};
 use deepclone_tests::environment::{BUCKET, environment};
 use deepclone_tests::process::{self, Server};
+use deepclone_tests::receiver::Receiver;
 
 use crate::place::Place;
 use crate::sync::{self, Ended};
@@ -191,4 +192,43 @@ async fn a_signature_that_ends_in_mid_job_is_followed_by_the_next_one() {
     let done = running.await.expect("the clone is run").succeeded();
     assert_eq!(done.number("objects_copied"), OBJECTS as u64, "{}", worker.log());
     replica::assert_same_objects(&source, &target, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lineage_and_webhooks_follow_the_file_or_nothing_does() {
+    let fleet = Fleet::new();
+    let coordinator = &fleet.coordinator;
+    let receiver = Receiver::start(&[]).await;
+    let connections = connections(&fleet.folder, &["lake", "dr", "archive"]);
+    let lineage = |name: &str| format!("[lineage]\nfile = \"{}\"\n", fleet.path(name).display());
+    let webhook = format!(
+        "[[webhooks]]\nname = \"chat\"\nurl = \"{}/hunter2\"\nformat = \"slack\"\nhold = \"0s\"\n",
+        receiver.url
+    );
+    // One that is not signed: neither it nor the connection and the events come.
+    let wrong = webhook.replace("slack", "generic");
+    let text = format!("{connections}{}{wrong}", lineage("wrong.jsonl"));
+    fleet.reload(&text, coordinator, "secret_file is missing").await;
+    assert_eq!(fleet.clone("archive/table", "dr/archive").await.code, 2);
+    assert!(!fleet.path("wrong.jsonl").exists());
+
+    let text = format!("{connections}{}{webhook}", lineage("events.jsonl"));
+    fleet.reload(&text, coordinator, "added: chat").await;
+    fleet.reload(&text, &fleet.worker, "added: archive").await;
+    std::fs::remove_file(fleet.path("archive/table/part-00000.parquet")).expect("it is there");
+    assert_eq!(fleet.clone("archive/table", "dr/archive").await.code, 3);
+    let told = receiver.wait_for(1).await;
+    assert!(told[0].body.contains("sync_failed"), "{told:?}");
+    let events = || std::fs::read_to_string(fleet.path("events.jsonl")).unwrap_or_default();
+    assert_eq!(events().lines().count(), 2, "{}", events());
+
+    // A file that was moved away, as by logrotate, is made anew.
+    std::fs::rename(fleet.path("events.jsonl"), fleet.path("events.1")).expect("one disk");
+    fleet.reload(&format!("{text}# again\n"), coordinator, "webhooks\":\"none changed").await;
+    assert_eq!(fleet.clone("archive/table", "dr/archive").await.code, 3);
+    assert_eq!(events().lines().count(), 2, "{}", events());
+    fleet.reload(&connections, coordinator, "removed: chat").await;
+    assert_eq!(fleet.clone("archive/table", "dr/archive").await.code, 3);
+    assert_eq!((events().lines().count(), receiver.taken().len()), (2, 1));
+    assert!(!coordinator.log().contains("hunter2"), "{}", coordinator.log());
 }

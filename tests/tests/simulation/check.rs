@@ -4,6 +4,7 @@
 //!   each of them the source's bytes (I6, I7).
 //! * Nothing of ours overwrites an object, or removes one that a reader needs (I3).
 //! * No sync has two commits.
+//! * A repair leaves nothing damaged that was so when it was asked for.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,8 +12,9 @@ use deepclone_core::evidence::prior_age_max_ms;
 use serde_json::Value;
 
 use crate::clouds::{By, Change, Clouds, NORTH, SOUTH};
+use crate::damage::Damage;
 use crate::faults::Role;
-use crate::reader::{self, View};
+use crate::reader::{self, View, objects};
 use crate::source::{FileName, Ledger, Live, Version};
 
 /// What is known of the targets.
@@ -28,6 +30,13 @@ pub(crate) struct Replicas {
     pub(crate) published: BTreeMap<String, (String, u64)>,
     /// Commits of ours that were checked.
     pub(crate) checked: u64,
+    /// What was damaged, and is not mended.
+    pub(crate) damage: Damage,
+    /// When readers of the newest version needed an object no more, and how long it is kept for
+    /// those of the versions before.
+    kept_for_readers: BTreeMap<String, (i64, i64)>,
+    /// Vacuums keep every version within the retention.
+    pub(crate) keeps_time_travel: bool,
 }
 
 /// Looks at every change of a target since the last time.
@@ -61,12 +70,24 @@ impl Replicas {
                 if is_needed || is_commit {
                     clouds.violate(format!("{key} was removed, and readers need it"));
                 }
+                if self.keeps_time_travel
+                    && let Some((since, kept)) = self.kept_for_readers.remove(key)
+                    && clouds.now_ms - since < kept
+                {
+                    let ms = clouds.now_ms - since;
+                    let why = "and readers of a version within the retention need it";
+                    clouds.violate(format!("{key} was removed after {ms} ms, {why}"));
+                }
+                self.damage.mended(key);
             }
+            (By::Damage, _) => self.damage.done(key, clouds.now_ms),
             (By::Others, false) => {
                 self.removed_ms.insert(key.clone(), clouds.now_ms);
             }
             (By::Us | By::Others, true) => {
                 self.removed_ms.remove(key);
+                self.kept_for_readers.remove(key);
+                self.damage.mended(key);
             }
         }
     }
@@ -101,8 +122,12 @@ impl Replicas {
         for why in self.differences(clouds, ledger, target, &view, &record) {
             clouds.violate(format!("version {version} of {target}, of {sync}: {why}"));
         }
-        let needed = view.live.keys().flat_map(|name| objects(target, name)).collect();
-        self.needed.insert(target.to_owned(), needed);
+        let needed: BTreeSet<_> = view.live.keys().flat_map(|name| objects(target, name)).collect();
+        self.kept_for_readers.retain(|key, _| !needed.contains(key));
+        let before = self.needed.insert(target.to_owned(), needed.clone()).unwrap_or_default();
+        let left = before.into_iter().filter(|key| !needed.contains(key));
+        let since = (clouds.now_ms, view.retention_ms());
+        self.kept_for_readers.extend(left.map(|key| (key, since)));
     }
 
     /// In what a commit of ours differs from the version of the source that it names.
@@ -121,19 +146,23 @@ impl Replicas {
         };
         let source = table.split('-').next().unwrap_or_default();
         let of = format!("version {number} of {table}");
-        let strange = view.live.keys().filter(|name| !expected.contains_key(*name));
+        let shown = match view.live_at_source() {
+            Ok(shown) => shown,
+            Err(why) => return vec![why],
+        };
+        let strange = shown.keys().filter(|name| !expected.contains_key(*name));
         let mut why: Vec<_> = strange.map(|name| format!("{name:?} is not in {of}")).collect();
         for (name, live) in expected {
-            match view.live.get(name) {
+            match shown.get(name) {
                 None => why.push(format!("{name:?} of {of} is missing")),
-                Some(add) if add["size"] != live.size => {
+                Some((_, add)) if add["size"] != live.size => {
                     why.push(format!("{name:?} has another size: {add}"));
                 }
-                Some(add) if add["modificationTime"] != live.modified_ms => {
+                Some((_, add)) if add["modificationTime"] != live.modified_ms => {
                     why.push(format!("{name:?} has another time: {add}"));
                 }
-                Some(_) => {
-                    let file = (source, target, name, live);
+                Some((at_target, _)) => {
+                    let file = ((source, name), (target, *at_target), live);
                     why.extend(self.file_differs(clouds, ledger, view, file));
                 }
             }
@@ -146,16 +175,20 @@ impl Replicas {
         clouds: &Clouds,
         ledger: &Ledger,
         view: &View,
-        (source, target, name, live): (&str, &str, &FileName, &Live),
+        (source, target, live): ((&str, &FileName), (&str, &FileName), &Live),
     ) -> Option<String> {
-        for (is_vector, key) in objects(target, name).into_iter().enumerate() {
+        let keys = objects(target.0, target.1).into_iter().zip(objects(source.0, source.1));
+        for (is_vector, (key, at_source)) in keys.enumerate() {
+            if self.damage.is_damaged(&key) {
+                // Syncs look at logs, and not at what they published.
+                continue;
+            }
             let Some(object) = clouds.get(SOUTH, &key) else {
                 if self.is_excused(view, &key) {
                     continue;
                 }
                 return Some(format!("{key} is not there"));
             };
-            let at_source = key.replacen(target, source, 1);
             let (bytes, least) = (&object.bytes, live.generation);
             let is_right = match is_vector {
                 0 => {
@@ -184,25 +217,6 @@ impl Replicas {
     }
 }
 
-/// The keys of the objects that a file needs.
-pub(crate) fn objects(target: &str, name: &FileName) -> Vec<String> {
-    let data = format!("{target}/{}", name.0);
-    let vector = name.1.as_deref().and_then(vector_file);
-    std::iter::once(data).chain(vector.map(|file| format!("{target}/{file}"))).collect()
-}
-
-/// The object of a deletion vector's id.
-fn vector_file(id: &str) -> Option<String> {
-    const ALPHABET: &str =
-        "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#";
-    let (text, _) = id.strip_prefix('u')?.rsplit_once('@')?;
-    let digits: Option<Vec<u128>> = text.chars().map(|c| Some(ALPHABET.find(c)? as u128)).collect();
-    let words = digits?;
-    let word = |five: &[u128]| five.iter().fold(0, |word, digit| word * 85 + digit);
-    let id = words.chunks(5).fold(0_u128, |id, five| id << 32 | word(five));
-    Some(format!("deletion_vector_{}.bin", uuid::Uuid::from_u128(id)))
-}
-
 /// In what the newest version of a replica that a last, calm sync left differs from the source.
 pub(crate) fn at_the_end(clouds: &Clouds, target: &str, version: &Version) -> Vec<String> {
     let Some(head) = reader::head(clouds, target) else {
@@ -212,8 +226,8 @@ pub(crate) fn at_the_end(clouds: &Clouds, target: &str, version: &Version) -> Ve
         Ok(view) => view,
         Err(why) => return vec![why],
     };
-    let names: Vec<_> = view.live.keys().collect();
-    let expected: Vec<_> = version.keys().collect();
+    let names: Vec<_> = view.live.keys().map(reader::at_source).collect();
+    let expected: Vec<_> = version.keys().cloned().collect();
     if names == expected {
         return Vec::new();
     }
@@ -222,12 +236,19 @@ pub(crate) fn at_the_end(clouds: &Clouds, target: &str, version: &Version) -> Ve
 
 /// A key of the target holds other bytes than the source's newest version: a conflict is no lie.
 pub(crate) fn has_conflict(clouds: &Clouds, source: &str, target: &str, version: &Version) -> bool {
+    let head = reader::head(clouds, target);
+    let view = head.and_then(|head| reader::read(clouds, target, head).ok()).unwrap_or_default();
+    let shown = view.live_at_source().unwrap_or_default();
     version.iter().any(|(name, live)| {
-        let at_target = clouds.get(SOUTH, &format!("{target}/{}", name.0));
-        at_target.is_some_and(|object| {
-            let key = format!("{source}/{}", name.0);
-            let held = clouds.get(NORTH, &key).map(|object| &object.bytes);
-            held != Some(&object.bytes) || object.bytes.len() as u64 != live.size
+        // A file that was repaired keeps the name that it got.
+        let at_target = shown.get(name).map_or(name, |(at_target, _)| *at_target);
+        let keys = objects(target, at_target).into_iter().zip(objects(source, name)).enumerate();
+        keys.into_iter().any(|(is_vector, (at_target, at_source))| {
+            clouds.get(SOUTH, &at_target).is_some_and(|object| {
+                let held = clouds.get(NORTH, &at_source).map(|object| &object.bytes);
+                let has_length = is_vector > 0 || object.bytes.len() as u64 == live.size;
+                held != Some(&object.bytes) || !has_length
+            })
         })
     })
 }

@@ -7,7 +7,7 @@ use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 use deepclone_proto::status::from_status;
 use deepclone_proto::v1;
-use deepclone_proto::v1::clone_spec::{DivergencePolicy, SourceReplacedPolicy};
+use deepclone_proto::v1::clone_spec::{DivergencePolicy, Repair, SourceReplacedPolicy};
 use deepclone_proto::v1::job::State;
 use deepclone_proto::v1::job_service_client::JobServiceClient;
 use tokio_util::sync::CancellationToken;
@@ -53,7 +53,12 @@ impl Client {
             true => v1::Verification::ReadBack,
             false => v1::Verification::Digest,
         };
+        let repair = match self.order.repairs {
+            true => Repair::Bytes,
+            false => Repair::Nothing,
+        };
         v1::CloneSpec {
+            repair: repair.into(),
             source: Some(table(self.source.clone())),
             target: Some(table(format!("s3://{SOUTH}/{}", self.order.target))),
             divergence_policy: divergence.into(),
@@ -63,9 +68,10 @@ impl Client {
         }
     }
 
-    /// The job in its final state.
-    pub(crate) async fn run(&self) -> v1::Job {
+    /// When it was asked for, and the job in its final state.
+    pub(crate) async fn run(&self) -> (i64, v1::Job) {
         tokio::time::sleep(Duration::from_millis(self.order.at_ms)).await;
+        let asked_ms = self.world.lock().clouds.now_ms;
         let mut service = self.service();
         let job = self.create(&mut service).await;
         self.note(&job);
@@ -81,7 +87,7 @@ impl Client {
             match self.watch(&mut service, &job.name).await {
                 Ok(job) => {
                     self.note(&job);
-                    return job;
+                    return (asked_ms, job);
                 }
                 Err(failure) if failure.reason == Reason::JobNotFound => {
                     self.create(&mut service).await;

@@ -28,6 +28,8 @@ pub(crate) enum By {
     Us,
     /// Somebody else: a writer of the source, a VACUUM, another engine at the target.
     Others,
+    /// A disk, a tool or a hand that damages a replica.
+    Damage,
 }
 
 /// A change of a target, which the checkers have yet to look at.

@@ -28,6 +28,8 @@ pub(crate) struct Faults {
     pub(crate) worker_death: u64,
     /// A vacuum of ours dies at a request.
     pub(crate) vacuum_death: u64,
+    /// A request of a vacuum of ours is very slow.
+    pub(crate) vacuum_slow: u64,
     /// A message between two processes waits for up to a minute.
     pub(crate) network_stall: u64,
     /// A connection between two processes breaks.

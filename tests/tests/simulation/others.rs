@@ -1,17 +1,17 @@
-//! Everybody else: writers and VACUUMs of the sources, VACUUMs and writers of the replicas, and
-//! whole buckets that do not answer.
+//! Everybody else: writers and VACUUMs of the sources, VACUUMs and writers of the replicas, whoever
+//! damages one, and whole buckets that do not answer.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use crate::check::objects;
 use crate::clouds::{By, NORTH, SOUTH};
 use crate::random::Random;
-use crate::reader;
+use crate::reader::{self, objects};
 use crate::scenario::Scenario;
 use crate::source::Place;
 use crate::world::{Parts, World};
@@ -64,6 +64,12 @@ pub(crate) fn start(world: &Arc<World>, scenario: &Scenario, until: &Cancellatio
         spawn(every_ms, |parts, random| {
             let target = random.pick(&["t", "u"]);
             foreign_commit(parts, random, target);
+        });
+    }
+    if let Some(every_ms) = scenario.damage_every_ms {
+        spawn(every_ms, |parts, random| {
+            let target = random.pick(&["t", "u"]);
+            damage(parts, random, target);
         });
     }
     if let Some(every_ms) = scenario.outage_every_ms {
@@ -127,4 +133,32 @@ fn foreign_commit(parts: &mut Parts, random: &mut Random, target: &str) {
     let text: Vec<String> = lines.iter().map(ToString::to_string).collect();
     let key = reader::commit_key(target, head + 1);
     parts.clouds.put(SOUTH, &key, text.join("\n").into(), By::Others);
+}
+
+/// Damages an object that the newest version of a replica needs.
+fn damage(parts: &mut Parts, random: &mut Random, target: &str) {
+    let clouds = &mut parts.clouds;
+    let Some(head) = reader::head(clouds, target) else { return };
+    let Ok(view) = reader::read(clouds, target, head) else { return };
+    let keys: Vec<String> = view.live.keys().flat_map(|name| objects(target, name)).collect();
+    if keys.is_empty() {
+        return;
+    }
+    let key = random.pick(&keys);
+    let Some(bytes) = clouds.get(SOUTH, &key).map(|object| object.bytes.clone()) else { return };
+    match random.within(0..3) {
+        0 => clouds.remove(SOUTH, &key, By::Damage),
+        1 => _ = clouds.put(SOUTH, &key, bytes.slice(..bytes.len() / 2), By::Damage),
+        _ => _ = clouds.put(SOUTH, &key, changed(&bytes), By::Damage),
+    }
+}
+
+/// As many bytes, of which the last is another one.
+fn changed(bytes: &[u8]) -> Bytes {
+    let mut changed = bytes.to_vec();
+    if let Some(last) = changed.last_mut() {
+        // Never back to what it was.
+        *last = last.wrapping_add(1);
+    }
+    changed.into()
 }

@@ -68,6 +68,58 @@ fn name(file: &Value) -> FileName {
     (text(&file["path"]), vector)
 }
 
+/// The mark in the key of an object that a repair brought back beside a damaged one, with what
+/// follows on it: a number, and eight hexadecimal digits.
+const MARK: &str = "repaired-";
+
+/// The name that a file has at the source: a repair may have given its objects others.
+pub(crate) fn at_source((path, vector): &FileName) -> FileName {
+    let path = match path.split_once(&format!(".{MARK}")) {
+        Some((stem, rest)) => {
+            let extension = rest.split_once('.').map_or("", |(_, extension)| extension);
+            format!("{stem}.{extension}")
+        }
+        None => path.clone(),
+    };
+    let vector = vector.as_ref().map(|id| match vector_parts(id) {
+        Some((folder, rest)) if folder.starts_with(MARK) => format!("u{rest}"),
+        _ => id.clone(),
+    });
+    (path, vector)
+}
+
+/// The keys of the objects that a file needs.
+pub(crate) fn objects(target: &str, name: &FileName) -> Vec<String> {
+    let data = format!("{target}/{}", name.0);
+    let vector = name.1.as_deref().and_then(vector_file);
+    std::iter::once(data).chain(vector.map(|file| format!("{target}/{file}"))).collect()
+}
+
+/// The object of a deletion vector's id.
+fn vector_file(id: &str) -> Option<String> {
+    let (folder, rest) = vector_parts(id)?;
+    let slash = if folder.is_empty() { "" } else { "/" };
+    Some(format!("{folder}{slash}{}", vector_name(rest)?))
+}
+
+fn vector_name(rest: &str) -> Option<String> {
+    const ALPHABET: &str =
+        "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#";
+    let (text, _) = rest.rsplit_once('@')?;
+    let digits: Option<Vec<u128>> = text.chars().map(|c| Some(ALPHABET.find(c)? as u128)).collect();
+    let words = digits?;
+    let word = |five: &[u128]| five.iter().fold(0, |word, digit| word * 85 + digit);
+    let id = words.chunks(5).fold(0_u128, |id, five| id << 32 | word(five));
+    Some(format!("deletion_vector_{}.bin", uuid::Uuid::from_u128(id)))
+}
+
+/// The folder of a vector's object by its id, and the rest of the id.
+fn vector_parts(id: &str) -> Option<(&str, &str)> {
+    let text = id.strip_prefix('u')?;
+    let (named, _) = text.rsplit_once('@')?;
+    Some(text.split_at(named.len().checked_sub(20)?))
+}
+
 impl View {
     fn apply(&mut self, action: &Value) {
         if let Some(add) = action.get("add") {
@@ -83,6 +135,17 @@ impl View {
         {
             self.record = Some(record.clone());
         }
+    }
+
+    /// The live files by their names at the source. One that two files stand for is an error.
+    pub(crate) fn live_at_source(&self) -> Result<BTreeMap<FileName, (&FileName, &Value)>, String> {
+        let mut found = BTreeMap::new();
+        for (name, add) in &self.live {
+            if let Some((other, _)) = found.insert(at_source(name), (name, add)) {
+                return Err(format!("{name:?} and {other:?} are one file of the source"));
+            }
+        }
+        Ok(found)
     }
 
     /// How long the table keeps what it does not need.

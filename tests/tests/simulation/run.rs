@@ -18,7 +18,7 @@ use crate::random::Random;
 use crate::scenario::{Kind, Order, Scenario};
 use crate::source::{Place, Source};
 use crate::world::{Parts, World};
-use crate::{check, liar, others, site, vacuum};
+use crate::{check, damage, liar, others, site, vacuum};
 
 /// How long jobs may take once nothing goes wrong any more.
 const CALM_MAX: Duration = Duration::from_secs(4 * 3_600);
@@ -33,24 +33,31 @@ pub(crate) struct Ended {
     pub(crate) commits: u64,
     /// Objects that vacuums of ours deleted.
     pub(crate) vacuumed: u64,
+    /// Objects that were damaged.
+    pub(crate) damaged: u64,
+    /// How many repairs brought their replica back, or found nothing damaged.
+    pub(crate) repairs: u64,
     pub(crate) violations: Vec<String>,
     /// How the jobs ended, by reason.
     pub(crate) ends: BTreeMap<String, u64>,
 }
 
-/// Whose vacuums run beside the syncs, if the scenario has any.
+/// What runs beside the syncs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Vacuums {
-    OfOthers,
-    Ours,
+pub(crate) enum Beside {
+    /// Vacuums of others, if the scenario has any.
+    OthersVacuums,
+    OwnVacuums,
+    /// Vacuums of ours and repairs, while replicas are damaged.
+    Repairs,
 }
 
 /// Runs a seed in a runtime of its own, whose time is the simulation's.
-pub(crate) fn run(seed: u64, vacuums: Vacuums, is_told: bool) -> Ended {
+pub(crate) fn run(seed: u64, beside: Beside, is_told: bool) -> Ended {
     random::seed(seed);
     let mut builder = Builder::new_current_thread();
     let runtime = builder.enable_time().start_paused(true).build().unwrap();
-    let ended = runtime.block_on(Simulation::of(seed, vacuums, is_told));
+    let ended = runtime.block_on(Simulation::of(seed, beside, is_told));
     drop(runtime);
     random::unseed();
     ended
@@ -61,26 +68,30 @@ struct Simulation {
     scenario: Arc<Scenario>,
     networks: Vec<Network>,
     ends: BTreeMap<String, u64>,
+    repairs: u64,
 }
 
 impl Simulation {
-    async fn of(seed: u64, vacuums: Vacuums, is_told: bool) -> Ended {
+    async fn of(seed: u64, beside: Beside, is_told: bool) -> Ended {
         let mut random = Random::new(seed);
         let scenario = Scenario::new(seed, &mut random);
-        let scenario = Arc::new(match vacuums {
-            Vacuums::OfOthers => scenario,
-            Vacuums::Ours => scenario.with_own_vacuums(seed),
+        let scenario = Arc::new(match beside {
+            Beside::OthersVacuums => scenario,
+            Beside::OwnVacuums => scenario.with_own_vacuums(seed),
+            Beside::Repairs => scenario.with_repairs(seed),
         });
         let world = Arc::new(World::new(random, &scenario, is_told));
         let networks = (0..scenario.sites).map(|_| Network::new(Arc::clone(&world))).collect();
-        let mut simulation = Self { world, scenario, networks, ends: BTreeMap::new() };
+        let mut simulation = Self { world, scenario, networks, ends: BTreeMap::new(), repairs: 0 };
         simulation.world.note(&format_args!("{:?}", simulation.scenario));
         simulation.create_sources();
         simulation.go_wrong().await;
         simulation.end_well().await;
-        let Self { world, scenario, ends, .. } = simulation;
+        let Self { world, scenario, ends, repairs, .. } = simulation;
         let mut parts = world.lock();
-        if scenario.kind == Kind::Calm && parts.uploads.values().any(Option::is_some) {
+        // A job that is refused may be so while an upload is being opened for it.
+        let succeeds = scenario.kind == Kind::Calm && scenario.damage_every_ms.is_none();
+        if succeeds && parts.uploads.values().any(Option::is_some) {
             parts.clouds.violate("an upload is left open".to_owned());
         }
         Ended {
@@ -89,6 +100,8 @@ impl Simulation {
             requests: parts.requests,
             commits: parts.replicas.checked,
             vacuumed: parts.vacuumed,
+            damaged: parts.replicas.damage.count,
+            repairs,
             violations: std::mem::take(&mut parts.clouds.violations),
             ends,
         }
@@ -137,6 +150,7 @@ impl Simulation {
                 retention_seconds: self.scenario.styles[0].retention_seconds,
                 breaks_time_travel: every_ms.is_multiple_of(2_000),
             };
+            self.world.lock().replicas.keeps_time_travel = !kept.breaks_time_travel;
             for target in ["t", "u"] {
                 let (world, until) = (Arc::clone(&self.world), trouble.clone());
                 tokio::spawn(vacuum::repeat(world, target, (every_ms, kept), until));
@@ -149,7 +163,7 @@ impl Simulation {
         let mut clients = JoinSet::new();
         for (number, order) in self.scenario.orders.iter().enumerate() {
             let client = self.client(order.clone(), format!("order-{number}"));
-            clients.spawn(async move { client.run().await });
+            clients.spawn(async move { (client.order.clone(), client.run().await) });
         }
         tokio::time::sleep(Duration::from_millis(self.scenario.until_ms)).await;
         trouble.cancel();
@@ -160,8 +174,9 @@ impl Simulation {
             parts.clouds.note(&format_args!("calm"));
         }
         let all = async {
-            while let Some(job) = clients.join_next().await {
-                self.judge(&job.unwrap());
+            while let Some(ended) = clients.join_next().await {
+                let (order, (asked_ms, job)) = ended.unwrap();
+                self.judge(&order, asked_ms, &job);
             }
         };
         if tokio::time::timeout(CALM_MAX, all).await.is_err() {
@@ -169,7 +184,7 @@ impl Simulation {
         }
     }
 
-    fn judge(&mut self, job: &v1::Job) {
+    fn judge(&mut self, order: &Order, asked_ms: i64, job: &v1::Job) {
         let reason = job.failure.as_ref().map(|failure| failure.reason.clone());
         let end = reason.clone().unwrap_or_else(|| format!("{:?}", job.state()));
         *self.ends.entry(end).or_default() += 1;
@@ -195,11 +210,29 @@ impl Simulation {
                 .clouds
                 .violate(format!("{name} ended so, and has a commit {published:?}: {job:?}")),
         }
+        let message = job.failure.as_ref().map_or("", |failure| &failure.message);
+        // A repair of a version that the source does not hold any more: a sync comes first.
+        let is_late = order.repairs && message.contains("is not held by the log");
         let is_bug = ["INTERNAL", "DAMAGED_LOG", "CORRUPT_COPY", "INVALID_ARGUMENT"]
             .contains(&reason.as_str());
-        let must_succeed = self.scenario.kind == Kind::Calm;
-        if is_bug || (must_succeed && job.state() != State::Succeeded) {
+        let is_calm = self.scenario.kind == Kind::Calm;
+        let must_succeed = is_calm && self.scenario.damage_every_ms.is_none();
+        if (is_bug && !is_late) || (must_succeed && job.state() != State::Succeeded) {
             parts.clouds.violate(format!("{name} failed: {:?}", job.failure));
+        }
+        if let (State::Succeeded, true, Some(result)) = (job.state(), order.repairs, &job.result) {
+            self.repairs += 1;
+            let version = result.target_version.map(i64::cast_unsigned);
+            let notices = job.progress.as_ref().map_or(&[][..], |progress| &progress.notices);
+            for why in damage::left_by(
+                &parts.clouds,
+                &parts.replicas.damage,
+                order.target,
+                (version, asked_ms),
+                notices,
+            ) {
+                parts.clouds.violate(format!("{name} {why}"));
+            }
         }
         if let (State::Succeeded, Some(result), Some(progress)) =
             (job.state(), &job.result, &job.progress)
@@ -219,7 +252,8 @@ impl Simulation {
         }
     }
 
-    /// A last sync of every target brings it to its source's newest version.
+    /// A last sync of every target brings it to its source's newest version, and a last repair
+    /// leaves nothing damaged.
     async fn end_well(&mut self) {
         let targets: BTreeMap<&str, Order> =
             self.scenario.orders.iter().map(|order| (order.target, order.clone())).collect();
@@ -230,33 +264,60 @@ impl Simulation {
                 overwrites: true,
                 reclones: true,
                 cancel_ms: None,
+                repairs: false,
                 ..order
             };
-            let at = order.source;
-            let client = self.client(order, format!("last-{target}"));
-            let Ok(job) = tokio::time::timeout(CALM_MAX, client.run()).await else {
-                self.world.violate(format!("the last sync of {target} does not end"));
-                continue;
-            };
-            self.judge(&job);
-            let mut parts = self.world.lock();
-            let source = parts.sources.tables[at].clone();
-            let newest = source.newest(&parts.sources.ledger);
-            let reason = job.failure.as_ref().map(|failure| failure.reason.as_str());
-            match reason {
-                None => {
-                    for why in check::at_the_end(&parts.clouds, target, &newest) {
-                        parts.clouds.violate(why);
-                    }
-                }
-                Some("TARGET_CONFLICT")
-                    if check::has_conflict(&parts.clouds, source.name, target, &newest) => {}
-                Some(_) => {
-                    parts
-                        .clouds
-                        .violate(format!("the last sync of {target} failed: {:?}", job.failure));
-                }
+            let is_newest = self.end_with_sync(target, order.clone()).await;
+            if is_newest && self.scenario.damage_every_ms.is_some() {
+                self.end_with_repair(target, Order { repairs: true, ..order }).await;
             }
+        }
+    }
+
+    async fn end_with(&mut self, order: &Order, request_id: String) -> Option<v1::Job> {
+        let client = self.client(order.clone(), request_id);
+        let Ok((asked_ms, job)) = tokio::time::timeout(CALM_MAX, client.run()).await else {
+            self.world.violate(format!("the last job of {} does not end", order.target));
+            return None;
+        };
+        self.judge(order, asked_ms, &job);
+        Some(job)
+    }
+
+    /// Returns whether the replica shows the source's newest version.
+    async fn end_with_sync(&mut self, target: &str, order: Order) -> bool {
+        let Some(job) = self.end_with(&order, format!("last-{target}")).await else { return false };
+        let mut parts = self.world.lock();
+        let source = parts.sources.tables[order.source].clone();
+        let newest = source.newest(&parts.sources.ledger);
+        let reason = job.failure.as_ref().map(|failure| failure.reason.as_str());
+        match reason {
+            None => {
+                for why in check::at_the_end(&parts.clouds, target, &newest) {
+                    parts.clouds.violate(why);
+                }
+                return true;
+            }
+            Some("TARGET_CONFLICT")
+                if check::has_conflict(&parts.clouds, source.name, target, &newest) => {}
+            Some(_) => {
+                let why = format!("the last sync of {target} failed: {:?}", job.failure);
+                parts.clouds.violate(why);
+            }
+        }
+        false
+    }
+
+    async fn end_with_repair(&mut self, target: &str, order: Order) {
+        let Some(job) = self.end_with(&order, format!("repair-{target}")).await else { return };
+        let mut parts = self.world.lock();
+        if job.state() != State::Succeeded {
+            let why = format!("the last repair of {target} failed: {:?}", job.failure);
+            parts.clouds.violate(why);
+            return;
+        }
+        for why in damage::at_the_end(&parts.clouds, &parts.replicas.damage, target) {
+            parts.clouds.violate(why);
         }
     }
 }

@@ -28,6 +28,9 @@ pub(crate) enum Kind {
 /// Two of nine objects have as many bytes, and each is shared by some twenty tasks.
 const SHARED_BYTES: u64 = 200;
 
+/// How much longer runs with repairs are.
+const LONGER: u64 = 3;
+
 const KINDS: [Kind; 8] = [
     Kind::Calm,
     Kind::Stores,
@@ -50,6 +53,8 @@ pub(crate) struct Order {
     pub(crate) reclones: bool,
     pub(crate) reads_back: bool,
     pub(crate) cancel_ms: Option<u64>,
+    /// It is no sync: what is damaged of the replica is brought back.
+    pub(crate) repairs: bool,
 }
 
 /// What one run is made of, all drawn from its seed.
@@ -72,6 +77,8 @@ pub(crate) struct Scenario {
     pub(crate) vacuum_every_ms: Option<u64>,
     /// Between two vacuums of ours.
     pub(crate) own_vacuum_every_ms: Option<u64>,
+    /// Between two objects of the replicas that are damaged.
+    pub(crate) damage_every_ms: Option<u64>,
     /// Between two commits of somebody else at a target.
     pub(crate) foreign_every_ms: Option<u64>,
     /// Between two outages of a whole bucket.
@@ -107,6 +114,7 @@ impl Scenario {
             commit_every_ms: random.within(3..40) * 1_000,
             vacuum_every_ms: None,
             own_vacuum_every_ms: None,
+            damage_every_ms: None,
             foreign_every_ms: None,
             outage_every_ms: None,
             source_kept_ms: match is(&[Kind::Calm, Kind::Stores, Kind::Liar]) {
@@ -143,6 +151,30 @@ impl Scenario {
         self
     }
 
+    /// Lets replicas be damaged, and repairs run beside syncs and vacuums of ours.
+    pub(crate) fn with_repairs(mut self, seed: u64) -> Self {
+        self = self.with_own_vacuums(seed);
+        // A stream of its own: the rest of the run is that of the seed.
+        let mut random = Random::new(!seed);
+        // Long enough for what a sync replaced to be beyond the retention.
+        self.until_ms *= LONGER;
+        self.orders.iter_mut().for_each(|order| order.at_ms *= LONGER);
+        self.damage_every_ms = Some(random.within(4..40) * 1_000);
+        // Syncs adopt what slow vacuums are about to delete.
+        self.styles.iter_mut().for_each(|style| style.restores = true);
+        self.faults.vacuum_slow = 150;
+        let syncs = self.orders.clone();
+        for _ in 0..random.within(6..14) {
+            let like = random.pick(&syncs);
+            let at_ms = random.within(like.at_ms..self.until_ms.max(like.at_ms + 1));
+            let cancel_ms = random.chance(100).then(|| random.within(0..30_000));
+            // Half of them are syncs, so that what leaves the source is replaced early on.
+            let repairs = random.chance(500);
+            self.orders.push(Order { at_ms, cancel_ms, repairs, ..like });
+        }
+        self
+    }
+
     fn draw_orders(&self, random: &mut Random) -> Vec<Order> {
         let targets: &[&str] = if random.chance(700) { &["t"] } else { &["t", "u"] };
         let count = random.within(3..12);
@@ -158,6 +190,7 @@ impl Scenario {
                 reclones: random.chance(300),
                 reads_back: random.chance(200),
                 cancel_ms: (!is_calm && random.chance(200)).then(|| random.within(0..30_000)),
+                repairs: false,
             }
         });
         orders.collect()
@@ -171,6 +204,7 @@ fn styles(kind: Kind, random: &mut Random) -> Vec<Style> {
         has_vectors: random.chance(500),
         is_quiet: random.chance(300),
         reuses_names: is(&[Kind::Evidence, Kind::Rivals, Kind::Chaos]) && random.chance(250),
+        restores: false,
         replaces_in_place: is(&[Kind::Evidence, Kind::Large, Kind::Chaos]) && random.chance(400),
         names: random.within(3..20),
         large_bytes: (kind == Kind::Large).then(|| (64 << 20) + random.within(1..3 << 20)),

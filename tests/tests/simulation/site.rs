@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deepclone_common::connections::{Connections, Side};
+use deepclone_common::telemetry::spans::Spans;
 use deepclone_coordinator::effects::Context;
 use deepclone_coordinator::embedded::Embedded;
 use deepclone_core::limits::{Limits, SLOTS_MAX};
@@ -103,6 +104,7 @@ pub(crate) async fn worker(
             limits: WorkerLimits::of(MEMORY_BYTES, SLOTS_MAX, None),
             drain_max: DRAIN_MAX,
             metrics: WorkerMetrics::default(),
+            spans: Spans::default(),
         };
         let channel = network.channel(process.death.clone());
         let coordinators = vec![CoordinatorEndpoint {

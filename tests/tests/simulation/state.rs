@@ -39,6 +39,10 @@ impl ProcessState {
     async fn append_checked(&self, epoch: Epoch, batch: &Batch) -> Result<(), StateError> {
         self.kept.store.append(epoch, batch).await?;
         for entry in &batch.entries {
+            if let Fact::GroupRestarted { job, fingerprints } = &entry.fact {
+                // Its upload is lost, and all of it begins again.
+                self.kept.done().retain(|(of, task)| of != job || !fingerprints.contains(task));
+            }
             if let Fact::TaskDone { job, fingerprint, .. } = &entry.fact
                 && !self.kept.done().insert((*job, *fingerprint))
             {

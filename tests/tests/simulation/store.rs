@@ -25,11 +25,15 @@ use object_store::{
 };
 
 use crate::clouds::{By, Object};
+use crate::faults::Role;
 use crate::process::Process;
 use crate::world::{Parts, Received, World};
 
 /// How long a client waits for an answer.
 const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How slow a request of a vacuum may be: a sync is planned, copied and published meanwhile.
+const VACUUM_SLOW_MS_MAX: u64 = 25_000;
 
 /// A bucket, seen from a process.
 #[derive(Clone, Debug)]
@@ -82,6 +86,10 @@ impl SimulatedStore {
         let mut after = Duration::from_millis(random.within(1..20));
         if random.chance(faults.slow) {
             before += Duration::from_millis(random.within(1..faults.slow_ms_max));
+        }
+        let is_vacuum = self.process.role == Role::Vacuum && faults.vacuum_slow > 0;
+        if is_vacuum && random.chance(faults.vacuum_slow) {
+            before += Duration::from_millis(random.within(1..VACUUM_SLOW_MS_MAX));
         }
         let mut refused = None;
         let mut lost = false;

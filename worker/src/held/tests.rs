@@ -42,7 +42,10 @@ async fn a_store_without_the_role_of_a_target_is_not_even_tried() {
     let limits = WorkerLimits::of(1 << 20, 512, None);
     let held = HeldTasks::new(Arc::new(connections), &limits, WorkerMetrics::default());
     let share = JobShare::ALL;
-    held.start(Grant { key, ttl: Duration::from_secs(30), share, spec }, Instant::now());
+    held.start(
+        Grant { key, ttl: Duration::from_secs(30), share, trace: None, spec },
+        Instant::now(),
+    );
     let ended = held.until(|held| !held.outcomes(1).is_empty());
     // Nobody answers at the store: a worker that tries it waits.
     tokio::time::timeout(Duration::from_secs(30), ended).await.expect("it waits for the store");

@@ -175,6 +175,7 @@ fn grant(connections: &Connections, folder: &Path, number: u8) -> Grant {
         },
         ttl: Duration::from_secs(30),
         share: JobShare::ALL,
+        trace: None,
         spec: TaskSpec {
             source: side("s", Side::Source),
             target: side("t", Side::Target),
@@ -225,7 +226,7 @@ fn running(setup: impl Fn(&Fake)) -> Running {
     let metrics = WorkerMetrics::new(&mut catalog);
     let limits = WorkerLimits::of(1 << 20, 512, None);
     let (name, drain_max) = ("w".to_owned(), Duration::from_secs(5));
-    let options = WorkerOptions { name, limits, drain_max, metrics };
+    let options = WorkerOptions { name, limits, drain_max, metrics, spans: Default::default() };
     let shutdown = CancellationToken::new();
     let coordinator =
         CoordinatorEndpoint { url: "http://fake".to_owned(), channel: channel(&fake).into() };

@@ -7,6 +7,7 @@ use deepclone_common::config::Config;
 use deepclone_common::connections::Connections;
 use deepclone_common::panics::task_failure;
 use deepclone_common::shutdown;
+use deepclone_common::telemetry::spans::Spans;
 use deepclone_coordinator::config::{Args, Settings};
 use deepclone_coordinator::embedded::Dial;
 use deepclone_coordinator::server::{self, Listeners};
@@ -106,6 +107,7 @@ fn start_workers(
     let mut workers = JoinSet::new();
     for (number, limits) in (1..).zip(limits.shares(u32::from(count))) {
         let options = WorkerOptions {
+            spans: Spans::default(),
             name: format!("own-{number}"),
             limits,
             drain_max: DRAIN_MAX,

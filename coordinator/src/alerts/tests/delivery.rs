@@ -1,6 +1,5 @@
 //! A real receiver that is slow, answers errors, and then takes a message.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,10 +11,7 @@ use deepclone_common::metrics::labelled::Counters;
 use deepclone_common::post::PostAddress;
 use deepclone_common::secret::Secret;
 use deepclone_common::webhook_settings::{Webhook, WebhookFormat};
-use deepclone_core::alert::{
-    AlertCause, AlertDetail, AlertKind, AlertPolicy, AlertRecord, Sightings,
-};
-use deepclone_core::calendar::windows::Windows;
+use deepclone_core::alert::{AlertCause, AlertDetail, AlertKind, AlertRecord, Sightings};
 use deepclone_core::ids::Epoch;
 use deepclone_core::unix_time::UnixTime;
 use ring::hmac;
@@ -23,7 +19,7 @@ use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 
 use super::super::kept;
-use super::super::receiver::{KeptIn, Receiver, SeenNow};
+use super::super::receiver::{KeptIn, MessageChannel, Receiver, SeenNow};
 use crate::state::{ALERT_ROWS, Place, SqliteStore, Store};
 
 const SECRET: &str = "0123456789abcdef";
@@ -85,16 +81,11 @@ fn is_signed(headers: &HeaderMap, body: &str) -> bool {
 }
 
 fn webhook(url: &str, format: WebhookFormat) -> Webhook {
-    let mut address = PostAddress::new(&Secret::new(url), None).unwrap();
-    address.time_max = Duration::from_millis(300);
-    let policy = AlertPolicy {
-        kinds: BTreeSet::from(AlertKind::ALL),
-        tells_recovery: true,
-        hold: Duration::ZERO,
-        open: Windows::default(),
-    };
-    let secret = (format == WebhookFormat::Generic).then(|| Secret::new(SECRET));
-    Webhook { name: "oncall".to_owned(), address, format, secret, policy }
+    let mut webhook = super::webhook("oncall", AlertKind::ALL.into());
+    webhook.address = PostAddress::new(&Secret::new(url), None).unwrap();
+    webhook.address.time_max = Duration::from_millis(300);
+    webhook.secret = (format == WebhookFormat::Generic).then(|| Secret::new(SECRET));
+    Webhook { format, ..webhook }
 }
 
 /// A receiver's task with what it is shown.
@@ -107,10 +98,11 @@ struct Told {
 async fn told(webhook: &Webhook, store: &Arc<dyn Store>, epoch: Epoch) -> Told {
     let messages = Counters::new(&["webhook", "outcome"]);
     let rows = store.rows_of_kind(ALERT_ROWS).await.unwrap();
-    let (mut kept, _) = kept::read(rows, &["oncall"]);
+    let (mut kept, _) = kept::read(rows, std::slice::from_ref(webhook));
     let kept: Vec<AlertRecord> = kept.remove("oncall").unwrap_or_default();
     let kept_in = KeptIn { store: Arc::clone(store), epoch, clock: Clock::System };
-    let receiver = Receiver::new(webhook, kept, kept_in, messages.clone()).unwrap();
+    let channel = MessageChannel::new(webhook).unwrap();
+    let receiver = Receiver::new((webhook, channel), kept, kept_in, messages.clone());
     let (show, seen) = watch::channel(None);
     Told { show, serving: tokio::spawn(receiver.serve(seen)), messages }
 }

@@ -1,16 +1,40 @@
 //! What is so of replications as they are, what a message says, and how it is delivered.
 
 mod delivery;
+mod looks;
 mod seen;
 mod views;
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use deepclone_common::post::PostAddress;
+use deepclone_common::secret::Secret;
+use deepclone_common::webhook_settings::{Webhook, WebhookFormat};
 use deepclone_core::alert::{
-    AlertCause, AlertDetail, AlertKind, AlertNotice, AlertPhase, AlertRecord,
+    AlertCause, AlertDetail, AlertKind, AlertNotice, AlertPhase, AlertPolicy, AlertRecord,
 };
+use deepclone_core::calendar::windows::Windows;
 use deepclone_core::unix_time::UnixTime;
 use serde_json::json;
 
 use super::message::{generic, slack};
+
+/// A receiver of these kinds that nobody listens for.
+pub(super) fn webhook(name: &str, kinds: BTreeSet<AlertKind>) -> Webhook {
+    Webhook {
+        name: name.to_owned(),
+        address: PostAddress::new(&Secret::new("http://127.0.0.1:9/"), None).unwrap(),
+        format: WebhookFormat::Generic,
+        secret: Some(Secret::new("0123456789abcdef")),
+        policy: AlertPolicy {
+            kinds,
+            tells_recovery: true,
+            hold: Duration::ZERO,
+            open: Windows::default(),
+        },
+    }
+}
 
 const SINCE: UnixTime = UnixTime(1_793_721_600_000);
 

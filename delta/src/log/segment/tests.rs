@@ -30,6 +30,7 @@ fn outcome(names: &[&str], upto: Option<u64>) -> String {
 #[test]
 fn segments_have_no_holes() {
     let missing = |version: u64| format!("Missing(\"{version:020}.json\")");
+    let held = |versions: &str| format!("NotHeld({versions:?})");
     let cp = "checkpoint.parquet";
     let c10 = format!("10.{cp}");
     let c12 = format!("12.{cp}");
@@ -39,18 +40,20 @@ fn segments_have_no_holes() {
         (vec!["0.crc"], None, "Nothing".into()),
         (vec!["0"], None, "0 <- Nonex0 [0]".into()),
         (vec!["0", "1", "2"], Some(1), "1 <- Nonex0 [0, 1]".into()),
-        (vec!["0", "1", "2"], Some(3), "NotHeld(0, 2)".into()),
+        (vec!["0", "1", "2"], Some(3), held("0 to 2")),
         (vec!["0", "2"], None, missing(1)),
         (vec!["0", "2"], Some(0), "0 <- Nonex0 [0]".into()),
         (vec!["1", "2"], None, missing(0)),
         (vec!["9", "10", &c10, "11"], None, "11 <- Some(10)x1 [11]".into()),
         (vec![&c10], None, "10 <- Some(10)x1 []".into()),
         (vec!["9", "10", &c10, "12"], None, missing(11)),
-        (vec!["9", "10", &c10, "11"], Some(9), "NotHeld(10, 11)".into()),
+        (vec!["9", "10", &c10, "11"], Some(9), held("10 to 11")),
+        (vec![&c10, &c12, "13"], Some(11), held("10, 12 to 13")),
+        (vec!["9", "11"], Some(10), held("none that can be read")),
         (vec![&c10, "11", "12", &c12, "13"], Some(12), "12 <- Some(12)x1 []".into()),
         (vec![&c10, "11", "12", &c12, "13"], Some(11), "11 <- Some(10)x1 [11]".into()),
         (vec!["0", "1", "5", "6", "5.checkpoint.parquet"], None, "6 <- Some(5)x1 [6]".into()),
-        (vec!["0", "1", "5", "6", "5.checkpoint.parquet"], Some(3), "NotHeld(0, 6)".into()),
+        (vec!["0", "1", "5", "6", "5.checkpoint.parquet"], Some(3), held("0 to 1, 5 to 6")),
         (
             vec!["0", "1", "1.checkpoint.#1.#2.parquet", "1.checkpoint.#2.#2.parquet"],
             None,

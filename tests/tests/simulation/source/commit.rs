@@ -46,6 +46,7 @@ impl Source {
         self.lives += 1;
         self.next = 0;
         self.live.clear();
+        self.left.clear();
         let mut actions = vec![self.info(place, "CREATE TABLE AS SELECT")];
         actions.extend(self.header());
         for _ in 0..place.random.within(1..self.style.names) {
@@ -63,6 +64,7 @@ impl Source {
             13..15 if self.style.has_vectors => self.delete_rows(place),
             15 | 16 if self.style.replaces_in_place => self.replace_in_place(place),
             17 => self.checkpoint(place),
+            18 | 19 if self.style.restores => self.restore(place),
             _ => {
                 let info = self.info(place, "OPTIMIZE");
                 self.commit(place, &[info]);
@@ -99,8 +101,9 @@ impl Source {
         let live = self.live.remove(&name)?;
         let now_ms = place.clouds.now_ms;
         self.removed.push((name.0.clone(), now_ms));
-        if let Some(vector) = &live.vector {
-            self.removed.push((vector.object(), now_ms));
+        match &live.vector {
+            Some(vector) => self.removed.push((vector.object(), now_ms)),
+            None => self.left.push((name.clone(), live.clone())),
         }
         Some(remove(&name, &live, now_ms, data_change))
     }
@@ -139,6 +142,25 @@ impl Source {
     pub(super) fn delete(&mut self, place: &mut Place<'_>) {
         let mut actions = vec![self.info(place, "DELETE")];
         actions.extend(self.remove_file(place, true));
+        self.commit(place, &actions);
+    }
+
+    /// A file that left comes back, while its object is there as it was.
+    fn restore(&mut self, place: &mut Place<'_>) {
+        let is_there = |(name, live): &&(FileName, Live)| {
+            let key = self.key(&name.0);
+            let is_live = self.live.keys().any(|(path, _)| *path == name.0);
+            let is_same = place.ledger.generations.get(&key) == Some(&live.generation);
+            !is_live && is_same && place.clouds.get(NORTH, &key).is_some()
+        };
+        let back: Vec<(FileName, Live)> = self.left.iter().filter(is_there).cloned().collect();
+        if back.is_empty() {
+            return;
+        }
+        let (name, live) = place.random.pick(&back);
+        self.left.retain(|(left, _)| *left != name);
+        let actions = [self.info(place, "RESTORE"), add(&name, &live, true)];
+        self.live.insert(name, live);
         self.commit(place, &actions);
     }
 

@@ -61,6 +61,8 @@ pub(crate) struct Source {
     pub(super) live: Version,
     /// Objects that no version needs any more, and since when.
     pub(super) removed: Vec<(String, i64)>,
+    /// Files without deletion vectors that left, as they were.
+    pub(super) left: Vec<(FileName, Live)>,
 }
 
 /// What kind of table it is.
@@ -73,6 +75,8 @@ pub(crate) struct Style {
     pub(crate) reuses_names: bool,
     /// Files are replaced in place.
     pub(crate) replaces_in_place: bool,
+    /// Files that left come back as they were.
+    pub(crate) restores: bool,
     /// How many names its files choose from.
     pub(crate) names: u64,
     /// The first file is as large as this, if it is.
@@ -109,8 +113,9 @@ pub(super) fn size(style: Style, number: u64) -> u64 {
 
 impl Source {
     pub(crate) fn new(name: &'static str, style: Style) -> Self {
-        let (live, removed) = (Version::new(), Vec::new());
-        Self { name, style, lives: 0, next: 0, live, removed }
+        let live = Version::new();
+        let (removed, left) = (Vec::new(), Vec::new());
+        Self { name, style, lives: 0, next: 0, live, removed, left }
     }
 
     /// The table's id in its present life.
