@@ -5,6 +5,7 @@
 # simulate  fresh seeds of the simulations: make simulate SEEDS=100000; FIRST=N repeats a run
 # bench  the side-by-side with rclone      make bench ARGS="--only small --link 20ms"
 # bench-scale  what planning costs, by the size of the table and of the change
+# bench-first-clone  memory and time of a first clone of a million files    make bench-first-clone ARGS="--files 50000"
 # bench-rounds what a round of many tables costs that have no news
 # bench-kills  a sync whose workers are killed, over a link with faults
 # bench-tls  what TLS between coordinator and workers costs
@@ -27,7 +28,7 @@ ALONE := mkdir -p $(CACHE) && flock $(CACHE)/build.lock
 SEEDS ?= 10000
 FIRST ?= $(shell date +%s%N)
 
-.PHONY: run test quick check lint tidy unit deny proto simulate bench bench-scale bench-rounds bench-kills bench-tls bench-machine bench-load \
+.PHONY: run test quick check lint tidy unit deny proto simulate bench bench-scale bench-first-clone bench-rounds bench-kills bench-tls bench-machine bench-load \
   mutants fuzz histories
 
 run:
@@ -73,6 +74,10 @@ bench:
 bench-scale:
 	cargo build --release --locked -p deepclone -p deepclone-benches --bins --examples
 	python3 benches/scale.py --python "$$(python3 $(ENVIRONMENT) python)" $(ARGS)
+
+bench-first-clone:
+	cargo build --release --locked -p deepclone
+	python3 benches/first_clone.py --python "$$(python3 $(ENVIRONMENT) python)" $(ARGS)
 
 bench-rounds:
 	cargo build --release --locked -p deepclone

@@ -97,8 +97,10 @@ def measured(arguments: argparse.Namespace, folder: pathlib.Path,
     yield "+1000", median(lambda: plan(1000)), None
 
 
-def write_commit(table: pathlib.Path, version: int, numbers: range) -> None:
-    """A commit that adds the files with these numbers; version 0 describes the table, too."""
+def write_commit(table: pathlib.Path, version: int, numbers: range,
+                 size: int | None = None) -> None:
+    """A commit that adds the files with these numbers, all of one size or of about 100 MB each;
+    version 0 describes the table, too."""
     log = table / "_delta_log"
     log.mkdir(parents=True, exist_ok=True)
     columns = [("id", "long"), ("amount", "double"), ("day", "string")]
@@ -122,7 +124,7 @@ def write_commit(table: pathlib.Path, version: int, numbers: range) -> None:
                      "nullCount": {"id": 0, "amount": 0}}
             out.write(json.dumps({"add": {
                 "path": f"day={day}/part-{number % 100_000:05}-{name}-c000.snappy.parquet",
-                "partitionValues": {"day": day}, "size": 100_000_000 + number % 1000,
+                "partitionValues": {"day": day}, "size": size or 100_000_000 + number % 1000,
                 "modificationTime": 1_700_000_000_000, "dataChange": True,
                 "stats": json.dumps(stats)}}) + "\n")
 
