@@ -117,7 +117,17 @@ fn drawn(theirs: &BTreeSet<TheirFile>, sample: Sample) -> Vec<(&str, u64)> {
 
 fn stats_of(replica: &Snapshot, path: &str) -> Stats {
     let add = replica.files.iter().find(|(key, _)| key.path == path);
-    add.map(|(_, add)| stats(add)).unwrap_or_default()
+    add.map(|(_, add)| stats_of_all_rows(add)).unwrap_or_default()
+}
+
+/// What the log says of all rows of a data file, also of those that a deletion vector hides: only
+/// their number, where there is one, for nulls and bounds may be those of the rows that are left.
+fn stats_of_all_rows(add: &Add) -> Stats {
+    let stats = stats(add);
+    match add.deletion_vector {
+        Some(_) => Stats { num_records: stats.num_records, ..Stats::default() },
+        None => stats,
+    }
 }
 
 /// Statistics that cannot be read say nothing.
@@ -164,7 +174,32 @@ fn refuted(subject: &str, detail: String) -> Difference {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::actions::LogAction;
+
+    #[test]
+    fn nulls_and_bounds_of_rows_that_are_left_are_not_those_of_the_file() {
+        let stats = r#"{"numRecords":3,"nullCount":{"id":0},"minValues":{"id":1},
+                        "maxValues":{"id":2}}"#;
+        let add = |vector: Value| {
+            let add = json!({"add": {"path": "a", "partitionValues": {}, "size": 1,
+                "modificationTime": 1, "dataChange": true, "stats": stats,
+                "deletionVector": vector}});
+            match LogAction::from_json(&add.to_string()).unwrap() {
+                LogAction::Add(add) => add,
+                other => panic!("{other:?}"),
+            }
+        };
+        let vector = json!({"storageType": "i", "pathOrInlineDv": "x", "sizeInBytes": 1,
+            "cardinality": 1});
+        let columns = [("id".to_owned(), ColumnRows { nulls: 1, bounds: Some((1, 9)) })].into();
+        let read = FileRows { rows: 3, columns, bytes_read: 0 };
+        for (vector, wrong) in [(Value::Null, 2), (vector, 0)] {
+            assert_eq!(stats_of_all_rows(&add(vector)).compare(&read).len(), wrong);
+        }
+    }
 
     #[test]
     fn rows_contradict_counts_nulls_and_bounds() {
