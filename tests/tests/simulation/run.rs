@@ -238,9 +238,10 @@ impl Simulation {
             (job.state(), &job.result, &job.progress)
         {
             let seen = result.objects_copied + result.objects_skipped;
-            // Elsewhere jobs are planned again, and what they copied before counts, too.
-            let is_planned_once =
-                matches!(self.scenario.kind, Kind::Calm | Kind::Stores | Kind::Liar);
+            // Elsewhere jobs are planned again, or copy again what was damaged before their commit;
+            // what they copied before counts, too.
+            let is_planned_once = self.scenario.damage_every_ms.is_none()
+                && matches!(self.scenario.kind, Kind::Calm | Kind::Stores | Kind::Liar);
             let is_right = if is_planned_once {
                 seen == progress.objects_total
             } else {
