@@ -337,9 +337,23 @@ pub(crate) async fn put_body_if_absent(
     }
     if let Ok(etag @ None) = &mut put {
         // A file has its tag, which no answer told.
-        *etag = table.store.head(&key).await.ok().and_then(|meta| meta.e_tag);
+        *etag = listed_tag(table, &key).await;
     }
     settled(table, relative, put)
+}
+
+/// The entity tag of an object as a listing tells it, which the next sync compares. That of a local
+/// file says more where the file is asked for by itself.
+async fn listed_tag(table: &TableStore, key: &Path) -> Option<String> {
+    let (folder, _) = key.as_ref().rsplit_once('/')?;
+    let folder = Path::parse(folder).ok()?;
+    let mut listed = table.store.list(Some(&folder));
+    while let Some(meta) = listed.try_next().await.ok()? {
+        if meta.location == *key {
+            return meta.e_tag;
+        }
+    }
+    None
 }
 
 fn settled(

@@ -108,14 +108,18 @@ async fn read(spool: Spool, start: u64, length: usize) -> Result<Bytes, DeltaErr
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::io::Write as _;
 
+    use deepclone_common::connections::{Connections, Side};
     use deepclone_common::local_folder::LocalFolder;
     use deepclone_common::store::counted::{StoreCounts, counted};
     use deepclone_common::store::error::StoreErrorKind;
     use deepclone_common::store::large::{LargeWrites, Writes};
     use deepclone_common::store::streaming::{Streaming, StreamingStore};
     use deepclone_common::store::table::TableStore;
+    use deepclone_core::spec::TableRef;
+    use futures::TryStreamExt as _;
     use object_store::local::LocalFileSystem;
     use object_store::memory::InMemory;
     use object_store::path::Path;
@@ -168,6 +172,23 @@ mod tests {
             let there = get(&table, "log/0", ReadBound::LOG).await.unwrap().unwrap();
             assert!(there.bytes == bytes, "{what}: other bytes");
         }
+    }
+
+    #[tokio::test]
+    async fn a_large_file_is_known_by_the_tag_that_listings_tell() {
+        let scratch = tempfile::tempdir().unwrap();
+        let uri = format!("file://{}/t", scratch.path().display());
+        let wanted = TableRef { uri, connection: None };
+        let connections = Connections::default()
+            .with_ad_hoc(&[(&wanted, Side::Target)], &BTreeMap::new())
+            .unwrap();
+        let found = connections.resolve(&wanted, Side::Target).unwrap();
+        let table = connections.open(&found).unwrap();
+        let put = put_body_if_absent(&table, "log/0", &body().0).await.unwrap();
+        let PutOutcome::Written(Some(tag)) = put else { panic!("{put:?}") };
+        let listed: Vec<_> = table.store.list(Some(&table.root)).try_collect().await.unwrap();
+        let tags: Vec<_> = listed.into_iter().filter_map(|meta| meta.e_tag).collect();
+        assert_eq!(tags, [tag]);
     }
 
     #[tokio::test]
