@@ -329,7 +329,7 @@ pub(crate) async fn put_body_if_absent(
         return put_if_absent(table, relative, body.payload().await?).await;
     };
     let key = key(table, relative)?;
-    let crc64nvme = body.crc64nvme().await?;
+    let crc64nvme = body.crc64nvme(large).await?;
     let (flow, unread) = body.flow();
     let mut put = large.put(&key, relative, flow, crc64nvme).await;
     if let Some(error) = Arc::into_inner(unread).and_then(OnceLock::into_inner) {

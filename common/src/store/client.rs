@@ -237,7 +237,7 @@ impl TimedService {
         sent: SentBody,
     ) -> Result<HttpResponse, HttpError> {
         let SentBody { body, crc64nvme } = sent;
-        if let Some(crc64nvme) = crc64nvme {
+        if let Some(crc64nvme) = crc64nvme.filter(|_| self.signing.can_sign(&request)) {
             stored_checksum::say(&mut request, crc64nvme);
             self.signing.sign(&mut request).await?;
         }

@@ -37,9 +37,15 @@ impl LargeWrites {
         Self { counts: Some(counts), ..self }
     }
 
+    /// True when a checksum of the bytes that is known before goes with the request.
+    #[must_use]
+    pub fn takes_checksums(&self) -> bool {
+        matches!(&self.writes, Writes::Store(store) if store.checked.is_some())
+    }
+
     /// Writes the object `relative` of the table, whose key in the store is `key` and whose bytes
-    /// have this checksum, where none is, in one attempt. Returns its entity tag, if the answer
-    /// has one.
+    /// have this checksum, if it is known, where none is, in one attempt. Returns its entity tag,
+    /// if the answer has one.
     ///
     /// # Errors
     /// `AlreadyExists` where one is; else the store's, or the disk's.
@@ -48,13 +54,19 @@ impl LargeWrites {
         key: &Path,
         relative: &str,
         flow: Flow,
-        crc64nvme: u64,
+        crc64nvme: Option<u64>,
     ) -> Result<Option<String>, StoreError> {
         if let Some(counts) = &self.counts {
             counts.write();
         }
         let folder = match &self.writes {
-            Writes::Store(store) => return Ok(store.put_known(key, flow, crc64nvme).await?.etag),
+            Writes::Store(store) => {
+                let stored = match crc64nvme {
+                    Some(crc64nvme) => store.put_known(key, flow, crc64nvme).await?,
+                    None => store.put(key, flow).await?,
+                };
+                return Ok(stored.etag);
+            }
             Writes::Folder(folder) => folder.clone(),
         };
         let name = relative.to_owned();

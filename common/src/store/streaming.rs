@@ -50,7 +50,7 @@ pub struct Flow {
 pub struct StreamingStore {
     client: Client,
     streaming: Streaming,
-    checked: Option<Checked>,
+    pub(super) checked: Option<Checked>,
     /// True once the store has said a CRC-64/NVME of what it took.
     says_crc64nvme: Arc<AtomicBool>,
 }
@@ -64,7 +64,7 @@ struct Client {
 
 /// The same store with checksums in headers, for which the client needs all bytes of a body.
 #[derive(Clone)]
-struct Checked {
+pub(super) struct Checked {
     client: Client,
     /// True once the store has refused a write without one.
     is_wanted: Arc<AtomicBool>,

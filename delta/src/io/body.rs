@@ -4,6 +4,7 @@
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
+use deepclone_common::store::large::LargeWrites;
 use deepclone_common::store::streaming::{BodyCut, Flow};
 use futures::stream::{self, StreamExt as _};
 use object_store::PutPayload;
@@ -53,11 +54,14 @@ impl Body {
         Ok(all.into_iter().collect())
     }
 
-    /// Computes the CRC-64/NVME of all of it.
+    /// Computes the CRC-64/NVME of all of it; `None` where no request would tell it.
     ///
     /// # Errors
     /// A temporary file cannot be read.
-    pub(super) async fn crc64nvme(&self) -> Result<u64, DeltaError> {
+    pub(super) async fn crc64nvme(&self, large: &LargeWrites) -> Result<Option<u64>, DeltaError> {
+        if !large.takes_checksums() {
+            return Ok(None);
+        }
         let places = self.places();
         compute(move || {
             let mut digest = crc_fast::Digest::new(crc_fast::CrcAlgorithm::Crc64Nvme);
@@ -65,7 +69,7 @@ impl Body {
                 let piece = spool.read(start, length).map_err(|error| lost("a body", &error))?;
                 digest.update(&piece);
             }
-            Ok(digest.finalize())
+            Ok(Some(digest.finalize()))
         })
         .await
     }
@@ -115,7 +119,7 @@ mod tests {
     use deepclone_common::local_folder::LocalFolder;
     use deepclone_common::store::counted::{StoreCounts, counted};
     use deepclone_common::store::error::StoreErrorKind;
-    use deepclone_common::store::large::{LargeWrites, Writes};
+    use deepclone_common::store::large::Writes;
     use deepclone_common::store::streaming::{Streaming, StreamingStore};
     use deepclone_common::store::table::TableStore;
     use deepclone_core::spec::TableRef;
