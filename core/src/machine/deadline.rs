@@ -46,7 +46,8 @@ impl Machine {
         for (&id, job) in &mut self.jobs {
             match &mut job.stage {
                 Stage::Planning { .. } => {
-                    for (fingerprint, lease) in job.lose_announced(|lease| lease.expires_at <= now)
+                    for (fingerprint, lease) in
+                        job.lose_announced(|_, lease| lease.expires_at <= now)
                     {
                         notice(id, fingerprint, &lease);
                     }

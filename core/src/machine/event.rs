@@ -43,14 +43,15 @@ pub enum Event {
     /// The effect of [`Action::Plan`](super::Action::Plan) refused or failed.
     PlanFailed { job: JobId, failure: Failure },
     /// A worker process announces itself: for the first time, or again after it lost the
-    /// coordinator.
+    /// coordinator. It waits for no answer to what it asked before.
     WorkerRegistered {
         worker: WorkerId,
         /// Connections that it can read.
         readable: BTreeSet<ConnectionKey>,
         /// Connections that it can write.
         writable: BTreeSet<ConnectionKey>,
-        /// Grants that it still works on: adopted where they are still wanted.
+        /// Grants that it still works on: adopted where they are still wanted. Any other that the
+        /// machine gave it never reached it.
         held: Vec<GrantKey>,
     },
     /// A worker asks for tasks; answered by [`Action::Grant`](super::Action::Grant), with none at

@@ -31,6 +31,7 @@ impl Machine {
         readable: BTreeSet<ConnectionKey>,
         writable: BTreeSet<ConnectionKey>,
         held: &[GrantKey],
+        actions: &mut Vec<Action>,
     ) {
         if let Some(worker) = self.workers.get_mut(id) {
             worker.readable = readable;
@@ -39,6 +40,7 @@ impl Machine {
             if worker.state == WorkerState::Lost {
                 self.workers.set_state(id, WorkerState::Active);
             }
+            self.end_session(id, held, actions);
         } else if self.workers.len() < self.limits.workers_max || self.forget_a_lost_worker() {
             let worker = Worker {
                 readable,
@@ -64,6 +66,38 @@ impl Machine {
             self.record(adopted);
         }
         self.wake_at_tick();
+    }
+
+    /// Ends what a worker had before it registered again: it reads no answer any more that it
+    /// waited for then. A grant that it does not announce was in such an answer, and its task is
+    /// ready again without a penalty.
+    fn end_session(&mut self, id: WorkerId, held: &[GrantKey], actions: &mut Vec<Action>) {
+        answer_with_nothing(id, self.workers.set_request(id, None), actions);
+        let held: BTreeSet<&GrantKey> = held.iter().collect();
+        for (name, job) in &mut self.jobs {
+            job.lose_announced(|fingerprint, lease| {
+                lease.worker == id && !held.contains(&lease.key_of(*name, fingerprint))
+            });
+        }
+        for (_, job, index) in self.held_by(id) {
+            let is_held = self.grant_of(id, (job, index)).map(|key| held.contains(&key));
+            let dropped = match is_held {
+                Ok(true) => Ok(()),
+                Ok(false) => self.give_back(id, (job, index)),
+                Err(violation) => Err(violation),
+            };
+            self.record(dropped);
+        }
+    }
+
+    /// The grant by which a worker holds a task.
+    fn grant_of(
+        &self,
+        worker: WorkerId,
+        (id, index): (JobId, TaskIndex),
+    ) -> Result<GrantKey, Violation> {
+        let lease = self.lease_of(worker, (id, index))?;
+        Ok(lease.key_of(id, self.task(id, index)?.fingerprint))
     }
 
     /// Makes a grant that is not current, but still wanted, current again. One of this epoch must
@@ -256,7 +290,7 @@ impl Machine {
     /// leases that are.
     fn drop_announced(&mut self, id: WorkerId) -> usize {
         let jobs = self.jobs.values_mut();
-        jobs.map(|job| job.lose_announced(|lease| lease.worker == id).len()).sum()
+        jobs.map(|job| job.lose_announced(|_, lease| lease.worker == id).len()).sum()
     }
 
     /// Forgets the worker that was lost first, for a new one. False when every known one lives.
@@ -306,16 +340,17 @@ impl Job {
     /// Loses some of the leases that wait for a plan, and returns them.
     pub(super) fn lose_announced(
         &mut self,
-        is_over: impl Fn(&Lease) -> bool,
+        is_over: impl Fn(TaskFingerprint, &Lease) -> bool,
     ) -> Vec<(TaskFingerprint, Lease)> {
         let mut lost = Vec::new();
         let Stage::Planning { announced } = &mut self.stage else { return lost };
         for (fingerprint, leases) in std::mem::take(announced) {
-            for lease in leases.iter().filter(&is_over) {
+            let is_over = |lease: &Lease| is_over(fingerprint, lease);
+            for lease in leases.iter().filter(is_over) {
                 self.attempts.entry(fingerprint).or_default().lost(&lease);
                 lost.push((fingerprint, lease));
             }
-            if let Some(left) = leases.without(&is_over) {
+            if let Some(left) = leases.without(is_over) {
                 announced.insert(fingerprint, left);
             }
         }

@@ -59,7 +59,7 @@ impl Machine {
                 self.job_event(job, JobEvent::PublishEnded(outcome), actions)
             }
             Event::WorkerRegistered { worker, readable, writable, held } => {
-                self.worker_registered(worker, readable, writable, &held);
+                self.worker_registered(worker, readable, writable, &held, actions);
                 Ok(())
             }
             Event::TasksWanted { worker, capacity, deadline } => {

@@ -147,6 +147,32 @@ fn a_lease_lives_by_the_heartbeats_that_name_it() {
 }
 
 #[test]
+fn a_request_ends_with_the_registration_that_it_was_made_in() {
+    let mut rig = Rig::new();
+    rig.register(1, vec![]);
+    rig.ask(1, MIB);
+    rig.submit(1, 1);
+    let mut actions = rig.register(1, vec![]);
+    actions.extend(rig.planned(1, vec![task(1, 1)]));
+    let ended = Action::Grant { worker: worker(1), tasks: vec![] };
+    assert!(actions.contains(&ended), "{actions:?}");
+    assert_eq!(granted(&actions), [], "nobody waits for this answer any more");
+    assert_eq!(granted(&rig.ask(1, MIB)), [key(1, 1, 1)]);
+}
+
+#[test]
+fn what_a_worker_does_not_announce_is_ready_at_once_without_a_penalty() {
+    let (mut rig, keys) = Rig::copying(vec![task(1, 2), task(2, 1)], MIB);
+    rig.machine.limits.task_losses_max = 0;
+    rig.register(1, keys[..1].to_vec());
+    assert_eq!(rig.beat(1, &keys), keys[1..], "it goes on with what it announced alone");
+    assert_eq!(granted(&rig.ask(1, MIB)), [key(2, 2, 1)]);
+    rig.done(1, keys[0], 2);
+    let actions = rig.done(1, key(2, 2, 1), 1);
+    assert_eq!(actions.last(), Some(&Action::Publish { job: job(1) }));
+}
+
+#[test]
 fn a_gap_in_the_loop_costs_no_lease() {
     let (mut rig, keys) = Rig::copying(vec![task(1, 1)], MIB);
     rig.now += 10 * LEASE_MS;
