@@ -6,6 +6,7 @@
 //! The machine decides which one is granted first.
 
 use std::ops::Deref;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use sha2::{Digest, Sha256};
 
@@ -122,68 +123,170 @@ pub enum ShardError {
     },
 }
 
+/// The objects of a plan, in ascending order of their keys.
+pub trait SortedObjects: Sync {
+    /// The number of objects.
+    fn count(&self) -> usize;
+
+    /// The length of the object at a place below that number, and whether the log only bounds it.
+    fn size(&self, place: usize) -> (u64, bool);
+
+    /// The object at a place below that number.
+    fn object(&self, place: usize) -> ObjectSize<'_>;
+}
+
+impl SortedObjects for [ObjectSize<'_>] {
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn size(&self, place: usize) -> (u64, bool) {
+        (self[place].size, self[place].size_is_minimum)
+    }
+
+    fn object(&self, place: usize) -> ObjectSize<'_> {
+        self[place]
+    }
+}
+
 /// Packs the objects of one source, sorted by key and distinct, into tasks in plan order.
 ///
 /// # Errors
 /// When the objects are not sorted and distinct.
-pub fn shard<'a>(
+pub fn shard(
     source: SourceKey,
-    objects: impl IntoIterator<Item = ObjectSize<'a>>,
+    objects: &(impl SortedObjects + ?Sized),
     packing: Packing,
 ) -> Result<Vec<Shard>, ShardError> {
-    let mut shards = Vec::new();
-    let mut groups = 0;
-    let mut pack = Pack::new(source);
-    let mut last_key: Option<&[u8]> = None;
-    for (index, object) in objects.into_iter().enumerate() {
-        if last_key.is_some_and(|last_key| last_key >= object.key) {
-            let key = String::from_utf8_lossy(object.key).into_owned();
-            return Err(ShardError::NotSorted { index, key });
+    shard_by(source, objects, packing, |tasks, name| tasks.iter_mut().for_each(name))
+}
+
+/// As [`shard`]. To name a task the keys of its objects are read and hashed: `for_each` calls a
+/// function with each of the tasks, on as many threads as it likes.
+///
+/// # Errors
+/// As [`shard`].
+pub fn shard_by(
+    source: SourceKey,
+    objects: &(impl SortedObjects + ?Sized),
+    packing: Packing,
+    for_each: impl FnOnce(&mut [Shard], &(dyn Fn(&mut Shard) + Sync)),
+) -> Result<Vec<Shard>, ShardError> {
+    let mut shards = Vec::with_capacity(count_tasks(objects, packing));
+    let (mut packer, mut pack) = (Packer::new(packing), Pack::default());
+    for place in 0..objects.count() {
+        let (size, size_is_minimum) = objects.size(place);
+        match packer.place(size, size_is_minimum) {
+            Place::Shared { plan, group } => share(place, group, plan, &mut shards),
+            Place::Alone => Pack { objects: vec![place], bytes: size }.close_into(&mut shards),
+            Place::Packed { is_first } => {
+                if is_first {
+                    std::mem::take(&mut pack).close_into(&mut shards);
+                }
+                pack.objects.push(place);
+                pack.bytes = pack.bytes.saturating_add(size);
+            }
         }
-        last_key = Some(object.key);
-        let object = &object;
-        // Workers read their parts of one length: it must be known.
-        let shared = GroupPlan::of(object.size, packing.group_bytes_min);
-        if let Some(plan) = shared.filter(|_| !object.size_is_minimum) {
-            share(source, (index, object), groups, plan, &mut shards);
-            groups += 1;
-            continue;
-        }
-        if object.size >= limits::LARGE_OBJECT_BYTES_MIN {
-            let mut alone = Pack::new(source);
-            alone.push(index, object);
-            alone.close_into(&mut shards);
-            continue;
-        }
-        if pack.objects.len() >= packing.task_objects_max || !pack.has_room_for(object) {
-            std::mem::replace(&mut pack, Pack::new(source)).close_into(&mut shards);
-        }
-        pack.push(index, object);
     }
     pack.close_into(&mut shards);
-    shards.sort_by_key(|shard| shard.objects[0]);
-    Ok(shards)
+    // A task of small objects ends behind the large ones that lie between them.
+    if !shards.is_sorted_by_key(|shard| shard.objects[0]) {
+        shards.sort_by_key(|shard| shard.objects[0]);
+    }
+    let first_wrong = AtomicUsize::new(usize::MAX);
+    for_each(&mut shards, &|shard: &mut Shard| {
+        shard.fingerprint = fingerprint(source, shard, objects);
+        if let Some(place) = shard.objects.iter().find(|place| is_out_of_order(objects, **place)) {
+            first_wrong.fetch_min(*place, Ordering::Relaxed);
+        }
+    });
+    match first_wrong.into_inner() {
+        usize::MAX => Ok(shards),
+        index => {
+            let key = String::from_utf8_lossy(objects.object(index).key).into_owned();
+            Err(ShardError::NotSorted { index, key })
+        }
+    }
+}
+
+fn is_out_of_order(objects: &(impl SortedObjects + ?Sized), place: usize) -> bool {
+    place > 0 && objects.object(place - 1).key >= objects.object(place).key
+}
+
+/// Returns how many tasks [`shard`] makes of these objects.
+#[must_use]
+pub fn count_tasks(objects: &(impl SortedObjects + ?Sized), packing: Packing) -> usize {
+    let mut packer = Packer::new(packing);
+    let places = (0..objects.count()).map(|place| {
+        let (size, size_is_minimum) = objects.size(place);
+        match packer.place(size, size_is_minimum) {
+            Place::Shared { plan, .. } => plan.tasks().count() + 2,
+            Place::Alone => 1,
+            Place::Packed { is_first } => usize::from(is_first),
+        }
+    });
+    places.sum()
+}
+
+/// Decides which task each object belongs to, from the sizes of all before it.
+struct Packer {
+    packing: Packing,
+    /// Objects that are shared so far.
+    groups: u32,
+    /// Objects and bytes of the task of small objects that is being filled.
+    objects: usize,
+    bytes: u64,
+}
+
+/// The task that an object belongs to.
+enum Place {
+    /// Tasks of its own: it is the object number `group` that several workers share.
+    Shared {
+        plan: GroupPlan,
+        group: u32,
+    },
+    Alone,
+    /// The task of small objects. Its first one begins it, and ends the one before.
+    Packed {
+        is_first: bool,
+    },
+}
+
+impl Packer {
+    fn new(packing: Packing) -> Self {
+        Self { packing, groups: 0, objects: 0, bytes: 0 }
+    }
+
+    fn place(&mut self, size: u64, size_is_minimum: bool) -> Place {
+        // Workers read their parts of one length: it must be known.
+        let shared = GroupPlan::of(size, self.packing.group_bytes_min);
+        if let Some(plan) = shared.filter(|_| !size_is_minimum) {
+            let group = self.groups;
+            self.groups += 1;
+            return Place::Shared { plan, group };
+        }
+        if size >= limits::LARGE_OBJECT_BYTES_MIN {
+            return Place::Alone;
+        }
+        let bytes = self.bytes.saturating_add(size);
+        let has_room =
+            self.objects < self.packing.task_objects_max && bytes <= limits::TASK_BYTES_MAX;
+        let is_first = self.objects == 0 || !has_room;
+        (self.objects, self.bytes) = if is_first { (1, size) } else { (self.objects + 1, bytes) };
+        Place::Packed { is_first }
+    }
 }
 
 /// Adds the tasks of a shared object, the number `group` of the plan.
-fn share(
-    source: SourceKey,
-    (index, object): (usize, &ObjectSize<'_>),
-    group: u32,
-    plan: GroupPlan,
-    shards: &mut Vec<Shard>,
-) {
+fn share(place: usize, group: u32, plan: GroupPlan, shards: &mut Vec<Shard>) {
     let all = plan.all();
     let parts = plan.tasks().map(|parts| (GroupStep::Parts, parts));
     let first = std::iter::once((GroupStep::Open, all));
-    for (step, parts) in first.chain(parts).chain([(GroupStep::Finish, all)]) {
-        let mut task = Pack::new(source);
-        task.push_step(index, object, step, parts);
+    shards.extend(first.chain(parts).chain([(GroupStep::Finish, all)]).map(|(step, parts)| {
         let bytes = if step == GroupStep::Parts { parts.bytes() } else { 0 };
         let shared = Some(Box::new(SharedShard { place: GroupPlace { group, step }, parts }));
-        let fingerprint = TaskFingerprint(task.hash.finalize().into());
-        shards.push(Shard { fingerprint, objects: task.objects.into(), bytes, shared });
-    }
+        Shard { fingerprint: UNNAMED, objects: ShardObjects::One(place), bytes, shared }
+    }));
 }
 
 /// Returns the identity of a plan: of what decides it, and of its tasks in order.
@@ -211,63 +314,58 @@ pub fn plan_digest(identity: &PlanIdentity<'_>, shards: &[Shard]) -> PlanDigest 
     PlanDigest(hash.finalize().into())
 }
 
+/// The name of a task that has none yet.
+const UNNAMED: TaskFingerprint = TaskFingerprint([0; 32]);
+
 /// The task of small objects that is being filled.
+#[derive(Default)]
 struct Pack {
     objects: Vec<usize>,
     bytes: u64,
-    hash: Sha256,
 }
 
 impl Pack {
-    fn new(source: SourceKey) -> Self {
-        Self { objects: Vec::new(), bytes: 0, hash: Sha256::new().chain_update(source.0) }
-    }
-
-    fn has_room_for(&self, object: &ObjectSize<'_>) -> bool {
-        self.bytes.saturating_add(object.size) <= limits::TASK_BYTES_MAX
-    }
-
-    fn push(&mut self, index: usize, object: &ObjectSize<'_>) {
-        self.bytes = self.bytes.saturating_add(object.size);
-        self.push_object(index, object);
-        // The second byte stands for the step: 0 copies the whole object.
-        self.hash.update([u8::from(object.size_is_minimum), 0]);
-    }
-
-    /// A step of a shared object, alone in its task.
-    fn push_step(
-        &mut self,
-        index: usize,
-        object: &ObjectSize<'_>,
-        step: GroupStep,
-        parts: PartRange,
-    ) {
-        self.push_object(index, object);
-        let step = match step {
-            GroupStep::Open => 1,
-            GroupStep::Parts => 2,
-            GroupStep::Finish => 3,
-        };
-        self.hash.update([0, step]);
-        self.hash.update(parts.part_bytes.to_be_bytes());
-        self.hash.update(parts.first.to_be_bytes());
-        self.hash.update(parts.end.to_be_bytes());
-    }
-
-    fn push_object(&mut self, index: usize, object: &ObjectSize<'_>) {
-        self.objects.push(index);
-        self.hash.update((object.key.len() as u64).to_be_bytes());
-        self.hash.update(object.key);
-        self.hash.update(object.size.to_be_bytes());
-        self.hash.update(object.modified_ms.to_be_bytes());
-    }
-
     fn close_into(self, shards: &mut Vec<Shard>) {
         if !self.objects.is_empty() {
-            let Self { objects, bytes, hash } = self;
-            let fingerprint = TaskFingerprint(hash.finalize().into());
-            shards.push(Shard { fingerprint, objects: objects.into(), bytes, shared: None });
+            let Self { objects, bytes } = self;
+            let objects = objects.into();
+            shards.push(Shard { fingerprint: UNNAMED, objects, bytes, shared: None });
         }
+    }
+}
+
+/// Returns the name of a task: a hash of all that decides what it copies.
+fn fingerprint(
+    source: SourceKey,
+    task: &Shard,
+    objects: &(impl SortedObjects + ?Sized),
+) -> TaskFingerprint {
+    let mut hash = Sha256::new().chain_update(source.0);
+    for &place in task.objects.iter() {
+        let object = objects.object(place);
+        hash.update((object.key.len() as u64).to_be_bytes());
+        hash.update(object.key);
+        hash.update(object.size.to_be_bytes());
+        hash.update(object.modified_ms.to_be_bytes());
+        match task.shared.as_deref() {
+            // The second byte stands for the step: 0 copies the whole object.
+            None => hash.update([u8::from(object.size_is_minimum), 0]),
+            Some(SharedShard { place, parts }) => {
+                hash.update([0, step_byte(place.step)]);
+                hash.update(parts.part_bytes.to_be_bytes());
+                hash.update(parts.first.to_be_bytes());
+                hash.update(parts.end.to_be_bytes());
+            }
+        }
+    }
+    TaskFingerprint(hash.finalize().into())
+}
+
+fn step_byte(step: GroupStep) -> u8 {
+    match step {
+        GroupStep::Open => 1,
+        GroupStep::Parts => 2,
+        GroupStep::Finish => 3,
     }
 }
 

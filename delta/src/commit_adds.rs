@@ -1,11 +1,13 @@
 //! The `add`s of a commit of ours: in memory, or, where there may be very many, as the commit's
-//! lines in a file.
+//! lines in a file. A plan that is only looked at counts them.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
 
+use deepclone_core::failure::Failure;
+use deepclone_core::reason::Reason;
 use rayon::prelude::*;
 
 use crate::actions::{Add, LogAction};
@@ -25,6 +27,17 @@ const FILES: &str = "the files of a commit";
 pub(crate) enum CommitAdds {
     Held(Vec<Add>),
     Spooled(Arc<SpooledAdds>),
+    /// Of a plan that is never published.
+    Counted(CountedAdds),
+}
+
+/// What is left of `add`s that nobody will read.
+#[derive(Clone)]
+pub(crate) struct CountedAdds {
+    files: usize,
+    /// The bytes of their lines.
+    bytes: u64,
+    traits: AddTraits,
 }
 
 /// Lines of a commit in a file, each an `add` and its line end.
@@ -74,45 +87,70 @@ pub(crate) struct AddSpooler {
     spool: Spool,
     starts: Vec<u64>,
     lengths: Vec<u32>,
-    traits: AddTraits,
+    /// Lines and bytes that are counted alone.
+    counted: CountedAdds,
 }
 
 /// Lines of `add`s, one after another.
-#[derive(Default)]
 pub(crate) struct AddLines {
+    keeps: bool,
     text: String,
     lengths: Vec<u32>,
-    traits: AddTraits,
+    counted: CountedAdds,
+}
+
+impl CountedAdds {
+    const NONE: Self =
+        Self { files: 0, bytes: 0, traits: AddTraits { has_spelled_path: false, uncarried: None } };
 }
 
 impl AddLines {
-    /// Makes room for as many lines.
-    pub(crate) fn reserve(&mut self, lines: usize) {
-        self.text.reserve(lines * LINE_BYTES);
-        self.lengths.reserve(lines);
+    /// No lines yet, with room for so many. Without `keeps` they are only counted.
+    pub(crate) fn new(lines: usize, keeps: bool) -> Self {
+        let kept = if keeps { lines } else { 0 };
+        Self {
+            keeps,
+            text: String::with_capacity(kept.max(1) * LINE_BYTES),
+            lengths: Vec::with_capacity(kept),
+            counted: CountedAdds::NONE,
+        }
     }
 
     /// Adds a line; `is_plain` when the file's path is surely spelled as its key.
     pub(crate) fn push(&mut self, add: &Add, is_plain: bool) {
+        if !self.keeps {
+            self.text.clear();
+        }
         let start = self.text.len();
         LogAction::write_add(&mut self.text, add);
         self.text.push('\n');
-        self.lengths.push(u32::try_from(self.text.len() - start).unwrap_or(u32::MAX));
-        self.traits.note(add, is_plain);
+        let bytes = self.text.len() - start;
+        if self.keeps {
+            self.lengths.push(u32::try_from(bytes).unwrap_or(u32::MAX));
+        }
+        self.counted.files += 1;
+        self.counted.bytes += bytes as u64;
+        self.counted.traits.note(add, is_plain);
     }
 }
 
 impl AddSpooler {
     pub(crate) fn new() -> Self {
         let (starts, lengths) = (Vec::new(), Vec::new());
-        Self { spool: Spool::new(), starts, lengths, traits: AddTraits::default() }
+        Self { spool: Spool::new(), starts, lengths, counted: CountedAdds::NONE }
     }
 
-    /// Writes lines behind the others.
+    /// Writes lines behind the others, or counts them.
     ///
     /// # Errors
     /// The disk is full, or fails.
     pub(crate) fn append(&mut self, lines: AddLines) -> io::Result<()> {
+        self.counted.files += lines.counted.files;
+        self.counted.bytes += lines.counted.bytes;
+        self.counted.traits.join(lines.counted.traits);
+        if !lines.keeps {
+            return Ok(());
+        }
         let mut start = self.spool.bytes();
         self.spool.append(lines.text.as_bytes())?;
         for length in &lines.lengths {
@@ -120,20 +158,28 @@ impl AddSpooler {
             start += u64::from(*length);
         }
         self.lengths.extend(lines.lengths);
-        self.traits.join(lines.traits);
         Ok(())
     }
 
     /// Ends the writing. `order` has the number of each line, in the order of the keys.
-    pub(crate) fn finish(self, order: &[u32]) -> SpooledAdds {
-        let Self { spool, starts, lengths, traits } = self;
-        SpooledAdds {
+    pub(crate) fn finish(self, order: &[u32]) -> CommitAdds {
+        let Self { spool, starts, lengths, counted } = self;
+        if lengths.len() < counted.files {
+            return CommitAdds::Counted(counted);
+        }
+        CommitAdds::Spooled(Arc::new(SpooledAdds {
             starts: order.iter().map(|&line| starts[line as usize]).collect(),
             lengths: order.iter().map(|&line| lengths[line as usize]).collect(),
             spool,
-            traits,
-        }
+            traits: counted.traits,
+        }))
     }
+}
+
+/// Says that lines are wanted that were only counted.
+fn not_kept() -> DeltaError {
+    let message = "this plan was made to be looked at: it has no lines of a commit";
+    Failure::new(Reason::Internal, message).into()
 }
 
 impl SpooledAdds {
@@ -159,6 +205,7 @@ impl CommitAdds {
         match self {
             Self::Held(adds) => adds.len(),
             Self::Spooled(spooled) => spooled.starts.len(),
+            Self::Counted(counted) => counted.files,
         }
     }
 
@@ -171,13 +218,14 @@ impl CommitAdds {
         match self {
             Self::Held(adds) => adds.par_chunks(LINES_AT_ONCE).map(bytes_of).sum(),
             Self::Spooled(spooled) => spooled.spool.bytes(),
+            Self::Counted(counted) => counted.bytes,
         }
     }
 
     /// Writes their lines behind `head`; returns the file that they are in already.
     ///
     /// # Errors
-    /// A temporary file cannot be read.
+    /// A temporary file cannot be read, or the lines were only counted.
     pub(crate) fn write(&self, head: &mut Spool) -> Result<Option<Spool>, DeltaError> {
         match self {
             Self::Held(adds) => {
@@ -193,6 +241,7 @@ impl CommitAdds {
                 Ok(None)
             }
             Self::Spooled(spooled) => Ok(Some(spooled.spool.clone())),
+            Self::Counted(_) => Err(not_kept()),
         }
     }
 
@@ -205,6 +254,7 @@ impl CommitAdds {
                 traits
             }
             Self::Spooled(spooled) => spooled.traits.clone(),
+            Self::Counted(counted) => counted.traits.clone(),
         }
     }
 
@@ -218,6 +268,7 @@ impl CommitAdds {
             match self {
                 Self::Held(adds) => Ok(Cow::Borrowed(&adds[places])),
                 Self::Spooled(spooled) => spooled.some(places).map(Cow::Owned),
+                Self::Counted(_) => Err(not_kept()),
             }
         })
     }
@@ -277,15 +328,26 @@ mod tests {
         let future = [("future", json!({"a": [1.50, "\n"]}))];
         let adds =
             vec![add("a%20b", &[]), add("b", &future), add("c", &[("tags", json!({"t": "x"}))])];
-        let mut spooler = AddSpooler::new();
+        let (mut spooler, mut counter) = (AddSpooler::new(), AddSpooler::new());
         // Written in another order, in two parts.
         for part in [&[2, 0][..], &[1]] {
-            let mut lines = AddLines::default();
-            part.iter().for_each(|&at: &usize| lines.push(&adds[at], false));
-            spooler.append(lines).unwrap();
+            let lines = |keeps| {
+                let mut lines = AddLines::new(part.len(), keeps);
+                part.iter().for_each(|&at: &usize| lines.push(&adds[at], false));
+                lines
+            };
+            spooler.append(lines(true)).unwrap();
+            counter.append(lines(false)).unwrap();
         }
-        let spooled = CommitAdds::Spooled(Arc::new(spooler.finish(&[1, 2, 0])));
+        let spooled = spooler.finish(&[1, 2, 0]);
+        assert!(matches!(spooled, CommitAdds::Spooled(_)));
+        let counted = counter.finish(&[1, 2, 0]);
         let held = CommitAdds::Held(adds);
+        assert_eq!((counted.len(), counted.bytes()), (held.len(), held.bytes()));
+        assert_eq!(counted.traits(), held.traits());
+        let refused = counted.write(&mut Spool::new()).err().unwrap().failure();
+        assert!(refused.message.contains("made to be looked at"), "{refused:?}");
+        assert!(counted.chunks(2).all(|chunk| chunk.is_err()));
         assert_eq!(format!("{spooled:?}"), format!("{held:?}"));
         assert_eq!((spooled.len(), spooled.bytes()), (held.len(), held.bytes()));
         let traits = AddTraits { has_spelled_path: true, uncarried: Some("add.future".to_owned()) };

@@ -49,6 +49,14 @@ pub struct CopyObjects {
     renamed: BTreeMap<usize, String>,
 }
 
+/// Where objects stand since they were sorted.
+pub(crate) struct NewOrder {
+    /// The place that each object had before.
+    pub(crate) places: Vec<u32>,
+    /// The place of the first object that has the path of the one before it.
+    pub(crate) twice: Option<usize>,
+}
+
 /// An object without its path.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct ObjectRow {
@@ -91,9 +99,28 @@ impl CopyObjects {
         }
     }
 
+    /// Returns how many bytes the two keys of the object at this place have together.
+    ///
+    /// # Panics
+    /// When there are fewer.
+    #[must_use]
+    pub fn key_bytes(&self, place: usize) -> usize {
+        let target = self.rows[place].length as usize;
+        target + self.renamed.get(&place).map_or(target, String::len)
+    }
+
     /// All objects, in order.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = CopyObject<'_>> + ExactSizeIterator {
         (0..self.len()).map(|place| self.get(place))
+    }
+
+    /// Returns the size of the object at this place, and whether that is the least it can be.
+    ///
+    /// # Panics
+    /// When there are fewer.
+    #[must_use]
+    pub fn size(&self, place: usize) -> (u64, bool) {
+        (self.rows[place].size, self.rows[place].size_is_minimum)
     }
 
     /// Their sizes, in order.
@@ -139,8 +166,8 @@ impl CopyObjects {
         self.renamed.extend(more.renamed.into_iter().map(|(place, key)| (rows + place, key)));
     }
 
-    /// Sorts them by their path at the target. Returns the place that each had before.
-    pub(crate) fn sort(&mut self) -> Vec<u32> {
+    /// Sorts them by their path at the target.
+    pub(crate) fn sort(&mut self) -> NewOrder {
         let (blocks, rows) = (&self.blocks, &self.rows);
         let common = common_prefix(self.paths());
         let mut keys: Vec<SortKey> = rows
@@ -152,6 +179,12 @@ impl CopyObjects {
             let rest = |key: &SortKey| bytes(blocks, &rows[key.place as usize]);
             (a.high, a.low).cmp(&(b.high, b.low)).then_with(|| rest(a).cmp(rest(b)))
         });
+        let is_same = |place: &usize| {
+            let (a, b) = (&keys[place - 1], &keys[*place]);
+            let path = |key: &SortKey| bytes(blocks, &rows[key.place as usize]);
+            (a.high, a.low) == (b.high, b.low) && path(a) == path(b)
+        };
+        let twice = (1..keys.len()).into_par_iter().find_first(is_same);
         self.rows = keys.iter().map(|key| rows[key.place as usize]).collect();
         if !self.renamed.is_empty() {
             let mut renamed = std::mem::take(&mut self.renamed);
@@ -160,7 +193,7 @@ impl CopyObjects {
                 |(to, key): (usize, &SortKey)| Some((to, renamed.remove(&(key.place as usize))?));
             self.renamed = moved.filter_map(source).collect();
         }
-        keys.into_iter().map(|key| key.place).collect()
+        NewOrder { places: keys.into_iter().map(|key| key.place).collect(), twice }
     }
 
     /// Returns the place of the object with this path, where they are sorted.
@@ -263,6 +296,21 @@ mod tests {
     }
 
     #[test]
+    fn two_objects_of_one_path_are_noticed() {
+        let long = "of one folder with a long name/".repeat(3);
+        let other = format!("{long}x");
+        for (paths, twice) in [
+            (&["b", "a", "b"][..], Some(2)),
+            (&["a", "b", "ab"], None),
+            (&[&long, &other], None),
+            (&[&other, &long, &other, &long], Some(1)),
+            (&[""], None),
+        ] {
+            assert_eq!(copied(paths).sort().twice, twice, "{paths:?}");
+        }
+    }
+
+    #[test]
     fn objects_are_found_again_in_the_order_of_their_paths() {
         let long = "p".repeat(BLOCK_BYTES);
         let parts = [
@@ -278,7 +326,8 @@ mod tests {
         let mut pushed = CopyObjects::default();
         all.iter().for_each(|object| pushed.push(object));
         assert!(pushed.iter().eq(all.iter()), "in other blocks");
-        assert_eq!(all.sort(), [1, 3, 0, 2]);
+        let sorted = all.sort();
+        assert_eq!((&sorted.places[..], sorted.twice), (&[1, 3, 0, 2][..], None));
         let sizes: Vec<u64> = all.iter().map(|object| object.size).collect();
         assert_eq!(sizes, [2, 4, 1, 3]);
         for (place, (path, renamed_from, size)) in
@@ -287,6 +336,7 @@ mod tests {
             assert_eq!(all.find(path), Some(place));
             let found = all.get(place);
             assert_eq!((found.target_path, found.size), (*path, *size));
+            assert_eq!(all.key_bytes(place), path.len() + found.source_path().len());
             assert_eq!(found.source_path(), renamed_from.unwrap_or(path));
             assert_eq!((found.size_is_minimum, found.in_use), (*size == 2, *size == 3));
         }

@@ -81,16 +81,19 @@ fn taken_apart(root_uri: &str, path: &str) -> Result<DecodedPath, DeltaError> {
 /// Returns true for a path that is surely its own key and may hold data: most are, and need not be
 /// taken apart.
 pub(crate) fn is_own_key(path: &str) -> bool {
-    // A segment may not be empty, nor begin with a point.
-    let mut before = b'/';
-    for byte in path.bytes() {
-        let is_plain = byte > b' ' && byte < 0x7f && !matches!(byte, b'%' | b'?' | b'#' | b':');
-        if !is_plain || (before == b'/' && matches!(byte, b'/' | b'.')) {
-            return false;
-        }
-        before = byte;
-    }
-    !path.starts_with('_') && !matches!(before, b'/' | b'.')
+    // Without a way out of the loop, so that many bytes are compared at once.
+    let is_plain = |byte: u8| {
+        (byte > b' ')
+            & (byte < 0x7f)
+            & (byte != b'%')
+            & (byte != b'?')
+            & (byte != b'#')
+            & (byte != b':')
+    };
+    path.bytes().fold(true, |all, byte| all & is_plain(byte))
+        && !path.starts_with('_')
+        && !path.ends_with('.')
+        && path.split('/').all(|segment| !segment.is_empty() && !segment.starts_with('.'))
 }
 
 /// Returns true for a relative path with `.`, `..` or empty segments: its text is not that of its

@@ -15,6 +15,7 @@ pub use crate::changes::{
 };
 pub use crate::copy_objects::{CopyObject, CopyObjects};
 use crate::error::DeltaError;
+pub use crate::io::compute;
 pub use crate::publish::{Committed, FinishReport, PublishResult};
 
 /// What a sync must do, and the objects that must be at the target before it is published.

@@ -2,6 +2,7 @@
 //! and its end comes back as a message; a panic comes back as a failure.
 //!
 //! * [`plan`]: both logs → change set → tasks, and what earlier jobs copied of their objects.
+//! * [`preview`]: what a plan would be, without making it.
 //! * `ledgers`: digests that are lost, for a repair.
 //! * [`target`]: checks that the target can hold a replica, before anything is copied.
 //! * [`again`]: planning for a job, after an earlier attempt at it.
@@ -13,6 +14,7 @@ pub mod abort;
 pub mod again;
 mod ledgers;
 pub mod plan;
+pub mod preview;
 pub mod publish;
 pub mod reads;
 pub mod target;

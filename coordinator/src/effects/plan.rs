@@ -1,28 +1,30 @@
 //! Planning: both logs → change set → tasks. Evidence of earlier jobs from the same source goes
 //! with the tasks: a worker proves such an object again instead of copying it.
 
+use rayon::prelude::*;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use super::{Context, in_time, source_key};
+use crate::job_plan::{JobPlan, fits};
+use crate::state::{EVIDENCE_KEYS_MAX, JobSpec, KnownObject, PlanNote, StateError, encode_options};
 use deepclone_common::connections::Side;
 use deepclone_common::store::table::{StoreKind, TableStore};
 use deepclone_core::copy_plan::{CopyPlan, CopyRequests, CopyTarget};
 use deepclone_core::evidence::{Recorded, prior_age_max_ms};
 use deepclone_core::failure::Failure;
 use deepclone_core::group::GroupStep;
-use deepclone_core::ids::{JobId, SourceKey, TargetKey};
+use deepclone_core::ids::{JobId, TargetKey};
 use deepclone_core::limits::{ENTITY_TAG_BYTES_KEPT, GRANT_OBJECT_BYTES_MAX};
 use deepclone_core::machine::{Plan, PlanTask};
 use deepclone_core::reason::Reason;
-use deepclone_core::shard::{ObjectSize, Packing, PlanIdentity, Shard, plan_digest, shard};
+use deepclone_core::shard::{
+    ObjectSize, Packing, PlanIdentity, Shard, SortedObjects, plan_digest, shard_by,
+};
 use deepclone_core::spec::{Repair, SourcePoint};
 use deepclone_delta::sync::{
     self, CloneMetrics, CopyObjects, Planned, SourceFigures, Within, Work,
 };
-
-use super::{Context, in_time, source_key};
-use crate::job_plan::{JobPlan, fits};
-use crate::state::{EVIDENCE_KEYS_MAX, JobSpec, KnownObject, PlanNote, StateError, encode_options};
 
 /// Bytes of an object in a grant besides its two keys: numbers, and the tags of an earlier copy.
 const OBJECT_OVERHEAD_BYTES: usize = 96 + 2 * ENTITY_TAG_BYTES_KEPT;
@@ -86,10 +88,7 @@ pub async fn plan_job(
 }
 
 /// Plans a job without writing anything.
-///
-/// # Errors
-/// Why the sync is refused, or cannot be planned.
-pub async fn plan(
+async fn plan(
     context: &Context,
     job: JobId,
     job_spec: Arc<JobSpec>,
@@ -97,16 +96,53 @@ pub async fn plan(
 ) -> Result<PlanOutcome, Failure> {
     let _turn = context.turn_to_plan().await;
     // The time that it waits for other plans does not count.
-    let plan = make(context, job, job_spec, target);
+    let plan = async {
+        match read(context, job, &job_spec, true).await? {
+            Found::UpToDate(Nothing { source_version, replica_version, note }) => {
+                Ok(PlanOutcome::UpToDate { source_version, replica_version, note })
+            }
+            Found::Published(Nothing { source_version, replica_version, note }) => {
+                Ok(PlanOutcome::Published { source_version, version: replica_version, note })
+            }
+            Found::Work(to_do) => ready(context, job, job_spec, target, *to_do).await,
+        }
+    };
     in_time(context.plan_time_max, "reading both logs", plan).await
 }
 
-async fn make(
+/// What reading both logs found.
+pub(super) enum Found {
+    /// The replica has the source's version.
+    UpToDate(Nothing),
+    /// The commit of this job is in the replica's log already.
+    Published(Nothing),
+    Work(Box<ToDo>),
+}
+
+/// What there is to say of a sync that has nothing to do.
+pub(super) struct Nothing {
+    pub(super) source_version: u64,
+    pub(super) replica_version: u64,
+    pub(super) note: PlanNote,
+}
+
+/// What there is to do, before it is packed into tasks.
+pub(super) struct ToDo {
+    pub(super) work: Work,
+    pub(super) note: PlanNote,
+    pub(super) packing: Packing,
+}
+
+/// Reads both logs. Without `publishes` what it finds can be looked at alone.
+///
+/// # Errors
+/// Why the sync is refused, or cannot be planned.
+pub(super) async fn read(
     context: &Context,
     job: JobId,
-    job_spec: Arc<JobSpec>,
-    target: TargetKey,
-) -> Result<PlanOutcome, Failure> {
+    job_spec: &JobSpec,
+    publishes: bool,
+) -> Result<Found, Failure> {
     // The rules may have changed since the job was accepted.
     context.connections.refuse_pair(&job_spec.source, &job_spec.target)?;
     let source_table = context.open(Side::Source, &job_spec.source)?;
@@ -116,6 +152,7 @@ async fn make(
         above: &above,
         claim: job_spec.claim.as_ref(),
         submitter: job_spec.submitter.as_deref(),
+        publishes,
         ..Within::default()
     };
     let found = sync::plan(&source_table, &target_table, &within, &job_spec.spec, job)
@@ -127,12 +164,12 @@ async fn make(
             let clone_metrics = found.metrics.map(|figures| figures_map(&figures));
             let (source_version, replica_version) = (found.source_version, found.replica_version);
             let note = note(clone_metrics, lost);
-            return Ok(PlanOutcome::UpToDate { source_version, replica_version, note });
+            return Ok(Found::UpToDate(Nothing { source_version, replica_version, note }));
         }
         Planned::Published(found) => {
             let note = note(found.metrics.map(|metrics| metrics_map(&metrics)), Vec::new());
-            let (source_version, version) = (found.source_version, found.replica_version);
-            return Ok(PlanOutcome::Published { source_version, version, note });
+            let (source_version, replica_version) = (found.source_version, found.replica_version);
+            return Ok(Found::Published(Nothing { source_version, replica_version, note }));
         }
         Planned::Work(work) => work,
     };
@@ -141,13 +178,32 @@ async fn make(
         requests: requests(work.objects(), target_table.kind()),
         ..note(Some(metrics_map(&work.metrics())), [work.notices(), &lost].concat())
     };
+    let packing = packing(context, job_spec, &source_table, &target_table);
+    refuse_long_keys(work.objects())?;
+    Ok(Found::Work(Box::new(ToDo { work, note, packing })))
+}
+
+async fn ready(
+    context: &Context,
+    job: JobId,
+    job_spec: Arc<JobSpec>,
+    target: TargetKey,
+    to_do: ToDo,
+) -> Result<PlanOutcome, Failure> {
+    let ToDo { work, note, packing } = to_do;
     let source = source_key(&job_spec.source, work.lineage());
-    let packing = packing(context, &job_spec, &source_table, &target_table);
-    let tasks = pack(source, &work, packing)?;
-    let machine_plan = machine_plan(&job_spec, &work, &tasks, packing);
-    let mut plan = Box::new(JobPlan::new(job_spec, target, source, work, tasks));
+    let packed = sync::compute(move || {
+        let tasks = shard_by(source, &PlanObjects(work.objects()), packing, |tasks, name| {
+            tasks.par_iter_mut().for_each(name);
+        });
+        let tasks = tasks.map_err(|error| Failure::new(Reason::Internal, error.to_string()))?;
+        let machine_plan = machine_plan(&job_spec, &work, &tasks, packing);
+        Ok((JobPlan::new(job_spec, target, source, work, tasks), machine_plan))
+    });
+    let (plan, tasks) = packed.await.map_err(|error| error.failure())?;
+    let mut plan = Box::new(plan);
     note_priors(context, job, &mut plan).await.map_err(|error| error.failure())?;
-    Ok(PlanOutcome::Ready { plan, tasks: machine_plan, note })
+    Ok(PlanOutcome::Ready { plan, tasks, note })
 }
 
 /// Returns how the objects of a job are packed. Several workers share an object where the target
@@ -168,23 +224,41 @@ fn packing(
     context.packing
 }
 
-fn pack(source: SourceKey, work: &Work, packing: Packing) -> Result<Vec<Shard>, Failure> {
-    for object in work.objects().iter() {
-        let keys = object.source_path().len() + object.target_path.len();
-        if keys + OBJECT_OVERHEAD_BYTES > GRANT_OBJECT_BYTES_MAX {
-            let message = format!("the key {} is too long to be copied", object.source_path());
-            return Err(
-                Failure::new(Reason::InvalidArgument, message).with("key", object.source_path())
-            );
+/// Refuses a key that no grant has room for.
+fn refuse_long_keys(objects: &CopyObjects) -> Result<(), Failure> {
+    let is_too_long =
+        |&place: &usize| objects.key_bytes(place) + OBJECT_OVERHEAD_BYTES > GRANT_OBJECT_BYTES_MAX;
+    match (0..objects.len()).find(is_too_long) {
+        None => Ok(()),
+        Some(place) => {
+            let key = objects.get(place).source_path();
+            let message = format!("the key {key} is too long to be copied");
+            Err(Failure::new(Reason::InvalidArgument, message).with("key", key))
         }
     }
-    let sizes = work.objects().iter().map(|object| ObjectSize {
-        key: object.target_path.as_bytes(),
-        size: object.size,
-        size_is_minimum: object.size_is_minimum,
-        modified_ms: object.modified_ms,
-    });
-    shard(source, sizes, packing).map_err(|error| Failure::new(Reason::Internal, error.to_string()))
+}
+
+/// The objects of a plan, as sharding sees them.
+pub(super) struct PlanObjects<'a>(pub(super) &'a CopyObjects);
+
+impl SortedObjects for PlanObjects<'_> {
+    fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    fn size(&self, place: usize) -> (u64, bool) {
+        self.0.size(place)
+    }
+
+    fn object(&self, place: usize) -> ObjectSize<'_> {
+        let object = self.0.get(place);
+        ObjectSize {
+            key: object.target_path.as_bytes(),
+            size: object.size,
+            size_is_minimum: object.size_is_minimum,
+            modified_ms: object.modified_ms,
+        }
+    }
 }
 
 /// Adds the earlier copies of the plan's objects from this very source, unless they are too old to

@@ -1,8 +1,6 @@
 //! How much the first round of a declaration would send, as far as plans that are made in a bounded
 //! time tell it.
 
-use std::sync::Arc;
-
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::JobId;
 use deepclone_core::job_limits::JobLimits;
@@ -13,8 +11,8 @@ use uuid::Uuid;
 
 use super::look::{SurveyOrder, in_time};
 use super::table_job::table_job;
-use crate::effects::plan::{PlanOutcome, plan};
-use crate::effects::{Context, guarded, target_key};
+use crate::effects::preview::{Preview, ToCopy, preview};
+use crate::effects::{Context, guarded};
 
 /// Tables of one replication that are planned.
 const TABLES_MAX: usize = 64;
@@ -101,11 +99,10 @@ async fn traffic_of(
 ) -> Result<Traffic, Failure> {
     let limits = JobLimits::default();
     let job = table_job(context, &order.spec, path, order.claim.clone(), limits)?;
-    let target = target_key(&job.target);
-    Ok(match plan(context, JobId(Uuid::new_v4()), Arc::new(job), target).await? {
-        PlanOutcome::UpToDate { .. } | PlanOutcome::Published { .. } => Traffic::default(),
-        PlanOutcome::Ready { plan, note, .. } => Traffic {
-            bytes: plan.work.objects().sizes().fold(0, u64::saturating_add),
+    Ok(match preview(context, JobId(Uuid::new_v4()), &job).await? {
+        Preview::UpToDate { .. } => Traffic::default(),
+        Preview::Change(ToCopy { bytes, note, .. }) => Traffic {
+            bytes,
             source_reads: note.requests.source,
             target_writes: note.requests.target,
             ..Traffic::default()

@@ -7,7 +7,6 @@ use std::time::Duration;
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::JobId;
 use deepclone_core::limits::PLAN_CALLS_MAX;
-use deepclone_core::machine::Plan;
 use deepclone_core::price::Traffic;
 use deepclone_core::reason::Reason;
 use deepclone_core::unix_time::UnixTime;
@@ -28,10 +27,9 @@ use crate::driver::job_list::list_jobs;
 use crate::driver::job_query::JobsQuery;
 use crate::driver::message::{Message, Submission};
 use crate::driver::snapshot::JobSnapshot;
-use crate::effects::plan::{PlanOutcome, plan};
-use crate::effects::{Context, guarded, target_key};
-use crate::job_plan::JobPlan;
-use crate::state::{JobPlace, JobSpec, PlanNote};
+use crate::effects::preview::{Preview, ToCopy, preview};
+use crate::effects::{Context, guarded};
+use crate::state::{JobPlace, JobSpec};
 
 /// How often a stream looks whether its follower is still known.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -50,21 +48,29 @@ impl Jobs {
         Self { handle, context, plan_calls: Semaphore::new(PLAN_CALLS_MAX) }
     }
 
-    async fn plan_clone_inner(
-        &self,
-        job_spec: Arc<JobSpec>,
-    ) -> Result<v1::PlanCloneResponse, Failure> {
+    async fn plan_clone_inner(&self, job_spec: &JobSpec) -> Result<v1::PlanCloneResponse, Failure> {
         let _turn = self.plan_calls.try_acquire().map_err(|_| {
             let message = format!("{PLAN_CALLS_MAX} plans are made already: try later");
             Failure::new(Reason::Overloaded, message)
         })?;
-        let target = target_key(&job_spec.target);
         // The id of a sync that is never made: no log holds it.
         let sync = JobId(Uuid::now_v7());
-        Ok(match guarded(plan(&self.context, sync, job_spec, target)).await {
-            Ok(outcome) => {
-                let cost = self.cost(&outcome);
-                v1::PlanCloneResponse { cost, ..planned(&outcome) }
+        Ok(match guarded(preview(&self.context, sync, job_spec)).await {
+            Ok(Preview::UpToDate { source_version, replica_version, note }) => {
+                v1::PlanCloneResponse {
+                    change: Some(v1::Progress {
+                        source_version: Some(show::signed(source_version)),
+                        ..Default::default()
+                    }),
+                    clone_metrics: note.clone_metrics,
+                    up_to_date: true,
+                    target_version: Some(show::signed(replica_version)),
+                    ..Default::default()
+                }
+            }
+            Ok(Preview::Change(to_copy)) => {
+                let cost = Some(self.cost(job_spec, &to_copy));
+                v1::PlanCloneResponse { cost, ..shown(to_copy) }
             }
             Err(failure) => {
                 v1::PlanCloneResponse { refusal: Some((&failure).into()), ..Default::default() }
@@ -82,20 +88,17 @@ impl Jobs {
         caller.allow_sync(&snapshot.job_spec)
     }
 
-    /// What a plan would cost; absent when there is nothing to do.
-    fn cost(&self, outcome: &PlanOutcome) -> Option<v1::Cost> {
-        let PlanOutcome::Ready { plan, tasks, note } = outcome else { return None };
+    /// What a sync would cost.
+    fn cost(&self, job_spec: &JobSpec, to_copy: &ToCopy) -> v1::Cost {
         let traffic = Traffic {
-            bytes: tasks.tasks.iter().map(|task| task.bytes).sum(),
-            source_reads: note.requests.source,
-            target_writes: note.requests.target,
+            bytes: to_copy.bytes,
+            source_reads: to_copy.note.requests.source,
+            target_writes: to_copy.note.requests.target,
             ..Traffic::default()
         };
-        let (source, target) = (&plan.job_spec.source, &plan.job_spec.target);
+        let (source, target) = (&job_spec.source.connection, &job_spec.target.connection);
         let now = UnixTime(self.context.clock.now_ms());
-        let pricing = &self.context.pricing;
-        let cost = pricing.price_next(&source.connection, &target.connection, now, traffic);
-        Some(show::cost(&cost))
+        show::cost(&self.context.pricing.price_next(source, target, now, traffic))
     }
 }
 
@@ -215,7 +218,7 @@ impl JobService for Jobs {
         let job_spec = accept::job_spec(&self.context.connections, spec).map_err(status)?;
         caller.concerns(&job_spec.target.uri);
         caller.allow_sync(&job_spec)?;
-        self.plan_clone_inner(Arc::new(job_spec)).await.map(Response::new).map_err(status)
+        self.plan_clone_inner(&job_spec).await.map(Response::new).map_err(status)
     }
 }
 
@@ -277,44 +280,21 @@ fn only_spec(job: v1::Job) -> Result<v1::CloneSpec, WireError> {
     job.spec.ok_or(WireError::Missing { field: "job.spec" })
 }
 
-fn planned(outcome: &PlanOutcome) -> v1::PlanCloneResponse {
-    match outcome {
-        PlanOutcome::UpToDate { source_version, replica_version, note } => v1::PlanCloneResponse {
-            change: Some(v1::Progress {
-                source_version: Some(show::signed(*source_version)),
-                ..Default::default()
-            }),
-            clone_metrics: note.clone_metrics.clone(),
-            up_to_date: true,
-            target_version: Some(show::signed(*replica_version)),
-            ..Default::default()
-        },
-        // A fresh id is in no log.
-        PlanOutcome::Published { version, .. } => v1::PlanCloneResponse {
-            up_to_date: true,
-            target_version: Some(show::signed(*version)),
-            ..Default::default()
-        },
-        PlanOutcome::Ready { plan, tasks, note } => ready(plan, tasks, note),
-    }
-}
-
-fn ready(plan: &JobPlan, tasks: &Plan, note: &PlanNote) -> v1::PlanCloneResponse {
-    let objects = plan.work.objects();
-    let bytes = tasks.tasks.iter().map(|task| task.bytes).sum();
+fn shown(to_copy: ToCopy) -> v1::PlanCloneResponse {
+    let ToCopy { source_version, replica_version, objects, bytes, tasks, note } = to_copy;
     v1::PlanCloneResponse {
         change: Some(v1::Progress {
-            source_version: Some(show::signed(tasks.source_version)),
-            objects_total: show::signed(objects.len() as u64),
+            source_version: Some(show::signed(source_version)),
+            objects_total: show::signed(objects as u64),
             bytes_total: show::signed(bytes),
-            tasks_total: show::short(tasks.tasks.len() as u64),
-            notices: note.notices.clone(),
+            tasks_total: show::short(tasks as u64),
+            notices: note.notices,
             ..Default::default()
         }),
         source_requests: show::signed(note.requests.source),
         target_requests: show::signed(note.requests.target),
-        clone_metrics: note.clone_metrics.clone(),
-        target_version: tasks.replica_version.map(show::signed),
+        clone_metrics: note.clone_metrics,
+        target_version: replica_version.map(show::signed),
         ..Default::default()
     }
 }

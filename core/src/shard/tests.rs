@@ -40,11 +40,12 @@ proptest! {
     #[test]
     fn every_object_is_in_exactly_one_bounded_task(objects in objects()) {
         let sizes = sizes(&objects);
-        let shards = shard(SOURCE, sizes.iter().copied(), WHOLE).unwrap();
+        let shards = shard(SOURCE, &sizes[..], WHOLE).unwrap();
         let places = shards.iter().flat_map(|task| task.objects.iter().copied());
         let mut places: Vec<usize> = places.collect();
         places.sort_unstable();
         prop_assert!(places.into_iter().eq(0..sizes.len()));
+        prop_assert_eq!(count_tasks(&sizes[..], WHOLE), shards.len());
         for task in &shards {
             let bytes = task.objects.iter().map(|&place| sizes[place].size).sum::<u64>();
             prop_assert_eq!(task.bytes, bytes);
@@ -55,7 +56,7 @@ proptest! {
             prop_assert!(task.objects.is_sorted());
         }
         prop_assert!(shards.is_sorted_by_key(|task| task.objects[0]));
-        prop_assert_eq!(&shard(SOURCE, sizes.iter().copied(), WHOLE).unwrap(), &shards);
+        prop_assert_eq!(&shard(SOURCE, &sizes[..], WHOLE).unwrap(), &shards);
     }
 
     #[test]
@@ -63,7 +64,7 @@ proptest! {
         objects in objects(), pick in any::<prop::sample::Index>(), change in 0..5,
     ) {
         prop_assume!(!objects.is_empty());
-        let before = shard(SOURCE, sizes(&objects), WHOLE).unwrap();
+        let before = shard(SOURCE, &sizes(&objects)[..], WHOLE).unwrap();
         let source = if change == 4 { SourceKey([2; 32]) } else { SOURCE };
         let mut objects = objects;
         let key = pick.get(&objects.keys().cloned().collect::<Vec<_>>()).clone();
@@ -78,7 +79,7 @@ proptest! {
             }
             _ => objects.insert(key, (size, is_minimum, modified_ms)),
         };
-        let after = shard(source, sizes(&objects), WHOLE).unwrap();
+        let after = shard(source, &sizes(&objects)[..], WHOLE).unwrap();
         let identity = PlanIdentity {
             source_version: 1,
             replica_version: None,
@@ -99,7 +100,7 @@ fn a_large_object_does_not_end_the_pack_around_it() {
     let sized = |key, size| ObjectSize { key, size, size_is_minimum: false, modified_ms: 0 };
     let shards = shard(
         SOURCE,
-        [sized(&b"a"[..], 1), sized(b"b", large), sized(b"c", 2), sized(b"d", large - 1)],
+        &[sized(&b"a"[..], 1), sized(b"b", large), sized(b"c", 2), sized(b"d", large - 1)][..],
         WHOLE,
     );
     let packs: Vec<_> = shards.unwrap().into_iter().map(|task| task.objects.to_vec()).collect();
@@ -113,7 +114,7 @@ fn a_task_is_filled_up_to_its_bounds() {
         let (size_is_minimum, modified_ms) = (false, 0);
         let sized = |key| ObjectSize { key, size, size_is_minimum, modified_ms };
         let objects: Vec<_> = keys.iter().map(|key| sized(&key[..])).collect();
-        let tasks = shard(SOURCE, objects, WHOLE).unwrap();
+        let tasks = shard(SOURCE, &objects[..], WHOLE).unwrap();
         tasks.iter().map(|task| task.objects.len()).collect()
     };
     let objects_max = limits::TASK_OBJECTS_MAX;
@@ -130,7 +131,7 @@ fn unsorted_and_repeated_keys_are_refused() {
     let sized =
         |key: &'static [u8]| ObjectSize { key, size: 1, size_is_minimum: false, modified_ms: 0 };
     for keys in [[b"b", b"a"], [b"a", b"a"]] {
-        let refused = shard(SOURCE, [sized(keys[0]), sized(keys[1])], WHOLE).unwrap_err();
+        let refused = shard(SOURCE, &[sized(keys[0]), sized(keys[1])][..], WHOLE).unwrap_err();
         assert_eq!(refused, ShardError::NotSorted { index: 1, key: "a".to_owned() });
     }
 }
@@ -164,7 +165,8 @@ fn a_shared_object_is_an_opening_then_its_parts_then_an_end() {
     let sized = |key, size| ObjectSize { key, size, size_is_minimum: false, modified_ms: 7 };
     let bounded = ObjectSize { size_is_minimum: true, ..sized(&b"d"[..], 900) };
     let objects = [sized(b"a", 159), sized(b"b", 165), sized(b"c", 160), bounded];
-    let shards = shard(SOURCE, objects.iter().copied(), packing).unwrap();
+    let shards = shard(SOURCE, &objects[..], packing).unwrap();
+    assert_eq!(count_tasks(&objects[..], packing), shards.len());
     assert_eq!(*shards[0].objects, [0, 3], "what only a bound is known of is not shared");
     assert_eq!(shards[0].shared, None);
     let mut rest = shards[1..].iter();
@@ -189,7 +191,7 @@ fn every_step_has_a_name_of_its_own_that_follows_from_its_content() {
     let names = |size, modified_ms, group_bytes_min| -> Vec<TaskFingerprint> {
         let object = ObjectSize { key: b"a", size, size_is_minimum: false, modified_ms };
         let packing = Packing { group_bytes_min, ..WHOLE };
-        let shards = shard(SOURCE, [object], packing).unwrap();
+        let shards = shard(SOURCE, &[object][..], packing).unwrap();
         shards.iter().map(|task| task.fingerprint).collect()
     };
     let first = names(320, 1, Some(320));

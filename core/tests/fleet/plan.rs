@@ -57,10 +57,10 @@ impl Objects {
             let (size_is_minimum, modified_ms) = (false, 0);
             ObjectSize { key: &keys[place], size, size_is_minimum, modified_ms }
         };
-        let sizes = self.0.iter().enumerate().map(sized);
+        let sizes: Vec<_> = self.0.iter().enumerate().map(sized).collect();
         let packing =
             Packing { task_objects_max: TASK_OBJECTS_MAX, group_bytes_min: Some(GROUP_BYTES_MIN) };
-        let shards = shard(SourceKey([1; 32]), sizes, packing).unwrap();
+        let shards = shard(SourceKey([1; 32]), &sizes[..], packing).unwrap();
         let tasks = shards.iter().map(|shard| PlanTask {
             fingerprint: shard.fingerprint,
             bytes: shard.bytes,

@@ -257,19 +257,30 @@ fn one_line(out: &mut String, raw: &str) {
     out.extend(raw.chars().filter(|c| !matches!(c, '\n' | '\r')));
 }
 
+/// The bytes that a JSON string has an escape for.
+const IS_ESCAPED: [bool; 256] = {
+    let mut escaped = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        escaped[byte] = byte < b' ' as usize || byte == b'"' as usize || byte == b'\\' as usize;
+        byte += 1;
+    }
+    escaped
+};
+
 /// Appends a JSON string. What needs no escape is copied as a whole.
 pub(crate) fn text(out: &mut String, value: &str) {
     out.push('"');
     let mut copied = 0;
-    for (at, byte) in value.bytes().enumerate() {
+    let escaped = value.bytes().enumerate().filter(|(_, byte)| IS_ESCAPED[usize::from(*byte)]);
+    for (at, byte) in escaped {
         let escape = match byte {
             b'"' => "\\\"",
             b'\\' => "\\\\",
             b'\n' => "\\n",
             b'\r' => "\\r",
             b'\t' => "\\t",
-            ..b' ' => "",
-            _ => continue,
+            _ => "",
         };
         out.push_str(&value[copied..at]);
         out.push_str(escape);

@@ -6,7 +6,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::sync::Arc;
 
 use deepclone_common::store::table::{StoreKind, TableStore};
 use deepclone_core::ids::JobId;
@@ -20,7 +19,7 @@ use super::sync_plan::{SourceFigures, SyncPlan};
 use super::within::{Within, check_size, owner_after};
 use crate::actions::{Add, DeletionVector};
 use crate::change_set::NewVector;
-use crate::commit_adds::{AddLines, AddSpooler, CommitAdds, SpooledAdds};
+use crate::commit_adds::{AddLines, AddSpooler, CommitAdds};
 use crate::copy_objects::{CopyObject, CopyObjects};
 use crate::error::DeltaError;
 use crate::file_key::FileKey;
@@ -73,6 +72,7 @@ async fn plan_streamed(
         target: tables.target.clone(),
         predicate,
         own_key_max: names::own_key_max(tables.target),
+        keeps_lines: within.publishes,
     };
     let version = wanted.version;
     let read = move || {
@@ -97,7 +97,7 @@ async fn plan_streamed(
     let SourceFigures { source_table_size, source_num_of_files } = figures;
     let changes = FileChanges {
         leaves: Vec::new(),
-        adds: CommitAdds::Spooled(Arc::new(adds)),
+        adds,
         data_change: true,
         is_respelled: false,
         metrics: CloneMetrics {
@@ -126,10 +126,11 @@ struct PieceReader {
     predicate: Option<Predicate>,
     /// The length of keys that need no further look.
     own_key_max: usize,
+    /// False when no commit will be made.
+    keeps_lines: bool,
 }
 
 /// What some files make of a plan.
-#[derive(Default)]
 struct Piece {
     objects: CopyObjects,
     lines: AddLines,
@@ -154,7 +155,7 @@ struct PlannedFiles {
     /// In the order of their keys.
     objects: CopyObjects,
     /// In the same order.
-    adds: SpooledAdds,
+    adds: CommitAdds,
     figures: SourceFigures,
     new_vectors: Vec<NewVector>,
 }
@@ -172,9 +173,11 @@ impl PieceReader {
                 sums.join(piece.sums)
             },
         )?;
-        let adds = spooler.finish(&objects.sort());
+        let sorted = objects.sort();
+        let adds = spooler.finish(&sorted.places);
         sums.unwanted.par_sort_unstable();
-        refuse_twice(&objects, &sums.unwanted)?;
+        let again = sorted.twice.map(|place| objects.get(place).target_path);
+        refuse_twice(again, &objects, &sums.unwanted)?;
         objects::join_vectors(&mut objects, sums.vectors, |_| false);
         sums.new_vectors.sort_by(|(a, _), (b, _)| a.cmp(b));
         let new_vectors = sums.new_vectors.into_iter().map(|(_, vector)| vector).collect();
@@ -182,25 +185,26 @@ impl PieceReader {
     }
 
     fn piece(&self, adds: Vec<Add>) -> Result<Piece, String> {
-        let mut piece = Piece::default();
-        piece.lines.reserve(adds.len());
+        let lines = AddLines::new(adds.len(), self.keeps_lines);
+        let mut piece = Piece { objects: CopyObjects::default(), lines, sums: Sums::default() };
         for mut add in adds {
             let is_own = paths::is_own_key(&add.path);
-            let key = match is_own && add.path.len() <= self.own_key_max {
-                true => add.path.clone(),
-                false => self.key(&add)?,
+            let decoded = match is_own && add.path.len() <= self.own_key_max {
+                true => None,
+                false => Some(self.key(&add)?),
             };
             let vector = self.vector(&add)?;
+            let key = decoded.as_deref().unwrap_or(&add.path);
             let sums = &mut piece.sums;
             sums.live_bytes = sum(sums.live_bytes, add.size)?;
             if !self.is_wanted(&add)? {
-                sums.unwanted.push(hash(&key));
+                sums.unwanted.push(hash(key));
                 continue;
             }
             sums.figures.source_table_size += add.size;
             sums.figures.source_num_of_files += 1;
             piece.objects.push(CopyObject {
-                target_path: &key,
+                target_path: key,
                 renamed_from: None,
                 size: add.size,
                 size_is_minimum: false,
@@ -213,8 +217,9 @@ impl PieceReader {
                 let known = sums.vectors.entry(object.clone()).or_insert(least);
                 *known = least.max(*known);
                 let dv = Some(dv::unique_id(&vector));
+                let path = decoded.unwrap_or_else(|| add.path.clone());
                 let new = NewVector { object, file: add.path, vector: *vector };
-                sums.new_vectors.push((FileKey { path: key, dv }, new));
+                sums.new_vectors.push((FileKey { path, dv }, new));
             }
         }
         Ok(piece)
@@ -271,16 +276,20 @@ fn sum(bytes: u64, more: u64) -> Result<u64, String> {
     sum.ok_or_else(|| "its files have too many bytes".to_owned())
 }
 
-/// Refuses two live files with one object; `unwanted` are the sorted hashes of the paths of others.
-fn refuse_twice(objects: &CopyObjects, unwanted: &[u64]) -> Result<(), String> {
-    let mut last = None;
-    for path in objects.paths() {
-        if last == Some(path)
-            || (!unwanted.is_empty() && unwanted.binary_search(&hash(path)).is_ok())
-        {
-            return Err(format!("{path} is live twice"));
-        }
-        last = Some(path);
+/// Refuses two live files with one object: `again` is a path that two of the objects have;
+/// `unwanted` are the sorted hashes of the paths of other files.
+fn refuse_twice(
+    again: Option<&str>,
+    objects: &CopyObjects,
+    unwanted: &[u64],
+) -> Result<(), String> {
+    let is_unwanted = |path: &&str| unwanted.binary_search(&hash(path)).is_ok();
+    let others = || match unwanted {
+        [] => None,
+        _ => objects.paths().find(is_unwanted),
+    };
+    if let Some(path) = again.or_else(others) {
+        return Err(format!("{path} is live twice"));
     }
     match unwanted.array_windows().any(|[a, b]| a == b) {
         true => Err("a file is live twice".to_owned()),

@@ -24,6 +24,8 @@ pub struct Within<'a> {
     pub commit_bytes_max: u64,
     /// True to read both tables whole, whatever is known of the last sync.
     pub reads_whole: bool,
+    /// False for a plan that is only looked at. A large one keeps nothing of its commit then.
+    pub publishes: bool,
 }
 
 impl Default for Within<'_> {
@@ -34,6 +36,7 @@ impl Default for Within<'_> {
             submitter: None,
             commit_bytes_max: commit::BYTES_MAX,
             reads_whole: false,
+            publishes: true,
         }
     }
 }

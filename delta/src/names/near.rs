@@ -21,6 +21,8 @@ pub struct NearNames {
     pub by_form: bool,
 }
 
+/// Bytes of a key that is folded without a text of its own.
+const SHORT_BYTES: usize = 256;
 /// Pairs after which no more are looked for: a few of each kind are told.
 const PAIRS_MAX: usize = 1_000;
 /// The kinds of pairs: by case, by form, by both.
@@ -72,7 +74,16 @@ pub(crate) fn near_names<'a>(
 /// Hashes the text that [`fold`] gives.
 fn folded_hash(key: &str) -> u64 {
     let mut hash = DefaultHasher::new();
-    hash.write(fold(key).as_bytes());
+    let mut short = [0; SHORT_BYTES];
+    match short.get_mut(..key.len()).filter(|_| key.is_ascii()) {
+        // As most keys are.
+        Some(folded) => {
+            folded.copy_from_slice(key.as_bytes());
+            folded.make_ascii_lowercase();
+            hash.write(folded);
+        }
+        None => hash.write(fold(key).as_bytes()),
+    }
     hash.finish()
 }
 

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use deepclone_common::store::table::{StoreKind, TableStore};
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
+use rayon::prelude::*;
 
 use crate::copy_objects::CopyObjects;
 
@@ -32,12 +33,21 @@ pub(crate) fn refuse_nested(
     Err(Failure::new(Reason::TargetUnsuitable, message).with("key", below))
 }
 
+/// Keys that one thread looks at at a time.
+const KEYS_AT_ONCE: usize = 16_384;
+
 /// Returns a key and one that lies below it, of which one or both are planned. The planned objects
 /// are sorted.
 fn nested<'a>(planned: &'a CopyObjects, live: &BTreeSet<&'a str>) -> Option<(&'a str, &'a str)> {
     let is_planned = |key: &str| planned.find(key).is_some();
     let either = |key: &str| is_planned(key) || live.contains(key);
-    below(planned.paths(), either).or_else(|| below(live.iter().copied(), is_planned))
+    let chunk = |places: std::ops::Range<usize>| {
+        below(places.map(|place| planned.get(place).target_path), either)
+    };
+    let chunks = (0..planned.len()).into_par_iter().step_by(KEYS_AT_ONCE);
+    let ranges = chunks.map(|start| start..planned.len().min(start + KEYS_AT_ONCE));
+    let found = ranges.map(chunk).find_first(Option::is_some).flatten();
+    found.or_else(|| below(live.iter().copied(), is_planned))
 }
 
 /// Returns a folder of one of the sorted keys that is a file, and that key.

@@ -113,6 +113,15 @@ async fn planned(source: &TableStore, filter: Option<&str>) -> Option<Vec<String
     assert!(
         matches!(plan.adds, CommitAdds::Spooled(_)) && matches!(whole.adds, CommitAdds::Held(_))
     );
+    let looked = Within { publishes: false, ..within };
+    let looked = super::plan(tables, &segment, &spec, sync, &looked).await;
+    let Some(SyncPlan::Change(looked)) = looked else { panic!("another plan") };
+    assert!(matches!(looked.adds, CommitAdds::Counted(_)));
+    let sums = |set: &crate::change_set::ChangeSet| {
+        let (files, bytes) = (set.adds.len(), set.adds.bytes());
+        format!("{:?} {:?} {:?} {files} {bytes}", set.objects, set.new_vectors, set.metrics)
+    };
+    assert_eq!(sums(&looked), sums(&whole));
     Some(plan.objects.iter().map(|object| object.target_path.to_owned()).collect())
 }
 
