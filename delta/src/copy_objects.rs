@@ -159,7 +159,11 @@ impl CopyObjects {
     /// Adds the objects of `more` behind the others.
     pub(crate) fn append(&mut self, more: Self) {
         let (blocks, rows) = (self.blocks.len(), self.rows.len());
-        self.blocks.extend(more.blocks);
+        self.blocks.extend(more.blocks.into_iter().map(|mut block| {
+            // The last one of each part is never filled.
+            block.shrink_to_fit();
+            block
+        }));
         self.rows.extend(
             more.rows.into_iter().map(|row| ObjectRow { block: short(blocks) + row.block, ..row }),
         );
@@ -168,8 +172,8 @@ impl CopyObjects {
 
     /// Sorts them by their path at the target.
     pub(crate) fn sort(&mut self) -> NewOrder {
-        let (blocks, rows) = (&self.blocks, &self.rows);
-        let common = common_prefix(self.paths());
+        let (blocks, rows) = (&self.blocks, &mut self.rows);
+        let common = common_prefix(rows.iter().map(|row| path(blocks, row)));
         let mut keys: Vec<SortKey> = rows
             .par_iter()
             .enumerate()
@@ -177,23 +181,24 @@ impl CopyObjects {
             .collect();
         keys.par_sort_unstable_by(|a, b| {
             let rest = |key: &SortKey| bytes(blocks, &rows[key.place as usize]);
-            (a.high, a.low).cmp(&(b.high, b.low)).then_with(|| rest(a).cmp(rest(b)))
+            a.first.cmp(&b.first).then_with(|| rest(a).cmp(rest(b)))
         });
         let is_same = |place: &usize| {
             let (a, b) = (&keys[place - 1], &keys[*place]);
             let path = |key: &SortKey| bytes(blocks, &rows[key.place as usize]);
-            (a.high, a.low) == (b.high, b.low) && path(a) == path(b)
+            a.first == b.first && path(a) == path(b)
         };
         let twice = (1..keys.len()).into_par_iter().find_first(is_same);
-        self.rows = keys.iter().map(|key| rows[key.place as usize]).collect();
+        let places: Vec<u32> = keys.iter().map(|key| key.place).collect();
+        drop(keys);
+        reorder(rows, &places);
         if !self.renamed.is_empty() {
             let mut renamed = std::mem::take(&mut self.renamed);
-            let moved = keys.iter().enumerate();
-            let source =
-                |(to, key): (usize, &SortKey)| Some((to, renamed.remove(&(key.place as usize))?));
+            let moved = places.iter().enumerate();
+            let source = |(to, from): (usize, &u32)| Some((to, renamed.remove(&(*from as usize))?));
             self.renamed = moved.filter_map(source).collect();
         }
-        NewOrder { places: keys.into_iter().map(|key| key.place).collect(), twice }
+        NewOrder { places, twice }
     }
 
     /// Returns the place of the object with this path, where they are sorted.
@@ -227,22 +232,45 @@ impl<'a> FromIterator<CopyObject<'a>> for CopyObjects {
     }
 }
 
+/// Moves the row at each of `places`, all of them in their new order, to its new place. In place:
+/// the rows of a large table are a good part of all memory.
+fn reorder(rows: &mut [ObjectRow], places: &[u32]) {
+    let mut is_moved = vec![false; places.len()];
+    for start in 0..places.len() {
+        if is_moved[start] {
+            continue;
+        }
+        let first = rows[start];
+        let mut to = start;
+        loop {
+            is_moved[to] = true;
+            let from = places[to] as usize;
+            if from == start {
+                rows[to] = first;
+                break;
+            }
+            rows[to] = rows[from];
+            to = from;
+        }
+    }
+}
+
 /// The first bytes of a path behind what all have in common, which order most of them, and its
 /// place: what is compared stands together in memory.
 struct SortKey {
-    high: u64,
-    low: u64,
+    first: [u32; 3],
     place: u32,
 }
 
 impl SortKey {
     fn new(rest: &[u8], place: u32) -> Self {
-        let mut first = [0; 16];
-        let length = rest.len().min(first.len());
-        first[..length].copy_from_slice(&rest[..length]);
-        let (high, low) = first.split_at(8);
-        let number = |half: &[u8]| half.iter().fold(0, |all, byte| all << 8 | u64::from(*byte));
-        Self { high: number(high), low: number(low), place }
+        let mut first = [0; 3];
+        for (number, bytes) in first.iter_mut().zip(rest.chunks(4)) {
+            let mut four = [0; 4];
+            four[..bytes.len()].copy_from_slice(bytes);
+            *number = u32::from_be_bytes(four);
+        }
+        Self { first, place }
     }
 }
 

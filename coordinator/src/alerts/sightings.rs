@@ -25,6 +25,7 @@ pub fn sightings(fleet: &FleetView, started: UnixTime) -> Sightings {
     for view in &fleet.replications {
         failures(view, fleet.at, started, &mut found);
         audits(view, &mut found);
+        upkeep(view, &mut found);
         objective(view, fleet.at, &mut found);
     }
     budgets(fleet, &mut found);
@@ -94,6 +95,32 @@ fn audits(view: &ReplicationView, found: &mut Sightings) {
     let detail = AlertDetail { summary, error, ..of_tables(view, &tables) };
     // A sync that says the same is the same cause.
     found.present.entry(cause).or_insert(detail);
+}
+
+/// What keeps the newest audits and vacuums from being made lasts until one of them is.
+fn upkeep(view: &ReplicationView, found: &mut Sightings) {
+    let subject = view.spec.name.to_string();
+    let mut causes: BTreeMap<AlertCause, (String, Vec<&TableView>)> = BTreeMap::new();
+    for table in &view.tables {
+        let audit = table.audit.as_ref().and_then(|audit| audit.failure.as_ref());
+        let vacuum = table.vacuum.as_ref().and_then(|vacuum| vacuum.failure.as_ref());
+        for (what, failure) in [("audit", audit), ("vacuum", vacuum)] {
+            let Some(failure) = failure else { continue };
+            let (kind, reason) = (AlertKind::UpkeepFailed, failure.reason.clone());
+            let cause = AlertCause { kind, subject: subject.clone(), reason };
+            let message = || format!("{what} of {}: {}", table.path, failure.message);
+            let (_, tables) = causes.entry(cause).or_insert_with(|| (message(), Vec::new()));
+            if tables.last().is_none_or(|last| last.path != table.path) {
+                tables.push(table);
+            }
+        }
+    }
+    for (cause, (error, tables)) in causes {
+        let counted = counted(tables.len());
+        let summary =
+            format!("{subject}: audits or vacuums cannot be made ({}, {counted})", cause.reason);
+        found.present.insert(cause, AlertDetail { summary, error, ..of_tables(view, &tables) });
+    }
 }
 
 /// Whether a table without a failure is well: nothing of before the start is remembered.

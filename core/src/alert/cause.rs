@@ -16,11 +16,18 @@ pub enum AlertKind {
     ObjectiveMissed,
     /// A budget is used up, or has no room for what is to be copied.
     BudgetReached,
+    /// An audit or a vacuum of a replica could not be made.
+    UpkeepFailed,
 }
 
 impl AlertKind {
-    pub const ALL: [Self; 4] =
-        [Self::SyncFailed, Self::Diverged, Self::ObjectiveMissed, Self::BudgetReached];
+    pub const ALL: [Self; 5] = [
+        Self::SyncFailed,
+        Self::Diverged,
+        Self::ObjectiveMissed,
+        Self::BudgetReached,
+        Self::UpkeepFailed,
+    ];
 
     /// Returns its name in settings and messages.
     #[must_use]
@@ -30,6 +37,7 @@ impl AlertKind {
             Self::Diverged => "diverged",
             Self::ObjectiveMissed => "objective_missed",
             Self::BudgetReached => "budget_reached",
+            Self::UpkeepFailed => "upkeep_failed",
         }
     }
 }

@@ -8,6 +8,7 @@ use super::super::sightings::{kind_of, sightings};
 use super::views::{
     audited, behind, current, failing, fleet, replication, seconds_ago, with_budget,
 };
+use crate::replications::upkeep_kept::KeptVacuum;
 use crate::replications::view::{ReplicationState, ReplicationView, StateView, TableView};
 
 /// How long ago the coordinator started, in seconds.
@@ -51,13 +52,27 @@ fn what_an_audit_found_lasts_until_one_finds_nothing() {
     let audited = |path: &str, differences| audited(current(path, 10), differences);
     let found = of_tables(vec![audited("x", Some(2)), audited("y", Some(0)), current("z", 10)]);
     assert_eq!(found, ["diverged a VERIFY_DIFFERENCE [x]"]);
-    // One that could not be made says nothing.
-    assert_eq!(of_tables(vec![audited("x", Some(0)), audited("y", None)]), [""; 0]);
+    assert_eq!(of_tables(vec![audited("x", Some(0))]), [""; 0]);
     let tables = vec![audited("x", Some(2))];
     let found = sightings(&fleet(vec![replication("a", tables)]), seconds_ago(STARTED));
     let detail = found.present.values().next().unwrap();
     assert_eq!(detail.summary, "a: an audit found differences (1 table)");
     assert_eq!(detail.error, "OBJECT_MISSING a.parquet: not at the target");
+}
+
+#[test]
+fn an_audit_or_a_vacuum_that_cannot_be_made_is_a_cause_of_its_own() {
+    let audited = |path: &str, differences| audited(current(path, 10), differences);
+    let mut both = audited("y", None);
+    let failure = both.audit.as_ref().unwrap().failure.clone();
+    both.vacuum = Some(KeptVacuum { done: None, failure });
+    let tables = vec![audited("x", Some(0)), both, audited("z", None)];
+    assert_eq!(of_tables(tables.clone()), ["upkeep_failed a STORAGE_UNAVAILABLE [y,z]"]);
+    let found = sightings(&fleet(vec![replication("a", tables)]), seconds_ago(STARTED));
+    let detail = found.present.values().next().unwrap();
+    let summary = "a: audits or vacuums cannot be made (STORAGE_UNAVAILABLE, 2 tables)";
+    assert_eq!(detail.summary, summary);
+    assert_eq!(detail.error, "audit of y: no answer");
 }
 
 #[test]
