@@ -1,8 +1,8 @@
 //! The machine and its workers, and the queue of what happens when.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use deepclone_core::ids::{ConnectionKey, Epoch, GrantKey, JobId, TargetKey};
+use deepclone_core::ids::{ConnectionKey, Epoch, GrantKey, JobId, TargetKey, TaskFingerprint};
 use deepclone_core::job_limits::JobLimits;
 use deepclone_core::limits::{ACQUIRE_WAIT_MAX, HEARTBEAT_INTERVAL, Limits};
 use deepclone_core::machine::{Action, Event, GrantedTask, Machine, Moment, Route, TaskOutcome};
@@ -13,6 +13,7 @@ use crate::link::Link;
 use crate::plan::{Objects, Tasks, Work};
 use crate::worker::{Later, ModelWorker, SAMPLE_US};
 
+const ROUTE: Route = Route { source: ConnectionKey([1; 32]), target: ConnectionKey([2; 32]) };
 /// The way of a message between a worker and the coordinator.
 const WAY_US: u64 = 1_000;
 const BEAT_US: u64 = HEARTBEAT_INTERVAL.as_secs() * 1_000_000;
@@ -29,7 +30,7 @@ enum Occurrence {
     Wakes,
 }
 
-/// A job that is copied by some workers.
+/// Jobs that are copied by some workers.
 #[derive(Debug)]
 pub(crate) struct Fleet {
     machine: Machine,
@@ -37,14 +38,25 @@ pub(crate) struct Fleet {
     queue: BTreeMap<(u64, u64), Occurrence>,
     age: u64,
     workers: Vec<ModelWorker>,
-    tasks: Tasks,
+    jobs: BTreeMap<JobId, ModelJob>,
     run: Run,
 }
 
+#[derive(Debug)]
+struct ModelJob {
+    tasks: Tasks,
+    /// The place of each task.
+    places: HashMap<TaskFingerprint, usize>,
+    /// When every task was done.
+    ended_us: Option<u64>,
+}
+
 /// How a run went.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Run {
-    /// From the plan until every task is done.
+    /// Until every task of each job is done.
+    pub(crate) ended_us: Vec<u64>,
+    /// Until every task of all jobs is done.
     pub(crate) makespan_us: u64,
     pub(crate) grants: u64,
     /// The most slots that a worker had.
@@ -52,7 +64,8 @@ pub(crate) struct Run {
 }
 
 impl Fleet {
-    /// Workers that run as many copies at once as `slots_max` at the most.
+    /// Workers that run as many copies at once as `slots_max` at the most, and a job that copies
+    /// these objects from the start.
     pub(crate) fn new(link: Link, workers: usize, slots_max: u32, objects: &Objects) -> Self {
         let mut fleet = Self {
             machine: Machine::new(Epoch(1), Limits::default()),
@@ -60,10 +73,10 @@ impl Fleet {
             queue: BTreeMap::new(),
             age: 0,
             workers: (0..).take(workers).map(|id| ModelWorker::new(id, link, slots_max)).collect(),
-            tasks: objects.tasks(),
+            jobs: BTreeMap::new(),
             run: Run::default(),
         };
-        let route = Route { source: ConnectionKey([1; 32]), target: ConnectionKey([2; 32]) };
+        let route = ROUTE;
         for number in 0..workers {
             let worker = fleet.workers[number].id;
             let readable = BTreeSet::from([route.source]);
@@ -74,27 +87,33 @@ impl Fleet {
             fleet.at(BEAT_US, Occurrence::Beats(number));
             fleet.at(SAMPLE_US, Occurrence::Samples(number));
         }
-        let (job, target) = (JobId(Uuid::from_u128(1)), TargetKey([1; 32]));
-        fleet.at(
-            2 * WAY_US,
-            Occurrence::Arrives(Event::Submitted {
-                job,
-                target,
-                route,
-                spec: vec![],
-                limits: JobLimits::default(),
-            }),
-        );
-        fleet
+        fleet.and(2 * WAY_US, objects)
     }
 
-    /// Runs until every task is done.
+    /// The same with one more job, which comes at this time.
+    pub(crate) fn and(mut self, at_us: u64, objects: &Objects) -> Self {
+        let number = self.jobs.len() + 1;
+        let job = JobId(Uuid::from_u128(number as u128));
+        let mut target = TargetKey([0; 32]);
+        target.0[..8].copy_from_slice(&number.to_be_bytes());
+        let (route, spec, limits) = (ROUTE, vec![], JobLimits::default());
+        let submitted = Event::Submitted { job, target, route, spec, limits };
+        self.at(at_us, Occurrence::Arrives(submitted));
+        let tasks = objects.tasks();
+        let places = tasks.plan.tasks.iter().map(|task| task.fingerprint).zip(0..).collect();
+        self.jobs.insert(job, ModelJob { tasks, places, ended_us: None });
+        self
+    }
+
+    /// Runs until every task of every job is done.
     pub(crate) fn run(mut self) -> Run {
-        while self.run.makespan_us == 0 {
+        while self.jobs.values().any(|job| job.ended_us.is_none()) {
             let ((at, _), occurrence) = self.queue.pop_first().unwrap();
             self.now_us = at;
             self.occur(occurrence);
         }
+        self.run.ended_us = self.jobs.values().filter_map(|job| job.ended_us).collect();
+        self.run.makespan_us = self.now_us;
         self.run.slots_max = self.workers.iter().map(ModelWorker::slots).max().unwrap();
         self.run
     }
@@ -120,7 +139,7 @@ impl Fleet {
             Occurrence::Granted(number, tasks) => {
                 self.workers[number].is_asking = false;
                 for task in tasks {
-                    let work = &self.tasks.work[task.index.0 as usize];
+                    let work = &self.jobs[&task.key.job].tasks.work[task.index.0 as usize];
                     let later = self.workers[number].take(self.now_us, task.key, work);
                     if let Some((at, later)) = later {
                         self.at(at, Occurrence::Worker(number, later));
@@ -177,9 +196,8 @@ impl Fleet {
     }
 
     fn report(&mut self, number: usize, key: GrantKey) {
-        let place =
-            self.tasks.plan.tasks.iter().position(|task| task.fingerprint == key.fingerprint);
-        let receipt = receipt_of(&self.tasks.work[place.unwrap()]);
+        let job = &self.jobs[&key.job];
+        let receipt = receipt_of(&job.tasks.work[job.places[&key.fingerprint]]);
         let worker = self.workers[number].id;
         self.workers[number].drop_task(&key);
         self.send(Event::Reported { worker, outcomes: vec![(key, TaskOutcome::Done(receipt))] });
@@ -200,8 +218,7 @@ impl Fleet {
         let number = |id| self.workers.iter().position(|worker| worker.id == id).unwrap();
         match action {
             Action::Plan { job } => {
-                self.run.makespan_us = 0;
-                let plan = self.tasks.plan.clone();
+                let plan = self.jobs[&job].tasks.plan.clone();
                 self.at(self.now_us, Occurrence::Arrives(Event::Planned { job, plan }));
             }
             Action::Grant { worker, tasks } => {
@@ -213,7 +230,9 @@ impl Fleet {
                 let abandoned = Occurrence::Abandoned(number(worker), abandon);
                 self.at(self.now_us + WAY_US, abandoned);
             }
-            Action::Publish { .. } => self.run.makespan_us = self.now_us,
+            Action::Publish { job } => {
+                self.jobs.get_mut(&job).unwrap().ended_us = Some(self.now_us);
+            }
             Action::Record(_)
             | Action::Heard { .. }
             | Action::Noticed(_)

@@ -75,3 +75,22 @@ fn eight_workers_are_eight_times_as_fast_as_one() {
         assert!(speedup >= 8 * 95, "{slots} slots: {one} us and {eight} us");
     }
 }
+
+#[test]
+fn small_tables_do_not_wait_for_a_large_one() {
+    // A table that takes the fleet more than 25 seconds, and 500 that come meanwhile.
+    let (large, small) = (Objects::new(1_000, 256 * MIB), Objects::new(4, MIB));
+    let mut fleet = Fleet::new(FAR, 8, SLOTS_FIRST, &large);
+    let came_us: Vec<u64> = (0..500).map(|number| 3_000_000 + number * 5_000).collect();
+    for at_us in &came_us {
+        fleet = fleet.and(*at_us, &small);
+    }
+    let run = fleet.run();
+    // All of it is no more than all slots can do.
+    let slot_us = large.slot_us(FAR) + 500 * small.slot_us(FAR);
+    let ideal_us = slot_us / (8 * u64::from(SLOTS_FIRST));
+    assert!(run.makespan_us * 100 <= ideal_us * 115, "{run:?}, at the best {ideal_us} us");
+    let took = run.ended_us[1..].iter().zip(&came_us).map(|(ended, came)| ended - came);
+    let slowest_us = took.max().unwrap();
+    assert!(slowest_us < run.makespan_us / 5, "{slowest_us} us of {} us", run.makespan_us);
+}

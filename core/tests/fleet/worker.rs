@@ -144,7 +144,8 @@ impl ModelWorker {
             let flowed = opened + self.link.moves_us(piece.bytes);
             self.started += 1;
             let held = self.tasks.get_mut(&piece.key).unwrap();
-            // As the real one counts: with the first part, the whole object.
+            // As the real one counts: with the first part the whole object, until the others can
+            // begin.
             let bytes = if piece.opens { held.objects[piece.object] } else { piece.bytes };
             held.bytes_begun += bytes;
             if piece.opens {
@@ -179,8 +180,11 @@ impl ModelWorker {
         match what {
             Later::Opened(number) => {
                 if let Some(Running { piece, .. }) = self.running.get(&number) {
-                    let Piece { key, object, .. } = *piece;
-                    let bytes = self.tasks[&key].objects[object];
+                    let Piece { key, object, bytes: first, .. } = *piece;
+                    let held = self.tasks.get_mut(&key).unwrap();
+                    let bytes = held.objects[object];
+                    // The other parts wait from now on.
+                    held.bytes_begun -= bytes - first;
                     let rest = pieces_of(bytes).into_iter().skip(1);
                     let rest = rest.map(|bytes| Piece { key, object, bytes, opens: false });
                     self.parts.extend(rest);

@@ -22,7 +22,8 @@ pub(crate) struct Counts {
     source_requests: AtomicU32,
     /// Those that read or described objects at the target.
     target_reads: AtomicU32,
-    /// Bytes of the objects and parts whose copy has begun, repeats included.
+    /// Bytes of the objects and parts whose copy has begun, repeats included. A long object has
+    /// begun with its first part, until its upload is open and the others can begin.
     pub(crate) bytes_begun: AtomicU64,
     /// Bytes of objects that the target had already.
     bytes_found: AtomicU64,
@@ -104,6 +105,11 @@ impl Counts {
 
     pub(crate) fn begun(&self, bytes: u64) {
         self.bytes_begun.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// So many bytes of what has begun wait for slots of their own.
+    pub(crate) fn waits(&self, bytes: u64) {
+        self.bytes_begun.fetch_sub(bytes, Ordering::Relaxed);
     }
 
     pub(crate) fn read(&self, bytes: usize) {

@@ -186,16 +186,20 @@ async fn copy_all(
     let source = first.0.source().clone();
     // A read of more than the first part is of no use.
     let mut begun = Some(first);
+    let mut waits = 0;
     let copies: Vec<_> = parts
         .ranges()
         .enumerate()
         .map(|(number, range)| {
-            let begun = begun.take_if(|(reading, _)| reading.left() == range.end - range.start);
+            let length = range.end - range.start;
+            let begun = begun.take_if(|(reading, _)| reading.left() == length);
+            waits += if begun.is_none() { length } else { 0 };
             let part = Part { number, range, begun };
             copy_part(context, object, upload, &source, part).boxed()
         })
         .collect();
     drop(begun);
+    context.counts.waits(waits);
     let count = copies.len();
     let mut copied = stream::iter(copies).buffered(count);
     let mut all = Copied {

@@ -1,6 +1,8 @@
 //! Objects that are copied by parts: when an upload is opened, ended and given up.
 
-use deepclone_core::limits::PART_BYTES_MIN;
+use std::sync::atomic::Ordering;
+
+use deepclone_core::limits::{PART_BYTES_MIN, SLOTS_FIRST};
 
 use super::*;
 
@@ -68,6 +70,25 @@ async fn a_grant_that_is_not_wanted_any_more_gives_its_upload_up_at_once() {
     assert_eq!(kind, TaskFailureKind::LeaseExpired);
     assert!(begun.elapsed() < Duration::from_secs(60), "it waited for the part");
     assert_eq!(uploads(&case), [1, 0, 1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn parts_that_wait_for_a_slot_have_not_begun() {
+    let case = large(&[], &[("part", 1, Fault::Slow)]).await;
+    let begun = || case.context.counts.bytes_begun.load(Ordering::Relaxed);
+    let others: Vec<_> =
+        futures::future::join_all((1..SLOTS_FIRST).map(|_| case.context.look())).await;
+    let slow = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(uploads(&case), [1, 0, 0]);
+        assert_eq!(begun(), PART_BYTES_MIN, "a worker that counts more asks for too much");
+        drop(others);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(begun(), SIZE);
+    };
+    let (outcome, ()) = tokio::join!(case.run(SIZE), slow);
+    assert!(matches!(outcome, TaskOutcome::Done(_)), "{outcome:?}");
+    assert_eq!(begun(), SIZE);
 }
 
 #[tokio::test(start_paused = true)]
