@@ -1,17 +1,21 @@
 //! Whether one store holds both sides of a copy, and may copy from one to the other by itself.
 //!
-//! Both connections have one provider, endpoint, region and set of credentials: the target's then
-//! read the source, too. Where the credentials differ it is not tried. What the store refuses, and
-//! what it does not say, is kept for each pair of connections as long as the process lives.
+//! Both connections have one provider, endpoint, region or account, and set of credentials: the
+//! target's then read the source, too. Where the credentials differ it is not tried. What the store
+//! refuses, and what it does not say, is kept for each pair of connections as long as the process
+//! lives.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use object_store::aws::AmazonS3ConfigKey as S3Key;
+use object_store::azure::AzureConfigKey as AzureKey;
+use object_store::gcp::GoogleConfigKey as GcsKey;
 use sha2::{Digest, Sha256};
 
 use super::settings::{Pairs, StoreKey};
+use crate::store::copying::CopySource;
 
 /// Objects in a row without a stored checksum, after which no more are asked for it.
 const WITHOUT_CHECKSUM_MAX: u32 = 32;
@@ -20,7 +24,7 @@ const CUSTOMER_KEY: &str = "aws_sse_customer_key_base64";
 /// A store that holds the source and the target of a copy; clones share what was found.
 #[derive(Clone, Debug)]
 pub struct OneStore {
-    bucket: String,
+    source: CopySource,
     found: Arc<CopyFindings>,
 }
 
@@ -32,15 +36,23 @@ struct CopyFindings {
 }
 
 impl OneStore {
-    /// A store whose bucket of this name holds the source.
+    /// A store that holds this source.
     #[must_use]
-    pub fn new(source_bucket: impl Into<String>) -> Self {
-        Self { bucket: source_bucket.into(), found: Arc::default() }
+    pub fn new(source: CopySource) -> Self {
+        Self { source, found: Arc::default() }
     }
 
     #[must_use]
-    pub fn bucket(&self) -> &str {
-        &self.bucket
+    pub fn source(&self) -> &CopySource {
+        &self.source
+    }
+
+    /// Returns true when a copy needs nobody to read it, however large it is: the store says the
+    /// digest of source and copy. Where copies are read back, several workers share a very large
+    /// object instead.
+    #[must_use]
+    pub fn says_digests(&self) -> bool {
+        matches!(self.source, CopySource::S3(_))
     }
 
     /// Returns true while the store may be asked to copy by itself.
@@ -69,25 +81,72 @@ impl OneStore {
 /// The pairs of connections that copied, by the names of source and target.
 pub(super) type StorePairs = Arc<Mutex<BTreeMap<(String, String), OneStore>>>;
 
+/// What a connection offers to the copies of its store.
+#[derive(Clone, Debug)]
+pub(super) struct OwnCopies {
+    /// A digest of who asks which store.
+    pub(super) principal: [u8; 32],
+    /// The connection as the source of a copy.
+    pub(super) source: CopySource,
+}
+
 /// A digest of what decides who asks which store: equal for two connections of one store with one
 /// set of credentials. `None` where the store is not asked to copy: a customer's own key would have
 /// to be sent for the source, too, and sessions of S3 Express are not signed by us.
 pub(super) fn principal(endpoint: &str, region: &str, pairs: &Pairs<S3Key>) -> Option<[u8; 32]> {
-    let alone = |key: &S3Key| key.as_ref() == CUSTOMER_KEY || *key == S3Key::S3Express;
-    if pairs.iter().any(|(key, _)| alone(key)) {
+    let alone = |key: S3Key| key.as_ref() == CUSTOMER_KEY || key == S3Key::S3Express;
+    let who = [S3Key::SkipSignature, S3Key::RequestPayer, S3Key::MetadataEndpoint];
+    asking(pairs, alone, &who, [("endpoint", endpoint), ("region", region)])
+}
+
+/// The same of Azure. Whoever asks without a signature cannot give one for the source, and another
+/// service reads the data of Fabric.
+pub(super) fn azure_principal(
+    endpoint: &str,
+    account: &str,
+    pairs: &Pairs<AzureKey>,
+) -> Option<[u8; 32]> {
+    let alone = [AzureKey::EncryptionKey, AzureKey::SkipSignature, AzureKey::UseFabricEndpoint];
+    let who = [
+        AzureKey::UseEmulator,
+        AzureKey::CredentialType,
+        AzureKey::AuthorityHost,
+        AzureKey::UseAzureCli,
+        AzureKey::MsiEndpoint,
+        AzureKey::MsiResourceId,
+        AzureKey::ObjectId,
+        AzureKey::FabricTokenServiceUrl,
+        AzureKey::FabricWorkloadHost,
+        AzureKey::FabricClusterIdentifier,
+    ];
+    let place = [("endpoint", endpoint), ("account", account)];
+    asking(pairs, |key| alone.contains(&key), &who, place)
+}
+
+/// The same of Google Cloud Storage.
+pub(super) fn gcs_principal(endpoint: &str, pairs: &Pairs<GcsKey>) -> Option<[u8; 32]> {
+    let alone = |key| key == GcsKey::SkipSignature;
+    asking(pairs, alone, &[], [("endpoint", endpoint), ("provider", "gcs")])
+}
+
+/// A digest of the credentials, of the other keys in `who` and of the place. `None` where a key is
+/// set that is `alone`.
+fn asking<K: StoreKey>(
+    pairs: &Pairs<K>,
+    alone: impl Fn(K) -> bool,
+    who: &[K],
+    place: [(&str, &str); 2],
+) -> Option<[u8; 32]> {
+    if pairs.iter().any(|(key, _)| alone(*key)) {
         return None;
     }
-    let decides = |key: S3Key| {
-        let who = [S3Key::SkipSignature, S3Key::RequestPayer, S3Key::MetadataEndpoint];
-        key.credential() || who.contains(&key)
-    };
     let mut named: Vec<(&str, &str)> = pairs
         .iter()
-        .filter(|(key, _)| decides(*key))
+        .filter(|(key, _)| key.credential() || who.contains(key))
         .map(|(key, value)| (key.as_ref(), value.expose()))
         .collect();
     named.sort_unstable();
-    named.extend([("endpoint", endpoint), ("region", region)]);
+    named.extend(place);
     let mut digest = Sha256::new();
     for text in named.into_iter().flat_map(|(name, value)| [name, value]) {
         digest.update((text.len() as u64).to_be_bytes());
@@ -118,7 +177,7 @@ mod tests {
     #[test]
     fn one_store_is_one_endpoint_region_and_set_of_credentials() {
         let store = connections("").one_store("a", "b").unwrap();
-        assert_eq!(store.bucket(), "one");
+        assert!(matches!(store.source(), CopySource::S3(bucket) if bucket == "one"));
         let keys = |key, secret, endpoint, region| {
             format!(
                 "aws_access_key_id = \"{key}\"\naws_secret_access_key = \"{secret}\"\n\
@@ -150,7 +209,7 @@ mod tests {
         store.refuse();
         assert!(!again.may_copy());
 
-        let store = OneStore::new("b");
+        let store = OneStore::new(CopySource::S3("b".to_owned()));
         for _ in 1..WITHOUT_CHECKSUM_MAX {
             store.note_checksum(false);
         }
