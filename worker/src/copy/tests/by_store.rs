@@ -3,6 +3,7 @@
 
 use crc_fast::CrcAlgorithm;
 use deepclone_common::connections::OneStore;
+use deepclone_common::store::copying::CopySource;
 use deepclone_common::store::stored_checksum::StoredChecksum;
 use deepclone_core::limits::{COPIED_PART_BYTES_MIN, HELD_OBJECT_BYTES_MAX};
 use deepclone_core::receipt::Proof;
@@ -35,7 +36,7 @@ fn one_store(target: Faults<'_>, says: Option<Says>) -> Case {
         case.target.says_of_uploads.set(crc64nvme).unwrap();
     }
     case.target.other_side.set(Arc::clone(&case.source)).unwrap();
-    case.context.one_store = Some(OneStore::new(BUCKET));
+    case.context.one_store = Some(OneStore::new(CopySource::S3(BUCKET.to_owned())));
     case
 }
 
@@ -81,7 +82,7 @@ async fn small_objects_and_those_without_a_stored_checksum_flow() {
     assert_eq!((receipt.requests, receipt.objects_copied_by_store), (2, 0));
 
     let mut silent = case(&[], &[]);
-    silent.context.one_store = Some(OneStore::new(BUCKET));
+    silent.context.one_store = Some(OneStore::new(CopySource::S3(BUCKET.to_owned())));
     let receipt = silent.done(&body()).await;
     assert_eq!((receipt.requests, receipt.objects_copied_by_store), (3, 0));
     assert_eq!((silent.target.count("upload"), receipt.bytes_read), (0, SIZE));
@@ -105,7 +106,7 @@ async fn what_the_store_refuses_flows_and_it_is_asked_once() {
     // A client that cannot ask.
     let mut plain = case(&[], &[]);
     plain.source.says_of_objects.set(crc64nvme).unwrap();
-    plain.context.one_store = Some(OneStore::new(BUCKET));
+    plain.context.one_store = Some(OneStore::new(CopySource::S3(BUCKET.to_owned())));
     assert_eq!(plain.done(&body()).await.bytes_read, SIZE);
     assert!(!is_asked(&plain));
 }
