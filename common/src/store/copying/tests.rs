@@ -22,6 +22,9 @@ use crate::store::client::{Completion, TimedConnector};
 use crate::store::signing::S3Signer;
 use crate::store::streaming::Streaming;
 
+mod azure;
+mod google;
+
 const CHECKSUM: &str = "rosUhgp5mIg=";
 const COPIED: &str = "<CopyPartResult><ETag>&quot;p&quot;</ETag></CopyPartResult>";
 const COMPLETED: &str =
