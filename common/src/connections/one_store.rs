@@ -55,11 +55,17 @@ impl OneStore {
         matches!(self.source, CopySource::S3(_))
     }
 
-    /// Returns true while the store may be asked to copy by itself.
+    /// Returns true while the store may be asked to copy by itself what has a checksum.
     #[must_use]
     pub fn may_copy(&self) -> bool {
         let without = self.found.without_checksum.load(Ordering::Relaxed);
-        without < WITHOUT_CHECKSUM_MAX && !self.found.is_refused.load(Ordering::Relaxed)
+        without < WITHOUT_CHECKSUM_MAX && !self.is_refused()
+    }
+
+    /// Returns true once the store has refused to copy by itself.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        self.found.is_refused.load(Ordering::Relaxed)
     }
 
     /// Notes that the store refused to copy by itself: it is not asked again.

@@ -1,10 +1,10 @@
 //! Objects that the store copies by itself, because it holds both sides.
 //!
-//! A receipt needs the digest of the bytes, and no worker reads them at the source here. S3 says it
-//! of source and copy, and both must be the same, else the copy is read back. Azure says it of the
-//! blocks that it copies; what proves the copy is the MD5 that the source has, which Azure compares
-//! with what it copies, or else that the copy is read back ([`upload`]). Google Cloud Storage says
-//! no such digest, so every copy of its own is read back ([`rewriting`]).
+//! A receipt needs the digest of the bytes, and no worker reads them at the source here. So this is
+//! for objects of which the source's store says a checksum, and the copy must have it. S3 says the
+//! CRC-64/NVME of both. Azure compares the MD5 that the source has with the bytes that it copies,
+//! and says their CRC-64/NVME ([`upload`]). Google Cloud Storage says CRC-32C, so every copy of its
+//! own is read back ([`rewriting`]).
 //!
 //! Small objects flow: a read and a write cost less than the requests of an upload. What the store
 //! refuses flows, too, and it is not asked again.
@@ -14,7 +14,9 @@ use deepclone_common::store::copying::CopySource;
 use deepclone_common::store::error::{StoreError, StoreErrorKind};
 use deepclone_common::store::requests::Looked;
 use deepclone_common::store::stored_checksum::StoredChecksum;
+use deepclone_core::copy_plan::PartPlan;
 use deepclone_core::limits::HELD_OBJECT_BYTES_MAX;
+use deepclone_core::spec::Verification;
 
 use self::asked::{AskedCopy, StoreCopy, looked_at};
 use self::rewriting::copy_by_rewriting;
@@ -41,7 +43,7 @@ pub(crate) async fn copy_by_store(
     object: &ObjectToCopy<'_>,
     length: Length,
 ) -> Result<Option<CopiedObject>, CopyError> {
-    let Some(store) = context.one_store.as_ref().filter(|store| store.may_copy()) else {
+    let Some(store) = context.one_store.as_ref().filter(|store| may_copy(context, store)) else {
         return Ok(None);
     };
     if length.least() <= HELD_OBJECT_BYTES_MAX {
@@ -56,7 +58,7 @@ pub(crate) async fn copy_by_store(
     let Looked { described, checksum, version } = context.until_stopped(key, look).await?;
     length.check(source_key, described.size)?;
     let etag = ETag::new(described.etag).filter(ETag::is_strong);
-    if !is_told(store, checksum) || etag.is_none() {
+    if !is_told(context, store, (described.size, checksum)) || etag.is_none() {
         return Ok(None);
     }
     let source = SourceState { size: described.size, etag };
@@ -72,16 +74,38 @@ pub(crate) async fn copy_by_store(
     }
 }
 
-/// Whether the source's store says the checksum that its copy is judged by. Azure's need not: its
-/// blocks tell.
-fn is_told(store: &OneStore, checksum: Option<StoredChecksum>) -> bool {
+/// Whether only the length of a copy counts. Azure is asked then whatever it says of the source:
+/// its blocks tell the digest that a receipt has. The other stores say it of every object, or never.
+fn counts_length_alone(context: &TaskContext, store: &OneStore) -> bool {
+    let is_azure = matches!(store.source(), CopySource::Azure(_));
+    is_azure && context.verification == Verification::Size
+}
+
+fn may_copy(context: &TaskContext, store: &OneStore) -> bool {
+    match counts_length_alone(context, store) {
+        true => !store.is_refused(),
+        false => store.may_copy(),
+    }
+}
+
+/// Whether the source's store says the checksum that the copy of so many bytes is judged by.
+fn is_told(
+    context: &TaskContext,
+    store: &OneStore,
+    (size, checksum): (u64, Option<StoredChecksum>),
+) -> bool {
+    if counts_length_alone(context, store) {
+        return true;
+    }
     let is_told = match store.source() {
-        CopySource::Azure(_) => return true,
         CopySource::S3(_) => matches!(checksum, Some(StoredChecksum::Crc64Nvme(_))),
+        CopySource::Azure(_) => matches!(checksum, Some(StoredChecksum::Md5(_))),
         CopySource::Google(_) => matches!(checksum, Some(StoredChecksum::Crc32c(_))),
     };
     store.note_checksum(is_told);
-    is_told
+    // An MD5 is of all bytes, and is compared with those of one block.
+    let is_one_block = PartPlan::by_store(size).count() == 1;
+    is_told && (is_one_block || !matches!(store.source(), CopySource::Azure(_)))
 }
 
 /// After an error of the store's own copy: it is asked no more, unless it only asks for patience.

@@ -1,10 +1,10 @@
 //! Copies of S3 and Azure: the parts of an upload are copied by the store.
 //!
 //! Azure says the CRC-64/NVME of each block that it copies, and the digest of the object follows
-//! from those. That is its own word of what it read and wrote, and nothing of the source speaks for
-//! it. So the block of an object up to 256 MiB is copied under the MD5 that the source has, if it
-//! has one: Azure refuses other bytes. Without one, and for longer objects, the copy is read back,
-//! unless no more than its length counts (ADR 0026).
+//! from those. That is its word of what it read and wrote, and would call a wrong copy right. So the
+//! one block of an object is copied under the MD5 that the source has: Azure refuses other bytes.
+//! Where only the length counts, no MD5 is compared, and the receipt has no tag of the source, so
+//! that nobody takes the digest for that of the source's bytes (ADR 0026).
 
 use deepclone_common::connections::Side;
 use deepclone_common::store::copying::{CopiedPart, CopyRange, CopySource, carrying, checksummed};
@@ -50,9 +50,7 @@ pub(super) async fn copy_by_upload(
         (CopySource::Azure(_), Some(StoredChecksum::Md5(md5))) => Some(*md5),
         _ => None,
     };
-    // The MD5 is of all bytes.
-    let is_checked = plan.count() == 1 && context.verification != Verification::Size;
-    let compared = md5.filter(|_| is_checked);
+    let compared = md5.filter(|_| context.verification != Verification::Size);
 
     let opened = match checksummed(open(context, object)).await? {
         Ok(opened) => opened,
@@ -68,7 +66,8 @@ pub(super) async fn copy_by_upload(
     };
     let Some(crc64nvme) = digest(asked, plan, &parts) else {
         opened.upload.abort().await;
-        return Ok(StoreCopy::Flows);
+        let message = "the store does not say the CRC-64/NVME of what it copies";
+        return Ok(StoreCopy::Refused(StoreError::new(StoreErrorKind::Unsupported, message)));
     };
     let parts = Ok(parts.into_iter().map(|part| part.id).collect());
     let ended = carrying(md5, end(context, object, source, opened, parts, None)).await?;
@@ -76,14 +75,16 @@ pub(super) async fn copy_by_upload(
         EndedUpload::New(etag, said) => (etag, said),
         EndedUpload::Found(found) => return Ok(StoreCopy::Copied(found)),
     };
-    let Evidence { proof, is_doubtful } = match store.source() {
-        CopySource::Azure(_) => of_azure(context, object, asked, compared).await?,
-        CopySource::S3(_) | CopySource::Google(_) => of_s3(context, object, asked, said).await?,
+    let is_azure = matches!(store.source(), CopySource::Azure(_));
+    let Evidence { proof, is_doubtful } = match is_azure {
+        true => of_azure(context, object, asked, compared).await?,
+        false => of_s3(context, object, asked, said).await?,
     };
+    let proved = source.etag.as_ref().filter(|_| !is_azure || compared.is_some());
     let receipt = ObjectReceipt {
         size: source.size,
         crc64nvme,
-        source_etag: recorded(source.etag.as_ref()),
+        source_etag: recorded(proved),
         target_etag: recorded(etag.as_ref()),
         existed: false,
         proof,
@@ -123,7 +124,6 @@ fn digest(asked: &AskedCopy<'_>, plan: PartPlan, parts: &[CopiedPart]) -> Option
         _ => None,
     });
     let told: Option<Vec<_>> = told.collect();
-    asked.store.note_checksum(told.is_some());
     Some(Digests::of_parts(told?).crc64nvme())
 }
 
@@ -145,7 +145,8 @@ async fn of_s3(
     Ok(Evidence { proof, is_doubtful: !is_enough })
 }
 
-/// What proves a copy of Azure's. `compared`: the MD5 that it compared with what it copied.
+/// What proves a copy of Azure's, beside that it would have refused other bytes: the length of the
+/// object, and that it says the MD5. `compared`: the MD5 that was compared with what was copied.
 async fn of_azure(
     context: &TaskContext,
     object: &ObjectToCopy<'_>,
@@ -153,9 +154,8 @@ async fn of_azure(
     compared: Option<[u8; 16]>,
 ) -> Result<Evidence, CopyError> {
     let unseen = Evidence { proof: Proof::Length, is_doubtful: true };
-    match (context.verification, compared) {
-        (Verification::ReadBack, _) | (Verification::Digest, None) => return Ok(unseen),
-        (Verification::Digest, Some(_)) | (Verification::Size, _) => {}
+    if context.verification == Verification::ReadBack {
+        return Ok(unseen);
     }
     let (size, checksum) = kept_at_target(context, object).await?;
     let carried = compared.map(StoredChecksum::Md5);

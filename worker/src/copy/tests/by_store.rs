@@ -10,6 +10,9 @@ use deepclone_core::receipt::Proof;
 
 use super::*;
 
+mod azure;
+mod google;
+
 const SIZE: u64 = HELD_OBJECT_BYTES_MAX + 7;
 
 /// What a store says of the checksums of its objects.
