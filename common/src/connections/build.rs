@@ -344,20 +344,26 @@ fn azure(
     builder = builder.with_credentials(Arc::clone(&credentials));
     let store = builder.build().map_err(|error| refused(name, error))?;
     let authority = key_text.and_then(AzureAuthority::key);
-    let source = AzureSource {
-        url: match endpoint.as_str() {
-            "" => format!("https://{account}.blob.core.windows.net"),
-            endpoint => endpoint.to_owned(),
-        },
-        account: account.to_owned(),
-        container: at.bucket.clone(),
-        authority: authority.unwrap_or(AzureAuthority::Credentials(credentials)),
-    };
+    let authority = authority.unwrap_or(AzureAuthority::Credentials(credentials));
     let principal = azure_principal(&endpoint, account, pairs).filter(|_| !live.has_command());
-    let source = CopySource::Azure(Arc::new(source));
+    let source = azure_source(&endpoint, (account, &at.bucket), authority);
     let own_copies = principal.map(|principal| OwnCopies { principal, source });
     let (account, region) = (account.to_owned(), String::new());
     Ok(Client::new(Arc::new(store), Facts { region, account, endpoint, own_copies }))
+}
+
+/// A container as the source of Azure's own copies.
+fn azure_source(
+    endpoint: &str,
+    (account, container): (&str, &str),
+    authority: AzureAuthority,
+) -> CopySource {
+    let url = match endpoint {
+        "" => format!("https://{account}.blob.core.windows.net"),
+        endpoint => endpoint.to_owned(),
+    };
+    let (account, container) = (account.to_owned(), container.to_owned());
+    CopySource::Azure(Arc::new(AzureSource { url, account, container, authority }))
 }
 
 fn gcs(

@@ -207,6 +207,63 @@ mod tests {
     }
 
     #[test]
+    fn at_azure_it_is_one_account_and_at_google_one_endpoint() {
+        let azure = "azure_storage_account_name = \"a\"\nazure_storage_account_key = \"a2V5\"";
+        let gcs = "google_bearer_token = \"t\"\ngoogle_base_url = \"http://gcs.test\"";
+        let signature = "azure_storage_sas_token = \"sv=1&sig=s\"";
+        let account = "azure_storage_account_name = \"a\"";
+        for (schemes, source, target, is_one) in [
+            (("az", "az"), azure, azure.to_owned(), true),
+            (("az", "abfss"), azure, "azure_storage_account_key = \"a2V5\"".to_owned(), true),
+            (("az", "az"), azure, azure.replace("\"a\"", "\"b\""), false),
+            (("az", "az"), azure, azure.replace("a2V5", "b3Ro"), false),
+            (("az", "az"), azure, format!("{account}\n{signature}"), false),
+            (("az", "az"), azure, format!("{azure}\nazure_skip_signature = \"true\""), false),
+            (
+                ("az", "az"),
+                azure,
+                format!("{azure}\nazure_storage_endpoint = \"http://other.test\""),
+                false,
+            ),
+            (
+                ("az", "az"),
+                &format!("{account}\n{signature}"),
+                format!("{account}\n{signature}"),
+                true,
+            ),
+            (("gs", "gs"), gcs, gcs.to_owned(), true),
+            (("gs", "gs"), gcs, gcs.replace("\"t\"", "\"u\""), false),
+            (("gs", "gs"), gcs, gcs.replace("gcs.test", "other.test"), false),
+            (("gs", "gs"), gcs, format!("{gcs}\ngoogle_skip_signature = \"true\""), false),
+            (("gs", "az"), gcs, azure.to_owned(), false),
+        ] {
+            let place = |scheme| match scheme {
+                "abfss" => "abfss://two@a.dfs.core.windows.net/y".to_owned(),
+                scheme => format!("{scheme}://two/y"),
+            };
+            let text = format!(
+                "[connections.a]\nurl = \"{}://one/x\"\nroles = [\"source\"]\n{source}\n\
+                 [connections.b]\nurl = \"{}\"\nroles = [\"target\"]\n{target}",
+                schemes.0,
+                place(schemes.1),
+            );
+            let connections = Connections::from_config(&Config::parse(&text).unwrap()).unwrap();
+            let found = connections.one_store("a", "b");
+            assert_eq!(found.is_some(), is_one, "{schemes:?}\n{target}");
+            if let Some(store) = found {
+                let is_of_source = match store.source() {
+                    CopySource::Azure(source) => source.container == "one",
+                    CopySource::Google(bucket) => bucket == "one",
+                    CopySource::S3(_) => false,
+                };
+                assert!(is_of_source && !store.says_digests());
+                let shown = format!("{store:?}");
+                assert!(!shown.contains("a2V5") && !shown.contains("sig"), "{shown}");
+            }
+        }
+    }
+
+    #[test]
     fn what_was_found_is_kept_for_the_pair() {
         let connections = connections("");
         let (store, again) =

@@ -181,9 +181,7 @@ impl HttpService for TimedService {
             asked.note(&mut answer);
         }
         let (parts, body) = answer.into_parts();
-        let limit = of_copy.unwrap_or(STALL_TIMEOUT);
-        let timer = Box::pin(tokio::time::sleep(limit));
-        let body = HttpResponseBody::new(TimedBody { inner: body, timer, limit });
+        let body = TimedBody::over(body, of_copy.unwrap_or(STALL_TIMEOUT));
         let (mut parts, mut body) =
             purpose.judge(HttpResponse::from_parts(parts, body)).await?.into_parts();
         if lists && parts.status.is_success() {
@@ -275,6 +273,13 @@ struct TimedBody {
     timer: Pin<Box<Sleep>>,
     /// The longest wait for a frame.
     limit: Duration,
+}
+
+impl TimedBody {
+    fn over(inner: HttpResponseBody, limit: Duration) -> HttpResponseBody {
+        let timer = Box::pin(tokio::time::sleep(limit));
+        HttpResponseBody::new(Self { inner, timer, limit })
+    }
 }
 
 impl fmt::Debug for TimedBody {

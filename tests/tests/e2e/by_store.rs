@@ -3,6 +3,7 @@
 //! At Azure the large objects are put as a whole, so that the store computes their MD5, or by
 //! blocks, so that nobody does.
 
+use deepclone_tests::environment::environment;
 use deepclone_tests::process;
 use deepclone_tests::proxy::{Fault, Proxy, Rule};
 use tempfile::TempDir;
@@ -170,6 +171,26 @@ async fn where_azure_refuses_to_copy_the_bytes_flow_and_no_signature_is_told() {
     for secret in ["sig=", "SharedKey "] {
         assert!(!copied.stderr.contains(secret), "{secret} is in the log");
     }
+    replica::assert_same_objects(&source, &target, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn azure_reads_the_source_by_the_signature_that_both_sides_have() {
+    let (source, target, _folder) = table_at_azure().await;
+    let mut command = process::deepclone();
+    command.args(["clone", &source.uri(), &target.uri(), "--output", "json"]);
+    let azure = &environment().services.azure;
+    let signature = azure.signature();
+    command.env("AZURE_STORAGE_ENDPOINT", &azure.endpoint).env("AZURE_ALLOW_HTTP", "true");
+    command.env("AZURE_STORAGE_ACCOUNT_NAME", &azure.account);
+    command.env("AZURE_STORAGE_SAS_TOKEN", &signature).env("DEEPCLONE_LOG", "trace");
+    let state = tempfile::tempdir().expect("a scratch folder");
+    command.env("XDG_STATE_HOME", state.path());
+    let copied = sync::finish(command).await.succeeded();
+    let figures = ["objects_copied_by_store", "bytes_read"];
+    assert_eq!(figures.map(|figure| copied.number(figure)), [2, SMALL as u64], "{copied:?}");
+    let (_, secret) = signature.split_once("sig=").expect("a signature");
+    assert!(!copied.stderr.contains(secret), "the signature is in the log");
     replica::assert_same_objects(&source, &target, 1).await;
 }
 

@@ -75,7 +75,7 @@ pub(crate) async fn copy_by_store(
 }
 
 /// Whether only the length of a copy counts. Azure is asked then whatever it says of the source:
-/// its blocks tell the digest that a receipt has. The other stores say it of every object, or never.
+/// its blocks tell the digest that a receipt has. The other stores are judged by what they say.
 fn counts_length_alone(context: &TaskContext, store: &OneStore) -> bool {
     let is_azure = matches!(store.source(), CopySource::Azure(_));
     is_azure && context.verification == Verification::Size

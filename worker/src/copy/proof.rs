@@ -37,7 +37,7 @@ impl Expected {
 /// What was found in its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Compared {
-    /// The same bytes.
+    /// The object has the bytes that it should have.
     Equal {
         /// The tag that they were read under.
         etag: Option<ETag>,

@@ -44,13 +44,13 @@ pub struct AzureSource {
     pub url: String,
     pub account: String,
     pub container: String,
-    /// What authorizes reads.
+    /// Goes into the URL by which Azure reads a blob, or beside it.
     pub authority: AzureAuthority,
 }
 
 /// What authorizes reads of a container.
 pub enum AzureAuthority {
-    /// The account's key.
+    /// By it a signature is made for each blob.
     Key(hmac::Key),
     /// Signatures or tokens, which are asked for each time.
     Credentials(AzureCredentialProvider),

@@ -23,7 +23,7 @@ pub(crate) struct AskedCopy<'a> {
     pub(crate) generation: String,
 }
 
-/// How it ended.
+/// What became of a copy that a store was asked for.
 #[derive(Debug)]
 pub(crate) enum StoreCopy {
     Copied(CopiedObject),

@@ -1,10 +1,10 @@
 //! Copies of S3 and Azure: the parts of an upload are copied by the store.
 //!
 //! Azure says the CRC-64/NVME of each block that it copies, and the digest of the object follows
-//! from those. That is its word of what it read and wrote, and would call a wrong copy right. So the
-//! one block of an object is copied under the MD5 that the source has: Azure refuses other bytes.
-//! Where only the length counts, no MD5 is compared, and the receipt has no tag of the source, so
-//! that nobody takes the digest for that of the source's bytes (ADR 0026).
+//! from those. That is its word of what it read and wrote, and would call a wrong copy right. So
+//! the one block of an object is copied under the MD5 that the source has: Azure refuses other
+//! bytes. Where only the length counts, no MD5 is compared, and the receipt has no tag of the
+//! source, so that nobody takes the digest for that of the source's bytes (ADR 0026).
 
 use deepclone_common::connections::Side;
 use deepclone_common::store::copying::{CopiedPart, CopyRange, CopySource, carrying, checksummed};

@@ -13,7 +13,7 @@ use super::super::azure::{
 use super::*;
 use crate::store::signing::AzureSigner;
 
-/// "key" in base64.
+/// In base64; it says "key".
 const KEY: &str = "a2V5";
 const MD5: [u8; 16] = [7; 16];
 const MD5_TEXT: &str = "BwcHBwcHBwcHBwcHBwcHBw==";
