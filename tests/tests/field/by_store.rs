@@ -47,8 +47,12 @@ impl Case {
     }
 
     fn command(&self, name: &str) -> Command {
+        self.command_of(&[name, "gs://lake/t", "gs://lake/r"])
+    }
+
+    fn command_of(&self, arguments: &[&str]) -> Command {
         let mut command = deepclone();
-        command.args([name, "gs://lake/t", "gs://lake/r", "--output", "json"]);
+        command.args(arguments).args(["--output", "json"]);
         command.env("XDG_STATE_HOME", self.folder.path()).env("DEEPCLONE_LOG", "trace");
         command.env("GOOGLE_BASE_URL", self.store.endpoint());
         command.env("GOOGLE_BEARER_TOKEN", &self.token);
@@ -91,6 +95,17 @@ fn google_copies_by_itself_and_the_copies_are_read_back() {
     let verified = ended(case.command("verify").arg("--deep"));
     assert_eq!((verified.exit, &verified.object["equal"]), (0, &true.into()));
     assert_eq!(verified.object["deep"]["source_bytes_read"], 0, "{}", verified.object);
+}
+
+#[test]
+fn a_checkup_tells_that_google_copies_by_itself() {
+    let case = Case::new();
+    let examined = ended(&mut case.command_of(&["doctor", "gs://lake/r"]));
+    let checks = examined.object["checks"].as_array().expect("a list");
+    let copies = checks.iter().find(|check| check["name"] == "server-side copy");
+    let said = copies.map(|check| check["message"].as_str().unwrap_or_default());
+    assert_eq!(said, Some("the store copies by itself, and says the checksum"), "{checks:?}");
+    assert!(case.store.keys().iter().all(|key| !key.starts_with("r/")), "something is left");
 }
 
 #[test]

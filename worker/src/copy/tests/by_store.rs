@@ -182,6 +182,29 @@ async fn nothing_is_overwritten() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_copy_that_nobody_wants_any_more_is_given_up() {
+    let slow = &[("copy", 1, Fault::Slow)][..];
+    let says = Some(Says::InCompletions);
+    for (name, case, aborts) in [
+        ("s3", one_store(slow, says), 1),
+        ("azure", azure::one_account(slow, true), 1),
+        ("google", google::one_google(slow, true), 0),
+    ] {
+        case.source.inner.put(&at(), body().into()).await.unwrap();
+        let stop = case.context.stop.clone();
+        let stopped = async {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            stop.cancel();
+        };
+        let (failed, ()) = tokio::join!(case.failed(SIZE), stopped);
+        assert_eq!(failed.0, TaskFailureKind::LeaseExpired, "{name}");
+        assert_eq!((case.target.count("copy"), case.target.count("abort")), (1, aborts), "{name}");
+        assert!(case.target.inner.head(&at()).await.is_err(), "{name}");
+        assert!(is_asked(&case), "{name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn no_copy_starts_after_the_lease() {
     let mut case = one_store(&[], Some(Says::InCompletions));
     case.context.lease = Arc::new(LeaseClock::new(Instant::now(), Duration::from_secs(1)));

@@ -38,7 +38,7 @@ pub(in crate::copy) enum Fault {
     LoseAnswer,
     /// A GET shows another tag.
     OtherTag,
-    /// A part is written an hour later.
+    /// A part is written, or copied by the store, an hour later.
     Slow,
     /// Another write is done just before, and this one is refused.
     Overtaken,
@@ -109,9 +109,13 @@ fn answered(status: u16) -> Error {
     broken(&format!("Server returned non-2xx status code: {status} It: "))
 }
 
-/// The error of a copy that the store does not make.
-fn refused(fault: Option<Fault>) -> Result<()> {
+/// The error of a copy that the store does not make, or not soon.
+async fn refused(fault: Option<Fault>) -> Result<()> {
     match fault {
+        Some(Fault::Slow) => {
+            tokio::time::sleep(Duration::from_secs(3_600)).await;
+            Ok(())
+        }
         Some(Fault::Throttle) => Err(unavailable()),
         Some(Fault::Status(412)) => {
             Err(Error::Precondition { path: KEY.to_owned(), source: "412".into() })
@@ -198,7 +202,7 @@ impl Faulty {
     /// The bytes of a part that the store copies by itself.
     async fn copied(&self, side: &Self, source: &CopyRange) -> Result<PutPayload> {
         let fault = self.fault("copy");
-        refused(fault)?;
+        refused(fault).await?;
         let answer = side.inner.get(&Path::parse(&source.key).unwrap()).await?;
         let is_source = match &source.source {
             CopySource::S3(bucket) => bucket == BUCKET,
@@ -231,7 +235,7 @@ impl Faulty {
         at: &Path,
     ) -> Result<GetResult> {
         let fault = self.fault("copy");
-        refused(fault)?;
+        refused(fault).await?;
         let is_begun = self.is_begun.load(Ordering::Relaxed);
         assert_eq!((source.bucket.as_str(), token.is_some()), (BUCKET, is_begun));
         if let Some(Fault::More(copied)) = fault {

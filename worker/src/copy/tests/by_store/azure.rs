@@ -18,7 +18,7 @@ fn one_azure() -> OneStore {
 }
 
 /// A case of one account. `has_md5`: the source's objects have it, and copies carry it.
-fn one_account(target: Faults<'_>, has_md5: bool) -> Case {
+pub(super) fn one_account(target: Faults<'_>, has_md5: bool) -> Case {
     let mut case = case(&[], target);
     if has_md5 {
         case.source.says_of_objects.set(md5).unwrap();

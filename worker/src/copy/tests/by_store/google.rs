@@ -8,7 +8,7 @@ fn crc32c(bytes: &[u8]) -> StoredChecksum {
 }
 
 /// A case of one store. `says`: its objects have a CRC-32C.
-fn one_google(target: Faults<'_>, says: bool) -> Case {
+pub(super) fn one_google(target: Faults<'_>, says: bool) -> Case {
     let mut case = case(&[], target);
     if says {
         case.source.says_of_objects.set(crc32c).unwrap();
