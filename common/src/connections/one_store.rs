@@ -184,6 +184,7 @@ mod tests {
     fn one_store_is_one_endpoint_region_and_set_of_credentials() {
         let store = connections("").one_store("a", "b").unwrap();
         assert!(matches!(store.source(), CopySource::S3(bucket) if bucket == "one"));
+        assert!(store.says_digests());
         let keys = |key, secret, endpoint, region| {
             format!(
                 "aws_access_key_id = \"{key}\"\naws_secret_access_key = \"{secret}\"\n\

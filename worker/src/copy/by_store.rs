@@ -49,6 +49,11 @@ pub(crate) async fn copy_by_store(
     if length.least() <= HELD_OBJECT_BYTES_MAX {
         return Ok(None);
     }
+    if let CopySource::Azure(container) = store.source()
+        && !container.can_name(&object.source.at.key())
+    {
+        return Ok(None);
+    }
     let (source_key, key) = (&object.source.key, &object.target.key);
     let look = async {
         let _slot = context.look().await;

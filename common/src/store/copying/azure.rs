@@ -32,6 +32,8 @@ pub(super) const BLOB_MD5: HeaderName = HeaderName::from_static("x-ms-blob-conte
 /// How long a signature of ours counts. The clocks of this machine and of the store may differ by
 /// 15 minutes, as they may for the requests themselves.
 const COUNTS_MS: i64 = 30 * 60 * 1_000;
+/// The longest URL by which Azure reads a source is of 2 KiB, with the signature in it.
+const URL_BYTES_MAX: usize = 2_048 - 640;
 /// The version of the form of a signature.
 const SIGNED_VERSION: &str = "2023-11-03";
 /// A signature for one blob, which lets it be read.
@@ -78,6 +80,17 @@ struct Readable {
 }
 
 impl AzureSource {
+    /// Returns whether Azure takes a URL of this key: it may be too long for it.
+    #[must_use]
+    pub fn can_name(&self, key: &str) -> bool {
+        self.url_of(key).len() <= URL_BYTES_MAX
+    }
+
+    fn url_of(&self, key: &str) -> String {
+        let Self { url, container, .. } = self;
+        format!("{url}/{container}/{}", utf8_percent_encode(key, ENCODED))
+    }
+
     /// Names the bytes that a block is a copy of, the state of their blob, and their MD5, which the
     /// store compares.
     pub(super) async fn name_source(
@@ -101,8 +114,7 @@ impl AzureSource {
     }
 
     async fn readable(&self, key: &str, now_ms: i64) -> Result<Readable, HttpError> {
-        let Self { url, container, .. } = self;
-        let url = format!("{url}/{container}/{}", utf8_percent_encode(key, ENCODED));
+        let url = self.url_of(key);
         let credentials = match &self.authority {
             AzureAuthority::Key(signing) => {
                 let query = self.signed(signing, key, now_ms)?;

@@ -250,6 +250,15 @@ async fn what_azure_refuses_has_a_name_and_shows_no_secret() {
     }
 }
 
+#[test]
+fn a_key_whose_url_is_too_long_is_none_for_azure() {
+    let (_, source) = store("http://store.test", Credential::Key);
+    let CopySource::Azure(source) = source else { panic!("{source:?}") };
+    for (key, can) in [("a", true), (&"a".repeat(1_024), true), (&"é".repeat(512), false)] {
+        assert_eq!(source.can_name(key), can, "{}", key.len());
+    }
+}
+
 #[tokio::test]
 async fn a_source_of_another_kind_is_not_asked_for() {
     let (endpoint, log) = server(201, CRC64, "").await;
