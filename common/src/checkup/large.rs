@@ -1,15 +1,17 @@
 //! What a store does with objects that are written by parts, and with copies of its own.
 
 use deepclone_core::reason::Reason;
+use object_store::ObjectStore;
 
 use super::check::Check;
 use super::scratch::{BYTES, Scratch, flow};
 use super::writing::OBJECT;
 use crate::connections::{Connections, Opened, Resolved};
-use crate::store::copying::{CopyRange, checksummed, copy_part};
+use crate::store::copying::google::{RewriteSource, RewriteStep, rewrite_step};
+use crate::store::copying::{CopyRange, CopySource, checksummed, copy_part};
 use crate::store::error::{StoreError, StoreErrorKind};
 use crate::store::literal::ObjectPath;
-use crate::store::requests::describe_by_size;
+use crate::store::requests::{describe_by_size, look};
 use crate::store::streaming::{StreamingStore, UploadId};
 
 const COMPLETION: &str = "conditional completion";
@@ -104,23 +106,11 @@ pub(super) async fn copy(
     let Some(one) = connections.one_store(name, name) else {
         return Check::skipped(COPY, "stores of this kind are not asked to copy by themselves");
     };
-    let path = ObjectPath::from(scratch.key(OBJECT));
-    let copied = async {
-        let from = describe_by_size(&*opened.table.store, &path).await?;
-        let upload = checksummed(scratch.open(store, "copied")).await?;
-        let range = CopyRange {
-            bucket: one.bucket().to_owned(),
-            key: path.key(),
-            etag: from.etag,
-            range: None,
-            length: BYTES.len() as u64,
-        };
-        let part = copy_part(store, &upload, 0, range).await?;
-        let stored = store.complete(&upload, vec![part]).await?;
-        scratch.ended(&upload);
-        Ok::<bool, StoreError>(stored.checksum.is_some())
+    let copied = match one.source() {
+        CopySource::Google(bucket) => rewritten(&*opened.table.store, bucket, scratch).await,
+        source => copied(&*opened.table.store, store, source, scratch).await,
     };
-    match copied.await {
+    match copied {
         Ok(true) => Check::ok(COPY, "the store copies by itself, and says the checksum"),
         Ok(false) => Check::ok(
             COPY,
@@ -132,4 +122,46 @@ pub(super) async fn copy(
             format!("the store does not copy by itself ({error}): bytes pass the workers"),
         ),
     }
+}
+
+/// Makes an object of a part that the store copies. Returns whether it says a checksum of it.
+async fn copied(
+    objects: &dyn ObjectStore,
+    store: &StreamingStore,
+    source: &CopySource,
+    scratch: &mut Scratch,
+) -> Result<bool, StoreError> {
+    let path = ObjectPath::from(scratch.key(OBJECT));
+    let from = describe_by_size(objects, &path).await?;
+    let upload = checksummed(scratch.open(store, "copied")).await?;
+    let range = CopyRange {
+        source: source.clone(),
+        key: path.key(),
+        etag: from.etag,
+        range: None,
+        length: BYTES.len() as u64,
+        md5: None,
+    };
+    let part = copy_part(store, &upload, 0, range).await?;
+    let stored = store.complete(&upload, vec![part.id]).await?;
+    scratch.ended(&upload);
+    Ok(match source {
+        CopySource::Azure(_) => part.checksum.is_some(),
+        CopySource::S3(_) | CopySource::Google(_) => stored.checksum.is_some(),
+    })
+}
+
+/// Lets Google Cloud Storage make an object. Returns whether it says the checksum of both.
+async fn rewritten(
+    store: &dyn ObjectStore,
+    bucket: &str,
+    scratch: &mut Scratch,
+) -> Result<bool, StoreError> {
+    let path = ObjectPath::from(scratch.key(OBJECT));
+    let from = look(store, &path).await?;
+    let generation = from.version.unwrap_or_default();
+    let source = RewriteSource { bucket: bucket.to_owned(), key: path.key(), generation };
+    let step = rewrite_step(store, &source, &scratch.key("copied"), None).await?;
+    let says = matches!(step, RewriteStep::Done { crc32c: Some(_), .. });
+    Ok(says && from.checksum.is_some())
 }

@@ -20,11 +20,12 @@ use super::error::ConnectionError;
 use super::live::LiveSettings;
 use super::local::LocalStore;
 use super::location::Location;
-use super::one_store::principal;
+use super::one_store::{OwnCopies, azure_principal, gcs_principal, principal};
 use super::provided::Provided;
 use super::renewed::Renewed;
 use super::settings::{Options, Pairs};
 use crate::store::client::{Completion, TimedConnector, plain_client};
+use crate::store::copying::{AzureAuthority, AzureSource, CopySource};
 use crate::store::error::StoreError;
 use crate::store::signing::{AzureSigner, S3Signer, Signing};
 use crate::store::streaming::{Streaming, StreamingStore};
@@ -54,8 +55,8 @@ pub(super) struct Built {
     /// The same store for what flows; `None` for files.
     pub(super) streaming: Option<StreamingStore>,
     pub(super) fingerprint: [u8; 32],
-    /// A digest of who asks which store; `None` where it does not copy by itself.
-    pub(super) principal: Option<[u8; 32]>,
+    /// What copies of the store's own need; `None` where it does not copy by itself.
+    pub(super) own_copies: Option<OwnCopies>,
     pub(super) account: Option<String>,
     /// The region that the settings name; empty for none.
     pub(super) region: String,
@@ -68,7 +69,7 @@ struct Facts {
     region: String,
     account: String,
     endpoint: String,
-    principal: Option<[u8; 32]>,
+    own_copies: Option<OwnCopies>,
 }
 
 /// Builds the store of a connection. Reads nothing from the environment.
@@ -103,7 +104,7 @@ pub(super) fn build(
         plain,
         streaming,
         fingerprint,
-        principal: facts.principal,
+        own_copies: facts.own_copies,
         account,
         region: facts.region,
         endpoint: facts.endpoint,
@@ -209,7 +210,9 @@ fn s3(
     let _set = signer.set(S3Signer { credentials, region: named });
     // Two commands may tell the same credentials, or others: it is not known.
     let principal = principal(&endpoint, &region, pairs).filter(|_| !live.has_command());
-    let facts = Facts { region, account: String::new(), endpoint, principal };
+    let source = CopySource::S3(at.bucket.clone());
+    let own_copies = principal.map(|principal| OwnCopies { principal, source });
+    let facts = Facts { region, account: String::new(), endpoint, own_copies };
     let plain = Arc::new(plain);
     // A signature of the body needs all of it.
     let streaming = match value(pairs, S3Key::UnsignedPayload) {
@@ -309,8 +312,8 @@ fn azure(
         .iter()
         .any(|(key, _)| matches!(key, AzureKey::AccessKey | AzureKey::SasKey | AzureKey::Token));
     let emulator_key = (emulator && !has_key).then_some(EMULATOR_KEY);
-    let key = value(pairs, AzureKey::AccessKey).or(emulator_key);
-    let key = key.map(AzureAccessKey::try_new).transpose();
+    let key_text = value(pairs, AzureKey::AccessKey).or(emulator_key);
+    let key = key_text.map(AzureAccessKey::try_new).transpose();
     let key = key.map_err(|error| refused(name, error.into()))?;
     let signer = key.map(|key| Arc::new(AzureSigner { account: account.to_owned(), key }));
     let mut builder = MicrosoftAzureBuilder::new()
@@ -338,10 +341,29 @@ fn azure(
     let credentials = or_fetched(name, live.azure(name, pairs)?, || {
         Ok(Arc::clone(builder.clone().build()?.credentials()))
     })?;
-    builder = builder.with_credentials(credentials);
+    builder = builder.with_credentials(Arc::clone(&credentials));
     let store = builder.build().map_err(|error| refused(name, error))?;
-    let facts = Facts { account: account.to_owned(), endpoint, ..Facts::default() };
-    Ok(Client::new(Arc::new(store), facts))
+    let authority = key_text.and_then(AzureAuthority::key);
+    let authority = authority.unwrap_or(AzureAuthority::Credentials(credentials));
+    let principal = azure_principal(&endpoint, account, pairs).filter(|_| !live.has_command());
+    let source = azure_source(&endpoint, (account, &at.bucket), authority);
+    let own_copies = principal.map(|principal| OwnCopies { principal, source });
+    let (account, region) = (account.to_owned(), String::new());
+    Ok(Client::new(Arc::new(store), Facts { region, account, endpoint, own_copies }))
+}
+
+/// A container as the source of Azure's own copies.
+fn azure_source(
+    endpoint: &str,
+    (account, container): (&str, &str),
+    authority: AzureAuthority,
+) -> CopySource {
+    let url = match endpoint {
+        "" => format!("https://{account}.blob.core.windows.net"),
+        endpoint => endpoint.to_owned(),
+    };
+    let (account, container) = (account.to_owned(), container.to_owned());
+    CopySource::Azure(Arc::new(AzureSource { url, account, container, authority }))
 }
 
 fn gcs(
@@ -371,5 +393,8 @@ fn gcs(
     })?;
     builder = builder.with_credentials(credentials);
     let store = builder.build().map_err(|error| refused(name, error))?;
-    Ok(Client::new(Arc::new(store), Facts { endpoint, ..Facts::default() }))
+    let principal = gcs_principal(&endpoint, pairs).filter(|_| !live.has_command());
+    let source = CopySource::Google(at.bucket.clone());
+    let own_copies = principal.map(|principal| OwnCopies { principal, source });
+    Ok(Client::new(Arc::new(store), Facts { endpoint, own_copies, ..Facts::default() }))
 }

@@ -12,6 +12,7 @@ use tokio::sync::OnceCell;
 use super::error::ConnectionError;
 use super::live::LiveSettings;
 use super::location::Location;
+use super::one_store::OwnCopies;
 use super::place::{PlaceSettings, place};
 use super::side::Side;
 use super::{build, settings};
@@ -27,8 +28,8 @@ pub(super) struct Connection {
     pub(super) roles: Vec<Side>,
     /// Equal on two machines that mean one store.
     pub(super) fingerprint: [u8; 32],
-    /// A digest of who asks which store; `None` where it does not copy by itself.
-    pub(super) principal: Option<[u8; 32]>,
+    /// What copies of the store's own need; `None` where it does not copy by itself.
+    pub(super) own_copies: Option<OwnCopies>,
     /// The URL of the store's server; empty for the provider's own.
     pub(super) endpoint: String,
     /// Where the store is, for prices; `None` when that is not known.
@@ -169,7 +170,7 @@ pub(super) fn connection(
     let built = build::build(name, &location, options, with.identity, &with.live)?;
     // A URI that names the account belongs to a connection whose settings name it.
     location.account = location.account.or(built.account);
-    let build::Built { store, plain, streaming, fingerprint, principal, endpoint, .. } = built;
+    let build::Built { store, plain, streaming, fingerprint, own_copies, endpoint, .. } = built;
     let settings = PlaceSettings { own_region: &built.region, endpoint: &endpoint, ..said };
     let region = place(location.scheme, settings).map_err(|(key, why)| {
         ConnectionError::BadKey { name: name.to_owned(), key: key.to_owned(), why }
@@ -178,7 +179,7 @@ pub(super) fn connection(
         location,
         roles,
         fingerprint,
-        principal,
+        own_copies,
         endpoint,
         region,
         store,

@@ -149,7 +149,7 @@ impl Connections {
             location,
             roles: roles.to_vec(),
             fingerprint,
-            principal: None,
+            own_copies: None,
             endpoint: String::new(),
             region: None,
             store,
@@ -274,12 +274,13 @@ impl Connections {
     pub fn one_store(&self, source: &str, target: &str) -> Option<OneStore> {
         let set = self.now();
         let (from, to) = (set.by_name.get(source)?, set.by_name.get(target)?);
-        if from.principal.is_none() || from.principal != to.principal {
+        let (of_source, of_target) = (from.own_copies.as_ref()?, to.own_copies.as_ref()?);
+        if of_source.principal != of_target.principal {
             return None;
         }
         let mut pairs = set.pairs.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let pair = pairs.entry((source.to_owned(), target.to_owned()));
-        Some(pair.or_insert_with(|| OneStore::new(&from.location.bucket)).clone())
+        Some(pair.or_insert_with(|| OneStore::new(of_source.source.clone())).clone())
     }
 
     /// Returns where the store of a connection is; `None` when that is not known.

@@ -157,6 +157,11 @@ const CODES: &[(&[&str], StoreErrorKind, &str)] = &[
         FULL,
     ),
     (
+        &["Md5Mismatch"],
+        StoreErrorKind::ChecksumMismatch,
+        "the bytes do not have the MD5 that was said of them",
+    ),
+    (
         &["RequestTimeTooSkewed"],
         StoreErrorKind::Stale,
         "the clocks of this machine and of the store differ too much",

@@ -33,6 +33,7 @@ use object_store::client::{
 use tokio::time::{Instant, Sleep};
 
 use crate::clock::Clock;
+use crate::store::copying::{Copying, google};
 use crate::store::operation::StoreOperation;
 use crate::store::signing::Signing;
 use crate::store::stall::{COMPLETION_TIMEOUT, STALL_TIMEOUT, deadline_for};
@@ -153,6 +154,7 @@ impl HttpService for TimedService {
         let asked = requests::extend(&mut request, &self.signing).await?;
         let asks_bucket = bucket_request::ask(&mut request, &self.signing).await?;
         let copying = copying::extend(&mut request, &self.signing).await?;
+        let rewriting = google::ask(&mut request, &self.signing)?;
         let lists = listed_keys::is_listing(&request);
         let purpose = match copying {
             // It, too, may say 200 before it has done anything.
@@ -162,11 +164,11 @@ impl HttpService for TimedService {
         let said = self.completion.said(&request);
         let completes = self.completion.is_of(&request);
         let host = request.uri().authority().map(ToString::to_string).unwrap_or_default();
-        let limit = match (&copying, completes) {
-            (Some(copying), _) => copying.deadline(),
-            (None, true) => COMPLETION_TIMEOUT,
-            (None, false) => deadline_for(request.body().content_length() as u64),
-        };
+        let of_copy = copying.as_ref().map(Copying::deadline).or(rewriting);
+        let limit = of_copy.unwrap_or_else(|| match completes {
+            true => COMPLETION_TIMEOUT,
+            false => deadline_for(request.body().content_length() as u64),
+        });
         let (operation, begun) = (StoreOperation::of(&request), Instant::now());
         let answer = match sent_by_this_task(&request) {
             Some(sent) => self.send(request, sent).await,
@@ -179,9 +181,7 @@ impl HttpService for TimedService {
             asked.note(&mut answer);
         }
         let (parts, body) = answer.into_parts();
-        let limit = copying.as_ref().map_or(STALL_TIMEOUT, |copying| copying.deadline());
-        let timer = Box::pin(tokio::time::sleep(limit));
-        let body = HttpResponseBody::new(TimedBody { inner: body, timer, limit });
+        let body = TimedBody::over(body, of_copy.unwrap_or(STALL_TIMEOUT));
         let (mut parts, mut body) =
             purpose.judge(HttpResponse::from_parts(parts, body)).await?.into_parts();
         if lists && parts.status.is_success() {
@@ -189,7 +189,7 @@ impl HttpService for TimedService {
             body = listed_keys::nameable(body.bytes().await?).into();
             parts.headers.remove(CONTENT_LENGTH);
         }
-        if asks_bucket && parts.status.is_success() {
+        if (asks_bucket || rewriting.is_some()) && parts.status.is_success() {
             let page = body.bytes().await?;
             bucket_request::as_an_object(&mut parts.headers, page.len());
             body = page.into();
@@ -273,6 +273,13 @@ struct TimedBody {
     timer: Pin<Box<Sleep>>,
     /// The longest wait for a frame.
     limit: Duration,
+}
+
+impl TimedBody {
+    fn over(inner: HttpResponseBody, limit: Duration) -> HttpResponseBody {
+        let timer = Box::pin(tokio::time::sleep(limit));
+        HttpResponseBody::new(Self { inner, timer, limit })
+    }
 }
 
 impl fmt::Debug for TimedBody {

@@ -41,6 +41,8 @@ pub enum StoreErrorKind {
     UploadLost,
     /// The store takes no write without a checksum in a header.
     ChecksumWanted,
+    /// The bytes that the store got do not have the checksum that the request says.
+    ChecksumMismatch,
     /// The store does not implement the request (501).
     Unsupported,
     /// Any other error: the same request fails again.
@@ -63,6 +65,7 @@ impl StoreErrorKind {
             Self::Transient => "transient",
             Self::UploadLost => "upload_lost",
             Self::ChecksumWanted => "checksum_wanted",
+            Self::ChecksumMismatch => "checksum_mismatch",
             Self::Unsupported => "unsupported",
             Self::Other => "other",
         }

@@ -18,7 +18,7 @@
 //! * [`server_clock`]: the stores' clocks beside ours.
 //! * [`streaming`]: writes of bodies that flow and are never all in memory.
 //! * [`large`]: writes of objects that are not held in memory.
-//! * [`copying`]: parts that a store copies by itself.
+//! * [`copying`]: parts and objects that a store copies by itself.
 //! * [`client`]: the HTTP client below every store, with stall time-outs; `http_client` builds it,
 //!   `counts` counts its answers, `throttled` tells when a store has too many requests, `answer`
 //!   reads those that failed, `listed_keys` cuts keys that it cannot name out of listings.

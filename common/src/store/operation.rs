@@ -68,6 +68,7 @@ impl StoreOperation {
             Method::POST if has("uploads") => Self::OpenUpload,
             Method::POST if has("uploadId") => Self::CompleteUpload,
             Method::POST if has("delete") || is("comp=batch") => Self::Delete,
+            Method::POST if request.uri().path().contains(REWRITE) => Self::Copy,
             Method::DELETE if has("uploadId") => Self::AbortUpload,
             Method::DELETE => Self::Delete,
             _ => Self::Other,
@@ -77,6 +78,8 @@ impl StoreOperation {
 
 /// The headers by which a request names what the store is to copy.
 const COPY_HEADERS: [&str; 2] = ["x-amz-copy-source", "x-ms-copy-source"];
+/// The same in the address of a request to Google Cloud Storage.
+const REWRITE: &str = "/rewriteTo/b/";
 
 #[cfg(test)]
 mod tests {

@@ -11,7 +11,7 @@ use http::header::{CONTENT_LENGTH, HeaderValue, LAST_MODIFIED};
 use http::{Extensions, Method, StatusCode};
 use object_store::client::{HttpError, HttpRequest, HttpResponse};
 use object_store::path::Path;
-use object_store::{Error, GetOptions, ObjectStore};
+use object_store::{Error, GetOptions, GetResult, ObjectStore};
 
 use crate::store::error::StoreError;
 use crate::store::literal::ObjectPath;
@@ -43,6 +43,28 @@ pub async fn describe(store: &dyn ObjectStore, at: &ObjectPath) -> Result<Descri
     described(store, at, head(Wanted::StoredChecksum, None)).await
 }
 
+/// An object as its store describes it, with all that it says of the bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Looked {
+    pub described: Described,
+    /// The checksum that the store keeps: CRC-64/NVME at S3, CRC-32C at Google Cloud Storage, and
+    /// at Azure the MD5 that its writer gave, if one did.
+    pub checksum: Option<StoredChecksum>,
+    /// The object's generation or version, where the store has such.
+    pub version: Option<String>,
+}
+
+/// Describes an object without reading it, with one request. Unlike [`describe`] it tells every
+/// kind of checksum.
+///
+/// # Errors
+/// The store's.
+pub async fn look(store: &dyn ObjectStore, at: &ObjectPath) -> Result<Looked, StoreError> {
+    let answer = at.get(store, head(Wanted::StoredChecksum, None)).await?;
+    let (checksum, version) = (answer.extensions.get().copied(), answer.meta.version.clone());
+    Ok(Looked { described: described_by(&answer), checksum, version })
+}
+
 /// Describes an object without reading it and without its checksum, with one request.
 ///
 /// # Errors
@@ -59,13 +81,16 @@ async fn described(
     at: &ObjectPath,
     options: GetOptions,
 ) -> Result<Described, StoreError> {
-    let answer = at.get(store, options).await?;
+    Ok(described_by(&at.get(store, options).await?))
+}
+
+fn described_by(answer: &GetResult) -> Described {
     let crc64nvme = match answer.extensions.get() {
         Some(StoredChecksum::Crc64Nvme(crc64nvme)) => Some(*crc64nvme),
         _ => None,
     };
-    let etag = answer.meta.e_tag.unwrap_or_default();
-    Ok(Described { size: answer.meta.size, etag, crc64nvme })
+    let etag = answer.meta.e_tag.clone().unwrap_or_default();
+    Described { size: answer.meta.size, etag, crc64nvme }
 }
 
 /// Deletes the object if it has this entity tag, with one request.
@@ -94,51 +119,65 @@ fn head(wanted: Wanted, if_match: Option<String>) -> GetOptions {
     GetOptions { head: true, if_match, extensions, ..GetOptions::default() }
 }
 
-/// What a changed request asks for.
+/// What a request asks for.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Asked(Wanted);
+pub(crate) enum Asked {
+    /// The checksum that S3 keeps, for which it was changed.
+    StoredChecksum,
+    /// What another store says unasked in the answer to a HEAD.
+    KeptChecksum,
+    /// The removal, for which it was changed.
+    Delete,
+}
 
-/// Changes a request whose extensions ask for more than a HEAD. Returns `None` when they do
-/// not, or when this store cannot do it.
+/// Changes a request whose extensions ask for more than a HEAD, unless its answer has it anyway.
+/// Returns `None` when they do not, or when this store cannot do it.
 pub(crate) async fn extend(
     request: &mut HttpRequest,
     signing: &Signing,
 ) -> Result<Option<Asked>, HttpError> {
     let Some(wanted) = request.extensions().get::<Wanted>().copied() else { return Ok(None) };
-    match (signing, wanted) {
-        (Signing::Unknown | Signing::Token, _) | (Signing::Azure(_), Wanted::StoredChecksum) => {
-            return Ok(None);
+    let asked = match (signing, wanted) {
+        (Signing::Unknown, _) | (Signing::Token, Wanted::Delete) => return Ok(None),
+        (Signing::Token | Signing::Azure(_), Wanted::StoredChecksum) => {
+            let is_head = *request.method() == Method::HEAD;
+            return Ok(is_head.then_some(Asked::KeptChecksum));
         }
         (Signing::S3(_), _) if !signing.can_sign(request) => return Ok(None),
         (Signing::S3(_), Wanted::StoredChecksum) => {
             let enabled = HeaderValue::from_static("ENABLED");
             request.headers_mut().insert(CHECKSUM_MODE, enabled);
+            Asked::StoredChecksum
         }
         (Signing::S3(_) | Signing::Azure(_), Wanted::Delete) => {
             *request.method_mut() = Method::DELETE;
+            Asked::Delete
         }
-    }
+    };
     signing.sign(request).await?;
-    Ok(Some(Asked(wanted)))
+    Ok(Some(asked))
 }
 
 impl Asked {
     /// Puts the result into the answer's extensions.
     pub(crate) fn note(self, answer: &mut HttpResponse) {
-        match self.0 {
-            Wanted::StoredChecksum => {
-                if let Some(checksum) = StoredChecksum::of_object(answer.headers()) {
-                    answer.extensions_mut().insert(checksum);
-                }
-            }
-            Wanted::Delete if answer.status().is_success() => {
+        let checksum = match self {
+            Self::StoredChecksum => StoredChecksum::of_object(answer.headers()),
+            Self::KeptChecksum => StoredChecksum::of_kept(answer.headers()),
+            Self::Delete => None,
+        };
+        if let Some(checksum) = checksum {
+            answer.extensions_mut().insert(checksum);
+        }
+        match self {
+            Self::Delete if answer.status().is_success() => {
                 // The client expects the answer of a HEAD.
                 *answer.status_mut() = StatusCode::OK;
                 answer.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
                 answer.headers_mut().insert(LAST_MODIFIED, NO_TIME);
                 answer.extensions_mut().insert(Deleted);
             }
-            Wanted::Delete => {}
+            Self::Delete | Self::StoredChecksum | Self::KeptChecksum => {}
         }
     }
 }

@@ -56,6 +56,13 @@ impl StoredChecksum {
         Self::from_s3(headers.get(S3_CRC64)?.as_bytes())
     }
 
+    /// The checksum that Azure or Google Cloud Storage keeps of an object, in the headers of an
+    /// answer that describes it. Azure's is the one that its writer gave.
+    pub(crate) fn of_kept(headers: &HeaderMap) -> Option<Self> {
+        let md5 = || decoded(headers.get(MD5)?.as_bytes()).map(Self::Md5);
+        of_google(headers).or_else(md5)
+    }
+
     /// The checksum of what was written in the headers of the answer, the one that is compared for
     /// nothing first.
     pub(crate) fn of_written(headers: &HeaderMap) -> Option<Self> {

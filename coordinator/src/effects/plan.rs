@@ -208,8 +208,8 @@ async fn ready(
 
 /// Returns how the objects of a job are packed. Several workers share an object where the target
 /// has uploads and the source's tags are the same to each of them: those of a file follow from its
-/// inode and time, which two machines may see differently. A store that copies by itself is asked
-/// by one worker.
+/// inode and time, which two machines may see differently. A store that copies by itself, and says
+/// the digests of its copies, is asked by one worker.
 fn packing(
     context: &Context,
     job_spec: &JobSpec,
@@ -218,7 +218,8 @@ fn packing(
 ) -> Packing {
     let has_disk = [source, target].iter().any(|side| side.kind() == StoreKind::Local);
     let (from, to) = (&job_spec.source.connection, &job_spec.target.connection);
-    if has_disk || context.connections.one_store(from, to).is_some() {
+    let one_store = context.connections.one_store(from, to);
+    if has_disk || one_store.is_some_and(|store| store.says_digests()) {
         return Packing { group_bytes_min: None, ..context.packing };
     }
     context.packing

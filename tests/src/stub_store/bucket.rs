@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use crc_fast::CrcAlgorithm;
 
-use super::held::{Held, MODIFIED, escaped};
-use super::listing;
+use super::held::{Held, MODIFIED, base64, escaped};
 use super::passes::Passes;
 use super::request::{Kind, Request};
 use super::wire::{Answer, RequestHead};
+use super::{google, listing};
 
 /// The smallest part, but for the last one.
 const PART_BYTES_MIN: usize = 5 << 20;
@@ -30,6 +30,8 @@ pub struct Manners {
     pub lists_backwards: bool,
     /// It answers a read without an entity tag.
     pub has_no_tags: bool,
+    /// It has the conditions, the answers and the copies of Google Cloud Storage.
+    pub is_google: bool,
     /// It admits only these credentials, while they count.
     pub admits: Option<Passes>,
 }
@@ -87,7 +89,8 @@ impl Bucket {
         self.writes += 1;
         let digest = crc_fast::checksum(CrcAlgorithm::Crc64Nvme, &bytes);
         let etag = format!("\"{digest:016x}{:016x}\"", self.writes);
-        Held { bytes, etag, checksum: base64(digest.to_be_bytes()) }
+        let (checksum, generation) = (base64(&digest.to_be_bytes()), self.writes);
+        Held { bytes, etag, checksum, generation }
     }
 
     /// Does what a request asks.
@@ -113,7 +116,10 @@ impl Bucket {
                 Some(_) => Answer::new(204, ""),
                 None => no_such_upload(),
             },
-            Kind::Unknown => Answer::error(501, "NotImplemented", "no such request"),
+            Kind::Rewrite if self.manners.is_google => self.rewrite(request),
+            Kind::Rewrite | Kind::Unknown => {
+                Answer::error(501, "NotImplemented", "no such request")
+            }
         }
     }
 
@@ -126,7 +132,7 @@ impl Bucket {
             return Some(Answer::error(400, "InvalidRequest", message));
         }
         let digest = crc_fast::checksum(CrcAlgorithm::Crc64Nvme, body);
-        let is_right = sent.is_none_or(|sent| sent == base64(digest.to_be_bytes()));
+        let is_right = sent.is_none_or(|sent| sent == base64(&digest.to_be_bytes()));
         (!is_right).then(|| Answer::error(400, "BadDigest", "The checksum did not match"))
     }
 
@@ -134,6 +140,9 @@ impl Bucket {
     fn refusal_of_condition(&self, key: &str, head: &RequestHead) -> Option<Answer> {
         let failed = || Some(Answer::error(412, "PreconditionFailed", "a condition failed"));
         let held = self.objects.get(key);
+        if self.manners.is_google && google::has_condition(head) {
+            return google::refusal_of_condition(held, head);
+        }
         match (head.header("if-none-match"), head.header("if-match")) {
             (Some("*"), None) if held.is_some() && !self.manners.ignores_conditions => failed(),
             (Some("*"), None) => None,
@@ -173,6 +182,9 @@ impl Bucket {
         if request.kind == Kind::Head {
             answer.promised = Some(answer.body.len());
         }
+        if self.manners.is_google {
+            answer = google::with_state(answer, held);
+        }
         if !self.manners.has_no_tags {
             answer = answer.with("ETag", &held.etag);
         }
@@ -182,6 +194,9 @@ impl Bucket {
     /// The answer to a write that was done.
     fn taken(&self, held: &Held) -> Answer {
         let answer = Answer::new(200, "").with("ETag", &held.etag);
+        if self.manners.is_google {
+            return google::with_state(answer, held);
+        }
         match self.manners.has_checksums {
             true => answer.with(CHECKSUM, held.checksum.as_str()),
             false => answer,
@@ -194,6 +209,17 @@ impl Bucket {
         }
         let held = self.held(body);
         let answer = self.taken(&held);
+        self.objects.insert(request.key.clone(), held);
+        answer
+    }
+
+    fn rewrite(&mut self, request: &Request) -> Answer {
+        let bytes = match google::copied(request, &self.objects, &self.name) {
+            Ok(bytes) => bytes,
+            Err(refused) => return refused,
+        };
+        let held = self.held(bytes);
+        let answer = google::rewritten(&held);
         self.objects.insert(request.key.clone(), held);
         answer
     }
@@ -349,24 +375,4 @@ fn elements<'a>(text: &'a str, name: &str) -> impl Iterator<Item = &'a str> {
         rest = behind;
         Some(inside)
     })
-}
-
-/// Eight bytes as S3 writes a checksum.
-fn base64(bytes: [u8; 8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let number = u128::from(u64::from_be_bytes(bytes)) << 8;
-    let letters = (0..11).map(|at| usize::try_from((number >> (66 - at * 6)) & 63).unwrap_or(0));
-    letters.map(|at| char::from(LETTERS[at])).chain(['=']).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::base64;
-
-    #[test]
-    fn checksums_are_written_as_s3_does() {
-        // CRC-64/NVME of "123456789", as the catalogue of CRCs gives it.
-        assert_eq!(base64(0xae8b_1486_0a79_9888_u64.to_be_bytes()), "rosUhgp5mIg=");
-        assert_eq!(base64([0; 8]), "AAAAAAAAAAA=");
-    }
 }

@@ -1,5 +1,5 @@
 //! A strict store of our own that speaks S3 over HTTP, and lies or fails on order. It can be read
-//! in the ways of Azure and Google Cloud Storage, too.
+//! in the ways of Azure and Google Cloud Storage, too, and written to in the way of the latter.
 //!
 //! It really stores objects and refuses what S3 refuses: a wrong condition, a part that is too
 //! small, parts out of order, an unknown upload, a wrong checksum, a header of S3's own that is not
@@ -11,12 +11,14 @@
 //! * `rules`   – which requests are answered wrongly, how, how often
 //! * `bucket`  – the objects and uploads
 //! * `held`    – an object as it is stored
+//! * `google`  – what Google Cloud Storage does otherwise
 //! * `listing` – pages of keys
 //! * `passes`  – credentials that count for some time
 //! * `shared`  – what its connections share
 //! * `serve`   – the way of one request
 
 mod bucket;
+mod google;
 mod held;
 mod listing;
 mod passes;

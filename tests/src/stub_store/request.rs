@@ -19,6 +19,8 @@ pub enum Kind {
     PutPart,
     Complete,
     Abort,
+    /// A copy by the JSON API of Google Cloud Storage; its source is in the query as `from`.
+    Rewrite,
     Unknown,
 }
 
@@ -57,6 +59,9 @@ impl Request {
             .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
             .map(|(name, value)| (decoded(name), decoded(value)))
             .collect();
+        if let Some(rewrite) = Self::rewrite(&head.method, path, &query) {
+            return rewrite;
+        }
         let has = |name: &str| query.contains_key(name);
         let kind = match (head.method.as_str(), key.is_empty()) {
             ("GET", true) if has("list-type") || has("comp") => Kind::List,
@@ -73,6 +78,16 @@ impl Request {
             _ => Kind::Unknown,
         };
         Self { kind, bucket: decoded(bucket), key: decoded(key), query }
+    }
+
+    fn rewrite(method: &str, path: &str, query: &BTreeMap<String, String>) -> Option<Self> {
+        let (from, to) = path.strip_prefix("storage/v1/b/")?.split_once("/rewriteTo/b/")?;
+        let ((of, from), (bucket, key)) = (from.split_once("/o/")?, to.split_once("/o/")?);
+        let mut query = query.clone();
+        query.insert("fromBucket".to_owned(), decoded(of));
+        query.insert("from".to_owned(), decoded(from));
+        let (bucket, key, kind) = (decoded(bucket), decoded(key), Kind::Rewrite);
+        (method == "POST").then_some(Self { kind, bucket, key, query })
     }
 
     /// True for a question for a page of a listing in Azure's words.

@@ -35,6 +35,9 @@ async fn real_stores_are_fit_and_left_as_they_were() {
             let told: Vec<String> =
                 names.iter().zip(proofs).map(|(name, proof)| format!("{name}: {proof}")).collect();
             assert_eq!(of("checksums")["message"], told.join("; "));
+            let copies = of("server-side copy");
+            let says = "the store copies by itself, and says the checksum";
+            assert_eq!((&copies["verdict"], &copies["message"]), (&"OK".into(), &says.into()));
             for name in ["reachable", "credentials", "list", "write", "read", "clock", "delete"] {
                 assert_eq!(of(name)["verdict"], "OK", "{checks:?}");
             }

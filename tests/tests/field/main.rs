@@ -11,6 +11,7 @@
 //! * `refusals` – what lasts: each cause has its own words
 //! * `passing` – what passes: throttling, clocks, tokens, idle connections
 //! * `identities` – credentials of a provider of identities, and `provider`, which hands them out
+//! * `by_store` – Google Cloud Storage on both sides, which copies by itself
 //! * `doctor`  – checkups of stores that lack a right or lie
 //! * `names`  – names, metadata and listings as stores have them
 //! * `counts` – what a result says of a copy that is not whole, and of one that took repeats
@@ -24,6 +25,7 @@
 
 mod bench;
 mod bounds;
+mod by_store;
 mod counts;
 mod doctor;
 mod identities;

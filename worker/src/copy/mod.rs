@@ -8,11 +8,12 @@
 //! Order: [`task::do_task`] → [`object::copy_object`] → [`present`] where the key is expected at
 //! the target → [`read`] → [`flow`] → one put, or [`parts`] → [`target`]. What the target's store
 //! says of the bytes is compared with their [`digests`]. Where the key is taken, [`settle`]
-//! compares by [`proof`], which also reads back what was written. Where one store holds both sides,
-//! [`by_store`] lets it copy the larger objects by itself. A very large object is shared with other
-//! workers, whose tasks are its steps: [`shared`].
+//! compares by [`proof`], by which [`confirm`] also reads back what was written. Where one store
+//! holds both sides, [`by_store`] lets it copy the larger objects by itself. A very large object is
+//! shared with other workers, whose tasks are its steps: [`shared`].
 
 pub(crate) mod by_store;
+pub(crate) mod confirm;
 pub(crate) mod context;
 pub(crate) mod counts;
 pub(crate) mod digests;

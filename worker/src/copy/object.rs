@@ -8,21 +8,18 @@ use deepclone_common::store::error::{StoreError, StoreErrorKind};
 use deepclone_common::store::operation::StoreOperation;
 use deepclone_core::copy_plan::CopyPlan;
 use deepclone_core::limits::HELD_OBJECT_BYTES_MAX;
-use deepclone_core::receipt::{ObjectReceipt, Proof, TaskFailureKind};
-use deepclone_core::spec::Verification;
 use deepclone_core::task::ObjectCopy;
 
 use super::by_store::copy_by_store;
+use super::confirm::confirm;
 use super::context::TaskContext;
 use super::error::CopyError;
-use super::etag::ETag;
 use super::flow::Source;
 use super::found::found;
-use super::key::{ObjectKey, ObjectToCopy};
+use super::key::ObjectToCopy;
 use super::length::Length;
 use super::parts::copy_parts;
 use super::present::prove_expected;
-use super::proof::{Compared, Expected, compare};
 use super::read::{Known, Reading};
 use super::retry::ObjectRetry;
 use super::settle::{AtTarget, CopiedObject, Settled, settle};
@@ -55,48 +52,6 @@ pub(crate) async fn copy_object(
         context.leftovers.store(true, Ordering::Relaxed);
     }
     confirm(context, &object.target, copied).await
-}
-
-/// Reads back an object that was just written, where that is asked for or the store said another
-/// checksum.
-///
-/// # Errors
-/// It is not what it should be.
-pub(crate) async fn confirm(
-    context: &TaskContext,
-    target: &ObjectKey,
-    mut copied: CopiedObject,
-) -> Result<CopiedObject, CopyError> {
-    let is_asked = context.verification == Verification::ReadBack || copied.is_doubtful;
-    if is_asked && !copied.receipt.existed {
-        read_back(context, target, &copied.receipt).await?;
-        copied.receipt.proof = Proof::ReadBack;
-    }
-    Ok(copied)
-}
-
-/// Reads what was just written; a bad object is deleted, so that the next attempt finds nothing.
-async fn read_back(
-    context: &TaskContext,
-    target: &ObjectKey,
-    receipt: &ObjectReceipt,
-) -> Result<(), CopyError> {
-    let key = &target.key;
-    let _slot = context.look().await;
-    let expected = Expected { size: receipt.size, crc64nvme: receipt.crc64nvme };
-    let message = match compare(context.target_store(), target, expected, &context.counts).await? {
-        Compared::Equal(_) => return Ok(()),
-        Compared::Absent => format!("{key} was written and is not there"),
-        Compared::Different { why, .. } => {
-            let message = format!("{key} was written and is not what it should be: {why}");
-            let written = ETag::new(receipt.target_etag.as_str());
-            match context.target.delete(target, written.as_ref()).await {
-                Ok(()) => message,
-                Err(error) => format!("{message}; it cannot be deleted: {error}"),
-            }
-        }
-    };
-    Err(CopyError::new(TaskFailureKind::Corrupt, message))
 }
 
 async fn copy(

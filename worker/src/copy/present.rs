@@ -9,6 +9,7 @@ use deepclone_common::store::error::{StoreError, StoreErrorKind};
 use deepclone_common::store::literal::ObjectPath;
 use deepclone_common::store::operation::StoreOperation;
 use deepclone_common::store::requests::{describe, describe_by_size};
+use deepclone_common::store::stored_checksum::StoredChecksum;
 use deepclone_core::evidence::{Described, Prior, Verdict, judge};
 use deepclone_core::receipt::{ObjectReceipt, Proof};
 use deepclone_core::spec::Verification;
@@ -69,10 +70,11 @@ pub(crate) async fn prove(
             return replace(context, object, etag.as_ref(), &why).await.map(|()| None);
         }
         Verdict::ReadTarget { crc64nvme } => {
-            let expected = Expected { size: source.size, crc64nvme };
+            let checksum = StoredChecksum::Crc64Nvme(crc64nvme);
+            let expected = Expected { size: source.size, checksum };
             let (store, counts) = (context.target_store(), &context.counts);
             match compare(store, &object.target, expected, counts).await? {
-                Compared::Equal(_) => (crc64nvme, Proof::ReadBack),
+                Compared::Equal { .. } => (crc64nvme, Proof::ReadBack),
                 Compared::Absent => return Ok(None),
                 Compared::Different { etag, why } => {
                     return replace(context, object, etag.as_ref(), &why).await.map(|()| None);

@@ -5,11 +5,12 @@ use std::io::Read;
 use deepclone_common::connections::Side;
 use deepclone_common::store::error::{StoreError, StoreErrorKind};
 use deepclone_common::store::operation::StoreOperation;
+use deepclone_common::store::stored_checksum::StoredChecksum;
 use futures::StreamExt;
 use object_store::{GetOptions, GetResultPayload, ObjectStore};
 
 use super::counts::Counts;
-use super::digests::Digests;
+use super::digests::{Digests, SecondDigest, StoreSays};
 use super::error::CopyError;
 use super::etag::ETag;
 use super::key::ObjectKey;
@@ -19,14 +20,29 @@ use super::retry::retrying;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Expected {
     pub(crate) size: u64,
-    pub(crate) crc64nvme: u64,
+    pub(crate) checksum: StoredChecksum,
+}
+
+impl Expected {
+    /// The digest of the checksum, if it is not CRC-64/NVME.
+    fn second_digest(self) -> Option<SecondDigest> {
+        match self.checksum {
+            StoredChecksum::Crc64Nvme(_) => None,
+            StoredChecksum::Crc32c(_) => Some(SecondDigest::Crc32c),
+            StoredChecksum::Md5(_) => Some(SecondDigest::Md5),
+        }
+    }
 }
 
 /// What was found in its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Compared {
-    /// The same bytes, under this tag.
-    Equal(Option<ETag>),
+    /// The object has the bytes that it should have.
+    Equal {
+        /// The tag that they were read under.
+        etag: Option<ETag>,
+        crc64nvme: u64,
+    },
     /// The object has other bytes.
     Different {
         /// The tag of that object.
@@ -73,9 +89,9 @@ async fn compare_once(
         return Ok(Compared::Different { etag, why });
     }
     let digests = match answer.payload {
-        GetResultPayload::File(file, _) => digests_of_file(file).await?,
+        GetResultPayload::File(file, _) => digests_of_file(file, expected.second_digest()).await?,
         GetResultPayload::Stream(mut stream) => {
-            let mut digests = Digests::new(None);
+            let mut digests = Digests::new(expected.second_digest());
             while let Some(bytes) = stream.next().await {
                 digests.update(&bytes?);
             }
@@ -86,16 +102,19 @@ async fn compare_once(
         let message = format!("{} of {size} bytes came", digests.size());
         return Err(StoreError::new(StoreErrorKind::Transient, message));
     }
-    if digests.crc64nvme() != expected.crc64nvme {
+    if digests.compare(Some(expected.checksum)) != StoreSays::Same {
         let why = "its bytes have another digest".to_owned();
         return Ok(Compared::Different { etag, why });
     }
-    Ok(Compared::Equal(etag))
+    Ok(Compared::Equal { etag, crc64nvme: digests.crc64nvme() })
 }
 
-async fn digests_of_file(mut file: std::fs::File) -> Result<Digests, StoreError> {
+async fn digests_of_file(
+    mut file: std::fs::File,
+    second: Option<SecondDigest>,
+) -> Result<Digests, StoreError> {
     let work = move || {
-        let mut digests = Digests::new(None);
+        let mut digests = Digests::new(second);
         let mut buffer = vec![0; FILE_CHUNK_BYTES];
         loop {
             match file.read(&mut buffer)? {

@@ -1,6 +1,7 @@
 //! What a key that is taken means: the object that should be there, nothing any more, or another
 //! object, which is replaced only where an unpublished sync of ours wrote it.
 
+use deepclone_common::store::stored_checksum::StoredChecksum;
 use deepclone_core::evidence::is_replaceable;
 use deepclone_core::receipt::{ObjectReceipt, Proof};
 
@@ -83,9 +84,10 @@ pub(crate) async fn settle(
     object: &ObjectToCopy<'_>,
     digests: &Digests,
 ) -> Result<Settled, CopyError> {
-    let expected = Expected { size: digests.size(), crc64nvme: digests.crc64nvme() };
+    let checksum = StoredChecksum::Crc64Nvme(digests.crc64nvme());
+    let expected = Expected { size: digests.size(), checksum };
     match compare(context.target_store(), &object.target, expected, &context.counts).await? {
-        Compared::Equal(etag) => Ok(Settled::Same(etag)),
+        Compared::Equal { etag, .. } => Ok(Settled::Same(etag)),
         Compared::Absent => Ok(Settled::Absent),
         Compared::Different { etag, why } => {
             replace(context, object, etag.as_ref(), &why).await.map(|()| Settled::Absent)

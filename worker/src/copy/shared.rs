@@ -15,13 +15,13 @@ use deepclone_core::task::ObjectCopy;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use object_store::multipart::PartId;
 
+use super::confirm::confirm;
 use super::context::TaskContext;
 use super::digests::{Digests, StoreSays};
 use super::error::CopyError;
 use super::etag::ETag;
 use super::key::ObjectToCopy;
 use super::length::Length;
-use super::object::confirm;
 use super::part::{Copied, Part, copy_part};
 use super::parts::{EndedUpload, finish, open, settle_end};
 use super::present::{described, prove};

@@ -8,16 +8,22 @@ use axum::extract::Request;
 use axum::response::Response;
 use axum::routing::any;
 use bytes::Bytes;
-use http::header::AUTHORIZATION;
+use http::Method;
+use http::header::{AUTHORIZATION, HeaderName};
 use object_store::aws::AmazonS3Builder;
 use object_store::path::Path;
 use object_store::{ClientOptions, RetryConfig};
 
+use super::s3::{
+    CHECKSUM_ALGORITHM, CHECKSUM_TYPE, COPY_SOURCE, COPY_SOURCE_IF_MATCH, COPY_SOURCE_RANGE,
+};
 use super::*;
 use crate::store::client::{Completion, TimedConnector};
 use crate::store::signing::S3Signer;
-use crate::store::stored_checksum::StoredChecksum;
 use crate::store::streaming::Streaming;
+
+mod azure;
+mod google;
 
 const CHECKSUM: &str = "rosUhgp5mIg=";
 const COPIED: &str = "<CopyPartResult><ETag>&quot;p&quot;</ETag></CopyPartResult>";
@@ -93,8 +99,8 @@ fn store(endpoint: &str) -> StreamingStore {
 }
 
 fn source(range: Option<Range<u64>>) -> CopyRange {
-    let (bucket, key) = ("from".to_owned(), "t/p=1/a%20b c+é//d".to_owned());
-    CopyRange { bucket, key, etag: "\"s\"".to_owned(), range, length: 10 }
+    let (source, key) = (CopySource::S3("from".to_owned()), "t/p=1/a%20b c+é//d".to_owned());
+    CopyRange { source, key, etag: "\"s\"".to_owned(), range, length: 10, md5: None }
 }
 
 #[tokio::test]
@@ -109,7 +115,7 @@ async fn a_part_is_copied_by_a_signed_request_without_a_body() {
 
     for (range, header) in [(None, ""), (Some(5..10), "bytes=5-9")] {
         let part = copy_part(&store, &upload, 1, source(range)).await.unwrap();
-        assert_eq!(part.content_id, "\"p\"");
+        assert_eq!((part.id.content_id.as_str(), part.checksum), ("\"p\"", None));
         let seen = log.lock().unwrap().pop().unwrap();
         assert_eq!((&seen.method, seen.query.as_str()), (&Method::PUT, "partNumber=2&uploadId=u1"));
         assert_eq!(seen.header(&COPY_SOURCE), "/from/t/p%3D1/a%2520b%20c%2B%C3%A9//d");
@@ -129,7 +135,7 @@ async fn the_checksums_of_parts_go_into_the_completion_whose_own_is_heard() {
     let upload = store.create(&Path::from("t/a")).await.unwrap();
     assert_eq!(log.lock().unwrap().pop().unwrap().header(&CHECKSUM_ALGORITHM), "");
     let part = copy_part(&store, &upload, 0, source(None)).await.unwrap();
-    let stored = store.complete(&upload, vec![part]).await.unwrap();
+    let stored = store.complete(&upload, vec![part.id]).await.unwrap();
     assert_eq!(stored.checksum, Some(StoredChecksum::Crc64Nvme(0xae8b_1486_0a79_9888)));
     let completion = log.lock().unwrap().pop().unwrap();
     let body = String::from_utf8(completion.body.to_vec()).unwrap();

@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use deepclone_common::connections::{Opened, Writes};
-use deepclone_common::store::copying::CopyRange;
+use deepclone_common::store::copying::google::{RewriteSource, RewriteStep};
+use deepclone_common::store::copying::{CopiedPart, CopyRange};
 use deepclone_common::store::error::{StoreError, StoreErrorKind};
 use deepclone_common::store::stored_checksum::StoredChecksum;
 use deepclone_common::store::streaming::Flow;
@@ -114,6 +115,19 @@ impl Target {
         }
     }
 
+    /// Lets the store make the object by a copy of its own, or go on with that.
+    pub(crate) async fn rewrite_step(
+        &self,
+        object: &ObjectKey,
+        source: &RewriteSource,
+        token: Option<&str>,
+    ) -> Result<RewriteStep, StoreError> {
+        match self {
+            Self::Store(target) => target.rewrite_step(object, source, token).await,
+            Self::Disk(_) => Err(no_copies()),
+        }
+    }
+
     /// Opens an object that is written by parts.
     pub(crate) async fn open(&self, object: &ObjectKey) -> Result<Upload, StoreError> {
         Ok(match self {
@@ -186,13 +200,10 @@ impl Upload {
         &self,
         number: usize,
         source: CopyRange,
-    ) -> Result<PartId, StoreError> {
+    ) -> Result<CopiedPart, StoreError> {
         match self {
             Self::Store(upload) => upload.copy_part(number, source).await,
-            Self::Disk(_) => {
-                let message = "a disk copies nothing by itself";
-                Err(StoreError::new(StoreErrorKind::Unsupported, message))
-            }
+            Self::Disk(_) => Err(no_copies()),
         }
     }
 
@@ -229,4 +240,8 @@ impl Upload {
             Self::Disk(_) => {}
         }
     }
+}
+
+fn no_copies() -> StoreError {
+    StoreError::new(StoreErrorKind::Unsupported, "a disk copies nothing by itself")
 }

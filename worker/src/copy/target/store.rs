@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use deepclone_common::connections::Side;
-use deepclone_common::store::copying::{CopyRange, copy_part};
+use deepclone_common::store::copying::google::{RewriteSource, RewriteStep, rewrite_step};
+use deepclone_common::store::copying::{CopiedPart, CopyRange, copy_part};
 use deepclone_common::store::error::StoreError;
 use deepclone_common::store::requests::delete_if_match;
 use deepclone_common::store::stored_checksum::StoredChecksum;
@@ -82,6 +83,16 @@ impl StoreTarget {
         Written::of(self.streaming.put(&object.path, flow).await)
     }
 
+    pub(crate) async fn rewrite_step(
+        &self,
+        object: &ObjectKey,
+        source: &RewriteSource,
+        token: Option<&str>,
+    ) -> Result<RewriteStep, StoreError> {
+        self.counts.write();
+        rewrite_step(&*self.table.store, source, &object.path, token).await
+    }
+
     pub(crate) async fn open(&self, object: &ObjectKey) -> Result<StoreUpload, StoreError> {
         self.counts.write();
         let id = self.streaming.create(&object.path).await?;
@@ -134,7 +145,7 @@ impl StoreUpload {
         &self,
         number: usize,
         source: CopyRange,
-    ) -> Result<PartId, StoreError> {
+    ) -> Result<CopiedPart, StoreError> {
         self.target.counts.write();
         copy_part(&self.target.streaming, &self.id, number, source).await
     }

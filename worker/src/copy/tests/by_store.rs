@@ -3,11 +3,15 @@
 
 use crc_fast::CrcAlgorithm;
 use deepclone_common::connections::OneStore;
+use deepclone_common::store::copying::CopySource;
 use deepclone_common::store::stored_checksum::StoredChecksum;
 use deepclone_core::limits::{COPIED_PART_BYTES_MIN, HELD_OBJECT_BYTES_MAX};
 use deepclone_core::receipt::Proof;
 
 use super::*;
+
+mod azure;
+mod google;
 
 const SIZE: u64 = HELD_OBJECT_BYTES_MAX + 7;
 
@@ -35,7 +39,7 @@ fn one_store(target: Faults<'_>, says: Option<Says>) -> Case {
         case.target.says_of_uploads.set(crc64nvme).unwrap();
     }
     case.target.other_side.set(Arc::clone(&case.source)).unwrap();
-    case.context.one_store = Some(OneStore::new(BUCKET));
+    case.context.one_store = Some(OneStore::new(CopySource::S3(BUCKET.to_owned())));
     case
 }
 
@@ -81,7 +85,7 @@ async fn small_objects_and_those_without_a_stored_checksum_flow() {
     assert_eq!((receipt.requests, receipt.objects_copied_by_store), (2, 0));
 
     let mut silent = case(&[], &[]);
-    silent.context.one_store = Some(OneStore::new(BUCKET));
+    silent.context.one_store = Some(OneStore::new(CopySource::S3(BUCKET.to_owned())));
     let receipt = silent.done(&body()).await;
     assert_eq!((receipt.requests, receipt.objects_copied_by_store), (3, 0));
     assert_eq!((silent.target.count("upload"), receipt.bytes_read), (0, SIZE));
@@ -105,7 +109,7 @@ async fn what_the_store_refuses_flows_and_it_is_asked_once() {
     // A client that cannot ask.
     let mut plain = case(&[], &[]);
     plain.source.says_of_objects.set(crc64nvme).unwrap();
-    plain.context.one_store = Some(OneStore::new(BUCKET));
+    plain.context.one_store = Some(OneStore::new(CopySource::S3(BUCKET.to_owned())));
     assert_eq!(plain.done(&body()).await.bytes_read, SIZE);
     assert!(!is_asked(&plain));
 }
@@ -174,6 +178,29 @@ async fn nothing_is_overwritten() {
         let kept = case.target.inner.get(&at()).await.unwrap().bytes().await.unwrap();
         assert!(kept == there);
         assert_eq!(case.target.count("upload"), case.target.count("abort"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_that_nobody_wants_any_more_is_given_up() {
+    let slow = &[("copy", 1, Fault::Slow)][..];
+    let says = Some(Says::InCompletions);
+    for (name, case, aborts) in [
+        ("s3", one_store(slow, says), 1),
+        ("azure", azure::one_account(slow, true), 1),
+        ("google", google::one_google(slow, true), 0),
+    ] {
+        case.source.inner.put(&at(), body().into()).await.unwrap();
+        let stop = case.context.stop.clone();
+        let stopped = async {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            stop.cancel();
+        };
+        let (failed, ()) = tokio::join!(case.failed(SIZE), stopped);
+        assert_eq!(failed.0, TaskFailureKind::LeaseExpired, "{name}");
+        assert_eq!((case.target.count("copy"), case.target.count("abort")), (1, aborts), "{name}");
+        assert!(case.target.inner.head(&at()).await.is_err(), "{name}");
+        assert!(is_asked(&case), "{name}");
     }
 }
 

@@ -1,11 +1,13 @@
 //! A store that breaks on order.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use deepclone_common::store::copying::{self, CopyRange};
+use deepclone_common::store::copying::google::{self, RewriteSource};
+use deepclone_common::store::copying::{self, CopyRange, CopySource};
 use deepclone_common::store::error::{StoreError, StoreErrorKind};
 use deepclone_common::store::requests::Wanted;
 use deepclone_common::store::stored_checksum::StoredChecksum;
@@ -36,7 +38,7 @@ pub(in crate::copy) enum Fault {
     LoseAnswer,
     /// A GET shows another tag.
     OtherTag,
-    /// A part is written an hour later.
+    /// A part is written, or copied by the store, an hour later.
     Slow,
     /// Another write is done just before, and this one is refused.
     Overtaken,
@@ -44,6 +46,10 @@ pub(in crate::copy) enum Fault {
     Status(u16),
     /// The store copies other bytes.
     OtherBytes,
+    /// The store copies the half of them.
+    Half,
+    /// The store does not end its copy, and says that so many bytes are copied.
+    More(u64),
     /// The store takes no write without a checksum in the request.
     WantChecksum,
 }
@@ -79,8 +85,14 @@ pub(in crate::copy) struct Faulty {
     pub(super) says_of_uploads: OnceLock<Says>,
     /// Of an object that is read or looked at, if it is asked.
     pub(super) says_of_objects: OnceLock<Says>,
+    /// Of a part that it copied by itself, unless it was told an MD5.
+    pub(super) says_of_copies: OnceLock<Says>,
     /// The side of the same store that it can copy from by itself.
     pub(super) other_side: OnceLock<Arc<Faulty>>,
+    /// The blocks that Azure copied, by their ids.
+    blocks: Mutex<BTreeMap<String, Bytes>>,
+    /// True once a copy of Google's was begun and not ended.
+    is_begun: AtomicBool,
 }
 
 impl std::fmt::Display for Faulty {
@@ -95,6 +107,46 @@ pub(super) fn broken(text: &str) -> Error {
 
 fn answered(status: u16) -> Error {
     broken(&format!("Server returned non-2xx status code: {status} It: "))
+}
+
+/// The error of a copy that the store does not make, or not soon.
+async fn refused(fault: Option<Fault>) -> Result<()> {
+    match fault {
+        Some(Fault::Slow) => {
+            tokio::time::sleep(Duration::from_secs(3_600)).await;
+            Ok(())
+        }
+        Some(Fault::Throttle) => Err(unavailable()),
+        Some(Fault::Status(412)) => {
+            Err(Error::Precondition { path: KEY.to_owned(), source: "412".into() })
+        }
+        Some(Fault::Status(status)) => Err(answered(status)),
+        _ => Ok(()),
+    }
+}
+
+/// The bytes as a store copies them.
+fn spoiled(bytes: Bytes, fault: Option<Fault>) -> Bytes {
+    match fault {
+        Some(Fault::OtherBytes) => bytes.iter().map(|byte| byte ^ 1).collect(),
+        Some(Fault::Half) => bytes.slice(..bytes.len() / 2),
+        _ => bytes,
+    }
+}
+
+pub(super) fn md5(bytes: &[u8]) -> StoredChecksum {
+    use md5::Digest as _;
+    StoredChecksum::Md5(md5::Md5::digest(bytes).into())
+}
+
+/// An answer that is no object.
+fn answer_of(text: String) -> GetResult {
+    let (size, e_tag) = (text.len() as u64, None);
+    let location = Path::from("answer");
+    let meta = ObjectMeta { location, last_modified: <_>::default(), size, e_tag, version: None };
+    let payload = GetResultPayload::Stream(stream::iter([Ok(text.into())]).boxed());
+    let (attributes, extensions) = (<_>::default(), <_>::default());
+    GetResult { payload, meta, range: 0..size, attributes, extensions }
 }
 
 fn unavailable() -> Error {
@@ -115,7 +167,10 @@ impl Faulty {
             says_of_bodies: OnceLock::new(),
             says_of_uploads: OnceLock::new(),
             says_of_objects: OnceLock::new(),
+            says_of_copies: OnceLock::new(),
             other_side: OnceLock::new(),
+            blocks: Mutex::default(),
+            is_begun: AtomicBool::default(),
         })
     }
 
@@ -136,6 +191,7 @@ impl Faulty {
 
     async fn answer(&self, at: &Path, how: GetOptions, says: Option<&Says>) -> Result<GetResult> {
         let mut answer = self.inner.get_opts(at, how).await?;
+        answer.meta.version = answer.meta.e_tag.clone();
         if let Some(says) = says {
             let bytes = self.inner.get(at).await?.bytes().await?;
             answer.extensions.insert(says(&bytes));
@@ -146,27 +202,58 @@ impl Faulty {
     /// The bytes of a part that the store copies by itself.
     async fn copied(&self, side: &Self, source: &CopyRange) -> Result<PutPayload> {
         let fault = self.fault("copy");
-        match fault {
-            Some(Fault::Throttle) => return Err(unavailable()),
-            Some(Fault::Status(412)) => {
-                return Err(Error::Precondition { path: KEY.to_owned(), source: "412".into() });
-            }
-            Some(Fault::Status(status)) => {
-                return Err(broken(&format!("Server returned non-2xx status code: {status} x: ")));
-            }
-            _ => {}
-        }
+        refused(fault).await?;
         let answer = side.inner.get(&Path::parse(&source.key).unwrap()).await?;
-        assert_eq!(source.bucket, BUCKET);
+        let is_source = match &source.source {
+            CopySource::S3(bucket) => bucket == BUCKET,
+            CopySource::Azure(container) => container.container == BUCKET,
+            CopySource::Google(_) => false,
+        };
+        assert!(is_source, "{source:?}");
         assert_eq!(answer.meta.e_tag.as_ref(), Some(&source.etag));
         let range = source.range.clone().unwrap_or(0..answer.meta.size);
         assert_eq!(range.end - range.start, source.length);
         let range = usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap();
-        let mut bytes = answer.bytes().await?.slice(range);
-        if fault == Some(Fault::OtherBytes) {
-            bytes = bytes.iter().map(|byte| byte ^ 1).collect();
+        let bytes = spoiled(answer.bytes().await?.slice(range), fault);
+        if let Some(said) = source.md5 {
+            if StoredChecksum::Md5(said) != md5(&bytes) {
+                let mismatch = StoreError::new(StoreErrorKind::ChecksumMismatch, "Md5Mismatch");
+                return Err(Error::Generic { store: "faulty", source: mismatch.into() });
+            }
+        } else if let Some(says) = self.says_of_copies.get() {
+            copying::tell(says(&bytes));
         }
         Ok(bytes.into())
+    }
+
+    /// Makes an object by a copy of the store's own, as Google Cloud Storage does. Each step but
+    /// the first goes on with the token of the one before.
+    async fn rewritten(
+        &self,
+        side: &Self,
+        (source, token): (RewriteSource, Option<String>),
+        at: &Path,
+    ) -> Result<GetResult> {
+        let fault = self.fault("copy");
+        refused(fault).await?;
+        let is_begun = self.is_begun.load(Ordering::Relaxed);
+        assert_eq!((source.bucket.as_str(), token.is_some()), (BUCKET, is_begun));
+        if let Some(Fault::More(copied)) = fault {
+            self.is_begun.store(true, Ordering::Relaxed);
+            let json = r#"{"done":false,"rewriteToken":"next","totalBytesRewritten":"COPIED"}"#;
+            return Ok(answer_of(json.replace("COPIED", &copied.to_string())));
+        }
+        let read = side.inner.get(&Path::parse(&source.key).unwrap()).await?;
+        if read.meta.e_tag != Some(source.generation) || self.inner.head(at).await.is_ok() {
+            return Err(Error::Precondition { path: at.to_string(), source: "412".into() });
+        }
+        let bytes = spoiled(read.bytes().await?, fault);
+        let size = bytes.len();
+        self.inner.put(at, bytes.into()).await?;
+        if fault == Some(Fault::LoseAnswer) {
+            return Err(unavailable());
+        }
+        Ok(answer_of(format!(r#"{{"done":true,"resource":{{"size":"{size}"}}}}"#)))
     }
 
     /// Requests of one kind.
@@ -208,6 +295,11 @@ impl ObjectStore for Faulty {
     }
 
     async fn get_opts(&self, at: &Path, how: GetOptions) -> Result<GetResult> {
+        if let Some(side) = self.other_side.get()
+            && let Some(order) = google::take(&how.extensions)
+        {
+            return self.rewritten(side, order, at).await;
+        }
         let is_asked = how.extensions.get() == Some(&Wanted::StoredChecksum);
         let says = self.says_of_objects.get().filter(|_| is_asked);
         if how.head {
@@ -281,6 +373,12 @@ impl MultipartStore for Faulty {
         {
             assert_eq!(data.content_length(), 0);
             let data = self.copied(side, &source).await?;
+            if let CopySource::Azure(_) = &source.source {
+                let mut blocks = self.blocks.lock().unwrap();
+                let content_id = format!("block {}", blocks.len());
+                blocks.insert(content_id.clone(), data.into());
+                return Ok(PartId { content_id });
+            }
             return self.inner.put_part(at, id, number, data).await;
         }
         match self.fault("part") {
@@ -309,7 +407,12 @@ impl MultipartStore for Faulty {
         if self.inner.head(at).await.is_ok() {
             return Err(Error::AlreadyExists { path: at.to_string(), source: "412".into() });
         }
-        let mut completed = self.inner.complete_multipart(at, id, parts).await?;
+        let block = |part: &PartId| self.blocks.lock().unwrap().get(&part.content_id).cloned();
+        let blocks: Option<Vec<Bytes>> = parts.iter().map(block).collect();
+        let mut completed = match blocks.filter(|blocks| !blocks.is_empty()) {
+            Some(blocks) => self.inner.put(at, blocks.into_iter().collect()).await?,
+            None => self.inner.complete_multipart(at, id, parts).await?,
+        };
         if let Some(says) = self.says_of_uploads.get() {
             let bytes = self.inner.get(at).await?.bytes().await?;
             completed.extensions.insert(says(&bytes));
