@@ -41,7 +41,13 @@ pub enum PlanOutcome {
         note: PlanNote,
     },
     /// The commit of this job is in the replica's log already.
-    Published { source_version: u64, version: u64, note: PlanNote },
+    Published {
+        source_version: u64,
+        version: u64,
+        /// False when another sync was published after it.
+        is_newest: bool,
+        note: PlanNote,
+    },
     /// There is something to do.
     Ready {
         plan: Box<JobPlan>,
@@ -132,7 +138,8 @@ async fn make(
         Planned::Published(found) => {
             let note = note(found.metrics.map(|metrics| metrics_map(&metrics)), Vec::new());
             let (source_version, version) = (found.source_version, found.replica_version);
-            return Ok(PlanOutcome::Published { source_version, version, note });
+            let is_newest = found.is_newest;
+            return Ok(PlanOutcome::Published { source_version, version, is_newest, note });
         }
         Planned::Work(work) => work,
     };
