@@ -240,15 +240,21 @@ pub(crate) fn has_conflict(clouds: &Clouds, source: &str, target: &str, version:
     let view = head.and_then(|head| reader::read(clouds, target, head).ok()).unwrap_or_default();
     let shown = view.live_at_source().unwrap_or_default();
     version.iter().any(|(name, live)| {
-        // A file that was repaired keeps the name that it got.
-        let at_target = shown.get(name).map_or(name, |(at_target, _)| *at_target);
+        // A file that was repaired keeps the name that it got. The log tells of another length
+        // though the object is gone.
+        let (at_target, has_other_length) = match shown.get(name) {
+            Some((at_target, add)) => (*at_target, add["size"] != live.size),
+            None => (name, false),
+        };
         let keys = objects(target, at_target).into_iter().zip(objects(source, name)).enumerate();
-        keys.into_iter().any(|(is_vector, (at_target, at_source))| {
-            clouds.get(SOUTH, &at_target).is_some_and(|object| {
-                let held = clouds.get(NORTH, &at_source).map(|object| &object.bytes);
-                let has_length = is_vector > 0 || object.bytes.len() as u64 == live.size;
-                held != Some(&object.bytes) || !has_length
+        let mut keys = keys.into_iter();
+        has_other_length
+            || keys.any(|(is_vector, (at_target, at_source))| {
+                clouds.get(SOUTH, &at_target).is_some_and(|object| {
+                    let held = clouds.get(NORTH, &at_source).map(|object| &object.bytes);
+                    let has_length = is_vector > 0 || object.bytes.len() as u64 == live.size;
+                    held != Some(&object.bytes) || !has_length
+                })
             })
-        })
     })
 }
