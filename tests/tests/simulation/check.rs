@@ -240,12 +240,15 @@ pub(crate) fn has_conflict(clouds: &Clouds, source: &str, target: &str, version:
     let view = head.and_then(|head| reader::read(clouds, target, head).ok()).unwrap_or_default();
     let shown = view.live_at_source().unwrap_or_default();
     version.iter().any(|(name, live)| {
-        // A file that was repaired keeps the name that it got. The log tells of another length
-        // though the object is gone.
-        let (at_target, has_other_length) = match shown.get(name) {
-            Some((at_target, add)) => (*at_target, add["size"] != live.size),
-            None => (name, false),
-        };
+        // A file that was repaired keeps the name that it got.
+        let at_target = shown.get(name).map_or(name, |(at_target, _)| *at_target);
+        // The log tells of another length though the object is gone.
+        let data_file = objects(target, at_target).into_iter().next();
+        let mut live_there = view
+            .live
+            .iter()
+            .filter(|(other, _)| objects(target, other).into_iter().next() == data_file);
+        let has_other_length = live_there.any(|(_, add)| add["size"] != live.size);
         let keys = objects(target, at_target).into_iter().zip(objects(source, name)).enumerate();
         let mut keys = keys.into_iter();
         has_other_length
