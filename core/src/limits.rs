@@ -317,6 +317,8 @@ pub const ROUND_RETRY_PAUSES: [Duration; 3] =
     [Duration::from_secs(60), Duration::from_secs(4 * 60), Duration::from_secs(16 * 60)];
 /// Replicas that are compared or described for clients at once: as of audits.
 pub const REPLICA_CALLS_MAX: usize = 4;
+/// How long an audit or a vacuum may take before it counts as one of a store that hangs.
+pub const UPKEEP_TIME_MAX: Duration = Duration::from_secs(12 * 60 * 60);
 /// The whole, of which samples are parts in millionths.
 pub const SAMPLE_MILLIONTHS_MAX: u32 = 1_000_000;
 /// Audits and vacuums of replicas at once: each holds the live files of its table in memory, and

@@ -1,20 +1,21 @@
 //! The gRPC client: the only folder that sees wire types.
 //!
 //! A [`CoordinatorClient`] is a channel to a coordinator, over the network or in memory. Answers
-//! are converted to [`job`], [`worker`], [`replication`], [`replicas`], [`upkeep`], [`cost`] and
-//! [`audit`] values, and errors
-//! to a `Failure` ([`status`]).
+//! are converted to [`job`], [`worker`], [`replication`], [`replicas`], [`history`], [`vacuum`],
+//! [`upkeep`], [`cost`] and [`audit`] values, and errors to a `Failure` ([`status`]).
 
 pub mod audit;
 pub mod cost;
 mod costs;
 mod deletions;
+pub mod history;
 pub mod job;
 pub mod replicas;
 pub mod replication;
 mod replications;
 pub mod status;
 pub mod upkeep;
+pub mod vacuum;
 pub mod worker;
 
 use deepclone_common::dial::{CoordinatorChannel, Dialer};

@@ -8,9 +8,10 @@ use deepclone_delta::vacuum::{VacuumOptions, vacuum};
 use super::context::CommandContext;
 use super::session;
 use crate::args::{VacuumArguments, convert};
+use crate::client::vacuum::VacuumAnswer;
 use crate::render::CommandOutput;
 use crate::render::progress::CountLine;
-use crate::render::vacuum::{VacuumAnswer, answer};
+use crate::render::vacuum::answer;
 
 /// Runs `deepclone vacuum`.
 ///
@@ -20,19 +21,12 @@ pub async fn run(
     arguments: &VacuumArguments,
     context: &CommandContext,
 ) -> Result<CommandOutput, Failure> {
-    context.refuse_coordinator("vacuum")?;
     let target = convert::table(
         Side::Target,
         &arguments.target,
         arguments.target_connection.as_deref(),
         &context.current_dir,
     )?;
-    let connections = session::connections(context, &[(&target, Side::Target)])?;
-    let refused =
-        |error: deepclone_common::connections::ConnectionError| error.failure_of(Side::Target);
-    let found = connections.resolve(&target, Side::Target).map_err(refused)?;
-    let opened =
-        connections.open_by(&found.connection, &found.fingerprint, &found.root).map_err(refused)?;
     let options = VacuumOptions {
         retain: arguments.retain,
         may_break_time_travel: arguments.break_time_travel,
@@ -41,6 +35,15 @@ pub async fn run(
         dry_run: arguments.dry_run,
         ..VacuumOptions::default()
     };
+    if let Some(url) = context.coordinator_url() {
+        return answer(&context.connect(url).await?.vacuum(&target, &options).await?);
+    }
+    let connections = session::connections(context, &[(&target, Side::Target)])?;
+    let refused =
+        |error: deepclone_common::connections::ConnectionError| error.failure_of(Side::Target);
+    let found = connections.resolve(&target, Side::Target).map_err(refused)?;
+    let opened =
+        connections.open_by(&found.connection, &found.fingerprint, &found.root).map_err(refused)?;
     let line = CountLine::start("deleting", "objects");
     let progress = |done, total| line.show(done, total);
     let report = vacuum(&opened.table, &options, &Clock::System, &progress).await;
@@ -48,10 +51,5 @@ pub async fn run(
     let uploads =
         end_old_uploads(&opened, report.unreferenced_before_ms, arguments.dry_run).await?;
     drop(line);
-    answer(&VacuumAnswer {
-        target: &opened.table.uri,
-        report: &report,
-        uploads,
-        is_dry_run: arguments.dry_run,
-    })
+    answer(&VacuumAnswer::of(&opened.table.uri, report, uploads, arguments.dry_run))
 }

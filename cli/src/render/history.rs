@@ -2,11 +2,10 @@
 
 use deepclone_common::store::redact::redact;
 use deepclone_core::failure::Failure;
-use deepclone_delta::history::SyncRecord;
 use serde::Serialize;
-use uuid::Uuid;
 
 use super::{CommandOutput, table, units};
+use crate::client::history::SyncInfo;
 
 #[derive(Debug, Serialize)]
 struct Object<'a> {
@@ -18,7 +17,7 @@ struct Object<'a> {
 struct Sync<'a> {
     target_version: u64,
     time: Option<String>,
-    job_id: Uuid,
+    job_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     submitter: Option<&'a str>,
     mode: &'a str,
@@ -39,8 +38,8 @@ struct Sync<'a> {
 ///
 /// # Errors
 /// As [`CommandOutput::new`].
-pub fn answer(target_uri: &str, records: &[SyncRecord]) -> Result<CommandOutput, Failure> {
-    let rows: Vec<_> = records.iter().map(row).collect();
+pub fn answer(target_uri: &str, syncs: &[SyncInfo]) -> Result<CommandOutput, Failure> {
+    let rows: Vec<_> = syncs.iter().map(row).collect();
     let headings =
         [">VERSION", "TIME", ">SOURCE VERSION", "SOURCE TIME", ">ADDED", ">REMOVED", "JOB"];
     let text = match rows.is_empty() {
@@ -49,23 +48,22 @@ pub fn answer(target_uri: &str, records: &[SyncRecord]) -> Result<CommandOutput,
     };
     CommandOutput::new(
         text,
-        &Object { target: target_uri, syncs: records.iter().map(sync).collect() },
+        &Object { target: target_uri, syncs: syncs.iter().map(sync).collect() },
     )
 }
 
-fn sync(record: &SyncRecord) -> Sync<'_> {
-    let body = &record.body;
-    let metrics = record.metrics.as_ref();
+fn sync(sync: &SyncInfo) -> Sync<'_> {
+    let metrics = sync.metrics.as_ref();
     Sync {
-        target_version: record.version,
-        time: units::time(record.timestamp_ms),
-        job_id: body.sync_id,
-        submitter: body.submitter.as_deref(),
-        mode: &body.mode,
-        source: redact(&record.source_uri),
-        source_version: body.source_version,
-        source_time: units::time(body.source_commit_time),
-        partition_filter: body.partition_filter.as_deref(),
+        target_version: sync.target_version,
+        time: units::time(sync.time_ms),
+        job_id: &sync.job_id,
+        submitter: sync.submitter.as_deref(),
+        mode: &sync.mode,
+        source: redact(&sync.source_uri),
+        source_version: sync.source_version,
+        source_time: units::time(sync.source_time_ms),
+        partition_filter: sync.partition_filter.as_deref(),
         source_table_size: metrics.map(|m| m.source_table_size),
         source_num_of_files: metrics.map(|m| m.source_num_of_files),
         num_removed_files: metrics.map(|m| m.num_removed_files),
@@ -75,16 +73,16 @@ fn sync(record: &SyncRecord) -> Sync<'_> {
     }
 }
 
-fn row(record: &SyncRecord) -> [String; 7] {
+fn row(sync: &SyncInfo) -> [String; 7] {
     let figure = |number: Option<u64>| number.map_or_else(|| "?".to_owned(), |n| n.to_string());
-    let metrics = record.metrics.as_ref();
+    let metrics = sync.metrics.as_ref();
     [
-        record.version.to_string(),
-        units::time(record.timestamp_ms).unwrap_or_default(),
-        record.body.source_version.to_string(),
-        units::time(record.body.source_commit_time).unwrap_or_default(),
+        sync.target_version.to_string(),
+        units::time(sync.time_ms).unwrap_or_default(),
+        sync.source_version.to_string(),
+        units::time(sync.source_time_ms).unwrap_or_default(),
         figure(metrics.map(|m| m.num_copied_files)),
         figure(metrics.map(|m| m.num_removed_files)),
-        record.body.sync_id.to_string(),
+        sync.job_id.clone(),
     ]
 }

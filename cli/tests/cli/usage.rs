@@ -30,7 +30,7 @@ fn wrong_usage_is_two_in_text_and_in_json() {
         (&["job", "list"], "needs a coordinator"),
         (&["worker", "drain", "w"], "needs a coordinator"),
         (&["replication", "list"], "needs a coordinator"),
-        (&["history", "a", "--coordinator", "http://h"], "is not built yet"),
+        (&["doctor", "a", "--coordinator", "http://h"], "is not built yet"),
         (&["clone", "a", "b", "--workers", "2", "--coordinator", "http://h"], "--workers is for"),
         (
             &["clone", "a", "b", "--concurrency", "9", "--coordinator", "http://h"],

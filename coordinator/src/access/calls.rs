@@ -35,6 +35,8 @@ const CALLS: &[(&str, &str, Permission)] = &[
     ("ReplicaService", "VerifyReplica", Submit),
     ("ReplicaService", "DescribeReplica", Submit),
     ("ReplicaService", "ProveDeletion", Submit),
+    ("ReplicaService", "ReadHistory", Submit),
+    ("ReplicaService", "VacuumReplica", Operate),
     ("CostService", "GetCost", View),
     ("AuditService", "ListAuditEvents", Operate),
     ("WorkerService", "GetWorker", View),
@@ -54,7 +56,8 @@ const REFLECTION: [&str; 2] =
 
 /// Calls that a role for changes is needed for, and that change nothing; and calls of workers that
 /// do change something that operators see.
-const ONLY_ASK: [&str; 4] = ["PlanClone", "DescribeReplica", "ProveDeletion", "ListAuditEvents"];
+const ONLY_ASK: [&str; 5] =
+    ["PlanClone", "DescribeReplica", "ProveDeletion", "ReadHistory", "ListAuditEvents"];
 const COME_AND_GO: [&str; 2] = ["RegisterWorker", "DeregisterWorker"];
 
 /// Returns whether the call with this HTTP path changes something that is put on record.
@@ -153,6 +156,8 @@ mod tests {
             ("ReplicationService/ApplyReplications", true),
             ("ReplicaService/VerifyReplica", true),
             ("ReplicaService/DescribeReplica", false),
+            ("ReplicaService/ReadHistory", false),
+            ("ReplicaService/VacuumReplica", true),
             ("WorkerService/DrainWorker", true),
             ("AuditService/ListAuditEvents", false),
             ("DispatchService/RegisterWorker", true),

@@ -205,7 +205,7 @@ impl Driver {
             Ok(PlanOutcome::UpToDate { source_version, replica_version, note }) => {
                 (Event::UpToDate { job, source_version, replica_version }, Some(note), None)
             }
-            Ok(PlanOutcome::Published { source_version, version, note }) => {
+            Ok(PlanOutcome::Published { source_version, version, note, .. }) => {
                 let planned = self.machine.job(job).and_then(|view| view.source_version);
                 let event = match planned {
                     Some(_) => {

@@ -36,8 +36,9 @@ pub async fn plan_for_job(
                 return Err(still_needed(object.source_path(), plan.work.source_version()));
             }
         }
-        // The steps after the commit may be missing; each is harmless when it is repeated.
-        PlanOutcome::Published { version, .. } => {
+        // The steps after the commit may be missing; each is harmless when it is repeated. Those of
+        // a newer commit stand for this one, too.
+        PlanOutcome::Published { version, is_newest: true, .. } => {
             let target = context.open(Side::Target, &job_spec.target)?;
             let finished =
                 async { finish(&target, &Committed::read(&target, *version).await?, None).await };
@@ -45,7 +46,7 @@ pub async fn plan_for_job(
                 tracing::warn!(%job, version, "published without checkpoint or hint: {error}");
             }
         }
-        PlanOutcome::UpToDate { .. } => {}
+        PlanOutcome::UpToDate { .. } | PlanOutcome::Published { .. } => {}
     }
     Ok(outcome)
 }

@@ -8,6 +8,7 @@
 //! * [`again`]: planning for a job, after an earlier attempt at it.
 //! * [`abort`]: uploads of shared objects that were given up.
 //! * [`reads`]: counts what they read.
+//! * [`vacuum`]: a vacuum that a client or a schedule asks for.
 //! * [`publish`]: checks of vectors and objects, the ledger → the commit → checkpoint, hints.
 
 pub mod abort;
@@ -18,6 +19,7 @@ pub mod preview;
 pub mod publish;
 pub mod reads;
 pub mod target;
+pub mod vacuum;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;

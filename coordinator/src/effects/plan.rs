@@ -43,7 +43,13 @@ pub enum PlanOutcome {
         note: PlanNote,
     },
     /// The commit of this job is in the replica's log already.
-    Published { source_version: u64, version: u64, note: PlanNote },
+    Published {
+        source_version: u64,
+        version: u64,
+        /// False when another sync was published after it.
+        is_newest: bool,
+        note: PlanNote,
+    },
     /// There is something to do.
     Ready {
         plan: Box<JobPlan>,
@@ -101,8 +107,9 @@ async fn plan(
             Found::UpToDate(Nothing { source_version, replica_version, note }) => {
                 Ok(PlanOutcome::UpToDate { source_version, replica_version, note })
             }
-            Found::Published(Nothing { source_version, replica_version, note }) => {
-                Ok(PlanOutcome::Published { source_version, version: replica_version, note })
+            Found::Published { nothing, is_newest } => {
+                let Nothing { source_version, replica_version: version, note } = nothing;
+                Ok(PlanOutcome::Published { source_version, version, is_newest, note })
             }
             Found::Work(to_do) => ready(context, job, job_spec, target, *to_do).await,
         }
@@ -115,7 +122,11 @@ pub(super) enum Found {
     /// The replica has the source's version.
     UpToDate(Nothing),
     /// The commit of this job is in the replica's log already.
-    Published(Nothing),
+    Published {
+        nothing: Nothing,
+        /// False when others followed on it.
+        is_newest: bool,
+    },
     Work(Box<ToDo>),
 }
 
@@ -169,7 +180,9 @@ pub(super) async fn read(
         Planned::Published(found) => {
             let note = note(found.metrics.map(|metrics| metrics_map(&metrics)), Vec::new());
             let (source_version, replica_version) = (found.source_version, found.replica_version);
-            return Ok(Found::Published(Nothing { source_version, replica_version, note }));
+            let is_newest = found.is_newest;
+            let nothing = Nothing { source_version, replica_version, note };
+            return Ok(Found::Published { nothing, is_newest });
         }
         Planned::Work(work) => work,
     };

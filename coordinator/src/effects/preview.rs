@@ -46,7 +46,7 @@ pub async fn preview(
     // The time that it waits for other plans does not count.
     Ok(match in_time(context.plan_time_max, "reading both logs", found).await? {
         // A fresh id is in no log: nothing of it is published.
-        Found::UpToDate(nothing) | Found::Published(nothing) => {
+        Found::UpToDate(nothing) | Found::Published { nothing, .. } => {
             let Nothing { source_version, replica_version, note } = nothing;
             Preview::UpToDate { source_version, replica_version, note }
         }

@@ -2,19 +2,19 @@
 //! found is kept.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use deepclone_common::clock::Clock;
-use deepclone_common::connections::{Opened, Resolved, Side, end_old_uploads};
+use deepclone_common::connections::{Resolved, Side};
 use deepclone_common::random;
 use deepclone_common::store::table::TableStore;
 use deepclone_core::failure::Failure;
 use deepclone_core::ids::{ReplicationId, TableNumber};
+use deepclone_core::limits::UPKEEP_TIME_MAX;
 use deepclone_core::reason::Reason;
 use deepclone_core::replication::{AuditSpec, ReplicationSpec, VacuumSpec};
 use deepclone_core::standing::{StandingEvent, UpkeepKind, UpkeepOutcome};
 use deepclone_core::unix_time::UnixTime;
-use deepclone_delta::vacuum::{VacuumOptions, vacuum};
+use deepclone_delta::vacuum::VacuumOptions;
 use deepclone_delta::verify::{AuditOrder, KeptVerdict, PROOF_MILLIONTHS, Sample, audit};
 
 use super::engine::Engine;
@@ -22,10 +22,8 @@ use super::message::{EngineMessage, UpkeepEnd, UpkeepFound};
 use super::rows;
 use super::upkeep_kept::{KeptAudit, KeptVacuum, UpkeepFailure, VacuumFigures};
 use super::view::ReplicationCounts;
+use crate::effects::vacuum::vacuum_replica;
 use crate::effects::{Context, in_time};
-
-/// How long a try may take before it counts as one of a store that hangs.
-const TIME_MAX: Duration = Duration::from_secs(12 * 60 * 60);
 
 /// What is done for one replica.
 #[derive(Clone, Debug)]
@@ -41,13 +39,7 @@ impl Engine {
         let (context, sender) = (self.context.clone(), self.sender.clone());
         self.tasks.spawn(async move {
             let found = match begun {
-                Ok((target, chore)) => {
-                    let what = match kind {
-                        UpkeepKind::Audit => "the audit",
-                        UpkeepKind::Vacuum => "the vacuum",
-                    };
-                    in_time(TIME_MAX, what, run(&context, &target, &chore)).await
-                }
+                Ok((target, chore)) => run(&context, &target, &chore).await,
                 Err(failure) => Err(failure),
             };
             let end = UpkeepEnd { replication: id, table: number, kind, found };
@@ -170,15 +162,20 @@ async fn run(context: &Context, target: &Resolved, chore: &Chore) -> Result<Upke
     match chore {
         Chore::Audit(spec) => {
             let target = context.open(Side::Target, target)?;
-            let verdict = audited(&target, spec, &context.clock).await?;
+            let audited = audited(&target, spec, &context.clock);
+            let verdict = in_time(UPKEEP_TIME_MAX, "the audit", audited).await?;
             Ok(UpkeepFound::Verdict(Box::new(verdict)))
         }
         Chore::Vacuum(spec, features) => {
-            let opened = context
-                .connections
-                .open_by(&target.connection, &target.fingerprint, &target.root)
-                .map_err(|error| error.failure_of(Side::Target))?;
-            vacuumed(&opened, spec, features, &context.clock).await
+            let options = VacuumOptions {
+                retain: spec.retention,
+                allowed_features: features.clone(),
+                with_log: spec.with_log,
+                ..VacuumOptions::default()
+            };
+            let report = vacuum_replica(context, target, &options).await?.report;
+            let bytes = report.objects.iter().map(|object| object.size).sum();
+            Ok(UpkeepFound::Deleted { objects: report.objects.len() as u64, bytes })
         }
     }
 }
@@ -203,23 +200,4 @@ async fn audited(
         tracing::warn!(uri = target.uri, %error, "the verdict is not kept beside the replica");
     }
     Ok(verdict)
-}
-
-async fn vacuumed(
-    opened: &Opened,
-    spec: &VacuumSpec,
-    allowed_features: &[String],
-    clock: &Clock,
-) -> Result<UpkeepFound, Failure> {
-    let options = VacuumOptions {
-        retain: spec.retention,
-        allowed_features: allowed_features.to_vec(),
-        with_log: spec.with_log,
-        ..VacuumOptions::default()
-    };
-    let report = vacuum(&opened.table, &options, clock, &|_, _| ()).await;
-    let report = report.map_err(|error| error.of(Side::Target).failure())?;
-    end_old_uploads(opened, report.unreferenced_before_ms, false).await?;
-    let bytes = report.objects.iter().map(|object| object.size).sum();
-    Ok(UpkeepFound::Deleted { objects: report.objects.len() as u64, bytes })
 }

@@ -31,11 +31,14 @@ pub(super) fn spec(spec: &v1::CloneSpec) -> Result<(), WireError> {
         bytes("spec.properties", name, PROPERTY_NAME_BYTES_MAX)?;
         bytes("spec.properties", value, PROPERTY_VALUE_BYTES_MAX)?;
     }
-    entries("spec.allowed_features", spec.allowed_features.len(), ALLOWED_FEATURES_MAX)?;
-    for feature in &spec.allowed_features {
-        bytes("spec.allowed_features", feature, FEATURE_NAME_BYTES_MAX)?;
-    }
+    features("spec.allowed_features", &spec.allowed_features)?;
     size("spec", spec.encoded_len(), SPEC_BYTES_MAX)
+}
+
+/// Checks the features that a client allows.
+pub(super) fn features(field: &'static str, names: &[String]) -> Result<(), WireError> {
+    entries(field, names.len(), ALLOWED_FEATURES_MAX)?;
+    names.iter().try_for_each(|name| bytes(field, name, FEATURE_NAME_BYTES_MAX))
 }
 
 /// Checks a table that a client names.

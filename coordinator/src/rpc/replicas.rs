@@ -1,4 +1,5 @@
-//! `ReplicaService`: a replica is compared with its source, and described, by this coordinator.
+//! `ReplicaService`: a replica is compared with its source, described and vacuumed by this
+//! coordinator.
 
 use deepclone_common::connections::{Resolved, Side};
 use deepclone_core::failure::Failure;
@@ -7,12 +8,14 @@ use deepclone_core::reason::Reason;
 use deepclone_core::replication::ReplicationSpec;
 use deepclone_delta::deletion::{DeletionProof, prove};
 use deepclone_delta::describe::describe;
+use deepclone_delta::history::history_page;
+use deepclone_delta::vacuum::VacuumOptions;
 use deepclone_delta::verify::{
     Depth, KeptVerdict, PROOF_MILLIONTHS, Sample, VerifyReport, prove_use, verify,
 };
 use deepclone_proto::convert::WireError;
 use deepclone_proto::convert::spec::table_from_wire;
-use deepclone_proto::convert::time::timestamp_from_wire;
+use deepclone_proto::convert::time::{duration_from_wire, timestamp_from_wire};
 use deepclone_proto::v1::{self, replica_service_server::ReplicaService};
 use futures::{FutureExt as _, StreamExt as _, stream};
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -21,6 +24,7 @@ use tonic::{Request, Response, Status};
 use super::convert::{body, refused, status};
 use super::{bounds, names, show_replica};
 use crate::access::caller::Caller;
+use crate::effects::vacuum::vacuum_replica;
 use crate::effects::{Context, guarded};
 use crate::replications::message::{EngineMessage, Replications, unknown_replication};
 
@@ -180,6 +184,75 @@ impl ReplicaService for ReplicaCalls {
         let replicas = found.iter().map(|(uri, proof)| show_replica::deletion(uri, proof));
         Ok(Response::new(v1::ProveDeletionResponse { replicas: replicas.collect() }))
     }
+
+    async fn read_history(
+        &self,
+        request: Request<v1::ReadHistoryRequest>,
+    ) -> Result<Response<v1::ReadHistoryResponse>, Status> {
+        let caller = Caller::of(&request);
+        let request = body(request);
+        let commits_max = names::page_size(request.page_size).map_err(refused)? as u64;
+        let below = page_token(&request.page_token).map_err(refused)?;
+        let target = self.resolve(request.target, Side::Target, "target")?;
+        caller.allow_replica(None, &target)?;
+        let _turn = self.turn()?;
+        let table = self.context.open(Side::Target, &target).map_err(status)?;
+        let read = async {
+            let page = history_page(&table, below, commits_max).await;
+            page.map_err(|error| error.of(Side::Target).failure())
+        };
+        let found = guarded(read).await.map_err(status)?;
+        Ok(Response::new(show_replica::history(&target.uri, &found)))
+    }
+
+    // A change goes on to its end when the caller hangs up, and is on record then, too.
+    async fn vacuum_replica(
+        &self,
+        request: Request<v1::VacuumReplicaRequest>,
+    ) -> Result<Response<v1::VacuumReplicaResponse>, Status> {
+        let caller = Caller::of(&request);
+        let request = body(request);
+        let options = vacuum_options(&request).map_err(refused)?;
+        let target = self.resolve(request.target, Side::Target, "target")?;
+        caller.concerns(target.uri.clone());
+        if options.dry_run {
+            caller.tries();
+        }
+        caller.allow_replica(None, &target)?;
+        let _turn = self.turn()?;
+        let vacuumed = guarded(vacuum_replica(&self.context, &target, &options)).await;
+        let found = vacuumed.map_err(status)?;
+        let (uri, objects) = (&target.uri, found.report.objects.len());
+        if !options.dry_run {
+            tracing::info!(uri, objects, "a vacuum has ended");
+        }
+        Ok(Response::new(show_replica::vacuum(uri, &found)))
+    }
+}
+
+/// Reads the version below which a page of a history begins; `None` for the first page.
+fn page_token(token: &str) -> Result<Option<u64>, WireError> {
+    let below = Some(token).filter(|token| !token.is_empty()).map(str::parse);
+    below.transpose().map_err(|_| WireError::invalid("page_token", "it is none of ours"))
+}
+
+fn vacuum_options(request: &v1::VacuumReplicaRequest) -> Result<VacuumOptions, WireError> {
+    let field = "retention";
+    let retain = request.retention;
+    let retain = retain.map(|retain| duration_from_wire(Some(retain), field)).transpose()?;
+    if request.break_time_travel && retain.is_none() {
+        let why = "it is for a `retention` that is shorter than what the table says";
+        return Err(WireError::invalid("break_time_travel", why));
+    }
+    bounds::features("allowed_features", &request.allowed_features)?;
+    Ok(VacuumOptions {
+        retain,
+        may_break_time_travel: request.break_time_travel,
+        allowed_features: request.allowed_features.clone(),
+        with_log: request.with_log,
+        dry_run: request.validate_only,
+        ..VacuumOptions::default()
+    })
 }
 
 fn order(request: &v1::VerifyReplicaRequest) -> Result<VerifyOrder, WireError> {

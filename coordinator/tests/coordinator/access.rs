@@ -30,6 +30,7 @@ fn may(role: &str, call: &str) -> bool {
         "VerifyReplica",
         "DescribeReplica",
         "ProveDeletion",
+        "ReadHistory",
     ];
     let works =
         ["RegisterWorker", "AcquireTasks", "ReportTasks", "SendHeartbeat", "DeregisterWorker"];

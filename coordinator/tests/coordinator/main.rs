@@ -14,6 +14,7 @@
 //! * [`durability`]: a database that fails.
 //! * [`replications`]: standing orders: declared, run, paused, renamed, retired.
 //! * [`replicas`]: replicas that are compared and described for clients.
+//! * [`vacuums`]: histories of replicas, and vacuums for clients.
 //! * [`declared`]: what a declaration would do, before it is done.
 //! * [`owners`]: whose a replica is, of several coordinators and replications.
 //! * [`approvals`]: tables that come and go at the source.
@@ -59,4 +60,5 @@ mod services;
 mod standing;
 mod support;
 mod untrusted;
+mod vacuums;
 mod workers;

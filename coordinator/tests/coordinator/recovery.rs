@@ -8,6 +8,8 @@ use deepclone_proto::v1::job::State;
 
 use crate::support::{Lake, Running, Worker, objects};
 
+const HINT: &str = "target/_deepclone/replica.json";
+
 /// Enough files for two tasks: a task holds 256 objects at the most.
 fn big_commit(lake: &Lake) {
     let names: Vec<_> = (0..300).map(|number| format!("f{number:03}.parquet")).collect();
@@ -87,4 +89,29 @@ async fn what_an_earlier_job_copied_is_proved_and_what_a_vacuum_took_is_copied_a
     let result = done.result.unwrap();
     assert_eq!(usize::try_from(result.objects_skipped).unwrap(), copied - 1);
     assert!(lake.path("target").join("f000.parquet").exists());
+}
+
+/// Nothing but the replica's log knows of a job whose database is lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_whose_database_is_lost_is_not_made_twice_though_others_followed() {
+    let lake = Lake::new();
+    let mut versions = Vec::new();
+    for (number, asked) in ["nightly", "hourly", "nightly", "hourly", "weekly"].iter().enumerate() {
+        let version = number as u64;
+        lake.commit("source", version, &[(&format!("f{number}.parquet"), b"x")]);
+        let mut running = Running::start(&lake, &Place::Private).await;
+        let _working = Worker::register(&running, &lake, "w").await.work();
+        let hint = fs::read(lake.path(HINT)).unwrap_or_default();
+        let job = running.create_as(lake.spec("source", "target"), asked).await.unwrap();
+        let done = running.finish(&job.name).await;
+        assert_eq!(done.state(), State::Succeeded, "{asked}: {done:?}");
+        let result = done.result.unwrap();
+        versions.push((result.target_version.unwrap(), result.up_to_date));
+        let is_told_again = result.up_to_date;
+        assert_eq!(fs::read(lake.path(HINT)).unwrap() == hint, is_told_again, "{asked}");
+        running.embedded.stop().await.unwrap();
+    }
+    let expected = [(0, false), (1, false), (0, true), (1, true), (2, false)];
+    assert_eq!(versions, expected, "the version, and whether it was there before");
+    assert_eq!(lake.versions("target").len(), 3);
 }

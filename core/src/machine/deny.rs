@@ -4,12 +4,11 @@
 //! worker that takes the route, and never back. The job fails (or is planned again, when the object
 //! is gone) once every such worker reported the same.
 //!
-//! A worker is *held back* from a job after some denials in a row, as long as others can go on. It
+//! A worker is *held back* from a job after some denials in a row, as long as others can go on: it
+//! gets only tasks that all of these were denied. It
 //! is *set aside* at the connection, for every job and for a while, when another worker then does a
 //! task that it could not. Denials alone set no worker aside: a client could name an object that
 //! every worker is denied, and so take all of them out of service.
-
-use std::collections::BTreeMap;
 
 use super::action::Action;
 use super::event::Route;
@@ -189,14 +188,24 @@ impl Machine {
 
     /// True when a worker was denied too often in a row by a job that another one can go on with.
     pub(super) fn is_held_back(&self, job: &Job, worker: WorkerId) -> bool {
-        let often = |denials: &BTreeMap<WorkerId, u32>, id: &WorkerId| {
-            denials.get(id).is_some_and(|count| *count >= self.limits.worker_denials_max)
-        };
-        often(&job.denials, &worker)
-            && self
-                .workers
-                .iter()
-                .any(|(id, other)| other.takes(&job.route) && !often(&job.denials, &id))
+        self.is_often_denied(job, worker) && self.who_go_on(job).next().is_some()
+    }
+
+    /// True when none of the workers that can go on with the job may be given the task: they were
+    /// denied it, and it waits for one that is held back.
+    pub(super) fn is_for_the_held_back(&self, job: &Job, task: &Task) -> bool {
+        task.attempts.denial.is_some()
+            && self.who_go_on(job).all(|worker| task.attempts.is_denied(worker))
+    }
+
+    /// Lists the workers that take tasks of the job and are not held back from it.
+    fn who_go_on(&self, job: &Job) -> impl Iterator<Item = WorkerId> {
+        let takes = self.workers.iter().filter(|(_, other)| other.takes(&job.route));
+        takes.map(|(id, _)| id).filter(|id| !self.is_often_denied(job, *id))
+    }
+
+    fn is_often_denied(&self, job: &Job, worker: WorkerId) -> bool {
+        job.denials.get(&worker).is_some_and(|count| *count >= self.limits.worker_denials_max)
     }
 
     /// Forgets the denials of a worker that is gone for good.

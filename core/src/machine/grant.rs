@@ -190,10 +190,14 @@ impl Machine {
         }
         self.copying.grantable().find_map(|id| {
             let job = self.jobs.get(&id).filter(|job| known.takes(&job.route))?;
-            if !self.has_room_for(worker, id, job) || self.is_held_back(job, worker) {
+            if !self.has_room_for(worker, id, job) {
                 return None;
             }
-            let suits = |task: &Task| !self.avoids(worker, job, task);
+            let is_held_back = self.is_held_back(job, worker);
+            let suits = |task: &Task| {
+                !self.avoids(worker, job, task)
+                    && (!is_held_back || self.is_for_the_held_back(job, task))
+            };
             Some((id, candidate(job.copying()?, batch, suits)?))
         })
     }

@@ -1,6 +1,6 @@
 //! The machine and its workers, and the queue of what happens when.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use deepclone_core::ids::{ConnectionKey, Epoch, GrantKey, JobId, TargetKey, TaskFingerprint};
 use deepclone_core::job_limits::JobLimits;
@@ -46,7 +46,7 @@ pub(crate) struct Fleet {
 struct ModelJob {
     tasks: Tasks,
     /// The place of each task.
-    places: HashMap<TaskFingerprint, usize>,
+    places: BTreeMap<TaskFingerprint, usize>,
     /// When every task was done.
     ended_us: Option<u64>,
 }

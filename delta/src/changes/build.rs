@@ -25,7 +25,9 @@ use crate::hash::hex;
 use crate::names::{self, NearNames};
 use crate::properties::source_retention;
 use crate::replica::synced::SyncedCommit;
-use crate::replica::{CloneMetrics, LastSync, Marker, RecordBody, identity, marker_txns};
+use crate::replica::{
+    CloneMetrics, LastSync, Marker, RecordBody, SyncRecord, identity, marker_txns,
+};
 use crate::snapshot::{CommitDigest, Snapshot};
 use crate::{dv, log};
 
@@ -242,6 +244,7 @@ fn record(
     let source_commit_sha256 = commit
         .filter(|commit| !wanted.has_empty_commit && !commit.is_empty)
         .map(|commit| hex(&commit.sha256));
+    let last = replica.and_then(|replica| replica.last.record.as_ref());
     let lineage = match replica {
         Some(replica) if replica.continuity == Continuity::Same => replica.last.lineage.clone(),
         _ => wanted.metadata.id.clone(),
@@ -261,6 +264,7 @@ fn record(
         owner: owner.clone(),
         submitter: submitter.map(ToOwned::to_owned),
         partition_filter: spec.partition_filter.clone(),
+        earlier: last.map(SyncRecord::earlier_of_next).unwrap_or_default(),
     }
 }
 

@@ -116,8 +116,10 @@ async fn plan_repair(
     let at_target = log::list(target, None).await.map_err(|error| error.of(Side::Target))?;
     let record = up_to_date::head_record(target, at_target.version).await;
     let record = record.map_err(|error| error.of(Side::Target))?;
-    if let Some(record) = record.as_ref().filter(|record| record.is_of(sync, within.claim)) {
-        return Ok(up_to_date::published(record));
+    if let Some(record) = &record
+        && let Some(plan) = up_to_date::published(target, record, (sync, within.claim)).await?
+    {
+        return Ok(plan);
     }
     let synced = match &record {
         Some(record) => Some(SyncedRequest::of_record(record, spec)),
@@ -153,7 +155,9 @@ async fn plan_whole(
         .map_err(of_source)?;
     let claim = within.claim;
     let mut replica = read_replica(source, (target, at_target), &wanted, spec, claim).await?;
-    if let Some(plan) = replica.as_ref().and_then(|replica| decided(replica, sync, claim)) {
+    if let Some(record) = replica.as_ref().and_then(|replica| replica.last.record.as_ref())
+        && let Some(plan) = up_to_date::published(target, record, (sync, claim)).await?
+    {
         return Ok(plan);
     }
     refuse_older(replica.as_ref(), &wanted)?;
@@ -256,12 +260,6 @@ async fn read_replica(
     };
     let extent = Extent::Whole { absent };
     Ok(Some(Replica { snapshot, last, continuity, extent, proven, missing: BTreeSet::new() }))
-}
-
-/// Returns the result of this sync if it was published before a crash.
-fn decided(replica: &Replica, sync: JobId, claim: Option<&OwnerClaim>) -> Option<SyncPlan> {
-    let record = replica.last.record.as_ref()?;
-    record.is_of(sync, claim).then(|| up_to_date::published(record))
 }
 
 fn refuse_older(replica: Option<&Replica>, wanted: &Snapshot) -> Result<(), DeltaError> {

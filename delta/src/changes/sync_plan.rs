@@ -41,6 +41,8 @@ pub struct PublishedAlready {
     pub source_version: u64,
     /// The version of the commit in the replica's log.
     pub replica_version: u64,
+    /// False when another sync was published after it.
+    pub is_newest: bool,
     /// The figures in the commit.
     pub metrics: Option<CloneMetrics>,
 }

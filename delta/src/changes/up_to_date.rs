@@ -1,6 +1,6 @@
 //! Finds out whether there is nothing to do, before anything is replayed. The listings of both logs
 //! are given; two requests follow, for the replica's head commit and the source commit that it
-//! names.
+//! names. Finds the commit of a sync that was published before, too.
 
 use deepclone_common::connections::Side;
 use deepclone_common::store::redact::without_credentials;
@@ -13,7 +13,7 @@ use super::sync_plan::{PublishedAlready, SourceFigures, SyncPlan, UpToDate};
 use crate::error::DeltaError;
 use crate::hash::hex;
 use crate::log;
-use crate::replica::{SyncRecord, identity, is_harmless, record_of};
+use crate::replica::{SyncRecord, identity, is_harmless, record_at, record_of};
 use crate::snapshot::CommitDigest;
 
 /// Commits above our last sync that may change nothing, as VACUUM's, and are read one by one.
@@ -35,8 +35,8 @@ pub(super) async fn quick(
     };
     let record = head_record(target, replica_head).await;
     let Some(record) = record.map_err(|error| error.of(Side::Target))? else { return Ok(None) };
-    if record.is_of(sync, claim) {
-        return Ok(Some(published(&record)));
+    if let Some(plan) = published(target, &record, (sync, claim)).await? {
+        return Ok(Some(plan));
     }
     if claim.is_some_and(|claim| !claim.has(record.body.owner.as_ref())) {
         return Ok(None);
@@ -53,13 +53,32 @@ pub(super) async fn quick(
     Ok(same.then(|| SyncPlan::UpToDate(up_to_date(&record, replica_head))))
 }
 
-/// Builds the result for a record of this very sync.
-pub(super) fn published(record: &SyncRecord) -> SyncPlan {
-    SyncPlan::Published(PublishedAlready {
-        source_version: record.body.source_version,
-        replica_version: record.version,
-        metrics: record.metrics,
-    })
+/// Returns the result of this sync if the replica's log holds its commit: that of `newest`, the
+/// record of the newest sync, or one that this names. Costs a request only for one that is named.
+pub(super) async fn published(
+    target: &TableStore,
+    newest: &SyncRecord,
+    (sync, claim): (JobId, Option<&OwnerClaim>),
+) -> Result<Option<SyncPlan>, DeltaError> {
+    let plan = |record: &SyncRecord| {
+        SyncPlan::Published(PublishedAlready {
+            source_version: record.body.source_version,
+            replica_version: record.version,
+            is_newest: record.version == newest.version,
+            metrics: record.metrics,
+        })
+    };
+    if newest.is_of(sync, claim) {
+        return Ok(Some(plan(newest)));
+    }
+    let named = newest.body.earlier.iter().rev().filter(|(_, id)| **id == sync.0);
+    for (version, _) in named {
+        let record = record_at(target, *version).await.map_err(|error| error.of(Side::Target))?;
+        if let Some(record) = record.filter(|record| record.is_of(sync, claim)) {
+            return Ok(Some(plan(&record)));
+        }
+    }
+    Ok(None)
 }
 
 /// Builds the result for a replica with the head `replica_version` that has what is asked for.

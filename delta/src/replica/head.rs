@@ -259,6 +259,8 @@ fn never_ours(target: &TableStore) -> DeltaError {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use uuid::Uuid;
 
     use super::*;
@@ -291,6 +293,7 @@ mod tests {
                 owner: None,
                 submitter: None,
                 partition_filter: None,
+                earlier: BTreeMap::new(),
             };
             let source_uri = text("s3://b/t");
             let record =

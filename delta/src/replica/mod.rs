@@ -19,7 +19,7 @@ mod source;
 pub(crate) mod synced;
 
 pub(crate) use head::{
-    LastSync, diverged, is_harmless, last_sync, operation, record_of, refuse_or_note,
+    LastSync, diverged, is_harmless, last_sync, operation, record_at, record_of, refuse_or_note,
 };
 pub(crate) use marker::{Marker, is_ours, marker_txns};
 pub use metrics::CloneMetrics;

@@ -13,6 +13,10 @@ use uuid::Uuid;
 
 use super::metrics::{self, CloneMetrics};
 
+/// The most syncs that a record names beside its own: some 1.5 KiB of each commit. A client that
+/// asks again does so within minutes.
+const EARLIER_MAX: usize = 32;
+
 /// One sync as the replica's log records it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -66,6 +70,9 @@ pub struct RecordBody {
     /// The partition predicate, as it was given.
     #[serde(default, rename = "where", skip_serializing_if = "Option::is_none")]
     pub partition_filter: Option<String>,
+    /// The ids of the syncs before this one by the replica's version, the newest of them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub earlier: BTreeMap<u64, Uuid>,
 }
 
 impl SyncRecord {
@@ -88,6 +95,16 @@ impl SyncRecord {
     #[must_use]
     pub fn sync(&self) -> JobId {
         JobId(self.body.sync_id)
+    }
+
+    /// Returns what the record of the next sync names: the newest syncs before that one.
+    pub(crate) fn earlier_of_next(&self) -> BTreeMap<u64, Uuid> {
+        let mut earlier = self.body.earlier.clone();
+        earlier.insert(self.version, self.body.sync_id);
+        while earlier.len() > EARLIER_MAX {
+            earlier.pop_first();
+        }
+        earlier
     }
 
     /// Returns whether it is the record of this sync under this claim: two coordinators may give

@@ -89,6 +89,31 @@ pub enum DeletedKind {
     Log,
 }
 
+impl DeletedKind {
+    const NAMES: [(Self, &str); 7] = [
+        (Self::DataFile, "DATA_FILE"),
+        (Self::DeletionVector, "DELETION_VECTOR"),
+        (Self::ChangeData, "CHANGE_DATA"),
+        (Self::Unreferenced, "UNREFERENCED"),
+        (Self::Temporary, "TEMPORARY"),
+        (Self::Ledger, "LEDGER"),
+        (Self::Log, "LOG"),
+    ];
+
+    /// Returns the kind of this name.
+    #[must_use]
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::NAMES.into_iter().find(|(_, known)| *known == name).map(|(kind, _)| kind)
+    }
+
+    /// Returns its name in answers, such as `DATA_FILE`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        let known = Self::NAMES.into_iter().find(|(kind, _)| *kind == self);
+        known.map_or("", |(_, name)| name)
+    }
+}
+
 /// What happens to an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ObjectFate {

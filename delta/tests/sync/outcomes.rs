@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use deepclone_core::ids::JobId;
 use deepclone_core::reason::Reason;
-use deepclone_core::spec::{CloneSpec, SourcePoint};
+use deepclone_core::spec::{CloneSpec, Repair, SourcePoint};
 use deepclone_delta::changes::{ChangeSet, SyncPlan, Within, plan_sync, plan_sync_within};
-use deepclone_delta::publish::{PublishResult, publish};
+use deepclone_delta::history::history;
+use deepclone_delta::publish::{PublishResult, finish, publish};
 use object_store::memory::InMemory;
 use uuid::Uuid;
 
@@ -113,6 +114,88 @@ async fn a_sync_that_was_published_before_a_crash_is_found_again() {
         let SyncPlan::Published(found) = plan else { panic!("{plan:?}") };
         assert_eq!((found.source_version, found.replica_version), (0, 0));
         assert_eq!(found.metrics, Some(change_set.metrics));
+    }
+}
+
+/// A database that is lost forgets a job whose commit others followed. Asked again, it is found in
+/// the log at no request but the one for its commit, whichever way the sync would be planned.
+#[tokio::test]
+async fn a_sync_that_others_followed_is_found_again() {
+    let target_store = Watched::new(Arc::new(InMemory::new()));
+    let mut source = Table::new("source");
+    // With a checkpoint of each version the log can be cleaned up.
+    let configuration = serde_json::json!({"delta.checkpointInterval": "1"});
+    source.commit(&[protocol(1, 2), metadata("source-id", configuration), add("a1")]).await;
+    let target = Table::on(target_store.clone(), "target");
+    let at_a_time = CloneSpec { source_point: SourcePoint::Timestamp(i64::MAX), ..spec() };
+    let repair = CloneSpec { repair: Repair::Sizes, ..spec() };
+    let mut published = Vec::new();
+    for n in 0..3_u128 {
+        source.commit(&[add(&format!("c{n}"))]).await;
+        let change_set = planned(&source, &target, job(n)).await;
+        let result = publish(&target.store, &change_set, tick()).await.unwrap();
+        let PublishResult::Published(committed) = result else { panic!("nobody else was there") };
+        finish(&target.store, &committed, Some(&change_set)).await.unwrap();
+        published.push((change_set.source_version, change_set.metrics));
+    }
+    // With news and without, what came before is told; another id is no sync of before.
+    for has_news in [false, true] {
+        if has_news {
+            source.commit(&[add("d1")]).await;
+        }
+        for (n, (source_version, metrics)) in published.iter().enumerate() {
+            for spec in [&spec(), &at_a_time, &repair] {
+                let again = job(n as u128);
+                let plan = plan_both_ways(&source, &target, spec, again).await.unwrap();
+                let SyncPlan::Published(found) = plan else { panic!("{n}, {spec:?}: {plan:?}") };
+                assert_eq!(
+                    (found.source_version, found.metrics),
+                    (*source_version, Some(*metrics))
+                );
+                assert_eq!(found.replica_version, n as u64);
+                assert_eq!(found.is_newest, n == 2);
+            }
+        }
+        let plan = plan_both_ways(&source, &target, &spec(), job(9)).await.unwrap();
+        assert_eq!(matches!(plan, SyncPlan::Change(_)), has_news, "{plan:?}");
+    }
+    // One request more for the commit of a sync of before, none for any other.
+    let mut requests = Vec::new();
+    for id in [0, 9] {
+        target_store.take();
+        plan_sync(&source.store, &target.store, &spec(), job(id)).await.unwrap();
+        requests.push(target_store.take());
+    }
+    let own = "GET target/_delta_log/00000000000000000000.json".to_owned();
+    assert_eq!(requests[0].last(), Some(&own), "{requests:?}");
+    assert!(requests[1].starts_with(&requests[0][..requests[0].len() - 1]), "{requests:?}");
+    // A commit that was cleaned up tells nothing, and the sync is made.
+    target.delete("_delta_log/00000000000000000000.json").await;
+    let plan = plan_sync(&source.store, &target.store, &spec(), job(0)).await.unwrap();
+    assert!(matches!(plan, SyncPlan::Change(_)), "{plan:?}");
+}
+
+/// The record of a sync names those before it, as many as are kept, and never itself.
+#[tokio::test]
+async fn a_commit_names_the_syncs_before_it_up_to_a_bound() {
+    let (mut source, target) = (small_source().await, Table::new("target"));
+    const SYNCS: u64 = 36;
+    for n in 0..SYNCS {
+        source.commit(&[add(&format!("c{n}"))]).await;
+        let change_set = planned(&source, &target, job(n.into())).await;
+        publish(&target.store, &change_set, tick()).await.unwrap();
+    }
+    let records = history(&target.store).await.unwrap();
+    for record in records {
+        let earlier: Vec<_> = record.body.earlier.into_iter().collect();
+        let oldest = record.version.saturating_sub(32);
+        let expect: Vec<_> = (oldest..record.version).map(|n| (n, job(n.into()).0)).collect();
+        assert_eq!(earlier, expect, "{}", record.version);
+    }
+    source.commit(&[add("d1")]).await;
+    for (n, is_known) in [(SYNCS - 33, true), (SYNCS - 34, false)] {
+        let plan = plan_sync(&source.store, &target.store, &spec(), job(n.into())).await.unwrap();
+        assert_eq!(matches!(plan, SyncPlan::Published(_)), is_known, "{n}: {plan:?}");
     }
 }
 

@@ -23,6 +23,7 @@
 //! * `statistics` – bounds by which readers skip files
 //! * `limits`     – what copies may take, changed while they run
 //! * `retention`  – vacuums of replicas, and what is told of a deletion
+//! * `upkeep`     – histories and vacuums by a coordinator
 //! * `replications` – tables that are kept on a schedule
 //! * `workers`    – workers that do not fit, commands that are interrupted, what logs tell
 //! * `golden`     – real tables of many writers
@@ -70,4 +71,5 @@ mod statistics;
 mod sync;
 mod table;
 mod traces;
+mod upkeep;
 mod workers;

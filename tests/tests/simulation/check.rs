@@ -242,13 +242,22 @@ pub(crate) fn has_conflict(clouds: &Clouds, source: &str, target: &str, version:
     version.iter().any(|(name, live)| {
         // A file that was repaired keeps the name that it got.
         let at_target = shown.get(name).map_or(name, |(at_target, _)| *at_target);
+        // The log tells of another length though the object is gone.
+        let data_file = objects(target, at_target).into_iter().next();
+        let mut live_there = view
+            .live
+            .iter()
+            .filter(|(other, _)| objects(target, other).into_iter().next() == data_file);
+        let has_other_length = live_there.any(|(_, add)| add["size"] != live.size);
         let keys = objects(target, at_target).into_iter().zip(objects(source, name)).enumerate();
-        keys.into_iter().any(|(is_vector, (at_target, at_source))| {
-            clouds.get(SOUTH, &at_target).is_some_and(|object| {
-                let held = clouds.get(NORTH, &at_source).map(|object| &object.bytes);
-                let has_length = is_vector > 0 || object.bytes.len() as u64 == live.size;
-                held != Some(&object.bytes) || !has_length
+        let mut keys = keys.into_iter();
+        has_other_length
+            || keys.any(|(is_vector, (at_target, at_source))| {
+                clouds.get(SOUTH, &at_target).is_some_and(|object| {
+                    let held = clouds.get(NORTH, &at_source).map(|object| &object.bytes);
+                    let has_length = is_vector > 0 || object.bytes.len() as u64 == live.size;
+                    held != Some(&object.bytes) || !has_length
+                })
             })
-        })
     })
 }

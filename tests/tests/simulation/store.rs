@@ -331,9 +331,12 @@ impl ObjectStore for SimulatedStore {
         let listed = async move {
             let prefix = prefix.unwrap_or_default();
             let metas = store.request("list", &prefix, |parts| {
+                let hides_tags = parts.hides_tags;
                 let found = parts.clouds.list(store.bucket, &prefix);
                 let metas = found.map(|(key, object)| {
-                    Path::parse(key).map(|location| Self::meta(&location, object))
+                    let meta = Path::parse(key).map(|location| Self::meta(&location, object))?;
+                    let e_tag = meta.e_tag.clone().filter(|_| !hides_tags);
+                    Ok::<_, object_store::path::Error>(ObjectMeta { e_tag, ..meta })
                 });
                 metas.map(|meta| meta.map_err(Error::from)).collect::<Result<Vec<_>>>()
             });

@@ -27,6 +27,8 @@ pub(crate) struct Parts {
     pub(crate) clouds: Clouds,
     pub(crate) random: Random,
     pub(crate) faults: Faults,
+    /// Listings tell no entity tags.
+    pub(crate) hides_tags: bool,
     pub(crate) sources: Sources,
     pub(crate) replicas: Replicas,
     /// Whole buckets that do not answer, and until when.
@@ -54,6 +56,7 @@ impl World {
             clouds: Clouds::new(scenario.counts_tags_by_key, is_told),
             random,
             faults: scenario.faults,
+            hides_tags: scenario.hides_tags,
             sources: Sources::default(),
             replicas: Replicas::default(),
             outages: BTreeMap::new(),

@@ -177,3 +177,33 @@ fn a_worker_that_is_denied_again_and_again_gets_no_more_of_the_job() {
     let last = granted(&[rig.ask(1, MIB), rig.wait(3_000)].concat());
     assert!(last.len() == 1 || failure(&rig).is_some(), "nobody else can go on");
 }
+
+/// Worker 1 was denied one task and goes on with others; worker 2 is held back for what was planned
+/// around. What is left is for the second alone.
+#[test]
+fn a_worker_that_is_held_back_gets_what_the_others_were_denied() {
+    let mut rig = Rig::with(Limits { grant_tasks_max: 1, ..Limits::default() });
+    rig.submit(1, 1);
+    rig.planned(1, vec![task(1, 1), task(2, 9), task(3, 9), task(4, 9)]);
+    rig.register(1, vec![]);
+    rig.register(2, vec![]);
+    let gone: Vec<_> = (0..3).map(|_| granted(&rig.ask(2, MIB))[0]).collect();
+    let left = granted(&rig.ask(1, MIB))[0];
+    rig.report(1, left, failed(SourceNotFound));
+    for key in &gone {
+        rig.report(2, *key, failed(SourceNotFound));
+    }
+    let agreed = granted(&rig.ask(1, MIB))[0];
+    rig.report(1, agreed, failed(SourceNotFound));
+    assert_eq!(rig.state(1), JobState::Planning, "two did not find it");
+    rig.planned(1, vec![task(1, 1), task(5, 9), task(6, 9)]);
+    let last = granted(&rig.ask(2, MIB));
+    assert_eq!(last.len(), 1, "the task that the first was denied");
+    assert_eq!(last[0].fingerprint, left.fingerprint, "and no other");
+    assert_eq!(granted(&rig.ask(2, MIB)), []);
+    for key in take_all(&mut rig, 1) {
+        rig.done(1, key, 9);
+    }
+    rig.done(2, last[0], 1);
+    assert_eq!(rig.state(1), JobState::Publishing);
+}

@@ -101,7 +101,15 @@ async fn planned(source: &TableStore, filter: Option<&str>) -> Option<Vec<String
     let segment = log::list(source, None).await.unwrap();
     let tables = Tables { source, target: &target };
     let within = Within { reads_whole: true, ..Within::default() };
-    let plan = plan(tables, &segment, &spec, sync, &within).await?;
+    let plan = plan(tables, &segment, &spec, sync, &within).await;
+    // It is taken wherever it can be.
+    let taken = plan_sync_within(source, &target, &spec, sync, &Within::default()).await;
+    let is_spooled = |plan: &SyncPlan| match plan {
+        SyncPlan::Change(set) => matches!(set.adds, CommitAdds::Spooled(_)),
+        SyncPlan::UpToDate(_) | SyncPlan::Published(_) => false,
+    };
+    assert_eq!(taken.as_ref().is_ok_and(is_spooled), plan.is_some());
+    let plan = plan?;
     let whole = plan_sync_within(source, &target, &spec, sync, &within).await.unwrap();
     let (SyncPlan::Change(plan), SyncPlan::Change(whole)) = (plan, whole) else {
         panic!("no change")

@@ -79,8 +79,9 @@ pub(super) async fn plan(
     };
     let Some(news) = news(tables, spec, synced).await? else { return Ok(None) };
     let record = &news.synced.record;
-    if record.is_of(sync, within.claim) {
-        return Ok(Some(up_to_date::published(record)));
+    let published = up_to_date::published(tables.target, record, (sync, within.claim)).await?;
+    if published.is_some() {
+        return Ok(published);
     }
     if news.commits.is_empty() {
         let found = up_to_date::up_to_date(record, record.version);
