@@ -255,7 +255,7 @@ mod tests {
         assert!(!is_open(1_795_816_800_000));
         assert!(is_open(1_795_777_200_000));
         assert_eq!((chat.format, &chat.secret), (WebhookFormat::Slack, &None));
-        assert_eq!((chat.policy.kinds.len(), chat.policy.hold), (4, HOLD));
+        assert_eq!((chat.policy.kinds.len(), chat.policy.hold), (AlertKind::ALL.len(), HOLD));
         assert!(!format!("{oncall:?} {chat:?}").contains("hunter2"));
     }
 
