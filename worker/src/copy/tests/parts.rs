@@ -74,7 +74,8 @@ async fn a_grant_that_is_not_wanted_any_more_gives_its_upload_up_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn parts_that_wait_for_a_slot_have_not_begun() {
-    let case = large(&[], &[("part", 1, Fault::Slow)]).await;
+    let mut case = large(&[], &[("part", 1, Fault::Slow)]).await;
+    case.context.lease = lease(10_000_000);
     let begun = || case.context.counts.bytes_begun.load(Ordering::Relaxed);
     let others: Vec<_> =
         futures::future::join_all((1..SLOTS_FIRST).map(|_| case.context.look())).await;
