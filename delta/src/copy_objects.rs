@@ -189,8 +189,8 @@ impl CopyObjects {
             a.first == b.first && path(a) == path(b)
         };
         let twice = (1..keys.len()).into_par_iter().find_first(is_same);
-        let places: Vec<u32> = keys.iter().map(|key| key.place).collect();
-        drop(keys);
+        // In the memory of the keys.
+        let places: Vec<u32> = keys.into_iter().map(|key| key.place).collect();
         reorder(rows, &places);
         if !self.renamed.is_empty() {
             let mut renamed = std::mem::take(&mut self.renamed);
