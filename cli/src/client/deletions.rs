@@ -8,10 +8,10 @@ use deepclone_proto::convert::time::timestamp_to_wire;
 use deepclone_proto::v1;
 use deepclone_proto::v1::deletion_proof as wire;
 
-use super::CoordinatorClient;
 use super::job::milliseconds;
 use super::replication::resource;
 use super::status::{failure, malformed};
+use super::{CoordinatorClient, count};
 
 /// A replica's URI, and what was found of it.
 type Found = (String, Result<DeletionProof, Failure>);
@@ -34,10 +34,6 @@ impl CoordinatorClient {
         let answer = self.replicas.prove_deletion(request).await.map_err(failure)?;
         answer.into_inner().replicas.into_iter().map(found).collect()
     }
-}
-
-fn count(number: i64) -> u64 {
-    u64::try_from(number).unwrap_or(0)
 }
 
 fn found(wire: v1::DeletionProof) -> Result<Found, Failure> {

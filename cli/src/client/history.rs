@@ -9,9 +9,9 @@ use deepclone_delta::sync::CloneMetrics;
 use deepclone_proto::v1;
 use deepclone_proto::v1::read_history_response as wire;
 
-use super::CoordinatorClient;
 use super::job::milliseconds;
 use super::status::failure;
+use super::{CoordinatorClient, count};
 
 /// A sync, as a coordinator or this process reads it in a replica's log. Times are in milliseconds
 /// since 1970.
@@ -98,8 +98,4 @@ fn metrics(wire: wire::Figures) -> CloneMetrics {
         removed_files_size: count(wire.removed_files_size),
         copied_files_size: count(wire.copied_files_size),
     }
-}
-
-fn count(number: i64) -> u64 {
-    u64::try_from(number).unwrap_or(0)
 }

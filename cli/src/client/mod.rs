@@ -236,3 +236,8 @@ impl Watch {
         JobInfo::try_from(job).map(Some)
     }
 }
+
+/// A number of the wire that is never negative.
+fn count(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}

@@ -12,10 +12,10 @@ use deepclone_delta::verify::{
 use deepclone_proto::v1;
 use deepclone_proto::v1::replication as wire;
 
-use super::CoordinatorClient;
 use super::job::milliseconds;
 use super::status::{failure, malformed};
 use super::upkeep::{self, AuditVerdictInfo};
+use super::{CoordinatorClient, count};
 
 /// What is asked of a comparison.
 #[derive(Clone, Copy, Debug)]
@@ -110,10 +110,6 @@ impl CoordinatorClient {
         let answer = self.replicas.describe_replica(request).await.map_err(failure)?;
         ReplicaInfo::try_from(answer.into_inner())
     }
-}
-
-fn count(number: i64) -> u64 {
-    u64::try_from(number).unwrap_or(0)
 }
 
 fn verified(wire: v1::VerifyReplicaResponse, asked: VerifyRequest) -> Result<Verified, Failure> {

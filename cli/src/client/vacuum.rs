@@ -10,9 +10,9 @@ use deepclone_proto::convert::time::duration_to_wire;
 use deepclone_proto::v1;
 use deepclone_proto::v1::vacuum_replica_response as wire;
 
-use super::CoordinatorClient;
 use super::job::milliseconds;
 use super::status::{failure, malformed};
+use super::{CoordinatorClient, count};
 
 /// The most objects that are told one by one.
 const OBJECTS_TOLD_MAX: usize = 1_000;
@@ -77,6 +77,7 @@ impl CoordinatorClient {
 
 fn vacuumed(wire: v1::VacuumReplicaResponse, is_dry_run: bool) -> Result<VacuumAnswer, Failure> {
     let retention = wire.retention.unwrap_or_default();
+    let millis = i64::from(retention.nanos) / 1_000_000;
     let kind_sum = |sum: wire::KindSum| {
         let (objects, bytes) = (count(sum.objects), count(sum.bytes));
         Ok((kind(&sum.kind)?, KindSum { objects, bytes }))
@@ -93,7 +94,7 @@ fn vacuumed(wire: v1::VacuumReplicaResponse, is_dry_run: bool) -> Result<VacuumA
         target_uri: wire.target_uri,
         version: count(wire.target_version),
         oldest_kept: count(wire.oldest_kept_version),
-        retention_ms: retention.seconds * 1_000 + i64::from(retention.nanos) / 1_000_000,
+        retention_ms: retention.seconds.saturating_mul(1_000).saturating_add(millis),
         kinds: wire.kinds.into_iter().map(kind_sum).collect::<Result<_, Failure>>()?,
         objects: wire.objects.into_iter().map(deleted).collect::<Result<_, Failure>>()?,
         uploads: wire.uploads.map(count),
@@ -104,10 +105,6 @@ fn vacuumed(wire: v1::VacuumReplicaResponse, is_dry_run: bool) -> Result<VacuumA
 fn kind(name: &str) -> Result<DeletedKind, Failure> {
     let kind = DeletedKind::of_name(name);
     kind.ok_or_else(|| malformed(format!("DeletedObject.kind is {name:?}")))
-}
-
-fn count(number: i64) -> u64 {
-    u64::try_from(number).unwrap_or(0)
 }
 
 impl VacuumAnswer {
