@@ -1,19 +1,19 @@
 //! A job's plan with what the machine does not see of it: the change set, and the objects of each
 //! task. Planning makes it, grants and publishing read it; it is dropped when the job ends.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use deepclone_common::connections::Resolved;
-use deepclone_core::evidence::{Prior, Recorded, prior};
+use deepclone_core::failure::Failure;
 use deepclone_core::group::{GroupStep, PartRange};
 use deepclone_core::ids::{JobId, SourceKey, TargetKey, TaskFingerprint, TaskIndex};
 use deepclone_core::limits::ENTITY_TAG_BYTES_KEPT;
 use deepclone_core::receipt::{ObjectReceipt, PartReceipt, Receipt};
 use deepclone_core::shard::Shard;
 use deepclone_core::task::{ObjectCopy, TaskSide, TaskSpec, TaskWork};
-use deepclone_delta::sync::{CopyObject, Work};
+use deepclone_delta::sync::Work;
 
+use crate::kept_objects::KeptObjects;
 use crate::shared_steps::SharedSteps;
 use crate::state::{Evidence, JobSpec};
 
@@ -26,48 +26,36 @@ pub struct JobPlan {
     pub target: TargetKey,
     /// Names the source of the objects' bytes: evidence serves it alone.
     pub source: SourceKey,
-    /// What the commit says, and the objects, sorted by target path.
+    /// What the commit says.
     pub work: Work,
     /// Tasks, in plan order.
     pub tasks: Vec<Shard>,
+    /// What they copy, sorted by target path.
+    pub objects: KeptObjects,
     /// The places of the tasks, in the order of the first bytes of their fingerprints, with these.
     by_fingerprint: Vec<(u64, usize)>,
-    /// What is known of earlier copies, by the index of the object.
-    priors: BTreeMap<usize, Prior>,
 }
 
 impl JobPlan {
-    /// The arena of these tasks over the objects of `work`.
+    /// The plan of these tasks over `objects`.
     #[must_use]
     pub fn new(
         job_spec: Arc<JobSpec>,
         target: TargetKey,
         source: SourceKey,
         work: Work,
-        tasks: Vec<Shard>,
+        (tasks, objects): (Vec<Shard>, KeptObjects),
     ) -> Self {
         let places = tasks.iter().enumerate();
         let mut by_fingerprint: Vec<(u64, usize)> =
             places.map(|(place, task)| (first_bytes(task.fingerprint), place)).collect();
         by_fingerprint.sort_unstable();
-        Self { job_spec, target, source, work, tasks, by_fingerprint, priors: BTreeMap::new() }
+        Self { job_spec, target, source, work, tasks, objects, by_fingerprint }
     }
 
-    /// Keeps what an earlier receipt recorded of the object with this index.
-    pub fn note_prior(&mut self, place: usize, recorded: Recorded) {
-        let in_use = self.work.objects().get(place).in_use;
-        self.priors.insert(place, prior(Some(recorded), self.source, in_use));
-    }
-
-    /// Returns the objects that a task is about, in the order that its receipts follow.
-    pub fn objects<'a>(&'a self, task: &'a Shard) -> impl Iterator<Item = CopyObject<'a>> {
-        task.objects.iter().map(|&place| self.work.objects().get(place))
-    }
-
-    /// Returns the objects that are at the target once a task is done: each object of the plan with
-    /// one task.
-    pub fn objects_done<'a>(&'a self, task: &'a Shard) -> impl Iterator<Item = CopyObject<'a>> {
-        self.objects(task).take(task.objects_done())
+    /// Reads the objects that a task is about, in the order that its receipts follow.
+    fn objects_of(&self, task: &Shard) -> Result<Vec<ObjectCopy>, Failure> {
+        self.objects.read(&task.objects.places().collect::<Vec<_>>())
     }
 
     /// Returns the tasks of the shared object to which this one belongs: the one that opens the
@@ -82,32 +70,50 @@ impl JobPlan {
         &self.tasks[index - before..index + after]
     }
 
+    /// Returns whether the plan has a task with this fingerprint.
+    #[must_use]
+    pub fn has(&self, fingerprint: TaskFingerprint) -> bool {
+        self.task(fingerprint).is_some()
+    }
+
     /// Returns the key of the target's object to which a task belongs that opens an upload.
     #[must_use]
     pub fn target_key(&self, fingerprint: TaskFingerprint) -> Option<String> {
-        let object = self.objects(self.task(fingerprint)?).next()?;
-        Some(object.target_path.to_owned())
+        let objects = told(self.objects_of(self.task(fingerprint)?))?;
+        Some(objects.into_iter().next()?.target_path)
     }
 
     /// Returns what a worker gets. `None` when the plan has no such task, or when it is a step of a
     /// shared object and `steps` has not what it needs.
-    #[must_use]
-    pub fn task_spec(&self, index: TaskIndex, steps: &SharedSteps) -> Option<TaskSpec> {
-        Some(TaskSpec {
+    ///
+    /// # Errors
+    /// What is kept of its objects cannot be read.
+    pub fn task_spec(
+        &self,
+        index: TaskIndex,
+        steps: &SharedSteps,
+    ) -> Result<Option<TaskSpec>, Failure> {
+        let Some(index) = usize::try_from(index.0).ok() else { return Ok(None) };
+        let Some(task) = self.tasks.get(index) else { return Ok(None) };
+        let work = self.work_of(index, self.objects_of(task)?, steps);
+        Ok(work.map(|work| TaskSpec {
             source: side(&self.job_spec.source),
             target: side(&self.job_spec.target),
             verification: self.job_spec.spec.verification,
-            work: self.work_of(usize::try_from(index.0).ok()?, steps)?,
-        })
+            work,
+        }))
     }
 
-    fn work_of(&self, index: usize, steps: &SharedSteps) -> Option<TaskWork> {
-        let task = self.tasks.get(index)?;
-        let mut objects = task.objects.iter().map(|&place| self.object_copy(place));
-        let Some(shared) = task.shared.as_deref() else {
-            return Some(TaskWork::Objects(objects.collect()));
+    fn work_of(
+        &self,
+        index: usize,
+        objects: Vec<ObjectCopy>,
+        steps: &SharedSteps,
+    ) -> Option<TaskWork> {
+        let Some(shared) = self.tasks.get(index)?.shared.as_deref() else {
+            return Some(TaskWork::Objects(objects));
         };
-        let (object, group) = (objects.next()?, self.group(index));
+        let (object, group) = (objects.into_iter().next()?, self.group(index));
         let upload = || steps.upload(group.first()?.fingerprint).cloned();
         Some(match shared.place.step {
             GroupStep::Open => TaskWork::Open(object),
@@ -124,25 +130,12 @@ impl JobPlan {
         })
     }
 
-    fn object_copy(&self, place: usize) -> ObjectCopy {
-        let object = self.work.objects().get(place);
-        let noted = self.priors.get(&place).cloned();
-        ObjectCopy {
-            source_path: object.source_path().to_owned(),
-            target_path: object.target_path.to_owned(),
-            size: object.size,
-            size_is_minimum: object.size_is_minimum,
-            prior: noted.unwrap_or_else(|| prior(None, self.source, object.in_use)),
-        }
-    }
-
     /// Returns the source key of one object of a task, or of all its objects when none is named.
     #[must_use]
     pub fn source_keys(&self, index: TaskIndex, object: Option<u32>) -> Vec<String> {
         let task = usize::try_from(index.0).ok().and_then(|at| self.tasks.get(at));
-        let keys: Vec<_> = task
-            .map(|task| self.objects(task).map(|object| object.source_path().to_owned()).collect())
-            .unwrap_or_default();
+        let objects = task.and_then(|task| told(self.objects_of(task))).unwrap_or_default();
+        let keys: Vec<_> = objects.into_iter().map(|object| object.source_path).collect();
         match object.and_then(|at| keys.get(usize::try_from(at).ok()?)) {
             Some(key) => vec![key.clone()],
             None => keys,
@@ -151,32 +144,15 @@ impl JobPlan {
 
     /// Tells whether a receipt has the shape of a task: one object for each of its objects, of a
     /// size that it can have, or what the step of a shared object records. `None` when the plan has
-    /// no such task.
+    /// no such task, or its objects cannot be read.
     #[must_use]
     pub fn receipt_fits(&self, fingerprint: TaskFingerprint, receipt: &Receipt) -> Option<bool> {
         let task = self.task(fingerprint)?;
-        let (has_upload, parts) = (receipt.upload.is_some(), &receipt.parts[..]);
-        let shows_objects = || self.shows(task, &receipt.objects) && parts.is_empty();
-        let shows_none = receipt.objects.is_empty();
-        Some(match task.shared.as_deref() {
-            None => shows_objects() && !has_upload,
-            Some(shared) => match shared.place.step {
-                GroupStep::Open if shows_none => has_upload && parts.is_empty(),
-                // The target has it, or it is made: an upload that was seen is told.
-                GroupStep::Open => shows_objects() && !has_upload,
-                GroupStep::Finish => shows_objects() && has_upload,
-                GroupStep::Parts => shows_none && has_upload && are_written(shared.parts, parts),
-            },
-        })
+        Some(fits(task, &told(self.objects_of(task))?, receipt))
     }
 
-    fn shows(&self, task: &Shard, seen: &[ObjectReceipt]) -> bool {
-        let mut pairs = self.objects(task).zip(seen);
-        task.objects.len() == seen.len() && pairs.all(|(object, seen)| fits(&object, seen.size))
-    }
-
-    /// Returns what a receipt saw. Empty when the plan has no such task, or the receipt does not
-    /// fit it.
+    /// Returns what a receipt saw. Empty when the plan has no such task, its objects cannot be read,
+    /// or the receipt does not fit them.
     #[must_use]
     pub fn evidence(
         &self,
@@ -185,14 +161,18 @@ impl JobPlan {
         receipt: &Receipt,
         now_ms: i64,
     ) -> Vec<Evidence> {
-        let fits = self.receipt_fits(fingerprint, receipt) == Some(true);
+        let Some(task) = self.task(fingerprint) else { return Vec::new() };
+        let objects = told(self.objects_of(task)).unwrap_or_default();
         // A step that makes no object is evidence of none: its receipt shows none.
-        let Some(task) = self.task(fingerprint).filter(|_| fits) else { return Vec::new() };
+        if !fits(task, &objects, receipt) {
+            return Vec::new();
+        }
         let recorded_ms = now_ms.saturating_sub_unsigned(receipt.elapsed_ms);
-        self.objects(task)
+        objects
+            .into_iter()
             .zip(&receipt.objects)
             .map(|(object, seen)| Evidence {
-                key: object.target_path.to_owned(),
+                key: object.target_path,
                 source: self.source,
                 size: seen.size,
                 crc64nvme: seen.crc64nvme,
@@ -231,10 +211,30 @@ fn bounded(etag: &str) -> String {
     if etag.len() <= ENTITY_TAG_BYTES_KEPT { etag.to_owned() } else { String::new() }
 }
 
-/// True when an object of this size can be the planned one.
-#[must_use]
-pub fn fits(object: &CopyObject<'_>, size: u64) -> bool {
-    if object.size_is_minimum { size >= object.size } else { size == object.size }
+/// True when a receipt has the shape of a task with these objects.
+fn fits(task: &Shard, objects: &[ObjectCopy], receipt: &Receipt) -> bool {
+    let (has_upload, parts) = (receipt.upload.is_some(), &receipt.parts[..]);
+    let shows_objects = || shows(objects, &receipt.objects) && parts.is_empty();
+    let shows_none = receipt.objects.is_empty();
+    let Some(shared) = task.shared.as_deref() else { return shows_objects() && !has_upload };
+    match shared.place.step {
+        GroupStep::Open if shows_none => has_upload && parts.is_empty(),
+        // The target has it, or it is made: an upload that was seen is told.
+        GroupStep::Open => shows_objects() && !has_upload,
+        GroupStep::Finish => shows_objects() && has_upload,
+        GroupStep::Parts => shows_none && has_upload && are_written(shared.parts, parts),
+    }
+}
+
+fn shows(objects: &[ObjectCopy], seen: &[ObjectReceipt]) -> bool {
+    let mut pairs = objects.iter().zip(seen);
+    objects.len() == seen.len() && pairs.all(|(object, seen)| object.fits(seen.size))
+}
+
+/// Returns objects that were read, and writes to the log why they cannot be: what comes of that is
+/// that nothing is known of them.
+fn told(read: Result<Vec<ObjectCopy>, Failure>) -> Option<Vec<ObjectCopy>> {
+    read.inspect_err(|failure| tracing::error!("{}", failure.message)).ok()
 }
 
 fn side(table: &Resolved) -> TaskSide {

@@ -5,7 +5,6 @@
 //! still is a group of tasks (see [`crate::group`]). Tasks are in the order of their first keys.
 //! The machine decides which one is granted first.
 
-use std::ops::Deref;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use sha2::{Digest, Sha256};
@@ -52,28 +51,51 @@ pub struct Shard {
     pub shared: Option<Box<SharedShard>>,
 }
 
-/// The places of a task's objects. A plan of large objects has a task for each: they stand in it.
+/// The places of a task's objects. Most stand side by side: a plan of millions of objects keeps two
+/// numbers for a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ShardObjects {
-    One(usize),
+    /// So many from the first one on.
+    Run { first: usize, count: usize },
+    /// Larger objects, which have tasks of their own, stand between them.
     Many(Box<[usize]>),
 }
 
-impl Deref for ShardObjects {
-    type Target = [usize];
-
-    fn deref(&self) -> &[usize] {
+impl ShardObjects {
+    /// The number of objects.
+    #[must_use]
+    pub fn count(&self) -> usize {
         match self {
-            Self::One(place) => std::slice::from_ref(place),
-            Self::Many(places) => places,
+            Self::Run { count, .. } => *count,
+            Self::Many(places) => places.len(),
         }
+    }
+
+    /// The place of the first one.
+    #[must_use]
+    pub fn first(&self) -> usize {
+        match self {
+            Self::Run { first, .. } => *first,
+            Self::Many(places) => places[0],
+        }
+    }
+
+    /// The places, ascending.
+    pub fn places(&self) -> impl Iterator<Item = usize> {
+        let (run, many) = match self {
+            Self::Run { first, count } => (*first..first + count, &[][..]),
+            Self::Many(places) => (0..0, &places[..]),
+        };
+        run.chain(many.iter().copied())
     }
 }
 
 impl From<Vec<usize>> for ShardObjects {
     fn from(places: Vec<usize>) -> Self {
-        match places[..] {
-            [place] => Self::One(place),
+        match (places.first(), places.last()) {
+            (Some(first), Some(last)) if last - first + 1 == places.len() => {
+                Self::Run { first: *first, count: places.len() }
+            }
             _ => Self::Many(places.into()),
         }
     }
@@ -92,7 +114,7 @@ impl Shard {
     #[must_use]
     pub fn objects_done(&self) -> usize {
         match self.shared.as_ref().map(|shared| shared.place.step) {
-            None | Some(GroupStep::Finish) => self.objects.len(),
+            None | Some(GroupStep::Finish) => self.objects.count(),
             Some(GroupStep::Open | GroupStep::Parts) => 0,
         }
     }
@@ -190,14 +212,15 @@ pub fn shard_by(
     }
     pack.close_into(&mut shards);
     // A task of small objects ends behind the large ones that lie between them.
-    if !shards.is_sorted_by_key(|shard| shard.objects[0]) {
-        shards.sort_by_key(|shard| shard.objects[0]);
+    if !shards.is_sorted_by_key(|shard| shard.objects.first()) {
+        shards.sort_by_key(|shard| shard.objects.first());
     }
     let first_wrong = AtomicUsize::new(usize::MAX);
     for_each(&mut shards, &|shard: &mut Shard| {
         shard.fingerprint = fingerprint(source, shard, objects);
-        if let Some(place) = shard.objects.iter().find(|place| is_out_of_order(objects, **place)) {
-            first_wrong.fetch_min(*place, Ordering::Relaxed);
+        let mut places = shard.objects.places();
+        if let Some(place) = places.find(|place| is_out_of_order(objects, *place)) {
+            first_wrong.fetch_min(place, Ordering::Relaxed);
         }
     });
     match first_wrong.into_inner() {
@@ -285,7 +308,7 @@ fn share(place: usize, group: u32, plan: GroupPlan, shards: &mut Vec<Shard>) {
     shards.extend(first.chain(parts).chain([(GroupStep::Finish, all)]).map(|(step, parts)| {
         let bytes = if step == GroupStep::Parts { parts.bytes() } else { 0 };
         let shared = Some(Box::new(SharedShard { place: GroupPlace { group, step }, parts }));
-        Shard { fingerprint: UNNAMED, objects: ShardObjects::One(place), bytes, shared }
+        Shard { fingerprint: UNNAMED, objects: ShardObjects::Run { first: place, count: 1 }, bytes, shared }
     }));
 }
 
@@ -341,7 +364,7 @@ fn fingerprint(
     objects: &(impl SortedObjects + ?Sized),
 ) -> TaskFingerprint {
     let mut hash = Sha256::new().chain_update(source.0);
-    for &place in task.objects.iter() {
+    for place in task.objects.places() {
         let object = objects.object(place);
         hash.update((object.key.len() as u64).to_be_bytes());
         hash.update(object.key);

@@ -112,6 +112,14 @@ pub struct ObjectCopy {
     pub prior: Prior,
 }
 
+impl ObjectCopy {
+    /// True when an object of this size can be the planned one.
+    #[must_use]
+    pub fn fits(&self, size: u64) -> bool {
+        if self.size_is_minimum { size >= self.size } else { size == self.size }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

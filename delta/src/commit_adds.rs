@@ -40,12 +40,13 @@ pub(crate) struct CountedAdds {
     traits: AddTraits,
 }
 
-/// Lines of a commit in a file, each an `add` and its line end.
+/// Lines of a commit in a file, each an `add` and its line end, one behind the other.
 pub(crate) struct SpooledAdds {
     spool: Spool,
-    /// Where each line begins and how long it is, in the order of their keys.
-    starts: Vec<u64>,
-    lengths: Vec<u32>,
+    /// Where each line ends.
+    ends: Vec<u64>,
+    /// The number of each line, in the order of their keys.
+    order: Vec<u32>,
     traits: AddTraits,
 }
 
@@ -85,8 +86,8 @@ fn uncarried(add: &Add) -> Option<String> {
 /// Lines of `add`s that are being written.
 pub(crate) struct AddSpooler {
     spool: Spool,
-    starts: Vec<u64>,
-    lengths: Vec<u32>,
+    /// Where each line ends.
+    ends: Vec<u64>,
     /// Lines and bytes that are counted alone.
     counted: CountedAdds,
 }
@@ -136,8 +137,7 @@ impl AddLines {
 
 impl AddSpooler {
     pub(crate) fn new() -> Self {
-        let (starts, lengths) = (Vec::new(), Vec::new());
-        Self { spool: Spool::new(), starts, lengths, counted: CountedAdds::NONE }
+        Self { spool: Spool::new(), ends: Vec::new(), counted: CountedAdds::NONE }
     }
 
     /// Writes lines behind the others, or counts them.
@@ -151,28 +151,22 @@ impl AddSpooler {
         if !lines.keeps {
             return Ok(());
         }
-        let mut start = self.spool.bytes();
+        let mut end = self.spool.bytes();
         self.spool.append(lines.text.as_bytes())?;
-        for length in &lines.lengths {
-            self.starts.push(start);
-            start += u64::from(*length);
+        for length in lines.lengths {
+            end += u64::from(length);
+            self.ends.push(end);
         }
-        self.lengths.extend(lines.lengths);
         Ok(())
     }
 
     /// Ends the writing. `order` has the number of each line, in the order of the keys.
-    pub(crate) fn finish(self, order: &[u32]) -> CommitAdds {
-        let Self { spool, starts, lengths, counted } = self;
-        if lengths.len() < counted.files {
+    pub(crate) fn finish(self, order: Vec<u32>) -> CommitAdds {
+        let Self { spool, ends, counted } = self;
+        if ends.len() < counted.files {
             return CommitAdds::Counted(counted);
         }
-        CommitAdds::Spooled(Arc::new(SpooledAdds {
-            starts: order.iter().map(|&line| starts[line as usize]).collect(),
-            lengths: order.iter().map(|&line| lengths[line as usize]).collect(),
-            spool,
-            traits: counted.traits,
-        }))
+        CommitAdds::Spooled(Arc::new(SpooledAdds { spool, ends, order, traits: counted.traits }))
     }
 }
 
@@ -186,9 +180,11 @@ impl SpooledAdds {
     /// Reads some of the files, in the order of their keys.
     fn some(&self, places: std::ops::Range<usize>) -> Result<Vec<Add>, DeltaError> {
         let read = |place: usize| {
-            let length = self.lengths[place] as usize;
-            let line =
-                self.spool.read(self.starts[place], length).map_err(|error| lost(FILES, &error))?;
+            let number = self.order[place] as usize;
+            let start = if number == 0 { 0 } else { self.ends[number - 1] };
+            // Lines have lengths of 32 bits.
+            let length = usize::try_from(self.ends[number] - start).unwrap_or_default();
+            let line = self.spool.read(start, length).map_err(|error| lost(FILES, &error))?;
             let text = std::str::from_utf8(&line).map_err(|error| lost(FILES, &error))?;
             match LogAction::from_json(text) {
                 Ok(LogAction::Add(add)) => Ok(add),
@@ -204,7 +200,7 @@ impl CommitAdds {
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::Held(adds) => adds.len(),
-            Self::Spooled(spooled) => spooled.starts.len(),
+            Self::Spooled(spooled) => spooled.order.len(),
             Self::Counted(counted) => counted.files,
         }
     }
@@ -339,9 +335,9 @@ mod tests {
             spooler.append(lines(true)).unwrap();
             counter.append(lines(false)).unwrap();
         }
-        let spooled = spooler.finish(&[1, 2, 0]);
+        let spooled = spooler.finish(vec![1, 2, 0]);
         assert!(matches!(spooled, CommitAdds::Spooled(_)));
-        let counted = counter.finish(&[1, 2, 0]);
+        let counted = counter.finish(vec![1, 2, 0]);
         let held = CommitAdds::Held(adds);
         assert_eq!((counted.len(), counted.bytes()), (held.len(), held.bytes()));
         assert_eq!(counted.traits(), held.traits());

@@ -24,7 +24,7 @@ const READ_BYTES: usize = 64 << 10;
 
 /// Bytes that are read at places, and may grow at their end.
 #[derive(Clone)]
-pub(crate) struct Spool {
+pub struct Spool {
     place: SpoolPlace,
     bytes: u64,
 }
@@ -36,7 +36,9 @@ enum SpoolPlace {
 }
 
 impl Spool {
-    pub(crate) fn new() -> Self {
+    /// No bytes yet.
+    #[must_use]
+    pub fn new() -> Self {
         Self { place: SpoolPlace::Held(Arc::default()), bytes: 0 }
     }
 
@@ -46,7 +48,8 @@ impl Spool {
     }
 
     /// The number of bytes.
-    pub(crate) fn bytes(&self) -> u64 {
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
         self.bytes
     }
 
@@ -75,7 +78,7 @@ impl Spool {
     ///
     /// # Errors
     /// What was written cannot be read.
-    pub(crate) fn append_anywhere(&mut self, more: &[u8]) -> io::Result<()> {
+    pub fn append_anywhere(&mut self, more: &[u8]) -> io::Result<()> {
         let Err(error) = self.append(more) else { return Ok(()) };
         tracing::warn!(%error, "no temporary file can be written: see the disk that TMPDIR names");
         let length = usize::try_from(self.bytes).map_err(|_| io::ErrorKind::OutOfMemory)?;
@@ -94,7 +97,7 @@ impl Spool {
     ///
     /// # Errors
     /// There are fewer, or the disk fails.
-    pub(crate) fn read(&self, start: u64, length: usize) -> io::Result<Vec<u8>> {
+    pub fn read(&self, start: u64, length: usize) -> io::Result<Vec<u8>> {
         let mut bytes = vec![0; length];
         match self.read_at(start, &mut bytes)? {
             count if count == length => Ok(bytes),
@@ -119,6 +122,12 @@ impl Spool {
     }
 }
 
+impl Default for Spool {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl io::Write for Spool {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.append_anywhere(bytes).map(|()| bytes.len())
@@ -130,7 +139,8 @@ impl io::Write for Spool {
 }
 
 /// Says that the temporary file of `what` cannot be read.
-pub(crate) fn lost(what: &str, error: &dyn fmt::Display) -> DeltaError {
+#[must_use]
+pub fn lost(what: &str, error: &dyn fmt::Display) -> DeltaError {
     let message = format!(
         "the temporary file of {what} cannot be read: {error}: see the disk that TMPDIR names"
     );
@@ -167,7 +177,7 @@ impl ChunkReader for Spool {
 }
 
 /// Reads a spool from a place on.
-pub(crate) struct SpoolReader {
+pub struct SpoolReader {
     spool: Spool,
     at: u64,
 }

@@ -17,6 +17,7 @@ pub use crate::copy_objects::{CopyObject, CopyObjects};
 use crate::error::DeltaError;
 pub use crate::io::compute;
 pub use crate::publish::{Committed, FinishReport, PublishResult};
+pub use crate::room::PlanRoom;
 
 /// What a sync must do, and the objects that must be at the target before it is published.
 #[derive(Clone, Debug)]
@@ -100,6 +101,15 @@ impl Work {
     #[must_use]
     pub fn objects(&self) -> &CopyObjects {
         &self.change_set().objects
+    }
+
+    /// Returns the objects to copy, and keeps none: nothing of a sync needs them here once they are
+    /// known.
+    #[must_use]
+    pub fn take_objects(&mut self) -> CopyObjects {
+        match self {
+            Self::Clone(change_set) => std::mem::take(&mut change_set.objects),
+        }
     }
 
     /// Returns the source's version that the sync leads to.

@@ -342,7 +342,7 @@ impl JobWork {
     /// Returns the uploads that are open and that another plan has no task for.
     pub(super) fn orphans(&self, next: &JobPlan) -> Vec<(String, SharedUpload)> {
         let Some(plan) = &self.plan else { return Vec::new() };
-        let open = self.steps.open().filter(|(task, _)| next.target_key(*task).is_none());
+        let open = self.steps.open().filter(|(task, _)| !next.has(*task));
         open.filter_map(|(task, upload)| Some((plan.target_key(task)?, upload.clone()))).collect()
     }
 

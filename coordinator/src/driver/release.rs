@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
+use deepclone_core::failure::Failure;
 use deepclone_core::ids::{GrantKey, JobId, TaskFingerprint, TaskIndex, WorkerId};
-use deepclone_core::machine::{Action, GrantedTask, Notice, Violation};
-use deepclone_core::receipt::SharedUpload;
+use deepclone_core::machine::{Action, GrantedTask, Notice, TaskOutcome, Violation};
+use deepclone_core::receipt::{AttemptCounts, SharedUpload, TaskFailure, TaskFailureKind};
 use deepclone_core::task::Grant;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::journal;
-use super::message::{Beat, Message};
+use super::message::{Beat, Message, Report};
 use super::owner::Driver;
 use crate::effects::abort::abort;
 use crate::effects::again::plan_for_job;
@@ -119,18 +122,40 @@ impl Driver {
 
     fn grant(&mut self, worker: WorkerId, tasks: &[GrantedTask]) {
         let name = self.workers.info(worker).map_or_else(String::new, |info| info.name.clone());
-        let mut grants = Vec::with_capacity(tasks.len());
+        let (mut grants, mut unread) = (Vec::with_capacity(tasks.len()), Vec::new());
         for &GrantedTask { key, index, ttl, share } in tasks {
             let Some(entry) = self.jobs.get(key.job) else { continue };
             let Some(plan) = &entry.work.plan else { continue };
-            let Some(spec) = plan.task_spec(index, &entry.work.steps) else {
-                // Its lease expires, and it is granted again.
-                tracing::error!(?key, "a granted task lacks what it depends on: report this");
-                continue;
+            let spec = match plan.task_spec(index, &entry.work.steps) {
+                Ok(Some(spec)) => spec,
+                Ok(None) => {
+                    // Its lease expires, and it is granted again.
+                    tracing::error!(?key, "a granted task lacks what it depends on: report this");
+                    continue;
+                }
+                Err(failure) => {
+                    unread.push((key, failure));
+                    continue;
+                }
             };
             let trace = self.trace_grant(&key, &name);
             grants.push(Grant { key, ttl, share, trace, spec });
         }
         self.workers.grant(worker, grants);
+        if !unread.is_empty() {
+            self.fail_unread(worker, unread);
+        }
+    }
+
+    /// Lets the attempts at tasks fail whose objects cannot be read: the worker never hears of them.
+    fn fail_unread(&self, worker: WorkerId, tasks: Vec<(GrantKey, Failure)>) {
+        let failed = |(key, Failure { message, .. })| {
+            let (kind, spent) = (TaskFailureKind::Transient, AttemptCounts::default());
+            (key, TaskOutcome::Failed(TaskFailure { index: None, kind, message, spent }))
+        };
+        let outcomes = tasks.into_iter().map(failed).collect();
+        let report = Report { worker, outcomes, received: Instant::now() };
+        let (sender, (reply, _nobody)) = (self.sender.clone(), oneshot::channel());
+        tokio::spawn(async move { sender.send(Message::Report(report, reply)).await });
     }
 }

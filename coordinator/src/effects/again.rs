@@ -12,6 +12,7 @@ use deepclone_delta::sync::{Committed, finish};
 
 use super::plan::{PlanOutcome, plan_job};
 use super::{Context, target_key};
+use crate::kept_objects::KeptObjects;
 use crate::state::JobSpec;
 
 /// Plans a job, and finishes a publication that a crash cut short.
@@ -29,11 +30,8 @@ pub async fn plan_for_job(
         plan_job(context, job, Arc::clone(job_spec), target_key(&job_spec.target)).await?;
     match &outcome {
         PlanOutcome::Ready { plan, .. } => {
-            let objects = plan.work.objects();
-            if let Some(object) =
-                objects.iter().find(|object| vanished.contains(object.source_path()))
-            {
-                return Err(still_needed(object.source_path(), plan.work.source_version()));
+            if let Some(key) = first_needed(&plan.objects, vanished)? {
+                return Err(still_needed(&key, plan.work.source_version()));
             }
         }
         // The steps after the commit may be missing; each is harmless when it is repeated. Those of
@@ -49,6 +47,23 @@ pub async fn plan_for_job(
         PlanOutcome::UpToDate { .. } | PlanOutcome::Published { .. } => {}
     }
     Ok(outcome)
+}
+
+/// Returns the first key of these that is to be copied.
+fn first_needed(
+    objects: &KeptObjects,
+    vanished: &BTreeSet<String>,
+) -> Result<Option<String>, Failure> {
+    if vanished.is_empty() {
+        return Ok(None);
+    }
+    for places in objects.places() {
+        let mut keys = objects.read(&places)?.into_iter().map(|object| object.source_path);
+        if let Some(key) = keys.find(|key| vanished.contains(key)) {
+            return Ok(Some(key));
+        }
+    }
+    Ok(None)
 }
 
 fn still_needed(key: &str, source_version: u64) -> Failure {

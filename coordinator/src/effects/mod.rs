@@ -1,9 +1,11 @@
 //! The slow work that the machine asks for: planning and publishing. The driver spawns each effect,
 //! and its end comes back as a message; a panic comes back as a failure.
 //!
-//! * [`plan`]: both logs → change set → tasks, and what earlier jobs copied of their objects.
+//! * [`plan`]: both logs → change set → tasks.
+//! * `keep`: their objects, and what earlier jobs copied of them.
 //! * [`preview`]: what a plan would be, without making it.
 //! * `ledgers`: digests that are lost, for a repair.
+//! * `turn`: which plans are made at the same time.
 //! * [`target`]: checks that the target can hold a replica, before anything is copied.
 //! * [`again`]: planning for a job, after an earlier attempt at it.
 //! * [`abort`]: uploads of shared objects that were given up.
@@ -13,12 +15,14 @@
 
 pub mod abort;
 pub mod again;
+mod keep;
 mod ledgers;
 pub mod plan;
 pub mod preview;
 pub mod publish;
 pub mod reads;
 pub mod target;
+pub(crate) mod turn;
 pub mod vacuum;
 
 use std::panic::AssertUnwindSafe;
@@ -37,15 +41,13 @@ use deepclone_core::reason::Reason;
 use deepclone_core::shard::Packing;
 use futures::FutureExt as _;
 use sha2::{Digest as _, Sha256};
-use tokio::sync::{Semaphore, SemaphorePermit};
 
 use self::reads::LogReads;
+pub(crate) use self::turn::in_time;
+use self::turn::{Turn, Turns};
 use crate::costs::pricing::Pricing;
 use crate::observers::SyncObservers;
 use crate::state::Store;
-
-/// Plans that are made at the same time: each holds the logs of two tables in memory.
-const PLANS_AT_ONCE_MAX: usize = 4;
 
 /// What every effect needs.
 #[derive(Clone)]
@@ -62,8 +64,8 @@ pub struct Context {
     pub observers: SyncObservers,
     /// Counts what is read of tables.
     reads: LogReads,
-    /// Bounds the memory of planning (I8).
-    planning: Arc<Semaphore>,
+    /// The plans that are made.
+    turns: Turns,
     /// How objects are packed into tasks.
     pub(crate) packing: Packing,
     /// How long a plan may take once it is its turn.
@@ -74,7 +76,6 @@ impl Context {
     /// Makes the context of a coordinator with these limits.
     #[must_use]
     pub fn new(connections: Arc<Connections>, store: Arc<dyn Store>, limits: &Limits) -> Self {
-        let planning = Arc::new(Semaphore::new(PLANS_AT_ONCE_MAX));
         Self {
             pricing: Pricing { connections: Arc::clone(&connections), ..Pricing::default() },
             connections,
@@ -82,7 +83,7 @@ impl Context {
             clock: Clock::System,
             observers: SyncObservers::default(),
             reads: LogReads::default(),
-            planning,
+            turns: Turns::new(),
             packing: Packing {
                 task_objects_max: limits.task_objects_max,
                 group_bytes_min: limits.group_bytes_min,
@@ -116,10 +117,9 @@ impl Context {
         (Self { reads: reads.clone(), ..self.clone() }, reads)
     }
 
-    /// Waits until another plan may be made; it counts until the permit is dropped.
-    pub(crate) async fn turn_to_plan(&self) -> Option<SemaphorePermit<'_>> {
-        // The semaphore is never closed.
-        self.planning.acquire().await.ok()
+    /// Waits until another plan may be made.
+    pub(crate) async fn turn_to_plan(&self) -> Turn {
+        self.turns.next().await
     }
 
     /// Opens a table that was resolved before.
@@ -151,25 +151,6 @@ pub fn source_key(source: &Resolved, lineage: &str) -> SourceKey {
     SourceKey(digest.finalize().into())
 }
 
-/// Runs an effect for `most` at the longest.
-///
-/// # Errors
-/// The effect's failure, or `StorageUnavailable` when the time is over.
-pub(crate) async fn in_time<T>(
-    most: Duration,
-    what: &str,
-    effect: impl Future<Output = Result<T, Failure>>,
-) -> Result<T, Failure> {
-    let late = |_| {
-        let message = format!(
-            "{what} did not end within {} s: see whether both stores answer, and try again",
-            most.as_secs()
-        );
-        Failure::new(Reason::StorageUnavailable, message)
-    };
-    tokio::time::timeout(most, effect).await.map_err(late)?
-}
-
 /// Runs an effect, and turns its panic into a failure.
 ///
 /// # Errors
@@ -196,21 +177,5 @@ mod tests {
         assert_eq!(failure.reason, Reason::Internal);
         let text = "a step of the sync panicked, which is a bug: PUT https://a/b?*** is odd";
         assert_eq!(failure.message, text);
-    }
-
-    #[tokio::test]
-    async fn an_effect_that_does_not_end_is_ended_and_gives_its_turn_back() {
-        let connections = Arc::new(Connections::default());
-        let place = crate::state::Place::Private;
-        let store = crate::state::SqliteStore::open(&place).await.unwrap();
-        let context = Context::new(connections, Arc::new(store), &Limits::default());
-        for _ in 0..=PLANS_AT_ONCE_MAX {
-            let turn = context.turn_to_plan().await;
-            let never = std::future::pending::<Result<(), Failure>>();
-            let failure = in_time(Duration::from_millis(1), "it", never).await.unwrap_err();
-            assert_eq!(failure.reason, Reason::StorageUnavailable);
-            assert!(failure.message.starts_with("it did not end within"), "{failure}");
-            drop(turn);
-        }
     }
 }

@@ -1,19 +1,17 @@
-//! Planning: both logs → change set → tasks. Evidence of earlier jobs from the same source goes
-//! with the tasks: a worker proves such an object again instead of copying it.
+//! Planning: both logs → change set → tasks, and their objects, which are kept.
 
 use rayon::prelude::*;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::turn::Turn;
 use super::{Context, in_time, source_key};
-use crate::job_plan::{JobPlan, fits};
-use crate::state::{EVIDENCE_KEYS_MAX, JobSpec, KnownObject, PlanNote, StateError, encode_options};
+use crate::job_plan::JobPlan;
+use crate::state::{JobSpec, PlanNote, encode_options};
 use deepclone_common::connections::Side;
 use deepclone_common::store::table::{StoreKind, TableStore};
 use deepclone_core::copy_plan::{CopyPlan, CopyRequests, CopyTarget};
-use deepclone_core::evidence::{Recorded, prior_age_max_ms};
 use deepclone_core::failure::Failure;
-use deepclone_core::group::GroupStep;
 use deepclone_core::ids::{JobId, TargetKey};
 use deepclone_core::limits::{ENTITY_TAG_BYTES_KEPT, GRANT_OBJECT_BYTES_MAX};
 use deepclone_core::machine::{Plan, PlanTask};
@@ -100,10 +98,9 @@ async fn plan(
     job_spec: Arc<JobSpec>,
     target: TargetKey,
 ) -> Result<PlanOutcome, Failure> {
-    let _turn = context.turn_to_plan().await;
-    // The time that it waits for other plans does not count.
+    let turn = context.turn_to_plan().await;
     let plan = async {
-        match read(context, job, &job_spec, true).await? {
+        match read(context, job, &job_spec, (true, &turn)).await? {
             Found::UpToDate(Nothing { source_version, replica_version, note }) => {
                 Ok(PlanOutcome::UpToDate { source_version, replica_version, note })
             }
@@ -114,7 +111,8 @@ async fn plan(
             Found::Work(to_do) => ready(context, job, job_spec, target, *to_do).await,
         }
     };
-    in_time(context.plan_time_max, "reading both logs", plan).await
+    // The time that it waits for other plans does not count.
+    turn.in_time(context.plan_time_max, "reading both logs", plan).await
 }
 
 /// What reading both logs found.
@@ -144,7 +142,8 @@ pub(super) struct ToDo {
     pub(super) packing: Packing,
 }
 
-/// Reads both logs. Without `publishes` what it finds can be looked at alone.
+/// Reads both logs, with the memory of this turn. Without `publishes` what it finds can be looked at
+/// alone.
 ///
 /// # Errors
 /// Why the sync is refused, or cannot be planned.
@@ -152,7 +151,7 @@ pub(super) async fn read(
     context: &Context,
     job: JobId,
     job_spec: &JobSpec,
-    publishes: bool,
+    (publishes, turn): (bool, &Turn),
 ) -> Result<Found, Failure> {
     // The rules may have changed since the job was accepted.
     context.connections.refuse_pair(&job_spec.source, &job_spec.target)?;
@@ -164,6 +163,7 @@ pub(super) async fn read(
         claim: job_spec.claim.as_ref(),
         submitter: job_spec.submitter.as_deref(),
         publishes,
+        room: Some(turn),
         ..Within::default()
     };
     let found = sync::plan(&source_table, &target_table, &within, &job_spec.spec, job)
@@ -203,20 +203,21 @@ async fn ready(
     target: TargetKey,
     to_do: ToDo,
 ) -> Result<PlanOutcome, Failure> {
-    let ToDo { work, note, packing } = to_do;
+    let ToDo { mut work, note, packing } = to_do;
     let source = source_key(&job_spec.source, work.lineage());
-    let packed = sync::compute(move || {
-        let tasks = shard_by(source, &PlanObjects(work.objects()), packing, |tasks, name| {
+    let objects = Arc::new(work.take_objects());
+    let (packed, spec) = (Arc::clone(&objects), Arc::clone(&job_spec));
+    let named = sync::compute(move || {
+        let tasks = shard_by(source, &PlanObjects(&packed), packing, |tasks, name| {
             tasks.par_iter_mut().for_each(name);
         });
         let tasks = tasks.map_err(|error| Failure::new(Reason::Internal, error.to_string()))?;
-        let machine_plan = machine_plan(&job_spec, &work, &tasks, packing);
-        Ok((JobPlan::new(job_spec, target, source, work, tasks), machine_plan))
+        Ok((machine_plan(&spec, &work, &tasks, packing), work, tasks))
     });
-    let (plan, tasks) = packed.await.map_err(|error| error.failure())?;
-    let mut plan = Box::new(plan);
-    note_priors(context, job, &mut plan).await.map_err(|error| error.failure())?;
-    Ok(PlanOutcome::Ready { plan, tasks, note })
+    let (machine_plan, work, tasks) = named.await.map_err(|error| error.failure())?;
+    let kept = super::keep::objects(context, (job, target, source), &work, objects).await?;
+    let plan = Box::new(JobPlan::new(job_spec, target, source, work, (tasks, kept)));
+    Ok(PlanOutcome::Ready { plan, tasks: machine_plan, note })
 }
 
 /// Returns how the objects of a job are packed. Several workers share an object where the target
@@ -272,59 +273,6 @@ impl SortedObjects for PlanObjects<'_> {
             size_is_minimum: object.size_is_minimum,
             modified_ms: object.modified_ms,
         }
-    }
-}
-
-/// Adds the earlier copies of the plan's objects from this very source, unless they are too old to
-/// be proven again.
-async fn note_priors(context: &Context, job: JobId, plan: &mut JobPlan) -> Result<(), StateError> {
-    if !context.store.has_evidence(plan.target).await? {
-        return Ok(());
-    }
-    let head_ms = plan.work.replica_commit_ms();
-    let since_ms = context.clock.now_ms() - prior_age_max_ms(plan.work.retention_ms());
-    // The opening of a shared object is asked for as its other steps are.
-    let is_asked_for = |task: &&Shard| match &task.shared {
-        Some(shared) => shared.place.step == GroupStep::Open,
-        None => true,
-    };
-    let places = plan.tasks.iter().filter(is_asked_for).flat_map(|task| task.objects.iter());
-    let places: Vec<usize> = places.copied().collect();
-    for places in places.chunks(EVIDENCE_KEYS_MAX) {
-        let objects = plan.work.objects();
-        let keys: Vec<&str> = places.iter().map(|&place| objects.get(place).target_path).collect();
-        let known = context.store.evidence(plan.target, &keys, since_ms).await?;
-        if known.is_empty() {
-            continue;
-        }
-        let known: HashMap<&str, &KnownObject> =
-            known.iter().map(|known| (known.evidence.key.as_str(), known)).collect();
-        let prior = |&place: &usize| {
-            let object = objects.get(place);
-            let known = known.get(object.target_path);
-            let known = known.filter(|known| fits(&object, known.evidence.size))?;
-            Some((place, recorded(known, job, head_ms)))
-        };
-        let priors: Vec<_> = places.iter().filter_map(prior).collect();
-        for (place, recorded) in priors {
-            plan.note_prior(place, recorded);
-        }
-    }
-    Ok(())
-}
-
-/// Returns what is known of an object, for the rules of evidence. A commit of the replica that is
-/// younger than the copy may be that of a coordinator with another state, and refer to the object.
-fn recorded(known: &KnownObject, job: JobId, head_ms: Option<i64>) -> Recorded {
-    let evidence = &known.evidence;
-    let committed_since = head_ms.is_some_and(|head_ms| evidence.recorded_ms <= head_ms);
-    Recorded {
-        source: evidence.source,
-        crc64nvme: evidence.crc64nvme,
-        source_etag: evidence.source_etag.clone(),
-        target_etag: evidence.target_etag.clone(),
-        existed: evidence.existed,
-        may_be_published: committed_since || (known.may_be_published && evidence.job != job),
     }
 }
 

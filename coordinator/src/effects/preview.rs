@@ -6,7 +6,7 @@ use deepclone_core::ids::JobId;
 use deepclone_core::shard::count_tasks;
 
 use super::plan::{Found, Nothing, PlanObjects, ToDo, read};
-use super::{Context, in_time};
+use super::Context;
 use crate::state::{JobSpec, PlanNote};
 
 /// What a sync would do.
@@ -41,10 +41,10 @@ pub async fn preview(
     job: JobId,
     job_spec: &JobSpec,
 ) -> Result<Preview, Failure> {
-    let _turn = context.turn_to_plan().await;
-    let found = read(context, job, job_spec, false);
+    let turn = context.turn_to_plan().await;
+    let found = read(context, job, job_spec, (false, &turn));
     // The time that it waits for other plans does not count.
-    Ok(match in_time(context.plan_time_max, "reading both logs", found).await? {
+    Ok(match turn.in_time(context.plan_time_max, "reading both logs", found).await? {
         // A fresh id is in no log: nothing of it is published.
         Found::UpToDate(nothing) | Found::Published { nothing, .. } => {
             let Nothing { source_version, replica_version, note } = nothing;

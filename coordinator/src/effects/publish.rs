@@ -2,7 +2,7 @@
 //! whose evidence is not fresh are described again (I6), once no vacuum is about to delete them,
 //! the commit is written, then checkpoint and hints.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use deepclone_common::connections::Side;
 use deepclone_common::store::table::TableStore;
@@ -11,16 +11,17 @@ use deepclone_core::failure::Failure;
 use deepclone_core::ids::JobId;
 use deepclone_core::machine::PublishOutcome;
 use deepclone_core::shard::Shard;
+use deepclone_core::task::ObjectCopy;
 use deepclone_core::unix_time::UnixTime;
 use deepclone_delta::error::DeltaError;
 use deepclone_delta::io;
 use deepclone_delta::ledger::{LedgerEntry, LedgerWriter};
-use deepclone_delta::sync::{self, CopyObject, PublishResult, finish};
+use deepclone_delta::sync::{self, PublishResult, finish};
 use deepclone_delta::vacuum::wait_for_batch;
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 
 use super::Context;
-use crate::job_plan::{JobPlan, fits};
+use crate::job_plan::JobPlan;
 use crate::state::{EVIDENCE_KEYS_MAX, Evidence};
 
 /// Requests in flight while objects are described again.
@@ -40,14 +41,6 @@ impl From<PublishOutcome> for PublishEnd {
     }
 }
 
-/// An object that must be described before the commit.
-struct Doubt<'a> {
-    task: &'a Shard,
-    object: CopyObject<'a>,
-    /// What a receipt of this job recorded. `None` when it recorded nothing that fits.
-    evidence: Option<Evidence>,
-}
-
 /// Publishes a job's change set.
 ///
 /// # Errors
@@ -60,13 +53,18 @@ pub async fn publish(context: &Context, job: JobId, plan: &JobPlan) -> Result<Pu
         // After the ledger, before the look: a vacuum and this sync do not miss each other.
         wait_for_batch(&target, &context.clock).await.map_err(|error| error.failure())?;
     }
-    let missing = missing(&target, doubts).await?;
+    let missing = missing(context, job, plan, &target, &doubts).await?;
     if !missing.is_empty() {
-        let keys: Vec<_> =
-            missing.iter().map(|doubt| doubt.object.target_path.to_owned()).collect();
+        let keys: Vec<_> = missing.values().cloned().collect();
         context.store.forget(plan.target, &keys).await.map_err(|error| error.failure())?;
-        let tasks: BTreeSet<_> = missing.iter().map(|doubt| doubt.task.fingerprint).collect();
-        return Ok(PublishOutcome::Missing(tasks.into_iter().collect()).into());
+        let is_missing = |place: &usize| missing.contains_key(place);
+        let is_undone = |task: &&Shard| {
+            task.objects.places().take(task.objects_done()).any(|place| is_missing(&place))
+        };
+        let mut tasks: Vec<_> =
+            plan.tasks.iter().filter(is_undone).map(|task| task.fingerprint).collect();
+        tasks.sort_unstable();
+        return Ok(PublishOutcome::Missing(tasks).into());
     }
     // Durable before the commit: from here on no job replaces what it refers to.
     context.store.intend(job, context.clock.now_ms()).await.map_err(|error| error.failure())?;
@@ -88,42 +86,22 @@ pub async fn publish(context: &Context, job: JobId, plan: &JobPlan) -> Result<Pu
     }
 }
 
-/// Writes the ledger of the plan's objects. Returns those whose evidence is not fresh.
-async fn record_and_doubt<'a>(
+/// Writes the ledger of the plan's objects. Returns the places of those whose evidence is not fresh.
+async fn record_and_doubt(
     context: &Context,
     job: JobId,
-    plan: &'a JobPlan,
+    plan: &JobPlan,
     target: &TableStore,
-) -> Result<Vec<Doubt<'a>>, Failure> {
+) -> Result<Vec<usize>, Failure> {
     let mut ledger = LedgerWriter::new(target, job);
     let mut doubts = Vec::new();
-    let mut waiting = Vec::new();
-    let mut tasks = plan.tasks.iter();
-    loop {
-        while waiting.len() < EVIDENCE_KEYS_MAX
-            && let Some(task) = tasks.next()
-        {
-            waiting.extend(plan.objects_done(task).map(|object| (task, object)));
-        }
-        let rest = waiting.split_off(waiting.len().min(EVIDENCE_KEYS_MAX));
-        let objects = std::mem::replace(&mut waiting, rest);
-        if objects.is_empty() {
-            break;
-        }
-        let keys: Vec<&str> = objects.iter().map(|(_, object)| object.target_path).collect();
-        let found = context.store.evidence(plan.target, &keys, i64::MIN).await;
-        let mut own: BTreeMap<String, Evidence> = found
-            .map_err(|error| error.failure())?
-            .into_iter()
-            .map(|known| known.evidence)
-            .filter(|evidence| evidence.job == job && evidence.source == plan.source)
-            .map(|evidence| (evidence.key.clone(), evidence))
-            .collect();
+    for places in plan.objects.places() {
+        let objects = plan.objects.read(&places)?;
+        let own = own_evidence(context, job, plan, &objects).await?;
         ledger.append(own.values().map(entry)).await.map_err(|error| error.failure())?;
-        for (task, object) in objects {
-            let evidence =
-                own.remove(object.target_path).filter(|evidence| fits(&object, evidence.size));
-            let is_sure = evidence.as_ref().is_some_and(|evidence| {
+        let is_sure = |object: &ObjectCopy| {
+            let evidence = own.get(&object.target_path);
+            evidence.filter(|evidence| object.fits(evidence.size)).is_some_and(|evidence| {
                 let freshness = Freshness {
                     source: evidence.source,
                     is_own: true,
@@ -131,14 +109,31 @@ async fn record_and_doubt<'a>(
                     age_ms: context.clock.now_ms() - evidence.recorded_ms,
                 };
                 is_fresh(&freshness, plan.source, plan.work.retention_ms())
-            });
-            if !is_sure {
-                doubts.push(Doubt { task, object, evidence });
-            }
-        }
+            })
+        };
+        let pairs = places.iter().zip(&objects);
+        doubts.extend(pairs.filter(|(_, object)| !is_sure(object)).map(|(place, _)| place));
     }
     ledger.finish().await.map_err(|error| error.failure())?;
     Ok(doubts)
+}
+
+/// Returns what receipts of this job recorded of these objects, by their keys.
+async fn own_evidence(
+    context: &Context,
+    job: JobId,
+    plan: &JobPlan,
+    objects: &[ObjectCopy],
+) -> Result<BTreeMap<String, Evidence>, Failure> {
+    let keys: Vec<&str> = objects.iter().map(|object| object.target_path.as_str()).collect();
+    let found = context.store.evidence(plan.target, &keys, i64::MIN).await;
+    Ok(found
+        .map_err(|error| error.failure())?
+        .into_iter()
+        .map(|known| known.evidence)
+        .filter(|evidence| evidence.job == job && evidence.source == plan.source)
+        .map(|evidence| (evidence.key.clone(), evidence))
+        .collect())
 }
 
 fn entry(evidence: &Evidence) -> LedgerEntry {
@@ -152,23 +147,47 @@ fn entry(evidence: &Evidence) -> LedgerEntry {
     }
 }
 
-/// Returns the objects that have no evidence, or are not at the target as it says.
-async fn missing<'a>(
+/// Returns the keys of the objects in doubt, by their places, that have no evidence or are not at
+/// the target as it says.
+async fn missing(
+    context: &Context,
+    job: JobId,
+    plan: &JobPlan,
     target: &TableStore,
-    doubts: Vec<Doubt<'a>>,
-) -> Result<Vec<Doubt<'a>>, Failure> {
-    let looks: Vec<_> = doubts.into_iter().map(|doubt| look(target, doubt).boxed()).collect();
-    let looks = stream::iter(looks).buffer_unordered(HEADS_IN_FLIGHT_MAX);
-    let missing = looks.try_filter_map(async |doubt| Ok(doubt)).try_collect().await;
-    missing.map_err(|error: DeltaError| error.failure())
+    doubts: &[usize],
+) -> Result<BTreeMap<usize, String>, Failure> {
+    let mut missing = BTreeMap::new();
+    for places in doubts.chunks(EVIDENCE_KEYS_MAX) {
+        let objects = plan.objects.read(places)?;
+        let own = own_evidence(context, job, plan, &objects).await?;
+        let looks = places.iter().zip(objects).map(|(&place, object)| {
+            let evidence = own.get(&object.target_path).filter(|own| object.fits(own.size));
+            async move {
+                let is_there = is_there(target, &object, evidence).await?;
+                Ok((!is_there).then_some((place, object.target_path)))
+            }
+        });
+        let looks: Vec<_> = looks.map(|look| look.boxed()).collect();
+        let looks = stream::iter(looks).buffer_unordered(HEADS_IN_FLIGHT_MAX);
+        let gone: Vec<_> = looks
+            .try_filter_map(async |gone| Ok(gone))
+            .try_collect()
+            .await
+            .map_err(|error: DeltaError| error.failure())?;
+        missing.extend(gone);
+    }
+    Ok(missing)
 }
 
-/// Returns the doubt, unless the object is at the target as its evidence says.
-async fn look<'a>(target: &TableStore, doubt: Doubt<'a>) -> Result<Option<Doubt<'a>>, DeltaError> {
-    let Some(evidence) = &doubt.evidence else { return Ok(Some(doubt)) };
-    let described = io::describe(target, doubt.object.target_path).await?;
-    let is_there = described.is_some_and(|described| is_the_same(evidence, &described));
-    Ok((!is_there).then_some(doubt))
+/// Returns whether the object is at the target as its evidence says.
+async fn is_there(
+    target: &TableStore,
+    object: &ObjectCopy,
+    evidence: Option<&Evidence>,
+) -> Result<bool, DeltaError> {
+    let Some(evidence) = evidence else { return Ok(false) };
+    let described = io::describe(target, &object.target_path).await?;
+    Ok(described.is_some_and(|described| is_the_same(evidence, &described)))
 }
 
 /// True when nothing that the store says of the target's object contradicts its evidence.

@@ -11,7 +11,6 @@ use deepclone_common::store::table::TableStore;
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
 use deepclone_core::replication::TableSelection;
-use deepclone_core::spec::SourcePoint;
 use deepclone_core::unix_time::UnixTime;
 use deepclone_delta::log::{self, CommitFile};
 use deepclone_delta::snapshot;
@@ -173,8 +172,8 @@ async fn state(table: &TableStore, synced: Option<u64>) -> Result<SourceHead, Fa
 
 /// Adds up the live files of a table that is new, which takes its whole log.
 async fn live_bytes(context: &Context, table: &TableStore) -> Result<u64, Failure> {
-    let _turn = context.turn_to_plan().await;
-    let newest = snapshot::read(table, &SourcePoint::Newest).await;
+    let turn = context.turn_to_plan().await;
+    let newest = snapshot::read_in_room(table, &turn).await;
     let newest = newest.map_err(|error| error.of(Side::Source).failure())?;
     Ok(newest.files.values().fold(0, |sum, file| file.size.saturating_add(sum)))
 }

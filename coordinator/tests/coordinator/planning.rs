@@ -15,7 +15,7 @@ use futures::stream::FuturesUnordered;
 use crate::support::{LIMITS, Lake, Running};
 
 /// Plans that a coordinator makes at the same time.
-const PLANS_AT_ONCE: usize = 4;
+const PLANS_AT_ONCE: usize = 16;
 
 /// A table whose log cannot be opened, until this is dropped: a file of it is a pipe without a
 /// writer.

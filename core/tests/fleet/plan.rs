@@ -75,7 +75,7 @@ impl Objects {
             tasks: tasks.collect(),
         };
         let work = shards.iter().map(|shard| {
-            let sizes: Vec<u64> = shard.objects.iter().map(|&place| self.0[place]).collect();
+            let sizes: Vec<u64> = shard.objects.places().map(|place| self.0[place]).collect();
             let Some(shared) = shard.shared.as_deref() else { return Work::Objects(sizes) };
             match shared.place.step {
                 GroupStep::Open => Work::Open,

@@ -174,7 +174,7 @@ impl PieceReader {
             },
         )?;
         let sorted = objects.sort();
-        let adds = spooler.finish(&sorted.places);
+        let adds = spooler.finish(sorted.places);
         sums.unwanted.par_sort_unstable();
         let again = sorted.twice.map(|place| objects.get(place).target_path);
         refuse_twice(again, &objects, &sums.unwanted)?;

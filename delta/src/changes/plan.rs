@@ -23,6 +23,7 @@ use crate::log::{self, LogSegment};
 use crate::names::{Replicated, replicated};
 use crate::protocol;
 use crate::replica::{identity, last_sync, part, refuse_other_source, synced};
+use crate::room;
 use crate::snapshot::{self, Snapshot};
 
 /// How often the newest version of a source is looked for that goes on, or is cleaned, meanwhile.
@@ -97,10 +98,12 @@ async fn plan_once(
     }
     if let (Ok(segment), Err(DeltaError::NotATable { .. })) = (&at_source, &at_target)
         && !within.reads_whole
-        && let Some(plan) = first::plan(tables, segment, spec, sync, within).await
     {
-        refuse_inside_table(target, within.above).await?;
-        return Ok(plan);
+        within.take(room::flowing(segment)).await;
+        if let Some(plan) = first::plan(tables, segment, spec, sync, within).await {
+            refuse_inside_table(target, within.above).await?;
+            return Ok(plan);
+        }
     }
     plan_whole(tables, (at_source, at_target), spec, sync, within).await
 }
@@ -139,6 +142,8 @@ async fn plan_whole(
     within: &Within<'_>,
 ) -> Result<SyncPlan, DeltaError> {
     let Tables { source, target } = tables;
+    let states = [&at_source, &at_target].map(|side| side.as_ref().map_or(0, room::state));
+    within.take(states[0].saturating_add(states[1])).await;
     let of_source = |error: DeltaError| error.of(Side::Source);
     // A replica that exists was looked at when it was new.
     let enclosed = async {

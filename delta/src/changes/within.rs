@@ -7,6 +7,7 @@ use super::build::Replica;
 use crate::change_set::ChangeSet;
 use crate::error::DeltaError;
 use crate::publish::commit;
+use crate::room::PlanRoom;
 
 /// A time with as many digits as the commit's own time has until 2286.
 const PLANNED_MS: i64 = 1_000_000_000_000;
@@ -26,6 +27,17 @@ pub struct Within<'a> {
     pub reads_whole: bool,
     /// False for a plan that is only looked at. A large one keeps nothing of its commit then.
     pub publishes: bool,
+    /// What lends memory to the plan. Without it as much is taken as is needed.
+    pub room: Option<&'a dyn PlanRoom>,
+}
+
+impl Within<'_> {
+    /// Waits until the plan may hold about so many bytes.
+    pub(super) async fn take(&self, bytes: u64) {
+        if let Some(room) = self.room {
+            room.take(bytes).await;
+        }
+    }
 }
 
 impl Default for Within<'_> {
@@ -37,6 +49,7 @@ impl Default for Within<'_> {
             commit_bytes_max: commit::BYTES_MAX,
             reads_whole: false,
             publishes: true,
+            room: None,
         }
     }
 }

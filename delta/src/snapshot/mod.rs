@@ -18,6 +18,6 @@ mod tests;
 
 pub(crate) use onward::{LiveAt, LiveIn, Onward, go_on, live_in};
 pub(crate) use read::read_found;
-pub use read::{read, read_with_tombstones};
+pub use read::{read, read_in_room, read_with_tombstones};
 pub use state::{CommitDigest, Snapshot, TableState, WithTombstones};
 pub(crate) use time::version_at_or_oldest;

@@ -16,6 +16,7 @@ use crate::actions::{LogAction, Oddities, Oddity, Parsed};
 use crate::error::DeltaError;
 use crate::log::{self, COMMITS_AT_ONCE_MAX, CheckpointFiles, Commit, LogEntry, LogSegment};
 use crate::protocol::has_in_commit_timestamps;
+use crate::room::{self, PlanRoom};
 
 /// Reads the state of `table` at `point`.
 ///
@@ -23,6 +24,19 @@ use crate::protocol::has_in_commit_timestamps;
 /// When there is no log, it is damaged, it does not hold the point, or the store does not answer.
 pub async fn read(table: &TableStore, point: &SourcePoint) -> Result<Snapshot, DeltaError> {
     Ok(read_with_tombstones(table, point).await?.snapshot)
+}
+
+/// Reads the newest state of `table`, once `room` lends the memory for it.
+///
+/// # Errors
+/// As [`read`].
+pub async fn read_in_room(
+    table: &TableStore,
+    room: &dyn PlanRoom,
+) -> Result<Snapshot, DeltaError> {
+    let segment = log::list(table, None).await?;
+    room.take(room::state(&segment)).await;
+    read_found(table, &SourcePoint::Newest, Ok(segment)).await
 }
 
 /// Reads the state of `table` at `point`, and its tombstones.

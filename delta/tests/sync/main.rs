@@ -24,6 +24,7 @@ mod presence;
 mod protocols;
 mod repaired_histories;
 mod repairing;
+mod room;
 mod scenarios;
 mod spellings;
 mod support;

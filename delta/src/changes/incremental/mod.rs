@@ -33,6 +33,7 @@ use crate::properties::Maintenance;
 use crate::protocol;
 use crate::replica::synced::Synced;
 use crate::replica::{LastSync, SyncRecord, identity, part};
+use crate::room;
 use crate::snapshot::{self, Onward, Snapshot, TableState};
 
 mod checks;
@@ -87,6 +88,7 @@ pub(super) async fn plan(
         let found = up_to_date::up_to_date(record, record.version);
         return Ok(Some(SyncPlan::UpToDate(found)));
     }
+    within.take(room::commits(&news.commits)).await;
     let change_set = changes(tables, spec, sync, within, news).await?;
     Ok(change_set.map(|change_set| SyncPlan::Change(Box::new(change_set))))
 }
