@@ -151,8 +151,8 @@ impl JobPlan {
         Some(fits(task, &told(self.objects_of(task))?, receipt))
     }
 
-    /// Returns what a receipt saw. Empty when the plan has no such task, its objects cannot be read,
-    /// or the receipt does not fit them.
+    /// Returns what a receipt saw. Empty when the plan has no such task, its objects cannot be
+    /// read, or the receipt does not fit them.
     #[must_use]
     pub fn evidence(
         &self,

@@ -1,8 +1,9 @@
-//! The objects of a live job, once its plan is made. A job copies for hours, and several do at once:
-//! where the objects are many, they stand in a temporary file.
+//! The objects of a live job, once its plan is made. A job copies for hours, and several do at
+//! once: where the objects are many, they stand in a temporary file.
 //!
-//! They stand there in the order of their keys, each as a grant tells it (`deepclone.v1.ObjectCopy`)
-//! behind its length, but without the source's key where it is the target's.
+//! They stand there in the order of their keys, each as a grant tells it
+//! (`deepclone.v1.ObjectCopy`) behind its length, but without the source's key where it is the
+//! target's.
 
 use deepclone_core::failure::Failure;
 use deepclone_core::task::ObjectCopy;
@@ -35,7 +36,7 @@ impl KeptObjects {
     }
 
     /// Keeps `count` objects behind the others, which fill their blocks: `object` returns each by
-    /// its place among the new ones.
+    /// its place among the new ones. It may leave a source's key empty that is the target's.
     ///
     /// # Errors
     /// A temporary file can neither be written nor read.

@@ -12,8 +12,8 @@
 //! * [`server`]: a coordinator as a process of its own; [`embedded`]: one inside another process.
 //! * [`access`]: who may call what; [`rpc`]: the gRPC services.
 //! * [`driver`]: the loop that owns the machine.
-//! * [`effects`]: planning and publishing; [`job_plan`]: what planning makes; [`kept_objects`]: what
-//!   there is to copy.
+//! * [`effects`]: planning and publishing; [`job_plan`]: what planning makes; [`kept_objects`]:
+//!   what there is to copy.
 //! * [`costs`]: what copies cost, and what was sent.
 //! * [`shared_steps`]: what workers recorded of objects that several of them copy.
 //! * [`state`]: facts and evidence, in SQLite; [`database_check`]: whether its file is sound.

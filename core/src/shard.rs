@@ -80,7 +80,7 @@ impl ShardObjects {
         }
     }
 
-    /// The places, ascending.
+    /// Each place, the smallest first.
     pub fn places(&self) -> impl Iterator<Item = usize> {
         let (run, many) = match self {
             Self::Run { first, count } => (*first..first + count, &[][..]),
@@ -308,7 +308,12 @@ fn share(place: usize, group: u32, plan: GroupPlan, shards: &mut Vec<Shard>) {
     shards.extend(first.chain(parts).chain([(GroupStep::Finish, all)]).map(|(step, parts)| {
         let bytes = if step == GroupStep::Parts { parts.bytes() } else { 0 };
         let shared = Some(Box::new(SharedShard { place: GroupPlace { group, step }, parts }));
-        Shard { fingerprint: UNNAMED, objects: ShardObjects::Run { first: place, count: 1 }, bytes, shared }
+        Shard {
+            fingerprint: UNNAMED,
+            objects: ShardObjects::Run { first: place, count: 1 },
+            bytes,
+            shared,
+        }
     }));
 }
 

@@ -36,7 +36,7 @@ enum SpoolPlace {
 }
 
 impl Spool {
-    /// No bytes yet.
+    /// In memory, and empty until something is appended.
     #[must_use]
     pub fn new() -> Self {
         Self { place: SpoolPlace::Held(Arc::default()), bytes: 0 }

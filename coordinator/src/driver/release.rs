@@ -147,7 +147,8 @@ impl Driver {
         }
     }
 
-    /// Lets the attempts at tasks fail whose objects cannot be read: the worker never hears of them.
+    /// Lets the attempts at tasks fail whose objects cannot be read. The worker never hears of
+    /// them.
     fn fail_unread(&self, worker: WorkerId, tasks: Vec<(GrantKey, Failure)>) {
         let failed = |(key, Failure { message, .. })| {
             let (kind, spent) = (TaskFailureKind::Transient, AttemptCounts::default());

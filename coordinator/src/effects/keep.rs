@@ -58,14 +58,15 @@ pub(super) async fn objects(
     Ok(kept)
 }
 
-/// What a grant tells of an object. An earlier copy of another size is none of it.
+/// What a grant tells of an object, without its key at the source where that is the target's. An
+/// earlier copy of another size is none of it.
 fn object_copy(
     object: &CopyObject<'_>,
     copy: Option<(&KnownObject, Recorded)>,
     source: SourceKey,
 ) -> ObjectCopy {
     let mut told = ObjectCopy {
-        source_path: object.source_path().to_owned(),
+        source_path: object.renamed_from.unwrap_or_default().to_owned(),
         target_path: object.target_path.to_owned(),
         size: object.size,
         size_is_minimum: object.size_is_minimum,

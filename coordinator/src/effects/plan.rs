@@ -142,8 +142,8 @@ pub(super) struct ToDo {
     pub(super) packing: Packing,
 }
 
-/// Reads both logs, with the memory of this turn. Without `publishes` what it finds can be looked at
-/// alone.
+/// Reads both logs, with the memory of this turn. Without `publishes` what it finds can be looked
+/// at alone.
 ///
 /// # Errors
 /// Why the sync is refused, or cannot be planned.

@@ -5,8 +5,8 @@ use deepclone_core::failure::Failure;
 use deepclone_core::ids::JobId;
 use deepclone_core::shard::count_tasks;
 
-use super::plan::{Found, Nothing, PlanObjects, ToDo, read};
 use super::Context;
+use super::plan::{Found, Nothing, PlanObjects, ToDo, read};
 use crate::state::{JobSpec, PlanNote};
 
 /// What a sync would do.

@@ -86,7 +86,8 @@ pub async fn publish(context: &Context, job: JobId, plan: &JobPlan) -> Result<Pu
     }
 }
 
-/// Writes the ledger of the plan's objects. Returns the places of those whose evidence is not fresh.
+/// Writes the ledger of the plan's objects. Returns the places of those whose evidence is not
+/// fresh.
 async fn record_and_doubt(
     context: &Context,
     job: JobId,

@@ -1,4 +1,4 @@
-//! Plans that do not end: their deadline, and the plan that comes next.
+//! Plans that do not end: their deadline, and the plan that comes next. Plans that are lost.
 
 use std::fs;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use deepclone_proto::v1::job::State;
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 
-use crate::support::{LIMITS, Lake, Running};
+use crate::support::{LIMITS, Lake, Running, Worker};
 
 /// Plans that a coordinator makes at the same time.
 const PLANS_AT_ONCE: usize = 16;
@@ -80,6 +80,52 @@ async fn a_plan_that_does_not_end_fails_its_job_and_gives_its_place_on() {
         assert!(failure.message.starts_with("reading both logs did not end"), "{failure:?}");
     }
     running.reach(&next.name, State::WaitingForWorkers).await;
+}
+
+/// Empties the file of this process that the text stands in, and that has no name.
+fn lose_the_file_with(text: &str) -> usize {
+    let mut lost = 0;
+    for entry in fs::read_dir("/proc/self/fd").unwrap() {
+        let path = entry.unwrap().path();
+        let has_no_name = |to: &PathBuf| to.to_string_lossy().ends_with("(deleted)");
+        if !fs::read_link(&path).is_ok_and(|to| has_no_name(&to)) {
+            continue;
+        }
+        let Ok(bytes) = fs::read(&path) else { continue };
+        if bytes.windows(text.len()).any(|window| window == text.as_bytes()) {
+            fs::OpenOptions::new().write(true).truncate(true).open(&path).unwrap();
+            lost += 1;
+        }
+    }
+    lost
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_whose_plan_cannot_be_read_again_ends_with_that() {
+    let lake = Lake::new();
+    // More than stays in memory.
+    let long = "lost-plan".repeat(20);
+    let names: Vec<String> = (0..6_000).map(|n| format!("{long}-{n}.parquet")).collect();
+    let files: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), &b"a"[..])).collect();
+    lake.commit("source", 0, &files);
+    let mut running = Running::limited(&lake, LIMITS()).await;
+    let job = running.create(lake.spec("source", "target")).await.unwrap();
+    running.reach(&job.name, State::WaitingForWorkers).await;
+    assert_eq!(lose_the_file_with(&long), 1);
+    let mut worker = Worker::register(&running, &lake, "w").await;
+    let asks = async {
+        loop {
+            worker.heartbeat(vec![]).await.unwrap();
+            assert_eq!(worker.acquire_once(u32::MAX).await.unwrap(), []);
+        }
+    };
+    let failure = tokio::select! {
+        () = asks => unreachable!(),
+        job = running.finish(&job.name) => job.failure.unwrap(),
+    };
+    let text = "the temporary file of the objects of a plan cannot be read";
+    assert!(failure.message.contains(text), "{failure:?}");
+    assert!(!lake.path("target").join("_delta_log").exists());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 
 use deepclone_common::connections::Side;
 use deepclone_common::store::table::TableStore;
+use deepclone_core::failure::Failure;
 use deepclone_core::ids::JobId;
 use deepclone_core::ownership::{OwnerClaim, ReplicaOwner};
 use deepclone_core::reason::Reason;
 use deepclone_core::spec::{CloneSpec, Repair, SourcePoint, SourceReplacedPolicy};
+use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 use uuid::Uuid;
 
 use super::build::{Continuity, Extent, Replica, Request, Tables, change_set};
@@ -17,8 +19,10 @@ use super::sync_plan::{SourceFigures, SyncPlan, UpToDate};
 use super::within::{Within, check_size, owner_after};
 use super::{cleaned, first, incremental, repair, since, up_to_date};
 use crate::change_set::ChangeSet;
+use crate::copy_objects::CopyObjects;
 use crate::enclosing::refuse_inside_table;
 use crate::error::DeltaError;
+use crate::io;
 use crate::log::{self, LogSegment};
 use crate::names::{Replicated, replicated};
 use crate::protocol;
@@ -28,6 +32,8 @@ use crate::snapshot::{self, Snapshot};
 
 /// How often the newest version of a source is looked for that goes on, or is cleaned, meanwhile.
 const PLANS_MAX: u32 = 3;
+/// Objects of a replica that are looked at at the same time.
+const LOOKS_AT_ONCE_MAX: usize = 32;
 
 /// Plans the sync of `target` to what `spec` asks of `source`.
 ///
@@ -186,6 +192,9 @@ async fn plan_whole(
     let request = Request { spec, scope, sync, owner, submitter, sources, is_respelled };
     let mut change_set = change_set(tables, wanted, replica.as_ref(), &request).await?;
     change_set.notices.extend(notices);
+    if replica.as_ref().is_some_and(|replica| replica.continuity == Continuity::Replaced) {
+        refuse_gone(target, &change_set.objects).await?;
+    }
     Ok(match &replica {
         Some(replica) if nothing_to_do(replica, &change_set) => nothing(replica, &change_set),
         _ => {
@@ -224,7 +233,6 @@ async fn read_replica(
     if let Err(DeltaError::NotATable { .. }) = at_target {
         return Ok(None);
     }
-    let of_target = |error: DeltaError| error.of(Side::Target);
     let snapshot = snapshot::read_found(target, &SourcePoint::Newest, at_target).await;
     let snapshot = snapshot.map_err(of_target)?;
     let last = last_sync(target, &snapshot, spec.divergence_policy).await;
@@ -280,6 +288,31 @@ fn refuse_older(replica: Option<&Replica>, wanted: &Snapshot) -> Result<(), Delt
         }
         _ => Ok(()),
     }
+}
+
+/// Refuses to write another source's object where the replica's head refers to one that is gone:
+/// until the commit its readers would take it for theirs, and so would a sync of the old source if
+/// that commit never came. One that is there is compared by the worker.
+async fn refuse_gone(target: &TableStore, objects: &CopyObjects) -> Result<(), DeltaError> {
+    let keys = objects.iter().filter(|object| object.in_use).map(|object| object.target_path);
+    let looks = keys.map(|key| async move { Ok((key, io::describe(target, key).await?)) });
+    let looks: Vec<_> = looks.map(|look| look.boxed()).collect();
+    let mut looks = stream::iter(looks).buffer_unordered(LOOKS_AT_ONCE_MAX);
+    while let Some((key, found)) = looks.try_next().await.map_err(of_target)? {
+        if found.is_none() {
+            let message = format!(
+                "the object {key}, to which the replica of another table in {} refers, is gone: \
+                 repair that replica with its own source first, or choose another target folder",
+                target.uri
+            );
+            return Err(Failure::new(Reason::TargetConflict, message).with("key", key).into());
+        }
+    }
+    Ok(())
+}
+
+fn of_target(error: DeltaError) -> DeltaError {
+    error.of(Side::Target)
 }
 
 /// Returns whether the replica has this version of this part of the source, no other writer changed

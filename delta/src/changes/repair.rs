@@ -8,7 +8,9 @@ use deepclone_common::connections::Side;
 use deepclone_common::store::table::TableStore;
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
-use deepclone_core::spec::{CloneSpec, DivergencePolicy, Repair, SourcePoint};
+use deepclone_core::spec::{
+    CloneSpec, DivergencePolicy, Repair, SourcePoint, SourceReplacedPolicy,
+};
 
 use super::build::{Replica, Tables};
 use super::up_to_date::{head_record, same_request};
@@ -76,7 +78,12 @@ pub(super) fn request(
             )));
         }
     }
-    Ok(CloneSpec { source_point: SourcePoint::Version(version), ..spec.clone() })
+    Ok(CloneSpec {
+        source_point: SourcePoint::Version(version),
+        // Another source has nothing that this replica lacks.
+        source_replaced_policy: SourceReplacedPolicy::Fail,
+        ..spec.clone()
+    })
 }
 
 /// What the last sync of a replica was asked for.

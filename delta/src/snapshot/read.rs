@@ -30,10 +30,7 @@ pub async fn read(table: &TableStore, point: &SourcePoint) -> Result<Snapshot, D
 ///
 /// # Errors
 /// As [`read`].
-pub async fn read_in_room(
-    table: &TableStore,
-    room: &dyn PlanRoom,
-) -> Result<Snapshot, DeltaError> {
+pub async fn read_in_room(table: &TableStore, room: &dyn PlanRoom) -> Result<Snapshot, DeltaError> {
     let segment = log::list(table, None).await?;
     room.take(room::state(&segment)).await;
     read_found(table, &SourcePoint::Newest, Ok(segment)).await

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use deepclone_core::reason::Reason;
-use deepclone_core::spec::{CloneSpec, SourcePoint, SourceReplacedPolicy};
+use deepclone_core::spec::{CloneSpec, Repair, SourcePoint, SourceReplacedPolicy};
 use futures::TryStreamExt as _;
 use object_store::ObjectStore as _;
 use object_store::memory::InMemory;
@@ -147,6 +147,26 @@ async fn another_source_is_refused_or_recloned() {
         .collect();
     assert_eq!(live, ["other-id", "other-id"]);
     assert!(matches!(sync(&other, &target, &spec()).await, Ok(Did::UpToDate)));
+}
+
+/// Until the commit readers of the head read what lies there, and so does a later sync of the
+/// source that the head is of.
+#[tokio::test]
+async fn another_source_writes_nothing_where_the_head_refers_to_an_object_that_is_gone() {
+    let (source, target) = synced().await;
+    target.delete("p=a/a1.parquet").await;
+    let mut other = Table::new("source");
+    other.commit(&[protocol(1, 2), metadata("other-id", json!({})), add("a1"), add("c1")]).await;
+    let reclone = CloneSpec { source_replaced_policy: SourceReplacedPolicy::Reclone, ..spec() };
+    let refused = failure(&other, &target, &reclone).await;
+    assert_eq!(refused.reason, Reason::TargetConflict, "{refused}");
+    assert!(refused.message.contains("p=a/a1.parquet"), "{refused}");
+    // A repair is of the source that was synced.
+    let repair = CloneSpec { repair: Repair::Sizes, ..reclone.clone() };
+    assert_eq!(failure(&other, &target, &repair).await.reason, Reason::SourceReplaced);
+    assert_eq!(target.get("p=a/a1.parquet").await, None);
+    sync(&source, &target, &CloneSpec { repair: Repair::Sizes, ..spec() }).await.unwrap();
+    sync_equal(&other, &target, &reclone).await;
 }
 
 /// The history identifies a table, not its id: a copy of the folder keeps the id.

@@ -50,7 +50,7 @@ const FIXED: Range<u64> = 0..40;
 /// Those of the gate with repairs, whose runs are longer.
 const WITH_REPAIRS: Range<u64> = 0..24;
 /// Seeds beyond those that failed once.
-const FAILED_ONCE: [u64; 3] = [10_042, 10_090, 30_010];
+const FAILED_ONCE: [u64; 6] = [86, 347, 775, 10_042, 10_090, 30_010];
 /// The first seed that fails when evidence is believed for longer than the target's retention.
 const OLD_EVIDENCE: u64 = 875;
 

@@ -1,5 +1,6 @@
 //! The durable state of a coordinator, which may die before or after each use of it. No task is
-//! done twice, unless its objects turned out to be gone in between.
+//! done twice, unless its objects turned out to be gone in between. Parts of an upload that is not
+//! known are done again: a worker may report them after the state was lost that knew it.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,11 +20,14 @@ use crate::world::World;
 #[derive(Default)]
 pub(crate) struct KeptState {
     store: MemoryStore,
-    done: Mutex<BTreeSet<(JobId, TaskFingerprint)>>,
+    done: Mutex<BTreeSet<DoneTask>>,
 }
 
+/// A task that is done, with the upload whose parts it wrote.
+type DoneTask = (JobId, TaskFingerprint, Option<String>);
+
 impl KeptState {
-    fn done(&self) -> MutexGuard<'_, BTreeSet<(JobId, TaskFingerprint)>> {
+    fn done(&self) -> MutexGuard<'_, BTreeSet<DoneTask>> {
         self.done.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -41,12 +45,14 @@ impl ProcessState {
         for entry in &batch.entries {
             if let Fact::GroupRestarted { job, fingerprints } = &entry.fact {
                 // Its upload is lost, and all of it begins again.
-                self.kept.done().retain(|(of, task)| of != job || !fingerprints.contains(task));
+                self.kept.done().retain(|(of, task, _)| of != job || !fingerprints.contains(task));
             }
-            if let Fact::TaskDone { job, fingerprint, .. } = &entry.fact
-                && !self.kept.done().insert((*job, *fingerprint))
-            {
-                self.world.violate(format!("{fingerprint:?} of {job} is done twice"));
+            if let Fact::TaskDone { job, fingerprint, receipt } = &entry.fact {
+                let upload = receipt.upload.as_ref().filter(|_| !receipt.parts.is_empty());
+                let upload = upload.map(|upload| upload.id.clone());
+                if !self.kept.done().insert((*job, *fingerprint, upload)) {
+                    self.world.violate(format!("{fingerprint:?} of {job} is done twice"));
+                }
             }
         }
         Ok(())
