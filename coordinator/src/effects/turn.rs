@@ -19,7 +19,7 @@ const PLANS_AT_ONCE_MAX: usize = 16;
 const BYTES_AT_ONCE_MAX: u64 = 2 << 30;
 /// Bytes of a plan that does not ask for memory: all places together take a quarter of the above.
 const SMALL_BYTES_MAX: u64 = 32 << 20;
-/// Bytes of a unit in which memory is lent.
+/// Bytes of a unit in which memory is lent: a mebibyte.
 const UNIT_BYTES: u64 = 1 << 20;
 
 /// The turns of one process.
@@ -106,6 +106,7 @@ impl Turn {
     /// Waits for units of memory and, after them, for a place: what waits for memory takes none.
     async fn wait(&self, held: &mut Held, units: u32) {
         held.place = None;
+        tracing::info!(mebibytes = units, "a plan waits for memory that other plans have");
         self.note(|waited| waited.since = Some(Instant::now()));
         held.memory = Arc::clone(&self.turns.units).acquire_many_owned(units).await.ok();
         held.place = self.turns.place().await;

@@ -58,6 +58,6 @@ async fn a_plan_asks_for_the_memory_of_what_it_reads() {
     let name = source.checkpoint(1, &rows).await;
     let checkpoint = size(&source, name.strip_prefix("_delta_log/").unwrap()).await;
     let other = Table::new("other");
-    assert_eq!(asked(&source, &other, false).await, [checkpoint * 4]);
-    assert_eq!(asked(&source, &other, true).await, [checkpoint * 24]);
+    assert_eq!(asked(&source, &other, false).await, [checkpoint * 3]);
+    assert_eq!(asked(&source, &other, true).await, [checkpoint * 20]);
 }
