@@ -234,6 +234,17 @@ pub(crate) fn at_the_end(clouds: &Clouds, target: &str, version: &Version) -> Ve
     vec![format!("{target} ends with {names:?}, and the source has {expected:?}")]
 }
 
+/// Returns whether an object that a replica's newest version refers to is gone, and `version` has
+/// one of its name.
+pub(crate) fn lacks_of_head(clouds: &Clouds, target: &str, version: &Version) -> bool {
+    let head = reader::head(clouds, target);
+    let view = head.and_then(|head| reader::read(clouds, target, head).ok()).unwrap_or_default();
+    let needed = view.live.keys().flat_map(|name| objects(target, name));
+    let gone: BTreeSet<String> = needed.filter(|key| clouds.get(SOUTH, key).is_none()).collect();
+    let mut wanted = version.keys().flat_map(|name| objects(target, name));
+    wanted.any(|key| gone.contains(&key))
+}
+
 /// A key of the target holds other bytes than the source's newest version: a conflict is no lie.
 pub(crate) fn has_conflict(clouds: &Clouds, source: &str, target: &str, version: &Version) -> bool {
     let head = reader::head(clouds, target);

@@ -301,6 +301,10 @@ impl Simulation {
             }
             Some("TARGET_CONFLICT")
                 if check::has_conflict(&parts.clouds, source.name, target, &newest) => {}
+            Some("TARGET_CONFLICT")
+                if job.failure.as_ref().is_some_and(|failure| {
+                    failure.message.contains("to which the replica of another table")
+                }) && check::lacks_of_head(&parts.clouds, target, &newest) => {}
             Some(_) => {
                 let why = format!("the last sync of {target} failed: {:?}", job.failure);
                 parts.clouds.violate(why);
