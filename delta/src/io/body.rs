@@ -1,10 +1,12 @@
 //! The body of an object to write: in memory where it is small, else read from temporary files
 //! while it is sent.
 
-use std::sync::{Arc, OnceLock};
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use async_trait::async_trait;
 use bytes::Bytes;
-use deepclone_common::store::large::LargeWrites;
+use deepclone_common::store::large::LargeBody;
 use deepclone_common::store::streaming::{BodyCut, Flow};
 use futures::stream::{self, StreamExt as _};
 use object_store::PutPayload;
@@ -24,8 +26,13 @@ pub(crate) struct Body {
     spools: Vec<Spool>,
 }
 
-/// Why a body that was sent could not be read.
-pub(super) type Unread = Arc<OnceLock<DeltaError>>;
+/// A body while it is sent, and why it could not be read.
+pub(super) struct SentBody<'a> {
+    body: &'a Body,
+    unread: Unread,
+}
+
+type Unread = Arc<Mutex<Option<DeltaError>>>;
 
 impl Body {
     pub(crate) fn new(spools: Vec<Spool>) -> Self {
@@ -48,61 +55,91 @@ impl Body {
     /// A temporary file cannot be read.
     pub(crate) async fn payload(&self) -> Result<PutPayload, DeltaError> {
         let mut all = Vec::new();
-        for (spool, start, length) in self.places() {
+        for (spool, start, length) in self.places(0..self.bytes()) {
             all.push(read(spool, start, length).await?);
         }
         Ok(all.into_iter().collect())
     }
 
-    /// Computes the CRC-64/NVME of all of it; `None` where no request would tell it.
-    ///
-    /// # Errors
-    /// A temporary file cannot be read.
-    pub(super) async fn crc64nvme(&self, large: &LargeWrites) -> Result<Option<u64>, DeltaError> {
-        if !large.takes_checksums() {
-            return Ok(None);
-        }
-        let places = self.places();
-        compute(move || {
-            let mut digest = crc_fast::Digest::new(crc_fast::CrcAlgorithm::Crc64Nvme);
-            for (spool, start, length) in places {
-                let piece = spool.read(start, length).map_err(|error| lost("a body", &error))?;
-                digest.update(&piece);
-            }
-            Ok(Some(digest.finalize()))
-        })
-        .await
-    }
-
-    /// Returns it as it is read, and where it is told that it cannot be.
-    pub(super) fn flow(&self) -> (Flow, Unread) {
-        let unread = Unread::default();
-        let told = Arc::clone(&unread);
-        let pieces = stream::iter(self.places())
-            .map(|(spool, start, length)| read(spool, start, length))
-            .buffered(PIECES_AHEAD)
-            .map(move |read| {
-                read.map_err(|error| {
-                    // The first one is told.
-                    let _second = told.set(error);
-                    BodyCut
-                })
-            });
-        (Flow { length: self.bytes(), pieces: pieces.boxed() }, unread)
-    }
-
-    /// The pieces of all spools: where each begins, and its length.
-    fn places(&self) -> impl Iterator<Item = (Spool, u64, usize)> + Send + 'static {
-        self.spools.clone().into_iter().flat_map(|spool| {
-            let end = spool.bytes();
-            (0..end.div_ceil(PIECE_BYTES)).map(move |piece| {
-                let start = piece * PIECE_BYTES;
+    /// The pieces of a range: the spool of each, where it begins there, and its length.
+    fn places(
+        &self,
+        range: Range<u64>,
+    ) -> impl Iterator<Item = (Spool, u64, usize)> + Send + 'static {
+        let mut before = 0;
+        self.spools.clone().into_iter().flat_map(move |spool| {
+            let (begin, bytes) = (before, spool.bytes());
+            before += bytes;
+            let from = range.start.saturating_sub(begin).min(bytes);
+            let end = range.end.saturating_sub(begin).min(bytes).max(from);
+            (0..(end - from).div_ceil(PIECE_BYTES)).map(move |piece| {
+                let start = from + piece * PIECE_BYTES;
                 // No more than a piece.
                 let length = usize::try_from(PIECE_BYTES.min(end - start)).unwrap_or_default();
                 (spool.clone(), start, length)
             })
         })
     }
+}
+
+impl<'a> SentBody<'a> {
+    pub(super) fn new(body: &'a Body) -> Self {
+        Self { body, unread: Arc::default() }
+    }
+
+    /// As [`Body::payload`].
+    pub(super) async fn payload(&self) -> Result<PutPayload, DeltaError> {
+        self.body.payload().await
+    }
+
+    /// Why it could not be read, if that was so.
+    pub(super) fn unread(&self) -> Option<DeltaError> {
+        reasons(&self.unread).take()
+    }
+}
+
+#[async_trait]
+impl LargeBody for SentBody<'_> {
+    fn length(&self) -> u64 {
+        self.body.bytes()
+    }
+
+    fn flow(&self, range: Range<u64>) -> Flow {
+        let told = Arc::clone(&self.unread);
+        let length = range.end.saturating_sub(range.start);
+        let pieces = stream::iter(self.body.places(range))
+            .map(|(spool, start, length)| read(spool, start, length))
+            .buffered(PIECES_AHEAD)
+            .map(move |read| read.map_err(|error| cut(&told, error)));
+        Flow { length, pieces: pieces.boxed() }
+    }
+
+    async fn crc64nvme(&self, range: Range<u64>) -> Result<u64, BodyCut> {
+        let places = self.body.places(range);
+        let computed = compute(move || {
+            let mut digest = crc_fast::Digest::new(crc_fast::CrcAlgorithm::Crc64Nvme);
+            for (spool, start, length) in places {
+                let piece = spool.read(start, length).map_err(|error| lost("a body", &error))?;
+                digest.update(&piece);
+            }
+            Ok(digest.finalize())
+        });
+        computed.await.map_err(|error| cut(&self.unread, error))
+    }
+
+    fn is_lost(&self) -> bool {
+        reasons(&self.unread).is_some()
+    }
+}
+
+/// Tells why a body cannot be read; the first reason is kept.
+fn cut(told: &Unread, error: DeltaError) -> BodyCut {
+    reasons(told).get_or_insert(error);
+    BodyCut
+}
+
+fn reasons(of: &Unread) -> MutexGuard<'_, Option<DeltaError>> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 async fn read(spool: Spool, start: u64, length: usize) -> Result<Bytes, DeltaError> {
@@ -119,7 +156,7 @@ mod tests {
     use deepclone_common::local_folder::LocalFolder;
     use deepclone_common::store::counted::{StoreCounts, counted};
     use deepclone_common::store::error::StoreErrorKind;
-    use deepclone_common::store::large::Writes;
+    use deepclone_common::store::large::{LargeWrites, Writes};
     use deepclone_common::store::streaming::{Streaming, StreamingStore};
     use deepclone_common::store::table::TableStore;
     use deepclone_core::spec::TableRef;

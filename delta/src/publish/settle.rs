@@ -10,11 +10,11 @@ use deepclone_common::store::operation::StoreOperation;
 use deepclone_common::store::retry::{Patience, Retry};
 use deepclone_common::store::table::TableStore;
 
-use super::commit;
+use super::commit::{self, BuiltCommit};
 use super::committed::Committed;
 use crate::change_set::ChangeSet;
 use crate::error::DeltaError;
-use crate::io::{self, PutOutcome};
+use crate::io::{self, BodyPut, PutOutcome};
 use crate::log;
 use crate::replica::{diverged, is_harmless, operation, record_of};
 
@@ -53,11 +53,25 @@ pub async fn publish(
     let file = io::compute_here(|| commit::build(change_set, now_ms))?;
     commit::check_size(file.body.bytes(), commit::BYTES_MAX)?;
     let name = log::commit_path(version);
+    let mut put = BodyPut::new(target, &name, &file.body)?;
+    let settled = settle(target, change_set, &file, &mut put).await;
+    put.end().await;
+    settled
+}
+
+/// Puts the commit until it is known what its version is.
+async fn settle(
+    target: &TableStore,
+    change_set: &ChangeSet,
+    file: &BuiltCommit,
+    put: &mut BodyPut<'_>,
+) -> Result<PublishResult, DeltaError> {
+    let version = change_set.version();
     let mut retry = Retry::new(Patience::COMMIT, target.asked(StoreOperation::Put));
     loop {
-        let error = match io::put_body_if_absent(target, &name, &file.body).await? {
+        let error = match put.attempt().await? {
             PutOutcome::Written(etag) => {
-                let committed = Committed::written(target, version, &file, etag)?;
+                let committed = Committed::written(target, version, file, etag)?;
                 return Ok(PublishResult::Published(Box::new(committed)));
             }
             PutOutcome::Unsettled(error) => error,
@@ -67,7 +81,7 @@ pub async fn publish(
         }
         let error = error.when_absent();
         let Some(pause) = retry.next(&error) else {
-            return Err(io::storage("writing", target, &name, &error));
+            return Err(io::storage("writing", target, &log::commit_path(version), &error));
         };
         tracing::warn!(version, %error, "the commit is not there yet: written again");
         tokio::time::sleep(pause).await;
