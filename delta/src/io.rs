@@ -10,8 +10,8 @@ mod listed;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use deepclone_common::store::error::{StoreError, StoreErrorKind};

@@ -8,8 +8,8 @@ mod tests;
 
 use std::sync::Arc;
 
-pub use self::by_parts::PutLimits;
 use self::by_parts::PartsPut;
+pub use self::by_parts::PutLimits;
 pub use self::object::{LargeBody, NewObject};
 use super::error::{StoreError, StoreErrorKind};
 use super::store_counts::StoreCounts;
@@ -57,11 +57,17 @@ impl LargeWrites {
         Self { counts: Some(counts), ..self }
     }
 
+    /// True when an object of `length` bytes is written by parts.
+    #[must_use]
+    pub fn is_by_parts(&self, length: u64) -> bool {
+        self.limits.is_some_and(|limits| length > limits.one_put_bytes_max)
+    }
+
     /// Begins to write an object of `length` bytes where none is. Nothing is sent yet.
     #[must_use]
     pub fn begin(&self, length: u64) -> LargePut<'_> {
         let parts = match (&self.writes, self.limits) {
-            (Writes::Store(store), Some(limits)) if length > limits.one_put_bytes_max => {
+            (Writes::Store(store), Some(limits)) if self.is_by_parts(length) => {
                 Some(PartsPut::new(store.clone(), limits, self.counts.clone()))
             }
             _ => None,

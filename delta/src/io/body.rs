@@ -26,8 +26,8 @@ pub(crate) struct Body {
     spools: Vec<Spool>,
 }
 
-/// A body while it is sent, and why it could not be read.
-pub(super) struct SentBody<'a> {
+/// A body as the source of what is sent, and why it could not be read.
+pub(super) struct BodySource<'a> {
     body: &'a Body,
     unread: Unread,
 }
@@ -82,12 +82,12 @@ impl Body {
     }
 }
 
-impl<'a> SentBody<'a> {
+impl<'a> BodySource<'a> {
     pub(super) fn new(body: &'a Body) -> Self {
         Self { body, unread: Arc::default() }
     }
 
-    /// As [`Body::payload`].
+    /// Reads all of it, as [`Body::payload`] does: for a put from memory.
     pub(super) async fn payload(&self) -> Result<PutPayload, DeltaError> {
         self.body.payload().await
     }
@@ -99,7 +99,7 @@ impl<'a> SentBody<'a> {
 }
 
 #[async_trait]
-impl LargeBody for SentBody<'_> {
+impl LargeBody for BodySource<'_> {
     fn length(&self) -> u64 {
         self.body.bytes()
     }
@@ -156,7 +156,7 @@ mod tests {
     use deepclone_common::local_folder::LocalFolder;
     use deepclone_common::store::counted::{StoreCounts, counted};
     use deepclone_common::store::error::StoreErrorKind;
-    use deepclone_common::store::large::{LargeWrites, Writes};
+    use deepclone_common::store::large::{LargeWrites, PutLimits, Writes};
     use deepclone_common::store::streaming::{Streaming, StreamingStore};
     use deepclone_common::store::table::TableStore;
     use deepclone_core::spec::TableRef;
@@ -198,13 +198,22 @@ mod tests {
             uri: "file:///t".to_owned(),
             large: Some(LargeWrites::new(Writes::Folder(folder))),
         };
-        for (what, table) in [("disk", disk), ("store", memory(true)), ("held", memory(false))] {
+        let limits = PutLimits { one_put_bytes_max: 2 << 20, part_bytes: 1 << 20 };
+        let mut parts = memory(true);
+        parts.large = parts.large.map(|large| large.within(limits));
+        for (what, table, writes) in [
+            ("disk", disk, 1),
+            ("store", memory(true), 1),
+            ("held", memory(false), 1),
+            // An opening, four parts, a completion, and the look for what others left.
+            ("parts", parts, 7),
+        ] {
             let counts = Arc::new(StoreCounts::default());
             let table = counted(table, Arc::clone(&counts));
             let (body, bytes) = body();
             let put = put_body_if_absent(&table, "log/0", &body).await.unwrap();
             assert!(matches!(put, PutOutcome::Written(Some(_))), "{what}: {put:?}");
-            assert_eq!(counts.writes(), 1, "{what}");
+            assert_eq!(counts.writes(), writes, "{what}");
             let mut other = Spool::new();
             other.write_all(&vec![b'x'; 2 << 20]).unwrap();
             let put = put_body_if_absent(&table, "log/0", &Body::new(vec![other])).await.unwrap();
@@ -230,6 +239,23 @@ mod tests {
         let listed: Vec<_> = table.store.list(Some(&table.root)).try_collect().await.unwrap();
         let tags: Vec<_> = listed.into_iter().filter_map(|meta| meta.e_tag).collect();
         assert_eq!(tags, [tag]);
+    }
+
+    #[tokio::test]
+    async fn a_range_is_read_across_all_spools() {
+        let (body, bytes) = body();
+        let end = bytes.len();
+        for range in [0..end, 0..3, 3..10, 3..17, 10..10, 10..11, 9..(2 << 20), 2_000_000..end] {
+            let sent = BodySource::new(&body);
+            let asked = range.start as u64..range.end as u64;
+            let flow = sent.flow(asked.clone());
+            assert_eq!(flow.length, range.len() as u64, "{range:?}");
+            let pieces: Vec<Bytes> = flow.pieces.try_collect().await.unwrap();
+            assert!(pieces.concat() == bytes[range.clone()], "{range:?}: other bytes");
+            let wanted =
+                crc_fast::checksum(crc_fast::CrcAlgorithm::Crc64Nvme, &bytes[range.clone()]);
+            assert_eq!(sent.crc64nvme(asked).await, Ok(wanted), "{range:?}");
+        }
     }
 
     #[tokio::test]

@@ -5,7 +5,7 @@ use deepclone_common::store::table::TableStore;
 use futures::TryStreamExt as _;
 use object_store::path::Path;
 
-use super::body::{Body, SentBody};
+use super::body::{Body, BodySource};
 use super::{PutOutcome, key, put_if_absent, settled};
 use crate::error::DeltaError;
 
@@ -13,7 +13,7 @@ use crate::error::DeltaError;
 pub(crate) struct BodyPut<'a> {
     table: &'a TableStore,
     relative: &'a str,
-    sent: SentBody<'a>,
+    sent: BodySource<'a>,
     /// `None` for a body that is put from memory.
     large: Option<(LargePut<'a>, Path)>,
 }
@@ -32,7 +32,7 @@ impl<'a> BodyPut<'a> {
             Some(large) => Some((large.begin(body.bytes()), key(table, relative)?)),
             None => None,
         };
-        Ok(Self { table, relative, sent: SentBody::new(body), large })
+        Ok(Self { table, relative, sent: BodySource::new(body), large })
     }
 
     /// Writes it unless an object is there, by one conditional request. An unknown outcome is read
@@ -95,4 +95,3 @@ async fn listed_tag(table: &TableStore, key: &Path) -> Option<String> {
     }
     None
 }
-
