@@ -91,7 +91,7 @@ impl Connections {
             let tried = probe_completions(streaming, &table.store, &table.root).await;
             tried.map_err(|error| failure(&opened, &error))
         });
-        tried.await.map(|()| ())
+        tried.await.copied()
     }
 
     /// Returns which different names mean one file at the target. A store keeps all names apart.
