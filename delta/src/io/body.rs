@@ -45,7 +45,7 @@ impl Body {
     }
 
     /// True when all of it is in memory.
-    pub(super) fn is_held(&self) -> bool {
+    pub(crate) fn is_held(&self) -> bool {
         self.spools.iter().all(Spool::is_held)
     }
 
