@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use deepclone_common::connections::{Connections, Side};
+use deepclone_common::connections::{Connections, Resolved, Side};
 use deepclone_common::store::large::PutLimits;
 use deepclone_common::store::table::TableStore;
+use deepclone_core::failure::Failure;
 use deepclone_core::ids::JobId;
 use deepclone_core::job_limits::JobLimits;
 use deepclone_core::spec::{
@@ -29,13 +30,33 @@ const LIMITS: PutLimits = PutLimits { one_put_bytes_max: 2 << 20, part_bytes: PA
 /// with `TARGET_`.
 #[must_use]
 pub fn target(uri: &str, settings: &[(String, String)]) -> TableStore {
+    let (connections, found) = resolved(uri, settings);
+    let table = connections.open(&found).expect("a store");
+    TableStore { large: table.large.map(|large| large.within(LIMITS)), ..table }
+}
+
+/// Tries such a target for commits of so many bytes, one after another.
+pub async fn tried(
+    uri: &str,
+    settings: &[(String, String)],
+    commits: &[u64],
+) -> Vec<Result<(), Failure>> {
+    let (connections, found) = resolved(uri, settings);
+    let (name, root) = (&found.connection, &found.root);
+    let mut answers = Vec::new();
+    for bytes in commits {
+        answers.push(connections.probe_commit(name, &found.fingerprint, root, *bytes).await);
+    }
+    answers
+}
+
+fn resolved(uri: &str, settings: &[(String, String)]) -> (Connections, Resolved) {
     let wanted = TableRef { uri: uri.to_owned(), connection: None };
     let settings: BTreeMap<_, _> = settings.iter().cloned().collect();
     let connections = Connections::default().with_ad_hoc(&[(&wanted, Side::Target)], &settings);
     let connections = connections.expect("settings that can be used");
     let found = connections.resolve(&wanted, Side::Target).expect("a connection");
-    let table = connections.open(&found).expect("a store");
-    TableStore { large: table.large.map(|large| large.within(LIMITS)), ..table }
+    (connections, found)
 }
 
 /// A local table as a source.

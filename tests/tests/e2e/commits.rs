@@ -1,14 +1,10 @@
 //! Commits that go by parts to real stores, read by real readers, and two writers of one version.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use deepclone_common::connections::{Connections, Side};
 use deepclone_common::store::table::TableStore;
-use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;
-use deepclone_core::spec::TableRef;
 use deepclone_delta::changes::SyncPlan;
 use deepclone_delta::publish::{PublishResult, finish, publish};
 use deepclone_tests::proxy::{Fault, Gate, Proxy, Rule};
@@ -185,25 +181,19 @@ async fn of_two_commits_by_parts_one_wins_and_the_other_is_planned_again() {
     two_writers(&source, &from, &Place::azure("parts-race"), true).await;
 }
 
-/// What a sync says of a target whose commit has so many bytes.
-async fn probed(target: &Place, bytes: u64) -> Result<(), Failure> {
-    let wanted = TableRef { uri: target.uri(), connection: None };
-    let settings: BTreeMap<_, _> = target.settings("TARGET_").into_iter().collect();
-    let connections = Connections::default().with_ad_hoc(&[(&wanted, Side::Target)], &settings);
-    let connections = connections.expect("settings that can be used");
-    let found = connections.resolve(&wanted, Side::Target).expect("a connection");
-    let (name, root) = (&found.connection, &found.root);
-    connections.probe_commit(name, &found.fingerprint, root, bytes).await
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_whose_completions_overwrite_each_other_is_found_before_anything_is_copied() {
     const LONG: u64 = 6 << 30;
     let (south, azure) = (Place::south("parts-probe"), Place::azure("parts-probe"));
-    assert_eq!(probed(&south, 5 << 30).await, Ok(()));
-    assert_eq!(probed(&azure, LONG).await, Ok(()));
+    let tried = |place: &Place| {
+        let (uri, settings) = (place.uri(), place.settings("TARGET_"));
+        async move { by_parts::tried(&uri, &settings, &[5 << 30, LONG]).await }
+    };
+    assert_eq!(tried(&azure).await, [Ok(()), Ok(())]);
     // SeaweedFS 4.48 looks for the object before it puts the parts together.
-    let failure = probed(&south, LONG).await.expect_err("it overwrites");
+    let answers = tried(&south).await;
+    assert_eq!(answers[0], Ok(()), "one put");
+    let failure = answers[1].clone().expect_err("it overwrites");
     assert_eq!(failure.reason, Reason::TargetUnsuitable, "{failure}");
     assert!(failure.message.contains("both succeed"), "{failure}");
     for place in [south, azure] {

@@ -17,10 +17,27 @@ use tokio::runtime::{Builder, Runtime};
 use crate::bench::{MIB, log_of};
 
 const COMMIT: &str = "_delta_log/00000000000000000000.json";
+const TARGET: &str = "s3://copy/r";
 const NOW_MS: i64 = 1_800_000_000_000;
 /// Of a commit of some 6 MiB.
 const PARTS: usize = 2;
 const CHECKSUM: &str = "x-amz-checksum-crc64nvme";
+
+fn settings(store: &StubStore) -> [(String, String); 5] {
+    [
+        ("ENDPOINT_URL", store.endpoint()),
+        ("ALLOW_HTTP", "true".to_owned()),
+        ("REGION", "us-east-1".to_owned()),
+        ("ACCESS_KEY_ID", "k".to_owned()),
+        ("SECRET_ACCESS_KEY", "s".to_owned()),
+    ]
+    .map(|(name, value)| (format!("TARGET_AWS_{name}"), value))
+}
+
+fn runtime() -> Runtime {
+    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    runtime.expect("a thread of its own")
+}
 
 /// A table whose commit goes by parts, and the store where its replica will be.
 struct Case {
@@ -42,14 +59,6 @@ impl Case {
         let manners = Manners { demands_conditions: Some(is_of_log), ..manners };
         let store = StubStore::with("copy", manners);
         rules.into_iter().for_each(|rule| store.add(rule));
-        let settings = [
-            ("ENDPOINT_URL", store.endpoint()),
-            ("ALLOW_HTTP", "true".to_owned()),
-            ("REGION", "us-east-1".to_owned()),
-            ("ACCESS_KEY_ID", "k".to_owned()),
-            ("SECRET_ACCESS_KEY", "s".to_owned()),
-        ]
-        .map(|(name, value)| (format!("TARGET_AWS_{name}"), value));
         let folder = tempfile::tempdir().expect("a folder");
         let log = folder.path().join("_delta_log");
         std::fs::create_dir(&log).expect("a new folder");
@@ -58,9 +67,8 @@ impl Case {
         std::fs::write(folder.path().join(COMMIT), log_of(&objects)).expect("a new file");
         by_parts::tag(folder.path(), 0, 2 * MIB);
         let source = by_parts::source(folder.path());
-        let target = by_parts::target("s3://copy/r", &settings);
-        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
-        let runtime = runtime.expect("a thread of its own");
+        let target = by_parts::target(TARGET, &settings(&store));
+        let runtime = runtime();
         Self { store, source, target, folder, runtime }
     }
 
@@ -280,4 +288,63 @@ fn a_checkpoint_goes_by_parts_too() {
     assert_eq!(case.store.uploads(), [""; 0], "an upload is left");
     let state = case.wait(snapshot::read(&case.target, &SourcePoint::Newest));
     assert_eq!(state.expect("a table").files.len(), 4);
+}
+
+#[test]
+fn a_sync_that_is_published_again_finds_its_commit() {
+    let case = Case::new([]);
+    let change = case.change();
+    for time in [NOW_MS, NOW_MS + 5] {
+        let published = case.wait(publish(&case.target, &change, time)).expect("it is there");
+        let PublishResult::Published(committed) = published else { panic!("{published:?}") };
+        // That of the first time, with its tag.
+        assert_eq!(committed.record.timestamp_ms, NOW_MS);
+        assert!(committed.etag.is_some());
+    }
+    assert_eq!(case.counts(), [2, 2 * PARTS, 2]);
+    assert_eq!(case.store.uploads(), [""; 0], "an upload is left");
+    let reads = case.store.seen_of(Kind::Get, COMMIT);
+    assert!(reads.iter().all(|read| read.headers.contains_key("range")), "{reads:?}");
+}
+
+#[test]
+fn a_target_is_tried_before_a_commit_by_parts() {
+    const UNFIT: Option<Reason> = Some(Reason::TargetUnsuitable);
+    const SHORT: u64 = 5 << 30;
+    const LONG: u64 = SHORT + 1;
+    let ignores = Manners { ignores_conditions: true, ..Manners::default() };
+    let locked = Manners { demands_checksums: true, ..Manners::default() };
+    let honest = Manners::default;
+    let denied = || Rule::always(Kind::Complete, error(403, "AccessDenied"));
+    let absent = || Rule::always(Kind::Complete, error(501, "NotImplemented"));
+    let busy = || Rule::always(Kind::Complete, error(503, "SlowDown")).times(5);
+    let lost = || Rule::always(Kind::Complete, Lie::Close).times(3).though_done();
+    for (manners, rule, wanted, part) in [
+        (honest(), None, None, ""),
+        (locked, None, None, ""),
+        (ignores, None, UNFIT, "both succeed"),
+        (honest(), Some(denied()), Some(Reason::PermissionDenied), "cannot be written"),
+        (honest(), Some(absent()), UNFIT, "if-none-match"),
+        (honest(), Some(busy()), None, ""),
+        (honest(), Some(lost()), None, ""),
+    ] {
+        let case = format!("{manners:?} {rule:?}");
+        let store = StubStore::with("copy", manners);
+        rule.into_iter().for_each(|rule| store.add(rule));
+        let settings = settings(&store);
+        let tried = by_parts::tried(TARGET, &settings, &[SHORT, LONG, LONG]);
+        let answers = runtime().block_on(tried);
+        assert_eq!(answers[0], Ok(()), "{case}: one put");
+        let found = answers[1].as_ref().err();
+        assert_eq!(found.map(|failure| failure.reason), wanted, "{case}: {answers:?}");
+        let said = found.map(|failure| failure.message.as_str()).unwrap_or_default();
+        assert!(said.contains(part), "{case}: {said}");
+        assert!(store.keys().is_empty(), "{case}: {:?}", store.keys());
+        assert_eq!(store.uploads(), [""; 0], "{case}: an upload is left");
+        if wanted.is_none() {
+            // Eight rounds at least, and once alone.
+            let completions = store.seen_of(Kind::Complete, "_deepclone/probe-").len();
+            assert!((32..=48).contains(&completions), "{case}: {completions}");
+        }
+    }
 }
