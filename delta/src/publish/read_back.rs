@@ -66,8 +66,8 @@ async fn by_first_line(
     if there.size != bytes {
         return Ok(Seen::Another);
     }
-    let start = [0..bytes.min(FIRST_LINE_BYTES_MAX)];
-    let Some(start) = io::get_ranges(target, &path, &start).await? else {
+    let range = 0..bytes.min(FIRST_LINE_BYTES_MAX);
+    let Some(start) = io::get_ranges(target, &path, std::slice::from_ref(&range)).await? else {
         return Ok(Seen::Nothing);
     };
     let line = start.first().and_then(|start| start.split(|byte| *byte == b'\n').next());
