@@ -81,7 +81,9 @@ impl PartPlan {
         Self::with_parts_of(COPIED_PART_BYTES_MIN, object_bytes)
     }
 
-    fn with_parts_of(part_bytes_min: u64, object_bytes: u64) -> Self {
+    /// Parts of this length, or more where that made too many.
+    #[must_use]
+    pub fn with_parts_of(part_bytes_min: u64, object_bytes: u64) -> Self {
         Self { object_bytes, part_bytes: part_bytes_of(object_bytes, part_bytes_min) }
     }
 

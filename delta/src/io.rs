@@ -2,6 +2,7 @@
 //! reading it back settles an unknown outcome (I5).
 
 mod body;
+mod body_put;
 mod bounded;
 mod compute;
 mod hashed;
@@ -9,8 +10,8 @@ mod listed;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use deepclone_common::store::error::{StoreError, StoreErrorKind};
@@ -28,6 +29,7 @@ use object_store::{
 use serde::Serialize;
 
 pub(crate) use body::Body;
+pub(crate) use body_put::{BodyPut, put_body_if_absent};
 pub use bounded::ReadBound;
 pub use compute::compute;
 pub(crate) use compute::compute_here;
@@ -314,46 +316,6 @@ pub async fn put_if_absent(
     let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
     let put = table.store.put_opts(&key(table, relative)?, payload, options).await;
     settled(table, relative, put.map(|written| written.e_tag).map_err(StoreError::from))
-}
-
-/// As [`put_if_absent`] with a body that may be larger than what memory should hold.
-///
-/// # Errors
-/// As [`put_if_absent`], and a temporary file that cannot be read.
-pub(crate) async fn put_body_if_absent(
-    table: &TableStore,
-    relative: &str,
-    body: &Body,
-) -> Result<PutOutcome, DeltaError> {
-    let Some(large) = table.large.as_ref().filter(|_| !body.is_held()) else {
-        return put_if_absent(table, relative, body.payload().await?).await;
-    };
-    let key = key(table, relative)?;
-    let crc64nvme = body.crc64nvme(large).await?;
-    let (flow, unread) = body.flow();
-    let mut put = large.put(&key, relative, flow, crc64nvme).await;
-    if let Some(error) = Arc::into_inner(unread).and_then(OnceLock::into_inner) {
-        return Err(error);
-    }
-    if let Ok(etag @ None) = &mut put {
-        // A file has its tag, which no answer told.
-        *etag = listed_tag(table, &key).await;
-    }
-    settled(table, relative, put)
-}
-
-/// The entity tag of an object as a listing tells it, which the next sync compares. That of a local
-/// file says more where the file is asked for by itself.
-async fn listed_tag(table: &TableStore, key: &Path) -> Option<String> {
-    let (folder, _) = key.as_ref().rsplit_once('/')?;
-    let folder = Path::parse(folder).ok()?;
-    let mut listed = table.store.list(Some(&folder));
-    while let Some(meta) = listed.try_next().await.ok()? {
-        if meta.location == *key {
-            return meta.e_tag;
-        }
-    }
-    None
 }
 
 fn settled(

@@ -16,6 +16,7 @@ pub use crate::changes::{
 pub use crate::copy_objects::{CopyObject, CopyObjects};
 use crate::error::DeltaError;
 pub use crate::io::compute;
+use crate::io::compute_here;
 pub use crate::publish::{Committed, FinishReport, PublishResult};
 pub use crate::room::PlanRoom;
 
@@ -110,6 +111,12 @@ impl Work {
         match self {
             Self::Clone(change_set) => std::mem::take(&mut change_set.objects),
         }
+    }
+
+    /// Returns how many bytes the commit will have.
+    #[must_use]
+    pub fn commit_bytes(&self) -> u64 {
+        compute_here(|| changes::commit_bytes(self.change_set()))
     }
 
     /// Returns the source's version that the sync leads to.

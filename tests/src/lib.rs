@@ -8,6 +8,7 @@
 //! * `collector`   – a collector of traces
 //! * `receiver`    – an HTTP server that keeps what it is sent
 //! * `writers`     – real writers of source tables
+//! * `by_parts`    – syncs within this process whose commits go by parts
 //! * `listing`     – what lies in a folder or a store, to the byte
 //! * `proxy`       – counts, delays and breaks what passes to a store
 //! * `stub_store`  – a strict store of our own that lies and fails on order
@@ -16,6 +17,7 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a harness that fails is a failed test")]
 
+pub mod by_parts;
 pub mod collector;
 pub mod environment;
 pub mod lineage;

@@ -106,6 +106,7 @@ async fn write(
     let opened = open(connections, found)?;
     let Writes::Store(store) = &opened.writes else { return Ok(()) };
     checkup.checks.push(large::completion(store, &mut scratch).await);
+    checkup.checks.push(large::completions_at_once(&opened, store).await);
     checkup.checks.push(proofs(store, &mut scratch).await);
     checkup.checks.push(large::abort(store, &mut scratch).await);
     checkup.checks.push(large::copy(connections, found, &opened, store, &mut scratch).await);

@@ -11,10 +11,12 @@ use crate::store::copying::google::{RewriteSource, RewriteStep, rewrite_step};
 use crate::store::copying::{CopyRange, CopySource, checksummed, copy_part};
 use crate::store::error::{StoreError, StoreErrorKind};
 use crate::store::literal::ObjectPath;
+use crate::store::probe::probe_completions;
 use crate::store::requests::{describe_by_size, look};
 use crate::store::streaming::{StreamingStore, UploadId};
 
 const COMPLETION: &str = "conditional completion";
+const AT_ONCE: &str = "completions at once";
 const ABORT: &str = "abort of uploads";
 const COPY: &str = "server-side copy";
 
@@ -43,6 +45,22 @@ pub(super) async fn completion(store: &StreamingStore, scratch: &mut Scratch) ->
                            overwrite each other";
             let advice = "use a store that honours it, or let nobody else write below the target";
             Check::failed(COMPLETION, Reason::TargetUnsuitable, message, advice)
+        }
+    }
+}
+
+/// Completes uploads of one key at once: one alone may succeed. Only a commit that is too long for
+/// one put needs that, so that a store is fit without it.
+pub(super) async fn completions_at_once(opened: &Opened, store: &StreamingStore) -> Check {
+    let table = &opened.table;
+    if !table.large.as_ref().is_some_and(|large| large.is_by_parts(u64::MAX)) {
+        return Check::skipped(AT_ONCE, "commits of any length are one put at this store");
+    }
+    match probe_completions(store, &table.store, &table.root).await {
+        Ok(()) => Check::ok(AT_ONCE, "of several uploads of one key one alone is completed"),
+        Err(error) => {
+            let advice = "only a sync whose commit is longer than one put may be is refused for it";
+            Check::warn(AT_ONCE, error.to_string(), advice)
         }
     }
 }

@@ -220,9 +220,21 @@ fn s3(
         Some(_) => Streaming::Collected,
     };
     let store = Arc::new(store);
-    let streaming = StreamingStore::new(plain.clone(), plain.clone(), streaming)
+    let mut streaming = StreamingStore::new(plain.clone(), plain.clone(), streaming)
         .or_checked(store.clone(), store.clone());
+    if has_checked_parts(pairs) {
+        streaming = streaming.with_checked_parts();
+    }
     Ok(Client { store, plain: Some(plain), streaming: Some(streaming), facts })
+}
+
+/// Returns whether parts may have a CRC-64/NVME that is known before: not with another algorithm,
+/// and not where requests are signed for a session (S3 Express).
+fn has_checked_parts(pairs: &Pairs<S3Key>) -> bool {
+    let is_crc64nvme = |name: &str| name.eq_ignore_ascii_case("crc64nvme");
+    let is_off = |value: &str| matches!(value, "false" | "0" | "no" | "off");
+    value(pairs, S3Key::Checksum).is_none_or(is_crc64nvme)
+        && value(pairs, S3Key::S3Express).is_none_or(is_off)
 }
 
 /// Returns the credentials that are told, or those that the store's own client fetches.

@@ -65,6 +65,8 @@ pub(super) struct StoreFindings {
     pub(super) without_checksums: AtomicBool,
     /// Set once a probe has found the store fit for a replica.
     pub(super) fit: OnceCell<()>,
+    /// Set once a probe has found that of several uploads of one key one alone succeeds.
+    pub(super) completes_once: OnceCell<()>,
 }
 
 impl Connection {

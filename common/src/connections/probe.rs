@@ -9,8 +9,9 @@ use deepclone_core::reason::Reason;
 use super::registry::Connections;
 use super::resolved::Opened;
 use crate::local_folder::LocalFolder;
+use crate::store::large::Writes;
 use crate::store::probe::{Checksums, NamesMet, ProbeError};
-use crate::store::probe::{probe_folder, probe_names, probe_store};
+use crate::store::probe::{probe_completions, probe_folder, probe_names, probe_store};
 
 impl Connections {
     /// Tries the target at `root` of a connection: its folder, or its store unless it was tried
@@ -66,6 +67,31 @@ impl Connections {
                  objects are written without them"
             )
         }))
+    }
+
+    /// Tries what a commit of `bytes` bytes needs of the target beyond that, unless it was tried
+    /// before: a longer one than one put may have is completed by one request alone.
+    ///
+    /// # Errors
+    /// As [`Self::probe_target`].
+    pub async fn probe_commit(
+        &self,
+        name: &str,
+        fingerprint: &[u8; 32],
+        root: &str,
+        bytes: u64,
+    ) -> Result<(), Failure> {
+        let opened = self.open_by(name, fingerprint, root).map_err(|error| error.failure())?;
+        let Opened { table, writes: Writes::Store(streaming) } = &opened else { return Ok(()) };
+        let set = self.now();
+        let connection = set.by_name.get(name);
+        let is_by_parts = table.large.as_ref().is_some_and(|large| large.is_by_parts(bytes));
+        let Some(connection) = connection.filter(|_| is_by_parts) else { return Ok(()) };
+        let tried = connection.found.completes_once.get_or_try_init(|| async {
+            let tried = probe_completions(streaming, &table.store, &table.root).await;
+            tried.map_err(|error| failure(&opened, &error))
+        });
+        tried.await.copied()
     }
 
     /// Returns which different names mean one file at the target. A store keeps all names apart.

@@ -26,9 +26,9 @@ use super::settings;
 use super::side::Side;
 use crate::config::Config;
 use crate::local_folder::LocalFolder;
-use crate::store::large::{LargeWrites, Writes};
+use crate::store::large::{LargeWrites, PutLimits, Writes};
 use crate::store::streaming::{Streaming, StreamingStore};
-use crate::store::table::{TableStore, join};
+use crate::store::table::{StoreKind, TableStore, join};
 
 /// All connections of this process; clones share them, also when they are replaced.
 #[derive(Clone, Debug)]
@@ -263,7 +263,13 @@ impl Connections {
         };
         let root = Path::parse(&location.path).map_err(|_| outside())?;
         let uri = location.uri();
-        let large = Some(LargeWrites::new(writes.clone()));
+        let large = LargeWrites::new(writes.clone());
+        let large = Some(match StoreKind::of(&uri) {
+            StoreKind::S3 => large.within(PutLimits::S3),
+            StoreKind::Azure => large.within(PutLimits::AZURE),
+            // One put of Google Cloud Storage takes 5 TiB.
+            StoreKind::Gcs | StoreKind::Local | StoreKind::Other => large,
+        });
         let table = TableStore { store: connection.fit_store(), root, uri, large };
         Ok(Opened { table, writes })
     }

@@ -162,6 +162,11 @@ const CODES: &[(&[&str], StoreErrorKind, &str)] = &[
         "the bytes do not have the MD5 that was said of them",
     ),
     (
+        &["BadDigest", "XAmzContentChecksumMismatch"],
+        StoreErrorKind::ChecksumMismatch,
+        "the bytes that came do not have the checksum that was sent with them",
+    ),
+    (
         &["RequestTimeTooSkewed"],
         StoreErrorKind::Stale,
         "the clocks of this machine and of the store differ too much",

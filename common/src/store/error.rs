@@ -87,7 +87,9 @@ impl StoreErrorKind {
     /// read-back tells (I5).
     #[must_use]
     pub fn is_unsettled(self) -> bool {
-        self.is_retryable() || matches!(self, Self::AlreadyExists | Self::Precondition)
+        // A lost answer to the completion of an upload may be why there is no upload any more.
+        self.is_retryable()
+            || matches!(self, Self::AlreadyExists | Self::Precondition | Self::UploadLost)
     }
 }
 
@@ -138,13 +140,13 @@ impl StoreError {
     }
 
     /// Returns the error of a put-if-absent after a read-back that found no object: a conflict has
-    /// passed, and the put may be sent again.
+    /// passed, and the put may be sent again, by another upload if need be.
     #[must_use]
     pub fn when_absent(self) -> Self {
         let kind = match self.kind {
-            StoreErrorKind::AlreadyExists | StoreErrorKind::Precondition => {
-                StoreErrorKind::Transient
-            }
+            StoreErrorKind::AlreadyExists
+            | StoreErrorKind::Precondition
+            | StoreErrorKind::UploadLost => StoreErrorKind::Transient,
             kind => kind,
         };
         Self { kind, ..self }

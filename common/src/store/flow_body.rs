@@ -10,12 +10,19 @@ use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use http_body::{Body, Frame, SizeHint};
 
+use super::error::{StoreError, StoreErrorKind};
 use super::stall::FlowProgress;
 
 /// The source of a body ended before its length: it knows why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the bytes to be written ended early")]
 pub struct BodyCut;
+
+impl From<BodyCut> for StoreError {
+    fn from(cut: BodyCut) -> Self {
+        Self::new(StoreErrorKind::Transient, cut.to_string())
+    }
+}
 
 /// Where the bytes of a body come from; `None` once nobody wants more of them.
 pub(super) type Pieces = Arc<Mutex<Option<BoxStream<'static, Result<Bytes, BodyCut>>>>>;

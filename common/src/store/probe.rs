@@ -5,6 +5,8 @@
 //! have hard links. Where a plan has names that differ only in case or in the form of their
 //! Unicode, the folder must keep them apart.
 
+mod completions;
+
 use std::io::{ErrorKind, Write};
 use std::path::Path as FilePath;
 use std::sync::Arc;
@@ -12,6 +14,7 @@ use std::sync::Arc;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode};
 
+pub use self::completions::probe_completions;
 use super::error::{StoreError, StoreErrorKind};
 use super::operation::StoreOperation;
 use super::retry::{Patience, RetriedRequest, retrying};

@@ -9,6 +9,8 @@
 //! request whose body was not taken is refused ([`Streaming::Collected`] is for stores without such
 //! a connector).
 
+mod known;
+
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -68,6 +70,8 @@ pub(super) struct Checked {
     client: Client,
     /// True once the store has refused a write without one.
     is_wanted: Arc<AtomicBool>,
+    /// True when parts may flow with a checksum that is known before.
+    has_parts: bool,
 }
 
 /// Whether the store's client can send what flows.
@@ -139,7 +143,8 @@ impl StreamingStore {
         uploads: Arc<dyn MultipartStore>,
     ) -> Self {
         let client = Client { objects, uploads };
-        Self { checked: Some(Checked { client, is_wanted: Arc::default() }), ..self }
+        let checked = Checked { client, is_wanted: Arc::default(), has_parts: false };
+        Self { checked: Some(checked), ..self }
     }
 
     /// The same for a store that refuses checksums in headers.
@@ -237,29 +242,6 @@ impl StreamingStore {
         };
         let put = |body| checked.objects.put_opts(path, body, mode());
         let (result, checksum) = self.send_collected(flow, put).await?;
-        Ok(Stored { etag: result.e_tag, checksum, is_checked: true })
-    }
-
-    /// Writes an object where none is whose CRC-64/NVME is known before: a store that takes
-    /// checksums in headers refuses other bytes.
-    ///
-    /// # Errors
-    /// As [`Self::put`].
-    pub async fn put_known(
-        &self,
-        path: &Path,
-        flow: Flow,
-        crc64nvme: u64,
-    ) -> Result<Stored, StoreError> {
-        let Some(checked) = &self.checked else { return self.put(path, flow).await };
-        let is_sent = self.streaming == Streaming::Sent;
-        // Over bytes that are in memory the client computes it itself.
-        let client = if is_sent { &self.client } else { &checked.client };
-        let put = |body| client.objects.put_opts(path, body, PutMode::Create.into());
-        let (result, checksum) = match is_sent {
-            true => self.send_as(Sending::new(flow, Some(crc64nvme)), put).await?,
-            false => self.send_collected(flow, put).await?,
-        };
         Ok(Stored { etag: result.e_tag, checksum, is_checked: true })
     }
 
@@ -395,8 +377,7 @@ impl StreamingStore {
     where
         F: Future<Output = object_store::Result<T>>,
     {
-        let cut = |BodyCut| StoreError::new(StoreErrorKind::Transient, BodyCut.to_string());
-        let pieces: Vec<Bytes> = flow.pieces.try_collect().await.map_err(cut)?;
+        let pieces: Vec<Bytes> = flow.pieces.try_collect().await?;
         self.heard(Arc::default(), request(pieces.into_iter().collect())).await
     }
 

@@ -19,6 +19,8 @@ pub async fn probe(
     let target = &job_spec.target;
     let (name, fingerprint) = (&target.connection, &target.fingerprint);
     let notice = context.connections.probe_target(name, fingerprint, &target.root).await?;
+    let bytes = work.commit_bytes();
+    context.connections.probe_commit(name, fingerprint, &target.root, bytes).await?;
     if work.near_names().is_empty() {
         return Ok(notice);
     }

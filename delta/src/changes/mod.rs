@@ -38,3 +38,4 @@ pub use plan::{plan_sync, plan_sync_within};
 pub use repair::restore_hint;
 pub use sync_plan::{PublishedAlready, SourceFigures, SyncPlan, UpToDate};
 pub use within::Within;
+pub(crate) use within::commit_bytes;

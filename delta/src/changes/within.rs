@@ -56,8 +56,12 @@ impl Default for Within<'_> {
 
 /// Refuses a commit that is too large before anything is copied: it could never be written.
 pub(super) fn check_size(change_set: &ChangeSet, within: &Within<'_>) -> Result<(), DeltaError> {
-    let bytes = commit::size(change_set, PLANNED_MS);
-    Ok(commit::check_size(bytes, within.commit_bytes_max)?)
+    Ok(commit::check_size(commit_bytes(change_set), within.commit_bytes_max)?)
+}
+
+/// Counts the bytes that the commit will have.
+pub(crate) fn commit_bytes(change_set: &ChangeSet) -> u64 {
+    commit::size(change_set, PLANNED_MS)
 }
 
 /// The replication that the replica belongs to after a sync that may take it.

@@ -1,10 +1,12 @@
 //! The body of an object to write: in memory where it is small, else read from temporary files
 //! while it is sent.
 
-use std::sync::{Arc, OnceLock};
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use async_trait::async_trait;
 use bytes::Bytes;
-use deepclone_common::store::large::LargeWrites;
+use deepclone_common::store::large::LargeBody;
 use deepclone_common::store::streaming::{BodyCut, Flow};
 use futures::stream::{self, StreamExt as _};
 use object_store::PutPayload;
@@ -24,8 +26,13 @@ pub(crate) struct Body {
     spools: Vec<Spool>,
 }
 
-/// Why a body that was sent could not be read.
-pub(super) type Unread = Arc<OnceLock<DeltaError>>;
+/// A body as the source of what is sent, and why it could not be read.
+pub(super) struct BodySource<'a> {
+    body: &'a Body,
+    unread: Unread,
+}
+
+type Unread = Arc<Mutex<Option<DeltaError>>>;
 
 impl Body {
     pub(crate) fn new(spools: Vec<Spool>) -> Self {
@@ -38,7 +45,7 @@ impl Body {
     }
 
     /// True when all of it is in memory.
-    pub(super) fn is_held(&self) -> bool {
+    pub(crate) fn is_held(&self) -> bool {
         self.spools.iter().all(Spool::is_held)
     }
 
@@ -48,61 +55,91 @@ impl Body {
     /// A temporary file cannot be read.
     pub(crate) async fn payload(&self) -> Result<PutPayload, DeltaError> {
         let mut all = Vec::new();
-        for (spool, start, length) in self.places() {
+        for (spool, start, length) in self.places(0..self.bytes()) {
             all.push(read(spool, start, length).await?);
         }
         Ok(all.into_iter().collect())
     }
 
-    /// Computes the CRC-64/NVME of all of it; `None` where no request would tell it.
-    ///
-    /// # Errors
-    /// A temporary file cannot be read.
-    pub(super) async fn crc64nvme(&self, large: &LargeWrites) -> Result<Option<u64>, DeltaError> {
-        if !large.takes_checksums() {
-            return Ok(None);
-        }
-        let places = self.places();
-        compute(move || {
-            let mut digest = crc_fast::Digest::new(crc_fast::CrcAlgorithm::Crc64Nvme);
-            for (spool, start, length) in places {
-                let piece = spool.read(start, length).map_err(|error| lost("a body", &error))?;
-                digest.update(&piece);
-            }
-            Ok(Some(digest.finalize()))
-        })
-        .await
-    }
-
-    /// Returns it as it is read, and where it is told that it cannot be.
-    pub(super) fn flow(&self) -> (Flow, Unread) {
-        let unread = Unread::default();
-        let told = Arc::clone(&unread);
-        let pieces = stream::iter(self.places())
-            .map(|(spool, start, length)| read(spool, start, length))
-            .buffered(PIECES_AHEAD)
-            .map(move |read| {
-                read.map_err(|error| {
-                    // The first one is told.
-                    let _second = told.set(error);
-                    BodyCut
-                })
-            });
-        (Flow { length: self.bytes(), pieces: pieces.boxed() }, unread)
-    }
-
-    /// The pieces of all spools: where each begins, and its length.
-    fn places(&self) -> impl Iterator<Item = (Spool, u64, usize)> + Send + 'static {
-        self.spools.clone().into_iter().flat_map(|spool| {
-            let end = spool.bytes();
-            (0..end.div_ceil(PIECE_BYTES)).map(move |piece| {
-                let start = piece * PIECE_BYTES;
+    /// The pieces of a range: the spool of each, where it begins there, and its length.
+    fn places(
+        &self,
+        range: Range<u64>,
+    ) -> impl Iterator<Item = (Spool, u64, usize)> + Send + 'static {
+        let mut before = 0;
+        self.spools.clone().into_iter().flat_map(move |spool| {
+            let (begin, bytes) = (before, spool.bytes());
+            before += bytes;
+            let from = range.start.saturating_sub(begin).min(bytes);
+            let end = range.end.saturating_sub(begin).min(bytes).max(from);
+            (0..(end - from).div_ceil(PIECE_BYTES)).map(move |piece| {
+                let start = from + piece * PIECE_BYTES;
                 // No more than a piece.
                 let length = usize::try_from(PIECE_BYTES.min(end - start)).unwrap_or_default();
                 (spool.clone(), start, length)
             })
         })
     }
+}
+
+impl<'a> BodySource<'a> {
+    pub(super) fn new(body: &'a Body) -> Self {
+        Self { body, unread: Arc::default() }
+    }
+
+    /// Reads all of it, as [`Body::payload`] does: for a put from memory.
+    pub(super) async fn payload(&self) -> Result<PutPayload, DeltaError> {
+        self.body.payload().await
+    }
+
+    /// Why it could not be read, if that was so.
+    pub(super) fn unread(&self) -> Option<DeltaError> {
+        reasons(&self.unread).take()
+    }
+}
+
+#[async_trait]
+impl LargeBody for BodySource<'_> {
+    fn length(&self) -> u64 {
+        self.body.bytes()
+    }
+
+    fn flow(&self, range: Range<u64>) -> Flow {
+        let told = Arc::clone(&self.unread);
+        let length = range.end.saturating_sub(range.start);
+        let pieces = stream::iter(self.body.places(range))
+            .map(|(spool, start, length)| read(spool, start, length))
+            .buffered(PIECES_AHEAD)
+            .map(move |read| read.map_err(|error| cut(&told, error)));
+        Flow { length, pieces: pieces.boxed() }
+    }
+
+    async fn crc64nvme(&self, range: Range<u64>) -> Result<u64, BodyCut> {
+        let places = self.body.places(range);
+        let computed = compute(move || {
+            let mut digest = crc_fast::Digest::new(crc_fast::CrcAlgorithm::Crc64Nvme);
+            for (spool, start, length) in places {
+                let piece = spool.read(start, length).map_err(|error| lost("a body", &error))?;
+                digest.update(&piece);
+            }
+            Ok(digest.finalize())
+        });
+        computed.await.map_err(|error| cut(&self.unread, error))
+    }
+
+    fn is_lost(&self) -> bool {
+        reasons(&self.unread).is_some()
+    }
+}
+
+/// Tells why a body cannot be read; the first reason is kept.
+fn cut(told: &Unread, error: DeltaError) -> BodyCut {
+    reasons(told).get_or_insert(error);
+    BodyCut
+}
+
+fn reasons(of: &Unread) -> MutexGuard<'_, Option<DeltaError>> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 async fn read(spool: Spool, start: u64, length: usize) -> Result<Bytes, DeltaError> {
@@ -119,7 +156,7 @@ mod tests {
     use deepclone_common::local_folder::LocalFolder;
     use deepclone_common::store::counted::{StoreCounts, counted};
     use deepclone_common::store::error::StoreErrorKind;
-    use deepclone_common::store::large::Writes;
+    use deepclone_common::store::large::{LargeWrites, PutLimits, Writes};
     use deepclone_common::store::streaming::{Streaming, StreamingStore};
     use deepclone_common::store::table::TableStore;
     use deepclone_core::spec::TableRef;
@@ -161,13 +198,22 @@ mod tests {
             uri: "file:///t".to_owned(),
             large: Some(LargeWrites::new(Writes::Folder(folder))),
         };
-        for (what, table) in [("disk", disk), ("store", memory(true)), ("held", memory(false))] {
+        let limits = PutLimits { one_put_bytes_max: 2 << 20, part_bytes: 1 << 20 };
+        let mut parts = memory(true);
+        parts.large = parts.large.map(|large| large.within(limits));
+        for (what, table, writes) in [
+            ("disk", disk, 1),
+            ("store", memory(true), 1),
+            ("held", memory(false), 1),
+            // An opening, four parts, a completion, and the look for what others left.
+            ("parts", parts, 7),
+        ] {
             let counts = Arc::new(StoreCounts::default());
             let table = counted(table, Arc::clone(&counts));
             let (body, bytes) = body();
             let put = put_body_if_absent(&table, "log/0", &body).await.unwrap();
             assert!(matches!(put, PutOutcome::Written(Some(_))), "{what}: {put:?}");
-            assert_eq!(counts.writes(), 1, "{what}");
+            assert_eq!(counts.writes(), writes, "{what}");
             let mut other = Spool::new();
             other.write_all(&vec![b'x'; 2 << 20]).unwrap();
             let put = put_body_if_absent(&table, "log/0", &Body::new(vec![other])).await.unwrap();
@@ -193,6 +239,23 @@ mod tests {
         let listed: Vec<_> = table.store.list(Some(&table.root)).try_collect().await.unwrap();
         let tags: Vec<_> = listed.into_iter().filter_map(|meta| meta.e_tag).collect();
         assert_eq!(tags, [tag]);
+    }
+
+    #[tokio::test]
+    async fn a_range_is_read_across_all_spools() {
+        let (body, bytes) = body();
+        let end = bytes.len();
+        for range in [0..end, 0..3, 3..10, 3..17, 10..10, 10..11, 9..(2 << 20), 2_000_000..end] {
+            let sent = BodySource::new(&body);
+            let asked = range.start as u64..range.end as u64;
+            let flow = sent.flow(asked.clone());
+            assert_eq!(flow.length, range.len() as u64, "{range:?}");
+            let pieces: Vec<Bytes> = flow.pieces.try_collect().await.unwrap();
+            assert!(pieces.concat() == bytes[range.clone()], "{range:?}: other bytes");
+            let wanted =
+                crc_fast::checksum(crc_fast::CrcAlgorithm::Crc64Nvme, &bytes[range.clone()]);
+            assert_eq!(sent.crc64nvme(asked).await, Ok(wanted), "{range:?}");
+        }
     }
 
     #[tokio::test]

@@ -21,6 +21,26 @@ pub struct Committed {
     pub etag: Option<String>,
 }
 
+/// The result of publishing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PublishResult {
+    /// The commit is in the replica's log.
+    Published(Box<Committed>),
+    /// Another sync of ours, or a commit that changed nothing, took the version: plan again.
+    Rebase,
+}
+
+impl PublishResult {
+    /// Returns the version of the commit that is in the replica's log.
+    #[must_use]
+    pub fn version(&self) -> Option<u64> {
+        match self {
+            Self::Published(committed) => Some(committed.record.version),
+            Self::Rebase => None,
+        }
+    }
+}
+
 impl Committed {
     /// Reads the commit `version` of ours.
     ///
@@ -40,14 +60,18 @@ impl Committed {
         file: &BuiltCommit,
         etag: Option<String>,
     ) -> Result<Self, DeltaError> {
-        let parsed = actions::parse_commit(&file.info);
-        let Parsed { actions, .. } = parsed.map_err(|_| not_ours(target, version))?;
-        let record = actions.iter().find_map(|action| match action {
+        let record =
+            Self::recorded(version, &file.info).ok_or_else(|| not_ours(target, version))?;
+        Ok(Self { record, actions: file.actions, etag })
+    }
+
+    /// What the first line of the commit `version` records of a sync; `None` when it is not ours.
+    pub(super) fn recorded(version: u64, line: &[u8]) -> Option<SyncRecord> {
+        let Parsed { actions, .. } = actions::parse_commit(line).ok()?;
+        actions.iter().find_map(|action| match action {
             LogAction::CommitInfo(info) => SyncRecord::parse(version, info.get()),
             _ => None,
-        });
-        let record = record.ok_or_else(|| not_ours(target, version))?;
-        Ok(Self { record, actions: file.actions, etag })
+        })
     }
 }
 

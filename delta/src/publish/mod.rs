@@ -12,10 +12,11 @@ mod committed;
 mod finish;
 mod known;
 mod last_checkpoint;
+mod read_back;
 mod settle;
 mod vectors;
 
-pub use committed::Committed;
+pub use committed::{Committed, PublishResult};
 pub use finish::{FinishReport, finish};
-pub use settle::{PublishResult, publish};
+pub use settle::publish;
 pub use vectors::check_vectors;

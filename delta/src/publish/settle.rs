@@ -10,33 +10,13 @@ use deepclone_common::store::operation::StoreOperation;
 use deepclone_common::store::retry::{Patience, Retry};
 use deepclone_common::store::table::TableStore;
 
-use super::commit;
-use super::committed::Committed;
+use super::commit::{self, BuiltCommit};
+use super::committed::{Committed, PublishResult};
+use super::read_back::read_back;
 use crate::change_set::ChangeSet;
 use crate::error::DeltaError;
-use crate::io::{self, PutOutcome};
+use crate::io::{self, BodyPut, PutOutcome};
 use crate::log;
-use crate::replica::{diverged, is_harmless, operation, record_of};
-
-/// The result of publishing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PublishResult {
-    /// The commit is in the replica's log.
-    Published(Box<Committed>),
-    /// Another sync of ours, or a commit that changed nothing, took the version: plan again.
-    Rebase,
-}
-
-impl PublishResult {
-    /// Returns the version of the commit that is in the replica's log.
-    #[must_use]
-    pub fn version(&self) -> Option<u64> {
-        match self {
-            Self::Published(committed) => Some(committed.record.version),
-            Self::Rebase => None,
-        }
-    }
-}
 
 /// Writes the commit of `change_set` at the time `now_ms` (milliseconds since 1970), unless its
 /// version is taken.
@@ -53,42 +33,37 @@ pub async fn publish(
     let file = io::compute_here(|| commit::build(change_set, now_ms))?;
     commit::check_size(file.body.bytes(), commit::BYTES_MAX)?;
     let name = log::commit_path(version);
+    let mut put = BodyPut::new(target, &name, &file.body)?;
+    let settled = settle(target, change_set, &file, &mut put).await;
+    put.end().await;
+    settled
+}
+
+/// Puts the commit until it is known what its version is.
+async fn settle(
+    target: &TableStore,
+    change_set: &ChangeSet,
+    file: &BuiltCommit,
+    put: &mut BodyPut<'_>,
+) -> Result<PublishResult, DeltaError> {
+    let version = change_set.version();
     let mut retry = Retry::new(Patience::COMMIT, target.asked(StoreOperation::Put));
     loop {
-        let error = match io::put_body_if_absent(target, &name, &file.body).await? {
+        let error = match put.attempt().await? {
             PutOutcome::Written(etag) => {
-                let committed = Committed::written(target, version, &file, etag)?;
+                let committed = Committed::written(target, version, file, etag)?;
                 return Ok(PublishResult::Published(Box::new(committed)));
             }
             PutOutcome::Unsettled(error) => error,
         };
-        if let Some(result) = read_back(target, version, change_set).await? {
+        if let Some(result) = read_back(target, change_set, file).await? {
             return Ok(result);
         }
         let error = error.when_absent();
         let Some(pause) = retry.next(&error) else {
-            return Err(io::storage("writing", target, &name, &error));
+            return Err(io::storage("writing", target, &log::commit_path(version), &error));
         };
         tracing::warn!(version, %error, "the commit is not there yet: written again");
         tokio::time::sleep(pause).await;
-    }
-}
-
-/// Decides by the commit at `version`; `None` when there is none.
-async fn read_back(
-    target: &TableStore,
-    version: u64,
-    change_set: &ChangeSet,
-) -> Result<Option<PublishResult>, DeltaError> {
-    let Some(found) = log::read_commit(target, version).await? else { return Ok(None) };
-    match record_of(&found) {
-        Some(record) if change_set.is_of(&record) => {
-            let actions = found.actions.len();
-            let committed = Committed { record, actions, etag: found.etag };
-            Ok(Some(PublishResult::Published(Box::new(committed))))
-        }
-        Some(_) => Ok(Some(PublishResult::Rebase)),
-        None if is_harmless(&found) => Ok(Some(PublishResult::Rebase)),
-        None => Err(diverged(target, version, &operation(&found)).into()),
     }
 }

@@ -35,6 +35,9 @@ async fn real_stores_are_fit_and_left_as_they_were() {
             let told: Vec<String> =
                 names.iter().zip(proofs).map(|(name, proof)| format!("{name}: {proof}")).collect();
             assert_eq!(of("checksums")["message"], told.join("; "));
+            // SeaweedFS 4.48 looks for the object before it puts the parts together.
+            let at_once = if matches!(place, Place::Azure(..)) { "OK" } else { "WARN" };
+            assert_eq!(of("completions at once")["verdict"], at_once, "{checks:?}");
             let copies = of("server-side copy");
             let says = "the store copies by itself, and says the checksum";
             assert_eq!((&copies["verdict"], &copies["message"]), (&"OK".into(), &says.into()));

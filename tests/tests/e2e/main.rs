@@ -14,6 +14,7 @@
 //! * `requests`   – what a sync asks of the stores, to the request
 //! * `chaos`      – workers and coordinators killed in mid-copy, stores that fail
 //! * `publishing` – coordinators killed and cancelled while they publish
+//! * `commits`    – commits that go by parts, and two writers of one version
 //! * `objects`    – objects of all names and lengths, and ones that are not what is said of them
 //! * `leftovers`  – what killed processes leave at a store
 //! * `doctor`     – checkups of real stores
@@ -42,6 +43,7 @@ mod audits;
 mod bad_input;
 mod by_store;
 mod chaos;
+mod commits;
 mod doctor;
 mod examples;
 mod golden;

@@ -68,7 +68,8 @@ fn a_store_that_is_as_it_should_is_fit_and_is_left_as_it_was() {
     assert_eq!((found.code, &found.answer["fit"]), (0, &true.into()), "{}", found.text);
     assert_eq!(found.with("FAILED"), [""; 0], "{}", found.text);
     let ok = ["reachable", "credentials", "list", "write", "read", "put-if-absent"];
-    let ok = [&ok[..], &["conditional completion", "checksums", "abort of uploads", "delete"]];
+    let of_parts = ["conditional completion", "completions at once", "abort of uploads"];
+    let ok = [&ok[..], &of_parts, &["checksums", "delete"]];
     for name in ok.concat() {
         assert_eq!(found.verdict(name), "OK", "{name}: {}", found.text);
     }
@@ -91,6 +92,7 @@ fn a_store_that_ignores_conditions_is_told_plainly_and_left_as_it_was() {
         assert!(found.text.contains(part), "{}", found.text);
     }
     assert_eq!(found.verdict("checksums"), "WARN", "{}", found.text);
+    assert_eq!(found.verdict("completions at once"), "WARN", "{}", found.text);
     assert!(store.keys().is_empty() && store.uploads().is_empty());
 }
 

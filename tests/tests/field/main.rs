@@ -8,6 +8,7 @@
 //! * `writes`  – writes whose answers are lost, late, early, or mean another thing
 //! * `reads`   – reads that are slow, cut, changed or not what was asked for
 //! * `uploads` – large objects by parts
+//! * `commits` – commits and checkpoints that are too long for one put
 //! * `refusals` – what lasts: each cause has its own words
 //! * `passing` – what passes: throttling, clocks, tokens, idle connections
 //! * `identities` – credentials of a provider of identities, and `provider`, which hands them out
@@ -26,6 +27,7 @@
 mod bench;
 mod bounds;
 mod by_store;
+mod commits;
 mod counts;
 mod doctor;
 mod identities;

@@ -47,6 +47,8 @@ async fn a_code_that_means_another_thing_than_its_status_is_named() {
         (Write, 400, "KMS.DisabledException", Kind::Denied, "KMS"),
         (Write, 403, "RequestTimeTooSkewed", Kind::Stale, "clocks"),
         (Write, 400, "ExpiredToken", Kind::Stale, "expired"),
+        (Write, 400, "BadDigest", Kind::ChecksumMismatch, "bytes that came"),
+        (Write, 400, "XAmzContentChecksumMismatch", Kind::ChecksumMismatch, "bytes that came"),
         (Write, 409, "ConditionalRequestConflict", Kind::Transient, "under way"),
         (Write, 409, "OperationAborted", Kind::Transient, "under way"),
         (Read, 409, "OperationAborted", Kind::Transient, "under way"),

@@ -171,6 +171,8 @@ fn what_is_retried_and_what_must_be_read_back() {
         (Kind::Precondition, false, true, Kind::Transient),
         (Kind::TimedOut, true, true, Kind::TimedOut),
         (Kind::Transient, true, true, Kind::Transient),
+        (Kind::UploadLost, false, true, Kind::Transient),
+        (Kind::ChecksumMismatch, false, false, Kind::ChecksumMismatch),
         (Kind::Unsupported, false, false, Kind::Unsupported),
         (Kind::Other, false, false, Kind::Other),
     ] {

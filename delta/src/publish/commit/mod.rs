@@ -8,6 +8,7 @@ use std::io;
 
 use bytes::Bytes;
 use deepclone_core::failure::Failure;
+use deepclone_core::limits::LOG_FILE_BYTES_MAX;
 use deepclone_core::reason::Reason;
 use rayon::prelude::*;
 
@@ -20,8 +21,8 @@ use crate::spool::{Spool, lost};
 
 mod info;
 
-/// The size limit of a commit: that of a single put, 5 GiB on S3 and 5 000 MiB on Azure.
-pub(crate) const BYTES_MAX: u64 = 5_000 << 20;
+/// The size limit of a commit: what is read of one, so that each sync can read those before it.
+pub(crate) const BYTES_MAX: u64 = LOG_FILE_BYTES_MAX;
 /// Bytes of lines that are written at once.
 const WRITE_BYTES: usize = 1 << 20;
 
@@ -167,6 +168,6 @@ mod tests {
         assert!(check_size(BYTES_MAX, BYTES_MAX).is_ok());
         let failure = check_size(BYTES_MAX + 1, BYTES_MAX).unwrap_err();
         assert_eq!(failure.reason, Reason::Unimplemented);
-        assert!(failure.message.contains("5242880001 bytes"), "{failure}");
+        assert!(failure.message.contains("8589934593 bytes"), "{failure}");
     }
 }
