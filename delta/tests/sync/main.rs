@@ -29,5 +29,6 @@ mod spellings;
 mod support;
 mod target_names;
 mod vacuuming;
+mod v2_checkpoints;
 mod validating;
 mod verifying;
