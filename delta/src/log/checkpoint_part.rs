@@ -223,7 +223,9 @@ async fn count_sidecar(
 
 fn told_size(sidecar: &SidecarFile) -> Result<u64, DeltaError> {
     let size = sidecar.size.filter(|size| *size > 0);
-    size.ok_or_else(|| DeltaError::damaged(&sidecar.path, "its checkpoint does not tell its length"))
+    size.ok_or_else(|| {
+        DeltaError::damaged(&sidecar.path, "its checkpoint does not tell its length")
+    })
 }
 
 /// Returns why a sidecar was not read: a range that it does not have is the fault of the checkpoint

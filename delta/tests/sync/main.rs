@@ -28,7 +28,7 @@ mod scenarios;
 mod spellings;
 mod support;
 mod target_names;
-mod vacuuming;
 mod v2_checkpoints;
+mod vacuuming;
 mod validating;
 mod verifying;

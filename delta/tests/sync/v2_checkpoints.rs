@@ -249,10 +249,10 @@ async fn what_looks_at_a_replica_reads_its_v2_checkpoint() {
     assert_eq!(at_3.files.len(), 5);
     let deleted_ms = source.snapshot().await.commit_ms;
     let proof = prove(&target.store, None, deleted_ms, &[], NOW_MS).await.unwrap();
-    assert_eq!((&*proof.removed.keys, proof.arrived.unwrap().record.version), (
-        &["p=a/a1.parquet".to_owned()][..],
-        4
-    ));
+    assert_eq!(
+        (&*proof.removed.keys, proof.arrived.unwrap().record.version),
+        (&["p=a/a1.parquet".to_owned()][..], 4)
+    );
     // Without its sidecar it keeps readers out, and verify says so.
     let log = log_of(&target.store).await;
     let newest = log.iter().rfind(|name| name.starts_with("_sidecars/")).unwrap();

@@ -16,10 +16,10 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::*;
-use crate::publish::last_checkpoint::TopFile;
 use crate::actions::{Add, LogAction, Metadata, Remove, Txn};
 use crate::log::checkpoint_part::{count_files, read_named, sidecars_of};
 use crate::log::{self, CheckpointFiles, Names};
+use crate::publish::last_checkpoint::TopFile;
 
 /// The sync of these tests.
 const OF: CheckpointOf = CheckpointOf { version: 3, sync: Uuid::from_u128(7), at_ms: 9 };
@@ -219,7 +219,8 @@ async fn a_v2_checkpoint_has_its_files_in_sidecars_and_all_else_above() {
     let names = |line: &serde_json::Value| line.as_object().unwrap().keys().next().unwrap().clone();
     let [sidecars, txns, domains] =
         [("sidecar", 3), ("txn", 3), ("domainMetadata", 5)].map(|(name, n)| vec![name; n]);
-    let above = [&["checkpointMetadata"][..], &sidecars, &["protocol", "metaData"], &txns, &domains];
+    let above =
+        [&["checkpointMetadata"][..], &sidecars, &["protocol", "metaData"], &txns, &domains];
     assert_eq!(lines.iter().map(names).collect::<Vec<_>>(), above.concat());
     let sidecar_bytes: u64 = written[1..].iter().map(|(_, size)| size).sum();
     let tags = json!({"deepclone.paths": "plain", "numOfAddFiles": "5", "sidecarNumActions": "12",
