@@ -1,8 +1,8 @@
 //! What is read of a checkpoint without the rest of it: the live files of certain objects, the
 //! number of all live files, the names of the sidecars.
 //!
-//! A file that names sidecars is small by its nature, and is read whole. Of the other files only the
-//! footer is read, or the rows that are wanted.
+//! A file that names sidecars is small by its nature, and is read whole. Of the other files only
+//! the footer is read, or the rows that are wanted.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

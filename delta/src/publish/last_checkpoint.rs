@@ -28,14 +28,13 @@ pub(crate) struct LastCheckpoint {
     pub(crate) v2_checkpoint: Option<TopFile>,
 }
 
-/// The file of a V2 checkpoint that readers begin with.
+/// The file of a V2 checkpoint that readers begin with; its time in milliseconds since 1970.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct TopFile {
     /// Its name in the log's folder.
     pub(crate) path: String,
     pub(crate) size_in_bytes: u64,
-    /// Milliseconds since 1970.
     pub(crate) modification_time: i64,
 }
 

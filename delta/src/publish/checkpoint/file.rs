@@ -1,12 +1,12 @@
-//! The Parquet files of a checkpoint: batches of one kind of action each, the other columns null, so
-//! that memory is bounded by one row group. Live files stand in the order of their keys in pages of
-//! few rows, so that a reader that wants some of them by their path needs few pages.
+//! The Parquet files of a checkpoint: batches of one kind of action each, the other columns null,
+//! so that memory is bounded by one row group. Live files stand in the order of their keys in pages
+//! of few rows, so that a reader that wants some of them by their path needs few pages.
 
 use std::sync::Arc;
 
 use super::columns;
 use super::format::Format;
-use super::state::{CheckpointState, FileRows};
+use super::state::{CheckpointState, FilePlaces};
 use crate::error::DeltaError;
 use crate::log::named;
 use crate::spool::Spool;
@@ -35,7 +35,7 @@ const UNLIKE: [[&str; 2]; 3] = [["add", "path"], ["add", "stats"], ["remove", "p
 /// A value that Parquet cannot hold; a temporary file with the live files cannot be read.
 pub(super) fn write_all(state: &CheckpointState<'_>) -> Result<Spool, DeltaError> {
     let mut writer = opened(state).map_err(unwritten)?;
-    writer.put_files(state, &FileRows::all(state))?;
+    writer.put_files(state, &FilePlaces::all(state))?;
     writer.rows.into_inner().map_err(unwritten)
 }
 
@@ -45,7 +45,7 @@ pub(super) fn write_all(state: &CheckpointState<'_>) -> Result<Spool, DeltaError
 /// As [`write_all`].
 pub(super) fn write_sidecar(
     state: &CheckpointState<'_>,
-    rows: &FileRows,
+    rows: &FilePlaces,
     paths: &str,
 ) -> Result<Spool, DeltaError> {
     let mut writer = FileWriter::of(file_columns(), paths).map_err(unwritten)?;
@@ -80,7 +80,7 @@ impl FileWriter {
     fn put_files(
         &mut self,
         state: &CheckpointState<'_>,
-        rows: &FileRows,
+        rows: &FilePlaces,
     ) -> Result<(), DeltaError> {
         for removes in state.removes[rows.removes.clone()].chunks(BATCH_ROWS) {
             let column = columns::removes(removes).map_err(ParquetError::from);

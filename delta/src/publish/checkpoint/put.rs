@@ -2,9 +2,9 @@
 //! made, then the file that readers find.
 //!
 //! The names of a V2 checkpoint's files follow from the sync and from their content: what is
-//! repeated after a crash writes the same names, and two writers of one version never meet under one
-//! name with different bytes. No two versions share a file, so that what deletes old files cannot
-//! delete one that a new checkpoint relies on.
+//! repeated after a crash writes the same names, and two writers of one version never meet under
+//! one name with different bytes. No two versions share a file, so that what deletes old files
+//! cannot delete one that a new checkpoint relies on.
 
 use deepclone_common::store::table::TableStore;
 use sha2::{Digest as _, Sha256};
@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::file;
 use super::form::form_of;
-use super::state::{CheckpointState, FileRows};
+use super::state::{CheckpointState, FilePlaces};
 use super::top::{self, WrittenSidecar, sum};
 use crate::error::DeltaError;
 use crate::io::{self, Body, PutOutcome};
@@ -77,7 +77,7 @@ async fn put_v2(
 ) -> Result<LastCheckpoint, DeltaError> {
     let paths = io::compute_here(|| state.paths_value());
     let mut sidecars = Vec::new();
-    let rows = FileRows::divided(state.removes.len(), state.adds.len(), sidecar_rows);
+    let rows = FilePlaces::divided(state.removes.len(), state.adds.len(), sidecar_rows);
     for (number, rows) in rows.enumerate() {
         let make = || {
             let file = file::write_sidecar(state, &rows, paths)?;

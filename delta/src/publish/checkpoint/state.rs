@@ -36,12 +36,12 @@ impl CheckpointState<'_> {
 
 /// File actions that stand in one file, by their places: tombstones first, then live files.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct FileRows {
+pub(super) struct FilePlaces {
     pub(super) removes: Range<usize>,
     pub(super) adds: Range<usize>,
 }
 
-impl FileRows {
+impl FilePlaces {
     pub(super) fn all(state: &CheckpointState<'_>) -> Self {
         Self { removes: 0..state.removes.len(), adds: 0..state.adds.len() }
     }
@@ -76,8 +76,8 @@ mod tests {
             (3, 1, 3, &[(0..3, 0..0), (3..3, 0..1)]),
             (4, 6, 3, &[(0..3, 0..0), (3..4, 0..2), (4..4, 2..5), (4..4, 5..6)]),
         ] {
-            let found: Vec<_> = FileRows::divided(removes, adds, most).collect();
-            let expect = expect.iter().cloned().map(|(removes, adds)| FileRows { removes, adds });
+            let found: Vec<_> = FilePlaces::divided(removes, adds, most).collect();
+            let expect = expect.iter().cloned().map(|(removes, adds)| FilePlaces { removes, adds });
             assert_eq!(found, expect.collect::<Vec<_>>(), "{removes} {adds} {most}");
         }
     }

@@ -1,5 +1,5 @@
-//! The file of a V2 checkpoint that readers begin with: JSON, one action a line, with everything but
-//! the files, and the names of the sidecars that hold these.
+//! The file of a V2 checkpoint that readers begin with: JSON, one action a line, with everything
+//! but the files, and the names of the sidecars that hold these.
 //!
 //! <https://github.com/delta-io/delta/blob/master/PROTOCOL.md#v2-spec>
 
