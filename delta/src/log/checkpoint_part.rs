@@ -4,7 +4,7 @@
 //! A file that names sidecars is small by its nature, and is read whole. Of the other files only
 //! the footer is read, or the rows that are wanted.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use deepclone_common::store::table::TableStore;
@@ -18,6 +18,7 @@ use super::names::log_path;
 use super::segment::CheckpointFiles;
 use crate::actions::{Add, LogAction};
 use crate::error::DeltaError;
+use crate::file_key::LogKey;
 use crate::io;
 
 /// Files of one checkpoint that are looked at at once.
@@ -58,7 +59,7 @@ pub(crate) async fn read_named(
                 let mut top = Top::read(table, checkpoint, path).await?;
                 sidecars.append(&mut top.sidecars);
                 found.known.is_ours &= top.is_ours;
-                found.known.files = found.known.files.map(|files| files + top.adds.len() as u64);
+                found.known.files = added(found.known.files, top.files());
                 found.adds.append(&mut top.adds);
             }
         }
@@ -81,7 +82,7 @@ struct Found {
 
 impl Found {
     fn take(&mut self, rows: NamedRows) {
-        self.known.files = self.known.files.zip(rows.files).map(|(known, more)| known + more);
+        self.known.files = added(self.known.files, rows.files);
         self.known.is_ours &= rows.is_ours;
         self.adds.extend(rows.parsed.actions.into_iter().filter_map(|mut action| {
             checkpoint::drop_parsed_of(&mut action);
@@ -117,7 +118,7 @@ pub(crate) async fn count_files(
         }
         if let Some(path) = top {
             let mut top = Top::read(table, checkpoint, path).await?;
-            count = added(count, Some(top.adds.len() as u64));
+            count = added(count, top.files());
             sidecars.append(&mut top.sidecars);
         }
     }
@@ -159,6 +160,8 @@ struct Top {
     /// The live files that it holds itself.
     adds: Vec<Add>,
     sidecars: Vec<SidecarFile>,
+    /// The keys of the tombstones that it holds itself.
+    removed: HashSet<LogKey>,
     /// True when this code wrote it.
     is_ours: bool,
 }
@@ -169,10 +172,12 @@ impl Top {
         checkpoint: &CheckpointFiles,
         path: String,
     ) -> Result<Self, DeltaError> {
-        let mut top = Self { adds: Vec::new(), sidecars: Vec::new(), is_ours: false };
+        let (adds, sidecars, removed) = Default::default();
+        let mut top = Self { adds, sidecars, removed, is_ours: false };
         for action in checkpoint::read_file(table, path).await?.actions {
             match action {
                 LogAction::Add(add) => top.adds.push(add),
+                LogAction::Remove(remove) => drop(top.removed.insert(LogKey::of_remove(&remove))),
                 LogAction::Other(name, raw) if name == "sidecar" => {
                     top.sidecars.push(checkpoint::sidecar(table, checkpoint, raw.get())?);
                 }
@@ -184,6 +189,13 @@ impl Top {
             }
         }
         Ok(top)
+    }
+
+    /// The number of its live files; `None` where it removes one of them, too.
+    fn files(&self) -> Option<u64> {
+        let disputed =
+            |add: &Add| !self.removed.is_empty() && self.removed.contains(&LogKey::of_add(add));
+        (!self.adds.iter().any(disputed)).then_some(self.adds.len() as u64)
     }
 }
 

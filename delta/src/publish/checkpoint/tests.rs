@@ -347,17 +347,20 @@ async fn a_v2_checkpoint_of_another_engine_is_read_and_is_not_ours() {
     let top = String::from_utf8(get(&table, &key).await.to_vec()).unwrap();
     let names = Arc::new(Names { data: ["p=1/3".to_owned()].into(), ..Names::default() });
     let own = LogAction::Add(add(json!({"path": "p=1/3"}))).to_json();
+    let own_removed = LogAction::Remove(remove("p=1/3"));
     let size = |text: &str| -> String {
         let (before, after) = text.split_once("\"sizeInBytes\":").unwrap();
         let digits = after.find(|c: char| !c.is_ascii_digit()).unwrap();
         format!("{before}\"sizeInBytes\":{}{}", "99999999", &after[digits..])
     };
     for (changed, expect) in [
-        (top.clone(), Ok((5, 1, true))),
-        (top.replace("deepclone.paths", "theirs.paths"), Ok((5, 1, false))),
-        (top.replace("\"tags\"", "\"others\""), Ok((5, 1, false))),
+        (top.clone(), Ok((Some(5), 1, true))),
+        (top.replace("deepclone.paths", "theirs.paths"), Ok((Some(5), 1, false))),
+        (top.replace("\"tags\"", "\"others\""), Ok((Some(5), 1, false))),
         // It holds a live file itself.
-        (format!("{top}{own}\n"), Ok((6, 2, true))),
+        (format!("{top}{own}\n"), Ok((Some(6), 2, true))),
+        // And removes it.
+        (format!("{top}{own}\n{}\n", own_removed.to_json()), Ok((None, 2, true))),
         (top.replace("\"version\":3", "\"version\":4"), Err("version 4")),
         (top.replacen("sizeInBytes", "bytes", 2), Err("does not tell its length")),
         (size(&top), Err("its checkpoint says 99999999")),
@@ -367,8 +370,8 @@ async fn a_v2_checkpoint_of_another_engine_is_read_and_is_not_ours() {
         let counted = count_files(&table, &checkpoint).await;
         match (read_named(&table, &checkpoint, &names).await, expect) {
             (Ok((adds, known)), Ok((files, found, is_ours))) => {
-                assert_eq!((known.files, adds.len()), (Some(files), found), "{changed}");
-                assert_eq!((known.is_ours, counted.unwrap()), (is_ours, Some(files)), "{changed}");
+                assert_eq!((known.files, adds.len()), (files, found), "{changed}");
+                assert_eq!((known.is_ours, counted.unwrap()), (is_ours, files), "{changed}");
             }
             (Err(error), Err(piece)) => {
                 assert!(matches!(error, DeltaError::Damaged { .. }), "{error}");
