@@ -172,3 +172,30 @@ async fn every_reader_reads_a_v2_checkpoint_of_an_empty_table() {
     chain.sync().await;
     replica::assert_equal(&chain.place("source"), &chain.place("replica")).await;
 }
+
+/// Stores that list by prefix see the sidecars among the files of the log.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_in_a_store_goes_on_over_its_v2_checkpoints() {
+    let chain = Chain::new("id BIGINT, part STRING", "");
+    let targets = [Place::south("v2-checkpoints"), Place::azure("v2-checkpoints")];
+    let source = chain.place("source");
+    for version in 1..=5 {
+        chain.run(&format!("INSERT INTO TABLE_ VALUES ({version}, 'p')"));
+        for target in &targets {
+            sync::embedded(&source, target, &[]).await.succeeded();
+        }
+    }
+    for target in &targets {
+        let listing = target.listing().await;
+        let count = |piece: &str, end: &str| {
+            listing.keys().filter(|key| key.contains(piece) && key.ends_with(end)).count()
+        };
+        // Of the versions 2 and 4.
+        let (tops, sidecars) = (count(".checkpoint.", ".json"), count("/_sidecars/", ".parquet"));
+        assert_eq!((tops, sidecars), (2, 2), "{listing:?}");
+        let below = replica::commits(&listing).into_iter().take(4);
+        let copy = target.local_copy().await;
+        below.for_each(|key| fs::remove_file(copy.folder.join(key)).expect("a commit"));
+        assert_eq!(seen(&copy.folder), seen(&chain.path("source")));
+    }
+}
