@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 
 use deepclone_core::failure::Failure;
@@ -178,7 +179,7 @@ fn not_kept() -> DeltaError {
 
 impl SpooledAdds {
     /// Reads some of the files, in the order of their keys.
-    fn some(&self, places: std::ops::Range<usize>) -> Result<Vec<Add>, DeltaError> {
+    fn some(&self, places: Range<usize>) -> Result<Vec<Add>, DeltaError> {
         let read = |place: usize| {
             let number = self.order[place] as usize;
             let start = if number == 0 { 0 } else { self.ends[number - 1] };
@@ -254,13 +255,15 @@ impl CommitAdds {
         }
     }
 
-    /// Returns them in chunks of at most `most`, in the order of their keys.
+    /// Returns those at some places of the order of their keys, in chunks of at most `most`.
     pub(crate) fn chunks(
         &self,
+        places: Range<usize>,
         most: usize,
     ) -> impl Iterator<Item = Result<Cow<'_, [Add]>, DeltaError>> {
-        (0..self.len()).step_by(most).map(move |start| {
-            let places = start..self.len().min(start + most);
+        let end = places.end.min(self.len());
+        (places.start..end).step_by(most).map(move |start| {
+            let places = start..end.min(start + most);
             match self {
                 Self::Held(adds) => Ok(Cow::Borrowed(&adds[places])),
                 Self::Spooled(spooled) => spooled.some(places).map(Cow::Owned),
@@ -274,7 +277,7 @@ impl CommitAdds {
 impl fmt::Debug for CommitAdds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut list = f.debug_list();
-        for chunk in self.chunks(LINES_AT_ONCE) {
+        for chunk in self.chunks(0..self.len(), LINES_AT_ONCE) {
             match chunk {
                 Ok(adds) => list.entries(adds.iter()),
                 Err(error) => list.entry(&error),
@@ -343,7 +346,7 @@ mod tests {
         assert_eq!(counted.traits(), held.traits());
         let refused = counted.write(&mut Spool::new()).err().unwrap().failure();
         assert!(refused.message.contains("made to be looked at"), "{refused:?}");
-        assert!(counted.chunks(2).all(|chunk| chunk.is_err()));
+        assert!(counted.chunks(0..3, 2).all(|chunk| chunk.is_err()));
         assert_eq!(format!("{spooled:?}"), format!("{held:?}"));
         assert_eq!((spooled.len(), spooled.bytes()), (held.len(), held.bytes()));
         let traits = AddTraits { has_spelled_path: true, uncarried: Some("add.future".to_owned()) };
@@ -357,9 +360,22 @@ mod tests {
             lines.concat()
         };
         assert_eq!(text(&spooled), text(&held));
-        let lengths = |adds: &CommitAdds| -> Vec<usize> {
-            adds.chunks(2).map(|chunk| chunk.unwrap().len()).collect()
-        };
-        assert_eq!((lengths(&spooled), lengths(&held)), (vec![2, 1], vec![2, 1]));
+        for (places, expect) in [
+            (0..3, &["a%20b b", "c"][..]),
+            (1..3, &["b c"]),
+            (2..9, &["c"]),
+            (0..1, &["a%20b"]),
+            (3..3, &[]),
+        ] {
+            for adds in [&spooled, &held] {
+                let paths = |chunk: Result<Cow<'_, [Add]>, DeltaError>| -> String {
+                    let paths: Vec<String> =
+                        chunk.unwrap().iter().map(|add| add.path.clone()).collect();
+                    paths.join(" ")
+                };
+                let found: Vec<String> = adds.chunks(places.clone(), 2).map(paths).collect();
+                assert_eq!(found, expect, "{places:?}");
+            }
+        }
     }
 }

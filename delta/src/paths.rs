@@ -17,7 +17,7 @@ use crate::error::DeltaError;
 pub const LOG_FOLDER: &str = "_delta_log";
 /// The folder of hint and ledger beside a replica's log.
 const OUR_FOLDER: &str = "_deepclone";
-const SIDECAR_FOLDER: &str = "_delta_log/_sidecars";
+pub(crate) const SIDECAR_FOLDER: &str = "_delta_log/_sidecars";
 
 /// The characters that a path of the log encodes: those that a URI's path cannot hold, and `%`.
 const ENCODED: &AsciiSet = &CONTROLS

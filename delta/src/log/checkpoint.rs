@@ -6,7 +6,6 @@
 //!
 //! <https://github.com/delta-io/delta/blob/master/PROTOCOL.md#checkpoints>
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use bytes::Bytes;
@@ -16,7 +15,6 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use rayon::prelude::*;
 use serde::Deserialize;
 
-use super::named::{self, Names};
 use super::names::log_path;
 use super::segment::CheckpointFiles;
 use super::windows::{self, CheckpointFile, OtherRows};
@@ -50,7 +48,7 @@ pub(crate) async fn read(
     for action in found.actions {
         match action {
             LogAction::Other(name, raw) if name == "sidecar" => {
-                sidecars.push(sidecar(table, checkpoint, raw.get())?);
+                sidecars.push(sidecar(table, checkpoint, raw.get())?.path);
             }
             LogAction::Other(name, raw) if name == "checkpointMetadata" => {
                 check_version(checkpoint, raw.get())?;
@@ -99,7 +97,7 @@ pub(crate) async fn open(
             for action in found.parsed.actions {
                 match action {
                     LogAction::Other(name, raw) if name == "sidecar" => {
-                        wave.push(sidecar(table, checkpoint, raw.get())?);
+                        wave.push(sidecar(table, checkpoint, raw.get())?.path);
                     }
                     LogAction::Other(name, raw) if name == "checkpointMetadata" => {
                         check_version(checkpoint, raw.get())?;
@@ -143,85 +141,13 @@ async fn open_file(
     io::compute(read).await
 }
 
-/// A checkpoint of which some live files were read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct NamedCheckpoint {
-    /// The version that it holds.
-    pub(crate) version: u64,
-    /// The number of all its live files, where that is known.
-    pub(crate) files: Option<u64>,
-    /// True when this code wrote it.
-    pub(crate) is_ours: bool,
-}
-
-/// Reads the live files of `checkpoint` that lie in the objects `names`.
-///
-/// # Errors
-/// As [`read`].
-pub(crate) async fn read_named(
-    table: &TableStore,
-    checkpoint: &CheckpointFiles,
-    names: &Arc<Names>,
-) -> Result<(Vec<Add>, NamedCheckpoint), DeltaError> {
-    let mut known = NamedCheckpoint { version: checkpoint.version, files: Some(0), is_ours: true };
-    let mut actions = Vec::new();
-    for entry in &checkpoint.files {
-        let path = log_path(&entry.name);
-        let rows = match path.ends_with(".json") {
-            true => None,
-            false => named::read(table, &path, entry.size, names).await?,
-        };
-        match rows {
-            Some(rows) => {
-                known.files = known.files.zip(rows.files).map(|(known, more)| known + more);
-                known.is_ours &= rows.is_ours;
-                actions.extend(rows.parsed.actions);
-            }
-            // It may name sidecars.
-            None => {
-                actions = read(table, checkpoint).await?.actions;
-                let adds = actions.iter().filter(|action| matches!(action, LogAction::Add(_)));
-                (known.files, known.is_ours) = (Some(adds.count() as u64), false);
-                break;
-            }
-        }
-    }
-    actions.iter_mut().for_each(drop_parsed_of);
-    let adds = actions.into_iter().filter_map(|action| match action {
-        LogAction::Add(add) => Some(add),
-        _ => None,
-    });
-    Ok((adds.filter(|add| names.has(&table.uri, add)).collect(), known))
-}
-
-/// Counts the live files of `checkpoint` by the footers of its files; `None` where these do not
-/// tell.
-///
-/// # Errors
-/// As [`read`].
-pub(crate) async fn count_files(
-    table: &TableStore,
-    checkpoint: &CheckpointFiles,
-) -> Result<Option<u64>, DeltaError> {
-    let mut count = 0;
-    for entry in &checkpoint.files {
-        let path = log_path(&entry.name);
-        if path.ends_with(".json") {
-            return Ok(None);
-        }
-        let Some(files) = named::count(table, &path, entry.size).await? else { return Ok(None) };
-        count += files;
-    }
-    Ok(Some(count))
-}
-
 async fn read_files(table: &TableStore, files: Vec<String>) -> Result<Parsed, DeltaError> {
     let reads = files.into_iter().map(|path| read_file(table, path));
     let found: Vec<Parsed> = stream::iter(reads).buffered(FILES_AT_ONCE_MAX).try_collect().await?;
     Ok(Parsed::joined(found))
 }
 
-async fn read_file(table: &TableStore, path: String) -> Result<Parsed, DeltaError> {
+pub(super) async fn read_file(table: &TableStore, path: String) -> Result<Parsed, DeltaError> {
     let is_json = path.ends_with(".json");
     let bound = if is_json { ReadBound::COMMIT } else { ReadBound::LOG };
     let fetched = io::get(table, &path, bound).await?;
@@ -242,7 +168,7 @@ pub(super) fn parse(path: &str, bytes: &Bytes) -> Result<Parsed, DeltaError> {
     Ok(parsed)
 }
 
-fn drop_parsed_of(action: &mut LogAction) {
+pub(super) fn drop_parsed_of(action: &mut LogAction) {
     if let LogAction::Add(add) = action {
         row::drop_parsed(add);
     }
@@ -280,21 +206,34 @@ fn parse_parquet(bytes: &Bytes) -> Result<Parsed, String> {
     Ok(Parsed::joined(groups))
 }
 
-fn sidecar(
+/// A sidecar as a checkpoint names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct SidecarFile {
+    /// Relative to the table's folder.
+    pub(super) path: String,
+    /// Its length in bytes, if it is told.
+    pub(super) size: Option<u64>,
+}
+
+/// Reads the `sidecar` action `text` of `checkpoint`.
+pub(super) fn sidecar(
     table: &TableStore,
     checkpoint: &CheckpointFiles,
     text: &str,
-) -> Result<String, DeltaError> {
+) -> Result<SidecarFile, DeltaError> {
     #[derive(Deserialize)]
-    struct Sidecar {
+    #[serde(rename_all = "camelCase")]
+    struct Named {
         path: String,
+        size_in_bytes: Option<u64>,
     }
-    let Sidecar { path } = serde_json::from_str(text)
+    let Named { path, size_in_bytes } = serde_json::from_str(text)
         .map_err(|error| DeltaError::damaged(name(checkpoint), format!("sidecar: {error}")))?;
-    paths::decode_sidecar(&table.uri, &path)
+    Ok(SidecarFile { path: paths::decode_sidecar(&table.uri, &path)?, size: size_in_bytes })
 }
 
-fn check_version(checkpoint: &CheckpointFiles, text: &str) -> Result<(), DeltaError> {
+/// Checks the `checkpointMetadata` action `text` of `checkpoint`.
+pub(super) fn check_version(checkpoint: &CheckpointFiles, text: &str) -> Result<(), DeltaError> {
     #[derive(Deserialize)]
     struct CheckpointMetadata {
         version: u64,
@@ -315,6 +254,8 @@ fn name(checkpoint: &CheckpointFiles) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, StructArray};
     use arrow::datatypes::{DataType, Field};
     use object_store::ObjectStoreExt as _;

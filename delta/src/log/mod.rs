@@ -6,6 +6,7 @@
 
 mod add_columns;
 pub(crate) mod checkpoint;
+pub(crate) mod checkpoint_part;
 mod columns;
 mod commit;
 mod listing;
@@ -19,7 +20,7 @@ mod stats;
 mod value;
 pub(crate) mod windows;
 
-pub(crate) use checkpoint::NamedCheckpoint;
+pub(crate) use checkpoint_part::NamedCheckpoint;
 pub(crate) use commit::{COMMITS_AT_ONCE_MAX, in_commit_timestamp, readable_commit};
 pub use commit::{Commit, read_commit};
 pub(crate) use listing::{has_checkpoint_from, hint, list_first, since};

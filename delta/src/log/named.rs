@@ -114,8 +114,16 @@ pub(super) async fn read(
     rows.map_err(|problem| cause(&failed, path, problem))
 }
 
-/// Counts the live files in the Parquet file `path` of `size` bytes by its footer; `None` when that
-/// does not tell, or the file may name sidecars.
+/// What the footer of a Parquet file tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct FooterCounts {
+    /// The number of its live files, where it tells.
+    pub(super) files: Option<u64>,
+    /// True when it may name sidecars.
+    pub(super) may_name_sidecars: bool,
+}
+
+/// Reads the footer of the Parquet file `path` of `size` bytes.
 ///
 /// # Errors
 /// As [`read`].
@@ -123,7 +131,7 @@ pub(super) async fn count(
     table: &TableStore,
     path: &str,
     size: u64,
-) -> Result<Option<u64>, DeltaError> {
+) -> Result<FooterCounts, DeltaError> {
     let mut file = RangedFile::new(table, path, size);
     let load = ArrowReaderMetadata::load_async(&mut file, columns::options());
     let metadata = match AssertUnwindSafe(load).catch_unwind().await {
@@ -133,7 +141,8 @@ pub(super) async fn count(
     let metadata = metadata.map_err(|problem| cause(&file.failed, path, problem))?;
     pages::check_footer(metadata.metadata(), size)
         .map_err(|problem| DeltaError::damaged(path, problem))?;
-    Ok(if has_sidecars(&metadata) { None } else { live_files(metadata.metadata()) })
+    let files = live_files(metadata.metadata());
+    Ok(FooterCounts { files, may_name_sidecars: has_sidecars(&metadata) })
 }
 
 /// Counts the live files by the footer; `None` where it does not tell.

@@ -5,13 +5,12 @@ use std::borrow::Cow;
 use deepclone_common::store::table::TableStore;
 use deepclone_core::spec::SourcePoint;
 
-use super::checkpoint::{self, CheckpointState};
+use super::checkpoint::{self, CheckpointOf, CheckpointState};
 use super::committed::Committed;
 use super::known;
-use super::last_checkpoint::{self, LastCheckpoint};
+use super::last_checkpoint;
 use crate::change_set::ChangeSet;
 use crate::error::DeltaError;
-use crate::io::{self, Body, PutOutcome};
 use crate::log;
 use crate::properties::Maintenance;
 use crate::replica::{hint, synced};
@@ -66,7 +65,11 @@ async fn due_checkpoint(
         Some(state) => state,
         None => state_at(target, record.version, record.timestamp_ms).await?,
     };
-    write_checkpoint(target, record.version, &state).await
+    let (version, at_ms) = (record.version, record.timestamp_ms);
+    let of = CheckpointOf { version, sync: record.body.sync_id, at_ms };
+    let Some(last) = checkpoint::write(target, of, &state).await? else { return Ok(false) };
+    last_checkpoint::point_at(target, &last).await?;
+    Ok(true)
 }
 
 /// Returns whether a checkpoint is due, counted from the last one: with VACUUM's commits between
@@ -126,32 +129,4 @@ async fn state_at(
         removes: removes.filter(|remove| maintenance.keeps_remove(remove, now_ms)).collect(),
         adds: Cow::Owned(snapshot.files.into_values().collect::<Vec<_>>().into()),
     })
-}
-
-/// Writes the checkpoint; returns true when it exists, be it by another writer of the same state.
-async fn write_checkpoint(
-    target: &TableStore,
-    version: u64,
-    state: &CheckpointState<'_>,
-) -> Result<bool, DeltaError> {
-    let encoded = io::compute_here(|| checkpoint::encode(state))?;
-    let Some(encoded) = encoded else { return Ok(false) };
-    let size_in_bytes = encoded.file.bytes();
-    let name = format!("_delta_log/{version:020}.checkpoint.parquet");
-    let body = Body::new(vec![encoded.file]);
-    if let PutOutcome::Unsettled(error) = io::put_body_if_absent(target, &name, &body).await? {
-        // Objects are written whole or not at all, so an object of this size is the checkpoint.
-        let there = io::describe(target, &name).await?;
-        if there.is_none_or(|there| there.size != size_in_bytes) {
-            return Err(io::storage("writing", target, &name, &error));
-        }
-    }
-    let last = LastCheckpoint {
-        version,
-        size: encoded.actions,
-        size_in_bytes: Some(size_in_bytes),
-        num_of_add_files: Some(encoded.adds),
-    };
-    last_checkpoint::point_at(target, &last).await?;
-    Ok(true)
 }

@@ -23,6 +23,19 @@ pub(crate) struct LastCheckpoint {
     /// The number of its live files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) num_of_add_files: Option<u64>,
+    /// The file of a V2 checkpoint that names its sidecars; Spark's own field, which needs no more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) v2_checkpoint: Option<TopFile>,
+}
+
+/// The file of a V2 checkpoint that readers begin with; its time in milliseconds since 1970.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct TopFile {
+    /// Its name in the log's folder.
+    pub(crate) path: String,
+    pub(crate) size_in_bytes: u64,
+    pub(crate) modification_time: i64,
 }
 
 /// Points readers at a whole checkpoint. An existing newer one stays; a hint at a missing one is
@@ -80,6 +93,7 @@ mod tests {
                     size: 1,
                     size_in_bytes: None,
                     num_of_add_files: None,
+                    v2_checkpoint: None,
                 };
                 point_at(&table, &last).await.unwrap();
                 assert_eq!(version(&table).await.unwrap(), Some(expect));

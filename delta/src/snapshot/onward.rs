@@ -136,7 +136,7 @@ pub(crate) async fn live_in(
     let mut live: BTreeMap<LogKey, Add> = BTreeMap::new();
     let (mut checkpoint, mut infos) = (None, Vec::new());
     if let Some(start) = start {
-        let (adds, found) = match log::checkpoint::read_named(table, start, names).await {
+        let (adds, found) = match log::checkpoint_part::read_named(table, start, names).await {
             Ok(found) => found,
             Err(DeltaError::Damaged { .. }) => return Ok(None),
             Err(error) => return Err(error),

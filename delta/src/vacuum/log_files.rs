@@ -1,8 +1,10 @@
 //! Which files of a replica's log go: those behind a checkpoint from which every version that is
 //! kept can be read. Commits, checkpoints, checksums and compactions go by their versions; sidecars
-//! and files of other names stay.
+//! go once they are old and no checkpoint that is left names them; files of other names stay.
 //!
 //! <https://github.com/delta-io/delta/blob/master/PROTOCOL.md#metadata-cleanup>
+
+use std::collections::BTreeSet;
 
 use deepclone_common::store::table::TableStore;
 use deepclone_core::spec::SourcePoint;
@@ -11,38 +13,88 @@ use super::options::VacuumedObject;
 use super::rules::DeletedKind;
 use crate::error::DeltaError;
 use crate::io;
-use crate::log::{self, LogSegment};
-use crate::paths::LOG_FOLDER;
+use crate::log::{self, CheckpointFiles, LogSegment};
+use crate::paths::{LOG_FOLDER, SIDECAR_FOLDER};
 use crate::snapshot;
 
-/// Finds the files of the log that go, the oldest version first: none is needed by `oldest_kept` or
-/// a newer version, and the checkpoint that takes their place is not younger than `before_ms`.
+/// What a clean-up of a log goes by.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LogAges {
+    /// The oldest version that is kept.
+    pub(super) oldest_kept: u64,
+    /// A checkpoint that is younger takes no other files' place.
+    pub(super) before_ms: i64,
+    /// A sidecar that is younger may belong to a checkpoint that is being written.
+    pub(super) sidecars_before_ms: i64,
+}
+
+/// Finds the files of the log that go, the oldest version first, then sidecars: none is needed by a
+/// version that is kept.
 pub(super) async fn behind(
     target: &TableStore,
-    oldest_kept: u64,
-    before_ms: i64,
+    ages: LogAges,
 ) -> Result<Vec<VacuumedObject>, DeltaError> {
     let segment = log::list_whole(target, None).await?;
-    let Some(version) = start(&segment, oldest_kept, before_ms) else { return Ok(Vec::new()) };
-    if !is_read_from(target, &segment, version).await? {
-        return Ok(Vec::new());
+    let mut version = start(&segment, ages.oldest_kept, ages.before_ms);
+    if let Some(found) = version
+        && !is_read_from(target, &segment, found).await?
+    {
+        version = None;
     }
-    let listed = io::list(target, LOG_FOLDER, None).await?.into_iter();
-    let gone = listed.filter(|(name, _)| goes(name, version)).map(|(name, meta)| VacuumedObject {
+    let all = io::list(target, LOG_FOLDER, None).await?;
+    let listed = all.into_iter().map(|(name, meta)| VacuumedObject {
         key: log::log_path(&name),
         size: meta.size,
         modified_ms: meta.last_modified.timestamp_millis(),
         kind: DeletedKind::Log,
     });
-    let mut gone: Vec<VacuumedObject> = gone.collect();
+    let (mut gone, mut sidecars) = (Vec::new(), Vec::new());
+    for object in listed {
+        let name = object.key.strip_prefix(LOG_FOLDER).unwrap_or_default();
+        if version.is_some_and(|version| goes(name.trim_start_matches('/'), version)) {
+            gone.push(object);
+        } else if is_old_sidecar(&object, ages.sidecars_before_ms) {
+            sidecars.push(object);
+        }
+    }
+    if !sidecars.is_empty() {
+        let left = segment.checkpoints.iter().filter(|found| version <= Some(found.version));
+        match named_by(target, left).await {
+            Ok(named) => {
+                sidecars.retain(|sidecar| !named.contains(&sidecar.key));
+                gone.append(&mut sidecars);
+            }
+            // What it names cannot be told.
+            Err(DeltaError::Damaged { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
     gone.sort_by(|a, b| a.key.cmp(&b.key));
     Ok(gone)
+}
+
+fn is_old_sidecar(object: &VacuumedObject, before_ms: i64) -> bool {
+    let name = object.key.strip_prefix(SIDECAR_FOLDER).and_then(|name| name.strip_prefix('/'));
+    let is_sidecar = name.is_some_and(|name| !name.starts_with('.') && name.ends_with(".parquet"));
+    is_sidecar && object.modified_ms <= before_ms
+}
+
+/// Lists the sidecars that these checkpoints name, by key.
+async fn named_by(
+    target: &TableStore,
+    checkpoints: impl Iterator<Item = &CheckpointFiles>,
+) -> Result<BTreeSet<String>, DeltaError> {
+    let mut named = BTreeSet::new();
+    for checkpoint in checkpoints {
+        named.append(&mut log::checkpoint_part::sidecars_of(target, checkpoint).await?);
+    }
+    Ok(named)
 }
 
 /// Returns the version of the newest checkpoint that is old enough, and from which the newest
 /// version and all those that are kept can be read. Its own commit must be there, for its time.
 fn start(segment: &LogSegment, oldest_kept: u64, before_ms: i64) -> Option<u64> {
-    let fits = |found: &&log::CheckpointFiles| {
+    let fits = |found: &&CheckpointFiles| {
         found.version <= oldest_kept
             && found.files.iter().all(|file| file.modified_ms <= before_ms)
             && segment.commits_after(Some(found.version)).is_ok()
@@ -59,7 +111,7 @@ async fn is_read_from(
 ) -> Result<bool, DeltaError> {
     let read = snapshot::read(target, &SourcePoint::Version(version)).await?;
     let mut files = segment.checkpoints.iter().filter(|found| found.version == version);
-    let first = |found: &log::CheckpointFiles| found.files.first().map(|file| file.name.clone());
+    let first = |found: &CheckpointFiles| found.files.first().map(|file| file.name.clone());
     Ok(files.any(|found| first(found).map(|name| log::log_path(&name)) == read.checkpoint))
 }
 
@@ -81,7 +133,7 @@ fn goes(name: &str, version: u64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log::{CheckpointFiles, LogEntry};
+    use crate::log::LogEntry;
 
     fn entry(name: &str, modified_ms: i64) -> LogEntry {
         LogEntry { name: name.to_owned(), size: 1, modified_ms, etag: None }

@@ -12,7 +12,7 @@ use deepclone_common::store::table::TableStore;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use object_store::{ObjectMeta, ObjectStoreExt as _};
 
-use super::log_files;
+use super::log_files::{self, LogAges};
 use super::notice::{self, BATCH_TIME_MAX, VacuumNotice};
 use super::options::{VacuumOptions, VacuumReport, VacuumedObject};
 use super::ours::{self, OwnFile};
@@ -59,8 +59,10 @@ pub async fn vacuum(
         if let Some(log_ms) = log_retention_ms(configuration) {
             let before_ms = now_ms.saturating_sub(log_ms.max(kept_ms));
             // The record of our last sync stays.
-            let first = found.last.at.map_or(oldest, |at| at.min(oldest));
-            objects.extend(log_files::behind(target, first, before_ms).await?);
+            let oldest_kept = found.last.at.map_or(oldest, |at| at.min(oldest));
+            let sidecars_before_ms = before_ms.min(rules.unreferenced_before_ms);
+            let ages = LogAges { oldest_kept, before_ms, sidecars_before_ms };
+            objects.extend(log_files::behind(target, ages).await?);
         }
     }
     let mut report = VacuumReport {

@@ -1,6 +1,7 @@
 //! Histories that are drawn at random, in which more happens than commits and syncs: crashes after
 //! the commit, checkpoints and commits of other engines at the replica, a source whose log is
-//! cleaned up. Each plan is made both ways, and the two are equal.
+//! cleaned up. Each plan is made both ways, and the two are equal. Every other history is that of
+//! tables with V2 checkpoints.
 
 use deepclone_core::ids::JobId;
 use deepclone_core::spec::{CloneSpec, SourcePoint};
@@ -13,6 +14,7 @@ use uuid::Uuid;
 use crate::beside_the_log::{put_checkpoint, rows_of};
 use crate::incremental::{Draw, Model};
 use crate::support::*;
+use crate::v2_checkpoints::log_of;
 
 /// Histories that are drawn.
 const SEEDS: u64 = 40;
@@ -43,18 +45,19 @@ struct Chain {
     /// Commits of the source.
     version: u64,
     is_timed: bool,
+    has_v2: bool,
 }
 
 impl Chain {
-    async fn new() -> Self {
-        let writers = ["deletionVectors", "domainMetadata", "rowTracking", "inCommitTimestamp"];
+    async fn new(has_v2: bool) -> Self {
+        let writers = ["domainMetadata", "rowTracking", "inCommitTimestamp"];
         let mut source = Table::new("source");
         let mut model = Model::default();
-        let first = [features(&["deletionVectors"], &writers), described(0, false), add("a0")];
+        let first = [listed(has_v2, &writers), described(0, false, has_v2), add("a0")];
         source.commit(&first).await;
         model.live.insert("a0".to_owned(), None);
         let (replica, further) = (Table::new("target"), Table::new("further"));
-        Self { source, replica, further, model, version: 0, is_timed: false }
+        Self { source, replica, further, model, version: 0, is_timed: false, has_v2 }
     }
 
     /// Commits to the source.
@@ -64,13 +67,13 @@ impl Chain {
         actions.retain(|action| action.get("metaData").is_none());
         match draw.below(10) {
             0 => self.is_timed = !self.is_timed,
-            1 => actions.push(features(
-                &["deletionVectors"],
-                &["deletionVectors", "domainMetadata", "inCommitTimestamp", "appendOnly"],
-            )),
+            1 => {
+                let writers = ["domainMetadata", "inCommitTimestamp", "appendOnly"];
+                actions.push(listed(self.has_v2, &writers));
+            }
             _ => {}
         }
-        actions.push(described(self.version % 4, self.is_timed));
+        actions.push(described(self.version % 4, self.is_timed, self.has_v2));
         if self.is_timed {
             let at = NOW_MS + i64::try_from(self.version).unwrap();
             actions[0]["commitInfo"]["inCommitTimestamp"] = json!(at);
@@ -111,8 +114,18 @@ impl Chain {
         joins.into_iter().chain(left).collect()
     }
 
-    /// Writes the replica's newest checkpoint again as another engine.
+    /// Writes the replica's newest checkpoint again as another engine, or a part of it.
     async fn checkpoint_replica(&mut self, draw: &mut Draw) {
+        if self.has_v2 {
+            let log = log_of(&self.replica.store).await;
+            let sidecars: Vec<_> =
+                log.into_iter().filter(|name| name.starts_with("_sidecars/")).collect();
+            let Some(name) = draw.one_of(&sidecars) else { return };
+            let name = format!("_delta_log/{name}");
+            let rows = rows_of(&self.replica, &name).await;
+            put_checkpoint(&self.replica, &name, &rows, 3).await;
+            return;
+        }
         for version in (0..=self.replica.head().await).rev() {
             let name = format!("_delta_log/{version:020}.checkpoint.parquet");
             if self.replica.get(&name).await.is_some() {
@@ -125,13 +138,21 @@ impl Chain {
     }
 }
 
-fn described(version: u64, is_timed: bool) -> Value {
-    metadata(
-        "source-id",
-        json!({"delta.checkpointInterval": "3", "delta.enableDeletionVectors": "true",
-            "delta.enableInCommitTimestamps": is_timed.to_string(),
-            "user.version": version.to_string()}),
-    )
+fn described(version: u64, is_timed: bool, has_v2: bool) -> Value {
+    let mut configuration = json!({"delta.checkpointInterval": "3",
+        "delta.enableDeletionVectors": "true", "user.version": version.to_string(),
+        "delta.enableInCommitTimestamps": is_timed.to_string()});
+    if has_v2 {
+        configuration["delta.checkpointPolicy"] = json!("v2");
+    }
+    metadata("source-id", configuration)
+}
+
+/// Lists features for writers beside those for all.
+fn listed(has_v2: bool, writers: &[&str]) -> Value {
+    let both = ["deletionVectors", "v2Checkpoint"];
+    let both = &both[..if has_v2 { 2 } else { 1 }];
+    features(both, &[both, writers].concat())
 }
 
 /// What VACUUM commits, with a time for a replica that needs it.
@@ -166,7 +187,7 @@ async fn sync_leaving(source: &Table, target: &Table, spec: &CloneSpec, left: Le
 
 async fn history(seed: u64) {
     let mut draw = Draw(seed);
-    let mut chain = Chain::new().await;
+    let mut chain = Chain::new(seed % 2 == 1).await;
     let part = CloneSpec { partition_filter: Some("p = 'a' or p = 'c'".into()), ..overwrite() };
     let spec = if seed.is_multiple_of(3) { part } else { overwrite() };
     for _ in 0..EVENTS {

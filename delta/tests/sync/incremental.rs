@@ -33,7 +33,7 @@ impl Draw {
         (z ^ (z >> 31)) % bound
     }
 
-    fn one_of<'a, T>(&mut self, items: &'a [T]) -> Option<&'a T> {
+    pub(crate) fn one_of<'a, T>(&mut self, items: &'a [T]) -> Option<&'a T> {
         let bound = u64::try_from(items.len()).ok().filter(|count| *count > 0)?;
         items.get(usize::try_from(self.below(bound)).unwrap())
     }

@@ -29,6 +29,7 @@ mod scenarios;
 mod spellings;
 mod support;
 mod target_names;
+mod v2_checkpoints;
 mod vacuuming;
 mod validating;
 mod verifying;

@@ -34,6 +34,7 @@
 //! * `lineage`    – events of lineage of kept replicas and of the command line
 //! * `alerts`     – webhooks that are told of a failure and of its end
 //! * `traces`     – traces of syncs, and collectors that are away
+//! * `v2_checkpoints` – checkpoints with sidecars, read by all once the commits are gone
 //! * `guide`      – the files and commands of the guide to a kept replica
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that fails, fails")]
@@ -74,4 +75,5 @@ mod sync;
 mod table;
 mod traces;
 mod upkeep;
+mod v2_checkpoints;
 mod workers;

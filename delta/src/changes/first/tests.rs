@@ -66,16 +66,21 @@ fn vector(kind: &str) -> Value {
 }
 
 /// A table with a checkpoint: a replica of ours, whose source had these files at version 0 and then
-/// those that `second` adds and removes.
-async fn with_checkpoint(first: &[Value], second: &[Value]) -> TableStore {
+/// those that `second` adds and removes. With `features` more than deletion vectors, the
+/// checkpoint may have the V2 form, which it is asked for.
+async fn with_checkpoint(features: &[&str], first: &[Value], second: &[Value]) -> TableStore {
     let column = json!({"name": "p", "type": "string", "nullable": true, "metadata": {}});
     let schema = json!({"type": "struct", "fields": [column]}).to_string();
+    let mut configuration = json!({"delta.checkpointInterval": "1"});
+    if features.len() > 1 {
+        configuration["delta.checkpointPolicy"] = json!("v2");
+    }
     let described = [
         json!({"protocol": {"minReaderVersion": 3, "minWriterVersion": 7,
-            "readerFeatures": ["deletionVectors"], "writerFeatures": ["deletionVectors"]}}),
+            "readerFeatures": features, "writerFeatures": features}}),
         json!({"metaData": {"id": "a", "format": {"provider": "parquet", "options": {}},
             "schemaString": schema, "partitionColumns": ["p"],
-            "configuration": {"delta.checkpointInterval": "1"}}}),
+            "configuration": configuration}}),
     ];
     let (origin, made) = (table("memory:///o"), table("memory:///s"));
     let commits = [[&described, first].concat(), second.to_vec()];
@@ -163,15 +168,20 @@ async fn a_source_is_planned_while_it_is_read_unless_it_is_unusual() {
             None,
         ),
     ] {
-        let source =
-            with_checkpoint(&[a.clone(), b.clone(), more("p=z/1")], &[c.clone(), remove("p=z/1")])
-                .await;
-        if !after.is_empty() {
-            commit(&source, 2, &after).await;
+        for features in [&["deletionVectors"][..], &["deletionVectors", "v2Checkpoint"]] {
+            let first = [a.clone(), b.clone(), more("p=z/1")];
+            let second = [c.clone(), remove("p=z/1")];
+            let source = with_checkpoint(features, &first, &second).await;
+            let log = io::list(&source, "_delta_log/_sidecars", None).await.unwrap();
+            assert_eq!(log.len(), features.len() - 1);
+            if !after.is_empty() {
+                commit(&source, 2, &after).await;
+            }
+            let found = planned(&source, filter).await;
+            let found = found.as_ref();
+            let found = found.map(|keys| keys.iter().map(String::as_str).collect::<Vec<_>>());
+            assert_eq!(found, expected, "{after:?} {filter:?} {features:?}");
         }
-        let found = planned(&source, filter).await;
-        let found = found.as_ref().map(|keys| keys.iter().map(String::as_str).collect::<Vec<_>>());
-        assert_eq!(found, expected, "{after:?} {filter:?}");
     }
     // Without a checkpoint the commits are all there is.
     let source = table("memory:///c");

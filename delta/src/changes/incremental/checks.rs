@@ -47,7 +47,7 @@ pub(super) async fn is_counted_alike(
 ) -> Result<bool, DeltaError> {
     let Some(checkpoint) = checkpoint else { return Ok(true) };
     let Extent::Changed { before, .. } = extent else { return Ok(false) };
-    let counted = match log::checkpoint::count_files(source, checkpoint).await {
+    let counted = match log::checkpoint_part::count_files(source, checkpoint).await {
         Err(DeltaError::Damaged { .. }) => None,
         settled => settled?,
     };

@@ -1,47 +1,61 @@
-//! The checkpoint of one version: a classic single file of the V1 form, which every reader knows.
-//! A table with the feature `v2Checkpoint` may use it too
+//! The checkpoint of one version: a classic single file, which every reader knows, or the V2 form
+//! with sidecars where the table's feature `v2Checkpoint` allows it
 //! (<https://github.com/delta-io/delta/blob/master/PROTOCOL.md#v2-checkpoint-table-feature>).
 //!
 //! A checkpoint loses nothing: when an action holds a field that has no column, none is written,
 //! and readers use the commits.
 
+use deepclone_common::store::table::TableStore;
 use serde_json::value::RawValue;
 
 use crate::actions::DeletionVector;
 use crate::error::DeltaError;
-use crate::spool::Spool;
+use crate::publish::last_checkpoint::LastCheckpoint;
 
 mod columns;
 mod file;
+mod form;
 mod format;
+mod put;
 mod state;
 #[cfg(test)]
 mod tests;
+mod top;
 
 use format::Format;
+pub(super) use put::CheckpointOf;
 pub(super) use state::CheckpointState;
 
-/// A checkpoint's file, and the counts for its hint.
-#[derive(Debug)]
-pub(crate) struct Encoded {
-    pub(crate) file: Spool,
-    pub(crate) actions: u64,
-    pub(crate) adds: u64,
+/// The most rows of a sidecar: eight row groups, some 100 MB. So a checkpoint of any size needs no
+/// more than that of the disk for temporary files, and no put of it is larger; and the 256 files
+/// that the plan of a first sync opens at once hold 134 million files.
+const SIDECAR_ROWS: usize = 1 << 19;
+
+/// Writes the checkpoint; returns what the hint says of it, or `None` when it would lose a field,
+/// which is logged.
+///
+/// # Errors
+/// A store that does not answer, or holds another file under a name of it.
+pub(super) async fn write(
+    target: &TableStore,
+    of: CheckpointOf,
+    state: &CheckpointState<'_>,
+) -> Result<Option<LastCheckpoint>, DeltaError> {
+    write_divided(target, of, state, SIDECAR_ROWS).await
 }
 
-/// Encodes the checkpoint; `None` when it would lose a field, which is logged.
-pub(crate) fn encode(state: &CheckpointState<'_>) -> Result<Option<Encoded>, DeltaError> {
+/// As [`write`], with sidecars of so many rows.
+async fn write_divided(
+    target: &TableStore,
+    of: CheckpointOf,
+    state: &CheckpointState<'_>,
+    sidecar_rows: usize,
+) -> Result<Option<LastCheckpoint>, DeltaError> {
     if let Some(field) = uncarried(state) {
         tracing::warn!(field, "no checkpoint is written: it could not carry this field");
         return Ok(None);
     }
-    let file = file::write(state)?;
-    let others = state.txns.len() + state.domains.len() + state.removes.len() + 2;
-    Ok(Some(Encoded {
-        file,
-        actions: (others + state.adds.len()) as u64,
-        adds: state.adds.len() as u64,
-    }))
+    put::put(target, of, state, sidecar_rows).await.map(Some)
 }
 
 /// Returns the name of a field that has no column.
