@@ -143,7 +143,10 @@ mod tests {
             replaceable: true,
         };
         ObjectCopy {
-            source_path: if place % 5 == 0 { format!("//{place}") } else { target_path.clone() },
+            source_path: match place % 5 {
+                0 => format!("//{place}"),
+                _ => target_path.clone(),
+            },
             target_path,
             size: place as u64,
             size_is_minimum: place.is_multiple_of(3),

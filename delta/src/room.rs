@@ -7,8 +7,8 @@ use futures::future::BoxFuture;
 
 use crate::log::{CheckpointFiles, LogEntry, LogSegment};
 
-/// Bytes of memory for a byte of a checkpoint, where all live files are held: 1.2 KiB for each file,
-/// of which checkpoints with few statistics have 60 bytes. Those with many have 200 and more.
+/// Bytes of memory for a byte of a checkpoint, where all live files are held: 1.2 KiB for each
+/// file, of which checkpoints with few statistics have 60 bytes. Those with many have 200 and more.
 const STATE_PER_CHECKPOINT_BYTE: u64 = 20;
 /// The same for commits, which have some 350 bytes for each file, and are held as text, too.
 const STATE_PER_COMMIT_BYTE: u64 = 6;
