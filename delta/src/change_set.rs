@@ -73,6 +73,8 @@ pub(crate) struct NewVector {
     pub(crate) file: String,
     /// Its descriptor, with its place in the object.
     pub(crate) vector: DeletionVector,
+    /// True when this sync copies the object.
+    pub(crate) is_copied: bool,
 }
 
 impl ChangeSet {

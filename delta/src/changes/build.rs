@@ -202,7 +202,7 @@ async fn file_changes(
             Some(Extent::Changed { before, .. }) => difference::metrics_after(*before, &difference),
             Some(Extent::Whole { .. }) | None => difference::metrics(figures, &difference),
         },
-        new_vectors: new_vectors(source, &difference)?,
+        new_vectors: new_vectors(source, &difference, &objects)?,
         leaves: difference.leaves,
         adds: adds(difference.joins, difference.re_adds, data_change).into(),
         data_change,
@@ -216,6 +216,7 @@ async fn file_changes(
 fn new_vectors(
     source: &TableStore,
     difference: &FileDifference,
+    objects: &CopyObjects,
 ) -> Result<Vec<NewVector>, DeltaError> {
     let mut vectors = Vec::new();
     for add in &difference.joins {
@@ -223,9 +224,10 @@ fn new_vectors(
             && let Some((object, _)) = dv::object_of(&source.uri, add)?
         {
             vectors.push(NewVector {
-                object,
                 file: add.path.clone(),
                 vector: vector.as_ref().clone(),
+                is_copied: objects.find(&object).is_some(),
+                object,
             });
         }
     }

@@ -218,7 +218,7 @@ impl PieceReader {
                 *known = least.max(*known);
                 let dv = Some(dv::unique_id(&vector));
                 let path = decoded.unwrap_or_else(|| add.path.clone());
-                let new = NewVector { object, file: add.path, vector: *vector };
+                let new = NewVector { object, file: add.path, vector: *vector, is_copied: true };
                 sums.new_vectors.push((FileKey { path, dv }, new));
             }
         }

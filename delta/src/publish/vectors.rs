@@ -34,11 +34,7 @@ pub async fn check_vectors(target: &TableStore, change_set: &ChangeSet) -> Resul
                 let checked = check_object(target, object, vectors).await;
                 checked.map_err(|damage| match damage {
                     VectorDamage::Unread(error) => error,
-                    VectorDamage::Found { file, problem } => {
-                        let is_copied =
-                            || change_set.objects.iter().any(|copy| copy.target_path == object);
-                        damaged(object, &file, &problem, is_copied).into()
-                    }
+                    VectorDamage::Found { vector, problem } => damaged(vector, &problem).into(),
                 })
             }
             .boxed()
@@ -48,15 +44,15 @@ pub async fn check_vectors(target: &TableStore, change_set: &ChangeSet) -> Resul
 }
 
 /// Why an object's vectors are not known to be whole.
-enum VectorDamage {
+enum VectorDamage<'a> {
     Unread(DeltaError),
-    Found { file: String, problem: String },
+    Found { vector: &'a NewVector, problem: String },
 }
 
 /// A vector that this sync copied is the source's, byte for byte. Any other one was copied before,
 /// and somebody changed it at the target since.
-fn damaged(object: &str, file: &str, problem: &str, is_copied: impl FnOnce() -> bool) -> Failure {
-    let (reason, whose, help) = match is_copied() {
+fn damaged(NewVector { object, file, is_copied, .. }: &NewVector, problem: &str) -> Failure {
+    let (reason, whose, help) = match is_copied {
         true => (Reason::DamagedLog, "source's", "repair the source, or clone a version before it"),
         false => (Reason::TargetConflict, "replica's", "run deepclone repair --deep"),
     };
@@ -65,18 +61,16 @@ fn damaged(object: &str, file: &str, problem: &str, is_copied: impl FnOnce() -> 
     Failure::new(reason, message).with("key", object).with("file", file)
 }
 
-async fn check_object(
+async fn check_object<'a>(
     target: &TableStore,
     object: &str,
-    vectors: Vec<&NewVector>,
-) -> Result<(), VectorDamage> {
+    vectors: Vec<&'a NewVector>,
+) -> Result<(), VectorDamage<'a>> {
     let fetched = io::get(target, object, ReadBound::LOG).await.map_err(VectorDamage::Unread)?;
     let Some(fetched) = fetched else { return Ok(()) };
-    for NewVector { file, vector, .. } in vectors {
-        dv::check_object(vector, &fetched.bytes).map_err(|problem| VectorDamage::Found {
-            file: file.clone(),
-            problem: problem.to_string(),
-        })?;
+    for vector in vectors {
+        dv::check_object(&vector.vector, &fetched.bytes)
+            .map_err(|problem| VectorDamage::Found { vector, problem: problem.to_string() })?;
     }
     Ok(())
 }
