@@ -216,8 +216,9 @@ async fn ready(
     });
     let (machine_plan, work, tasks) = named.await.map_err(|error| error.failure())?;
     let kept = super::keep::objects(context, (job, target, source), &work, objects).await?;
-    let plan = Box::new(JobPlan::new(job_spec, target, source, work, (tasks, kept)));
-    Ok(PlanOutcome::Ready { plan, tasks: machine_plan, note })
+    let plan = move || Ok(JobPlan::new(job_spec, target, source, work, (tasks, kept)));
+    let plan = sync::compute(plan).await.map_err(|error| error.failure())?;
+    Ok(PlanOutcome::Ready { plan: Box::new(plan), tasks: machine_plan, note })
 }
 
 /// Returns how the objects of a job are packed. Several workers share an object where the target
