@@ -83,6 +83,10 @@ impl SqliteStore {
             pool = pool.before_acquire(|connection, _| {
                 Box::pin(async move { Ok(!connection.is_in_transaction()) })
             });
+        } else {
+            // A caller that goes while its connection is tried takes the connection along, and with
+            // it all of a private database.
+            pool = pool.test_before_acquire(false);
         }
         let pool = pool.connect_with(options.clone()).await?;
         MIGRATIONS.run(&pool).await?;
