@@ -316,6 +316,8 @@ impl Store for SqliteStore {
 mod tests {
     use std::time::Duration;
 
+    use futures::FutureExt as _;
+
     use super::*;
 
     #[tokio::test]
@@ -356,5 +358,21 @@ mod tests {
 
         store.lead(Epoch(0)).await.unwrap();
         assert_eq!(refused(store.probe(epoch).await), refused(store.append(epoch, &batch).await));
+    }
+
+    /// Its one connection is all there is of it.
+    #[tokio::test]
+    async fn a_private_state_outlives_questions_whose_caller_has_gone() {
+        let store = SqliteStore::open(&Place::Private).await.unwrap();
+        for polls in (0..1_000).map(|number| number % 5) {
+            let mut question = store.has_evidence(TargetKey([1; 32]));
+            for _ in 0..polls {
+                if (&mut question).now_or_never().is_some() {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+        }
+        assert_eq!(store.lead(Epoch(7)).await.unwrap(), Epoch(7));
     }
 }

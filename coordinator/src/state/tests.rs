@@ -26,8 +26,6 @@ use deepclone_core::spec::{
 use deepclone_core::unix_time::UnixTime;
 use uuid::Uuid;
 
-use futures::FutureExt as _;
-
 use super::*;
 use crate::costs::priced::Priced;
 
@@ -491,20 +489,4 @@ fn an_order_survives_and_garbage_is_named() {
     assert!(error.to_string().contains("later_kind"), "{error}");
     let error = encoding::decode(job(1), "task_done", &[], 0).unwrap_err();
     assert!(error.to_string().contains("receipt"), "{error}");
-}
-
-/// Its one connection is all there is of it.
-#[tokio::test]
-async fn a_private_state_outlives_questions_whose_caller_has_gone() {
-    let store = SqliteStore::open(&Place::Private).await.unwrap();
-    for polls in (0..1_000).map(|number| number % 5) {
-        let mut question = store.has_evidence(TargetKey([1; 32]));
-        for _ in 0..polls {
-            if (&mut question).now_or_never().is_some() {
-                break;
-            }
-            tokio::task::yield_now().await;
-        }
-    }
-    assert_eq!(store.lead(Epoch(7)).await.unwrap(), Epoch(7));
 }
