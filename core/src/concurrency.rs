@@ -2,11 +2,13 @@
 //!
 //! No number fits every line: a store next door is busy with 32 copies, one 80 ms away needs
 //! hundreds, and one that counts requests refuses what is above its rate. A [`Tuner`] starts at
-//! [`SLOTS_FIRST`] and learns from one [`TunerSample`] for each interval:
+//! [`SLOTS_FIRST`] and learns from each [`TunerSample`], or from the sum of those of an interval
+//! of [`INTERVAL_MS`]:
 //!
-//! * *Growing*: the slots double while that pays. When it does not, they go back and are kept. As
-//!   long as hardly an answer has come, they double in each interval up to a bound: the stores are
-//!   far away.
+//! * *Growing*: the slots double while that pays, which each sample may show: a run of some
+//!   thousands of small objects is over in a second. When it does not pay, they go back and are
+//!   kept. As long as hardly an answer has come, they double in each interval up to a bound: the
+//!   stores are far away. For small objects, whose number is what counts, each sample shows that.
 //! * *Settled*: now and then a few slots more and a few less are tried, in turn. If more pay, the
 //!   slots grow again; if fewer do as well, they stay fewer.
 //! * *Yielding*: when the store refuses requests, the slots are cut once. After the requests under
@@ -20,21 +22,23 @@ mod link;
 #[cfg(test)]
 mod tests;
 
-use crate::limits::{SLOTS_FIRST, SLOTS_MAX};
+use crate::limits::{HELD_OBJECT_BYTES_MAX, SLOTS_FIRST, SLOTS_MAX};
 
 /// The work of one copy besides its bytes: what a connection moves in the time of its requests,
 /// some 80 ms at 13 MB/s. A core moves about as much in the time that a small object takes it.
 const COPY_WORK: u64 = 1 << 20;
-/// Fewer bytes than this for each slot, in the first interval, tell of stores that are far away.
+/// Fewer bytes than this for each slot, when the first copies have begun, tell of stores that are far away.
 const FAR_BYTES: u64 = 4 << 10;
 /// The slots that far stores get without being asked.
 const FAR_SLOTS_MAX: u32 = 4 * SLOTS_FIRST;
-/// Intervals that are not measured after a change: the copies that began before it end in them.
-const SKIPPED: u32 = 1;
-/// Intervals after which a doubling may be judged not to pay, once each slot has made two copies.
-const DOUBLING_INTERVALS_MIN: u32 = 3;
-/// Intervals after which a trial is judged in any case: about a second.
-const TRIAL_INTERVALS: u32 = 10;
+/// Length of an interval, by which whatever does not grow is judged.
+const INTERVAL_MS: u64 = 100;
+/// The least time over which a doubling is measured: in less, chance is large.
+const MEASURED_MS_MIN: u64 = 60;
+/// Samples after which a doubling may be judged not to pay, once each slot has made two copies.
+const DOUBLING_SAMPLES_MIN: u32 = 3;
+/// Time after which a trial is judged in any case.
+const TRIAL_MS: u64 = 10 * INTERVAL_MS;
 /// Intervals between two trials of a few slots more or less: about five seconds.
 const SETTLED_INTERVALS: u32 = 50;
 /// Refusals that tell of a store which is too busy: a few can be chance.
@@ -51,18 +55,20 @@ const RETURN_INTERVALS: u32 = 5;
 /// Intervals between two steps up while yielding.
 const STEP_INTERVALS: u32 = 10;
 
-/// What happened on a route in one interval.
+/// What happened on a route since the last sample.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TunerSample {
-    /// Length of the interval.
+    /// How long that was.
     pub elapsed_ms: u64,
     /// Bytes that were read.
     pub bytes: u64,
+    /// Bytes of the objects and parts whose copy began.
+    pub begun_bytes: u64,
     /// Objects and parts whose copy ended well.
     pub copies: u64,
     /// The most slots that were in use at one moment.
     pub slots_used: u32,
-    /// True if copies wait for a slot.
+    /// True if copies wait for a slot now.
     pub is_waiting: bool,
     /// Requests that were sent.
     pub requests: u64,
@@ -78,6 +84,11 @@ pub struct Tuner {
     stage: Stage,
     /// Work per second at the settled number of slots, averaged over the last intervals.
     rate: u64,
+    /// What was seen until the first bytes came.
+    opening: TunerSample,
+    is_answered: bool,
+    /// What was seen of the interval that has not ended.
+    interval: TunerSample,
     refusals: Refusals,
     /// True if the next small trial is of more slots.
     tries_more: bool,
@@ -103,8 +114,9 @@ enum Stage {
 struct Trial {
     slots_before: u32,
     rate_before: u64,
-    skipped: u32,
-    intervals: u32,
+    /// Time that is not measured after the change: copies that began before it end in it.
+    skipped_ms: u64,
+    samples: u32,
     elapsed_ms: u64,
     work: u64,
     copies: u64,
@@ -127,8 +139,18 @@ impl Tuner {
         let slots = SLOTS_FIRST.min(slots_max);
         // Nothing is known yet, so the first work that is seen pays.
         let stage = Stage::Growing(Trial::new(slots, 0));
-        let refusals = Refusals::default();
-        Self { slots, slots_max, stage, rate: 0, refusals, tries_more: false }
+        let (interval, refusals) = (TunerSample::default(), Refusals::default());
+        Self {
+            slots,
+            slots_max,
+            stage,
+            rate: 0,
+            opening: TunerSample::default(),
+            is_answered: false,
+            interval,
+            refusals,
+            tries_more: false,
+        }
     }
 
     /// Takes another bound of the slots, as [`Tuner::new`] does. A tuner that the old bound held
@@ -153,18 +175,56 @@ impl Tuner {
         self.slots
     }
 
-    /// Learns from an interval, and returns the slots that may be in use from now on.
+    /// Learns from a sample, and returns the slots that may be in use from now on.
     pub fn step(&mut self, sample: &TunerSample) -> u32 {
+        self.interval.add(sample);
+        let grows = matches!(self.stage, Stage::Growing(_));
+        let refuses = is_busy(self.interval.refusals, self.interval.requests);
+        if grows && sample.is_waiting && !refuses {
+            if !self.is_answered {
+                self.opening.add(sample);
+                self.is_answered = work_of(sample) > 0;
+            }
+            match self.is_far(sample) {
+                true => self.slots = (self.slots * 2).min(self.slots_max),
+                false => self.learn(sample),
+            }
+        }
+        if self.interval.elapsed_ms >= INTERVAL_MS {
+            let interval = std::mem::take(&mut self.interval);
+            self.end_interval(&interval, grows);
+        }
+        self.slots
+    }
+
+    /// True while no copy has ended at all, and hardly an answer has come: in the first sample if
+    /// the copies are small, else in an interval. A few large ones fill a line, and a store may
+    /// count requests.
+    fn is_far(&self, sample: &TunerSample) -> bool {
+        let Stage::Growing(trial) = &self.stage else { return false };
+        let is_small = self.opening.begun_bytes <= u64::from(self.slots) * HELD_OBJECT_BYTES_MAX;
+        let seen = match is_small {
+            true => sample,
+            false if self.interval.elapsed_ms >= INTERVAL_MS => &self.interval,
+            false => return false,
+        };
+        let is_first = trial.skipped_ms == 0 && trial.rate_before == 0 && seen.copies == 0;
+        let is_still = seen.bytes < u64::from(self.slots) * FAR_BYTES || self.slots > SLOTS_FIRST;
+        let is_full = seen.slots_used >= self.slots;
+        is_first && is_still && is_full && self.slots < FAR_SLOTS_MAX.min(self.slots_max)
+    }
+
+    /// `is_learned` where the slots grew by what was seen already.
+    fn end_interval(&mut self, sample: &TunerSample, is_learned: bool) {
         let drains =
             matches!(self.stage, Stage::Yielding { intervals, .. } if intervals < DRAIN_INTERVALS);
         if drains {
             self.learn(sample);
         } else if self.refusals.are_too_many(sample) {
             self.cut(sample);
-        } else if sample.is_waiting {
+        } else if sample.is_waiting && !is_learned {
             self.learn(sample);
         }
-        self.slots
     }
 
     /// The store is too busy.
@@ -177,14 +237,16 @@ impl Tuner {
     }
 
     fn learn(&mut self, sample: &TunerSample) {
+        // What a change of the slots does is not seen before.
+        let answer_ms = self.opening.elapsed_ms.clamp(1, INTERVAL_MS);
         match &mut self.stage {
-            Stage::Growing(trial)
-                if trial.is_far(self.slots, sample) && self.slots < self.slots_max =>
-            {
-                self.slots = (self.slots * 2).min(self.slots_max);
-            }
             Stage::Growing(trial) => {
-                trial.add(sample);
+                if self.is_answered {
+                    trial.add(sample, answer_ms);
+                }
+                if trial.elapsed_ms < answer_ms.max(MEASURED_MS_MIN) {
+                    return;
+                }
                 if let Some(pays) = trial.doubling_pays(self.slots) {
                     let trial = trial.clone();
                     self.end_doubling(&trial, pays);
@@ -199,8 +261,8 @@ impl Tuner {
                 }
             }
             Stage::Trying(trial) => {
-                trial.add(sample);
-                if trial.intervals >= TRIAL_INTERVALS {
+                trial.add(sample, answer_ms);
+                if trial.elapsed_ms >= TRIAL_MS {
                     let trial = trial.clone();
                     self.end_trial(&trial);
                 }
@@ -299,29 +361,23 @@ impl Tuner {
 
 impl Trial {
     fn new(slots_before: u32, rate_before: u64) -> Self {
-        let (skipped, intervals, elapsed_ms, work, copies) = (0, 0, 0, 0, 0);
-        Self { slots_before, rate_before, skipped, intervals, elapsed_ms, work, copies }
+        let (skipped_ms, samples, elapsed_ms, work, copies) = (0, 0, 0, 0, 0);
+        Self { slots_before, rate_before, skipped_ms, samples, elapsed_ms, work, copies }
     }
 
-    fn add(&mut self, sample: &TunerSample) {
-        if self.skipped < SKIPPED {
-            self.skipped += 1;
+    /// Measures a sample once `answer_ms` have passed since the change.
+    fn add(&mut self, sample: &TunerSample, answer_ms: u64) {
+        if self.skipped_ms < answer_ms {
+            self.skipped_ms = self.skipped_ms.saturating_add(sample.elapsed_ms);
             return;
         }
-        self.intervals += 1;
+        self.samples += 1;
         self.elapsed_ms = self.elapsed_ms.saturating_add(sample.elapsed_ms);
         self.work = self.work.saturating_add(work_of(sample));
         self.copies = self.copies.saturating_add(sample.copies);
     }
 
-    /// True while no copy has ended at all, and the first interval brought hardly an answer.
-    fn is_far(&self, slots: u32, sample: &TunerSample) -> bool {
-        let is_first = self.skipped == 0 && self.rate_before == 0 && sample.copies == 0;
-        let is_still = sample.bytes < u64::from(slots) * FAR_BYTES || slots > SLOTS_FIRST;
-        is_first && is_still && slots < FAR_SLOTS_MAX && sample.slots_used >= slots
-    }
-
-    /// Work per second over the measured intervals.
+    /// Work per second over the measured samples.
     fn rate(&self) -> u64 {
         rate_of(self.work, self.elapsed_ms)
     }
@@ -336,10 +392,23 @@ impl Trial {
         if is_at_least(rate, self.rate_before, (4, 3)) {
             return Some(true);
         }
-        let is_round =
-            self.intervals >= DOUBLING_INTERVALS_MIN && self.copies >= 2 * u64::from(slots);
-        (is_round || self.intervals >= TRIAL_INTERVALS)
+        let is_round = self.samples >= DOUBLING_SAMPLES_MIN && self.copies >= 2 * u64::from(slots);
+        (is_round || self.elapsed_ms >= TRIAL_MS)
             .then(|| is_at_least(rate, self.rate_before, (11, 10)))
+    }
+}
+
+impl TunerSample {
+    /// Adds what was seen after this.
+    fn add(&mut self, next: &Self) {
+        self.elapsed_ms = self.elapsed_ms.saturating_add(next.elapsed_ms);
+        self.bytes = self.bytes.saturating_add(next.bytes);
+        self.begun_bytes = self.begun_bytes.saturating_add(next.begun_bytes);
+        self.copies = self.copies.saturating_add(next.copies);
+        self.requests = self.requests.saturating_add(next.requests);
+        self.refusals = self.refusals.saturating_add(next.refusals);
+        self.slots_used = self.slots_used.max(next.slots_used);
+        self.is_waiting = next.is_waiting;
     }
 }
 
@@ -349,12 +418,17 @@ impl Refusals {
         self.requests = self.requests.saturating_add(sample.requests);
         self.refused = self.refused.saturating_add(sample.refusals);
         self.intervals += 1;
-        let is_share = self.refused.saturating_mul(REQUESTS_PER_REFUSAL) > self.requests;
+        let is_share = is_busy(self.refused, self.requests);
         if self.intervals >= REFUSAL_INTERVALS && !is_share {
             *self = Self::default();
         }
         is_share && self.refused >= REFUSALS_MIN
     }
+}
+
+/// True if so many refusals tell of a store that is too busy, and not of chance.
+fn is_busy(refused: u64, requests: u64) -> bool {
+    refused.saturating_mul(REQUESTS_PER_REFUSAL) > requests
 }
 
 fn work_of(sample: &TunerSample) -> u64 {

@@ -21,8 +21,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Method;
 use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue, IF_NONE_MATCH};
+use http::{Method, Uri};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use object_store::ClientOptions;
@@ -34,6 +34,8 @@ use tokio::time::{Instant, Sleep};
 
 use crate::clock::Clock;
 use crate::store::copying::{Copying, google};
+use crate::store::direct_client::DirectClient;
+use crate::store::flow_body::FlowBody;
 use crate::store::operation::StoreOperation;
 use crate::store::signing::Signing;
 use crate::store::stall::{COMPLETION_TIMEOUT, STALL_TIMEOUT, deadline_for};
@@ -114,8 +116,9 @@ impl HttpConnector for TimedConnector {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
         let client = http_client::build(options)?;
         let inner = HttpClient::new(client.clone());
+        let direct = DirectClient::build(options)?;
         let (completion, signing) = (self.completion, self.signing.clone());
-        Ok(HttpClient::new(TimedService { inner, client, completion, signing }))
+        Ok(HttpClient::new(TimedService { direct, inner, client, completion, signing }))
     }
 }
 
@@ -129,6 +132,8 @@ pub fn plain_client(options: &ClientOptions) -> object_store::Result<HttpClient>
 
 #[derive(Debug)]
 struct TimedService {
+    direct: Option<DirectClient>,
+    /// For requests that do not go straight to the store.
     inner: HttpClient,
     /// The same client, for bodies that flow.
     client: reqwest::Client,
@@ -220,13 +225,24 @@ impl HttpService for TimedService {
 }
 
 impl TimedService {
+    /// The client that reaches this address without a proxy.
+    fn direct_to(&self, uri: &Uri) -> Option<&DirectClient> {
+        self.direct.as_ref().filter(|direct| direct.reaches(uri))
+    }
+
     /// Sends a request whose body is in memory, and waits for the head of its answer.
     async fn send_whole(
         &self,
         request: HttpRequest,
         limit: Duration,
     ) -> Result<HttpResponse, HttpError> {
-        let answer = tokio::time::timeout(limit, self.inner.execute(request)).await;
+        let answer = async {
+            match self.direct_to(request.uri()) {
+                Some(direct) => direct.send(request).await,
+                None => self.inner.execute(request).await,
+            }
+        };
+        let answer = tokio::time::timeout(limit, answer).await;
         answer.unwrap_or_else(|_| Err(stalled(limit)))
     }
 
@@ -241,18 +257,34 @@ impl TimedService {
             stored_checksum::say(&mut request, crc64nvme);
             self.signing.sign(&mut request).await?;
         }
+        let progress = body.progress();
         let (parts, _stand_in) = request.into_parts();
+        let request = http::Request::from_parts(parts, body);
+        let answer = async {
+            match self.direct_to(request.uri()) {
+                Some(direct) => direct.send_flow(request).await,
+                None => self.send_by_proxy(request).await,
+            }
+        };
+        tokio::select! {
+            biased;
+            answer = answer => answer,
+            after = progress.stalled() => Err(stalled(after)),
+        }
+    }
+
+    /// Sends a body that flows by the client that knows proxies.
+    async fn send_by_proxy(
+        &self,
+        request: http::Request<FlowBody>,
+    ) -> Result<HttpResponse, HttpError> {
+        let (parts, body) = request.into_parts();
         let url = parts.uri.to_string().parse();
         let url = url.map_err(|error| HttpError::new(HttpErrorKind::Unknown, error))?;
-        let progress = body.progress();
         let mut request = reqwest::Request::new(parts.method, url);
         *request.headers_mut() = parts.headers;
         *request.body_mut() = Some(reqwest::Body::wrap(body));
-        let answer = tokio::select! {
-            biased;
-            answer = self.client.execute(request) => answer.map_err(failed)?,
-            after = progress.stalled() => return Err(stalled(after)),
-        };
+        let answer = self.client.execute(request).await.map_err(failed)?;
         let (parts, body) = http::Response::<reqwest::Body>::from(answer).into_parts();
         Ok(HttpResponse::from_parts(parts, HttpResponseBody::new(body.map_err(failed))))
     }

@@ -1,14 +1,16 @@
 //! The body of a request whose bytes flow: its length is known, and each piece comes when the
-//! connection has room for it.
+//! connection has room for it, and once the store is known to want it.
 
+use std::fmt;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use futures::StreamExt as _;
+use futures::StreamExt;
 use futures::stream::BoxStream;
 use http_body::{Body, Frame, SizeHint};
+use tokio::sync::Notify;
 
 use super::error::{StoreError, StoreErrorKind};
 use super::stall::FlowProgress;
@@ -24,24 +26,112 @@ impl From<BodyCut> for StoreError {
     }
 }
 
-/// Where the bytes of a body come from; `None` once nobody wants more of them.
-pub(super) type Pieces = Arc<Mutex<Option<BoxStream<'static, Result<Bytes, BodyCut>>>>>;
+/// Where the bytes of a body come from, and whether they may come yet.
+#[derive(Default)]
+pub(super) struct Supply {
+    state: Mutex<SupplyState>,
+    /// Notified when a connection asks for bytes that are held back: the head is sent.
+    asked: Notify,
+}
+
+#[derive(Default)]
+struct SupplyState {
+    /// `None` once nobody wants more of them.
+    pieces: Option<BoxStream<'static, Result<Bytes, BodyCut>>>,
+    is_held_back: bool,
+    /// Of the connection that waits for bytes.
+    waker: Option<Waker>,
+}
+
+impl fmt::Debug for Supply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Supply")
+    }
+}
+
+impl Supply {
+    pub(super) fn new(pieces: BoxStream<'static, Result<Bytes, BodyCut>>) -> Self {
+        let state = SupplyState { pieces: Some(pieces), ..SupplyState::default() };
+        Self { state: Mutex::new(state), asked: Notify::new() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, SupplyState> {
+        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Gives nothing until [`Self::release`].
+    pub(super) fn hold_back(&self) {
+        self.lock().is_held_back = true;
+    }
+
+    /// Gives what comes. Returns whether it was held back.
+    pub(super) fn release(&self) -> bool {
+        let mut state = self.lock();
+        let was_held_back = std::mem::take(&mut state.is_held_back);
+        wake(state);
+        was_held_back
+    }
+
+    /// Gives nothing any more: the connection that waits for bytes is told so.
+    pub(super) fn end(&self) {
+        let mut state = self.lock();
+        state.is_held_back = false;
+        let pieces = state.pieces.take();
+        wake(state);
+        // They end what they hold, which may take a lock, too.
+        drop(pieces);
+    }
+
+    /// Returns once a connection waits for bytes that are held back.
+    pub(super) async fn asked(&self) {
+        self.asked.notified().await;
+    }
+
+    fn poll_next(&self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyCut>>> {
+        let mut state = self.lock();
+        let is_held_back = state.is_held_back;
+        let next = match &mut state.pieces {
+            None => return Poll::Ready(Some(Err(BodyCut))),
+            Some(_) if is_held_back => {
+                self.asked.notify_one();
+                Poll::Pending
+            }
+            Some(pieces) => pieces.poll_next_unpin(context),
+        };
+        if next.is_pending() {
+            state.waker = Some(context.waker().clone());
+        }
+        next
+    }
+}
+
+fn wake(mut state: MutexGuard<'_, SupplyState>) {
+    let waker = state.waker.take();
+    drop(state);
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}
 
 /// A body of known length that flows.
 pub(super) struct FlowBody {
-    pieces: Pieces,
+    supply: Arc<Supply>,
     left: u64,
     progress: Arc<FlowProgress>,
 }
 
 impl FlowBody {
     /// A body of `length` bytes.
-    pub(super) fn new(pieces: Pieces, length: u64, progress: Arc<FlowProgress>) -> Self {
-        Self { pieces, left: length, progress }
+    pub(super) fn new(supply: Arc<Supply>, length: u64) -> Self {
+        Self { supply, left: length, progress: Arc::default() }
     }
 
     pub(super) fn progress(&self) -> Arc<FlowProgress> {
         Arc::clone(&self.progress)
+    }
+
+    pub(super) fn supply(&self) -> Arc<Supply> {
+        Arc::clone(&self.supply)
     }
 }
 
@@ -53,14 +143,7 @@ impl Body for FlowBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyCut>>> {
-        let next = {
-            let mut pieces = self.pieces.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            match pieces.as_mut() {
-                Some(pieces) => pieces.poll_next_unpin(context),
-                None => Poll::Ready(Some(Err(BodyCut))),
-            }
-        };
-        let Poll::Ready(next) = next else {
+        let Poll::Ready(next) = self.supply.poll_next(context) else {
             self.progress.wait_for_source();
             return Poll::Pending;
         };

@@ -3,6 +3,7 @@
 //! The crate builds the same client for itself and keeps it private; [`super::streaming`] needs it
 //! to send bodies that the crate cannot hold.
 
+use std::io;
 use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::Duration;
@@ -16,7 +17,7 @@ use crate::random;
 
 /// How long an idle connection is kept: S3 closes one after some 20 seconds, and a request that
 /// meets the close is lost.
-const IDLE_MAX: Duration = Duration::from_secs(15);
+pub(super) const IDLE_MAX: Duration = Duration::from_secs(15);
 
 /// Builds the client that `options` describe.
 ///
@@ -25,10 +26,10 @@ const IDLE_MAX: Duration = Duration::from_secs(15);
 pub(super) fn build(options: &ClientOptions) -> object_store::Result<Client> {
     // One for the whole process: whoever comes later finds it there.
     let _is_there = rustls::crypto::ring::default_provider().install_default();
-    let flag = |key: Key| options.get_config_value(&key).is_some_and(|value| value == "true");
-    let time = |key: Key| parsed(options, key, humantime_of);
+    let flag = |key: Key| flag(options, key);
+    let time = |key: Key| time(options, key);
     let mut builder = Client::builder()
-        .user_agent(options.get_config_value(&Key::UserAgent).unwrap_or_else(agent))
+        .user_agent(agent(options))
         .https_only(!flag(Key::AllowHttp))
         // A signature holds for one address: a redirect is named, not followed.
         .redirect(Policy::none())
@@ -60,7 +61,7 @@ fn with_http2(
     mut builder: ClientBuilder,
     options: &ClientOptions,
 ) -> object_store::Result<ClientBuilder> {
-    let flag = |key: Key| options.get_config_value(&key).is_some_and(|value| value == "true");
+    let flag = |key: Key| flag(options, key);
     if flag(Key::Http1Only) {
         builder = builder.http1_only();
     }
@@ -68,10 +69,10 @@ fn with_http2(
         builder = builder.http2_prior_knowledge();
     }
     builder = builder.http2_keep_alive_while_idle(flag(Key::Http2KeepAliveWhileIdle));
-    if let Some(interval) = parsed(options, Key::Http2KeepAliveInterval, humantime_of)? {
+    if let Some(interval) = time(options, Key::Http2KeepAliveInterval)? {
         builder = builder.http2_keep_alive_interval(interval);
     }
-    if let Some(wait) = parsed(options, Key::Http2KeepAliveTimeout, humantime_of)? {
+    if let Some(wait) = time(options, Key::Http2KeepAliveTimeout)? {
         builder = builder.http2_keep_alive_timeout(wait);
     }
     let frame = parsed(options, Key::Http2MaxFrameSize, from_str)?;
@@ -92,15 +93,28 @@ fn behind(
     Ok(builder.proxy(Proxy::all(proxy).map_err(refused)?.no_proxy(excludes)))
 }
 
-fn agent() -> String {
-    concat!("deepclone/", env!("CARGO_PKG_VERSION")).to_owned()
+/// How a client names itself.
+pub(super) fn agent(options: &ClientOptions) -> String {
+    let own = || concat!("deepclone/", env!("CARGO_PKG_VERSION")).to_owned();
+    options.get_config_value(&Key::UserAgent).unwrap_or_else(own)
+}
+
+/// Whether an option is switched on.
+pub(super) fn flag(options: &ClientOptions, key: Key) -> bool {
+    options.get_config_value(&key).is_some_and(|value| value == "true")
+}
+
+/// An option that is a time; `None` where it is not set.
+pub(super) fn time(options: &ClientOptions, key: Key) -> object_store::Result<Option<Duration>> {
+    parsed(options, key, |value| humantime::parse_duration(value).ok())
 }
 
 fn refused(error: reqwest::Error) -> Error {
     Error::Generic { store: "HTTP client", source: error.without_url().into() }
 }
 
-fn parsed<T>(
+/// The value of an option; `None` where it is not set.
+pub(super) fn parsed<T>(
     options: &ClientOptions,
     key: Key,
     parse: impl Fn(&str) -> Option<T>,
@@ -113,25 +127,30 @@ fn parsed<T>(
     parse(&value).map(Some).ok_or_else(bad)
 }
 
-fn from_str<T: FromStr>(value: &str) -> Option<T> {
+/// Reads an option by its type.
+pub(super) fn from_str<T: FromStr>(value: &str) -> Option<T> {
     value.parse().ok()
 }
 
-fn humantime_of(value: &str) -> Option<Duration> {
-    humantime::parse_duration(value).ok()
+/// Asks the system for the addresses of a host.
+pub(super) async fn addresses(host: &str) -> io::Result<Vec<SocketAddr>> {
+    Ok(tokio::net::lookup_host((host, 0)).await?.collect())
 }
 
-/// Asks the system for the addresses of a host, and puts them in a random order: connections
-/// spread over the store's servers.
+/// Puts the addresses of a host in a random order: connections spread over the store's servers.
+pub(super) fn shuffle(addresses: &mut [SocketAddr]) {
+    addresses.sort_by_cached_key(|_| random::uuid());
+}
+
+/// The addresses of a host in a random order.
 #[derive(Debug)]
 struct ShuffledAddresses;
 
 impl Resolve for ShuffledAddresses {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let mut found: Vec<SocketAddr> = found.collect();
-            found.sort_by_cached_key(|_| random::uuid());
+            let mut found = addresses(name.as_str()).await?;
+            shuffle(&mut found);
             Ok(Box::new(found.into_iter()) as Addrs)
         })
     }

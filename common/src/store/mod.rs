@@ -19,9 +19,10 @@
 //! * [`streaming`]: writes of bodies that flow and are never all in memory.
 //! * [`large`]: writes of objects that are not held in memory.
 //! * [`copying`]: parts and objects that a store copies by itself.
-//! * [`client`]: the HTTP client below every store, with stall time-outs; `http_client` builds it,
-//!   `counts` counts its answers, `throttled` tells when a store has too many requests, `answer`
-//!   reads those that failed, `listed_keys` cuts keys that it cannot name out of listings.
+//! * [`client`]: the HTTP client below every store, with stall time-outs. It sends by
+//!   `direct_client`, or through a proxy by `http_client`; `counts` counts its answers, `throttled`
+//!   tells when a store has too many requests, `answer` reads those that failed, `listed_keys` cuts
+//!   keys that it cannot name out of listings.
 
 mod answer;
 mod bucket_request;
@@ -29,6 +30,7 @@ pub mod client;
 pub mod copying;
 pub mod counted;
 pub mod counts;
+mod direct_client;
 pub mod error;
 mod flow_body;
 mod http_client;

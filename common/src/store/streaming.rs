@@ -26,8 +26,7 @@ use object_store::{ObjectStore, PutMode, PutPayload};
 
 use super::error::{StoreError, StoreErrorKind};
 pub use super::flow_body::BodyCut;
-use super::flow_body::{FlowBody, Pieces};
-use super::stall::FlowProgress;
+use super::flow_body::{FlowBody, Supply};
 use super::stored_checksum::StoredChecksum;
 use super::uploads::{OpenUpload, open_uploads};
 
@@ -436,7 +435,7 @@ struct Sending {
     /// `None` once the connector has taken it, and for one that is in the request.
     body: Mutex<Option<FlowBody>>,
     crc64nvme: Option<u64>,
-    pieces: Pieces,
+    supply: Arc<Supply>,
     /// The checksum that the store said of it.
     stored: OnceLock<StoredChecksum>,
 }
@@ -447,19 +446,16 @@ struct Stopped(Arc<Sending>);
 
 impl Drop for Stopped {
     fn drop(&mut self) {
-        let mut pieces = self.0.pieces.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        *pieces = None;
+        self.0.supply.end();
     }
 }
 
 impl Sending {
     fn new(flow: Flow, crc64nvme: Option<u64>) -> Self {
-        let progress = Arc::new(FlowProgress::default());
         let Flow { length, pieces } = flow;
-        let pieces = Arc::new(Mutex::new(Some(pieces)));
-        let body = FlowBody::new(Arc::clone(&pieces), length, progress);
-        let body = Mutex::new(Some(body));
-        Self { length, body, crc64nvme, pieces, stored: OnceLock::new() }
+        let supply = Arc::new(Supply::new(pieces));
+        let body = Mutex::new(Some(FlowBody::new(Arc::clone(&supply), length)));
+        Self { length, body, crc64nvme, supply, stored: OnceLock::new() }
     }
 
     fn is_taken(&self) -> bool {

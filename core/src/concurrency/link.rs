@@ -4,8 +4,8 @@ use super::{Tuner, TunerSample};
 
 /// Length of one step of the model.
 const STEP_MS: u64 = 2;
-/// Length of one interval.
-const INTERVAL_MS: u64 = 100;
+/// Time between two samples.
+const SAMPLE_MS: u64 = 20;
 /// Attempts of one request.
 const ATTEMPTS_MAX: u32 = 4;
 
@@ -68,11 +68,11 @@ pub(super) struct LineRun {
     /// Copies that have not begun.
     pub(super) backlog: u64,
     pub(super) failed: u64,
-    /// Slots after each interval.
+    /// Slots after each sample.
     pub(super) history: Vec<u32>,
     copies: Vec<Copy>,
     tokens: f64,
-    /// Bytes, in the interval and in all.
+    /// Bytes, since the last sample and in all.
     bytes: f64,
     moved: f64,
     sample: TunerSample,
@@ -118,7 +118,7 @@ impl LineRun {
 
     /// The mean number of slots in the last seconds.
     pub(super) fn slots_mean(&self, seconds: usize) -> f64 {
-        let last = &self.history[self.history.len() - seconds * 10..];
+        let last = &self.history[self.history.len() - seconds * 50..];
         last.iter().map(|slots| f64::from(*slots)).sum::<f64>() / last.len() as f64
     }
 
@@ -132,6 +132,7 @@ impl LineRun {
             self.backlog -= 1;
             let until_ms = self.now_ms + self.latency();
             self.copies.push(Copy::Asking { until_ms, is_write: false, failed: 0 });
+            self.sample.begun_bytes += whole(self.line.object);
         }
         let used = u32::try_from(self.copies.len()).unwrap();
         self.sample.slots_used = self.sample.slots_used.max(used);
@@ -140,13 +141,13 @@ impl LineRun {
         let moved = self.line.connection.min(whole / moving.max(1) as f64) * STEP_MS as f64;
         let copies = std::mem::take(&mut self.copies);
         self.copies = copies.into_iter().filter_map(|copy| self.advance(copy, moved)).collect();
-        if self.now_ms.is_multiple_of(INTERVAL_MS) {
-            self.end_interval();
+        if self.now_ms.is_multiple_of(SAMPLE_MS) {
+            self.end_sample();
         }
     }
 
-    fn end_interval(&mut self) {
-        self.sample.elapsed_ms = INTERVAL_MS;
+    fn end_sample(&mut self) {
+        self.sample.elapsed_ms = SAMPLE_MS;
         self.sample.bytes = whole(self.bytes);
         self.sample.is_waiting = self.backlog > 0;
         let slots = self.tuner.step(&self.sample);

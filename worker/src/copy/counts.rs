@@ -105,6 +105,7 @@ impl Counts {
 
     pub(crate) fn begun(&self, bytes: u64) {
         self.bytes_begun.fetch_add(bytes, Ordering::Relaxed);
+        self.meter.begun(bytes);
     }
 
     /// So many bytes of what has begun wait for slots of their own.

@@ -1,8 +1,11 @@
 //! The bytes of a read on their way into a write, and what became of the read.
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use deepclone_common::store::streaming::{BodyCut, Flow};
+use deepclone_core::receipt::TaskFailureKind;
 use futures::{StreamExt, stream};
 use tokio::sync::Mutex;
 
@@ -10,24 +13,77 @@ use super::context::TaskContext;
 use super::counts::Counts;
 use super::digests::Digests;
 use super::error::CopyError;
-use super::read::Reading;
+use super::read::{Reading, SourceState};
+
+/// How long an open write waits for the answer of the source. Some stores close a connection on
+/// which nothing comes for 20 seconds.
+const OPEN_WAIT: Duration = Duration::from_secs(2);
 
 /// A read that one write after another may take its bytes from: the client below holds the flow,
 /// and lets go of it when the write is over.
 pub(crate) struct Source(Arc<Mutex<State>>);
 
 struct State {
-    reading: Reading,
+    /// `None` until the source has answered.
+    reading: Option<Reading>,
     failed: Option<CopyError>,
     counts: Arc<Counts>,
     /// Bytes that the write under way has taken.
     flowing: u64,
 }
 
+/// A read that was opened beside the first write of its bytes.
+pub(crate) struct FirstWrite<T> {
+    pub(crate) from: Source,
+    pub(crate) source: SourceState,
+    /// What the write returned; `None` when it was given up, because the source did not answer in
+    /// time.
+    pub(crate) written: Option<T>,
+}
+
 impl Source {
     pub(crate) fn new(reading: Reading) -> Self {
         let counts = reading.counts();
+        Self::of(Some(reading), counts)
+    }
+
+    fn of(reading: Option<Reading>, counts: Arc<Counts>) -> Self {
         Self(Arc::new(Mutex::new(State { reading, failed: None, counts, flowing: 0 })))
+    }
+
+    /// Opens a read of `length` bytes and, beside it, the first write of them: neither waits for
+    /// the other's connection and first answer.
+    ///
+    /// # Errors
+    /// Why the read failed.
+    pub(crate) async fn open_beside<T, F: Future<Output = T>>(
+        context: &TaskContext,
+        length: u64,
+        opening: impl Future<Output = Result<Reading, CopyError>>,
+        write: impl FnOnce(Flow) -> F,
+    ) -> Result<FirstWrite<T>, CopyError> {
+        let from = Self::of(None, Arc::clone(&context.counts));
+        let shared = Arc::clone(&from.0);
+        // The flow waits for the lock.
+        let opening = async move {
+            let mut state = shared.lock().await;
+            let reading = state.reading.insert(opening.await?);
+            Ok::<_, CopyError>(reading.source().clone())
+        };
+        let mut opening = pin!(opening);
+        let mut write = Box::pin(write(from.pieces(length)));
+        let written = tokio::select! {
+            biased;
+            source = &mut opening => {
+                let (source, written) = (source?, write.await);
+                return Ok(FirstWrite { from, source, written: Some(written) });
+            }
+            written = &mut write => Some(written),
+            () = tokio::time::sleep(OPEN_WAIT) => None,
+        };
+        drop(write);
+        let source = opening.await?;
+        Ok(FirstWrite { from, source, written })
     }
 
     /// All bytes, from the first one. After a write that failed those which it had taken are read
@@ -38,12 +94,23 @@ impl Source {
     pub(crate) async fn flow(&self, context: &TaskContext) -> Result<Flow, CopyError> {
         let mut state = self.0.lock().await;
         state.write_ended();
-        state.reading.rewind(context).await?;
-        let length = state.reading.left();
+        let unopened =
+            || CopyError::new(TaskFailureKind::Transient, "the read was not opened".to_owned());
+        let reading = state.reading.as_mut().ok_or_else(unopened)?;
+        reading.rewind(context).await?;
+        Ok(self.pieces(reading.left()))
+    }
+
+    fn pieces(&self, length: u64) -> Flow {
         let pieces = stream::unfold(Some(Arc::clone(&self.0)), |state| async move {
             let state = state?;
             let mut locked = state.lock().await;
-            match locked.reading.next().await {
+            let next = match &mut locked.reading {
+                Some(reading) => reading.next().await,
+                // The read was never opened, and its error is told by whoever opens it.
+                None => return Some((Err(BodyCut), None)),
+            };
+            match next {
                 Ok(Some(bytes)) => {
                     locked.flowing += bytes.len() as u64;
                     locked.counts.flows(bytes.len() as u64);
@@ -57,7 +124,7 @@ impl Source {
                 }
             }
         });
-        Ok(Flow { length, pieces: pieces.boxed() })
+        Flow { length, pieces: pieces.boxed() }
     }
 
     /// After a write: the digests of all bytes, `None` when it did not take all of them.
@@ -69,7 +136,10 @@ impl Source {
         state.write_ended();
         match state.failed.take() {
             Some(error) => Err(error),
-            None => Ok((state.reading.left() == 0).then(|| state.reading.digests().clone())),
+            None => {
+                let reading = state.reading.as_ref().filter(|reading| reading.left() == 0);
+                Ok(reading.map(|reading| reading.digests().clone()))
+            }
         }
     }
 }

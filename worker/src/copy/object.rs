@@ -14,7 +14,7 @@ use super::by_store::copy_by_store;
 use super::confirm::confirm;
 use super::context::TaskContext;
 use super::error::CopyError;
-use super::flow::Source;
+use super::flow::{FirstWrite, Source};
 use super::found::found;
 use super::key::ObjectToCopy;
 use super::length::Length;
@@ -60,9 +60,12 @@ async fn copy(
     length: Length,
 ) -> Result<CopiedObject, CopyError> {
     let key = &object.target.key;
-    let first = match CopyPlan::of(length.least()) {
-        CopyPlan::Whole => None,
-        CopyPlan::Parts(parts) => parts.ranges().next(),
+    let first = match (CopyPlan::of(length.least()), length) {
+        (CopyPlan::Whole, Length::Exact(size)) if size > HELD_OBJECT_BYTES_MAX => {
+            return context.until_stopped(key, copy_flowing(context, object, size)).await;
+        }
+        (CopyPlan::Whole, _) => None,
+        (CopyPlan::Parts(parts), _) => parts.ranges().next(),
     };
     let known = Known::Planned(length);
     let begin = async {
@@ -77,9 +80,27 @@ async fn copy(
             context.until_stopped(key, put_held(context, object, reading, slot)).await
         }
         CopyPlan::Whole => {
-            context.until_stopped(key, put_flowing(context, object, reading, slot)).await
+            let source = reading.source().clone();
+            let opened = FirstWrite { from: Source::new(reading), source, written: None };
+            context.until_stopped(key, put_flowing(context, object, opened, slot)).await
         }
     }
+}
+
+/// Copies an object whose length is known: it is written as soon as it is read.
+async fn copy_flowing(
+    context: &TaskContext,
+    object: &ObjectToCopy<'_>,
+    size: u64,
+) -> Result<CopiedObject, CopyError> {
+    let length = Length::Exact(size);
+    let slot = context.slot(length).await;
+    context.check_lease(&object.target.key)?;
+    let known = Known::Planned(length);
+    let opening = Reading::open(context, &object.source, None, &known);
+    let write = |flow| context.target.put_flow(&object.target, flow);
+    let opened = Source::open_beside(context, size, opening, write).await?;
+    put_flowing(context, object, opened, slot).await
 }
 
 /// Writes a small object from memory.
@@ -128,19 +149,23 @@ fn taken_no_more() -> StoreError {
 async fn put_flowing(
     context: &TaskContext,
     object: &ObjectToCopy<'_>,
-    reading: Reading,
+    opened: FirstWrite<Result<Written, StoreError>>,
     _slot: Slot,
 ) -> Result<CopiedObject, CopyError> {
     let key = &object.target.key;
-    let source = reading.source().clone();
-    let from = Source::new(reading);
+    let FirstWrite { from, source, written: mut first } = opened;
     let mut retry = ObjectRetry::new(&context.counts, Side::Target, StoreOperation::Put);
     // Of all bytes, once they were read to their end.
     let mut digests = None;
     let mut is_lost = false;
     loop {
-        context.check_lease(key)?;
-        let put = context.target.put_flow(&object.target, from.flow(context).await?).await;
+        let put = match first.take() {
+            Some(put) => put,
+            None => {
+                context.check_lease(key)?;
+                context.target.put_flow(&object.target, from.flow(context).await?).await
+            }
+        };
         digests = from.ended().await?.or(digests);
         let error = match (put, &digests) {
             (Ok(Written::New { etag, checksum, is_checked }), Some(digests)) => {

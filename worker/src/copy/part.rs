@@ -44,20 +44,27 @@ pub(crate) async fn copy_part(
     let key = &object.target.key;
     let Part { number, range, begun } = part;
     let length = range.end - range.start;
-    let (reading, _slot) = match begun {
-        Some(begun) => begun,
+    let (from, mut first, _slot) = match begun {
+        Some((reading, slot)) => (Source::new(reading), None, slot),
         None => {
             let slot = context.slot_of_part(length).await;
+            context.lease.renewed().await;
             let known = Known::State(source.clone());
-            let range = Some(range.clone());
-            (Reading::open(context, &object.source, range, &known).await?, slot)
+            let opening = Reading::open(context, &object.source, Some(range.clone()), &known);
+            let write = |flow| upload.put_part(number, range.start, flow);
+            let opened = Source::open_beside(context, length, opening, write).await?;
+            (opened.from, opened.written, slot)
         }
     };
-    let from = Source::new(reading);
     let mut retry = ObjectRetry::new(&context.counts, Side::Target, StoreOperation::PutPart);
     loop {
-        context.lease.renewed().await;
-        let put = upload.put_part(number, range.start, from.flow(context).await?).await;
+        let put = match first.take() {
+            Some(put) => put,
+            None => {
+                context.lease.renewed().await;
+                upload.put_part(number, range.start, from.flow(context).await?).await
+            }
+        };
         let error = match (put, from.ended().await?) {
             (Ok((ids, checksum)), Some(digests)) => match context.compare(&digests, checksum) {
                 says @ (StoreSays::Same | StoreSays::Nothing) => {

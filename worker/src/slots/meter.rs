@@ -9,6 +9,7 @@ use deepclone_core::concurrency::TunerSample;
 #[derive(Debug, Default)]
 pub(crate) struct Meter {
     bytes: AtomicU64,
+    begun_bytes: AtomicU64,
     copies: AtomicU64,
     requests: AtomicU64,
     refusals: AtomicU64,
@@ -18,6 +19,11 @@ impl Meter {
     /// So many bytes of objects were read.
     pub(crate) fn read(&self, bytes: u64) {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// The copy of an object or a part of so many bytes began.
+    pub(crate) fn begun(&self, bytes: u64) {
+        self.begun_bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// An object or a part was written.
@@ -42,6 +48,7 @@ impl Meter {
         let take = |count: &AtomicU64| count.swap(0, Ordering::Relaxed);
         TunerSample {
             bytes: take(&self.bytes),
+            begun_bytes: take(&self.begun_bytes),
             copies: take(&self.copies),
             requests: take(&self.requests),
             refusals: take(&self.refusals),

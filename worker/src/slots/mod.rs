@@ -22,9 +22,9 @@ use self::lane::Lane;
 use crate::budget::Budget;
 use crate::metrics::WorkerMetrics;
 
-/// Time between two samples: a small object takes about as long 80 ms away, and a run of some
-/// thousands of them is over in seconds.
-const INTERVAL: Duration = Duration::from_millis(100);
+/// Time between two samples: a small object takes twice as long 20 ms away, and a run of some
+/// thousands of them is over in a second.
+const INTERVAL: Duration = Duration::from_millis(20);
 
 /// The lanes of a worker; clones share them.
 #[derive(Clone, Debug)]

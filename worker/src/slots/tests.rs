@@ -16,6 +16,8 @@ use crate::job_pace::JobPace;
 use crate::options::WorkerLimits;
 
 const FIRST: usize = SLOTS_FIRST as usize;
+/// Long enough for each sample to count.
+const LONG: Duration = Duration::from_millis(100);
 
 fn budget(memory_bytes: u64) -> Budget {
     Budget::new(&WorkerLimits::of(memory_bytes, SLOTS_MAX, None))
@@ -38,7 +40,7 @@ fn refused(lane: &Lane) -> u32 {
         lane.meter().request();
         lane.meter().failed(StoreErrorKind::Throttled);
     }
-    lane.sample(INTERVAL)
+    lane.sample(LONG)
 }
 
 #[tokio::test]
@@ -60,7 +62,7 @@ async fn more_slots_go_to_the_copies_that_wait_in_their_order() {
     // The first work that is seen pays.
     for _ in 0..2 {
         lane.meter().wrote();
-        lane.sample(INTERVAL);
+        lane.sample(LONG);
     }
     // The second one is served, too, but not before the first.
     assert!(first.as_mut().now_or_never().is_some());
@@ -116,11 +118,11 @@ async fn a_worker_that_may_copy_more_or_fewer_has_lanes_that_follow() {
     let used = all(&lane);
     assert_eq!(used.len(), 8);
     limits.copies.set(2);
-    assert_eq!(lane.sample(INTERVAL), 2);
+    assert_eq!(lane.sample(LONG), 2);
     drop(used);
     assert_eq!(all(&lane).len(), 2);
     limits.copies.set(64);
-    assert_eq!(lane.sample(INTERVAL), 4, "it begins to grow again");
+    assert_eq!(lane.sample(LONG), 4, "it begins to grow again");
     assert_eq!(all(&lane).len(), 4);
 }
 

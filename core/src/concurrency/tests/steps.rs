@@ -50,10 +50,22 @@ fn stores_that_are_far_away_get_slots_without_being_asked() {
     // Once it is known, more bytes are no sign of the opposite.
     let mut tuner = Tuner::new(SLOTS_MAX);
     assert_eq!([tuner.step(&still(32, 0)), tuner.step(&still(64, 1 << 20))], [64, 128]);
-    // At the bound, the interval counts as the first of the trial.
+    // At the bound, the first answers are those of the trial.
     let mut tuner = Tuner::new(48);
     assert_eq!(slots_over(&mut tuner, 2, |_| 0), [(48, 2)]);
-    assert_eq!(slots_over(&mut tuner, 52, |_| 5), [(48, 50), (36, 2)]);
+    assert_eq!(slots_over(&mut tuner, 53, |_| 5), [(48, 51), (36, 2)]);
+    // A sample shows it, if the copies are small; large ones are judged by the interval.
+    let short = |begun_bytes| TunerSample { elapsed_ms: 20, begun_bytes, ..still(512, 0) };
+    for (begun_bytes, expected) in
+        [(32 << 20, [64, 128, 128, 128, 128]), ((32 << 20) + 1, [32, 32, 32, 32, 64])]
+    {
+        let mut tuner = Tuner::new(SLOTS_MAX);
+        let slots = [0; 5].map(|_| tuner.step(&short(begun_bytes)));
+        assert_eq!(slots, expected, "{begun_bytes}");
+    }
+    // A store that refuses gets no more.
+    let busy = TunerSample { requests: 32, refusals: 2, ..short(0) };
+    assert_eq!(Tuner::new(SLOTS_MAX).step(&busy), 32);
 }
 
 #[test]

@@ -1,10 +1,14 @@
 //! Writes that take some of a flow and fail: what is read again.
 
+use std::sync::OnceLock;
+
+use deepclone_common::store::streaming::Flow;
 use futures::StreamExt;
 use object_store::local::LocalFileSystem;
 
 use super::*;
-use crate::copy::flow::Source;
+use crate::copy::error::CopyError;
+use crate::copy::flow::{FirstWrite, Source};
 use crate::copy::key::SourceObject;
 use crate::copy::length::Length;
 use crate::copy::read::{Known, Reading};
@@ -21,6 +25,15 @@ fn case_from_disk(body: &[u8]) -> (Case, std::path::PathBuf, tempfile::TempDir) 
     let mut case = case(&[], &[]);
     case.context.source = TableStore { store, root, uri: "file:t".to_owned(), large: None };
     (case, file, folder)
+}
+
+/// Tells how long it was there.
+struct Told(Arc<OnceLock<Duration>>, Instant);
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        self.0.set(self.1.elapsed()).unwrap();
+    }
 }
 
 async fn source(case: &Case, range: Option<std::ops::Range<u64>>, length: usize) -> Source {
@@ -70,6 +83,82 @@ async fn two_states_of_an_object_are_never_mixed() {
     std::fs::write(&file, vec![7; body.len()]).unwrap();
     let error = source.flow(&case.context).await.map(drop).unwrap_err();
     assert_eq!(error.kind, TaskFailureKind::SourceChanged, "{error}");
+}
+
+/// Opens the read of `body` after `wait`, and beside it a write that ends by `write`.
+async fn opened<T, F: Future<Output = T>>(
+    (case, body): (&Case, &Bytes),
+    wait: Duration,
+    write: impl FnOnce(Flow) -> F,
+) -> Result<FirstWrite<T>, CopyError> {
+    let object = SourceObject::new(&case.context.source, "object").unwrap();
+    let known = Known::Planned(Length::Exact(body.len() as u64));
+    let opening = async {
+        tokio::time::sleep(wait).await;
+        Reading::open(&case.context, &object, None, &known).await
+    };
+    Source::open_beside(&case.context, body.len() as u64, opening, write).await
+}
+
+async fn all_of(flow: Flow) -> Vec<u8> {
+    flow.pieces.map(Result::unwrap).collect::<Vec<_>>().await.concat()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_begins_beside_the_read() {
+    let body = bytes_of(3 * MIB + 3);
+    let (case, _, _folder) = case_from_disk(&body);
+    let second = Duration::from_secs(1);
+    // The source answers after a second; the write is there at once, and gets all bytes.
+    let begun = Instant::now();
+    let write = async |flow| (begun.elapsed(), all_of(flow).await);
+    let read = opened((&case, &body), second, write).await.unwrap();
+    let (began, written) = read.written.expect("the source answered in time");
+    assert!(began < second, "{began:?}");
+    assert!(written == body, "other bytes");
+    assert_eq!(read.source.size, body.len() as u64);
+    assert_eq!(read.from.ended().await.unwrap().map(|digests| digests.size()), Some(3_145_731));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_is_refused_before_the_source_answers_costs_no_byte() {
+    let body = bytes_of(3 * MIB + 3);
+    let (case, _, _folder) = case_from_disk(&body);
+    let read = opened((&case, &body), Duration::from_secs(1), async |_| "refused").await.unwrap();
+    assert_eq!(read.written, Some("refused"));
+    assert!(read.from.ended().await.unwrap().is_none(), "no byte was written");
+    assert!(all_of(read.from.flow(&case.context).await.unwrap()).await == body);
+    let read = case.context.counts.bytes_read.load(std::sync::atomic::Ordering::Relaxed);
+    assert_eq!(read, body.len() as u64);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_does_not_wait_long_for_the_source() {
+    let body = bytes_of(3 * MIB + 3);
+    let (case, _, _folder) = case_from_disk(&body);
+    let (begun, minute) = (Instant::now(), Duration::from_secs(60));
+    let ended = Arc::new(OnceLock::new());
+    let kept = Arc::clone(&ended);
+    let write = async move |flow| {
+        let _told = Told(kept, begun);
+        all_of(flow).await
+    };
+    let read = opened((&case, &body), minute, write).await.unwrap();
+    assert_eq!(read.written, None);
+    assert!(*ended.get().unwrap() < minute / 10, "{ended:?}");
+    assert!(all_of(read.from.flow(&case.context).await.unwrap()).await == body);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_fails_ends_the_write_beside_it() {
+    let body = bytes_of(3 * MIB);
+    for wait in [1, 60].map(Duration::from_secs) {
+        let (case, file, _folder) = case_from_disk(&body);
+        std::fs::write(&file, b"another length").unwrap();
+        let pieces = async |flow: Flow| flow.pieces.collect::<Vec<_>>().await.len();
+        let error = opened((&case, &body), wait, pieces).await.map(|_| ()).unwrap_err();
+        assert_eq!(error.kind, TaskFailureKind::SourceChanged, "{error}");
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,294 @@
+//! The client for stores that nothing but a connection is between.
+//!
+//! A body that flows is sent once the store says that it wants it (`Expect: 100-continue`, RFC
+//! 9110, section 10.1.1). A store that refuses a write, because it is busy, has the object or does
+//! not allow it, says so before: nothing is sent in vain, and nothing has to be read again from the
+//! source. While the store makes up its mind the read can begin.
+//!
+//! The client of the `reqwest` crate does not show the interim answer, so this one is that of the
+//! `hyper-util` crate, which is below it. What only `reqwest` knows (proxies, certificates that are
+//! not checked) goes by that, and its bodies do not wait.
+
+use std::error::Error as StdError;
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+use std::{io, vec};
+
+use bytes::Bytes;
+use futures::future;
+use http::header::{EXPECT, HeaderMap, HeaderValue, USER_AGENT};
+use http::{Request, Response, StatusCode, Uri};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::dns::Name;
+use hyper_util::client::proxy::matcher::Matcher;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use object_store::client::{
+    HttpError, HttpErrorKind, HttpRequest, HttpRequestBody, HttpResponse, HttpResponseBody,
+};
+use object_store::{ClientConfigKey as Key, ClientOptions, Error};
+use tower::Service;
+
+use super::flow_body::FlowBody;
+use super::http_client::{self, IDLE_MAX, addresses, flag, from_str, parsed, shuffle, time};
+
+/// How long a store may take to say that it wants a body, before the body is sent all the same.
+const CONTINUE_WAIT: Duration = Duration::from_secs(1);
+
+/// How often the other end of a silent connection is asked whether it is there.
+const KEEPALIVE: Duration = Duration::from_secs(15);
+
+/// How long bytes that were sent may stay unheard of before the connection is given up.
+#[cfg(target_os = "linux")]
+const UNHEARD_MAX: Duration = Duration::from_secs(30);
+
+/// Nothing is known of the store's interim answers.
+const UNKNOWN: u8 = 0;
+/// The store has given one.
+const GIVEN: u8 = 1;
+/// The store gave none in time, or refused to: it is not asked any more.
+const NOT_GIVEN: u8 = 2;
+
+/// A client without proxies.
+#[derive(Debug)]
+pub(super) struct DirectClient {
+    client: Client<HttpsConnector<HttpConnector<Addresses>>, Sent>,
+    /// The proxies of the environment, which the other client uses.
+    proxies: Matcher,
+    headers: HeaderMap,
+    interim: Arc<AtomicU8>,
+}
+
+impl DirectClient {
+    /// Builds the client that `options` describe; `None` where they ask for what it cannot do.
+    ///
+    /// # Errors
+    /// An option that cannot be used.
+    pub(super) fn build(options: &ClientOptions) -> object_store::Result<Option<Self>> {
+        let others = [Key::AllowInvalidCertificates, Key::NoSystemCertificates, Key::Http2Only];
+        let is_proxied = options.get_config_value(&Key::ProxyUrl).is_some();
+        if is_proxied || others.into_iter().any(|key| flag(options, key)) {
+            return Ok(None);
+        }
+        let is_shuffled = flag(options, Key::RandomizeAddresses);
+        let mut http = HttpConnector::new_with_resolver(Addresses { is_shuffled });
+        http.enforce_http(false);
+        http.set_nodelay(true);
+        http.set_keepalive(Some(KEEPALIVE));
+        http.set_keepalive_interval(Some(KEEPALIVE));
+        http.set_keepalive_retries(Some(3));
+        #[cfg(target_os = "linux")]
+        http.set_tcp_user_timeout(Some(UNHEARD_MAX));
+        http.set_connect_timeout(time(options, Key::ConnectTimeout)?);
+        let unusable = |error| Error::Generic { store: "HTTP client", source: Box::new(error) };
+        let https = HttpsConnectorBuilder::new().try_with_platform_verifier().map_err(unusable)?;
+        let https = match flag(options, Key::AllowHttp) {
+            true => https.https_or_http(),
+            false => https.https_only(),
+        };
+        let mut builder = Client::builder(TokioExecutor::new());
+        builder.pool_timer(TokioTimer::new());
+        builder.pool_idle_timeout(time(options, Key::PoolIdleTimeout)?.unwrap_or(IDLE_MAX));
+        if let Some(most) = parsed(options, Key::PoolMaxIdlePerHost, from_str)? {
+            builder.pool_max_idle_per_host(most);
+        }
+        let mut headers = options.get_default_headers().cloned().unwrap_or_default();
+        if let Ok(agent) = HeaderValue::from_str(&http_client::agent(options)) {
+            headers.entry(USER_AGENT).or_insert(agent);
+        }
+        Ok(Some(Self {
+            client: builder.build(https.enable_http1().wrap_connector(http)),
+            proxies: Matcher::from_system(),
+            headers,
+            interim: Arc::new(AtomicU8::new(UNKNOWN)),
+        }))
+    }
+
+    /// True when nothing but a connection is between here and the store.
+    pub(super) fn reaches(&self, uri: &Uri) -> bool {
+        self.proxies.intercept(uri).is_none()
+    }
+
+    /// Sends a request whose body is in memory, and waits for the head of the answer.
+    ///
+    /// # Errors
+    /// No connection, or one that broke. The request may have been done.
+    pub(super) async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let answer = self.client.request(self.named(request.map(Sent::Whole))).await;
+        Ok(heard(answer.map_err(|error| failed(error.is_connect(), error))?))
+    }
+
+    /// Sends a request whose body flows, the body once the store wants it.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub(super) async fn send_flow(
+        &self,
+        request: Request<FlowBody>,
+    ) -> Result<HttpResponse, HttpError> {
+        let supply = request.body().supply();
+        let mut request = self.named(request.map(Sent::Flow));
+        let asks = self.interim.load(Ordering::Relaxed) != NOT_GIVEN;
+        if asks {
+            supply.hold_back();
+            request.headers_mut().insert(EXPECT, HeaderValue::from_static("100-continue"));
+            let (wanted, interim) = (Arc::clone(&supply), Arc::clone(&self.interim));
+            hyper::ext::on_informational(&mut request, move |answer| {
+                if answer.status() == StatusCode::CONTINUE {
+                    interim.store(GIVEN, Ordering::Relaxed);
+                    wanted.release();
+                }
+            });
+        }
+        let patience = async {
+            supply.asked().await;
+            tokio::time::sleep(CONTINUE_WAIT).await;
+            if supply.release() {
+                self.none_given(UNKNOWN);
+            }
+            future::pending().await
+        };
+        let answer = tokio::select! {
+            biased;
+            answer = self.client.request(request) => answer,
+            answer = patience => answer,
+        };
+        let answer = answer.map_err(|error| match error.is_connect() {
+            true => HttpError::new(HttpErrorKind::Connect, error),
+            false => HttpError::new(HttpErrorKind::Interrupted, error),
+        })?;
+        if asks && answer.status() == StatusCode::EXPECTATION_FAILED {
+            self.none_given(GIVEN);
+            self.none_given(UNKNOWN);
+            return Err(HttpError::new(HttpErrorKind::Interrupted, NoInterim));
+        }
+        Ok(heard(answer))
+    }
+
+    /// The request with the headers that every one has.
+    fn named(&self, mut request: Request<Sent>) -> Request<Sent> {
+        for (name, value) in &self.headers {
+            request.headers_mut().entry(name).or_insert_with(|| value.clone());
+        }
+        request
+    }
+
+    /// Notes that an interim answer was not given, if `known` is what was known.
+    fn none_given(&self, known: u8) {
+        let (to, order) = (NOT_GIVEN, Ordering::Relaxed);
+        // Else another request has heard one.
+        let _known = self.interim.compare_exchange(known, to, order, order);
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the store does not know 'Expect: 100-continue'")]
+struct NoInterim;
+
+fn heard(answer: Response<Incoming>) -> HttpResponse {
+    let (parts, body) = answer.into_parts();
+    let body = HttpResponseBody::new(body.map_err(|error| failed(false, error)));
+    HttpResponse::from_parts(parts, body)
+}
+
+/// What a request failed of, in the kinds by which the `object_store` client judges it: they are
+/// those that it gives to errors of its own client.
+fn failed(is_connect: bool, error: impl StdError + Send + Sync + 'static) -> HttpError {
+    let mut kind = match is_connect {
+        true => HttpErrorKind::Connect,
+        false => HttpErrorKind::Unknown,
+    };
+    let mut cause: Option<&(dyn StdError + 'static)> = Some(&error);
+    while let (HttpErrorKind::Unknown, Some(error)) = (kind, cause) {
+        if let Some(error) = error.downcast_ref::<hyper::Error>() {
+            if error.is_closed() || error.is_incomplete_message() || error.is_body_write_aborted() {
+                kind = HttpErrorKind::Request;
+            } else if error.is_timeout() {
+                kind = HttpErrorKind::Timeout;
+            }
+        }
+        kind = match error.downcast_ref::<io::Error>().map(io::Error::kind) {
+            Some(ErrorKind::TimedOut) => HttpErrorKind::Timeout,
+            Some(
+                ErrorKind::ConnectionAborted
+                | ErrorKind::ConnectionReset
+                | ErrorKind::BrokenPipe
+                | ErrorKind::UnexpectedEof,
+            ) => HttpErrorKind::Interrupted,
+            _ => kind,
+        };
+        cause = error.source();
+    }
+    HttpError::new(kind, error)
+}
+
+/// The body of a request.
+enum Sent {
+    Whole(HttpRequestBody),
+    Flow(FlowBody),
+}
+
+impl Body for Sent {
+    type Data = Bytes;
+    type Error = Box<dyn StdError + Send + Sync>;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        match self.get_mut() {
+            Self::Whole(body) => Pin::new(body).poll_frame(context).map_err(Into::into),
+            Self::Flow(body) => Pin::new(body).poll_frame(context).map_err(Into::into),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole(body) => body.is_end_stream(),
+            Self::Flow(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(body) => body.size_hint(),
+            Self::Flow(body) => body.size_hint(),
+        }
+    }
+}
+
+/// The addresses of a host.
+#[derive(Clone, Copy, Debug)]
+struct Addresses {
+    is_shuffled: bool,
+}
+
+impl Service<Name> for Addresses {
+    type Response = vec::IntoIter<SocketAddr>;
+    type Error = io::Error;
+    type Future = Pin<Box<dyn Future<Output = io::Result<Self::Response>> + Send>>;
+
+    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
+        let is_shuffled = self.is_shuffled;
+        Box::pin(async move {
+            let mut found = addresses(name.as_str()).await?;
+            if is_shuffled {
+                shuffle(&mut found);
+            }
+            Ok(found.into_iter())
+        })
+    }
+}
