@@ -126,7 +126,7 @@ impl Embedded {
             .map_err(|error| error.failure())?;
         let (engine, replications) =
             replications::start(context.clone(), handle.clone(), stop.clone()).await?;
-        let routes = rpc::routes(handle, engine, context, limits).await?;
+        let routes = rpc::routes(handle, engine, context, limits).await;
         let (dial, incoming) = Dial::pair();
         let server = Server::builder()
             .add_routes(routes)

@@ -133,7 +133,7 @@ pub async fn run(
     catalog.collect(rows(), Box::new(follow(engine.clone())));
     let store = Arc::clone(&context.store);
     let readiness = ReadinessKeeper::start(store, handle.clone(), stop.clone());
-    let routes = rpc::routes(handle, engine, context, limits).await?;
+    let routes = rpc::with_reflection(rpc::routes(handle, engine, context, limits).await)?;
     let (ready, doorkeeper) = (readiness.follow(), gate.doorkeeper());
     let http = http::serve(listeners.http, catalog, pages, ready, doorkeeper, stop.clone());
     let http = tokio::spawn(http);

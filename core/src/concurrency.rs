@@ -27,7 +27,8 @@ use crate::limits::{HELD_OBJECT_BYTES_MAX, SLOTS_FIRST, SLOTS_MAX};
 /// The work of one copy besides its bytes: what a connection moves in the time of its requests,
 /// some 80 ms at 13 MB/s. A core moves about as much in the time that a small object takes it.
 const COPY_WORK: u64 = 1 << 20;
-/// Fewer bytes than this for each slot, when the first copies have begun, tell of stores that are far away.
+/// Fewer bytes than this for each slot, when the first copies have begun, tell of stores that are
+/// far away.
 const FAR_BYTES: u64 = 4 << 10;
 /// The slots that far stores get without being asked.
 const FAR_SLOTS_MAX: u32 = 4 * SLOTS_FIRST;

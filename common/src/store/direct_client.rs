@@ -35,11 +35,14 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use object_store::client::{
     HttpError, HttpErrorKind, HttpRequest, HttpRequestBody, HttpResponse, HttpResponseBody,
 };
-use object_store::{ClientConfigKey as Key, ClientOptions, Error};
+use object_store::{ClientConfigKey as Key, ClientOptions};
 use tower::Service;
 
 use super::flow_body::FlowBody;
-use super::http_client::{self, IDLE_MAX, addresses, flag, from_str, parsed, shuffle, time};
+use super::http_client::{
+    self, IDLE_MAX, addresses, flag, from_str, is_usual, parsed, shuffle, time, unusable,
+};
+use super::system_tls;
 
 /// How long a store may take to say that it wants a body, before the body is sent all the same.
 const CONTINUE_WAIT: Duration = Duration::from_secs(1);
@@ -74,9 +77,7 @@ impl DirectClient {
     /// # Errors
     /// An option that cannot be used.
     pub(super) fn build(options: &ClientOptions) -> object_store::Result<Option<Self>> {
-        let others = [Key::AllowInvalidCertificates, Key::NoSystemCertificates, Key::Http2Only];
-        let is_proxied = options.get_config_value(&Key::ProxyUrl).is_some();
-        if is_proxied || others.into_iter().any(|key| flag(options, key)) {
+        if !is_usual(options) {
             return Ok(None);
         }
         let is_shuffled = flag(options, Key::RandomizeAddresses);
@@ -89,8 +90,8 @@ impl DirectClient {
         #[cfg(target_os = "linux")]
         http.set_tcp_user_timeout(Some(UNHEARD_MAX));
         http.set_connect_timeout(time(options, Key::ConnectTimeout)?);
-        let unusable = |error| Error::Generic { store: "HTTP client", source: Box::new(error) };
-        let https = HttpsConnectorBuilder::new().try_with_platform_verifier().map_err(unusable)?;
+        let config = system_tls::client_config().map_err(unusable)?;
+        let https = HttpsConnectorBuilder::new().with_tls_config(config);
         let https = match flag(options, Key::AllowHttp) {
             true => https.https_or_http(),
             false => https.https_only(),

@@ -3,6 +3,7 @@
 //! The crate builds the same client for itself and keeps it private; [`super::streaming`] needs it
 //! to send bodies that the crate cannot hold.
 
+use std::error::Error as StdError;
 use std::io;
 use std::net::SocketAddr;
 use std::str::FromStr;
@@ -13,6 +14,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, ClientBuilder, NoProxy, Proxy};
 
+use super::system_tls;
 use crate::random;
 
 /// How long an idle connection is kept: S3 closes one after some 20 seconds, and a request that
@@ -35,6 +37,10 @@ pub(super) fn build(options: &ClientOptions) -> object_store::Result<Client> {
         .redirect(Policy::none())
         .danger_accept_invalid_certs(flag(Key::AllowInvalidCertificates))
         .pool_idle_timeout(time(Key::PoolIdleTimeout)?.unwrap_or(IDLE_MAX));
+    if is_usual(options) {
+        let config = system_tls::client_config().map_err(unusable)?;
+        builder = builder.tls_backend_preconfigured(config);
+    }
     if let Some(headers) = options.get_default_headers() {
         builder = builder.default_headers(headers.clone());
     }
@@ -93,6 +99,15 @@ fn behind(
     Ok(builder.proxy(Proxy::all(proxy).map_err(refused)?.no_proxy(excludes)))
 }
 
+/// True for a client of HTTP/1.1 that checks certificates by the system's roots, and whose options
+/// name no proxy.
+pub(super) fn is_usual(options: &ClientOptions) -> bool {
+    let others = [Key::AllowInvalidCertificates, Key::NoSystemCertificates, Key::Http2Only];
+    flag(options, Key::Http1Only)
+        && options.get_config_value(&Key::ProxyUrl).is_none()
+        && !others.into_iter().any(|key| flag(options, key))
+}
+
 /// How a client names itself.
 pub(super) fn agent(options: &ClientOptions) -> String {
     let own = || concat!("deepclone/", env!("CARGO_PKG_VERSION")).to_owned();
@@ -110,7 +125,12 @@ pub(super) fn time(options: &ClientOptions, key: Key) -> object_store::Result<Op
 }
 
 fn refused(error: reqwest::Error) -> Error {
-    Error::Generic { store: "HTTP client", source: error.without_url().into() }
+    unusable(error.without_url())
+}
+
+/// The error of options that cannot be used.
+pub(super) fn unusable(error: impl StdError + Send + Sync + 'static) -> Error {
+    Error::Generic { store: "HTTP client", source: Box::new(error) }
 }
 
 /// The value of an option; `None` where it is not set.

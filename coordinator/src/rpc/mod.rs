@@ -61,16 +61,13 @@ use crate::driver::Handle;
 use crate::effects::Context;
 use crate::replications::message::Replications;
 
-/// Returns every service of the coordinator, with health and reflection.
-///
-/// # Errors
-/// The descriptors do not fit together, which is a bug.
+/// Returns every service of the coordinator, with health.
 pub async fn routes(
     handle: Handle,
     engine: Replications,
     context: Context,
     limits: Limits,
-) -> Result<Routes, Failure> {
+) -> Routes {
     let replications = ReplicationCalls::new(engine.clone(), context.clone());
     let replications =
         ReplicationServiceServer::new(replications).max_decoding_message_size(MESSAGE_BYTES_MAX);
@@ -94,11 +91,7 @@ pub async fn routes(
     reporter.set_serving::<ReplicaServiceServer<ReplicaCalls>>().await;
     reporter.set_serving::<CostServiceServer<CostCalls>>().await;
     reporter.set_serving::<AuditServiceServer<AuditCalls>>().await;
-    let broken = |error: tonic_reflection::server::Error| {
-        Failure::new(Reason::Internal, format!("the descriptors are broken: {error}"))
-    };
-    let mut routes = Routes::default();
-    routes = routes
+    Routes::default()
         .add_service(jobs)
         .add_service(workers)
         .add_service(replications)
@@ -107,9 +100,20 @@ pub async fn routes(
         .add_service(audit)
         .add_service(dispatch)
         .add_service(health)
+}
+
+/// Adds reflection, for clients that come with no descriptors. It takes longer to prepare than all
+/// else: a coordinator inside a process of ours goes without.
+///
+/// # Errors
+/// The descriptors do not fit together, which is a bug.
+pub fn with_reflection(routes: Routes) -> Result<Routes, Failure> {
+    let broken = |error: tonic_reflection::server::Error| {
+        Failure::new(Reason::Internal, format!("the descriptors are broken: {error}"))
+    };
+    Ok(routes
         .add_service(descriptors().build_v1().map_err(broken)?)
-        .add_service(descriptors().build_v1alpha().map_err(broken)?);
-    Ok(routes)
+        .add_service(descriptors().build_v1alpha().map_err(broken)?))
 }
 
 fn descriptors<'a>() -> Builder<'a> {

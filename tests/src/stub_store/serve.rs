@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::net::{TcpListener, TcpStream};
 
@@ -63,7 +63,14 @@ async fn answer(
     let rule = lock(&shared.rules)
         .iter_mut()
         .find_map(|rule| rule.takes(request.kind, &request.key).then(|| rule.clone()));
-    if let Some(Rule { lie: Lie::EarlyError(error), .. }) = &rule {
+    let waits = head.header("expect") == Some("100-continue");
+    let early = match &rule {
+        Some(Rule { lie: Lie::EarlyError(error), .. }) => Some(error),
+        // Whoever waits to be told to send is told what is wrong instead.
+        Some(Rule { lie: Lie::Error(error), acts: false, .. }) if waits => Some(error),
+        _ => None,
+    };
+    if let Some(error) = early {
         shared.answered(number, error.status);
         error
             .answer()
@@ -80,6 +87,9 @@ async fn answer(
             .send(&head.method, Pace::default(), write, &shared.sent)
             .await?;
         return Ok(false);
+    }
+    if waits {
+        write.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await?;
     }
     let body = head.read_body(read).await?;
     let Some((answer, pace)) = judged(head, &request, body, rule.as_ref(), shared) else {

@@ -34,6 +34,7 @@ mod identities;
 mod killed;
 mod logs;
 mod names;
+mod over_tls;
 mod passing;
 mod provider;
 mod reads;
