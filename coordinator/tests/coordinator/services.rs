@@ -5,7 +5,8 @@ use std::process::Stdio;
 use deepclone_coordinator::metrics::CoordinatorMetrics;
 use deepclone_coordinator::state::Place;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
-use tokio::process::Command;
+use tokio::process::{Child, Command};
+use tonic::transport::Endpoint;
 use tonic_reflection::pb::v1::ServerReflectionRequest;
 use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
 use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
@@ -22,11 +23,21 @@ const SERVICES: [&str; 5] = [
     "grpc.reflection.v1.ServerReflection",
 ];
 
+/// A coordinator as a process of its own, with a state in memory, and a connection to it.
+async fn process() -> (Child, Endpoint) {
+    let listen = ["--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0"];
+    let flags = [&listen[..], &["--database", "sqlite::memory:"]].concat();
+    let mut process = coordinator(&flags).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).await.unwrap();
+    let address = line.split_whitespace().nth(2).unwrap();
+    (process, Endpoint::from_shared(format!("http://{address}")).unwrap())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn any_client_can_discover_the_services_and_the_details_of_errors() {
-    let lake = Lake::new();
-    let running = Running::start(&lake, &Place::Private).await;
-    let mut client = ServerReflectionClient::new(running.embedded.channel());
+    let (_process, endpoint) = process().await;
+    let mut client = ServerReflectionClient::new(endpoint.connect().await.unwrap());
     let mut ask = async |question: MessageRequest| {
         let request =
             ServerReflectionRequest { host: String::new(), message_request: Some(question) };
@@ -58,10 +69,9 @@ async fn any_client_can_discover_the_services_and_the_details_of_errors() {
 #[tokio::test(flavor = "multi_thread")]
 async fn older_clients_discover_them_too() {
     use v1alpha::server_reflection_request::MessageRequest;
-    let lake = Lake::new();
-    let running = Running::start(&lake, &Place::Private).await;
-    let mut client =
-        v1alpha::server_reflection_client::ServerReflectionClient::new(running.embedded.channel());
+    let (_process, endpoint) = process().await;
+    let channel = endpoint.connect().await.unwrap();
+    let mut client = v1alpha::server_reflection_client::ServerReflectionClient::new(channel);
     let request = v1alpha::ServerReflectionRequest {
         host: String::new(),
         message_request: Some(MessageRequest::ListServices(String::new())),
@@ -169,23 +179,9 @@ async fn the_process_says_where_it_listens_and_ends_in_good_order() {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_connection_carries_a_bounded_number_of_calls() {
     use deepclone_core::limits::STREAMS_PER_CONNECTION_MAX;
-    let mut process = coordinator(&[
-        "--listen",
-        "127.0.0.1:0",
-        "--http-listen",
-        "127.0.0.1:0",
-        "--database",
-        "sqlite::memory:",
-    ]);
-    let mut process = process.spawn().unwrap();
-    let mut line = String::new();
-    BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).await.unwrap();
-    let address = line.split_whitespace().nth(2).unwrap();
+    let (_process, endpoint) = process().await;
     let connect = async || {
-        let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{address}"));
-        tonic_health::pb::health_client::HealthClient::new(
-            endpoint.unwrap().connect().await.unwrap(),
-        )
+        tonic_health::pb::health_client::HealthClient::new(endpoint.connect().await.unwrap())
     };
     let request = || tonic_health::pb::HealthCheckRequest { service: String::new() };
     let mut client = connect().await;

@@ -3,6 +3,7 @@
 use std::sync::atomic::AtomicUsize;
 
 use futures::future::BoxFuture;
+use object_store::ClientConfigKey;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -195,4 +196,18 @@ async fn what_goes_through_a_proxy_does_not_wait() {
     let seen: Vec<_> = log.lock().unwrap().drain(..).collect();
     assert_eq!(seen.len(), 2, "{seen:?}");
     assert!(seen[0].body == Some(bytes()) && !seen[0].waits, "{seen:?}");
+}
+
+#[tokio::test]
+async fn a_store_is_found_by_its_name_whatever_the_order_of_its_addresses() {
+    let (endpoint, log) = server(Answers::Written).await;
+    let named = endpoint.replace("127.0.0.1", "localhost");
+    for is_shuffled in ["true", "false"] {
+        let options = options().with_config(ClientConfigKey::RandomizeAddresses, is_shuffled);
+        let s3 = Arc::new(s3(&named).with_client_options(options).build().unwrap());
+        let store = StreamingStore::new(s3.clone(), s3, Streaming::Sent);
+        store.put(&Path::from("t/a"), flow(LENGTH)).await.unwrap();
+        let seen = log.lock().unwrap().pop().unwrap();
+        assert!(seen.body == Some(bytes()) && seen.waits, "{is_shuffled}");
+    }
 }
