@@ -198,9 +198,8 @@ impl Tuner {
         self.slots
     }
 
-    /// True while no copy has ended at all, and hardly an answer has come: in the first sample if
-    /// the copies are small, else in an interval. A few large ones fill a line, and a store may
-    /// count requests.
+    /// True while no copy has ended at all, and hardly an answer has come: in this sample if the
+    /// copies are small, else in the interval, for a few large ones fill a line.
     fn is_far(&self, sample: &TunerSample) -> bool {
         let Stage::Growing(trial) = &self.stage else { return false };
         let is_small = self.opening.begun_bytes <= u64::from(self.slots) * HELD_OBJECT_BYTES_MAX;
