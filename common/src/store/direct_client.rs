@@ -68,6 +68,7 @@ pub(super) struct DirectClient {
     /// The proxies of the environment, which the other client uses.
     proxies: Matcher,
     headers: HeaderMap,
+    /// [`UNKNOWN`], [`GIVEN`] or [`NOT_GIVEN`].
     interim: Arc<AtomicU8>,
 }
 
@@ -154,7 +155,9 @@ impl DirectClient {
             supply.asked().await;
             tokio::time::sleep(CONTINUE_WAIT).await;
             if supply.release() {
-                self.none_given(UNKNOWN);
+                let (from, to, order) = (UNKNOWN, NOT_GIVEN, Ordering::Relaxed);
+                // Unless another request has heard one.
+                let _known = self.interim.compare_exchange(from, to, order, order);
             }
             future::pending().await
         };
@@ -168,8 +171,7 @@ impl DirectClient {
             false => HttpError::new(HttpErrorKind::Interrupted, error),
         })?;
         if asks && answer.status() == StatusCode::EXPECTATION_FAILED {
-            self.none_given(GIVEN);
-            self.none_given(UNKNOWN);
+            self.interim.store(NOT_GIVEN, Ordering::Relaxed);
             return Err(HttpError::new(HttpErrorKind::Interrupted, NoInterim));
         }
         Ok(heard(answer))
@@ -181,13 +183,6 @@ impl DirectClient {
             request.headers_mut().entry(name).or_insert_with(|| value.clone());
         }
         request
-    }
-
-    /// Notes that an interim answer was not given, if `known` is what was known.
-    fn none_given(&self, known: u8) {
-        let (to, order) = (NOT_GIVEN, Ordering::Relaxed);
-        // Else another request has heard one.
-        let _known = self.interim.compare_exchange(known, to, order, order);
     }
 }
 
