@@ -42,6 +42,7 @@ use super::flow_body::FlowBody;
 use super::http_client::{
     self, IDLE_MAX, addresses, flag, from_str, is_usual, parsed, shuffle, time, unusable,
 };
+use super::stall::STALL_TIMEOUT;
 use super::system_tls;
 
 /// How long a store may take to say that it wants a body, before the body is sent all the same.
@@ -64,7 +65,7 @@ const NOT_GIVEN: u8 = 2;
 /// A client without proxies.
 #[derive(Debug)]
 pub(super) struct DirectClient {
-    client: Client<HttpsConnector<HttpConnector<Addresses>>, Sent>,
+    client: Client<Connector, Sent>,
     /// The proxies of the environment, which the other client uses.
     proxies: Matcher,
     headers: HeaderMap,
@@ -90,7 +91,8 @@ impl DirectClient {
         http.set_keepalive_retries(Some(3));
         #[cfg(target_os = "linux")]
         http.set_tcp_user_timeout(Some(UNHEARD_MAX));
-        http.set_connect_timeout(time(options, Key::ConnectTimeout)?);
+        let wait = time(options, Key::ConnectTimeout)?;
+        http.set_connect_timeout(wait);
         let config = system_tls::client_config().map_err(unusable)?;
         let https = HttpsConnectorBuilder::new().with_tls_config(config);
         let https = match flag(options, Key::AllowHttp) {
@@ -107,8 +109,11 @@ impl DirectClient {
         if let Ok(agent) = HeaderValue::from_str(&http_client::agent(options)) {
             headers.entry(USER_AGENT).or_insert(agent);
         }
+        // The handshake of TLS is part of it.
+        let inner = https.enable_http1().wrap_connector(http);
+        let connector = Connector { inner, wait: wait.unwrap_or(STALL_TIMEOUT) };
         Ok(Some(Self {
-            client: builder.build(https.enable_http1().wrap_connector(http)),
+            client: builder.build(connector),
             proxies: Matcher::from_system(),
             headers,
             interim: Arc::new(AtomicU8::new(UNKNOWN)),
@@ -259,6 +264,31 @@ impl Body for Sent {
             Self::Whole(body) => body.size_hint(),
             Self::Flow(body) => body.size_hint(),
         }
+    }
+}
+
+/// Connects within a time.
+#[derive(Clone, Debug)]
+struct Connector {
+    inner: HttpsConnector<HttpConnector<Addresses>>,
+    wait: Duration,
+}
+
+impl Service<Uri> for Connector {
+    type Response = <HttpsConnector<HttpConnector<Addresses>> as Service<Uri>>::Response;
+    type Error = Box<dyn StdError + Send + Sync>;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let connected = tokio::time::timeout(self.wait, self.inner.call(uri));
+        Box::pin(async move {
+            let late = |_| io::Error::new(ErrorKind::TimedOut, "no connection in time");
+            connected.await.map_err(late)?
+        })
     }
 }
 

@@ -211,3 +211,26 @@ async fn a_store_is_found_by_its_name_whatever_the_order_of_its_addresses() {
         assert!(seen.body == Some(bytes()) && seen.waits, "{is_shuffled}");
     }
 }
+
+#[tokio::test]
+async fn a_server_that_never_ends_the_handshake_is_given_up() {
+    let endpoint = raw(|connection, _| {
+        Box::pin(async move {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            drop(connection);
+        })
+    })
+    .await;
+    let named = endpoint.replace("http://", "https://");
+    let options = options().with_connect_timeout(Duration::from_millis(300));
+    let s3 = Arc::new(s3(&named).with_client_options(options).build().unwrap());
+    let store = StreamingStore::new(s3.clone(), s3, Streaming::Sent);
+    let begun = Instant::now();
+    for error in [
+        store.put(&Path::from("t/a"), flow(LENGTH)).await.unwrap_err(),
+        store.put_held(&Path::from("t/a"), "123".into()).await.unwrap_err(),
+    ] {
+        assert!(error.kind.is_retryable(), "{error}");
+    }
+    assert!(begun.elapsed() < Duration::from_secs(20), "it waited for a stall");
+}
