@@ -132,6 +132,7 @@ pub fn plain_client(options: &ClientOptions) -> object_store::Result<HttpClient>
 
 #[derive(Debug)]
 struct TimedService {
+    /// `None` where the options ask for what it cannot do.
     direct: Option<DirectClient>,
     /// For requests that do not go straight to the store.
     inner: HttpClient,

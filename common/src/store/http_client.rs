@@ -1,7 +1,9 @@
-//! The HTTP client of a store, built from the options of the `object_store` crate.
+//! The HTTP client for services that are no stores, and for stores behind a proxy, built from the
+//! options of the `object_store` crate.
 //!
 //! The crate builds the same client for itself and keeps it private; [`super::streaming`] needs it
-//! to send bodies that the crate cannot hold.
+//! to send bodies that the crate cannot hold. All other stores are reached by
+//! [`super::direct_client`], which reads its options here.
 
 use std::error::Error as StdError;
 use std::io;
