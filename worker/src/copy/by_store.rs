@@ -54,6 +54,15 @@ pub(crate) async fn copy_by_store(
     {
         return Ok(None);
     }
+    Box::pin(copy_asked(context, object, length, store)).await
+}
+
+async fn copy_asked(
+    context: &TaskContext,
+    object: &ObjectToCopy<'_>,
+    length: Length,
+    store: &OneStore,
+) -> Result<Option<CopiedObject>, CopyError> {
     let (source_key, key) = (&object.source.key, &object.target.key);
     let look = async {
         let _slot = context.look().await;

@@ -34,7 +34,8 @@ pub(crate) async fn confirm(
     if is_asked && !receipt.existed && receipt.proof != Proof::ReadBack {
         let checksum = StoredChecksum::Crc64Nvme(receipt.crc64nvme);
         let written = ETag::new(receipt.target_etag.as_str());
-        read_back(context, target, (receipt.size, checksum), written.as_ref()).await?;
+        let read = read_back(context, target, (receipt.size, checksum), written.as_ref());
+        Box::pin(read).await?;
         copied.receipt.proof = Proof::ReadBack;
     }
     Ok(copied)

@@ -118,19 +118,23 @@ impl TaskContext {
         self.lane.slot(0).await
     }
 
-    /// Ends `work` on the object `key` early when the grant is not wanted any more.
+    /// Ends `work` on the object `key` early when the grant is not wanted any more. The steps of
+    /// the work take memory from here on: a task has many objects that wait.
     ///
     /// # Errors
     /// That of the work; a lease that ended.
-    pub(crate) async fn until_stopped<T>(
+    pub(crate) fn until_stopped<T>(
         &self,
         key: &str,
         work: impl Future<Output = Result<T, CopyError>>,
-    ) -> Result<T, CopyError> {
-        tokio::select! {
-            biased;
-            done = work => done,
-            () = self.stop.cancelled() => Err(CopyError::lease_expired(key)),
+    ) -> impl Future<Output = Result<T, CopyError>> {
+        let work = Box::pin(work);
+        async move {
+            tokio::select! {
+                biased;
+                done = work => done,
+                () = self.stop.cancelled() => Err(CopyError::lease_expired(key)),
+            }
         }
     }
 

@@ -39,9 +39,7 @@ pub(crate) async fn copy_object(
         true => Length::AtLeast(spec.size),
         false => Length::Exact(spec.size),
     };
-    let proved =
-        context.until_stopped(&spec.target_path, prove_expected(context, &object, length)).await?;
-    let copied = match proved {
+    let copied = match prove_expected(context, &object, length).await? {
         Some(receipt) => CopiedObject::proved(receipt),
         None => match copy_by_store(context, &object, length).await? {
             Some(copied) => copied,
@@ -75,7 +73,9 @@ async fn copy(
     let (reading, slot) = context.until_stopped(key, begin).await?;
     match CopyPlan::of(reading.source().size) {
         // It ends its upload itself when the grant is not wanted any more.
-        CopyPlan::Parts(parts) => copy_parts(context, object, parts, (reading, slot)).await,
+        CopyPlan::Parts(parts) => {
+            Box::pin(copy_parts(context, object, parts, (reading, slot))).await
+        }
         CopyPlan::Whole if reading.source().size <= HELD_OBJECT_BYTES_MAX => {
             context.until_stopped(key, put_held(context, object, reading, slot)).await
         }

@@ -32,8 +32,11 @@ pub(crate) async fn prove_expected(
     if object.spec.prior == Prior::Absent && !context.may_have_leftovers() {
         return Ok(None);
     }
-    let _slot = context.look().await;
-    prove(context, object, length).await
+    let look = async {
+        let _slot = context.look().await;
+        prove(context, object, length).await
+    };
+    context.until_stopped(&object.target.key, look).await
 }
 
 /// The receipt of an object that the target holds. `None` where it is to be copied: it is not

@@ -4,11 +4,21 @@ use deepclone_core::copy_plan::{CopyPlan, CopyTarget};
 use deepclone_core::limits::{HELD_OBJECT_BYTES_MAX, PART_BYTES_MIN, SLOTS_FIRST};
 
 use super::*;
+use crate::copy::object::copy_object;
 
 /// Lengths below, at and above the threshold, and of several parts.
 fn sizes() -> [u64; 7] {
     let (whole, part) = (WHOLE_OBJECT_BYTES_MAX, PART_BYTES_MIN);
     [0, 1, HELD_OBJECT_BYTES_MAX, HELD_OBJECT_BYTES_MAX + 1, whole, whole + 1, whole + part]
+}
+
+#[tokio::test]
+async fn an_object_that_waits_for_its_turn_takes_little_memory() {
+    let case = case(&[], &[]);
+    let (context, object) = (&case.context, object(1));
+    let bytes = size_of_val(&copy_object(context, &object));
+    // Thousands of them wait in the tasks that a worker holds.
+    assert!(bytes <= 2 << 10, "{bytes}");
 }
 
 #[tokio::test]
