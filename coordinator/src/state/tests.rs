@@ -236,13 +236,16 @@ pub(super) async fn purge_all(store: &dyn Store, epoch: Epoch, now_ms: i64) {
     while store.purge(epoch, now_ms).await.unwrap() {}
 }
 
+/// A key that needs care in SQL and in JSON.
+const ODD: &str = "it's \"q\" \\ ü\u{1}\u{1f5c2}";
+
 pub(super) fn evidence(key: &str, size: u64, job: JobId, recorded_ms: i64) -> Evidence {
     Evidence {
         key: key.to_owned(),
-        source: SourceKey([7; 32]),
+        source: SourceKey([0xa5; 32]),
         size,
         crc64nvme: u64::MAX,
-        source_etag: "s".into(),
+        source_etag: "\"s\"".into(),
         target_etag: "t".into(),
         existed: true,
         worker: "w".into(),
@@ -278,6 +281,36 @@ async fn conforms_in_rows(store: &dyn Store, first: Epoch) -> [RowChange; 6] {
     changes
 }
 
+/// The newest evidence of a key wins; keys, ages and targets are kept apart.
+async fn conforms_in_evidence(store: &dyn Store, first: Epoch) {
+    store.intend(job(1), 1).await.unwrap();
+    store.intend(job(1), 2).await.unwrap();
+    let known =
+        |evidence: Evidence| KnownObject { may_be_published: evidence.job == job(1), evidence };
+    let (here, there) = (TargetKey([1; 32]), TargetKey([2; 32]));
+    let seen = Batch {
+        entries: vec![],
+        evidence: vec![
+            (here, evidence("b", 1, job(1), 100)),
+            (here, evidence("b", 2, job(2), 200)),
+            (here, evidence("c", u64::MAX, job(1), 50)),
+            (here, evidence("d", 3, job(1), 300)),
+            (here, evidence(ODD, 4, job(1), 300)),
+            (there, evidence("b", 9, job(1), 100)),
+        ],
+        usage: vec![],
+    };
+    store.append(first, &seen).await.unwrap();
+    let found = store.evidence(here, &["a", "b", "c"], 100).await.unwrap();
+    assert_eq!(found, [known(evidence("b", 2, job(2), 200))]);
+    let found = store.evidence(here, &["d", ODD, "c", "it's \"q\" \\ u"], 0).await.unwrap();
+    let expect = [("c", u64::MAX, 50), ("d", 3, 300), (ODD, 4, 300)];
+    assert_eq!(found, expect.map(|(key, size, at)| known(evidence(key, size, job(1), at))));
+    store.forget(here, &["b".to_owned(), "z".to_owned()]).await.unwrap();
+    assert!(store.evidence(here, &["b"], 0).await.unwrap().is_empty());
+    assert_eq!(store.evidence(there, &["b"], 0).await.unwrap().len(), 1);
+}
+
 async fn conforms(store: &dyn Store) {
     assert!(store.load(9).await.unwrap().is_empty());
     let first = store.lead(Epoch(0)).await.unwrap();
@@ -297,33 +330,7 @@ async fn conforms(store: &dyn Store) {
     assert!(store.append(first, &twice).await.is_err());
     assert_eq!(store.load(9).await.unwrap(), live());
 
-    // The newest evidence of a key wins; keys, ages and targets are kept apart.
-    for now_ms in [1, 2] {
-        store.intend(job(1), now_ms).await.unwrap();
-    }
-    let known =
-        |evidence: Evidence| KnownObject { may_be_published: evidence.job == job(1), evidence };
-    let (here, there) = (TargetKey([1; 32]), TargetKey([2; 32]));
-    let seen = Batch {
-        entries: vec![],
-        evidence: vec![
-            (here, evidence("b", 1, job(1), 100)),
-            (here, evidence("b", 2, job(2), 200)),
-            (here, evidence("c", u64::MAX, job(1), 50)),
-            (here, evidence("d", 3, job(1), 300)),
-            (there, evidence("b", 9, job(1), 100)),
-        ],
-        usage: vec![],
-    };
-    store.append(first, &seen).await.unwrap();
-    let found = store.evidence(here, &["a", "b", "c"], 100).await.unwrap();
-    assert_eq!(found, [known(evidence("b", 2, job(2), 200))]);
-    let found = store.evidence(here, &["d", "c", "it's \"q\" \\ ü"], 0).await.unwrap();
-    let expect = [evidence("c", u64::MAX, job(1), 50), evidence("d", 3, job(1), 300)];
-    assert_eq!(found, expect.map(known));
-    store.forget(here, &["b".to_owned(), "z".to_owned()]).await.unwrap();
-    assert!(store.evidence(here, &["b"], 0).await.unwrap().is_empty());
-    assert_eq!(store.evidence(there, &["b"], 0).await.unwrap().len(), 1);
+    conforms_in_evidence(store, first).await;
 
     let changes = conforms_in_rows(store, first).await;
 
