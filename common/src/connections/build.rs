@@ -7,7 +7,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use object_store::aws::{
-    AmazonS3Builder, AmazonS3ConfigKey as S3Key, AwsCredentialProvider, Checksum, S3ConditionalPut,
+    AmazonS3, AmazonS3Builder, AmazonS3ConfigKey as S3Key, AwsCredentialProvider, Checksum,
+    S3ConditionalPut,
 };
 use object_store::azure::{AzureAccessKey, AzureConfigKey as AzureKey, MicrosoftAzureBuilder};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey as GcsKey};
@@ -23,8 +24,9 @@ use super::location::Location;
 use super::one_store::{OwnCopies, azure_principal, gcs_principal, principal};
 use super::provided::Provided;
 use super::renewed::Renewed;
+use super::server_line::ServerLine;
 use super::settings::{Options, Pairs};
-use crate::store::client::{Completion, TimedConnector, plain_client};
+use crate::store::client::{Completion, OneClient, TimedConnector, plain_client};
 use crate::store::copying::{AzureAuthority, AzureSource, CopySource};
 use crate::store::error::StoreError;
 use crate::store::signing::{AzureSigner, S3Signer, Signing};
@@ -55,6 +57,8 @@ pub(super) struct Built {
     /// The same store for what flows; `None` for files.
     pub(super) streaming: Option<StreamingStore>,
     pub(super) fingerprint: [u8; 32],
+    /// Opens connections to its server; `None` for files, and where the server is not known.
+    pub(super) line: Option<ServerLine>,
     /// What copies of the store's own need; `None` where it does not copy by itself.
     pub(super) own_copies: Option<OwnCopies>,
     pub(super) account: Option<String>,
@@ -80,7 +84,7 @@ pub(super) fn build(
     identity: Option<&str>,
     live: &LiveSettings,
 ) -> Result<Built, ConnectionError> {
-    let Client { store, plain, streaming, facts } = match options {
+    let Client { store, plain, streaming, line, facts } = match options {
         Options::S3(pairs) => s3(name, location, pairs, live)?,
         Options::Azure(pairs) => azure(name, location, pairs, live)?,
         Options::Gcs(pairs) => gcs(name, location, pairs, live)?,
@@ -88,6 +92,7 @@ pub(super) fn build(
             store: Arc::new(LocalStore::new(location.local_path())),
             plain: None,
             streaming: None,
+            line: None,
             facts: Facts::default(),
         },
     };
@@ -104,6 +109,7 @@ pub(super) fn build(
         plain,
         streaming,
         fingerprint,
+        line,
         own_copies: facts.own_copies,
         account,
         region: facts.region,
@@ -149,14 +155,19 @@ struct Client {
     store: Arc<dyn ObjectStore>,
     plain: Option<Arc<dyn ObjectStore>>,
     streaming: Option<StreamingStore>,
+    line: Option<ServerLine>,
     facts: Facts,
 }
 
 impl Client {
     /// A store that never sends checksums in headers, and whose client signs no bodies.
-    fn new(store: Arc<impl ObjectStore + MultipartStore>, facts: Facts) -> Self {
+    fn new(
+        store: Arc<impl ObjectStore + MultipartStore>,
+        line: Option<ServerLine>,
+        facts: Facts,
+    ) -> Self {
         let streaming = StreamingStore::new(store.clone(), store.clone(), Streaming::Sent);
-        Self { store, plain: None, streaming: Some(streaming), facts }
+        Self { store, plain: None, streaming: Some(streaming), line, facts }
     }
 }
 
@@ -167,19 +178,17 @@ fn s3(
     live: &LiveSettings,
 ) -> Result<Client, ConnectionError> {
     let endpoint = value(pairs, S3Key::S3Endpoint).or(value(pairs, S3Key::Endpoint));
-    let endpoint = match endpoint {
-        Some(endpoint) => checked_endpoint(name, "aws_endpoint_url", endpoint)?,
-        None => String::new(),
-    };
+    let checked = |endpoint| checked_endpoint(name, "aws_endpoint_url", endpoint);
+    let endpoint = endpoint.map(checked).transpose()?.unwrap_or_default();
     let signer = Arc::new(OnceLock::new());
+    let timed =
+        |signer| TimedConnector { completion: Completion::S3, signing: Signing::S3(signer) };
     let mut builder = AmazonS3Builder::new()
         .with_bucket_name(&at.bucket)
         .with_client_options(client_options(&endpoint))
         .with_retry(no_retries())
-        .with_http_connector(TimedConnector {
-            completion: Completion::S3,
-            signing: Signing::S3(Arc::clone(&signer)),
-        })
+        // Credentials are asked for by it, and not signed with.
+        .with_http_connector(timed(Arc::default()))
         .with_unsigned_payload(true)
         .with_conditional_put(S3ConditionalPut::ETagMatch);
     for (key, value) in pairs.iter().filter(|(key, _)| *key != S3Key::Checksum) {
@@ -195,7 +204,12 @@ fn s3(
     let credentials = or_fetched(name, assumed.or(told), || {
         Ok(Arc::clone(builder.clone().build()?.credentials()))
     })?;
-    builder = builder.with_credentials(credentials);
+    let client = OneClient::new(timed(Arc::clone(&signer)));
+    builder = builder.with_credentials(credentials).with_http_connector(client.clone());
+    let signs_all = leaves_signing(pairs);
+    if signs_all {
+        builder = builder.with_skip_signature(true);
+    }
     let region = value(pairs, S3Key::Region).or(value(pairs, S3Key::DefaultRegion));
     let region = region.unwrap_or_default().to_owned();
     let named = builder.get_config_value(&S3Key::Region).unwrap_or_else(|| S3_REGION.to_owned());
@@ -207,32 +221,67 @@ fn s3(
     let store = builder.build().map_err(|error| refused(name, error))?;
     let credentials = Arc::clone(store.credentials());
     // Set once, here: nobody else has the signer yet.
-    let _set = signer.set(S3Signer { credentials, region: named });
+    let own = S3Signer::new(credentials, named.clone());
+    let _set = signer.set(if signs_all { own.of_all(pays(pairs)) } else { own });
     // Two commands may tell the same credentials, or others: it is not known.
     let principal = principal(&endpoint, &region, pairs).filter(|_| !live.has_command());
     let source = CopySource::S3(at.bucket.clone());
     let own_copies = principal.map(|principal| OwnCopies { principal, source });
-    let facts = Facts { region, account: String::new(), endpoint, own_copies };
-    let plain = Arc::new(plain);
-    // A signature of the body needs all of it.
-    let streaming = match value(pairs, S3Key::UnsignedPayload) {
-        None | Some("true" | "1" | "yes" | "on") => Streaming::Sent,
-        Some(_) => Streaming::Collected,
+    let line = match endpoint.as_str() {
+        "" => ServerLine::new(client, &format!("https://s3.{named}.amazonaws.com")),
+        endpoint => ServerLine::new(client, endpoint),
     };
-    let store = Arc::new(store);
-    let mut streaming = StreamingStore::new(plain.clone(), plain.clone(), streaming)
+    let facts = Facts { region, account: String::new(), endpoint, own_copies };
+    let (plain, store) = (Arc::new(plain), Arc::new(store));
+    let streaming = Some(s3_streaming(pairs, &plain, &store));
+    Ok(Client { store, plain: Some(plain), streaming, line, facts })
+}
+
+/// The store for what flows, with checksums in its requests or without.
+fn s3_streaming(
+    pairs: &Pairs<S3Key>,
+    plain: &Arc<AmazonS3>,
+    store: &Arc<AmazonS3>,
+) -> StreamingStore {
+    // A signature of the body needs all of it.
+    let streaming = match value(pairs, S3Key::UnsignedPayload).is_none_or(is_on) {
+        true => Streaming::Sent,
+        false => Streaming::Collected,
+    };
+    let streaming = StreamingStore::new(plain.clone(), plain.clone(), streaming)
         .or_checked(store.clone(), store.clone());
-    if has_checked_parts(pairs) {
-        streaming = streaming.with_checked_parts();
+    match has_checked_parts(pairs) {
+        true => streaming.with_checked_parts(),
+        false => streaming,
     }
-    Ok(Client { store, plain: Some(plain), streaming: Some(streaming), facts })
+}
+
+/// Returns whether the store's client need not sign, because each request is signed once its
+/// headers are whole: not where it signs bodies or for a session (S3 Express), or nobody signs.
+fn leaves_signing(pairs: &Pairs<S3Key>) -> bool {
+    value(pairs, S3Key::UnsignedPayload).is_none_or(is_on)
+        && value(pairs, S3Key::S3Express).is_none_or(is_off)
+        && value(pairs, S3Key::SkipSignature).is_none_or(is_off)
+}
+
+/// Returns whether those who read the bucket pay for it.
+fn pays(pairs: &Pairs<S3Key>) -> bool {
+    let payer = value(pairs, S3Key::RequestPayer);
+    payer.is_some_and(|payer| is_on(payer) || payer.eq_ignore_ascii_case("requester"))
+}
+
+fn is_on(value: &str) -> bool {
+    ["true", "1", "yes", "on", "y"].iter().any(|on| value.eq_ignore_ascii_case(on))
+}
+
+fn is_off(value: &str) -> bool {
+    ["false", "0", "no", "off", "n"].iter().any(|off| value.eq_ignore_ascii_case(off))
 }
 
 /// Returns whether parts may have a CRC-64/NVME that is known before: not with another algorithm,
 /// and not where requests are signed for a session (S3 Express).
 fn has_checked_parts(pairs: &Pairs<S3Key>) -> bool {
     let is_crc64nvme = |name: &str| name.eq_ignore_ascii_case("crc64nvme");
-    let is_off = |value: &str| matches!(value, "false" | "0" | "no" | "off");
     value(pairs, S3Key::Checksum).is_none_or(is_crc64nvme)
         && value(pairs, S3Key::S3Express).is_none_or(is_off)
 }
@@ -299,7 +348,7 @@ fn azure(
     pairs: &Pairs<AzureKey>,
     live: &LiveSettings,
 ) -> Result<Client, ConnectionError> {
-    let emulator = matches!(value(pairs, AzureKey::UseEmulator), Some("true" | "1" | "yes"));
+    let emulator = is_emulator(pairs);
     let named = value(pairs, AzureKey::AccountName);
     if let (Some(named), Some(in_url)) = (named, at.account.as_deref())
         && named != in_url
@@ -311,15 +360,7 @@ fn azure(
         let why = "it is missing, and the url names no account";
         return Err(bad_key(name, "azure_storage_account_name", why));
     };
-    let endpoint = match (value(pairs, AzureKey::Endpoint), &at.azure_suffix) {
-        (Some(endpoint), _) => checked_endpoint(name, "azure_storage_endpoint", endpoint)?,
-        // Else the client would read the emulator's address from the environment.
-        (None, _) if emulator => EMULATOR_ENDPOINT.to_owned(),
-        (None, Some(suffix)) if suffix != "core.windows.net" => {
-            format!("https://{account}.blob.{suffix}")
-        }
-        _ => String::new(),
-    };
+    let endpoint = azure_endpoint(name, at, pairs, account)?;
     let has_key = pairs
         .iter()
         .any(|(key, _)| matches!(key, AzureKey::AccessKey | AzureKey::SasKey | AzureKey::Token));
@@ -328,15 +369,13 @@ fn azure(
     let key = key_text.map(AzureAccessKey::try_new).transpose();
     let key = key.map_err(|error| refused(name, error.into()))?;
     let signer = key.map(|key| Arc::new(AzureSigner { account: account.to_owned(), key }));
+    let timed = TimedConnector { completion: Completion::Azure, signing: Signing::Azure(signer) };
     let mut builder = MicrosoftAzureBuilder::new()
         .with_account(account)
         .with_container_name(&at.bucket)
         .with_client_options(client_options(&endpoint))
         .with_retry(no_retries())
-        .with_http_connector(TimedConnector {
-            completion: Completion::Azure,
-            signing: Signing::Azure(signer),
-        });
+        .with_http_connector(timed.clone());
     if let Some(key) = emulator_key {
         builder = builder.with_access_key(key);
     }
@@ -353,27 +392,58 @@ fn azure(
     let credentials = or_fetched(name, live.azure(name, pairs)?, || {
         Ok(Arc::clone(builder.clone().build()?.credentials()))
     })?;
+    let client = OneClient::new(timed);
     builder = builder.with_credentials(Arc::clone(&credentials));
-    let store = builder.build().map_err(|error| refused(name, error))?;
+    let store = builder.with_http_connector(client.clone()).build();
+    let store = store.map_err(|error| refused(name, error))?;
+    let url = azure_url(&endpoint, account);
+    let line = ServerLine::new(client, &url);
     let authority = key_text.and_then(AzureAuthority::key);
     let authority = authority.unwrap_or(AzureAuthority::Credentials(credentials));
     let principal = azure_principal(&endpoint, account, pairs).filter(|_| !live.has_command());
-    let source = azure_source(&endpoint, (account, &at.bucket), authority);
+    let source = azure_source(url, (account, &at.bucket), authority);
     let own_copies = principal.map(|principal| OwnCopies { principal, source });
     let (account, region) = (account.to_owned(), String::new());
-    Ok(Client::new(Arc::new(store), Facts { region, account, endpoint, own_copies }))
+    let facts = Facts { region, account, endpoint, own_copies };
+    Ok(Client::new(Arc::new(store), line, facts))
+}
+
+/// The address of another server than the account's own; empty for none.
+fn azure_endpoint(
+    name: &str,
+    at: &Location,
+    pairs: &Pairs<AzureKey>,
+    account: &str,
+) -> Result<String, ConnectionError> {
+    Ok(match (value(pairs, AzureKey::Endpoint), &at.azure_suffix) {
+        (Some(endpoint), _) => checked_endpoint(name, "azure_storage_endpoint", endpoint)?,
+        // Else the client would read the emulator's address from the environment.
+        (None, _) if is_emulator(pairs) => EMULATOR_ENDPOINT.to_owned(),
+        (None, Some(suffix)) if suffix != "core.windows.net" => {
+            format!("https://{account}.blob.{suffix}")
+        }
+        _ => String::new(),
+    })
+}
+
+fn is_emulator(pairs: &Pairs<AzureKey>) -> bool {
+    matches!(value(pairs, AzureKey::UseEmulator), Some("true" | "1" | "yes"))
+}
+
+/// The address of an account's blobs.
+fn azure_url(endpoint: &str, account: &str) -> String {
+    match endpoint {
+        "" => format!("https://{account}.blob.core.windows.net"),
+        endpoint => endpoint.to_owned(),
+    }
 }
 
 /// A container as the source of Azure's own copies.
 fn azure_source(
-    endpoint: &str,
+    url: String,
     (account, container): (&str, &str),
     authority: AzureAuthority,
 ) -> CopySource {
-    let url = match endpoint {
-        "" => format!("https://{account}.blob.core.windows.net"),
-        endpoint => endpoint.to_owned(),
-    };
     let (account, container) = (account.to_owned(), container.to_owned());
     CopySource::Azure(Arc::new(AzureSource { url, account, container, authority }))
 }
@@ -408,5 +478,6 @@ fn gcs(
     let principal = gcs_principal(&endpoint, pairs).filter(|_| !live.has_command());
     let source = CopySource::Google(at.bucket.clone());
     let own_copies = principal.map(|principal| OwnCopies { principal, source });
-    Ok(Client::new(Arc::new(store), Facts { endpoint, own_copies, ..Facts::default() }))
+    let facts = Facts { endpoint, own_copies, ..Facts::default() };
+    Ok(Client::new(Arc::new(store), None, facts))
 }

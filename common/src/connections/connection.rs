@@ -8,14 +8,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use deepclone_core::price::Region;
 use object_store::ObjectStore;
 use tokio::sync::OnceCell;
+use tokio_util::task::TaskTracker;
 
+use super::build::{self, Built};
 use super::error::ConnectionError;
 use super::live::LiveSettings;
 use super::location::Location;
 use super::one_store::OwnCopies;
 use super::place::{PlaceSettings, place};
+use super::server_line::ServerLine;
+use super::settings;
 use super::side::Side;
-use super::{build, settings};
 use crate::config::ConnectionSettings;
 use crate::store::streaming::StreamingStore;
 
@@ -40,6 +43,8 @@ pub(super) struct Connection {
     pub(super) plain: Option<Arc<dyn ObjectStore>>,
     /// The same store for what flows; `None` for files.
     pub(super) streaming: Option<StreamingStore>,
+    /// Opens connections to its server; `None` for files, and where the server is not known.
+    pub(super) line: Option<ServerLine>,
     /// The results of probing the store in this process.
     pub(super) found: Arc<StoreFindings>,
     /// Its labels, for rules about what may go where.
@@ -65,6 +70,8 @@ pub(super) struct StoreFindings {
     pub(super) without_checksums: AtomicBool,
     /// Set once a probe has found the store fit for a replica.
     pub(super) fit: OnceCell<()>,
+    /// The removals of what a probe wrote.
+    pub(super) removals: TaskTracker,
     /// Set once a probe has found that of several uploads of one key one alone succeeds.
     pub(super) completes_once: OnceCell<()>,
 }
@@ -172,7 +179,7 @@ pub(super) fn connection(
     let built = build::build(name, &location, options, with.identity, &with.live)?;
     // A URI that names the account belongs to a connection whose settings name it.
     location.account = location.account.or(built.account);
-    let build::Built { store, plain, streaming, fingerprint, own_copies, endpoint, .. } = built;
+    let Built { store, plain, streaming, line, fingerprint, own_copies, endpoint, .. } = built;
     let settings = PlaceSettings { own_region: &built.region, endpoint: &endpoint, ..said };
     let region = place(location.scheme, settings).map_err(|(key, why)| {
         ConnectionError::BadKey { name: name.to_owned(), key: key.to_owned(), why }
@@ -187,6 +194,7 @@ pub(super) fn connection(
         store,
         plain,
         streaming,
+        line,
         found: Arc::default(),
         labels: BTreeMap::new(),
         classified: BTreeMap::new(),

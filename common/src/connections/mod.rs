@@ -10,10 +10,11 @@
 //! command line adds [`Connections::with_ad_hoc`], the only reader of environment settings.
 //!
 //! Layout: `location` (a URI, taken apart) → `settings` (keys and values) → `live`, `command`,
-//! `assumed_role`, `renewed`, `provided` (credentials that change) → `build`, `local` (the store) →
-//! `connection` → `registry` (all of them) → `probe` (targets are tried); `overlap` decides whether
-//! one table lies inside another, `flow_rules` whether a table may go there, `one_store` whether a
-//! store may copy by itself, `place` where a store is; `dataset` how other systems name a table.
+//! `assumed_role`, `renewed`, `provided` (credentials that change) → `build`, `local` (the store),
+//! `server_line` (the way to its server) → `connection` → `registry` (all of them) → `probe`
+//! (targets are tried); `overlap` decides whether one table lies inside another, `flow_rules`
+//! whether a table may go there, `one_store` whether a store may copy by itself, `place` where a
+//! store is; `dataset` how other systems name a table.
 
 mod assumed_role;
 mod build;
@@ -34,6 +35,7 @@ mod provided;
 mod registry;
 mod renewed;
 mod resolved;
+mod server_line;
 mod settings;
 mod side;
 #[cfg(test)]

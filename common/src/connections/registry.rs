@@ -155,6 +155,7 @@ impl Connections {
             store,
             plain: None,
             streaming: Some(streaming),
+            line: None,
             found: Arc::default(),
             labels: BTreeMap::new(),
             classified: BTreeMap::new(),
@@ -272,6 +273,16 @@ impl Connections {
         });
         let table = TableStore { store: connection.fit_store(), root, uri, large };
         Ok(Opened { table, writes })
+    }
+
+    /// Opens connections to the server of this store until `count` of them wait for requests that
+    /// are about to come. They are closed soon if none comes. Must be called within a tokio
+    /// runtime.
+    pub fn connect_ahead(&self, name: &str, count: usize) {
+        let set = self.now();
+        if let Some(line) = set.by_name.get(name).and_then(|connection| connection.line.as_ref()) {
+            line.connect_ahead(count);
+        }
     }
 
     /// Returns the store of two connections that may copy by itself; `None` when they are of two

@@ -17,6 +17,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -40,7 +41,7 @@ use crate::store::operation::StoreOperation;
 use crate::store::signing::Signing;
 use crate::store::stall::{COMPLETION_TIMEOUT, STALL_TIMEOUT, deadline_for};
 use crate::store::stored_checksum::{self, Said, StoredChecksum};
-use crate::store::streaming::{SentBody, hear, sent_by_this_task};
+use crate::store::streaming::{hear, sent_by_this_task};
 use crate::store::{
     answer, bucket_request, copying, counts, http_client, listed_keys, literal, requests,
     server_clock,
@@ -104,7 +105,7 @@ impl Completion {
 }
 
 /// Creates clients with the time-outs of this module.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct TimedConnector {
     /// How uploads are completed.
     pub completion: Completion,
@@ -112,13 +113,61 @@ pub struct TimedConnector {
     pub signing: Signing,
 }
 
-impl HttpConnector for TimedConnector {
-    fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
+impl TimedConnector {
+    fn service(&self, options: &ClientOptions) -> object_store::Result<TimedService> {
         let client = http_client::build(options)?;
         let inner = HttpClient::new(client.clone());
         let direct = DirectClient::build(options)?;
         let (completion, signing) = (self.completion, self.signing.clone());
-        Ok(HttpClient::new(TimedService { direct, inner, client, completion, signing }))
+        Ok(TimedService { direct, inner, client, completion, signing })
+    }
+}
+
+impl HttpConnector for TimedConnector {
+    fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
+        self.service(options).map(HttpClient::new)
+    }
+}
+
+/// Creates one client, with the time-outs of this module, for all handles of a store: they share
+/// its connections. Clones create the same one; the options of all are those of the first.
+#[derive(Clone, Debug)]
+pub struct OneClient {
+    connector: Arc<TimedConnector>,
+    created: Arc<OnceLock<Created>>,
+}
+
+#[derive(Debug)]
+struct Created {
+    client: HttpClient,
+    direct: Option<DirectClient>,
+}
+
+impl OneClient {
+    #[must_use]
+    pub fn new(connector: TimedConnector) -> Self {
+        Self { connector: Arc::new(connector), created: Arc::default() }
+    }
+
+    /// Opens connections until `count` of them wait for requests to `address` that are about to
+    /// come. They are closed soon if none comes. Must be called within a tokio runtime.
+    pub fn connect_ahead(&self, address: &Uri, count: usize) {
+        let direct = self.created.get().and_then(|created| created.direct.as_ref());
+        if let Some(direct) = direct.filter(|direct| direct.reaches(address)) {
+            direct.connect_ahead(address, count);
+        }
+    }
+}
+
+impl HttpConnector for OneClient {
+    fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
+        if let Some(created) = self.created.get() {
+            return Ok(created.client.clone());
+        }
+        let service = self.connector.service(options)?;
+        let direct = service.direct.clone();
+        let created = Created { client: HttpClient::new(service), direct };
+        Ok(self.created.get_or_init(|| created).client.clone())
     }
 }
 
@@ -175,9 +224,10 @@ impl HttpService for TimedService {
             true => COMPLETION_TIMEOUT,
             false => deadline_for(request.body().content_length() as u64),
         });
+        let flowing = self.signed(&mut request).await?;
         let (operation, begun) = (StoreOperation::of(&request), Instant::now());
-        let answer = match sent_by_this_task(&request) {
-            Some(sent) => self.send(request, sent).await,
+        let answer = match flowing {
+            Some(body) => self.send(request, body).await,
             None => self.send_whole(request, limit).await,
         };
         counts::count(&host, operation, begun.elapsed(), &answer);
@@ -231,6 +281,18 @@ impl TimedService {
         self.direct.as_ref().filter(|direct| direct.reaches(uri))
     }
 
+    /// Signs a request that is whole but for its body. Returns the body if it is to flow.
+    async fn signed(&self, request: &mut HttpRequest) -> Result<Option<FlowBody>, HttpError> {
+        let sent = sent_by_this_task(request);
+        let crc64nvme = sent.as_ref().and_then(|sent| sent.crc64nvme);
+        if let Some(crc64nvme) = crc64nvme.filter(|_| self.signing.can_sign(request)) {
+            stored_checksum::say(request, crc64nvme);
+            self.signing.sign(request).await?;
+        }
+        self.signing.sign_last(request).await?;
+        Ok(sent.map(|sent| sent.body))
+    }
+
     /// Sends a request whose body is in memory, and waits for the head of its answer.
     async fn send_whole(
         &self,
@@ -247,17 +309,8 @@ impl TimedService {
         answer.unwrap_or_else(|_| Err(stalled(limit)))
     }
 
-    /// Sends a request with the body of `sent` instead of its own.
-    async fn send(
-        &self,
-        mut request: HttpRequest,
-        sent: SentBody,
-    ) -> Result<HttpResponse, HttpError> {
-        let SentBody { body, crc64nvme } = sent;
-        if let Some(crc64nvme) = crc64nvme.filter(|_| self.signing.can_sign(&request)) {
-            stored_checksum::say(&mut request, crc64nvme);
-            self.signing.sign(&mut request).await?;
-        }
+    /// Sends a request with this body instead of its own.
+    async fn send(&self, request: HttpRequest, body: FlowBody) -> Result<HttpResponse, HttpError> {
         let progress = body.progress();
         let (parts, _stand_in) = request.into_parts();
         let request = http::Request::from_parts(parts, body);

@@ -10,14 +10,12 @@
 //! not checked) goes by that, and its bodies do not wait.
 
 use std::error::Error as StdError;
-use std::io::ErrorKind;
-use std::net::SocketAddr;
+use std::io::{self, ErrorKind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
-use std::{io, vec};
 
 use bytes::Bytes;
 use futures::future;
@@ -26,34 +24,20 @@ use http::{Request, Response, StatusCode, Uri};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::client::legacy::connect::dns::Name;
 use hyper_util::client::proxy::matcher::Matcher;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use object_store::client::{
     HttpError, HttpErrorKind, HttpRequest, HttpRequestBody, HttpResponse, HttpResponseBody,
 };
 use object_store::{ClientConfigKey as Key, ClientOptions};
-use tower::Service;
 
+use super::connector::Connector;
 use super::flow_body::FlowBody;
-use super::http_client::{
-    self, IDLE_MAX, addresses, flag, from_str, is_usual, parsed, shuffle, time, unusable,
-};
-use super::stall::STALL_TIMEOUT;
-use super::system_tls;
+use super::http_client::{self, IDLE_MAX, from_str, is_usual, parsed, time};
 
 /// How long a store may take to say that it wants a body, before the body is sent all the same.
 const CONTINUE_WAIT: Duration = Duration::from_secs(1);
-
-/// How often the other end of a silent connection is asked whether it is there.
-const KEEPALIVE: Duration = Duration::from_secs(15);
-
-/// How long bytes that were sent may stay unheard of before the connection is given up.
-#[cfg(target_os = "linux")]
-const UNHEARD_MAX: Duration = Duration::from_secs(30);
 
 /// Nothing is known of the store's interim answers.
 const UNKNOWN: u8 = 0;
@@ -63,11 +47,12 @@ const GIVEN: u8 = 1;
 const NOT_GIVEN: u8 = 2;
 
 /// A client without proxies.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct DirectClient {
     client: Client<Connector, Sent>,
+    connector: Connector,
     /// The proxies of the environment, which the other client uses.
-    proxies: Matcher,
+    proxies: Arc<Matcher>,
     headers: HeaderMap,
     /// [`UNKNOWN`], [`GIVEN`] or [`NOT_GIVEN`].
     interim: Arc<AtomicU8>,
@@ -82,23 +67,7 @@ impl DirectClient {
         if !is_usual(options) {
             return Ok(None);
         }
-        let is_shuffled = flag(options, Key::RandomizeAddresses);
-        let mut http = HttpConnector::new_with_resolver(Addresses { is_shuffled });
-        http.enforce_http(false);
-        http.set_nodelay(true);
-        http.set_keepalive(Some(KEEPALIVE));
-        http.set_keepalive_interval(Some(KEEPALIVE));
-        http.set_keepalive_retries(Some(3));
-        #[cfg(target_os = "linux")]
-        http.set_tcp_user_timeout(Some(UNHEARD_MAX));
-        let wait = time(options, Key::ConnectTimeout)?;
-        http.set_connect_timeout(wait);
-        let config = system_tls::client_config().map_err(unusable)?;
-        let https = HttpsConnectorBuilder::new().with_tls_config(config);
-        let https = match flag(options, Key::AllowHttp) {
-            true => https.https_or_http(),
-            false => https.https_only(),
-        };
+        let connector = Connector::build(options)?;
         let mut builder = Client::builder(TokioExecutor::new());
         builder.pool_timer(TokioTimer::new());
         builder.pool_idle_timeout(time(options, Key::PoolIdleTimeout)?.unwrap_or(IDLE_MAX));
@@ -109,12 +78,10 @@ impl DirectClient {
         if let Ok(agent) = HeaderValue::from_str(&http_client::agent(options)) {
             headers.entry(USER_AGENT).or_insert(agent);
         }
-        // The handshake of TLS is part of it.
-        let inner = https.enable_http1().wrap_connector(http);
-        let connector = Connector { inner, wait: wait.unwrap_or(STALL_TIMEOUT) };
         Ok(Some(Self {
-            client: builder.build(connector),
-            proxies: Matcher::from_system(),
+            client: builder.build(connector.clone()),
+            connector,
+            proxies: Arc::new(Matcher::from_system()),
             headers,
             interim: Arc::new(AtomicU8::new(UNKNOWN)),
         }))
@@ -123,6 +90,11 @@ impl DirectClient {
     /// True when nothing but a connection is between here and the store.
     pub(super) fn reaches(&self, uri: &Uri) -> bool {
         self.proxies.intercept(uri).is_none()
+    }
+
+    /// Opens connections to `address` for requests that are about to come.
+    pub(super) fn connect_ahead(&self, address: &Uri, count: usize) {
+        self.connector.open_ahead(address, count);
     }
 
     /// Sends a request whose body is in memory, and waits for the head of the answer.
@@ -264,57 +236,5 @@ impl Body for Sent {
             Self::Whole(body) => body.size_hint(),
             Self::Flow(body) => body.size_hint(),
         }
-    }
-}
-
-/// Connects within a time.
-#[derive(Clone, Debug)]
-struct Connector {
-    inner: HttpsConnector<HttpConnector<Addresses>>,
-    wait: Duration,
-}
-
-impl Service<Uri> for Connector {
-    type Response = <HttpsConnector<HttpConnector<Addresses>> as Service<Uri>>::Response;
-    type Error = Box<dyn StdError + Send + Sync>;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.inner.poll_ready(context)
-    }
-
-    fn call(&mut self, uri: Uri) -> Self::Future {
-        let connected = tokio::time::timeout(self.wait, self.inner.call(uri));
-        Box::pin(async move {
-            let late = |_| io::Error::new(ErrorKind::TimedOut, "no connection in time");
-            connected.await.map_err(late)?
-        })
-    }
-}
-
-/// The addresses of a host.
-#[derive(Clone, Copy, Debug)]
-struct Addresses {
-    is_shuffled: bool,
-}
-
-impl Service<Name> for Addresses {
-    type Response = vec::IntoIter<SocketAddr>;
-    type Error = io::Error;
-    type Future = Pin<Box<dyn Future<Output = io::Result<Self::Response>> + Send>>;
-
-    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, name: Name) -> Self::Future {
-        let is_shuffled = self.is_shuffled;
-        Box::pin(async move {
-            let mut found = addresses(name.as_str()).await?;
-            if is_shuffled {
-                shuffle(&mut found);
-            }
-            Ok(found.into_iter())
-        })
     }
 }

@@ -20,13 +20,15 @@
 //! * [`large`]: writes of objects that are not held in memory.
 //! * [`copying`]: parts and objects that a store copies by itself.
 //! * [`client`]: the HTTP client below every store, with stall time-outs. It sends by
-//!   `direct_client`, or through a proxy by `http_client`, both with `system_tls`; `counts` counts
-//!   its answers, `throttled` tells when a store has too many requests, `answer` reads those that
-//!   failed, `listed_keys` cuts keys that it cannot name out of listings.
+//!   `direct_client`, whose connections `connector` opens, or through a proxy by `http_client`,
+//!   both with `system_tls`; `counts` counts its answers, `throttled` tells when a store has too
+//!   many requests, `answer` reads those that failed, `listed_keys` cuts keys that it cannot name
+//!   out of listings.
 
 mod answer;
 mod bucket_request;
 pub mod client;
+mod connector;
 pub mod copying;
 pub mod counted;
 pub mod counts;

@@ -1,4 +1,5 @@
-//! Signs a request to a store again after the connector of [`crate::store::client`] changed it.
+//! Signs requests to a store after the connector of [`crate::store::client`] changed them: those to
+//! S3 once, at last, where the `object_store` client signs none; others again.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -38,9 +39,13 @@ pub struct AzureSigner {
 /// Signs requests to S3.
 pub struct S3Signer {
     /// The credentials of the store, which refreshes them.
-    pub credentials: AwsCredentialProvider,
+    credentials: AwsCredentialProvider,
     /// The region that the signature names.
-    pub region: String,
+    region: String,
+    /// True where the store's client leaves its requests unsigned.
+    signs_all: bool,
+    /// True where each request says that its sender pays.
+    pays: bool,
 }
 
 impl fmt::Debug for S3Signer {
@@ -85,12 +90,41 @@ impl Signing {
 }
 
 impl S3Signer {
+    /// A signer of requests that were signed and changed.
+    #[must_use]
+    pub fn new(credentials: AwsCredentialProvider, region: String) -> Self {
+        Self { credentials, region, signs_all: false, pays: false }
+    }
+
+    /// Returns the same for a store whose client leaves its requests unsigned. With `pays` each of
+    /// them says that its sender pays.
+    #[must_use]
+    pub fn of_all(self, pays: bool) -> Self {
+        Self { signs_all: true, pays, ..self }
+    }
+}
+
+impl Signing {
+    /// Signs a request that nothing changes any more, where the store's client left that to us.
+    pub(crate) async fn sign_last(&self, request: &mut HttpRequest) -> Result<(), HttpError> {
+        match self {
+            Self::S3(signer) => match signer.get().filter(|signer| signer.signs_all) {
+                Some(signer) => signer.sign(request).await,
+                None => Ok(()),
+            },
+            Self::Unknown | Self::Azure(_) | Self::Token => Ok(()),
+        }
+    }
+}
+
+impl S3Signer {
     async fn sign(&self, request: &mut HttpRequest) -> Result<(), HttpError> {
         let credential = self.credentials.get_credential().await.map_err(unsigned)?;
         request.headers_mut().remove(AUTHORIZATION);
+        let pays = self.pays || request.headers().contains_key(REQUEST_PAYER);
         AwsAuthorizer::new(&credential, "s3", &self.region)
             .with_sign_payload(false)
-            .with_request_payer(request.headers().contains_key(REQUEST_PAYER))
+            .with_request_payer(pays)
             .try_authorize(request, None)
             .map_err(unsigned)
     }
@@ -107,3 +141,6 @@ impl AzureSigner {
 fn unsigned(error: Error) -> HttpError {
     HttpError::new(HttpErrorKind::Unknown, error)
 }
+
+#[cfg(test)]
+mod tests;

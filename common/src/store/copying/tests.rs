@@ -94,7 +94,7 @@ fn store(endpoint: &str) -> StreamingStore {
         .with_http_connector(TimedConnector { completion: Completion::S3, signing });
     let s3 = Arc::new(s3.build().unwrap());
     let region = "us-east-1".to_owned();
-    assert!(signer.set(S3Signer { credentials: Arc::clone(s3.credentials()), region }).is_ok());
+    assert!(signer.set(S3Signer::new(Arc::clone(s3.credentials()), region)).is_ok());
     StreamingStore::new(s3.clone(), s3, Streaming::Sent)
 }
 

@@ -71,7 +71,7 @@ fn s3_signing() -> Signing {
 fn s3_signer() -> S3Signer {
     let credential = AwsCredential { key_id: "k".into(), secret_key: "s".into(), token: None };
     let credentials = Arc::new(StaticCredentialProvider::new(credential));
-    S3Signer { credentials, region: "us-east-1".into() }
+    S3Signer::new(credentials, "us-east-1".into())
 }
 
 fn azure_signing() -> Signing {

@@ -197,7 +197,7 @@ async fn a_checksum_that_is_known_goes_with_what_flows_and_is_signed() {
     let plain = Arc::new(s3(&endpoint).with_http_connector(connector).build().unwrap());
     let credentials = Arc::clone(plain.credentials());
     let region = "us-east-1".to_owned();
-    assert!(signer.set(S3Signer { credentials, region }).is_ok());
+    assert!(signer.set(S3Signer::new(credentials, region)).is_ok());
     let checked = s3(&endpoint).with_checksum_algorithm(Checksum::CRC64NVME).build().unwrap();
     let checked = Arc::new(checked);
     let told = 7_u64;
