@@ -15,7 +15,7 @@ const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
 /// Milliseconds after which freed memory goes back to the system. The allocator's own second is too
 /// long for the publishing of a large table, which takes and frees far more than it needs at once.
 #[cfg(not(fuzzing))]
-const PURGE_DELAY_MS: core::ffi::c_long = 10;
+const PURGE_DELAY_MS: core::ffi::c_long = 100;
 
 /// Lets freed memory go back to the system soon. For the start of a process, which has no other
 /// threads yet.

@@ -86,7 +86,8 @@ impl Embedded {
         let observers = SyncObservers { lineage, ..SyncObservers::default() };
         let context = Context::new(connections, Arc::new(store), &limits)
             .with_prices(prices)
-            .with_observers(observers);
+            .with_observers(observers)
+            .copying_here();
         Self::start_counted(context, limits, metrics).await
     }
 

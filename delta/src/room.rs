@@ -25,8 +25,7 @@ pub trait PlanRoom: fmt::Debug + Sync {
 
 /// The memory of some commits whose actions are held.
 pub(crate) fn commits<'a>(commits: impl IntoIterator<Item = &'a (u64, LogEntry)>) -> u64 {
-    let sizes = commits.into_iter().map(|(_, entry)| entry.size);
-    sizes.fold(0, u64::saturating_add).saturating_mul(STATE_PER_COMMIT_BYTE)
+    length(commits).saturating_mul(STATE_PER_COMMIT_BYTE)
 }
 
 /// The memory of the whole state of a table.
@@ -39,14 +38,29 @@ pub(crate) fn flowing(segment: &LogSegment) -> u64 {
     read(segment, FLOWING_PER_CHECKPOINT_BYTE)
 }
 
-/// What is read of a log is its newest checkpoint, and the commits after it.
+/// The bytes that are read of a log.
+pub(crate) fn read_bytes(segment: &LogSegment) -> u64 {
+    let (checkpoint, commits) = lengths(segment);
+    checkpoint.saturating_add(commits)
+}
+
 fn read(segment: &LogSegment, per_checkpoint_byte: u64) -> u64 {
+    let (checkpoint, commits) = lengths(segment);
+    let commits = commits.saturating_mul(STATE_PER_COMMIT_BYTE);
+    checkpoint.saturating_mul(per_checkpoint_byte).saturating_add(commits)
+}
+
+/// What is read of a log is its newest checkpoint, and the commits after it.
+fn lengths(segment: &LogSegment) -> (u64, u64) {
     let newest = segment.checkpoints.first();
     let newer = |(version, _): &&(u64, LogEntry)| newest.is_none_or(|at| *version > at.version);
     let files = newest.map_or(&[][..], |CheckpointFiles { files, .. }| files);
     let bytes = files.iter().map(|file| file.size).fold(0, u64::saturating_add);
-    let newer = commits(segment.commits.iter().filter(newer));
-    bytes.saturating_mul(per_checkpoint_byte).saturating_add(newer)
+    (bytes, length(segment.commits.iter().filter(newer)))
+}
+
+fn length<'a>(commits: impl IntoIterator<Item = &'a (u64, LogEntry)>) -> u64 {
+    commits.into_iter().map(|(_, entry)| entry.size).fold(0, u64::saturating_add)
 }
 
 #[cfg(test)]
@@ -72,6 +86,12 @@ mod tests {
         for (checkpoints, expected) in cases {
             let segment = LogSegment { version: 3, checkpoints, commits: commits.clone() };
             assert_eq!((state(&segment), flowing(&segment)), expected, "{segment:?}");
+            // Of the newest checkpoint, and of the commits after it.
+            let last = segment.checkpoints.first().map_or(1_030, |newest| match newest.version {
+                2 => 101 + 20,
+                _ => u64::MAX,
+            });
+            assert_eq!(read_bytes(&segment), last, "{segment:?}");
         }
     }
 }

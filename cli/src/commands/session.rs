@@ -78,7 +78,7 @@ fn settings(
     let resolved =
         |table, side| connections.resolve(table, side).map_err(|error| error.failure_of(side));
     // Before anything is started or written: a table without a connection is refused.
-    resolved(&spec.source, Side::Source)?;
+    let source = resolved(&spec.source, Side::Source)?;
     let target = resolved(&spec.target, Side::Target)?;
     // A plan stores no facts.
     let home = state_home(|name| std::env::var(name).ok()).filter(|_| workers > 0);
@@ -94,6 +94,7 @@ fn settings(
         workers,
         limits,
         connections,
+        used: vec![source.connection, target.connection],
         prices: prices.table()?,
         // A plan syncs nothing.
         lineage: lineage.target()?.filter(|_| workers > 0),

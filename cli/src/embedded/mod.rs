@@ -24,6 +24,8 @@ use crate::client::CoordinatorClient;
 
 /// The longest wait for workers and coordinator to stop.
 const STOP_WAIT_MAX: Duration = Duration::from_secs(3);
+/// Requests that a first sync begins with, at the same time, to one of its stores.
+const LOOKS_AT_ONCE: usize = 3;
 /// The most jobs of one target that a process can have left when it died.
 const LEFT_MAX: usize = 100;
 
@@ -32,6 +34,8 @@ const LEFT_MAX: usize = 100;
 pub struct EmbeddedSettings {
     /// The connections of both.
     pub connections: Connections,
+    /// The names of those that the command is about to use.
+    pub used: Vec<String>,
     /// By which costs are estimated.
     pub prices: PriceTable,
     /// Who is told of its syncs; `None`: nobody.
@@ -59,6 +63,9 @@ impl EmbeddedCluster {
     /// The coordinator cannot start.
     pub async fn start(settings: EmbeddedSettings) -> Result<(Self, CoordinatorClient), Failure> {
         let connections = Arc::new(settings.connections);
+        for name in &settings.used {
+            connections.connect_ahead(name, LOOKS_AT_ONCE);
+        }
         let coordinator =
             start_coordinator(&connections, settings.prices, settings.lineage, settings.database)
                 .await?;

@@ -51,7 +51,8 @@ impl Connections {
         let found = &connection.found;
         let tried = found.fit.get_or_try_init(|| async {
             let plain = connection.plain.as_ref();
-            match probe_store(&connection.store, plain, &opened.table.root).await {
+            let root = &opened.table.root;
+            match probe_store(&connection.store, plain, root, &found.removals).await {
                 Ok(Checksums::Taken) => Ok(()),
                 Ok(Checksums::Refused) => {
                     found.without_checksums.store(true, Ordering::Relaxed);
@@ -67,6 +68,15 @@ impl Connections {
                  objects are written without them"
             )
         }))
+    }
+
+    /// Waits until what was written to try the store of this connection is removed.
+    pub async fn probe_removed(&self, name: &str) {
+        let set = self.now();
+        let Some(connection) = set.by_name.get(name) else { return };
+        let removals = &connection.found.removals;
+        removals.close();
+        removals.wait().await;
     }
 
     /// Tries what a commit of `bytes` bytes needs of the target beyond that, unless it was tried

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode};
+use tokio_util::task::TaskTracker;
 
 pub use self::completions::probe_completions;
 use super::error::{StoreError, StoreErrorKind};
@@ -45,7 +46,8 @@ pub enum Checksums {
 }
 
 /// Tries the put-if-absent of a store: of two writes of one key at once, one must be refused. What
-/// was written is removed later. `plain` is the same store without checksums in headers.
+/// was written is removed later, by a task of `removals`. `plain` is the same store without
+/// checksums in headers.
 ///
 /// # Errors
 /// The store ignores or refuses the condition, or cannot be written.
@@ -53,6 +55,7 @@ pub async fn probe_store(
     store: &Arc<dyn ObjectStore>,
     plain: Option<&Arc<dyn ObjectStore>>,
     root: &Path,
+    removals: &TaskTracker,
 ) -> Result<Checksums, ProbeError> {
     let key = root.clone().join(OUR_FOLDER).join(format!("probe-{}", random::uuid()));
     let other = plain.unwrap_or(store);
@@ -71,7 +74,7 @@ pub async fn probe_store(
     };
     // Under a retention policy it cannot be removed: it is small, and lies in our own folder.
     let writer = Arc::clone(writer);
-    tokio::spawn(async move { writer.delete(&key).await });
+    removals.spawn(async move { writer.delete(&key).await });
     match held {
         Ok(true) => Ok(checksums),
         Ok(false) => Err(ProbeError::Unsuitable(

@@ -3,6 +3,7 @@
 //!
 //! * [`plan`]: both logs → change set → tasks.
 //! * `keep`: their objects, and what earlier jobs copied of them.
+//! * `ahead`: what a first sync needs besides, begun while its plan is made.
 //! * [`preview`]: what a plan would be, without making it.
 //! * `ledgers`: digests that are lost, for a repair.
 //! * `turn`: which plans are made at the same time.
@@ -15,6 +16,7 @@
 
 pub mod abort;
 pub mod again;
+mod ahead;
 mod keep;
 mod ledgers;
 pub mod plan;
@@ -70,6 +72,8 @@ pub struct Context {
     pub(crate) packing: Packing,
     /// How long a plan may take once it is its turn.
     pub(crate) plan_time_max: Duration,
+    /// True if the workers are this process's, by the same connections.
+    pub(crate) copies_here: bool,
 }
 
 impl Context {
@@ -89,7 +93,14 @@ impl Context {
                 group_bytes_min: limits.group_bytes_min,
             },
             plan_time_max: limits.plan_time_max,
+            copies_here: false,
         }
+    }
+
+    /// Returns the same for a coordinator whose workers are of its process.
+    #[must_use]
+    pub fn copying_here(self) -> Self {
+        Self { copies_here: true, ..self }
     }
 
     /// Returns the same under another clock than the operating system's.

@@ -4,8 +4,9 @@ use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::ahead::Ahead;
 use super::turn::Turn;
-use super::{Context, in_time, source_key};
+use super::{Context, in_time, source_key, target_key};
 use crate::job_plan::JobPlan;
 use crate::state::{JobSpec, PlanNote, encode_options};
 use deepclone_common::connections::Side;
@@ -68,7 +69,12 @@ pub async fn plan_job(
     job_spec: Arc<JobSpec>,
     target: TargetKey,
 ) -> Result<PlanOutcome, Failure> {
-    let mut outcome = plan(context, job, Arc::clone(&job_spec), target).await?;
+    let ahead = Ahead::new(context, &job_spec);
+    let planned = plan(context, job, Arc::clone(&job_spec), (target, &ahead)).await;
+    if planned.is_err() {
+        ahead.undo(context, &job_spec).await;
+    }
+    let mut outcome = planned?;
     match &mut outcome {
         PlanOutcome::Ready { plan, note, .. } => {
             let probe = super::target::probe(context, &plan.job_spec, &plan.work);
@@ -96,11 +102,11 @@ async fn plan(
     context: &Context,
     job: JobId,
     job_spec: Arc<JobSpec>,
-    target: TargetKey,
+    (target, ahead): (TargetKey, &Ahead),
 ) -> Result<PlanOutcome, Failure> {
     let turn = context.turn_to_plan().await;
     let plan = async {
-        match read(context, job, &job_spec, (true, &turn)).await? {
+        match read(context, job, &job_spec, (Some(ahead), &turn)).await? {
             Found::UpToDate(Nothing { source_version, replica_version, note }) => {
                 Ok(PlanOutcome::UpToDate { source_version, replica_version, note })
             }
@@ -142,8 +148,8 @@ pub(super) struct ToDo {
     pub(super) packing: Packing,
 }
 
-/// Reads both logs, with the memory of this turn. Without `publishes` what it finds can be looked
-/// at alone.
+/// Reads both logs, with the memory of this turn. Without steps ahead of it, what it finds can be
+/// looked at alone.
 ///
 /// # Errors
 /// Why the sync is refused, or cannot be planned.
@@ -151,19 +157,23 @@ pub(super) async fn read(
     context: &Context,
     job: JobId,
     job_spec: &JobSpec,
-    (publishes, turn): (bool, &Turn),
+    (ahead, turn): (Option<&Ahead>, &Turn),
 ) -> Result<Found, Failure> {
     // The rules may have changed since the job was accepted.
     context.connections.refuse_pair(&job_spec.source, &job_spec.target)?;
     let source_table = context.open(Side::Source, &job_spec.source)?;
     let target_table = context.open(Side::Target, &job_spec.target)?;
+    let known = context.store.has_evidence(target_key(&job_spec.target)).await;
     let above = context.connections.above(&job_spec.target).map_err(|error| error.failure())?;
     let within = Within {
         above: &above,
         claim: job_spec.claim.as_ref(),
         submitter: job_spec.submitter.as_deref(),
-        publishes,
+        publishes: ahead.is_some(),
+        // A state that cannot be read is not what this plan is about.
+        may_be_first: matches!(known, Ok(false)),
         room: Some(turn),
+        first_sync: ahead.map(Ahead::first_sync),
         ..Within::default()
     };
     let found = sync::plan(&source_table, &target_table, &within, &job_spec.spec, job)

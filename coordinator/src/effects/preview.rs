@@ -42,7 +42,7 @@ pub async fn preview(
     job_spec: &JobSpec,
 ) -> Result<Preview, Failure> {
     let turn = context.turn_to_plan().await;
-    let found = read(context, job, job_spec, (false, &turn));
+    let found = read(context, job, job_spec, (None, &turn));
     // The time that it waits for other plans does not count.
     Ok(match turn.in_time(context.plan_time_max, "reading both logs", found).await? {
         // A fresh id is in no log: nothing of it is published.

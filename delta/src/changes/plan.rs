@@ -26,7 +26,8 @@ use crate::io;
 use crate::log::{self, LogSegment};
 use crate::names::{Replicated, replicated};
 use crate::protocol;
-use crate::replica::{identity, last_sync, part, refuse_other_source, synced};
+use crate::replica::synced::{self, Synced};
+use crate::replica::{identity, last_sync, part, refuse_other_source};
 use crate::room;
 use crate::snapshot::{self, Snapshot};
 
@@ -82,18 +83,21 @@ async fn plan_once(
     if spec.repair != Repair::Nothing {
         return plan_repair(tables, spec, sync, within).await;
     }
-    let mut is_first = false;
+    let mut listed = None;
     if !within.reads_whole {
-        let synced = synced::read(target).await.map_err(|error| error.of(Side::Target))?;
-        is_first = synced.is_none();
+        let (synced, first_lists) = last_synced(tables, within).await?;
+        listed = first_lists;
         if let Some(plan) = incremental::plan(tables, spec, sync, within, synced).await? {
             return Ok(plan);
         }
     }
-    let list = |table| async move {
-        if is_first { log::list_first(table).await } else { log::list(table, None).await }
+    let (at_source, at_target) = match listed {
+        Some(listed) => listed,
+        None => {
+            let (source, target) = (log::list(source, None), log::list(target, None));
+            futures::future::join(source, target).await
+        }
     };
-    let (at_source, at_target) = futures::future::join(list(source), list(target)).await;
     if let (Ok(at_source), Ok(at_target)) = (&at_source, &at_target) {
         let heads = (at_source.version, at_target.version);
         if let Some(plan) =
@@ -101,6 +105,11 @@ async fn plan_once(
         {
             return Ok(plan);
         }
+    }
+    if let (Ok(segment), Err(DeltaError::NotATable { .. }), Some(first)) =
+        (&at_source, &at_target, within.first_sync)
+    {
+        first.send_replace(room::read_bytes(segment));
     }
     if let (Ok(segment), Err(DeltaError::NotATable { .. })) = (&at_source, &at_target)
         && !within.reads_whole
@@ -112,6 +121,28 @@ async fn plan_once(
         }
     }
     plan_whole(tables, (at_source, at_target), spec, sync, within).await
+}
+
+/// The newest versions of the source's log and of the target's.
+type Listed = (Result<LogSegment, DeltaError>, Result<LogSegment, DeltaError>);
+
+/// Reads what the last sync knew. Without one, both logs are listed, too.
+async fn last_synced(
+    Tables { source, target }: Tables<'_>,
+    within: &Within<'_>,
+) -> Result<(Option<Synced>, Option<Listed>), DeltaError> {
+    let lists = || futures::future::join(log::list_first(source), log::list_first(target));
+    let read = async { synced::read(target).await.map_err(of_target) };
+    if within.may_be_first {
+        let (synced, listed) = futures::future::join(read, lists()).await;
+        let synced = synced?;
+        let listed = synced.is_none().then_some(listed);
+        return Ok((synced, listed));
+    }
+    match read.await? {
+        Some(synced) => Ok((Some(synced), None)),
+        None => Ok((None, Some(lists().await))),
+    }
 }
 
 /// Plans from both whole tables what a repair asks for, at the version that the replica has.
@@ -142,7 +173,7 @@ async fn plan_repair(
 /// Plans from both whole tables, of which the newest versions were listed.
 async fn plan_whole(
     tables: Tables<'_>,
-    (at_source, at_target): (Result<LogSegment, DeltaError>, Result<LogSegment, DeltaError>),
+    (at_source, at_target): Listed,
     spec: &CloneSpec,
     sync: JobId,
     within: &Within<'_>,

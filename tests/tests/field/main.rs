@@ -13,6 +13,7 @@
 //! * `passing` – what passes: throttling, clocks, tokens, idle connections
 //! * `identities` – credentials of a provider of identities, and `provider`, which hands them out
 //! * `by_store` – Google Cloud Storage on both sides, which copies by itself
+//! * `ahead`   – what a first sync does while its plan is made
 //! * `doctor`  – checkups of stores that lack a right or lie
 //! * `names`  – names, metadata and listings as stores have them
 //! * `counts` – what a result says of a copy that is not whole, and of one that took repeats
@@ -24,6 +25,7 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that fails, fails")]
 
+mod ahead;
 mod bench;
 mod bounds;
 mod by_store;
