@@ -57,7 +57,7 @@ pub(super) struct Built {
     /// The same store for what flows; `None` for files.
     pub(super) streaming: Option<StreamingStore>,
     pub(super) fingerprint: [u8; 32],
-    /// Opens connections to its server; `None` for files, and where the server is not known.
+    /// The way to its server; `None` for files, and where connections are not opened ahead.
     pub(super) line: Option<ServerLine>,
     /// What copies of the store's own need; `None` where it does not copy by itself.
     pub(super) own_copies: Option<OwnCopies>,
@@ -227,14 +227,28 @@ fn s3(
     let principal = principal(&endpoint, &region, pairs).filter(|_| !live.has_command());
     let source = CopySource::S3(at.bucket.clone());
     let own_copies = principal.map(|principal| OwnCopies { principal, source });
-    let line = match endpoint.as_str() {
-        "" => ServerLine::new(client, &format!("https://s3.{named}.amazonaws.com")),
-        endpoint => ServerLine::new(client, endpoint),
-    };
+    let line = s3_line(client, &endpoint, &named, pairs);
     let facts = Facts { region, account: String::new(), endpoint, own_copies };
     let (plain, store) = (Arc::new(plain), Arc::new(store));
     let streaming = Some(s3_streaming(pairs, &plain, &store));
     Ok(Client { store, plain: Some(plain), streaming, line, facts })
+}
+
+/// The way to the server of a bucket; `None` where the bucket's name is part of the server's.
+fn s3_line(
+    client: OneClient,
+    endpoint: &str,
+    region: &str,
+    pairs: &Pairs<S3Key>,
+) -> Option<ServerLine> {
+    let is_of_bucket = [S3Key::VirtualHostedStyleRequest, S3Key::S3Express];
+    if is_of_bucket.into_iter().any(|key| !value(pairs, key).is_none_or(is_off)) {
+        return None;
+    }
+    match endpoint {
+        "" => ServerLine::new(client, &format!("https://s3.{region}.amazonaws.com")),
+        endpoint => ServerLine::new(client, endpoint),
+    }
 }
 
 /// The store for what flows, with checksums in its requests or without.
@@ -397,7 +411,8 @@ fn azure(
     let store = builder.with_http_connector(client.clone()).build();
     let store = store.map_err(|error| refused(name, error))?;
     let url = azure_url(&endpoint, account);
-    let line = ServerLine::new(client, &url);
+    let is_plain = value(pairs, AzureKey::UseFabricEndpoint).is_none_or(is_off);
+    let line = is_plain.then(|| ServerLine::new(client, &url)).flatten();
     let authority = key_text.and_then(AzureAuthority::key);
     let authority = authority.unwrap_or(AzureAuthority::Credentials(credentials));
     let principal = azure_principal(&endpoint, account, pairs).filter(|_| !live.has_command());

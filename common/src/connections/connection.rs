@@ -43,7 +43,7 @@ pub(super) struct Connection {
     pub(super) plain: Option<Arc<dyn ObjectStore>>,
     /// The same store for what flows; `None` for files.
     pub(super) streaming: Option<StreamingStore>,
-    /// Opens connections to its server; `None` for files, and where the server is not known.
+    /// The way to its server; `None` for files, and where connections are not opened ahead.
     pub(super) line: Option<ServerLine>,
     /// The results of probing the store in this process.
     pub(super) found: Arc<StoreFindings>,
@@ -70,7 +70,7 @@ pub(super) struct StoreFindings {
     pub(super) without_checksums: AtomicBool,
     /// Set once a probe has found the store fit for a replica.
     pub(super) fit: OnceCell<()>,
-    /// The removals of what a probe wrote.
+    /// The probes, and the removals of what they wrote.
     pub(super) removals: TaskTracker,
     /// Set once a probe has found that of several uploads of one key one alone succeeds.
     pub(super) completes_once: OnceCell<()>,

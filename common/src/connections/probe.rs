@@ -1,6 +1,7 @@
 //! Tries targets before they are written to: a store once for each connection and process, a folder
 //! each time, because it may lie on another file system.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use deepclone_core::failure::Failure;
@@ -9,6 +10,7 @@ use deepclone_core::reason::Reason;
 use super::registry::Connections;
 use super::resolved::Opened;
 use crate::local_folder::LocalFolder;
+use crate::panics::task_failure;
 use crate::store::large::Writes;
 use crate::store::probe::{Checksums, NamesMet, ProbeError};
 use crate::store::probe::{probe_completions, probe_folder, probe_names, probe_store};
@@ -50,9 +52,14 @@ impl Connections {
         let Some(connection) = connection else { return Ok(None) };
         let found = &connection.found;
         let tried = found.fit.get_or_try_init(|| async {
-            let plain = connection.plain.as_ref();
-            let root = &opened.table.root;
-            match probe_store(&connection.store, plain, root, &found.removals).await {
+            let (store, plain) = (Arc::clone(&connection.store), connection.plain.clone());
+            let (root, removals) = (opened.table.root.clone(), found.removals.clone());
+            // It goes on without who asked, so that what it writes is removed.
+            let trial = found
+                .removals
+                .spawn(async move { probe_store(&store, plain.as_ref(), &root, &removals).await });
+            let tried = trial.await.map_err(|error| task_failure("trying the target", error))?;
+            match tried {
                 Ok(Checksums::Taken) => Ok(()),
                 Ok(Checksums::Refused) => {
                     found.without_checksums.store(true, Ordering::Relaxed);
@@ -70,7 +77,8 @@ impl Connections {
         }))
     }
 
-    /// Waits until what was written to try the store of this connection is removed.
+    /// Waits until trials of the store of this connection have ended, and what they wrote is
+    /// removed.
     pub async fn probe_removed(&self, name: &str) {
         let set = self.now();
         let Some(connection) = set.by_name.get(name) else { return };

@@ -53,7 +53,7 @@ const IF_GENERATION_MATCH: HeaderName = HeaderName::from_static("x-goog-if-gener
 /// How an upload is completed without overwriting an object.
 #[derive(Clone, Copy, Debug)]
 pub enum Completion {
-    /// With a header that S3 does not want signed.
+    /// With a header that S3 takes signed or not.
     S3,
     /// With a header that Azure wants signed by the account's key.
     Azure,
@@ -109,7 +109,7 @@ impl Completion {
 pub struct TimedConnector {
     /// How uploads are completed.
     pub completion: Completion,
-    /// How a changed request is signed.
+    /// How requests are signed.
     pub signing: Signing,
 }
 

@@ -114,8 +114,17 @@ impl Connector {
         ahead.remove(place)
     }
 
-    async fn connect(mut self, address: Uri) -> Result<Connection, ConnectError> {
-        let connected = tokio::time::timeout(self.wait, self.inner.call(address));
+    async fn connect(self, address: Uri) -> Result<Connection, ConnectError> {
+        let until = Instant::now() + self.wait;
+        self.connect_until(address, until).await
+    }
+
+    async fn connect_until(
+        mut self,
+        address: Uri,
+        until: Instant,
+    ) -> Result<Connection, ConnectError> {
+        let connected = tokio::time::timeout_at(until, self.inner.call(address));
         let late = |_| io::Error::new(ErrorKind::TimedOut, "no connection in time");
         connected.await.map_err(late)?
     }
@@ -147,12 +156,14 @@ impl Service<Uri> for Connector {
         let ahead = self.take(&uri);
         let connector = self.clone();
         Box::pin(async move {
+            // The time of both together.
+            let until = Instant::now() + connector.wait;
             if let Some(ahead) = ahead
-                && let Ok(Ok(connection)) = ahead.opened.await
+                && let Ok(Ok(Ok(connection))) = tokio::time::timeout_at(until, ahead.opened).await
             {
                 return Ok(connection);
             }
-            connector.connect(uri).await
+            connector.connect_until(uri, until).await
         })
     }
 }

@@ -6,7 +6,7 @@
 //! * [`table`]: a table's folder in a store, and the key of an object in it.
 //! * [`requests`]: requests that the `object_store` crate does not offer.
 //! * [`literal`]: reads of keys that it cannot name.
-//! * [`signing`]: signs a changed request again.
+//! * [`signing`]: signs requests that were changed.
 //! * [`retry`]: when a failed request is sent again; [`operation`]: what it asks for.
 //! * [`error`]: what a store's error means.
 //! * [`redact`]: removes secrets from a text.

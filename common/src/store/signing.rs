@@ -10,11 +10,13 @@ use object_store::aws::{AwsAuthorizer, AwsCredentialProvider};
 use object_store::azure::{AzureAccessKey, AzureAuthorizer, AzureCredential};
 use object_store::client::{HttpError, HttpErrorKind, HttpRequest};
 
+use super::error::StoreError;
+
 /// The header of S3 Express, whose requests are signed for a session and not with the credentials.
 const SESSION_TOKEN: &str = "x-amz-s3session-token";
 const REQUEST_PAYER: &str = "x-amz-request-payer";
 
-/// How a request is signed again after it was changed.
+/// How a request is signed after it was changed.
 #[derive(Clone, Debug, Default)]
 pub enum Signing {
     /// Not at all: this module does not know the client.
@@ -138,8 +140,10 @@ impl AzureSigner {
     }
 }
 
+/// The error of a request that was not sent. What it means is judged here: the store's client would
+/// take it for a request without an answer.
 fn unsigned(error: Error) -> HttpError {
-    HttpError::new(HttpErrorKind::Unknown, error)
+    HttpError::new(HttpErrorKind::Unknown, StoreError::from(error))
 }
 
 #[cfg(test)]

@@ -1,12 +1,14 @@
 //! What a first sync needs besides its plan, begun while the source's log is read: the trial of the
 //! target's store and, where the copies are made here, their first connections.
 //!
-//! It waits until the source has a log and the target none. A plan that refuses the source then
-//! leaves nothing behind.
+//! It waits until the source has a log and the target none, and lies in no other table. What a
+//! trial writes is removed by itself, also where the plan then refuses the source: such a plan ends
+//! after the removal.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use deepclone_core::failure::Failure;
 use deepclone_core::limits::SLOTS_FIRST;
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
@@ -17,25 +19,25 @@ use crate::state::JobSpec;
 /// Bytes of a log for each object that it names: a line of a commit has 200 and more. How many a
 /// short log names is guessed by them.
 const LOG_BYTES_PER_OBJECT: u64 = 256;
-/// The longest wait for the removal of what tried the target.
+/// The longest wait for the removal of what tried the target. It goes on after that.
 const UNDO_MAX: Duration = Duration::from_secs(5);
 
-/// The steps ahead of one plan; they end when it is dropped.
+/// The steps ahead of one plan.
 #[derive(Debug)]
 pub(super) struct Ahead {
     first_sync: watch::Sender<u64>,
-    steps: AbortOnDropHandle<()>,
+    /// How the trial ended; `None` if nothing was told.
+    steps: AbortOnDropHandle<Option<Result<(), Failure>>>,
 }
 
 impl Ahead {
-    /// Waits for the source to be found by the plan of this job.
+    /// Waits for the plan of this job to find its source.
     pub(super) fn new(context: &Context, job_spec: &Arc<JobSpec>) -> Self {
         let (first_sync, mut told) = watch::channel(0);
         let (context, job_spec) = (context.clone(), Arc::clone(job_spec));
         let steps = tokio::spawn(async move {
-            if let Ok(log_bytes) = told.wait_for(|bytes| *bytes > 0).await.map(|bytes| *bytes) {
-                take(&context, &job_spec, log_bytes).await;
-            }
+            let log_bytes = *told.wait_for(|bytes| *bytes > 0).await.ok()?;
+            Some(take(&context, &job_spec, log_bytes).await)
         });
         Self { first_sync, steps: AbortOnDropHandle::new(steps) }
     }
@@ -45,21 +47,30 @@ impl Ahead {
         &self.first_sync
     }
 
-    /// Removes what the steps have written, if they have begun.
-    pub(super) async fn undo(self, context: &Context, job_spec: &JobSpec) {
+    /// Waits for the end of the trial, if it has begun.
+    ///
+    /// # Errors
+    /// As [`deepclone_common::connections::Connections::probe_store`].
+    pub(super) async fn tried(self) -> Result<(), Failure> {
         if *self.first_sync.borrow() == 0 {
-            return;
+            return Ok(());
         }
-        let removed = async {
-            let _ended = self.steps.await;
-            context.connections.probe_removed(&job_spec.target.connection).await;
-        };
-        // It is small, and a vacuum finds it.
-        let _late = tokio::time::timeout(UNDO_MAX, removed).await;
+        // Whoever needs the result of steps that panicked tries the target again.
+        self.steps.await.ok().flatten().unwrap_or(Ok(()))
+    }
+
+    /// Waits until what the trial wrote is removed.
+    pub(super) async fn undo(self, context: &Context, job_spec: &JobSpec) {
+        let is_told = *self.first_sync.borrow() > 0;
+        drop(self);
+        if is_told {
+            let removed = context.connections.probe_removed(&job_spec.target.connection);
+            let _late = tokio::time::timeout(UNDO_MAX, removed).await;
+        }
     }
 }
 
-async fn take(context: &Context, job_spec: &JobSpec, log_bytes: u64) {
+async fn take(context: &Context, job_spec: &JobSpec, log_bytes: u64) -> Result<(), Failure> {
     if context.copies_here {
         let count = u64::from(SLOTS_FIRST).min(log_bytes / LOG_BYTES_PER_OBJECT);
         let count = usize::try_from(count).unwrap_or_default();
@@ -69,6 +80,5 @@ async fn take(context: &Context, job_spec: &JobSpec, log_bytes: u64) {
     }
     let target = &job_spec.target;
     let (name, fingerprint) = (&target.connection, &target.fingerprint);
-    // Whoever needs the result tries again, and finds it or the same error.
-    let _tried = context.connections.probe_store(name, fingerprint, &target.root).await;
+    context.connections.probe_store(name, fingerprint, &target.root).await.map(drop)
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::ahead::Ahead;
 use super::turn::Turn;
-use super::{Context, in_time, source_key, target_key};
+use super::{Context, in_time, source_key};
 use crate::job_plan::JobPlan;
 use crate::state::{JobSpec, PlanNote, encode_options};
 use deepclone_common::connections::Side;
@@ -71,13 +71,19 @@ pub async fn plan_job(
 ) -> Result<PlanOutcome, Failure> {
     let ahead = Ahead::new(context, &job_spec);
     let planned = plan(context, job, Arc::clone(&job_spec), (target, &ahead)).await;
-    if planned.is_err() {
-        ahead.undo(context, &job_spec).await;
-    }
-    let mut outcome = planned?;
+    let mut outcome = match planned {
+        Ok(outcome) => outcome,
+        Err(failure) => {
+            ahead.undo(context, &job_spec).await;
+            return Err(failure);
+        }
+    };
     match &mut outcome {
         PlanOutcome::Ready { plan, note, .. } => {
-            let probe = super::target::probe(context, &plan.job_spec, &plan.work);
+            let probe = async {
+                ahead.tried().await?;
+                super::target::probe(context, &plan.job_spec, &plan.work).await
+            };
             let notice = in_time(context.plan_time_max, "trying the target", probe).await?;
             note.notices.extend(notice);
             if job_spec.spec.repair != Repair::Nothing {
@@ -97,7 +103,7 @@ pub async fn plan_job(
     Ok(outcome)
 }
 
-/// Plans a job without writing anything.
+/// Plans a job. Writes nothing by itself: that is for the steps ahead.
 async fn plan(
     context: &Context,
     job: JobId,
@@ -148,8 +154,8 @@ pub(super) struct ToDo {
     pub(super) packing: Packing,
 }
 
-/// Reads both logs, with the memory of this turn. Without steps ahead of it, what it finds can be
-/// looked at alone.
+/// Reads both logs, with the memory of this turn. Without `ahead` it is a preview, which writes
+/// nothing and keeps nothing for a commit.
 ///
 /// # Errors
 /// Why the sync is refused, or cannot be planned.
@@ -163,15 +169,12 @@ pub(super) async fn read(
     context.connections.refuse_pair(&job_spec.source, &job_spec.target)?;
     let source_table = context.open(Side::Source, &job_spec.source)?;
     let target_table = context.open(Side::Target, &job_spec.target)?;
-    let known = context.store.has_evidence(target_key(&job_spec.target)).await;
     let above = context.connections.above(&job_spec.target).map_err(|error| error.failure())?;
     let within = Within {
         above: &above,
         claim: job_spec.claim.as_ref(),
         submitter: job_spec.submitter.as_deref(),
         publishes: ahead.is_some(),
-        // A state that cannot be read is not what this plan is about.
-        may_be_first: matches!(known, Ok(false)),
         room: Some(turn),
         first_sync: ahead.map(Ahead::first_sync),
         ..Within::default()

@@ -1,4 +1,5 @@
-//! Tries a target before the first object is copied, and only if there is something to publish.
+//! Tries a target before the first object is copied, and only if there is something to publish. The
+//! store of a first sync is tried by `ahead` before.
 
 use deepclone_core::failure::Failure;
 use deepclone_core::reason::Reason;

@@ -83,19 +83,19 @@ async fn plan_once(
     if spec.repair != Repair::Nothing {
         return plan_repair(tables, spec, sync, within).await;
     }
-    let mut listed = None;
+    let mut unknown = None;
     if !within.reads_whole {
-        let (synced, first_lists) = last_synced(tables, within).await?;
-        listed = first_lists;
+        let (synced, found) = last_synced(tables, within).await?;
+        unknown = found;
         if let Some(plan) = incremental::plan(tables, spec, sync, within, synced).await? {
             return Ok(plan);
         }
     }
-    let (at_source, at_target) = match listed {
-        Some(listed) => listed,
+    let ((at_source, at_target), enclosed) = match unknown {
+        Some(Unknown { listed, enclosed }) => (listed, Some(enclosed)),
         None => {
             let (source, target) = (log::list(source, None), log::list(target, None));
-            futures::future::join(source, target).await
+            (futures::future::join(source, target).await, None)
         }
     };
     if let (Ok(at_source), Ok(at_target)) = (&at_source, &at_target) {
@@ -106,8 +106,8 @@ async fn plan_once(
             return Ok(plan);
         }
     }
-    if let (Ok(segment), Err(DeltaError::NotATable { .. }), Some(first)) =
-        (&at_source, &at_target, within.first_sync)
+    if let (Ok(segment), Err(DeltaError::NotATable { .. }), Some(first), Some(Ok(()))) =
+        (&at_source, &at_target, within.first_sync, &enclosed)
     {
         first.send_replace(room::read_bytes(segment));
     }
@@ -116,32 +116,47 @@ async fn plan_once(
     {
         within.take(room::flowing(segment)).await;
         if let Some(plan) = first::plan(tables, segment, spec, sync, within).await {
-            refuse_inside_table(target, within.above).await?;
+            refuse_enclosed(target, within, enclosed).await?;
             return Ok(plan);
         }
     }
-    plan_whole(tables, (at_source, at_target), spec, sync, within).await
+    plan_whole(tables, ((at_source, at_target), enclosed), spec, sync, within).await
 }
 
 /// The newest versions of the source's log and of the target's.
 type Listed = (Result<LogSegment, DeltaError>, Result<LogSegment, DeltaError>);
 
-/// Reads what the last sync knew. Without one, both logs are listed, too.
+/// What was found where no last sync is known.
+struct Unknown {
+    listed: Listed,
+    /// Whether the target lies inside another table.
+    enclosed: Result<(), DeltaError>,
+}
+
+/// Reads what the last sync knew. Without one, both logs are listed, and the folders above the
+/// target are asked for: most likely it is new.
 async fn last_synced(
     Tables { source, target }: Tables<'_>,
     within: &Within<'_>,
-) -> Result<(Option<Synced>, Option<Listed>), DeltaError> {
-    let lists = || futures::future::join(log::list_first(source), log::list_first(target));
-    let read = async { synced::read(target).await.map_err(of_target) };
-    if within.may_be_first {
-        let (synced, listed) = futures::future::join(read, lists()).await;
-        let synced = synced?;
-        let listed = synced.is_none().then_some(listed);
-        return Ok((synced, listed));
+) -> Result<(Option<Synced>, Option<Unknown>), DeltaError> {
+    if let Some(synced) = synced::read(target).await.map_err(of_target)? {
+        return Ok((Some(synced), None));
     }
-    match read.await? {
-        Some(synced) => Ok((Some(synced), None)),
-        None => Ok((None, Some(lists().await))),
+    let lists = futures::future::join(log::list_first(source), log::list_first(target));
+    let enclosed = refuse_inside_table(target, within.above);
+    let (listed, enclosed) = futures::future::join(lists, enclosed).await;
+    Ok((None, Some(Unknown { listed, enclosed })))
+}
+
+/// Refuses a new replica inside another table, which is asked for unless that is known.
+async fn refuse_enclosed(
+    target: &TableStore,
+    within: &Within<'_>,
+    known: Option<Result<(), DeltaError>>,
+) -> Result<(), DeltaError> {
+    match known {
+        Some(known) => known,
+        None => refuse_inside_table(target, within.above).await,
     }
 }
 
@@ -167,13 +182,13 @@ async fn plan_repair(
     };
     let spec = repair::request(target, synced.as_ref(), spec)?;
     let at_source = log::list(source, None).await;
-    plan_whole(tables, (at_source, Ok(at_target)), &spec, sync, within).await
+    plan_whole(tables, ((at_source, Ok(at_target)), None), &spec, sync, within).await
 }
 
 /// Plans from both whole tables, of which the newest versions were listed.
 async fn plan_whole(
     tables: Tables<'_>,
-    (at_source, at_target): Listed,
+    ((at_source, at_target), enclosed): (Listed, Option<Result<(), DeltaError>>),
     spec: &CloneSpec,
     sync: JobId,
     within: &Within<'_>,
@@ -185,7 +200,7 @@ async fn plan_whole(
     // A replica that exists was looked at when it was new.
     let enclosed = async {
         match &at_target {
-            Err(DeltaError::NotATable { .. }) => refuse_inside_table(target, within.above).await,
+            Err(DeltaError::NotATable { .. }) => refuse_enclosed(target, within, enclosed).await,
             Ok(_) | Err(_) => Ok(()),
         }
     };

@@ -26,15 +26,13 @@ pub struct Within<'a> {
     pub commit_bytes_max: u64,
     /// True to read both tables whole, whatever is known of the last sync.
     pub reads_whole: bool,
-    /// True where no sync of the target is known: it is looked for while the logs are listed as a
-    /// first sync lists them.
-    pub may_be_first: bool,
     /// False for a plan that is only looked at. A large one keeps nothing of its commit then.
     pub publishes: bool,
     /// What lends memory to the plan. Without it as much is taken as is needed.
     pub room: Option<&'a dyn PlanRoom>,
-    /// Told once the source is found to have a log and the target none: how many bytes are read of
-    /// that log. What the plan finds, unless it refuses the source, is to be copied.
+    /// Told once the source is found to have a log, and the target none and to lie in no table: how
+    /// many bytes are read of that log. What the plan finds is to be copied, unless it refuses one
+    /// of them.
     pub first_sync: Option<&'a watch::Sender<u64>>,
 }
 
@@ -55,7 +53,6 @@ impl Default for Within<'_> {
             submitter: None,
             commit_bytes_max: commit::BYTES_MAX,
             reads_whole: false,
-            may_be_first: false,
             publishes: true,
             room: None,
             first_sync: None,

@@ -9,6 +9,7 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use object_store::ObjectStoreExt as _;
 use serde_json::json;
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::support::*;
@@ -60,4 +61,28 @@ async fn a_plan_asks_for_the_memory_of_what_it_reads() {
     let other = Table::new("other");
     assert_eq!(asked(&source, &other, false).await, [checkpoint * 3]);
     assert_eq!(asked(&source, &other, true).await, [checkpoint * 20]);
+}
+
+/// What a plan tells of a first sync.
+async fn told(source: &Table, target: &Table) -> u64 {
+    let (first_sync, told) = watch::channel(0);
+    let within = Within { first_sync: Some(&first_sync), ..Within::default() };
+    let job = JobId(Uuid::new_v4());
+    let _plan = plan_sync_within(&source.store, &target.store, &spec(), job, &within).await;
+    *told.borrow()
+}
+
+#[tokio::test]
+async fn a_first_sync_is_told_by_the_bytes_of_a_log_that_is_there() {
+    let (mut source, target) = (small_source().await, Table::new("target"));
+    let commit = "00000000000000000000.json";
+    assert_eq!(told(&Table::new("nothing"), &target).await, 0);
+    assert_eq!(told(&source, &target).await, size(&source, commit).await);
+    sync_equal(&source, &target, &spec()).await;
+    source.commit(&[add("c1")]).await;
+    assert_eq!(told(&source, &target).await, 0, "the replica is there");
+    // A source that will be refused is there, too.
+    let bad = Table::new("bad");
+    bad.put(&format!("_delta_log/{commit}"), b"no action".to_vec()).await;
+    assert_eq!(told(&bad, &Table::new("empty")).await, 9);
 }

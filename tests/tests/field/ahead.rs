@@ -45,6 +45,14 @@ fn a_target_is_not_written_before_the_source_is_found() {
 }
 
 #[test]
+fn a_target_inside_another_table_is_not_written() {
+    let bench = Bench::of(SMALL);
+    bench.target.put("_delta_log/00000000000000000000.json", "{}");
+    bench.is_refused(&bench.clone_table(), &["lies inside the table"], "a table above");
+    assert_eq!(bench.target.seen_of(Kind::Put, "").len(), 0);
+}
+
+#[test]
 fn what_one_object_needs_is_all_that_is_connected() {
     let bench = Bench::of(SMALL);
     bench.is_copied(&bench.clone_table(), "one object");

@@ -97,6 +97,25 @@ async fn stub(departs: Departs) -> (Connections, Arc<Stub>) {
 }
 
 #[tokio::test]
+async fn a_trial_that_nobody_waits_for_any_more_leaves_nothing() {
+    let (connections, stub) = stub(Departs::Nowhere).await;
+    let offer = connections.offers().remove(0);
+    let begun = async {
+        while stub.seen.lock().unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        () = begun => {}
+        _ = connections.probe_target("lake", &offer.fingerprint, "t") => {}
+    }
+    connections.probe_removed("lake").await;
+    assert!(stub.objects.lock().unwrap().is_empty());
+    assert_eq!(stub.seen.lock().unwrap().len(), 3);
+}
+
+#[tokio::test]
 async fn a_store_that_cannot_hold_a_replica_is_named_at_once() {
     const UNFIT: Option<Reason> = Some(Reason::TargetUnsuitable);
     const SILENT: Option<Reason> = Some(Reason::StorageUnavailable);

@@ -12,6 +12,7 @@ use object_store::path::Path;
 
 use crate::config::Config;
 use crate::connections::Connections;
+use crate::store::error::{StoreError, StoreErrorKind};
 use crate::store::requests::describe;
 use crate::store::table::TableStore;
 
@@ -32,8 +33,8 @@ async fn table(settings: &str) -> (TableStore, Seen) {
     let router = Router::new().fallback(answer).with_state(Arc::clone(&seen));
     tokio::spawn(async move { axum::serve(listener, router).await });
     let text = format!(
-        "[connections.lake]\nurl = \"s3://b\"\nroles = [\"target\"]\naws_access_key_id = \"a\"\n\
-         aws_secret_access_key = \"s\"\naws_endpoint_url = \"{endpoint}\"\n{settings}"
+        "[connections.lake]\nurl = \"s3://b\"\nroles = [\"target\"]\n\
+         aws_endpoint_url = \"{endpoint}\"\n{settings}"
     );
     let connections = Connections::from_config(&Config::parse(&text).unwrap()).unwrap();
     let offer = connections.offers().remove(0);
@@ -65,7 +66,8 @@ async fn a_signature_covers_whatever_the_request_asks_for() {
         ("aws_unsigned_payload = false\n", true, None, SHA256_OF_BYTES),
         ("aws_skip_signature = true\n", false, None, ""),
     ] {
-        let (table, seen) = table(settings).await;
+        let keys = "aws_access_key_id = \"a\"\naws_secret_access_key = \"s\"\n";
+        let (table, seen) = table(&format!("{keys}{settings}")).await;
         let path = Path::from("t/x");
         describe(table.store.as_ref(), &path.clone().into()).await.unwrap();
         table.store.put(&path, "bytes".into()).await.unwrap();
@@ -84,6 +86,19 @@ async fn a_signature_covers_whatever_the_request_asks_for() {
         assert_eq!(put_hash, hash, "{settings}");
         assert!(put.contains_key("x-amz-checksum-crc64nvme"), "{settings}");
     }
+}
+
+#[tokio::test]
+async fn credentials_that_are_not_told_are_a_refusal_and_nothing_is_sent() {
+    let (table, seen) = table("credential_command = \"exit 3\"\n").await;
+    let path = Path::from("t/x");
+    let put = table.store.put(&path, "bytes".into()).await.map(drop);
+    let read = table.store.get(&path).await.map(drop);
+    for error in [put, read].map(|done| StoreError::from(done.unwrap_err())) {
+        assert_eq!(error.kind, StoreErrorKind::Denied, "{error}");
+        assert!(error.message.contains("credential_command"), "{error}");
+    }
+    assert_eq!(seen.lock().unwrap().len(), 0);
 }
 
 /// The SHA-256 of `bytes`.
