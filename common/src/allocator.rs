@@ -14,6 +14,7 @@ const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
 
 /// Milliseconds after which freed memory goes back to the system. The allocator's own second is too
 /// long for the publishing of a large table, which takes and frees far more than it needs at once.
+/// In a tenth of this what bytes flow through goes back before it is needed again.
 #[cfg(not(fuzzing))]
 const PURGE_DELAY_MS: core::ffi::c_long = 100;
 

@@ -15,7 +15,7 @@ use rayon::prelude::*;
 /// Objects of a block, which is read as a whole.
 const BLOCK_OBJECTS: usize = 32;
 /// Objects that somebody reads at once who wants all.
-const OBJECTS_AT_ONCE: usize = 4_096;
+const OBJECTS_AT_ONCE: usize = 1_024;
 /// What the temporary file holds.
 const OBJECTS: &str = "the objects of a plan";
 

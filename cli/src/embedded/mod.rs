@@ -51,6 +51,7 @@ pub struct EmbeddedSettings {
 /// A coordinator and workers of this process.
 #[derive(Debug)]
 pub struct EmbeddedCluster {
+    connections: Arc<Connections>,
     coordinator: deepclone_coordinator::embedded::Embedded,
     workers: JoinSet<Result<(), Failure>>,
     stop_workers: CancellationToken,
@@ -98,7 +99,7 @@ impl EmbeddedCluster {
                 deepclone_worker::run(options, served, connections, registered, stop).await
             });
         }
-        Ok((Self { coordinator, workers, stop_workers }, client))
+        Ok((Self { connections, coordinator, workers, stop_workers }, client))
     }
 
     /// Stops both. What does not stop in time is dropped: a copy can be aborted at any time.
@@ -113,6 +114,9 @@ impl EmbeddedCluster {
             Ok(Err(failure)) => tracing::warn!(%failure, "the embedded coordinator failed"),
             Err(_) => tracing::info!("the embedded workers did not stop in time"),
         }
+        // The process ends, and what it is connected to with it: hundreds of connections would each
+        // be closed by a task of its own.
+        std::mem::forget(self.connections);
     }
 }
 

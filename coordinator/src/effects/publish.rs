@@ -24,6 +24,8 @@ use super::Context;
 use crate::job_plan::JobPlan;
 use crate::state::{EVIDENCE_KEYS_MAX, Evidence};
 
+/// Portions of objects that the database is asked for at the same time.
+const PORTIONS_AT_ONCE: usize = 3;
 /// Requests in flight while objects are described again.
 const HEADS_IN_FLIGHT_MAX: usize = 32;
 
@@ -96,9 +98,14 @@ async fn record_and_doubt(
 ) -> Result<Vec<usize>, Failure> {
     let mut ledger = LedgerWriter::new(target, job);
     let mut doubts = Vec::new();
-    for places in plan.objects.places() {
+    let known = |places: Vec<usize>| async move {
         let objects = plan.objects.read(&places)?;
         let own = own_evidence(context, job, plan, &objects).await?;
+        Ok::<_, Failure>((places, objects, own))
+    };
+    let known = plan.objects.places().map(|places| known(places).boxed());
+    let mut known = stream::iter(known).buffered(PORTIONS_AT_ONCE);
+    while let Some((places, objects, own)) = known.try_next().await? {
         ledger.append(own.values().map(entry)).await.map_err(|error| error.failure())?;
         let is_sure = |object: &ObjectCopy| {
             let evidence = own.get(&object.target_path);
