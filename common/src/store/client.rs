@@ -133,7 +133,7 @@ impl HttpConnector for TimedConnector {
 /// its connections. Clones create the same one; the options of all are those of the first.
 #[derive(Clone, Debug)]
 pub struct OneClient {
-    connector: Arc<TimedConnector>,
+    connector: TimedConnector,
     created: Arc<OnceLock<Created>>,
 }
 
@@ -146,7 +146,7 @@ struct Created {
 impl OneClient {
     #[must_use]
     pub fn new(connector: TimedConnector) -> Self {
-        Self { connector: Arc::new(connector), created: Arc::default() }
+        Self { connector, created: Arc::default() }
     }
 
     /// Opens connections until `count` of them wait for requests to `address` that are about to

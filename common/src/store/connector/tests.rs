@@ -8,6 +8,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use super::*;
+use crate::config::Config;
+use crate::connections::Connections;
 use crate::store::client::{Completion, OneClient, TimedConnector};
 use crate::store::signing::Signing;
 
@@ -133,4 +135,25 @@ async fn handles_of_one_client_share_its_connections() {
         server.ask(&http.unwrap()).await;
     }
     assert_eq!(server.accepted(), 1);
+}
+
+#[tokio::test]
+async fn nothing_is_opened_to_a_server_that_is_named_after_its_bucket() {
+    for (setting, opened) in [
+        ("", 2),
+        ("aws_virtual_hosted_style_request = false\n", 2),
+        ("aws_virtual_hosted_style_request = true\n", 0),
+    ] {
+        let server = server().await;
+        let endpoint = server.address.to_string();
+        let text = format!(
+            "[connections.lake]\nurl = \"s3://b\"\nroles = [\"target\"]\n\
+             aws_access_key_id = \"a\"\naws_secret_access_key = \"s\"\n\
+             aws_endpoint_url = \"{endpoint}\"\n{setting}"
+        );
+        let connections = Connections::from_config(&Config::parse(&text).unwrap()).unwrap();
+        connections.connect_ahead("lake", 2);
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        assert_eq!(server.accepted(), opened, "{setting}");
+    }
 }
